@@ -1,6 +1,10 @@
 //! What people see of a running daemon: all of it, one target in full, and names and identifiers as they type them.
 
-use mainstay_tests::{Daemon, HOST, wait_for};
+use mainstay_tests::{Daemon, HOST, program, wait_for};
+use std::{
+    io::{BufRead, BufReader},
+    process::{Command, Stdio},
+};
 
 const WEB: &str = r#"
 [[target]]
@@ -53,10 +57,48 @@ fn one_target_is_shown_with_what_its_checks_saw_its_process_and_the_end_of_its_l
 }
 
 #[test]
+fn what_a_target_prints_is_shown_and_followed() {
+    let config = WEB.replace(
+        "echo hello from web;",
+        "echo 2020-01-01T00:00:00Z old; echo first; sleep 3; echo second;",
+    );
+    let daemon = Daemon::start(&[HOST, config.as_str()].concat(), &[]);
+    let path = daemon.path("state/logs/web.log");
+    wait_for("the first line", || {
+        let log = std::fs::read_to_string(&path).unwrap_or_default();
+        log.contains("first").then_some(()).ok_or(log)
+    });
+    assert!(said(&daemon, &["logs", "web"]).starts_with("2020-01-01T00:00:00Z old\nfirst\n"));
+
+    let mut follow = Command::new(program());
+    follow.args(["logs", "web", "--follow", "--lines", "1", "--config"]);
+    follow.arg(daemon.path("mainstay.toml"));
+    let mut following = follow.stdout(Stdio::piped()).spawn().unwrap();
+    let mut lines = BufReader::new(following.stdout.take().unwrap()).lines();
+    let mut shown = Vec::new();
+    while shown.last().is_none_or(|line| line != "second") {
+        shown.push(lines.next().expect("the log is followed").unwrap());
+    }
+    following.kill().unwrap();
+    following.wait().unwrap();
+    // It began before or after the last line was written.
+    assert!(shown == ["first", "second"] || shown == ["second"], "{shown:?}");
+
+    assert_eq!(said(&daemon, &["logs", "web", "-n", "1"]), "second\n");
+    assert_eq!(said(&daemon, &["logs", "web", "--since", "1h"]), "");
+    let whole = said(&daemon, &["logs", "web", "--since", "2020-01-01T00:00:00Z"]);
+    assert_eq!(whole.lines().count(), 3, "{whole}");
+    let log = daemon.json(&["logs", "web"]);
+    assert_eq!(log["text"], whole);
+    assert_eq!(log["log_bytes"], whole.len());
+}
+
+#[test]
 fn a_misspelt_name_is_refused_with_the_nearest_one_and_the_end_of_an_identifier_is_enough() {
     let daemon = Daemon::start(&[HOST, WEB].concat(), &[]);
     for arguments in [
         &["status", "webb"][..],
+        &["logs", "webb"],
         &["probe", "webb"],
         &["restart", "webb"],
         &["stop", "webb"],

@@ -51,7 +51,7 @@ pub use severity::Severity;
 pub use silences::Silence;
 pub use status::{
     CircuitState, Health, HostStatus, JobRow, LastLook, OpenWindow, ProbeReport, ProbedCheck,
-    ReloadRow, Rest, Status, TargetDetail, TargetRow, Unseen,
+    ReloadRow, Rest, Status, TargetDetail, TargetLog, TargetRow, Unseen,
 };
 
 #[cfg(test)]

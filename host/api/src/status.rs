@@ -185,6 +185,17 @@ pub struct LastLook {
     pub elapsed_ms: Option<f64>,
 }
 
+/// What `logs TARGET --json` prints: the end of a target's log.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct TargetLog {
+    /// The target's name.
+    pub target: String,
+    /// The last lines, up to 128 KiB, without secrets; the last one may not be whole yet.
+    pub text: String,
+    /// How long the whole log is, bytes.
+    pub log_bytes: u64,
+}
+
 /// What `probe --json` prints: each check of a target, run at once.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct ProbeReport {

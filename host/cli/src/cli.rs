@@ -19,6 +19,7 @@ mod install;
 mod journal;
 mod layout;
 mod listings;
+mod logs;
 mod names;
 mod operations;
 mod orders;
@@ -80,6 +81,7 @@ async fn dispatch(cli: Cli, out: &Output) -> anyhow::Result<Ending> {
         Command::Status { target: None, all } => {
             done(status::status(&client().await?, out, all).await)
         }
+        Command::Logs(arguments) => logs::logs(&client().await?, out, arguments).await,
         Command::Incidents {
             open,
             limit,

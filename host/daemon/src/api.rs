@@ -246,6 +246,7 @@ fn routes(served: Arc<Served>) -> Router {
         .route("/unsilence", post(silences::end))
         .route("/heartbeat/{target}", post(commands::heartbeat))
         .route("/targets/{target}", get(targets::show))
+        .route("/targets/{target}/log", get(targets::log))
         .route("/targets/{target}/check", post(targets::check))
         .route("/targets/{target}/report", post(targets::report))
         .route("/targets/{target}/start", commanding(TargetVerb::Start))

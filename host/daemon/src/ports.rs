@@ -5,6 +5,7 @@
 //! be dropped only where its docs say so; a dropped effect is an effect in doubt.
 
 mod between;
+mod logs;
 mod operator;
 mod pid_files;
 mod process;
@@ -14,7 +15,7 @@ mod views;
 mod world;
 
 pub use {
-    between::*, operator::*, pid_files::*, process::*, reports::*, secrets::*, views::*, world::*,
+    between::*, logs::*, operator::*, pid_files::*, process::*, reports::*, secrets::*, views::*, world::*,
 };
 
 pub use {mainstay_backup::port::*, mainstay_store::port::*};

@@ -18,7 +18,7 @@ use crate::{
         RestoreBody, SilenceBody, TargetBody, UnsilenceBody,
     },
     silences::Silence,
-    status::{ProbeReport, Status, TargetDetail},
+    status::{ProbeReport, Status, TargetDetail, TargetLog},
 };
 use serde_json::{Map, Value, json};
 
@@ -211,6 +211,12 @@ fn targets(schemas: &mut Schemas) -> Vec<Endpoint> {
         "One target: its row of the status, what its checks saw last, the last lines of its log",
         Answer::Json(schemas.answer::<TargetDetail>()),
     );
+    let log = Endpoint::get(
+        "/v1/targets/{target}/log",
+        "target-log",
+        "The end of a target's log",
+        Answer::Json(schemas.answer::<TargetLog>()),
+    );
     let report = Endpoint::post(
         "/v1/targets/{target}/report",
         "report-failure",
@@ -224,6 +230,7 @@ fn targets(schemas: &mut Schemas) -> Vec<Endpoint> {
     };
     vec![
         show,
+        log,
         probe,
         report,
         command(

@@ -216,6 +216,15 @@ pub enum Command {
         #[arg(long)]
         all: bool,
     },
+    /// Show what a target prints
+    ///
+    /// The last lines of the log that the daemon keeps of a supervised target, or that a `log` check names; of the last
+    /// 128 KiB of it, without secrets. Whoever may use the socket may read it.
+    #[command(after_long_help = examples!("
+  mainstay logs api
+  mainstay logs api --follow
+  mainstay logs api --since 15m      where its lines begin with a time"))]
+    Logs(LogsArguments),
     /// List incidents: those that are open, then the others, each newest first
     #[command(after_long_help = examples!("
   mainstay incidents --open"))]
@@ -451,6 +460,23 @@ pub enum Command {
         /// Which shell
         shell: clap_complete::Shell,
     },
+}
+
+/// What `logs` shows.
+#[derive(Debug, Args)]
+pub struct LogsArguments {
+    /// Which target
+    #[arg(value_parser = TargetName::parse)]
+    pub target: TargetName,
+    /// Go on with the lines to come
+    #[arg(short, long)]
+    pub follow: bool,
+    /// Only lines written since: a time (2026-01-31T12:00:00Z) or a length back from now (90s, 15m, 24h, 7d)
+    #[arg(long, value_name = "TIME", value_parser = parse_since)]
+    pub since: Option<Since>,
+    /// So many of the last lines; by default 100, with --since all
+    #[arg(short = 'n', long, value_name = "N")]
+    pub lines: Option<usize>,
 }
 
 /// Which operations `history` lists.

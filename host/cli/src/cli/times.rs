@@ -3,7 +3,7 @@
 //! Invariant: only [`now`] and [`Times::new`] look at a clock and at the zone of this machine.
 
 use super::layout::printable;
-use jiff::{Zoned, tz::TimeZone};
+use jiff::{Zoned, civil::DateTime, tz::TimeZone};
 use mainstay_domain::time::{Timestamp, millis};
 use std::time::{Duration, SystemTime};
 
@@ -83,6 +83,23 @@ impl Times {
         }
     }
 
+    /// Now.
+    pub(super) fn now(&self) -> Timestamp {
+        self.now
+    }
+
+    /// The time that a line begins with: RFC 3339, or a date and a clock of the zone.
+    pub(super) fn read_at_begin(&self, line: &str) -> Option<Timestamp> {
+        let word = line.split_whitespace().next()?;
+        if let Ok(time) = Timestamp::parse(word) {
+            return Some(time);
+        }
+        let clock: DateTime = line.get(.."2026-01-31 12:00:00".len())?.parse().ok()?;
+        let time = self.zone.to_timestamp(clock).ok()?;
+        let millis = u64::try_from(time.as_millisecond()).ok()?;
+        Some(Timestamp::from_millis(millis))
+    }
+
     fn zoned(&self, time: Timestamp) -> Option<Zoned> {
         let millis = i64::try_from(time.as_millis()).ok()?;
         let time = jiff::Timestamp::from_millisecond(millis).ok()?;
@@ -138,4 +155,36 @@ pub(super) fn size(bytes: u64) -> String {
     }
     let digits = usize::from(shown != "B" && amount < 9.95);
     format!("{amount:.digits$} {shown}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_clock_is_of_the_zone_and_has_its_date_where_that_is_not_today() {
+        // Half past midnight of the fifth, two hours east.
+        let now = Timestamp::parse("2026-03-04T22:30:00Z").unwrap();
+        let east = Times::at(now, TimeZone::fixed(jiff::tz::offset(2)));
+        let utc = Times::at(now, TimeZone::UTC);
+        for (time, there, here) in [
+            ("2026-03-04T22:25:00Z", "00:25:00, 5 min ago", "22:25:00, 5 min ago"),
+            (
+                "2026-03-04T21:00:00Z",
+                "2026-03-04 23:00:00, 90 min ago",
+                "21:00:00, 90 min ago",
+            ),
+            (
+                "2026-03-04T22:33:00Z",
+                "00:33:00, in 3 min",
+                "22:33:00, in 3 min",
+            ),
+            ("some day", "some day", "some day"),
+        ] {
+            assert_eq!(east.both(time), there);
+            assert_eq!(utc.both(time), here);
+        }
+        assert_eq!((east.zone_name(), utc.zone_name()), ("+02".to_owned(), "UTC".to_owned()));
+        assert_eq!(east.moment("2026-03-04T22:25:00.120Z"), "00:25:00.120");
+    }
 }

@@ -5,8 +5,7 @@
 //! one that needs an address begin when its name was looked up, for which it has as long as for the look.
 //! Invariant: what the host cannot do for reasons of its own is unknown, and no failure of the target: it has no
 //! descriptors, no memory, no thread, no secret, no answer of a name server, was held up, or its clock was set.
-//! Invariant: a look leaves nothing behind: connections are not kept, programs are killed with their group. Only one that
-//! hangs in the kernel leaves its thread there, and is the only one of its check.
+//! Invariant: a look leaves no connection and no process behind. One that hangs in the kernel leaves its thread, the only one.
 
 mod address;
 mod blocking;
@@ -35,7 +34,7 @@ mod unix;
 mod words;
 
 use super::{environment::ChildEnvironment, limits, process::log_of};
-use crate::ports::{Boxed, Clock, Probe, Secrets};
+use crate::ports::{Boxed, Clock, LogEnd, Probe, Secrets};
 use blocking::BlockingLooks;
 use clients::HttpClients;
 use cpu::CpuLooks;
@@ -266,5 +265,9 @@ impl Probe for HostProbe {
 
     fn last_lines(&self, target: Arc<TargetSpec>) -> Boxed<'_, Option<String>> {
         Box::pin(async move { self.log_end(&target, None).await })
+    }
+
+    fn end_of_log(&self, target: Arc<TargetSpec>) -> Boxed<'_, Option<LogEnd>> {
+        Box::pin(async move { self.long_log_end(&target).await })
     }
 }

@@ -14,7 +14,7 @@ use crate::ports::{Looked, Refused, ReportRequest, TargetCommand, TargetVerb};
 use axum::{Json, extract::State, http::StatusCode};
 use mainstay_api::{
     Commanded, Health, LastLook, ProbeReport, ProbedCheck, ReportBody, ReportedFailure, TargetBody,
-    TargetDetail,
+    TargetDetail, TargetLog,
 };
 use mainstay_domain::{
     health::{Evidence, Outcome},
@@ -71,6 +71,27 @@ pub(super) async fn show(
         target: row,
         checks: looks.into_iter().map(last_look).collect(),
         log,
+    }))
+}
+
+pub(super) async fn log(
+    State(served): State<Arc<Served>>,
+    Named(target): Named<TargetName>,
+) -> Result<Json<TargetLog>, ApiError> {
+    let facts = served.ports.host.facts();
+    if !facts.targets.iter().any(|(name, _)| *name == target) {
+        return Err(unknown(&target));
+    }
+    let Some(end) = served.ports.watch.end_of_log(target.clone()).await else {
+        let help = "the daemon keeps what its children print from their first start on, and of other targets it reads the \
+                    log that a check of kind = \"log\" names";
+        let error = format!("there is no log of {target} that can be read");
+        return Err(ApiError::not_found(error, help));
+    };
+    Ok(Json(TargetLog {
+        target: target.to_string(),
+        text: end.text,
+        log_bytes: end.bytes,
     }))
 }
 

@@ -4,7 +4,7 @@ mod backups;
 
 pub use backups::{BackupControl, JudgeError, RetentionJudge};
 
-use super::Boxed;
+use super::{Boxed, LogEnd};
 use mainstay_domain::{
     alert::Alert,
     blindness::Unseen,
@@ -133,6 +133,10 @@ pub trait Watch: Send + Sync {
     }
     /// The last lines of a target's log, without secrets; none where it has none, or for those that read no logs.
     fn last_lines(&self, _: TargetName) -> Boxed<'_, Option<String>> {
+        Box::pin(std::future::ready(None))
+    }
+    /// The end of the same log, and more of it.
+    fn end_of_log(&self, _: TargetName) -> Boxed<'_, Option<LogEnd>> {
         Box::pin(std::future::ready(None))
     }
     /// A handler has acted: the circuit goes half-open, and fresh successes are needed to close it.

@@ -61,6 +61,10 @@ pub trait Probe: Send + Sync {
     fn last_lines(&self, _target: Arc<TargetSpec>) -> Boxed<'_, Option<String>> {
         Box::pin(std::future::ready(None))
     }
+    /// The end of the same log, and more of it.
+    fn end_of_log(&self, _target: Arc<TargetSpec>) -> Boxed<'_, Option<LogEnd>> {
+        Box::pin(std::future::ready(None))
+    }
 }
 
 /// Starts and ends processes.

@@ -1,4 +1,4 @@
-//! The last lines of a log: evidence of why who writes it fails.
+//! The end of a log: its last lines are evidence of why who writes it fails, and more of it is for who wants to read.
 //!
 //! Who waits for them may be a recovery. So what the kernel has in memory of a log in the state directory, where a process
 //! that has just ended wrote its last lines, is taken from there at once, without another thread.
@@ -10,7 +10,7 @@
 use super::HostProbe;
 use crate::{
     adapters::{process::log_of, secrets::max_concealed_now, threads::Threads},
-    ports::Secrets,
+    ports::{LogEnd, Secrets},
 };
 use mainstay_domain::{
     spec::{CheckKind, CheckSpec, TargetSpec},
@@ -34,6 +34,8 @@ use tokio::sync::{Semaphore, oneshot};
 
 /// So much of the end of a log is looked through for its last lines.
 const SHOWN: usize = 16 << 10;
+/// So much of it is given to who wants to read it.
+const LONG: usize = 128 << 10;
 /// So many logs are read at one time.
 const MOST: usize = 16;
 /// So many of these may be the same log, which may hang.
@@ -97,15 +99,29 @@ impl LogTails {
 
     /// The last lines; none where there are none, or they cannot be had soon.
     pub(super) async fn read(&self, log: PathBuf, secrets: Arc<dyn Secrets>) -> Option<String> {
+        self.look(log, secrets, tail).await
+    }
+
+    /// More of the end, as it stands there.
+    async fn read_end(&self, log: PathBuf, secrets: Arc<dyn Secrets>) -> Option<LogEnd> {
+        self.look(log, secrets, end).await
+    }
+
+    async fn look<T: Send + 'static>(
+        &self,
+        log: PathBuf,
+        secrets: Arc<dyn Secrets>,
+        look: fn(&Path, &dyn Secrets) -> io::Result<Option<T>>,
+    ) -> Option<T> {
         let reader = Reader::of(log, &self.readers)?;
         let read = async {
             let place = Arc::clone(&self.places).acquire_owned().await.ok()?;
             let (sender, reading) = oneshot::channel();
             let begun = self.threads.run(move || {
-                let lines = tail(&reader.log, &*secrets).ok().flatten();
+                let found = look(&reader.log, &*secrets).ok().flatten();
                 drop((reader, place));
                 // Nobody may wait for it any more.
-                let _ = sender.send(lines);
+                let _ = sender.send(found);
             });
             begun.ok()?;
             reading.await.ok()?
@@ -115,45 +131,115 @@ impl LogTails {
 }
 
 impl HostProbe {
-    /// The end of the log that says most: the one that the check looks at, else that of the supervised process, else one
-    /// that another check of the target looks at.
+    /// The last lines of the log that says most.
     pub(super) async fn log_end(
         &self,
         target: &TargetSpec,
         check: Option<&CheckSpec>,
     ) -> Option<String> {
+        let log = self.log_of_most(target, check)?;
+        if log == log_of(&self.state_dir, &target.name)
+            && let Ok(lines) = tail_at_once(&log, &*self.secrets)
+        {
+            return lines;
+        }
+        self.tails.read(log, Arc::clone(&self.secrets)).await
+    }
+
+    /// More of the end of the log of a target, as it stands there.
+    pub(super) async fn long_log_end(&self, target: &TargetSpec) -> Option<LogEnd> {
+        let log = self.log_of_most(target, None)?;
+        self.tails.read_end(log, Arc::clone(&self.secrets)).await
+    }
+
+    /// The log that says most: the one that the check looks at, else that of the supervised process, else one that another
+    /// check of the target looks at.
+    fn log_of_most(&self, target: &TargetSpec, check: Option<&CheckSpec>) -> Option<PathBuf> {
         let of_check = |check: &CheckSpec| match &check.kind {
             CheckKind::Log { path, .. } => path.clone(),
             _ => None,
         };
-        let log = match (check.and_then(of_check), &target.process) {
-            (Some(log), _) => log,
-            (None, Some(_)) => {
-                let own = log_of(&self.state_dir, &target.name);
-                if let Ok(lines) = tail_at_once(&own, &*self.secrets) {
-                    return lines;
-                }
-                own
-            }
-            (None, None) => target.checks.iter().find_map(of_check)?,
+        let own = || {
+            let process = target.process.as_ref();
+            process.map(|_| log_of(&self.state_dir, &target.name))
         };
-        self.tails.read(log, Arc::clone(&self.secrets)).await
+        let log = check.and_then(of_check).or_else(own);
+        log.or_else(|| target.checks.iter().find_map(of_check))
+    }
+}
+
+/// The end of a log as it was read.
+struct End {
+    bytes: Vec<u8>,
+    /// How long the log was.
+    length: u64,
+    /// So many bytes at the begin may be of a secret that was cut; none where the whole log was read.
+    margin: usize,
+}
+
+impl End {
+    /// The last `most` bytes, without secrets.
+    fn concealed(self, most: usize, secrets: &dyn Secrets) -> Vec<u8> {
+        let mut shown = secrets.conceal(self.bytes);
+        shown.drain(..self.margin.min(shown.len()));
+        shown.drain(..shown.len().saturating_sub(most));
+        shown
+    }
+
+    /// The last lines, without secrets.
+    fn lines(self, secrets: &dyn Secrets) -> Option<String> {
+        last_lines(&String::from_utf8_lossy(&self.concealed(SHOWN, secrets)))
     }
 }
 
 /// Blocks.
 fn tail(log: &Path, secrets: &dyn Secrets) -> io::Result<Option<String>> {
-    let (mut file, metadata) = regular_file::open(log)?;
-    let margin = max_concealed_now(secrets);
-    let most = SHOWN.saturating_add(margin) as u64;
-    let from = metadata.len().saturating_sub(most);
-    file.seek(SeekFrom::Start(from))?;
-    let mut end = Vec::new();
-    file.take(most).read_to_end(&mut end)?;
-    Ok(shown(end, from > 0, margin, secrets))
+    Ok(read_at_end(log, SHOWN, secrets)?.lines(secrets))
 }
 
-/// The same by what the kernel has in memory: no disk is waited for. An error means that [`tail`] has to look, as where a
+/// Blocks.
+fn end(log: &Path, secrets: &dyn Secrets) -> io::Result<Option<LogEnd>> {
+    let end = read_at_end(log, LONG, secrets)?;
+    let bytes = end.length;
+    let shown = end.concealed(LONG, secrets);
+    let text = String::from_utf8_lossy(&shown);
+    // What was cut begins within a line.
+    let text = match bytes > LONG as u64 || shown.len() >= LONG {
+        true => text.split_once('\n').map_or("", |(_, whole)| whole),
+        false => &text,
+    };
+    Ok(Some(LogEnd {
+        text: text.to_owned(),
+        bytes,
+    }))
+}
+
+/// From where on a log of this length has to be read so that its last `most` bytes can be told without secrets, and how many
+/// bytes there may be of one that was cut.
+fn begin_of_end(length: u64, most: usize, secrets: &dyn Secrets) -> (u64, usize) {
+    let margin = max_concealed_now(secrets);
+    match length.saturating_sub(most.saturating_add(margin) as u64) {
+        0 => (0, 0),
+        from => (from, margin),
+    }
+}
+
+/// So much of the end that its last `most` bytes can be told without secrets. Blocks.
+fn read_at_end(log: &Path, most: usize, secrets: &dyn Secrets) -> io::Result<End> {
+    let (mut file, metadata) = regular_file::open(log)?;
+    let length = metadata.len();
+    let (from, margin) = begin_of_end(length, most, secrets);
+    file.seek(SeekFrom::Start(from))?;
+    let mut bytes = Vec::new();
+    file.take(length - from).read_to_end(&mut bytes)?;
+    Ok(End {
+        bytes,
+        length,
+        margin,
+    })
+}
+
+/// As [`tail`] by what the kernel has in memory: no disk is waited for. An error means that [`tail`] has to look, as where a
 /// link leads to another file system.
 fn tail_at_once(log: &Path, secrets: &dyn Secrets) -> io::Result<Option<String>> {
     let flags =
@@ -164,28 +250,22 @@ fn tail_at_once(log: &Path, secrets: &dyn Secrets) -> io::Result<Option<String>>
     if !metadata.is_file() {
         return Err(io::Error::other("it is no regular file"));
     }
-    let margin = max_concealed_now(secrets);
-    let most = SHOWN.saturating_add(margin);
-    let from = metadata.len().saturating_sub(most as u64);
-    let length = usize::try_from(metadata.len() - from).map_err(io::Error::other)?;
-    let mut end = vec![0; length];
-    if length > 0 {
-        let mut into = [IoSliceMut::new(&mut end)];
-        if preadv2(&file, &mut into, from, ReadWriteFlags::NOWAIT)? < length {
+    let length = metadata.len();
+    let (from, margin) = begin_of_end(length, SHOWN, secrets);
+    let wanted = usize::try_from(length - from).map_err(io::Error::other)?;
+    let mut bytes = vec![0; wanted];
+    if wanted > 0 {
+        let mut into = [IoSliceMut::new(&mut bytes)];
+        if preadv2(&file, &mut into, from, ReadWriteFlags::NOWAIT)? < wanted {
             return Err(io::ErrorKind::WouldBlock.into());
         }
     }
-    Ok(shown(end, from > 0, margin, secrets))
-}
-
-/// The last lines of the end of a log, without secrets. Where it is cut, `margin` bytes may be of one.
-fn shown(end: Vec<u8>, is_cut: bool, margin: usize, secrets: &dyn Secrets) -> Option<String> {
-    let mut shown = secrets.conceal(end);
-    if is_cut {
-        shown.drain(..margin.min(shown.len()));
-    }
-    shown.drain(..shown.len().saturating_sub(SHOWN));
-    last_lines(&String::from_utf8_lossy(&shown))
+    let end = End {
+        bytes,
+        length,
+        margin,
+    };
+    Ok(end.lines(secrets))
 }
 
 #[cfg(test)]
@@ -232,6 +312,26 @@ mod tests {
             shown.lines().all(|line| !line.starts_with("unter")),
             "{shown}"
         );
+    }
+
+    #[tokio::test]
+    async fn the_end_of_a_long_log_begins_with_a_whole_line_and_has_no_secrets() {
+        let directory = tempfile::tempdir().unwrap();
+        let log = directory.path().join("web.log");
+        let written = "with hunter22 in it\n".repeat(20_000) + "the last, not yet whole";
+        std::fs::write(&log, &written).unwrap();
+        let tails = LogTails::new();
+        let end = tails.read_end(log.clone(), Arc::new(OneSecret)).await;
+        let end = end.unwrap();
+        assert_eq!(end.bytes, written.len() as u64);
+        let mut lines: Vec<&str> = end.text.lines().collect();
+        assert_eq!(lines.pop(), Some("the last, not yet whole"));
+        assert!(lines.len() > 1_000, "{}", lines.len());
+        assert!(lines.iter().all(|line| *line == "with [secret:token] in it"));
+
+        std::fs::write(&log, "first\n").unwrap();
+        let end = tails.read_end(log, Arc::new(OneSecret)).await.unwrap();
+        assert_eq!((end.text.as_str(), end.bytes), ("first\n", 6));
     }
 
     #[tokio::test]

@@ -1,7 +1,7 @@
 //! The monitor as the others see it.
 
 use super::{Monitor, process::ProcessState};
-use crate::ports::{Boxed, Looked, ProcessUpdate, ProcessWatch, Watch};
+use crate::ports::{Boxed, LogEnd, Looked, ProcessUpdate, ProcessWatch, Watch};
 use mainstay_domain::{
     blindness::Unseen,
     breaker::CircuitState,
@@ -90,6 +90,15 @@ impl Watch for Monitor {
             let monitored = monitored?;
             let spec = Arc::clone(&monitored.lock().spec);
             self.core.probe.last_lines(spec).await
+        })
+    }
+
+    fn end_of_log(&self, target: TargetName) -> Boxed<'_, Option<LogEnd>> {
+        let monitored = self.core.get(&target);
+        Box::pin(async move {
+            let monitored = monitored?;
+            let spec = Arc::clone(&monitored.lock().spec);
+            self.core.probe.end_of_log(spec).await
         })
     }
 

@@ -1,0 +1,10 @@
+//! What is read of the logs of targets.
+
+/// The end of a log.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LogEnd {
+    /// Without secrets; it begins with a whole line, and may end within one.
+    pub text: String,
+    /// How long the whole log is.
+    pub bytes: u64,
+}
