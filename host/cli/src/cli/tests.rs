@@ -212,7 +212,12 @@ async fn one_target_is_shown_in_full() {
     let json: serde_json::Value = serde_json::from_str(&json).unwrap();
     assert_eq!(json["name"], "api");
     assert_eq!(json["pid"], 4242);
-    assert_eq!(json["checks"], serde_json::json!([]));
+    assert_eq!(json["checks"][0]["elapsed_ms"], 1.5);
+    for expected in ["connection refused", "1.5 ms", "FATAL: no space left"] {
+        assert!(shown.contains(expected), "{expected}: {shown}");
+    }
+    let logs = done_with(&served, false, "logs api -n 1").await;
+    assert_eq!(logs, "FATAL: no space left\n");
 }
 
 #[tokio::test]

@@ -10,11 +10,11 @@ use mainstay_domain::{
     breaker::CircuitState,
     effect::{EffectError, Signal, TargetStatus},
     event::{Event, EventKind},
-    health::{Evidence, Health, Observation},
+    health::{Evidence, Health, Observation, Outcome},
     id::{BackupId, IdSource, IncidentId, OperationId, SilenceId},
     incident::Incident,
     maintenance::OpenWindow,
-    name::{FailureType, JobName, PluginName, TargetName},
+    name::{CheckName, FailureType, JobName, PluginName, TargetName},
     operation::{Mode, Operation, OperationState},
     orders::Reported,
     plugin::{PluginInstanceRow, PluginRow},
@@ -635,6 +635,35 @@ impl BackupOperator for FakeWorld {
 impl Watch for FakeWorld {
     fn check_now(&self, _: TargetName) -> Boxed<'_, Result<Vec<Observation>, EffectError>> {
         ready(Ok(Vec::new()))
+    }
+    fn last_looks(&self, name: &TargetName) -> Vec<Looked> {
+        let check = CheckName::parse("http").unwrap();
+        let seen = Observation {
+            target: name.clone(),
+            check: check.clone(),
+            outcome: Outcome::Failed,
+            evidence: Evidence {
+                check: check.to_string(),
+                observed_at: NOW,
+                message: "connection refused".to_owned(),
+                value: None,
+                output: None,
+            },
+        };
+        vec![Looked {
+            check,
+            seen: Some(seen),
+            took: Duration::from_micros(1_500),
+        }]
+    }
+    fn last_lines(&self, _: TargetName) -> Boxed<'_, Option<String>> {
+        ready(Some("FATAL: no space left".to_owned()))
+    }
+    fn end_of_log(&self, _: TargetName) -> Boxed<'_, Option<LogEnd>> {
+        ready(Some(LogEnd {
+            text: "starting\nFATAL: no space left\n".to_owned(),
+            bytes: 30,
+        }))
     }
     fn handler_acted(&self, _: &TargetName) {}
     fn is_failing(&self, _: &TargetName, _: &FailureType) -> bool {

@@ -22,6 +22,8 @@ async fn what_is_read_has_its_documented_shape() {
             "/v1/operations?target=api&since=2024-01-01T00:00:00Z".to_owned(),
         ),
         ("operation", format!("/v1/operations/{}", operation_id(1))),
+        ("target", "/v1/targets/api".to_owned()),
+        ("target_log", "/v1/targets/api/log".to_owned()),
         ("backups", "/v1/backups?job=state".to_owned()),
         ("backup", format!("/v1/backups/{}", backup_id(1))),
     ] {
