@@ -1,6 +1,6 @@
 //! How times, lengths and sizes are said to people.
 //!
-//! Invariant: only [`now`] and [`Times::new`] look at a clock and at the zone of this machine.
+//! Invariant: only [`now`] looks at a clock, and only [`Times::new`] at the zone of this machine.
 
 use super::layout::printable;
 use jiff::{Zoned, civil::DateTime, tz::TimeZone};
@@ -10,30 +10,32 @@ use std::time::{Duration, SystemTime};
 /// When it is, and where.
 #[derive(Debug, Clone)]
 pub(super) struct Times {
-    now: Timestamp,
+    /// What counts as now; none: the clock, whenever it is asked, for a command may last.
+    fixed: Option<Timestamp>,
     zone: TimeZone,
 }
 
 impl Times {
-    /// The time now, in the zone of this machine, or in UTC.
+    /// The clock, in the zone of this machine or in UTC.
     pub(super) fn new(utc: bool) -> Self {
         let zone = match utc {
             true => TimeZone::UTC,
             false => TimeZone::system(),
         };
-        Self { now: now(), zone }
+        Self { fixed: None, zone }
     }
 
     /// Another time than now.
     #[cfg(test)]
     pub(super) fn at(now: Timestamp, zone: TimeZone) -> Self {
-        Self { now, zone }
+        let fixed = Some(now);
+        Self { fixed, zone }
     }
 
     /// The clock and how long ago it is, e.g. `14:03:07, 5 min ago`; with its date where that is not today.
     pub(super) fn both(&self, time: &str) -> String {
         match self.clock(time) {
-            Some(clock) => format!("{clock}, {}", relative(time, self.now)),
+            Some(clock) => format!("{clock}, {}", relative(time, self.now())),
             None => printable(time),
         }
     }
@@ -41,7 +43,7 @@ impl Times {
     /// The clock alone.
     pub(super) fn clock(&self, time: &str) -> Option<String> {
         let time = self.zoned(Timestamp::parse(time).ok()?)?;
-        let today = self.zoned(self.now)?;
+        let today = self.zoned(self.now())?;
         let form = match time.date() == today.date() {
             true => "%H:%M:%S",
             false => "%Y-%m-%d %H:%M:%S",
@@ -77,7 +79,7 @@ impl Times {
             Some(name) => printable(name),
             None if self.zone.is_unknown() => "UTC".to_owned(),
             None => {
-                let now = self.zoned(self.now);
+                let now = self.zoned(self.now());
                 now.map_or_else(|| "local".to_owned(), |now| now.offset().to_string())
             }
         }
@@ -85,7 +87,7 @@ impl Times {
 
     /// Now.
     pub(super) fn now(&self) -> Timestamp {
-        self.now
+        self.fixed.unwrap_or_else(now)
     }
 
     /// The time that a line begins with: RFC 3339, or a date and a clock of the zone.
