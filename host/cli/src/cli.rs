@@ -81,6 +81,7 @@ async fn dispatch(cli: Cli, out: &Output) -> anyhow::Result<Ending> {
         Command::Status { target: None, all } => {
             done(status::status(&client().await?, out, all).await)
         }
+        Command::Watch { every } => status::watch(&client().await?, out, every).await,
         Command::Logs(arguments) => logs::logs(&client().await?, out, arguments).await,
         Command::Incidents {
             open,

@@ -216,6 +216,17 @@ pub enum Command {
         #[arg(long)]
         all: bool,
     },
+    /// Show the status on a terminal, again and again, until it is interrupted
+    ///
+    /// What has no room on the terminal is left out at its end, which is the least urgent.
+    #[command(after_long_help = examples!("
+  mainstay watch
+  mainstay watch --every 10s"))]
+    Watch {
+        /// How often: 500ms, 2s, 1m
+        #[arg(long, value_name = "LENGTH", default_value = "2s", value_parser = parse_timeout)]
+        every: Duration,
+    },
     /// Show what a target prints
     ///
     /// The last lines of the log that the daemon keeps of a supervised target, or that a `log` check names; of the last

@@ -205,7 +205,8 @@ pub(super) async fn forget_plugin(
         version: version.clone(),
         by,
     };
-    client.post("/v1/plugins/forget", &body).await?;
+    let answer = client.post("/v1/plugins/forget", &body).await;
+    with_nearest(client, Named::Plugin, &name, answer).await?;
     if out.json {
         return out.json_line(&ForgottenPlugin { name, version });
     }

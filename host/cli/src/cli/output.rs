@@ -21,6 +21,8 @@ pub(super) use super::{
 
 /// Of a terminal that does not say how wide it is.
 const USUAL_WIDTH: usize = 80;
+/// Of one that does not say how high it is.
+const USUAL_ROWS: usize = 24;
 
 /// Where a command writes.
 #[derive(Debug)]
@@ -131,6 +133,14 @@ impl Output {
         }
     }
 
+    /// Draws blocks on the terminal in place of what is there; of what has no room the end is left out, and counted.
+    pub(super) fn draw(&self, blocks: &[Block]) -> anyhow::Result<()> {
+        let lines = lay_out(blocks, self.style());
+        let lines = first_lines(lines, terminal_rows());
+        // To the first place, and nothing below it.
+        self.verbatim(&format!("\u{1b}[H\u{1b}[2J{}", self.shown(&lines.join("\n"))))
+    }
+
     /// Writes rows under headings; a sentence where there are none.
     pub(super) fn table(
         &self,
@@ -157,6 +167,23 @@ impl Output {
             colour: self.colour,
         }
     }
+}
+
+/// As many of the first lines as a terminal of so many rows holds above the line of its cursor.
+fn first_lines(mut lines: Vec<String>, rows: usize) -> Vec<String> {
+    let room = rows.saturating_sub(1).max(1);
+    if lines.len() > room {
+        let left_out = lines.len() - (room - 1);
+        lines.truncate(room - 1);
+        lines.push(format!("… and {left_out} more lines"));
+    }
+    lines
+}
+
+fn terminal_rows() -> usize {
+    let size = rustix::termios::tcgetwinsize(io::stdout()).ok();
+    let rows = size.map(|size| usize::from(size.ws_row));
+    rows.filter(|rows| *rows > 0).unwrap_or(USUAL_ROWS)
 }
 
 /// The columns of the terminal; $COLUMNS says it where that is set.

@@ -15,12 +15,14 @@ pub(super) use view::{Wanted, view};
 
 use super::{
     client::Client,
+    failure::{Ending, Usage},
     listings::parse,
     names::{Named, with_nearest},
     output::Output,
 };
 use mainstay_api::{Incident, Status, TargetDetail};
 use mainstay_domain::name::TargetName;
+use std::time::Duration;
 
 /// More open incidents than this are not told one by one.
 const OPEN_INCIDENTS: &str = "/v1/incidents?open=true&limit=10000";
@@ -61,4 +63,23 @@ pub(super) async fn target(
         &parse::<Vec<Incident>>(&incidents)?,
         &out.times,
     ))
+}
+
+/// Shows the status on a terminal, and again whenever some time has passed, until it is interrupted.
+pub(super) async fn watch(client: &Client, out: &Output, every: Duration) -> anyhow::Result<Ending> {
+    if out.json || !out.is_terminal() {
+        let problem = "it draws on a terminal; for programs there are `mainstay status` and `mainstay events --follow`, \
+                       each with --json";
+        return Err(Usage(problem.to_owned()).into());
+    }
+    loop {
+        let status = parse::<Status>(&client.get("/v1/status").await?)?;
+        let incidents = parse::<Vec<Incident>>(&client.get(OPEN_INCIDENTS).await?)?;
+        let wanted = Wanted {
+            all: false,
+            together: false,
+        };
+        out.draw(&view(&status, &incidents, &out.times, wanted))?;
+        tokio::time::sleep(every).await;
+    }
 }

@@ -185,6 +185,16 @@ async fn an_unknown_name_is_refused_with_the_nearest_one() {
 }
 
 #[tokio::test]
+async fn what_draws_on_a_terminal_is_refused_where_there_is_none() {
+    let served = Served::start().await;
+    let (ending, written) = run(&served, false, "watch").await;
+    let error = ending.unwrap_err();
+    assert!(error.is::<failure::Usage>(), "{error}");
+    assert!(error.to_string().contains("events --follow"), "{error}");
+    assert_eq!(written, "");
+}
+
+#[tokio::test]
 async fn so_much_of_an_identifier_as_only_one_has_is_enough() {
     let served = Served::start().await;
     let whole = operation_id(1).to_string();

@@ -3,11 +3,12 @@
 use crate::cli::{client::Client, failure::WithHelp, listings::parse};
 use mainstay_api::Status;
 
-/// What has a name in the config.
+/// What has a name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(in crate::cli) enum Named {
     Target,
     Job,
+    Plugin,
 }
 
 impl Named {
@@ -15,6 +16,15 @@ impl Named {
         match self {
             Self::Target => "target",
             Self::Job => "backup job",
+            Self::Plugin => "plugin",
+        }
+    }
+
+    /// What lists them all.
+    fn command(self) -> &'static str {
+        match self {
+            Self::Target | Self::Job => "mainstay status --all",
+            Self::Plugin => "mainstay plugin list --all",
         }
     }
 }
@@ -51,6 +61,10 @@ pub(in crate::cli) async fn unknown(
     let names: Vec<String> = match named {
         Named::Target => status.targets.into_iter().map(|row| row.name).collect(),
         Named::Job => status.jobs.into_iter().map(|row| row.name).collect(),
+        Named::Plugin => {
+            let rows = status.plugins.into_iter();
+            rows.filter_map(|row| row.name).collect()
+        }
     };
     let is_known = names.iter().any(|known| known == name);
     Ok((!is_known).then(|| refusal(named, name, &names)))
@@ -59,8 +73,8 @@ pub(in crate::cli) async fn unknown(
 fn refusal(named: Named, name: &str, names: &[String]) -> WithHelp {
     let noun = named.noun();
     let known = match names {
-        [] => format!("the config has no {noun}"),
-        _ => "`mainstay status --all` lists them".to_owned(),
+        [] => format!("there are no {noun}s"),
+        _ => format!("`{}` lists them", named.command()),
     };
     let help = match nearest(name, names) {
         Some(meant) => format!("did you mean `{meant}`? {known}"),
