@@ -381,7 +381,10 @@ fn no_identifier_and_no_word_is_cut_at_any_width() {
 fn status_says_what_needs_a_person_first_then_the_worst_and_counts_the_rest() {
     let (_, blocks) = views().swap_remove(0);
     let lines = lay_out(&blocks, style(Some(80), false));
-    assert!(lines[0].starts_with("needs a person: the recovery of the-payment"), "{lines:#?}");
+    assert!(
+        lines[0].starts_with("needs a person: the recovery of"),
+        "{lines:#?}"
+    );
     let at = |text: &str| {
         let found = lines.iter().position(|line| line.starts_with(text));
         found.unwrap_or_else(|| panic!("no line begins with {text}: {lines:#?}"))
