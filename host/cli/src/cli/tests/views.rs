@@ -89,8 +89,15 @@ fn plugins() -> Value {
             "calls": 12, "failures": 0, "last_error": error, "quarantined": false,
         })
     };
+    let mut webhook = row("webhook", "serving", None);
+    webhook["instances"] = json!([
+        {"name": "page-by-day", "calls": 3, "failures": 0, "last_error": null, "quarantined": false},
+        {"name": "page-by-night", "calls": 4, "failures": 4, "quarantined": true,
+         "last_error": "https://pager.example/v2/enqueue answered 503, as it does since the move to the other data centre"},
+    ]);
     json!([
         row("restart-service", "serving", None),
+        webhook,
         row("old-one", "retired", None),
         row("older-one", "retired", None),
         row(
@@ -117,6 +124,18 @@ fn status_json() -> Value {
         ],
         "last_reload": {"at": "2026-03-04T11:59:00Z", "ok": false, "error": "mainstay.toml:3:1: unknown key `x` in [host]"},
         "unhandled_routes": ["the route for redis-down has no handler that serves: restart-service ^2 is missing"],
+        "maintenance": [
+            {"targets": [LONG, "datenbank"], "since": "2026-03-04T11:00:00Z", "until": "2026-03-04T13:30:00Z",
+             "holds_alerts": true, "pauses_recovery": true},
+        ],
+        "silences": (1..=7).map(|number| silence(number, "datenbank", "new disks")).collect::<Vec<Value>>(),
+    })
+}
+
+fn silence(number: u32, target: &str, reason: &str) -> Value {
+    json!({
+        "id": id("sil", number), "target": target, "alert": null, "since": "2026-03-04T11:00:00Z",
+        "until": "2026-03-04T14:00:00Z", "reason": reason, "by": "ann", "note": null,
     })
 }
 
@@ -208,16 +227,13 @@ fn views() -> Vec<(&'static str, Vec<Block>)> {
         all,
         together: false,
     };
-    let silence = json!([{
-        "id": id("sil", 1), "target": LONG, "alert": null, "since": "2026-03-04T11:00:00Z",
-        "until": "2026-03-04T14:00:00Z", "reason": "moving to new disks, which takes as long as it takes", "by": "ann",
-        "note": null,
-    }]);
     let event = json!({
         "seq": 1234, "at": "2026-03-04T11:55:00Z", "kind": "operation.awaiting-manual", "severity": "high",
         "target": LONG, "plugin": "restart-service@1.0.0", "operation": id("op", 1), "backup": null, "job": null,
         "message": format!("operation {} waits for a person: {}", id("op", 1), "look at the disk first"), "data": {},
     });
+    let reason = "moving to new disks, which takes as long as it takes";
+    let silences = json!([silence(1, LONG, reason)]);
     let verdicts = json!([{
         "id": id("ful", 1), "keep": false, "expires": null,
         "reason": "older than 30 days, and the newest of its week, month and year is another one",
@@ -262,7 +278,7 @@ fn views() -> Vec<(&'static str, Vec<Block>)> {
         (
             "silences",
             vec![Block::Table(silence_table(
-                &read::<Vec<Silence>>(silence),
+                &read::<Vec<Silence>>(silences),
                 &times,
             ))],
         ),
@@ -393,11 +409,16 @@ fn status_says_what_needs_a_person_first_then_the_worst_and_counts_the_rest() {
         "last reload 11:59:00, 60 s ago  refused",
         "the route for redis-down",
         "automatic recovery of the host is PAUSED",
+        "maintenance of the-payment",
+        "silence of datenbank by ann (new disks), ends in 2 h, at 14:00:00",
+        "… and 2 more silences; `mainstay silences` lists them",
         "the-payment-gateway",
         "datenbank",
         "quiet",
         "stopped",
         "targets: 295 healthy, 1 completed; `mainstay status --all` lists them",
+        "webhook",
+        "└ page-by-night",
         "bad-one",
         "plugins: 1 serving, 2 retired",
         "ledger",
@@ -406,7 +427,7 @@ fn status_says_what_needs_a_person_first_then_the_worst_and_counts_the_rest() {
     ];
     let places = order.map(at);
     assert!(places.is_sorted(), "{places:?} {lines:#?}");
-    assert!(lines.len() < 60, "{}", lines.len());
+    assert!(lines.len() < 80, "{}", lines.len());
     let all = lay_out(&all_of_status(), style(Some(80), false)).join("\n");
     assert!(all.contains("worker-295"), "{all}");
 }
