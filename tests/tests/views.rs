@@ -112,7 +112,7 @@ fn a_misspelt_name_is_refused_with_the_nearest_one_and_the_end_of_an_identifier_
         let output = daemon.cli(arguments);
         let stderr = String::from_utf8_lossy(&output.stderr);
         assert_eq!(output.status.code(), Some(1), "{arguments:?}: {stderr}");
-        let expected = "error: there is no target `webb`\nhelp: did you mean `web`? ";
+        let expected = "error: there is no target `webb`; did you mean `web`?\nhelp: ";
         assert!(stderr.starts_with(expected), "{arguments:?}: {stderr}");
     }
 

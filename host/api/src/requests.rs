@@ -31,6 +31,11 @@ pub struct HistoryQuery {
 pub struct IncidentQuery {
     /// Only those whose failure holds; default false.
     pub open: Option<bool>,
+    /// Only of this target.
+    pub target: Option<String>,
+    /// Only opened at or after this.
+    #[schemars(extend("format" = "date-time"))]
+    pub since: Option<String>,
     /// At most so many; default 100.
     pub limit: Option<u32>,
     /// Only those that come after the incident with this id in the list: the last of the page before.
@@ -43,9 +48,15 @@ pub struct IncidentQuery {
 pub struct EventQuery {
     /// Those after this `seq`; absent: the newest.
     pub since: Option<u64>,
+    /// Only of this time or later.
+    #[schemars(extend("format" = "date-time"))]
+    pub from: Option<String>,
+    /// Only about this target.
+    pub target: Option<String>,
     /// Go on with those to come; default false.
     pub follow: Option<bool>,
-    /// Without `since`: so many of the newest; default 50. With it: at most so many, the first; default all.
+    /// Without `since` and `from`: so many of the newest; default 50. With one of them: at most so many, the first;
+    /// default all.
     pub limit: Option<u32>,
 }
 

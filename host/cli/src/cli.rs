@@ -13,6 +13,7 @@ mod connect;
 mod explain;
 mod failure;
 mod help;
+mod identifiers;
 mod incident;
 mod init;
 mod install;
@@ -20,7 +21,6 @@ mod journal;
 mod layout;
 mod listings;
 mod logs;
-mod names;
 mod operations;
 mod orders;
 mod output;
@@ -83,19 +83,13 @@ async fn dispatch(cli: Cli, out: &Output) -> anyhow::Result<Ending> {
         }
         Command::Watch { every } => status::watch(&client().await?, out, every).await,
         Command::Logs(arguments) => logs::logs(&client().await?, out, arguments).await,
-        Command::Incidents {
-            open,
-            limit,
-            before,
-        } => done(listings::incidents(&client().await?, out, open, limit, before).await),
+        Command::Incidents(arguments) => {
+            done(listings::incidents(&client().await?, out, arguments).await)
+        }
         Command::History(arguments) => {
             done(listings::history(&client().await?, out, arguments).await)
         }
-        Command::Events {
-            follow,
-            since,
-            limit,
-        } => listings::events(&client().await?, out, follow, since, limit).await,
+        Command::Events(arguments) => listings::events(&client().await?, out, arguments).await,
         Command::Incident(IncidentCommand::Show { id }) => {
             done(incident::show(&client().await?, out, &id).await)
         }

@@ -15,6 +15,7 @@ pub mod error;
 mod events;
 mod extract;
 mod hosts;
+mod names;
 mod pace;
 mod pages;
 mod reads;

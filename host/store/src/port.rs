@@ -1,5 +1,9 @@
 //! The journal: what is written, what is read of it, and the values of plugins.
 
+mod filters;
+
+pub use filters::{EventFilter, HistoryFilter, IncidentFilter};
+
 use mainstay_domain::{
     alert::OutboxEntry,
     backup::{BackupRecord, BackupType},
@@ -8,7 +12,7 @@ use mainstay_domain::{
     id::{IncidentId, OperationId},
     incident::Incident,
     name::{FailureType, JobName, PluginName, TargetName},
-    operation::{Operation, OperationState},
+    operation::Operation,
     record::{Change, EffectEntry, ProcessIdentity},
     time::Timestamp,
 };
@@ -160,23 +164,6 @@ pub enum DiskState {
 /// An answer of the journal, on its way.
 pub type Reading<'a, T> = Boxed<'a, Result<T, StoreError>>;
 
-/// Which operations are asked for. Empty fields ask for all.
-#[derive(Debug, Clone, Default)]
-pub struct HistoryFilter {
-    /// Only of this target.
-    pub target: Option<TargetName>,
-    /// Only with this failure.
-    pub failure: Option<FailureType>,
-    /// Only in this state.
-    pub state: Option<OperationState>,
-    /// Only detected at or after this.
-    pub since: Option<Timestamp>,
-    /// Only those that come after this one in the answer, for the next page. None where it is not known any more.
-    pub before: Option<OperationId>,
-    /// At most so many, newest first.
-    pub limit: u32,
-}
-
 /// What a new daemon finds in the journal of the one before.
 #[derive(Debug, Clone, Default)]
 pub struct Recovered {
@@ -229,17 +216,19 @@ pub trait Browse: Send + Sync {
     fn history(&self, filter: HistoryFilter) -> Reading<'_, Vec<Operation>>;
     /// One operation and its journal, in order.
     fn operation(&self, id: OperationId) -> Reading<'_, Option<(Operation, Vec<EffectEntry>)>>;
-    /// Incidents, newest first; with `before` those that come after that one, for the next page.
-    fn incidents(
-        &self,
-        open_only: bool,
-        before: Option<IncidentId>,
-        limit: u32,
-    ) -> Reading<'_, Vec<Incident>>;
+    /// Incidents, newest first.
+    fn incidents(&self, filter: IncidentFilter) -> Reading<'_, Vec<Incident>>;
     /// One incident.
     fn incident(&self, id: IncidentId) -> Reading<'_, Option<Incident>>;
     /// Events after `seq`, oldest first.
     fn events(&self, after: u64, limit: u32) -> Reading<'_, Vec<Event>>;
+    /// Events after `seq` that a filter asks for, oldest first.
+    fn events_like(
+        &self,
+        filter: EventFilter,
+        after: u64,
+        limit: u32,
+    ) -> Reading<'_, Vec<Event>>;
     /// Events after `seq` of these kinds, and those that say that an alert is over, oldest first; of the kinds only those
     /// that make a difference to what people were told of, see `OpenAlerts::kinds`. For the start alone.
     fn events_of(
@@ -254,6 +243,8 @@ pub trait Browse: Send + Sync {
     fn last_events(&self, limit: u32) -> Reading<'_, Vec<Event>>;
     /// The `seq` after which come the newest events, so many of them; 0 where there are no more than those.
     fn seq_before_newest(&self, count: u32) -> Reading<'_, u64>;
+    /// The same of those that a filter asks for.
+    fn seq_before_newest_like(&self, filter: EventFilter, count: u32) -> Reading<'_, u64>;
 }
 
 /// Durable values of plugins, each plugin in a namespace of its own. All errors are for the plugin.

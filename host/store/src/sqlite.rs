@@ -22,6 +22,7 @@ mod columns;
 mod copy;
 mod directory;
 mod error;
+mod event_filter;
 mod files;
 mod forget;
 mod intake;

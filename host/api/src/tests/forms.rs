@@ -528,11 +528,11 @@ fn a_request_may_leave_out_what_it_could_before() {
     );
     check_request::<IncidentQuery>(
         json!({}),
-        json!({ "open": null, "limit": null, "before": null }),
+        json!({ "open": null, "target": null, "since": null, "limit": null, "before": null }),
     );
     check_request::<EventQuery>(
         json!({}),
-        json!({ "since": null, "follow": null, "limit": null }),
+        json!({ "since": null, "from": null, "target": null, "follow": null, "limit": null }),
     );
     check_request::<RenameQuery>(json!({}), json!({ "target": null, "limit": null }));
     check_request::<BackupQuery>(json!({}), json!({ "job": null }));

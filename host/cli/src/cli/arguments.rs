@@ -2,7 +2,7 @@
 //!
 //! Length: it is the manual of every command in one place, so that the commands keep one tone.
 
-use super::{help::examples, names::IdText};
+use super::{help::examples, identifiers::IdText};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use mainstay_api::{BackupType, OperationState, Severity};
 use mainstay_domain::{
@@ -238,18 +238,9 @@ pub enum Command {
     Logs(LogsArguments),
     /// List incidents: those that are open, then the others, each newest first
     #[command(after_long_help = examples!("
-  mainstay incidents --open"))]
-    Incidents {
-        /// Only those whose failure holds
-        #[arg(long)]
-        open: bool,
-        /// At most so many
-        #[arg(long, value_name = "N", default_value_t = 100)]
-        limit: u32,
-        /// Only those after this one, the last of the page before, which a full page names
-        #[arg(long, value_name = "ID", value_parser = IncidentId::parse)]
-        before: Option<IncidentId>,
-    },
+  mainstay incidents --open
+  mainstay incidents --target api --since 24h"))]
+    Incidents(IncidentArguments),
     /// List operations: those that wait for a person, then the others, each newest first
     #[command(after_long_help = examples!("
   mainstay history --target api --since 24h
@@ -262,18 +253,9 @@ pub enum Command {
     /// --limit goes through them page by page. A followed stream ends with exit code 1 when the daemon stops.
     #[command(after_long_help = examples!("
   mainstay events --follow
+  mainstay events --target api --since 1h
   mainstay events --since 1200 --json | jq -r .message"))]
-    Events {
-        /// Go on with those to come
-        #[arg(short, long)]
-        follow: bool,
-        /// Every event after this number
-        #[arg(long, value_name = "SEQ")]
-        since: Option<u64>,
-        /// So many of the newest, by default 50; with --since at most so many, by default all
-        #[arg(long, value_name = "N")]
-        limit: Option<u32>,
-    },
+    Events(EventArguments),
     /// Look at one incident
     #[command(subcommand, arg_required_else_help = true)]
     Incident(IncidentCommand),
@@ -490,6 +472,43 @@ pub struct LogsArguments {
     pub lines: Option<usize>,
 }
 
+/// Which incidents are listed.
+#[derive(Debug, Args)]
+pub struct IncidentArguments {
+    /// Only those whose failure holds
+    #[arg(long)]
+    pub open: bool,
+    /// Only of this target
+    #[arg(long, value_name = "NAME", value_parser = TargetName::parse)]
+    pub target: Option<TargetName>,
+    /// Only opened since: a time (2026-01-31T12:00:00Z) or a length back from now (90s, 15m, 24h, 7d)
+    #[arg(long, value_name = "TIME", value_parser = parse_since)]
+    pub since: Option<Since>,
+    /// At most so many
+    #[arg(long, value_name = "N", default_value_t = 100)]
+    pub limit: u32,
+    /// Only those after this one, the last of the page before, which a full page names
+    #[arg(long, value_name = "ID", value_parser = IncidentId::parse)]
+    pub before: Option<IncidentId>,
+}
+
+/// Which events are listed.
+#[derive(Debug, Args)]
+pub struct EventArguments {
+    /// Go on with those to come
+    #[arg(short, long)]
+    pub follow: bool,
+    /// Only about this target
+    #[arg(long, value_name = "NAME", value_parser = TargetName::parse)]
+    pub target: Option<TargetName>,
+    /// Every event after this number (1200), since a time (2026-01-31T12:00:00Z) or a length back from now (90s, 24h)
+    #[arg(long, value_name = "SEQ|TIME", value_parser = parse_since_event)]
+    pub since: Option<SinceEvent>,
+    /// So many of the newest, by default 50; with --since at most so many, by default all
+    #[arg(long, value_name = "N")]
+    pub limit: Option<u32>,
+}
+
 /// Which operations `history` lists.
 #[derive(Debug, Args)]
 pub struct HistoryArguments {
@@ -520,6 +539,15 @@ pub enum Since {
     Time(Timestamp),
     /// So long before now.
     Ago(Duration),
+}
+
+/// From which event on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum SinceEvent {
+    /// After the one with this number.
+    Seq(u64),
+    /// From this time on.
+    Time(Since),
 }
 
 /// What can be done with one incident.
@@ -950,6 +978,15 @@ fn parse_pause(text: &str) -> Result<Duration, String> {
         .ok_or_else(|| {
             "allowed are a whole number and a unit, up to 30d, like 90s, 30m, 2h or 7d".to_owned()
         })
+}
+
+fn parse_since_event(text: &str) -> Result<SinceEvent, String> {
+    if let Ok(seq) = text.parse() {
+        return Ok(SinceEvent::Seq(seq));
+    }
+    parse_since(text)
+        .map(SinceEvent::Time)
+        .map_err(|error| format!("{error}; and the `seq` of an event, like 1200"))
 }
 
 fn parse_since(text: &str) -> Result<Since, String> {

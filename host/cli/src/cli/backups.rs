@@ -4,7 +4,6 @@ use super::{
     arguments::BackupCommand,
     client::{Client, Lines, path_with, refused},
     listings::{parse, present},
-    names::{Named, unknown, with_nearest},
     output::{Block, Cell, Output, Table, Times, Tone, cell, length, maybe, size},
     progress::ProgressDisplay,
 };
@@ -30,16 +29,8 @@ pub(super) async fn run(
                     .await?;
                 result_of(out, lines, "reading what is stored").await?;
             }
-            let query = [("job", job.as_ref().map(ToString::to_string))];
+            let query = [("job", job.map(|job| job.to_string()))];
             let answer = client.get(&path_with("/v1/backups", &query)).await?;
-            // Programs go on being told of no backup by an empty array.
-            if let Some(job) = job
-                && !out.json
-                && parse::<Vec<Backup>>(&answer)?.is_empty()
-                && let Some(unknown) = unknown(client, Named::Job, job.as_str()).await?
-            {
-                return Err(unknown.into());
-            }
             present(out, &answer, show_backups)
         }
         BackupCommand::Show { id } => {
@@ -50,18 +41,15 @@ pub(super) async fn run(
         BackupCommand::Create { job, backup_type } => {
             let what = format!("backing up {job}");
             let job = job.to_string();
-            let body = CreateBody {
-                job: job.clone(),
-                backup_type,
-            };
-            work(client, out, ("/v1/backups", &body), &what, Some(&job)).await
+            let body = CreateBody { job, backup_type };
+            work(client, out, ("/v1/backups", &body), &what).await
         }
         BackupCommand::Verify { id } => {
             let id: BackupId = id.resolve(client).await?;
             let path = format!("/v1/backups/{id}/verify");
             let what = format!("verifying {id}");
             let body = serde_json::json!({});
-            work(client, out, (path.as_str(), &body), &what, None).await
+            work(client, out, (path.as_str(), &body), &what).await
         }
         BackupCommand::Restore {
             job,
@@ -79,49 +67,36 @@ pub(super) async fn run(
                 Some(id) => Some(id.resolve::<BackupId>(client).await?.to_string()),
                 None => None,
             };
-            let job = job.to_string();
             let body = RestoreBody {
-                job: job.clone(),
+                job: job.to_string(),
                 id,
                 into: into.map(text_of).transpose()?,
                 replace,
             };
-            work(client, out, ("/v1/restore", &body), &what, Some(&job)).await
+            work(client, out, ("/v1/restore", &body), &what).await
         }
         BackupCommand::Prune { job, dry_run } => {
             let job = job.map(|job| job.to_string());
-            let body = PruneBody {
-                job: job.clone(),
-                dry_run,
-            };
-            let job = job.as_deref();
-            work(client, out, ("/v1/prune", &body), "judging backups", job).await
+            let body = PruneBody { job, dry_run };
+            work(client, out, ("/v1/prune", &body), "judging backups").await
         }
         BackupCommand::Drill { job } => {
             let what = format!("drilling {job}");
             let job = job.to_string();
-            let body = DrillBody { job: job.clone() };
-            work(client, out, ("/v1/drill", &body), &what, Some(&job)).await
+            let body = DrillBody { job };
+            work(client, out, ("/v1/drill", &body), &what).await
         }
     }
 }
 
-/// Has work done, and shows how it goes and what came of it; where there is no job of this name, which one is nearest.
+/// Has work done, and shows how it goes and what came of it.
 async fn work(
     client: &Client,
     out: &Output,
     (path, body): (&str, &impl Serialize),
     what: &str,
-    job: Option<&str>,
 ) -> anyhow::Result<()> {
-    let done = match client.post_lines(path, body).await {
-        Ok(lines) => finish(out, lines, what).await,
-        Err(error) => Err(error),
-    };
-    match job {
-        Some(job) => with_nearest(client, Named::Job, job, done).await,
-        None => done,
-    }
+    finish(out, client.post_lines(path, body).await?, what).await
 }
 
 /// JSON has no other texts than UTF-8.

@@ -2,8 +2,8 @@
 
 use super::{
     client::Client,
+    identifiers::IdText,
     listings::present,
-    names::IdText,
     output::{Block, Output, Times, Tone, cell, tone_of},
 };
 use mainstay_api::Incident;

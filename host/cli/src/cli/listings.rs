@@ -1,17 +1,15 @@
 //! What is listed: incidents, history, events.
 
 use super::{
-    arguments::{HistoryArguments, Since},
+    arguments::{EventArguments, HistoryArguments, IncidentArguments, Since, SinceEvent},
     client::{Client, path_with, refused},
     failure::Ending,
-    names::{Named, unknown},
     output::{Block, Output, Tone, now, printable, relative},
     records::{event_block, incident_table, operation_table},
 };
 use crate::console;
 use anyhow::Context;
 use mainstay_api::{ErrorBody, Event, Incident, Operation};
-use mainstay_domain::id::IncidentId;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
@@ -36,14 +34,15 @@ pub(super) fn parse<T: DeserializeOwned>(answer: &str) -> anyhow::Result<T> {
 pub(super) async fn incidents(
     client: &Client,
     out: &Output,
-    open: bool,
-    limit: u32,
-    before: Option<IncidentId>,
+    arguments: IncidentArguments,
 ) -> anyhow::Result<()> {
+    let limit = arguments.limit;
     let query = [
-        ("open", open.then(|| "true".to_owned())),
+        ("open", arguments.open.then(|| "true".to_owned())),
+        ("target", arguments.target.map(|target| target.to_string())),
+        ("since", arguments.since.map(time_of)),
         ("limit", Some(limit.to_string())),
-        ("before", before.map(|id| id.to_string())),
+        ("before", arguments.before.map(|id| id.to_string())),
     ];
     let answer = client.get(&path_with("/v1/incidents", &query)).await?;
     present(out, &answer, |out, incidents: Vec<Incident>| {
@@ -54,16 +53,21 @@ pub(super) async fn incidents(
     })
 }
 
+/// The time from which on something is asked for, as the API takes it.
+fn time_of(since: Since) -> String {
+    let time = match since {
+        Since::Time(time) => time,
+        Since::Ago(length) => now() - length,
+    };
+    time.to_string()
+}
+
 pub(super) async fn history(
     client: &Client,
     out: &Output,
     arguments: HistoryArguments,
 ) -> anyhow::Result<()> {
     let (target, limit) = (arguments.target.clone(), arguments.limit);
-    let since = arguments.since.map(|since| match since {
-        Since::Time(time) => time,
-        Since::Ago(length) => now() - length,
-    });
     let query = [
         ("target", arguments.target.map(|target| target.to_string())),
         (
@@ -71,18 +75,11 @@ pub(super) async fn history(
             arguments.failure.map(|failure| failure.to_string()),
         ),
         ("state", arguments.state.map(|state| state.to_string())),
-        ("since", since.map(|time| time.to_string())),
+        ("since", arguments.since.map(time_of)),
         ("limit", Some(limit.to_string())),
         ("before", arguments.before.map(|id| id.to_string())),
     ];
     let answer = client.get(&path_with("/v1/operations", &query)).await?;
-    // Programs go on being told of no operation by an empty array.
-    if let Some(target) = &target
-        && !out.json
-        && parse::<Vec<Operation>>(&answer)?.is_empty()
-    {
-        must_be_known(client, target.as_str()).await?;
-    }
     present(out, &answer, |out, operations: Vec<Operation>| {
         let mut blocks = vec![Block::Table(operation_table(&operations, &out.times))];
         let last = operations.last().map(|operation| operation.id.as_str());
@@ -103,19 +100,6 @@ fn next_page(command: &str, shown: usize, limit: u32, last: Option<&str>) -> Opt
         format!("there may be older ones: `mainstay {command} --before {last}` goes on"),
         Tone::Plain,
     ))
-}
-
-/// A target of which nothing is recorded is in the config, or was once: else its name is misspelt.
-async fn must_be_known(client: &Client, target: &str) -> anyhow::Result<()> {
-    let Some(unknown) = unknown(client, Named::Target, target).await? else {
-        return Ok(());
-    };
-    let query = [("target", Some(target.to_owned()))];
-    let renames = client.get(&path_with("/v1/renames", &query)).await?;
-    match parse::<Vec<Event>>(&renames)?.is_empty() {
-        true => Err(unknown.into()),
-        false => Ok(()),
-    }
 }
 
 /// What a target is called now, or was called before: the rest of its operations is listed under that name.
@@ -148,14 +132,25 @@ const NEWEST_EVENTS: u32 = 50;
 pub(super) async fn events(
     client: &Client,
     out: &Output,
-    follow: bool,
-    since: Option<u64>,
-    limit: Option<u32>,
+    arguments: EventArguments,
 ) -> anyhow::Result<Ending> {
+    let EventArguments {
+        follow,
+        target,
+        since,
+        limit,
+    } = arguments;
+    let (seq, from) = match since {
+        Some(SinceEvent::Seq(seq)) => (Some(seq), None),
+        Some(SinceEvent::Time(time)) => (None, Some(time_of(time))),
+        None => (None, None),
+    };
     let limit = limit.or_else(|| since.is_none().then_some(NEWEST_EVENTS));
     let query = [
         ("follow", follow.then(|| "true".to_owned())),
-        ("since", since.map(|seq| seq.to_string())),
+        ("since", seq.map(|seq| seq.to_string())),
+        ("from", from),
+        ("target", target.map(|target| target.to_string())),
         ("limit", limit.map(|limit| limit.to_string())),
     ];
     let mut lines = client.get_lines(&path_with("/v1/events", &query)).await?;

@@ -11,7 +11,6 @@ use super::{
     client::Client,
     failure::{Ending, Usage},
     listings::parse,
-    names::{Named, with_nearest},
     output::Output,
 };
 use follow::Followed;
@@ -38,8 +37,7 @@ pub(super) async fn logs(
         let problem = "--json tells the end of a log as one object; leave --follow or --json out";
         return Err(Usage(problem.to_owned()).into());
     }
-    let answer = ask(client, &target).await;
-    let answer = with_nearest(client, Named::Target, target.as_str(), answer).await?;
+    let answer = ask(client, &target).await?;
     if out.json {
         out.json_text(&answer)?;
         return Ok(Ending::Done);

@@ -4,8 +4,8 @@ use super::{
     arguments::{Decision, Paused},
     client::{Client, path_with},
     failure::Ending,
+    identifiers::IdText,
     listings::{parse, present, show_event},
-    names::{IdText, Named, with_nearest},
     output::{Output, length},
     records::state_tone,
     story::story,
@@ -38,8 +38,7 @@ pub(super) async fn recover(
     wait: bool,
 ) -> anyhow::Result<Ending> {
     let before = newest_event(client).await?;
-    let answer = client.post("/v1/recover", &body).await;
-    let answer = with_nearest(client, Named::Target, &body.target, answer).await?;
+    let answer = client.post("/v1/recover", &body).await?;
     let id = parse::<Scheduled>(&answer)?.operation;
     if !wait && !body.dry_run {
         present(out, &answer, |out, _: Scheduled| {
@@ -180,11 +179,7 @@ pub(super) async fn set_paused(
         reason,
         by: paused.by.by,
     };
-    let answer = client.post(&format!("/v1/{verb}"), &body).await;
-    match &target {
-        Some(name) => with_nearest(client, Named::Target, name, answer).await?,
-        None => answer?,
-    };
+    client.post(&format!("/v1/{verb}"), &body).await?;
     if out.json {
         let paused = is_pause;
         return out.json_line(&PauseReport { target, paused });

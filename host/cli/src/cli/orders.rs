@@ -6,7 +6,6 @@ use super::{
     client::{Client, path_with},
     failure::Ending,
     listings::{parse, present, show_event},
-    names::{Named, with_nearest},
     operations::newest_event,
     output::{Output, Tone, cell, maybe},
     status::health_tone,
@@ -62,8 +61,7 @@ pub(super) async fn command(
     };
     let answer = client
         .post(&format!("/v1/targets/{target}/{word}"), &body)
-        .await;
-    let answer = with_nearest(client, Named::Target, target.as_str(), answer).await?;
+        .await?;
     if arguments.wait {
         return await_end(client, out, command.end, &target, before).await;
     }
@@ -83,8 +81,7 @@ pub(super) async fn probe(
     target: &TargetName,
 ) -> anyhow::Result<Ending> {
     let path = format!("/v1/targets/{target}/check");
-    let answer = client.post(&path, &serde_json::json!({})).await;
-    let answer = with_nearest(client, Named::Target, target.as_str(), answer).await?;
+    let answer = client.post(&path, &serde_json::json!({})).await?;
     let is_healthy = parse::<ProbeReport>(&answer)?.healthy;
     present(out, &answer, |out, report: ProbeReport| {
         let rows = report.checks.into_iter().map(|check| {
@@ -127,8 +124,7 @@ pub(super) async fn report(
         by: arguments.by.by,
     };
     let path = format!("/v1/targets/{}/report", arguments.target);
-    let answer = client.post(&path, &body).await;
-    let answer = with_nearest(client, Named::Target, arguments.target.as_str(), answer).await?;
+    let answer = client.post(&path, &body).await?;
     present(out, &answer, |out, report: ReportedFailure| {
         let ReportedFailure {
             target,
@@ -205,8 +201,7 @@ pub(super) async fn forget_plugin(
         version: version.clone(),
         by,
     };
-    let answer = client.post("/v1/plugins/forget", &body).await;
-    with_nearest(client, Named::Plugin, &name, answer).await?;
+    client.post("/v1/plugins/forget", &body).await?;
     if out.json {
         return out.json_line(&ForgottenPlugin { name, version });
     }
@@ -218,7 +213,6 @@ pub(super) async fn forget_plugin(
 /// Reports that a target is alive; says nothing, for it stands in scripts.
 pub(super) async fn heartbeat(client: &Client, target: &TargetName) -> anyhow::Result<()> {
     let path = format!("/v1/heartbeat/{target}");
-    let answer = client.post(&path, &serde_json::json!({})).await;
-    with_nearest(client, Named::Target, target.as_str(), answer).await?;
+    client.post(&path, &serde_json::json!({})).await?;
     Ok(())
 }

@@ -2,19 +2,15 @@
 
 use super::{
     client::Client,
+    identifiers::IdText,
     listings::present,
-    names::{IdText, Named, with_nearest},
     output::{Block, Output, Table, Times, Tone, cell, printable},
 };
 use mainstay_api::{EndedSilence, Silence, SilenceBody, UnsilenceBody};
 use mainstay_domain::id::SilenceId;
 
 pub(super) async fn begin(client: &Client, out: &Output, body: &SilenceBody) -> anyhow::Result<()> {
-    let answer = client.post("/v1/silence", body).await;
-    let answer = match &body.target {
-        Some(name) => with_nearest(client, Named::Target, name, answer).await?,
-        None => answer?,
-    };
+    let answer = client.post("/v1/silence", body).await?;
     present(out, &answer, |out, silence: Silence| {
         let what = what_is_silenced(&silence);
         let until = out.times.both(&silence.until);

@@ -17,7 +17,6 @@ use super::{
     client::Client,
     failure::{Ending, Usage},
     listings::parse,
-    names::{Named, with_nearest},
     output::Output,
 };
 use mainstay_api::{Incident, Status, TargetDetail};
@@ -52,8 +51,7 @@ pub(super) async fn target(
     out: &Output,
     target: &TargetName,
 ) -> anyhow::Result<()> {
-    let answer = client.get(&format!("/v1/targets/{target}")).await;
-    let answer = with_nearest(client, Named::Target, target.as_str(), answer).await?;
+    let answer = client.get(&format!("/v1/targets/{target}")).await?;
     if out.json {
         return out.json_text(&answer);
     }

@@ -137,6 +137,30 @@ async fn a_list_goes_on_below_the_last_one_of_the_page_before() {
 }
 
 #[tokio::test]
+async fn events_and_incidents_are_those_of_a_target_and_since_a_time() {
+    let served = Served::start().await;
+    let lines = async |line: &str| {
+        let written = done_with(&served, true, line).await;
+        written.lines().count()
+    };
+    assert_eq!(lines("events --since 2024-01-01T00:00:00Z").await, 2);
+    assert_eq!(lines("events --target api").await, 1);
+    assert_eq!(lines("events --target api --since 0").await, 1);
+    assert_eq!(lines("events --target redis").await, 0);
+    assert_eq!(lines("events --since 1h").await, 0, "they are years old");
+    for (line, expected) in [
+        ("incidents --target api", 1),
+        ("incidents --target redis", 0),
+        ("incidents --since 1h", 0),
+        ("incidents --since 2024-01-01T00:00:00Z", 1),
+    ] {
+        let written = done_with(&served, true, line).await;
+        let found: Vec<serde_json::Value> = serde_json::from_str(&written).unwrap();
+        assert_eq!(found.len(), expected, "{line}: {written}");
+    }
+}
+
+#[tokio::test]
 async fn a_recovery_that_is_waited_for_shows_its_end() {
     let served = Served::start().await;
     let line = "recover api --failure api-gateway-down --wait --by ann";
@@ -170,16 +194,16 @@ async fn an_unknown_name_is_refused_with_the_nearest_one() {
         ("status apl", "target `apl`", "`api`"),
         ("restart redsi --by ann", "target `redsi`", "`redis`"),
         ("history --target redsi", "target `redsi`", "`redis`"),
-        ("backup create sate", "backup job `sate`", "`state`"),
-        ("backup list --job sate", "backup job `sate`", "`state`"),
+        ("backup create sate", "job `sate`", "`state`"),
+        ("backup list --job sate", "job `sate`", "`state`"),
     ] {
         let (ending, written) = run(&served, false, line).await;
         let error = ending.unwrap_err();
-        assert_eq!(error.to_string(), format!("there is no {refused}"), "{line}");
+        let expected = format!("there is no {refused}; did you mean {meant}?");
+        assert_eq!(error.to_string(), expected, "{line}");
         let help = error.downcast_ref::<failure::WithHelp>().unwrap();
         let help = help.help.as_deref().unwrap();
-        let expected = format!("did you mean {meant}? ");
-        assert!(help.starts_with(&expected), "{line}: {help}");
+        assert!(help.starts_with("`mainstay status --all` lists "), "{line}: {help}");
         assert_eq!(written, "", "{line}");
     }
 }
@@ -319,6 +343,8 @@ fn bad_usage_is_refused_with_what_is_allowed() {
     check("mainstay incidents --before op-1", "inc-01K");
     check("mainstay history --since yesterday", "90s, 15m, 24h or 7d");
     check("mainstay history --since 5x", "RFC 3339");
+    check("mainstay events --since yesterday", "like 1200");
+    check("mainstay incidents --since yesterday", "90s, 15m, 24h or 7d");
     check("mainstay status --timeout 5", "500ms, 10s or 2m");
     check("mainstay status --timeout 0s", "from 1ms");
     check("mainstay backup create state --type half", "differential");
@@ -344,4 +370,17 @@ fn lengths_and_times_are_both_taken_for_since() {
     assert_eq!(since("90s"), Since::Ago(Duration::from_secs(90)));
     assert_eq!(since("7d"), Since::Ago(Duration::from_secs(7 * 86_400)));
     assert!(matches!(since("2026-01-31T12:00:00Z"), Since::Time(_)));
+    let since_event = |text: &str| {
+        let cli = Cli::try_parse_from(["mainstay", "events", "--since", text]).unwrap();
+        let Command::Events(arguments) = cli.command else {
+            panic!("another command")
+        };
+        arguments.since.unwrap()
+    };
+    use arguments::SinceEvent;
+    assert_eq!(since_event("1200"), SinceEvent::Seq(1200));
+    let hour = SinceEvent::Time(Since::Ago(Duration::from_secs(3_600)));
+    assert_eq!(since_event("1h"), hour);
+    let time = since_event("2026-01-31T12:00:00Z");
+    assert!(matches!(time, SinceEvent::Time(Since::Time(_))));
 }

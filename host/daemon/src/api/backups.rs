@@ -12,7 +12,7 @@ use super::{
     error::ApiError,
     events::{NDJSON, line},
     extract::{Body, Named, Parameters},
-    requests,
+    names, requests,
 };
 use crate::ports::{OnProgress, Progress, Refused, Restored};
 use axum::{
@@ -50,7 +50,11 @@ pub(super) async fn list(
     State(served): State<Arc<Served>>,
     Parameters(query): Parameters<BackupQuery>,
 ) -> Result<Json<Vec<Backup>>, ApiError> {
-    let backups = served.ports.backups.list(requests::job_asked_for(query)?);
+    let job = requests::job_asked_for(query)?;
+    let backups = served.ports.backups.list(job.clone());
+    if let Some(job) = job.filter(|_| backups.is_empty()) {
+        names::must_be_job(&served, &job)?;
+    }
     Ok(Json(backups.iter().map(Backup::from).collect()))
 }
 
@@ -71,6 +75,7 @@ pub(super) async fn create(
     Body(body): Body<CreateBody>,
 ) -> Result<Response, ApiError> {
     let job = requests::job(&body.job)?;
+    names::must_be_job(&served, &job)?;
     let backup_type = BackupType::from(body.backup_type);
     let backups = served.ports.backups.clone();
     long_work(&served, |progress| async move {
@@ -96,6 +101,7 @@ pub(super) async fn restore(
     Body(body): Body<RestoreBody>,
 ) -> Result<Response, ApiError> {
     let request = requests::restore(body)?;
+    names::must_be_job(&served, &request.job)?;
     let backups = served.ports.backups.clone();
     long_work(&served, |progress| async move {
         Ok(Done::restored(backups.restore(request, progress).await?))
@@ -108,6 +114,7 @@ pub(super) async fn drill(
     Body(body): Body<DrillBody>,
 ) -> Result<Response, ApiError> {
     let job = requests::job(&body.job)?;
+    names::must_be_job(&served, &job)?;
     let backups = served.ports.backups.clone();
     long_work(&served, |progress| async move {
         Ok(Done::restored(backups.drill(job, progress).await?))
@@ -128,6 +135,9 @@ pub(super) async fn prune(
     Body(body): Body<PruneBody>,
 ) -> Result<Response, ApiError> {
     let job = body.job.as_deref().map(requests::job).transpose()?;
+    if let Some(job) = &job {
+        names::must_be_job(&served, job)?;
+    }
     let backups = served.ports.backups.clone();
     long_work(&served, |_| async move {
         let pruned = backups.prune(job, body.dry_run).await?;

@@ -7,7 +7,7 @@ use super::{
     caller::Known,
     error::ApiError,
     extract::{Body, Named},
-    requests,
+    names, requests,
 };
 use crate::ports::{Decision, PauseRequest, RecoverRequest, Refused};
 use axum::{Json, extract::State, http::StatusCode};
@@ -43,8 +43,10 @@ pub(super) async fn recover(
     who: Known,
     Body(body): Body<RecoverBody>,
 ) -> Result<Json<Scheduled>, ApiError> {
+    let target = requests::target(&body.target)?;
+    names::must_be_target(&served, &target)?;
     let request = RecoverRequest {
-        target: requests::target(&body.target)?,
+        target,
         failure: requests::failure(&body.failure)?,
         dry_run: body.dry_run,
         by: actor(who, &body.by)?,
@@ -111,7 +113,7 @@ pub(super) async fn pause(
         return set_paused(&served, who, body, true).await;
     };
     let request = PauseRequest {
-        target: body.target.as_deref().map(requests::target).transpose()?,
+        target: paused(&served, &body)?,
         length: Duration::from_millis(millis),
         reason: short("reason", &body.reason)?,
         by: actor(who, &body.by)?,
@@ -135,13 +137,22 @@ pub(super) async fn resume(
     set_paused(&served, who, body, false).await
 }
 
+/// The target that a body names, which has to be one.
+fn paused(served: &Served, body: &PauseBody) -> Result<Option<TargetName>, ApiError> {
+    let target = body.target.as_deref().map(requests::target).transpose()?;
+    if let Some(target) = &target {
+        names::must_be_target(served, target)?;
+    }
+    Ok(target)
+}
+
 async fn set_paused(
     served: &Served,
     who: Known,
     body: PauseBody,
     paused: bool,
 ) -> Result<StatusCode, ApiError> {
-    let target = body.target.as_deref().map(requests::target).transpose()?;
+    let target = paused(served, &body)?;
     let by = actor(who, &body.by)?;
     let recovery = served.ports.recovery.clone();
     served
@@ -157,6 +168,7 @@ pub(super) async fn heartbeat(
     if served.ports.watch.heartbeat(&target) {
         return Ok(StatusCode::NO_CONTENT);
     }
+    names::must_be_target(&served, &target)?;
     let error = format!("{target} is no target with a heartbeat check");
     let help =
         "add a [[target.check]] with kind = \"heartbeat\" to it; `mainstay status` lists targets";

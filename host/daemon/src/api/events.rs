@@ -2,7 +2,7 @@
 //!
 //! Invariant: no event is left out or given twice; see [`crate::services::feed`].
 
-use super::{Served, error::ApiError, extract::Parameters};
+use super::{Served, error::ApiError, extract::Parameters, names, requests};
 use crate::{ports::StoreError, services::feed::EventFeed};
 use axum::{
     body::{Body, Bytes},
@@ -16,7 +16,7 @@ use mainstay_domain::event::Event;
 use std::{convert::Infallible, sync::Arc};
 use tokio_util::sync::CancellationToken;
 
-/// Events that are given where the query names neither `since` nor `limit`.
+/// Events that are given where the query names none of `since`, `from` and `limit`.
 const LIMIT: u32 = 50;
 
 /// The newest events that are given at once.
@@ -32,11 +32,18 @@ pub(super) async fn events(
 ) -> Result<Response, ApiError> {
     let (journal, records) = (&*served.ports.journal, served.ports.records.clone());
     let follow = query.follow.unwrap_or(false);
-    let (feed, left) = match query.since {
-        Some(seq) => (EventFeed::after(seq, journal, records), query.limit),
+    let filter = requests::events(&query)?;
+    names::known(&served, filter.target.as_ref()).await?;
+    // Who says since when wants all from then on.
+    let begins = query.since.or_else(|| filter.from.map(|_| 0));
+    let (feed, left) = match begins {
+        Some(seq) => {
+            let feed = EventFeed::after(seq, journal, records).only(filter);
+            (feed, query.limit)
+        }
         None => {
             let limit = query.limit.unwrap_or(LIMIT).min(MAX_LIMIT);
-            let feed = EventFeed::of_newest(limit, journal, records).await?;
+            let feed = EventFeed::of_newest_like(filter, limit, journal, records).await?;
             (feed, (!follow).then_some(limit))
         }
     };

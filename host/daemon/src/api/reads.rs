@@ -4,9 +4,9 @@ use super::{
     Served,
     error::ApiError,
     extract::{Named, Parameters},
-    pages, requests,
+    names, pages, requests,
 };
-use crate::ports::HistoryFilter;
+use crate::ports::{HistoryFilter, IncidentFilter};
 use axum::{
     Json,
     body::Bytes,
@@ -46,12 +46,17 @@ pub(super) async fn incidents(
     Parameters(query): Parameters<IncidentQuery>,
 ) -> Result<Response, ApiError> {
     let limit = query.limit.unwrap_or(LIMIT).min(MAX_LIMIT);
-    let open_only = query.open.unwrap_or(false);
-    let before = requests::incident_asked_for(&query)?;
+    let filter = requests::incidents(&query, limit)?;
+    names::known(&served, filter.target.as_ref()).await?;
     let records = served.ports.records.clone();
-    pages::answer::<incident::Incident>(limit, before, move |before, limit| {
-        let records = records.clone();
-        Box::pin(async move { records.incidents(open_only, before, limit).await })
+    pages::answer::<incident::Incident>(limit, filter.before.clone(), move |before, limit| {
+        let (records, filter) = (records.clone(), filter.clone());
+        let page = IncidentFilter {
+            before,
+            limit,
+            ..filter
+        };
+        Box::pin(async move { records.incidents(page).await })
     })
     .await
 }
@@ -76,6 +81,7 @@ pub(super) async fn history(
 ) -> Result<Response, ApiError> {
     let limit = query.limit.unwrap_or(LIMIT).min(MAX_LIMIT);
     let filter = requests::filter(query, limit)?;
+    names::known(&served, filter.target.as_ref()).await?;
     let records = served.ports.records.clone();
     pages::answer::<operation::Operation>(limit, filter.before.clone(), move |before, limit| {
         let (records, filter) = (records.clone(), filter.clone());

@@ -3,8 +3,10 @@
 //! Invariant: a field that does not say what it has to is refused with its name, before anything is begun.
 
 use super::error::ApiError;
-use crate::ports::{HistoryFilter, RestoreRequest};
-use mainstay_api::{BackupQuery, HistoryQuery, IncidentQuery, RenameQuery, RestoreBody};
+use crate::ports::{EventFilter, HistoryFilter, IncidentFilter, RestoreRequest};
+use mainstay_api::{
+    BackupQuery, EventQuery, HistoryQuery, IncidentQuery, RenameQuery, RestoreBody,
+};
 use mainstay_domain::{
     id::{BackupId, IncidentId, OperationId},
     name::{FailureType, InvalidName, JobName, TargetName},
@@ -57,22 +59,41 @@ pub(super) fn renamed(query: &RenameQuery) -> Result<Option<TargetName>, ApiErro
 
 /// Which operations a query wants, at most so many.
 pub(super) fn filter(query: HistoryQuery, limit: u32) -> Result<HistoryFilter, ApiError> {
-    let since = query.since.as_deref().map(Timestamp::parse).transpose();
     let before = query.before.as_deref().map(OperationId::parse).transpose();
     Ok(HistoryFilter {
         target: asked_for("target", query.target.as_deref(), TargetName::parse)?,
         failure: asked_for("failure", query.failure.as_deref(), FailureType::parse)?,
         state: query.state.map(Into::into),
-        since: since.map_err(|why| ApiError::bad_query("since", why))?,
+        since: time_asked_for("since", query.since.as_deref())?,
         before: before.map_err(|why| ApiError::bad_query("before", why))?,
         limit,
     })
 }
 
-/// The incident after which a query wants the others.
-pub(super) fn incident_asked_for(query: &IncidentQuery) -> Result<Option<IncidentId>, ApiError> {
+/// Which incidents a query wants, at most so many.
+pub(super) fn incidents(query: &IncidentQuery, limit: u32) -> Result<IncidentFilter, ApiError> {
     let before = query.before.as_deref().map(IncidentId::parse).transpose();
-    before.map_err(|why| ApiError::bad_query("before", why))
+    Ok(IncidentFilter {
+        open_only: query.open.unwrap_or(false),
+        target: asked_for("target", query.target.as_deref(), TargetName::parse)?,
+        since: time_asked_for("since", query.since.as_deref())?,
+        before: before.map_err(|why| ApiError::bad_query("before", why))?,
+        limit,
+    })
+}
+
+/// Which events a query wants, wherever it begins.
+pub(super) fn events(query: &EventQuery) -> Result<EventFilter, ApiError> {
+    Ok(EventFilter {
+        target: asked_for("target", query.target.as_deref(), TargetName::parse)?,
+        from: time_asked_for("from", query.from.as_deref())?,
+    })
+}
+
+/// A time of a query.
+fn time_asked_for(field: &str, text: Option<&str>) -> Result<Option<Timestamp>, ApiError> {
+    let time = text.map(Timestamp::parse).transpose();
+    time.map_err(|why| ApiError::bad_query(field, why))
 }
 
 /// A name of a query.

@@ -6,7 +6,7 @@ use super::{
     commands::{actor, short},
     error::ApiError,
     extract::Body,
-    requests,
+    names, requests,
 };
 use crate::ports::SilenceRequest;
 use axum::{Json, extract::State, http::StatusCode};
@@ -28,7 +28,11 @@ pub(super) async fn begin(
     Body(body): Body<SilenceBody>,
 ) -> Result<Json<Silence>, ApiError> {
     let of = match (&body.target, &body.alert) {
-        (Some(target), None) => Silenced::Target(requests::target(target)?),
+        (Some(target), None) => {
+            let target = requests::target(target)?;
+            names::must_be_target(&served, &target)?;
+            Silenced::Target(target)
+        }
         (None, Some(key)) => Silenced::Key(short("alert", key)?),
         _ => {
             let error = "one of `target` and `alert` says what is silenced";

@@ -8,6 +8,7 @@ use super::{
     commands::{actor, short},
     error::ApiError,
     extract::{Body, Named},
+    names::{must_be_target, no_such_target},
     requests,
 };
 use crate::ports::{Looked, Refused, ReportRequest, TargetCommand, TargetVerb};
@@ -32,7 +33,7 @@ pub(super) async fn command(
     who: Known,
     Body(body): Body<TargetBody>,
 ) -> Result<(StatusCode, Json<Commanded>), ApiError> {
-    must_be_there(&served, &target)?;
+    must_be_target(&served, &target)?;
     let command = TargetCommand {
         target: target.clone(),
         verb,
@@ -62,7 +63,7 @@ pub(super) async fn show(
     let facts = served.ports.host.facts();
     let found = facts.targets.iter().find(|(name, _)| *name == target);
     let Some((_, priority)) = found else {
-        return Err(unknown(&target));
+        return Err(no_such_target(&served, &target));
     };
     let row = served.ports.status_sources().row(&target, *priority);
     let looks = served.ports.watch.last_looks(&target);
@@ -78,10 +79,7 @@ pub(super) async fn log(
     State(served): State<Arc<Served>>,
     Named(target): Named<TargetName>,
 ) -> Result<Json<TargetLog>, ApiError> {
-    let facts = served.ports.host.facts();
-    if !facts.targets.iter().any(|(name, _)| *name == target) {
-        return Err(unknown(&target));
-    }
+    must_be_target(&served, &target)?;
     let Some(end) = served.ports.watch.end_of_log(target.clone()).await else {
         let help = "the daemon keeps what its children print from their first start on, and of other targets it reads the \
                     log that a check of kind = \"log\" names";
@@ -99,7 +97,7 @@ pub(super) async fn check(
     State(served): State<Arc<Served>>,
     Named(target): Named<TargetName>,
 ) -> Result<Json<ProbeReport>, ApiError> {
-    must_be_there(&served, &target)?;
+    must_be_target(&served, &target)?;
     if let Some(held) = served.ports.targets.held(&target) {
         let help =
             format!("`mainstay start {target}` ends that; nothing of it is looked at before");
@@ -128,7 +126,7 @@ pub(super) async fn report(
     who: Known,
     Body(body): Body<ReportBody>,
 ) -> Result<(StatusCode, Json<ReportedFailure>), ApiError> {
-    must_be_there(&served, &target)?;
+    must_be_target(&served, &target)?;
     if let Some(confidence) = body.confidence
         && !(0.0..=1.0).contains(&confidence)
     {
@@ -200,16 +198,4 @@ fn probed(look: Looked) -> ProbedCheck {
         value: value.flatten(),
         elapsed_ms: look.took.as_secs_f64() * 1_000.0,
     }
-}
-
-fn must_be_there(served: &Served, target: &TargetName) -> Result<(), ApiError> {
-    match served.ports.targets.status(target) {
-        Some(_) => Ok(()),
-        None => Err(unknown(target)),
-    }
-}
-
-fn unknown(target: &TargetName) -> ApiError {
-    let help = "`mainstay status` lists targets";
-    ApiError::not_found(format!("there is no target `{target}`"), help)
 }

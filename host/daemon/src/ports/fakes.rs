@@ -379,22 +379,21 @@ impl Browse for FakeWorld {
             .find(|(found, _)| found.id == id)
             .cloned()))
     }
-    fn incidents(
-        &self,
-        open_only: bool,
-        before: Option<IncidentId>,
-        limit: u32,
-    ) -> Reading<'_, Vec<Incident>> {
+    fn incidents(&self, filter: IncidentFilter) -> Reading<'_, Vec<Incident>> {
         let incidents = self.incidents.lock();
-        let skipped = before.map_or(0, |before| {
+        let skipped = filter.before.map_or(0, |before| {
             let place = incidents.iter().position(|incident| incident.id == before);
             place.map_or(usize::MAX, |place| place + 1)
         });
-        let found = incidents
-            .iter()
-            .skip(skipped)
-            .filter(|incident| !open_only || incident.state.is_open());
-        ready(Ok(found.take(limit as usize).cloned().collect()))
+        let found = incidents.iter().skip(skipped).filter(|incident| {
+            (!filter.open_only || incident.state.is_open())
+                && filter
+                    .target
+                    .as_ref()
+                    .is_none_or(|target| *target == incident.target)
+                && filter.since.is_none_or(|since| since <= incident.opened_at)
+        });
+        ready(Ok(found.take(filter.limit as usize).cloned().collect()))
     }
     fn incident(&self, id: IncidentId) -> Reading<'_, Option<Incident>> {
         let incidents = self.incidents.lock();
@@ -413,6 +412,19 @@ impl Browse for FakeWorld {
         }
         let events = self.events.lock();
         let found = events.iter().filter(|event| event.seq > after);
+        ready(Ok(found.take(limit as usize).cloned().collect()))
+    }
+    fn events_like(
+        &self,
+        filter: EventFilter,
+        after: u64,
+        limit: u32,
+    ) -> Reading<'_, Vec<Event>> {
+        self.largest_read.fetch_max(limit, Ordering::Relaxed);
+        let events = self.events.lock();
+        let found = events
+            .iter()
+            .filter(|event| event.seq > after && filter.fits(event));
         ready(Ok(found.take(limit as usize).cloned().collect()))
     }
     fn events_of(
@@ -445,6 +457,11 @@ impl Browse for FakeWorld {
         let events = self.events.lock();
         let found = events.iter().rev().nth(count as usize);
         ready(Ok(found.map_or(0, |event| event.seq)))
+    }
+    fn seq_before_newest_like(&self, filter: EventFilter, count: u32) -> Reading<'_, u64> {
+        let events = self.events.lock();
+        let mut found = events.iter().rev().filter(|event| filter.fits(event));
+        ready(Ok(found.nth(count as usize).map_or(0, |event| event.seq)))
     }
 }
 

@@ -3,7 +3,7 @@
 //! Invariant: no event is left out and none is given twice, also where the receiver falls behind: it subscribes
 //! before it reads, skips what it has already given, and reads again from the last `seq` when it was overtaken.
 
-use crate::ports::{Browse, Journal, StoreError};
+use crate::ports::{Browse, EventFilter, Journal, StoreError};
 use mainstay_domain::event::Event;
 use std::sync::Arc;
 use tokio::sync::broadcast::{Receiver, error::RecvError};
@@ -14,6 +14,7 @@ const PAGE: u32 = 500;
 /// A reader of events.
 pub struct EventFeed {
     records: Arc<dyn Browse>,
+    filter: EventFilter,
     live: Receiver<Arc<Event>>,
     last: u64,
     behind: bool,
@@ -25,9 +26,16 @@ impl EventFeed {
         Self {
             live: journal.subscribe(),
             records,
+            filter: EventFilter::default(),
             last: seq,
             behind: true,
         }
+    }
+
+    /// The same feed, of those events alone that a filter asks for.
+    pub fn only(mut self, filter: EventFilter) -> Self {
+        self.filter = filter;
+        self
     }
 
     /// A feed of the newest events, so many of them, and of those after them.
@@ -39,9 +47,28 @@ impl EventFeed {
         journal: &dyn Journal,
         records: Arc<dyn Browse>,
     ) -> Result<Self, StoreError> {
+        Self::of_newest_like(EventFilter::default(), count, journal, records).await
+    }
+
+    /// The same, of those events alone that a filter asks for.
+    ///
+    /// # Errors
+    /// The journal cannot be read.
+    pub async fn of_newest_like(
+        filter: EventFilter,
+        count: u32,
+        journal: &dyn Journal,
+        records: Arc<dyn Browse>,
+    ) -> Result<Self, StoreError> {
         let mut feed = Self::after(0, journal, records);
-        feed.last = feed.records.seq_before_newest(count).await?;
-        Ok(feed)
+        feed.last = match filter.is_empty() {
+            true => feed.records.seq_before_newest(count).await?,
+            false => {
+                let asked = filter.clone();
+                feed.records.seq_before_newest_like(asked, count).await?
+            }
+        };
+        Ok(feed.only(filter))
     }
 
     /// The next events that the journal holds; empty where the feed has given all of them. May be dropped.
@@ -49,7 +76,13 @@ impl EventFeed {
     /// # Errors
     /// The journal cannot be read.
     pub async fn next_recorded(&mut self) -> Result<Vec<Arc<Event>>, StoreError> {
-        let page = self.records.events(self.last, PAGE).await?;
+        let page = match self.filter.is_empty() {
+            true => self.records.events(self.last, PAGE).await?,
+            false => {
+                let asked = self.filter.clone();
+                self.records.events_like(asked, self.last, PAGE).await?
+            }
+        };
         if let Some(event) = page.last() {
             self.last = event.seq;
         }
@@ -72,7 +105,9 @@ impl EventFeed {
             match self.live.recv().await {
                 Ok(event) if event.seq > self.last => {
                     self.last = event.seq;
-                    return Ok(Some(vec![event]));
+                    if self.filter.fits(&event) {
+                        return Ok(Some(vec![event]));
+                    }
                 }
                 Ok(_) => {}
                 Err(RecvError::Lagged(_)) => self.behind = true,
@@ -86,7 +121,7 @@ impl EventFeed {
 mod tests {
     use super::*;
     use crate::ports::fakes::FakeWorld;
-    use mainstay_domain::event::EventKind;
+    use mainstay_domain::{event::EventKind, name::TargetName};
     use std::time::Duration;
 
     /// Reads until the event with this `seq`.
@@ -129,6 +164,29 @@ mod tests {
         assert_eq!(read_to(&mut feed, 3).await, [2, 3]);
         world.happen(EventKind::CheckRecovered, |event| event);
         assert_eq!(read_to(&mut feed, 4).await, [4]);
+    }
+
+    #[tokio::test]
+    async fn a_feed_of_one_target_gives_no_other_events_of_the_past_and_none_of_the_present() {
+        let world = FakeWorld::new(16);
+        let api = || TargetName::parse("api").unwrap();
+        let filter = EventFilter {
+            target: Some(api()),
+            from: None,
+        };
+        for _ in 0..3 {
+            world.happen(EventKind::CheckFailed, |event| event);
+            world.happen(EventKind::CheckFailed, |event| event.with_target(&api()));
+        }
+        let mut feed = EventFeed::of_newest_like(filter.clone(), 2, &*world, world.clone())
+            .await
+            .unwrap();
+        assert_eq!(read_to(&mut feed, 8).await, [6, 8]);
+        world.happen(EventKind::CheckFailed, |event| event);
+        world.happen(EventKind::CheckFailed, |event| event.with_target(&api()));
+        assert_eq!(read_to(&mut feed, 10).await, [10]);
+        let mut whole = EventFeed::after(0, &*world, world.clone()).only(filter);
+        assert_eq!(read_to(&mut whole, 10).await, [2, 4, 6, 8, 10]);
     }
 
     #[tokio::test]

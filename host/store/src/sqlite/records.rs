@@ -2,15 +2,18 @@
 //!
 //! Invariant: every query is answered from an index that orders as the answer does, so that it reads as many rows as
 //! it answers, however long the history is; but for that of the events of some kinds, which is asked once at the start and
-//! reads those that a start looks for, and for the names of a target, which reads all that were ever given.
+//! reads those that a start looks for, for the names of a target, which reads all that were ever given, for the incidents of
+//! one target, which puts all of that target in order, and for the events of a target or since a time, which goes through
+//! the events in their order. None of them holds more in memory than it answers.
 
 use super::{
     SqliteJournal,
     columns::{Millis, to_json, word},
+    event_filter,
     rows::{all, one, readable, record},
     sums::checked,
 };
-use crate::port::{Browse, HistoryFilter, Reading};
+use crate::port::{Browse, EventFilter, HistoryFilter, IncidentFilter, Reading};
 use mainstay_domain::{
     event::{Event, EventKind},
     id::{IncidentId, OperationId},
@@ -54,14 +57,9 @@ impl Browse for SqliteJournal {
         })
     }
 
-    fn incidents(
-        &self,
-        open_only: bool,
-        before: Option<IncidentId>,
-        limit: u32,
-    ) -> Reading<'_, Vec<Incident>> {
+    fn incidents(&self, filter: IncidentFilter) -> Reading<'_, Vec<Incident>> {
         self.browsers
-            .read(move |connection| incidents(connection, open_only, before.as_ref(), limit))
+            .read(move |connection| incidents(connection, &filter))
     }
 
     fn incident(&self, id: IncidentId) -> Reading<'_, Option<Incident>> {
@@ -91,6 +89,19 @@ impl Browse for SqliteJournal {
                 params![after, limit],
             )
         })
+    }
+
+    fn events_like(
+        &self,
+        filter: EventFilter,
+        after: u64,
+        limit: u32,
+    ) -> Reading<'_, Vec<Event>> {
+        if filter.is_empty() {
+            return self.events(after, limit);
+        }
+        self.browsers
+            .read(move |connection| event_filter::events(connection, &filter, after, limit))
     }
 
     fn events_of(
@@ -160,25 +171,43 @@ impl Browse for SqliteJournal {
                 .map_or(0, |seq| u64::try_from(seq).unwrap_or_default()))
         })
     }
+
+    fn seq_before_newest_like(&self, filter: EventFilter, count: u32) -> Reading<'_, u64> {
+        if filter.is_empty() {
+            return self.seq_before_newest(count);
+        }
+        self.browsers
+            .read(move |connection| event_filter::seq_before_newest(connection, &filter, count))
+    }
 }
 
 /// As [`history`], the statement names no column that is not filtered by.
 fn incidents(
     connection: &Connection,
-    open_only: bool,
-    before: Option<&IncidentId>,
-    limit: u32,
+    filter: &IncidentFilter,
 ) -> rusqlite::Result<Vec<Incident>> {
-    let before = before.map(ToString::to_string);
+    let target = filter.target.as_ref().map(TargetName::as_str);
+    let since = filter.since.map(Millis);
+    let before = filter.before.as_ref().map(ToString::to_string);
     let mut conditions = Vec::new();
-    let mut parameters: Vec<&dyn ToSql> = vec![&limit];
-    if open_only {
-        conditions.push("open");
+    let mut parameters: Vec<&dyn ToSql> = vec![&filter.limit];
+    if filter.open_only {
+        conditions.push("open".to_owned());
+    }
+    if let Some(target) = &target {
+        parameters.push(target);
+        conditions.push(format!("target = ?{}", parameters.len()));
+    }
+    if let Some(since) = &since {
+        parameters.push(since);
+        conditions.push(format!("opened_at >= ?{}", parameters.len()));
     }
     if let Some(before) = &before {
         parameters.push(before);
-        conditions
-            .push("(opened_at, number) < (SELECT opened_at, number FROM incidents WHERE id = ?2)");
+        conditions.push(format!(
+            "(opened_at, number) < (SELECT opened_at, number FROM incidents WHERE id = ?{})",
+            parameters.len()
+        ));
     }
     let conditions = match conditions.is_empty() {
         true => String::new(),
@@ -243,7 +272,7 @@ fn history(connection: &Connection, filter: &HistoryFilter) -> rusqlite::Result<
     all(connection, &sql, parameters.as_slice())
 }
 
-fn events(
+pub(super) fn events(
     connection: &Connection,
     sql: &str,
     parameters: impl Params,

@@ -173,13 +173,41 @@ async fn what_is_refused_says_what_to_do() {
     .await;
     let relative = serde_json::json!({"job": "state", "into": "here"});
     check(Method::POST, "/v1/restore", relative, 400, "`into` is here").await;
+    for (path, body) in [
+        ("/v1/recover", serde_json::json!({"target": "apii", "failure": "f"})),
+        ("/v1/pause", serde_json::json!({"target": "apii"})),
+        ("/v1/pause", serde_json::json!({"target": "apii", "for_ms": 1})),
+        ("/v1/resume", serde_json::json!({"target": "apii"})),
+        (
+            "/v1/silence",
+            serde_json::json!({"target": "apii", "for_ms": 1, "reason": "r"}),
+        ),
+        ("/v1/heartbeat/apii", by.clone()),
+        ("/v1/targets/apii/stop", by.clone()),
+        ("/v1/targets/apii/check", by.clone()),
+        ("/v1/targets/apii/report", serde_json::json!({"failure": "f"})),
+    ] {
+        check(Method::POST, path, body, 404, "did you mean `api`?").await;
+    }
+    for path in ["incidents", "operations", "events"] {
+        let path = format!("/v1/{path}?target=apii");
+        check(Method::GET, &path, Value::Null, 404, "did you mean `api`?").await;
+    }
+    for path in ["backups", "restore", "prune", "drill"] {
+        let body = match path {
+            "restore" => serde_json::json!({"job": "stat", "into": "/x"}),
+            _ => serde_json::json!({"job": "stat"}),
+        };
+        let path = format!("/v1/{path}");
+        check(Method::POST, &path, body, 404, "did you mean `state`?").await;
+    }
     let job = serde_json::json!({"job": "nothing"});
     check(
         Method::POST,
         "/v1/backups",
         job,
-        409,
-        "there is no job nothing",
+        404,
+        "there is no job `nothing`",
     )
     .await;
 }

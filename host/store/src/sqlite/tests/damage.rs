@@ -53,7 +53,7 @@ pub(super) async fn content(journal: &SqliteJournal) -> Result<Content, crate::S
     Ok(Content {
         recovered: format!("{:?}", journal.recovered(Timestamp::from_millis(0)).await?),
         effects,
-        incidents: journal.incidents(false, None, u32::MAX).await?,
+        incidents: journal.incidents(incidents(u32::MAX)).await?,
         events: journal.events(0, u32::MAX).await?,
         value: value.map_err(|error| {
             crate::StoreError::new(crate::StoreErrorKind::Unreadable, error.to_string())
@@ -392,7 +392,7 @@ async fn a_check_finds_what_was_damaged_and_nothing_in_a_whole_journal_that_is_i
     assert!(of("incidents").named[0].contains("its checksum is wrong"));
     // A row that is read is checked.
     let read = journal
-        .incidents(false, None, 100)
+        .incidents(incidents(100))
         .await
         .unwrap_err()
         .to_string();

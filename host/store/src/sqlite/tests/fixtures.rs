@@ -1,7 +1,7 @@
 //! Domain values to write, made from a number.
 
 use super::super::{SqliteJournal, StateDirectory, queue::Work};
-use crate::port::{HistoryFilter, StoreError};
+use crate::port::{HistoryFilter, IncidentFilter, StoreError};
 use mainstay_domain::{
     alert::{Alert, AlertStatus, OutboxEntry},
     backup::{BackupRecord, BackupStatus, BackupType},
@@ -66,6 +66,14 @@ pub(super) fn job(name: &str) -> JobName {
 
 pub(super) fn plugin(name: &str) -> PluginName {
     PluginName::parse(name).unwrap()
+}
+
+/// The newest incidents, at most so many.
+pub(super) fn incidents(limit: u32) -> IncidentFilter {
+    IncidentFilter {
+        limit,
+        ..IncidentFilter::default()
+    }
 }
 
 pub(super) fn everything() -> HistoryFilter {

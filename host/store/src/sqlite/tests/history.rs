@@ -2,7 +2,9 @@
 
 use super::fixtures::*;
 use crate::{
-    port::{Browse, HistoryFilter, Journal, Reading, Recover, Values},
+    port::{
+        Browse, EventFilter, HistoryFilter, IncidentFilter, Journal, Reading, Recover, Values,
+    },
     sqlite::SqliteJournal,
 };
 use mainstay_domain::{
@@ -187,10 +189,73 @@ async fn what_is_open_and_what_closed_not_long_ago_is_gone_on_with() {
     let recovered = journal.recovered(at(7)).await.unwrap();
     assert_eq!(recovered.incidents, std::slice::from_ref(&open));
     assert_eq!(recovered.closed, [closed(6), closed(7), closed(8)]);
-    let open_only = journal.incidents(true, None, 10).await.unwrap();
+    let open_only = IncidentFilter {
+        open_only: true,
+        ..incidents(10)
+    };
+    let open_only = journal.incidents(open_only).await.unwrap();
     assert_eq!(open_only, [open]);
-    let newest = journal.incidents(false, None, 2).await.unwrap();
+    let newest = journal.incidents(incidents(2)).await.unwrap();
     assert_eq!(newest[1], closed(8));
+}
+
+#[tokio::test]
+async fn incidents_of_a_target_and_since_a_time_are_listed_page_by_page() {
+    let directory = tempfile::tempdir().unwrap();
+    let journal = open(directory.path()).unwrap();
+    for n in 0..20 {
+        let name = ["api", "redis"][n as usize % 2];
+        let incident = incident(n, name, IncidentState::Recovered);
+        drop(journal.commit(vec![Change::Incident(incident.into())].into()));
+    }
+    journal.commit(Vec::new().into()).await.unwrap();
+    let redis = IncidentFilter {
+        target: Some(target("redis")),
+        since: Some(at(9)),
+        ..incidents(2)
+    };
+    let mut found = Vec::new();
+    let mut next = redis;
+    loop {
+        let page = journal.incidents(next.clone()).await.unwrap();
+        let Some(last) = page.last() else { break };
+        next.before = Some(last.id.clone());
+        found.extend(page.iter().map(|incident| incident.opened_at));
+    }
+    assert_eq!(found, [19, 17, 15, 13, 11, 9].map(at));
+}
+
+#[tokio::test]
+async fn events_of_a_target_and_since_a_time_are_given_in_their_order() {
+    let directory = tempfile::tempdir().unwrap();
+    let journal = open(directory.path()).unwrap();
+    for n in 0..40 {
+        let about = match n % 4 {
+            0 => event(n).with_target(&target("api")),
+            _ => event(n).with_target(&target("other")),
+        };
+        drop(journal.commit(vec![Change::Event(about)].into()));
+    }
+    journal.commit(Vec::new().into()).await.unwrap();
+    let filter = |name: Option<&str>, from: Option<u64>| EventFilter {
+        target: name.map(target),
+        from: from.map(at),
+    };
+    let read = async |filter: EventFilter, after: u64, limit: u32| -> Vec<u64> {
+        let found = journal.events_like(filter, after, limit).await.unwrap();
+        found.iter().map(|event| event.seq).collect()
+    };
+    // The event with the number `n` is of the time `n`, and has the next `seq`.
+    assert_eq!(read(filter(Some("api"), None), 0, 3).await, [1, 5, 9]);
+    assert_eq!(read(filter(Some("api"), None), 9, 2).await, [13, 17]);
+    assert_eq!(read(filter(None, Some(37)), 0, 9).await, [38, 39, 40]);
+    assert_eq!(read(filter(Some("api"), Some(30)), 0, 9).await, [33, 37]);
+    assert_eq!(read(filter(Some("nobody"), None), 0, 9).await, [0; 0]);
+    for (count, before) in [(0, 37), (1, 33), (9, 1), (10, 0)] {
+        let api = filter(Some("api"), None);
+        let found = journal.seq_before_newest_like(api, count).await.unwrap();
+        assert_eq!(found, before, "{count}");
+    }
 }
 
 #[tokio::test]
@@ -224,7 +289,7 @@ async fn what_is_too_old_is_forgotten_and_the_newest_stay() {
     }
     let counts = async || {
         let operations = journal.history(everything()).await.unwrap();
-        let incidents = journal.incidents(false, None, u32::MAX).await.unwrap();
+        let incidents = journal.incidents(incidents(u32::MAX)).await.unwrap();
         let events = journal.events(0, u32::MAX).await.unwrap();
         (operations.len(), incidents.len(), events.len())
     };

@@ -1,6 +1,8 @@
 //! Identifiers as people type them: whole, or so much of their beginning or end as only one has.
+//!
+//! Invariant: one that could be several is refused, and they are named; nothing is guessed.
 
-use crate::cli::{
+use super::{
     client::{Client, path_with},
     failure::{Usage, WithHelp},
     listings::parse,
@@ -51,7 +53,7 @@ impl std::fmt::Display for IdText {
 }
 
 /// Kinds of records that have identifiers and are listed.
-pub(in crate::cli) trait Listed: Sized + std::fmt::Display {
+pub(super) trait Listed: Sized + std::fmt::Display {
     /// What it identifies.
     const NOUN: &'static str;
     /// Where they are listed.
@@ -115,7 +117,7 @@ struct WithId {
 
 impl IdText {
     /// The identifier that it is, or stands for.
-    pub(in crate::cli) async fn resolve<I: Listed>(&self, client: &Client) -> anyhow::Result<I> {
+    pub(super) async fn resolve<I: Listed>(&self, client: &Client) -> anyhow::Result<I> {
         if let Some(id) = I::whole(&self.0) {
             return Ok(id);
         }

@@ -1,0 +1,87 @@
+//! What a request names, where there is no such thing: the error, with the name that was perhaps meant.
+//!
+//! Invariant: a name that only the past knows is no error where the past is asked for.
+
+use super::{Served, error::ApiError};
+use crate::{
+    config::nearest,
+    ports::{EventFilter, HistoryFilter},
+};
+use mainstay_domain::name::{JobName, TargetName};
+use std::fmt::Display;
+
+/// There is no thing of this name; the nearest of those that there are is what was meant, perhaps.
+pub(super) fn unknown<'a>(
+    thing: &str,
+    name: &impl Display,
+    there_are: impl IntoIterator<Item = &'a str>,
+    lists: &str,
+) -> ApiError {
+    let name = name.to_string();
+    let error = match nearest(&name, there_are) {
+        Some(meant) => format!("there is no {thing} `{name}`; did you mean `{meant}`?"),
+        None => format!("there is no {thing} `{name}`"),
+    };
+    ApiError::not_found(error, format!("`{lists}` lists {thing}s"))
+}
+
+/// There is no such target.
+pub(super) fn no_such_target(served: &Served, target: &TargetName) -> ApiError {
+    let targets = served.ports.host.facts().targets;
+    let names = targets.iter().map(|(name, _)| name.as_str());
+    unknown("target", target, names, "mainstay status --all")
+}
+
+fn is_target(served: &Served, target: &TargetName) -> bool {
+    // Whether it is one is known at once of those that a service has; the list is gone through only for the others.
+    let is_listed = || {
+        let targets = served.ports.host.facts().targets;
+        targets.iter().any(|(name, _)| name == target)
+    };
+    served.ports.targets.status(target).is_some() || is_listed()
+}
+
+/// The config has this target.
+pub(super) fn must_be_target(served: &Served, target: &TargetName) -> Result<(), ApiError> {
+    match is_target(served, target) {
+        true => Ok(()),
+        false => Err(no_such_target(served, target)),
+    }
+}
+
+/// The config has this job.
+pub(super) fn must_be_job(served: &Served, job: &JobName) -> Result<(), ApiError> {
+    let jobs = served.ports.backups.jobs();
+    if jobs.iter().any(|there| there.name == *job) {
+        return Ok(());
+    }
+    let names = jobs.iter().map(|there| there.name.as_str());
+    Err(unknown("job", job, names, "mainstay status --all"))
+}
+
+/// The config has this target, or the journal knows it; where none is named there is nothing to know.
+pub(super) async fn known(served: &Served, target: Option<&TargetName>) -> Result<(), ApiError> {
+    let Some(target) = target else {
+        return Ok(());
+    };
+    if is_target(served, target) {
+        return Ok(());
+    }
+    let records = &served.ports.records;
+    let operations = HistoryFilter {
+        target: Some(target.clone()),
+        limit: 1,
+        ..HistoryFilter::default()
+    };
+    let events = EventFilter {
+        target: Some(target.clone()),
+        from: None,
+    };
+    let is_past = !records.history(operations).await?.is_empty()
+        || !records.events_like(events, 0, 1).await?.is_empty()
+        || !records.renames(Some(target.clone()), 1).await?.is_empty();
+    match is_past {
+        true => Ok(()),
+        false => Err(no_such_target(served, target)),
+    }
+}
