@@ -13,7 +13,7 @@ use mainstay_domain::{
     recovery::{Action, CaseKey, Handled, Input, InputTime, Look, LookResult, Outcome, Recovery},
     severity::Severity,
     spec::{
-        BreakerSpec, ForeignCommands, HostSpec, RouteSpec, Spec, StepSpec, Strategy, TargetSpec,
+        BreakerSpec, ForeignCommands, HostSpec, RouteSpec, SocketSpec, Spec, StepSpec, Strategy, TargetSpec,
     },
     time::{Monotonic, Timestamp},
 };
@@ -284,6 +284,7 @@ fn spec(targets: usize, route_each: bool) -> Spec {
             shutdown_deadline: Duration::from_secs(30),
             keep_history: Duration::from_secs(3600),
             api: None,
+            socket: SocketSpec::default(),
         },
         targets: (0..targets).map(target).collect::<Vec<_>>().into(),
         commands: BTreeMap::new(),

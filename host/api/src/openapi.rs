@@ -63,7 +63,7 @@ pub fn openapi() -> Value {
                 "token": {
                     "type": "http",
                     "scheme": "bearer",
-                    "description": "Over TCP alone; the Unix socket is open to its owner.",
+                    "description": "Over TCP alone; the Unix socket is open to its owner, and to whom host.api.group and host.api.viewers name.",
                 },
             },
         },

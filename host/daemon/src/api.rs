@@ -1,5 +1,5 @@
-//! The admin API: HTTP and JSON over a Unix socket that only its owner can use and, where configured, over TCP with a
-//! bearer token. The command line is its client; see [`mainstay_api`] for the forms and [`routes`] for the paths.
+//! The admin API: HTTP and JSON over a Unix socket that only its owner can use and those whom the config lets, and over TCP
+//! with a bearer token where that is configured. The command line is its client; see [`mainstay_api`] for the forms and [`routes`] for the paths.
 //!
 //! Invariant: every TCP request carries the token and asks for a host that is ours, whatever its path.
 //! Invariant: who commands is known from the connection (`caller`), never from what the request says.
@@ -20,6 +20,7 @@ mod pace;
 mod pages;
 mod reads;
 mod requests;
+mod sharing;
 mod silences;
 mod socket;
 mod targets;
@@ -37,7 +38,7 @@ use crate::{
         status_view::{ChangedTargets, StatusCache, StatusSources},
     },
 };
-use access::{Door, TcpGuest, UnixGuest};
+use access::{Door, TcpGuest, UnixGuest, UnixRights};
 use axum::{
     Router,
     extract::{DefaultBodyLimit, State},
@@ -53,7 +54,9 @@ use mainstay_api::{DecisionBody, TargetBody};
 use mainstay_domain::id::OperationId;
 use mainstay_domain::name::{SecretName, TargetName};
 use mainstay_domain::recovery::Verb;
+use mainstay_domain::socket_rights::SocketRights;
 use mainstay_store::StateDirectory;
+use sharing::Sharing;
 use socket::UnixDoor;
 use std::{net::SocketAddr, sync::Arc};
 use tokio::net::{TcpListener, TcpStream, UnixStream};
@@ -80,6 +83,7 @@ pub struct ApiState {
     pub clock: Arc<dyn Clock>,
     pub changed: ChangedTargets,
     pub metrics: Arc<Metrics>,
+    pub socket: SocketRights,
 }
 
 /// What the handlers share.
@@ -135,7 +139,7 @@ impl Api {
             }
             None => None,
         };
-        let unix = socket::bind_unix(directory).await?;
+        let unix = socket::bind_unix(directory, Sharing::of(&state.socket)).await?;
         Ok(Self { unix, tcp, state })
     }
 
@@ -148,6 +152,10 @@ impl Api {
 
     /// Serves until `stop`, then waits for the requests and the commands that were begun.
     pub async fn run(self, stop: CancellationToken) {
+        let rights = UnixRights {
+            rights: Arc::new(self.state.socket.clone()),
+            accounts: self.state.accounts.clone(),
+        };
         let served = Arc::new(Served {
             status: StatusCache::new(self.state.status_sources(), &*self.state.journal),
             ports: self.state,
@@ -158,7 +166,7 @@ impl Api {
         let file = self.unix.file();
         let bounds = Bounds::of_this_process();
         let unix = {
-            let counted = app.clone().layer(middleware::from_fn(access::count));
+            let counted = app.clone().layer(middleware::from_fn_with_state(rights, access::count));
             let places = Arc::new(Connections::new(bounds));
             let meet = move |stream: &UnixStream| UnixGuest {
                 place: places.admit(),

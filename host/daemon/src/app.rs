@@ -8,6 +8,7 @@
 mod compiles;
 mod host_events;
 mod notify;
+mod shared_socket;
 mod signals;
 mod source;
 mod tasks;
@@ -79,6 +80,7 @@ use mainstay_domain::{
 use mainstay_runtime::{HostOptions, PluginHost, contract::ContractVersion};
 use mainstay_store::{SqliteJournal, StateDirectory};
 use parking_lot::Mutex;
+use shared_socket::socket_rights;
 use signals::Signals;
 use std::{
     path::{Path, PathBuf},
@@ -478,6 +480,7 @@ pub async fn run(options: RunOptions) -> anyhow::Result<()> {
         clock: clock.clone(),
         changed: monitor.changed(),
         metrics,
+        socket: socket_rights(&spec.borrow().host.socket, &LocalAccounts)?,
     };
     let api = Api::bind(api_state, directory.clone(), tcp).await?;
 

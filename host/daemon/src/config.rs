@@ -95,7 +95,8 @@ impl Loaded {
         problem.at_some(defined.and_then(|place| document::locate(&self.sources, *place)))
     }
 
-    /// The problem, placed where the config sets a directory of `[host]`: `state_dir` or `plugin_dir`.
+    /// The problem, placed where the config sets what is looked for on the machine by `[host]`: `state_dir`, `plugin_dir`,
+    /// `api.group` or `api.viewers`.
     #[must_use]
     pub fn problem_about_directory(&self, key: &str, problem: Problem) -> Problem {
         let set = self.directories.get(key);

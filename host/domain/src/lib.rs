@@ -54,6 +54,7 @@ pub mod secret;
 pub mod settled_clock;
 pub mod severity;
 pub mod silence;
+pub mod socket_rights;
 pub mod spec;
 pub mod strategy;
 pub mod template;

@@ -90,6 +90,26 @@ pub struct HostSpec {
     pub keep_history: Duration,
     /// TCP for the admin API; off by default.
     pub api: Option<ApiSpec>,
+    /// With whom the admin API's socket is shared.
+    pub socket: SocketSpec,
+}
+
+/// With whom the admin API's socket is shared, beside its owner and root; by default with nobody.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct SocketSpec {
+    /// The group whose members may use it as its owner does; default: none.
+    pub group: Option<String>,
+    /// Those who may read and command nothing, also where they are in that group; default: none.
+    pub viewers: Vec<ViewerSpec>,
+}
+
+/// Who may only read.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ViewerSpec {
+    /// This user.
+    User(String),
+    /// Everybody in this group.
+    Group(String),
 }
 
 /// The admin API over TCP.

@@ -1,6 +1,7 @@
 //! The host itself: `[host]`.
 
 mod door;
+mod sharing;
 
 use crate::target::HOST;
 use mainstay_tests::{Daemon, free_port, guest, plugin, wait_for};

@@ -2,6 +2,7 @@
 //!
 //! Invariant: nothing is changed, no daemon is asked, and every problem is reported at once.
 
+mod accounts;
 mod asks;
 mod bounds;
 mod directories;
@@ -33,6 +34,7 @@ pub(super) async fn check(file: &Path) -> anyhow::Result<Vec<Problem>> {
     let mut problems = std::mem::take(&mut loaded.warnings);
     let loader = component::loader()?;
     let mut found = state::problems(&loaded);
+    found.extend(accounts::problems(&loaded));
     found.extend(directories::problems(&loaded));
     found.extend(secrets::problems(&loaded));
     found.extend(bounds::problems(&loaded));

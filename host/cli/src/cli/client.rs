@@ -150,7 +150,8 @@ fn no_answer(socket: &Path, error: &io::Error) -> WithHelp {
         ),
         io::ErrorKind::PermissionDenied => (
             format!("the daemon's socket {socket} is not open to this user"),
-            "use it as the user that the daemon runs as",
+            "use it as the user that the daemon runs as, or as one of those with whom host.api.group and host.api.viewers \
+             share it",
         ),
         io::ErrorKind::WouldBlock => (
             format!("the daemon takes no more connections on {socket}: too many wait already"),

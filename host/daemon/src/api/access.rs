@@ -1,12 +1,13 @@
 //! Who may use the API over TCP: those who have the bearer token, and ask for a host that is ours. And who may use it over
-//! the Unix socket: whoever can open it, as long as not too many do at one time.
+//! the Unix socket: whoever can open it, as long as not too many do at one time; where there are viewers, those only read.
 //!
 //! Invariant: the token is neither kept nor printed here; it is asked for anew for each request, so a rotated one counts
 //! at once, and only hashes are compared, in constant time.
+//! Invariant: who may only read is told so at every path that does more, before anything of it is begun.
 //! Invariant: nothing of a body is read before, and who is refused is not listened to any longer.
 
 use super::{
-    caller::Caller,
+    caller::{Caller, Peer},
     connections::{Guest, Place},
     error::ApiError,
     hosts::Hosts,
@@ -14,13 +15,14 @@ use super::{
 use axum::{
     extract::{Request, State},
     http::{
-        HeaderValue,
+        HeaderValue, Method,
         header::{AUTHORIZATION, CONNECTION},
     },
     middleware::Next,
     response::{IntoResponse, Response},
 };
-use mainstay_domain::name::SecretName;
+use crate::ports::Accounts;
+use mainstay_domain::{name::SecretName, socket_rights::SocketRights};
 use std::{net::IpAddr, sync::Arc};
 
 /// What every request over TCP has to carry in `Authorization: Bearer …`, as it is now; while there is none, nobody
@@ -63,11 +65,52 @@ impl Guest for UnixGuest {
     }
 }
 
+/// Who may command over the Unix socket.
+#[derive(Clone)]
+pub(super) struct UnixRights {
+    pub(super) rights: Arc<SocketRights>,
+    pub(super) accounts: Arc<dyn Accounts>,
+}
+
+impl UnixRights {
+    /// Whether who has come may do more than to read.
+    pub(super) async fn may_command(&self, caller: &Caller) -> bool {
+        let Caller::User(peer) = caller else {
+            return true;
+        };
+        let Some(Peer { uid, gid }) = *peer else {
+            // Whom the kernel does not know is nobody in particular.
+            return self.rights.viewers.is_empty();
+        };
+        if let Some(may) = self.rights.of_user(uid) {
+            return may;
+        }
+        let accounts = self.accounts.clone();
+        let groups = tokio::task::spawn_blocking(move || accounts.groups(uid)).await;
+        let mut groups = groups.unwrap_or_default();
+        groups.push(gid);
+        self.rights.may_command(uid, &groups)
+    }
+}
+
+/// Whether a request asks for nothing to be done.
+fn only_reads(method: &Method) -> bool {
+    [Method::GET, Method::HEAD, Method::OPTIONS].contains(method)
+}
+
 /// Lets a request over the Unix socket pass, with who it comes from. There everybody who has sent one is known.
-pub(super) async fn count(mut request: Request, next: Next) -> Response {
+pub(super) async fn count(
+    State(unix): State<UnixRights>,
+    mut request: Request,
+    next: Next,
+) -> Response {
     let guest = request.extensions().get::<UnixGuest>().cloned();
     let refused = match guest {
         Some(guest) if guest.place.become_known() => {
+            let only_reads = only_reads(request.method());
+            if !only_reads && !unix.may_command(&guest.caller).await {
+                return and_close(ApiError::only_a_viewer());
+            }
             request.extensions_mut().insert(guest.caller);
             return next.run(request).await;
         }

@@ -13,15 +13,26 @@ use tokio::net::UnixStream;
 #[derive(Debug, Clone)]
 pub(super) enum Caller {
     /// A user of this machine, where the kernel knows it.
-    User(Option<u32>),
+    User(Option<Peer>),
     /// Who has the token that this secret is.
     Token(SecretName),
+}
+
+/// A user at the other end of the Unix socket.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Peer {
+    pub(super) uid: u32,
+    pub(super) gid: u32,
 }
 
 impl Caller {
     /// The peer of a connection of the Unix socket.
     pub(super) fn of(stream: &UnixStream) -> Self {
-        Self::User(stream.peer_cred().ok().map(|peer| peer.uid()))
+        let peer = stream.peer_cred().ok();
+        Self::User(peer.map(|peer| Peer {
+            uid: peer.uid(),
+            gid: peer.gid(),
+        }))
     }
 }
 
@@ -40,7 +51,7 @@ impl FromRequestParts<Arc<Served>> for Known {
     async fn from_request_parts(parts: &mut Parts, served: &Arc<Served>) -> Result<Self, ApiError> {
         let name = match parts.extensions.get::<Caller>().cloned() {
             Some(Caller::Token(name)) => name.to_string(),
-            Some(Caller::User(Some(uid))) => {
+            Some(Caller::User(Some(Peer { uid, .. }))) => {
                 let accounts = served.ports.accounts.clone();
                 let name = tokio::task::spawn_blocking(move || accounts.name(uid)).await;
                 let name = name.map_err(|_| ApiError::ended())?;

@@ -82,6 +82,13 @@ impl ApiError {
         Self::new(StatusCode::MISDIRECTED_REQUEST, error, Some(help.into()))
     }
 
+    /// A command of somebody who may only read.
+    pub fn only_a_viewer() -> Self {
+        let error = "this user may read here, and command nothing";
+        let help = "ask somebody in the group of host.api.group, or root; host.api.viewers of the config says who may only read";
+        Self::new(StatusCode::FORBIDDEN, error, Some(help.into()))
+    }
+
     /// As many connections as may be carry the token.
     pub fn too_many_connections() -> Self {
         let help = "close some, e.g. those that follow events, or use the socket in host.state_dir";

@@ -1,11 +1,13 @@
 //! Where the API listens.
 //!
-//! Invariant: the Unix socket is never, not even for a moment, open to anybody but its owner.
+//! Invariant: the Unix socket is never, not even for a moment, open to anybody but its owner and those with whom the config
+//! shares it.
 //! Invariant: the owner of the state directory serves it, and nobody else; a socket that is there before, and at which nobody
 //! listens, is a dead daemon's and is replaced. No other file is ever removed: at the end only the very one that was made.
 //! Invariant: a socket that is removed while the daemon lives is made again; no restart is needed to be reached.
 //! Invariant: where the daemon has no descriptor left, one is kept for who comes to the socket.
 
+use super::sharing::Sharing;
 use axum::serve::Listener;
 use mainstay_runtime::lack;
 use mainstay_store::StateDirectory;
@@ -47,6 +49,7 @@ pub(super) struct SocketFile {
     path: PathBuf,
     /// Device and number of the file that was made.
     made: Mutex<Option<(u64, u64)>>,
+    sharing: Sharing,
     _directory: Arc<StateDirectory>,
 }
 
@@ -55,6 +58,7 @@ impl SocketFile {
     fn listen(&self) -> io::Result<UnixListener> {
         let listener = listen_for_owner(&self.path)?;
         *self.made.lock() = Some(identity(&self.path.symlink_metadata()?));
+        self.sharing.open_socket(&self.path)?;
         Ok(listener)
     }
 
@@ -219,6 +223,17 @@ pub enum BindError {
         /// Why.
         source: io::Error,
     },
+    /// It cannot be shared.
+    #[error(
+        "cannot share {directory} with whom host.api.group and host.api.viewers name: that needs a daemon that runs as root or \
+         is in the group itself, and for viewers a file system with access control lists"
+    )]
+    Sharing {
+        /// The state directory.
+        directory: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
     /// The address cannot be had.
     #[error("cannot listen on {listen}, the address of host.api.listen")]
     Tcp {
@@ -230,7 +245,10 @@ pub enum BindError {
 }
 
 /// Replaces what a dead daemon left, and listens.
-pub(super) async fn bind_unix(directory: Arc<StateDirectory>) -> Result<UnixDoor, BindError> {
+pub(super) async fn bind_unix(
+    directory: Arc<StateDirectory>,
+    sharing: Sharing,
+) -> Result<UnixDoor, BindError> {
     let socket = directory.path().join(SOCKET_NAME);
     let length = socket.as_os_str().len();
     if length > MAX_SOCKET_PATH {
@@ -240,9 +258,17 @@ pub(super) async fn bind_unix(directory: Arc<StateDirectory>) -> Result<UnixDoor
         socket: socket.clone(),
         source,
     };
+    let shared = directory.path().to_owned();
+    sharing
+        .open_directory(&shared)
+        .map_err(|source| BindError::Sharing {
+            directory: shared,
+            source,
+        })?;
     let file = Arc::new(SocketFile {
         path: socket.clone(),
         made: Mutex::new(None),
+        sharing,
         _directory: directory,
     });
     match file.found().map_err(failed)? {

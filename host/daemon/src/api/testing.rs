@@ -11,7 +11,10 @@ use crate::{
         status_view::ChangedTargets,
     },
 };
-use mainstay_domain::name::SecretName;
+use mainstay_domain::{
+    name::SecretName,
+    socket_rights::{SocketRights, Viewers},
+};
 use mainstay_store::StateDirectory;
 use std::{net::SocketAddr, path::PathBuf, sync::Arc};
 use tempfile::TempDir;
@@ -58,6 +61,11 @@ pub(crate) fn state(world: &Arc<FakeWorld>) -> ApiState {
         clock: world.clone(),
         changed: ChangedTargets::default(),
         metrics: Arc::new(metrics),
+        socket: SocketRights {
+            owner: 0,
+            group: None,
+            viewers: Viewers::default(),
+        },
     }
 }
 

@@ -59,6 +59,8 @@ pub(crate) struct FakeWorld {
     pub(crate) failing_reads: AtomicU32,
     /// The most events that were asked for at once.
     pub(crate) largest_read: AtomicU32,
+    /// The groups that everybody is in.
+    pub(crate) groups: Mutex<Vec<u32>>,
     /// Long work takes a permit before each of its three documents and before its end.
     pub(crate) gate: Arc<Semaphore>,
     /// Long work waits for it before it begins.
@@ -207,6 +209,7 @@ impl FakeWorld {
             clock_ms: AtomicU64::new(0),
             failing_reads: AtomicU32::new(0),
             largest_read: AtomicU32::new(0),
+            groups: Mutex::default(),
             gate: Arc::new(Semaphore::new(0)),
             turn: Arc::default(),
         };
@@ -318,6 +321,15 @@ impl Clock for FakeWorld {
 impl Accounts for FakeWorld {
     fn name(&self, _uid: u32) -> Option<String> {
         Some("keeper".to_owned())
+    }
+    fn user(&self, _name: &str) -> Option<u32> {
+        None
+    }
+    fn group(&self, _name: &str) -> Option<u32> {
+        None
+    }
+    fn groups(&self, _uid: u32) -> Vec<u32> {
+        self.groups.lock().clone()
     }
 }
 

@@ -24,6 +24,13 @@ pub struct Refused(pub String);
 pub trait Accounts: Send + Sync {
     /// What the account with this number is called; none where there is none. It reads a file.
     fn name(&self, uid: u32) -> Option<String>;
+    /// The number of the account with this name; none where there is none. It reads a file.
+    fn user(&self, name: &str) -> Option<u32>;
+    /// The number of the group with this name; none where there is none. It reads a file.
+    fn group(&self, name: &str) -> Option<u32>;
+    /// The groups of the account with this number: its own, and those that list it; none where they cannot be read, or
+    /// there is no such account. It reads files.
+    fn groups(&self, uid: u32) -> Vec<u32>;
 }
 
 /// What an operator's `recover` asks for.

@@ -210,7 +210,7 @@ fn needs_restart(current: &HostSpec, next: &HostSpec) -> Option<&'static str> {
     match () {
         () if current.state_dir != next.state_dir => Some("state_dir"),
         () if current.plugin_dir != next.plugin_dir => Some("plugin_dir"),
-        () if current.api != next.api => Some("api"),
+        () if current.api != next.api || current.socket != next.socket => Some("api"),
         () => None,
     }
 }

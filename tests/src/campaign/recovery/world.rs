@@ -19,7 +19,7 @@ use mainstay_domain::{
     },
     severity::Severity,
     spec::{
-        BreakerSpec, CheckKind, CheckSpec, ForeignCommands, HostSpec, RouteSpec, Spec, StepSpec,
+        BreakerSpec, CheckKind, CheckSpec, ForeignCommands, HostSpec, RouteSpec, SocketSpec, Spec, StepSpec,
         Strategy, TargetSpec,
     },
     time::{Monotonic, Timestamp},
@@ -805,6 +805,7 @@ fn spec(random: &mut Random, busy: bool) -> Spec {
             shutdown_deadline: Duration::from_secs(30),
             keep_history: Duration::from_secs(3600),
             api: None,
+            socket: SocketSpec::default(),
         },
         targets: targets.into(),
         commands: BTreeMap::new(),

@@ -37,6 +37,34 @@ impl Accounts for LocalAccounts {
     fn name(&self, uid: u32) -> Option<String> {
         name_of(uid, &std::fs::read_to_string("/etc/passwd").ok()?)
     }
+
+    fn user(&self, name: &str) -> Option<u32> {
+        number_of(name, &std::fs::read_to_string("/etc/passwd").ok()?)
+    }
+
+    fn group(&self, name: &str) -> Option<u32> {
+        number_of(name, &std::fs::read_to_string("/etc/group").ok()?)
+    }
+
+    fn groups(&self, uid: u32) -> Vec<u32> {
+        let read = |path: &str| std::fs::read_to_string(path).ok();
+        let groups = || {
+            let passwd = read("/etc/passwd")?;
+            let account = parse(&name_of(uid, &passwd)?, &passwd, &read("/etc/group")?)?;
+            Some(account.groups.iter().map(|group| group.as_raw()).collect())
+        };
+        groups().unwrap_or_default()
+    }
+}
+
+/// The number of the account or of the group with this name, by the lines of their file.
+fn number_of(name: &str, lines: &str) -> Option<u32> {
+    let mut named = lines.lines().filter_map(|line| {
+        let mut fields = line.split(':');
+        Some((fields.next()?, fields.nth(1)?))
+    });
+    let (_, number) = named.find(|(found, _)| *found == name)?;
+    number.parse().ok()
 }
 
 /// The first account with this number: so it is with getpwuid(3), too.
@@ -120,6 +148,14 @@ mod tests {
         for (uid, name) in [(0, Some("root")), (33, Some("web")), (1, None), (7, None)] {
             assert_eq!(name_of(uid, PASSWD).as_deref(), name, "{uid}");
         }
+    }
+
+    #[test]
+    fn accounts_and_groups_are_found_by_their_names() {
+        assert_eq!(number_of("web", PASSWD), Some(33));
+        assert_eq!(number_of("bad", PASSWD), None);
+        assert_eq!(number_of("ssl", GROUP), Some(50));
+        assert_eq!(number_of("nobody-here", GROUP), None);
     }
 
     #[test]

@@ -5,8 +5,16 @@ use super::{
     *,
 };
 use crate::{
-    api::testing::{TOKEN, state},
+    api::{
+        access::UnixRights,
+        caller::{Caller, Peer},
+        testing::{TOKEN, state},
+    },
     ports::fakes::FakeWorld,
+};
+use mainstay_domain::{
+    name::SecretName,
+    socket_rights::{SocketRights, Viewers},
 };
 use mainstay_store::StateDirectory;
 use std::os::unix::{fs::PermissionsExt, net::UnixListener as StdListener};
@@ -92,6 +100,38 @@ async fn over_tcp_nothing_answers_without_the_token() {
     let request = client.get(format!("http://{}/v1/status", served.tcp));
     let answer = request.bearer_auth(TOKEN).send().await.unwrap();
     assert_eq!(answer.status(), StatusCode::OK);
+}
+
+#[tokio::test]
+async fn a_viewer_may_command_nothing_and_root_and_the_owner_always_may() {
+    let world = FakeWorld::new(4);
+    let rights = UnixRights {
+        rights: Arc::new(SocketRights {
+            owner: 7,
+            group: Some(40),
+            viewers: Viewers {
+                users: vec![1001],
+                groups: vec![50],
+            },
+        }),
+        accounts: world.clone(),
+    };
+    let may = async |uid: u32, gid: u32, listed: &[u32]| {
+        *world.groups.lock() = listed.to_vec();
+        let caller = Caller::User(Some(Peer { uid, gid }));
+        rights.may_command(&caller).await
+    };
+    assert!(may(0, 0, &[]).await);
+    assert!(may(7, 7, &[50]).await);
+    assert!(may(1000, 40, &[]).await, "by the group that they have come with");
+    assert!(may(1000, 1000, &[40]).await, "by a group that lists them");
+    assert!(!may(1000, 1000, &[40, 50]).await);
+    assert!(!may(1000, 50, &[40]).await);
+    assert!(!may(1001, 40, &[40]).await);
+    assert!(!may(1000, 1000, &[]).await, "in no group any more");
+    assert!(!rights.may_command(&Caller::User(None)).await);
+    let token = Caller::Token(SecretName::parse("api-token").unwrap());
+    assert!(rights.may_command(&token).await);
 }
 
 #[tokio::test]

@@ -11,7 +11,8 @@ use mainstay_domain::{
         BackupSource, BeforeStart, BreakerSpec, CheckKind, CheckSpec, CommandSpec, DirectoryGrant,
         ExecCheck, FailOf, ForeignCommands, Grants, HttpCheck, HttpOrigin, Limits, LogPattern,
         MaintenanceBegin, OnShutdown, PluginSpec, ProcessSpec, Reload, RestartPolicy, RunAs,
-        Schedule, SecretSource, Spec, Strategy, TargetGrant, TargetSpec, TargetVerb, Trust,
+        Schedule, SecretSource, SocketSpec, Spec, Strategy, TargetGrant, TargetSpec, TargetVerb, Trust,
+        ViewerSpec,
     },
     time::Timestamp,
 };
@@ -308,6 +309,15 @@ fn host_keys(keys: &mut Keys) {
         "api = { listen = \"127.0.0.1:7070\", token = \"t\", hosts = [\"A.example\", \"[::7]\"] }";
     let hosts = vec!["a.example".to_owned(), "::7".to_owned()];
     keys.host("host.api.hosts", line, read, hosts);
+    let line = "api = { group = \"ops\", viewers = [\"anna\", \"@staff\"] }";
+    let read = |s: &Spec| s.host.socket.group.clone();
+    keys.host("host.api.group", line, read, Some("ops".to_owned()));
+    let read = |s: &Spec| s.host.socket.viewers.clone();
+    let viewers = vec![
+        ViewerSpec::User("anna".to_owned()),
+        ViewerSpec::Group("staff".to_owned()),
+    ];
+    keys.host("host.api.viewers", line, read, viewers);
     // Where no key says so, only the address itself and localhost are ours.
     let line = "api = { listen = \"127.0.0.1:7070\", token = \"t\" }";
     keys.host("host.api.hosts", line, read, Vec::new());
@@ -1223,6 +1233,7 @@ fn what_is_not_written_has_its_documented_default() {
     assert_eq!(spec.host.shutdown_deadline, seconds(30));
     assert_eq!(spec.host.keep_history, hours(90 * 24));
     assert_eq!(spec.host.api, None);
+    assert_eq!(spec.host.socket, SocketSpec::default());
     let window = &spec.maintenance[0];
     assert!(window.targets.is_empty() && window.holds_alerts && window.pauses_recovery);
 

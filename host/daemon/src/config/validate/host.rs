@@ -13,7 +13,7 @@ use super::{
 };
 use mainstay_domain::{
     name::{CommandName, SecretName},
-    spec::{ApiSpec, CommandSpec, HostSpec, SecretSource},
+    spec::{ApiSpec, CommandSpec, HostSpec, SecretSource, SocketSpec, ViewerSpec},
     text::printable,
 };
 use std::{
@@ -42,11 +42,13 @@ pub(super) fn host(at: ValueAt<'_>) -> Option<HostSpec> {
             }
         }
         let thirty = Duration::from_secs(30);
+        let api = fields.or("api", ApiKeys::default(), api);
         Some(HostSpec {
             name: name.unwrap_or_else(machine_name),
             shutdown_deadline: fields.or("shutdown_deadline", thirty, positive_duration),
             keep_history: fields.or("keep_history", QUARTER, positive_duration),
-            api: fields.optional("api", api),
+            socket: api.socket,
+            api: api.tcp,
             state_dir: state_dir?,
             plugin_dir: plugin_dir?,
         })
@@ -86,8 +88,30 @@ fn shown_name(machine: &str) -> String {
     }
 }
 
-fn api(at: ValueAt<'_>) -> Option<ApiSpec> {
+/// What the keys of `api` say.
+#[derive(Default)]
+struct ApiKeys {
+    tcp: Option<ApiSpec>,
+    socket: SocketSpec,
+}
+
+fn api(at: ValueAt<'_>) -> Option<ApiKeys> {
     at.fields("the host's api", |fields| {
+        let socket = SocketSpec {
+            group: fields.optional("group", account),
+            viewers: fields.list("viewers", "viewers = [\"anna\", \"@staff\"]", viewer),
+        };
+        for (key, told) in [("group", "api.group"), ("viewers", "api.viewers")] {
+            if let Some(at) = fields.get(key) {
+                let mut facts = at.context.facts.borrow_mut();
+                facts.directories.insert(told, at.node.place);
+            }
+        }
+        let tcp = ["listen", "token", "hosts"].map(|key| fields.get(key).is_some());
+        let sharing = ["group", "viewers"].map(|key| fields.get(key).is_some());
+        if sharing.contains(&true) && !tcp.contains(&true) {
+            return Some(ApiKeys { tcp: None, socket });
+        }
         let listen = fields.required("listen", "listen = \"127.0.0.1:7070\"", socket_address);
         if let (Some(listen), Some(at)) = (listen, fields.get("listen"))
             && !listen.ip().to_canonical().is_loopback()
@@ -102,11 +126,51 @@ fn api(at: ValueAt<'_>) -> Option<ApiSpec> {
         let secret = existing(EntityKind::Secret, SecretName::parse);
         let token = fields.required("token", "token = \"NAME\", a secret of [secrets]", secret);
         let hosts = fields.list("hosts", "hosts = [\"mainstay.example\"]", host_name);
-        Some(ApiSpec {
+        let tcp = ApiSpec {
             listen: listen?,
             token: token?,
             hosts,
+        };
+        Some(ApiKeys {
+            tcp: Some(tcp),
+            socket,
         })
+    })
+}
+
+/// Whether a user or a group may be called so.
+fn is_account(name: &str) -> bool {
+    let is_allowed = |letter: char| letter.is_ascii_alphanumeric() || "._-$".contains(letter);
+    !name.is_empty() && !name.starts_with('-') && name.chars().all(is_allowed)
+}
+
+/// The name of a user or of a group of the machine.
+fn account(at: ValueAt<'_>) -> Option<String> {
+    let name = word(at)?;
+    match is_account(&name) {
+        true => Some(name),
+        false => at.not(
+            "the name of an account",
+            "write it as /etc/passwd or /etc/group has it, e.g. \"ops\"",
+        ),
+    }
+}
+
+fn viewer(at: ValueAt<'_>) -> Option<ViewerSpec> {
+    let written = word(at)?;
+    let (name, is_group) = match written.strip_prefix('@') {
+        Some(group) => (group, true),
+        None => (written.as_str(), false),
+    };
+    if !is_account(name) {
+        return at.not(
+            "the name of a user, or of a group behind an @",
+            "write it as /etc/passwd or /etc/group has it, e.g. \"anna\" or \"@staff\"",
+        );
+    }
+    Some(match is_group {
+        true => ViewerSpec::Group(name.to_owned()),
+        false => ViewerSpec::User(name.to_owned()),
     })
 }
 

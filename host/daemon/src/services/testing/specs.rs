@@ -5,7 +5,7 @@ use mainstay_domain::{
     name::{CheckName, FailureType, PluginName, TargetName},
     severity::Severity,
     spec::{
-        BreakerSpec, CheckKind, CheckSpec, ForeignCommands, HostSpec, OnShutdown, ProcessSpec,
+        BreakerSpec, CheckKind, CheckSpec, ForeignCommands, HostSpec, OnShutdown, ProcessSpec, SocketSpec,
         RestartPolicy, RouteSpec, Spec, StepSpec, Strategy, TargetSpec,
     },
 };
@@ -30,6 +30,7 @@ pub(crate) fn spec(targets: Vec<TargetSpec>) -> Arc<Spec> {
             shutdown_deadline: Duration::from_secs(10),
             keep_history: Duration::from_secs(3600),
             api: None,
+            socket: SocketSpec::default(),
         },
         targets: targets.into(),
         commands: BTreeMap::new(),

@@ -9,7 +9,7 @@ use crate::{
     name::{FailureType, PluginName, TargetName},
     severity::Severity,
     spec::{
-        BreakerSpec, ForeignCommands, HostSpec, OnShutdown, ProcessSpec, RestartPolicy, RouteSpec,
+        BreakerSpec, ForeignCommands, HostSpec, OnShutdown, ProcessSpec, RestartPolicy, RouteSpec, SocketSpec,
         Spec, StepSpec, Strategy, TargetSpec,
     },
     time::Timestamp,
@@ -149,6 +149,7 @@ pub(super) fn spec(targets: Vec<TargetSpec>, routes: Vec<RouteSpec>) -> Spec {
             shutdown_deadline: Duration::from_secs(30),
             keep_history: Duration::from_secs(3600),
             api: None,
+            socket: SocketSpec::default(),
         },
         targets: targets.into(),
         commands: BTreeMap::new(),
