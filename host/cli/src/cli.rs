@@ -1,7 +1,7 @@
 //! The command line: a client of the admin API, and of files.
 //!
 //! Invariant: standard output holds what was asked for and nothing else; everything else goes to standard error.
-//! Invariant: the exit code is 0 for done, 1 for failed, 2 for bad usage or config.
+//! Invariant: the exit code is 0 for done, 1 for failed, 2 for bad usage or config; with --exit-code that of a monitoring plugin.
 
 mod arguments;
 mod backups;
@@ -10,6 +10,7 @@ mod client;
 mod compile;
 mod component;
 mod connect;
+mod exit_codes;
 mod explain;
 mod failure;
 mod help;
@@ -35,7 +36,7 @@ mod times;
 mod wiring;
 
 pub use arguments::{Cli, Color, Command, Global, LogFormat};
-pub use failure::Ending;
+pub use failure::{Ending, Monitored};
 
 use arguments::{IncidentCommand, OperationCommand, PluginCommand};
 use clap::CommandFactory;
@@ -68,19 +69,35 @@ async fn dispatch(cli: Cli, out: &Output) -> anyhow::Result<Ending> {
         Command::Init { directory, from } => init::init(out, directory, &from),
         Command::Check {
             target: Some(target),
+            exit_code,
         }
-        | Command::Probe { target } => orders::probe(&client().await?, out, &target).await,
-        Command::Check { target: None } => wiring::check(&global, out).await,
+        | Command::Probe { target, exit_code } => {
+            let probe = async { orders::probe(&client().await?, out, &target, exit_code).await };
+            match exit_code {
+                true => Ok(exit_codes::or_unknown(probe.await)),
+                false => probe.await,
+            }
+        }
+        Command::Check { target: None, .. } => wiring::check(&global, out).await,
         Command::Explain { code } => done(explain::explain(out, code)),
         Command::Completions { shell } => completions(out, shell),
         Command::Plugin(command) => plugin(&global, out, command).await,
         Command::Status {
+            target,
+            all,
+            exit_code: true,
+        } => {
+            let status =
+                async { exit_codes::status(&client().await?, out, target.as_ref(), all).await };
+            Ok(exit_codes::or_unknown(status.await))
+        }
+        Command::Status {
             target: Some(target),
             ..
         } => done(status::target(&client().await?, out, &target).await),
-        Command::Status { target: None, all } => {
-            done(status::status(&client().await?, out, all).await)
-        }
+        Command::Status {
+            target: None, all, ..
+        } => done(status::status(&client().await?, out, all).await),
         Command::Watch { every } => status::watch(&client().await?, out, every).await,
         Command::Logs(arguments) => logs::logs(&client().await?, out, arguments).await,
         Command::Incidents(arguments) => {

@@ -185,28 +185,44 @@ pub enum Command {
         /// Run the checks of this target now, as `probe` does, and leave the config alone
         #[arg(value_parser = TargetName::parse)]
         target: Option<TargetName>,
+        /// With a target: exit as a monitoring plugin does: 0 ok, 1 warning, 2 critical, 3 unknown
+        #[arg(long, requires = "target")]
+        exit_code: bool,
     },
     /// Run the checks of a target now, and show what each saw and how long it took
     ///
     /// What they see counts as what they see on their schedule. Exit code 0 where every check is healthy, 1 where one is
-    /// degraded, failed, unknown, or has nothing to say yet.
+    /// degraded, failed, unknown, or has nothing to say yet. With --exit-code as monitoring plugins have it: 0 where every
+    /// check is healthy, 1 (warning) where one is degraded, 2 (critical) where one failed, and 3 (unknown) where one could
+    /// not look, has nothing to say yet, or the daemon could not be asked; of several the one that comes last in the row
+    /// unknown, warning, critical.
     #[command(after_long_help = examples!("
   mainstay probe api
+  mainstay probe api --exit-code > /dev/null || page-me
   mainstay probe api --json | jq '.checks[] | {check, outcome, elapsed_ms}'"))]
     Probe {
         /// Which target
         #[arg(value_parser = TargetName::parse)]
         target: TargetName,
+        /// Exit as a monitoring plugin does: 0 ok, 1 warning, 2 critical, 3 unknown
+        #[arg(long)]
+        exit_code: bool,
     },
     /// Show what the daemon sees now: targets, plugins, jobs
     ///
     /// The most urgent first: one line of what needs a person, then what is not as it should be, then how much else there
     /// is. In a pipe each record is one line, and nothing is wrapped. With a target all of that one: why it is as it is,
     /// what comes next, what each check saw last and how long it took, and the last lines of its log.
+    ///
+    /// With --exit-code it ends as monitoring plugins do: 2 (critical) where a target failed; 1 (warning) where one is degraded
+    /// or has an open incident, a backup failed or is too old, a plugin is quarantined, a route has no handler, or the last
+    /// reload was refused; 3 (unknown) where a target cannot be looked at, or the daemon could not be asked; else 0. What a
+    /// person stopped or paused is no alarm. Of several counts the one that comes last in the row unknown, warning, critical.
     #[command(after_long_help = examples!("
   mainstay status
   mainstay status --all
   mainstay status api
+  mainstay status --exit-code
   mainstay status --json | jq '.targets[] | select(.health != \"healthy\")'"))]
     Status {
         /// Only this target, in full
@@ -215,6 +231,9 @@ pub enum Command {
         /// List what is as it should be too
         #[arg(long)]
         all: bool,
+        /// Exit as a monitoring plugin does: 0 ok, 1 warning, 2 critical, 3 unknown
+        #[arg(long)]
+        exit_code: bool,
     },
     /// Show the status on a terminal, again and again, until it is interrupted
     ///

@@ -14,6 +14,32 @@ pub enum Ending {
     Failed,
     /// Exit code 2.
     BadConfig,
+    /// The exit code of a monitoring plugin.
+    Monitored(Monitored),
+}
+
+/// What a monitoring plugin says by its exit code; the later is the worse.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Monitored {
+    /// Exit code 0.
+    Ok,
+    /// Exit code 3. What is known to be wrong counts for more.
+    Unknown,
+    /// Exit code 1.
+    Warning,
+    /// Exit code 2.
+    Critical,
+}
+
+impl From<Monitored> for ExitCode {
+    fn from(monitored: Monitored) -> Self {
+        Self::from(match monitored {
+            Monitored::Ok => 0,
+            Monitored::Warning => 1,
+            Monitored::Critical => 2,
+            Monitored::Unknown => 3,
+        })
+    }
 }
 
 /// Who reads standard output has gone; there is nobody left to tell.
@@ -42,20 +68,26 @@ pub(super) fn report_ending(ending: anyhow::Result<Ending>) -> ExitCode {
         Ok(Ending::Done) => return ExitCode::SUCCESS,
         Ok(Ending::Failed) => return ExitCode::from(1),
         Ok(Ending::BadConfig) => return ExitCode::from(2),
+        Ok(Ending::Monitored(monitored)) => return monitored.into(),
         Err(error) => error,
     };
     if error.is::<OutputClosed>() {
         return ExitCode::SUCCESS;
     }
-    let mut text = Vec::new();
-    // Writing to memory does not fail.
-    let _ = write_error(&error, &mut text);
-    console::write_final(text);
+    tell(&error);
     let is_usage = error.is::<Usage>()
         || error.is::<NoConfig>()
         || error.is::<NoStateDir>()
         || error.is::<ConfigErrors>();
     ExitCode::from(if is_usage { 2 } else { 1 })
+}
+
+/// Tells an error, on standard error.
+pub(super) fn tell(error: &anyhow::Error) {
+    let mut text = Vec::new();
+    // Writing to memory does not fail.
+    let _ = write_error(error, &mut text);
+    console::write_final(text);
 }
 
 fn write_error(error: &anyhow::Error, to: &mut impl io::Write) -> io::Result<()> {

@@ -4,6 +4,7 @@
 use super::{
     arguments::{ReportArguments, TargetArguments},
     client::{Client, path_with},
+    exit_codes::of_probe,
     failure::Ending,
     listings::{parse, present, show_event},
     operations::newest_event,
@@ -79,10 +80,16 @@ pub(super) async fn probe(
     client: &Client,
     out: &Output,
     target: &TargetName,
+    exit_code: bool,
 ) -> anyhow::Result<Ending> {
     let path = format!("/v1/targets/{target}/check");
     let answer = client.post(&path, &serde_json::json!({})).await?;
-    let is_healthy = parse::<ProbeReport>(&answer)?.healthy;
+    let report = parse::<ProbeReport>(&answer)?;
+    let ending = match report.healthy {
+        _ if exit_code => Ending::Monitored(of_probe(&report)),
+        true => Ending::Done,
+        false => Ending::Failed,
+    };
     present(out, &answer, |out, report: ProbeReport| {
         let rows = report.checks.into_iter().map(|check| {
             let tone = check.outcome.map_or(Tone::Warn, health_tone);
@@ -101,10 +108,7 @@ pub(super) async fn probe(
         let headings = ["CHECK", "OUTCOME", "TOOK", "WHAT IT SAW"];
         out.table(&headings, rows.collect(), "the target has no checks")
     })?;
-    Ok(match is_healthy {
-        true => Ending::Done,
-        false => Ending::Failed,
-    })
+    Ok(ending)
 }
 
 /// Reports a failure of a target, or clears it.

@@ -7,6 +7,7 @@ mod reload;
 mod target;
 mod view;
 
+pub(super) use jobs::is_amiss;
 pub(super) use plugins::plugins;
 #[cfg(test)]
 pub(super) use plugins::plugins_view;
@@ -29,8 +30,18 @@ const OPEN_INCIDENTS: &str = "/v1/incidents?open=true&limit=10000";
 /// Shows the whole host.
 pub(super) async fn status(client: &Client, out: &Output, all: bool) -> anyhow::Result<()> {
     let answer = client.get("/v1/status").await?;
+    show_status(client, out, all, &answer).await
+}
+
+/// Shows the whole host as the daemon answered.
+pub(super) async fn show_status(
+    client: &Client,
+    out: &Output,
+    all: bool,
+    answer: &str,
+) -> anyhow::Result<()> {
     if out.json {
-        return out.json_text(&answer);
+        return out.json_text(answer);
     }
     let incidents = client.get(OPEN_INCIDENTS).await?;
     let wanted = Wanted {
@@ -38,7 +49,7 @@ pub(super) async fn status(client: &Client, out: &Output, all: bool) -> anyhow::
         together: !out.is_terminal(),
     };
     out.show(&view(
-        &parse::<Status>(&answer)?,
+        &parse::<Status>(answer)?,
         &parse::<Vec<Incident>>(&incidents)?,
         &out.times,
         wanted,
@@ -52,12 +63,17 @@ pub(super) async fn target(
     target: &TargetName,
 ) -> anyhow::Result<()> {
     let answer = client.get(&format!("/v1/targets/{target}")).await?;
+    show_target(client, out, &answer).await
+}
+
+/// Shows one target in full as the daemon answered.
+pub(super) async fn show_target(client: &Client, out: &Output, answer: &str) -> anyhow::Result<()> {
     if out.json {
-        return out.json_text(&answer);
+        return out.json_text(answer);
     }
     let incidents = client.get(OPEN_INCIDENTS).await?;
     out.show(&target_view(
-        &parse::<TargetDetail>(&answer)?,
+        &parse::<TargetDetail>(answer)?,
         &parse::<Vec<Incident>>(&incidents)?,
         &out.times,
     ))

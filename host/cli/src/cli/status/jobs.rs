@@ -5,7 +5,7 @@ use mainstay_api::{BackupStatus, JobRow};
 use mainstay_domain::text::counted;
 
 /// Whether somebody has to look at it.
-pub(super) fn is_amiss(job: &JobRow) -> bool {
+pub(in crate::cli) fn is_amiss(job: &JobRow) -> bool {
     let is_bad = matches!(
         job.last_status,
         Some(BackupStatus::Failed | BackupStatus::Corrupted)
