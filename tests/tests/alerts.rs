@@ -271,3 +271,27 @@ fn a_foreign_service_has_the_lines_of_the_log_that_a_check_of_it_names() {
     assert_eq!(output, "up\nout of memory");
     assert!(body.contains("  out of memory\n"), "{body}");
 }
+
+#[test]
+fn a_test_alert_goes_the_way_of_alerts_and_leaves_nothing_behind() {
+    let receiver = Receiver::start();
+    let daemon = start(&format!("{}/hook", receiver.url), &[&receiver]);
+    let tested = daemon.json(&["alert", "test"]);
+    assert_eq!(tested[0]["alerter"], "webhook", "{tested}");
+    assert_eq!(tested[0]["delivered"], true, "{tested}");
+    let arrived = receiver.wait_for("the test", |one| one.line == "POST /hook");
+    assert_eq!(arrived.json()["kind"], "alert.test");
+    assert_eq!(daemon.json(&["incidents"]), Value::Array(Vec::new()));
+    let events = daemon.events();
+    let is_of_alert = |event: &&Value| event["kind"].as_str().unwrap().starts_with("alert.");
+    assert_eq!(events.iter().find(is_of_alert), None, "it is no event");
+    receiver.answer_with("410 Gone", "", "moved away");
+    let output = daemon.cli(&["alert", "test", "--alerter", "webhook"]);
+    assert_eq!(output.status.code(), Some(1));
+    let told = String::from_utf8_lossy(&output.stdout);
+    assert!(told.contains("webhook: not delivered: ") && told.contains("410"), "{told}");
+    let output = daemon.cli(&["alert", "test", "--alerter", "webhok"]);
+    let told = String::from_utf8_lossy(&output.stderr);
+    assert!(told.contains("did you mean `webhook`?"), "{told}");
+    assert_eq!(receiver.received().len(), 2, "once each");
+}

@@ -8,6 +8,7 @@
 //! Invariant: times are RFC 3339 in UTC, durations are milliseconds and end in `_ms`, sizes are bytes and end in `_bytes`.
 //! Invariant: an answer has each of its fields always, null where there is nothing, unless the field says otherwise.
 
+mod alerts;
 mod backups;
 mod check;
 mod commands;
@@ -26,6 +27,7 @@ mod silences;
 mod status;
 mod words;
 
+pub use alerts::{AlertTestBody, TestedAlert};
 pub use backups::{Backup, BackupReport, BackupStatus, BackupType, Progress, Verdict, WorkLine};
 pub use check::{CheckReport, Problem, ProblemSeverity};
 pub use commands::{

@@ -3,6 +3,7 @@
 //! Invariant: standard output holds what was asked for and nothing else; everything else goes to standard error.
 //! Invariant: the exit code is 0 for done, 1 for failed, 2 for bad usage or config; with --exit-code that of a monitoring plugin.
 
+mod alerts;
 mod arguments;
 mod backups;
 mod check;
@@ -38,9 +39,9 @@ mod wiring;
 pub use arguments::{Cli, Color, Command, Global, LogFormat};
 pub use failure::{Ending, Monitored};
 
-use arguments::{IncidentCommand, OperationCommand, PluginCommand};
+use arguments::{AlertCommand, IncidentCommand, OperationCommand, PluginCommand};
 use clap::CommandFactory;
-use mainstay_api::{RecoverBody, SilenceBody};
+use mainstay_api::{AlertTestBody, RecoverBody, SilenceBody};
 use mainstay_domain::time::millis;
 use output::Output;
 use std::process::ExitCode;
@@ -163,6 +164,13 @@ async fn dispatch(cli: Cli, out: &Output) -> anyhow::Result<Ending> {
                 by: by.by,
             };
             done(silences::begin(&client().await?, out, &body).await)
+        }
+        Command::Alert(AlertCommand::Test { alerter, by }) => {
+            let body = AlertTestBody {
+                alerter: alerter.map(|alerter| alerter.to_string()),
+                by: by.by,
+            };
+            alerts::test(&client().await?, out, &body).await
         }
         Command::Silences => done(silences::list(&client().await?, out).await),
         Command::Unsilence { id, by } => {

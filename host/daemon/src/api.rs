@@ -7,6 +7,7 @@
 //! Invariant: every answer that is no success is `{error, help}`.
 
 mod access;
+mod alerts;
 mod backups;
 mod caller;
 mod commands;
@@ -30,7 +31,7 @@ pub use socket::{BindError, SOCKET_NAME};
 
 use crate::{
     ports::{
-        Accounts, BackupOperator, Browse, Clock, HostView, Journal, PluginView, RecoveryControl,
+        Accounts, AlertTests, BackupOperator, Browse, Clock, HostView, Journal, PluginView, RecoveryControl,
         SilenceControl, TargetControl, TargetOperator, TargetVerb, Watch,
     },
     services::{
@@ -73,6 +74,7 @@ pub struct ApiState {
     pub records: Arc<dyn Browse>,
     pub recovery: Arc<dyn RecoveryControl>,
     pub silences: Arc<dyn SilenceControl>,
+    pub alert_tests: Arc<dyn AlertTests>,
     pub backups: Arc<dyn BackupOperator>,
     pub watch: Arc<dyn Watch>,
     pub targets: Arc<dyn TargetControl>,
@@ -253,6 +255,7 @@ fn routes(served: Arc<Served>) -> Router {
         .route("/silences", get(silences::list))
         .route("/silence", post(silences::begin))
         .route("/unsilence", post(silences::end))
+        .route("/alerts/test", post(alerts::test))
         .route("/heartbeat/{target}", post(commands::heartbeat))
         .route("/targets/{target}", get(targets::show))
         .route("/targets/{target}/log", get(targets::log))

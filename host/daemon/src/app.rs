@@ -45,6 +45,7 @@ use crate::{
     },
     services::{
         alert_holds::Holds,
+        alert_tests::AlertTestService,
         alerts::{AlertService, arrivals},
         backup::{BackupParts, BackupService},
         disk_state::DiskStateService,
@@ -470,6 +471,11 @@ pub async fn run(options: RunOptions) -> anyhow::Result<()> {
         records: records.clone(),
         recovery: operators.clone(),
         silences,
+        alert_tests: Arc::new(AlertTestService::new(
+            shared.clone(),
+            plugins.clone(),
+            ids(),
+        )),
         backups: Arc::new(backups.clone()),
         watch: Arc::new(monitor.clone()),
         targets: Arc::new(supervisor.clone()),

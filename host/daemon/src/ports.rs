@@ -4,6 +4,7 @@
 //! Adapters implement these traits, services call them, `app` joins the two. A future that these traits return may
 //! be dropped only where its docs say so; a dropped effect is an effect in doubt.
 
+mod alert_tests;
 mod between;
 mod logs;
 mod operator;
@@ -15,7 +16,8 @@ mod views;
 mod world;
 
 pub use {
-    between::*, logs::*, operator::*, pid_files::*, process::*, reports::*, secrets::*, views::*, world::*,
+    alert_tests::*, between::*, logs::*, operator::*, pid_files::*, process::*, reports::*, secrets::*,
+    views::*, world::*,
 };
 
 pub use {mainstay_backup::port::*, mainstay_store::port::*};

@@ -2,6 +2,7 @@
 //! reports.
 
 pub mod alert_holds;
+pub mod alert_tests;
 pub mod alerts;
 pub mod backup;
 pub mod disk_state;

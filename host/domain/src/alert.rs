@@ -19,12 +19,14 @@ mod open_key;
 mod outbox;
 mod routing;
 mod text;
+mod trial;
 
 pub use delivery::{after_failure, retry_after};
 pub use held::{Arrived, HeldAlerts, failing_dependency};
 pub use open::OpenAlerts;
 pub use outbox::Outbox;
 pub use routing::{alerts_for, is_alert_by_default, never_alerts, version_for};
+pub use trial::{receivers, test_alert};
 
 /// Whether something is wrong or right again.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]

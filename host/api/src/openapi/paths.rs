@@ -5,6 +5,7 @@ use super::{
     schemas::Schemas,
 };
 use crate::{
+    alerts::{AlertTestBody, TestedAlert},
     backups::{Backup, WorkLine},
     commands::{Commanded, ReportedFailure, Scheduled},
     errors::ErrorBody,
@@ -182,6 +183,13 @@ fn commands(schemas: &mut Schemas) -> Vec<Endpoint> {
             Nothing,
         )
         .with_body(schemas.body::<UnsilenceBody>()),
+        Endpoint::post(
+            "/v1/alerts/test",
+            "test-alerts",
+            "Send one test alert to each receiver, and say what each answered",
+            Json(schemas.answer::<Vec<TestedAlert>>()),
+        )
+        .with_body(schemas.body::<AlertTestBody>()),
         Endpoint::post(
             "/v1/plugins/forget",
             "forget-plugin",

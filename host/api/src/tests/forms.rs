@@ -91,6 +91,25 @@ fn what_the_domain_has_is_the_same_json() {
 }
 
 #[test]
+fn a_tested_alert_says_null_where_there_is_nothing() {
+    let refused = TestedAlert {
+        alerter: "pager".to_owned(),
+        delivered: false,
+        by: None,
+        reference: None,
+        error: Some("no such channel".to_owned()),
+    };
+    let expected = json!({
+        "alerter": "pager",
+        "delivered": false,
+        "by": null,
+        "reference": null,
+        "error": "no such channel",
+    });
+    check(&refused, &expected);
+}
+
+#[test]
 fn an_operation_in_full_has_its_own_fields_and_its_journal() {
     let [_, operation] = samples::operations();
     let detail = OperationDetail {
@@ -508,6 +527,7 @@ fn a_request_may_leave_out_what_it_could_before() {
         json!({ "id": "sil-01K0000000000000000000000A" }),
         json!({ "id": "sil-01K0000000000000000000000A", "by": "" }),
     );
+    check_request::<AlertTestBody>(json!({}), json!({ "alerter": null, "by": "" }));
     check_request::<ForgetPluginBody>(
         json!({ "name": "fixer", "version": "1.0.0", "by": "ann" }),
         json!({ "name": "fixer", "version": "1.0.0", "by": "ann" }),

@@ -426,6 +426,9 @@ pub enum Command {
         #[allow(missing_docs, reason = "its own docs are the help")]
         by: By,
     },
+    /// Send a test alert
+    #[command(subcommand, arg_required_else_help = true)]
+    Alert(AlertCommand),
     /// Report that a target with a heartbeat check is alive
     #[command(after_long_help = examples!("
   nightly-job && mainstay heartbeat nightly-job"))]
@@ -567,6 +570,27 @@ pub enum SinceEvent {
     Seq(u64),
     /// From this time on.
     Time(Since),
+}
+
+/// What can be done with alerts.
+#[derive(Debug, Subcommand)]
+pub enum AlertCommand {
+    /// Send one test alert to each receiver, and show what each answered
+    ///
+    /// By the alerters that the alert routes of the config name, as they serve now, once. It says that nothing is wrong, has a
+    /// key of its own, is held back by no silence, and is stored nowhere. Exit code 1 where one was not delivered. A receiver
+    /// has 30 s for its answer, whatever --timeout says less.
+    #[command(after_long_help = examples!("
+  mainstay alert test
+  mainstay alert test --alerter webhook"))]
+    Test {
+        /// Only to this alerter
+        #[arg(long, value_name = "NAME", value_parser = PluginName::parse)]
+        alerter: Option<PluginName>,
+        #[command(flatten)]
+        #[allow(missing_docs, reason = "its own docs are the help")]
+        by: By,
+    },
 }
 
 /// What can be done with one incident.

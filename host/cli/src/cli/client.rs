@@ -58,6 +58,23 @@ impl Client {
             .await
     }
 
+    /// Sends a command whose answer may take so long, whatever `--timeout` says less.
+    pub(super) async fn post_slow(
+        &self,
+        path: &str,
+        body: &impl Serialize,
+        at_least: Duration,
+    ) -> anyhow::Result<String> {
+        let patience = self.patience.max(at_least);
+        let text = async {
+            let answer = self.request(Method::POST, path, Some(body)).await?;
+            answer.text().await.with_context(|| self.broke())
+        };
+        timeout(patience, text)
+            .await
+            .map_err(|_| silent(&self.socket, patience))?
+    }
+
     /// Reads a path that answers with lines.
     pub(super) async fn get_lines(&self, path: &str) -> anyhow::Result<Lines> {
         self.lines_of(self.request(Method::GET, path, None::<&()>))

@@ -161,6 +161,22 @@ async fn events_and_incidents_are_those_of_a_target_and_since_a_time() {
 }
 
 #[tokio::test]
+async fn a_test_alert_is_told_with_what_each_receiver_answered() {
+    let served = Served::start().await;
+    let (ending, written) = run(&served, false, "alert test").await;
+    assert_eq!(ending.unwrap(), Ending::Failed, "one was not delivered");
+    assert_eq!(
+        written.trim_end(),
+        "pager: delivered by pager@1.0.0, which is message 7 there\nmail: not delivered: no such address"
+    );
+    let one = done_with(&served, true, "alert test --alerter pager").await;
+    assert!(one.contains("\"delivered\":true"), "{one}");
+    let (ending, _) = run(&served, false, "alert test --alerter pagr").await;
+    let error = ending.unwrap_err().to_string();
+    assert_eq!(error, "there is no alerter `pagr`; did you mean `pager`?");
+}
+
+#[tokio::test]
 async fn a_recovery_that_is_waited_for_shows_its_end() {
     let served = Served::start().await;
     let line = "recover api --failure api-gateway-down --wait --by ann";

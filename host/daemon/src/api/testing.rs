@@ -51,6 +51,7 @@ pub(crate) fn state(world: &Arc<FakeWorld>) -> ApiState {
         records: world.clone(),
         recovery: world.clone(),
         silences: world.clone(),
+        alert_tests: world.clone(),
         backups: world.clone(),
         watch: world.clone(),
         targets: world.clone(),

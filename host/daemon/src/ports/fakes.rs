@@ -17,7 +17,7 @@ use mainstay_domain::{
     name::{CheckName, FailureType, JobName, PluginName, TargetName},
     operation::{Mode, Operation, OperationState},
     orders::Reported,
-    plugin::{PluginInstanceRow, PluginRow},
+    plugin::{PluginIdentity, PluginInstanceRow, PluginRow},
     record::{Change, EffectEntry, EntryKind},
     severity::Severity,
     silence::Silence,
@@ -502,6 +502,34 @@ impl SilenceControl for FakeWorld {
     }
     fn silences(&self) -> Vec<(Silence, Timestamp)> {
         Vec::new()
+    }
+}
+
+impl AlertTests for FakeWorld {
+    fn alerters(&self) -> Vec<PluginName> {
+        ["pager", "mail"]
+            .map(|name| PluginName::parse(name).unwrap())
+            .into()
+    }
+    fn test(&self, alerter: Option<PluginName>, by: Actor) -> Boxed<'_, Vec<TestedAlerter>> {
+        self.command(format!("test {alerter:?} by {by}"));
+        let all = self.alerters().into_iter();
+        let asked = all.filter(|name| alerter.as_ref().is_none_or(|asked| asked == name));
+        let tested = asked.map(|alerter| TestedAlerter {
+            delivery: match alerter.as_str() {
+                "mail" => Delivery::Refused("no such address".to_owned()),
+                _ => Delivery::Delivered {
+                    by: PluginIdentity {
+                        name: alerter.clone(),
+                        version: Version::new(1, 0, 0),
+                        digest: "ab".repeat(32),
+                    },
+                    reference: Some("message 7".to_owned()),
+                },
+            },
+            alerter,
+        });
+        ready(tested.collect())
     }
 }
 
