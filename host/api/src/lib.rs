@@ -24,6 +24,7 @@ mod plugins;
 mod requests;
 mod severity;
 mod silences;
+mod statistics;
 mod status;
 mod words;
 
@@ -51,6 +52,7 @@ pub use requests::{
 };
 pub use severity::Severity;
 pub use silences::Silence;
+pub use statistics::{Stats, StatsQuery, TargetStats};
 pub use status::{
     CircuitState, Health, HostStatus, JobRow, LastLook, OpenWindow, ProbeReport, ProbedCheck,
     ReloadRow, Rest, Status, TargetDetail, TargetLog, TargetRow, Unseen,

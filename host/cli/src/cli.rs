@@ -31,6 +31,7 @@ mod progress;
 mod records;
 mod scaffold;
 mod silences;
+mod statistics;
 mod status;
 mod story;
 mod times;
@@ -108,6 +109,9 @@ async fn dispatch(cli: Cli, out: &Output) -> anyhow::Result<Ending> {
             done(listings::history(&client().await?, out, arguments).await)
         }
         Command::Events(arguments) => listings::events(&client().await?, out, arguments).await,
+        Command::Stats(arguments) => {
+            done(statistics::show(&client().await?, out, arguments).await)
+        }
         Command::Incident(IncidentCommand::Show { id }) => {
             done(incident::show(&client().await?, out, &id).await)
         }

@@ -24,6 +24,7 @@ mod requests;
 mod sharing;
 mod silences;
 mod socket;
+mod statistics;
 mod targets;
 
 pub use access::Token;
@@ -252,6 +253,7 @@ fn routes(served: Arc<Served>) -> Router {
         .route("/recover", post(commands::recover))
         .route("/pause", post(commands::pause))
         .route("/resume", post(commands::resume))
+        .route("/stats", get(statistics::stats))
         .route("/silences", get(silences::list))
         .route("/silence", post(silences::begin))
         .route("/unsilence", post(silences::end))

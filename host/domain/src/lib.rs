@@ -27,6 +27,7 @@ pub mod compile_queue;
 pub mod cooldown;
 pub mod cpu;
 pub mod dependency;
+pub mod downtime;
 pub mod dry_run_answer;
 pub mod effect;
 pub mod event;

@@ -1,8 +1,10 @@
 //! The journal: what is written, what is read of it, and the values of plugins.
 
 mod filters;
+mod statistics;
 
 pub use filters::{EventFilter, HistoryFilter, IncidentFilter};
+pub use statistics::{StatisticsFilter, TargetStatistics};
 
 use mainstay_domain::{
     alert::OutboxEntry,
@@ -237,6 +239,8 @@ pub trait Browse: Send + Sync {
         after: u64,
         limit: u32,
     ) -> Reading<'_, Vec<Event>>;
+    /// What became of the failures of each target that had any, in the order of their names.
+    fn statistics(&self, filter: StatisticsFilter) -> Reading<'_, Vec<TargetStatistics>>;
     /// That this target, or any, got another name or has it from another one, newest first.
     fn renames(&self, target: Option<TargetName>, limit: u32) -> Reading<'_, Vec<Event>>;
     /// The newest events, oldest first.

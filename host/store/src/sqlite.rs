@@ -42,6 +42,7 @@ mod rows;
 mod salvage;
 mod schema;
 mod source;
+mod statistics;
 mod store;
 mod sums;
 mod swap;

@@ -1,4 +1,6 @@
 //! The paths of the admin API: what each takes, and what it answers.
+//!
+//! Length: it is one table, in which each path is looked for.
 
 use super::{
     endpoint::{Answer, Endpoint},
@@ -19,6 +21,7 @@ use crate::{
         RestoreBody, SilenceBody, TargetBody, UnsilenceBody,
     },
     silences::Silence,
+    statistics::{Stats, StatsQuery},
     status::{ProbeReport, Status, TargetDetail, TargetLog},
 };
 use serde_json::{Map, Value, json};
@@ -85,6 +88,13 @@ fn reads(schemas: &mut Schemas) -> Vec<Endpoint> {
             "One operation and its journal, effect by effect",
             Json(schemas.answer::<OperationDetail>()),
         ),
+        Endpoint::get(
+            "/v1/stats",
+            "stats",
+            "What became of the failures of each target, in numbers",
+            Json(schemas.answer::<Stats>()),
+        )
+        .with_query(schemas.query::<StatsQuery>()),
         Endpoint::get(
             "/v1/silences",
             "silences",

@@ -91,6 +91,44 @@ fn what_the_domain_has_is_the_same_json() {
 }
 
 #[test]
+fn the_numbers_of_a_target_say_null_where_nothing_is_known() {
+    let stats = Stats {
+        since: samples::NOW.to_string(),
+        until: samples::NOW.to_string(),
+        targets: vec![TargetStats {
+            target: "api".to_owned(),
+            incidents: 1,
+            recoveries: 0,
+            failed: 0,
+            success_rate: None,
+            mean_recovery_ms: None,
+            median_recovery_ms: None,
+            p95_recovery_ms: None,
+            rto_met: None,
+            uptime: 0.75,
+        }],
+    };
+    let at = "2024-01-31T12:00:00.123Z";
+    let expected = json!({
+        "since": at,
+        "until": at,
+        "targets": [{
+            "target": "api",
+            "incidents": 1,
+            "recoveries": 0,
+            "failed": 0,
+            "success_rate": null,
+            "mean_recovery_ms": null,
+            "median_recovery_ms": null,
+            "p95_recovery_ms": null,
+            "rto_met": null,
+            "uptime": 0.75,
+        }],
+    });
+    check(&stats, &expected);
+}
+
+#[test]
 fn a_tested_alert_says_null_where_there_is_nothing() {
     let refused = TestedAlert {
         alerter: "pager".to_owned(),
@@ -554,6 +592,7 @@ fn a_request_may_leave_out_what_it_could_before() {
         json!({}),
         json!({ "since": null, "from": null, "target": null, "follow": null, "limit": null }),
     );
+    check_request::<StatsQuery>(json!({}), json!({ "target": null, "since": null }));
     check_request::<RenameQuery>(json!({}), json!({ "target": null, "limit": null }));
     check_request::<BackupQuery>(json!({}), json!({ "job": null }));
 }

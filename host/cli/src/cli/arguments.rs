@@ -275,6 +275,15 @@ pub enum Command {
   mainstay events --target api --since 1h
   mainstay events --since 1200 --json | jq -r .message"))]
     Events(EventArguments),
+    /// Show what became of the failures of each target, in numbers
+    ///
+    /// Incidents, recoveries and operations that failed, how long recoveries took from the first detection, how many were
+    /// within the objective, and the share of the time in which no incident of the target was open. Of the last 30 days where
+    /// --since says nothing, and of what the journal has kept (`keep_history`).
+    #[command(after_long_help = examples!("
+  mainstay stats
+  mainstay stats --target api --since 7d --json"))]
+    Stats(StatsArguments),
     /// Look at one incident
     #[command(subcommand, arg_required_else_help = true)]
     Incident(IncidentCommand),
@@ -561,6 +570,17 @@ pub enum Since {
     Time(Timestamp),
     /// So long before now.
     Ago(Duration),
+}
+
+/// Of which failures numbers are shown.
+#[derive(Debug, Args)]
+pub struct StatsArguments {
+    /// Only of this target
+    #[arg(long, value_name = "NAME", value_parser = TargetName::parse)]
+    pub target: Option<TargetName>,
+    /// Only detected since: a time (2026-01-31T12:00:00Z) or a length back from now (24h, 7d); by default 30d
+    #[arg(long, value_name = "TIME", value_parser = parse_since)]
+    pub since: Option<Since>,
 }
 
 /// From which event on.

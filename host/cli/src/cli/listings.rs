@@ -54,7 +54,7 @@ pub(super) async fn incidents(
 }
 
 /// The time from which on something is asked for, as the API takes it.
-fn time_of(since: Since) -> String {
+pub(super) fn time_of(since: Since) -> String {
     let time = match since {
         Since::Time(time) => time,
         Since::Ago(length) => now() - length,

@@ -161,6 +161,22 @@ async fn events_and_incidents_are_those_of_a_target_and_since_a_time() {
 }
 
 #[tokio::test]
+async fn the_numbers_of_each_target_are_shown() {
+    let served = Served::start().await;
+    let written = done_with(&served, false, "stats --since 2024-01-30T12:00:00Z").await;
+    let row = |name: &str| {
+        let line = written.lines().find(|line| line.trim_start().starts_with(name));
+        let words = line.unwrap_or_default().split_whitespace();
+        words.collect::<Vec<&str>>().join(" ")
+    };
+    assert_eq!(row("api"), "api 2 3 1 75% 2.5 s 2.0 s 4.0 s 66.66% 75%");
+    assert_eq!(row("redis"), "redis 0 0 0 - - - - - 100%");
+    let written = done_with(&served, true, "stats --target api").await;
+    let stats: mainstay_api::Stats = serde_json::from_str(&written).unwrap();
+    assert_eq!(stats.targets.len(), 1);
+}
+
+#[tokio::test]
 async fn a_test_alert_is_told_with_what_each_receiver_answered() {
     let served = Served::start().await;
     let (ending, written) = run(&served, false, "alert test").await;

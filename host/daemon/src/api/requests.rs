@@ -5,7 +5,7 @@
 use super::error::ApiError;
 use crate::ports::{EventFilter, HistoryFilter, IncidentFilter, RestoreRequest};
 use mainstay_api::{
-    BackupQuery, EventQuery, HistoryQuery, IncidentQuery, RenameQuery, RestoreBody,
+    BackupQuery, EventQuery, HistoryQuery, IncidentQuery, RenameQuery, RestoreBody, StatsQuery,
 };
 use mainstay_domain::{
     id::{BackupId, IncidentId, OperationId},
@@ -88,6 +88,14 @@ pub(super) fn events(query: &EventQuery) -> Result<EventFilter, ApiError> {
         target: asked_for("target", query.target.as_deref(), TargetName::parse)?,
         from: time_asked_for("from", query.from.as_deref())?,
     })
+}
+
+/// Of which target a query wants the numbers, and since when.
+pub(super) fn stats(
+    query: &StatsQuery,
+) -> Result<(Option<TargetName>, Option<Timestamp>), ApiError> {
+    let target = asked_for("target", query.target.as_deref(), TargetName::parse)?;
+    Ok((target, time_asked_for("since", query.since.as_deref())?))
 }
 
 /// A time of a query.

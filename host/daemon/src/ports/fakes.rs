@@ -451,6 +451,21 @@ impl Browse for FakeWorld {
             .filter(|event| event.seq > after && kinds.contains(&event.kind));
         ready(Ok(found.take(limit as usize).cloned().collect()))
     }
+    fn statistics(&self, filter: StatisticsFilter) -> Reading<'_, Vec<TargetStatistics>> {
+        let numbers = TargetStatistics {
+            incidents: 2,
+            recoveries: 3,
+            failures: 1,
+            timed: 3,
+            mean_ms: Some(2_500),
+            median_ms: Some(2_000),
+            p95_ms: Some(4_000),
+            late: 1,
+            down: filter.until.since(filter.since) / 4,
+            ..TargetStatistics::none(target("api"))
+        };
+        ready(Ok(vec![numbers]))
+    }
     fn renames(&self, target: Option<TargetName>, limit: u32) -> Reading<'_, Vec<Event>> {
         let events = self.events.lock();
         let found = events.iter().rev().filter(|event| {

@@ -4,16 +4,19 @@
 //! it answers, however long the history is; but for that of the events of some kinds, which is asked once at the start and
 //! reads those that a start looks for, for the names of a target, which reads all that were ever given, for the incidents of
 //! one target, which puts all of that target in order, and for the events of a target or since a time, which goes through
-//! the events in their order. None of them holds more in memory than it answers.
+//! the events in their order; and for the numbers of `statistics`. None of them holds more in memory than it answers.
 
 use super::{
     SqliteJournal,
     columns::{Millis, to_json, word},
     event_filter,
     rows::{all, one, readable, record},
+    statistics,
     sums::checked,
 };
-use crate::port::{Browse, EventFilter, HistoryFilter, IncidentFilter, Reading};
+use crate::port::{
+    Browse, EventFilter, HistoryFilter, IncidentFilter, Reading, StatisticsFilter, TargetStatistics,
+};
 use mainstay_domain::{
     event::{Event, EventKind},
     id::{IncidentId, OperationId},
@@ -126,6 +129,11 @@ impl Browse for SqliteJournal {
                 params![after, limit, to_json(&kinds)?],
             )
         })
+    }
+
+    fn statistics(&self, filter: StatisticsFilter) -> Reading<'_, Vec<TargetStatistics>> {
+        self.browsers
+            .read(move |connection| statistics::statistics(connection, &filter))
     }
 
     fn renames(&self, target: Option<TargetName>, limit: u32) -> Reading<'_, Vec<Event>> {

@@ -3,7 +3,8 @@
 use super::fixtures::*;
 use crate::{
     port::{
-        Browse, EventFilter, HistoryFilter, IncidentFilter, Journal, Reading, Recover, Values,
+        Browse, EventFilter, HistoryFilter, IncidentFilter, Journal, Reading, Recover,
+        StatisticsFilter, TargetStatistics, Values,
     },
     sqlite::SqliteJournal,
 };
@@ -256,6 +257,78 @@ async fn events_of_a_target_and_since_a_time_are_given_in_their_order() {
         let found = journal.seq_before_newest_like(api, count).await.unwrap();
         assert_eq!(found, before, "{count}");
     }
+}
+
+#[tokio::test]
+async fn the_numbers_of_a_target_are_those_of_what_is_in_the_window() {
+    use mainstay_domain::{incident::Incident, operation::Operation};
+    let directory = tempfile::tempdir().unwrap();
+    let journal = open(directory.path()).unwrap();
+    // Detected at these times, with these recovery times; the last was late, and one was before the window.
+    for (n, ms) in [(5, 9_000), (10, 100), (11, 300), (12, 200), (13, 1_000)] {
+        let recovered = Operation {
+            recovery_ms: Some(ms),
+            rto_exceeded: ms == 1_000,
+            ..operation(n, "api", OperationState::Succeeded)
+        };
+        drop(journal.commit(vec![Change::Operation(recovered)].into()));
+    }
+    let planned = Operation {
+        dry_run: true,
+        ..operation(14, "api", OperationState::Failed)
+    };
+    let incident = |n: u64, name: &str, closed: Option<u64>| Incident {
+        closed_at: closed.map(at),
+        ..incident(
+            n,
+            name,
+            match closed {
+                Some(_) => IncidentState::Recovered,
+                None => IncidentState::Open,
+            },
+        )
+    };
+    let changes = vec![
+        Change::Operation(planned),
+        Change::Operation(operation(15, "api", OperationState::Failed)),
+        Change::Operation(operation(16, "api", OperationState::Cancelled)),
+        // From before the window into it, one that overlaps, and one that lasts.
+        Change::Incident(incident(2, "api", Some(12)).into()),
+        Change::Incident(incident(11, "api", Some(14)).into()),
+        Change::Incident(incident(18, "api", None).into()),
+        Change::Incident(incident(3, "api", Some(4)).into()),
+        Change::Incident(incident(15, "web", Some(16)).into()),
+    ];
+    journal.commit(changes.into()).await.unwrap();
+    let filter = StatisticsFilter {
+        target: None,
+        since: at(10),
+        until: at(20),
+    };
+    let found = journal.statistics(filter.clone()).await.unwrap();
+    let api = TargetStatistics {
+        incidents: 2,
+        recoveries: 4,
+        failures: 1,
+        timed: 4,
+        mean_ms: Some(400),
+        median_ms: Some(200),
+        p95_ms: Some(1_000),
+        late: 1,
+        down: Duration::from_millis(4 + 2),
+        ..TargetStatistics::none(target("api"))
+    };
+    let web = TargetStatistics {
+        incidents: 1,
+        down: Duration::from_millis(1),
+        ..TargetStatistics::none(target("web"))
+    };
+    assert_eq!(found, [api, web.clone()]);
+    let only = StatisticsFilter {
+        target: Some(target("web")),
+        ..filter
+    };
+    assert_eq!(journal.statistics(only).await.unwrap(), [web]);
 }
 
 #[tokio::test]

@@ -1,0 +1,88 @@
+//! What became of the failures of targets, in numbers.
+
+use super::{
+    arguments::StatsArguments,
+    client::{Client, path_with},
+    listings::{present, time_of},
+    output::{Block, Cell, Output, Table, Tone, cell, length, maybe},
+};
+use mainstay_api::{Stats, TargetStats};
+use std::time::Duration;
+
+pub(super) async fn show(
+    client: &Client,
+    out: &Output,
+    arguments: StatsArguments,
+) -> anyhow::Result<()> {
+    let query = [
+        ("target", arguments.target.map(|target| target.to_string())),
+        ("since", arguments.since.map(time_of)),
+    ];
+    let answer = client.get(&path_with("/v1/stats", &query)).await?;
+    present(out, &answer, |out, stats: Stats| {
+        let headings = [
+            "TARGET",
+            "INCIDENTS",
+            "RECOVERED",
+            "FAILED",
+            "SUCCESS",
+            "MEAN",
+            "MEDIAN",
+            "P95",
+            "RTO MET",
+            "UPTIME",
+        ];
+        let rows = stats.targets.into_iter().map(row).collect();
+        let since = out.times.both(&stats.since);
+        out.show(&[
+            Block::text(format!("since {since}"), Tone::Plain),
+            Block::Table(Table::new(&headings, rows, "no targets are configured").led_by(&[0, 9])),
+        ])
+    })
+}
+
+fn row(stats: TargetStats) -> Vec<Cell> {
+    let time =
+        |millis: Option<u64>| maybe(millis.map(|millis| length(Duration::from_millis(millis))));
+    vec![
+        cell(&stats.target, Tone::Plain),
+        cell(stats.incidents, Tone::Plain),
+        cell(stats.recoveries, Tone::Plain),
+        cell(
+            stats.failed,
+            match stats.failed {
+                0 => Tone::Plain,
+                _ => Tone::Warn,
+            },
+        ),
+        maybe(stats.success_rate.map(percent)),
+        time(stats.mean_recovery_ms),
+        time(stats.median_recovery_ms),
+        time(stats.p95_recovery_ms),
+        maybe(stats.rto_met.map(percent)),
+        cell(percent(stats.uptime), Tone::Plain),
+    ]
+}
+
+/// A share as people read it. What is not all of it is never shown as all of it.
+fn percent(share: f64) -> String {
+    let hundredths = (share * 10_000.0).floor() / 100.0;
+    format!("{hundredths}%")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_not_all_is_not_shown_as_all() {
+        for (share, expected) in [
+            (1.0, "100%"),
+            (0.999_99, "99.99%"),
+            (0.75, "75%"),
+            (0.0, "0%"),
+        ] {
+            assert_eq!(percent(share), expected);
+        }
+    }
+}
