@@ -9,6 +9,7 @@ mod backups;
 mod check;
 mod client;
 mod compile;
+mod complete;
 mod component;
 mod connect;
 mod exit_codes;
@@ -83,6 +84,7 @@ async fn dispatch(cli: Cli, out: &Output) -> anyhow::Result<Ending> {
         Command::Check { target: None, .. } => wiring::check(&global, out).await,
         Command::Explain { code } => done(explain::explain(out, code)),
         Command::Completions { shell } => completions(out, shell),
+        Command::Complete { words } => done(complete::complete(&global, out, &words).await),
         Command::Plugin(command) => plugin(&global, out, command).await,
         Command::Status {
             target,
@@ -239,6 +241,9 @@ fn done(result: anyhow::Result<()>) -> anyhow::Result<Ending> {
 }
 
 fn completions(out: &Output, shell: clap_complete::Shell) -> anyhow::Result<Ending> {
+    if let Some(script) = complete::script(shell) {
+        return done(out.verbatim(script.trim_end()));
+    }
     let mut script = Vec::new();
     clap_complete::generate(shell, &mut Cli::command(), "mainstay", &mut script);
     done(out.verbatim(String::from_utf8_lossy(&script).trim_end()))

@@ -142,6 +142,13 @@ pub enum Command {
         #[arg(long, value_name = "PID")]
         daemon: Option<u32>,
     },
+    /// Prints what may stand in the place of the last of these words, for the completions of a shell
+    #[command(hide = true)]
+    Complete {
+        /// The words after the program's name, the one that is begun included
+        #[arg(last = true, allow_hyphen_values = true)]
+        words: Vec<String>,
+    },
     /// The service that the demo watches: a small HTTP server that keeps documents on disk
     #[command(hide = true)]
     DemoService {
@@ -477,9 +484,14 @@ pub enum Command {
         code: Option<ErrorCode>,
     },
     /// Print the completions of a shell
+    ///
+    /// Those of bash, zsh and fish complete the names of targets, jobs and plugins, and the identifiers of incidents,
+    /// operations, backups and silences, too: they ask the daemon that the line names with --config or --socket, or else the
+    /// usual one, and go without where it does not answer at once. Files are completed where nothing else is known.
     #[command(after_long_help = examples!("
   mainstay completions bash > /etc/bash_completion.d/mainstay
-  mainstay completions zsh > \"${fpath[1]}/_mainstay\""))]
+  mainstay completions zsh > \"${fpath[1]}/_mainstay\"
+  mainstay completions fish > ~/.config/fish/completions/mainstay.fish"))]
     Completions {
         /// Which shell
         shell: clap_complete::Shell,

@@ -161,6 +161,34 @@ async fn events_and_incidents_are_those_of_a_target_and_since_a_time() {
 }
 
 #[tokio::test]
+async fn the_names_of_the_daemon_are_completed() {
+    let served = Served::start().await;
+    let complete = async |words: &str| {
+        let line = format!("complete -- {words}");
+        let written = done_with(&served, false, &line).await;
+        written.lines().map(str::to_owned).collect::<Vec<String>>()
+    };
+    assert_eq!(complete("stop a").await, ["api"]);
+    assert_eq!(complete("stop ").await, ["api", "redis"]);
+    assert_eq!(complete("backup drill ").await, ["state"]);
+    assert_eq!(complete("events --target r").await, ["redis"]);
+    assert_eq!(complete("sto").await, ["stop"]);
+    let ids = complete("operation show ").await;
+    assert_eq!(ids, [operation_id(1).to_string()]);
+    let ids = complete("incident show inc-").await;
+    assert_eq!(ids.len(), 1, "{ids:?}");
+}
+
+#[tokio::test]
+async fn without_a_daemon_the_manual_is_completed() {
+    let line = "mainstay --socket /no/such.sock complete -- stop --re";
+    let cli = Cli::try_parse_from(line.split(' ')).unwrap();
+    let out = Output::in_memory(false, false);
+    assert_eq!(dispatch(cli, &out).await.unwrap(), Ending::Done);
+    assert_eq!(out.written().trim(), "--reason");
+}
+
+#[tokio::test]
 async fn the_numbers_of_each_target_are_shown() {
     let served = Served::start().await;
     let written = done_with(&served, false, "stats --since 2024-01-30T12:00:00Z").await;
