@@ -37,14 +37,17 @@ fn start() -> Daemon {
     daemon
 }
 
-/// Breaks a target and mends it once its incident is there; the incident, closed.
+/// Breaks a target and mends it once its handler has been called; the incident, closed.
 fn break_and_mend(daemon: &Daemon, target: &str) -> Value {
     let file = daemon.path(&format!("{target}-file"));
     fs::remove_file(&file).unwrap();
     let incidents = || daemon.json(&["incidents", "--target", target]);
-    wait_for("the incident", || match incidents() {
-        Value::Array(found) if !found.is_empty() => Ok(()),
-        found => Err(found.to_string()),
+    wait_for("the first attempt", || {
+        let history = daemon.json(&["history", "--target", target]);
+        match history[0]["attempts"].as_u64() {
+            Some(1..) => Ok(()),
+            _ => Err(history.to_string()),
+        }
     });
     fs::write(&file, "").unwrap();
     wait_for("its end", || {
@@ -159,4 +162,29 @@ fn bash_completes_the_names_of_the_running_daemon() {
         .unwrap();
     let told = String::from_utf8_lossy(&output.stdout);
     assert_eq!(told.trim(), "web", "{output:?}");
+}
+
+#[test]
+fn a_note_is_kept_with_its_incident_over_restarts() {
+    let mut daemon = start();
+    let incident = break_and_mend(&daemon, "web");
+    let id = incident["id"].as_str().unwrap();
+    let noted = daemon.cli(&["note", id, "the disk was full", "--by", "anna"]);
+    assert!(noted.status.success());
+    let event = daemon.wait_for_event("the note", |event| event["kind"] == "note.added");
+    assert_eq!(event["data"]["incident"], id);
+    assert_eq!(event["target"], "web");
+    assert!(daemon.stop());
+    daemon.run();
+    let shown = daemon.json(&["incident", "show", id]);
+    assert_eq!(shown["notes"][0]["text"], "the disk was full", "{shown}");
+    assert_eq!(shown["notes"][0]["note"], "anna");
+    let history = daemon.json(&["history", "--target", "web"]);
+    let operation = history[0]["id"].as_str().unwrap();
+    assert!(daemon.cli(&["note", operation, "looked at it"]).status.success());
+    let shown = daemon.json(&["operation", "show", operation]);
+    assert_eq!(shown["notes"].as_array().unwrap().len(), 1, "{shown}");
+    let empty = daemon.cli(&["note", operation, " "]);
+    let told = String::from_utf8_lossy(&empty.stderr);
+    assert!(!empty.status.success() && told.contains("says nothing"), "{told}");
 }

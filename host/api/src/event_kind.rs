@@ -182,6 +182,9 @@ words! {
         /// A silence is over.
         #[serde(rename = "silence.ended")]
         SilenceEnded,
+        /// A person wrote something down about an incident or an operation.
+        #[serde(rename = "note.added")]
+        NoteAdded,
         /// A plugin gets calls.
         #[serde(rename = "plugin.serving")]
         PluginServing,

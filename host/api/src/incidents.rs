@@ -1,6 +1,6 @@
 //! Incidents, and what checks saw of them.
 
-use crate::{severity::Severity, words::words};
+use crate::{notes::Note, severity::Severity, words::words};
 use mainstay_domain::{health, incident};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -122,6 +122,9 @@ pub struct Incident {
     /// Who rejected or cancelled its recovery, and why, where it is left to people. Absent where it is not.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub handed_over: Option<String>,
+    /// What people wrote down about it, oldest first. Absent where there is none, and in a list.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub notes: Vec<Note>,
 }
 
 impl From<&incident::Incident> for Incident {
@@ -148,6 +151,7 @@ impl From<&incident::Incident> for Incident {
             openings: incident.openings.iter().map(ToString::to_string).collect(),
             rto_exceeded_at: incident.rto_exceeded_at.map(String::from),
             handed_over: incident.handed_over.clone(),
+            notes: Vec::new(),
         }
     }
 }

@@ -18,6 +18,7 @@ mod event_kind;
 mod events;
 mod incidents;
 mod journal;
+mod notes;
 mod openapi;
 mod operations;
 mod plugins;
@@ -40,6 +41,7 @@ pub use event_kind::EventKind;
 pub use events::Event;
 pub use incidents::{Evidence, Incident, IncidentState};
 pub use journal::{CheckedTable, JournalCheck, JournalCopy, JournalSalvage, SalvagedTable};
+pub use notes::{Note, NoteBody};
 pub use openapi::openapi;
 pub use operations::{EntryKind, JournalEntry, Mode, Operation, OperationDetail, OperationState};
 pub use plugins::{

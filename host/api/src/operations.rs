@@ -1,6 +1,6 @@
 //! Operations, and the journal of one.
 
-use crate::{severity::Severity, words::words};
+use crate::{notes::Note, severity::Severity, words::words};
 use mainstay_domain::{
     effect::{EffectError, EffectResult},
     operation,
@@ -180,6 +180,9 @@ pub struct OperationDetail {
     /// What a person has to do for the recovery of its incident to go on; null where nothing waits for one.
     #[serde(default)]
     pub waits: Option<String>,
+    /// What people wrote down about it, oldest first. Absent where there is none.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub notes: Vec<Note>,
 }
 
 /// One entry of an operation's journal.

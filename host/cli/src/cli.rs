@@ -24,6 +24,7 @@ mod journal;
 mod layout;
 mod listings;
 mod logs;
+mod notes;
 mod operations;
 mod orders;
 mod output;
@@ -170,6 +171,9 @@ async fn dispatch(cli: Cli, out: &Output) -> anyhow::Result<Ending> {
                 by: by.by,
             };
             done(silences::begin(&client().await?, out, &body).await)
+        }
+        Command::Note { id, text, by } => {
+            done(notes::add(&client().await?, out, &id, text, by.by).await)
         }
         Command::Alert(AlertCommand::Test { alerter, by }) => {
             let body = AlertTestBody {

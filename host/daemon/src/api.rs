@@ -5,6 +5,8 @@
 //! Invariant: who commands is known from the connection (`caller`), never from what the request says.
 //! Invariant: what a request has begun goes on when its client goes away; [`Api::run`] waits for it.
 //! Invariant: every answer that is no success is `{error, help}`.
+//!
+//! Length: every path, and what is behind it, in one place.
 
 mod access;
 mod alerts;
@@ -17,6 +19,7 @@ mod events;
 mod extract;
 mod hosts;
 mod names;
+mod notes;
 mod pace;
 mod pages;
 mod reads;
@@ -32,7 +35,7 @@ pub use socket::{BindError, SOCKET_NAME};
 
 use crate::{
     ports::{
-        Accounts, AlertTests, BackupOperator, Browse, Clock, HostView, Journal, PluginView, RecoveryControl,
+        Accounts, AlertTests, BackupOperator, Browse, Clock, HostView, Journal, Notes, PluginView, RecoveryControl,
         SilenceControl, TargetControl, TargetOperator, TargetVerb, Watch,
     },
     services::{
@@ -76,6 +79,7 @@ pub struct ApiState {
     pub recovery: Arc<dyn RecoveryControl>,
     pub silences: Arc<dyn SilenceControl>,
     pub alert_tests: Arc<dyn AlertTests>,
+    pub notes: Arc<dyn Notes>,
     pub backups: Arc<dyn BackupOperator>,
     pub watch: Arc<dyn Watch>,
     pub targets: Arc<dyn TargetControl>,
@@ -257,6 +261,7 @@ fn routes(served: Arc<Served>) -> Router {
         .route("/silences", get(silences::list))
         .route("/silence", post(silences::begin))
         .route("/unsilence", post(silences::end))
+        .route("/notes", post(notes::add))
         .route("/alerts/test", post(alerts::test))
         .route("/heartbeat/{target}", post(commands::heartbeat))
         .route("/targets/{target}", get(targets::show))

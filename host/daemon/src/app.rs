@@ -54,6 +54,7 @@ use crate::{
         history_pruner::HistoryPruner,
         metrics::{Metrics, MetricsPorts, MetricsService, Numbers},
         monitor::Monitor,
+        notes::NoteService,
         operator_words::OperatorWords,
         plugins::{PluginCalls, PluginEvents},
         recorder::Recorder,
@@ -476,6 +477,10 @@ pub async fn run(options: RunOptions) -> anyhow::Result<()> {
             plugins.clone(),
             ids(),
         )),
+        notes: Arc::new(NoteService {
+            shared: shared.clone(),
+            secrets: secrets.clone(),
+        }),
         backups: Arc::new(backups.clone()),
         watch: Arc::new(monitor.clone()),
         targets: Arc::new(supervisor.clone()),

@@ -7,6 +7,7 @@
 mod alert_tests;
 mod between;
 mod logs;
+mod notes;
 mod operator;
 mod pid_files;
 mod process;
@@ -16,7 +17,7 @@ mod views;
 mod world;
 
 pub use {
-    alert_tests::*, between::*, logs::*, operator::*, pid_files::*, process::*, reports::*, secrets::*,
+    alert_tests::*, between::*, logs::*, notes::*, operator::*, pid_files::*, process::*, reports::*, secrets::*,
     views::*, world::*,
 };
 

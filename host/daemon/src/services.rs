@@ -12,6 +12,7 @@ pub mod history_pruner;
 pub mod metrics;
 pub mod monitor;
 mod next_spec;
+pub mod notes;
 pub mod operator_words;
 pub mod plugins;
 pub mod recorder;

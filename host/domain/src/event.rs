@@ -10,6 +10,7 @@ mod host;
 mod incident;
 mod kind;
 mod log_level;
+mod note;
 mod operation;
 mod parse;
 mod plugin;
@@ -29,6 +30,7 @@ pub use incident::{
 };
 pub use kind::EventKind;
 pub use log_level::EventLogLevel;
+pub use note::NoteAdded;
 pub use operation::{
     EffectPerformed, OperationApproved, OperationAskedFor, OperationAwaitingManual,
     OperationCancelled, OperationEnded, OperationFacts, OperationOutcome, OperationResumed,

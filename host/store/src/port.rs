@@ -239,6 +239,8 @@ pub trait Browse: Send + Sync {
         after: u64,
         limit: u32,
     ) -> Reading<'_, Vec<Event>>;
+    /// The notes about what has this identifier, an incident or an operation, oldest first.
+    fn notes(&self, about: String, limit: u32) -> Reading<'_, Vec<Event>>;
     /// What became of the failures of each target that had any, in the order of their names.
     fn statistics(&self, filter: StatisticsFilter) -> Reading<'_, Vec<TargetStatistics>>;
     /// That this target, or any, got another name or has it from another one, newest first.

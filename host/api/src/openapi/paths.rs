@@ -13,6 +13,7 @@ use crate::{
     errors::ErrorBody,
     events::Event,
     incidents::Incident,
+    notes::{Note, NoteBody},
     operations::{Operation, OperationDetail},
     plugins::PluginRow,
     requests::{
@@ -193,6 +194,13 @@ fn commands(schemas: &mut Schemas) -> Vec<Endpoint> {
             Nothing,
         )
         .with_body(schemas.body::<UnsilenceBody>()),
+        Endpoint::post(
+            "/v1/notes",
+            "add-note",
+            "Write something down about an incident or an operation",
+            Json(schemas.answer::<Note>()),
+        )
+        .with_body(schemas.body::<NoteBody>()),
         Endpoint::post(
             "/v1/alerts/test",
             "test-alerts",

@@ -154,10 +154,19 @@ fn an_operation_in_full_has_its_own_fields_and_its_journal() {
         operation: Operation::from(&operation),
         journal: samples::journal().iter().map(JournalEntry::from).collect(),
         waits: None,
+        notes: vec![Note {
+            at: samples::NOW.to_string(),
+            by: "root".to_owned(),
+            note: None,
+            text: "I moved the traffic away".to_owned(),
+        }],
     };
     let at = "2024-01-31T12:00:00.123Z";
     let mut expected = serde_json::to_value(&operation).unwrap();
     expected["waits"] = json!(null);
+    expected["notes"] = json!([
+        { "at": at, "by": "root", "note": null, "text": "I moved the traffic away" },
+    ]);
     expected["journal"] = json!([
         {
             "seq": 1,
@@ -564,6 +573,10 @@ fn a_request_may_leave_out_what_it_could_before() {
     check_request::<UnsilenceBody>(
         json!({ "id": "sil-01K0000000000000000000000A" }),
         json!({ "id": "sil-01K0000000000000000000000A", "by": "" }),
+    );
+    check_request::<NoteBody>(
+        json!({ "id": "inc-01K0000000000000000000000B", "text": "t" }),
+        json!({ "id": "inc-01K0000000000000000000000B", "text": "t", "by": "" }),
     );
     check_request::<AlertTestBody>(json!({}), json!({ "alerter": null, "by": "" }));
     check_request::<ForgetPluginBody>(

@@ -297,6 +297,23 @@ pub enum Command {
     /// Look at one operation
     #[command(subcommand, arg_required_else_help = true)]
     Operation(OperationCommand),
+    /// Write something down about an incident or an operation
+    ///
+    /// It is kept with it, for as long as the events are, and `incident show` and `operation show` show it. It is an event too,
+    /// and an alert where a route names `note.added`.
+    #[command(after_long_help = examples!("
+  mainstay note inc-01K0000000000000000000000A 'the disk was full; ticket 4711'
+  mainstay note op-01K0000000000000000000000A 'I moved the traffic away'"))]
+    Note {
+        /// Which incident or operation; the beginning or end of its identifier will do where no other has it
+        #[arg(value_parser = IdText::parse)]
+        id: IdText,
+        /// What is to be kept
+        text: String,
+        #[command(flatten)]
+        #[allow(missing_docs, reason = "its own docs are the help")]
+        by: By,
+    },
     /// Recover a target by hand
     ///
     /// Schedules an operation in manual mode, by the same route, chain and limits as an automatic one. With --dry-run

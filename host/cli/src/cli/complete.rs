@@ -179,6 +179,8 @@ fn names_for(arg: &str, path: &[&str]) -> Option<Names> {
         ("id", ["unsilence"]) => Names::Silences,
         ("id", ["backup", ..]) => Names::Backups,
         ("id", ["note"]) => Names::Noted,
+        ("before", ["incidents"]) => Names::Incidents,
+        ("before", ["history"]) => Names::Operations,
         _ => return None,
     })
 }
@@ -279,6 +281,10 @@ mod tests {
             ("approve ", Some(Names::Waiting)),
             ("cancel ", Some(Names::Operations)),
             ("unsilence ", Some(Names::Silences)),
+            ("note ", Some(Names::Noted)),
+            ("note op-1 ", None),
+            ("logs ", Some(Names::Targets)),
+            ("history --before ", Some(Names::Operations)),
             ("recover api --failure ", None),
             ("", None),
         ] {

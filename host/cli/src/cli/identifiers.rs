@@ -39,8 +39,8 @@ impl IdText {
             return Ok(Self(text.to_owned()));
         }
         Err(format!(
-            "`{}` is no identifier: it looks like op-01K0000000000000000000000A, and its beginning or its end will do, from \
-             {LEAST} letters on, where no other has it",
+            "`{}` is no identifier: it looks like op-01K0000000000000000000000A or inc-01K0000000000000000000000A, and its \
+             beginning or its end will do, from {LEAST} letters on, where no other has it",
             excerpt(text)
         ))
     }
@@ -126,6 +126,30 @@ impl IdText {
         let ids = parse::<Vec<WithId>>(&answer)?.into_iter();
         let ids: Vec<String> = ids.map(|record| record.id).collect();
         self.among(&ids)
+    }
+
+    /// The incident or the operation that it is, or stands for.
+    pub(super) async fn resolve_noted(&self, client: &Client) -> anyhow::Result<String> {
+        if IncidentId::whole(&self.0).is_some() || OperationId::whole(&self.0).is_some() {
+            return Ok(self.0.clone());
+        }
+        let incident = self.resolve::<IncidentId>(client).await;
+        let operation = self.resolve::<OperationId>(client).await;
+        match (incident, operation) {
+            // It can be several of one kind.
+            (Err(error), _) | (_, Err(error)) if error.is::<Usage>() => Err(error),
+            (Ok(incident), Ok(operation)) => Err(Usage(format!(
+                "`{}` can be {incident} and {operation}; write more of the one that you mean",
+                self.0
+            ))
+            .into()),
+            (Ok(incident), Err(_)) => Ok(incident.to_string()),
+            (Err(_), Ok(operation)) => Ok(operation.to_string()),
+            (Err(of_incident), Err(of_operation)) => Err(match self.0.starts_with("op-") {
+                true => of_operation,
+                false => of_incident,
+            }),
+        }
     }
 
     /// The only one of these that it can be.

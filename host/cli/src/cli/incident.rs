@@ -4,6 +4,7 @@ use super::{
     client::Client,
     identifiers::IdText,
     listings::present,
+    notes::in_a_line,
     output::{Block, Output, Times, Tone, cell, tone_of},
 };
 use mainstay_api::Incident;
@@ -55,6 +56,9 @@ pub(super) fn incident_blocks(incident: &Incident, times: &Times) -> Vec<Block> 
         for line in lines {
             add("", Some(line.to_owned()));
         }
+    }
+    for note in &incident.notes {
+        add("note", Some(in_a_line(note, times)));
     }
     vec![Block::Facts(facts)]
 }

@@ -3,6 +3,7 @@
 //! Invariant: pure. Of the journal nothing is left out but what is null, false or empty.
 
 use super::{
+    notes::in_a_line,
     output::{Block, Cell, Times, Tone, cell, length},
     records::{handler_of, state_tone},
 };
@@ -21,7 +22,7 @@ struct Step<'a> {
 /// The whole story.
 pub(super) fn story(detail: &OperationDetail, times: &Times) -> Vec<Block> {
     let operation = &detail.operation;
-    let mut blocks = vec![Block::Facts(facts(operation, detail.waits.as_ref(), times))];
+    let mut blocks = vec![Block::Facts(facts(detail, times))];
     let steps = steps_of(&detail.journal);
     blocks.push(Block::Gap);
     if steps.is_empty() {
@@ -40,7 +41,8 @@ pub(super) fn story(detail: &OperationDetail, times: &Times) -> Vec<Block> {
 }
 
 /// What a person has to do first, then how it went.
-fn facts(operation: &Operation, waits: Option<&String>, times: &Times) -> Vec<(String, Cell)> {
+fn facts(detail: &OperationDetail, times: &Times) -> Vec<(String, Cell)> {
+    let operation = &detail.operation;
     let mut facts: Vec<(String, Cell)> = Vec::new();
     let mut toned = |name: &str, text: Option<String>, tone| {
         facts.extend(text.map(|text| (name.to_owned(), cell(text, tone))));
@@ -48,7 +50,7 @@ fn facts(operation: &Operation, waits: Option<&String>, times: &Times) -> Vec<(S
     toned("operation", Some(operation.id.clone()), Tone::Plain);
     let state = operation.state.to_string();
     toned("state", Some(state), state_tone(operation.state));
-    toned("waits", waits.cloned(), Tone::Warn);
+    toned("waits", detail.waits.clone(), Tone::Warn);
     for step in &operation.steps {
         toned("step", Some(step.clone()), Tone::Warn);
     }
@@ -84,6 +86,9 @@ fn facts(operation: &Operation, waits: Option<&String>, times: &Times) -> Vec<(S
     add("revision", Some(operation.revision.to_string()));
     for action in &operation.actions {
         add("action", Some(action.clone()));
+    }
+    for note in &detail.notes {
+        add("note", Some(in_a_line(note, times)));
     }
     facts
 }

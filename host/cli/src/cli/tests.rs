@@ -189,6 +189,34 @@ async fn without_a_daemon_the_manual_is_completed() {
 }
 
 #[tokio::test]
+async fn a_note_is_kept_with_what_it_is_about() {
+    let served = Served::start().await;
+    let operation = operation_id(1).to_string();
+    let incident = "inc-01K0000000000000000000000A";
+    for (id, text) in [(operation.as_str(), "moved"), (incident, "full")] {
+        done_with(&served, false, &format!("note {id} {text} --by ann")).await;
+    }
+    for (show, text, other) in [
+        (format!("operation show {operation}"), "moved", "full"),
+        (format!("incident show {incident}"), "full", "moved"),
+    ] {
+        let shown = done_with(&served, false, &show).await;
+        assert!(shown.contains(&format!("keeper (who says: ann): {text}")), "{shown}");
+        assert!(!shown.contains(other), "{shown}");
+        let json = done_with(&served, true, &show).await;
+        let json: serde_json::Value = serde_json::from_str(&json).unwrap();
+        assert_eq!(json["notes"][0]["text"], text);
+    }
+    let end = operation.get(operation.len() - 6..).unwrap();
+    let written = done_with(&served, false, &format!("note {end} short")).await;
+    assert!(written.contains(&operation), "{written}");
+    let unknown = "note inc-01K0000000000000000000000Z text";
+    let (ending, _) = run(&served, false, unknown).await;
+    let error = ending.unwrap_err().to_string();
+    assert!(error.starts_with("there is no incident inc-"), "{error}");
+}
+
+#[tokio::test]
 async fn the_numbers_of_each_target_are_shown() {
     let served = Served::start().await;
     let written = done_with(&served, false, "stats --since 2024-01-30T12:00:00Z").await;
@@ -398,6 +426,7 @@ fn bad_usage_is_refused_with_what_is_allowed() {
     check("mainstay recover API --failure f", "a-z, 0-9");
     check("mainstay recover api", "--failure");
     check("mainstay operation show 7", "op-01K");
+    check("mainstay note 7 text", "inc-01K");
     check("mainstay history --state done", "awaiting-manual");
     check("mainstay history --before 7", "op-01K");
     check("mainstay incidents --before op-1", "inc-01K");

@@ -4,7 +4,7 @@ use super::{
     Served,
     error::ApiError,
     extract::{Named, Parameters},
-    names, pages, requests,
+    names, notes, pages, requests,
 };
 use crate::ports::{HistoryFilter, IncidentFilter};
 use axum::{
@@ -72,7 +72,10 @@ pub(super) async fn incident(
             help,
         ));
     };
-    Ok(Json(Incident::from(&incident)))
+    Ok(Json(Incident {
+        notes: notes::about(&served, id.to_string()).await?,
+        ..Incident::from(&incident)
+    }))
 }
 
 pub(super) async fn history(
@@ -128,6 +131,7 @@ pub(super) async fn operation(
         operation: Operation::from(&operation),
         journal: entries.iter().map(JournalEntry::from).collect(),
         waits,
+        notes: notes::about(&served, id.to_string()).await?,
     };
     // What `If-Match` of a decision takes.
     let revision = format!("\"{}\"", operation.revision);

@@ -52,6 +52,7 @@ pub(crate) fn state(world: &Arc<FakeWorld>) -> ApiState {
         recovery: world.clone(),
         silences: world.clone(),
         alert_tests: world.clone(),
+        notes: world.clone(),
         backups: world.clone(),
         watch: world.clone(),
         targets: world.clone(),

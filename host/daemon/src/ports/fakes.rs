@@ -9,7 +9,7 @@ use mainstay_domain::{
     backup::{BackupRecord, BackupStatus, BackupType, Verdict},
     breaker::CircuitState,
     effect::{EffectError, Signal, TargetStatus},
-    event::{Event, EventKind},
+    event::{Event, EventData, EventKind, NoteAdded},
     health::{Evidence, Health, Observation, Outcome},
     id::{BackupId, IdSource, IncidentId, OperationId, SilenceId},
     incident::Incident,
@@ -451,6 +451,20 @@ impl Browse for FakeWorld {
             .filter(|event| event.seq > after && kinds.contains(&event.kind));
         ready(Ok(found.take(limit as usize).cloned().collect()))
     }
+    fn notes(&self, about: String, limit: u32) -> Reading<'_, Vec<Event>> {
+        let events = self.events.lock();
+        let found = events.iter().filter(|event| {
+            let operation = event.operation.as_ref().map(ToString::to_string);
+            match &event.data {
+                EventData::NoteAdded(facts) => match &facts.incident {
+                    Some(incident) => incident.to_string() == about,
+                    None => operation.as_deref() == Some(about.as_str()),
+                },
+                _ => false,
+            }
+        });
+        ready(Ok(found.take(limit as usize).cloned().collect()))
+    }
     fn statistics(&self, filter: StatisticsFilter) -> Reading<'_, Vec<TargetStatistics>> {
         let numbers = TargetStatistics {
             incidents: 2,
@@ -517,6 +531,33 @@ impl SilenceControl for FakeWorld {
     }
     fn silences(&self) -> Vec<(Silence, Timestamp)> {
         Vec::new()
+    }
+}
+
+impl Notes for FakeWorld {
+    fn add(&self, request: NoteRequest) -> Boxed<'_, Result<Event, Refused>> {
+        let NoteRequest {
+            about,
+            target,
+            text,
+            by,
+        } = request;
+        let (incident, operation) = match about {
+            Noted::Incident(id) => (Some(id), None),
+            Noted::Operation(id) => (None, Some(id)),
+        };
+        let facts = NoteAdded {
+            incident,
+            by: by.name,
+            note: by.note,
+            text,
+        };
+        let mut added = Event::new(EventKind::NoteAdded, Severity::Low, NOW, "a note")
+            .with_target(&target)
+            .with_data(facts);
+        added.operation = operation;
+        self.happen(EventKind::NoteAdded, |_| added.clone());
+        ready(Ok(added))
     }
 }
 

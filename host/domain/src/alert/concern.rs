@@ -91,6 +91,7 @@ pub(super) fn concern(kind: EventKind) -> Concern {
         | K::AlertLapsed
         | K::SilenceBegan
         | K::SilenceEnded
+        | K::NoteAdded
         | K::AlertDelivered
         | K::AlertDelayed
         | K::AlertAbandoned

@@ -7,7 +7,7 @@ use super::{
     AlertDelivery, AlertHeld, AlertQueued, BackupDeleted, BackupRestored, BackupTaken,
     CheckDegraded, CheckFailed, CheckRecovered, CircuitOpened, ConfigApplied, ConfigRejected,
     EffectPerformed, FailureCleared, FailureReported, IncidentClosed, IncidentOpened,
-    IncidentReopened, IncidentWorsened, JournalDamaged, MonitorBlind, OperationApproved,
+    IncidentReopened, IncidentWorsened, JournalDamaged, MonitorBlind, NoteAdded, OperationApproved,
     OperationAskedFor, OperationAwaitingManual, OperationCancelled, OperationEnded,
     OperationEscalated, OperationResumed, OperationRetrying, OperationScheduled, OperationStarted,
     OperationValidating, PausedBy, PausedFor, PluginRejected, PluginServing, PluginWithdrawn,
@@ -135,6 +135,8 @@ event_data! {
     SilenceBegan,
     /// `silence.ended`.
     SilenceEnded,
+    /// `note.added`.
+    NoteAdded,
     /// `plugin.serving`.
     PluginServing,
     /// `plugin.rejected`.

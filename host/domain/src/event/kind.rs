@@ -143,6 +143,8 @@ event_kinds! {
     SilenceBegan = "silence.began",
     /// A silence is over.
     SilenceEnded = "silence.ended",
+    /// A person wrote something down about an incident or an operation.
+    NoteAdded = "note.added",
     /// A plugin gets calls.
     PluginServing = "plugin.serving",
     /// A plugin file was refused.

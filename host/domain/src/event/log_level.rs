@@ -92,6 +92,7 @@ impl Event {
             | Kind::AlertDelivered
             | Kind::SilenceBegan
             | Kind::SilenceEnded
+            | Kind::NoteAdded
             | Kind::PluginServing
             | Kind::PluginWithdrawn
             | Kind::PluginReleased

@@ -307,6 +307,7 @@ fn every_form_of_an_event_is_in_the_corpus() {
         EventData::AlertHeld(_),
         EventData::SilenceBegan(_),
         EventData::SilenceEnded(_),
+        EventData::NoteAdded(_),
         EventData::PluginServing(_),
         EventData::PluginRejected(_),
         EventData::PluginWithdrawn(_),

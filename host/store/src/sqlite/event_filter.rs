@@ -1,4 +1,4 @@
-//! The events of a target, or since a time: they have no index, for few ask for them.
+//! The events of a target, or since a time, and notes: they have no index, for few ask for them.
 //!
 //! Invariant: what is gone through is not kept; in memory is what is answered.
 
@@ -62,6 +62,28 @@ pub(super) fn events(
             " AND seq > ?4 ORDER BY seq LIMIT ?5"
         ),
         params![named, target, from, after, limit],
+    )
+}
+
+/// The notes about what has this identifier, oldest first.
+pub(super) fn notes(
+    connection: &Connection,
+    about: &str,
+    limit: u32,
+) -> rusqlite::Result<Vec<Event>> {
+    read(
+        connection,
+        concat!(
+            "SELECT seq, ",
+            checked!(events),
+            " FROM events
+             WHERE instr(record, '\"kind\":\"note.added\"') > 0 AND instr(record, ?1) > 0
+                 AND CASE WHEN json_valid(record) THEN json_extract(record, '$.kind') = 'note.added'
+                     AND ifnull(json_extract(record, '$.data.incident'), json_extract(record, '$.operation')) = ?1
+                 END
+             ORDER BY seq LIMIT ?2"
+        ),
+        params![about, limit],
     )
 }
 

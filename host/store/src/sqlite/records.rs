@@ -131,6 +131,11 @@ impl Browse for SqliteJournal {
         })
     }
 
+    fn notes(&self, about: String, limit: u32) -> Reading<'_, Vec<Event>> {
+        self.browsers
+            .read(move |connection| event_filter::notes(connection, &about, limit))
+    }
+
     fn statistics(&self, filter: StatisticsFilter) -> Reading<'_, Vec<TargetStatistics>> {
         self.browsers
             .read(move |connection| statistics::statistics(connection, &filter))

@@ -260,6 +260,45 @@ async fn events_of_a_target_and_since_a_time_are_given_in_their_order() {
 }
 
 #[tokio::test]
+async fn notes_are_found_by_what_they_are_about() {
+    use mainstay_domain::event::{EventKind, NoteAdded};
+    let directory = tempfile::tempdir().unwrap();
+    let journal = open(directory.path()).unwrap();
+    let (noted, other) = (
+        incident(1, "api", IncidentState::Open).id,
+        incident(2, "api", IncidentState::Open).id,
+    );
+    let run = operation(3, "api", OperationState::Succeeded).id;
+    let note = |incident: Option<&mainstay_domain::id::IncidentId>, text: &str| {
+        let facts = NoteAdded {
+            incident: incident.cloned(),
+            by: "anna".to_owned(),
+            note: None,
+            text: text.to_owned(),
+        };
+        let mut event = event(1).with_data(facts);
+        event.kind = EventKind::NoteAdded;
+        event
+    };
+    let events = [
+        note(Some(&noted), "one"),
+        note(Some(&other), &format!("as {noted}")),
+        note(None, "two").with_operation(&run),
+        event(4),
+        note(Some(&noted), "three"),
+    ];
+    let changes: Vec<Change> = events.into_iter().map(Change::Event).collect();
+    journal.commit(changes.into()).await.unwrap();
+    let seqs = async |about: String| -> Vec<u64> {
+        let found = journal.notes(about, 9).await.unwrap();
+        found.iter().map(|event| event.seq).collect()
+    };
+    assert_eq!(seqs(noted.to_string()).await, [1, 5]);
+    assert_eq!(seqs(other.to_string()).await, [2]);
+    assert_eq!(seqs(run.to_string()).await, [3]);
+}
+
+#[tokio::test]
 async fn the_numbers_of_a_target_are_those_of_what_is_in_the_window() {
     use mainstay_domain::{incident::Incident, operation::Operation};
     let directory = tempfile::tempdir().unwrap();
