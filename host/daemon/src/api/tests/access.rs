@@ -233,6 +233,15 @@ async fn what_is_refused_says_what_to_do() {
         let path = format!("/v1/{path}?target=apii");
         check(Method::GET, &path, Value::Null, 404, "did you mean `api`?").await;
     }
+    let backups = "/v1/backups?job=stat";
+    check(
+        Method::GET,
+        backups,
+        Value::Null,
+        404,
+        "did you mean `state`?",
+    )
+    .await;
     for path in ["backups", "restore", "prune", "drill"] {
         let body = match path {
             "restore" => serde_json::json!({"job": "stat", "into": "/x"}),

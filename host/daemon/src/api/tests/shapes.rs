@@ -44,7 +44,8 @@ async fn filters_filter() {
         "/v1/operations?limit=0",
         "/v1/incidents?limit=0",
         "/v1/renames?target=redis",
-        "/v1/backups?job=other",
+        "/v1/incidents?target=redis",
+        "/v1/incidents?since=2027-01-01T00:00:00Z",
     ] {
         assert_eq!(get(&served, path).await.1, "[]", "{path}");
     }
