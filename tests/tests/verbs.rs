@@ -94,6 +94,10 @@ fn events_and_incidents_are_listed_of_one_target_and_since_a_time() {
     let newest = lines(&daemon, &["events", "--target", "web", "--limit", "1", "--json"]);
     assert_eq!(newest.len(), 1);
 
+    let output = daemon.cli(&["plugin", "forget", "restart-servise@1.0.0"]);
+    let told = String::from_utf8_lossy(&output.stderr);
+    assert!(!output.status.success(), "{told}");
+    assert!(told.contains("did you mean `restart-service`?"), "{told}");
     let output = daemon.cli(&["events", "--target", "wbe"]);
     let told = String::from_utf8_lossy(&output.stderr);
     assert!(!output.status.success() && told.contains("did you mean `web`?"), "{told}");

@@ -189,10 +189,15 @@ pub(super) async fn forget_plugin(
     })?;
     let by = actor(who, &body.by)?;
     let plugins = served.ports.plugins.clone();
-    served
-        .finish(async move { plugins.forget(name, version, by).await })
-        .await?;
-    Ok(StatusCode::NO_CONTENT)
+    let asked = name.clone();
+    let forget = async move { Ok(plugins.forget(name, version, by).await) };
+    match served.finish(forget).await? {
+        Ok(()) => Ok(StatusCode::NO_CONTENT),
+        Err(refused) => Err(match names::plugin_meant(&served, &asked) {
+            Some(meant) => ApiError::conflict(refused.0, format!("did you mean `{meant}`?")),
+            None => refused.into(),
+        }),
+    }
 }
 
 /// Who commands, with what they say about themselves as a note.

@@ -7,7 +7,7 @@ use crate::{
     config::nearest,
     ports::{EventFilter, HistoryFilter},
 };
-use mainstay_domain::name::{JobName, TargetName};
+use mainstay_domain::name::{JobName, PluginName, TargetName};
 use std::fmt::Display;
 
 /// There is no thing of this name; the nearest of those that there are is what was meant, perhaps.
@@ -57,6 +57,16 @@ pub(super) fn must_be_job(served: &Served, job: &JobName) -> Result<(), ApiError
     }
     let names = jobs.iter().map(|there| there.name.as_str());
     Err(unknown("job", job, names, "mainstay status --all"))
+}
+
+/// The plugin that was perhaps meant by a name that none has; none where one has it, or none is near.
+pub(super) fn plugin_meant(served: &Served, name: &PluginName) -> Option<String> {
+    let rows = served.ports.plugins.rows();
+    let names = || rows.iter().filter_map(|row| row.name.as_ref());
+    match names().any(|there| there == name) {
+        true => None,
+        false => nearest(name.as_str(), names().map(PluginName::as_str)).map(str::to_owned),
+    }
 }
 
 /// The config has this target, or the journal knows it; where none is named there is nothing to know.
