@@ -11,6 +11,7 @@
 mod access;
 mod alerts;
 mod backups;
+mod bind_error;
 mod caller;
 mod commands;
 mod connections;
@@ -31,7 +32,8 @@ mod statistics;
 mod targets;
 
 pub use access::Token;
-pub use socket::{BindError, SOCKET_NAME};
+pub use bind_error::BindError;
+pub use socket::SOCKET_NAME;
 
 use crate::{
     ports::{

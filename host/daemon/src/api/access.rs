@@ -12,6 +12,7 @@ use super::{
     error::ApiError,
     hosts::Hosts,
 };
+use crate::ports::Accounts;
 use axum::{
     extract::{Request, State},
     http::{
@@ -21,7 +22,6 @@ use axum::{
     middleware::Next,
     response::{IntoResponse, Response},
 };
-use crate::ports::Accounts;
 use mainstay_domain::{name::SecretName, socket_rights::SocketRights};
 use std::{net::IpAddr, sync::Arc};
 

@@ -1,4 +1,6 @@
 //! What services offer to operators, through the API and the command line; and who they are.
+//!
+//! Length: all that operators meet, in one place.
 
 use super::{Boxed, OnProgress, between::Active};
 use mainstay_domain::{
