@@ -161,7 +161,7 @@ fn bash_completes_the_names_of_the_running_daemon() {
     "#;
     let output = Command::new("bash")
         .args(["-c", script, "bash"])
-        .args([program(), &config])
+        .args([program(), config.as_path()])
         .output()
         .unwrap();
     let told = String::from_utf8_lossy(&output.stdout);
