@@ -24,6 +24,8 @@
 //! # Ok::<(), DeliveryFailure>(())
 //! ```
 
+use crate::json::Json;
+
 pub use crate::bindings::alerting::exports::mainstay::plugin::alerting::{
     Alert, AlertStatus, DeliveryFailure, Receipt,
 };
@@ -32,6 +34,7 @@ pub use crate::host::{
     Clock, DurationMs, EffectError, Http, Kv, KvStore, Level, Log, Method, Request, Response,
     Settings, Severity, Timestamp,
 };
+pub use crate::plugin_settings;
 
 /// What an alerter gives back.
 pub type Result<T, E = DeliveryFailure> = core::result::Result<T, E>;
@@ -88,17 +91,55 @@ impl From<EffectError> for DeliveryFailure {
     }
 }
 
-#[cfg(feature = "settings")]
 impl From<crate::settings::SettingsError> for DeliveryFailure {
     fn from(error: crate::settings::SettingsError) -> Self {
         Self::Permanent(error.to_string())
     }
 }
 
+impl Alert {
+    /// The alert as the text of one JSON object, for receivers that have no form of their own: every field by its name in
+    /// the contract with `_` for `-`, `at` in RFC 3339, `labels` as an object, absent values as `null`.
+    pub fn json_text(&self) -> String {
+        let labels = self.labels.iter();
+        let labels = labels.map(|(name, value)| (name.clone(), Json::from(value.as_str())));
+        let members = [
+            ("id", Json::from(self.id.as_str())),
+            ("dedup_key", Json::from(self.dedup_key.as_str())),
+            ("status", Json::from(status_word(self.status))),
+            ("severity", Json::from(severity_word(self.severity))),
+            ("at", Json::Text(crate::calendar::rfc3339(self.at))),
+            ("kind", Json::from(self.kind.as_str())),
+            ("title", Json::from(self.title.as_str())),
+            ("body", Json::from(self.body.as_str())),
+            ("target", Json::from(self.target.as_deref())),
+            ("operation", Json::from(self.operation.as_deref())),
+            ("labels", Json::Object(labels.collect())),
+            ("attempt", Json::Number(self.attempt.to_string())),
+        ];
+        Json::Object(members.map(|(name, value)| (name.to_owned(), value)).into()).to_string()
+    }
+}
+
+fn status_word(status: AlertStatus) -> &'static str {
+    match status {
+        AlertStatus::Firing => "firing",
+        AlertStatus::Resolved => "resolved",
+    }
+}
+
+fn severity_word(severity: Severity) -> &'static str {
+    match severity {
+        Severity::Low => "low",
+        Severity::Medium => "medium",
+        Severity::High => "high",
+        Severity::Critical => "critical",
+    }
+}
+
 #[cfg(feature = "settings")]
 impl Alert {
-    /// The alert as one JSON object, for receivers that have no form of their own: every field by its name in the
-    /// contract with `_` for `-`, `at` in RFC 3339, `labels` as an object, absent values as `null`.
+    /// What [`Alert::json_text`] writes, as a value.
     pub fn to_json(&self) -> serde_json::Value {
         let labels: serde_json::Map<_, _> = self
             .labels
@@ -108,16 +149,8 @@ impl Alert {
         serde_json::json!({
             "id": self.id,
             "dedup_key": self.dedup_key,
-            "status": match self.status {
-                AlertStatus::Firing => "firing",
-                AlertStatus::Resolved => "resolved",
-            },
-            "severity": match self.severity {
-                Severity::Low => "low",
-                Severity::Medium => "medium",
-                Severity::High => "high",
-                Severity::Critical => "critical",
-            },
+            "status": status_word(self.status),
+            "severity": severity_word(self.severity),
             "at": crate::calendar::rfc3339(self.at),
             "kind": self.kind,
             "title": self.title,
@@ -177,5 +210,7 @@ mod tests {
             "attempt": 1,
         });
         assert_eq!(alert.to_json(), expected);
+        let text: serde_json::Value = serde_json::from_str(&alert.json_text()).unwrap();
+        assert_eq!(text, expected);
     }
 }

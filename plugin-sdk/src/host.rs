@@ -43,13 +43,12 @@ pub trait Settings {
     /// # Errors
     /// The settings do not fit the type. The host has checked them with the plugin's own `configure` before, so
     /// this happens only where the two disagree.
-    #[cfg(feature = "settings")]
     fn settings<T>(&mut self) -> Result<T, crate::settings::SettingsError>
     where
-        T: serde::de::DeserializeOwned,
+        T: crate::settings::FromSettings,
         Self: Sized,
     {
-        crate::settings::parse(&self.settings_json())
+        T::from_settings(&self.settings_json())
     }
 }
 

@@ -24,7 +24,8 @@
 //! [`testing::ScriptedHost`].
 //!
 //! Each kind of plugin has a module that holds all it needs: [`recovery`], [`alerting`] and [`retention`], each
-//! made for a `use mainstay_plugin_sdk::KIND::*`. Settings are a serde struct (see [`settings`]).
+//! made for a `use mainstay_plugin_sdk::KIND::*`. Settings are a struct that [`plugin_settings!`] writes, or a serde struct
+//! (see [`settings`]). Without the feature `settings`, which is for the latter, no other crate is compiled.
 //!
 //! Invariant: a plugin imports only what it calls, so the capabilities it can use are seen in its component.
 //! Invariant: natively nothing here reaches the world.
@@ -38,6 +39,8 @@ pub mod calendar;
 #[doc(hidden)]
 pub mod guest;
 pub mod host;
+#[doc(hidden)]
+pub mod json;
 pub mod plugin;
 pub mod recovery;
 pub mod retention;

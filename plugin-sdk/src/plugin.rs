@@ -39,7 +39,7 @@ macro_rules! __describe {
             fn descriptor() -> $crate::plugin::Descriptor {
                 #[allow(unused_mut, unused_assignments, reason = "a plugin may have no settings")]
                 let mut settings_schema = ::core::option::Option::None;
-                $(settings_schema = ::core::option::Option::Some($crate::settings::schema_of::<$settings>());)?
+                $(settings_schema = ::core::option::Option::Some(<$settings as $crate::settings::DescribedSettings>::schema());)?
                 $crate::plugin::Descriptor {
                     name: ::core::env!("CARGO_PKG_NAME").into(),
                     version: ::core::env!("CARGO_PKG_VERSION").into(),
@@ -54,7 +54,7 @@ macro_rules! __describe {
             }
 
             fn configure(settings: &str) -> ::core::result::Result<(), ::std::string::String> {
-                $(return $crate::settings::check::<$settings>(settings);)?
+                $(return <$settings as $crate::settings::DescribedSettings>::check(settings);)?
                 #[allow(unreachable_code, reason = "reached by plugins without settings")]
                 $crate::settings::check_none(settings)
             }

@@ -39,6 +39,7 @@ pub use crate::host::{
     Health, Http, Kv, KvStore, Level, Log, Method, Output, Request, Response, Restored, Settings,
     Severity, Signal, Target, TargetStatus, Targets, Timestamp,
 };
+pub use crate::plugin_settings;
 
 /// What a recovery handler gives back.
 pub type Result<T, E = RecoveryFailure> = core::result::Result<T, E>;
@@ -117,7 +118,6 @@ impl From<EffectError> for RecoveryFailure {
     }
 }
 
-#[cfg(feature = "settings")]
 impl From<crate::settings::SettingsError> for RecoveryFailure {
     fn from(error: crate::settings::SettingsError) -> Self {
         Self::Permanent(error.to_string())

@@ -27,6 +27,7 @@
 pub use crate::bindings::retention::exports::mainstay::plugin::retention::Verdict;
 pub use crate::export_retention_policy;
 pub use crate::host::{Backup, BackupType, Level, Log, Settings, Timestamp};
+pub use crate::plugin_settings;
 
 /// What a retention policy gives back; the error is a message for the operator.
 pub type Result<T, E = String> = core::result::Result<T, E>;

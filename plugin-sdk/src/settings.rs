@@ -1,4 +1,5 @@
-//! Typed settings: a serde struct, its JSON Schema, and errors that an operator can act on.
+//! Typed settings: a struct, its JSON Schema, and errors that an operator can act on. The struct is one of serde, as
+//! here, or one without any other crate: see [`plain`].
 //!
 //! ```
 //! use mainstay_plugin_sdk::settings::{DurationText, check, schema_of};
@@ -24,13 +25,54 @@
 
 #[cfg(feature = "settings")]
 mod duration;
+pub mod plain;
 #[cfg(feature = "settings")]
 mod typed;
 
 #[cfg(feature = "settings")]
 pub use duration::{DurationText, DurationTextError};
 #[cfg(feature = "settings")]
-pub use typed::{SettingsError, check, parse, parse_strictly, schema_of};
+pub use typed::{check, parse, parse_strictly, schema_of};
+
+/// Settings that do not fit their type. The text says which field, what was found and what is allowed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SettingsError(String);
+
+impl std::fmt::Display for SettingsError {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.write_str(&self.0)
+    }
+}
+
+impl std::error::Error for SettingsError {}
+
+impl From<SettingsError> for String {
+    fn from(error: SettingsError) -> Self {
+        error.0
+    }
+}
+
+/// A type that settings are read into: a struct of [`plugin_settings!`](crate::plugin_settings), and with the feature
+/// `settings` all that serde deserializes.
+pub trait FromSettings: Sized {
+    /// The settings, a JSON object, as this type.
+    ///
+    /// # Errors
+    /// They do not fit.
+    fn from_settings(settings: &str) -> Result<Self, SettingsError>;
+}
+
+/// A type of settings that can say what it takes, as the export macros need it.
+pub trait DescribedSettings: FromSettings {
+    /// Its JSON Schema.
+    fn schema() -> String;
+
+    /// Whether settings fit: what `configure` answers.
+    ///
+    /// # Errors
+    /// A message for the operator.
+    fn check(settings: &str) -> Result<(), String>;
+}
 
 /// Checks the settings of a plugin that has none.
 ///

@@ -3,25 +3,24 @@
 //! Invariant: [`check`] refuses a top-level key that the type's schema does not name, whether or not the type itself
 //! does; below the top it is the type's `deny_unknown_fields` that does.
 
+use super::{DescribedSettings, FromSettings, SettingsError};
 use schemars::JsonSchema;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
-/// Settings that do not fit their type. The text says which field, what was found and what is allowed.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct SettingsError(String);
-
-impl std::fmt::Display for SettingsError {
-    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        formatter.write_str(&self.0)
+impl<T: DeserializeOwned> FromSettings for T {
+    fn from_settings(settings: &str) -> Result<Self, SettingsError> {
+        parse(settings)
     }
 }
 
-impl std::error::Error for SettingsError {}
+impl<T: DeserializeOwned + JsonSchema> DescribedSettings for T {
+    fn schema() -> String {
+        schema_of::<T>()
+    }
 
-impl From<SettingsError> for String {
-    fn from(error: SettingsError) -> Self {
-        error.0
+    fn check(settings: &str) -> Result<(), String> {
+        check::<T>(settings)
     }
 }
 
