@@ -1,27 +1,67 @@
-//! Makes a table of the components that the program carries: those that lie in `carried/`. Nothing is built here, so that the
-//! program needs no compiler for another machine, and no network, to be built itself.
+//! Puts into the program what it gives away: the components that lie in `carried/`, and the SDK's sources, so that a new
+//! plugin needs neither the source tree nor a registry. Nothing is built here, so that the program needs no compiler for
+//! another machine, and no network, to be built itself.
 
-use std::{env, fs, io, path::PathBuf};
+use std::{
+    env,
+    error::Error,
+    fmt::Write,
+    fs,
+    path::{Path, PathBuf},
+};
 
-fn main() -> io::Result<()> {
+/// What of the SDK's directory is carried; its manifest is written anew for where it is unpacked.
+const OF_SDK: [&str; 2] = ["src", "wit"];
+
+fn main() -> Result<(), Box<dyn Error>> {
+    let here = PathBuf::from(env::var("CARGO_MANIFEST_DIR")?);
+    let out = PathBuf::from(env::var("OUT_DIR")?);
+    fs::write(out.join("carried.rs"), components(&here)?)?;
+    fs::write(out.join("sdk.rs"), sdk(&here)?)?;
+    Ok(())
+}
+
+/// A table of the components.
+fn components(here: &Path) -> Result<String, Box<dyn Error>> {
     println!("cargo::rerun-if-changed=carried");
-    let directory = |name: &str| {
-        let value = env::var_os(name).map(PathBuf::from);
-        value.ok_or_else(|| io::Error::other(format!("cargo has not set {name}")))
-    };
+    let files = files_below(&here.join("carried"), &["wasm"])?;
+    let mut table = String::from("&[\n");
+    for file in files {
+        let name = file.file_stem().and_then(|name| name.to_str());
+        let name = name.ok_or("the name of a component is not UTF-8")?;
+        writeln!(table, "    ({name:?}, include_bytes!({file:?}).as_slice()),")?;
+    }
+    table.push_str("]\n");
+    Ok(table)
+}
+
+/// The SDK's files: where, below its directory, and the text.
+fn sdk(here: &Path) -> Result<String, Box<dyn Error>> {
+    let sdk = here.join("../../plugin-sdk").canonicalize()?;
+    let mut code = String::from("/// Where, below the SDK's directory, and the text.\n");
+    code.push_str("const FILES: &[(&str, &str)] = &[\n");
+    for directory in OF_SDK {
+        println!("cargo::rerun-if-changed={}", sdk.join(directory).display());
+        for file in files_below(&sdk.join(directory), &["rs", "wit"])? {
+            let below = file.strip_prefix(&sdk)?;
+            writeln!(code, "    ({below:?}, include_str!({file:?})),")?;
+        }
+    }
+    code.push_str("];\n");
+    Ok(code)
+}
+
+/// All files of these kinds in a directory and below it, sorted.
+fn files_below(directory: &Path, kinds: &[&str]) -> Result<Vec<PathBuf>, Box<dyn Error>> {
     let mut files = Vec::new();
-    for entry in fs::read_dir(directory("CARGO_MANIFEST_DIR")?.join("carried"))? {
+    for entry in fs::read_dir(directory)? {
         let path = entry?.path();
-        if path.extension().is_some_and(|extension| extension == "wasm") {
+        if path.is_dir() {
+            files.extend(files_below(&path, kinds)?);
+        } else if kinds.iter().any(|kind| path.extension().is_some_and(|found| found == *kind)) {
             files.push(path);
         }
     }
     files.sort();
-    let rows = files.iter().filter_map(|path| {
-        let name = path.file_stem()?.to_str()?;
-        let path = path.to_str()?;
-        Some(format!("    ({name:?}, include_bytes!({path:?}).as_slice()),\n"))
-    });
-    let table = format!("&[\n{}]\n", rows.collect::<String>());
-    fs::write(directory("OUT_DIR")?.join("carried.rs"), table)
+    Ok(files)
 }

@@ -24,6 +24,7 @@ mod journal;
 mod layout;
 mod listings;
 mod logs;
+mod new_plugin;
 mod notes;
 mod operations;
 mod orders;
@@ -37,6 +38,7 @@ mod statistics;
 mod status;
 mod story;
 mod times;
+mod vendored;
 mod wiring;
 
 pub use arguments::{Cli, Color, Command, Global, LogFormat};
@@ -230,7 +232,7 @@ async fn plugin(global: &Global, out: &Output, command: PluginCommand) -> anyhow
             kind,
             directory,
             sdk,
-        } => done(plugins::new(out, &name, kind, directory, sdk)),
+        } => done(new_plugin::new(out, &name, kind, directory, sdk)),
         PluginCommand::Build {
             directory,
             out: file,

@@ -935,10 +935,12 @@ pub enum PluginCommand {
     },
     /// Write a new plugin, ready to build
     ///
-    /// A Cargo package: the contract's glue in src/lib.rs, the decision in src/decide.rs, a native test against a
-    /// scripted host, a README. It depends on the SDK by path where one is given with --sdk, or where the source tree
-    /// that this program was built from is still there; else by version.
+    /// A Cargo package: the contract's glue in src/lib.rs, the decision in src/decide.rs, native tests against a
+    /// scripted host, a README, and a mainstay.toml to try it with. The SDK comes out of this program: nothing else
+    /// is compiled, and nothing is downloaded. Prints what to do next, and the route and the grants for a config of
+    /// your own.
     #[command(after_long_help = examples!("
+  mainstay plugin new fix-api
   mainstay plugin new page-me --kind alerter
   mainstay plugin new fix-api --kind recovery-handler --directory plugins/fix-api"))]
     New {
@@ -946,12 +948,12 @@ pub enum PluginCommand {
         #[arg(value_parser = PluginName::parse)]
         name: PluginName,
         /// What it does: recovery-handler, alerter or retention-policy
-        #[arg(long, value_parser = parse_kind)]
+        #[arg(long, default_value = "recovery-handler", value_parser = parse_kind)]
         kind: PluginKind,
         /// Where to; must not exist or be empty. Default: ./NAME
         #[arg(long, value_name = "DIRECTORY")]
         directory: Option<PathBuf>,
-        /// The directory of mainstay-plugin-sdk
+        /// Another SDK's directory. Default: the program's own, written into vendor
         #[arg(long, value_name = "DIRECTORY")]
         sdk: Option<PathBuf>,
     },
@@ -970,7 +972,7 @@ pub enum PluginCommand {
         /// Write the component to this file. Default: NAME.wasm in the package's directory
         #[arg(long, value_name = "FILE")]
         out: Option<PathBuf>,
-        /// Also put it into this directory of plugins
+        /// Also put it into this directory of plugins, which is made if need be
         #[arg(long, value_name = "DIRECTORY")]
         drop: Option<PathBuf>,
     },

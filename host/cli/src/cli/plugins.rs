@@ -1,16 +1,15 @@
-//! Plugins as files: inspected, written, built, tested. None of it needs a daemon.
+//! Plugins as files: inspected, built, tested. None of it needs a daemon.
 
 use super::{
     component,
-    failure::{Ending, Usage},
+    failure::Ending,
     output::{Block, Output, Tone, cell, printable, size},
-    scaffold::{Scaffold, is_in_workspace, own_sdk},
     wiring,
 };
 use crate::console;
-use anyhow::{Context, ensure};
-use mainstay_api::{Capability, PluginInspection, WrittenPlugin};
-use mainstay_domain::{name::PluginName, plugin::PluginKind};
+use anyhow::Context;
+use mainstay_api::{Capability, PluginInspection};
+use mainstay_domain::code::ErrorCode;
 use std::{
     fs,
     path::{Path, PathBuf},
@@ -95,71 +94,6 @@ pub(super) fn settings_of(schema: &serde_json::Value) -> Vec<String> {
     properties.into_iter().flatten().map(line).collect()
 }
 
-pub(super) fn new(
-    out: &Output,
-    name: &PluginName,
-    kind: PluginKind,
-    directory: Option<PathBuf>,
-    sdk: Option<PathBuf>,
-) -> anyhow::Result<()> {
-    if name
-        .as_str()
-        .starts_with(|first: char| first.is_ascii_digit())
-    {
-        let problem =
-            format!("`{name}` cannot be a Cargo package: its name must begin with a letter");
-        return Err(Usage(problem).into());
-    }
-    let directory = directory.unwrap_or_else(|| PathBuf::from(name.as_str()));
-    let directory = std::path::absolute(&directory).context("cannot tell the present directory")?;
-    let is_free = match fs::read_dir(&directory) {
-        Ok(mut entries) => entries.next().is_none(),
-        Err(error) => error.kind() == std::io::ErrorKind::NotFound,
-    };
-    ensure!(
-        is_free,
-        "{} is there and not an empty directory; name another with --directory",
-        directory.display()
-    );
-    let sdk = match sdk {
-        Some(sdk) => Some(fs::canonicalize(&sdk).with_context(|| {
-            format!(
-                "there is no SDK in {}, the directory of --sdk",
-                sdk.display()
-            )
-        })?),
-        None => own_sdk(),
-    };
-    let scaffold = Scaffold {
-        name,
-        kind,
-        sdk: sdk.as_deref(),
-        in_workspace: is_in_workspace(&directory),
-    };
-    for (path, text) in scaffold.files() {
-        let path = directory.join(path);
-        write(&path, &text).with_context(|| format!("cannot write {}", path.display()))?;
-    }
-    if out.json {
-        return out.json_line(&WrittenPlugin {
-            name: name.to_string(),
-            kind: kind.into(),
-            directory: directory.display().to_string(),
-        });
-    }
-    let shown = directory.display();
-    out.line(&format!(
-        "wrote {shown}\nnext: mainstay plugin test {shown}\n      mainstay plugin build {shown} --drop PLUGIN_DIR"
-    ))
-}
-
-fn write(path: &Path, text: &str) -> std::io::Result<()> {
-    if let Some(parent) = path.parent() {
-        fs::create_dir_all(parent)?;
-    }
-    fs::write(path, text)
-}
-
 pub(super) async fn build(
     out: &Output,
     directory: &Path,
@@ -171,11 +105,16 @@ pub(super) async fn build(
     let inspection = component::inspect(&built).await?;
     let file = file.unwrap_or_else(|| directory.join(format!("{name}.wasm")));
     put(&built, &file)?;
+    let mut written = vec![format!("wrote {}", file.display())];
     if let Some(plugin_dir) = drop {
-        put(&built, &plugin_dir.join(format!("{name}.wasm")))?;
+        fs::create_dir_all(&plugin_dir)
+            .with_context(|| format!("cannot make {}", plugin_dir.display()))?;
+        let dropped = plugin_dir.join(format!("{name}.wasm"));
+        put(&built, &dropped)?;
+        written.push(format!("dropped {}", dropped.display()));
     }
     if !out.json {
-        out.line(&format!("wrote {}", file.display()))?;
+        out.line(&written.join("\n"))?;
     }
     show(out, &inspection)
 }
@@ -197,10 +136,10 @@ pub(super) async fn test(out: &Output, directory: &Path) -> anyhow::Result<Endin
         .current_dir(directory);
     // Standard output is for the inspection.
     tests.stdout(std::io::stderr());
-    let status = tests
-        .status()
-        .await
-        .context("cannot start cargo; is Rust installed?")?;
+    let status = tests.status().await.with_context(|| {
+        let code = ErrorCode::NoToolchain;
+        format!("cannot start cargo; install Rust from https://rustup.rs [{code}]")
+    })?;
     if !status.success() {
         console::note(format_args!("the native tests of {name} failed"));
         return Ok(Ending::Failed);

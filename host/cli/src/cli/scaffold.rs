@@ -3,7 +3,18 @@
 //! Invariant: every placeholder of a template is filled.
 
 use mainstay_domain::{name::PluginName, plugin::PluginKind};
-use std::path::{Path, PathBuf};
+use std::{
+    fs, io,
+    path::{Path, PathBuf},
+};
+
+/// Where the SDK of a new plugin is.
+pub(super) enum Sdk {
+    /// In this directory.
+    At(PathBuf),
+    /// The workspace around it says.
+    OfWorkspace,
+}
 
 /// What the package's name is and what it depends on.
 pub(super) struct Scaffold<'a> {
@@ -11,18 +22,26 @@ pub(super) struct Scaffold<'a> {
     pub(super) name: &'a PluginName,
     /// What it does.
     pub(super) kind: PluginKind,
-    /// The SDK's directory; absent: by version.
-    pub(super) sdk: Option<&'a Path>,
+    /// The SDK that it is built with.
+    pub(super) sdk: &'a Sdk,
     /// Whether a workspace around it has the profile `guest`, which only a workspace's root may have.
     pub(super) in_workspace: bool,
 }
 
-/// The SDK's version that is written where it is not a path.
-const SDK_VERSION: &str = "1.0";
+/// What differs by kind, beside the code.
+struct Texts {
+    summary: &'static str,
+    /// What a config needs.
+    config: &'static str,
+    /// A whole config to try it with.
+    trial: &'static str,
+    /// How its first call is had from a daemon with that config, in a line.
+    then: &'static str,
+}
 
 impl Scaffold<'_> {
     /// Every file: where, below the package's directory, and its text.
-    pub(super) fn files(&self) -> [(&'static str, String); 5] {
+    pub(super) fn files(&self) -> [(&'static str, String); 6] {
         let (lib, decide) = match self.kind {
             PluginKind::RecoveryHandler => (
                 include_str!("templates/recovery-handler/lib.rs.in"),
@@ -46,6 +65,7 @@ impl Scaffold<'_> {
                 "README.md",
                 self.fill(include_str!("templates/README.md.in")),
             ),
+            ("mainstay.toml", self.fill(self.texts().trial)),
             (
                 ".gitignore",
                 include_str!("templates/gitignore.in").to_owned(),
@@ -55,25 +75,48 @@ impl Scaffold<'_> {
         ]
     }
 
+    /// What a daemon's config needs for it: to be pasted.
+    pub(super) fn config(&self) -> String {
+        self.fill(self.texts().config)
+    }
+
+    /// What is said of how its first call is had.
+    pub(super) fn then(&self) -> &'static str {
+        self.texts().then
+    }
+
+    fn texts(&self) -> Texts {
+        match self.kind {
+            PluginKind::RecoveryHandler => Texts {
+                summary: "Restarts a failed service, and asks for a person when that does not help",
+                config: include_str!("templates/recovery-handler/config.toml.in"),
+                trial: include_str!("templates/recovery-handler/try.toml.in"),
+                then: "mainstay recover try --failure service-down --wait",
+            },
+            PluginKind::Alerter => Texts {
+                summary: "Posts alerts as JSON to a URL",
+                config: include_str!("templates/alerter/config.toml.in"),
+                trial: include_str!("templates/alerter/try.toml.in"),
+                then: "mainstay events --follow     # `try` ends after ten seconds, and that is an alert",
+            },
+            PluginKind::RetentionPolicy => Texts {
+                summary: "Keeps backups for a number of days",
+                config: include_str!("templates/retention-policy/config.toml.in"),
+                trial: include_str!("templates/retention-policy/try.toml.in"),
+                then: "mainstay backup create state",
+            },
+        }
+    }
+
     fn fill(&self, template: &str) -> String {
-        let (summary, config) = match self.kind {
-            PluginKind::RecoveryHandler => (
-                "Restarts a failed service, and asks for a person when that does not help",
-                include_str!("templates/recovery-handler/config.toml.in"),
-            ),
-            PluginKind::Alerter => (
-                "Posts alerts as JSON to a URL",
-                include_str!("templates/alerter/config.toml.in"),
-            ),
-            PluginKind::RetentionPolicy => (
-                "Keeps backups for a number of days",
-                include_str!("templates/retention-policy/config.toml.in"),
-            ),
-        };
+        let texts = self.texts();
         let sdk = match self.sdk {
             // TOML's literal strings have no escapes.
-            Some(path) => format!("{{ path = '{}' }}", path.display()),
-            None => format!("\"{SDK_VERSION}\""),
+            Sdk::At(path) => format!(
+                "{{ path = '{}', default-features = false }}",
+                path.display()
+            ),
+            Sdk::OfWorkspace => "{ workspace = true }".to_owned(),
         };
         let root = if self.in_workspace {
             ""
@@ -81,8 +124,9 @@ impl Scaffold<'_> {
             include_str!("templates/root.toml.in").trim_end()
         };
         let filled = template
-            .replace("{{summary}}", summary)
-            .replace("{{config}}", config.trim_end())
+            .replace("{{summary}}", texts.summary)
+            .replace("{{config}}", texts.config.trim_end())
+            .replace("{{then}}", texts.then)
             .replace("{{sdk}}", &sdk)
             .replace("{{root}}", root)
             .replace("{{name}}", self.name.as_str());
@@ -90,28 +134,38 @@ impl Scaffold<'_> {
     }
 }
 
-/// The SDK beside the source tree that this program was built from, where it is still there.
-pub(super) fn own_sdk() -> Option<PathBuf> {
-    let sdk = Path::new(env!("CARGO_MANIFEST_DIR"))
-        .ancestors()
-        .nth(2)?
-        .join("plugin-sdk");
-    sdk.join("Cargo.toml").is_file().then_some(sdk)
+/// Writes a file, and the directories that it is in.
+pub(super) fn write(path: &Path, text: &str) -> io::Result<()> {
+    if let Some(parent) = path.parent() {
+        fs::create_dir_all(parent)?;
+    }
+    fs::write(path, text)
 }
 
-/// Whether a workspace around this directory has it among its members, and has the profile `guest`.
-pub(super) fn is_in_workspace(directory: &Path) -> bool {
-    directory.ancestors().skip(1).any(|root| {
-        let manifest = std::fs::read_to_string(root.join("Cargo.toml")).unwrap_or_default();
-        let manifest: toml::Table = manifest.parse().unwrap_or_default();
-        let profile = manifest
-            .get("profile")
-            .and_then(|profiles| profiles.get("guest"));
-        let members = manifest
-            .get("workspace")
-            .and_then(|workspace| workspace.get("members")?.as_array());
-        let mut members = members.into_iter().flatten().filter_map(|one| one.as_str());
-        profile.is_some() && members.any(|member| is_member(root, member, directory))
+/// A workspace with the profile `guest` that has a directory among its members.
+pub(super) struct Workspace {
+    /// Where its `Cargo.toml` is.
+    pub(super) root: PathBuf,
+    /// Whether it says where the SDK is.
+    pub(super) has_sdk: bool,
+}
+
+/// The workspace around a directory.
+pub(super) fn workspace_of(directory: &Path) -> Option<Workspace> {
+    directory.ancestors().skip(1).find_map(|root| {
+        let manifest = fs::read_to_string(root.join("Cargo.toml")).ok()?;
+        let manifest: toml::Table = manifest.parse().ok()?;
+        let has_profile = manifest.get("profile")?.get("guest").is_some();
+        let workspace = manifest.get("workspace")?;
+        let members = workspace.get("members")?.as_array()?;
+        let mut members = members.iter().filter_map(|one| one.as_str());
+        let has_it = members.any(|member| is_member(root, member, directory));
+        let dependencies = workspace.get("dependencies");
+        let sdk = dependencies.and_then(|all| all.get("mainstay-plugin-sdk"));
+        (has_profile && has_it).then(|| Workspace {
+            root: root.to_owned(),
+            has_sdk: sdk.is_some(),
+        })
     })
 }
 
@@ -139,7 +193,7 @@ mod tests {
             ("elsewhere", false),
         ] {
             let directory = root.path().join(path);
-            assert_eq!(is_in_workspace(&directory), expected, "{path}");
+            assert_eq!(workspace_of(&directory).is_some(), expected, "{path}");
         }
     }
 
@@ -147,19 +201,26 @@ mod tests {
     fn every_placeholder_is_filled_and_both_manifests_are_toml() {
         let name = PluginName::parse("fix-api").unwrap();
         for kind in PluginKind::ALL {
-            for (sdk, in_workspace) in [(None, false), (Some(Path::new("/sdk")), true)] {
+            let at = Sdk::At(PathBuf::from("vendor/mainstay-plugin-sdk"));
+            for (sdk, in_workspace) in [(&at, false), (&at, true), (&Sdk::OfWorkspace, true)] {
                 let scaffold = Scaffold {
                     name: &name,
                     kind,
                     sdk,
                     in_workspace,
                 };
+                let _: toml::Table = scaffold.config().parse().unwrap();
                 for (path, text) in scaffold.files() {
                     assert!(!text.contains("{{"), "{kind} {path}\n{text}");
                     if path == "Cargo.toml" {
                         let manifest: toml::Table = text.parse().unwrap();
                         assert_eq!(manifest["package"]["name"].as_str(), Some("fix-api"));
                         assert_eq!(manifest.contains_key("workspace"), !in_workspace);
+                        assert!(manifest["dependencies"]["mainstay-plugin-sdk"].is_table());
+                        assert_eq!(manifest["dependencies"].as_table().unwrap().len(), 1);
+                    }
+                    if path == "mainstay.toml" {
+                        let _: toml::Table = text.parse().unwrap();
                     }
                     if path == "README.md" {
                         let config = text.split("```toml\n").nth(1).unwrap();

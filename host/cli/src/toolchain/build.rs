@@ -5,6 +5,7 @@
 //! make two builds of the same sources differ.
 
 use super::{QUESTION_TIMEOUT, Route, TARGET, Toolchain, run, run::RunError, tool};
+use mainstay_domain::code::ErrorCode;
 use serde::Deserialize;
 use std::{
     ffi::OsString,
@@ -35,7 +36,7 @@ pub struct Build<'a> {
 #[derive(Debug, thiserror::Error)]
 pub enum BuildError {
     /// The compiler or the linker refused; the error holds what they said.
-    #[error("cannot build the plugin in {directory}: {error}")]
+    #[error("cannot build the plugin in {directory}: {error}{}", remedy(.error))]
     Cargo {
         /// Where.
         directory: PathBuf,
@@ -50,6 +51,21 @@ pub enum BuildError {
         /// Where.
         directory: PathBuf,
     },
+}
+
+/// What to do where a part of the toolchain is missing; empty where the reason is another.
+fn remedy(error: &RunError) -> String {
+    let code = ErrorCode::NoToolchain;
+    match error {
+        RunError::NotStarted { .. } => format!("; install Rust from https://rustup.rs [{code}]"),
+        RunError::Failed { output, .. } if output.contains("linker `wasm-component-ld` not found") => {
+            format!("; wasm-component-ld comes with rustup's Rust 1.82 and later [{code}]")
+        }
+        RunError::Failed { output, .. } if output.contains("can't find crate for `std`") => {
+            format!("; run `rustup target add {TARGET}` [{code}]")
+        }
+        _ => String::new(),
+    }
 }
 
 impl Toolchain {
@@ -205,6 +221,36 @@ mod tests {
         let flags = table["target"][TARGET]["rustflags"].as_array().unwrap();
         let flag = flags[0].as_str().unwrap();
         assert!(flag.starts_with("--remap-path-prefix=/"), "{flag}");
+    }
+
+    #[test]
+    fn what_is_missing_is_named_with_what_brings_it() {
+        use std::os::unix::process::ExitStatusExt;
+        let failed = |output: &str| RunError::Failed {
+            tool: "cargo".to_owned(),
+            status: std::process::ExitStatus::from_raw(101 << 8),
+            output: output.to_owned(),
+        };
+        let not_started = RunError::NotStarted {
+            tool: "cargo".to_owned(),
+            error: std::io::ErrorKind::NotFound.into(),
+        };
+        for (error, expected) in [
+            (not_started, "install Rust from https://rustup.rs [MS-0601]"),
+            (
+                failed("error: linker `wasm-component-ld` not found"),
+                "wasm-component-ld comes with rustup's Rust 1.82 and later [MS-0601]",
+            ),
+            (
+                failed("error[E0463]: can't find crate for `std`"),
+                "run `rustup target add wasm32-wasip2` [MS-0601]",
+            ),
+        ] {
+            let directory = PathBuf::from("fix-api");
+            let text = BuildError::Cargo { directory, error }.to_string();
+            assert!(text.ends_with(expected), "{text}");
+        }
+        assert_eq!(remedy(&failed("error[E0425]: cannot find value `x`")), "");
     }
 
     #[test]
