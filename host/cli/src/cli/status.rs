@@ -1,5 +1,6 @@
 //! What the daemon sees now: `status`, of all or of one target, and the plugins alone.
 
+mod headline;
 mod jobs;
 mod plugins;
 mod quiet;

@@ -56,8 +56,7 @@ pub trait Probe: Send + Sync {
         check: Arc<CheckSpec>,
         pid: Option<u32>,
     ) -> Boxed<'_, Option<Observation>>;
-    /// The last lines of a target's log, without secrets; none where it has no log that the config names, or they cannot be
-    /// had at once. For those that look at nothing there are none.
+    /// The last lines of a target's log, without secrets; none where it has no log, or they cannot be had at once.
     fn last_lines(&self, _target: Arc<TargetSpec>) -> Boxed<'_, Option<String>> {
         Box::pin(std::future::ready(None))
     }

@@ -3,15 +3,15 @@
 //! Invariant: pure. What is left out is counted, and the count says how to see it.
 
 use super::{
-    jobs::{is_amiss, job_blocks},
-    plugins::{is_troubled, plugin_blocks},
+    headline::{headline, paused_line},
+    jobs::job_blocks,
+    plugins::plugin_blocks,
     quiet::quiet_blocks,
     reload::reload_blocks,
     target::{circuit_words, health_tone},
 };
 use crate::cli::output::{Block, Cell, Table, Times, Tone, cell, maybe, printable};
 use mainstay_api::{CircuitState, Health, Incident, IncidentState, Status, TargetRow};
-use mainstay_domain::text::counted;
 use std::collections::HashMap;
 
 /// How much of it is wanted.
@@ -25,7 +25,7 @@ pub(in crate::cli) struct Wanted {
 
 /// How urgent a target is, the most first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-enum Urgency {
+pub(super) enum Urgency {
     Person,
     Failed,
     Degraded,
@@ -116,70 +116,6 @@ fn urgency_of(target: &TargetRow, open: &[&Incident]) -> Urgency {
         _ if target.paused => Urgency::Paused,
         Health::Unknown | Health::Healthy => Urgency::None,
     }
-}
-
-/// One line: what needs a person, and how many targets are not healthy.
-fn headline(status: &Status, targets: &[(Urgency, &TargetRow)]) -> Block {
-    let needs = needs(status, targets);
-    let (needs, tone) = match needs.is_empty() {
-        true => ("nothing needs a person".to_owned(), Tone::Good),
-        false => (format!("needs a person: {}", needs.join(", ")), Tone::Bad),
-    };
-    let odd = targets
-        .iter()
-        .filter(|(urgency, _)| *urgency != Urgency::None)
-        .count();
-    let all = counted(targets.len(), "target");
-    let rest = match (odd, targets.len()) {
-        (_, 0) => "; no targets are configured".to_owned(),
-        (0, _) => format!("; {all}, nothing amiss"),
-        (odd, _) => format!("; {odd} of {all} not as they should be"),
-    };
-    Block::Text {
-        hang: 2,
-        pieces: vec![cell(needs, tone), cell(rest, Tone::Plain)],
-    }
-}
-
-fn needs(status: &Status, targets: &[(Urgency, &TargetRow)]) -> Vec<String> {
-    let waiting: Vec<&TargetRow> = targets
-        .iter()
-        .filter(|(urgency, _)| *urgency == Urgency::Person)
-        .map(|(_, target)| *target)
-        .collect();
-    let mut needs = Vec::new();
-    match waiting.as_slice() {
-        [] => {}
-        [one] => needs.push(format!("the recovery of {}", printable(&one.name))),
-        several => needs.push(format!("{} recoveries", several.len())),
-    }
-    if status.last_reload.as_ref().is_some_and(|reload| !reload.ok) {
-        needs.push("the config, which was refused".to_owned());
-    }
-    let mut add = |count: usize, noun: &str| {
-        if count > 0 {
-            needs.push(counted(count, noun));
-        }
-    };
-    add(status.unhandled_routes.len(), "missing handler");
-    add(
-        status.plugins.iter().filter(|row| is_troubled(row)).count(),
-        "plugin",
-    );
-    add(
-        status.jobs.iter().filter(|job| is_amiss(job)).count(),
-        "backup job",
-    );
-    needs
-}
-
-fn paused_line(status: &Status, times: &Times) -> Option<Block> {
-    let host = &status.host;
-    let until = host.paused_until.as_ref();
-    let until = until.map(|until| format!(", until {}", times.both(until)));
-    let until = until.unwrap_or_default();
-    let text = format!("automatic recovery of the host is PAUSED{until}");
-    host.paused.then(|| Block::text(text, Tone::Warn))
 }
 
 fn target_blocks(
