@@ -598,7 +598,7 @@ impl RecoveryControl for FakeWorld {
             by,
         } = request;
         if name != target("api") {
-            let why = format!("there is no target {name}; `mainstay status` lists them");
+            let why = format!("there is no target {name}; `mainstay status --all` lists them");
             return ready(Err(Refused(why)));
         }
         self.command(format!(
@@ -672,7 +672,7 @@ impl BackupOperator for FakeWorld {
         Box::pin(async move {
             if job.as_str() != "state" {
                 return Err(Refused(format!(
-                    "there is no job {job}; `mainstay status` lists them"
+                    "there is no job {job}; `mainstay status --all` lists them"
                 )));
             }
             let done = format!("created {backup_type} of {job}");

@@ -94,7 +94,7 @@ impl SilenceService {
             && spec.target(target).is_none()
         {
             return Err(Refused(format!(
-                "there is no target `{target}`; `mainstay status` lists them"
+                "there is no target `{target}`; `mainstay status --all` lists them"
             )));
         }
         // What holds is known from events, which must outlive it.

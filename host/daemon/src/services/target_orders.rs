@@ -185,7 +185,7 @@ impl Inner {
 
     fn refused_as_unknown(target: &TargetName) -> Refused {
         Refused(format!(
-            "there is no target `{target}`; `mainstay status` lists all"
+            "there is no target `{target}`; `mainstay status --all` lists all"
         ))
     }
 

@@ -29,7 +29,7 @@ impl Watch for Monitor {
         Box::pin(async move {
             let monitored = self.core.get(&target).ok_or_else(|| {
                 EffectError::Failed(format!(
-                    "there is no target `{target}`; `mainstay status` lists all"
+                    "there is no target `{target}`; `mainstay status --all` lists all"
                 ))
             })?;
             let mut runs = JoinSet::new();

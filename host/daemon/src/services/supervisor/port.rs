@@ -120,7 +120,7 @@ impl Core {
 
 fn unknown(target: &TargetName) -> EffectError {
     EffectError::Failed(format!(
-        "there is no target `{target}`; `mainstay status` lists all"
+        "there is no target `{target}`; `mainstay status --all` lists all"
     ))
 }
 
