@@ -29,7 +29,10 @@ fn components(here: &Path) -> Result<String, Box<dyn Error>> {
     for file in files {
         let name = file.file_stem().and_then(|name| name.to_str());
         let name = name.ok_or("the name of a component is not UTF-8")?;
-        writeln!(table, "    ({name:?}, include_bytes!({file:?}).as_slice()),")?;
+        writeln!(
+            table,
+            "    ({name:?}, include_bytes!({file:?}).as_slice()),"
+        )?;
     }
     table.push_str("]\n");
     Ok(table)
@@ -58,7 +61,10 @@ fn files_below(directory: &Path, kinds: &[&str]) -> Result<Vec<PathBuf>, Box<dyn
         let path = entry?.path();
         if path.is_dir() {
             files.extend(files_below(&path, kinds)?);
-        } else if kinds.iter().any(|kind| path.extension().is_some_and(|found| found == *kind)) {
+        } else if kinds
+            .iter()
+            .any(|kind| path.extension().is_some_and(|found| found == *kind))
+        {
             files.push(path);
         }
     }

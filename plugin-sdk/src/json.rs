@@ -285,8 +285,19 @@ mod tests {
     #[test]
     fn what_is_no_json_is_refused() {
         for text in [
-            "", "{", "[1", "[1 2]", "nul", "\"a", r#""\x""#, r#""\ud800""#, "{a:1}", "1 2", "-",
-            "+1", ".5",
+            "",
+            "{",
+            "[1",
+            "[1 2]",
+            "nul",
+            "\"a",
+            r#""\x""#,
+            r#""\ud800""#,
+            "{a:1}",
+            "1 2",
+            "-",
+            "+1",
+            ".5",
         ] {
             assert!(Json::parse(text).is_err(), "{text}");
         }

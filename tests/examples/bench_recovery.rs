@@ -13,7 +13,8 @@ use mainstay_domain::{
     recovery::{Action, CaseKey, Handled, Input, InputTime, Look, LookResult, Outcome, Recovery},
     severity::Severity,
     spec::{
-        BreakerSpec, ForeignCommands, HostSpec, RouteSpec, SocketSpec, Spec, StepSpec, Strategy, TargetSpec,
+        BreakerSpec, ForeignCommands, HostSpec, RouteSpec, SocketSpec, Spec, StepSpec, Strategy,
+        TargetSpec,
     },
     time::{Monotonic, Timestamp},
 };

@@ -289,7 +289,10 @@ fn a_test_alert_goes_the_way_of_alerts_and_leaves_nothing_behind() {
     let output = daemon.cli(&["alert", "test", "--alerter", "webhook"]);
     assert_eq!(output.status.code(), Some(1));
     let told = String::from_utf8_lossy(&output.stdout);
-    assert!(told.contains("webhook: not delivered: ") && told.contains("410"), "{told}");
+    assert!(
+        told.contains("webhook: not delivered: ") && told.contains("410"),
+        "{told}"
+    );
     let output = daemon.cli(&["alert", "test", "--alerter", "webhok"]);
     let told = String::from_utf8_lossy(&output.stderr);
     assert!(told.contains("did you mean `webhook`?"), "{told}");

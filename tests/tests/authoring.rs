@@ -84,7 +84,11 @@ fn a_generated_plugin_of_each_kind_is_tested_built_dropped_and_serves() {
         assert_eq!(row.unwrap()["kind"], kind);
         assert_eq!(row.unwrap()["version"], "0.1.0");
         // The config to try it with is one, also with its plugin there.
-        run(&package, program(), &["plugin", "build", "--drop", "plugins"]);
+        run(
+            &package,
+            program(),
+            &["plugin", "build", "--drop", "plugins"],
+        );
         run(&package, program(), &["check", "--config", "mainstay.toml"]);
     }
 }

@@ -51,7 +51,10 @@ fn sources(directory: &Path, found: &mut BTreeMap<PathBuf, Vec<u8>>) {
         }
         if path.is_dir() {
             sources(&path, found);
-        } else if ["rs", "toml", "wit"].iter().any(|kind| name.ends_with(kind)) {
+        } else if ["rs", "toml", "wit"]
+            .iter()
+            .any(|kind| name.ends_with(kind))
+        {
             let below = path.strip_prefix(repository()).unwrap().to_owned();
             found.insert(below, fs::read(&path).unwrap());
         }
@@ -139,7 +142,10 @@ fn the_carried_plugins_are_those_of_the_sources() {
         "the sources have changed since: `{RENEW}` builds the carried plugins anew"
     );
     let rows = record["plugins"].as_array().unwrap();
-    let of = |key: &'static str| rows.iter().map(move |row| row[key].as_str().unwrap().to_owned());
+    let of = |key: &'static str| {
+        rows.iter()
+            .map(move |row| row[key].as_str().unwrap().to_owned())
+    };
     assert_eq!(of("name").collect::<BTreeSet<_>>(), names());
     for (name, digest) in of("name").zip(of("digest")) {
         let component = fs::read(carried().join(&name).with_extension("wasm")).unwrap();
@@ -172,7 +178,12 @@ fn each_carried_plugin_is_listed_installed_and_says_what_the_list_says() {
     }
     let shown = mainstay(directory, &["plugin", "list", "--available"]);
     let shown = String::from_utf8(shown.stdout).unwrap();
-    for said in ["webhook 1.", "alerter", "asks for http", "setting url (required)"] {
+    for said in [
+        "webhook 1.",
+        "alerter",
+        "asks for http",
+        "setting url (required)",
+    ] {
         assert!(shown.contains(said), "{said}: {shown}");
     }
     // Once more changes nothing; what is another build stays.
@@ -189,13 +200,19 @@ fn each_carried_plugin_is_listed_installed_and_says_what_the_list_says() {
     // An unknown one is told with those that there are.
     let unknown = mainstay(directory, &["plugin", "install", "web-hook"]);
     let said = String::from_utf8(unknown.stderr).unwrap();
-    assert!(said.contains("no plugin `web-hook`") && said.contains("webhook"), "{said}");
+    assert!(
+        said.contains("no plugin `web-hook`") && said.contains("webhook"),
+        "{said}"
+    );
 }
 
 #[test]
 fn an_installed_plugin_serves_in_a_daemon_that_runs() {
     let daemon = Daemon::start(&format!("{HOST}{}", sleeper("job")), &[]);
-    let installed = mainstay(daemon.directory.path(), &["plugin", "install", "restart-service"]);
+    let installed = mainstay(
+        daemon.directory.path(),
+        &["plugin", "install", "restart-service"],
+    );
     assert!(installed.status.success(), "{installed:?}");
     daemon.wait_for_plugins(1);
 }

@@ -18,7 +18,10 @@ fn nothing() -> Daemon {
 fn init(daemon: &Daemon, arguments: &[&str]) -> Output {
     let mut command = Command::new(program());
     command.arg("init").args(arguments);
-    command.current_dir(daemon.directory.path()).output().unwrap()
+    command
+        .current_dir(daemon.directory.path())
+        .output()
+        .unwrap()
 }
 
 fn done(output: Output) -> String {
@@ -32,7 +35,12 @@ fn done(output: Output) -> String {
 fn from_nothing_to_a_recovered_target_takes_init_run_and_kill() {
     let mut daemon = nothing();
     let said = done(init(&daemon, &[]));
-    for next in ["mainstay check", "mainstay run", "mainstay status", "alerts/alerts.jsonl"] {
+    for next in [
+        "mainstay check",
+        "mainstay run",
+        "mainstay status",
+        "alerts/alerts.jsonl",
+    ] {
         assert!(said.contains(next), "{next}: {said}");
     }
     let checked = daemon.json(&["check"]);
@@ -51,8 +59,11 @@ fn from_nothing_to_a_recovered_target_takes_init_run_and_kill() {
     assert_ne!(daemon.pids()["hello"], pid);
     wait_for("the alert in the file", || {
         let told = fs::read_to_string(daemon.path("alerts/alerts.jsonl")).unwrap_or_default();
-        let mut lines = told.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok());
-        let is_told = lines.any(|alert| alert["kind"] == "operation.succeeded" && alert["target"] == "hello");
+        let mut lines = told
+            .lines()
+            .filter_map(|line| serde_json::from_str::<Value>(line).ok());
+        let is_told =
+            lines.any(|alert| alert["kind"] == "operation.succeeded" && alert["target"] == "hello");
         is_told.then_some(()).ok_or(told)
     });
     let log = fs::read_to_string(daemon.path("state/logs/hello.log")).unwrap();
@@ -66,8 +77,14 @@ fn nothing_that_is_there_is_overwritten() {
     let refused = init(&daemon, &[]);
     let said = String::from_utf8(refused.stderr).unwrap();
     assert_eq!(refused.status.code(), Some(1), "{said}");
-    assert!(said.contains("is there already, and nothing was written"), "{said}");
-    assert_eq!(fs::read_to_string(daemon.path("mainstay.toml")).unwrap(), "# mine\n");
+    assert!(
+        said.contains("is there already, and nothing was written"),
+        "{said}"
+    );
+    assert_eq!(
+        fs::read_to_string(daemon.path("mainstay.toml")).unwrap(),
+        "# mine\n"
+    );
     assert_eq!(fs::read_dir(daemon.path("plugins")).unwrap().count(), 0);
     // A file of another build stays too, and no config says otherwise.
     fs::create_dir_all(daemon.path("new/plugins")).unwrap();
@@ -75,7 +92,10 @@ fn nothing_that_is_there_is_overwritten() {
     let refused = init(&daemon, &["new"]);
     assert_eq!(refused.status.code(), Some(1));
     assert!(!daemon.path("new/mainstay.toml").exists());
-    assert_eq!(fs::read(daemon.path("new/plugins/log-file.wasm")).unwrap(), b"mine");
+    assert_eq!(
+        fs::read(daemon.path("new/plugins/log-file.wasm")).unwrap(),
+        b"mine"
+    );
 }
 
 #[test]
@@ -116,11 +136,19 @@ fn the_programs_of_supervisord_run_and_each_line_is_accounted_for() {
 #[test]
 fn a_procfile_and_units_of_systemd_become_targets_that_check_takes() {
     let daemon = nothing();
-    fs::write(daemon.path("Procfile"), "web: sleep 1000\nclock: sleep $PORT\n").unwrap();
+    fs::write(
+        daemon.path("Procfile"),
+        "web: sleep 1000\nclock: sleep $PORT\n",
+    )
+    .unwrap();
     done(init(&daemon, &["one", "--from", "procfile", "Procfile"]));
     let unit = "[Unit]\nAfter=db.service\n[Service]\nExecStartPre=/bin/true\nExecStart=/bin/sleep 1000\nRestart=on-failure\n";
     fs::write(daemon.path("app.service"), unit).unwrap();
-    fs::write(daemon.path("db.service"), "[Service]\nExecStart=/bin/sleep 1000\nRestart=always\n").unwrap();
+    fs::write(
+        daemon.path("db.service"),
+        "[Service]\nExecStart=/bin/sleep 1000\nRestart=always\n",
+    )
+    .unwrap();
     let arguments = ["two", "--from", "systemd", "app.service", "db.service"];
     done(init(&daemon, &arguments));
     for (directory, said) in [("one", "PORT"), ("two", "depends_on = [\"db\"]")] {
@@ -140,11 +168,23 @@ fn what_is_no_format_and_no_file_is_refused_before_anything_is_written() {
     let daemon = nothing();
     fs::write(daemon.path("empty.conf"), "; nothing\n").unwrap();
     for (arguments, code, says) in [
-        (&["--from", "upstart", "empty.conf"][..], 2, "allowed are supervisord"),
+        (
+            &["--from", "upstart", "empty.conf"][..],
+            2,
+            "allowed are supervisord",
+        ),
         (&["--from", "supervisord"][..], 2, "--from"),
-        (&["--from", "supervisord", "missing.conf"][..], 1, "cannot read missing.conf"),
+        (
+            &["--from", "supervisord", "missing.conf"][..],
+            1,
+            "cannot read missing.conf",
+        ),
         (&["--from", "supervisord", "."][..], 2, "is a directory"),
-        (&["--from", "supervisord", "empty.conf"][..], 1, "nothing in these files"),
+        (
+            &["--from", "supervisord", "empty.conf"][..],
+            1,
+            "nothing in these files",
+        ),
     ] {
         let refused = init(&daemon, arguments);
         let said = String::from_utf8(refused.stderr).unwrap();

@@ -194,7 +194,10 @@ fn the_log_tells_at_info_each_event_that_an_operator_follows_once_and_in_its_wor
         *expected.entry(event).or_insert(0_usize) += 1;
     }
     for kind in followed {
-        assert!(expected.keys().any(|(of, _)| of == kind), "{kind} did not happen");
+        assert!(
+            expected.keys().any(|(of, _)| of == kind),
+            "{kind} did not happen"
+        );
     }
     // Lines are written by a thread of their own.
     wait_for("each to be told", || {
@@ -209,16 +212,31 @@ fn the_log_tells_at_info_each_event_that_an_operator_follows_once_and_in_its_wor
     });
     assert!(daemon.stop(), "{}", daemon.log());
     let log = daemon.log();
-    let starts = log.lines().find(|line| line.contains("\"config\":")).unwrap();
+    let starts = log
+        .lines()
+        .find(|line| line.contains("\"config\":"))
+        .unwrap();
     let starts: Value = serde_json::from_str(starts).unwrap();
     let fields = &starts["fields"];
     let config = daemon.path("mainstay.toml");
     assert_eq!(fields["config"], config.to_str().unwrap(), "{starts}");
     assert!(fields["version"].is_string(), "{starts}");
-    let stops = told(&log).into_keys().find(|(kind, _)| kind == "host.stopping");
+    let stops = told(&log)
+        .into_keys()
+        .find(|(kind, _)| kind == "host.stopping");
     let (_, stops) = stops.unwrap();
-    assert!(stops.starts_with("asked to stop by SIGTERM; it stops within "), "{stops}");
-    assert!(log.trim_end().lines().next_back().unwrap().contains("stopped"), "{log}");
+    assert!(
+        stops.starts_with("asked to stop by SIGTERM; it stops within "),
+        "{stops}"
+    );
+    assert!(
+        log.trim_end()
+            .lines()
+            .next_back()
+            .unwrap()
+            .contains("stopped"),
+        "{log}"
+    );
 }
 
 /// Starts the daemon in a terminal of its own, which goes with the program that this starts; the daemon's number.
@@ -266,7 +284,10 @@ fn a_daemon_whose_terminal_is_closed_ends_cleanly() {
     let stopped = daemon.events_of("host.stopping");
     assert_eq!(stopped.len(), 1, "{stopped:?}");
     let why = stopped[0]["message"].as_str().unwrap();
-    assert!(why.contains("the terminal that it ran in was closed"), "{why}");
+    assert!(
+        why.contains("the terminal that it ran in was closed"),
+        "{why}"
+    );
     assert!(daemon.stop());
 }
 

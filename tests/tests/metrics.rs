@@ -96,10 +96,15 @@ fn the_state_of_the_daemon_is_exported_with_help_and_type_for_each() {
         });
     }
     let text = daemon.metrics();
-    let body = text.split_once("\r\n\r\n").map_or(text.as_str(), |(_, body)| body);
+    let body = text
+        .split_once("\r\n\r\n")
+        .map_or(text.as_str(), |(_, body)| body);
     for line in body.lines().filter(|line| line.starts_with("# TYPE ")) {
         let name = line.split(' ').nth(2).unwrap();
-        assert!(body.contains(&format!("# HELP {name} ")), "{name} has no help");
+        assert!(
+            body.contains(&format!("# HELP {name} ")),
+            "{name} has no help"
+        );
     }
 }
 

@@ -66,7 +66,9 @@ fn lines(daemon: &Daemon, arguments: &[&str]) -> Vec<Value> {
     assert!(output.status.success(), "{arguments:?}: {told}");
     let text = String::from_utf8(output.stdout).unwrap();
     let lines = text.lines();
-    lines.map(|line| serde_json::from_str(line).unwrap()).collect()
+    lines
+        .map(|line| serde_json::from_str(line).unwrap())
+        .collect()
 }
 
 #[test]
@@ -80,7 +82,10 @@ fn events_and_incidents_are_listed_of_one_target_and_since_a_time() {
     let future = daemon.json(&["incidents", "--since", "2100-01-01T00:00:00Z"]);
     assert_eq!(future, Value::Array(Vec::new()));
 
-    let events = lines(&daemon, &["events", "--target", "db", "--since", "1h", "--json"]);
+    let events = lines(
+        &daemon,
+        &["events", "--target", "db", "--since", "1h", "--json"],
+    );
     assert!(events.len() > 1, "{events:?}");
     assert!(events.iter().all(|event| event["target"] == "db"));
     let all = lines(&daemon, &["events", "--since", "0", "--json"]);
@@ -89,9 +94,16 @@ fn events_and_incidents_are_listed_of_one_target_and_since_a_time() {
     let opened = &of_db[of_db.len() / 2];
     let since = opened["at"].as_str().unwrap();
     let found = lines(&daemon, &["events", "--since", since, "--json"]);
-    assert!(found.iter().all(|event| event["at"].as_str().unwrap() >= since));
+    assert!(
+        found
+            .iter()
+            .all(|event| event["at"].as_str().unwrap() >= since)
+    );
     assert!(found.contains(opened), "{since} itself is in it");
-    let newest = lines(&daemon, &["events", "--target", "web", "--limit", "1", "--json"]);
+    let newest = lines(
+        &daemon,
+        &["events", "--target", "web", "--limit", "1", "--json"],
+    );
     assert_eq!(newest.len(), 1);
 
     let output = daemon.cli(&["plugin", "forget", "restart-servise@1.0.0"]);
@@ -100,7 +112,10 @@ fn events_and_incidents_are_listed_of_one_target_and_since_a_time() {
     assert!(told.contains("did you mean `restart-service`?"), "{told}");
     let output = daemon.cli(&["events", "--target", "wbe"]);
     let told = String::from_utf8_lossy(&output.stderr);
-    assert!(!output.status.success() && told.contains("did you mean `web`?"), "{told}");
+    assert!(
+        !output.status.success() && told.contains("did you mean `web`?"),
+        "{told}"
+    );
 }
 
 #[test]
@@ -117,7 +132,11 @@ fn the_numbers_of_a_target_are_those_of_its_incidents_and_operations() {
     let stats = daemon.json(&["stats", "--since", "1h"]);
     let web = &stats["targets"][0];
     assert_eq!(web["target"], "web");
-    assert_eq!((&web["incidents"], &web["recoveries"]), (&1.into(), &1.into()), "{stats}");
+    assert_eq!(
+        (&web["incidents"], &web["recoveries"]),
+        (&1.into(), &1.into()),
+        "{stats}"
+    );
     assert_eq!(web["median_recovery_ms"], history[0]["recovery_ms"]);
     assert_eq!(web["p95_recovery_ms"], history[0]["recovery_ms"]);
     assert_eq!(web["success_rate"], 1.0);
@@ -137,7 +156,9 @@ fn exit_codes_are_those_of_monitoring_plugins_where_they_are_asked_for() {
     assert_eq!(code(&daemon, &["check", "web", "--exit-code"]), Some(0));
     assert!(daemon.cli(&["pause"]).status.success());
     fs::remove_file(daemon.path("web-file")).unwrap();
-    daemon.wait_for_status("it to fail", |status| status["targets"][0]["health"] == "failed");
+    daemon.wait_for_status("it to fail", |status| {
+        status["targets"][0]["health"] == "failed"
+    });
     assert_eq!(code(&daemon, &["status", "--exit-code"]), Some(2));
     assert_eq!(code(&daemon, &["probe", "web", "--exit-code"]), Some(2));
     assert_eq!(code(&daemon, &["probe", "web"]), Some(1));
@@ -185,10 +206,18 @@ fn a_note_is_kept_with_its_incident_over_restarts() {
     assert_eq!(shown["notes"][0]["note"], "anna");
     let history = daemon.json(&["history", "--target", "web"]);
     let operation = history[0]["id"].as_str().unwrap();
-    assert!(daemon.cli(&["note", operation, "looked at it"]).status.success());
+    assert!(
+        daemon
+            .cli(&["note", operation, "looked at it"])
+            .status
+            .success()
+    );
     let shown = daemon.json(&["operation", "show", operation]);
     assert_eq!(shown["notes"].as_array().unwrap().len(), 1, "{shown}");
     let empty = daemon.cli(&["note", operation, " "]);
     let told = String::from_utf8_lossy(&empty.stderr);
-    assert!(!empty.status.success() && told.contains("says nothing"), "{told}");
+    assert!(
+        !empty.status.success() && told.contains("says nothing"),
+        "{told}"
+    );
 }

@@ -82,7 +82,10 @@ fn what_a_target_prints_is_shown_and_followed() {
     following.kill().unwrap();
     following.wait().unwrap();
     // It began before or after the last line was written.
-    assert!(shown == ["first", "second"] || shown == ["second"], "{shown:?}");
+    assert!(
+        shown == ["first", "second"] || shown == ["second"],
+        "{shown:?}"
+    );
 
     assert_eq!(said(&daemon, &["logs", "web", "-n", "1"]), "second\n");
     assert_eq!(said(&daemon, &["logs", "web", "--since", "1h"]), "");
@@ -116,7 +119,9 @@ fn a_misspelt_name_is_refused_with_the_nearest_one_and_the_end_of_an_identifier_
         assert!(stderr.starts_with(expected), "{arguments:?}: {stderr}");
     }
 
-    let silence = ["silence", "web", "--for", "1h", "--reason", "tested", "--json"];
+    let silence = [
+        "silence", "web", "--for", "1h", "--reason", "tested", "--json",
+    ];
     let silence: serde_json::Value = serde_json::from_str(&said(&daemon, &silence)).unwrap();
     let id = silence["id"].as_str().unwrap();
     let listed = said(&daemon, &["silences", "--utc"]);
@@ -126,5 +131,8 @@ fn a_misspelt_name_is_refused_with_the_nearest_one_and_the_end_of_an_identifier_
     assert_eq!(said(&daemon, &["silences"]), "no silences\n");
     let output = daemon.cli(&["unsilence", end]);
     let stderr = String::from_utf8_lossy(&output.stderr);
-    assert!(stderr.contains("`mainstay silences` lists them"), "{stderr}");
+    assert!(
+        stderr.contains("`mainstay silences` lists them"),
+        "{stderr}"
+    );
 }

@@ -114,9 +114,7 @@ async fn dispatch(cli: Cli, out: &Output) -> anyhow::Result<Ending> {
             done(listings::history(&client().await?, out, arguments).await)
         }
         Command::Events(arguments) => listings::events(&client().await?, out, arguments).await,
-        Command::Stats(arguments) => {
-            done(statistics::show(&client().await?, out, arguments).await)
-        }
+        Command::Stats(arguments) => done(statistics::show(&client().await?, out, arguments).await),
         Command::Incident(IncidentCommand::Show { id }) => {
             done(incident::show(&client().await?, out, &id).await)
         }
@@ -216,9 +214,7 @@ async fn plugin(global: &Global, out: &Output, command: PluginCommand) -> anyhow
             available: false,
             all,
         } => done(status::plugins(&connect::connect(global).await?, out, all).await),
-        PluginCommand::Install { name, into } => {
-            done(install::install(global, out, &name, into))
-        }
+        PluginCommand::Install { name, into } => done(install::install(global, out, &name, into)),
         PluginCommand::Forget {
             plugin: (name, version),
             by,

@@ -100,7 +100,11 @@ impl LogQueue {
 impl Write for LogQueue {
     /// Takes one line; always all of it.
     fn write(&mut self, line: &[u8]) -> io::Result<usize> {
-        if self.waiting.try_send(Entry::Line(in_one_piece(line))).is_err() {
+        if self
+            .waiting
+            .try_send(Entry::Line(in_one_piece(line)))
+            .is_err()
+        {
             self.lost.fetch_add(1, Ordering::Relaxed);
         }
         Ok(line.len())
@@ -192,7 +196,11 @@ mod tests {
             ),
             ("a\rERROR forged\n", "a\\rERROR forged\n"),
         ] {
-            assert_eq!(in_one_piece(line.as_bytes()), expected.as_bytes(), "{line:?}");
+            assert_eq!(
+                in_one_piece(line.as_bytes()),
+                expected.as_bytes(),
+                "{line:?}"
+            );
         }
     }
 

@@ -37,8 +37,8 @@ pub use socket::SOCKET_NAME;
 
 use crate::{
     ports::{
-        Accounts, AlertTests, BackupOperator, Browse, Clock, HostView, Journal, Notes, PluginView, RecoveryControl,
-        SilenceControl, TargetControl, TargetOperator, TargetVerb, Watch,
+        Accounts, AlertTests, BackupOperator, Browse, Clock, HostView, Journal, Notes, PluginView,
+        RecoveryControl, SilenceControl, TargetControl, TargetOperator, TargetVerb, Watch,
     },
     services::{
         metrics::Metrics,
@@ -175,7 +175,9 @@ impl Api {
         let file = self.unix.file();
         let bounds = Bounds::of_this_process();
         let unix = {
-            let counted = app.clone().layer(middleware::from_fn_with_state(rights, access::count));
+            let counted = app
+                .clone()
+                .layer(middleware::from_fn_with_state(rights, access::count));
             let places = Arc::new(Connections::new(bounds));
             let meet = move |stream: &UnixStream| UnixGuest {
                 place: places.admit(),

@@ -17,8 +17,8 @@ mod views;
 mod world;
 
 pub use {
-    alert_tests::*, between::*, logs::*, notes::*, operator::*, pid_files::*, process::*, reports::*, secrets::*,
-    views::*, world::*,
+    alert_tests::*, between::*, logs::*, notes::*, operator::*, pid_files::*, process::*,
+    reports::*, secrets::*, views::*, world::*,
 };
 
 pub use {mainstay_backup::port::*, mainstay_store::port::*};

@@ -225,12 +225,7 @@ pub trait Browse: Send + Sync {
     /// Events after `seq`, oldest first.
     fn events(&self, after: u64, limit: u32) -> Reading<'_, Vec<Event>>;
     /// Events after `seq` that a filter asks for, oldest first.
-    fn events_like(
-        &self,
-        filter: EventFilter,
-        after: u64,
-        limit: u32,
-    ) -> Reading<'_, Vec<Event>>;
+    fn events_like(&self, filter: EventFilter, after: u64, limit: u32) -> Reading<'_, Vec<Event>>;
     /// Events after `seq` of these kinds, and those that say that an alert is over, oldest first; of the kinds only those
     /// that make a difference to what people were told of, see `OpenAlerts::kinds`. For the start alone.
     fn events_of(

@@ -247,7 +247,8 @@ mod tests {
             room: None,
         };
         assert_eq!(read, expected);
-        let all = r#"{"contact": "y", "count": 0, "share": 1, "quiet": true, "others": [], "room": -7}"#;
+        let all =
+            r#"{"contact": "y", "count": 0, "share": 1, "quiet": true, "others": [], "room": -7}"#;
         let expected = Sample {
             count: 0,
             share: 1.0,
@@ -283,7 +284,11 @@ mod tests {
         ] {
             assert_eq!(Sample::check(settings).unwrap_err(), expected);
         }
-        assert!(Sample::check("{").unwrap_err().starts_with("settings: not JSON: "));
+        assert!(
+            Sample::check("{")
+                .unwrap_err()
+                .starts_with("settings: not JSON: ")
+        );
     }
 
     #[test]

@@ -150,7 +150,10 @@ fn ready(program: &Path, config: &str, with_plugin: bool) -> Option<(Daemon, Dur
     within(|| {
         daemon.must_live();
         // The line that is written before the daemon serves.
-        daemon.log().lines().any(|line| line.contains(" is ready on "))
+        daemon
+            .log()
+            .lines()
+            .any(|line| line.contains(" is ready on "))
     })?;
     let took = begin.elapsed();
     Some((daemon, took))

@@ -31,7 +31,8 @@ pub(super) async fn test(
                 None => {
                     let by = one.by.as_deref().map(printable).unwrap_or_default();
                     let reference = one.reference.as_deref().map(printable);
-                    let reference = reference.map(|reference| format!(", which is {reference} there"));
+                    let reference =
+                        reference.map(|reference| format!(", which is {reference} there"));
                     let reference = reference.unwrap_or_default();
                     (format!("delivered by {by}{reference}"), Tone::Good)
                 }

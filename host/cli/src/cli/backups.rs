@@ -245,10 +245,7 @@ fn show_backup(out: &Output, backup: Backup) -> anyhow::Result<()> {
         ("stored", size(backup.stored_bytes)),
         ("root hash", backup.root_hash),
         ("held", held.to_owned()),
-        (
-            "expires",
-            backup.expires.as_ref().map_or_else(absent, both),
-        ),
+        ("expires", backup.expires.as_ref().map_or_else(absent, both)),
         ("reason", backup.reason.unwrap_or_else(absent)),
     ];
     let tone_of = |name: &str| match name {

@@ -161,7 +161,8 @@ impl Next {
     fn wants(&mut self, arg: &Arg, path: &[&str]) {
         let values = arg.get_possible_values();
         let shown = values.iter().filter(|value| !value.is_hide_set());
-        self.words.extend(shown.map(|value| value.get_name().to_owned()));
+        self.words
+            .extend(shown.map(|value| value.get_name().to_owned()));
         self.names = names_for(arg.get_id().as_str(), path);
     }
 }

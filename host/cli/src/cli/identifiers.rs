@@ -194,9 +194,12 @@ mod tests {
     use super::*;
 
     fn ids() -> Vec<String> {
-        ["op-01K0000000000000000000AAAA", "op-01K1000000000000000000BBAA"]
-            .map(str::to_owned)
-            .to_vec()
+        [
+            "op-01K0000000000000000000AAAA",
+            "op-01K1000000000000000000BBAA",
+        ]
+        .map(str::to_owned)
+        .to_vec()
     }
 
     fn meant(text: &str) -> Result<String, String> {

@@ -64,7 +64,9 @@ pub(super) fn init(
         "{} is there already, and nothing was written; name another directory, or move it away",
         file.display()
     );
-    let imported = from.split_first().map(|(format, files)| import(format, files));
+    let imported = from
+        .split_first()
+        .map(|(format, files)| import(format, files));
     let imported = imported.transpose()?;
     let text = match &imported {
         None => config::first(),

@@ -72,8 +72,9 @@ pub(super) fn install(
 ) -> anyhow::Result<()> {
     let plugin = carried::named(name.as_str())?;
     let directory = match into {
-        Some(directory) => std::path::absolute(&directory)
-            .context("cannot tell the present directory")?,
+        Some(directory) => {
+            std::path::absolute(&directory).context("cannot tell the present directory")?
+        }
         None => {
             let file = config::find(global.config.as_deref())?;
             config::load(&file)?.spec.host.plugin_dir

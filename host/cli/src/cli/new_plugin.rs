@@ -45,9 +45,14 @@ pub(super) fn new(
         (Some(given), _) => (Sdk::At(given_sdk(&given)?), "of --sdk"),
         (None, Some(around)) if around.has_sdk => (Sdk::OfWorkspace, "of the workspace around it"),
         (None, around) => {
-            let home = around.as_ref().map_or(directory.as_path(), |around| around.root.as_path());
+            let home = around
+                .as_ref()
+                .map_or(directory.as_path(), |around| around.root.as_path());
             vendored::unpack(&home.join(vendored::DIRECTORY))?;
-            (Sdk::At(vendored_path(home, &directory)), "of this program, in vendor")
+            (
+                Sdk::At(vendored_path(home, &directory)),
+                "of this program, in vendor",
+            )
         }
     };
     let scaffold = Scaffold {

@@ -138,7 +138,10 @@ impl Output {
         let lines = lay_out(blocks, self.style());
         let lines = first_lines(lines, terminal_rows());
         // To the first place, and nothing below it.
-        self.verbatim(&format!("\u{1b}[H\u{1b}[2J{}", self.shown(&lines.join("\n"))))
+        self.verbatim(&format!(
+            "\u{1b}[H\u{1b}[2J{}",
+            self.shown(&lines.join("\n"))
+        ))
     }
 
     /// Writes rows under headings; a sentence where there are none.

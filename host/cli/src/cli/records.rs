@@ -143,7 +143,10 @@ pub(super) fn event_block(event: &Event, times: &Times, is_terminal: bool) -> Bl
         hang: 8,
         pieces: vec![
             cell(format!("{:>6}  {at}  ", event.seq), Tone::Plain),
-            cell(format!("{:<26}", event.kind.to_string()), tone_of(event.severity)),
+            cell(
+                format!("{:<26}", event.kind.to_string()),
+                tone_of(event.severity),
+            ),
             cell(format!("  {}  ", about.join(" ")), Tone::Plain),
             cell(&event.message, Tone::Plain),
         ],

@@ -81,7 +81,11 @@ pub(super) async fn show_target(client: &Client, out: &Output, answer: &str) -> 
 }
 
 /// Shows the status on a terminal, and again whenever some time has passed, until it is interrupted.
-pub(super) async fn watch(client: &Client, out: &Output, every: Duration) -> anyhow::Result<Ending> {
+pub(super) async fn watch(
+    client: &Client,
+    out: &Output,
+    every: Duration,
+) -> anyhow::Result<Ending> {
     if out.json || !out.is_terminal() {
         let problem = "it draws on a terminal; for programs there are `mainstay status` and `mainstay events --follow`, \
                        each with --json";

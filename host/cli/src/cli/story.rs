@@ -215,7 +215,9 @@ fn answer_of(answer: &Value) -> (String, Vec<(String, String)>, bool) {
             Value::String(text) if is_printed(name) => {
                 printed.push((name.clone(), text.clone()));
             }
-            Value::Number(code) if name == "exit_code" => words.insert(0, format!("exit code {code}")),
+            Value::Number(code) if name == "exit_code" => {
+                words.insert(0, format!("exit code {code}"))
+            }
             value => words.push(format!("{name}={}", word_of(value))),
         }
     }

@@ -201,7 +201,10 @@ async fn a_note_is_kept_with_what_it_is_about() {
         (format!("incident show {incident}"), "full", "moved"),
     ] {
         let shown = done_with(&served, false, &show).await;
-        assert!(shown.contains(&format!("keeper (who says: ann): {text}")), "{shown}");
+        assert!(
+            shown.contains(&format!("keeper (who says: ann): {text}")),
+            "{shown}"
+        );
         assert!(!shown.contains(other), "{shown}");
         let json = done_with(&served, true, &show).await;
         let json: serde_json::Value = serde_json::from_str(&json).unwrap();
@@ -221,7 +224,9 @@ async fn the_numbers_of_each_target_are_shown() {
     let served = Served::start().await;
     let written = done_with(&served, false, "stats --since 2024-01-30T12:00:00Z").await;
     let row = |name: &str| {
-        let line = written.lines().find(|line| line.trim_start().starts_with(name));
+        let line = written
+            .lines()
+            .find(|line| line.trim_start().starts_with(name));
         let words = line.unwrap_or_default().split_whitespace();
         words.collect::<Vec<&str>>().join(" ")
     };
@@ -266,10 +271,7 @@ async fn a_refusal_is_told_as_the_daemon_told_it() {
     let (ending, written) = run(&served, false, "recover nobody --failure f --by ann").await;
     assert_eq!(written, "");
     let error = ending.unwrap_err().to_string();
-    assert_eq!(
-        error,
-        "there is no target `nobody`"
-    );
+    assert_eq!(error, "there is no target `nobody`");
 }
 
 #[tokio::test]
@@ -291,7 +293,10 @@ async fn an_unknown_name_is_refused_with_the_nearest_one() {
         assert_eq!(error.to_string(), expected, "{line}");
         let help = error.downcast_ref::<failure::WithHelp>().unwrap();
         let help = help.help.as_deref().unwrap();
-        assert!(help.starts_with("`mainstay status --all` lists "), "{line}: {help}");
+        assert!(
+            help.starts_with("`mainstay status --all` lists "),
+            "{line}: {help}"
+        );
         assert_eq!(written, "", "{line}");
     }
 }
@@ -327,7 +332,12 @@ async fn so_much_of_an_identifier_as_only_one_has_is_enough() {
 async fn one_target_is_shown_in_full() {
     let served = Served::start().await;
     let shown = done_with(&served, false, "status api").await;
-    for expected in ["api  failed", "open: it fails", "pid 4242, 2 restarts", "inc-01K"] {
+    for expected in [
+        "api  failed",
+        "open: it fails",
+        "pid 4242, 2 restarts",
+        "inc-01K",
+    ] {
         assert!(shown.contains(expected), "{expected}: {shown}");
     }
     let json = done_with(&served, true, "status api").await;
@@ -433,7 +443,10 @@ fn bad_usage_is_refused_with_what_is_allowed() {
     check("mainstay history --since yesterday", "90s, 15m, 24h or 7d");
     check("mainstay history --since 5x", "RFC 3339");
     check("mainstay events --since yesterday", "like 1200");
-    check("mainstay incidents --since yesterday", "90s, 15m, 24h or 7d");
+    check(
+        "mainstay incidents --since yesterday",
+        "90s, 15m, 24h or 7d",
+    );
     check("mainstay status --timeout 5", "500ms, 10s or 2m");
     check("mainstay status --timeout 0s", "from 1ms");
     check("mainstay backup create state --type half", "differential");

@@ -170,7 +170,11 @@ mod tests {
         let east = Times::at(now, TimeZone::fixed(jiff::tz::offset(2)));
         let utc = Times::at(now, TimeZone::UTC);
         for (time, there, here) in [
-            ("2026-03-04T22:25:00Z", "00:25:00, 5 min ago", "22:25:00, 5 min ago"),
+            (
+                "2026-03-04T22:25:00Z",
+                "00:25:00, 5 min ago",
+                "22:25:00, 5 min ago",
+            ),
             (
                 "2026-03-04T21:00:00Z",
                 "2026-03-04 23:00:00, 90 min ago",
@@ -186,7 +190,10 @@ mod tests {
             assert_eq!(east.both(time), there);
             assert_eq!(utc.both(time), here);
         }
-        assert_eq!((east.zone_name(), utc.zone_name()), ("+02".to_owned(), "UTC".to_owned()));
+        assert_eq!(
+            (east.zone_name(), utc.zone_name()),
+            ("+02".to_owned(), "UTC".to_owned())
+        );
         assert_eq!(east.moment("2026-03-04T22:25:00.120Z"), "00:25:00.120");
     }
 }

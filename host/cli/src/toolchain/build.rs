@@ -58,7 +58,9 @@ fn remedy(error: &RunError) -> String {
     let code = ErrorCode::NoToolchain;
     match error {
         RunError::NotStarted { .. } => format!("; install Rust from https://rustup.rs [{code}]"),
-        RunError::Failed { output, .. } if output.contains("linker `wasm-component-ld` not found") => {
+        RunError::Failed { output, .. }
+            if output.contains("linker `wasm-component-ld` not found") =>
+        {
             format!("; wasm-component-ld comes with rustup's Rust 1.82 and later [{code}]")
         }
         RunError::Failed { output, .. } if output.contains("can't find crate for `std`") => {

@@ -170,8 +170,7 @@ pub(super) async fn heartbeat(
     }
     names::must_be_target(&served, &target)?;
     let error = format!("{target} is no target with a heartbeat check");
-    let help =
-        "add a [[target.check]] with kind = \"heartbeat\" to it; `mainstay status --all` lists targets";
+    let help = "add a [[target.check]] with kind = \"heartbeat\" to it; `mainstay status --all` lists targets";
     Err(ApiError::not_found(error, help))
 }
 

@@ -59,7 +59,11 @@ impl Sharing {
             return fs::set_permissions(path, Permissions::from_mode(mode));
         }
         let part = |shift: u32| u16::try_from((mode >> shift) & 0o7).unwrap_or_default();
-        let list = list(&self.viewers, rights, [part(6), part(3) | of_group, part(0)]);
+        let list = list(
+            &self.viewers,
+            rights,
+            [part(6), part(3) | of_group, part(0)],
+        );
         rustix::fs::setxattr(path, ACL, &list, XattrFlags::empty())?;
         Ok(())
     }

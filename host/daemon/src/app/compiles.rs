@@ -29,7 +29,11 @@ impl<C: Compiler> Compiler for CountedCompiler<C> {
         Box::pin(async move {
             let begin = Instant::now();
             let compiled = self.compiler.compile(component).await;
-            let outcome = if compiled.is_ok() { "compiled" } else { "failed" };
+            let outcome = if compiled.is_ok() {
+                "compiled"
+            } else {
+                "failed"
+            };
             self.numbers.compiled(outcome, begin.elapsed());
             compiled
         })

@@ -426,12 +426,7 @@ impl Browse for FakeWorld {
         let found = events.iter().filter(|event| event.seq > after);
         ready(Ok(found.take(limit as usize).cloned().collect()))
     }
-    fn events_like(
-        &self,
-        filter: EventFilter,
-        after: u64,
-        limit: u32,
-    ) -> Reading<'_, Vec<Event>> {
+    fn events_like(&self, filter: EventFilter, after: u64, limit: u32) -> Reading<'_, Vec<Event>> {
         self.largest_read.fetch_max(limit, Ordering::Relaxed);
         let events = self.events.lock();
         let found = events

@@ -1,6 +1,6 @@
 //! What services need from the machine: clocks, checks, processes, programs, HTTP and the config.
 
-use super::{Boxed, Exit, LogEnd, NamedProcess, ProcessError, SecretError,};
+use super::{Boxed, Exit, LogEnd, NamedProcess, ProcessError, SecretError};
 use mainstay_domain::{
     effect::{CommandOutput, EffectError, HttpRequest, HttpResponse, Signal},
     health::Observation,

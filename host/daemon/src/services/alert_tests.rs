@@ -115,7 +115,7 @@ mod tests {
         let mut config = (*spec(Vec::new())).clone();
         config.alerts = ["gone", "pager", "gone", "mail"].map(route).into();
         let (_sender, receiver) = watch::channel(Arc::new(config));
-                let shared = Shared {
+        let shared = Shared {
             journal: MemoryJournal::new(),
             clock: ManualClock::new(),
             spec: receiver,

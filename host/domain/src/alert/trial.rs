@@ -67,7 +67,10 @@ mod tests {
             .iter()
             .map(|(name, version)| (name.as_str(), version.to_string()))
             .collect();
-        assert_eq!(found, [("pager", "^1".to_owned()), ("mail", "*".to_owned())]);
+        assert_eq!(
+            found,
+            [("pager", "^1".to_owned()), ("mail", "*".to_owned())]
+        );
     }
 
     #[test]

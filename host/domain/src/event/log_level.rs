@@ -183,6 +183,9 @@ mod tests {
             let event = event(EventKind::OperationScheduled, Severity::Low).with_data(data);
             assert_eq!(event.announces(), Some(due));
         }
-        assert_eq!(event(EventKind::HostStarted, Severity::Low).announces(), None);
+        assert_eq!(
+            event(EventKind::HostStarted, Severity::Low).announces(),
+            None
+        );
     }
 }

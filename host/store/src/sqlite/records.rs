@@ -94,12 +94,7 @@ impl Browse for SqliteJournal {
         })
     }
 
-    fn events_like(
-        &self,
-        filter: EventFilter,
-        after: u64,
-        limit: u32,
-    ) -> Reading<'_, Vec<Event>> {
+    fn events_like(&self, filter: EventFilter, after: u64, limit: u32) -> Reading<'_, Vec<Event>> {
         if filter.is_empty() {
             return self.events(after, limit);
         }
@@ -195,10 +190,7 @@ impl Browse for SqliteJournal {
 }
 
 /// As [`history`], the statement names no column that is not filtered by.
-fn incidents(
-    connection: &Connection,
-    filter: &IncidentFilter,
-) -> rusqlite::Result<Vec<Incident>> {
+fn incidents(connection: &Connection, filter: &IncidentFilter) -> rusqlite::Result<Vec<Incident>> {
     let target = filter.target.as_ref().map(TargetName::as_str);
     let since = filter.since.map(Millis);
     let before = filter.before.as_ref().map(ToString::to_string);

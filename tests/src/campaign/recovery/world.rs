@@ -19,8 +19,8 @@ use mainstay_domain::{
     },
     severity::Severity,
     spec::{
-        BreakerSpec, CheckKind, CheckSpec, ForeignCommands, HostSpec, RouteSpec, SocketSpec, Spec, StepSpec,
-        Strategy, TargetSpec,
+        BreakerSpec, CheckKind, CheckSpec, ForeignCommands, HostSpec, RouteSpec, SocketSpec, Spec,
+        StepSpec, Strategy, TargetSpec,
     },
     time::{Monotonic, Timestamp},
 };

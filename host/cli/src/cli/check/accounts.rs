@@ -24,7 +24,10 @@ pub(super) fn problems(loaded: &Loaded) -> Vec<Problem> {
         if fs::read_to_string(file).is_ok_and(|lines| !has(&lines, name)) {
             let problem = Problem::warning(
                 format!("the {what} `{name}` of host.{key} is not in {file}"),
-                format!("name one that `getent {}` lists, or make it before the daemon starts", database(is_group)),
+                format!(
+                    "name one that `getent {}` lists, or make it before the daemon starts",
+                    database(is_group)
+                ),
             );
             problems.push(loaded.problem_about_directory(key, problem));
         }
@@ -50,7 +53,12 @@ mod tests {
     #[test]
     fn an_account_is_there_where_a_line_has_its_name() {
         let lines = "root:x:0:\nstaff:x:50:anna\n";
-        for (name, expected) in [("staff", true), ("root", true), ("anna", false), ("sta", false)] {
+        for (name, expected) in [
+            ("staff", true),
+            ("root", true),
+            ("anna", false),
+            ("sta", false),
+        ] {
             assert_eq!(has(lines, name), expected, "{name}");
         }
     }

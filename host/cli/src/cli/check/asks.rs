@@ -198,7 +198,11 @@ mod tests {
                 ("target:stop", "x"),
                 Some(r#"add to the grants of [plugin.p]: target = ["stop"]"#),
             ),
-            ("[plugin.p]\ngrants = { target = [\"restart\"] }", restarts, None),
+            (
+                "[plugin.p]\ngrants = { target = [\"restart\"] }",
+                restarts,
+                None,
+            ),
             (
                 "[plugin.p]\ngrants = { target = [\"restart\"] }",
                 ("target:stop", "x"),

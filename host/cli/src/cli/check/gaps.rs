@@ -19,8 +19,9 @@ pub(super) fn problems(loaded: &Loaded, served: &Served) -> Vec<Problem> {
     let mut problems = Vec::new();
     for target in &spec.targets {
         let name = &target.name;
-        let mut tell =
-            |problem| problems.push(loaded.problem_about(EntityKind::Target, name.as_str(), problem));
+        let mut tell = |problem| {
+            problems.push(loaded.problem_about(EntityKind::Target, name.as_str(), problem))
+        };
         if target.checks.is_empty() && !is_job(target) {
             tell(unseen(target));
         }
@@ -166,13 +167,20 @@ mod tests {
         let foreign = "[[target]]\nname = \"away\"\ncommands.start = [\"true\"]\n";
         let alert =
             |least: &str| format!("[[alert]]\nmin_severity = \"{least}\"\nalerter = \"page\"\n");
-        let route =
-            |filter: &str, handler: &str| format!("[[route]]\n{filter}chain = [{{ handler = \"{handler}\" }}]\n");
+        let route = |filter: &str, handler: &str| {
+            format!("[[route]]\n{filter}chain = [{{ handler = \"{handler}\" }}]\n")
+        };
         for (config, expected) in [
             (format!("{job}{checked}"), None),
-            (job.to_owned(), Some("target `job` has no check: only its exit")),
+            (
+                job.to_owned(),
+                Some("target `job` has no check: only its exit"),
+            ),
             (format!("{job}restart = \"never\"\n"), None),
-            (foreign.to_owned(), Some("target `away` has no check: nothing of it")),
+            (
+                foreign.to_owned(),
+                Some("target `away` has no check: nothing of it"),
+            ),
             // service-down is high.
             (format!("{job}{checked}{}", alert("high")), None),
             (
@@ -180,20 +188,31 @@ mod tests {
                 Some("no alert route lets `service-down` of target `job` through, for it is high"),
             ),
             (
-                format!("{job}{checked}{}events = [\"backup.failed\"]\n", alert("low")),
+                format!(
+                    "{job}{checked}{}events = [\"backup.failed\"]\n",
+                    alert("low")
+                ),
                 Some("no alert route lets `service-down`"),
             ),
             (
-                format!("{job}{checked}{}events = [\"incident.opened\"]\n", alert("low")),
+                format!(
+                    "{job}{checked}{}events = [\"incident.opened\"]\n",
+                    alert("low")
+                ),
                 None,
             ),
             (format!("{disk}{}", alert("medium")), None),
             (format!("{disk}{}", route("", "cleans")), None),
             (
                 format!("{disk}{}", route("", "restarts")),
-                Some("`full` of target `disk` gets the route for everything, whose handler `restarts`"),
+                Some(
+                    "`full` of target `disk` gets the route for everything, whose handler `restarts`",
+                ),
             ),
-            (format!("{disk}{}", route("failure = \"full\"\n", "restarts")), None),
+            (
+                format!("{disk}{}", route("failure = \"full\"\n", "restarts")),
+                None,
+            ),
             (format!("{disk}{commands}{}", route("", "restarts")), None),
             (format!("{job}{checked}{}", route("", "restarts")), None),
         ] {

@@ -88,7 +88,9 @@ impl CommandLine {
         }
         let name = match options {
             [] => "TERM",
-            [option] => option.strip_prefix("--signal=").or(option.strip_prefix('-'))?,
+            [option] => option
+                .strip_prefix("--signal=")
+                .or(option.strip_prefix('-'))?,
             [option, name] if option == "-s" || option == "--signal" => name.as_str(),
             _ => return None,
         };

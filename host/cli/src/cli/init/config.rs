@@ -78,12 +78,17 @@ pub(super) fn told(note: &Note) -> Option<String> {
         Fate::Differently(how) => ("differently", how),
         Fate::Left(why) => ("not carried", why),
     };
-    let Note { file, line, text, .. } = note;
+    let Note {
+        file, line, text, ..
+    } = note;
     Some(visible(&format!("{file}:{line}: {text}: {how}: {why}")))
 }
 
 fn target(draft: &Draft) -> String {
-    let mut text = format!("[[target]]                        # {}\n", visible(&draft.origin));
+    let mut text = format!(
+        "[[target]]                        # {}\n",
+        visible(&draft.origin)
+    );
     let name = Value::from(draft.name.as_str());
     let _ = writeln!(text, "name = {name}");
     for (key, value) in &draft.keys {

@@ -195,7 +195,10 @@ mod tests {
         targets[3].off = Some("why".to_owned());
         untangle(&mut targets);
         let found = targets.each_ref().map(|target| {
-            target.get("depends_on").map(ToString::to_string).unwrap_or_default()
+            target
+                .get("depends_on")
+                .map(ToString::to_string)
+                .unwrap_or_default()
         });
         assert_eq!(found, ["[\"b\"]", "[\"c\"]", "", ""]);
     }
@@ -225,8 +228,7 @@ mod tests {
             .map(|name| Draft::new((*name).to_owned(), ""))
             .collect();
         tell_apart(&mut targets);
-        let found: BTreeSet<&str> =
-            targets.iter().map(|target| target.name.as_str()).collect();
+        let found: BTreeSet<&str> = targets.iter().map(|target| target.name.as_str()).collect();
         assert_eq!(found.len(), names.len(), "{found:?}");
         for name in found {
             TargetName::parse(name).unwrap();

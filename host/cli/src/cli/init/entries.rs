@@ -61,7 +61,10 @@ pub(super) fn entries(text: &str, syntax: Syntax) -> Vec<Entry> {
             last.value.push_str(line);
             continue;
         }
-        if let Some(head) = line.strip_prefix('[').and_then(|line| line.strip_suffix(']')) {
+        if let Some(head) = line
+            .strip_prefix('[')
+            .and_then(|line| line.strip_suffix(']'))
+        {
             section = head.trim().to_owned();
             continue;
         }
@@ -84,7 +87,10 @@ pub(super) fn entries(text: &str, syntax: Syntax) -> Vec<Entry> {
 }
 
 fn without_comment(line: &str) -> &str {
-    let at = [" ;", "\t;"].iter().filter_map(|mark| line.find(mark)).min();
+    let at = [" ;", "\t;"]
+        .iter()
+        .filter_map(|mark| line.find(mark))
+        .min();
     let kept = at.and_then(|at| line.get(..at)).unwrap_or(line);
     kept.trim_end()
 }

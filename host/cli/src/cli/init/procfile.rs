@@ -21,7 +21,8 @@ pub(super) fn import(sources: &[Source]) -> Imported {
             let parted = parted.map(|(name, command)| (name.trim(), command.trim()));
             let is_name = |name: &str| {
                 let mut bytes = name.bytes();
-                !name.is_empty() && bytes.all(|c| c.is_ascii_alphanumeric() || c == b'-' || c == b'_')
+                !name.is_empty()
+                    && bytes.all(|c| c.is_ascii_alphanumeric() || c == b'-' || c == b'_')
             };
             let fate = match parted {
                 Some((name, command)) if is_name(name) && !command.is_empty() => {
@@ -62,10 +63,16 @@ fn run(draft: &mut Draft, command: &str, port: i64) -> Fate {
             let is_one = !command.contains(['|', '&', ';', '<', '>', '(', '\n', '{']);
             let first = command.split_whitespace().next().unwrap_or_default();
             let is_plain = is_one && !first.contains('=') && first != "exec" && first != "cd";
-            let line = if is_plain { format!("exec {command}") } else { command.to_owned() };
+            let line = if is_plain {
+                format!("exec {command}")
+            } else {
+                command.to_owned()
+            };
             draft.set("run", vec!["/bin/sh".to_owned(), "-c".to_owned(), line]);
             Fate::differently(match asks_port {
-                true => format!("by `/bin/sh -c`, with PORT={port}: a target has a shell only where it names one"),
+                true => format!(
+                    "by `/bin/sh -c`, with PORT={port}: a target has a shell only where it names one"
+                ),
                 false => "by `/bin/sh -c`: a target has a shell only where it names one".to_owned(),
             })
         }
@@ -92,7 +99,10 @@ mod tests {
             .collect();
         let expected = [
             ("web", r#"["bin/web", "--port", "80"]"#),
-            ("worker-1", r#"["/bin/sh", "-c", "exec node w.js --port $PORT"]"#),
+            (
+                "worker-1",
+                r#"["/bin/sh", "-c", "exec node w.js --port $PORT"]"#,
+            ),
             ("clock", r#"["/bin/sh", "-c", "A=1 rake clock"]"#),
             ("log", r#"["/bin/sh", "-c", "a | b"]"#),
         ];
@@ -110,7 +120,15 @@ mod tests {
             .collect();
         assert_eq!(
             fates,
-            [(2, false), (3, false), (4, false), (5, true), (6, true), (7, true), (8, false)]
+            [
+                (2, false),
+                (3, false),
+                (4, false),
+                (5, true),
+                (6, true),
+                (7, true),
+                (8, false)
+            ]
         );
     }
 }

@@ -67,7 +67,9 @@ fn outside(section: &str) -> Fate {
         "include" => "name the included files beside this one",
         "group" => "there are no groups of targets",
         "eventlistener" => "alerts go to plugins, and programs follow `mainstay events`",
-        "fcgi-program" => "the host opens no sockets for its children; let the program listen itself",
+        "fcgi-program" => {
+            "the host opens no sockets for its children; let the program listen itself"
+        }
         "unix_http_server" | "inet_http_server" | "supervisorctl" | "rpcinterface" => {
             "the host has an API of its own: a socket in its state directory, and `host.api`"
         }
@@ -140,7 +142,10 @@ impl Program<'_> {
             }
             // supervisord's own default.
             draft.set("restart", "on-failure");
-            let carried = self.rows.iter().map(|row| self.carry(&mut draft, row, number));
+            let carried = self
+                .rows
+                .iter()
+                .map(|row| self.carry(&mut draft, row, number));
             let carried: Vec<Fate> = carried.collect();
             if number == first {
                 fates = carried;
@@ -175,14 +180,17 @@ impl Program<'_> {
                     return Fate::Left(why);
                 }
             },
-            "process_name" => return Fate::differently(format!("the target is called {}", draft.name)),
+            "process_name" => {
+                return Fate::differently(format!("the target is called {}", draft.name));
+            }
             "numprocs" if value != "1" => {
                 return Fate::differently("a target for each, with a number in its name");
             }
             "numprocs" | "numprocs_start" => {}
             "autostart" if is_yes => {}
             "autostart" => {
-                draft.off = Some("autostart is false, and the host starts what has `run`".to_owned());
+                draft.off =
+                    Some("autostart is false, and the host starts what has `run`".to_owned());
                 return Fate::differently("the target is written as a comment");
             }
             "autorestart" => return self.restart(draft, &value, is_yes),
@@ -197,7 +205,9 @@ impl Program<'_> {
                 );
             }
             "startretries" => {
-                return Fate::left("how often is `max_attempts` of the route's `strategy`, 5 by default");
+                return Fate::left(
+                    "how often is `max_attempts` of the route's `strategy`, 5 by default",
+                );
             }
             "stopsignal" => return stop_signal(draft, &value),
             "stopwaitsecs" => match seconds {
@@ -249,7 +259,9 @@ impl Program<'_> {
             "unexpected" => draft.set("restart", "on-failure"),
             _ => {
                 draft.set("restart", "never");
-                return Fate::differently("an unexpected exit is an incident that only a person recovers");
+                return Fate::differently(
+                    "an unexpected exit is an incident that only a person recovers",
+                );
             }
         }
         Fate::Carried
@@ -282,7 +294,9 @@ impl Program<'_> {
                 rest = after;
                 continue;
             }
-            let named = after.strip_prefix('(').and_then(|after| after.split_once(')'));
+            let named = after
+                .strip_prefix('(')
+                .and_then(|after| after.split_once(')'));
             let (name, after) = named.ok_or("a `%` is followed by neither `%` nor `(NAME)`")?;
             let digits = after.bytes().take_while(u8::is_ascii_digit).count();
             let (width, after) = after.split_at(digits);
@@ -293,7 +307,11 @@ impl Program<'_> {
                 "program_name" | "group_name" => expanded.push_str(self.name),
                 "process_num" => expanded.push_str(&format!("{number:0>width$}")),
                 "here" => expanded.push_str(self.here),
-                _ => return Err(format!("only supervisord knows `%({name})s`: write its value")),
+                _ => {
+                    return Err(format!(
+                        "only supervisord knows `%({name})s`: write its value"
+                    ));
+                }
             }
         }
         expanded.push_str(rest);
@@ -346,7 +364,12 @@ mod tests {
             ("user=www-data", "user", "\"www-data\"", "carried"),
             ("umask=027", "umask", "\"027\"", "carried"),
             ("autorestart=true", "restart", "\"always\"", "carried"),
-            ("autorestart=unexpected", "restart", "\"on-failure\"", "carried"),
+            (
+                "autorestart=unexpected",
+                "restart",
+                "\"on-failure\"",
+                "carried",
+            ),
             ("autorestart=false", "restart", "\"never\"", "differently"),
             ("exitcodes=0,2", "expected_exit", "[0, 2]", "carried"),
             ("exitcodes=x", "expected_exit", "", "left"),
@@ -358,9 +381,19 @@ mod tests {
             ("stopwaitsecs=0", "grace", "\"0s\"", "carried"),
             ("stopwaitsecs=x", "grace", "", "left"),
             ("priority=10", "priority", "1", "differently"),
-            ("environment=A=\"1,2\",B=%(program_name)s", "env", "{ A = \"1,2\", B = \"web\" }", "carried"),
+            (
+                "environment=A=\"1,2\",B=%(program_name)s",
+                "env",
+                "{ A = \"1,2\", B = \"web\" }",
+                "carried",
+            ),
             ("environment=A=%(ENV_HOME)s", "env", "", "left"),
-            ("stdout_logfile_maxbytes=50MB", "log", "{ max_bytes = \"52428800B\" }", "carried"),
+            (
+                "stdout_logfile_maxbytes=50MB",
+                "log",
+                "{ max_bytes = \"52428800B\" }",
+                "carried",
+            ),
             ("stdout_logfile_backups=7", "log", "{ keep = 7 }", "carried"),
             ("stdout_logfile=/var/log/web.log", "log", "", "differently"),
             ("redirect_stderr=true", "log", "", "carried"),
@@ -412,7 +445,10 @@ mod tests {
         assert!(found.targets.iter().all(|target| target.off.is_some()));
         let lines: Vec<usize> = found.notes.iter().map(|note| note.line).collect();
         assert_eq!(lines, [2, 4, 5, 7, 9, 11]);
-        let left = found.notes.iter().filter(|note| matches!(note.fate, Fate::Left(_)));
+        let left = found
+            .notes
+            .iter()
+            .filter(|note| matches!(note.fate, Fate::Left(_)));
         assert_eq!(left.count(), 4);
     }
 
@@ -421,7 +457,11 @@ mod tests {
         let found = imported(
             "[program:a]\ncommand=a\npriority=100\n[program:b]\ncommand=b\n[program:c]\ncommand=c\npriority=5\n",
         );
-        let ranks: Vec<String> = found.targets.iter().map(|one| key(one, "priority")).collect();
+        let ranks: Vec<String> = found
+            .targets
+            .iter()
+            .map(|one| key(one, "priority"))
+            .collect();
         assert_eq!(ranks, ["2", "3", "1"]);
     }
 }

@@ -33,12 +33,14 @@ pub(super) fn import(sources: &[Source]) -> Imported {
         for other in unit.lists("Before") {
             first_of.push((other.to_owned(), draft.name.clone()));
         }
-        imported.notes.extend(rows.iter().zip(fates).map(|(row, fate)| Note {
-            file: source.file.clone(),
-            line: row.line,
-            text: row.text(),
-            fate,
-        }));
+        imported
+            .notes
+            .extend(rows.iter().zip(fates).map(|(row, fate)| Note {
+                file: source.file.clone(),
+                line: row.line,
+                text: row.text(),
+                fate,
+            }));
         imported.targets.push(draft);
     }
     // Before= of one is After= of the other.
@@ -130,11 +132,15 @@ impl Unit<'_> {
             }
             ("Unit", "Before") => match self.lists("Before").is_empty() {
                 true => Fate::left("none of these is among the files"),
-                false => Fate::differently("as `depends_on` of the other, which waits until this one is healthy"),
+                false => Fate::differently(
+                    "as `depends_on` of the other, which waits until this one is healthy",
+                ),
             },
             ("Unit", "Description" | "Documentation") => Fate::left("a target has no description"),
             ("Install", _) => Fate::left("every target starts with the host"),
-            ("Unit", _) => Fate::left("the host has nothing like it; checks say whether a target works"),
+            ("Unit", _) => {
+                Fate::left("the host has nothing like it; checks say whether a target works")
+            }
             _ => Fate::left("it is in no section of a service"),
         }
     }
@@ -167,20 +173,29 @@ impl Unit<'_> {
             }
             "ExecStartPre" => {
                 return self.commands(key, |run| {
-                    draft.set("before_start", toml::Table::from_iter([("run".to_owned(), run.into())]));
+                    draft.set(
+                        "before_start",
+                        toml::Table::from_iter([("run".to_owned(), run.into())]),
+                    );
                 });
             }
             "ExecReload" => return self.reload(draft),
-            "ExecStop" => return Fate::left("the host stops it with `stop_signal`, and kills after `grace`"),
+            "ExecStop" => {
+                return Fate::left("the host stops it with `stop_signal`, and kills after `grace`");
+            }
             "ExecStartPost" | "ExecStopPost" | "ExecCondition" => {
-                return Fate::left("nothing runs after a start or a stop; `before_start` runs before one");
+                return Fate::left(
+                    "nothing runs after a start or a stop; `before_start` runs before one",
+                );
             }
             "Type" => return self.kind(draft, value),
             "Restart" => return restart(draft, value),
             "SuccessExitStatus" => {
                 let codes = value.split_whitespace().map(str::parse::<u8>);
                 let Ok(codes) = codes.collect::<Result<Vec<u8>, _>>() else {
-                    return Fate::left("names of exits and signals are not known; write numbers in `expected_exit`");
+                    return Fate::left(
+                        "names of exits and signals are not known; write numbers in `expected_exit`",
+                    );
                 };
                 draft.add("expected_exit", 0);
                 for code in codes {
@@ -212,7 +227,11 @@ impl Unit<'_> {
             },
             "LimitNOFILE" => {
                 let (soft, hard) = value.split_once(':').unwrap_or((value, value));
-                let Some(most) = hard.parse::<i64>().ok().filter(|most| (16..=1 << 30).contains(most)) else {
+                let Some(most) = hard
+                    .parse::<i64>()
+                    .ok()
+                    .filter(|most| (16..=1 << 30).contains(most))
+                else {
                     return Fate::left("`nofile` is a number from 16 to 1073741824");
                 };
                 draft.set("nofile", most);
@@ -230,15 +249,22 @@ impl Unit<'_> {
                 Some(bytes) => draft.set("memory_max", format!("{bytes}B")),
                 None => return Fate::left("`memory_max` is a size of at least 1MiB"),
             },
-            "CPUQuota" => match value.strip_suffix('%').and_then(|value| value.parse::<i64>().ok()) {
+            "CPUQuota" => match value
+                .strip_suffix('%')
+                .and_then(|value| value.parse::<i64>().ok())
+            {
                 Some(percent) if percent > 0 => draft.set("cpu_max", percent),
                 _ => return Fate::left("`cpu_max` is in percent of one core"),
             },
             "KillMode" if ["control-group", "mixed"].contains(&value) => {}
             "KillMode" => return Fate::left("the host ends the process and all that it started"),
-            "RemainAfterExit" => return Fate::left("a target that has ended as expected is `completed`"),
+            "RemainAfterExit" => {
+                return Fate::left("a target that has ended as expected is `completed`");
+            }
             "StandardOutput" | "StandardError" | "SyslogIdentifier" => {
-                return Fate::differently("its output goes into `logs/NAME.log` in the state directory");
+                return Fate::differently(
+                    "its output goes into `logs/NAME.log` in the state directory",
+                );
             }
             _ => return Fate::left("the host has nothing like it"),
         }
@@ -280,7 +306,9 @@ impl Unit<'_> {
             return Fate::Carried;
         }
         if line.names_main_process() {
-            return Fate::left("a program that reloads is not told the process; `reload` may be a signal");
+            return Fate::left(
+                "a program that reloads is not told the process; `reload` may be a signal",
+            );
         }
         let (run, differs) = line.run();
         draft.set("reload", run);
@@ -299,9 +327,13 @@ impl Unit<'_> {
             "forking" => Fate::Carried,
             "oneshot" => {
                 draft.add("expected_exit", 0);
-                Fate::differently("it is `completed` once it has exited with 0; what depends on it waits for that")
+                Fate::differently(
+                    "it is `completed` once it has exited with 0; what depends on it waits for that",
+                )
             }
-            _ => Fate::differently("as a program that stays in the foreground; its checks say when it is ready"),
+            _ => Fate::differently(
+                "as a program that stays in the foreground; its checks say when it is ready",
+            ),
         }
     }
 
@@ -324,7 +356,9 @@ fn restart(draft: &mut Draft, value: &str) -> Fate {
         "on-failure" => draft.set("restart", "on-failure"),
         "no" => {
             draft.set("restart", "never");
-            return Fate::differently("an unexpected exit is an incident that only a person recovers");
+            return Fate::differently(
+                "an unexpected exit is an incident that only a person recovers",
+            );
         }
         "on-success" => {
             draft.set("restart", "always");
@@ -332,7 +366,9 @@ fn restart(draft: &mut Draft, value: &str) -> Fate {
         }
         "on-abnormal" | "on-abort" | "on-watchdog" => {
             draft.set("restart", "on-failure");
-            return Fate::differently("as \"on-failure\": an exit with another code is recovered too");
+            return Fate::differently(
+                "as \"on-failure\": an exit with another code is recovered too",
+            );
         }
         _ => return Fate::left("it is no value of Restart"),
     }
@@ -376,9 +412,24 @@ mod tests {
             ("User=www-data", "user", "\"www-data\"", "carried"),
             ("Group=adm", "group", "", "left"),
             ("WorkingDirectory=-/srv", "cwd", "\"/srv\"", "carried"),
-            ("Environment=A=1 \"B=x y\"", "env", "{ A = \"1\", B = \"x y\" }", "carried"),
-            ("EnvironmentFile=/etc/web.env", "env_file", "\"/etc/web.env\"", "carried"),
-            ("EnvironmentFile=-/etc/web.env", "env_file", "\"/etc/web.env\"", "differently"),
+            (
+                "Environment=A=1 \"B=x y\"",
+                "env",
+                "{ A = \"1\", B = \"x y\" }",
+                "carried",
+            ),
+            (
+                "EnvironmentFile=/etc/web.env",
+                "env_file",
+                "\"/etc/web.env\"",
+                "carried",
+            ),
+            (
+                "EnvironmentFile=-/etc/web.env",
+                "env_file",
+                "\"/etc/web.env\"",
+                "differently",
+            ),
             ("KillSignal=SIGINT", "stop_signal", "\"SIGINT\"", "carried"),
             ("KillSignal=SIGQUIT", "stop_signal", "", "left"),
             ("TimeoutStopSec=1min 30s", "grace", "\"90s\"", "carried"),
@@ -393,14 +444,44 @@ mod tests {
             ("Type=oneshot", "expected_exit", "[0]", "differently"),
             ("Restart=always", "restart", "\"always\"", "carried"),
             ("Restart=on-failure", "restart", "\"on-failure\"", "carried"),
-            ("Restart=on-abort", "restart", "\"on-failure\"", "differently"),
+            (
+                "Restart=on-abort",
+                "restart",
+                "\"on-failure\"",
+                "differently",
+            ),
             ("Restart=no", "restart", "\"never\"", "differently"),
             ("RestartSec=5", "strategy", "", "left"),
-            ("SuccessExitStatus=143", "expected_exit", "[0, 143]", "carried"),
-            ("ExecStartPre=/bin/migrate --now", "before_start", "{ run = [\"/bin/migrate\", \"--now\"] }", "carried"),
-            ("ExecReload=/bin/kill -HUP $MAINPID", "reload", "\"SIGHUP\"", "carried"),
-            ("ExecReload=/bin/web --reload", "reload", "[\"/bin/web\", \"--reload\"]", "carried"),
-            ("ExecReload=/bin/web --reload $MAINPID", "reload", "", "left"),
+            (
+                "SuccessExitStatus=143",
+                "expected_exit",
+                "[0, 143]",
+                "carried",
+            ),
+            (
+                "ExecStartPre=/bin/migrate --now",
+                "before_start",
+                "{ run = [\"/bin/migrate\", \"--now\"] }",
+                "carried",
+            ),
+            (
+                "ExecReload=/bin/kill -HUP $MAINPID",
+                "reload",
+                "\"SIGHUP\"",
+                "carried",
+            ),
+            (
+                "ExecReload=/bin/web --reload",
+                "reload",
+                "[\"/bin/web\", \"--reload\"]",
+                "carried",
+            ),
+            (
+                "ExecReload=/bin/web --reload $MAINPID",
+                "reload",
+                "",
+                "left",
+            ),
             ("ExecStop=/bin/web --stop", "stop", "", "left"),
             ("MemoryMax=512M", "memory_max", "\"536870912B\"", "carried"),
             ("CPUQuota=150%", "cpu_max", "150", "carried"),
@@ -423,17 +504,35 @@ mod tests {
         let found = import(&[
             source("db.service", "[Service]\nExecStart=/bin/db\n"),
             source("app.service", app),
-            source("pre.service", "[Unit]\nBefore=app.service\n[Service]\nType=oneshot\nExecStart=/bin/a\nExecStart=/bin/b\n"),
+            source(
+                "pre.service",
+                "[Unit]\nBefore=app.service\n[Service]\nType=oneshot\nExecStart=/bin/a\nExecStart=/bin/b\n",
+            ),
         ]);
-        let depends: Vec<String> = found.targets.iter().map(|one| key(one, "depends_on")).collect();
+        let depends: Vec<String> = found
+            .targets
+            .iter()
+            .map(|one| key(one, "depends_on"))
+            .collect();
         assert_eq!(depends, ["", "[\"db\", \"pre\"]", ""]);
-        assert_eq!(key(&found.targets[2], "run"), "[\"/bin/sh\", \"-c\", \"/bin/a && /bin/b\"]");
+        assert_eq!(
+            key(&found.targets[2], "run"),
+            "[\"/bin/sh\", \"-c\", \"/bin/a && /bin/b\"]"
+        );
         let fates: Vec<&str> = found.notes.iter().map(|note| word(&note.fate)).collect();
         assert_eq!(
             fates,
             [
-                "carried", "left", "differently", "differently", "carried", "left", "differently",
-                "differently", "differently", "differently"
+                "carried",
+                "left",
+                "differently",
+                "differently",
+                "carried",
+                "left",
+                "differently",
+                "differently",
+                "differently",
+                "differently"
             ]
         );
     }

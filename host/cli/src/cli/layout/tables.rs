@@ -63,7 +63,9 @@ impl Table {
         let room = width.saturating_sub(total - last);
         let wraps_well = room >= LEAST_TEXT
             && last.div_ceil(room) <= MOST_LINES
-            && places.last().is_some_and(|place| self.longest_word(*place) <= room);
+            && places
+                .last()
+                .is_some_and(|place| self.longest_word(*place) <= room);
         match total <= width || wraps_well {
             true => self.in_columns(places, style),
             false => self.as_cards(&places, style),
@@ -76,7 +78,9 @@ impl Table {
             let mut cells = self.rows.iter().filter_map(|row| row.get(place));
             place == 0 || cells.any(|cell| !cell.is_absent())
         };
-        (0..self.headings.len()).filter(|place| says(*place)).collect()
+        (0..self.headings.len())
+            .filter(|place| says(*place))
+            .collect()
     }
 
     fn heading(&self, place: usize) -> Cell {
@@ -129,7 +133,9 @@ impl Table {
         for row in &self.rows {
             let said = |place: &usize| row.get(*place).filter(|cell| !cell.is_absent());
             let leads = self.leads.iter().filter_map(said);
-            let leads: Vec<Vec<Glyph>> = leads.map(|cell| glyphs(std::slice::from_ref(cell))).collect();
+            let leads: Vec<Vec<Glyph>> = leads
+                .map(|cell| glyphs(std::slice::from_ref(cell)))
+                .collect();
             lines.extend(flow(&leads, 0, style));
             let others = places.iter().filter(|place| !self.leads.contains(place));
             let facts = others.filter_map(|place| {

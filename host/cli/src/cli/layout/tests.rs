@@ -21,7 +21,10 @@ fn text(text: &str, width: usize) -> Vec<String> {
 fn lines_break_between_words_and_only_a_word_that_no_line_holds_is_cut() {
     let words = "one two three four five six seven eight nine ten";
     let lines = text(words, 40);
-    assert_eq!(lines, ["one two three four five six seven eight", "  nine ten"]);
+    assert_eq!(
+        lines,
+        ["one two three four five six seven eight", "  nine ten"]
+    );
     let long = "x".repeat(90);
     let lines = text(&format!("a {long} b"), 40);
     let expected = [
@@ -38,7 +41,14 @@ fn lines_break_between_words_and_only_a_word_that_no_line_holds_is_cut() {
 fn wide_characters_take_the_columns_that_they_take() {
     // Two columns each: twenty fill the line.
     let lines = text(&format!("{} {}", "日".repeat(20), "日".repeat(20)), 40);
-    assert_eq!(lines, ["日".repeat(20), format!("  {}", "日".repeat(19)), "  日".to_owned()]);
+    assert_eq!(
+        lines,
+        [
+            "日".repeat(20),
+            format!("  {}", "日".repeat(19)),
+            "  日".to_owned()
+        ]
+    );
 }
 
 #[test]
@@ -54,7 +64,10 @@ fn records_are_columns_where_they_fit_and_cards_where_they_do_not() {
     };
     assert_eq!(
         lines("no answer", Some(40)),
-        ["OPERATION  TARGET  LAST ERROR", "op-1       api     no answer"]
+        [
+            "OPERATION  TARGET  LAST ERROR",
+            "op-1       api     no answer"
+        ]
     );
     let error = "no answer from any of the three servers that were asked";
     assert_eq!(
@@ -81,7 +94,10 @@ fn records_are_columns_where_they_fit_and_cards_where_they_do_not() {
         ]
     );
     let none = Table::new(&headings, Vec::new(), "no operations");
-    assert_eq!(lay_out(&[Block::Table(none)], style(None)), ["no operations"]);
+    assert_eq!(
+        lay_out(&[Block::Table(none)], style(None)),
+        ["no operations"]
+    );
 }
 
 #[test]

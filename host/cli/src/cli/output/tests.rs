@@ -80,8 +80,12 @@ fn control_characters_of_others_do_not_reach_the_terminal() {
 
 #[test]
 fn what_a_terminal_has_no_room_for_is_left_out_at_the_end_and_counted() {
-    let lines = |count: usize| -> Vec<String> { (1..=count).map(|line| line.to_string()).collect() };
+    let lines =
+        |count: usize| -> Vec<String> { (1..=count).map(|line| line.to_string()).collect() };
     assert_eq!(first_lines(lines(4), 5), ["1", "2", "3", "4"]);
-    assert_eq!(first_lines(lines(9), 5), ["1", "2", "3", "… and 6 more lines"]);
+    assert_eq!(
+        first_lines(lines(9), 5),
+        ["1", "2", "3", "… and 6 more lines"]
+    );
     assert_eq!(first_lines(lines(3), 1), ["… and 3 more lines"]);
 }

@@ -38,10 +38,7 @@ pub(super) fn job_blocks(jobs: &[JobRow], times: &Times, all: bool) -> Vec<Block
         blocks.push(Block::text(text, Tone::Plain));
     }
     if jobs.is_empty() {
-        blocks.push(Block::text(
-            "backups: no jobs are configured",
-            Tone::Plain,
-        ));
+        blocks.push(Block::text("backups: no jobs are configured", Tone::Plain));
     }
     blocks
 }

@@ -22,10 +22,7 @@ pub(in crate::cli) async fn plugins(
 
 /// Those that somebody has to look at first; the retired ones only counted where not all are wanted.
 pub(in crate::cli) fn plugins_view(rows: &[PluginRow], all: bool) -> Vec<Block> {
-    let mut shown: Vec<&PluginRow> = rows
-        .iter()
-        .filter(|row| all || !is_retired(row))
-        .collect();
+    let mut shown: Vec<&PluginRow> = rows.iter().filter(|row| all || !is_retired(row)).collect();
     // Those alike stay as they came.
     shown.sort_by_key(|row| !is_troubled(row));
     let retired = rows.len() - shown.len();
@@ -49,8 +46,7 @@ pub(super) fn plugin_blocks(plugins: &[PluginRow], all: bool) -> Vec<Block> {
     if all {
         return blocks;
     }
-    let serves =
-        |row: &&PluginRow| row.state == PluginState::Serving && !is_troubled(row);
+    let serves = |row: &&PluginRow| row.state == PluginState::Serving && !is_troubled(row);
     let serving = plugins.iter().filter(serves).count();
     let retired = plugins.iter().filter(|row| is_retired(row)).count();
     let text = match (plugins.len(), retired) {

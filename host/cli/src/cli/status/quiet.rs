@@ -7,7 +7,11 @@ use mainstay_api::{OpenWindow, Silence};
 const SILENCES: usize = 5;
 
 /// A line for each window and each silence.
-pub(super) fn quiet_blocks(windows: &[OpenWindow], silences: &[Silence], times: &Times) -> Vec<Block> {
+pub(super) fn quiet_blocks(
+    windows: &[OpenWindow],
+    silences: &[Silence],
+    times: &Times,
+) -> Vec<Block> {
     let mut blocks: Vec<Block> = windows
         .iter()
         .map(|window| window_block(window, times))

@@ -69,11 +69,13 @@ fn targets() -> Value {
                 target["rests"] = json!({"until": "2026-03-04T12:03:00Z", "why": "cooldown of 300 s after the last attempt"});
             }
             "quiet" => {
-                target["unseen"] = json!({"since": "2026-03-03T23:59:59Z", "why": "no descriptor is free"});
+                target["unseen"] =
+                    json!({"since": "2026-03-03T23:59:59Z", "why": "no descriptor is free"});
             }
             "stopped" => {
                 target["pid"] = json!(null);
-                target["stopped"] = json!("stopped by ann: 日本語の理由で止めました、新しいディスクが来るまで");
+                target["stopped"] =
+                    json!("stopped by ann: 日本語の理由で止めました、新しいディスクが来るまで");
             }
             _ => target["completed"] = json!(true),
         }
@@ -103,7 +105,9 @@ fn plugins() -> Value {
         row(
             "bad-one",
             "rejected",
-            Some("cannot load plugins/bad-one.wasm: it exports other:thing/world@2.0.0, and this host speaks 1.0.0")
+            Some(
+                "cannot load plugins/bad-one.wasm: it exports other:thing/world@2.0.0, and this host speaks 1.0.0"
+            )
         ),
     ])
 }
@@ -188,7 +192,11 @@ fn detail() -> Value {
     detail["journal"] = json!([
         intent(1, "targets.restart", json!({"target": LONG})),
         result(1, "targets.restart", json!("done"), "done"),
-        intent(2, "commands.run", json!({"command": "flush-cache", "arguments": ["--all"]})),
+        intent(
+            2,
+            "commands.run",
+            json!({"command": "flush-cache", "arguments": ["--all"]})
+        ),
         result(
             2,
             "commands.run",
@@ -196,8 +204,17 @@ fn detail() -> Value {
                               "truncated": false}}),
             "done"
         ),
-        intent(3, "http.send", json!({"method": "POST", "url": "http://127.0.0.1:9000/flush"})),
-        result(3, "http.send", json!(null), "timed out: no answer within 5 s"),
+        intent(
+            3,
+            "http.send",
+            json!({"method": "POST", "url": "http://127.0.0.1:9000/flush"})
+        ),
+        result(
+            3,
+            "http.send",
+            json!(null),
+            "timed out: no answer within 5 s"
+        ),
         intent(4, "targets.stop", json!({"target": LONG})),
     ]);
     detail
@@ -249,16 +266,19 @@ fn views() -> Vec<(&'static str, Vec<Block>)> {
             "incidents",
             vec![Block::Table(incident_table(&incidents, &times))],
         ),
-        ("incident show", incident_blocks(&read(incidents_first()), &times)),
+        (
+            "incident show",
+            incident_blocks(&read(incidents_first()), &times),
+        ),
         (
             "history",
-            vec![Block::Table(operation_table(&[read::<Operation>(operation())], &times))],
+            vec![Block::Table(operation_table(
+                &[read::<Operation>(operation())],
+                &times,
+            ))],
         ),
         ("operation show", story(&read(detail()), &times)),
-        (
-            "events",
-            vec![event_block(&read(event), &times, true)],
-        ),
+        ("events", vec![event_block(&read(event), &times, true)]),
         ("plugin list", plugins_view(&plugins, false)),
         ("plugin list --all", plugins_view(&plugins, true)),
         (
@@ -315,7 +335,12 @@ fn all_of_status() -> Vec<Block> {
         all: true,
         together: false,
     };
-    view(&read(status_json()), &read::<Vec<Incident>>(incidents()), &times(), wanted)
+    view(
+        &read(status_json()),
+        &read::<Vec<Incident>>(incidents()),
+        &times(),
+        wanted,
+    )
 }
 
 fn style(width: Option<usize>, colour: bool) -> Style {
@@ -356,7 +381,10 @@ fn every_view_reads_at_every_width() {
 #[test]
 fn no_line_is_wider_than_the_terminal_and_a_colour_changes_nothing_else() {
     for width in WIDTHS {
-        for (name, blocks) in views().into_iter().chain([("status --all", all_of_status())]) {
+        for (name, blocks) in views()
+            .into_iter()
+            .chain([("status --all", all_of_status())])
+        {
             let lines = lay_out(&blocks, style(Some(width), false));
             for line in &lines {
                 assert!(columns(line) <= width, "{name} at {width}: {line}");
@@ -376,7 +404,9 @@ fn no_identifier_and_no_word_is_cut_at_any_width() {
         let words: Vec<&str> = whole.split_whitespace().collect();
         let is_id = |word: &&str| {
             let kinds = ["inc-0", "op-0", "ful-0", "sil-0"];
-            kinds.iter().any(|kind| word.trim_matches('`').starts_with(kind))
+            kinds
+                .iter()
+                .any(|kind| word.trim_matches('`').starts_with(kind))
         };
         for width in WIDTHS {
             let lines = lay_out(&blocks, style(Some(width), false)).join("\n");
@@ -435,7 +465,15 @@ fn status_says_what_needs_a_person_first_then_the_worst_and_counts_the_rest() {
 #[test]
 fn in_a_pipe_each_record_of_each_view_is_one_line() {
     let tables = views().into_iter().filter(|(name, _)| {
-        ["incidents", "history", "events", "backup list", "backup prune", "silences"].contains(name)
+        [
+            "incidents",
+            "history",
+            "events",
+            "backup list",
+            "backup prune",
+            "silences",
+        ]
+        .contains(name)
     });
     for (name, blocks) in tables {
         let lines = lay_out(&blocks, style(None, false));

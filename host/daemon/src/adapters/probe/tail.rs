@@ -327,7 +327,11 @@ mod tests {
         let mut lines: Vec<&str> = end.text.lines().collect();
         assert_eq!(lines.pop(), Some("the last, not yet whole"));
         assert!(lines.len() > 1_000, "{}", lines.len());
-        assert!(lines.iter().all(|line| *line == "with [secret:token] in it"));
+        assert!(
+            lines
+                .iter()
+                .all(|line| *line == "with [secret:token] in it")
+        );
 
         std::fs::write(&log, "first\n").unwrap();
         let end = tails.read_end(log, Arc::new(OneSecret)).await.unwrap();

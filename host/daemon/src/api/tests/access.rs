@@ -123,7 +123,10 @@ async fn a_viewer_may_command_nothing_and_root_and_the_owner_always_may() {
     };
     assert!(may(0, 0, &[]).await);
     assert!(may(7, 7, &[50]).await);
-    assert!(may(1000, 40, &[]).await, "by the group that they have come with");
+    assert!(
+        may(1000, 40, &[]).await,
+        "by the group that they have come with"
+    );
     assert!(may(1000, 1000, &[40]).await, "by a group that lists them");
     assert!(!may(1000, 1000, &[40, 50]).await);
     assert!(!may(1000, 50, &[40]).await);
@@ -214,9 +217,15 @@ async fn what_is_refused_says_what_to_do() {
     let relative = serde_json::json!({"job": "state", "into": "here"});
     check(Method::POST, "/v1/restore", relative, 400, "`into` is here").await;
     for (path, body) in [
-        ("/v1/recover", serde_json::json!({"target": "apii", "failure": "f"})),
+        (
+            "/v1/recover",
+            serde_json::json!({"target": "apii", "failure": "f"}),
+        ),
         ("/v1/pause", serde_json::json!({"target": "apii"})),
-        ("/v1/pause", serde_json::json!({"target": "apii", "for_ms": 1})),
+        (
+            "/v1/pause",
+            serde_json::json!({"target": "apii", "for_ms": 1}),
+        ),
         ("/v1/resume", serde_json::json!({"target": "apii"})),
         (
             "/v1/silence",
@@ -225,7 +234,10 @@ async fn what_is_refused_says_what_to_do() {
         ("/v1/heartbeat/apii", by.clone()),
         ("/v1/targets/apii/stop", by.clone()),
         ("/v1/targets/apii/check", by.clone()),
-        ("/v1/targets/apii/report", serde_json::json!({"failure": "f"})),
+        (
+            "/v1/targets/apii/report",
+            serde_json::json!({"failure": "f"}),
+        ),
     ] {
         check(Method::POST, path, body, 404, "did you mean `api`?").await;
     }

@@ -11,8 +11,8 @@ use mainstay_domain::{
         BackupSource, BeforeStart, BreakerSpec, CheckKind, CheckSpec, CommandSpec, DirectoryGrant,
         ExecCheck, FailOf, ForeignCommands, Grants, HttpCheck, HttpOrigin, Limits, LogPattern,
         MaintenanceBegin, OnShutdown, PluginSpec, ProcessSpec, Reload, RestartPolicy, RunAs,
-        Schedule, SecretSource, SocketSpec, Spec, Strategy, TargetGrant, TargetSpec, TargetVerb, Trust,
-        ViewerSpec,
+        Schedule, SecretSource, SocketSpec, Spec, Strategy, TargetGrant, TargetSpec, TargetVerb,
+        Trust, ViewerSpec,
     },
     time::Timestamp,
 };

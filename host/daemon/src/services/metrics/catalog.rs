@@ -24,7 +24,10 @@ pub(super) struct Described {
     /// What kind of number it is.
     pub(super) kind: Kind,
     /// All its labels.
-    #[cfg_attr(not(test), allow(dead_code, reason = "the tests hold every series to it"))]
+    #[cfg_attr(
+        not(test),
+        allow(dead_code, reason = "the tests hold every series to it")
+    )]
     pub(super) labels: &'static [&'static str],
     /// What it says, one line.
     pub(super) help: &'static str,
@@ -78,38 +81,138 @@ const fn described(
 
 /// All of them.
 pub(super) const CATALOG: &[Described] = &[
-    gauge("mainstay_build_info", &["version"], "The version that runs; always 1."),
-    gauge("mainstay_start_time_seconds", &[], "When the daemon started, in seconds since 1970."),
-    counter("mainstay_events_total", &["kind"], "Events since the daemon started, by kind."),
-    gauge("mainstay_targets", &["health"], "Targets of the config in use, by how they do."),
-    counter("mainstay_incidents_total", &["severity"], "Incidents opened, by how bad they were then."),
-    gauge("mainstay_incidents_open", &["severity"], "Incidents open now, by how bad they are."),
-    counter("mainstay_config_reloads_total", &["outcome"], "Reloads of the config: applied, or rejected."),
+    gauge(
+        "mainstay_build_info",
+        &["version"],
+        "The version that runs; always 1.",
+    ),
+    gauge(
+        "mainstay_start_time_seconds",
+        &[],
+        "When the daemon started, in seconds since 1970.",
+    ),
+    counter(
+        "mainstay_events_total",
+        &["kind"],
+        "Events since the daemon started, by kind.",
+    ),
+    gauge(
+        "mainstay_targets",
+        &["health"],
+        "Targets of the config in use, by how they do.",
+    ),
+    counter(
+        "mainstay_incidents_total",
+        &["severity"],
+        "Incidents opened, by how bad they were then.",
+    ),
+    gauge(
+        "mainstay_incidents_open",
+        &["severity"],
+        "Incidents open now, by how bad they are.",
+    ),
+    counter(
+        "mainstay_config_reloads_total",
+        &["outcome"],
+        "Reloads of the config: applied, or rejected.",
+    ),
     gauge("mainstay_silences", &[], "Silences that hold now."),
-    counter("mainstay_alerts_queued_total", ALERTER, "Alerts put into the outbox."),
-    counter("mainstay_alerts_held_total", ALERTER, "Alerts held back: silenced, or a dependency of the target is failing."),
-    counter("mainstay_alerts_lapsed_total", ALERTER, "Alerts that were over while they were held back, and were not sent."),
-    counter("mainstay_alerts_delivered_total", ALERTER, "Alerts delivered."),
-    counter("mainstay_alerts_delayed_total", ALERTER, "Attempts to deliver an alert that failed and are made again."),
-    counter("mainstay_alerts_abandoned_total", ALERTER, "Alerts given up without being delivered."),
-    gauge("mainstay_alerts_waiting", &[], "Alerts in the outbox that are not yet delivered, without those held back."),
-    gauge("mainstay_alerts_in_flight", &[], "Deliveries of alerts under way."),
-    gauge("mainstay_journal_size_bytes", &[], "Size of the journal on disk with its write-ahead log."),
-    counter("mainstay_journal_writes_total", &[], "Transactions of the journal, each with one fsync."),
-    gauge("mainstay_journal_waiting_changes", &[], "Changes that wait to be written to the journal."),
+    counter(
+        "mainstay_alerts_queued_total",
+        ALERTER,
+        "Alerts put into the outbox.",
+    ),
+    counter(
+        "mainstay_alerts_held_total",
+        ALERTER,
+        "Alerts held back: silenced, or a dependency of the target is failing.",
+    ),
+    counter(
+        "mainstay_alerts_lapsed_total",
+        ALERTER,
+        "Alerts that were over while they were held back, and were not sent.",
+    ),
+    counter(
+        "mainstay_alerts_delivered_total",
+        ALERTER,
+        "Alerts delivered.",
+    ),
+    counter(
+        "mainstay_alerts_delayed_total",
+        ALERTER,
+        "Attempts to deliver an alert that failed and are made again.",
+    ),
+    counter(
+        "mainstay_alerts_abandoned_total",
+        ALERTER,
+        "Alerts given up without being delivered.",
+    ),
+    gauge(
+        "mainstay_alerts_waiting",
+        &[],
+        "Alerts in the outbox that are not yet delivered, without those held back.",
+    ),
+    gauge(
+        "mainstay_alerts_in_flight",
+        &[],
+        "Deliveries of alerts under way.",
+    ),
+    gauge(
+        "mainstay_journal_size_bytes",
+        &[],
+        "Size of the journal on disk with its write-ahead log.",
+    ),
+    counter(
+        "mainstay_journal_writes_total",
+        &[],
+        "Transactions of the journal, each with one fsync.",
+    ),
+    gauge(
+        "mainstay_journal_waiting_changes",
+        &[],
+        "Changes that wait to be written to the journal.",
+    ),
     described(
         "mainstay_journal_lag_seconds",
         Kind::Histogram(SHORT),
         &[],
         "From an event until it was durable and told.",
     ),
-    counter("recovery_operations_started_total", OPERATION, "Recovery operations begun, under the handler that is called first."),
-    counter("recovery_operations_completed_total", OPERATION, "Recovery operations ended, however they did."),
-    counter("recovery_operations_completed_success_total", OPERATION, "Recovery operations verified healthy."),
-    counter("recovery_operations_completed_partial_total", OPERATION, "Recovery operations whose handler was done and whose checks still failed."),
-    counter("recovery_operations_completed_failed_total", OPERATION, "Recovery operations of which no attempt worked."),
-    counter("recovery_operations_escalated_total", OPERATION, "Escalations to people."),
-    counter("recovery_operation_rto_exceeded_total", OPERATION, "Recovery operations that took longer than the recovery time objective."),
+    counter(
+        "recovery_operations_started_total",
+        OPERATION,
+        "Recovery operations begun, under the handler that is called first.",
+    ),
+    counter(
+        "recovery_operations_completed_total",
+        OPERATION,
+        "Recovery operations ended, however they did.",
+    ),
+    counter(
+        "recovery_operations_completed_success_total",
+        OPERATION,
+        "Recovery operations verified healthy.",
+    ),
+    counter(
+        "recovery_operations_completed_partial_total",
+        OPERATION,
+        "Recovery operations whose handler was done and whose checks still failed.",
+    ),
+    counter(
+        "recovery_operations_completed_failed_total",
+        OPERATION,
+        "Recovery operations of which no attempt worked.",
+    ),
+    counter(
+        "recovery_operations_escalated_total",
+        OPERATION,
+        "Escalations to people.",
+    ),
+    counter(
+        "recovery_operation_rto_exceeded_total",
+        OPERATION,
+        "Recovery operations that took longer than the recovery time objective.",
+    ),
     described(
         "recovery_operation_duration_seconds",
         Kind::Histogram(MTTR),
@@ -123,8 +226,16 @@ pub(super) const CATALOG: &[Described] = &[
         "Attempts that an operation took; 1 where the first worked, 0 where there was no handler.",
     ),
     counter("backup_operations_created_total", JOB, "Backups begun."),
-    counter("backup_operations_created_success_total", JOB, "Backups taken, read back and found right."),
-    counter("backup_operations_created_failed_total", JOB, "Backups that could not be taken."),
+    counter(
+        "backup_operations_created_success_total",
+        JOB,
+        "Backups taken, read back and found right.",
+    ),
+    counter(
+        "backup_operations_created_failed_total",
+        JOB,
+        "Backups that could not be taken.",
+    ),
     described(
         "backup_operations_duration_seconds",
         Kind::Histogram(BACKUPS),
@@ -137,23 +248,74 @@ pub(super) const CATALOG: &[Described] = &[
         JOB,
         "Bytes of the documents of a backup, before compression.",
     ),
-    counter("backup_retention_cleaned_total", JOB, "Cleanups by the retention policy begun."),
-    counter("backup_retention_cleaned_success_total", JOB, "Cleanups that came to their end, also where nothing was removed."),
-    counter("backup_retention_cleaned_failed_total", JOB, "Cleanups that failed."),
+    counter(
+        "backup_retention_cleaned_total",
+        JOB,
+        "Cleanups by the retention policy begun.",
+    ),
+    counter(
+        "backup_retention_cleaned_success_total",
+        JOB,
+        "Cleanups that came to their end, also where nothing was removed.",
+    ),
+    counter(
+        "backup_retention_cleaned_failed_total",
+        JOB,
+        "Cleanups that failed.",
+    ),
     described(
         "backup_retention_removed_count",
         Kind::Histogram(REMOVED),
         JOB,
         "Backups that a cleanup removed, of those that removed any.",
     ),
-    gauge("backup_newest_verified_age_seconds", JOB, "Age of the newest verified backup of a job."),
-    gauge("backup_last_drill_seconds", JOB, "How long the last restore drill of a job took that gave the right state."),
-    counter("checks_total", &["target", "check", "outcome"], "Runs of checks, by what they saw."),
-    counter("checks_skipped_total", &["target", "check"], "Runs of checks left out: the one before still ran, or the machine slept."),
-    described("check_duration_seconds", Kind::Histogram(SHORT), &["kind"], "How long a run of a check took."),
-    described("check_lateness_seconds", Kind::Histogram(SHORT), &[], "How much later than due a run of a check began."),
+    gauge(
+        "backup_newest_verified_age_seconds",
+        JOB,
+        "Age of the newest verified backup of a job.",
+    ),
+    gauge(
+        "backup_last_drill_seconds",
+        JOB,
+        "How long the last restore drill of a job took that gave the right state.",
+    ),
+    counter(
+        "checks_total",
+        &["target", "check", "outcome"],
+        "Runs of checks, by what they saw.",
+    ),
+    counter(
+        "checks_skipped_total",
+        &["target", "check"],
+        "Runs of checks left out: the one before still ran, or the machine slept.",
+    ),
+    described(
+        "check_duration_seconds",
+        Kind::Histogram(SHORT),
+        &["kind"],
+        "How long a run of a check took.",
+    ),
+    described(
+        "check_lateness_seconds",
+        Kind::Histogram(SHORT),
+        &[],
+        "How much later than due a run of a check began.",
+    ),
     counter("plugin_calls_total", PLUGIN, "Calls of a plugin begun."),
-    counter("plugin_failures_total", PLUGIN, "Calls of a plugin that trapped, timed out, broke a limit or answered with an error."),
-    counter("plugin_compiles_total", &["outcome"], "Plugins compiled, by outcome; what comes from the cache is not counted."),
-    described("plugin_compile_duration_seconds", Kind::Histogram(COMPILES), &[], "How long it took to compile a plugin, its wait for a place included."),
+    counter(
+        "plugin_failures_total",
+        PLUGIN,
+        "Calls of a plugin that trapped, timed out, broke a limit or answered with an error.",
+    ),
+    counter(
+        "plugin_compiles_total",
+        &["outcome"],
+        "Plugins compiled, by outcome; what comes from the cache is not counted.",
+    ),
+    described(
+        "plugin_compile_duration_seconds",
+        Kind::Histogram(COMPILES),
+        &[],
+        "How long it took to compile a plugin, its wait for a place included.",
+    ),
 ];

@@ -73,8 +73,7 @@ impl Metrics {
         let took = Duration::from_millis(outcome.recovery_ms.unwrap_or(0));
         histogram!("recovery_operation_duration_seconds", labels.clone())
             .record(took.as_secs_f64());
-        histogram!("recovery_operation_retry_attempts", labels)
-            .record(f64::from(outcome.attempts));
+        histogram!("recovery_operation_retry_attempts", labels).record(f64::from(outcome.attempts));
         self.numbers.sampled(2);
     }
 

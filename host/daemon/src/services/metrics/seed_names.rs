@@ -59,10 +59,7 @@ pub(super) fn add_seed_names(text: &mut String) {
             }
             if is_first {
                 // A `String` takes everything.
-                let _ = write!(
-                    added,
-                    "# HELP {of_seed} {help}\n# TYPE {of_seed} untyped\n"
-                );
+                let _ = write!(added, "# HELP {of_seed} {help}\n# TYPE {of_seed} untyped\n");
                 is_first = false;
             }
             let _ = writeln!(added, "{of_seed}{rest}");

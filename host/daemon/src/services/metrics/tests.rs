@@ -363,7 +363,11 @@ fn taken() -> BackupTaken {
 
 /// One backup that is taken and read again, one that fails, and one that goes for good.
 fn backups_happen(world: &FakeWorld) {
-    let begin = || world.happen(EventKind::BackupStarted, |event| event.with_job(&job("state")));
+    let begin = || {
+        world.happen(EventKind::BackupStarted, |event| {
+            event.with_job(&job("state"))
+        })
+    };
     begin();
     world.happen(EventKind::BackupVerified, |event| {
         event
@@ -374,7 +378,9 @@ fn backups_happen(world: &FakeWorld) {
         event.with_backup(&job("state"), &backup_id(1))
     });
     begin();
-    world.happen(EventKind::BackupFailed, |event| event.with_job(&job("state")));
+    world.happen(EventKind::BackupFailed, |event| {
+        event.with_job(&job("state"))
+    });
     world.happen(EventKind::BackupDeleted, |event| {
         event.with_backup(&job("state"), &backup_id(1))
     });
@@ -544,13 +550,15 @@ fn everything_happens(world: &FakeWorld) {
         });
     }
     world.happen(EventKind::OperationEscalated, |event| {
-        event.with_target(&name("api")).with_data(OperationEscalated {
-            about: incident_facts("inc-01K0000000000000000000000A"),
-            then: AfterEscalation::Round,
-            handler: None,
-            handler_version: None,
-            output: None,
-        })
+        event
+            .with_target(&name("api"))
+            .with_data(OperationEscalated {
+                about: incident_facts("inc-01K0000000000000000000000A"),
+                then: AfterEscalation::Round,
+                handler: None,
+                handler_version: None,
+                output: None,
+            })
     });
     backups_happen(world);
     world.happen(EventKind::DrillPassed, |event| {
@@ -641,7 +649,10 @@ async fn every_number_is_exported_as_the_catalog_has_it_and_nothing_else_is() {
     let stop = CancellationToken::new();
     let running = tokio::spawn(monitor.run(stop.clone()));
     let text = || numbers.render();
-    wait_until("runs are left out", || text().contains("checks_skipped_total{")).await;
+    wait_until("runs are left out", || {
+        text().contains("checks_skipped_total{")
+    })
+    .await;
     gate.add_permits(1);
     wait_until("the one before ends", || text().contains("checks_total{")).await;
     stop.cancel();
@@ -719,13 +730,27 @@ fn names_and_helps_are_as_prometheus_wants_them() {
         let name = described.name;
         let is_counter = described.kind == Kind::Counter;
         assert_eq!(name.ends_with("_total"), is_counter, "{name}");
-        assert!(!described.help.is_empty() && !described.help.contains('\n'), "{name}");
+        assert!(
+            !described.help.is_empty() && !described.help.contains('\n'),
+            "{name}"
+        );
         let is_plain = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_';
         assert!(name.chars().all(is_plain), "{name}");
         let mut words = name.split('_');
         let odd = [
-            "ms", "milliseconds", "minutes", "hours", "kb", "kilobytes", "mb", "megabytes", "percent",
-            "counter", "gauge", "histogram", "summary",
+            "ms",
+            "milliseconds",
+            "minutes",
+            "hours",
+            "kb",
+            "kilobytes",
+            "mb",
+            "megabytes",
+            "percent",
+            "counter",
+            "gauge",
+            "histogram",
+            "summary",
         ];
         assert!(!words.any(|word| odd.contains(&word)), "{name}");
         let is_histogram = matches!(described.kind, Kind::Histogram(_));

@@ -5,8 +5,8 @@ use mainstay_domain::{
     name::{CheckName, FailureType, PluginName, TargetName},
     severity::Severity,
     spec::{
-        BreakerSpec, CheckKind, CheckSpec, ForeignCommands, HostSpec, OnShutdown, ProcessSpec, SocketSpec,
-        RestartPolicy, RouteSpec, Spec, StepSpec, Strategy, TargetSpec,
+        BreakerSpec, CheckKind, CheckSpec, ForeignCommands, HostSpec, OnShutdown, ProcessSpec,
+        RestartPolicy, RouteSpec, SocketSpec, Spec, StepSpec, Strategy, TargetSpec,
     },
 };
 use semver::VersionReq;

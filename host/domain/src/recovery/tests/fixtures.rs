@@ -9,8 +9,8 @@ use crate::{
     name::{FailureType, PluginName, TargetName},
     severity::Severity,
     spec::{
-        BreakerSpec, ForeignCommands, HostSpec, OnShutdown, ProcessSpec, RestartPolicy, RouteSpec, SocketSpec,
-        Spec, StepSpec, Strategy, TargetSpec,
+        BreakerSpec, ForeignCommands, HostSpec, OnShutdown, ProcessSpec, RestartPolicy, RouteSpec,
+        SocketSpec, Spec, StepSpec, Strategy, TargetSpec,
     },
     time::Timestamp,
 };

@@ -289,7 +289,10 @@ async fn a_cleanup_is_counted_where_it_begins_and_where_it_ends_whatever_it_remo
     let (fixture, _) = two_chains().await;
     prune(&fixture, true).await.unwrap();
     let text = fixture.numbers.render();
-    assert!(!text.contains("backup_retention"), "a dry run is none: {text}");
+    assert!(
+        !text.contains("backup_retention"),
+        "a dry run is none: {text}"
+    );
     let name = job(None).name;
     let check = |number: &str, expected: &str| {
         let line = format!("backup_retention_{number}{{backup_job=\"{name}\"}} {expected}\n");
