@@ -113,7 +113,7 @@ pub(super) async fn pause(
         return set_paused(&served, who, body, true).await;
     };
     let request = PauseRequest {
-        target: paused(&served, &body)?,
+        target: named_target(&served, &body)?,
         length: Duration::from_millis(millis),
         reason: short("reason", &body.reason)?,
         by: actor(who, &body.by)?,
@@ -138,7 +138,7 @@ pub(super) async fn resume(
 }
 
 /// The target that a body names, which has to be one.
-fn paused(served: &Served, body: &PauseBody) -> Result<Option<TargetName>, ApiError> {
+fn named_target(served: &Served, body: &PauseBody) -> Result<Option<TargetName>, ApiError> {
     let target = body.target.as_deref().map(requests::target).transpose()?;
     if let Some(target) = &target {
         names::must_be_target(served, target)?;
@@ -152,7 +152,7 @@ async fn set_paused(
     body: PauseBody,
     paused: bool,
 ) -> Result<StatusCode, ApiError> {
-    let target = paused(served, &body)?;
+    let target = named_target(served, &body)?;
     let by = actor(who, &body.by)?;
     let recovery = served.ports.recovery.clone();
     served
