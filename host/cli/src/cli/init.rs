@@ -43,8 +43,11 @@ struct Source {
     text: String,
 }
 
+/// Reads the files of one other supervisor.
+type Import = fn(&[Source]) -> Imported;
+
 /// Whose files targets come from.
-const FORMATS: [(&str, fn(&[Source]) -> Imported); 3] = [
+const FORMATS: [(&str, Import); 3] = [
     ("supervisord", supervisord::import),
     ("procfile", procfile::import),
     ("systemd", systemd::import),
