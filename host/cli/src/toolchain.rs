@@ -8,6 +8,7 @@
 
 mod build;
 mod debian;
+mod places;
 mod run;
 mod sources;
 

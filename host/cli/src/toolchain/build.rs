@@ -4,7 +4,9 @@
 //! Invariant: a component does not say where its dependencies lay when it was built, which would tell the author's home and
 //! make two builds of the same sources differ.
 
-use super::{QUESTION_TIMEOUT, Route, TARGET, Toolchain, run, run::RunError, tool};
+use super::{
+    QUESTION_TIMEOUT, Route, TARGET, Toolchain, places::without_places, run, run::RunError, tool,
+};
 use mainstay_domain::code::ErrorCode;
 use serde::Deserialize;
 use std::{
@@ -93,7 +95,7 @@ impl Toolchain {
                 Route::Active | Route::Rustup => "active",
                 Route::Debian => "debian",
             }));
-        if let Some(flags) = without_places() {
+        if let Some(flags) = without_places(&workspace.workspace_root) {
             cargo.args(["--config", &flags]);
         }
         if build.locked {
@@ -130,16 +132,6 @@ impl Toolchain {
         }
         cargo
     }
-}
-
-/// A setting for cargo with which the compiler writes no path of cargo's home into what it makes.
-fn without_places() -> Option<String> {
-    let set = |name: &str| std::env::var_os(name).filter(|value| !value.is_empty());
-    let home = set("CARGO_HOME").map(PathBuf::from);
-    let home = home.or_else(|| Some(PathBuf::from(set("HOME")?).join(".cargo")))?;
-    let flag = format!("--remap-path-prefix={}=/cargo", home.to_str()?);
-    let flag = toml::Value::String(flag);
-    Some(format!("target.{TARGET}.rustflags=[{flag}]"))
 }
 
 fn with_path_in_front(directory: &Path) -> OsString {
@@ -214,15 +206,6 @@ mod tests {
         );
         assert_eq!(component_of(messages), Some("/t/plugin.wasm".into()));
         assert_eq!(component_of(r#"{"reason":"build-finished"}"#), None);
-    }
-
-    #[test]
-    fn the_setting_that_leaves_paths_out_is_one_that_cargo_reads() {
-        let setting = without_places().unwrap();
-        let table: toml::Table = setting.parse().unwrap();
-        let flags = table["target"][TARGET]["rustflags"].as_array().unwrap();
-        let flag = flags[0].as_str().unwrap();
-        assert!(flag.starts_with("--remap-path-prefix=/"), "{flag}");
     }
 
     #[test]
