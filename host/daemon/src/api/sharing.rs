@@ -133,6 +133,7 @@ mod tests {
     #[test]
     fn a_group_may_pass_through_the_directory_and_not_look_into_it() {
         let directory = tempfile::tempdir().unwrap();
+        fs::set_permissions(directory.path(), Permissions::from_mode(0o700)).unwrap();
         let own = rustix::process::getegid().as_raw();
         let sharing = Sharing {
             group: Some(own),

@@ -149,7 +149,7 @@ impl Metrics {
             for name in [
                 "backup_operations_duration_seconds",
                 "backup_operations_size_bytes",
-                "backup_retention_removed_count",
+                "backup_retention_removed",
             ] {
                 // To be there it has to be made, and no more.
                 let _ = histogram!(name, job());

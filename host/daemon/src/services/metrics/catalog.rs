@@ -264,7 +264,7 @@ pub(super) const CATALOG: &[Described] = &[
         "Cleanups that failed.",
     ),
     described(
-        "backup_retention_removed_count",
+        "backup_retention_removed",
         Kind::Histogram(REMOVED),
         JOB,
         "Backups that a cleanup removed, of those that removed any.",

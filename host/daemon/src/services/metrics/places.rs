@@ -19,7 +19,7 @@ impl Numbers {
         if removed > 0 {
             let removed = f64::from(u32::try_from(removed).unwrap_or(u32::MAX));
             self.write(|| {
-                histogram!("backup_retention_removed_count", "backup_job" => job.to_owned())
+                histogram!("backup_retention_removed", "backup_job" => job.to_owned())
                     .record(removed);
             });
             self.sampled(1);

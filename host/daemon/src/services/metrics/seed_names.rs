@@ -1,13 +1,14 @@
 //! The names of the seed [seed 003] that do not end as Prometheus wants them, beside those that do: its queries and alerts
 //! are about them.
 //!
-//! A counter that does not end in `_total` and a histogram that does are faults to `promtool check metrics`. So these are
-//! told once more as numbers without a type, which it does not judge, and which `rate()` takes like any other.
+//! A counter that does not end in `_total`, and a histogram that ends in it or in `_count`, are faults to `promtool
+//! check metrics`. So these are told once more as numbers without a type, which it does not judge, and which `rate()`
+//! takes like any other.
 
 use std::fmt::Write;
 
 /// The name here, the seed's, and what it says.
-const NAMES: [(&str, &str, &str); 7] = [
+const NAMES: [(&str, &str, &str); 10] = [
     (
         "backup_operations_created_success_total",
         "backup_operations_created_success",
@@ -42,6 +43,21 @@ const NAMES: [(&str, &str, &str); 7] = [
         "backup_operations_size_bytes_count",
         "backup_operations_size_bytes_total_count",
         "As backup_operations_size_bytes_count.",
+    ),
+    (
+        "backup_retention_removed_bucket",
+        "backup_retention_removed_count_bucket",
+        "As backup_retention_removed_bucket.",
+    ),
+    (
+        "backup_retention_removed_sum",
+        "backup_retention_removed_count_sum",
+        "As backup_retention_removed_sum.",
+    ),
+    (
+        "backup_retention_removed_count",
+        "backup_retention_removed_count_count",
+        "As backup_retention_removed_count.",
     ),
 ];
 

@@ -303,13 +303,13 @@ async fn a_cleanup_is_counted_where_it_begins_and_where_it_ends_whatever_it_remo
     assert_eq!(pruned.expired.len(), 2);
     check("cleaned_total", "1");
     check("cleaned_success_total", "1");
-    check("removed_count_sum", "2");
+    check("removed_sum", "2");
 
     let pruned = prune(&fixture, false).await.unwrap();
     assert_eq!(pruned.expired.len(), 0);
     check("cleaned_total", "2");
     check("cleaned_success_total", "2");
-    check("removed_count_count", "1");
+    check("removed_count", "1");
 
     let failed = JudgeError::Failed("no answer".to_owned());
     fixture.judge.answer(Err(failed));
