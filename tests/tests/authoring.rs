@@ -18,13 +18,14 @@ settings = { url = "http://127.0.0.1:9/" }
 grants = { http = ["http://127.0.0.1:9"] }
 "#;
 
-/// Runs it where all generated plugins share one build directory, and cargo knows nothing but what it is given.
-fn run(directory: &Path, program: &Path, arguments: &[&str]) -> Output {
+/// Runs it where all generated plugins of a test share one build directory, and cargo knows nothing but what it is given.
+/// Tests share none: what one builds anew is taken away from under the other.
+fn run_of(test: &str, directory: &Path, program: &Path, arguments: &[&str]) -> Output {
     let home = build_directory().join("authoring/cargo-home");
     fs::create_dir_all(&home).unwrap();
     let mut command = Command::new(program);
     command.args(arguments).current_dir(directory);
-    command.env("CARGO_TARGET_DIR", build_directory().join("authoring"));
+    command.env("CARGO_TARGET_DIR", build_directory().join("authoring").join(test));
     command
         .env("CARGO_HOME", home)
         .env("CARGO_NET_OFFLINE", "true");
@@ -37,6 +38,10 @@ fn run(directory: &Path, program: &Path, arguments: &[&str]) -> Output {
         String::from_utf8_lossy(&output.stderr)
     );
     output
+}
+
+fn run(directory: &Path, program: &Path, arguments: &[&str]) -> Output {
+    run_of("kinds", directory, program, arguments)
 }
 
 /// The packages that are compiled for the one in a directory, itself among them.
@@ -99,7 +104,8 @@ fn the_first_plugin_needs_the_program_and_a_toolchain_and_is_called_as_printed()
     // Built first: what is timed is what an author waits for.
     let program = program();
     let begin = Instant::now();
-    let new = run(directory.path(), program, &["plugin", "new", "first"]);
+    let run = |directory: &Path, arguments: &[&str]| run_of("first", directory, program, arguments);
+    let new = run(directory.path(), &["plugin", "new", "first"]);
     let printed = String::from_utf8(new.stdout).unwrap();
     let package = directory.path().join("first");
     let commands: Vec<&str> = printed
@@ -120,7 +126,7 @@ fn the_first_plugin_needs_the_program_and_a_toolchain_and_is_called_as_printed()
     );
     for command in &commands[1..3] {
         let arguments: Vec<&str> = command.split(' ').skip(1).collect();
-        run(&package, program, &arguments);
+        run(&package, &arguments);
     }
     assert_eq!(packages(&package), ["first", "mainstay-plugin-sdk"]);
 
