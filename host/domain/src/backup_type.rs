@@ -39,9 +39,21 @@ impl BackupType {
         }
     }
 
-    /// The first three letters of its identifiers.
+    /// The three letters that its identifiers begin with. No other kind of identifier has them: `inc` is an incident, so an
+    /// incremental backup, which adds to those before it, is `add`.
     pub fn prefix(self) -> &'static str {
-        self.as_str().get(..3).unwrap_or_default()
+        match self {
+            BackupType::Full => "ful",
+            BackupType::Incremental => "add",
+            BackupType::Differential => "dif",
+            BackupType::Snapshot => "sna",
+            BackupType::Emergency => "eme",
+        }
+    }
+
+    /// What identifiers of this type began with before, where that was something else: such a backup keeps its name.
+    pub fn former_prefix(self) -> Option<&'static str> {
+        (self == BackupType::Incremental).then_some("inc")
     }
 
     /// Whether it needs no other backup to be restored.

@@ -126,7 +126,8 @@ prefixed_id!(
     AlertId, "alr", "an alert", "alr-01K0000000000000000000000A"
 );
 
-/// One stored backup: the type's three letters, then a ULID, e.g. `ful-01K…`.
+/// One stored backup: three letters by its type, then a ULID, e.g. `ful-01K…`. One that was taken under a former prefix of
+/// its type keeps that: its bytes lie under it, and its children name it.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Deserialize)]
 #[serde(try_from = "String")]
 pub struct BackupId(String);
@@ -140,13 +141,17 @@ impl BackupId {
     /// Checks a text.
     pub fn parse(text: &str) -> Result<Self, InvalidId> {
         let parsed = text.split_once('-').and_then(|(prefix, ulid)| {
-            let backup_type = BackupType::ALL.into_iter().find(|t| t.prefix() == prefix)?;
-            Some(Self::new(backup_type, Ulid::from_string(ulid).ok()?))
+            let is_of = |of_type: &BackupType| {
+                of_type.prefix() == prefix || of_type.former_prefix() == Some(prefix)
+            };
+            BackupType::ALL.iter().find(|of_type| is_of(of_type))?;
+            let ulid = Ulid::from_string(ulid).ok()?;
+            Some(Self(format!("{prefix}-{ulid}")))
         });
         parsed.ok_or_else(|| InvalidId {
             what: "a backup",
             found: excerpt(text),
-            example: "ful-01K0000000000000000000000A (or dif-, inc-, sna-, eme-)",
+            example: "ful-01K0000000000000000000000A (or add-, dif-, sna-, eme-)",
         })
     }
 
@@ -202,6 +207,8 @@ mod tests {
         let backup = BackupId::new(BackupType::Full, ulid);
         assert!(backup.as_str().starts_with("ful-"));
         assert_eq!(BackupId::parse(backup.as_str()), Ok(backup));
+        let added = BackupId::new(BackupType::Incremental, ulid);
+        assert_eq!(BackupId::parse(added.as_str()), Ok(added));
         for bad in [
             "",
             "ful",
@@ -211,5 +218,30 @@ mod tests {
         ] {
             assert!(BackupId::parse(bad).is_err(), "{bad}");
         }
+    }
+
+    #[test]
+    fn an_incident_and_a_backup_that_is_taken_now_never_look_alike() {
+        let ulid = IdSource::new(1).next(Timestamp::from_millis(1_700_000_000_000));
+        let others = [
+            OperationId::new(ulid).to_string(),
+            IncidentId::new(ulid).to_string(),
+            SilenceId::new(ulid).to_string(),
+            AlertId::new(ulid).to_string(),
+        ];
+        let backups = BackupType::ALL.map(|of_type| BackupId::new(of_type, ulid).to_string());
+        let all: std::collections::BTreeSet<&String> = others.iter().chain(&backups).collect();
+        assert_eq!(all.len(), others.len() + backups.len(), "{all:?}");
+        for backup in &backups {
+            assert!(IncidentId::parse(backup).is_err(), "{backup}");
+        }
+    }
+
+    #[test]
+    fn an_incremental_backup_of_before_keeps_the_name_that_it_is_stored_under() {
+        let before = "inc-01K0000000000000000000000F";
+        let read = BackupId::parse(before).unwrap();
+        assert_eq!(read.as_str(), before);
+        assert_eq!(serde_json::to_string(&read).unwrap(), format!("\"{before}\""));
     }
 }

@@ -805,7 +805,7 @@ pub enum BackupCommand {
     /// --replace.
     #[command(after_long_help = examples!("
   mainstay backup restore state --into /tmp/state
-  mainstay backup restore state --id inc-01K0000000000000000000000A --replace"))]
+  mainstay backup restore state --id add-01K0000000000000000000000A --replace"))]
     Restore {
         /// The job
         #[arg(value_parser = JobName::parse)]

@@ -216,7 +216,7 @@ mod tests {
     fn manifest() -> Manifest {
         Manifest {
             format: FORMAT,
-            id: BackupId::parse("inc-01K0000000000000000000000B").unwrap(),
+            id: BackupId::parse("add-01K0000000000000000000000B").unwrap(),
             job: JobName::parse("state").unwrap(),
             backup_type: BackupType::Incremental,
             parent: Some(ParentLink {

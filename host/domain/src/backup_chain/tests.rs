@@ -100,13 +100,13 @@ fn trap_2_a_state_is_composed_from_the_whole_chain() {
 fn a_plan_holds_every_link_and_names_the_one_that_is_missing() {
     let mut records = vec![
         good("ful01", None, "ful01"),
-        good("inc02", Some("ful01"), "ful01"),
+        good("add02", Some("ful01"), "ful01"),
         good("dif03", Some("ful01"), "ful01"),
-        good("inc04", Some("dif03"), "ful01"),
+        good("add04", Some("dif03"), "ful01"),
         good("sna05", None, "sna05"),
     ];
-    let plan = plan_restore(&records, &id("inc04")).unwrap();
-    assert_eq!(names(&plan), [id("ful01"), id("dif03"), id("inc04")]);
+    let plan = plan_restore(&records, &id("add04")).unwrap();
+    assert_eq!(names(&plan), [id("ful01"), id("dif03"), id("add04")]);
     assert_eq!(
         names(&plan_restore(&records, &id("sna05")).unwrap()),
         [id("sna05")]
@@ -117,9 +117,9 @@ fn a_plan_holds_every_link_and_names_the_one_that_is_missing() {
     );
 
     records[2].status = BackupStatus::Corrupted;
-    let (unusable, needed_by) = (id("dif03"), id("inc04"));
+    let (unusable, needed_by) = (id("dif03"), id("add04"));
     assert_eq!(
-        plan_restore(&records, &id("inc04")),
+        plan_restore(&records, &id("add04")),
         Err(BackupChainError::Unusable {
             unusable,
             status: "corrupted",
@@ -127,9 +127,9 @@ fn a_plan_holds_every_link_and_names_the_one_that_is_missing() {
         })
     );
     records.remove(2);
-    let (missing, needed_by) = (id("dif03"), id("inc04"));
+    let (missing, needed_by) = (id("dif03"), id("add04"));
     assert_eq!(
-        plan_restore(&records, &id("inc04")),
+        plan_restore(&records, &id("add04")),
         Err(BackupChainError::Missing { missing, needed_by })
     );
 }
@@ -137,17 +137,17 @@ fn a_plan_holds_every_link_and_names_the_one_that_is_missing() {
 #[test]
 fn parents_that_lead_in_a_circle_end() {
     let records = [
-        good("inc01", Some("inc02"), "ful09"),
-        good("inc02", Some("inc01"), "ful09"),
+        good("add01", Some("add02"), "ful09"),
+        good("add02", Some("add01"), "ful09"),
     ];
     assert_eq!(
-        plan_restore(&records, &id("inc01")),
-        Err(BackupChainError::Tangled(id("inc01")))
+        plan_restore(&records, &id("add01")),
+        Err(BackupChainError::Tangled(id("add01")))
     );
-    let records = [good("inc01", None, "inc01")];
+    let records = [good("add01", None, "add01")];
     assert_eq!(
-        plan_restore(&records, &id("inc01")),
-        Err(BackupChainError::Tangled(id("inc01")))
+        plan_restore(&records, &id("add01")),
+        Err(BackupChainError::Tangled(id("add01")))
     );
 }
 
@@ -166,10 +166,10 @@ fn a_new_backup_joins_the_newest_verified_chain() {
     assert_eq!(joined(&records, BackupType::Full), Some(vec![]));
 
     records.push(good("ful01", None, "ful01"));
-    records.push(good("inc02", Some("ful01"), "ful01"));
+    records.push(good("add02", Some("ful01"), "ful01"));
     records.push(good("dif03", Some("ful01"), "ful01"));
     records.push(record(
-        "inc04",
+        "add04",
         Some("dif03"),
         "ful01",
         BackupStatus::Failed,
@@ -190,7 +190,7 @@ fn a_new_backup_joins_the_newest_verified_chain() {
         Some(vec![id("ful01")]),
         "never on a corrupted one"
     );
-    records.push(good("inc07", Some("inc04"), "ful01"));
+    records.push(good("add07", Some("add04"), "ful01"));
     assert_eq!(
         joined(&records, BackupType::Incremental),
         Some(vec![id("ful01"), id("dif03")]),
@@ -205,13 +205,13 @@ fn the_newest_verified_backup_is_never_what_a_restore_was_to_get_rid_of() {
     let job = JobName::parse("state").unwrap();
     let records = [
         good("ful01", None, "ful01"),
-        good("inc02", Some("ful01"), "ful01"),
+        good("add02", Some("ful01"), "ful01"),
         good("eme03", None, "eme03"),
-        record("inc04", Some("inc02"), "ful01", BackupStatus::Corrupted),
+        record("add04", Some("add02"), "ful01", BackupStatus::Corrupted),
     ];
     let newest =
         |before| newest_verified(&records, &job, before, NOW).map(|record| record.id.clone());
-    assert_eq!(newest(None), Some(id("inc02")));
+    assert_eq!(newest(None), Some(id("add02")));
     assert_eq!(
         newest(Some(Timestamp::from_millis(1_500))),
         Some(id("ful01"))
@@ -237,15 +237,15 @@ fn a_backup_from_the_future_is_the_newest_only_where_there_is_no_other() {
     }
     let records = [
         good("ful01", None, "ful01"),
-        good("inc02", Some("ful01"), "ful01"),
+        good("add02", Some("ful01"), "ful01"),
         good("ful90", None, "ful90"),
-        good("inc91", Some("ful90"), "ful90"),
-        good("inc03", Some("inc91"), "ful90"),
+        good("add91", Some("ful90"), "ful90"),
+        good("add03", Some("add91"), "ful90"),
     ];
-    check(&records[..4], 50_000, "inc02", "ful01");
-    check(&records[..4], 91_000, "inc91", "ful90");
-    check(&records[2..4], 50_000, "inc91", "ful90");
-    check(&records[2..], 50_000, "inc03", "ful90");
+    check(&records[..4], 50_000, "add02", "ful01");
+    check(&records[..4], 91_000, "add91", "ful90");
+    check(&records[2..4], 50_000, "add91", "ful90");
+    check(&records[2..], 50_000, "add03", "ful90");
 }
 
 #[test]

@@ -230,7 +230,7 @@ fn backups() -> Value {
         })
     };
     json!([
-        row(2, "incremental", "inc", "verified"),
+        row(2, "incremental", "add", "verified"),
         row(1, "full", "ful", "corrupted"),
     ])
 }
@@ -403,10 +403,8 @@ fn no_identifier_and_no_word_is_cut_at_any_width() {
         let whole = lay_out(&blocks, style(None, false)).join("\n");
         let words: Vec<&str> = whole.split_whitespace().collect();
         let is_id = |word: &&str| {
-            let kinds = ["inc-0", "op-0", "ful-0", "sil-0"];
-            kinds
-                .iter()
-                .any(|kind| word.trim_matches('`').starts_with(kind))
+            let kinds = ["inc-0", "op-0", "ful-0", "add-0", "sil-0"];
+            kinds.iter().any(|kind| word.trim_matches('`').starts_with(kind))
         };
         for width in WIDTHS {
             let lines = lay_out(&blocks, style(Some(width), false)).join("\n");
