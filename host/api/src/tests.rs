@@ -2,5 +2,6 @@
 
 mod additive;
 mod forms;
+mod glossary;
 mod openapi;
 mod samples;
