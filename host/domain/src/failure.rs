@@ -1,6 +1,6 @@
 //! Failure types that are well known [seed 000]: how bad they are, and what suffers with them, by default.
 //!
-//! Any other kebab-case name is allowed too: it is medium, and nothing is known to suffer with it.
+//! Any other kebab-case name is allowed too: it is high, and nothing is known to suffer with it.
 
 use crate::{name::FailureType, severity::Severity};
 
@@ -87,8 +87,12 @@ pub fn all_well_known() -> impl Iterator<Item = FailureType> {
 }
 
 /// How bad it is where the operator does not say.
+///
+/// A name of the operator's own is high, as the exit of a process is: who gives a failure a name and looks for it wants to
+/// hear of it. An alert that is too loud costs a look, and is made quieter with one key; one that an alert route lets fall
+/// costs an outage that nobody hears of, and nothing says which key is missing.
 pub fn default_severity(failure: &FailureType) -> Severity {
-    find(failure).map_or(Severity::Medium, |known| known.severity)
+    find(failure).map_or(Severity::High, |known| known.severity)
 }
 
 /// What else suffers, for people.
@@ -114,7 +118,7 @@ mod tests {
     }
 
     #[test]
-    fn the_four_of_the_seed_are_critical_and_an_unknown_one_is_medium() {
+    fn the_four_of_the_seed_are_critical_and_one_of_the_operators_own_is_as_bad_as_an_exit() {
         let critical: Vec<String> = all_well_known()
             .filter(|name| default_severity(name) == Severity::Critical)
             .map(String::from)
@@ -129,7 +133,8 @@ mod tests {
             ]
         );
         let unknown = FailureType::parse("printer-on-fire").unwrap();
-        assert_eq!(default_severity(&unknown), Severity::Medium);
+        assert_eq!(default_severity(&unknown), default_severity(&service_down()));
+        assert_eq!(default_severity(&unknown), Severity::High);
         assert!(affected(&unknown).is_empty());
     }
 

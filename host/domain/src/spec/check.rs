@@ -15,11 +15,13 @@ pub struct CheckSpec {
     pub name: CheckName,
     /// What is looked at.
     pub kind: CheckKind,
-    /// At least 10 ms; default 10 s [seed 000].
+    /// At least 10 ms; default 10 s [seed 000]. Of a heartbeat there is no default: only who sends it knows how often it comes.
     pub every: Duration,
     /// At most `every`; default 1 s or `every`, the shorter.
     pub timeout: Duration,
-    /// Failures in a row that open the circuit; default 5 [seed 002], of a log 1: a line is not written again.
+    /// Failures in a row that open the circuit; default 5 [seed 002]: the death of a process is known without a look, so this
+    /// is about services that hang or are slow, and a restart of one that was only slow for half a minute costs more than it
+    /// helps. Of a log 1, for a line is not written again, and of a heartbeat 1, for its period is the patience already.
     pub fail_after: u32,
     /// In place of `fail_after`: failures among the last looks that open the circuit, whatever lies between them.
     pub fail_of: Option<FailOf>,
@@ -29,7 +31,7 @@ pub struct CheckSpec {
     pub jitter: Duration,
     /// What its failure is called.
     pub failure: FailureType,
-    /// How bad that is; default by the failure type.
+    /// How bad that is; default by the failure type, see [`default_severity`](crate::failure::default_severity).
     pub severity: Severity,
 }
 

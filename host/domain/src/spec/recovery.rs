@@ -21,8 +21,9 @@ pub struct RouteSpec {
     pub severity: Option<Severity>,
     /// How attempts are spaced.
     pub strategy: Strategy,
-    /// After a success, no automatic operation for the same target and failure for this long; default zero, for a
-    /// second death should not wait (the seed's 300 s [seed 001] where written).
+    /// After a success, no automatic operation for the same target and failure for this long; default zero, for a second
+    /// death should not wait: what comes back at once is the same incident, whose attempts and delays count on, so a target
+    /// that dies again and again is found out without it (the seed's 300 s [seed 001] where written).
     pub cooldown: Duration,
     /// A failure that comes back within this time of its recovery is the same incident; default 60 s, zero for never.
     pub relapse_window: Duration,

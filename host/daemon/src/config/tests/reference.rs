@@ -584,7 +584,13 @@ commands.env = { A = \"b\" }\ncommands.user = \"u\"";
 }
 
 fn check_keys(keys: &mut Keys) {
-    let beat = |line: &str| format!("kind = \"heartbeat\"\n{line}");
+    let beat = |line: &str| {
+        let every = match line.starts_with("every") {
+            true => "",
+            false => "every = \"10s\"\n",
+        };
+        format!("kind = \"heartbeat\"\n{every}{line}")
+    };
     keys.check(
         "target.check.kind",
         &beat(""),
@@ -1280,7 +1286,7 @@ fn what_is_not_written_has_its_documented_default() {
     assert_eq!(first.jitter, Duration::ZERO);
     assert_eq!(
         (first.severity, second.severity),
-        (Severity::Critical, Severity::Medium)
+        (Severity::Critical, Severity::High)
     );
     let expected = HttpCheck {
         url: "http://h".into(),
@@ -1364,4 +1370,24 @@ fn what_is_not_written_has_its_documented_default() {
         (hours(24), hours(24))
     );
     assert_eq!(retention.min_redundancy, 1);
+}
+
+/// A miss of what comes once, or in its own time, is not waited for five times over.
+#[test]
+fn a_log_and_a_heartbeat_have_failed_at_their_first_failure_and_all_others_at_their_fifth() {
+    let fail_after = |keys: &str| {
+        let text = format!(
+            "{HOST}[[target]]\nname = \"a\"\nrun = [\"x\"]\n[[target.check]]\nfailure = \"odd\"\n{keys}\n"
+        );
+        load_text(&text).unwrap().spec.targets[0].checks[0].fail_after
+    };
+    for (keys, expected) in [
+        ("kind = \"heartbeat\"\nevery = \"25h\"", 1),
+        ("kind = \"log\"\ncontains = \"FATAL\"", 1),
+        ("kind = \"process\"", 5),
+        ("kind = \"http\"\nurl = \"http://h\"", 5),
+        ("kind = \"tcp\"\naddress = \"h:1\"", 5),
+    ] {
+        assert_eq!(fail_after(keys), expected, "{keys}");
+    }
 }

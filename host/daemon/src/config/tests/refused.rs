@@ -381,6 +381,7 @@ run = ["./pg"]
 [[target.check]]
 failure = "data-corruption"
 kind = "heartbeat"
+every = "1h"
 
 [[job]]
 name = "dump"

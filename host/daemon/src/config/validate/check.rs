@@ -24,6 +24,9 @@ const LEAST_EVERY: Duration = Duration::from_millis(10);
 /// What is looked at more often is hardly meant.
 const FEW_EVERY: Duration = Duration::from_millis(100);
 
+/// How often is looked where the config does not say.
+const EVERY: Duration = Duration::from_secs(10);
+
 /// How the key `kind` selects the other keys.
 type ReadKind = fn(&mut Fields<'_>, is_child: bool) -> Option<CheckKind>;
 
@@ -101,9 +104,17 @@ fn check(
             "failure = \"service-down\": what the failure is called, and what routes go by",
             name(FailureType::parse),
         );
-        let every = fields.or("every", Duration::from_secs(10), |at| {
-            interval(LEAST_EVERY, FEW_EVERY, at)
-        });
+        let every = match kind {
+            // Only who sends it knows how often it comes.
+            Some(CheckKind::Heartbeat) => fields
+                .required(
+                    "every",
+                    "every = \"25h\": how long a heartbeat may stay away, with some room above how often it comes",
+                    |at| interval(LEAST_EVERY, FEW_EVERY, at),
+                )
+                .unwrap_or(EVERY),
+            _ => fields.or("every", EVERY, |at| interval(LEAST_EVERY, FEW_EVERY, at)),
+        };
         let timeout = fields.optional("timeout", |at| at_most(every, positive_duration, at));
         let timeout = timeout.unwrap_or_else(|| every.min(Duration::from_secs(1)));
         let warn_latency = kind.as_ref().and_then(CheckKind::warn_latency);
@@ -117,9 +128,10 @@ fn check(
         }
         let check_severity = fields.optional("severity", severity);
         let written = fields.get("fail_after");
-        // What is written once into a log is not written again.
+        // What is written once into a log is not written again; and a heartbeat that stayed away for its whole period
+        // would be missed after five of them, which is a week of a nightly job.
         let default = match kind {
-            Some(CheckKind::Log { .. }) => 1,
+            Some(CheckKind::Log { .. } | CheckKind::Heartbeat) => 1,
             _ => 5,
         };
         let fail_after = written.and_then(count).unwrap_or(default);
