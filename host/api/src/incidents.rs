@@ -109,7 +109,7 @@ pub struct Incident {
     #[serde(default)]
     #[schemars(extend("format" = "date-time"))]
     pub relapse_until: Option<String>,
-    /// The handler that was missing when it was tried last; when it serves, no pause holds.
+    /// The handler that was missing when it was tried last; when it serves, no wait holds.
     #[serde(default)]
     pub missing: Option<String>,
     /// When it was opened and reopened, oldest first, the last of them.

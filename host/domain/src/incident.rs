@@ -89,7 +89,7 @@ pub struct Incident {
     /// A failure that comes back before this is this incident again.
     #[serde(default)]
     pub relapse_until: Option<Timestamp>,
-    /// The handler that was missing when it was tried last; when it serves, no pause holds.
+    /// The handler that was missing when it was tried last; when it serves, no wait holds.
     #[serde(default)]
     pub missing: Option<PluginName>,
     /// When it was opened and reopened, oldest first, the last of them.

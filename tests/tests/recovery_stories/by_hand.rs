@@ -84,7 +84,7 @@ fn what_recovers_in_the_call_in_which_it_was_cancelled_says_so() {
     assert!(asked.starts_with("cancelled by "), "{ended}");
     let told = daemon.wait_for_event("its end", |event| event["kind"] == "operation.succeeded");
     let message = told["message"].as_str().unwrap();
-    assert!(message.contains("it was cancelled by "), "{message}");
+    assert!(message.contains("it was to be cancelled by "), "{message}");
 }
 
 #[test]

@@ -4,7 +4,7 @@
 //! Invariant: an operation that was begun goes on when who asked for it goes away, and ends in a record and an event;
 //! one that still waits its turn goes away with who asked.
 //! Invariant: a slot counts as used only together with the verified backup that took it, so an interrupted or failed
-//! one is taken again; after a failure with growing pauses.
+//! one is taken again; after a failure with growing waits.
 //! Invariant: the baseline of the next difference is a verified backup, never one that is being taken.
 //! Invariant: nothing is judged too old, and nothing leaves the trash, by a wall clock that has not settled.
 

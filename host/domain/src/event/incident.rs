@@ -134,7 +134,7 @@ pub struct OperationEscalated {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum AfterEscalation {
-    /// Another round of attempts, after a pause.
+    /// Another round of attempts, after a wait.
     Round,
     /// Nothing until it is over: a person decided so.
     People,

@@ -215,7 +215,7 @@ impl Recovery {
 
 fn recovered_already(key: &CaseKey, id: &OperationId) -> Refusal {
     Refusal::Conflict(format!(
-        "{} is being recovered from {} already: {id}",
+        "the recovery of {} from {} was asked for already, or goes on: see mainstay operation show {id}",
         key.target, key.failure
     ))
 }

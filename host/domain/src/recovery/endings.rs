@@ -51,9 +51,9 @@ impl Recovery {
         let tried = work.operation.started_at.is_some();
         let why = match work.error.take().filter(|_| tried) {
             _ if case.is_unseen => "no check sees this failure any more".to_owned(),
-            None => "the target was healthy before the first attempt".to_owned(),
+            None => "the failure was over before the first attempt".to_owned(),
             Some(error) => format!(
-                "the target was healthy after attempt {}: {error}",
+                "the failure was over after attempt {}: {error}",
                 work.operation.attempts
             ),
         };
@@ -123,8 +123,8 @@ impl Recovery {
         let why = match how {
             IncidentEnd::Removed => "the target is no longer in the config",
             IncidentEnd::Unseen => "no check sees this failure any more",
-            _ if attempts > Some(0) => "the target is healthy again",
-            _ => "the target became healthy by itself",
+            _ if attempts > Some(0) => "the failure is over",
+            _ => "the failure was over before the first attempt",
         };
         match std::mem::replace(&mut case.stage, Stage::Over) {
             Stage::Queued(mut work) | Stage::AwaitingApproval(mut work) => {

@@ -13,7 +13,6 @@ use crate::{
     queue::QueueEntry,
     record::Change,
     spec::RouteSpec,
-    text::counted,
     time::{Monotonic, Timestamp},
 };
 use std::time::Duration;
@@ -36,19 +35,13 @@ impl Recovery {
         let target = self.settings.target(&key.target);
         if target.is_some_and(|target| target.leaves_to_people(&key.failure)) {
             case.stage = Stage::Unrouted;
-            let message = format!(
-                "{} of {} is left to people, for its `restart` is \"never\": `mainstay recover {} --failure {}` recovers it",
-                key.failure, key.target, key.target, key.failure
-            );
+            let message = words::left_to_people(&key);
             self.escalate(case, None, (message, AfterEscalation::People), at.now, out);
             return Ok(());
         }
         let Some(route) = self.settings.route(&key, case.incident.severity).cloned() else {
             case.stage = Stage::Unrouted;
-            let message = format!(
-                "no route fits {} of {}: nothing is done about it",
-                key.failure, key.target
-            );
+            let message = words::no_route_fits(&key);
             self.escalate(case, None, (message, AfterEscalation::Route), at.now, out);
             return Ok(());
         };
@@ -75,12 +68,7 @@ impl Recovery {
         let attempts = case.incident.attempts;
         case.incident.attempts = 0;
         case.incident.failures_in_a_row = case.incident.failures_in_a_row.saturating_add(1);
-        let message = format!(
-            "{} to recover {} from {} did not help, or not for long",
-            counted(attempts, "attempt"),
-            case.incident.target,
-            case.incident.failure
-        );
+        let message = words::round_did_not_help(&case.incident, attempts);
         let then = self.after_round(case);
         self.escalate(case, None, (message, then), at.now, out);
     }

@@ -4,7 +4,7 @@ use super::{CaseKey, Recovery, Stage, TargetSummary, looked::CANNOT_LOOK};
 use crate::{name::TargetName, text::counted};
 
 impl Recovery {
-    /// The open incident, operation and pause of a target; default if it has none.
+    /// The open incident, the operation and the wait of a target; default if it has none.
     pub fn summary_of(&self, target: &TargetName) -> TargetSummary {
         let mut summary = TargetSummary::default();
         let mut runs = false;
@@ -71,7 +71,8 @@ fn rest_words(case: &super::Case) -> String {
             let rounds = counted(incident.failures_in_a_row, "round");
             format!("{rounds} did not help")
         }
-        None if incident.relapses > 0 => "it came back after its recovery".to_owned(),
-        None => "it was recovered not long ago".to_owned(),
+        None if incident.relapses > 0 => "it came back after it was over".to_owned(),
+        // A cooldown, or one of the delays of a target that fails again and again.
+        None => "it was recovered, or failed, not long ago".to_owned(),
     }
 }

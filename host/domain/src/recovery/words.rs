@@ -1,8 +1,15 @@
 //! The events of recovery: their words for people, and their data for programs.
+//!
+//! Invariant: a sentence is true in every state in which its event is written; `tests` has the table. It speaks of the one
+//! failure that it is about, for the target may have others, and a recovery that is due may still wait for its turn.
 
+mod escalations;
 mod incidents;
 mod pauses;
+#[cfg(test)]
+mod tests;
 
+pub(super) use escalations::{did_not_help, left_to_people, no_route_fits, round_did_not_help};
 pub(super) use incidents::{
     closed, escalated, flapping, opened, reopened, rto_exceeded, steady, unwatched, worsened,
 };
@@ -46,7 +53,7 @@ pub(super) fn scheduled(operation: &Operation, now: Timestamp) -> Change {
     let message = match operation.due {
         None => format!("recovery of {target} from {failure} is scheduled"),
         Some(due) => {
-            format!("recovery of {target} from {failure} is scheduled at {due}, after a pause")
+            format!("recovery of {target} from {failure} is scheduled, not before {due}")
         }
     };
     let data = OperationScheduled {
@@ -96,10 +103,8 @@ pub(super) fn awaits(operation: &Operation, now: Timestamp) -> Change {
 }
 
 pub(super) fn approved(operation: &Operation, by: &Actor, reason: &str, now: Timestamp) -> Change {
-    let message = format!(
-        "{by} approved the recovery of {} from {}: {reason}",
-        operation.target, operation.failure
-    );
+    let (target, failure, why) = (&operation.target, &operation.failure, why(reason));
+    let message = format!("{by} approved the recovery of {target} from {failure}{why}");
     let data = OperationApproved {
         about: OperationFacts::of(operation),
         by: by.name.clone(),
@@ -117,15 +122,12 @@ pub(super) fn cancelling(
     reason: &str,
     now: Timestamp,
 ) -> Change {
-    let why = match reason.trim() {
-        "" => String::new(),
-        reason => format!(": {reason}"),
-    };
     let message = format!(
-        "{by} asked to cancel the {}recovery of {} from {}, which ends after the call that runs{why}",
+        "{by} asked to cancel the {}recovery of {} from {}, which ends after the call that runs{}",
         dry_words(operation),
         operation.target,
-        operation.failure
+        operation.failure,
+        why(reason)
     );
     let data = OperationApproved {
         about: OperationFacts::of(operation),
@@ -150,10 +152,8 @@ pub(super) fn started(operation: &Operation, route: &RouteSpec, now: Timestamp) 
 }
 
 pub(super) fn resumed(operation: &Operation, now: Timestamp) -> Change {
-    let message = format!(
-        "recovery of {} from {} is gone on with: the daemon ended while a handler of it was called",
-        operation.target, operation.failure
-    );
+    let what = "is gone on with: the daemon ended while a handler of it was called";
+    let message = moved_words(operation, what);
     let data = OperationResumed {
         about: OperationFacts::of(operation),
         interruptions: operation.interruptions,
@@ -192,8 +192,12 @@ pub(super) fn retrying(
         attempts,
         ..
     } = operation;
+    let due = match delay.is_zero() {
+        true => "at once".to_owned(),
+        false => format!("in {delay:?}"),
+    };
     let message = format!(
-        "attempt {attempts} to recover {target} from {failure} failed, the next follows in {delay:?}: {error}"
+        "attempt {attempts} to recover {target} from {failure} failed, the next is due {due}: {error}"
     );
     let data = OperationRetrying {
         about: OperationFacts::of(operation),
@@ -254,12 +258,12 @@ pub(super) fn ended(operation: &Operation, unproved: bool, again: bool, now: Tim
         .cancel_asked
         .as_ref()
         .map_or(String::new(), |asked| {
-            format!("; during its last call it was {asked}")
+            format!("; during its last call it was to be {asked}")
         });
     let (target, failure) = (&operation.target, &operation.failure);
     let message = match idle_handler(operation) {
         Some(handler) => {
-            format!("{target} is healthy again from {failure}{took}; {handler} did nothing{asked}")
+            format!("{failure} of {target} is over{took}; {handler} did nothing{asked}")
         }
         None => format!("{dry}recovery of {target} from {failure} {what}{took}{error}{asked}"),
     };
@@ -275,16 +279,17 @@ fn idle_handler(operation: &Operation) -> Option<&PluginName> {
     operation.handler.as_ref().filter(|_| is_idle)
 }
 
+/// What a person gave as a reason, who need not give one.
+fn why(reason: &str) -> String {
+    match reason.trim() {
+        "" => String::new(),
+        reason => format!(": {reason}"),
+    }
+}
+
 fn dry_words(operation: &Operation) -> &'static str {
     match operation.dry_run {
         true => "dry run of the ",
         false => "",
     }
-}
-
-pub(super) fn did_not_help(operation: &Operation) -> String {
-    format!(
-        "recovery of {} from {} did not help",
-        operation.target, operation.failure
-    )
 }

@@ -53,9 +53,9 @@ impl BackupService {
             service.job_state(&job.name, |state| match taken {
                 Ok(_) => state.backup_succeeded(),
                 Err(error) => {
-                    let pause = BACKOFF.after(state.failures().saturating_add(1));
-                    state.backup_failed(service.now() + pause);
-                    tracing::warn!(job = %job.name, %error, ?pause, "the backup is tried again after a pause");
+                    let wait = BACKOFF.after(state.failures().saturating_add(1));
+                    state.backup_failed(service.now() + wait);
+                    tracing::warn!(job = %job.name, %error, ?wait, "the backup is tried again after a wait");
                 }
             });
             drop(turn);

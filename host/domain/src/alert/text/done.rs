@@ -16,11 +16,11 @@ pub(super) fn actions_taken(event: &Event) -> String {
         K::IncidentWorsened => "it goes on with the same incident",
         K::RtoExceeded => "it goes on with the same incident; `mainstay status` shows how",
         K::IncidentClosed => match event.data.incident_end() {
-            Some(IncidentEnd::Lasting) => "nothing more; it has stayed healthy since",
+            Some(IncidentEnd::Lasting) => "nothing more; it has not come back since",
             Some(IncidentEnd::Unseen) => "nothing more, for no check sees this failure",
             Some(IncidentEnd::Removed) => "it let go of it, for it is no longer in the config",
-            _ if attempts > 0 => "it tried to recover it, and the checks pass again",
-            _ => "nothing more; the checks pass again",
+            _ if attempts > 0 => "it tried to recover it, and the failure is over",
+            _ => "nothing more; the failure is over",
         },
         K::CircuitFlapping => "it spaces further recoveries of this target as their strategy says",
         K::OperationAwaitingManual if attempts > 0 => "it tried; it does not go on without you",
@@ -28,14 +28,14 @@ pub(super) fn actions_taken(event: &Event) -> String {
         K::OperationSucceeded => match (event.data.acted_by(), event.data.idle_handler()) {
             (Some(handler), _) => {
                 return with_facts(
-                    format!("{handler} recovered it, and the checks pass again"),
+                    format!("{handler} recovered it, and the failure is over"),
                     event,
                 );
             }
             (None, Some(handler)) => {
-                return with_facts(format!("healthy again; {handler} did nothing"), event);
+                return with_facts(format!("the failure is over; {handler} did nothing"), event);
             }
-            (None, None) => "the checks pass again",
+            (None, None) => "the failure is over",
         },
         K::OperationPartial | K::OperationFailed if attempts == 0 => {
             "nothing; `mainstay status` shows what follows"
@@ -49,7 +49,7 @@ pub(super) fn actions_taken(event: &Event) -> String {
             }
             Some(AfterEscalation::Route) => "nothing, for no route fits it",
             _ => {
-                "it tried what the route says, and tries again where nothing is paused, each time after a longer wait"
+                "it tried what the route says, and tries again unless it is paused, each time after a longer wait"
             }
         },
         K::PluginRejected => "it did not load it; what served before still serves",

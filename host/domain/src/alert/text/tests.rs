@@ -112,22 +112,22 @@ fn what_is_said_of_an_incident_is_true_wherever_it_stands() {
         (
             IncidentEnd::Recovered,
             1,
-            "it is healthy again | it tried to recover it, and the checks pass again; attempts: 1 | nothing",
+            "it is over | it tried to recover it, and the failure is over; attempts: 1 | nothing",
         ),
         (
             IncidentEnd::ByItself,
             0,
-            "it is healthy again | nothing more; the checks pass again | nothing",
+            "it is over | nothing more; the failure is over | nothing",
         ),
         (
             IncidentEnd::ByItself,
             2,
-            "it is healthy again | it tried to recover it, and the checks pass again; attempts: 2 | nothing",
+            "it is over | it tried to recover it, and the failure is over; attempts: 2 | nothing",
         ),
         (
             IncidentEnd::Lasting,
             0,
-            "it is healthy again | nothing more; it has stayed healthy since | nothing",
+            "it is over | nothing more; it has not come back since | nothing",
         ),
         (
             IncidentEnd::Unseen,
@@ -153,7 +153,7 @@ fn what_is_said_of_a_recovery_is_true_whatever_its_handlers_did() {
             facts.outcome.handler = plugin("fix");
             facts.outcome.acted_by = plugin("fix");
         }),
-        "it is recovered | fix recovered it, and the checks pass again; attempts: 2 | nothing",
+        "it is recovered | fix recovered it, and the failure is over; attempts: 2 | nothing",
     );
     check(
         K::OperationSucceeded,
@@ -161,7 +161,7 @@ fn what_is_said_of_a_recovery_is_true_whatever_its_handlers_did() {
             facts.outcome.handler = plugin("fix");
             facts.outcome.acted_by = None;
         }),
-        "it is healthy again | healthy again; fix did nothing; attempts: 2 | nothing",
+        "it is over | the failure is over; fix did nothing; attempts: 2 | nothing",
     );
     check(
         K::OperationSucceeded,
@@ -169,7 +169,7 @@ fn what_is_said_of_a_recovery_is_true_whatever_its_handlers_did() {
             facts.outcome.handler = None;
             facts.outcome.acted_by = None;
         }),
-        "it is recovered | the checks pass again; attempts: 2 | nothing",
+        "it is recovered | the failure is over; attempts: 2 | nothing",
     );
     let again = format!(
         "`mainstay operation show {ID}` says what was tried; repair it by hand; to try again: `mainstay recover cache \
@@ -194,7 +194,7 @@ fn what_is_said_of_a_recovery_is_true_whatever_its_handlers_did() {
     for (then, did) in [
         (
             AfterEscalation::Round,
-            "it tried what the route says, and tries again where nothing is paused, each time after a longer wait",
+            "it tried what the route says, and tries again unless it is paused, each time after a longer wait",
         ),
         (
             AfterEscalation::People,

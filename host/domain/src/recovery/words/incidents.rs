@@ -52,7 +52,7 @@ pub(in crate::recovery) fn reopened(
     now: Timestamp,
 ) -> Change {
     let message = format!(
-        "{} has {} again, {} after its recovery: {seen}",
+        "{} has {} again, {} after it was over: {seen}",
         incident.target,
         incident.failure,
         match calm {
@@ -125,7 +125,7 @@ pub(in crate::recovery) fn closed(
     let message = match how {
         IncidentEnd::Recovered => match by.and_then(idle_handler) {
             Some(handler) => format!(
-                "{target} is healthy again from {failure} after {open_ms} ms; {handler} did nothing"
+                "{failure} of {target} is over after {open_ms} ms; {handler} did nothing"
             ),
             None => format!("{target} recovered from {failure} after {open_ms} ms"),
         },
@@ -135,17 +135,17 @@ pub(in crate::recovery) fn closed(
                 relapses => format!("; it had come back {}", counted(relapses, "time")),
             };
             format!(
-                "{target} is healthy again from {failure} after {open_ms} ms, and stays healthy{before}"
+                "{failure} of {target} is over after {open_ms} ms, and has not come back since{before}"
             )
         }
         IncidentEnd::ByItself if may_have_been_tried(incident) => format!(
-            "{target} is healthy again from {failure} after {open_ms} ms; no attempt to recover it is known to have helped"
+            "{failure} of {target} is over after {open_ms} ms; no attempt to recover it is known to have helped"
         ),
         IncidentEnd::ByItself => {
-            format!("{target} became healthy by itself from {failure} after {open_ms} ms")
+            format!("{failure} of {target} is over after {open_ms} ms, and nothing was done about it")
         }
         IncidentEnd::Unseen => format!(
-            "{target} was to be recovered from {failure}, which no check sees: nothing more is done about it"
+            "no check sees {failure} of {target}: nothing more is done about it"
         ),
         IncidentEnd::Removed => format!(
             "{target} is no longer in the config, which lets go of {failure} after {open_ms} ms"

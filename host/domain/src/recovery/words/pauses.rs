@@ -1,5 +1,6 @@
 //! The events of pauses.
 
+use super::why;
 use crate::{
     actor::Actor,
     event::{Event, EventKind, PausedBy, PausedFor},
@@ -10,13 +11,21 @@ use crate::{
     time::{Timestamp, millis},
 };
 
+/// What is paused: nothing else of a target or of the host is, so checks go on, and alerts too.
+fn whose(target: Option<&TargetName>) -> String {
+    match target {
+        Some(target) => format!("automatic recovery of {target}"),
+        None => "automatic recovery of the host".to_owned(),
+    }
+}
+
 pub(in crate::recovery) fn paused(
     target: Option<&TargetName>,
     paused: bool,
     by: &Actor,
     now: Timestamp,
 ) -> Change {
-    let what = target.map_or("the host".to_owned(), ToString::to_string);
+    let what = whose(target);
     let (kind, verb) = match paused {
         true => (EventKind::HostPaused, "paused"),
         false => (EventKind::HostResumed, "resumed"),
@@ -36,11 +45,7 @@ pub(in crate::recovery) fn paused_for(
     reason: &str,
 ) -> Change {
     let TimedPause { since, length, by } = pause;
-    let what = target.map_or("the host".to_owned(), ToString::to_string);
-    let why = match reason {
-        "" => String::new(),
-        reason => format!(": {reason}"),
-    };
+    let (what, why) = (whose(target), why(reason));
     let message = format!("{by} paused {what} for {length:?}{why}");
     let mut event = Event::new(EventKind::HostPaused, Severity::Low, *since, message);
     event.target = target.cloned();
@@ -59,7 +64,7 @@ pub(in crate::recovery) fn pause_over(
     now: Timestamp,
 ) -> Change {
     let TimedPause { length, by, .. } = pause;
-    let what = target.map_or("the host".to_owned(), ToString::to_string);
+    let what = whose(target);
     let message = format!("the pause of {what} is over: {by} asked for {length:?}");
     let mut event = Event::new(EventKind::HostResumed, Severity::Low, now, message);
     event.target = target.cloned();
