@@ -2,6 +2,7 @@
 //!
 //! Invariant: a check that goes on failing is one event, not one a run: `check.failed` is recorded for the first
 //! failure in a row, and again for the one that opens the circuit. One that goes on warning is one event as well.
+//! Invariant: what is said holds whatever the other checks see; `tests` has the table.
 
 use crate::ports::Finding;
 use mainstay_domain::{
@@ -40,14 +41,16 @@ fn event(
     at: Timestamp,
 ) -> Option<Event> {
     let name = &target.name;
-    let saw = seen
-        .map(|seen| seen.evidence.message.as_str())
-        .unwrap_or_default();
+    // Nothing where another config, and no look, changed it.
+    let saw = match seen.map(|seen| seen.evidence.message.as_str()) {
+        None | Some("") => String::new(),
+        Some(message) => format!(": {message}"),
+    };
     let value = seen.and_then(|seen| seen.evidence.value);
     let low = |kind, message: String| Event::new(kind, Severity::Low, at, message);
     match change {
         HealthChange::CheckFailed { check, in_a_row } if *in_a_row == 1 || opens => {
-            let message = format!("{name}: check {check} failed: {saw}");
+            let message = format!("{name}: check {check} failed{saw}");
             let data = CheckFailed {
                 check: check.clone(),
                 in_a_row: *in_a_row,
@@ -56,7 +59,7 @@ fn event(
             Some(low(EventKind::CheckFailed, message).with_data(data))
         }
         HealthChange::CheckDegraded { check } => {
-            let message = format!("{name}: check {check} is degraded: {saw}");
+            let message = format!("{name}: check {check} is degraded{saw}");
             let data = CheckDegraded {
                 check: check.clone(),
                 value,
@@ -68,7 +71,7 @@ fn event(
                 HealthChange::CheckUndegraded { .. } => "is not degraded any more",
                 _ => "passes again",
             };
-            let message = format!("{name}: check {check} {how}: {saw}");
+            let message = format!("{name}: check {check} {how}{saw}");
             let data = CheckRecovered {
                 check: check.clone(),
                 value,
@@ -86,7 +89,7 @@ fn event(
                 Some((failure, severity)) => (Some(failure), severity),
                 None => (None, Severity::Medium),
             };
-            let message = format!("{name}: the circuit opened: {saw}");
+            let message = format!("{name}: the circuit opened{saw}");
             let event = Event::new(EventKind::CircuitOpened, severity, at, message);
             Some(event.with_data(CircuitOpened {
                 failure: failure.cloned(),
@@ -101,7 +104,8 @@ fn event(
                 |change: &HealthChange| matches!(change, HealthChange::FailureUnseen { .. });
             let why = match all.iter().any(is_unseen) {
                 true => "no check sees any more what opened it",
-                false => "every check passes",
+                // Others may have failed, too seldom to count.
+                false => "no failure of it holds any more",
             };
             let message = format!("{name}: the circuit closed, {why}");
             Some(low(EventKind::CircuitClosed, message))
@@ -144,5 +148,139 @@ pub(super) fn finding(
             failure: failure.clone(),
         }),
         _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::services::testing::specs;
+    use mainstay_domain::{
+        health::{Evidence, Health, Outcome},
+        name::CheckName,
+    };
+
+    const AT: Timestamp = Timestamp::from_millis(1_700_000_000_000);
+
+    fn tcp() -> CheckName {
+        CheckName::parse("tcp").unwrap()
+    }
+
+    fn evidence(message: &str) -> Evidence {
+        Evidence {
+            check: "tcp".to_owned(),
+            observed_at: AT,
+            message: message.to_owned(),
+            value: None,
+            output: None,
+        }
+    }
+
+    fn raised() -> HealthChange {
+        HealthChange::FailureRaised {
+            check: tcp(),
+            failure: specs::failure("down"),
+            severity: Severity::High,
+            evidence: evidence("refused"),
+        }
+    }
+
+    /// What is said of these changes, of which one look tells, or none.
+    fn said(changes: &[HealthChange], saw: Option<&str>) -> Vec<String> {
+        let target = specs::target("api", Vec::new());
+        let seen = saw.map(|message| Observation {
+            target: target.name.clone(),
+            check: tcp(),
+            outcome: Outcome::Failed,
+            evidence: evidence(message),
+        });
+        let message = |change: Change| match change {
+            Change::Event(event) => format!("{} {}: {}", event.severity, event.kind, event.message),
+            other => panic!("{other:?}"),
+        };
+        let events = of(&target, changes, seen.as_ref(), AT).into_iter();
+        events.map(message).collect()
+    }
+
+    #[test]
+    fn each_change_is_said_as_it_is_with_and_without_a_look() {
+        use HealthChange as H;
+        let failed = |in_a_row| H::CheckFailed {
+            check: tcp(),
+            in_a_row,
+        };
+        let failure = specs::failure("down");
+        let cleared = H::FailureCleared {
+            failure: failure.clone(),
+        };
+        let unseen = H::FailureUnseen { failure };
+        let better = H::HealthChanged {
+            from: Health::Failed,
+            to: Health::Healthy,
+        };
+        for (changes, saw, expected) in [
+            (
+                vec![failed(1)],
+                Some("refused"),
+                vec!["low check.failed: api: check tcp failed: refused"],
+            ),
+            // One that goes on failing is one event, until it opens the circuit.
+            (vec![failed(2)], Some("refused"), vec![]),
+            (
+                vec![failed(5), H::CircuitOpened, raised()],
+                Some("refused"),
+                vec![
+                    "low check.failed: api: check tcp failed: refused",
+                    "high circuit.opened: api: the circuit opened: refused",
+                ],
+            ),
+            (
+                vec![H::CircuitOpened],
+                None,
+                vec!["medium circuit.opened: api: the circuit opened"],
+            ),
+            (
+                vec![H::CheckDegraded { check: tcp() }],
+                Some("slow"),
+                vec!["low check.degraded: api: check tcp is degraded: slow"],
+            ),
+            (
+                vec![H::CheckUndegraded { check: tcp() }],
+                Some("connected"),
+                vec!["low check.recovered: api: check tcp is not degraded any more: connected"],
+            ),
+            (
+                vec![H::CheckRecovered { check: tcp() }],
+                Some("connected"),
+                vec!["low check.recovered: api: check tcp passes again: connected"],
+            ),
+            (
+                vec![H::CheckRecovered { check: tcp() }],
+                None,
+                vec!["low check.recovered: api: check tcp passes again"],
+            ),
+            (
+                vec![H::CircuitHalfOpened],
+                None,
+                vec!["low circuit.half-opened: api: the circuit is half-open, the checks decide"],
+            ),
+            (
+                vec![cleared, H::CircuitClosed],
+                Some("connected"),
+                vec!["low circuit.closed: api: the circuit closed, no failure of it holds any more"],
+            ),
+            (
+                vec![unseen, H::CircuitClosed],
+                None,
+                vec!["low circuit.closed: api: the circuit closed, no check sees any more what opened it"],
+            ),
+            (
+                vec![H::CheckLate { check: tcp() }, better, raised()],
+                None,
+                vec![],
+            ),
+        ] {
+            assert_eq!(said(&changes, saw), expected, "{changes:?}");
+        }
     }
 }
