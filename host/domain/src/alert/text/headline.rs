@@ -60,6 +60,45 @@ pub(super) fn headline(event: &Event) -> &'static str {
         K::FailureReported => "a failure of it is reported",
         K::FailureCleared => "its failure is not reported any more",
         K::MonitorSees => "its checks look again",
-        other => other.as_str(),
+        K::HostStopping => "the daemon was asked to stop",
+        K::HostPaused => "automatic recovery is paused",
+        K::HostResumed => "automatic recovery is resumed",
+        K::ProcessStarted => "its process was started",
+        K::ProcessAdopted => "its process was found again",
+        K::ProcessExited => "its process ended",
+        K::ProcessStopped => "its process was stopped",
+        K::TargetWarned => "something of its config could not be done",
+        K::TargetRenamed => "it has another name now",
+        K::CheckFailed => "a check of it failed",
+        K::CheckRecovered => "a check of it passes again, or warns no more",
+        K::CircuitOpened => "its circuit opened",
+        K::CircuitHalfOpened => "it is tried again",
+        K::CircuitClosed => "its circuit closed",
+        K::OperationScheduled => "its recovery is scheduled",
+        K::OperationApproved => "its recovery was approved",
+        K::OperationStarted => "its recovery began",
+        K::OperationResumed => "its recovery is gone on with",
+        K::OperationRetrying => "an attempt to recover it failed",
+        K::OperationValidating => "its recovery is validated",
+        K::EffectPerformed => "its recovery asked for an effect",
+        K::SilenceBegan => "alerts are silenced",
+        K::SilenceEnded => "alerts are not silenced any more",
+        K::NoteAdded => "a person wrote something down",
+        K::PluginDraining => "a plugin gets no new calls",
+        K::PluginRetired => "a plugin is freed",
+        K::PluginLogged => "a plugin logged something",
+        K::BackupStarted => "a backup of it began",
+        K::BackupWaiting => "its backup waits",
+        K::BackupExpired => "a backup of it expired",
+        K::BackupDeleted => "a backup of it was deleted",
+        K::BackupRecorded => "a stored backup of it was recorded",
+        K::BackupRestored => "a backup of it was restored",
+        // No alert is about alerts.
+        K::AlertQueued
+        | K::AlertHeld
+        | K::AlertLapsed
+        | K::AlertDelivered
+        | K::AlertDelayed
+        | K::AlertAbandoned => event.kind.as_str(),
     }
 }

@@ -4,7 +4,7 @@ use super::*;
 use crate::{
     alert::{
         concern::{Concern, concern},
-        is_alert_by_default,
+        is_alert_by_default, never_alerts,
     },
     event::{
         AfterEscalation, EventData, EventKind, IncidentEnd, OperationEnded, OperationEscalated,
@@ -12,6 +12,7 @@ use crate::{
     },
     name::PluginName,
 };
+use std::collections::BTreeMap;
 
 /// An event of a kind as the corpus has it, with data that `change` has changed.
 fn event(kind: EventKind, change: impl FnOnce(&mut EventData)) -> Event {
@@ -375,6 +376,28 @@ fn orders_that_are_lost_are_no_record_of_the_journal() {
          | it goes on without it: no target is kept stopped, and no failure that people reported holds \
          | stop again what is to stay stopped, with `mainstay stop TARGET`, and report again what was reported"
     );
+}
+
+/// A route may name any kind but those of alerts.
+#[test]
+fn every_kind_that_a_route_may_name_has_a_headline_of_its_own() {
+    let mut headlines: BTreeMap<&str, EventKind> = BTreeMap::new();
+    for event in examples() {
+        if never_alerts(event.kind) {
+            continue;
+        }
+        let headline = headline(&event);
+        assert_ne!(headline, event.kind.as_str());
+        assert!(!headline.contains('.'), "{}: {headline}", event.kind);
+        let is_of = *headlines.entry(headline).or_insert(event.kind);
+        // What two kinds say alike is the same news: that it is over.
+        let alike = [EventKind::OperationSucceeded, EventKind::IncidentClosed];
+        assert!(
+            is_of == event.kind || (alike.contains(&is_of) && alike.contains(&event.kind)),
+            "{is_of} and {} both say: {headline}",
+            event.kind
+        );
+    }
 }
 
 #[test]
