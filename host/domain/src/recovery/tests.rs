@@ -10,6 +10,7 @@ mod pausing;
 mod person;
 mod relapse;
 mod restart;
+mod sentences;
 mod stages;
 mod stopping;
 mod stories;

@@ -19,7 +19,7 @@ use crate::{call::Report, id::OperationId, record::Change, severity::Severity, s
 use serde_json::Value;
 use std::{collections::BTreeSet, sync::Arc};
 
-const INPUTS: &str = "raised worse cleared exited done retryable permanent needs-operator missing \
+pub(super) const INPUTS: &str = "raised worse cleared exited done retryable permanent needs-operator missing \
     healthy passing failing down not-yet stale recover dry-run approve reject cancel pause resume serves same-spec \
     without-target another-route tick stop";
 
@@ -32,7 +32,7 @@ fn for_critical() -> RouteSpec {
 }
 
 /// A world in which `api down` stands at a stage.
-fn begin(stage: &str) -> World {
+pub(super) fn begin(stage: &str) -> World {
     let mut world = match stage {
         "unrouted" => World::new(with_route(for_critical())),
         _ => World::new(usual()),
@@ -64,7 +64,7 @@ fn begin(stage: &str) -> World {
     world
 }
 
-fn apply(world: &mut World, name: &str) -> Result<Outcome, IllegalMove> {
+pub(super) fn apply(world: &mut World, name: &str) -> Result<Outcome, IllegalMove> {
     let made_up = || OperationId::parse("op-01K0000000000000000000000A").unwrap();
     let id = world
         .operations
