@@ -136,6 +136,11 @@ impl EventData {
         }
     }
 
+    /// Whether it is of a backup that was stored now, and not of one of before that was read back.
+    pub fn is_new_backup(&self) -> bool {
+        matches!(self, Self::BackupTaken(_))
+    }
+
     /// Whether an incident was opened because a person asked for a recovery, and no check has seen it.
     pub fn is_asked_for(&self) -> bool {
         matches!(self, Self::IncidentOpened(facts) if facts.asked_for)

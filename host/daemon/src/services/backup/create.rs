@@ -1,17 +1,15 @@
 //! One backup, from its record in progress to its record verified or failed.
 
-use super::{BackupError, BackupService};
+use super::{BackupError, BackupService, words};
 use crate::ports::{BackupStoreError, OnProgress, TakeBackup, TakenBackup, Unreadable};
 use mainstay_domain::{
     backup::{BackupRecord, BackupStatus, BackupType},
     backup_chain::join,
-    code::ErrorCode,
     event::{BackupTaken, EventKind},
     name::JobName,
     record::Change,
     severity::Severity,
     spec::JobSpec,
-    text::counted,
     time::Timestamp,
 };
 
@@ -93,13 +91,7 @@ impl BackupService {
             expires: None,
             reason: None,
         };
-        let message = match backup_type == asked {
-            true => format!("backup {id} of job {} began", job.name),
-            false => format!(
-                "backup {id} of job {} began; it is full and not {asked}, for there is no verified full backup to build on",
-                job.name
-            ),
-        };
+        let message = words::began(&id, &job.name, backup_type, asked);
         let started = self
             .event(EventKind::BackupStarted, Severity::Low, message)
             .with_backup(&job.name, &id);
@@ -141,24 +133,7 @@ impl BackupService {
         for warning in &warnings {
             tracing::warn!(backup = %record.id, "{warning}");
         }
-        let more = if warnings.is_empty() {
-            String::new()
-        } else {
-            format!(
-                "; {} to know, the first: {}",
-                counted(warnings.len(), "thing"),
-                warnings.first().map_or("", String::as_str)
-            )
-        };
-        let message = format!(
-            "backup {} of job {} is verified: {}, {}, {} stored in {} ms{more}",
-            record.id,
-            record.job,
-            counted(record.documents, "document"),
-            counted(record.tombstones, "deletion"),
-            counted(record.stored_bytes, "byte"),
-            manifest.elapsed_ms
-        );
+        let message = words::verified(&record, manifest.elapsed_ms, &warnings);
         let severity = if warnings.is_empty() {
             Severity::Low
         } else {
@@ -251,10 +226,7 @@ impl BackupService {
         };
         record.status = BackupStatus::Corrupted;
         record.reason = Some(what.to_owned());
-        let message = ErrorCode::BackupUnusable.mark(format!(
-            "backup {id} of job {} is corrupted: {what}; backups that need it cannot be restored, and the next one is full",
-            record.job
-        ));
+        let message = words::corrupted(id, &record.job, what);
         let event = self
             .event(EventKind::BackupCorrupted, Severity::Critical, message)
             .with_backup(&record.job, id);

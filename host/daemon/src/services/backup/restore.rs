@@ -2,7 +2,7 @@
 //!
 //! Invariant: whoever calls has the job's turn.
 
-use super::{BackupError, BackupService};
+use super::{BackupError, BackupService, words};
 use crate::ports::{
     BackupStoreError, OnProgress, RestorePlace, RestoreRequest, Restored, RestoredTree, Unreadable,
 };
@@ -56,10 +56,7 @@ impl BackupService {
                 record.reason = None;
             }
         }
-        let message = format!(
-            "backup {id} of job {job} was read back and is right, with the {} that it needs",
-            plan.len() - 1
-        );
+        let message = words::read_back(&id, &job, plan.len().saturating_sub(1));
         let event = self
             .event(EventKind::BackupVerified, Severity::Low, message)
             .with_backup(&job, &id);

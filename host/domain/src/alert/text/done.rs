@@ -63,7 +63,8 @@ pub(super) fn actions_taken(event: &Event) -> String {
             "it kept the backups that there are, and goes on as the job's schedules say"
         }
         K::BackupRpoMissed => "it goes on taking backups as the job's schedules say",
-        K::BackupVerified => "it stored it, and read it back",
+        K::BackupVerified if event.data.is_new_backup() => "it stored it, and read it back",
+        K::BackupVerified => "it read it back",
         K::RetentionJudged => "it let go what the policy lets go and the host need not keep",
         K::DrillPassed => "it restored the newest backup into a directory of its own, and compared",
         K::ConfigApplied => "it uses this config now",
@@ -75,7 +76,7 @@ pub(super) fn actions_taken(event: &Event) -> String {
         K::RetentionFailed => "it kept every backup",
         K::DrillFailed => "it left the stored backups and the sources as they are",
         K::JournalFull => {
-            "it let go of its reserve; what cannot be written is held in memory, and recovery goes on"
+            "it holds in memory what cannot be written, and recovery goes on"
         }
         K::JournalWritable => "it wrote all that it held",
         K::JournalDamaged => "it goes on with what it could read, and has changed nothing of it",

@@ -43,7 +43,7 @@ pub(super) fn headline(event: &Event) -> &'static str {
         K::BackupCorrupted => "a stored backup is corrupted",
         K::RetentionFailed => "its retention policy failed",
         K::DrillFailed => "its restore drill failed",
-        K::JournalFull => "the disk of the state directory is full",
+        K::JournalFull => "the state directory cannot be written",
         K::JournalWritable => "the state directory is written again",
         K::JournalDamaged => "its journal is damaged",
         K::RecordSetAside if event.data.are_orders_lost() => {

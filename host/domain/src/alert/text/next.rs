@@ -34,7 +34,7 @@ pub(super) fn next_step(event: &Event) -> String {
             _,
         ) => "nothing".to_owned(),
         (K::JournalFull, _) => {
-            "free some space on the disk of `host.state_dir`, and do not restart the daemon before that".to_owned()
+            "make the disk of `host.state_dir` writable again, as by freeing some space, and do not restart the daemon before that".to_owned()
         }
         (K::JournalDamaged, _) => {
             "look at the disk; `mainstay journal check` shows more; then stop the daemon and run `mainstay journal salvage`".to_owned()

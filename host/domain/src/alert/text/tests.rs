@@ -327,8 +327,8 @@ fn what_is_said_of_everything_else() {
         ),
         (
             K::JournalFull,
-            "the disk of the state directory is full",
-            "it let go of its reserve; what cannot be written is held in memory, and recovery goes on",
+            "the state directory cannot be written",
+            "it holds in memory what cannot be written, and recovery goes on",
         ),
         (
             K::JournalWritable,
@@ -359,6 +359,23 @@ fn what_is_said_of_everything_else() {
         let found = said(&event(kind, as_it_is));
         let expected = format!("{headline} | {did} | ");
         assert!(found.starts_with(&expected), "{kind}: {found}");
+    }
+}
+
+#[test]
+fn a_backup_of_before_that_is_read_back_is_not_said_to_have_been_stored() {
+    type Make = fn(&mut EventData);
+    let new: Make = as_it_is;
+    let of_before: Make = |data| *data = EventData::Nothing;
+    for (change, did) in [
+        (new, "it stored it, and read it back"),
+        (of_before, "it read it back"),
+    ] {
+        check(
+            EventKind::BackupVerified,
+            change,
+            &format!("it has a verified backup | {did} | nothing"),
+        );
     }
 }
 

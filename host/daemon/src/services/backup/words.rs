@@ -1,0 +1,155 @@
+//! What the events of one backup say.
+//!
+//! Invariant: a sentence is true of a backup of every type, whether others need it or not; `tests` has the table.
+
+use mainstay_domain::{
+    backup::{BackupRecord, BackupType},
+    code::ErrorCode,
+    id::BackupId,
+    name::JobName,
+    text::counted,
+};
+
+/// It began; one that was `asked` for may have nothing to build on.
+pub(super) fn began(
+    id: &BackupId,
+    job: &JobName,
+    backup_type: BackupType,
+    asked: BackupType,
+) -> String {
+    match backup_type == asked {
+        true => format!("backup {id} of job {job} began"),
+        false => format!(
+            "backup {id} of job {job} began; it is {backup_type} and not {asked}, for there is no verified full backup to \
+             build on"
+        ),
+    }
+}
+
+/// It was stored, and read back.
+pub(super) fn verified(record: &BackupRecord, elapsed_ms: u64, warnings: &[String]) -> String {
+    let more = match warnings {
+        [] => String::new(),
+        [first, ..] => format!(
+            "; {} to know, the first: {first}",
+            counted(warnings.len(), "thing")
+        ),
+    };
+    format!(
+        "backup {} of job {} is verified: {}, {}, {} stored in {elapsed_ms} ms{more}",
+        record.id,
+        record.job,
+        counted(record.documents, "document"),
+        counted(record.tombstones, "deletion"),
+        counted(record.stored_bytes, "byte"),
+    )
+}
+
+/// One of before was read back, with so many others that it needs.
+pub(super) fn read_back(id: &BackupId, job: &JobName, needed: usize) -> String {
+    let right = format!("backup {id} of job {job} was read back and is right");
+    match needed {
+        0 => right,
+        1 => format!("{right}, and so is the one that it needs"),
+        more => format!("{right}, and so are the {more} that it needs"),
+    }
+}
+
+/// Its stored bytes are not what was written. Whether others need it, and what the next one is built on, depends on its type.
+pub(super) fn corrupted(id: &BackupId, job: &JobName, what: &str) -> String {
+    ErrorCode::BackupUnusable.mark(format!(
+        "backup {id} of job {job} is corrupted: {what}; neither it nor what needs it can be restored, and nothing is built \
+         on it"
+    ))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use mainstay_domain::{backup::BackupStatus, time::Timestamp};
+
+    fn id(of_type: &str) -> BackupId {
+        BackupId::parse(&format!("{of_type}-01K0000000000000000000000A")).unwrap()
+    }
+
+    fn job() -> JobName {
+        JobName::parse("state").unwrap()
+    }
+
+    fn record(documents: u64, tombstones: u64, stored_bytes: u64) -> BackupRecord {
+        BackupRecord {
+            id: id("ful"),
+            job: job(),
+            backup_type: BackupType::Full,
+            status: BackupStatus::Verified,
+            tier: "local".to_owned(),
+            created_at: Timestamp::from_millis(1),
+            parent: None,
+            base: id("ful"),
+            documents,
+            tombstones,
+            size_bytes: 7,
+            stored_bytes,
+            root_hash: String::new(),
+            verified_at: None,
+            held: false,
+            expires: None,
+            reason: None,
+        }
+    }
+
+    #[test]
+    fn what_is_said_of_a_backup_is_true_of_every_type_and_however_many_it_needs() {
+        let (ful, add, job) = (id("ful"), id("add"), job());
+        let warnings = |texts: &[&str]| -> Vec<String> {
+            texts.iter().copied().map(str::to_owned).collect()
+        };
+        for (found, expected) in [
+            (
+                began(&ful, &job, BackupType::Full, BackupType::Full),
+                "backup ful-01K0000000000000000000000A of job state began",
+            ),
+            (
+                began(&ful, &job, BackupType::Full, BackupType::Incremental),
+                "backup ful-01K0000000000000000000000A of job state began; it is full and not incremental, for there is no \
+                 verified full backup to build on",
+            ),
+            (
+                verified(&record(1, 0, 900), 41, &[]),
+                "backup ful-01K0000000000000000000000A of job state is verified: 1 document, 0 deletions, 900 bytes stored \
+                 in 41 ms",
+            ),
+            (
+                verified(&record(3, 1, 1), 41, &warnings(&["a changed while it was read"])),
+                "backup ful-01K0000000000000000000000A of job state is verified: 3 documents, 1 deletion, 1 byte stored in \
+                 41 ms; 1 thing to know, the first: a changed while it was read",
+            ),
+            (
+                verified(&record(3, 1, 1), 41, &warnings(&["a changed", "b went"])),
+                "backup ful-01K0000000000000000000000A of job state is verified: 3 documents, 1 deletion, 1 byte stored in \
+                 41 ms; 2 things to know, the first: a changed",
+            ),
+            (
+                read_back(&ful, &job, 0),
+                "backup ful-01K0000000000000000000000A of job state was read back and is right",
+            ),
+            (
+                read_back(&add, &job, 1),
+                "backup add-01K0000000000000000000000A of job state was read back and is right, and so is the one that it \
+                 needs",
+            ),
+            (
+                read_back(&add, &job, 2),
+                "backup add-01K0000000000000000000000A of job state was read back and is right, and so are the 2 that it \
+                 needs",
+            ),
+            (
+                corrupted(&add, &job, "document a"),
+                "backup add-01K0000000000000000000000A of job state is corrupted: document a; neither it nor what needs it \
+                 can be restored, and nothing is built on it [MS-0502]",
+            ),
+        ] {
+            assert_eq!(found, expected);
+        }
+    }
+}
