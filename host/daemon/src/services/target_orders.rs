@@ -4,6 +4,7 @@
 //! Invariant: a command that was taken ends with an event that says what came of it, whoever waits for it.
 //! Invariant: what is kept stopped is started by a person alone, and has no failure: what was open of it is let go of.
 
+mod allowed;
 mod commands;
 mod reports;
 
@@ -202,8 +203,6 @@ impl Inner {
 
     /// Why nothing can be done with what is kept stopped.
     fn refused_as_held(target: &TargetName, words: &str) -> Refused {
-        Refused(format!(
-            "{target} is {words}; `mainstay start {target}` ends that"
-        ))
+        Refused(allowed::kept_stopped(target, words))
     }
 }

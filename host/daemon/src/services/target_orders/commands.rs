@@ -1,6 +1,6 @@
 //! Start, stop, restart and reload by command.
 
-use super::Inner;
+use super::{Inner, allowed::refusal};
 use crate::ports::{Decision, Refused, TakenCommand, TargetCommand, TargetVerb};
 use mainstay_domain::{
     effect::EffectError,
@@ -60,41 +60,12 @@ impl Inner {
             orders.stopped(name).map(StopOrder::words)
         };
         let held = ordered.or_else(|| self.ports.targets.held(name));
-        if let (TargetVerb::Stop | TargetVerb::Reload, Some(held)) = (command.verb, &held) {
-            return Err(Self::refused_as_held(name, held));
+        let own = target.process.as_ref();
+        let pid = own.and_then(|_| self.ports.targets.status(name)?.pid);
+        match refusal(command.verb, target, held.as_deref(), pid) {
+            Some(why) => Err(Refused(why)),
+            None => Ok(()),
         }
-        if let Some(own) = &target.process {
-            let process = self.ports.targets.status(name);
-            let pid = process.and_then(|process| process.pid);
-            return match (command.verb, pid) {
-                (TargetVerb::Start, Some(pid)) if held.is_none() => Err(Refused(format!(
-                    "{name} runs already, as process {pid}; `mainstay restart {name}` starts it anew"
-                ))),
-                (TargetVerb::Reload, _) if own.reload.is_none() => Err(Refused(format!(
-                    "the config of {name} has no `reload`; write reload = \"SIGHUP\" where it reads its config at that"
-                ))),
-                (TargetVerb::Reload, None) => Err(Refused(format!(
-                    "{name} does not run, and reads its config when it starts"
-                ))),
-                _ => Ok(()),
-            };
-        }
-        let commands = &target.commands;
-        let can_stop = commands.stop.is_some() || commands.pid_file.is_some();
-        let missing = match command.verb {
-            TargetVerb::Start if commands.start.is_none() => "`commands.start`",
-            TargetVerb::Stop if !can_stop => "`commands.stop` or `pid_file`",
-            TargetVerb::Restart
-                if commands.restart.is_none() && (commands.start.is_none() || !can_stop) =>
-            {
-                "`commands.restart`, or `commands.stop` and `commands.start`"
-            }
-            TargetVerb::Reload if commands.reload.is_none() => "`commands.reload`",
-            _ => return Ok(()),
-        };
-        Err(Refused(format!(
-            "{name} is a foreign service without {missing}; write it in its config"
-        )))
     }
 
     /// Does it, and says what came of it.

@@ -26,7 +26,7 @@ impl Inner {
         if request.clear {
             let found = self.find(name, failure).ok_or_else(|| {
                 Refused(format!(
-                    "nobody has reported {failure} of {name}, or it was cleared"
+                    "nobody has reported {failure} of {name}, or it was cleared; `mainstay incidents --open` lists what is open"
                 ))
             })?;
             self.take_back(&found, Some(&by)).await?;
