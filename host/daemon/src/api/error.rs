@@ -184,3 +184,39 @@ impl From<PathRejection> for ApiError {
         Self::new(rejection.status(), rejection.body_text(), None)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Errors are lower case and without a full stop, and each says what to do next.
+    #[test]
+    fn every_refusal_of_the_api_itself_is_a_whole_sentence_with_a_next_step() {
+        let all = [
+            ApiError::no_such_path(),
+            ApiError::wrong_method(),
+            ApiError::unauthorized(),
+            ApiError::misdirected("example.org"),
+            ApiError::only_a_viewer(),
+            ApiError::too_many_connections(),
+            ApiError::too_many_at_once(),
+            ApiError::stopping(),
+            ApiError::body_too_slow(Duration::from_secs(10)),
+            ApiError::ended(),
+            ApiError::bad_body("id", "it is empty"),
+        ];
+        let mut said = std::collections::BTreeSet::new();
+        for error in all {
+            let status = error.status;
+            let ErrorBody { error, help } = error.into_body();
+            let help = help.unwrap_or_else(|| panic!("{status}: {error}"));
+            for text in [&error, &help] {
+                let is_whole = !text.ends_with(['.', ':', ' ', ';', ',']) && !text.contains("  ");
+                assert!(is_whole, "{status}: {text}");
+            }
+            assert!(status.is_client_error() || status.is_server_error());
+            // Who reads one knows which it is.
+            assert!(said.insert(error.clone()), "{error} is said of two things");
+        }
+    }
+}

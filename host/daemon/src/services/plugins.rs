@@ -392,19 +392,24 @@ impl Observer for PluginEvents {
 mod tests {
     use super::*;
     use crate::services::testing::{
+        ManualClock, MemoryJournal, shared,
         specs::{failure, name},
         within,
     };
     use mainstay_domain::{call::RecoverRequest, id::OperationId, plugin::PluginIdentity};
     use mainstay_runtime::CallError;
 
+    fn fixer() -> Arc<PluginIdentity> {
+        Arc::new(PluginIdentity {
+            name: PluginName::parse("fixer").unwrap(),
+            version: Version::new(1, 0, 0),
+            digest: "ab".repeat(32),
+        })
+    }
+
     fn failed(cause: CallFailure) -> Called<Report, RecoveryFailure> {
         Err(CallError {
-            plugin: Arc::new(PluginIdentity {
-                name: PluginName::parse("fixer").unwrap(),
-                version: Version::new(1, 0, 0),
-                digest: "ab".repeat(32),
-            }),
+            plugin: fixer(),
             function: "recover",
             cause,
         })
@@ -432,6 +437,82 @@ mod tests {
         let rests = CallFailure::Resting(Duration::from_secs(9), "it trapped".to_owned());
         let missing = handled(failed(rests)).unwrap_err();
         assert!(matches!(missing, NotHandled::Missing(_)), "{missing}");
+    }
+
+    /// Each kind of news, with and without what may be unknown of it.
+    #[test]
+    fn what_is_said_of_a_plugin_is_true_wherever_it_stands() {
+        let plugin = fixer();
+        let file = || std::path::PathBuf::from("/plugins/fixer.wasm");
+        let serving = |is_restored| PluginEvent::Serving {
+            plugin: plugin.clone(),
+            kind: PluginKind::RecoveryHandler,
+            file: file(),
+            is_restored,
+        };
+        let rejected = |plugin| PluginEvent::Rejected {
+            file: file(),
+            plugin,
+            reason: "it is no component".to_owned(),
+        };
+        let withdrawn = |plugin| PluginEvent::Withdrawn {
+            file: file(),
+            plugin,
+        };
+        let quarantined = PluginEvent::Quarantined {
+            plugin: plugin.clone(),
+            rest: Duration::from_secs(30),
+            reason: "it trapped".to_owned(),
+        };
+        let gone = "fixer.wasm is refused no more: it is gone, or holds again what serves";
+        for (news, expected) in [
+            (serving(false), "fixer@1.0.0 serves, from fixer.wasm"),
+            (
+                serving(true),
+                "fixer@1.0.0 serves, from the copy that was kept of it: it is the last good one of fixer.wasm, and what \
+                 that file holds now does not serve",
+            ),
+            (
+                rejected(None),
+                "fixer.wasm refused: it is no component",
+            ),
+            (
+                rejected(Some(plugin.clone())),
+                "fixer.wasm refused: it is no component",
+            ),
+            (withdrawn(None), gone),
+            (withdrawn(Some(plugin.clone())), gone),
+            (
+                PluginEvent::Draining {
+                    plugin: plugin.clone(),
+                },
+                "fixer@1.0.0 gets no new calls",
+            ),
+            (
+                PluginEvent::Retired {
+                    plugin: plugin.clone(),
+                },
+                "fixer@1.0.0 is freed",
+            ),
+            (
+                quarantined,
+                "fixer@1.0.0 rests for 30s: it trapped [MS-0303]",
+            ),
+            (
+                PluginEvent::Released {
+                    plugin: plugin.clone(),
+                },
+                "fixer@1.0.0 answers again",
+            ),
+        ] {
+            let journal = MemoryJournal::new();
+            let events = PluginEvents {
+                shared: shared(journal.clone(), ManualClock::new()),
+            };
+            events.observe(news);
+            let said: Vec<String> = journal.events().into_iter().map(|event| event.message).collect();
+            assert_eq!(said, [expected]);
+        }
     }
 
     #[test]
