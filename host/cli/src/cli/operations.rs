@@ -48,7 +48,7 @@ pub(super) async fn recover(
         })?;
         return Ok(Ending::Done);
     }
-    let answer = await_end(client, out, &id, before).await?;
+    let answer = await_end(client, out, &id, body.dry_run, before).await?;
     let succeeded = parse::<Operation>(&answer)?.state == OperationState::Succeeded;
     present(out, &answer, show_operation)?;
     Ok(if succeeded {
@@ -67,7 +67,13 @@ pub(super) async fn newest_event(client: &Client) -> anyhow::Result<u64> {
 }
 
 /// Shows events until the operation has ended, then gives its record. Polls the record too, in case no events come.
-async fn await_end(client: &Client, out: &Output, id: &str, since: u64) -> anyhow::Result<String> {
+async fn await_end(
+    client: &Client,
+    out: &Output,
+    id: &str,
+    dry_run: bool,
+    since: u64,
+) -> anyhow::Result<String> {
     let query = [
         ("follow", Some("true".to_owned())),
         ("since", Some(since.to_string())),
@@ -89,9 +95,7 @@ async fn await_end(client: &Client, out: &Output, id: &str, since: u64) -> anyho
                     continue;
                 }
             }
-            Ok(Ok(None)) => {
-                anyhow::bail!("the daemon has stopped; {id} goes on when it starts again")
-            }
+            Ok(Ok(None)) => anyhow::bail!(cut_off(id, dry_run)),
             Ok(Err(error)) => return Err(error),
             Err(_) => {}
         }
@@ -99,6 +103,14 @@ async fn await_end(client: &Client, out: &Output, id: &str, since: u64) -> anyho
         if parse::<Operation>(&answer)?.state.is_final() {
             return Ok(answer);
         }
+    }
+}
+
+/// The daemon has stopped before the end of an operation.
+fn cut_off(id: &str, dry_run: bool) -> String {
+    match dry_run {
+        true => format!("the daemon has stopped, and {id} with it: ask for the dry run again"),
+        false => format!("the daemon has stopped; {id} goes on when it starts again"),
     }
 }
 
@@ -188,4 +200,22 @@ pub(super) async fn set_paused(
     let how_long = pause_length.map(|time| format!(" for {}", length(time)));
     let how_long = how_long.unwrap_or_default();
     out.line(&format!("{verb}d automatic recovery of {what}{how_long}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The next daemon goes on with a recovery, and with no dry run.
+    #[test]
+    fn what_a_stopped_daemon_leaves_is_said_as_it_is() {
+        let said = [false, true].map(|dry_run| cut_off("op-1", dry_run));
+        assert_eq!(
+            said,
+            [
+                "the daemon has stopped; op-1 goes on when it starts again",
+                "the daemon has stopped, and op-1 with it: ask for the dry run again",
+            ]
+        );
+    }
 }
