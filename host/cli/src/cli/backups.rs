@@ -78,7 +78,8 @@ pub(super) async fn run(
         BackupCommand::Prune { job, dry_run } => {
             let job = job.map(|job| job.to_string());
             let body = PruneBody { job, dry_run };
-            work(client, out, ("/v1/prune", &body), "judging backups").await
+            let lines = client.post_lines("/v1/prune", &body).await?;
+            finish(out, lines, "judging backups", dry_run).await
         }
         BackupCommand::Drill { job } => {
             let what = format!("drilling {job}");
@@ -96,7 +97,7 @@ async fn work(
     (path, body): (&str, &impl Serialize),
     what: &str,
 ) -> anyhow::Result<()> {
-    finish(out, client.post_lines(path, body).await?, what).await
+    finish(out, client.post_lines(path, body).await?, what, false).await
 }
 
 /// JSON has no other texts than UTF-8.
@@ -110,13 +111,13 @@ fn text_of(path: PathBuf) -> anyhow::Result<String> {
     }
 }
 
-/// Shows progress, then the result.
-async fn finish(out: &Output, lines: Lines, what: &str) -> anyhow::Result<()> {
+/// Shows progress, then the result, which in a dry run is what would be done.
+async fn finish(out: &Output, lines: Lines, what: &str, dry_run: bool) -> anyhow::Result<()> {
     let result = result_of(out, lines, what).await?;
     if out.json {
         return out.json_line(&result);
     }
-    show_report(out, result)
+    show_report(out, result, dry_run)
 }
 
 /// Shows progress until there is a result.
@@ -132,11 +133,12 @@ async fn result_of(out: &Output, mut lines: Lines, what: &str) -> anyhow::Result
     anyhow::bail!("the daemon has stopped before it was done; look at `mainstay backup list`")
 }
 
-fn show_report(out: &Output, report: BackupReport) -> anyhow::Result<()> {
+fn show_report(out: &Output, report: BackupReport, dry_run: bool) -> anyhow::Result<()> {
     let took = length(Duration::from_millis(report.elapsed_ms));
     if let Some(verdicts) = report.verdicts {
         out.show(&[Block::Table(verdict_table(&verdicts, &out.times))])?;
-        return out.line(&format!("{} expired, in {took}", report.backups.len()));
+        let expired = expired_words(report.backups.len(), dry_run);
+        return out.line(&format!("{expired}, in {took}"));
     }
     show_backups(out, report.backups)?;
     if let Some(documents) = report.restored_documents {
@@ -145,6 +147,14 @@ fn show_report(out: &Output, report: BackupReport) -> anyhow::Result<()> {
         return out.line(&format!("restored {documents}, {bytes}, in {took}"));
     }
     out.line(&format!("done in {took}"))
+}
+
+/// How many a policy let go, or would let go.
+fn expired_words(count: usize, dry_run: bool) -> String {
+    match dry_run {
+        true => format!("{count} would expire"),
+        false => format!("{count} expired"),
+    }
 }
 
 /// What a retention policy said.
@@ -254,4 +264,15 @@ fn show_backup(out: &Output, backup: Backup) -> anyhow::Result<()> {
     };
     let facts = facts.map(|(name, text)| (name.to_owned(), cell(text, tone_of(name))));
     out.show(&[Block::Facts(facts.into())])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_dry_run_of_a_policy_is_not_said_to_have_let_anything_go() {
+        assert_eq!(expired_words(2, false), "2 expired");
+        assert_eq!(expired_words(2, true), "2 would expire");
+    }
 }
