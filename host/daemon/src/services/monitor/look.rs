@@ -108,9 +108,10 @@ impl Core {
         let (millis, every) = (silence.as_millis(), check.every.as_millis());
         let late = || format!("no heartbeat for {millis} ms, one is due every {every} ms");
         let (outcome, message) = match self.heartbeat(last_beat, check.every) {
+            // None may have come so far: it is counted from the start.
             Heartbeat::InTime => (
                 Outcome::Healthy,
-                format!("a heartbeat came {millis} ms ago"),
+                format!("in time: {millis} ms have passed of the {every} ms within which a heartbeat is due"),
             ),
             Heartbeat::Excused(gap) => (
                 Outcome::Unknown,

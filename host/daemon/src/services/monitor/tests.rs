@@ -447,7 +447,11 @@ async fn a_heartbeat_that_stays_away_is_a_failure_and_one_that_comes_ends_it() {
     assert!(!bench.monitor.heartbeat(&name("other")) && !bench.monitor.heartbeat(&name("unknown")));
     let healthy = |bench: &Bench| bench.monitor.health(&name("cron")).unwrap().0 == Health::Healthy;
     bench.clock.advance(Duration::from_secs(10));
-    within(bench.monitor.check_now(name("cron"))).await.unwrap();
+    let seen = within(bench.monitor.check_now(name("cron"))).await.unwrap();
+    assert_eq!(
+        seen[0].evidence.message,
+        "in time: 10000 ms have passed of the 10000 ms within which a heartbeat is due"
+    );
     assert!(healthy(&bench));
     bench.clock.advance(Duration::from_secs(1));
     let seen = within(bench.monitor.check_now(name("cron"))).await.unwrap();
