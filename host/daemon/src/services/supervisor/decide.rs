@@ -56,7 +56,7 @@ pub(super) fn at_start<'a>(
         },
         None if paused => AtStart::Report {
             ended: None,
-            why: "the process does not run, and is not started while it is paused".to_owned(),
+            why: "the process does not run, and is not started while automatic recovery is paused".to_owned(),
         },
         None => AtStart::Start,
     }
@@ -240,7 +240,7 @@ mod tests {
         };
         let paused = || AtStart::Report {
             ended: None,
-            why: "the process does not run, and is not started while it is paused".to_owned(),
+            why: "the process does not run, and is not started while automatic recovery is paused".to_owned(),
         };
         let adopt = |process: &ProcessIdentity| AtStart::Adopt(process.clone());
         let next = ProcessIdentity {
