@@ -155,7 +155,9 @@ fn a_lost_journal_costs_no_backup() {
     daemon.run();
     daemon.json(&["backup", "create", "state"]);
     fs::write(daemon.path("data/two"), "two").unwrap();
-    daemon.json(&["backup", "create", "state", "--type", "incremental"]);
+    let added = daemon.json(&["backup", "create", "state", "--type", "incremental"]);
+    let id = added["backups"][0]["id"].as_str().unwrap();
+    assert!(id.starts_with("add-"), "incidents are `inc-`: {added}");
     let before = verified(&daemon);
     assert!(before.len() >= 2);
     assert!(daemon.stop());

@@ -239,7 +239,7 @@ fn a_heartbeat_is_missed_once_it_does_not_come_within_its_period() {
     let target = |name: &str, every: &str| {
         format!(
             "[[target]]\nname = \"{name}\"\nbreaker.open_for = \"1ms\"\n[[target.check]]\nkind = \"heartbeat\"\nevery = \"{every}\"\n\
-             fail_after = 1\nrecover_after = 1\nfailure = \"heartbeat-missed\"\n"
+             recover_after = 1\nfailure = \"heartbeat-missed\"\n"
         )
     };
     let targets = [target("nightly", "300ms"), target("yearly", "300d")].concat();
@@ -319,6 +319,10 @@ fn failures_and_successes_are_counted_and_named_as_the_check_says() {
             "fail_after = 1\nrecover_after = 1\nfailure = \"memory-overflow\"",
         ),
         target(
+            "quick-own",
+            "fail_after = 1\nrecover_after = 1\nfailure = \"door-ajar\"",
+        ),
+        target(
             "quick-low",
             "fail_after = 1\nrecover_after = 1\nfailure = \"memory-overflow\"\nseverity = \"low\"",
         ),
@@ -327,6 +331,7 @@ fn failures_and_successes_are_counted_and_named_as_the_check_says() {
     let expected = [
         ("slow", "front-door", "door-shut", "critical", 4),
         ("quick", "http", "memory-overflow", "critical", 1),
+        ("quick-own", "http", "door-ajar", "high", 1),
         ("quick-low", "http", "memory-overflow", "low", 1),
     ];
     for (target, check, failure, severity, in_a_row) in expected {
