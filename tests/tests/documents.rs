@@ -1,0 +1,290 @@
+//! The documents for people: links lead somewhere, pages are linked, and what they list is what there is.
+
+use mainstay_tests::{program, repository};
+use serde_json::Value;
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fs,
+    path::{Component, Path, PathBuf},
+    process::Command,
+};
+
+/// Those outside of `docs`.
+const ROOT: [&str; 3] = ["README.md", "ARCHITECTURE.md", "CONTRIBUTING.md"];
+
+fn read(file: &str) -> String {
+    fs::read_to_string(repository().join(file)).unwrap_or_else(|error| panic!("{file}: {error}"))
+}
+
+/// All documents, as seen from the repository.
+fn documents() -> BTreeSet<String> {
+    let mut found: BTreeSet<String> = ROOT.map(str::to_owned).into();
+    let mut open = vec![PathBuf::from("docs")];
+    while let Some(directory) = open.pop() {
+        for entry in fs::read_dir(repository().join(&directory)).unwrap() {
+            let entry = entry.unwrap();
+            let path = directory.join(entry.file_name());
+            if entry.file_type().unwrap().is_dir() {
+                open.push(path);
+            } else if path.extension().is_some_and(|kind| kind == "md") {
+                found.insert(path.to_str().unwrap().to_owned());
+            }
+        }
+    }
+    found
+}
+
+/// The lines that are no code.
+fn prose(text: &str) -> Vec<&str> {
+    let mut is_code = false;
+    let mut lines = Vec::new();
+    for line in text.lines() {
+        if line.trim_start().starts_with("```") {
+            is_code = !is_code;
+        } else if !is_code {
+            lines.push(line);
+        }
+    }
+    assert!(!is_code, "a block has no end");
+    lines
+}
+
+/// A text without what stands between backquotes.
+fn without_code(text: &str) -> String {
+    text.split('`').step_by(2).collect()
+}
+
+/// Where the links of a document lead.
+fn links(text: &str) -> Vec<String> {
+    // A link may go over the end of a line, and so may code.
+    let prose = without_code(&prose(text).join(" "));
+    let parts = prose.split("](").skip(1);
+    let ends = parts.filter_map(|part| part.split_once(')'));
+    ends.map(|(target, _)| target.trim().to_owned()).collect()
+}
+
+/// What a heading is called in an address.
+fn anchor_of(heading: &str) -> String {
+    let letters = heading.trim().to_lowercase();
+    let letters = letters.chars().filter_map(|letter| match letter {
+        ' ' => Some('-'),
+        '-' | '_' => Some(letter),
+        _ => letter.is_alphanumeric().then_some(letter),
+    });
+    letters.collect()
+}
+
+/// The anchors of a document; of equal headings the later ones have a number.
+fn anchors(text: &str) -> BTreeSet<String> {
+    let mut seen: BTreeMap<String, u32> = BTreeMap::new();
+    let headings = prose(text).into_iter().filter_map(|line| {
+        let title = line.trim_start_matches('#');
+        let is_heading = title.len() < line.len() && title.starts_with(' ');
+        is_heading.then(|| anchor_of(title))
+    });
+    headings
+        .map(|anchor| {
+            let count = seen.entry(anchor.clone()).or_insert(0);
+            *count += 1;
+            match *count {
+                1 => anchor,
+                more => format!("{anchor}-{}", more - 1),
+            }
+        })
+        .collect()
+}
+
+/// A path seen from the repository, of one that is seen from a document; none where it leads out.
+fn resolved(document: &str, target: &str) -> Option<String> {
+    let mut parts: Vec<String> = Vec::new();
+    let whole = Path::new(document).parent().unwrap().join(target);
+    for part in whole.components() {
+        match part {
+            Component::Normal(name) => parts.push(name.to_str().unwrap().to_owned()),
+            Component::ParentDir => drop(parts.pop()?),
+            Component::CurDir => {}
+            Component::RootDir | Component::Prefix(_) => return None,
+        }
+    }
+    Some(parts.join("/"))
+}
+
+/// What is wrong with a link, if anything is.
+fn fault(document: &str, text: &str, link: &str) -> Option<String> {
+    if link.starts_with("https://") || link.starts_with("http://") {
+        return None;
+    }
+    let (path, anchor) = link.split_once('#').unwrap_or((link, ""));
+    let file = match path {
+        "" => document.to_owned(),
+        path => match resolved(document, path) {
+            Some(file) => file,
+            None => return Some("it leads out of the repository".to_owned()),
+        },
+    };
+    if !repository().join(&file).exists() {
+        return Some(format!("there is no {file}"));
+    }
+    if anchor.is_empty() {
+        return None;
+    }
+    let other = if file == document { text.to_owned() } else { read(&file) };
+    let is_there = anchors(&other).contains(anchor);
+    (!is_there).then(|| format!("{file} has no heading `{anchor}`"))
+}
+
+#[test]
+fn links_are_found_and_faults_are_seen() {
+    let text = "# One *two*, three\n[a](#one-two-three) `[code](nowhere)` [b\nc](docs/README.md#docs)\n```\n# no heading\n[d](no)\n```\n\
+                ## Same\n## Same\n";
+    assert_eq!(links(text), ["#one-two-three", "docs/README.md#docs"]);
+    let expected = ["one-two-three", "same", "same-1"];
+    assert_eq!(anchors(text), BTreeSet::from(expected.map(str::to_owned)));
+    for (link, is_good) in [
+        ("#same-1", true),
+        ("#same-2", false),
+        ("docs/README.md#docs", true),
+        ("docs/README.md#nothing", false),
+        ("docs/nothing.md", false),
+        ("../elsewhere", false),
+        ("https://nowhere.example/", true),
+    ] {
+        assert_eq!(fault("README.md", text, link).is_none(), is_good, "{link}");
+    }
+}
+
+#[test]
+fn every_link_leads_to_a_file_and_a_heading_that_are_there() {
+    let mut faults = Vec::new();
+    for document in documents() {
+        let text = read(&document);
+        for link in links(&text) {
+            if let Some(fault) = fault(&document, &text, &link) {
+                faults.push(format!("{document}: ({link}): {fault}"));
+            }
+        }
+    }
+    assert!(faults.is_empty(), "{}", faults.join("\n"));
+}
+
+#[test]
+fn every_page_is_reached_by_links_from_the_readme() {
+    let mut reached = BTreeSet::new();
+    let mut open = vec!["README.md".to_owned()];
+    while let Some(document) = open.pop() {
+        if !document.ends_with(".md") || !reached.insert(document.clone()) {
+            continue;
+        }
+        let links = links(&read(&document)).into_iter();
+        let files = links.filter_map(|link| {
+            let path = link.split('#').next().unwrap().to_owned();
+            let is_file = !path.is_empty() && !path.contains("://");
+            is_file.then(|| resolved(&document, &path)).flatten()
+        });
+        open.extend(files.filter(|file| repository().join(file).is_file()));
+    }
+    let unreached: Vec<String> = documents().difference(&reached).cloned().collect();
+    assert_eq!(unreached, Vec::<String>::new());
+}
+
+/// The blocks of a document in a language, each a text.
+fn blocks(text: &str, language: &str) -> Vec<String> {
+    let mut blocks = Vec::new();
+    let mut lines = text.lines();
+    while let Some(line) = lines.next() {
+        let Some(found) = line.trim_start().strip_prefix("```") else {
+            continue;
+        };
+        let block: Vec<&str> = lines
+            .by_ref()
+            .take_while(|line| !line.trim_start().starts_with("```"))
+            .collect();
+        if found == language {
+            blocks.push(block.join("\n"));
+        }
+    }
+    blocks
+}
+
+#[test]
+fn commands_of_the_documents_are_taken_by_the_program_and_their_configs_are_toml() {
+    let mut count = 0;
+    for document in documents() {
+        let text = read(&document);
+        for block in blocks(&text, "toml") {
+            let parsed = block.parse::<toml::Table>();
+            assert!(parsed.is_ok(), "{document}: {parsed:?}\n{block}");
+        }
+        let shells = blocks(&text, "sh");
+        let lines = shells.iter().flat_map(|block| block.lines());
+        let commands = lines.map(|line| line.strip_prefix("sudo ").unwrap_or(line));
+        for command in commands.filter(|line| line.starts_with("mainstay ")) {
+            // Nothing is done: what is asked for is the help of that very command line.
+            let end = [" #", " |", " >", " &&"].iter().filter_map(|mark| command.find(mark));
+            let command = &command[..end.min().unwrap_or(command.len())];
+            let command = command.replace(" ID", " op-01K0000000000000000000000A");
+            let mut bash = Command::new("bash");
+            bash.args(["-c", &format!("set -f; function mainstay {{ \"$0\" \"$@\" --help; }}; {command}")]);
+            let output = bash.arg(program()).output().unwrap();
+            let told = String::from_utf8_lossy(&output.stderr);
+            assert!(output.status.success(), "{document}: {command}: {told}");
+            count += 1;
+        }
+    }
+    assert!(count > 20, "only {count} commands were found");
+}
+
+/// The rows of the table below a heading, each with its cells.
+fn rows(text: &str, heading: &str) -> Vec<Vec<String>> {
+    let (_, below) = text
+        .split_once(&format!("\n## {heading}\n"))
+        .unwrap_or_else(|| panic!("there is no heading `{heading}`"));
+    let section = below.split("\n## ").next().unwrap();
+    let rows = section.lines().filter(|line| line.starts_with('|')).skip(2);
+    rows.map(|row| {
+        let cells = row.trim_matches('|').split(" | ");
+        cells.map(|cell| cell.trim().to_owned()).collect()
+    })
+    .collect()
+}
+
+/// What stands between backquotes in a cell.
+fn quoted(cell: &str) -> BTreeSet<String> {
+    let words = cell.split('`').skip(1).step_by(2);
+    words.map(str::to_owned).collect()
+}
+
+#[test]
+fn the_readme_lists_every_path_of_the_api() {
+    let readme = read("README.md");
+    let rows = rows(&readme, "The API");
+    let listed: BTreeSet<String> = rows.iter().flat_map(|row| quoted(&row[0])).collect();
+    let schema: Value = serde_json::from_str(&read("openapi/mainstay.v1.json")).unwrap();
+    let paths = schema["paths"].as_object().unwrap();
+    let paths: BTreeSet<String> = paths.keys().cloned().collect();
+    assert_eq!(listed, paths);
+}
+
+#[test]
+fn the_readme_lists_every_plugin_that_comes_with_the_program_with_its_settings() {
+    let output = Command::new(program())
+        .args(["plugin", "list", "--available", "--json"])
+        .output()
+        .unwrap();
+    assert!(output.status.success());
+    let plugins: Value = serde_json::from_slice(&output.stdout).unwrap();
+    let there = plugins.as_array().unwrap().iter().map(|plugin| {
+        let settings = plugin["settings_schema"]["properties"].as_object();
+        let settings = settings.into_iter().flat_map(|all| all.keys().cloned());
+        (plugin["name"].as_str().unwrap().to_owned(), settings.collect())
+    });
+    let there: BTreeMap<String, BTreeSet<String>> = there.collect();
+    let readme = read("README.md");
+    let listed = rows(&readme, "The plugins that come with it").into_iter().map(|row| {
+        // A grant in the text of a setting is none of its own.
+        let settings = quoted(&row[2]).into_iter().filter(|word| !word.contains('"'));
+        (row[0].trim_matches('`').to_owned(), settings.collect())
+    });
+    let listed: BTreeMap<String, BTreeSet<String>> = listed.collect();
+    assert_eq!(listed, there);
+}
