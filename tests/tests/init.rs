@@ -5,6 +5,7 @@ use serde_json::{Value, json};
 use std::{
     fs,
     process::{Command, Output},
+    time::{Duration, Instant},
 };
 
 /// An empty directory, and a daemon that is started there later.
@@ -193,4 +194,25 @@ fn what_is_no_format_and_no_file_is_refused_before_anything_is_written() {
         assert!(!daemon.path("mainstay.toml").exists(), "{arguments:?}");
         assert!(!daemon.path("plugins").exists(), "{arguments:?}");
     }
+}
+
+#[test]
+fn init_run_kill_and_logs_take_less_than_a_minute_from_nothing() {
+    // Built first: what is timed is what a newcomer waits for.
+    program();
+    let mut daemon = nothing();
+    let begin = Instant::now();
+    done(init(&daemon, &[]));
+    daemon.run();
+    daemon.wait_for_status("the target to be healthy", |status| {
+        status["targets"][0]["health"] == "healthy"
+    });
+    daemon.kill_child("hello");
+    daemon.wait_for_operation("hello", "succeeded");
+    let logs = daemon.cli(&["logs", "hello"]);
+    let took = begin.elapsed();
+    println!("from nothing to the logs of a recovered target: {took:?}");
+    assert!(logs.status.success(), "{logs:?}");
+    assert!(!logs.stdout.is_empty());
+    assert!(took < Duration::from_secs(60), "{took:?}");
 }
