@@ -1,4 +1,4 @@
-//! Real services for the tests: Redis, nginx and PostgreSQL out of the packages of the Debian that runs the tests.
+//! Real services for the tests: Redis, nginx, PostgreSQL and Prometheus out of the packages of the Debian that runs the tests.
 //!
 //! Invariant: nothing of the system changes. apt works on lists and a cache of its own, packages are checked against the
 //! archive's signature as always, and what the system already has is used as it is.
@@ -14,7 +14,7 @@ use std::{
 };
 
 /// What is unpacked, with what it depends on.
-const PACKAGES: [&str; 3] = ["redis-server", "nginx", "postgresql"];
+const PACKAGES: [&str; 4] = ["redis-server", "nginx", "postgresql", "prometheus"];
 
 /// Where the programs of the packages are.
 pub struct Packages {
@@ -32,7 +32,8 @@ pub fn packages() -> &'static Packages {
         assert_eq!(owner, user, "{} belongs to somebody else", home.display());
         let lock = File::create(home.join("lock")).unwrap();
         flock(&lock, FlockOperation::LockExclusive).unwrap();
-        let root = home.join("root");
+        // What was unpacked of another list has a place of its own.
+        let root = home.join(format!("root-{}", PACKAGES.join("-")));
         if !root.is_dir() {
             unpack(&home, &root);
         }
@@ -78,7 +79,7 @@ impl Packages {
 fn unpack(home: &Path, root: &Path) {
     let lists = home.join("lists");
     let cache = home.join("cache");
-    let unfinished = home.join("root.new");
+    let unfinished = home.join("unfinished");
     let _ = fs::remove_dir_all(&unfinished);
     for made in [
         &lists.join("partial"),
