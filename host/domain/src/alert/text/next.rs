@@ -103,12 +103,12 @@ pub(super) fn next_step(event: &Event) -> String {
         }
         (K::RetentionFailed, _) => {
             format!(
-                "look at the policy in `mainstay plugin list`, then `mainstay backup prune {job}`"
+                "look at the policy in `mainstay plugin list`, then `mainstay backup prune --job {job}`"
             )
         }
         (K::DrillFailed, _) => {
             format!(
-                "do not rely on these backups: `mainstay backup verify`, then `mainstay backup drill {job}`"
+                "do not rely on these backups: `mainstay backup list --job {job}` and `mainstay backup verify ID` for each, then `mainstay backup drill {job}`"
             )
         }
         _ => "`mainstay events` shows what was before and after".to_owned(),
