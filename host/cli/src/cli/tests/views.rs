@@ -15,6 +15,7 @@ use mainstay_api::{Backup, Incident, Operation, PluginRow, Silence, Verdict};
 use mainstay_domain::time::Timestamp;
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
+use std::{fs, path::Path};
 
 const WIDTHS: [usize; 4] = [60, 80, 120, 200];
 
@@ -526,5 +527,27 @@ fn every_mark_of_the_views_stands_in_the_glossary() {
     // These are in the samples, so a mark that is renamed is missed.
     for mark in ["quarantined", "completed"] {
         assert!(shown.contains(mark), "{mark} is not shown any more");
+    }
+}
+
+#[test]
+fn the_docs_show_every_view_at_every_width() {
+    let directory = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/views");
+    for width in WIDTHS {
+        let shown = views().into_iter().map(|(name, blocks)| {
+            let lines = lay_out(&blocks, style(Some(width), false));
+            format!("$ mainstay {name}\n{}\n", lines.join("\n"))
+        });
+        let text = shown.collect::<Vec<String>>().join("\n");
+        let file = directory.join(format!("{width}.txt"));
+        if std::env::var_os("MAINSTAY_RENEW").is_some() {
+            fs::write(&file, &text).unwrap();
+        }
+        let found = fs::read_to_string(&file).unwrap_or_default();
+        assert!(
+            found == text,
+            "{} is not what the program shows; MAINSTAY_RENEW=1 cargo test -p mainstay the_docs_show",
+            file.display()
+        );
     }
 }
