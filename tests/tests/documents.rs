@@ -1,6 +1,6 @@
 //! The documents for people: links lead somewhere, pages are linked, and what they list is what there is.
 
-use mainstay_tests::{program, repository};
+use mainstay_tests::{Daemon, program, repository};
 use serde_json::Value;
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -312,4 +312,18 @@ fn the_readme_lists_every_plugin_that_comes_with_the_program_with_its_settings()
     });
     let listed: BTreeMap<String, BTreeSet<String>> = listed.collect();
     assert_eq!(listed, there);
+}
+
+#[test]
+fn every_recipe_is_a_config_that_check_takes() {
+    let recipes = blocks(&read("docs/recipes.md"), "toml");
+    assert_eq!(recipes.len(), 3);
+    for recipe in recipes {
+        let daemon = Daemon::prepare(&recipe);
+        fs::create_dir(daemon.path("alerts")).unwrap();
+        let output = daemon.cli(&["check", "--json"]);
+        let report: Value = serde_json::from_slice(&output.stdout).unwrap();
+        // What is not on this machine is a warning: it may come later.
+        assert_eq!(report["ok"], true, "{report}\n{recipe}");
+    }
 }
