@@ -25,7 +25,10 @@ fn run_of(test: &str, directory: &Path, program: &Path, arguments: &[&str]) -> O
     fs::create_dir_all(&home).unwrap();
     let mut command = Command::new(program);
     command.args(arguments).current_dir(directory);
-    command.env("CARGO_TARGET_DIR", build_directory().join("authoring").join(test));
+    command.env(
+        "CARGO_TARGET_DIR",
+        build_directory().join("authoring").join(test),
+    );
     command
         .env("CARGO_HOME", home)
         .env("CARGO_NET_OFFLINE", "true");

@@ -128,7 +128,11 @@ fn fault(document: &str, text: &str, link: &str) -> Option<String> {
     if anchor.is_empty() {
         return None;
     }
-    let other = if file == document { text.to_owned() } else { read(&file) };
+    let other = if file == document {
+        text.to_owned()
+    } else {
+        read(&file)
+    };
     let is_there = anchors(&other).contains(anchor);
     (!is_there).then(|| format!("{file} has no heading `{anchor}`"))
 }
@@ -228,7 +232,9 @@ fn commands_that_alerts_ask_for_are_taken_by_the_program() {
         .filter(|words| words.starts_with("mainstay "))
         .map(|words| {
             let named = words.replace("TARGET", "web").replace("{target}", "web");
-            let named = named.replace("{failure}", "service-down").replace("{job}", "site");
+            let named = named
+                .replace("{failure}", "service-down")
+                .replace("{job}", "site");
             named.replace("{id}", "ID")
         })
         .collect();
@@ -301,15 +307,22 @@ fn the_readme_lists_every_plugin_that_comes_with_the_program_with_its_settings()
     let there = plugins.as_array().unwrap().iter().map(|plugin| {
         let settings = plugin["settings_schema"]["properties"].as_object();
         let settings = settings.into_iter().flat_map(|all| all.keys().cloned());
-        (plugin["name"].as_str().unwrap().to_owned(), settings.collect())
+        (
+            plugin["name"].as_str().unwrap().to_owned(),
+            settings.collect(),
+        )
     });
     let there: BTreeMap<String, BTreeSet<String>> = there.collect();
     let readme = read("README.md");
-    let listed = rows(&readme, "The plugins that come with it").into_iter().map(|row| {
-        // A grant in the text of a setting is none of its own.
-        let settings = quoted(&row[2]).into_iter().filter(|word| !word.contains('"'));
-        (row[0].trim_matches('`').to_owned(), settings.collect())
-    });
+    let listed = rows(&readme, "The plugins that come with it")
+        .into_iter()
+        .map(|row| {
+            // A grant in the text of a setting is none of its own.
+            let settings = quoted(&row[2])
+                .into_iter()
+                .filter(|word| !word.contains('"'));
+            (row[0].trim_matches('`').to_owned(), settings.collect())
+        });
     let listed: BTreeMap<String, BTreeSet<String>> = listed.collect();
     assert_eq!(listed, there);
 }

@@ -115,14 +115,20 @@ impl Prometheus {
             "global:\n  scrape_interval: 1s\nscrape_configs:\n  - job_name: mainstay\n    authorization:\n      \
              credentials: lets-prometheus-in\n    static_configs:\n      - targets: [\"127.0.0.1:{daemon}\"]\n"
         );
-        let (file, log) = (directory.join("prometheus.yml"), directory.join("prometheus.log"));
+        let (file, log) = (
+            directory.join("prometheus.yml"),
+            directory.join("prometheus.log"),
+        );
         fs::write(&file, config).unwrap();
         let port = free_port();
         let output = fs::File::create(&log).unwrap();
         let child = Command::new(packages().program("prometheus"))
             .env("LD_LIBRARY_PATH", packages().libraries())
             .arg(format!("--config.file={}", file.display()))
-            .arg(format!("--storage.tsdb.path={}", directory.join("prometheus").display()))
+            .arg(format!(
+                "--storage.tsdb.path={}",
+                directory.join("prometheus").display()
+            ))
             .arg(format!("--web.listen-address=127.0.0.1:{port}"))
             .current_dir(directory)
             .stdin(Stdio::null())
@@ -136,8 +142,8 @@ impl Prometheus {
     /// The numbers that a query answers with, those that are none left out; else what is wrong.
     fn ask(&self, query: &str) -> Result<Vec<f64>, String> {
         let log = || fs::read_to_string(&self.log).unwrap_or_default();
-        let mut stream =
-            TcpStream::connect(("127.0.0.1", self.port)).map_err(|error| format!("{error}\n{}", log()))?;
+        let mut stream = TcpStream::connect(("127.0.0.1", self.port))
+            .map_err(|error| format!("{error}\n{}", log()))?;
         let request = format!(
             "GET /api/v1/query?query={} HTTP/1.0\r\nhost: localhost\r\n\r\n",
             encoded(query)
@@ -149,8 +155,12 @@ impl Prometheus {
             .map_err(|error| format!("{error}\n{}", log()))?;
         let body = answer.split_once("\r\n\r\n").map_or("", |(_, body)| body);
         let body: Value = serde_json::from_str(body).map_err(|_| answer.clone())?;
-        let rows = body["data"]["result"].as_array().ok_or_else(|| answer.clone())?;
-        let numbers = rows.iter().filter_map(|row| row["value"][1].as_str()?.parse::<f64>().ok());
+        let rows = body["data"]["result"]
+            .as_array()
+            .ok_or_else(|| answer.clone())?;
+        let numbers = rows
+            .iter()
+            .filter_map(|row| row["value"][1].as_str()?.parse::<f64>().ok());
         let numbers: Vec<f64> = numbers.filter(|number| number.is_finite()).collect();
         match numbers.is_empty() {
             true => Err(format!("no number answers `{query}`: {body}")),
@@ -233,7 +243,10 @@ fn promtool_finds_nothing_to_say_about_the_metrics() {
     happen(&daemon);
     let (status, text) = daemon.get("/metrics");
     assert_eq!(status, 200);
-    assert!(text.contains("recovery_operations_completed_success_total{"), "{text}");
+    assert!(
+        text.contains("recovery_operations_completed_success_total{"),
+        "{text}"
+    );
     let mut promtool = Command::new(packages().program("promtool"))
         .env("LD_LIBRARY_PATH", packages().libraries())
         .args(["check", "metrics"])
@@ -242,9 +255,18 @@ fn promtool_finds_nothing_to_say_about_the_metrics() {
         .stderr(Stdio::piped())
         .spawn()
         .unwrap();
-    promtool.stdin.take().unwrap().write_all(text.as_bytes()).unwrap();
+    promtool
+        .stdin
+        .take()
+        .unwrap()
+        .write_all(text.as_bytes())
+        .unwrap();
     let output = promtool.wait_with_output().unwrap();
     let said = [output.stdout, output.stderr].concat();
     let said = String::from_utf8_lossy(&said);
-    assert!(output.status.success() && said.trim().is_empty(), "{}: {said}", output.status);
+    assert!(
+        output.status.success() && said.trim().is_empty(),
+        "{}: {said}",
+        output.status
+    );
 }

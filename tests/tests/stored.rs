@@ -70,7 +70,10 @@ impl TakenOver {
         let config = config
             .replace(NOBODY, &receiver.url)
             // That version's default, without which what is open would be worse than it was.
-            .replace("contains = \"sound\"", "contains = \"sound\"\nseverity = \"medium\"")
+            .replace(
+                "contains = \"sound\"",
+                "contains = \"sound\"\nseverity = \"medium\"",
+            )
             .replace("length = \"45s\"", "length = \"10ms\"")
             .replace(
                 "name = \"db\"",

@@ -121,7 +121,12 @@ impl Walk {
         let place = Daemon::prepare("");
         fs::remove_file(place.path("mainstay.toml")).unwrap();
         fs::remove_dir(place.path("plugins")).unwrap();
-        for made in ["bin", "root/etc/systemd/system", "root/var/lib", "root/usr/local/bin"] {
+        for made in [
+            "bin",
+            "root/etc/systemd/system",
+            "root/var/lib",
+            "root/usr/local/bin",
+        ] {
             fs::create_dir_all(place.path(made)).unwrap();
         }
         symlink(program(), place.path("bin/mainstay")).unwrap();
@@ -154,18 +159,29 @@ impl Walk {
         fs::create_dir_all(build.join("cargo-home")).unwrap();
         let path = std::env::var("PATH").unwrap();
         let mut bash = Command::new("bash");
-        bash.arg("-c").arg(lines).current_dir(directory).stdin(Stdio::null());
-        bash.env("PATH", format!("{}:{path}", self.place.path("bin").display()));
-        bash.env("ROOT", self.place.path("root")).env_remove("MAINSTAY_CONFIG");
+        bash.arg("-c")
+            .arg(lines)
+            .current_dir(directory)
+            .stdin(Stdio::null());
+        bash.env(
+            "PATH",
+            format!("{}:{path}", self.place.path("bin").display()),
+        );
+        bash.env("ROOT", self.place.path("root"))
+            .env_remove("MAINSTAY_CONFIG");
         // As an author has it: nothing is downloaded.
-        bash.env("CARGO_TARGET_DIR", &build).env("CARGO_HOME", build.join("cargo-home"));
+        bash.env("CARGO_TARGET_DIR", &build)
+            .env("CARGO_HOME", build.join("cargo-home"));
         bash.env("CARGO_NET_OFFLINE", "true");
         bash
     }
 
     fn json(&self, arguments: &[&str]) -> Value {
         let mut command = Command::new(program());
-        command.args(arguments).arg("--json").current_dir(&self.directory);
+        command
+            .args(arguments)
+            .arg("--json")
+            .current_dir(&self.directory);
         let output = command.env_remove("MAINSTAY_CONFIG").output().unwrap();
         serde_json::from_slice(&output.stdout).unwrap_or(Value::Null)
     }
@@ -173,7 +189,9 @@ impl Walk {
     /// A row of a list by its name.
     fn named(rows: &Value, name: &str) -> Value {
         let mut rows = rows.as_array().into_iter().flatten();
-        rows.find(|row| row["name"] == name).cloned().unwrap_or(Value::Null)
+        rows.find(|row| row["name"] == name)
+            .cloned()
+            .unwrap_or(Value::Null)
     }
 
     /// What one that runs behind has printed.
@@ -185,7 +203,9 @@ impl Walk {
     fn step(&mut self, block: &Block) {
         let text = self.here(&block.text);
         let (how, known) = block.how.split_first().unwrap();
-        let text = known.iter().fold(text, |text, part| self.filled(text, part));
+        let text = known
+            .iter()
+            .fold(text, |text, part| self.filled(text, part));
         println!("{}:\n{text}\n", block.how.join(", "));
         match how.as_str() {
             "run" => self.run(&text),
@@ -234,7 +254,10 @@ impl Walk {
         let lines = format!("{PRELUDE}\n{text}");
         let mut shell = self.shell(repository(), &lines);
         // Where nobody says otherwise, it is that of the machine.
-        shell.env("MAINSTAY_CONFIG", self.place.path("root/etc/mainstay/mainstay.toml"));
+        shell.env(
+            "MAINSTAY_CONFIG",
+            self.place.path("root/etc/mainstay/mainstay.toml"),
+        );
         self.printed = done(&mut shell, text);
     }
 
@@ -251,7 +274,10 @@ impl Walk {
         let digest = || self.json(&["status"])["host"]["config_digest"].clone();
         let before = digest();
         assert!(before.is_string(), "no daemon answers: {}", self.said(0));
-        let mut config = OpenOptions::new().append(true).open(self.directory.join(file)).unwrap();
+        let mut config = OpenOptions::new()
+            .append(true)
+            .open(self.directory.join(file))
+            .unwrap();
         config.write_all(format!("\n{text}\n").as_bytes()).unwrap();
         wait_for("the config to be applied", || {
             let status = self.json(&["status"]);
@@ -268,7 +294,10 @@ impl Walk {
         if let Some(text) = part.strip_prefix("prints ") {
             assert_eq!(self.printed.lines().last(), Some(text), "{}", self.printed);
         }
-        let Some((what, of)) = part.strip_prefix("until ").and_then(|rest| rest.split_once(' ')) else {
+        let Some((what, of)) = part
+            .strip_prefix("until ")
+            .and_then(|rest| rest.split_once(' '))
+        else {
             return;
         };
         wait_for(part, || {
@@ -313,7 +342,11 @@ fn done(shell: &mut Command, text: &str) -> String {
     let output = shell.output().unwrap();
     let stdout = String::from_utf8_lossy(&output.stdout).into_owned();
     let stderr = String::from_utf8_lossy(&output.stderr);
-    assert!(output.status.success(), "{text}\nended with {}:\n{stdout}{stderr}", output.status);
+    assert!(
+        output.status.success(),
+        "{text}\nended with {}:\n{stdout}{stderr}",
+        output.status
+    );
     println!("{stdout}");
     stdout
 }
@@ -321,7 +354,9 @@ fn done(shell: &mut Command, text: &str) -> String {
 /// What stands between backquotes in the first cells of the table below a heading.
 fn listed(heading: &str) -> BTreeSet<String> {
     let readme = readme();
-    let (_, below) = readme.split_once(&format!("\n## {heading}\n")).expect("the heading");
+    let (_, below) = readme
+        .split_once(&format!("\n## {heading}\n"))
+        .expect("the heading");
     let section = below.split("\n## ").next().unwrap();
     let rows = section.lines().filter(|line| line.starts_with('|')).skip(2);
     let cells = rows.filter_map(|row| row.trim_matches('|').split(" | ").next());
@@ -339,7 +374,10 @@ fn the_readme_can_be_walked_from_its_first_block_to_its_last() {
     }
     // What it says of what is where, and of alerts.
     let first = walk.place.path("first");
-    assert_eq!(walk.directory.canonicalize().unwrap(), first.canonicalize().unwrap());
+    assert_eq!(
+        walk.directory.canonicalize().unwrap(),
+        first.canonicalize().unwrap()
+    );
     for path in listed("Where things lie") {
         let path = path.replace("NAME", "hello").replace("JOB", "site");
         assert!(first.join(&path).exists(), "there is no {path}");
@@ -353,7 +391,10 @@ fn the_readme_can_be_walked_from_its_first_block_to_its_last() {
     }
     // What was put into the machine is gone, and the daemon in the terminal ends as it should.
     for gone in ["etc/mainstay", "var/lib/mainstay", "usr/local/bin/mainstay"] {
-        assert!(!walk.place.path("root").join(gone).exists(), "{gone} is left");
+        assert!(
+            !walk.place.path("root").join(gone).exists(),
+            "{gone} is left"
+        );
     }
     let daemon = walk.behind.first_mut().unwrap();
     kill_process(Pid::from_child(daemon), Signal::TERM).unwrap();
@@ -370,5 +411,8 @@ fn a_block_that_does_not_say_how_it_is_run_is_found() {
     assert_eq!(blocks_of("<!-- run -->\n```sh\ntrue\n```\n"), Some(1));
     assert_eq!(blocks_of("text\n\n```sh\ntrue\n```\n"), None);
     // A comment speaks of the block below it alone.
-    assert_eq!(blocks_of("<!-- run -->\n```sh\ntrue\n```\n```sh\nfalse\n```\n"), None);
+    assert_eq!(
+        blocks_of("<!-- run -->\n```sh\ntrue\n```\n```sh\nfalse\n```\n"),
+        None
+    );
 }

@@ -133,7 +133,10 @@ mod tests {
             ]
         );
         let unknown = FailureType::parse("printer-on-fire").unwrap();
-        assert_eq!(default_severity(&unknown), default_severity(&service_down()));
+        assert_eq!(
+            default_severity(&unknown),
+            default_severity(&service_down())
+        );
         assert_eq!(default_severity(&unknown), Severity::High);
         assert!(affected(&unknown).is_empty());
     }

@@ -242,6 +242,9 @@ mod tests {
         let before = "inc-01K0000000000000000000000F";
         let read = BackupId::parse(before).unwrap();
         assert_eq!(read.as_str(), before);
-        assert_eq!(serde_json::to_string(&read).unwrap(), format!("\"{before}\""));
+        assert_eq!(
+            serde_json::to_string(&read).unwrap(),
+            format!("\"{before}\"")
+        );
     }
 }

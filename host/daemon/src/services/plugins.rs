@@ -472,10 +472,7 @@ mod tests {
                 "fixer@1.0.0 serves, from the copy that was kept of it: it is the last good one of fixer.wasm, and what \
                  that file holds now does not serve",
             ),
-            (
-                rejected(None),
-                "fixer.wasm refused: it is no component",
-            ),
+            (rejected(None), "fixer.wasm refused: it is no component"),
             (
                 rejected(Some(plugin.clone())),
                 "fixer.wasm refused: it is no component",
@@ -510,7 +507,11 @@ mod tests {
                 shared: shared(journal.clone(), ManualClock::new()),
             };
             events.observe(news);
-            let said: Vec<String> = journal.events().into_iter().map(|event| event.message).collect();
+            let said: Vec<String> = journal
+                .events()
+                .into_iter()
+                .map(|event| event.message)
+                .collect();
             assert_eq!(said, [expected]);
         }
     }

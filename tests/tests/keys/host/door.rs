@@ -173,6 +173,9 @@ fn who_did_it_is_the_peer_of_the_socket_or_the_name_of_the_token() {
     assert_eq!(facts("host.resumed"), [json!({"by": user, "note": "anna"})]);
     let events = daemon.events_of("host.resumed");
     let message = events[0]["message"].as_str().unwrap();
-    assert_eq!(message, format!("{user} (who says: anna) resumed automatic recovery of the host"));
+    assert_eq!(
+        message,
+        format!("{user} (who says: anna) resumed automatic recovery of the host")
+    );
     assert!(daemon.stop());
 }

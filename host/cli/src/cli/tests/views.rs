@@ -405,7 +405,9 @@ fn no_identifier_and_no_word_is_cut_at_any_width() {
         let words: Vec<&str> = whole.split_whitespace().collect();
         let is_id = |word: &&str| {
             let kinds = ["inc-0", "op-0", "ful-0", "add-0", "sil-0"];
-            kinds.iter().any(|kind| word.trim_matches('`').starts_with(kind))
+            kinds
+                .iter()
+                .any(|kind| word.trim_matches('`').starts_with(kind))
         };
         for width in WIDTHS {
             let lines = lay_out(&blocks, style(Some(width), false)).join("\n");

@@ -101,9 +101,8 @@ mod tests {
     #[test]
     fn what_is_said_of_a_backup_is_true_of_every_type_and_however_many_it_needs() {
         let (ful, add, job) = (id("ful"), id("add"), job());
-        let warnings = |texts: &[&str]| -> Vec<String> {
-            texts.iter().copied().map(str::to_owned).collect()
-        };
+        let warnings =
+            |texts: &[&str]| -> Vec<String> { texts.iter().copied().map(str::to_owned).collect() };
         for (found, expected) in [
             (
                 began(&ful, &job, BackupType::Full, BackupType::Full),
@@ -120,7 +119,11 @@ mod tests {
                  in 41 ms",
             ),
             (
-                verified(&record(3, 1, 1), 41, &warnings(&["a changed while it was read"])),
+                verified(
+                    &record(3, 1, 1),
+                    41,
+                    &warnings(&["a changed while it was read"]),
+                ),
                 "backup ful-01K0000000000000000000000A of job state is verified: 3 documents, 1 deletion, 1 byte stored in \
                  41 ms; 1 thing to know, the first: a changed while it was read",
             ),

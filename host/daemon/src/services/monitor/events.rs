@@ -267,12 +267,16 @@ mod tests {
             (
                 vec![cleared, H::CircuitClosed],
                 Some("connected"),
-                vec!["low circuit.closed: api: the circuit closed, no failure of it holds any more"],
+                vec![
+                    "low circuit.closed: api: the circuit closed, no failure of it holds any more",
+                ],
             ),
             (
                 vec![unseen, H::CircuitClosed],
                 None,
-                vec!["low circuit.closed: api: the circuit closed, no check sees any more what opened it"],
+                vec![
+                    "low circuit.closed: api: the circuit closed, no check sees any more what opened it",
+                ],
             ),
             (
                 vec![H::CheckLate { check: tcp() }, better, raised()],

@@ -111,7 +111,9 @@ impl Core {
             // None may have come so far: it is counted from the start.
             Heartbeat::InTime => (
                 Outcome::Healthy,
-                format!("in time: {millis} ms have passed of the {every} ms within which a heartbeat is due"),
+                format!(
+                    "in time: {millis} ms have passed of the {every} ms within which a heartbeat is due"
+                ),
             ),
             Heartbeat::Excused(gap) => (
                 Outcome::Unknown,

@@ -56,7 +56,8 @@ pub(super) fn at_start<'a>(
         },
         None if paused => AtStart::Report {
             ended: None,
-            why: "the process does not run, and is not started while automatic recovery is paused".to_owned(),
+            why: "the process does not run, and is not started while automatic recovery is paused"
+                .to_owned(),
         },
         None => AtStart::Start,
     }
@@ -240,7 +241,8 @@ mod tests {
         };
         let paused = || AtStart::Report {
             ended: None,
-            why: "the process does not run, and is not started while automatic recovery is paused".to_owned(),
+            why: "the process does not run, and is not started while automatic recovery is paused"
+                .to_owned(),
         };
         let adopt = |process: &ProcessIdentity| AtStart::Adopt(process.clone());
         let next = ProcessIdentity {

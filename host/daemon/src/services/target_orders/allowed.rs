@@ -92,9 +92,9 @@ mod tests {
     fn what_is_said_of_each_command_is_true_however_the_target_stands() {
         let runs = Some(7);
         let held = Some("web is stopped by ann: new disks; `mainstay start web` ends that");
-        let down = "web does not run, and reads its config when it starts: `mainstay start web` starts it";
-        let no_reload =
-            "the config of web has no `reload`; write reload = \"SIGHUP\" where it reads its config at that";
+        let down =
+            "web does not run, and reads its config when it starts: `mainstay start web` starts it";
+        let no_reload = "the config of web has no `reload`; write reload = \"SIGHUP\" where it reads its config at that";
         for (verb, target, by, pid, expected) in [
             (Start, child(false), None, None, None),
             (

@@ -75,9 +75,7 @@ pub(super) fn actions_taken(event: &Event) -> String {
         K::BackupCorrupted => "it marked the backup, and restores nothing from it",
         K::RetentionFailed => "it kept every backup",
         K::DrillFailed => "it left the stored backups and the sources as they are",
-        K::JournalFull => {
-            "it holds in memory what cannot be written, and recovery goes on"
-        }
+        K::JournalFull => "it holds in memory what cannot be written, and recovery goes on",
         K::JournalWritable => "it wrote all that it held",
         K::JournalDamaged => "it goes on with what it could read, and has changed nothing of it",
         K::RecordSetAside if event.data.are_orders_lost() => {

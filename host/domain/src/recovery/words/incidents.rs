@@ -124,9 +124,9 @@ pub(in crate::recovery) fn closed(
     let (target, failure) = (&incident.target, &incident.failure);
     let message = match how {
         IncidentEnd::Recovered => match by.and_then(idle_handler) {
-            Some(handler) => format!(
-                "{failure} of {target} is over after {open_ms} ms; {handler} did nothing"
-            ),
+            Some(handler) => {
+                format!("{failure} of {target} is over after {open_ms} ms; {handler} did nothing")
+            }
             None => format!("{target} recovered from {failure} after {open_ms} ms"),
         },
         IncidentEnd::Lasting => {
@@ -142,11 +142,13 @@ pub(in crate::recovery) fn closed(
             "{failure} of {target} is over after {open_ms} ms; no attempt to recover it is known to have helped"
         ),
         IncidentEnd::ByItself => {
-            format!("{failure} of {target} is over after {open_ms} ms, and nothing was done about it")
+            format!(
+                "{failure} of {target} is over after {open_ms} ms, and nothing was done about it"
+            )
         }
-        IncidentEnd::Unseen => format!(
-            "no check sees {failure} of {target}: nothing more is done about it"
-        ),
+        IncidentEnd::Unseen => {
+            format!("no check sees {failure} of {target}: nothing more is done about it")
+        }
         IncidentEnd::Removed => format!(
             "{target} is no longer in the config, which lets go of {failure} after {open_ms} ms"
         ),

@@ -35,8 +35,7 @@ fn fix() -> Option<PluginName> {
 fn operation(change: impl FnOnce(&mut Operation)) -> Operation {
     let id = OperationId::parse(ID).unwrap();
     let mode = Mode::Automatic;
-    let mut operation =
-        Operation::scheduled(id, target(), failure(), Severity::High, mode, BEGIN);
+    let mut operation = Operation::scheduled(id, target(), failure(), Severity::High, mode, BEGIN);
     change(&mut operation);
     operation
 }
@@ -50,8 +49,7 @@ fn incident(change: impl FnOnce(&mut Incident)) -> Incident {
         output: None,
     };
     let id = IncidentId::parse("inc-01K0000000000000000000000B").unwrap();
-    let mut incident =
-        Incident::open(id, target(), failure(), Severity::High, seen, BEGIN, 0);
+    let mut incident = Incident::open(id, target(), failure(), Severity::High, seen, BEGIN, 0);
     change(&mut incident);
     incident
 }
@@ -72,7 +70,10 @@ fn check(change: Change, expected: &str) {
 #[test]
 fn what_is_said_of_a_recovery_that_begins_holds_whatever_it_waits_for() {
     let new = operation(as_it_is);
-    check(scheduled(&new, BEGIN), "recovery of api from down is scheduled");
+    check(
+        scheduled(&new, BEGIN),
+        "recovery of api from down is scheduled",
+    );
     // It may be paused, or its turn may come later.
     let due = BEGIN + Duration::from_secs(7);
     let waits = operation(|operation| operation.due = Some(due));
@@ -89,7 +90,10 @@ fn what_is_said_of_a_recovery_that_begins_holds_whatever_it_waits_for() {
         asked_for(&dry, &ann(), BEGIN),
         "a dry run of the recovery of api from down was asked for by ann",
     );
-    check(validating(&new, BEGIN), "recovery of api from down is validated");
+    check(
+        validating(&new, BEGIN),
+        "recovery of api from down is validated",
+    );
     check(
         resumed(&new, BEGIN),
         "recovery of api from down is gone on with: the daemon ended while a handler of it was called",
@@ -108,7 +112,8 @@ fn what_is_said_of_a_recovery_that_begins_holds_whatever_it_waits_for() {
 }
 
 #[test]
-fn what_waits_for_a_person_is_said_with_and_without_steps_and_what_they_decide_with_and_without_a_reason() {
+fn what_waits_for_a_person_is_said_with_and_without_steps_and_what_they_decide_with_and_without_a_reason()
+ {
     let asks = format!("mainstay approve {ID}, or mainstay reject {ID} [MS-0401]");
     check(
         awaits(&operation(as_it_is), BEGIN),
@@ -152,11 +157,7 @@ fn a_cancelled_recovery_says_what_becomes_of_its_failure() {
             "recovery of api from down was cancelled: so; it is stopped by hand until it is over, or `mainstay resume \
              api` takes it up",
         ),
-        (
-            false,
-            false,
-            "recovery of api from down was cancelled: so",
-        ),
+        (false, false, "recovery of api from down was cancelled: so"),
         (
             true,
             false,
@@ -189,8 +190,16 @@ fn the_end_of_a_recovery_says_what_it_came_to() {
         operation.handler = fix();
     };
     for (state, change, expected) in [
-        (S::Succeeded, acted, "recovery of api from down succeeded after 90 ms"),
-        (S::Succeeded, idle, "down of api is over after 90 ms; fix did nothing"),
+        (
+            S::Succeeded,
+            acted,
+            "recovery of api from down succeeded after 90 ms",
+        ),
+        (
+            S::Succeeded,
+            idle,
+            "down of api is over after 90 ms; fix did nothing",
+        ),
         (
             S::Succeeded,
             asked,
@@ -201,8 +210,16 @@ fn the_end_of_a_recovery_says_what_it_came_to() {
             dry,
             "dry run of the recovery of api from down succeeded after 90 ms",
         ),
-        (S::Partial, wrong, "recovery of api from down is partial after 90 ms: no"),
-        (S::Failed, wrong, "recovery of api from down failed after 90 ms: no"),
+        (
+            S::Partial,
+            wrong,
+            "recovery of api from down is partial after 90 ms: no",
+        ),
+        (
+            S::Failed,
+            wrong,
+            "recovery of api from down failed after 90 ms: no",
+        ),
         (
             S::Failed,
             idle,
@@ -221,7 +238,10 @@ fn the_end_of_a_recovery_says_what_it_came_to() {
 #[test]
 fn what_is_said_of_an_incident_is_about_its_own_failure_and_no_other() {
     let new = incident(as_it_is);
-    check(opened(&new, false, BEGIN), "api has down: connection refused");
+    check(
+        opened(&new, false, BEGIN),
+        "api has down: connection refused",
+    );
     check(
         opened(&new, true, BEGIN),
         "api is to be recovered from down: connection refused",
@@ -333,8 +353,14 @@ fn why_people_have_to_act_is_said() {
         "recovery of api from down did not help"
     );
     for (attempts, expected) in [
-        (1, "1 attempt to recover api from down did not help, or not for long"),
-        (3, "3 attempts to recover api from down did not help, or not for long"),
+        (
+            1,
+            "1 attempt to recover api from down did not help, or not for long",
+        ),
+        (
+            3,
+            "3 attempts to recover api from down did not help, or not for long",
+        ),
     ] {
         let found = round_did_not_help(&incident(as_it_is), attempts);
         assert_eq!(found, expected);
@@ -369,8 +395,14 @@ fn a_pause_says_what_it_keeps_back_and_nothing_else_is_called_one() {
         (Some(&api), "automatic recovery of api"),
         (None, "automatic recovery of the host"),
     ] {
-        check(paused(whose, true, &ann(), BEGIN), &format!("ann paused {what}"));
-        check(paused(whose, false, &ann(), BEGIN), &format!("ann resumed {what}"));
+        check(
+            paused(whose, true, &ann(), BEGIN),
+            &format!("ann paused {what}"),
+        );
+        check(
+            paused(whose, false, &ann(), BEGIN),
+            &format!("ann resumed {what}"),
+        );
         let pause = TimedPause {
             since: BEGIN,
             length: Duration::from_secs(1_800),
