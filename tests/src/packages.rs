@@ -23,8 +23,8 @@ pub struct Packages {
 
 /// Unpacks the packages where that was not done before. Panics with apt's words where they cannot be had.
 pub fn packages() -> &'static Packages {
-    static PACKAGES: OnceLock<Packages> = OnceLock::new();
-    PACKAGES.get_or_init(|| {
+    static UNPACKED: OnceLock<Packages> = OnceLock::new();
+    UNPACKED.get_or_init(|| {
         let user = rustix::process::geteuid().as_raw();
         let home = std::env::temp_dir().join(format!("mainstay-test-packages-{user}"));
         fs::create_dir_all(&home).unwrap();
