@@ -1,6 +1,6 @@
 //! Nothing that logs dies of logging: the output of daemon and commands is lost where nothing takes it, and that is all.
 
-use mainstay_tests::{Daemon, HOST, parent, plugin, program, sleeper, wait_for};
+use mainstay_tests::{Daemon, HOST, lives, parent, plugin, program, sleeper, wait_for};
 use serde_json::Value;
 use std::{
     collections::BTreeMap,
@@ -268,9 +268,10 @@ fn close_terminal(daemon: &mut Daemon, pid: u32) {
             Err(_) => Ok(()),
         }
     });
-    wait_for("its process to be gone", || {
-        let is_there = std::path::Path::new(&format!("/proc/{pid}/exe")).exists();
-        (!is_there).then_some(()).ok_or_else(|| daemon.log())
+    // With all that it held: what is no more than a zombie has let go of its lock.
+    wait_for("its process to be gone", || match lives(pid) {
+        true => Err(daemon.log()),
+        false => Ok(()),
     });
 }
 

@@ -372,7 +372,9 @@ async fn a_service_left_behind_goes_on_writing() {
     let argv = ["sh", "-c", &script].map(str::to_owned).to_vec();
     let run = commands.run_foreign(argv, "/".into(), Duration::from_secs(60), RunAs::default());
     let output = run.await.unwrap();
-    let pid = text(&output.stdout).lines().next().unwrap().to_owned();
+    // The service may write before the shell does.
+    let printed = text(&output.stdout);
+    let pid = printed.lines().find_map(|line| line.parse().ok()).unwrap();
     // More than the pipe holds: somebody reads it.
     let deadline = Instant::now() + Duration::from_secs(60);
     let written = || {
@@ -383,7 +385,7 @@ async fn a_service_left_behind_goes_on_writing() {
         assert!(Instant::now() < deadline, "it wrote {} lines", written());
         tokio::task::yield_now().await;
     }
-    let pid = rustix::process::Pid::from_raw(pid.parse().unwrap()).unwrap();
+    let pid = rustix::process::Pid::from_raw(pid).unwrap();
     rustix::process::kill_process(pid, rustix::process::Signal::KILL).unwrap();
 }
 

@@ -18,7 +18,7 @@ async fn a_clean_shutdown_kills_the_stubborn_in_time_and_leaves_what_is_to_be_le
     stubborn.process.as_mut().unwrap().grace = DEADLINE * 10;
     left.process.as_mut().unwrap().on_shutdown = OnShutdown::Leave;
     let mut config = (*spec(vec![stubborn, left, child("web", &SLEEP)])).clone();
-    config.host.shutdown_deadline = Duration::from_millis(500);
+    config.host.shutdown_deadline = Duration::from_secs(3);
     let mut daemon = Daemon::start(dir.path(), config.targets.to_vec(), PreviousRun::default());
     daemon.config.send_replace(Arc::new(config));
     let mut pids = Vec::new();
