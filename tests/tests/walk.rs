@@ -43,6 +43,7 @@ within() {
         sleep 0.05
     done
     echo "never: $*" >&2
+    tail -n 20 "$ROOT/daemon.log" >&2
     return 1
 }
 answers() { mainstay status > /dev/null 2>&1; }

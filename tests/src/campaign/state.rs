@@ -183,7 +183,7 @@ impl Round<'_> {
             // Before that SIGTERM ends it as any program.
             wait_for("it to be ready", || {
                 let log = self.daemon.log();
-                let is_ready = log.lines().any(|line| line.ends_with(": ready"));
+                let is_ready = log.lines().any(|line| line.contains("is ready on"));
                 is_ready.then_some(()).ok_or(log)
             });
             let ended_well = self.daemon.stop();
