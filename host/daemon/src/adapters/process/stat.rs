@@ -2,7 +2,13 @@
 //!
 //! Invariant: the command name, which may hold spaces, parentheses and bytes that are no text, is never looked into.
 
-use std::io;
+use std::{
+    fs::File,
+    io::{self, Read},
+};
+
+/// More than the kernel tells of a process in one of its small files.
+const SMALL: usize = 4096;
 
 /// `PF_KTHREAD` of the kernel's `include/linux/sched.h`.
 const KERNEL_THREAD: u32 = 0x0020_0000;
@@ -31,7 +37,7 @@ impl ProcessStat {
     /// What a process is now; none where there is no such process. An error says nothing about the process: the daemon
     /// may have no descriptors left. The number of a thread shows that thread: see [`ProcessStat::read_process`].
     pub(crate) fn read(pid: u32) -> io::Result<Option<Self>> {
-        match std::fs::read(format!("/proc/{pid}/stat")) {
+        match read_file(pid, "stat") {
             Ok(line) => Ok(Self::parse(&line)),
             Err(error) if is_gone(&error) => Ok(None),
             Err(error) => Err(error),
@@ -79,6 +85,25 @@ impl ProcessStat {
     }
 }
 
+/// One of the files that `/proc` has of a process. Where it is a small one with one call: a file of no size is otherwise
+/// read in six, from 32 bytes on, and what a process left behind is looked for in those of all processes.
+pub(super) fn read_file(pid: u32, name: &str) -> io::Result<Vec<u8>> {
+    let mut file = File::open(format!("/proc/{pid}/{name}"))?;
+    let mut text = vec![0; SMALL];
+    let length = loop {
+        match file.read(&mut text) {
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            length => break length?,
+        }
+    };
+    text.truncate(length);
+    // The kernel gives less than is asked for only at the end.
+    if length == SMALL {
+        file.read_to_end(&mut text)?;
+    }
+    Ok(text)
+}
+
 /// It was not there, or ended while it was read.
 fn is_gone(error: &io::Error) -> bool {
     error.kind() == io::ErrorKind::NotFound
@@ -87,7 +112,7 @@ fn is_gone(error: &io::Error) -> bool {
 
 /// Whether a number is that of a process, and not that of a thread of one.
 pub(crate) fn is_process(pid: u32) -> io::Result<bool> {
-    match std::fs::read(format!("/proc/{pid}/status")) {
+    match read_file(pid, "status") {
         Ok(status) => Ok(parse_thread_group(&status) == Some(pid)),
         Err(error) if is_gone(&error) => Ok(false),
         Err(error) => Err(error),
@@ -100,7 +125,7 @@ fn parse_thread_group(status: &[u8]) -> Option<u32> {
 
 /// The real user of a process; none where there is no such process. An error says nothing about it.
 pub(crate) fn real_uid(pid: u32) -> io::Result<Option<u32>> {
-    match std::fs::read(format!("/proc/{pid}/status")) {
+    match read_file(pid, "status") {
         Ok(status) => Ok(parse_uid(&status)),
         Err(error) if is_gone(&error) => Ok(None),
         Err(error) => Err(error),
