@@ -5,6 +5,7 @@
 use std::{
     fs::File,
     io::{self, Read},
+    os::unix::fs::DirEntryExt,
 };
 
 /// More than the kernel tells of a process in one of its small files.
@@ -148,12 +149,33 @@ fn field(status: &[u8], label: &[u8]) -> Option<u32> {
 
 /// The numbers of all processes. An error is no answer: the daemon may have no descriptors left.
 pub(crate) fn all() -> io::Result<Vec<u32>> {
-    let mut all = Vec::new();
+    Ok(listed()?.into_iter().map(|process| process.pid).collect())
+}
+
+/// A process as the list of all has it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(crate) struct Listed {
+    pub(crate) pid: u32,
+    /// The number of its directory's inode. A later process of the same number has another, for the kernel drops the
+    /// directory as one is reaped; one that lives on may get another as well.
+    pub(crate) inode: u64,
+}
+
+/// All processes. An error is no answer, as of [`all`].
+pub(crate) fn listed() -> io::Result<Vec<Listed>> {
+    let mut listed = Vec::new();
     for entry in std::fs::read_dir("/proc")? {
-        let name = entry?.file_name();
-        all.extend(name.to_str().and_then(|name| name.parse::<u32>().ok()));
+        let entry = entry?;
+        let pid = entry
+            .file_name()
+            .to_str()
+            .and_then(|name| name.parse().ok());
+        listed.extend(pid.map(|pid| Listed {
+            pid,
+            inode: entry.ino(),
+        }));
     }
-    Ok(all)
+    Ok(listed)
 }
 
 #[cfg(test)]

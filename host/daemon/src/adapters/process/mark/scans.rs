@@ -5,13 +5,14 @@ use crate::adapters::{
     limits,
     process::{
         environ, output, signal,
-        stat::{self, ProcessStat},
+        stat::{self, Listed, ProcessStat},
     },
 };
 use mainstay_domain::{name::TargetName, record::ProcessIdentity, time::Timestamp};
 use rustix::process::{Pid, Signal, kill_process_group};
 use std::{
     collections::{HashMap, HashSet},
+    hash::Hash,
     io,
 };
 
@@ -71,10 +72,12 @@ impl Marks {
         let users = all_users(own, uids);
         let mut found = Vec::new();
         let mut look = self.seen.look();
-        visit_all(all, |pid| {
-            let Some((target, stat, uid)) = self.carrier(pid, &mut look, &users, &wanted)? else {
+        visit_all(all_listed, |process| {
+            let found_here = self.carrier(process, &mut look, &users, &wanted)?;
+            let Some((target, stat, uid)) = found_here else {
                 return Ok(());
             };
+            let pid = process.pid;
             let is_trusted = uid == own
                 || uids.get(&target) == Some(&uid)
                 || output::is_output_of(pid, &self.logs, &target, &self.written);
@@ -95,18 +98,25 @@ impl Marks {
     /// Whose mark a living process carries, where that is `wanted`, and the user that it runs as.
     fn carrier(
         &self,
-        pid: u32,
+        process: Listed,
         look: &mut Look<'_>,
         users: &HashSet<u32>,
         wanted: impl Fn(&TargetName) -> bool,
     ) -> io::Result<Option<(TargetName, ProcessStat, u32)>> {
+        let pid = process.pid;
+        if pid == std::process::id() || look.passes_over(process) {
+            return Ok(None);
+        }
         let Some(stat) = stat_of(pid)? else {
             return Ok(None);
         };
-        if stat.has_ended() || stat.is_kernel || pid == std::process::id() {
+        if stat.is_kernel {
+            look.is_kernel(process, &stat);
+        }
+        if stat.has_ended() || stat.is_kernel {
             return Ok(None);
         }
-        let known = look.known(pid, &stat);
+        let known = look.known(process, &stat);
         // Neither mark of a process that has settled comes later.
         if matches!(known, Some(None)) {
             return Ok(None);
@@ -126,7 +136,7 @@ impl Marks {
                     // One that is known by its output alone may be another's later on.
                     && (read.is_some() || mark.is_none())
                 {
-                    look.read(pid, &stat, read);
+                    look.read(process, &stat, read);
                 }
                 mark
             }
@@ -174,22 +184,26 @@ impl Marks {
 
 /// Visits every process, and those that have come meanwhile: one that is listed may start another one and end before it is
 /// visited, as programs do that put themselves into the background.
-fn visit_all(
-    mut list: impl FnMut() -> io::Result<Vec<u32>>,
-    mut visit: impl FnMut(u32) -> io::Result<()>,
+fn visit_all<T: Copy + Eq + Hash>(
+    mut list: impl FnMut() -> io::Result<Vec<T>>,
+    mut visit: impl FnMut(T) -> io::Result<()>,
 ) -> io::Result<()> {
     let mut met = HashSet::new();
     for _ in 0..MOST_LISTS {
         let listed = list()?.into_iter();
-        let new: Vec<u32> = listed.filter(|pid| met.insert(*pid)).collect();
+        let new: Vec<T> = listed.filter(|one| met.insert(*one)).collect();
         if new.is_empty() {
             break;
         }
-        for pid in new {
-            visit(pid)?;
+        for one in new {
+            visit(one)?;
         }
     }
     Ok(())
+}
+
+fn all_listed() -> io::Result<Vec<Listed>> {
+    Ok(limits::seen(stat::listed())?.unwrap_or_default())
 }
 
 fn stat_of(pid: u32) -> io::Result<Option<ProcessStat>> {

@@ -1,5 +1,8 @@
 //! What the environments of processes said at earlier looks, so that a look reads only those that can be what it looks for.
 //!
+//! A process that nothing is looked for in is passed over as it is listed, by its number and its directory's inode, so that a
+//! look costs what has come since the one before.
+//!
 //! Invariant: nothing is known of a process that may still be on the way from `fork` to `exec`: without a mark one counts
 //! only where it had none [`SETTLED`] ago, and is no child of the daemon.
 //! Invariant: by what is known here a process is only passed over. Whether one is a target's, and so is ended, its
@@ -7,7 +10,7 @@
 //! must not depend on when it was looked at whether that is left alone.
 
 use super::one::Mark;
-use crate::adapters::process::stat::ProcessStat;
+use crate::adapters::process::stat::{Listed, ProcessStat};
 use parking_lot::Mutex;
 use std::{
     collections::HashMap,
@@ -23,6 +26,12 @@ const SETTLED: Duration = Duration::from_secs(10);
 struct Known {
     /// With the number this tells it from others; see [`ProcessStat::start_ticks`].
     start_ticks: u64,
+    /// Tells it from others too; see [`Listed::inode`].
+    inode: u64,
+    /// A thread of the kernel never becomes anything else.
+    is_kernel: bool,
+    /// Whether it was one when it was read.
+    is_child: bool,
     mark: Option<Mark>,
     since: Instant,
 }
@@ -46,26 +55,55 @@ impl Seen {
     }
 }
 
+impl Known {
+    fn of(process: Listed, stat: &ProcessStat) -> Self {
+        Self {
+            start_ticks: stat.start_ticks,
+            inode: process.inode,
+            is_kernel: stat.is_kernel,
+            is_child: stat.parent == std::process::id(),
+            mark: None,
+            since: Instant::now(),
+        }
+    }
+}
+
 impl Look<'_> {
+    /// Whether it carries no mark, as is known without a look at it.
+    pub(super) fn passes_over(&mut self, process: Listed) -> bool {
+        let known = self.seen.0.lock().get(&process.pid).cloned();
+        let Some(known) = known.filter(|known| known.inode == process.inode) else {
+            return false;
+        };
+        let is_settled = || known.since.elapsed() >= SETTLED && !known.is_child;
+        let passes = known.is_kernel || (known.mark.is_none() && is_settled());
+        if passes {
+            self.now.insert(process.pid, known);
+        }
+        passes
+    }
+
+    /// It is a thread of the kernel.
+    pub(super) fn is_kernel(&mut self, process: Listed, stat: &ProcessStat) {
+        self.now.insert(process.pid, Known::of(process, stat));
+    }
+
     /// What the environment of this process said, where that is enough to pass it over.
-    pub(super) fn known(&mut self, pid: u32, stat: &ProcessStat) -> Option<Option<Mark>> {
-        let known = self.seen.0.lock().get(&pid).cloned();
-        let known = known.filter(|known| known.start_ticks == stat.start_ticks)?;
+    pub(super) fn known(&mut self, process: Listed, stat: &ProcessStat) -> Option<Option<Mark>> {
+        let known = self.seen.0.lock().get(&process.pid).cloned();
+        let mut known = known.filter(|known| known.start_ticks == stat.start_ticks)?;
         let counts = known.mark.is_some()
             || (known.since.elapsed() >= SETTLED && stat.parent != std::process::id());
+        known.inode = process.inode;
         let mark = known.mark.clone();
-        self.now.insert(pid, known);
+        self.now.insert(process.pid, known);
         counts.then_some(mark)
     }
 
     /// What was read of it.
-    pub(super) fn read(&mut self, pid: u32, stat: &ProcessStat, mark: Option<Mark>) {
-        let known = self.now.entry(pid).or_insert_with(|| Known {
-            start_ticks: stat.start_ticks,
-            mark: None,
-            since: Instant::now(),
-        });
-        known.mark = mark;
+    pub(super) fn read(&mut self, process: Listed, stat: &ProcessStat, mark: Option<Mark>) {
+        let known = self.now.entry(process.pid);
+        known.or_insert_with(|| Known::of(process, stat)).mark = mark;
     }
 
     /// The look went through every process.
@@ -91,6 +129,10 @@ mod tests {
         }
     }
 
+    fn listed() -> Listed {
+        Listed { pid: 7, inode: 70 }
+    }
+
     fn mark() -> Mark {
         Mark {
             target: TargetName::parse("web").unwrap(),
@@ -101,8 +143,8 @@ mod tests {
 
     fn read(seen: &Seen, stat: &ProcessStat, mark: Option<Mark>) {
         let mut look = seen.look();
-        look.known(7, stat);
-        look.read(7, stat, mark);
+        look.known(listed(), stat);
+        look.read(listed(), stat, mark);
         look.done();
     }
 
@@ -117,12 +159,12 @@ mod tests {
     fn a_process_that_had_no_mark_just_now_is_read_again_and_later_it_is_not() {
         let seen = Seen::default();
         read(&seen, &stat(5, 1), None);
-        assert_eq!(seen.look().known(7, &stat(5, 1)), None);
+        assert_eq!(seen.look().known(listed(), &stat(5, 1)), None);
         age(&seen);
-        assert_eq!(seen.look().known(7, &stat(5, 1)), Some(None));
+        assert_eq!(seen.look().known(listed(), &stat(5, 1)), Some(None));
         let ours = stat(5, std::process::id());
         assert_eq!(
-            seen.look().known(7, &ours),
+            seen.look().known(listed(), &ours),
             None,
             "it may be about to execute"
         );
@@ -132,9 +174,9 @@ mod tests {
     fn a_mark_counts_at_once_and_not_for_another_process_of_that_number() {
         let seen = Seen::default();
         read(&seen, &stat(5, 1), Some(mark()));
-        assert_eq!(seen.look().known(7, &stat(5, 1)), Some(Some(mark())));
+        assert_eq!(seen.look().known(listed(), &stat(5, 1)), Some(Some(mark())));
         age(&seen);
-        assert_eq!(seen.look().known(7, &stat(6, 1)), None);
+        assert_eq!(seen.look().known(listed(), &stat(6, 1)), None);
     }
 
     #[test]
@@ -142,6 +184,44 @@ mod tests {
         let seen = Seen::default();
         read(&seen, &stat(5, 1), Some(mark()));
         seen.look().done();
-        assert_eq!(seen.look().known(7, &stat(5, 1)), None);
+        assert_eq!(seen.look().known(listed(), &stat(5, 1)), None);
+    }
+
+    #[test]
+    fn one_without_a_mark_is_passed_over_as_it_is_listed_once_it_has_settled() {
+        let seen = Seen::default();
+        read(&seen, &stat(5, 1), None);
+        assert!(!seen.look().passes_over(listed()), "it may yet execute");
+        age(&seen);
+        assert!(seen.look().passes_over(listed()));
+        let another = Listed {
+            inode: 71,
+            ..listed()
+        };
+        assert!(!seen.look().passes_over(another), "the number is another's");
+        read(&seen, &stat(5, 1), Some(mark()));
+        age(&seen);
+        assert!(!seen.look().passes_over(listed()), "it has a mark");
+    }
+
+    #[test]
+    fn a_child_is_never_passed_over_as_it_is_listed_and_a_thread_of_the_kernel_is_at_once() {
+        let seen = Seen::default();
+        read(&seen, &stat(5, std::process::id()), None);
+        age(&seen);
+        assert!(!seen.look().passes_over(listed()));
+        let mut look = seen.look();
+        look.is_kernel(
+            listed(),
+            &ProcessStat {
+                is_kernel: true,
+                ..stat(5, 2)
+            },
+        );
+        look.done();
+        let mut look = seen.look();
+        assert!(look.passes_over(listed()));
+        look.done();
+        assert!(seen.look().passes_over(listed()), "it was met again");
     }
 }
