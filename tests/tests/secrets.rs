@@ -1,6 +1,8 @@
 //! A secret reaches the host that it is for, and nothing else; and no text from outside names one.
 
-use mainstay_tests::{Daemon, HOST, Received, Receiver, free_port, guest, plugin, sleeper};
+use mainstay_tests::{
+    Daemon, HOST, Received, Receiver, free_port, guest, plugin, sleeper, wait_for,
+};
 use std::{fs, os::unix::fs::PermissionsExt, path::Path};
 
 const SECRET: &str = "s3cr3t-Zq7-value";
@@ -524,4 +526,35 @@ fn a_secret_where_none_is_put_in_is_refused_before_anything_runs() {
         refused.to_string().contains("no secret is put in there"),
         "{refused}"
     );
+}
+
+/// What a target prints until it dies is all that ever comes of the secret.
+#[test]
+fn a_secret_that_a_program_did_not_print_to_its_end_is_in_no_log() {
+    let part = SECRET.get(..SECRET.len() - 1).unwrap();
+    let daemon = Daemon::prepare(&format!(
+        r#"
+[host]
+state_dir = "state"
+
+[secrets]
+hook-token = {{ file = "token" }}
+
+[[target]]
+name = "leaky"
+run = ["/bin/sh", "-c", "printf 'last {part}'; exec sleep 1000"]
+"#
+    ));
+    write_token(&daemon);
+    let mut daemon = daemon;
+    daemon.run();
+    let shown = wait_for("the log", || {
+        let output = daemon.cli(&["logs", "leaky", "-n", "1"]);
+        let shown = String::from_utf8_lossy(&output.stdout).into_owned();
+        match shown.contains("last ") {
+            true => Ok(shown),
+            false => Err(shown),
+        }
+    });
+    assert_eq!(shown.trim_end(), "last [secret:hook-token]");
 }

@@ -251,7 +251,7 @@ impl Captured {
 
     fn finish(self, secrets: &dyn Secrets) -> Blob {
         let cut = self.seen > self.bytes.len() as u64;
-        let mut bytes = secrets.conceal(self.bytes);
+        let mut bytes = secrets.conceal_piece(self.bytes);
         if cut {
             // The last bytes may be half of a secret.
             bytes.truncate(bytes.len().saturating_sub(MAX_CONCEALED_BYTES));

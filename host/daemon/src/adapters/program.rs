@@ -138,7 +138,7 @@ pub(super) async fn read_end(pipe: Option<impl AsyncRead + Unpin>, kept: usize, 
 /// What [`read_end`] has kept, without secrets.
 pub(super) fn concealed_end(end: Vec<u8>, kept: usize, secrets: &dyn Secrets) -> Vec<u8> {
     let is_cut = end.len() >= kept.saturating_add(MAX_CONCEALED_BYTES);
-    let mut shown = secrets.conceal(end);
+    let mut shown = secrets.conceal_piece(end);
     if is_cut {
         // The first bytes may be half of a secret.
         shown.drain(..MAX_CONCEALED_BYTES.min(shown.len()));

@@ -7,6 +7,7 @@
 //! to go back to it.
 
 mod needles;
+mod search;
 mod undress;
 
 use super::environment::ChildEnvironment;
@@ -28,7 +29,7 @@ use std::{
 
 /// The longest form of a value that [`Secrets::conceal`] is sure to find: six bytes for one are `\u0041` of JSON, eight
 /// the same percent-encoded once more. Who cuts bytes before they are concealed must drop this many before the cut, for a
-/// secret that is cut in two is not recognised.
+/// secret that is cut in two is not recognised for sure: [`Secrets::conceal_piece`] leaves a few bytes of one.
 pub const MAX_CONCEALED_BYTES: usize = LONGEST_OF_A_BYTE * MAX_SECRET_BYTES as usize;
 const LONGEST_OF_A_BYTE: usize = 8;
 
@@ -156,6 +157,10 @@ impl Secrets for ConfiguredSecrets {
 
     fn conceal(&self, bytes: Vec<u8>) -> Vec<u8> {
         self.loaded().needles.conceal(bytes)
+    }
+
+    fn conceal_piece(&self, bytes: Vec<u8>) -> Vec<u8> {
+        self.loaded().needles.conceal_piece(bytes)
     }
 
     fn longest(&self) -> Option<usize> {

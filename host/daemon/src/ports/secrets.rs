@@ -45,7 +45,12 @@ pub trait Secrets: Send + Sync {
     }
     /// The bytes with `[secret:NAME]` in place of every known value.
     fn conceal(&self, bytes: Vec<u8>) -> Vec<u8>;
-    /// The same, of a text.
+    /// The same, of a piece of something longer, as the end of a log: what is begun of a value at its end is taken out too,
+    /// and what is left of one at its begin, and in it a line of a value, or nearly all of one that was never finished.
+    fn conceal_piece(&self, bytes: Vec<u8>) -> Vec<u8> {
+        self.conceal(bytes)
+    }
+    /// As [`Self::conceal`], of a text.
     fn conceal_text(&self, text: &str) -> String {
         let concealed = self.conceal(text.as_bytes().to_vec());
         String::from_utf8_lossy(&concealed).into_owned()

@@ -72,7 +72,7 @@ impl EgressClient {
                     left.is_some()
                 });
                 let read = read_at_most(response, room, expected.body_until()).await;
-                let mut body = self.secrets.conceal(read.bytes);
+                let mut body = self.secrets.conceal_piece(read.bytes);
                 if !read.is_whole {
                     body.truncate(body.len().saturating_sub(MAX_CONCEALED_BYTES));
                 }

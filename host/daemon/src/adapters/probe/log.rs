@@ -101,7 +101,7 @@ impl LogLooks {
         let seen = match found.lines {
             0 => Seen::healthy(format!("no new line of {shown} matches `{pattern}`")),
             lines => {
-                let last = secrets.conceal(found.last);
+                let last = secrets.conceal_piece(found.last);
                 let last: String = String::from_utf8_lossy(&last).chars().take(SHOWN).collect();
                 let last = last.trim_end();
                 Seen::failed(format!(

@@ -5,7 +5,8 @@
 //!
 //! Invariant: so many bytes are read and so many shown, and who waits does so for a moment: of a file system that does not
 //! answer nothing is shown, and a log that hangs holds some of the threads, never all.
-//! Invariant: secrets are taken out before anything is shown, also where what was read begins within one.
+//! Invariant: secrets are taken out before anything is shown, also where what was read begins within one, or ends
+//! within one that is being written, or that who wrote it never finished.
 
 use super::HostProbe;
 use crate::{
@@ -180,7 +181,7 @@ struct End {
 impl End {
     /// The last `most` bytes, without secrets.
     fn concealed(self, most: usize, secrets: &dyn Secrets) -> Vec<u8> {
-        let mut shown = secrets.conceal(self.bytes);
+        let mut shown = secrets.conceal_piece(self.bytes);
         shown.drain(..self.margin.min(shown.len()));
         shown.drain(..shown.len().saturating_sub(most));
         shown

@@ -491,3 +491,74 @@ fn as_many_bytes_may_be_of_a_secret_as_the_longest_known_value_has_in_its_longes
     let none = ConfiguredSecrets::load(&BTreeMap::new()).unwrap();
     assert_eq!(max_concealed_now(&none), 0);
 }
+
+/// `text` is a piece of something longer, and what is left shows nothing of the secret.
+fn check_piece(value: &str, text: &str, expected: &str) {
+    let secrets = secrets(&[("token", value)]);
+    let concealed = String::from_utf8(secrets.conceal_piece(text.into())).unwrap();
+    assert_eq!(concealed, expected, "{value:?} in {text:?}");
+}
+
+#[test]
+fn what_is_begun_of_a_secret_at_the_end_of_a_piece_is_concealed_in_each_of_its_dresses() {
+    const VALUE: &str = "sup3r/s3cret+val";
+    for length in 4..=VALUE.len() {
+        let text = format!("last {}", &VALUE[..length]);
+        check_piece(VALUE, &text, "last [secret:token]");
+    }
+    for text in [
+        // What JSON and URLs make of it, also where the last escape is not whole.
+        r"last sup3r\/s3c",
+        r"last sup3r\",
+        "last sup3r%2Fs3c",
+        "last sup3r%2",
+        "last sup3r%252Fs3c",
+        // printf VALUE | base64, and in hexadecimal.
+        "last c3VwM3IvczNj",
+        "last 7375703372",
+    ] {
+        check_piece(VALUE, text, "last [secret:token]");
+    }
+    for text in ["last sup", "sup3r and more", "last 7375", ""] {
+        check_piece(VALUE, text, text);
+    }
+}
+
+#[test]
+fn what_is_left_of_a_secret_at_the_begin_of_a_piece_is_concealed() {
+    check_piece(
+        "sup3r/s3cret+val",
+        "3cret+val and more",
+        "[secret:token] and more",
+    );
+    check_piece("sup3r/s3cret+val", "val and more", "val and more");
+}
+
+#[test]
+fn nearly_all_of_a_secret_that_was_never_finished_is_concealed_within_a_piece() {
+    let text = "last sup3r/s3cret+va\nstarts again";
+    check_piece(
+        "sup3r/s3cret+val",
+        text,
+        "last [secret:token]\nstarts again",
+    );
+    let whole = "sup3r/s3cret+val, sup3r/s3cret+val";
+    check_piece("sup3r/s3cret+val", whole, "[secret:token], [secret:token]");
+}
+
+#[test]
+fn a_line_of_a_secret_with_lines_is_concealed_within_a_piece() {
+    let value = "line1secret\nline2secret\nline3secret";
+    for (text, expected) in [
+        ("a line1secret", "a [secret:token]"),
+        ("a line1secret\n", "a [secret:token]"),
+        ("a line2secret b", "a [secret:token] b"),
+        (
+            "line2secret\r\nline3secret b",
+            "[secret:token]\r\n[secret:token] b",
+        ),
+        ("line1secret\nline2secret\nline3secret", "[secret:token]"),
+    ] {
+        check_piece(value, text, expected);
+    }
+}
