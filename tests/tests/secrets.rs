@@ -532,7 +532,7 @@ fn a_secret_where_none_is_put_in_is_refused_before_anything_runs() {
 #[test]
 fn a_secret_that_a_program_did_not_print_to_its_end_is_in_no_log() {
     let part = SECRET.get(..SECRET.len() - 1).unwrap();
-    let daemon = Daemon::prepare(&format!(
+    let mut daemon = Daemon::prepare(&format!(
         r#"
 [host]
 state_dir = "state"
@@ -546,7 +546,6 @@ run = ["/bin/sh", "-c", "printf 'last {part}'; exec sleep 1000"]
 "#
     ));
     write_token(&daemon);
-    let mut daemon = daemon;
     daemon.run();
     let shown = wait_for("the log", || {
         let output = daemon.cli(&["logs", "leaky", "-n", "1"]);

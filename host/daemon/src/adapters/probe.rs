@@ -15,6 +15,7 @@ mod exec;
 mod groups;
 mod hops;
 mod http;
+mod links;
 mod local;
 mod log;
 mod names;

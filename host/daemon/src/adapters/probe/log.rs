@@ -2,15 +2,15 @@
 //!
 //! Invariant: a line counts once, also where the log was rotated between two looks: it is then looked for in `LOG.1`.
 //! Invariant: what was written before the first look of a check does not count.
+//! Invariant: no link of somebody else leads to a file that is not theirs (`links`).
 //! Invariant: secrets are taken out of a line before anything of it is shown.
 
-use super::{Seen, seen::io_cause};
+use super::{Seen, links, seen::io_cause};
 use crate::ports::Secrets;
 use mainstay_domain::{
     name::{CheckName, TargetName},
     spec::{CheckSpec, LogPattern},
 };
-use mainstay_runtime::regular_file;
 use parking_lot::Mutex;
 use regex::bytes::Regex;
 use std::{
@@ -183,7 +183,7 @@ fn rotated(
 }
 
 fn open(path: &Path) -> io::Result<(File, u64, u64)> {
-    let (log, metadata) = regular_file::open(path)?;
+    let (log, metadata) = links::open(path)?;
     Ok((log, metadata.ino(), metadata.len()))
 }
 

@@ -8,7 +8,7 @@
 //! Invariant: secrets are taken out before anything is shown, also where what was read begins within one, or ends
 //! within one that is being written, or that who wrote it never finished.
 
-use super::HostProbe;
+use super::{HostProbe, links};
 use crate::{
     adapters::{process::log_of, secrets::max_concealed_now, threads::Threads},
     ports::{LogEnd, Secrets},
@@ -17,7 +17,6 @@ use mainstay_domain::{
     spec::{CheckKind, CheckSpec, TargetSpec},
     text::last_lines,
 };
-use mainstay_runtime::regular_file;
 use parking_lot::Mutex;
 use rustix::{
     fs::{CWD, Mode, OFlags, ResolveFlags, openat2},
@@ -227,7 +226,7 @@ fn begin_of_end(length: u64, most: usize, secrets: &dyn Secrets) -> (u64, usize)
 
 /// So much of the end that its last `most` bytes can be told without secrets. Blocks.
 fn read_at_end(log: &Path, most: usize, secrets: &dyn Secrets) -> io::Result<End> {
-    let (mut file, metadata) = regular_file::open(log)?;
+    let (mut file, metadata) = links::open(log)?;
     let length = metadata.len();
     let (from, margin) = begin_of_end(length, most, secrets);
     file.seek(SeekFrom::Start(from))?;

@@ -229,6 +229,30 @@ async fn a_program_runs_as_the_user_of_its_check() {
 }
 
 #[tokio::test]
+async fn a_log_that_somebody_elses_link_leads_to_is_unknown_and_shown_to_nobody() {
+    if !rustix::process::geteuid().is_root() {
+        return; // Only root can make a link of somebody else.
+    }
+    let directory = tempfile::tempdir().unwrap();
+    let (private, log) = (
+        directory.path().join("private"),
+        directory.path().join("log"),
+    );
+    std::fs::write(&private, "FATAL words\n").unwrap();
+    std::os::unix::fs::symlink(&private, &log).unwrap();
+    std::os::unix::fs::lchown(&log, Some(65_534), Some(65_534)).unwrap();
+    let kind = CheckKind::Log {
+        path: Some(log),
+        pattern: mainstay_domain::spec::LogPattern::Text("FATAL".to_owned()),
+    };
+    let message = "a link of user 65534 leads to a file of user 0";
+    check(kind.clone(), Outcome::Unknown, message).await;
+    let mut target = (*target()).clone();
+    target.checks = vec![(*check_of(kind, 20 * SECOND)).clone()];
+    assert_eq!(probe().long_log_end(&target).await, None);
+}
+
+#[tokio::test]
 async fn what_can_hang_at_its_start_waits_on_a_thread_of_its_own_and_within_the_timeout() {
     let (probe, check) = (probe(), check_of(exec("true", None), 20 * SECOND));
     let (release, hang) = std::sync::mpsc::channel::<()>();
