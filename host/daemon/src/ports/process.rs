@@ -74,6 +74,19 @@ pub enum ProcessError {
         /// What to look at.
         help: String,
     },
+    /// The program that runs before its start failed.
+    #[error(
+        "cannot start `{program}`: {why}. {help} [{code}]",
+        code = ErrorCode::NotStarted
+    )]
+    BeforeStart {
+        /// The first word of the child.
+        program: String,
+        /// What runs before it, how it ended and what it printed.
+        why: String,
+        /// What to look at.
+        help: String,
+    },
     /// What an earlier process of it left behind cannot be ended, so no second copy is started.
     #[error(
         "{}; no second copy is started while it is there [{code}]",

@@ -158,7 +158,7 @@ fn what_runs_before_a_start_runs_as_the_child_would_and_its_failure_fails_the_st
         HOST.to_owned(),
         before("web", "sleep 0.2; echo $WORD $MAINSTAY_TARGET > before", ""),
         before("said", "echo migrated $WORD; printf 'to 7' >&2", ""),
-        before("torn", "echo no database >&2; exit 3", ""),
+        before("torn", "echo 1 of 7; echo no database >&2; exit 3", ""),
         before(
             "slow",
             "echo waits; exec sleep 1000",
@@ -183,6 +183,15 @@ fn what_runs_before_a_start_runs_as_the_child_would_and_its_failure_fails_the_st
         let incident = incident_of(&daemon, target);
         let why = incident["evidence"][0]["message"].as_str().unwrap();
         assert!(why.contains(expected), "{why}");
+        let next =
+            ". Repair what it says; all that it printed stands in the target's log [MS-0402]";
+        assert!(why.contains(next), "{why}");
         assert_eq!(daemon.pids().get(target), None);
+    }
+    // What failed is told by all that it printed.
+    for (target, expected) in [("torn", "1 of 7\nno database\n"), ("slow", "waits\n")] {
+        let log = daemon.path(&format!("state/logs/{target}.log"));
+        let log = fs::read_to_string(log).unwrap();
+        assert!(log.starts_with(expected), "{target}: {log}");
     }
 }

@@ -23,26 +23,42 @@ const TOLD: usize = 1 << 10;
 /// So much of the end of each of its outputs goes into the child's log.
 const LOGGED: usize = 64 << 10;
 
-/// Runs it as `launch` would run the child, and gives what it printed, for the child's log. The error is that of the
-/// child's start.
+/// Why it failed.
+pub(super) struct Failed {
+    /// The error of the child's start.
+    pub(super) why: ProcessError,
+    /// What it printed, for the child's log all the same.
+    pub(super) printed: Vec<u8>,
+}
+
+impl From<ProcessError> for Failed {
+    fn from(why: ProcessError) -> Self {
+        Self {
+            why,
+            printed: Vec::new(),
+        }
+    }
+}
+
+/// Runs it as `launch` would run the child, and gives what it printed, for the child's log.
 pub(super) async fn run(
     launch: Launch,
     before: BeforeStart,
     secrets: &dyn Secrets,
     starts: &Starts,
-) -> Result<Vec<u8>, ProcessError> {
+) -> Result<Vec<u8>, Failed> {
     let child = launch.run.first().cloned().unwrap_or_default();
     let argv = before.run.clone();
     let what = format!("`{}`, its `before_start`,", before.run.join(" "));
-    let failed = |why: String, help: &str| ProcessError::Start {
+    let failed = |why: String, help: &str| ProcessError::BeforeStart {
         program: child.clone(),
-        source: io::Error::other(format!("{what} {why}")),
+        why: format!("{what} {why}"),
         help: help.to_owned(),
     };
     let not_started = |error: io::Error| {
         failed(
             format!("cannot be started: {error}"),
-            "check its first word, and that it is executable",
+            "Check its first word, and that it is executable",
         )
     };
     let (stdout, to_stdout) = pipe().map_err(not_started)?;
@@ -59,13 +75,11 @@ pub(super) async fn run(
     tokio::pin!(given_up);
     let program = match starts.run(start, &mut given_up).await {
         Ok(Ok(started)) => started?.map_err(not_started)?,
-        Ok(Err(error)) => return Err(ProcessError::Interrupted(error.to_string())),
+        Ok(Err(error)) => return Err(ProcessError::Interrupted(error.to_string()).into()),
         Err(()) => {
             let why = format!("was not started within {:?}", before.timeout);
-            return Err(failed(
-                why,
-                "look whether the file system that it is on answers",
-            ));
+            let help = "Look whether the file system that it is on answers";
+            return Err(failed(why, help).into());
         }
     };
     let (mut out, mut err) = (Vec::new(), Vec::new());
@@ -77,25 +91,32 @@ pub(super) async fn run(
     };
     let ended = program.end(reading, given_up, Remains::AreKilled).await;
     let why = match ended {
-        Ok(Ok(status)) if status.success() => {
-            let mut printed = logged(out, secrets);
-            printed.extend(logged(err, secrets));
-            return Ok(printed);
-        }
+        Ok(Ok(status)) if status.success() => return Ok(both(out, err, secrets)),
         Ok(Ok(status)) => how(status),
         Ok(Err(error)) => format!("cannot be awaited: {error}"),
         Err(()) => format!("did not end within {:?} and was killed", before.timeout),
     };
     // Errors are what people look for; where there are none, the rest may say more.
-    let said = if err.is_empty() { out } else { err };
-    let said = concealed_end(said, TOLD, secrets);
+    let said = if err.is_empty() { &out } else { &err };
+    let said = concealed_end(said.clone(), TOLD, secrets);
     let said = String::from_utf8_lossy(&said);
     let lines: Vec<&str> = said.trim().lines().map(str::trim).collect();
     let said = match lines.as_slice() {
         [] => "it printed nothing".to_owned(),
         lines => format!("it printed: {}", lines.join(" / ")),
     };
-    Err(failed(format!("{why}; {said}"), "repair what it says"))
+    let help = "Repair what it says; all that it printed stands in the target's log";
+    Err(Failed {
+        why: failed(format!("{why}; {said}"), help),
+        printed: both(out, err, secrets),
+    })
+}
+
+/// Whole lines of both of its outputs, without secrets.
+fn both(out: Vec<u8>, err: Vec<u8>, secrets: &dyn Secrets) -> Vec<u8> {
+    let mut printed = logged(out, secrets);
+    printed.extend(logged(err, secrets));
+    printed
 }
 
 /// Whole lines of one of its outputs, without secrets.

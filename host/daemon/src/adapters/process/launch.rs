@@ -67,19 +67,7 @@ impl Launch {
     /// Starts it. Blocks until the program is loaded, or could not be.
     pub(super) fn start(self) -> Result<Launched, ProcessError> {
         let program = self.run.first().ok_or(ProcessError::NoProgram)?;
-        if let Some(rotation) = self.rotations.begin(&self.log)
-            && let Err(error) = rotation.run(self.log_max_bytes, self.log_keep)
-        {
-            // Better a log that is too long than a target that does not run, on a full disk say.
-            tracing::warn!(log = %self.log.display(), %error, "the log grows on");
-        }
-        let (output, lost) = self.output().map_err(|source| ProcessError::Log {
-            path: self.log.clone(),
-            source,
-        })?;
-        if let Err(error) = (&output.0).write_all(&self.preface) {
-            tracing::warn!(log = %self.log.display(), %error, "the output of `before_start` is lost");
-        }
+        let (output, lost) = self.open_log()?;
         let written = FileId::opened(&self.log, &output.0);
         let mut command = self.command(&self.run)?;
         command
@@ -114,6 +102,25 @@ impl Launch {
             pid,
             why,
         })
+    }
+
+    /// Its log, with the preface in it: for its output and its errors; and why they are lost, where that is to be told.
+    /// Blocks.
+    pub(super) fn open_log(&self) -> Result<((File, File), Option<String>), ProcessError> {
+        if let Some(rotation) = self.rotations.begin(&self.log)
+            && let Err(error) = rotation.run(self.log_max_bytes, self.log_keep)
+        {
+            // Better a log that is too long than a target that does not run, on a full disk say.
+            tracing::warn!(log = %self.log.display(), %error, "the log grows on");
+        }
+        let opened = self.output().map_err(|source| ProcessError::Log {
+            path: self.log.clone(),
+            source,
+        })?;
+        if let Err(error) = (&opened.0.0).write_all(&self.preface) {
+            tracing::warn!(log = %self.log.display(), %error, "the output of `before_start` is lost");
+        }
+        Ok(opened)
     }
 
     /// The program with these arguments, in the environment, the directory and under the account of the child. Blocks:

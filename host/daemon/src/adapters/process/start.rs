@@ -111,7 +111,15 @@ impl HostProcesses {
             Some(before) => {
                 let (launch, _) = self.prepare(&target, &spec, restarts)?;
                 let secrets = self.secrets.as_ref();
-                before_start::run(launch, before, secrets, &self.before_starts).await?
+                let ran = before_start::run(launch, before, secrets, &self.before_starts).await;
+                match ran {
+                    Ok(printed) => printed,
+                    Err(failed) => {
+                        self.keep_printed(&target, &spec, restarts, failed.printed)
+                            .await;
+                        return Err(failed.why);
+                    }
+                }
             }
             None => Vec::new(),
         };
@@ -179,6 +187,32 @@ impl HostProcesses {
             output: output.and_then(FileId::record),
             ..identity
         })
+    }
+
+    /// What ran before a start and failed has printed something: that goes into the target's log all the same.
+    async fn keep_printed(
+        &self,
+        target: &TargetName,
+        spec: &ProcessSpec,
+        restarts: u32,
+        printed: Vec<u8>,
+    ) {
+        let prepared = self.prepare(target, spec, restarts);
+        let Some((mut launch, _)) = prepared.ok().filter(|_| !printed.is_empty()) else {
+            return;
+        };
+        launch.preface = printed;
+        let (sender, written) = oneshot::channel();
+        let job = move || {
+            if let Err(error) = launch.open_log() {
+                tracing::warn!(%error, "the output of `before_start` is lost");
+            }
+            let _ = sender.send(());
+        };
+        if self.starting.threads.run(job).is_ok() {
+            // Where its file system hangs nobody waits for it.
+            let _ = tokio::time::timeout(self.starting.patience, written).await;
+        }
     }
 }
 
