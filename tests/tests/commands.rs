@@ -420,3 +420,24 @@ fn a_report_that_is_for_a_while_ends_with_it_and_what_nothing_names_is_refused()
         404
     );
 }
+
+#[test]
+fn a_start_whose_program_ends_at_once_fails_with_its_exit_code_and_its_last_words() {
+    let config = format!(
+        "{HOST}\n[[target]]\nname = \"dies\"\nrestart = \"never\"\n\
+         run = [\"/bin/sh\", \"-c\", \"echo no database; exit 4\"]\n\
+         [[target]]\nname = \"done\"\nrestart = \"never\"\nrun = [\"/bin/true\"]\n"
+    );
+    let daemon = Daemon::start(&config, &[]);
+    for verb in ["start", "restart"] {
+        let output = daemon.cli(&[verb, "dies", "--wait"]);
+        let said = [&output.stdout, &output.stderr];
+        let said = said.map(|bytes| String::from_utf8_lossy(bytes)).concat();
+        assert_eq!(output.status.code(), Some(1), "{verb}: {said}");
+        for words in ["code 4", "no database"] {
+            assert!(said.contains(words), "{verb}: {said}");
+        }
+        // An end that is expected is none that fails.
+        done(&daemon, &[verb, "done", "--wait"]);
+    }
+}

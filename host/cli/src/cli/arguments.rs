@@ -356,7 +356,7 @@ pub enum Command {
     /// Start a target, and end a stop that was ordered
     ///
     /// A supervised one by the daemon, a foreign one by its `commands.start`. Its checks count from now on. Exit code with
-    /// --wait: 0 where it was started, 1 where it was not; whether it works, its checks say.
+    /// --wait: 0 where it was started and did not end within a second, 1 otherwise; whether it works, its checks say.
     #[command(after_long_help = examples!("
   mainstay start api
   mainstay start api --wait && mainstay probe api"))]

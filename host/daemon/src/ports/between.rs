@@ -29,6 +29,15 @@ pub trait TargetControl: Send + Sync {
     fn has_completed(&self, _target: &TargetName) -> bool {
         false
     }
+    /// How often its process has ended by itself otherwise than its config expects, since the daemon's start.
+    fn bad_ends(&self, _target: &TargetName) -> u64 {
+        0
+    }
+    /// Resolves when what was just started has run for a moment, is done or was stopped. The error says how it ended, where
+    /// there are more bad ends than `_bad_ends`, those of before.
+    fn stays_up(&self, _target: TargetName, _bad_ends: u64) -> Boxed<'_, Result<(), EffectError>> {
+        Box::pin(std::future::ready(Ok(())))
+    }
     /// Starts it where it does not run.
     fn start(&self, target: TargetName) -> Boxed<'_, Result<(), EffectError>>;
     /// Stops it where it runs; a stopped target is not seen as failed.

@@ -17,6 +17,7 @@ mod held;
 mod oom;
 mod ordering;
 mod port;
+mod proof;
 mod reconcile_at_start;
 mod reconfigure;
 mod reload;

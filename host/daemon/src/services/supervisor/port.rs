@@ -143,6 +143,15 @@ impl TargetControl for Supervisor {
         supervised.is_some_and(|supervised| supervised.has_completed())
     }
 
+    fn bad_ends(&self, target: &TargetName) -> u64 {
+        let supervised = self.core.get(target);
+        supervised.map_or(0, |supervised| supervised.bad_ends().0)
+    }
+
+    fn stays_up(&self, target: TargetName, bad_ends: u64) -> Boxed<'_, Result<(), EffectError>> {
+        Box::pin(async move { self.core.stays_up(&target, bad_ends).await })
+    }
+
     fn start(&self, target: TargetName) -> Boxed<'_, Result<(), EffectError>> {
         self.in_turn(target, Verb::Start)
     }

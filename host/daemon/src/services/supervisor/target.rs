@@ -71,6 +71,8 @@ struct State {
     began: Option<Instant>,
     /// Its last process ended as its config expects.
     completed: bool,
+    /// How often its process ended by itself otherwise than that, and how the last time.
+    bad_ends: (u64, String),
     /// The bounds of its last process do not hold.
     unbounded: bool,
 }
@@ -93,6 +95,7 @@ impl SupervisedTarget {
                 restarts: None,
                 began: None,
                 completed: false,
+                bad_ends: (0, String::new()),
                 unbounded: false,
             }),
         })

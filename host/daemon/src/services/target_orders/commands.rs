@@ -71,12 +71,17 @@ impl Inner {
     /// Does it, and says what came of it.
     async fn work(&self, command: TargetCommand, dependents: Vec<TargetName>) {
         let (name, targets) = (command.target.clone(), &self.ports.targets);
-        let done = match command.verb {
+        let bad_ends = targets.bad_ends(&name);
+        let mut done = match command.verb {
             TargetVerb::Start => targets.start(name.clone()).await,
             TargetVerb::Restart => targets.restart(name.clone()).await,
             TargetVerb::Stop => self.stop(&command).await,
             TargetVerb::Reload => targets.reload(name.clone()).await,
         };
+        if done.is_ok() && matches!(command.verb, TargetVerb::Start | TargetVerb::Restart) {
+            // A program that ends at once was not started, for who waits for that.
+            done = targets.stays_up(name.clone(), bad_ends).await;
+        }
         let (kind, verb) = match command.verb {
             TargetVerb::Start => (EventKind::TargetStarted, "started"),
             TargetVerb::Stop => (EventKind::TargetStopped, "stopped"),

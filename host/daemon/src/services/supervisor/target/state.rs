@@ -84,6 +84,11 @@ impl SupervisedTarget {
         is_unbounded && !was_unbounded
     }
 
+    /// How often its process ended by itself otherwise than its config expects, and how the last time.
+    pub(in super::super) fn bad_ends(&self) -> (u64, String) {
+        self.state.lock().bad_ends.clone()
+    }
+
     /// Whether its last process ended as its config expects, and none runs.
     pub(in super::super) fn has_completed(&self) -> bool {
         let state = self.state.lock();

@@ -125,6 +125,10 @@ impl Core {
         if let Some(lost) = lost {
             why = format!("{why}, and {lost}");
         }
+        if !completed {
+            let count = state.bad_ends.0.saturating_add(1);
+            state.bad_ends = (count, why.clone());
+        }
         let message = format!("{}: {why}", supervised.name);
         let event = self.process_event(
             &supervised,
