@@ -78,3 +78,34 @@ fn what_a_reload_takes_out_has_ended_before_what_it_brings_starts() {
     let starts = daemon.events_of("process.started");
     assert_eq!(starts.len(), 2, "{starts:?}");
 }
+
+/// A migration that runs until it may end, and an app that dies where it has not.
+fn app_and_migration(keys: &str) -> String {
+    let migrate = "until [ -e go ]; do sleep 0.05; done; echo > migrated";
+    let app = "[ -e migrated ] || exit 9; echo > app.ready; exec sleep 1000";
+    format!(
+        "{HOST}\n[[target]]\nname = \"app\"\ndepends_on = [\"migrate\"]\nrun = [\"sh\", \"-c\", \"{app}\"]\n\
+         [[target]]\nname = \"migrate\"\nstart_period = \"1h\"\n{keys}\nrun = [\"sh\", \"-c\", \"{migrate}\"]\n"
+    )
+}
+
+#[test]
+fn what_depends_on_a_program_that_runs_once_starts_when_that_is_done() {
+    let check =
+        "\n[[target.check]]\nkind = \"process\"\nevery = \"50ms\"\nfailure = \"migrate-down\"\n";
+    for (keys, check) in [("restart = \"never\"", ""), ("expected_exit = [0]", check)] {
+        let daemon = Daemon::start(&(app_and_migration(keys) + check), &[]);
+        // So many looks at what is waited for, and at its process, have been by then.
+        daemon.wait_for_status("the migration to run", |status| {
+            let row = row(status, "migrate");
+            row["pid"].is_u64() && (check.is_empty() || row["health"] == "healthy")
+        });
+        assert_eq!(daemon.pids().get("app"), None, "it waits");
+        fs::write(daemon.path("go"), "").unwrap();
+        wait_for("the app", || {
+            let is_ready = daemon.path("app.ready").exists();
+            is_ready.then_some(()).ok_or_else(|| daemon.log())
+        });
+        assert_eq!(daemon.json(&["incidents"]), json!([]));
+    }
+}

@@ -44,6 +44,9 @@ pub struct ProcessSpec {
     pub restart: RestartPolicy,
     /// Exit codes with which it is done, where `restart` is not [`RestartPolicy::Always`]; default 0.
     pub expected_exit: Vec<i32>,
+    /// Its config says that it ends by itself: `expected_exit` is written, or it is never started again. What depends on
+    /// such a one waits for its end, not for its start, unless a check asks it for more than its process.
+    pub runs_once: bool,
     /// What its unexpected exit is called: `exit_failure`, else the failure of the target's first check, else
     /// `service-down`.
     pub exit_failure: FailureType,

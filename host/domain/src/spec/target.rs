@@ -11,8 +11,8 @@ pub struct TargetSpec {
     pub name: TargetName,
     /// 1 is most urgent, 10 least; default 5 [seed 002].
     pub priority: u8,
-    /// Targets that must not be failing before this one is recovered. It is first started when each of them is healthy,
-    /// has failed, or is past its `start_period`, and stopped before them when the daemon ends.
+    /// Targets that must not be failing before this one is recovered. It is first started when each of them is healthy
+    /// or, where that runs once, done, has failed, or is past its `start_period`, and stopped before them when the daemon ends.
     pub depends_on: Vec<TargetName>,
     /// Recovery time objective, from detection; default 5 min [seed 000].
     pub rto: Duration,

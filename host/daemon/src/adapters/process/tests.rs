@@ -69,6 +69,7 @@ fn spec(run: &[&str]) -> ProcessSpec {
         pid_file: None,
         restart: RestartPolicy::Always,
         expected_exit: vec![0],
+        runs_once: false,
         exit_failure: FailureType::parse("service-down").unwrap(),
         exit_severity: Severity::High,
         log_max_bytes: 1 << 20,

@@ -551,11 +551,14 @@ commands.env = { A = \"b\" }\ncommands.user = \"u\"";
         RestartPolicy::Never,
     );
     let line = run("expected_exit = [0, 3]");
-    let ends = (RestartPolicy::OnFailure, vec![0, 3]);
+    let ends = (RestartPolicy::OnFailure, vec![0, 3], true);
     keys.target(
         "target.expected_exit",
         &line,
-        |s| (process(s).restart, process(s).expected_exit),
+        |s| {
+            let process = process(s);
+            (process.restart, process.expected_exit, process.runs_once)
+        },
         ends,
     );
     let line = run("exit_failure = \"gone\"");
@@ -1259,6 +1262,7 @@ fn what_is_not_written_has_its_documented_default() {
     assert_eq!(process.on_shutdown, OnShutdown::Stop);
     assert_eq!(process.restart, RestartPolicy::Always);
     assert_eq!(process.expected_exit, [0]);
+    assert!(!process.runs_once);
     assert_eq!((&process.pid_file, &process.env_file), (&None, &None));
     assert_eq!((process.nice, process.nofile), (None, None));
     assert_eq!((process.memory_max, process.cpu_max), (None, None));

@@ -185,9 +185,15 @@ fn process<'a>(
     };
     let stop_signal = |at| one_of("a signal that asks a process to end", &STOP_SIGNALS, at);
     let (restart, expected_exit) = ends(fields);
+    let runs_once = match restart {
+        RestartPolicy::Always => false,
+        RestartPolicy::OnFailure => fields.get("expected_exit").is_some(),
+        RestartPolicy::Never => true,
+    };
     Some(ProcessSpec {
         restart,
         expected_exit,
+        runs_once,
         cwd: fields.or("cwd", context.base.to_owned(), path),
         env: fields.or("env", BTreeMap::new(), environment),
         user: fields.optional("user", word),

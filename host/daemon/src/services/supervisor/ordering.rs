@@ -1,8 +1,8 @@
 //! Who waits for whom: a first start for what the target depends on, a stop at the end for what depends on it.
 //!
-//! Invariant: no wait is for ever. A start waits for each dependency until that is healthy or fails, at most for so long
-//! after its own first start as its `start_period` says, and where that start lasts, for no longer than what runs before it may
-//! take besides. A stop waits at most half of the time that the shutdown has.
+//! Invariant: no wait is for ever. A start waits for each dependency until that is healthy, or done where it runs once, or
+//! fails, at most for so long after its own first start as its `start_period` says, and where that start lasts, for no
+//! longer than what runs before it may take besides. A stop waits at most half of the time that the shutdown has.
 //! Invariant: only first starts wait: those at the daemon's start and those of targets that a reload brings. When a
 //! target is recovered while another one fails is the recovery queue's to say.
 
@@ -11,7 +11,12 @@ use super::{
     reconfigure::AFTER_GRACE,
     target::{Intent, SupervisedTarget},
 };
-use mainstay_domain::{dependency, health::Health, name::TargetName, spec::TargetSpec};
+use mainstay_domain::{
+    dependency,
+    health::Health,
+    name::TargetName,
+    spec::{CheckKind, TargetSpec},
+};
 use std::{collections::HashMap, sync::Arc, time::Duration};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
@@ -77,8 +82,16 @@ impl Core {
         let Some(began) = supervised.began() else {
             return false;
         };
-        // Without a check there is nothing to wait for.
-        let is_blind = dependency.checks.is_empty() && (!is_child || supervised.runs());
+        // That it runs is no sign that it is done.
+        let by_process = |kind: &CheckKind| matches!(kind, CheckKind::Process { .. });
+        let runs_once = supervised.process_spec().is_some_and(|own| own.runs_once)
+            && dependency
+                .checks
+                .iter()
+                .all(|check| by_process(&check.kind));
+        // Without a check there is nothing to wait for, but the end of what ends by itself.
+        let has_nothing_to_say = dependency.checks.is_empty() && !runs_once;
+        let is_blind = has_nothing_to_say && (!is_child || supervised.runs());
         let before = supervised.process_spec().filter(|_| !supervised.runs());
         let before = before.and_then(|process| Some(process.before_start.as_ref()?.timeout));
         if is_blind || began.elapsed() >= dependency.start_period + before.unwrap_or_default() {
@@ -86,9 +99,10 @@ impl Core {
         }
         let health = self.ports.watch.health(&dependency.name);
         match health.map_or(Health::Unknown, |(health, _)| health) {
-            Health::Healthy | Health::Failed => true,
+            Health::Failed => true,
+            Health::Healthy => !runs_once,
             // Of what nobody here has started it may be the first look at a service that is not there yet.
-            Health::Degraded => is_child,
+            Health::Degraded => is_child && !runs_once,
             Health::Starting | Health::Unknown => false,
         }
     }

@@ -121,6 +121,7 @@ pub(crate) fn process(run: &[&str]) -> ProcessSpec {
         pid_file: None,
         restart: RestartPolicy::Always,
         expected_exit: vec![0],
+        runs_once: false,
         exit_failure: failure("crashed"),
         exit_severity: Severity::Critical,
         log_max_bytes: 1 << 20,
