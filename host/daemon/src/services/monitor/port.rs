@@ -66,11 +66,17 @@ impl Watch for Monitor {
                 let changes = state.health.observe_exit(&process, now);
                 self.core
                     .publish(&monitored, &mut state, &changes, Some(&process));
-                looks.push(Looked {
+                let own = Looked {
                     check: process.check.clone(),
                     seen: Some(process),
                     took: Duration::ZERO,
-                });
+                };
+                // The config may have a check of this name, which looks at the same.
+                match looks.iter_mut().find(|look| look.check == own.check) {
+                    Some(look) if look.seen.is_some() => {}
+                    Some(look) => *look = own,
+                    None => looks.push(own),
+                }
             }
             Ok(looks)
         })
@@ -80,8 +86,17 @@ impl Watch for Monitor {
         let Some(monitored) = self.core.get(target) else {
             return Vec::new();
         };
-        let checks = monitored.lock().checks.clone();
-        checks.iter().map(|run| run.last_look()).collect()
+        let (checks, process) = {
+            let state = monitored.lock();
+            (state.checks.clone(), state.process)
+        };
+        let looks = checks.iter().map(|run| run.last_look());
+        let looks = looks.map(|look| match process.is_stopped() {
+            // It was seen before the stop, and says nothing of now.
+            true => Looked { seen: None, ..look },
+            false => look,
+        });
+        looks.collect()
     }
 
     fn last_lines(&self, target: TargetName) -> Boxed<'_, Option<String>> {

@@ -415,6 +415,39 @@ async fn checking_now_answers_for_every_check_and_counts() {
 }
 
 #[tokio::test]
+async fn a_check_that_is_called_as_the_process_is_answered_for_once() {
+    let mut web = child("web", &["/bin/true"]);
+    web.checks = vec![check("process"), check("a")];
+    let bench = Bench::new(vec![web]);
+    let web = name("web");
+    bench
+        .monitor
+        .process_changed(&web, ProcessUpdate::Runs(Some(7)));
+    let seen = within(bench.monitor.check_now(web)).await.unwrap();
+    let seen: Vec<_> = seen.iter().map(|seen| seen.check.as_str()).collect();
+    assert_eq!(seen, ["process", "a"]);
+}
+
+#[tokio::test]
+async fn what_was_seen_before_a_stop_is_shown_no_more() {
+    let mut web = child("web", &["/bin/true"]);
+    web.checks = vec![check("a")];
+    let bench = Bench::new(vec![web]);
+    let web = name("web");
+    let shown = || {
+        let looks = bench.monitor.last_looks(&web);
+        looks[0].seen.is_some()
+    };
+    bench
+        .monitor
+        .process_changed(&web, ProcessUpdate::Runs(Some(7)));
+    within(bench.monitor.check_now(web.clone())).await.unwrap();
+    assert!(shown());
+    bench.monitor.process_changed(&web, ProcessUpdate::Stopped);
+    assert!(!shown());
+}
+
+#[tokio::test]
 async fn an_open_circuit_is_tried_again_by_itself() {
     let mut db = target("db", vec![check("tcp")]);
     db.checks[0].every = DEADLINE * 10;
