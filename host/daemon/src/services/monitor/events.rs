@@ -9,7 +9,7 @@ use mainstay_domain::{
     breaker::HealthChange,
     event::{CheckDegraded, CheckFailed, CheckRecovered, CircuitOpened, Event, EventKind},
     health::Observation,
-    name::TargetName,
+    name::{CheckName, TargetName},
     record::Change,
     severity::Severity,
     spec::TargetSpec,
@@ -50,7 +50,10 @@ fn event(
     let low = |kind, message: String| Event::new(kind, Severity::Low, at, message);
     match change {
         HealthChange::CheckFailed { check, in_a_row } if *in_a_row == 1 || opens => {
-            let message = format!("{name}: check {check} failed{saw}");
+            let message = match is_a_check(target, check) {
+                true => format!("{name}: check {check} failed{saw}"),
+                false => format!("{name}: its process is down{saw}"),
+            };
             let data = CheckFailed {
                 check: check.clone(),
                 in_a_row: *in_a_row,
@@ -71,7 +74,10 @@ fn event(
                 HealthChange::CheckUndegraded { .. } => "is not degraded any more",
                 _ => "passes again",
             };
-            let message = format!("{name}: check {check} {how}{saw}");
+            let message = match is_a_check(target, check) {
+                true => format!("{name}: check {check} {how}{saw}"),
+                false => format!("{name}: its process runs again{saw}"),
+            };
             let data = CheckRecovered {
                 check: check.clone(),
                 value,
@@ -119,6 +125,11 @@ fn event(
     }
 }
 
+/// Whether the config has this check; the process of a target is looked at without one.
+fn is_a_check(target: &TargetSpec, check: &CheckName) -> bool {
+    *check != CheckName::process() || target.checks.iter().any(|known| known.name == *check)
+}
+
 /// The finding that the recovery engine gets of a change.
 pub(super) fn finding(
     target: &TargetName,
@@ -155,10 +166,7 @@ pub(super) fn finding(
 mod tests {
     use super::*;
     use crate::services::testing::specs;
-    use mainstay_domain::{
-        health::{Evidence, Health, Outcome},
-        name::CheckName,
-    };
+    use mainstay_domain::health::{Evidence, Health, Outcome};
 
     const AT: Timestamp = Timestamp::from_millis(1_700_000_000_000);
 
@@ -200,6 +208,25 @@ mod tests {
         };
         let events = of(&target, changes, seen.as_ref(), AT).into_iter();
         events.map(message).collect()
+    }
+
+    #[test]
+    fn an_end_of_a_process_without_a_check_of_it_is_no_check_that_failed() {
+        let check = CheckName::process();
+        let changes = [
+            HealthChange::CheckFailed {
+                check: check.clone(),
+                in_a_row: 1,
+            },
+            HealthChange::CheckRecovered { check },
+        ];
+        assert_eq!(
+            said(&changes, None),
+            [
+                "low check.failed: api: its process is down",
+                "low check.recovered: api: its process runs again"
+            ]
+        );
     }
 
     #[test]
