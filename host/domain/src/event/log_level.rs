@@ -24,6 +24,8 @@ impl Event {
     pub fn log_level(&self) -> Option<EventLogLevel> {
         use EventKind as Kind;
         Some(match self.kind {
+            // As expected, or of no weight by its config; what comes of that is told besides.
+            Kind::ProcessExited if self.severity == Severity::Low => EventLogLevel::Info,
             Kind::JournalFull
             | Kind::JournalDamaged
             | Kind::RecordSetAside
@@ -155,6 +157,7 @@ mod tests {
             (EventKind::IncidentClosed, Severity::Critical, Info),
             (EventKind::JournalWritable, Severity::Critical, Info),
             (EventKind::ProcessExited, Severity::High, Warn),
+            (EventKind::ProcessExited, Severity::Low, Info),
         ] {
             let level = event(kind, severity).log_level();
             assert_eq!(level, Some(expected), "{kind} {severity:?}");

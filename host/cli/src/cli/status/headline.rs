@@ -5,7 +5,7 @@ use crate::cli::output::{Block, Times, Tone, cell, printable};
 use mainstay_api::{Status, TargetRow};
 use mainstay_domain::text::counted;
 
-/// One line: what needs a person, and how many targets are not healthy.
+/// One line: what needs a person, and how many targets are not as they should be; what a person has stopped is.
 pub(super) fn headline(status: &Status, targets: &[(Urgency, &TargetRow)]) -> Block {
     let needs = needs(status, targets);
     let (needs, tone) = match needs.is_empty() {
@@ -14,7 +14,7 @@ pub(super) fn headline(status: &Status, targets: &[(Urgency, &TargetRow)]) -> Bl
     };
     let odd = targets
         .iter()
-        .filter(|(urgency, _)| *urgency != Urgency::None)
+        .filter(|(urgency, _)| !matches!(urgency, Urgency::None | Urgency::Stopped))
         .count();
     let all = counted(targets.len(), "target");
     let rest = match (odd, targets.len()) {

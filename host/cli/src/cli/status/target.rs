@@ -21,7 +21,7 @@ pub(in crate::cli) fn target_view(
             hang: 2,
             pieces: vec![
                 cell(format!("{}  ", target.name), Tone::Plain),
-                cell(target.health, health_tone(target.health)),
+                health_cell(target),
             ],
         },
         Block::Facts(facts(target, &open, times)),
@@ -83,6 +83,14 @@ fn look_row(look: &LastLook, times: &Times) -> Vec<Cell> {
         maybe(look.at.as_ref().map(|at| times.both(at))),
         maybe(look.message.as_ref()),
     ]
+}
+
+/// How a target is; what a person has stopped is not looked at, and as they want it.
+pub(super) fn health_cell(target: &TargetRow) -> Cell {
+    match (&target.stopped, target.health) {
+        (Some(_), Health::Unknown) => cell("stopped", Tone::Plain),
+        (_, health) => cell(health, health_tone(health)),
+    }
 }
 
 /// The tone of a target's health.

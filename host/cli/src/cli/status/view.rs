@@ -8,7 +8,7 @@ use super::{
     plugins::plugin_blocks,
     quiet::quiet_blocks,
     reload::reload_blocks,
-    target::{circuit_words, health_tone},
+    target::{circuit_words, health_cell},
 };
 use crate::cli::output::{Block, Cell, Table, Times, Tone, cell, maybe, printable};
 use mainstay_api::{CircuitState, Health, Incident, IncidentState, Status, TargetRow};
@@ -180,7 +180,7 @@ fn target_row(target: &TargetRow, open: &[&Incident], times: &Times) -> Vec<Cell
     let joined = |parts: Vec<String>| (!parts.is_empty()).then(|| parts.join("; "));
     vec![
         cell(&target.name, Tone::Plain),
-        cell(target.health, health_tone(target.health)),
+        health_cell(target),
         maybe(joined(why(target, open, times))),
         maybe(joined(next(target, times))),
         maybe(since.map(|since| times.both(since))),
