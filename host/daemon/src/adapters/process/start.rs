@@ -197,8 +197,10 @@ impl HostProcesses {
         restarts: u32,
         printed: Vec<u8>,
     ) {
-        let prepared = self.prepare(target, spec, restarts);
-        let Some((mut launch, _)) = prepared.ok().filter(|_| !printed.is_empty()) else {
+        if printed.is_empty() {
+            return;
+        }
+        let Ok((mut launch, _)) = self.prepare(target, spec, restarts) else {
             return;
         };
         launch.preface = printed;
