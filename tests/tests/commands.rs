@@ -429,6 +429,11 @@ fn a_start_whose_program_ends_at_once_fails_with_its_exit_code_and_its_last_word
          [[target]]\nname = \"done\"\nrestart = \"never\"\nrun = [\"/bin/true\"]\n"
     );
     let daemon = Daemon::start(&config, &[]);
+    for target in ["dies", "done"] {
+        daemon.wait_for_event("its first end", |event| {
+            event["kind"] == "process.exited" && event["target"] == target
+        });
+    }
     for verb in ["start", "restart"] {
         let output = daemon.cli(&[verb, "dies", "--wait"]);
         let said = [&output.stdout, &output.stderr];

@@ -133,7 +133,7 @@ impl Unit<'_> {
             ("Unit", "Before") => match self.lists("Before").is_empty() {
                 true => Fate::left("none of these is among the files"),
                 false => Fate::differently(
-                    "as `depends_on` of the other, which waits until this one is healthy",
+                    "as `depends_on` of the other, which waits until this one is healthy, or done where it ends by itself",
                 ),
             },
             ("Unit", "Description" | "Documentation") => Fate::left("a target has no description"),
@@ -159,9 +159,11 @@ impl Unit<'_> {
         let missing = missing.join(" ");
         match (found.is_empty(), missing.is_empty()) {
             (true, _) => Fate::left(format!("not among the files: {missing}")),
-            (false, true) => Fate::differently("as `depends_on`, which waits until it is healthy"),
+            (false, true) => Fate::differently(
+                "as `depends_on`, which waits until it is healthy, or done where it ends by itself",
+            ),
             (false, false) => Fate::differently(format!(
-                "as `depends_on`, which waits until it is healthy; not among the files: {missing}"
+                "as `depends_on`, which waits until it is healthy, or done where it ends by itself; not among the files: {missing}"
             )),
         }
     }
