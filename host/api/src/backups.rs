@@ -36,7 +36,7 @@ words! {
         Verified,
         /// Not taken.
         Failed,
-        /// Read back and found wrong.
+        /// Read back and found wrong, or it needs one that was.
         Corrupted,
         /// Judged expired; in the trash, to be deleted after its grace.
         Expired,
@@ -148,6 +148,10 @@ pub struct BackupReport {
     /// Restore and drill alone: bytes written.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub restored_bytes: Option<u64>,
+    /// Restore and drill of the newest alone: the backups that are newer than those in `backups` and corrupted, so that
+    /// their state is not in what was restored; the newest first.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub skipped: Vec<Backup>,
     /// Prune alone: every verdict with its reason.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub verdicts: Option<Vec<Verdict>>,

@@ -5,6 +5,7 @@
 
 mod alerts;
 mod arguments;
+mod backup_notes;
 mod backups;
 mod check;
 mod client;

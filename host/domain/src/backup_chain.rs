@@ -219,7 +219,18 @@ pub enum BackupChainError {
         /// What needs it.
         needed_by: BackupId,
     },
-    /// Something that it needs, or it itself, holds nothing to restore from.
+    /// It holds nothing to restore from.
+    #[error(
+        "backup {id} is {status}; restore one that does not need it [{code}]",
+        code = ErrorCode::BackupUnusable
+    )]
+    UnusableItself {
+        /// The backup that was asked for.
+        id: BackupId,
+        /// How it stands.
+        status: &'static str,
+    },
+    /// Something that it needs holds nothing to restore from.
     #[error(
         "backup {needed_by} needs {unusable}, which is {status}; restore one that does not need it [{code}]",
         code = ErrorCode::BackupUnusable
@@ -229,7 +240,7 @@ pub enum BackupChainError {
         unusable: BackupId,
         /// How it stands.
         status: &'static str,
-        /// What needs it; itself where it is the one asked for.
+        /// What needs it.
         needed_by: BackupId,
     },
     /// The parents lead in a circle, or to a parent that cannot be one.
@@ -264,6 +275,12 @@ pub fn plan_restore(
     loop {
         if let Some(status) = unusable(next.status) {
             let (unusable, needed_by) = (next.id.clone(), id.clone());
+            if unusable == needed_by {
+                return Err(BackupChainError::UnusableItself {
+                    id: unusable,
+                    status,
+                });
+            }
             return Err(BackupChainError::Unusable {
                 unusable,
                 status,
@@ -287,6 +304,64 @@ pub fn plan_restore(
     }
     plan.reverse();
     Ok(plan)
+}
+
+/// How records stand with all that they need: one that was found right, and needs another that is corrupted, was not
+/// taken or is gone, is corrupted too, and its reason says what it needs. What the records themselves say is not
+/// changed by that: where the other is mended, it is right again.
+pub fn standing(mut records: Vec<BackupRecord>) -> Vec<BackupRecord> {
+    let why: Vec<Option<String>> = {
+        let by_id: HashMap<&BackupId, &BackupRecord> =
+            records.iter().map(|record| (&record.id, record)).collect();
+        let why = |record: &BackupRecord| match record.status {
+            BackupStatus::Completed | BackupStatus::Verified => broken_link(&by_id, record),
+            _ => None,
+        };
+        records.iter().map(why).collect()
+    };
+    for (record, why) in records.iter_mut().zip(why) {
+        if let Some(why) = why {
+            record.status = BackupStatus::Corrupted;
+            record.reason = Some(why);
+        }
+    }
+    records
+}
+
+/// What keeps a backup from being restored that is right itself, for people.
+fn broken_link(by_id: &HashMap<&BackupId, &BackupRecord>, record: &BackupRecord) -> Option<String> {
+    let mut next = record;
+    for _ in 0..=by_id.len() {
+        let Some(parent) = &next.parent else {
+            return None;
+        };
+        let Some(above) = by_id.get(parent) else {
+            return Some(format!("it needs {parent}, which is not there"));
+        };
+        if let Some(status) = unusable(above.status) {
+            return Some(format!("it needs {parent}, which is {status}"));
+        }
+        next = above;
+    }
+    Some("what it needs leads in a circle".to_owned())
+}
+
+/// The corrupted backups of a job that are newer than the one that was chosen: their state is not in what it gives. Never
+/// an emergency backup, which is not chosen either. The newest first, each with how it stands.
+pub fn skipped(
+    records: Vec<BackupRecord>,
+    chosen: &BackupRecord,
+    now: Timestamp,
+) -> Vec<BackupRecord> {
+    let mut newer = standing(records);
+    newer.retain(|record| {
+        record.job == chosen.job
+            && record.status == BackupStatus::Corrupted
+            && record.backup_type != BackupType::Emergency
+            && by_age_at(now, record, chosen).is_gt()
+    });
+    newer.sort_by(|a, b| by_age_at(now, b, a));
+    newer
 }
 
 /// Older before newer: by the time that the sources were read, then by the identifiers' random parts.

@@ -354,6 +354,7 @@ fn a_report_leaves_out_what_does_not_apply() {
         elapsed_ms: 7,
         restored_documents: None,
         restored_bytes: None,
+        skipped: Vec::new(),
         verdicts: None,
     };
     check(&short, &json!({ "backups": [], "elapsed_ms": 7 }));
@@ -364,6 +365,7 @@ fn a_report_leaves_out_what_does_not_apply() {
         elapsed_ms: 7,
         restored_documents: Some(3),
         restored_bytes: Some(12_345),
+        skipped: vec![Backup::from(&backup)],
         verdicts: Some(verdicts.iter().map(Verdict::from).collect()),
     };
     let expected = json!({
@@ -371,6 +373,7 @@ fn a_report_leaves_out_what_does_not_apply() {
         "elapsed_ms": 7,
         "restored_documents": 3,
         "restored_bytes": 12_345,
+        "skipped": [serde_json::to_value(&backup).unwrap()],
         "verdicts": serde_json::to_value(&verdicts).unwrap(),
     });
     check(&whole, &expected);

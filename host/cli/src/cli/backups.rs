@@ -2,6 +2,7 @@
 
 use super::{
     arguments::BackupCommand,
+    backup_notes::notes,
     client::{Client, Lines, path_with, refused},
     listings::{parse, present},
     output::{Block, Cell, Output, Table, Times, Tone, cell, length, maybe, size},
@@ -140,7 +141,11 @@ fn show_report(out: &Output, report: BackupReport, dry_run: bool) -> anyhow::Res
         let expired = expired_words(report.backups.len(), dry_run);
         return out.line(&format!("{expired}, in {took}"));
     }
+    let notes = notes(&report);
     show_backups(out, report.backups)?;
+    for note in notes {
+        out.line(&note)?;
+    }
     if let Some(documents) = report.restored_documents {
         let bytes = size(report.restored_bytes.unwrap_or(0));
         let documents = counted(documents, "document");

@@ -152,6 +152,7 @@ pub(super) async fn prune(
 struct Done {
     backups: Vec<BackupRecord>,
     restored: Option<(u64, u64)>,
+    skipped: Vec<BackupRecord>,
     verdicts: Option<Vec<Verdict>>,
 }
 
@@ -160,6 +161,7 @@ impl Done {
         Self {
             backups,
             restored: None,
+            skipped: Vec::new(),
             verdicts: None,
         }
     }
@@ -167,6 +169,7 @@ impl Done {
     fn restored(restored: Restored) -> Self {
         let mut done = Self::of(restored.chain);
         done.restored = Some((restored.documents, restored.bytes));
+        done.skipped = restored.skipped;
         done
     }
 
@@ -176,6 +179,7 @@ impl Done {
             elapsed_ms: millis(elapsed),
             restored_documents: self.restored.map(|(documents, _)| documents),
             restored_bytes: self.restored.map(|(_, bytes)| bytes),
+            skipped: self.skipped.iter().map(Backup::from).collect(),
             verdicts: self
                 .verdicts
                 .map(|verdicts| verdicts.iter().map(mainstay_api::Verdict::from).collect()),

@@ -722,6 +722,7 @@ impl BackupOperator for FakeWorld {
             let elapsed = Duration::from_millis(7);
             Ok(Restored {
                 chain: vec![backup(1)],
+                skipped: Vec::new(),
                 documents: 3,
                 bytes: 12_345,
                 elapsed,

@@ -203,6 +203,9 @@ pub struct RestoreRequest {
 pub struct Restored {
     /// The backups that the state was composed from, the full one first.
     pub chain: Vec<BackupRecord>,
+    /// Where the newest was asked for: what is newer than it and corrupted, so that its state is not in it. The newest
+    /// first.
+    pub skipped: Vec<BackupRecord>,
     /// Documents written.
     pub documents: u64,
     /// Bytes written.
@@ -227,7 +230,7 @@ pub struct JobStatus {
     pub name: JobName,
     /// When its newest verified backup was taken.
     pub last_verified: Option<Timestamp>,
-    /// How its newest backup stands.
+    /// How its newest backup stands, emergency ones aside.
     pub last_status: Option<BackupStatus>,
     /// When the next one is due.
     pub next_due: Option<Timestamp>,
@@ -246,7 +249,8 @@ pub trait BackupOperator: Send + Sync {
         backup_type: BackupType,
         progress: OnProgress,
     ) -> Boxed<'_, Result<BackupRecord, Refused>>;
-    /// Every backup, or those of a job, newest first; expired ones in the trash included.
+    /// Every backup, or those of a job, newest first; expired ones in the trash included. One that needs a corrupted one
+    /// is corrupted.
     fn list(&self, job: Option<JobName>) -> Vec<BackupRecord>;
     /// Reads a backup and those that it needs back from the tier.
     fn verify(

@@ -23,6 +23,7 @@ mod retention;
 mod tests;
 mod turns;
 mod waiting;
+mod wishes;
 mod words;
 
 use super::{metrics::Numbers, next_spec::next_spec, settled::Settled, shared::Shared};

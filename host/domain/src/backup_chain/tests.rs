@@ -220,6 +220,61 @@ fn the_newest_verified_backup_is_never_what_a_restore_was_to_get_rid_of() {
 }
 
 #[test]
+fn what_needs_a_corrupted_backup_is_corrupted_until_that_is_mended() {
+    let mut records = vec![
+        good("ful01", None, "ful01"),
+        good("add02", Some("ful01"), "ful01"),
+        good("eme03", None, "eme03"),
+        record("ful04", None, "ful04", BackupStatus::Corrupted),
+        good("add05", Some("ful04"), "ful04"),
+        good("add06", Some("add05"), "ful04"),
+        good("add07", Some("ful99"), "ful99"),
+        record("add08", Some("ful04"), "ful04", BackupStatus::Expired),
+    ];
+    let bad = |records: &[BackupRecord]| -> Vec<(BackupId, Option<String>)> {
+        let found = standing(records.to_vec()).into_iter();
+        found
+            .filter(|record| record.status == BackupStatus::Corrupted)
+            .map(|record| (record.id, record.reason))
+            .collect()
+    };
+    let needs = |name: &str, what: &str| {
+        let why = format!("it needs {}, which is {what}", id(name));
+        Some(why)
+    };
+    assert_eq!(
+        bad(&records),
+        [
+            (id("ful04"), None),
+            (id("add05"), needs("ful04", "corrupted")),
+            (id("add06"), needs("ful04", "corrupted")),
+            (id("add07"), needs("ful99", "not there")),
+        ]
+    );
+    let newer = skipped(records.clone(), &records[1], NOW);
+    assert_eq!(
+        names(&newer),
+        [id("add07"), id("add06"), id("add05"), id("ful04")]
+    );
+    assert_eq!(skipped(records.clone(), &records[6], NOW), []);
+    records[3].status = BackupStatus::Verified;
+    assert_eq!(bad(&records), [(id("add07"), needs("ful99", "not there"))]);
+}
+
+#[test]
+fn a_backup_that_is_corrupted_itself_is_not_said_to_need_itself() {
+    let records = [record("ful01", None, "ful01", BackupStatus::Corrupted)];
+    let error = plan_restore(&records, &id("ful01")).unwrap_err();
+    assert_eq!(
+        error.to_string(),
+        format!(
+            "backup {} is corrupted; restore one that does not need it [MS-0502]",
+            id("ful01")
+        )
+    );
+}
+
+#[test]
 fn a_backup_from_the_future_is_the_newest_only_where_there_is_no_other() {
     #[track_caller]
     fn check(records: &[BackupRecord], now: u64, newest: &str, base: &str) {

@@ -7,7 +7,7 @@ use crate::ports::{
 };
 use mainstay_domain::{
     backup::{BackupRecord, BackupStatus, BackupSummary, BackupType},
-    backup_chain::{BackupChainError, by_age_at, newest_verified, plan_restore},
+    backup_chain::{BackupChainError, by_age_at, newest_verified, plan_restore, standing},
     code::ErrorCode,
     effect::EffectError,
     id::BackupId,
@@ -31,7 +31,7 @@ impl BackupOperator for BackupService {
     }
 
     fn list(&self, job: Option<JobName>) -> Vec<BackupRecord> {
-        let mut records = self.core.catalog.lock().of(job.as_ref());
+        let mut records = standing(self.core.catalog.lock().of(job.as_ref()));
         records.reverse();
         records
     }
@@ -78,12 +78,14 @@ impl BackupOperator for BackupService {
     fn jobs(&self) -> Vec<JobStatus> {
         let (now, spec) = (self.now(), self.core.spec.borrow().clone());
         let status = |job: &mainstay_domain::spec::JobSpec| {
-            let records = self.core.catalog.lock().of(Some(&job.name));
+            let records = standing(self.core.catalog.lock().of(Some(&job.name)));
             let last_verified =
                 newest_verified(&records, &job.name, None, now).map(|record| record.created_at);
+            // An emergency backup is of no schedule, and of what happened to be there.
             let newest = records
                 .iter()
                 .filter(|record| record.status != BackupStatus::Expired)
+                .filter(|record| record.backup_type != BackupType::Emergency)
                 .max_by(|a, b| by_age_at(now, a, b));
             JobStatus {
                 name: job.name.clone(),

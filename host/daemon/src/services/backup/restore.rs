@@ -8,7 +8,7 @@ use crate::ports::{
 };
 use mainstay_domain::{
     backup::{BackupRecord, BackupStatus, BackupType},
-    backup_chain::{BackupChainError, newest_verified, plan_restore},
+    backup_chain::{BackupChainError, newest_verified, plan_restore, skipped},
     code::ErrorCode,
     event::{BackupRestored, Event, EventKind},
     id::BackupId,
@@ -20,6 +20,14 @@ use mainstay_domain::{
     time::millis,
 };
 use std::time::Duration;
+
+/// What is restored.
+struct Plan {
+    /// The full one first.
+    chain: Vec<BackupRecord>,
+    /// What is newer and corrupted, where the newest was asked for.
+    skipped: Vec<BackupRecord>,
+}
 
 fn ids(plan: &[BackupRecord]) -> Vec<BackupId> {
     plan.iter().map(|record| record.id.clone()).collect()
@@ -78,7 +86,10 @@ impl BackupService {
             into,
             replace,
         } = request;
-        let plan = self.plan(&job, id)?;
+        let Plan {
+            chain: plan,
+            skipped,
+        } = self.plan(&job, id)?;
         let (place, replaced) = match into {
             Some(path) => (RestorePlace::Into { path, replace }, None),
             None if !replace => {
@@ -111,6 +122,7 @@ impl BackupService {
         let RestoredTree { documents, bytes } = self.with_store(move |_| staged.place()).await?;
         let restored = Restored {
             chain: plan,
+            skipped,
             documents,
             bytes,
             elapsed: self.core.clock.monotonic().since(started),
@@ -133,7 +145,7 @@ impl BackupService {
         progress: OnProgress,
     ) -> Result<Restored, BackupError> {
         let plan = self.plan(&job, None)?;
-        let newest = plan.last().map(|record| record.id.clone());
+        let newest = plan.chain.last().map(|record| record.id.clone());
         let drilled = self.timed_drill(&job, plan, progress).await;
         let event = match &drilled {
             Ok(restored) => self.event_of(
@@ -158,33 +170,41 @@ impl BackupService {
         drilled
     }
 
-    /// The chain of a backup of a job, or of its newest verified one.
-    fn plan(&self, job: &JobName, id: Option<BackupId>) -> Result<Vec<BackupRecord>, BackupError> {
+    /// The chain of a backup of a job, or of its newest verified one, and in that case what is newer and corrupted.
+    fn plan(&self, job: &JobName, id: Option<BackupId>) -> Result<Plan, BackupError> {
         let records = self.core.catalog.lock().of(Some(job));
-        let newest =
-            || newest_verified(&records, job, None, self.now()).map(|record| record.id.clone());
-        let id = id.or_else(newest).ok_or_else(|| {
+        if let Some(id) = id {
+            let chain = plan_restore(&records, &id)?;
+            let skipped = Vec::new();
+            return Ok(Plan { chain, skipped });
+        }
+        let now = self.now();
+        let newest = newest_verified(&records, job, None, now).cloned();
+        let newest = newest.ok_or_else(|| {
             BackupError::Refused(format!(
                 "job {job} has no verified backup; take one with `mainstay backup create {job}`"
             ))
         })?;
-        Ok(plan_restore(&records, &id)?)
+        let chain = plan_restore(&records, &newest.id)?;
+        let skipped = skipped(records, &newest, now);
+        Ok(Plan { chain, skipped })
     }
 
     async fn timed_drill(
         &self,
         job: &JobName,
-        plan: Vec<BackupRecord>,
+        plan: Plan,
         progress: OnProgress,
     ) -> Result<Restored, BackupError> {
-        let (chain, job, started) = (ids(&plan), job.clone(), self.core.clock.monotonic());
+        let (chain, job, started) = (ids(&plan.chain), job.clone(), self.core.clock.monotonic());
         let done = self
             .with_store(move |store| store.drill(&job, &chain, &progress))
             .await;
         let RestoredTree { documents, bytes } = self.mark_if_corrupted(done).await?;
         let elapsed = self.core.clock.monotonic().since(started);
         Ok(Restored {
-            chain: plan,
+            chain: plan.chain,
+            skipped: plan.skipped,
             documents,
             bytes,
             elapsed,
@@ -212,6 +232,7 @@ impl BackupService {
     ) -> Event {
         let Restored {
             chain,
+            skipped,
             documents,
             bytes,
             elapsed,
@@ -221,10 +242,11 @@ impl BackupService {
             .last()
             .map_or_else(String::new, |record| record.id.to_string());
         let message = format!(
-            "backup {id} of job {job} {what}: {}, {}, {:?}",
+            "backup {id} of job {job} {what}: {}, {}, {:?}{}",
             counted(*documents, "document"),
             counted(*bytes, "byte"),
-            Duration::from_millis(elapsed_ms)
+            Duration::from_millis(elapsed_ms),
+            words::skipped(skipped)
         );
         let data = BackupRestored {
             documents: *documents,

@@ -3,12 +3,12 @@
 use super::{BackupError, BackupService};
 use crate::ports::{JudgeError, Pruned};
 use mainstay_domain::{
-    backup::{BackupRecord, BackupStatus, BackupSummary, Verdict},
+    backup::{BackupRecord, BackupStatus, Verdict},
     event::{BackupDeleted, EventKind},
     id::BackupId,
     name::JobName,
     record::Change,
-    retention::{guard, is_judged},
+    retention::guard,
     severity::Severity,
     spec::{JobSpec, RetentionSpec, Spec},
     time::Timestamp,
@@ -144,22 +144,7 @@ impl BackupService {
         };
         let now = self.settled_now();
         let records = self.core.catalog.lock().of(Some(&job));
-        let judged = records
-            .iter()
-            .filter(|record| is_judged(record.status))
-            .map(BackupSummary::from)
-            .collect();
-        let wishes = self
-            .core
-            .judge
-            .judge(
-                retention.policy.clone(),
-                retention.version.clone(),
-                job.clone(),
-                judged,
-                now,
-            )
-            .await;
+        let wishes = self.wishes(&retention, &job, &records, now).await;
         let wishes = match wishes {
             Ok(wishes) => wishes,
             Err(why) => return Err(self.policy_failed(&spec, &retention, why).await),

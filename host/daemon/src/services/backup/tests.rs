@@ -558,6 +558,68 @@ async fn damage_found_by_verifying_or_a_drill_is_recorded_and_can_be_taken_back(
 }
 
 #[tokio::test]
+async fn what_needs_a_corrupted_backup_is_corrupted_wherever_it_is_shown_and_skipped_with_a_word() {
+    let fixture = Fixture::new().await;
+    let mut taken = Vec::new();
+    for backup_type in [BackupType::Full, BackupType::Full, BackupType::Incremental] {
+        taken.push(fixture.create(backup_type).await.unwrap());
+        fixture.clock.advance(Duration::from_secs(1));
+    }
+    let [old, base, needs] = &taken[..] else {
+        panic!("{taken:?}");
+    };
+    assert_eq!(needs.parent.as_ref(), Some(&base.id));
+    fixture.store.damage(&base.id);
+    let verify = |id: &BackupId| within(fixture.service.verify(id.clone(), no_progress()));
+    verify(&base.id).await.unwrap_err();
+    let shown = record_of(&fixture.service, &needs.id);
+    assert_eq!(shown.status, BackupStatus::Corrupted);
+    let why = format!("it needs {}, which is corrupted", base.id);
+    assert_eq!(shown.reason.as_deref(), Some(why.as_str()));
+    let state = fixture.service.jobs()[0].clone();
+    assert_eq!(
+        (state.last_status, state.last_verified),
+        (Some(BackupStatus::Corrupted), Some(old.created_at))
+    );
+    let request = RestoreRequest {
+        job: job(None).name,
+        id: None,
+        into: Some("/restored".into()),
+        replace: false,
+    };
+    let restore = BackupOperator::restore(&fixture.service, request, no_progress());
+    let restored = within(restore).await.unwrap();
+    assert_eq!(restored.chain[0].id, old.id);
+    let skipped: Vec<&BackupId> = restored.skipped.iter().map(|record| &record.id).collect();
+    assert_eq!(skipped, [&needs.id, &base.id]);
+    let events = fixture.journal.events();
+    let told = &events.last().unwrap().message;
+    assert!(told.contains("2 backups are newer and corrupted"), "{told}");
+
+    fixture.store.mend();
+    verify(&base.id).await.unwrap();
+    let shown = record_of(&fixture.service, &needs.id);
+    assert_eq!(shown.status, BackupStatus::Verified);
+    assert_eq!(fixture.service.jobs()[0].last_status, Some(shown.status));
+}
+
+#[tokio::test]
+async fn an_emergency_backup_is_not_how_a_job_stands() {
+    let fixture = Fixture::new().await;
+    fixture.store.fail_next(BackupStoreError::Source(
+        "the source /data is not there".to_owned(),
+    ));
+    fixture.create(BackupType::Full).await.unwrap_err();
+    fixture.clock.advance(Duration::from_secs(1));
+    fixture.create(BackupType::Emergency).await.unwrap();
+    let state = || fixture.service.jobs()[0].last_status;
+    assert_eq!(state(), Some(BackupStatus::Failed));
+    fixture.clock.advance(Duration::from_secs(1));
+    fixture.create(BackupType::Full).await.unwrap();
+    assert_eq!(state(), Some(BackupStatus::Verified));
+}
+
+#[tokio::test]
 async fn the_state_of_a_job_shows_its_next_slot_and_whether_its_objective_is_met() {
     let fixture = Fixture::new().await;
     assert_eq!(

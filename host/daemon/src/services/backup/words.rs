@@ -55,6 +55,22 @@ pub(super) fn read_back(id: &BackupId, job: &JobName, needed: usize) -> String {
     }
 }
 
+/// The newest that can be restored was asked for, and these are newer and cannot; follows what else is said.
+pub(super) fn skipped(newer: &[BackupRecord]) -> String {
+    match newer {
+        [] => String::new(),
+        [newest, ..] => format!(
+            "; {} newer and corrupted, and skipped, so that later changes are not in it; the newest of them is {}: {}",
+            match newer.len() {
+                1 => "1 backup is".to_owned(),
+                more => format!("{more} backups are"),
+            },
+            newest.id,
+            newest.reason.as_deref().unwrap_or("no reason is recorded")
+        ),
+    }
+}
+
 /// Its stored bytes are not what was written. Whether others need it, and what the next one is built on, depends on its type.
 pub(super) fn corrupted(id: &BackupId, job: &JobName, what: &str) -> String {
     ErrorCode::BackupUnusable.mark(format!(
@@ -96,6 +112,21 @@ mod tests {
             expires: None,
             reason: None,
         }
+    }
+
+    #[test]
+    fn what_was_skipped_is_said_with_its_number_and_why() {
+        assert_eq!(skipped(&[]), "");
+        let lost = BackupRecord {
+            reason: Some("its archive is missing".to_owned()),
+            ..record(1, 0, 1)
+        };
+        assert_eq!(
+            skipped(std::slice::from_ref(&lost)),
+            "; 1 backup is newer and corrupted, and skipped, so that later changes are not in it; the newest of them is \
+             ful-01K0000000000000000000000A: its archive is missing"
+        );
+        assert!(skipped(&[lost.clone(), lost]).starts_with("; 2 backups are newer"));
     }
 
     #[test]

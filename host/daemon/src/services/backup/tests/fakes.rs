@@ -324,6 +324,13 @@ impl FakeJudge {
     pub(super) fn times_asked(&self) -> usize {
         self.asked.lock().len()
     }
+
+    /// The identifiers that it was asked about, each time.
+    pub(super) fn asked_about(&self) -> Vec<Vec<String>> {
+        let ids =
+            |backups: &Vec<BackupSummary>| backups.iter().map(|backup| backup.id.clone()).collect();
+        self.asked.lock().iter().map(ids).collect()
+    }
 }
 
 impl RetentionJudge for FakeJudge {

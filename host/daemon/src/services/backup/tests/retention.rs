@@ -102,6 +102,35 @@ async fn what_expires_goes_to_the_trash_and_later_away() {
 }
 
 #[tokio::test]
+async fn what_cannot_be_restored_takes_no_place_from_what_can() {
+    let (fixture, records) = two_chains().await;
+    fixture.store.damage(&records[0].id);
+    let verify = fixture.service.verify(records[0].id.clone(), no_progress());
+    within(verify).await.unwrap_err();
+    let pruned = prune(&fixture, true).await.unwrap();
+    let id = |at: usize| records[at].id.to_string();
+    assert_eq!(
+        fixture.judge.asked_about(),
+        [vec![id(2)], vec![id(0), id(1), id(2)]]
+    );
+    let expired: Vec<String> = pruned
+        .expired
+        .iter()
+        .map(|record| record.id.to_string())
+        .collect();
+    assert_eq!(expired, [id(1), id(0)]);
+    let reason = |at: usize| {
+        let found = pruned.verdicts.iter().find(|verdict| verdict.id == id(at));
+        found.unwrap().reason.clone()
+    };
+    assert_eq!(
+        reason(1),
+        "it cannot be restored, and takes no place from another; were it right: too old"
+    );
+    assert!(reason(2).contains("newest verified chain"), "{}", reason(2));
+}
+
+#[tokio::test]
 async fn one_that_cannot_be_deleted_keeps_no_other() {
     let (fixture, records) = two_chains().await;
     prune(&fixture, false).await.unwrap();
