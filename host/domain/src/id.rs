@@ -159,6 +159,14 @@ impl BackupId {
     pub fn as_str(&self) -> &str {
         &self.0
     }
+
+    /// Whether it is of a backup of this type.
+    pub fn is_of(&self, backup_type: BackupType) -> bool {
+        let prefix = self.0.split_once('-').map(|(prefix, _)| prefix);
+        prefix.is_some_and(|prefix| {
+            backup_type.prefix() == prefix || backup_type.former_prefix() == Some(prefix)
+        })
+    }
 }
 
 impl std::fmt::Display for BackupId {
@@ -234,6 +242,22 @@ mod tests {
         assert_eq!(all.len(), others.len() + backups.len(), "{all:?}");
         for backup in &backups {
             assert!(IncidentId::parse(backup).is_err(), "{backup}");
+        }
+    }
+
+    #[test]
+    fn a_backup_is_of_the_type_that_its_identifier_begins_with() {
+        for (text, expected) in [
+            ("eme-01K0000000000000000000000A", BackupType::Emergency),
+            ("add-01K0000000000000000000000A", BackupType::Incremental),
+            ("inc-01K0000000000000000000000A", BackupType::Incremental),
+        ] {
+            let id = BackupId::parse(text).unwrap();
+            let of: Vec<BackupType> = BackupType::ALL
+                .into_iter()
+                .filter(|backup_type| id.is_of(*backup_type))
+                .collect();
+            assert_eq!(of, [expected], "{text}");
         }
     }
 

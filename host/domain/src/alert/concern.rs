@@ -3,7 +3,10 @@
 //! Invariant: what fires has an event that ends it, with the same key: nobody is left with a page that nothing closes.
 
 use super::routing::dedup_key;
-use crate::event::{Event, EventData, EventKind};
+use crate::{
+    backup::BackupType,
+    event::{Event, EventData, EventKind},
+};
 
 /// What an event says of the thing that it is about.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -137,10 +140,19 @@ pub(super) fn part(kind: EventKind) -> Part {
 /// Whether this very event ends what an event of another kind began with one of its keys.
 pub(super) fn ends(event: &Event, fired: EventKind) -> bool {
     let is_of_kind = matches!(concern(fired), Concern::Fires(by) if by.contains(&event.kind));
-    // An old backup that is read again proves nothing of the next.
-    let is_old =
-        event.kind == EventKind::BackupVerified && !matches!(event.data, EventData::BackupTaken(_));
-    is_of_kind && !is_old && !event.data.is_dry_run() && !event.data.is_unproved()
+    is_of_kind
+        && !proves_nothing_of_its_job(event)
+        && !event.data.is_dry_run()
+        && !event.data.is_unproved()
+}
+
+/// Whether it is of a backup by which the job is not known to do its work again: an old one that was read again, or an
+/// emergency backup, which is of what happened to be there, and may hold nothing.
+fn proves_nothing_of_its_job(event: &Event) -> bool {
+    let is_new = matches!(event.data, EventData::BackupTaken(_));
+    let backup = event.backup.as_ref();
+    let is_emergency = backup.is_some_and(|backup| backup.is_of(BackupType::Emergency));
+    event.kind == EventKind::BackupVerified && (!is_new || is_emergency)
 }
 
 /// The keys of what an event ends. Where a plugin serves, or its file is gone, that file is none any more that was refused.

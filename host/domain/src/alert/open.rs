@@ -279,6 +279,7 @@ mod tests {
     use super::*;
     use crate::{
         event::{BackupTaken, EventData, PluginRejected, PluginWithdrawn},
+        id::BackupId,
         time::Timestamp,
     };
     use semver::VersionReq;
@@ -352,6 +353,25 @@ mod tests {
                 format!("resolved {key} mail"),
                 format!("resolved {key} page"),
             ]
+        );
+    }
+
+    #[test]
+    fn an_emergency_backup_ends_nothing_that_was_told_of_the_job() {
+        let routes = [route("page", Severity::High, &[])];
+        let job = JobName::parse("state").unwrap();
+        let of_type = |text: &str| taken().with_backup(&job, &BackupId::parse(text).unwrap());
+        let mut open = OpenAlerts::default();
+        let failed = of_job(EventKind::BackupFailed, Severity::High);
+        let emergency = of_type("eme-01K0000000000000000000000A");
+        assert_eq!(
+            sent(&mut open, &routes, &[failed, emergency]),
+            ["firing high db1/backup/state to page"]
+        );
+        let full = of_type("ful-01K0000000000000000000000B");
+        assert_eq!(
+            sent(&mut open, &routes, &[full]),
+            ["resolved high db1/backup/state to page"]
         );
     }
 
