@@ -148,6 +148,13 @@ pub struct BackupReport {
     /// Restore and drill alone: bytes written.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub restored_bytes: Option<u64>,
+    /// Restore in place alone, where something has no place there: how many documents were not put back. A restore into a
+    /// directory has them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub not_put_back_documents: Option<u64>,
+    /// The first 20 of them.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub not_put_back: Vec<String>,
     /// Restore and drill of the newest alone: the backups that are newer than those in `backups` and corrupted, so that
     /// their state is not in what was restored; the newest first.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]

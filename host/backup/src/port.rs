@@ -1,8 +1,13 @@
 //! Where backups are stored, and what a store needs of its host.
 
 use mainstay_domain::{
-    archive::Manifest, backup::BackupType, code::ErrorCode, id::BackupId, name::JobName,
-    spec::BackupSource, time::Timestamp,
+    archive::{DocumentKey, Manifest},
+    backup::BackupType,
+    code::ErrorCode,
+    id::BackupId,
+    name::JobName,
+    spec::BackupSource,
+    time::Timestamp,
 };
 use std::{
     collections::BTreeSet,
@@ -109,12 +114,37 @@ pub enum RestorePlace {
 }
 
 /// What a store restored.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RestoredTree {
     /// Documents written.
     pub documents: u64,
     /// Bytes written.
     pub bytes: u64,
+    /// What has no place there.
+    pub not_put_back: NotPutBack,
+}
+
+/// Documents of a backup for which a restore in place has no place: what a command printed, and what is below no
+/// directory that is a source now. Empty where everything was restored.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct NotPutBack {
+    /// How many.
+    pub documents: u64,
+    /// The keys of the first of them, at most [`NotPutBack::NAMED`].
+    pub first: Vec<String>,
+}
+
+impl NotPutBack {
+    /// So many are named.
+    pub const NAMED: usize = 20;
+
+    /// One more.
+    pub fn add(&mut self, key: &DocumentKey) {
+        self.documents += 1;
+        if self.first.len() < Self::NAMED {
+            self.first.push(key.to_string());
+        }
+    }
 }
 
 /// Why a store could not do it. All texts are sentences for people.

@@ -1,7 +1,8 @@
 //! The command line: a client of the admin API, and of files.
 //!
 //! Invariant: standard output holds what was asked for and nothing else; everything else goes to standard error.
-//! Invariant: the exit code is 0 for done, 1 for failed, 2 for bad usage or config; with --exit-code that of a monitoring plugin.
+//! Invariant: the exit code is 0 for done, 1 for failed, 2 for bad usage or config, 3 for what is done but for what was
+//! said; with --exit-code that of a monitoring plugin.
 
 mod alerts;
 mod arguments;
@@ -202,7 +203,7 @@ async fn dispatch(cli: Cli, out: &Output) -> anyhow::Result<Ending> {
         Command::Report(arguments) => done(orders::report(&client().await?, out, arguments).await),
         Command::Heartbeat { target } => done(orders::heartbeat(&client().await?, &target).await),
         Command::Journal { state_dir, command } => journal::run(&global, out, state_dir, command),
-        Command::Backup(command) => done(backups::run(&client().await?, out, command).await),
+        Command::Backup(command) => backups::run(&client().await?, out, command).await,
     }
 }
 

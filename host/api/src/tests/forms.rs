@@ -354,6 +354,8 @@ fn a_report_leaves_out_what_does_not_apply() {
         elapsed_ms: 7,
         restored_documents: None,
         restored_bytes: None,
+        not_put_back_documents: None,
+        not_put_back: Vec::new(),
         skipped: Vec::new(),
         verdicts: None,
     };
@@ -365,6 +367,8 @@ fn a_report_leaves_out_what_does_not_apply() {
         elapsed_ms: 7,
         restored_documents: Some(3),
         restored_bytes: Some(12_345),
+        not_put_back_documents: Some(1),
+        not_put_back: vec!["app.sql".to_owned()],
         skipped: vec![Backup::from(&backup)],
         verdicts: Some(verdicts.iter().map(Verdict::from).collect()),
     };
@@ -373,6 +377,8 @@ fn a_report_leaves_out_what_does_not_apply() {
         "elapsed_ms": 7,
         "restored_documents": 3,
         "restored_bytes": 12_345,
+        "not_put_back_documents": 1,
+        "not_put_back": ["app.sql"],
         "skipped": [serde_json::to_value(&backup).unwrap()],
         "verdicts": serde_json::to_value(&verdicts).unwrap(),
     });

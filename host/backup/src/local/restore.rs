@@ -13,7 +13,9 @@ use super::{
     read::{Sink, read_chain},
     swap::Swap,
 };
-use crate::port::{BackupStoreError, OnProgress, RestorePlace, RestoredTree, StagedRestore};
+use crate::port::{
+    BackupStoreError, NotPutBack, OnProgress, RestorePlace, RestoredTree, StagedRestore,
+};
 use mainstay_domain::{
     archive::{DocumentKey, DocumentKind, Entry, KeyPrefix, State},
     code::ErrorCode,
@@ -42,14 +44,18 @@ pub(super) struct StagedTrees {
 }
 
 impl StagedRestore for StagedTrees {
-    fn place(mut self: Box<Self>) -> Result<RestoredTree, BackupStoreError> {
-        for swap in &mut self.swaps {
+    fn place(self: Box<Self>) -> Result<RestoredTree, BackupStoreError> {
+        let Self {
+            mut swaps,
+            restored,
+        } = *self;
+        for swap in &mut swaps {
             swap.place()?;
         }
-        for swap in self.swaps {
+        for swap in swaps {
             swap.commit();
         }
-        Ok(self.restored)
+        Ok(restored)
     }
 }
 
@@ -178,11 +184,13 @@ impl TreeWriter {
         let mut restored = RestoredTree {
             documents: 0,
             bytes: 0,
+            not_put_back: NotPutBack::default(),
         };
         let mut directories = Vec::new();
         for (key, entry) in state.iter() {
             check_stop(stop)?;
             let Some(path) = self.place(key) else {
+                restored.not_put_back.add(key);
                 continue;
             };
             match entry.kind {

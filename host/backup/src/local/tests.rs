@@ -5,7 +5,7 @@ mod swaps;
 mod unrestorable;
 
 use super::*;
-use crate::port::{SourceProgram, Unreadable};
+use crate::port::{NotPutBack, SourceProgram, Unreadable};
 use mainstay_domain::{backup::BackupType, id::IdSource, time::Timestamp};
 use parking_lot::Mutex;
 use std::{
@@ -331,7 +331,8 @@ fn a_restore_in_place_swaps_the_trees_and_replaces_only_when_told() {
         restored,
         RestoredTree {
             documents: 2,
-            bytes: 4
+            bytes: 4,
+            not_put_back: NotPutBack::default()
         }
     );
     assert_same_tree(&fixture, &fixture.data(), &good);

@@ -801,8 +801,8 @@ pub enum BackupCommand {
     /// Restore a job's state
     ///
     /// Composes the backup with those that it needs and checks every hash on the way. Into a directory, which must be
-    /// empty or not exist; or with --replace alone in place, over the job's sources. Nothing is overwritten without
-    /// --replace.
+    /// empty or not exist; or with --replace alone in place, over the job's directories: what a command printed has no place
+    /// there, is named, and makes the exit code 3. Nothing is overwritten without --replace.
     #[command(after_long_help = examples!("
   mainstay backup restore state --into /tmp/state
   mainstay backup restore state --id add-01K0000000000000000000000A --replace"))]

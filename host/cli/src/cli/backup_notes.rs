@@ -1,10 +1,42 @@
 //! What is to be known of work on backups beside that it is done.
 
+use super::failure::Ending;
 use mainstay_api::{Backup, BackupReport};
+use mainstay_domain::text::counted;
 
 /// In the order in which it is said; a line each.
 pub(super) fn notes(report: &BackupReport) -> Vec<String> {
-    report.skipped.iter().map(skipped).collect()
+    let skipped = report.skipped.iter().map(skipped);
+    skipped.chain(not_put_back(report)).collect()
+}
+
+/// Whether everything was done that was asked for.
+pub(super) fn ending_of(report: &BackupReport) -> Ending {
+    match report.not_put_back_documents {
+        None | Some(0) => Ending::Done,
+        Some(_) => Ending::Incomplete,
+    }
+}
+
+fn not_put_back(report: &BackupReport) -> Option<String> {
+    let documents = report.not_put_back_documents?;
+    let named = report.not_put_back.join(", ");
+    let more = match documents > report.not_put_back.len() as u64 {
+        true => ", …",
+        false => "",
+    };
+    // The last of the chain is the one that was restored.
+    let how = report.backups.last().map(|backup| {
+        format!(
+            "; get it with: mainstay backup restore {} --id {} --into DIRECTORY",
+            backup.job, backup.id
+        )
+    });
+    Some(format!(
+        "not put back: {}, for which the job's directories have no place, as for what a command printed: {named}{more}{}",
+        counted(documents, "document"),
+        how.unwrap_or_default()
+    ))
 }
 
 fn skipped(backup: &Backup) -> String {
@@ -51,6 +83,8 @@ mod tests {
             elapsed_ms: 1,
             restored_documents: None,
             restored_bytes: None,
+            not_put_back_documents: None,
+            not_put_back: Vec::new(),
             skipped: Vec::new(),
             verdicts: None,
         }
@@ -68,6 +102,25 @@ mod tests {
             [
                 "skipped add-01K0000000000000000000000A of 2024-01-31T12:00:00.000Z, which is newer and corrupted: it needs \
               ful-01K0000000000000000000000B, which is corrupted; what changed since is not restored"
+            ]
+        );
+    }
+
+    #[test]
+    fn what_was_not_put_back_is_named_with_how_to_get_it_and_makes_it_incomplete() {
+        assert_eq!(ending_of(&report()), Ending::Done);
+        let report = BackupReport {
+            backups: vec![backup()],
+            not_put_back_documents: Some(2),
+            not_put_back: vec!["app.sql".to_owned()],
+            ..report()
+        };
+        assert_eq!(ending_of(&report), Ending::Incomplete);
+        assert_eq!(
+            notes(&report),
+            [
+                "not put back: 2 documents, for which the job's directories have no place, as for what a command printed: \
+              app.sql, …; get it with: mainstay backup restore state --id add-01K0000000000000000000000A --into DIRECTORY"
             ]
         );
     }

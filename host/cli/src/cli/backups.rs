@@ -2,8 +2,10 @@
 
 use super::{
     arguments::BackupCommand,
-    backup_notes::notes,
+    backup_notes::{ending_of, notes},
     client::{Client, Lines, path_with, refused},
+    done,
+    failure::Ending,
     listings::{parse, present},
     output::{Block, Cell, Output, Table, Times, Tone, cell, length, maybe, size},
     progress::ProgressDisplay,
@@ -21,7 +23,7 @@ pub(super) async fn run(
     client: &Client,
     out: &Output,
     command: BackupCommand,
-) -> anyhow::Result<()> {
+) -> anyhow::Result<Ending> {
     match command {
         BackupCommand::List { job, rebuild } => {
             if rebuild {
@@ -32,12 +34,12 @@ pub(super) async fn run(
             }
             let query = [("job", job.map(|job| job.to_string()))];
             let answer = client.get(&path_with("/v1/backups", &query)).await?;
-            present(out, &answer, show_backups)
+            done(present(out, &answer, show_backups))
         }
         BackupCommand::Show { id } => {
             let id: BackupId = id.resolve(client).await?;
             let answer = client.get(&format!("/v1/backups/{id}")).await?;
-            present(out, &answer, show_backup)
+            done(present(out, &answer, show_backup))
         }
         BackupCommand::Create { job, backup_type } => {
             let what = format!("backing up {job}");
@@ -97,7 +99,7 @@ async fn work(
     out: &Output,
     (path, body): (&str, &impl Serialize),
     what: &str,
-) -> anyhow::Result<()> {
+) -> anyhow::Result<Ending> {
     finish(out, client.post_lines(path, body).await?, what, false).await
 }
 
@@ -113,12 +115,14 @@ fn text_of(path: PathBuf) -> anyhow::Result<String> {
 }
 
 /// Shows progress, then the result, which in a dry run is what would be done.
-async fn finish(out: &Output, lines: Lines, what: &str, dry_run: bool) -> anyhow::Result<()> {
+async fn finish(out: &Output, lines: Lines, what: &str, dry_run: bool) -> anyhow::Result<Ending> {
     let result = result_of(out, lines, what).await?;
-    if out.json {
-        return out.json_line(&result);
+    let ending = ending_of(&result);
+    match out.json {
+        true => out.json_line(&result)?,
+        false => show_report(out, result, dry_run)?,
     }
-    show_report(out, result, dry_run)
+    Ok(ending)
 }
 
 /// Shows progress until there is a result.

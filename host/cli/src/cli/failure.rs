@@ -14,6 +14,8 @@ pub enum Ending {
     Failed,
     /// Exit code 2.
     BadConfig,
+    /// Exit code 3: done, but for what was said.
+    Incomplete,
     /// The exit code of a monitoring plugin.
     Monitored(Monitored),
 }
@@ -68,6 +70,7 @@ pub(super) fn report_ending(ending: anyhow::Result<Ending>) -> ExitCode {
         Ok(Ending::Done) => return ExitCode::SUCCESS,
         Ok(Ending::Failed) => return ExitCode::from(1),
         Ok(Ending::BadConfig) => return ExitCode::from(2),
+        Ok(Ending::Incomplete) => return ExitCode::from(3),
         Ok(Ending::Monitored(monitored)) => return monitored.into(),
         Err(error) => error,
     };

@@ -14,7 +14,7 @@ use super::{
     extract::{Body, Named, Parameters},
     names, requests,
 };
-use crate::ports::{OnProgress, Progress, Refused, Restored};
+use crate::ports::{NotPutBack, OnProgress, Progress, Refused, Restored};
 use axum::{
     Json,
     body::{Body as HttpBody, Bytes},
@@ -152,6 +152,7 @@ pub(super) async fn prune(
 struct Done {
     backups: Vec<BackupRecord>,
     restored: Option<(u64, u64)>,
+    not_put_back: NotPutBack,
     skipped: Vec<BackupRecord>,
     verdicts: Option<Vec<Verdict>>,
 }
@@ -161,6 +162,7 @@ impl Done {
         Self {
             backups,
             restored: None,
+            not_put_back: NotPutBack::default(),
             skipped: Vec::new(),
             verdicts: None,
         }
@@ -169,6 +171,7 @@ impl Done {
     fn restored(restored: Restored) -> Self {
         let mut done = Self::of(restored.chain);
         done.restored = Some((restored.documents, restored.bytes));
+        done.not_put_back = restored.not_put_back;
         done.skipped = restored.skipped;
         done
     }
@@ -179,6 +182,8 @@ impl Done {
             elapsed_ms: millis(elapsed),
             restored_documents: self.restored.map(|(documents, _)| documents),
             restored_bytes: self.restored.map(|(_, bytes)| bytes),
+            not_put_back_documents: Some(self.not_put_back.documents).filter(|count| *count > 0),
+            not_put_back: self.not_put_back.first,
             skipped: self.skipped.iter().map(Backup::from).collect(),
             verdicts: self
                 .verdicts

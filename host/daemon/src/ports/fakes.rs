@@ -725,6 +725,7 @@ impl BackupOperator for FakeWorld {
                 skipped: Vec::new(),
                 documents: 3,
                 bytes: 12_345,
+                not_put_back: NotPutBack::default(),
                 elapsed,
             })
         })

@@ -2,7 +2,7 @@
 //!
 //! Length: all that operators meet, in one place.
 
-use super::{Boxed, OnProgress, between::Active};
+use super::{Boxed, NotPutBack, OnProgress, between::Active};
 use mainstay_domain::{
     actor::Actor,
     backup::{BackupRecord, BackupStatus, BackupType, Verdict},
@@ -210,6 +210,8 @@ pub struct Restored {
     pub documents: u64,
     /// Bytes written.
     pub bytes: u64,
+    /// What a restore in place has no place for.
+    pub not_put_back: NotPutBack,
     /// How long it took, with the emergency backup where one was taken.
     pub elapsed: Duration,
 }

@@ -237,7 +237,8 @@ fn trap_3_a_restore_and_a_drill_really_write_and_read() {
         fixture.store.drill(&job(), &chain, &no_progress()).unwrap(),
         RestoredTree {
             documents: 2,
-            bytes: 3
+            bytes: 3,
+            not_put_back: NotPutBack::default()
         }
     );
     let archive = fixture.job_dir().join(format!("{}.jsonl.zst", chain[0]));

@@ -86,3 +86,36 @@ fn a_source_that_an_emergency_backup_found_absent_stays_as_it_is() {
     let error = fixture.restore_in_place(&backup).unwrap_err().to_string();
     assert!(error.contains("added"), "{error}");
 }
+
+#[test]
+fn what_has_no_place_in_a_restore_in_place_is_counted_and_named() {
+    let mut fixture = Fixture::new();
+    fixture.put("a", "one");
+    let other = fixture.other();
+    fs::write(other.join("b"), "two").unwrap();
+    let dump = BackupSource::Command {
+        run: ["sh", "-c", "echo dump"].map(str::to_owned).to_vec(),
+        cwd: "/".into(),
+        key: "app.sql".to_owned(),
+        timeout: Duration::from_secs(20),
+    };
+    fixture.sources = vec![
+        directory(&fixture.data(), "data"),
+        directory(&other, "other"),
+        dump.clone(),
+    ];
+    let backup = fixture.take(BackupType::Full, &[]).manifest.id;
+    // One directory is no source any more.
+    fixture.sources = vec![directory(&fixture.data(), "data"), dump];
+    let restored = fixture.restore_in_place(&backup).unwrap();
+    let NotPutBack {
+        documents,
+        mut first,
+    } = restored.not_put_back;
+    first.sort();
+    assert_eq!(documents, 3);
+    assert_eq!(first, ["app.sql", "other", "other/b"]);
+    assert_eq!(restored.documents, 2);
+    let into = fixture.restore_into(&[backup], "into").unwrap();
+    assert_eq!(read(&into, "app.sql"), "dump\n");
+}

@@ -119,12 +119,17 @@ impl BackupService {
             .await?;
             return Err(error);
         }
-        let RestoredTree { documents, bytes } = self.with_store(move |_| staged.place()).await?;
+        let RestoredTree {
+            documents,
+            bytes,
+            not_put_back,
+        } = self.with_store(move |_| staged.place()).await?;
         let restored = Restored {
             chain: plan,
             skipped,
             documents,
             bytes,
+            not_put_back,
             elapsed: self.core.clock.monotonic().since(started),
         };
         let event = self.event_of(
@@ -200,13 +205,18 @@ impl BackupService {
         let done = self
             .with_store(move |store| store.drill(&job, &chain, &progress))
             .await;
-        let RestoredTree { documents, bytes } = self.mark_if_corrupted(done).await?;
+        let RestoredTree {
+            documents,
+            bytes,
+            not_put_back,
+        } = self.mark_if_corrupted(done).await?;
         let elapsed = self.core.clock.monotonic().since(started);
         Ok(Restored {
             chain: plan.chain,
             skipped: plan.skipped,
             documents,
             bytes,
+            not_put_back,
             elapsed,
         })
     }
@@ -235,6 +245,7 @@ impl BackupService {
             skipped,
             documents,
             bytes,
+            not_put_back,
             elapsed,
         } = restored;
         let elapsed_ms = millis(*elapsed);
@@ -242,10 +253,11 @@ impl BackupService {
             .last()
             .map_or_else(String::new, |record| record.id.to_string());
         let message = format!(
-            "backup {id} of job {job} {what}: {}, {}, {:?}{}",
+            "backup {id} of job {job} {what}: {}, {}, {:?}{}{}",
             counted(*documents, "document"),
             counted(*bytes, "byte"),
             Duration::from_millis(elapsed_ms),
+            words::not_put_back(not_put_back, job, &id),
             words::skipped(skipped)
         );
         let data = BackupRestored {

@@ -529,6 +529,29 @@ async fn a_restore_in_place_takes_an_emergency_backup_just_before_it_replaces_an
 }
 
 #[tokio::test]
+async fn a_restore_tells_what_it_did_not_put_back() {
+    let fixture = Fixture::new().await;
+    let full = fixture.create(BackupType::Full).await.unwrap();
+    fixture.store.have_no_place_for("app.sql");
+    let request = RestoreRequest {
+        job: job(None).name,
+        id: None,
+        into: None,
+        replace: true,
+    };
+    let restore = BackupOperator::restore(&fixture.service, request, no_progress());
+    let restored = within(restore).await.unwrap();
+    assert_eq!(restored.not_put_back.first, ["app.sql"]);
+    let events = fixture.journal.events();
+    let told = &events.last().unwrap().message;
+    let how = format!(
+        "app.sql; `mainstay backup restore state --id {} --into",
+        full.id
+    );
+    assert!(told.contains(&how), "{told}");
+}
+
+#[tokio::test]
 async fn damage_found_by_verifying_or_a_drill_is_recorded_and_can_be_taken_back() {
     let fixture = Fixture::new().await;
     let full = fixture.create(BackupType::Full).await.unwrap();

@@ -2,6 +2,7 @@
 //!
 //! Invariant: a sentence is true of a backup of every type, whether others need it or not; `tests` has the table.
 
+use crate::ports::NotPutBack;
 use mainstay_domain::{
     backup::{BackupRecord, BackupType},
     code::ErrorCode,
@@ -53,6 +54,24 @@ pub(super) fn read_back(id: &BackupId, job: &JobName, needed: usize) -> String {
         1 => format!("{right}, and so is the one that it needs"),
         more => format!("{right}, and so are the {more} that it needs"),
     }
+}
+
+/// Documents for which a restore in place had no place; follows what else is said.
+pub(super) fn not_put_back(left: &NotPutBack, job: &JobName, id: &str) -> String {
+    if left.documents == 0 {
+        return String::new();
+    }
+    let named = left.first.join(", ");
+    let more = match left.documents > left.first.len() as u64 {
+        true => ", …",
+        false => "",
+    };
+    let was = if left.documents == 1 { "was" } else { "were" };
+    format!(
+        "; {} {was} not put back, for the job's directories have no place for that: {named}{more}; `mainstay backup restore {job} \
+         --id {id} --into DIRECTORY` gives all of it",
+        counted(left.documents, "document")
+    )
 }
 
 /// The newest that can be restored was asked for, and these are newer and cannot; follows what else is said.
@@ -112,6 +131,26 @@ mod tests {
             expires: None,
             reason: None,
         }
+    }
+
+    #[test]
+    fn what_was_not_put_back_is_named_with_how_to_get_it() {
+        let all = NotPutBack::default();
+        assert_eq!(not_put_back(&all, &job(), "ful-A"), "");
+        let mut left = NotPutBack {
+            documents: 1,
+            first: vec!["app.sql".to_owned()],
+        };
+        assert_eq!(
+            not_put_back(&left, &job(), "ful-A"),
+            "; 1 document was not put back, for the job's directories have no place for that: app.sql; `mainstay backup \
+             restore state --id ful-A --into DIRECTORY` gives all of it"
+        );
+        left.documents = 2;
+        assert!(
+            not_put_back(&left, &job(), "ful-A")
+                .starts_with("; 2 documents were not put back, for the job's directories have no place for that: app.sql, …;")
+        );
     }
 
     #[test]

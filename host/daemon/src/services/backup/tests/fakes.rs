@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::ports::{
-    BackupStore, JudgeError, RestorePlace, RestoredTree, RetentionJudge, StagedRestore,
+    BackupStore, JudgeError, NotPutBack, RestorePlace, RestoredTree, RetentionJudge, StagedRestore,
     StoredBackup, TakeBackup, TakenBackup,
 };
 use crate::services::testing::specs;
@@ -37,6 +37,7 @@ struct Behaviour {
     /// What the newest sweep was told that it may not touch.
     known: BTreeSet<BackupId>,
     unswept: Vec<BackupStoreError>,
+    not_put_back: NotPutBack,
     /// What was done to take backups and to restore them, in order.
     steps: Vec<&'static str>,
 }
@@ -84,6 +85,14 @@ impl FakeStore {
 
     pub(super) fn damage(&self, id: &BackupId) {
         self.with(|it| it.damaged.insert(id.clone()));
+    }
+
+    /// Restores have no place for this document from now on.
+    pub(super) fn have_no_place_for(&self, key: &str) {
+        self.with(|it| {
+            it.not_put_back.documents += 1;
+            it.not_put_back.first.push(key.to_owned());
+        });
     }
 
     pub(super) fn mend(&self) {
@@ -146,6 +155,7 @@ impl FakeStore {
             None => Ok(RestoredTree {
                 documents: 1,
                 bytes: 2,
+                not_put_back: self.with(|it| it.not_put_back.clone()),
             }),
         }
     }
