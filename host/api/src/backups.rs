@@ -159,6 +159,9 @@ pub struct BackupReport {
     /// their state is not in what was restored; the newest first.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub skipped: Vec<Backup>,
+    /// Verify alone: what was wrong beside the backup and was mended, or is to be known; sentences for people.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub notes: Vec<String>,
     /// Prune alone: every verdict with its reason.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub verdicts: Option<Vec<Verdict>>,

@@ -26,6 +26,7 @@ mod source;
 mod swap;
 mod take;
 mod tree;
+mod verify;
 mod write;
 
 use crate::port::{
@@ -111,17 +112,8 @@ impl BackupStore for LocalBackups {
         job: &JobName,
         chain: &[BackupId],
         progress: &OnProgress,
-    ) -> Result<(), BackupStoreError> {
-        let mut discarded = read::DiscardSink;
-        read::read_chain(
-            &self.layout,
-            &self.stop,
-            job,
-            chain,
-            progress,
-            &mut discarded,
-        )
-        .map(|_| ())
+    ) -> Result<Vec<String>, BackupStoreError> {
+        verify::verify(&self.layout, &self.stop, job, chain, progress)
     }
 
     fn stage(

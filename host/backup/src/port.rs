@@ -196,13 +196,14 @@ pub trait BackupStore: Send + Sync {
         request: &TakeBackup,
         progress: &OnProgress,
     ) -> Result<TakenBackup, BackupStoreError>;
-    /// Reads a whole chain back and checks every byte.
+    /// Reads a whole chain back and checks every byte. What was wrong without harm to a backup and was mended, or is to
+    /// be known; sentences for people.
     fn verify(
         &self,
         job: &JobName,
         chain: &[BackupId],
         progress: &OnProgress,
-    ) -> Result<(), BackupStoreError>;
+    ) -> Result<Vec<String>, BackupStoreError>;
     /// Writes the state that a chain gives beside the place that it is for, whole and durable; what is in place does
     /// not change.
     fn stage(

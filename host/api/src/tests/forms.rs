@@ -357,6 +357,7 @@ fn a_report_leaves_out_what_does_not_apply() {
         not_put_back_documents: None,
         not_put_back: Vec::new(),
         skipped: Vec::new(),
+        notes: Vec::new(),
         verdicts: None,
     };
     check(&short, &json!({ "backups": [], "elapsed_ms": 7 }));
@@ -370,6 +371,7 @@ fn a_report_leaves_out_what_does_not_apply() {
         not_put_back_documents: Some(1),
         not_put_back: vec!["app.sql".to_owned()],
         skipped: vec![Backup::from(&backup)],
+        notes: vec!["an index was made anew".to_owned()],
         verdicts: Some(verdicts.iter().map(Verdict::from).collect()),
     };
     let expected = json!({
@@ -379,6 +381,7 @@ fn a_report_leaves_out_what_does_not_apply() {
         "restored_bytes": 12_345,
         "not_put_back_documents": 1,
         "not_put_back": ["app.sql"],
+        "notes": ["an index was made anew"],
         "skipped": [serde_json::to_value(&backup).unwrap()],
         "verdicts": serde_json::to_value(&verdicts).unwrap(),
     });

@@ -7,7 +7,9 @@ use mainstay_domain::text::counted;
 /// In the order in which it is said; a line each.
 pub(super) fn notes(report: &BackupReport) -> Vec<String> {
     let skipped = report.skipped.iter().map(skipped);
-    skipped.chain(not_put_back(report)).collect()
+    let beside = report.notes.iter().cloned();
+    let notes = skipped.chain(not_put_back(report)).chain(beside);
+    notes.collect()
 }
 
 /// Whether everything was done that was asked for.
@@ -86,6 +88,7 @@ mod tests {
             not_put_back_documents: None,
             not_put_back: Vec::new(),
             skipped: Vec::new(),
+            notes: Vec::new(),
             verdicts: None,
         }
     }

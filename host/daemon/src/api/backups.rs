@@ -91,7 +91,10 @@ pub(super) async fn verify(
 ) -> Result<Response, ApiError> {
     let backups = served.ports.backups.clone();
     long_work(&served, |progress| async move {
-        Ok(Done::of(vec![backups.verify(id, progress).await?]))
+        let read = backups.verify(id, progress).await?;
+        let mut done = Done::of(vec![read.backup]);
+        done.notes = read.notes;
+        Ok(done)
     })
     .await
 }
@@ -154,6 +157,7 @@ struct Done {
     restored: Option<(u64, u64)>,
     not_put_back: NotPutBack,
     skipped: Vec<BackupRecord>,
+    notes: Vec<String>,
     verdicts: Option<Vec<Verdict>>,
 }
 
@@ -164,6 +168,7 @@ impl Done {
             restored: None,
             not_put_back: NotPutBack::default(),
             skipped: Vec::new(),
+            notes: Vec::new(),
             verdicts: None,
         }
     }
@@ -185,6 +190,7 @@ impl Done {
             not_put_back_documents: Some(self.not_put_back.documents).filter(|count| *count > 0),
             not_put_back: self.not_put_back.first,
             skipped: self.skipped.iter().map(Backup::from).collect(),
+            notes: self.notes,
             verdicts: self
                 .verdicts
                 .map(|verdicts| verdicts.iter().map(mainstay_api::Verdict::from).collect()),

@@ -682,11 +682,7 @@ impl BackupOperator for FakeWorld {
             .filter(|backup| job.as_ref().is_none_or(|job| *job == backup.job));
         found.cloned().collect()
     }
-    fn verify(
-        &self,
-        id: BackupId,
-        progress: OnProgress,
-    ) -> Boxed<'_, Result<BackupRecord, Refused>> {
+    fn verify(&self, id: BackupId, progress: OnProgress) -> Boxed<'_, Result<ReadBack, Refused>> {
         Box::pin(async move {
             self.work(progress, None).await;
             Err(Refused(format!("{id} is corrupted")))

@@ -198,6 +198,15 @@ pub struct RestoreRequest {
     pub replace: bool,
 }
 
+/// A backup that was read back and is right.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ReadBack {
+    /// It.
+    pub backup: BackupRecord,
+    /// What was wrong beside it and was mended, or is to be known; sentences for people.
+    pub notes: Vec<String>,
+}
+
 /// What was restored.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Restored {
@@ -255,11 +264,7 @@ pub trait BackupOperator: Send + Sync {
     /// is corrupted.
     fn list(&self, job: Option<JobName>) -> Vec<BackupRecord>;
     /// Reads a backup and those that it needs back from the tier.
-    fn verify(
-        &self,
-        id: BackupId,
-        progress: OnProgress,
-    ) -> Boxed<'_, Result<BackupRecord, Refused>>;
+    fn verify(&self, id: BackupId, progress: OnProgress) -> Boxed<'_, Result<ReadBack, Refused>>;
     /// Restores.
     fn restore(
         &self,

@@ -62,6 +62,42 @@ fn trap_4_a_flip_of_any_stored_byte_is_detected() {
 }
 
 #[test]
+fn a_wrong_index_is_named_by_verifying_and_made_anew() {
+    let fixture = Fixture::new();
+    fixture.put("a", "one");
+    let mut chain = vec![];
+    fixture.extend(BackupType::Full, &mut chain);
+    fixture.put("b", "two");
+    fixture.extend(BackupType::Incremental, &mut chain);
+    let verify = || {
+        fixture
+            .store
+            .verify(&job(), &chain, &no_progress())
+            .unwrap()
+    };
+    assert!(verify().is_empty());
+    let index = |id: &BackupId| fixture.job_dir().join(format!("{id}.index.zst"));
+    let mut flipped = fs::read(index(&chain[0])).unwrap();
+    let middle = flipped.len() / 2;
+    flipped[middle] ^= 1;
+    fs::write(index(&chain[0]), &flipped).unwrap();
+    fs::write(index(&chain[1]), b"nonsense").unwrap();
+    let notes = verify();
+    assert_eq!(notes.len(), 2, "{notes:?}");
+    for (note, id) in notes.iter().zip(&chain) {
+        assert!(
+            note.starts_with(&format!("{id}.index.zst")) && note.contains("made anew"),
+            "{note}"
+        );
+    }
+    assert!(verify().is_empty(), "they are right again");
+    let taken = fixture.extend(BackupType::Incremental, &mut chain.clone());
+    assert_eq!(taken.manifest.documents, 0);
+    fs::remove_file(index(&chain[0])).unwrap();
+    assert!(verify().is_empty(), "one that is not there is none");
+}
+
+#[test]
 fn nothing_is_built_on_a_chain_whose_archive_is_missing_or_cut() {
     let fixture = Fixture::new();
     fixture.put("a", "some content");

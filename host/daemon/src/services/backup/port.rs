@@ -2,8 +2,8 @@
 
 use super::{BackupError, BackupService};
 use crate::ports::{
-    BackupControl, BackupOperator, Boxed, JobStatus, OnProgress, Pruned, Refused, RestoreRequest,
-    Restored,
+    BackupControl, BackupOperator, Boxed, JobStatus, OnProgress, Pruned, ReadBack, Refused,
+    RestoreRequest, Restored,
 };
 use mainstay_domain::{
     backup::{BackupRecord, BackupStatus, BackupSummary, BackupType},
@@ -36,11 +36,7 @@ impl BackupOperator for BackupService {
         records
     }
 
-    fn verify(
-        &self,
-        id: BackupId,
-        progress: OnProgress,
-    ) -> Boxed<'_, Result<BackupRecord, Refused>> {
+    fn verify(&self, id: BackupId, progress: OnProgress) -> Boxed<'_, Result<ReadBack, Refused>> {
         Box::pin(async move {
             let known = self.core.catalog.lock().get(&id);
             let job = known

@@ -4,7 +4,8 @@
 
 use super::{BackupError, BackupService, words};
 use crate::ports::{
-    BackupStoreError, OnProgress, RestorePlace, RestoreRequest, Restored, RestoredTree, Unreadable,
+    BackupStoreError, OnProgress, ReadBack, RestorePlace, RestoreRequest, Restored, RestoredTree,
+    Unreadable,
 };
 use mainstay_domain::{
     backup::{BackupRecord, BackupStatus, BackupType},
@@ -40,7 +41,7 @@ impl BackupService {
         job: JobName,
         id: BackupId,
         progress: OnProgress,
-    ) -> Result<BackupRecord, BackupError> {
+    ) -> Result<ReadBack, BackupError> {
         let mut records = self.core.catalog.lock().of(Some(&job));
         // What was once found wrong may be looked at again: a disk can be mended.
         for record in records
@@ -55,7 +56,7 @@ impl BackupService {
         let read = self
             .with_store(move |store| store.verify(&of_job, &chain, &progress))
             .await;
-        self.mark_if_corrupted(read).await?;
+        let notes = self.mark_if_corrupted(read).await?;
         let now = self.now();
         for record in &mut plan {
             record.verified_at = Some(now);
@@ -64,13 +65,14 @@ impl BackupService {
                 record.reason = None;
             }
         }
-        let message = words::read_back(&id, &job, plan.len().saturating_sub(1));
+        let message = words::read_back(&id, &job, plan.len().saturating_sub(1), &notes);
         let event = self
             .event(EventKind::BackupVerified, Severity::Low, message)
             .with_backup(&job, &id);
         let verified = plan.last().cloned();
         self.commit(plan, vec![Change::Event(event)]).await?;
-        verified.ok_or_else(|| BackupChainError::Unknown(id).into())
+        let backup = verified.ok_or(BackupChainError::Unknown(id))?;
+        Ok(ReadBack { backup, notes })
     }
 
     /// Restores into a directory, or in place. In place, an emergency backup is taken after the new tree is complete,

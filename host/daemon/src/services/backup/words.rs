@@ -46,14 +46,17 @@ pub(super) fn verified(record: &BackupRecord, elapsed_ms: u64, warnings: &[Strin
     )
 }
 
-/// One of before was read back, with so many others that it needs.
-pub(super) fn read_back(id: &BackupId, job: &JobName, needed: usize) -> String {
+/// One of before was read back, with so many others that it needs; and what was found beside it.
+pub(super) fn read_back(id: &BackupId, job: &JobName, needed: usize, notes: &[String]) -> String {
     let right = format!("backup {id} of job {job} was read back and is right");
-    match needed {
+    let right = match needed {
         0 => right,
         1 => format!("{right}, and so is the one that it needs"),
         more => format!("{right}, and so are the {more} that it needs"),
-    }
+    };
+    let mut all = vec![right];
+    all.extend(notes.iter().cloned());
+    all.join("; ")
 }
 
 /// Documents for which a restore in place had no place; follows what else is said.
@@ -203,16 +206,20 @@ mod tests {
                  41 ms; 2 things to know, the first: a changed",
             ),
             (
-                read_back(&ful, &job, 0),
+                read_back(&ful, &job, 0, &warnings(&["an index was wrong"])),
+                "backup ful-01K0000000000000000000000A of job state was read back and is right; an index was wrong",
+            ),
+            (
+                read_back(&ful, &job, 0, &[]),
                 "backup ful-01K0000000000000000000000A of job state was read back and is right",
             ),
             (
-                read_back(&add, &job, 1),
+                read_back(&add, &job, 1, &[]),
                 "backup add-01K0000000000000000000000A of job state was read back and is right, and so is the one that it \
                  needs",
             ),
             (
-                read_back(&add, &job, 2),
+                read_back(&add, &job, 2, &[]),
                 "backup add-01K0000000000000000000000A of job state was read back and is right, and so are the 2 that it \
                  needs",
             ),

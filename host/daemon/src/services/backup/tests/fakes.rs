@@ -229,8 +229,8 @@ impl BackupStore for FakeStore {
         _: &JobName,
         chain: &[BackupId],
         _: &OnProgress,
-    ) -> Result<(), BackupStoreError> {
-        self.check(chain).map(drop)
+    ) -> Result<Vec<String>, BackupStoreError> {
+        self.check(chain).map(|_| Vec::new())
     }
 
     fn stage(

@@ -1,0 +1,64 @@
+//! Every file of the backups of a chain, read back.
+//!
+//! Invariant: an index is a cache, so a wrong one makes no backup wrong; but it is told, and made anew.
+
+use super::{
+    files::{Layout, remove_file},
+    index::Index,
+    read::{DiscardSink, read_chain, read_manifests},
+};
+use crate::port::{BackupStoreError, OnProgress};
+use mainstay_domain::{archive::State, id::BackupId, name::JobName};
+use std::{fs, mem};
+use tokio_util::sync::CancellationToken;
+
+/// Reads a whole chain back, and the indexes that are there. What was wrong with those, for people; anything else that is
+/// wrong is the error.
+pub(super) fn verify(
+    layout: &Layout,
+    stop: &CancellationToken,
+    job: &JobName,
+    chain: &[BackupId],
+    progress: &OnProgress,
+) -> Result<Vec<String>, BackupStoreError> {
+    let mut newest = read_chain(layout, stop, job, chain, progress, &mut DiscardSink)?;
+    let mut notes = Vec::new();
+    let manifests = read_manifests(layout, job, chain)?;
+    for (links, manifest) in (1..).zip(&manifests) {
+        let is_there = fs::symlink_metadata(layout.index(job, &manifest.id)).is_ok();
+        if !is_there || Index::load(layout, job, &manifest.id, manifest.root_hash).is_some() {
+            continue;
+        }
+        let state = match links == manifests.len() {
+            true => mem::take(&mut newest),
+            false => {
+                let above: Vec<BackupId> = chain.iter().take(links).cloned().collect();
+                read_chain(layout, stop, job, &above, progress, &mut DiscardSink)?
+            }
+        };
+        notes.push(made_anew(layout, job, &manifest.id, state));
+    }
+    Ok(notes)
+}
+
+/// Makes an index anew from the state that the chain gives; what is said of it. It has no stamps, so that the next
+/// backup reads each file once more.
+fn made_anew(layout: &Layout, job: &JobName, id: &BackupId, state: State) -> String {
+    let index = Index {
+        state,
+        ..Index::default()
+    };
+    let wrong = format!(
+        "{id}.index.zst, the cache that the next difference is made from, was not what was written"
+    );
+    match index.store(layout, job, id) {
+        Ok(()) => format!("{wrong}; it was made anew from the archives, and nothing is lost"),
+        Err(error) => {
+            // What is left of it here is removed at the next start.
+            drop(remove_file(&layout.partial(job, id, "index")));
+            format!(
+                "{wrong}, and cannot be made anew now ({error}); nothing is lost: the next backup reads the archives instead"
+            )
+        }
+    }
+}
