@@ -18,6 +18,7 @@ mod error;
 mod files;
 mod index;
 mod mounts;
+mod presence;
 mod read;
 mod regular;
 mod restore;
@@ -162,6 +163,13 @@ impl BackupStore for LocalBackups {
         }
         problems.extend(unlisted.err());
         problems
+    }
+
+    fn lost(&self, job: &JobName, stored: &[(BackupId, u64)]) -> Vec<BackupStoreError> {
+        let looks = stored
+            .iter()
+            .map(|(id, bytes)| presence::look(&self.layout, job, id, *bytes));
+        looks.filter_map(Result::err).collect()
     }
 
     fn committed(

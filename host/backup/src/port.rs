@@ -228,6 +228,9 @@ pub trait BackupStore: Send + Sync {
     /// restore that was interrupted. What cannot be removed stays, with an error for each. Of the backups that are `known`
     /// as stored nothing is removed; one that lies there without its manifest is [`BackupStoreError::Corrupted`].
     fn sweep(&self, sources: &[BackupSource], known: &BTreeSet<BackupId>) -> Vec<BackupStoreError>;
+    /// Which of these backups, told with the bytes that were stored of each, are not there as long as they were: their files
+    /// are looked for, and not read. [`BackupStoreError::Corrupted`] for each; another error where nobody can tell.
+    fn lost(&self, job: &JobName, stored: &[(BackupId, u64)]) -> Vec<BackupStoreError>;
     /// The manifest of a backup that is committed; none where it is not.
     fn committed(&self, job: &JobName, id: &BackupId)
     -> Result<Option<Manifest>, BackupStoreError>;

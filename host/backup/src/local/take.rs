@@ -6,7 +6,7 @@ use super::{
     error::unavailable,
     files::{Layout, create_private_dir, remove_file, sync_dir, write_create_only},
     index::Index,
-    read,
+    presence, read,
     write::ArchiveWriter,
 };
 use crate::port::{
@@ -21,7 +21,7 @@ use mainstay_domain::{
     spec::BackupSource,
     time::millis,
 };
-use std::{fs, io::ErrorKind, sync::Arc, time::Instant};
+use std::{fs, sync::Arc, time::Instant};
 use tokio_util::sync::CancellationToken;
 
 /// Takes a backup. Whatever fails, nothing is left of it.
@@ -197,27 +197,8 @@ fn check_sources(layout: &Layout, sources: &[BackupSource]) -> Result<(), Backup
 /// Whether the archives of a chain are there as long as they were stored. With a good index none of them is read, and
 /// what builds on a lost one cannot be restored.
 fn check_archives(layout: &Layout, manifests: &[Manifest]) -> Result<(), BackupStoreError> {
-    for Manifest {
-        id,
-        job,
-        stored_bytes,
-        ..
-    } in manifests
-    {
-        let (path, _) = layout.find(job, id);
-        let what = match fs::metadata(&path) {
-            Ok(found) if found.len() == *stored_bytes => continue,
-            Ok(found) => format!(
-                "its archive has {} bytes, and {stored_bytes} were stored",
-                found.len()
-            ),
-            Err(error) if error.kind() == ErrorKind::NotFound => {
-                "its archive is missing".to_owned()
-            }
-            Err(error) => return Err(unavailable("cannot read", &path)(error)),
-        };
-        let id = id.clone();
-        return Err(BackupStoreError::Corrupted { id, what });
+    for manifest in manifests {
+        presence::look(layout, &manifest.job, &manifest.id, manifest.stored_bytes)?;
     }
     Ok(())
 }

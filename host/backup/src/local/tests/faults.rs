@@ -62,6 +62,42 @@ fn trap_4_a_flip_of_any_stored_byte_is_detected() {
 }
 
 #[test]
+fn what_is_not_there_as_long_as_it_was_stored_is_lost_without_a_byte_read() {
+    let fixture = Fixture::new();
+    fixture.put("a", "some content");
+    let stored = |taken: TakenBackup| (taken.manifest.id, taken.manifest.stored_bytes);
+    let taken = (0..4).map(|_| stored(fixture.take(BackupType::Full, &[])));
+    let taken: Vec<(BackupId, u64)> = taken.collect();
+    assert_eq!(fixture.store.lost(&job(), &taken), []);
+    let path = |at: usize, suffix: &str| {
+        let (id, _) = &taken[at];
+        fixture.job_dir().join(format!("{id}.{suffix}"))
+    };
+    fs::remove_file(path(0, "jsonl.zst")).unwrap();
+    fs::write(path(1, "jsonl.zst"), b"x").unwrap();
+    fs::remove_file(path(2, "json")).unwrap();
+    let lost: Vec<String> = fixture
+        .store
+        .lost(&job(), &taken)
+        .iter()
+        .map(ToString::to_string)
+        .collect();
+    assert_eq!(lost.len(), 3, "{lost:?}");
+    for (text, (at, what)) in lost.iter().zip([
+        (0, "its archive is missing"),
+        (1, "its archive has 1 bytes"),
+        (2, "its manifest is missing"),
+    ]) {
+        let (id, _) = &taken[at];
+        assert!(text.contains(id.as_str()) && text.contains(what), "{text}");
+    }
+    // What lies in the trash is there.
+    let (id, _) = &taken[3];
+    fixture.store.trash(&job(), id).unwrap();
+    assert_eq!(fixture.store.lost(&job(), &taken[3..]), []);
+}
+
+#[test]
 fn a_wrong_index_is_named_by_verifying_and_made_anew() {
     let fixture = Fixture::new();
     fixture.put("a", "one");

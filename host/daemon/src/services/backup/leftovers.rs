@@ -3,8 +3,10 @@
 use super::{BackupError, BackupService};
 use crate::ports::BackupStoreError;
 use mainstay_domain::{
-    backup::BackupStatus, event::EventKind, record::Change, severity::Severity, spec::BackupSource,
+    backup::BackupStatus, event::EventKind, id::BackupId, name::JobName, record::Change,
+    severity::Severity, spec::BackupSource,
 };
+use std::collections::BTreeMap;
 
 impl BackupService {
     /// Removes pieces, and makes their records say so; what the catalog knows stays, and is corrupted where its manifest is
@@ -29,6 +31,7 @@ impl BackupService {
                 tracing::error!(%error, "what an interrupted backup or restore left stays for now");
             }
         }
+        self.look_for_stored().await?;
         let unfinished = self.core.catalog.lock().unfinished();
         for mut record in unfinished {
             let (job, id) = (record.job.clone(), record.id.clone());
@@ -70,6 +73,35 @@ impl BackupService {
             let moved = self.with_store(move |store| store.trash(&record.job, &record.id));
             if let Err(error) = moved.await {
                 tracing::error!(%error, "an expired backup is not in the trash for now");
+            }
+        }
+        Ok(())
+    }
+    /// What is not there any more, or not as long as it was stored, is corrupted: nothing is built on it, and people hear of
+    /// it before they need it.
+    async fn look_for_stored(&self) -> Result<(), BackupError> {
+        let mut of_jobs: BTreeMap<JobName, Vec<(BackupId, u64)>> = BTreeMap::new();
+        let records = self.core.catalog.lock().of(None);
+        for record in records {
+            if matches!(
+                record.status,
+                BackupStatus::Completed | BackupStatus::Verified
+            ) {
+                let of_job = of_jobs.entry(record.job).or_default();
+                of_job.push((record.id, record.stored_bytes));
+            }
+        }
+        for (job, stored) in of_jobs {
+            let looked = self.with_store(move |store| Ok(store.lost(&job, &stored)));
+            for error in looked.await.unwrap_or_else(|error| vec![error]) {
+                match &error {
+                    BackupStoreError::Corrupted { id, what } => {
+                        self.mark_corrupted(id, what).await?;
+                    }
+                    _ => {
+                        tracing::error!(%error, "whether a stored backup is there cannot be told now")
+                    }
+                }
             }
         }
         Ok(())

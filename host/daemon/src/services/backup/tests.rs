@@ -261,6 +261,30 @@ async fn a_stored_backup_that_lost_its_manifest_is_known_to_the_sweep_and_marked
 }
 
 #[tokio::test]
+async fn a_backup_that_is_gone_behind_the_hosts_back_is_corrupted_at_the_start_and_told_once() {
+    let fixture = Fixture::new().await;
+    let lost = fixture.create(BackupType::Full).await.unwrap();
+    let needs = fixture.create(BackupType::Incremental).await.unwrap();
+    fixture.store.lose(&lost.id);
+    let told = |fixture: &Fixture| {
+        let kinds = fixture.kinds().into_iter();
+        let corrupted = kinds.filter(|kind| *kind == EventKind::BackupCorrupted);
+        corrupted.count()
+    };
+    let fixture = fixture.restarted().await;
+    let found = record_of(&fixture.service, &lost.id);
+    assert_eq!(found.status, BackupStatus::Corrupted);
+    assert_eq!(found.reason.as_deref(), Some("its archive is missing"));
+    let status = record_of(&fixture.service, &needs.id).status;
+    assert_eq!(status, BackupStatus::Corrupted);
+    assert_eq!(told(&fixture), 1);
+    let fixture = fixture.restarted().await;
+    assert_eq!(told(&fixture), 1, "it is told once");
+    let next = fixture.create(BackupType::Incremental).await.unwrap();
+    assert_eq!(next.backup_type, BackupType::Full);
+}
+
+#[tokio::test]
 async fn a_store_that_cannot_be_tidied_does_not_keep_the_service_from_starting() {
     let fixture = Fixture::new().await;
     let mut record = fixture.create(BackupType::Full).await.unwrap();

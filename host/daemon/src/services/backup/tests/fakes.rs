@@ -26,6 +26,7 @@ struct Behaviour {
     /// How often one of them was tried.
     denied: u32,
     damaged: HashSet<BackupId>,
+    lost: HashSet<BackupId>,
     failures: VecDeque<BackupStoreError>,
     hangs: bool,
     hanging: bool,
@@ -85,6 +86,11 @@ impl FakeStore {
 
     pub(super) fn damage(&self, id: &BackupId) {
         self.with(|it| it.damaged.insert(id.clone()));
+    }
+
+    /// Its files are gone.
+    pub(super) fn lose(&self, id: &BackupId) {
+        self.with(|it| it.lost.insert(id.clone()));
     }
 
     /// Restores have no place for this document from now on.
@@ -285,6 +291,21 @@ impl BackupStore for FakeStore {
             it.known = known.clone();
             it.unswept.clone()
         })
+    }
+
+    fn lost(&self, _: &JobName, stored: &[(BackupId, u64)]) -> Vec<BackupStoreError> {
+        let lost = |it: &mut Behaviour| {
+            let ids = stored.iter().map(|(id, _)| id.clone());
+            ids.filter(|id| it.lost.contains(id)).collect::<Vec<_>>()
+        };
+        let what = "its archive is missing".to_owned();
+        self.with(lost)
+            .into_iter()
+            .map(|id| BackupStoreError::Corrupted {
+                id,
+                what: what.clone(),
+            })
+            .collect()
     }
 
     fn committed(&self, _: &JobName, id: &BackupId) -> Result<Option<Manifest>, BackupStoreError> {

@@ -1,0 +1,33 @@
+//! Whether the files of a backup are there, as long as they were stored: a look that reads nothing.
+
+use super::{error::unavailable, files::Layout, no_manifest};
+use crate::port::BackupStoreError;
+use mainstay_domain::{id::BackupId, name::JobName};
+use std::{fs, io::ErrorKind};
+
+/// Looks for archive and manifest of a backup, of which so many bytes were stored.
+pub(super) fn look(
+    layout: &Layout,
+    job: &JobName,
+    id: &BackupId,
+    stored_bytes: u64,
+) -> Result<(), BackupStoreError> {
+    let (archive, manifest) = layout.find(job, id);
+    let what = match fs::metadata(&archive) {
+        Ok(found) if found.len() == stored_bytes => match fs::metadata(&manifest) {
+            Ok(_) => return Ok(()),
+            Err(error) if error.kind() == ErrorKind::NotFound => {
+                return Err(no_manifest(id.clone()));
+            }
+            Err(error) => return Err(unavailable("cannot read", &manifest)(error)),
+        },
+        Ok(found) => format!(
+            "its archive has {} bytes, and {stored_bytes} were stored",
+            found.len()
+        ),
+        Err(error) if error.kind() == ErrorKind::NotFound => "its archive is missing".to_owned(),
+        Err(error) => return Err(unavailable("cannot read", &archive)(error)),
+    };
+    let id = id.clone();
+    Err(BackupStoreError::Corrupted { id, what })
+}
