@@ -1,6 +1,6 @@
 //! Backup jobs, in `status`.
 
-use crate::cli::output::{Block, Cell, Table, Times, Tone, cell, maybe};
+use crate::cli::output::{Block, Cell, Table, Times, Tone, cell, maybe, printable};
 use mainstay_api::{BackupStatus, JobRow};
 use mainstay_domain::text::counted;
 
@@ -13,6 +13,17 @@ pub(in crate::cli) fn is_amiss(job: &JobRow) -> bool {
     is_bad || job.rpo_met == Some(false)
 }
 
+/// What a job is at before it has its first backup, where nothing is wrong; none where it has one that was right.
+fn before_the_first(job: &JobRow) -> Option<&'static str> {
+    match (&job.last_verified, job.last_status) {
+        (Some(_), _) => None,
+        (None, Some(BackupStatus::Pending | BackupStatus::InProgress)) => {
+            Some("its first backup is under way")
+        }
+        (None, _) => Some("it has no verified backup yet"),
+    }
+}
+
 /// Those that somebody has to look at or that wait, and how many others there are; or all.
 pub(super) fn job_blocks(jobs: &[JobRow], times: &Times, all: bool) -> Vec<Block> {
     let shown = |job: &&JobRow| all || is_amiss(job) || job.waits.is_some();
@@ -21,7 +32,18 @@ pub(super) fn job_blocks(jobs: &[JobRow], times: &Times, all: bool) -> Vec<Block
         .filter(shown)
         .map(|job| job_row(job, times))
         .collect();
-    let rest = jobs.len() - rows.len();
+    let not_yet: Vec<Block> = jobs
+        .iter()
+        .filter(|job| !shown(job))
+        .filter_map(|job| Some((job, before_the_first(job)?)))
+        .map(|(job, what)| {
+            Block::text(
+                format!("backups: {}: {what}", printable(&job.name)),
+                Tone::Plain,
+            )
+        })
+        .collect();
+    let rest = jobs.len() - rows.len() - not_yet.len();
     let mut blocks = Vec::new();
     if !rows.is_empty() {
         let headings = ["JOB", "LAST STATUS", "RPO", "LAST VERIFIED", "NEXT DUE"];
@@ -30,6 +52,7 @@ pub(super) fn job_blocks(jobs: &[JobRow], times: &Times, all: bool) -> Vec<Block
         ));
         blocks.push(Block::Gap);
     }
+    blocks.extend(not_yet);
     if rest > 0 {
         let text = format!(
             "backups: {} in order; `mainstay status --all` lists them",
@@ -62,4 +85,46 @@ fn job_row(job: &JobRow, times: &Times) -> Vec<Cell> {
         maybe(job.last_verified.as_ref().map(|time| times.both(time))),
         maybe(job.waits.clone().or(due)),
     ]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn job(last_status: Option<BackupStatus>, last_verified: Option<&str>) -> JobRow {
+        JobRow {
+            name: "state".to_owned(),
+            last_verified: last_verified.map(str::to_owned),
+            last_status,
+            next_due: None,
+            rpo_met: None,
+            waits: None,
+        }
+    }
+
+    #[test]
+    fn a_job_without_a_backup_is_not_said_to_be_in_order() {
+        let in_order = "backups: 1 job in order; `mainstay status --all` lists them";
+        for (of_job, expected) in [
+            (
+                job(Some(BackupStatus::InProgress), None),
+                "backups: state: its first backup is under way",
+            ),
+            (
+                job(None, None),
+                "backups: state: it has no verified backup yet",
+            ),
+            (
+                job(Some(BackupStatus::InProgress), Some("2026-03-04T12:00:00Z")),
+                in_order,
+            ),
+            (
+                job(Some(BackupStatus::Verified), Some("2026-03-04T12:00:00Z")),
+                in_order,
+            ),
+        ] {
+            let shown = job_blocks(&[of_job], &Times::new(true), false);
+            assert_eq!(shown, [Block::text(expected, Tone::Plain)]);
+        }
+    }
 }
