@@ -84,6 +84,9 @@ pub struct Backup {
     pub expires: Option<String>,
     /// The last verdict's reason, or what went wrong.
     pub reason: Option<String>,
+    /// What was left out or changed while it was read; sentences for people, the first 20 of them.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub warnings: Vec<String>,
 }
 
 impl From<&backup::BackupRecord> for Backup {
@@ -106,6 +109,7 @@ impl From<&backup::BackupRecord> for Backup {
             held: backup.held,
             expires: backup.expires.map(String::from),
             reason: backup.reason.clone(),
+            warnings: backup.warnings.clone(),
         }
     }
 }

@@ -63,6 +63,10 @@ pub struct BackupRecord {
     pub expires: Option<Timestamp>,
     /// The last verdict's reason, or what went wrong.
     pub reason: Option<String>,
+    /// What was left out or changed while it was read; sentences for people, the first of them. Of a record of before, and
+    /// of one that was made anew from what is stored, it is not known, and none.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub warnings: Vec<String>,
 }
 
 /// What plugins see of a backup.

@@ -189,6 +189,7 @@ pub(super) fn backups() -> [BackupRecord; 2] {
         held: false,
         expires: None,
         reason: None,
+        warnings: Vec::new(),
     };
     let whole = BackupRecord {
         backup_type: BackupType::Incremental,
@@ -198,6 +199,7 @@ pub(super) fn backups() -> [BackupRecord; 2] {
         held: true,
         expires: Some(NOW),
         reason: Some("yearly 2024".to_owned()),
+        warnings: vec!["left out /srv/fifo: it is a FIFO".to_owned()],
         ..short.clone()
     };
     [short, whole]

@@ -8,8 +8,13 @@ use mainstay_domain::text::counted;
 pub(super) fn notes(report: &BackupReport) -> Vec<String> {
     let skipped = report.skipped.iter().map(skipped);
     let beside = report.notes.iter().cloned();
+    let newest = report.backups.last();
+    let of_newest = newest.into_iter().flat_map(|backup| {
+        let note = |warning: &String| format!("{}: {warning}", backup.id);
+        backup.warnings.iter().map(note)
+    });
     let notes = skipped.chain(not_put_back(report)).chain(beside);
-    notes.collect()
+    notes.chain(of_newest).collect()
 }
 
 /// Whether everything was done that was asked for.
@@ -76,6 +81,7 @@ mod tests {
             held: false,
             expires: None,
             reason: Some("it needs ful-01K0000000000000000000000B, which is corrupted".to_owned()),
+            warnings: Vec::new(),
         }
     }
 
@@ -126,5 +132,20 @@ mod tests {
               app.sql, …; get it with: mainstay backup restore state --id add-01K0000000000000000000000A --into DIRECTORY"
             ]
         );
+    }
+    #[test]
+    fn what_a_backup_left_out_is_said() {
+        let report = BackupReport {
+            backups: vec![Backup {
+                warnings: vec!["left out /srv/fifo".to_owned()],
+                ..backup()
+            }],
+            ..report()
+        };
+        assert_eq!(
+            notes(&report),
+            ["add-01K0000000000000000000000A: left out /srv/fifo"]
+        );
+        assert_eq!(ending_of(&report), Ending::Done);
     }
 }

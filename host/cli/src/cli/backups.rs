@@ -271,8 +271,11 @@ fn show_backup(out: &Output, backup: Backup) -> anyhow::Result<()> {
         "status" => tone(backup.status),
         _ => Tone::Plain,
     };
-    let facts = facts.map(|(name, text)| (name.to_owned(), cell(text, tone_of(name))));
-    out.show(&[Block::Facts(facts.into())])
+    let fact = |(name, text): (&str, String)| (name.to_owned(), cell(text, tone_of(name)));
+    let mut facts: Vec<(String, Cell)> = facts.into_iter().map(fact).collect();
+    let warnings = backup.warnings.into_iter();
+    facts.extend(warnings.map(|warning| ("to know".to_owned(), cell(warning, Tone::Warn))));
+    out.show(&[Block::Facts(facts)])
 }
 
 #[cfg(test)]

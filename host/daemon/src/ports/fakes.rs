@@ -156,6 +156,7 @@ pub(crate) fn backup(number: u8) -> BackupRecord {
         held: false,
         expires: None,
         reason: None,
+        warnings: Vec::new(),
     }
 }
 

@@ -186,6 +186,7 @@ impl Manifest {
             held: false,
             expires: None,
             reason: None,
+            warnings: Vec::new(),
         }
     }
 }

@@ -58,6 +58,7 @@ fn record(name: &str, parent: Option<&str>, base: &str, status: BackupStatus) ->
         held: false,
         expires: None,
         reason: None,
+        warnings: Vec::new(),
     }
 }
 

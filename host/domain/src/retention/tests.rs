@@ -26,6 +26,7 @@ fn record(number: usize, backup_type: BackupType, parent: Option<&BackupRecord>)
         held: false,
         expires: None,
         reason: None,
+        warnings: Vec::new(),
     }
 }
 

@@ -554,6 +554,7 @@ fn every_form_of_a_backup_is_in_the_corpus() {
         held: _,
         expires: _,
         reason: _,
+        warnings: _,
     } = &all[0];
     backup_types(all.iter().map(|one| one.backup_type));
     met!(
@@ -567,6 +568,7 @@ fn every_form_of_a_backup_is_in_the_corpus() {
         BackupStatus::Expired,
     );
     there_and_absent!(all, parent, verified_at, expires, reason);
+    some_and_none!(all, warnings);
     true_and_false!(all, held);
 }
 

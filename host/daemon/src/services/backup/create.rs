@@ -13,6 +13,9 @@ use mainstay_domain::{
     time::Timestamp,
 };
 
+/// So many of the things to know of a backup are kept with it.
+const WARNINGS_KEPT: usize = 20;
+
 impl BackupService {
     /// Takes a backup.
     pub(super) async fn create_now(
@@ -90,6 +93,7 @@ impl BackupService {
             held: false,
             expires: None,
             reason: None,
+            warnings: Vec::new(),
         };
         let message = words::began(&id, &job.name, backup_type, asked);
         let started = self
@@ -129,7 +133,8 @@ impl BackupService {
         slots: &[(BackupType, Timestamp)],
     ) -> Result<BackupRecord, BackupError> {
         let TakenBackup { manifest, warnings } = taken;
-        let record = manifest.to_record();
+        let mut record = manifest.to_record();
+        record.warnings = warnings.iter().take(WARNINGS_KEPT).cloned().collect();
         for warning in &warnings {
             tracing::warn!(backup = %record.id, "{warning}");
         }
@@ -145,7 +150,7 @@ impl BackupService {
             size_bytes: record.size_bytes,
             stored_bytes: record.stored_bytes,
             elapsed_ms: manifest.elapsed_ms,
-            warnings: warnings.into_iter().take(20).collect(),
+            warnings: record.warnings.clone(),
         };
         let event = self
             .event(EventKind::BackupVerified, severity, message)

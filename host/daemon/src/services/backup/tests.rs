@@ -375,6 +375,20 @@ async fn a_chain_that_turns_out_damaged_is_marked_and_a_full_backup_is_taken_ins
 }
 
 #[tokio::test]
+async fn what_a_backup_left_out_is_kept_with_it() {
+    let fixture = Fixture::new().await;
+    fixture.store.warn("left out /data/fifo: it is a FIFO");
+    let taken = fixture.create(BackupType::Full).await.unwrap();
+    assert_eq!(taken.warnings, ["left out /data/fifo: it is a FIFO"]);
+    within(fixture.service.verify(taken.id.clone(), no_progress()))
+        .await
+        .unwrap();
+    let fixture = fixture.restarted().await;
+    let kept = record_of(&fixture.service, &taken.id);
+    assert_eq!(kept.warnings, taken.warnings);
+}
+
+#[tokio::test]
 async fn one_backup_of_a_job_runs_at_a_time() {
     let fixture = Fixture::new().await;
     fixture.store.hang();

@@ -133,6 +133,7 @@ mod tests {
             held: false,
             expires: None,
             reason: None,
+            warnings: Vec::new(),
         }
     }
 

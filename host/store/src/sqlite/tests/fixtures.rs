@@ -236,6 +236,7 @@ pub(super) fn backup(n: u64) -> BackupRecord {
         held: false,
         expires: None,
         reason: None,
+        warnings: Vec::new(),
     }
 }
 

@@ -39,6 +39,7 @@ struct Behaviour {
     known: BTreeSet<BackupId>,
     unswept: Vec<BackupStoreError>,
     not_put_back: NotPutBack,
+    warnings: Vec<String>,
     /// What was done to take backups and to restore them, in order.
     steps: Vec<&'static str>,
 }
@@ -86,6 +87,11 @@ impl FakeStore {
 
     pub(super) fn damage(&self, id: &BackupId) {
         self.with(|it| it.damaged.insert(id.clone()));
+    }
+
+    /// Every backup from now on has this to say.
+    pub(super) fn warn(&self, text: &str) {
+        self.with(|it| it.warnings.push(text.to_owned()));
     }
 
     /// Its files are gone.
@@ -226,7 +232,7 @@ impl BackupStore for FakeStore {
         it.manifests.insert(request.id.clone(), manifest.clone());
         Ok(TakenBackup {
             manifest,
-            warnings: vec![],
+            warnings: it.warnings.clone(),
         })
     }
 
