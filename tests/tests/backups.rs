@@ -1,0 +1,104 @@
+//! What is said of backups that cannot give everything back.
+
+use mainstay_tests::{Daemon, HOST};
+use serde_json::Value;
+use std::{fs, process::Output};
+
+fn prepare(source: &str) -> Daemon {
+    let job = format!("\n[[job]]\nname = \"state\"\nencryption = \"none\"\nsource = [{source}]\n");
+    let mut daemon = Daemon::prepare(&[HOST, &job].concat());
+    fs::create_dir(daemon.path("data")).unwrap();
+    fs::write(daemon.path("data/a"), "one").unwrap();
+    daemon.run();
+    daemon
+}
+
+/// Takes a backup; its identifier.
+fn take(daemon: &Daemon, of_type: &str) -> String {
+    let report = daemon.json(&["backup", "create", "state", "--type", of_type]);
+    report["backups"][0]["id"].as_str().unwrap().to_owned()
+}
+
+fn shown(daemon: &Daemon, id: &str) -> Value {
+    daemon.json(&["backup", "show", id])
+}
+
+fn said(output: &Output) -> String {
+    let text = [output.stdout.as_slice(), &output.stderr].concat();
+    String::from_utf8(text).unwrap()
+}
+
+#[test]
+fn a_restore_in_place_names_what_it_did_not_put_back_and_its_emergency_backup_mends_no_job() {
+    let daemon = prepare(
+        r#"
+    { kind = "directory", path = "data" },
+    { kind = "command", run = ["/bin/echo", "dump"], key = "app.sql" },
+"#,
+    );
+    let full = take(&daemon, "full");
+    fs::remove_dir_all(daemon.path("data")).unwrap();
+    let failed = daemon.cli(&["backup", "create", "state"]);
+    assert_eq!(failed.status.code(), Some(1), "{}", said(&failed));
+
+    let restored = daemon.cli(&["backup", "restore", "state", "--replace"]);
+    let text = said(&restored);
+    assert_eq!(restored.status.code(), Some(3), "{text}");
+    let how = format!("mainstay backup restore state --id {full} --into DIRECTORY");
+    assert!(text.contains("app.sql") && text.contains(&how), "{text}");
+    assert_eq!(fs::read_to_string(daemon.path("data/a")).unwrap(), "one");
+    let status = daemon.json(&["status"]);
+    assert_eq!(status["jobs"][0]["last_status"], "failed", "{status}");
+
+    let again = daemon.cli(&["backup", "restore", "state", "--replace", "--json"]);
+    assert_eq!(again.status.code(), Some(3));
+    let report: Value = serde_json::from_slice(&again.stdout).unwrap();
+    assert_eq!(report["not_put_back"], serde_json::json!(["app.sql"]));
+    assert_eq!(report["not_put_back_documents"], 1);
+}
+
+#[test]
+fn what_needs_a_corrupted_backup_is_corrupted_and_a_restore_says_what_it_skipped() {
+    let mut daemon = prepare(r#"{ kind = "directory", path = "data" }"#);
+    let old = take(&daemon, "full");
+    let base = take(&daemon, "full");
+    fs::write(daemon.path("data/b"), "two").unwrap();
+    let needs = take(&daemon, "incremental");
+    assert_eq!(shown(&daemon, &needs)["parent"], base.as_str());
+
+    let place = daemon.path("state/backups/state");
+    let archive = place.join(format!("{base}.jsonl.zst"));
+    let mut bytes = fs::read(&archive).unwrap();
+    let middle = bytes.len() / 2;
+    bytes[middle] ^= 1;
+    fs::write(&archive, bytes).unwrap();
+    let verified = daemon.cli(&["backup", "verify", &base]);
+    assert_eq!(verified.status.code(), Some(1), "{}", said(&verified));
+    let record = shown(&daemon, &needs);
+    assert_eq!(record["status"], "corrupted", "{record}");
+    let why = format!("it needs {base}, which is corrupted");
+    assert_eq!(record["reason"], why.as_str());
+    let status = daemon.cli(&["status"]);
+    let text = said(&status);
+    assert!(text.contains("needs a person: 1 backup job"), "{text}");
+    let into = daemon.path("restored");
+    let into = into.to_str().unwrap();
+    let report = daemon.json(&["backup", "restore", "state", "--into", into]);
+    assert_eq!(report["backups"][0]["id"], old.as_str());
+    let skipped = report["skipped"].as_array().unwrap();
+    let skipped: Vec<&str> = skipped
+        .iter()
+        .map(|backup| backup["id"].as_str().unwrap())
+        .collect();
+    assert_eq!(skipped, [needs.as_str(), base.as_str()]);
+
+    // What is taken away behind its back is seen at the next start.
+    assert!(daemon.stop());
+    fs::remove_file(place.join(format!("{old}.jsonl.zst"))).unwrap();
+    daemon.run();
+    let record = shown(&daemon, &old);
+    assert_eq!(record["status"], "corrupted", "{record}");
+    daemon.wait_for_event("that it is gone", |event| {
+        event["kind"] == "backup.corrupted" && event["backup"] == old.as_str()
+    });
+}
