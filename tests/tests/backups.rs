@@ -10,6 +10,10 @@ fn prepare(source: &str) -> Daemon {
     fs::create_dir(daemon.path("data")).unwrap();
     fs::write(daemon.path("data/a"), "one").unwrap();
     daemon.run();
+    // The first one is due at once; no other is for as long as a test lasts.
+    daemon.wait_for_status("the first backup", |status| {
+        status["jobs"][0]["last_status"] == "verified"
+    });
     daemon
 }
 
