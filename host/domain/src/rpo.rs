@@ -47,6 +47,11 @@ impl RpoWatch {
         self.next = None;
     }
 
+    /// What was the newest verified backup may be none any more.
+    pub fn look_again(&mut self) {
+        self.next = None;
+    }
+
     /// Whether [`RpoWatch::look`] could say anything that it has not said.
     pub fn is_due(&self, rpo: Duration, monotonic: Monotonic) -> bool {
         self.next

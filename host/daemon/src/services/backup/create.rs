@@ -235,8 +235,11 @@ impl BackupService {
         let event = self
             .event(EventKind::BackupCorrupted, Severity::Critical, message)
             .with_backup(&record.job, id);
+        let job = record.job.clone();
         self.commit(vec![record], vec![Change::Event(event)])
             .await?;
+        // The objective was met by it.
+        self.job_state(&job, |state| state.objective.look_again());
         Ok(true)
     }
 }

@@ -874,6 +874,28 @@ async fn a_missed_objective_is_told_once_and_met_by_the_next_backup() {
 }
 
 #[tokio::test]
+async fn an_objective_is_missed_by_the_newest_backup_that_is_left_when_another_turns_out_corrupted()
+{
+    let fixture = Fixture::new().await;
+    let minutes = |count: u64| Duration::from_secs(60 * count);
+    let spec = Arc::clone(&fixture.spec.borrow());
+    let look = || fixture.service.look_at_objectives(&spec);
+    fixture.create(BackupType::Full).await.unwrap();
+    look();
+    fixture.clock.advance(minutes(50));
+    let newest = fixture.create(BackupType::Full).await.unwrap();
+    look();
+    fixture.store.damage(&newest.id);
+    within(fixture.service.verify(newest.id, no_progress()))
+        .await
+        .unwrap_err();
+    look();
+    fixture.clock.advance(minutes(11));
+    look();
+    assert!(fixture.kinds().contains(&EventKind::BackupRpoMissed));
+}
+
+#[tokio::test]
 async fn a_backup_waits_for_its_targets_is_told_once_and_is_taken_when_they_are_healthy() {
     let fixture = Fixture::new().await;
     let waiting_job = JobSpec {
