@@ -10,7 +10,7 @@ pub(super) fn notes(report: &BackupReport) -> Vec<String> {
     let beside = report.notes.iter().cloned();
     let newest = report.backups.last();
     let of_newest = newest.into_iter().flat_map(|backup| {
-        let note = |warning: &String| format!("{}: {warning}", backup.id);
+        let note = move |warning: &String| format!("{}: {warning}", backup.id);
         backup.warnings.iter().map(note)
     });
     let notes = skipped.chain(not_put_back(report)).chain(beside);
