@@ -3,7 +3,8 @@
 use mainstay_tests::{Daemon, program, wait_for};
 use serde_json::{Value, json};
 use std::{
-    fs,
+    fs::{self, Permissions},
+    os::unix::fs::PermissionsExt,
     process::{Command, Output},
     time::{Duration, Instant},
 };
@@ -161,6 +162,61 @@ fn a_procfile_and_units_of_systemd_become_targets_that_check_takes() {
         let output = check.output().unwrap();
         let report: Value = serde_json::from_slice(&output.stdout).unwrap();
         assert_eq!(report["ok"], true, "{report}");
+    }
+}
+
+#[test]
+fn a_unit_is_read_with_its_drop_ins_and_its_config_is_no_more_readable_than_it() {
+    let daemon = nothing();
+    let unit =
+        "[Service]\nExecStart=/bin/sleep 1000\nUser=root\nEnvironment=TOKEN=hunter2 \"A=a\\nb\"\n";
+    let override_file = "[Service]\nUser=\nExecStart=\nExecStart=/bin/sleep \\x31000\n";
+    fs::write(daemon.path("app.service"), unit).unwrap();
+    fs::create_dir(daemon.path("app.service.d")).unwrap();
+    fs::write(daemon.path("app.service.d/override.conf"), override_file).unwrap();
+    let readable_by_all = |directory: &str| {
+        let config = daemon.path(directory).join("mainstay.toml");
+        let mode = fs::metadata(config).unwrap().permissions().mode();
+        mode & 0o044 == 0o044
+    };
+    let set = |file: &str, mode: u32| {
+        fs::set_permissions(daemon.path(file), Permissions::from_mode(mode)).unwrap();
+    };
+    set("app.service", 0o644);
+    set("app.service.d/override.conf", 0o644);
+    // Umasks of those who run the tests differ: beside it lies a file that is for everybody, where new files are.
+    fs::write(daemon.path("plain"), "").unwrap();
+    let plain = fs::metadata(daemon.path("plain")).unwrap().permissions();
+    let said = done(init(&daemon, &["one", "--from", "systemd", "app.service"]));
+    assert_eq!(readable_by_all("one"), plain.mode() & 0o044 == 0o044);
+    for told in [
+        "app.service:2: ExecStart=/bin/sleep 1000: not carried",
+        "app.service:3: User=root: not carried",
+        "the value of TOKEN looks like a secret",
+    ] {
+        assert!(said.contains(told), "{told}: {said}");
+    }
+    let text = fs::read_to_string(daemon.path("one/mainstay.toml")).unwrap();
+    assert!(text.contains("run = [\"/bin/sleep\", \"1000\"]"), "{text}");
+    assert!(text.contains("[secrets]"), "{text}");
+    assert!(!text.contains("user ="), "{text}");
+    let parsed: toml::Table = text.parse().unwrap();
+    assert_eq!(parsed["target"][0]["env"]["A"].as_str(), Some("a\nb"));
+    for (directory, closed) in [
+        ("two", "app.service"),
+        ("three", "app.service.d/override.conf"),
+    ] {
+        set("app.service", 0o644);
+        set("app.service.d/override.conf", 0o644);
+        set(closed, 0o600);
+        let said = done(init(
+            &daemon,
+            &[directory, "--from", "systemd", "app.service"],
+        ));
+        assert!(said.contains("only its owner may read it"), "{said}");
+        let config = daemon.path(directory).join("mainstay.toml");
+        let mode = fs::metadata(config).unwrap().permissions().mode();
+        assert_eq!(mode & 0o777, 0o600, "{closed}");
     }
 }
 

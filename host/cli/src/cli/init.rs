@@ -1,15 +1,18 @@
 //! `mainstay init`: a directory with a config, ready to run; its targets may come from another supervisor's files.
 //!
 //! Invariant: nothing that is there is overwritten; the config is written last, when all that it needs is in place.
+//! Invariant: the config is read by its owner alone where one of the files that it is made of is not for everybody.
 //! Invariant: each line of a file that says something is carried, carried differently, or listed with the reason.
 
 mod command_line;
 mod config;
 mod draft;
+mod drop_ins;
 mod entries;
 mod procfile;
 mod supervisord;
 mod systemd;
+mod unit_words;
 mod words;
 
 use super::{
@@ -23,6 +26,7 @@ use draft::{Fate, Imported};
 use std::{
     fs::{self, OpenOptions},
     io::Write,
+    os::unix::fs::{MetadataExt, OpenOptionsExt},
     path::{Path, PathBuf},
 };
 
@@ -34,13 +38,30 @@ const ALERTS: &str = "alerts";
 const LARGEST: u64 = 1 << 20;
 
 /// A file of another supervisor.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Default)]
 struct Source {
     /// As it was named.
     file: String,
     /// Where it lies, an absolute path.
     directory: String,
     text: String,
+    /// What changes it, in order: of a unit of systemd.
+    drop_ins: Vec<DropIn>,
+}
+
+/// A file that says more of what another one says.
+#[derive(Debug, Clone, Default)]
+struct DropIn {
+    /// Where it was found.
+    file: String,
+    text: String,
+}
+
+/// A file's text.
+struct Text {
+    text: String,
+    /// Whether everybody on the machine may read it.
+    is_open: bool,
 }
 
 /// Reads the files of one other supervisor.
@@ -70,7 +91,8 @@ pub(super) fn init(
     let imported = from
         .split_first()
         .map(|(format, files)| import(format, files));
-    let imported = imported.transpose()?;
+    let (imported, closed) = imported.transpose()?.unzip();
+    let closed: Option<String> = closed.flatten();
     let text = match &imported {
         None => config::first(),
         Some(imported) => config::imported(&imported.targets, &imported.notes),
@@ -87,13 +109,23 @@ pub(super) fn init(
     }
     let alerts = directory.join(ALERTS);
     fs::create_dir_all(&alerts).with_context(|| format!("cannot make {}", alerts.display()))?;
+    let mode = match closed {
+        Some(_) => 0o600,
+        None => 0o666,
+    };
     OpenOptions::new()
         .write(true)
         .create_new(true)
+        .mode(mode)
         .open(&file)
         .and_then(|mut config| config.write_all(text.as_bytes()))
         .with_context(|| format!("cannot write {}", file.display()))?;
     out.line(&format!("wrote {}", file.display()))?;
+    if let Some(closed) = closed {
+        out.line(&format!(
+            "only its owner may read it, for not everybody may read {closed}"
+        ))?;
+    }
     if let Some(imported) = &imported {
         report(out, imported)?;
     }
@@ -103,17 +135,30 @@ pub(super) fn init(
     Ok(Ending::Done)
 }
 
-fn import(format: &Path, files: &[PathBuf]) -> anyhow::Result<Imported> {
+/// The targets of these files, and the first of them that not everybody may read.
+fn import(format: &Path, files: &[PathBuf]) -> anyhow::Result<(Imported, Option<String>)> {
     let named = FORMATS.iter().find(|(name, _)| Path::new(name) == format);
-    let Some((_, import)) = named else {
+    let Some((name, import)) = named else {
         let problem = format!(
             "--from is `{}`; allowed are supervisord, procfile and systemd, and then files",
             format.display()
         );
         return Err(Usage(problem).into());
     };
-    let sources = files.iter().map(|file| read(file));
-    let sources: Vec<Source> = sources.collect::<anyhow::Result<_>>()?;
+    let mut closed = None;
+    let mut sources = Vec::new();
+    for file in files {
+        let mut source = read(file, &mut closed)?;
+        if *name == "systemd" {
+            for file in drop_ins::of(file)? {
+                source.drop_ins.push(DropIn {
+                    text: noted(&file, &mut closed)?,
+                    file: file.display().to_string(),
+                });
+            }
+        }
+        sources.push(source);
+    }
     let mut imported = import(&sources);
     draft::tell_apart(&mut imported.targets);
     draft::untangle(&mut imported.targets);
@@ -123,10 +168,31 @@ fn import(format: &Path, files: &[PathBuf]) -> anyhow::Result<Imported> {
             format.display()
         );
     }
-    Ok(imported)
+    Ok((imported, closed))
 }
 
-fn read(file: &Path) -> anyhow::Result<Source> {
+/// The text of a file, which is remembered where it is the first that not everybody may read.
+fn noted(file: &Path, closed: &mut Option<String>) -> anyhow::Result<String> {
+    let Text { text, is_open } = text_of(file)?;
+    if !is_open {
+        closed.get_or_insert_with(|| file.display().to_string());
+    }
+    Ok(text)
+}
+
+fn read(file: &Path, closed: &mut Option<String>) -> anyhow::Result<Source> {
+    let text = noted(file, closed)?;
+    let whole = std::path::absolute(file).context("cannot tell the present directory")?;
+    let directory = whole.parent().unwrap_or(Path::new("/"));
+    Ok(Source {
+        file: file.display().to_string(),
+        directory: directory.display().to_string(),
+        text,
+        ..Source::default()
+    })
+}
+
+fn text_of(file: &Path) -> anyhow::Result<Text> {
     let shown = file.display();
     let found = fs::metadata(file).with_context(|| format!("cannot read {shown}"))?;
     if found.is_dir() {
@@ -138,12 +204,9 @@ fn read(file: &Path) -> anyhow::Result<Source> {
         "{shown} is no regular file of at most 1 MiB"
     );
     let text = fs::read_to_string(file).with_context(|| format!("cannot read {shown}"))?;
-    let whole = std::path::absolute(file).context("cannot tell the present directory")?;
-    let directory = whole.parent().unwrap_or(Path::new("/"));
-    Ok(Source {
-        file: shown.to_string(),
-        directory: directory.display().to_string(),
+    Ok(Text {
         text,
+        is_open: found.mode() & 0o004 != 0,
     })
 }
 
@@ -164,6 +227,9 @@ fn report(out: &Output, imported: &Imported) -> anyhow::Result<()> {
     }
     for told in imported.notes.iter().filter_map(config::told) {
         out.line(&format!("  {told}"))?;
+    }
+    for hint in config::secrets(&imported.targets) {
+        out.line(&format!("  {hint}"))?;
     }
     out.line(&format!(
         "{carried} lines carried, {differently} carried differently, {left} not carried"

@@ -1,6 +1,9 @@
 //! The command lines of systemd's units: specifiers, prefixes, variables.
 
-use super::words::{quoted, words};
+use super::{
+    unit_words::{Line, unit_words},
+    words::quoted,
+};
 
 /// What is run, and how it differs from what systemd would run.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -17,7 +20,9 @@ impl CommandLine {
     pub(super) fn parse(text: &str, unit: &str) -> Result<Self, String> {
         let line = text.trim_start_matches(['@', '-', ':', '+', '!', '|']);
         let prefixes = text.strip_suffix(line).unwrap_or_default();
-        let mut words = words(&specified(line, unit)?)?;
+        let words = unit_words(line, Line::Command)?.into_iter();
+        let words = words.map(|word| specified(&word, unit));
+        let mut words = words.collect::<Result<Vec<String>, String>>()?;
         let mut differs = Vec::new();
         if prefixes.contains('@') && words.len() > 1 {
             words.remove(1);
@@ -175,6 +180,7 @@ mod tests {
             ("/bin/x --a 'b c'", &["/bin/x", "--a", "b c"][..], 0),
             ("@/bin/x other --a", &["/bin/x", "--a"][..], 1),
             ("+/bin/x", &["/bin/x"][..], 1),
+            (r#"/bin/x \x41 "a\nb""#, &["/bin/x", "A", "a\nb"][..], 0),
             ("/bin/x %p %%", &["/bin/x", "web", "%"][..], 0),
             (
                 "/bin/x $OPTS \"a ${B}\" $$1",

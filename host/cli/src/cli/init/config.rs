@@ -1,6 +1,6 @@
 //! The text of the config that `mainstay init` writes.
 
-use super::draft::{Draft, Fate, Note};
+use super::draft::{Draft, Fate, Note, name_of};
 use mainstay_domain::text::visible;
 use std::fmt::Write;
 use toml::Value;
@@ -68,7 +68,31 @@ pub(super) fn imported(targets: &[Draft], notes: &[Note]) -> String {
             let _ = writeln!(text, "#   {line}");
         }
     }
+    let hints = secrets(targets);
+    if !hints.is_empty() {
+        text.push_str("\n# What looks like a secret:\n");
+        for hint in hints {
+            let _ = writeln!(text, "#   {hint}");
+        }
+    }
     text
+}
+
+/// What to do with values that look like secrets, and now stand in the config; the values themselves are not said.
+pub(super) fn secrets(targets: &[Draft]) -> Vec<String> {
+    let mut hints = Vec::new();
+    for target in targets {
+        for variable in target.secrets() {
+            let secret = name_of(variable);
+            hints.push(visible(&format!(
+                "target {}: the value of {variable} looks like a secret: put it into a file that only its owner may read, \
+                 write {secret} = {{ file = \"secrets/{secret}\" }} below [secrets], and {variable} = \
+                 \"${{secret:{secret}}}\" in `env`",
+                target.name
+            )));
+        }
+    }
+    hints
 }
 
 /// A line that is not simply carried, for people.
@@ -143,6 +167,7 @@ mod tests {
                 file: file.to_owned(),
                 directory: "/srv".to_owned(),
                 text: text.to_owned(),
+                ..Source::default()
             }]
         };
         let supervisord = supervisord::import(&source(

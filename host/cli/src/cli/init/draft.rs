@@ -67,6 +67,38 @@ impl Draft {
         }
         self.set("env", env);
     }
+
+    /// Adds those of its variables that can be carried; what became of the line that has them all.
+    pub(super) fn carry_env(&mut self, found: Vec<(String, String)>, left: &[String]) -> Fate {
+        let is_none = found.is_empty();
+        if !is_none {
+            self.set_env(found);
+        }
+        match (left.is_empty(), is_none) {
+            (true, _) => Fate::Carried,
+            (false, true) => Fate::Left(left.join("; ")),
+            (false, false) => Fate::Differently(format!("without {}", left.join("; "))),
+        }
+    }
+
+    /// The variables whose names say that their values are secrets.
+    pub(super) fn secrets(&self) -> Vec<&str> {
+        let Some(Value::Table(env)) = self.get("env") else {
+            return Vec::new();
+        };
+        let is_said = |value: &Value| value.as_str().is_some_and(|value| !value.is_empty());
+        env.iter()
+            .filter(|(name, value)| is_secret(name) && is_said(value))
+            .map(|(name, _)| name.as_str())
+            .collect()
+    }
+}
+
+/// Whether a variable with this name is likely to have a secret for its value.
+fn is_secret(name: &str) -> bool {
+    let upper = name.to_ascii_uppercase();
+    let marks = ["TOKEN", "PASSWORD", "PASSWD", "SECRET", "KEY"];
+    marks.iter().any(|mark| upper.contains(mark))
 }
 
 /// What became of a line.

@@ -91,6 +91,7 @@ mod tests {
             file: "Procfile".to_owned(),
             directory: "/srv/app".to_owned(),
             text: text.to_owned(),
+            ..Source::default()
         }]);
         let targets: Vec<(String, String)> = found
             .targets

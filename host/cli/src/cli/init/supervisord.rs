@@ -350,6 +350,7 @@ mod tests {
             file: "s.conf".to_owned(),
             directory: "/srv".to_owned(),
             text: text.to_owned(),
+            ..Source::default()
         }])
     }
 

@@ -8,7 +8,8 @@ use super::{
     draft::{Draft, Fate, Imported, Note, name_of},
     entries::{Entry, Syntax, entries},
     supervisord::stop_signal,
-    words::{bytes, length, millis, variables},
+    unit_words::assignments,
+    words::{bytes, length, millis},
 };
 use std::path::Path;
 
@@ -18,7 +19,13 @@ pub(super) fn import(sources: &[Source]) -> Imported {
     let mut imported = Imported::default();
     let mut first_of: Vec<(String, String)> = Vec::new();
     for (source, name) in sources.iter().zip(&names) {
-        let rows = entries(&source.text, Syntax::Systemd);
+        let mut rows = entries(&source.text, Syntax::Systemd);
+        let mut files = vec![source.file.as_str(); rows.len()];
+        for drop_in in &source.drop_ins {
+            let more = entries(&drop_in.text, Syntax::Systemd);
+            files.extend(more.iter().map(|_| drop_in.file.as_str()));
+            rows.extend(more);
+        }
         let unit = Unit {
             name,
             all: &names,
@@ -28,19 +35,26 @@ pub(super) fn import(sources: &[Source]) -> Imported {
         // systemd's own defaults.
         draft.set("cwd", "/");
         draft.set("restart", "never");
-        let fates: Vec<Fate> = rows.iter().map(|row| unit.carry(&mut draft, row)).collect();
+        let fates = rows.iter().enumerate().map(|(at, row)| {
+            let undone = unit.undone(at, row);
+            undone.unwrap_or_else(|| unit.carry(&mut draft, row))
+        });
+        let fates: Vec<Fate> = fates.collect();
         unit.judge(&mut draft);
         for other in unit.lists("Before") {
             first_of.push((other.to_owned(), draft.name.clone()));
         }
-        imported
-            .notes
-            .extend(rows.iter().zip(fates).map(|(row, fate)| Note {
-                file: source.file.clone(),
-                line: row.line,
-                text: row.text(),
-                fate,
-            }));
+        imported.notes.extend(
+            rows.iter()
+                .zip(files)
+                .zip(fates)
+                .map(|((row, file), fate)| Note {
+                    file: file.to_owned(),
+                    line: row.line,
+                    text: row.text(),
+                    fate,
+                }),
+        );
         imported.targets.push(draft);
     }
     // Before= of one is After= of the other.
@@ -62,22 +76,69 @@ fn target_of(unit: &str) -> String {
     name_of(unit.strip_suffix(".service").unwrap_or(unit))
 }
 
+/// The keys of which the last value is the one that counts.
+const LAST_COUNTS: [&str; 15] = [
+    "Type",
+    "Restart",
+    "User",
+    "Group",
+    "WorkingDirectory",
+    "KillSignal",
+    "KillMode",
+    "TimeoutStopSec",
+    "TimeoutSec",
+    "LimitNOFILE",
+    "Nice",
+    "UMask",
+    "PIDFile",
+    "MemoryMax",
+    "CPUQuota",
+];
+
+/// Whether an empty value takes away what stands before it. What a unit depends on cannot be taken away, and where one of a
+/// few words is asked for, systemd ignores an empty one.
+fn is_reset_by_empty(row: &Entry) -> bool {
+    row.section == "Service"
+        && !["Type", "Restart", "KillSignal", "KillMode"].contains(&row.key.as_str())
+}
+
 /// One unit.
 struct Unit<'a> {
     /// As its file is called.
     name: &'a str,
     /// Those beside it.
     all: &'a [String],
+    /// Those of its file, and then those of its drop-ins.
     rows: &'a [Entry],
 }
 
 impl Unit<'_> {
-    /// Every value of a key; what stands before an empty one does not count.
+    /// Every value of a key that counts.
     fn values(&self, key: &str) -> Vec<&str> {
-        let rows = self.rows.iter().filter(|row| row.key == key);
-        let values: Vec<&str> = rows.map(|row| row.value.as_str()).collect();
-        let counts = values.rsplit(|value| value.is_empty()).next();
-        counts.unwrap_or_default().to_vec()
+        let mut values = Vec::new();
+        for row in self.rows.iter().filter(|row| row.key == key) {
+            match row.value.is_empty() {
+                false => values.push(row.value.as_str()),
+                true if is_reset_by_empty(row) => values.clear(),
+                true => {}
+            }
+        }
+        values
+    }
+
+    /// What became of a line that says nothing any more, because of one that follows it.
+    fn undone(&self, at: usize, row: &Entry) -> Option<Fate> {
+        let is_same = |later: &&Entry| later.section == row.section && later.key == row.key;
+        let later: Vec<&Entry> = self.rows.iter().skip(at + 1).filter(is_same).collect();
+        if row.value.is_empty() {
+            return None;
+        }
+        if is_reset_by_empty(row) && later.iter().any(|later| later.value.is_empty()) {
+            return Some(Fate::left("an empty one follows it, which takes it away"));
+        }
+        let is_one = row.section == "Service" && LAST_COUNTS.contains(&row.key.as_str());
+        let is_said_anew = later.iter().any(|later| !later.value.is_empty());
+        (is_one && is_said_anew).then(|| Fate::left("a later line says it otherwise"))
     }
 
     fn value(&self, key: &str) -> &str {
@@ -113,9 +174,10 @@ impl Unit<'_> {
         if row.value.is_empty() {
             return Fate::Carried;
         }
-        let is_taken_as_it_is = ["Exec", "CPU", "Memory"]
-            .iter()
-            .any(|begin| row.key.starts_with(begin));
+        let is_taken_as_it_is = row.key == "Environment"
+            || ["Exec", "CPU", "Memory"]
+                .iter()
+                .any(|begin| row.key.starts_with(begin));
         let value = match is_taken_as_it_is {
             // It has a reader of its own, or means percent.
             true => row.value.clone(),
@@ -217,8 +279,8 @@ impl Unit<'_> {
                 }
                 draft.set("cwd", directory);
             }
-            "Environment" => match variables(value, false) {
-                Ok(variables) => draft.set_env(variables),
+            "Environment" => match assignments(value, self.name) {
+                Ok((found, left)) => return draft.carry_env(found, &left),
                 Err(why) => return Fate::Left(why),
             },
             "EnvironmentFile" => return self.environment_file(draft, value),
@@ -386,6 +448,7 @@ fn absolute(path: &str, below: &str) -> String {
 
 #[cfg(test)]
 mod tests {
+    use super::super::DropIn;
     use super::*;
 
     fn source(file: &str, text: &str) -> Source {
@@ -393,6 +456,7 @@ mod tests {
             file: file.to_owned(),
             directory: "/etc/systemd/system".to_owned(),
             text: text.to_owned(),
+            ..Source::default()
         }
     }
 
@@ -419,6 +483,12 @@ mod tests {
                 "env",
                 "{ A = \"1\", B = \"x y\" }",
                 "carried",
+            ),
+            (
+                r"Environment=A=\x41 B=%h",
+                "env",
+                "{ A = \"A\" }",
+                "differently",
             ),
             (
                 "EnvironmentFile=/etc/web.env",
@@ -497,6 +567,55 @@ mod tests {
             let note = &found.notes[1];
             assert_eq!((word(&note.fate), note.line), (fate, 3), "{line}: {note:?}");
         }
+    }
+
+    #[test]
+    fn a_drop_in_says_more_says_it_otherwise_and_takes_it_away() {
+        let unit = "[Unit]\nAfter=db.service\n[Service]\nType=oneshot\nExecStart=/bin/old\nUser=app\nEnvironment=A=1 B=2\nNice=5\n";
+        let mut source = source("/x/app.service", unit);
+        for (file, text) in [
+            (
+                "10.conf",
+                "[Unit]\nAfter=\n[Service]\nType=simple\nExecStart=\nExecStart=/bin/new\nUser=nobody\n",
+            ),
+            (
+                "20.conf",
+                "[Service]\nEnvironment=\nEnvironment=C=3\nNice=\nUMask=0027\n",
+            ),
+        ] {
+            source.drop_ins.push(DropIn {
+                file: file.to_owned(),
+                text: text.to_owned(),
+            });
+        }
+        let db = Source {
+            file: "db.service".to_owned(),
+            text: "[Service]\nExecStart=/bin/db\n".to_owned(),
+            ..Source::default()
+        };
+        let found = import(&[source, db]);
+        let app = &found.targets[0];
+        for (wanted, value) in [
+            ("run", "[\"/bin/new\"]"),
+            ("user", "\"nobody\""),
+            ("env", "{ C = \"3\" }"),
+            ("umask", "\"0027\""),
+            ("nice", ""),
+            ("expected_exit", ""),
+            ("depends_on", "[\"db\"]"),
+        ] {
+            assert_eq!(key(app, wanted), value, "{wanted}");
+        }
+        let left = found.notes.iter();
+        let left = left.filter(|note| matches!(note.fate, Fate::Left(_)));
+        let left: Vec<(&str, usize)> = left.map(|note| (note.file.as_str(), note.line)).collect();
+        let expected = [4, 5, 6, 7, 8].map(|line| ("/x/app.service", line));
+        assert_eq!(left, expected);
+        assert!(found.notes.iter().any(|note| note.file == "20.conf"));
+        let reset = "[Service]\nExecStart=/bin/x\nUser=app\nUser=\nExecStart=\n";
+        let found = import(&[self::source("x.service", reset)]);
+        assert_eq!(key(&found.targets[0], "user"), "");
+        assert!(found.targets[0].off.is_some());
     }
 
     #[test]
