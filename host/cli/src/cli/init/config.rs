@@ -118,8 +118,7 @@ fn target(draft: &Draft) -> String {
     for (key, value) in &draft.keys {
         let _ = writeln!(text, "{key} = {value}");
     }
-    let restart = draft.get("restart").and_then(Value::as_str);
-    if restart == Some("always") {
+    if draft.get("run").is_some() {
         text.push_str(
             "\n[[target.check]]                  # that it runs; whether it works ask http, tcp, unix and exec\n\
              kind = \"process\"\nfailure = \"service-down\"\n",
@@ -151,6 +150,29 @@ mod tests {
         let problems = loaded.warnings.into_iter().map(|warning| warning.message);
         let names = loaded.spec.targets.iter().map(|one| one.name.to_string());
         (problems.collect(), names.collect())
+    }
+
+    #[test]
+    fn whatever_is_run_has_a_check_that_it_runs() {
+        for line in [
+            "autorestart=true",
+            "autorestart=unexpected",
+            "autorestart=false",
+            "",
+        ] {
+            let found = supervisord::import(&[Source {
+                text: format!("[program:web]\ncommand=/bin/web\n{line}\n"),
+                ..Source::default()
+            }]);
+            let text = super::imported(&found.targets, &found.notes);
+            assert_eq!(
+                text.matches("kind = \"process\"").count(),
+                1,
+                "{line}: {text}"
+            );
+            let (problems, _) = read(&text);
+            assert_eq!(problems, Vec::<String>::new(), "{line}: {text}");
+        }
     }
 
     #[test]

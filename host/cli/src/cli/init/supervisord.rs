@@ -4,7 +4,7 @@
 
 use super::{
     Source,
-    draft::{Draft, Fate, Imported, Note, name_of},
+    draft::{self, Draft, Fate, Imported, Note, name_of},
     entries::{Entry, Syntax, entries},
     words::{bytes, variables, words},
 };
@@ -15,6 +15,8 @@ use toml::Value;
 const MOST: u32 = 1_000;
 /// Where a program says nothing.
 const PRIORITY: u32 = 999;
+/// The most targets that one with a later priority waits for.
+const MOST_WAITED_FOR: usize = 16;
 const ONE_LOG: &str = "both outputs go into one log, `logs/NAME.log` in the state directory";
 
 /// What the files give, in their order.
@@ -24,7 +26,8 @@ pub(super) fn import(sources: &[Source]) -> Imported {
         (source, rows)
     });
     let read: Vec<(&Source, Vec<Entry>)> = read.collect();
-    let ranks = ranks(read.iter().flat_map(|(_, rows)| rows));
+    let priorities = priorities(read.iter().flat_map(|(_, rows)| rows));
+    let ranks = ranks(&priorities);
     let mut imported = Imported::default();
     for (source, rows) in &read {
         let mut known = BTreeSet::new();
@@ -57,7 +60,37 @@ pub(super) fn import(sources: &[Source]) -> Imported {
         notes.sort_by_key(|note| note.line);
         imported.notes.extend(notes);
     }
+    // What a target waits for is named as it is called in the end.
+    draft::tell_apart(&mut imported.targets);
+    wait(&mut imported.targets, &priorities);
     imported
+}
+
+/// Has each target wait for those of the priority before its own, as supervisord starts them one after the other.
+fn wait(targets: &mut [Draft], priorities: &BTreeMap<String, u32>) {
+    let mut levels: BTreeMap<u32, Vec<String>> = BTreeMap::new();
+    for target in targets.iter().filter(|target| target.off.is_none()) {
+        if let Some(priority) = priority_of(target, priorities) {
+            levels
+                .entry(priority)
+                .or_default()
+                .push(target.name.clone());
+        }
+    }
+    for target in targets {
+        let Some(priority) = priority_of(target, priorities) else {
+            continue;
+        };
+        let before = levels.range(..priority).next_back();
+        if let Some((_, first)) = before.filter(|(_, first)| first.len() <= MOST_WAITED_FOR) {
+            target.set("depends_on", first.clone());
+        }
+    }
+}
+
+fn priority_of(target: &Draft, priorities: &BTreeMap<String, u32>) -> Option<u32> {
+    let program = target.origin.strip_prefix("program:")?;
+    priorities.get(program).copied()
 }
 
 /// A line that belongs to no program.
@@ -78,8 +111,8 @@ fn outside(section: &str) -> Fate {
     })
 }
 
-/// Which rank each program has, from 1, where one of them says its priority.
-fn ranks<'a>(rows: impl Iterator<Item = &'a Entry>) -> BTreeMap<String, u32> {
+/// The priority of each program, where one of them says its own.
+fn priorities<'a>(rows: impl Iterator<Item = &'a Entry>) -> BTreeMap<String, u32> {
     let mut priorities = BTreeMap::new();
     let mut is_said = false;
     for row in rows {
@@ -93,13 +126,18 @@ fn ranks<'a>(rows: impl Iterator<Item = &'a Entry>) -> BTreeMap<String, u32> {
         }
     }
     if !is_said {
-        return BTreeMap::new();
+        priorities.clear();
     }
+    priorities
+}
+
+/// Which rank each of them has, from 1.
+fn ranks(priorities: &BTreeMap<String, u32>) -> BTreeMap<String, u32> {
     let all: BTreeSet<u32> = priorities.values().copied().collect();
     let rank = |priority: u32| (1..=10).zip(&all).find(|(_, one)| **one == priority);
-    let ranked = priorities.into_iter();
+    let ranked = priorities.iter();
     ranked
-        .map(|(name, priority)| (name, rank(priority).map_or(10, |(rank, _)| rank)))
+        .map(|(name, priority)| (name.clone(), rank(*priority).map_or(10, |(rank, _)| rank)))
         .collect()
 }
 
@@ -136,7 +174,7 @@ impl Program<'_> {
             let label = self.value("process_name").unwrap_or("%(program_name)s");
             let label = self.expand(label, number);
             let label = label.unwrap_or_else(|_| self.name.to_owned());
-            let mut draft = Draft::new(name_of(&label), format!("program:{}", self.name));
+            let mut draft = Draft::new(self.target(&label), format!("program:{}", self.name));
             if let Some(rank) = self.rank {
                 draft.set("priority", i64::from(rank));
             }
@@ -155,8 +193,37 @@ impl Program<'_> {
         (targets, fates)
     }
 
+    /// What the target of a process is called. A number alone says something only beside the name of its program, as
+    /// supervisord shows them: `worker:0`.
+    fn target(&self, label: &str) -> String {
+        let is_number = !label.contains(|c: char| c.is_ascii_alphabetic());
+        match is_number && label != self.name {
+            true => name_of(&format!("{}-{label}", self.name)),
+            false => name_of(label),
+        }
+    }
+
+    /// What becomes of the variables of a line, each for itself.
+    fn environment(&self, draft: &mut Draft, value: &str, number: u32) -> Fate {
+        let pairs = match variables(value, true) {
+            Ok(pairs) => pairs,
+            Err(why) => return Fate::Left(why),
+        };
+        let (mut found, mut left) = (Vec::new(), Vec::new());
+        for (name, value) in pairs {
+            match self.expand(&value, number) {
+                Ok(value) => found.push((name, value)),
+                Err(why) => left.push(format!("`{name}`: {why}")),
+            }
+        }
+        draft.carry_env(found, &left)
+    }
+
     /// Takes a line over into the target.
     fn carry(&self, draft: &mut Draft, row: &Entry, number: u32) -> Fate {
+        if row.key == "environment" {
+            return self.environment(draft, &row.value, number);
+        }
         let value = match self.expand(&row.value, number) {
             Ok(value) => value,
             Err(why) => {
@@ -221,14 +288,11 @@ impl Program<'_> {
             "user" => draft.set("user", value),
             "directory" => draft.set("cwd", value),
             "umask" => draft.set("umask", value),
-            "environment" => match variables(&value, true) {
-                Ok(variables) => draft.set_env(variables),
-                Err(why) => return Fate::Left(why),
-            },
             "priority" => {
                 let rank = self.rank.unwrap_or(5);
                 return Fate::differently(format!(
-                    "as {rank} of 1 to 10, which says what is recovered first; what starts first says `depends_on`"
+                    "by `depends_on`, starts wait for the targets of the priority before theirs, where these are at most \
+                     {MOST_WAITED_FOR}; by `priority = {rank}`, recoveries have the same order"
                 ));
             }
             "redirect_stderr" if is_yes => {}
@@ -390,6 +454,12 @@ mod tests {
             ),
             ("environment=A=%(ENV_HOME)s", "env", "", "left"),
             (
+                "environment=HOME=\"%(ENV_HOME)s/x\",PATH=\"/bin\",KEY=\"1,2\"",
+                "env",
+                "{ KEY = \"1,2\", PATH = \"/bin\" }",
+                "differently",
+            ),
+            (
                 "stdout_logfile_maxbytes=50MB",
                 "log",
                 "{ max_bytes = \"52428800B\" }",
@@ -433,6 +503,55 @@ mod tests {
             "[\"work\", \"--id\", \"3\", \"--dir\", \"/srv\"]"
         );
         assert_eq!(found.notes.len(), 4);
+    }
+
+    #[test]
+    fn a_process_that_is_called_by_a_number_has_the_name_of_its_program_before_it() {
+        for (label, expected) in [
+            ("%(process_num)d", ["worker-0", "worker-1"]),
+            ("%(process_num)02d", ["worker-00", "worker-01"]),
+            ("w%(process_num)d", ["w0", "w1"]),
+        ] {
+            let found = imported(&format!(
+                "[program:worker]\ncommand=work\nprocess_name={label}\nnumprocs=2\n"
+            ));
+            let names: Vec<&str> = found.targets.iter().map(|one| one.name.as_str()).collect();
+            assert_eq!(names, expected, "{label}");
+        }
+    }
+
+    #[test]
+    fn a_start_waits_for_those_of_the_priority_before() {
+        let found = imported(
+            "[program:last]\ncommand=a\n[program:web]\ncommand=b\npriority=20\nnumprocs=2\n\
+             [program:off]\ncommand=c\npriority=15\nautostart=false\n[program:db]\ncommand=d\npriority=10\n",
+        );
+        let waits: Vec<(&str, String)> = found
+            .targets
+            .iter()
+            .map(|one| (one.name.as_str(), key(one, "depends_on")))
+            .collect();
+        let expected = [
+            ("last", "[\"web\", \"web-2\"]"),
+            ("web", "[\"db\"]"),
+            ("web-2", "[\"db\"]"),
+            ("off", "[\"db\"]"),
+            ("db", ""),
+        ];
+        assert_eq!(
+            waits,
+            expected.map(|(name, waits)| (name, waits.to_owned()))
+        );
+        let none = imported("[program:a]\ncommand=a\n[program:b]\ncommand=b\n");
+        assert!(
+            none.targets
+                .iter()
+                .all(|one| one.get("depends_on").is_none())
+        );
+        let many = imported(
+            "[program:many]\ncommand=a\npriority=1\nnumprocs=40\n[program:b]\ncommand=b\n",
+        );
+        assert_eq!(key(&many.targets[40], "depends_on"), "");
     }
 
     #[test]
