@@ -454,7 +454,7 @@ mod tests {
             ),
             ("environment=A=%(ENV_HOME)s", "env", "", "left"),
             (
-                "environment=HOME=\"%(ENV_HOME)s/x\",PATH=\"/bin\",KEY=\"1,2\"",
+                "environment=KEY=\"1,2\",HOME=\"%(ENV_HOME)s/x\",PATH=\"/bin\"",
                 "env",
                 "{ KEY = \"1,2\", PATH = \"/bin\" }",
                 "differently",
