@@ -163,7 +163,7 @@ impl Job<'_> {
             .write(true)
             .create_new(true)
             .open(&self.to)
-            .map_err(|error| self.failed(error))?;
+            .map_err(|error| self.not_begun(&error))?;
         source
             .execute("VACUUM INTO ?1", [self.to.to_string_lossy()])
             .map_err(|error| self.left_nothing(error))?;
@@ -185,6 +185,22 @@ impl Job<'_> {
             }
             Err(error) => Err(self.left_nothing(format!("it cannot be read back ({error})"))),
         }
+    }
+
+    /// The file of the copy could not be made.
+    fn not_begun(&self, error: &io::Error) -> StoreError {
+        if error.kind() != io::ErrorKind::AlreadyExists {
+            return self.failed(error);
+        }
+        let found = match fs::symlink_metadata(&self.to) {
+            Ok(found) if found.is_dir() => "a directory",
+            Ok(found) if found.is_file() => "a file",
+            _ => "something",
+        };
+        self.failed(format!(
+            "{found} is there already, and was left as it is; give the copy another name, such as one with the date, or move \
+             away what is there"
+        ))
     }
 
     /// The copy was not begun.

@@ -73,6 +73,23 @@ async fn a_name_that_is_not_utf_8_is_refused() {
 }
 
 #[tokio::test]
+async fn what_is_where_the_copy_should_go_is_left_and_the_error_says_what_to_do() {
+    let state = written().await;
+    let target = tempfile::tempdir().unwrap();
+    let (file, directory) = (target.path().join("copy.db"), target.path().join("made"));
+    fs::write(&file, "mine").unwrap();
+    fs::create_dir(&directory).unwrap();
+    for (to, what) in [(&file, "a file"), (&directory, "a directory")] {
+        let error = sqlite::copy(state.path(), to).unwrap_err().to_string();
+        for word in [what, "is there already", "give the copy another name"] {
+            assert!(error.contains(word), "`{word}` is not in: {error}");
+        }
+        assert!(!error.contains("os error"), "{error}");
+    }
+    assert_eq!(fs::read_to_string(&file).unwrap(), "mine");
+}
+
+#[tokio::test]
 async fn a_copy_is_made_of_a_whole_journal_only() {
     let state = written().await;
     let file = mark::path(&state.path().join(FILE_NAME));
