@@ -340,3 +340,56 @@ fn every_recipe_is_a_config_that_check_takes() {
         assert_eq!(report["ok"], true, "{report}\n{recipe}");
     }
 }
+
+#[test]
+fn what_stands_for_the_counts_of_restic_says_every_count() {
+    let readme = read("README.md");
+    let plugins = rows(&readme, "The plugins that come with it");
+    let gfs = plugins.iter().find(|row| row[0] == "`gfs-retention`");
+    let counts = quoted(&gfs.unwrap()[2]);
+    assert!(counts.contains("hourly"), "{counts:?}");
+    let recipes = read("docs/recipes.md");
+    let row = recipes.lines().find(|line| line.contains("--keep-daily"));
+    let settings = quoted(row.unwrap());
+    let settings = settings.iter().find(|word| word.starts_with("settings"));
+    let settings: toml::Table = settings.unwrap().parse().unwrap();
+    let said = settings["settings"].as_table().unwrap();
+    let said: BTreeSet<String> = said.keys().cloned().collect();
+    assert_eq!(said, counts);
+}
+
+#[test]
+fn the_unit_says_only_what_systemd_252_knows_or_explains_the_rest() {
+    let known = [
+        "Description",
+        "Wants",
+        "After",
+        "Type",
+        "ExecReload",
+        "NotifyAccess",
+        "ExecStart",
+        "WatchdogSec",
+        "Restart",
+        "RestartSec",
+        "KillMode",
+        "TimeoutStopSec",
+        "LimitNOFILE",
+        "Delegate",
+        "WantedBy",
+    ];
+    let unit = read("examples/mainstay.service");
+    let mut comment = String::new();
+    for line in unit.lines() {
+        match (line.strip_prefix('#'), line.split_once('=')) {
+            (Some(text), _) => comment.push_str(text),
+            (None, Some((key, value))) => {
+                let is_explained = comment.contains(&format!("{key}= came with systemd"));
+                assert!(known.contains(&key) || is_explained, "{line}: {comment}");
+                // An older one takes a type that it does not know for `simple`.
+                let is_known = ["notify", "exec", "simple"].contains(&value);
+                assert!(key != "Type" || is_known, "{line}");
+            }
+            (None, None) => comment.clear(),
+        }
+    }
+}

@@ -48,6 +48,10 @@ within() {
 }
 answers() { mainstay status > /dev/null 2>&1; }
 gone() { ! test -d "/proc/$1" || grep -q "^State:.Z" "/proc/$1/status"; }
+told() {
+    mainstay alert test > "$ROOT/told.log" 2>&1
+    test -s "$ROOT/var/lib/mainstay/alerts/alerts.jsonl" && ! test -e "$ROOT/etc/mainstay/alerts"
+}
 serve() {
     "$ROOT/usr/local/bin/mainstay" run --config "$ROOT/etc/mainstay/mainstay.toml" > "$ROOT/daemon.log" 2>&1 < /dev/null &
     echo $! > "$ROOT/pid"
@@ -62,7 +66,7 @@ systemctl() {
         daemon-reload) test -f "$ROOT/etc/systemd/system/mainstay.service" ;;
         "enable --now mainstay") serve ;;
         "restart mainstay") cease; serve ;;
-        "disable --now mainstay") cease ;;
+        "disable --now mainstay") within told; cease ;;
         *) echo "no such command of systemctl: $*" >&2; return 1 ;;
     esac
 }
@@ -390,6 +394,9 @@ fn the_readme_can_be_walked_from_its_first_block_to_its_last() {
         let found: BTreeSet<String> = alert.as_object().unwrap().keys().cloned().collect();
         assert_eq!(found, fields);
     }
+    let left = fs::read_dir(walk.place.path("root/var/lib")).unwrap();
+    let left: Vec<_> = left.map(|entry| entry.unwrap().file_name()).collect();
+    assert!(left.is_empty(), "{left:?}");
     // What was put into the machine is gone, and the daemon in the terminal ends as it should.
     for gone in ["etc/mainstay", "var/lib/mainstay", "usr/local/bin/mainstay"] {
         assert!(

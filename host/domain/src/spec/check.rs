@@ -19,8 +19,8 @@ pub struct CheckSpec {
     pub every: Duration,
     /// At most `every`; default 1 s or `every`, the shorter.
     pub timeout: Duration,
-    /// Failures in a row that open the circuit; default 5 [seed 002]: the death of a process is known without a look, so this
-    /// is about services that hang or are slow, and a restart of one that was only slow for half a minute costs more than it
+    /// Failures in a row that open the circuit; default 5 [seed 002]: the death of a supervised process is known without
+    /// a look (that of a foreign one in a `pid_file` is not), so this is about services that hang or are slow, and a restart of one that was only slow for half a minute costs more than it
     /// helps. Of a log 1, for a line is not written again, and of a heartbeat 1, for its period is the patience already.
     pub fail_after: u32,
     /// In place of `fail_after`: failures among the last looks that open the circuit, whatever lies between them.
