@@ -1,6 +1,6 @@
 //! The text of the config that `mainstay init` writes.
 
-use super::draft::{Draft, Fate, Note, name_of};
+use super::draft::{Draft, Fate, Note, is_secret, name_of};
 use mainstay_domain::text::visible;
 use std::fmt::Write;
 use toml::Value;
@@ -105,7 +105,14 @@ pub(super) fn told(note: &Note) -> Option<String> {
     let Note {
         file, line, text, ..
     } = note;
-    Some(visible(&format!("{file}:{line}: {text}: {how}: {why}")))
+    // What was said stands in the file; in a ticket or on a screen a secret is out.
+    let shown = match text.split_once('=') {
+        Some((key, values)) if key.eq_ignore_ascii_case("environment") && is_secret(values) => {
+            format!("{key}=…")
+        }
+        _ => text.clone(),
+    };
+    Some(visible(&format!("{file}:{line}: {shown}: {how}: {why}")))
 }
 
 fn target(draft: &Draft) -> String {
@@ -118,7 +125,7 @@ fn target(draft: &Draft) -> String {
     for (key, value) in &draft.keys {
         let _ = writeln!(text, "{key} = {value}");
     }
-    if draft.get("run").is_some() {
+    if draft.get("run").is_some() && !draft.is_job {
         text.push_str(
             "\n[[target.check]]                  # that it runs; whether it works ask http, tcp, unix and exec\n\
              kind = \"process\"\nfailure = \"service-down\"\n",
@@ -173,6 +180,47 @@ mod tests {
             let (problems, _) = read(&text);
             assert_eq!(problems, Vec::<String>::new(), "{line}: {text}");
         }
+    }
+
+    #[test]
+    fn what_ends_by_itself_is_not_looked_at() {
+        for (kind, expected) in [("oneshot", 0), ("simple", 1)] {
+            let found = systemd::import(&[Source {
+                file: "app.service".to_owned(),
+                text: format!("[Service]\nType={kind}\nExecStart=/bin/app\n"),
+                ..Source::default()
+            }]);
+            let text = super::imported(&found.targets, &found.notes);
+            assert_eq!(
+                text.matches("kind = \"process\"").count(),
+                expected,
+                "{text}"
+            );
+        }
+    }
+
+    #[test]
+    fn a_secret_is_named_and_its_value_stands_in_its_target_alone() {
+        let found = supervisord::import(&[Source {
+            text: "[program:web]\ncommand=/bin/web\nenvironment=API_TOKEN=\"hunter2\",HOME=\"%(ENV_HOME)s\"\n"
+                .to_owned(),
+            ..Source::default()
+        }]);
+        let text = super::imported(&found.targets, &found.notes);
+        assert_eq!(text.matches("hunter2").count(), 1, "{text}");
+        let hints = secrets(&found.targets);
+        let [hint] = hints.as_slice() else {
+            panic!("{hints:?}")
+        };
+        for said in [
+            "target web: the value of API_TOKEN looks like a secret",
+            "api-token = { file = \"secrets/api-token\" } below [secrets]",
+            "API_TOKEN = \"${secret:api-token}\"",
+        ] {
+            assert!(hint.contains(said), "{said}: {hint}");
+        }
+        assert!(text.contains(hint), "{text}");
+        read(&text);
     }
 
     #[test]

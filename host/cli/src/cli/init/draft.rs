@@ -17,6 +17,8 @@ pub(super) struct Draft {
     pub(super) keys: Vec<(&'static str, Value)>,
     /// Why it is written as a comment only.
     pub(super) off: Option<String>,
+    /// Whether it ends by itself once its work is done, so that there is nothing to look at.
+    pub(super) is_job: bool,
 }
 
 impl Draft {
@@ -95,7 +97,7 @@ impl Draft {
 }
 
 /// Whether a variable with this name is likely to have a secret for its value.
-fn is_secret(name: &str) -> bool {
+pub(super) fn is_secret(name: &str) -> bool {
     let upper = name.to_ascii_uppercase();
     let marks = ["TOKEN", "PASSWORD", "PASSWD", "SECRET", "KEY"];
     marks.iter().any(|mark| upper.contains(mark))

@@ -390,6 +390,7 @@ impl Unit<'_> {
             }
             "forking" => Fate::Carried,
             "oneshot" => {
+                draft.is_job = true;
                 draft.add("expected_exit", 0);
                 Fate::differently(
                     "it is `completed` once it has exited with 0; what depends on it waits for that",
