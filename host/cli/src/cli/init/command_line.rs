@@ -1,7 +1,7 @@
 //! The command lines of systemd's units: specifiers, prefixes, variables.
 
 use super::{
-    unit_words::{Line, unit_words},
+    unit_words::{Line, specified, unit_words},
     words::quoted,
 };
 
@@ -136,38 +136,6 @@ fn shell_word(word: &str) -> String {
         }
     }
     format!("\"{text}\"")
-}
-
-/// The text with what systemd puts in place of `%…`.
-pub(super) fn specified(text: &str, unit: &str) -> Result<String, String> {
-    let stem = unit.rsplit_once('.').map_or(unit, |(stem, _)| stem);
-    let (prefix, instance) = stem.split_once('@').unwrap_or((stem, ""));
-    let mut specified = String::new();
-    let mut rest = text;
-    while let Some((before, after)) = rest.split_once('%') {
-        specified.push_str(before);
-        let mut characters = after.chars();
-        let letter = characters.next();
-        rest = characters.as_str();
-        specified.push_str(match letter {
-            Some('%') => "%",
-            Some('n') => unit,
-            Some('N') => stem,
-            Some('p' | 'P') => prefix,
-            Some('i' | 'I') if !instance.is_empty() => instance,
-            Some('t') => "/run",
-            Some('S') => "/var/lib",
-            Some('C') => "/var/cache",
-            Some('L') => "/var/log",
-            Some('E') => "/etc",
-            Some('T') => "/tmp",
-            Some('V') => "/var/tmp",
-            Some(letter) => return Err(format!("only systemd knows `%{letter}`: write its value")),
-            None => return Err("it ends with `%`".to_owned()),
-        });
-    }
-    specified.push_str(rest);
-    Ok(specified)
 }
 
 #[cfg(test)]

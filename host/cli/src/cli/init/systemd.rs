@@ -4,11 +4,11 @@
 
 use super::{
     Source,
-    command_line::{CommandLine, specified},
+    command_line::CommandLine,
     draft::{Draft, Fate, Imported, Note, name_of},
     entries::{Entry, Syntax, entries},
     supervisord::stop_signal,
-    unit_words::assignments,
+    unit_words::{assignments, specified},
     words::{bytes, length, millis},
 };
 use std::path::Path;

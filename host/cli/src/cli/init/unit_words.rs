@@ -1,6 +1,5 @@
-//! Words as systemd parts and unescapes them in its units.
+//! Words as systemd parts and unescapes them in its units, and what it puts in place of `%…`.
 
-use super::command_line::specified;
 use std::str::Chars;
 
 /// Which line they stand in.
@@ -11,6 +10,9 @@ pub(super) enum Line {
     /// Such a backslash makes systemd ignore the line.
     Assignments,
 }
+
+/// Names and values, and why others are left.
+type Assignments = (Vec<(String, String)>, Vec<String>);
 
 /// The words of a line: quotes hold them together, and escapes as C has them are read in quotes and out of them. The error
 /// says what is wrong.
@@ -51,10 +53,7 @@ pub(super) fn unit_words(text: &str, line: Line) -> Result<Vec<String>, String> 
 }
 
 /// The variables of an `Environment=` line, and why others of it are not carried.
-pub(super) fn assignments(
-    text: &str,
-    unit: &str,
-) -> Result<(Vec<(String, String)>, Vec<String>), String> {
+pub(super) fn assignments(text: &str, unit: &str) -> Result<Assignments, String> {
     let (mut found, mut left) = (Vec::new(), Vec::new());
     for word in unit_words(text, Line::Assignments)? {
         match word.split_once('=') {
@@ -66,6 +65,38 @@ pub(super) fn assignments(
         }
     }
     Ok((found, left))
+}
+
+/// The text with what systemd puts in place of `%…`.
+pub(super) fn specified(text: &str, unit: &str) -> Result<String, String> {
+    let stem = unit.rsplit_once('.').map_or(unit, |(stem, _)| stem);
+    let (prefix, instance) = stem.split_once('@').unwrap_or((stem, ""));
+    let mut specified = String::new();
+    let mut rest = text;
+    while let Some((before, after)) = rest.split_once('%') {
+        specified.push_str(before);
+        let mut characters = after.chars();
+        let letter = characters.next();
+        rest = characters.as_str();
+        specified.push_str(match letter {
+            Some('%') => "%",
+            Some('n') => unit,
+            Some('N') => stem,
+            Some('p' | 'P') => prefix,
+            Some('i' | 'I') if !instance.is_empty() => instance,
+            Some('t') => "/run",
+            Some('S') => "/var/lib",
+            Some('C') => "/var/cache",
+            Some('L') => "/var/log",
+            Some('E') => "/etc",
+            Some('T') => "/tmp",
+            Some('V') => "/var/tmp",
+            Some(letter) => return Err(format!("only systemd knows `%{letter}`: write its value")),
+            None => return Err("it ends with `%`".to_owned()),
+        });
+    }
+    specified.push_str(rest);
+    Ok(specified)
 }
 
 /// Whether a word that has begun with the last character ends with it.
