@@ -73,7 +73,7 @@ impl ControlGroups {
         if self.is_with_systemd && !is_delegated(&parent) {
             return Err(format!(
                 "systemd has not delegated the control group {shown}; write Delegate=memory cpu and \
-                 DelegateSubgroup=daemon into the daemon's unit"
+                 DelegateSubgroup=daemon, which systemd knows from 254 on, into the daemon's unit"
             ));
         }
         let inside = read(&parent, "cgroup.procs")?;
