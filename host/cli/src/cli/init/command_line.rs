@@ -11,6 +11,8 @@ pub(super) struct CommandLine {
     words: Vec<String>,
     /// Its failure is none.
     may_fail: bool,
+    /// Nothing is put into its words.
+    is_literal: bool,
     /// What the host does otherwise.
     pub(super) differs: Vec<&'static str>,
 }
@@ -37,24 +39,32 @@ impl CommandLine {
         Ok(Self {
             words,
             may_fail: prefixes.contains('-'),
+            is_literal: prefixes.contains(':'),
             differs,
         })
     }
 
     fn has_variables(&self) -> bool {
-        self.words.iter().any(|word| word.contains('$'))
+        !self.is_literal && self.words.iter().any(|word| has_variable(word))
     }
 
     /// As a line of a shell.
     fn shell(&self) -> String {
-        let words: Vec<String> = self.words.iter().map(|word| shell_word(word)).collect();
-        words.join(" ")
+        let words = self.words.iter().map(|word| match self.is_literal {
+            true => quoted(word),
+            false => shell_word(word),
+        });
+        words.collect::<Vec<String>>().join(" ")
     }
 
     /// The arguments of one command, by a shell where the environment is put into them.
     pub(super) fn run(mut self) -> (Vec<String>, Vec<&'static str>) {
-        if !self.has_variables() {
+        if self.is_literal {
             return (self.words, self.differs);
+        }
+        if !self.has_variables() {
+            let words = self.words.iter().map(|word| word.replace("$$", "$"));
+            return (words.collect(), self.differs);
         }
         self.differs
             .push("by `/bin/sh -c`, which puts the variables in");
@@ -114,6 +124,17 @@ impl CommandLine {
     }
 }
 
+/// Whether systemd puts variables into a word: `$NAME` where it is all of it, and `${NAME}` wherever it stands. What else has
+/// a `$`, as a script of `sh -c`, is passed on as it is.
+fn has_variable(word: &str) -> bool {
+    is_variable(word) || word.replace("$$", "").contains("${")
+}
+
+fn is_variable(word: &str) -> bool {
+    let name = word.strip_prefix('$').unwrap_or_default();
+    !name.is_empty() && name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_')
+}
+
 /// A word for a shell, in which `$NAME` alone may be several words and `${NAME}` is one, as systemd has it.
 fn shell_word(word: &str) -> String {
     let is_plain = |c: char| c.is_ascii_alphanumeric() || "_./:=@%+,-".contains(c);
@@ -123,14 +144,16 @@ fn shell_word(word: &str) -> String {
     if !word.contains('$') {
         return quoted(word);
     }
-    let name = word.strip_prefix('$').unwrap_or_default();
-    if !name.is_empty() && name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_') {
+    if is_variable(word) {
         return word.to_owned();
     }
     let mut text = String::new();
-    for character in word.replace("$$", "\u{0}").chars() {
+    let marked = word.replace("$$", "\u{0}");
+    let mut characters = marked.chars().peekable();
+    while let Some(character) = characters.next() {
         match character {
             '"' | '\\' | '`' => text.extend(['\\', character]),
+            '$' if characters.peek() != Some(&'{') => text.push_str("\\$"),
             '\u{0}' => text.push_str("\\$"),
             _ => text.push(character),
         }
@@ -155,6 +178,17 @@ mod tests {
                 &["/bin/sh", "-c", "exec /bin/x $OPTS \"a ${B}\" \"\\$1\""][..],
                 1,
             ),
+            (
+                "/bin/sh -c 'x=1; echo $x $$y'",
+                &["/bin/sh", "-c", "x=1; echo $x $y"][..],
+                0,
+            ),
+            (
+                "/bin/sh -c 'echo ${A} $x'",
+                &["/bin/sh", "-c", "exec /bin/sh -c \"echo ${A} \\$x\""][..],
+                1,
+            ),
+            (":/bin/x $A ${B}", &["/bin/x", "$A", "${B}"][..], 0),
         ] {
             let (run, found) = CommandLine::parse(text, "web.service").unwrap().run();
             assert_eq!(run, expected, "{text}");

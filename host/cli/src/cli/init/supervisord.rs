@@ -48,7 +48,7 @@ pub(super) fn import(sources: &[Source]) -> Imported {
                     imported.targets.extend(targets);
                     fates
                 }
-                None => rows.iter().map(|_| outside(section)).collect(),
+                None => rows.iter().map(|row| outside(section, &row.key)).collect(),
             };
             notes.extend(rows.iter().zip(fates).map(|(row, fate)| Note {
                 file: source.file.clone(),
@@ -94,7 +94,7 @@ fn priority_of(target: &Draft, priorities: &BTreeMap<String, u32>) -> Option<u32
 }
 
 /// A line that belongs to no program.
-fn outside(section: &str) -> Fate {
+fn outside(section: &str, key: &str) -> Fate {
     let kind = section.split(':').next().unwrap_or_default();
     Fate::left(match kind {
         "include" => "name the included files beside this one",
@@ -105,6 +105,9 @@ fn outside(section: &str) -> Fate {
         }
         "unix_http_server" | "inet_http_server" | "supervisorctl" | "rpcinterface" => {
             "the host has an API of its own: a socket in its state directory, and `host.api`"
+        }
+        "supervisord" if ["environment", "umask"].contains(&key) => {
+            "all programs have it from supervisord; write it into each target"
         }
         "supervisord" => "it is about supervisord itself; the host's own keys are in [host]",
         _ => "it is in no section that names a program",
@@ -570,6 +573,17 @@ mod tests {
             .iter()
             .filter(|note| matches!(note.fate, Fate::Left(_)));
         assert_eq!(left.count(), 4);
+    }
+
+    #[test]
+    fn what_all_programs_have_from_supervisord_is_told_as_such() {
+        let found =
+            imported("[supervisord]\nenvironment=A=1\nnodaemon=true\n[program:a]\ncommand=a\n");
+        let of_all = found.notes.iter().map(|note| match &note.fate {
+            Fate::Left(why) => why.contains("write it into each target"),
+            _ => false,
+        });
+        assert_eq!(of_all.collect::<Vec<bool>>(), [true, false, false]);
     }
 
     #[test]
