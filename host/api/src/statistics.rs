@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 pub struct StatsQuery {
     /// Only of this target.
     pub target: Option<String>,
-    /// Of what was detected at or after this; default: 30 days ago.
+    /// Of what was detected at or after this, which is not to come; default: 30 days ago.
     #[schemars(extend("format" = "date-time"))]
     pub since: Option<String>,
 }
@@ -34,11 +34,14 @@ pub struct TargetStats {
     pub target: String,
     /// Incidents that were opened.
     pub incidents: u64,
+    /// How often one of them came back within the relapse window of its recovery.
+    pub relapses: u64,
     /// Operations that succeeded.
     pub recoveries: u64,
     /// Operations that failed, or were done with checks that still failed.
     pub failed: u64,
-    /// The share of recoveries in these two; null where there was none.
+    /// The share of these two that were recoveries after which the failure did not come back at once; null where there was
+    /// none.
     pub success_rate: Option<f64>,
     /// The mean time of a recovery, from the first detection; null where none is known.
     pub mean_recovery_ms: Option<u64>,
@@ -48,6 +51,11 @@ pub struct TargetStats {
     pub p95_recovery_ms: Option<u64>,
     /// The share of them within the recovery time objective.
     pub rto_met: Option<f64>,
-    /// The share of the time in which none of its incidents was open.
-    pub uptime: f64,
+    /// The share of the known time in which it was not down, which it is from the detection of a failure until it is verified
+    /// healthy; null where nothing is known.
+    pub uptime: Option<f64>,
+    /// The share of the time asked for of which it is known whether it was down: the host ran, and had the target.
+    pub known: f64,
+    /// That time, in milliseconds.
+    pub known_ms: u64,
 }

@@ -11,6 +11,7 @@
 pub mod actor;
 pub mod alert;
 pub mod archive;
+pub mod availability;
 pub mod backoff;
 pub mod backup;
 pub mod backup_chain;
@@ -27,7 +28,6 @@ pub mod compile_queue;
 pub mod cooldown;
 pub mod cpu;
 pub mod dependency;
-pub mod downtime;
 pub mod dry_run_answer;
 pub mod effect;
 pub mod event;

@@ -98,6 +98,7 @@ fn the_numbers_of_a_target_say_null_where_nothing_is_known() {
         targets: vec![TargetStats {
             target: "api".to_owned(),
             incidents: 1,
+            relapses: 0,
             recoveries: 0,
             failed: 0,
             success_rate: None,
@@ -105,7 +106,9 @@ fn the_numbers_of_a_target_say_null_where_nothing_is_known() {
             median_recovery_ms: None,
             p95_recovery_ms: None,
             rto_met: None,
-            uptime: 0.75,
+            uptime: None,
+            known: 0.0,
+            known_ms: 0,
         }],
     };
     let at = "2024-01-31T12:00:00.123Z";
@@ -115,6 +118,7 @@ fn the_numbers_of_a_target_say_null_where_nothing_is_known() {
         "targets": [{
             "target": "api",
             "incidents": 1,
+            "relapses": 0,
             "recoveries": 0,
             "failed": 0,
             "success_rate": null,
@@ -122,7 +126,9 @@ fn the_numbers_of_a_target_say_null_where_nothing_is_known() {
             "median_recovery_ms": null,
             "p95_recovery_ms": null,
             "rto_met": null,
-            "uptime": 0.75,
+            "uptime": null,
+            "known": 0.0,
+            "known_ms": 0,
         }],
     });
     check(&stats, &expected);

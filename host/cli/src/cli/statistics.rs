@@ -23,6 +23,7 @@ pub(super) async fn show(
         let headings = [
             "TARGET",
             "INCIDENTS",
+            "RELAPSES",
             "RECOVERED",
             "FAILED",
             "SUCCESS",
@@ -31,12 +32,13 @@ pub(super) async fn show(
             "P95",
             "RTO MET",
             "UPTIME",
+            "KNOWN",
         ];
         let rows = stats.targets.into_iter().map(row).collect();
         let since = out.times.both(&stats.since);
         out.show(&[
             Block::text(format!("since {since}"), Tone::Plain),
-            Block::Table(Table::new(&headings, rows, "no targets are configured").led_by(&[0, 9])),
+            Block::Table(Table::new(&headings, rows, "no targets are configured").led_by(&[0, 10])),
         ])
     })
 }
@@ -47,6 +49,7 @@ fn row(stats: TargetStats) -> Vec<Cell> {
     vec![
         cell(&stats.target, Tone::Plain),
         cell(stats.incidents, Tone::Plain),
+        cell(stats.relapses, Tone::Plain),
         cell(stats.recoveries, Tone::Plain),
         cell(
             stats.failed,
@@ -60,14 +63,16 @@ fn row(stats: TargetStats) -> Vec<Cell> {
         time(stats.median_recovery_ms),
         time(stats.p95_recovery_ms),
         maybe(stats.rto_met.map(percent)),
-        cell(percent(stats.uptime), Tone::Plain),
+        maybe(stats.uptime.map(percent)),
+        time(Some(stats.known_ms)),
     ]
 }
 
 /// A share as people read it. What is not all of it is never shown as all of it.
 fn percent(share: f64) -> String {
-    let hundredths = (share * 10_000.0).floor() / 100.0;
-    format!("{hundredths}%")
+    // A little more, for a share that is a quotient of two others.
+    let tenths = (share * 1_000.0 + 1e-6).floor() / 10.0;
+    format!("{tenths}%")
 }
 
 #[cfg(test)]
@@ -78,7 +83,7 @@ mod tests {
     fn what_is_not_all_is_not_shown_as_all() {
         for (share, expected) in [
             (1.0, "100%"),
-            (0.999_99, "99.99%"),
+            (0.999_99, "99.9%"),
             (0.75, "75%"),
             (0.0, "0%"),
         ] {

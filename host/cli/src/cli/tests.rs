@@ -230,8 +230,14 @@ async fn the_numbers_of_each_target_are_shown() {
         let words = line.unwrap_or_default().split_whitespace();
         words.collect::<Vec<&str>>().join(" ")
     };
-    assert_eq!(row("api"), "api 2 3 1 75% 2.5 s 2.0 s 4.0 s 66.66% 75%");
-    assert_eq!(row("redis"), "redis 0 0 0 - - - - - 100%");
+    assert_eq!(
+        row("api"),
+        "api 2 1 3 1 50% 2.5 s 2.0 s 4.0 s 66.6% 50% 12 h"
+    );
+    assert_eq!(row("redis"), "redis 0 0 0 0 - - - - - 100% 24 h");
+    let (ending, _) = run(&served, false, "stats --since 2999-01-01T00:00:00Z").await;
+    let error = format!("{:#}", ending.unwrap_err());
+    assert!(error.contains("is still to come"), "{error}");
     let written = done_with(&served, true, "stats --target api").await;
     let stats: mainstay_api::Stats = serde_json::from_str(&written).unwrap();
     assert_eq!(stats.targets.len(), 1);

@@ -471,10 +471,23 @@ impl Browse for FakeWorld {
             median_ms: Some(2_000),
             p95_ms: Some(4_000),
             late: 1,
+            relapses: 1,
+            known: filter.until.since(filter.since) / 2,
             down: filter.until.since(filter.since) / 4,
             ..TargetStatistics::none(target("api"))
         };
-        ready(Ok(vec![numbers]))
+        let window = filter.until.since(filter.since);
+        let others = filter.configured.into_iter().map(|name| TargetStatistics {
+            known: window,
+            ..TargetStatistics::none(name)
+        });
+        let mut found = vec![numbers];
+        found.extend(others.filter(|numbers| numbers.target != target("api")));
+        found.retain(|numbers| {
+            let asked = filter.target.as_ref();
+            asked.is_none_or(|asked| *asked == numbers.target)
+        });
+        ready(Ok(found))
     }
     fn renames(&self, target: Option<TargetName>, limit: u32) -> Reading<'_, Vec<Event>> {
         let events = self.events.lock();

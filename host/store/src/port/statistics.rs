@@ -8,6 +8,8 @@ use std::time::Duration;
 pub struct StatisticsFilter {
     /// Only of this target.
     pub target: Option<TargetName>,
+    /// Those of the config: they are answered for even where nothing happened to them.
+    pub configured: Vec<TargetName>,
     /// Detected at or after this.
     pub since: Timestamp,
     /// What is open lasts until then.
@@ -35,7 +37,11 @@ pub struct TargetStatistics {
     pub p95_ms: Option<u64>,
     /// Those of them that took longer than the objective.
     pub late: u64,
-    /// For how long at least one incident was open.
+    /// How often a failure came back within the relapse window of its recovery.
+    pub relapses: u64,
+    /// For how long it is known whether it failed.
+    pub known: Duration,
+    /// For how long of that at least one failure held, from its detection until it was verified healthy.
     pub down: Duration,
 }
 
@@ -52,6 +58,8 @@ impl TargetStatistics {
             median_ms: None,
             p95_ms: None,
             late: 0,
+            relapses: 0,
+            known: Duration::ZERO,
             down: Duration::ZERO,
         }
     }

@@ -4,13 +4,20 @@
 //! SQLite puts in order, in a file where it is much.
 
 use super::{
-    columns::Millis,
+    columns::{Millis, to_json},
     rows::{parsed, record},
     sums::checked,
 };
 use crate::port::{StatisticsFilter, TargetStatistics};
-use mainstay_domain::{downtime::Downtime, incident::Incident, name::TargetName};
-use rusqlite::{Connection, Error, Row, params};
+use mainstay_domain::{
+    availability::{Availability, KINDS},
+    event::Event,
+    incident::Incident,
+    name::TargetName,
+    time::Timestamp,
+};
+use rusqlite::{Connection, Error, OptionalExtension, Row, params};
+use serde::de::DeserializeOwned;
 use std::collections::BTreeMap;
 
 /// Each target with the numbers of its operations. The median is the time at the place in the middle of all in their order,
@@ -49,6 +56,20 @@ const INCIDENTS: &str = concat!(
     ORDER BY target, opened_at"
 );
 
+/// The events that say when targets were watched, and failed, in their order.
+const EVENTS: &str = concat!(
+    "SELECT ",
+    checked!(events),
+    " FROM events
+    WHERE CASE WHEN json_valid(record) THEN
+        json_extract(record, '$.kind') IN (SELECT value FROM json_each(?1))
+    END ORDER BY seq"
+);
+
+/// When the first event was written that is still there.
+const BEGIN: &str = "SELECT CASE WHEN json_valid(record) THEN json_extract(record, '$.at') END
+    FROM events ORDER BY seq LIMIT 1";
+
 /// What became of the failures of each target.
 pub(super) fn statistics(
     connection: &Connection,
@@ -62,35 +83,61 @@ pub(super) fn statistics(
         let numbers = row?;
         found.insert(numbers.target.clone(), numbers);
     }
-    let mut down: BTreeMap<TargetName, Downtime> = BTreeMap::new();
+    for name in &filter.configured {
+        if filter.target.as_ref().is_none_or(|asked| asked == name) {
+            let none = || TargetStatistics::none(name.clone());
+            found.entry(name.clone()).or_insert_with(none);
+        }
+    }
+    let mut availability = Availability::within(filter.since, filter.until);
+    let begin = begin(connection)?;
     let mut statement = connection.prepare_cached(INCIDENTS)?;
     let mut rows = statement.query(params![since, target, filter.since.to_string()])?;
     while let Some(row) = rows.next()? {
-        let incident: Incident = match record(row, 1) {
-            Ok(incident) => incident,
-            // As in a list: one that this version cannot read is left out.
-            Err(Error::FromSqlConversionFailure(..)) => continue,
-            Err(error) => return Err(error),
+        let Some(incident) = readable::<Incident>(row, 1)? else {
+            continue;
         };
-        let closed = match incident.state.is_open() {
-            true => None,
-            false => Some(incident.closed_at.unwrap_or(incident.opened_at)),
-        };
+        if incident.state.is_open() && begin.is_some_and(|begin| incident.opened_at < begin) {
+            availability.held_before(&incident.target, &incident.failure);
+        }
         let name = incident.target;
-        down.entry(name.clone())
-            .or_insert_with(|| Downtime::within(filter.since, filter.until))
-            .add(incident.opened_at, closed);
         let numbers = found
             .entry(name.clone())
             .or_insert_with(|| TargetStatistics::none(name));
         numbers.incidents += u64::from(incident.opened_at >= filter.since);
     }
-    for (name, down) in down {
-        if let Some(numbers) = found.get_mut(&name) {
-            numbers.down = down.total();
+    let mut statement = connection.prepare_cached(EVENTS)?;
+    let mut rows = statement.query(params![to_json(&KINDS)?])?;
+    while let Some(row) = rows.next()? {
+        if let Some(event) = readable::<Event>(row, 0)? {
+            availability.add(&event);
         }
     }
+    for numbers in found.values_mut() {
+        let watched = availability.of(&numbers.target);
+        numbers.known = watched.known;
+        numbers.down = watched.down;
+        numbers.relapses = watched.relapses;
+    }
     Ok(found.into_values().collect())
+}
+
+/// As in a list: a record that this version cannot read is left out.
+fn readable<T: DeserializeOwned>(row: &Row<'_>, column: usize) -> rusqlite::Result<Option<T>> {
+    match record(row, column) {
+        Ok(read) => Ok(Some(read)),
+        Err(Error::FromSqlConversionFailure(..)) => Ok(None),
+        Err(error) => Err(error),
+    }
+}
+
+/// When the journal begins.
+fn begin(connection: &Connection) -> rusqlite::Result<Option<Timestamp>> {
+    let at = connection
+        .prepare_cached(BEGIN)?
+        .query_row([], |row| row.get::<_, Option<String>>(0))
+        .optional()?;
+    Ok(at.flatten().and_then(|at| Timestamp::parse(&at).ok()))
 }
 
 fn of_operations(row: &Row<'_>) -> rusqlite::Result<TargetStatistics> {

@@ -300,7 +300,12 @@ async fn notes_are_found_by_what_they_are_about() {
 
 #[tokio::test]
 async fn the_numbers_of_a_target_are_those_of_what_is_in_the_window() {
-    use mainstay_domain::{incident::Incident, operation::Operation};
+    use mainstay_domain::{
+        event::{CircuitOpened, EventKind},
+        incident::Incident,
+        operation::Operation,
+        severity::Severity,
+    };
     let directory = tempfile::tempdir().unwrap();
     let journal = open(directory.path()).unwrap();
     // Detected at these times, with these recovery times; the last was late, and one was before the window.
@@ -339,8 +344,32 @@ async fn the_numbers_of_a_target_are_those_of_what_is_in_the_window() {
         Change::Incident(incident(15, "web", Some(16)).into()),
     ];
     journal.commit(changes.into()).await.unwrap();
+    let event = |n, kind| Event::new(kind, Severity::Low, at(n), "");
+    let opened = |n, name: &str| {
+        let facts = CircuitOpened {
+            failure: Some(failure(&format!("{name}-down"))),
+        };
+        Change::Event(
+            event(n, EventKind::CircuitOpened)
+                .with_target(&target(name))
+                .with_data(facts),
+        )
+    };
+    let closed = |n, name: &str| {
+        Change::Event(event(n, EventKind::CircuitClosed).with_target(&target(name)))
+    };
+    let changes = vec![
+        Change::Event(event(0, EventKind::HostStarted)),
+        opened(2, "api"),
+        closed(14, "api"),
+        opened(15, "web"),
+        closed(16, "web"),
+        opened(18, "api"),
+    ];
+    journal.commit(changes.into()).await.unwrap();
     let filter = StatisticsFilter {
         target: None,
+        configured: vec![target("db")],
         since: at(10),
         until: at(20),
     };
@@ -354,15 +383,21 @@ async fn the_numbers_of_a_target_are_those_of_what_is_in_the_window() {
         median_ms: Some(200),
         p95_ms: Some(1_000),
         late: 1,
+        known: Duration::from_millis(10),
         down: Duration::from_millis(4 + 2),
         ..TargetStatistics::none(target("api"))
     };
     let web = TargetStatistics {
         incidents: 1,
+        known: Duration::from_millis(10),
         down: Duration::from_millis(1),
         ..TargetStatistics::none(target("web"))
     };
-    assert_eq!(found, [api, web.clone()]);
+    let db = TargetStatistics {
+        known: Duration::from_millis(10),
+        ..TargetStatistics::none(target("db"))
+    };
+    assert_eq!(found, [api, db, web.clone()]);
     let only = StatisticsFilter {
         target: Some(target("web")),
         ..filter
