@@ -178,6 +178,8 @@ pub struct LastLook {
     pub message: Option<String>,
     /// The measured value, where there is one, in the check's own unit.
     pub value: Option<f64>,
+    /// That unit: `ms`, `days`, `bytes`, `%` or `lines`; null where it has none.
+    pub unit: Option<String>,
     /// When it looked.
     #[schemars(extend("format" = "date-time"))]
     pub at: Option<String>,

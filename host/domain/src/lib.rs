@@ -38,6 +38,7 @@ pub mod health;
 pub mod id;
 pub mod incident;
 pub mod maintenance;
+pub mod measure;
 pub mod name;
 pub mod operation;
 pub mod orders;

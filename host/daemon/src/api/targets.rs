@@ -169,6 +169,7 @@ pub(super) async fn report(
 
 fn last_look(look: Looked) -> LastLook {
     let elapsed_ms = look.seen.is_some().then_some(look.took);
+    let unit = look.unit.map(str::to_owned);
     let at = look.seen.as_ref().map(|seen| seen.evidence.observed_at);
     let probed = probed(look);
     LastLook {
@@ -176,6 +177,7 @@ fn last_look(look: Looked) -> LastLook {
         outcome: probed.outcome,
         message: probed.message,
         value: probed.value,
+        unit,
         at: at.map(String::from),
         elapsed_ms: elapsed_ms.map(|took| took.as_secs_f64() * 1_000.0),
     }

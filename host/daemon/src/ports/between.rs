@@ -116,6 +116,8 @@ pub struct Looked {
     pub check: CheckName,
     /// What it saw; none where it has nothing to say.
     pub seen: Option<Observation>,
+    /// In which unit it measures, where it does in one.
+    pub unit: Option<&'static str>,
     /// How long it took.
     pub took: Duration,
 }
@@ -131,6 +133,7 @@ pub trait Watch: Send + Sync {
             let looked = |seen: Observation| Looked {
                 check: seen.check.clone(),
                 seen: Some(seen),
+                unit: None,
                 took: Duration::ZERO,
             };
             Ok(seen.await?.into_iter().map(looked).collect())

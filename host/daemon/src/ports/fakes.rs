@@ -773,6 +773,7 @@ impl Watch for FakeWorld {
         vec![Looked {
             check,
             seen: Some(seen),
+            unit: None,
             took: Duration::from_micros(1_500),
         }]
     }

@@ -23,6 +23,7 @@ use crate::{
         OperationCancelled, OperationEnded, OperationFacts, OperationResumed, OperationRetrying,
         OperationScheduled, OperationStarted, OperationValidating,
     },
+    measure::length,
     name::PluginName,
     operation::{Operation, OperationState},
     record::Change,
@@ -249,7 +250,8 @@ pub(super) fn ended(operation: &Operation, unproved: bool, again: bool, now: Tim
     let dry = dry_words(operation);
     let took = operation
         .recovery_ms
-        .map_or(String::new(), |ms| format!(" after {ms} ms"));
+        .map(Duration::from_millis)
+        .map_or(String::new(), |took| format!(" after {}", length(took)));
     let error = operation
         .error
         .as_ref()

@@ -176,6 +176,25 @@ impl CheckKind {
         }
     }
 
+    /// The unit of what it measures, where that is always the same one.
+    pub fn unit(&self) -> Option<&'static str> {
+        match self {
+            CheckKind::Tcp { .. } | CheckKind::Unix { .. } => Some("ms"),
+            CheckKind::Tls { .. } => Some("days"),
+            CheckKind::Memory {
+                max_bytes: Some(_), ..
+            } => Some("bytes"),
+            CheckKind::Disk { .. } | CheckKind::Memory { .. } | CheckKind::Cpu { .. } => Some("%"),
+            CheckKind::Log { .. } => Some("lines"),
+            // A status, an exit code, an age or a size, and nothing.
+            CheckKind::Http(_)
+            | CheckKind::Exec(_)
+            | CheckKind::File { .. }
+            | CheckKind::Process { .. }
+            | CheckKind::Heartbeat => None,
+        }
+    }
+
     /// The word that operators write.
     pub fn as_str(&self) -> &'static str {
         match self {

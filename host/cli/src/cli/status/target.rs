@@ -3,7 +3,7 @@
 use super::view::{next, why};
 use crate::cli::output::{Block, Cell, Table, Times, Tone, cell, maybe};
 use mainstay_api::{CircuitState, Health, Incident, LastLook, TargetDetail, TargetRow};
-use mainstay_domain::text::counted;
+use mainstay_domain::{measure::size, text::counted};
 
 /// One target, with its incidents that are open.
 pub(in crate::cli) fn target_view(
@@ -78,7 +78,10 @@ fn look_row(look: &LastLook, times: &Times) -> Vec<Cell> {
             Some(outcome) => cell(outcome, health_tone(outcome)),
             None => cell("nothing yet", Tone::Warn),
         },
-        maybe(look.value),
+        maybe(
+            look.value
+                .map(|value| measured(value, look.unit.as_deref())),
+        ),
         maybe(look.elapsed_ms.map(|millis| format!("{millis:.1} ms"))),
         maybe(look.at.as_ref().map(|at| times.both(at))),
         maybe(look.message.as_ref()),
@@ -90,6 +93,24 @@ pub(super) fn health_cell(target: &TargetRow) -> Cell {
     match (&target.stopped, target.health) {
         (Some(_), Health::Unknown) => cell("stopped", Tone::Plain),
         (_, health) => cell(health, health_tone(health)),
+    }
+}
+
+/// A measured value as people read it: a whole number as such, else with one decimal, and its unit.
+fn measured(value: f64, unit: Option<&str>) -> String {
+    let number = match unit {
+        #[allow(
+            clippy::cast_possible_truncation,
+            clippy::cast_sign_loss,
+            reason = "a number of bytes, which is shown with few digits"
+        )]
+        Some("bytes") => return size(value as u64),
+        _ if value.fract() == 0.0 => format!("{value:.0}"),
+        _ => format!("{value:.1}"),
+    };
+    match unit {
+        Some(unit) => format!("{number} {unit}"),
+        None => number,
     }
 }
 
@@ -109,5 +130,23 @@ pub(super) fn circuit_words(circuit: CircuitState) -> &'static str {
         CircuitState::Closed => "closed: nothing of it has failed as often as it may",
         CircuitState::HalfOpen => "half-open: it is being tried, and successes close it",
         CircuitState::Open => "open: it fails",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_measured_value_has_its_unit_and_few_digits() {
+        for (value, unit, expected) in [
+            (76.461_513, Some("%"), "76.5 %"),
+            (0.282_452, Some("ms"), "0.3 ms"),
+            (414_978_048.0, Some("bytes"), "396 MiB"),
+            (200.0, None, "200"),
+            (3.0, Some("lines"), "3 lines"),
+        ] {
+            assert_eq!(measured(value, unit), expected);
+        }
     }
 }

@@ -8,6 +8,7 @@ use super::{
 use crate::adapters::{limits, process::stat::ProcessStat};
 use mainstay_domain::{
     health::Outcome,
+    measure::size,
     spec::CheckKind,
     time::{Timestamp, millis},
 };
@@ -95,7 +96,11 @@ fn file(
     if let Some(min_bytes) = min_bytes
         && bytes < min_bytes
     {
-        let message = format!("{shown} has {bytes} bytes, at least {min_bytes} are needed");
+        let message = format!(
+            "{shown} has {}, at least {} are needed",
+            size(bytes),
+            size(min_bytes)
+        );
         return Ok(Seen::failed(message).with_value(as_f64(bytes)));
     }
     if let Some(wanted) = contains {
@@ -104,7 +109,7 @@ fn file(
             return Ok(Seen::failed(format!("{shown} does not hold `{wanted}`")));
         }
     }
-    Ok(Seen::healthy(format!("{shown} is there, {bytes} bytes")).with_value(as_f64(bytes)))
+    Ok(Seen::healthy(format!("{shown} is there, {}", size(bytes))).with_value(as_f64(bytes)))
 }
 
 /// Which process is measured, and what counts as one with it. The error is what is seen where there is none: that a
@@ -173,11 +178,12 @@ fn judge_percent(what: &str, used: f64, max: f64, warn: Option<f64>) -> Seen {
 
 fn judge_bytes(pid: u32, kin: Kin, resident: u64, max: u64) -> Seen {
     let held = format!(
-        "process {pid} and {} hold {resident} bytes of memory",
-        kin.words()
+        "process {pid} and {} hold {} of memory",
+        kin.words(),
+        size(resident)
     );
     let seen = if resident > max {
-        Seen::failed(format!("{held}, at most {max} are allowed"))
+        Seen::failed(format!("{held}, at most {} are allowed", size(max)))
     } else {
         Seen::healthy(held)
     };

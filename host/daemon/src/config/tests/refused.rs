@@ -405,3 +405,22 @@ settings = {{ job = "dump" }}
     is_told(&instance, WARNING, "[[route]]", says);
     is_fine(&of("put-back", "plugin = \"another\""));
 }
+
+#[test]
+fn an_example_of_a_number_makes_sense_for_its_key() {
+    for (kind, example) in [
+        ("disk\"\npath = \"/", "write e.g. max_percent = 90"),
+        ("cpu", "write e.g. max_percent = 90, or 400 for four cores"),
+    ] {
+        let text = format!(
+            "{HOST}[[target]]\nname = \"web\"\nrun = [\"./web\"]\n[[target.check]]\nkind = \"{kind}\"\n\
+             failure = \"web-full\"\nmax_percent = \"lots\"\n"
+        );
+        let problems = load_text(&text).unwrap_err().problems;
+        assert!(
+            problems.iter().any(|problem| problem.help == example),
+            "{}",
+            render(&problems, false)
+        );
+    }
+}

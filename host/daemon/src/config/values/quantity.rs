@@ -149,16 +149,21 @@ pub(crate) fn count(at: ValueAt<'_>) -> Option<u32> {
 
 /// A number, whole or not.
 pub(crate) fn number(at: ValueAt<'_>) -> Option<f64> {
+    number_like(at, "2.0")
+}
+
+/// The same, where this is a number that makes sense.
+fn number_like(at: ValueAt<'_>, example: &str) -> Option<f64> {
     match at.node.value {
         Value::Float(number) if number.is_finite() => Some(number),
         Value::Integer(number) => Some(number as f64),
-        _ => at.not("a number", format!("write e.g. {} = 2.0", at.key)),
+        _ => at.not("a number", format!("write e.g. {} = {example}", at.key)),
     }
 }
 
 /// A share of a whole in percent: above 0, at most 100.
 pub(crate) fn percent(at: ValueAt<'_>) -> Option<f64> {
-    let share = number(at)?;
+    let share = number_like(at, "90")?;
     if share > 0.0 && share <= 100.0 {
         return Some(share);
     }
@@ -170,7 +175,7 @@ pub(crate) fn percent(at: ValueAt<'_>) -> Option<f64> {
 
 /// A share of one core in percent: above 0, at most a thousand cores.
 pub(crate) fn core_percent(at: ValueAt<'_>) -> Option<f64> {
-    let share = number(at)?;
+    let share = number_like(at, "90, or 400 for four cores")?;
     if share > 0.0 && share <= 100_000.0 {
         return Some(share);
     }

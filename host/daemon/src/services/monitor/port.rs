@@ -51,6 +51,7 @@ impl Watch for Monitor {
                     let look = Looked {
                         check: run.spec.name.clone(),
                         seen,
+                        unit: run.spec.kind.unit(),
                         took: core.clock.monotonic().since(begun),
                     };
                     (place, look)
@@ -69,6 +70,7 @@ impl Watch for Monitor {
                 let own = Looked {
                     check: process.check.clone(),
                     seen: Some(process),
+                    unit: None,
                     took: Duration::ZERO,
                 };
                 // The config may have a check of this name, which looks at the same.

@@ -182,6 +182,7 @@ impl CheckRun {
         Looked {
             check: self.spec.name.clone(),
             seen,
+            unit: self.spec.kind.unit(),
             took: took.unwrap_or_default(),
         }
     }

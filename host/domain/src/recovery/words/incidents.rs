@@ -8,6 +8,7 @@ use crate::{
     },
     id::OperationId,
     incident::Incident,
+    measure::length,
     name::TargetName,
     operation::Operation,
     record::Change,
@@ -56,7 +57,7 @@ pub(in crate::recovery) fn reopened(
         incident.target,
         incident.failure,
         match calm {
-            Some(calm) => format!("{} ms", millis(calm)),
+            Some(calm) => length(calm),
             None => "shortly".to_owned(),
         }
     );
@@ -98,7 +99,8 @@ pub(in crate::recovery) fn rto_exceeded(
 ) -> Change {
     let (target, failure) = (&incident.target, &incident.failure);
     let message = format!(
-        "{target} is not recovered from {failure} within its recovery time objective of {rto:?}"
+        "{target} is not recovered from {failure} within its recovery time objective of {}",
+        length(rto)
     );
     let data = RtoExceeded {
         about: IncidentFacts::of(incident),
@@ -120,14 +122,14 @@ pub(in crate::recovery) fn closed(
     open: Duration,
     now: Timestamp,
 ) -> Change {
-    let open_ms = millis(open);
+    let took = length(open);
     let (target, failure) = (&incident.target, &incident.failure);
     let message = match how {
         IncidentEnd::Recovered => match by.and_then(idle_handler) {
             Some(handler) => {
-                format!("{failure} of {target} is over after {open_ms} ms; {handler} did nothing")
+                format!("{failure} of {target} is over after {took}; {handler} did nothing")
             }
-            None => format!("{target} recovered from {failure} after {open_ms} ms"),
+            None => format!("{target} recovered from {failure} after {took}"),
         },
         IncidentEnd::Lasting => {
             let before = match incident.relapses {
@@ -135,27 +137,25 @@ pub(in crate::recovery) fn closed(
                 relapses => format!("; it had come back {}", counted(relapses, "time")),
             };
             format!(
-                "{failure} of {target} is over after {open_ms} ms, and has not come back since{before}"
+                "{failure} of {target} is over after {took}, and has not come back since{before}"
             )
         }
         IncidentEnd::ByItself if may_have_been_tried(incident) => format!(
-            "{failure} of {target} is over after {open_ms} ms; no attempt to recover it is known to have helped"
+            "{failure} of {target} is over after {took}; no attempt to recover it is known to have helped"
         ),
         IncidentEnd::ByItself => {
-            format!(
-                "{failure} of {target} is over after {open_ms} ms, and nothing was done about it"
-            )
+            format!("{failure} of {target} is over after {took}, and nothing was done about it")
         }
         IncidentEnd::Unseen => {
             format!("no check sees {failure} of {target}: nothing more is done about it")
         }
-        IncidentEnd::Removed => format!(
-            "{target} is no longer in the config, which lets go of {failure} after {open_ms} ms"
-        ),
+        IncidentEnd::Removed => {
+            format!("{target} is no longer in the config, which lets go of {failure} after {took}")
+        }
     };
     let data = IncidentClosed {
         about: IncidentFacts::of(incident),
-        open_ms,
+        open_ms: millis(open),
         relapses: incident.relapses,
         attempts: incident.attempts,
         how,

@@ -261,7 +261,7 @@ fn what_is_said_of_an_incident_is_about_its_own_failure_and_no_other() {
     let rto = Duration::from_secs(300);
     check(
         rto_exceeded(&new, None, rto, rto, BEGIN),
-        "api is not recovered from down within its recovery time objective of 300s",
+        "api is not recovered from down within its recovery time objective of 5 min",
     );
 }
 

@@ -339,7 +339,7 @@ async fn a_file_is_judged_by_age_size_and_content() {
     check(
         file(None, Some(9), None),
         Outcome::Failed,
-        "has 8 bytes, at least 9 are needed",
+        "has 8 bytes, at least 9 bytes are needed",
     )
     .await;
     check(
@@ -426,7 +426,7 @@ async fn disk_and_memory_are_measured() {
         .cast_unsigned();
     let seen = look(group(1), Some(own), SECOND).await;
     assert!(
-        seen.evidence.message.contains("at most 1 are allowed"),
+        seen.evidence.message.contains("at most 1 byte are allowed"),
         "{seen:?}"
     );
     assert!(seen.evidence.value > Some(1e6), "{seen:?}");
@@ -541,7 +541,7 @@ async fn a_foreign_service_is_measured_with_all_that_descends_from_it() {
     assert_eq!(seen(memory(1)).await, None, "it does not run");
     std::fs::write(&file, service.0.id().to_string()).unwrap();
     check(memory(1), Outcome::Failed, "and its descendants hold").await;
-    check(memory(1 << 40), Outcome::Healthy, "bytes of memory").await;
+    check(memory(1 << 40), Outcome::Healthy, "B of memory").await;
     let group = |pid: u32| ProcessStat::read(pid).unwrap().map(|stat| stat.group);
     let kin = || Groups::default().members(service.0.id(), groups::Kin::Descendants);
     wait_until("its descendant, in a group of its own", || {
