@@ -194,6 +194,14 @@ fn each_carried_plugin_is_listed_installed_and_says_what_the_list_says() {
     let again = mainstay(directory, &["plugin", "install", "webhook"]);
     let again = String::from_utf8(again.stdout).unwrap();
     assert!(again.contains("is there already"), "{again}");
+    assert!(
+        again.contains("url = \"https://hooks.example/alerts\""),
+        "{again}"
+    );
+    let two = mainstay(directory, &["plugin", "install", "webhook", "log-file"]);
+    assert!(two.status.success(), "{two:?}");
+    let two = String::from_utf8(two.stdout).unwrap();
+    assert_eq!(two.matches("is there already").count(), 2, "{two}");
     let file = daemon.path("plugins/webhook.wasm");
     fs::write(&file, "mine").unwrap();
     let refused = mainstay(directory, &["plugin", "install", "webhook"]);

@@ -216,7 +216,7 @@ async fn plugin(global: &Global, out: &Output, command: PluginCommand) -> anyhow
             available: false,
             all,
         } => done(status::plugins(&connect::connect(global).await?, out, all).await),
-        PluginCommand::Install { name, into } => done(install::install(global, out, &name, into)),
+        PluginCommand::Install { names, into } => done(install::install(global, out, &names, into)),
         PluginCommand::Forget {
             plugin: (name, version),
             by,

@@ -894,17 +894,18 @@ pub enum PluginCommand {
         #[arg(long)]
         available: bool,
     },
-    /// Put a plugin that comes with the program into the plugin directory
+    /// Put plugins that come with the program into the plugin directory
     ///
-    /// In one step, so that a daemon never sees half of it; one that runs loads it at once. What it needs of the config is
-    /// printed. A file that is there with other bytes stays, and is an error.
+    /// Each in one step, so that a daemon never sees half of it; one that runs loads it at once. What it needs of the config
+    /// is printed. A file that is there with other bytes stays, and is an error.
     #[command(after_long_help = examples!("
   mainstay plugin install webhook
+  mainstay plugin install restart-service disk-cleanup
   mainstay plugin install webhook --into /etc/mainstay/plugins"))]
     Install {
-        /// Which: one of `mainstay plugin list --available`
-        #[arg(value_parser = PluginName::parse)]
-        name: PluginName,
+        /// Which: of `mainstay plugin list --available`
+        #[arg(required = true, value_name = "NAME", value_parser = PluginName::parse)]
+        names: Vec<PluginName>,
         /// Where to. Default: `host.plugin_dir` of the config
         #[arg(long, value_name = "DIRECTORY")]
         into: Option<PathBuf>,

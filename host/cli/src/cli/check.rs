@@ -12,6 +12,7 @@ mod secrets;
 mod state;
 
 use super::component;
+use crate::carried::{self, Carried};
 use mainstay_daemon::config::{self, EntityKind, Loaded, Problem};
 use mainstay_domain::{
     name::PluginName,
@@ -220,9 +221,57 @@ impl Wanted<'_> {
             "{} names the {} {} {}, and the plugin directory has {found}",
             self.by, self.kind, self.name, self.version
         );
+        let name = name.unwrap_or(self.name);
         Some(Problem::warning(
             message,
-            "drop it into the plugin directory, or correct the name or version",
+            self.remedy(name, of_this_name.is_empty()),
         ))
+    }
+
+    /// How this plugin comes into the directory; `is_absent`: none of its name is there.
+    fn remedy(&self, name: &PluginName, is_absent: bool) -> String {
+        let is_it = |carried: &Carried| {
+            let version = carried.about.version.parse::<semver::Version>();
+            carried.about.kind == mainstay_api::PluginKind::from(self.kind)
+                && version.is_ok_and(|version| satisfies(self.version, &version))
+        };
+        match carried::named(name.as_str()) {
+            Ok(carried) if is_absent && is_it(&carried) => {
+                format!("`mainstay plugin install {name}` puts it there: it comes with the program")
+            }
+            _ => "drop it into the plugin directory, or correct the name or version".to_owned(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_plugin_that_comes_with_the_program_is_to_be_installed() {
+        let remedy = |kind, name: &str, version: &str, is_absent| {
+            let name = PluginName::parse(name).unwrap();
+            let wanted = Wanted {
+                kind,
+                name: &name,
+                version: &version.parse().unwrap(),
+                by: String::new(),
+            };
+            wanted.remedy(&name, is_absent)
+        };
+        let (handler, alerter) = (PluginKind::RecoveryHandler, PluginKind::Alerter);
+        let install = "`mainstay plugin install restart-service`";
+        let name = "restart-service";
+        assert!(remedy(handler, name, "*", true).starts_with(install));
+        for (kind, name, version, is_absent) in [
+            (handler, "my-own", "*", true),
+            (alerter, name, "*", true),
+            (handler, name, "^99", true),
+            (handler, name, "*", false),
+        ] {
+            let said = remedy(kind, name, version, is_absent);
+            assert!(said.starts_with("drop it"), "{said}");
+        }
     }
 }

@@ -9,10 +9,11 @@ use super::{
 };
 use crate::carried::{self, Carried};
 use anyhow::{Context, bail};
-use mainstay_api::WrittenPlugin;
+use mainstay_api::{PluginKind, WrittenPlugin};
 use mainstay_daemon::config;
 use mainstay_domain::name::PluginName;
 use std::{
+    collections::BTreeSet,
     fs, io,
     path::{Path, PathBuf},
 };
@@ -67,20 +68,39 @@ fn tell(out: &Output, indent: usize, text: &str) -> anyhow::Result<()> {
 pub(super) fn install(
     global: &Global,
     out: &Output,
-    name: &PluginName,
+    names: &[PluginName],
     into: Option<PathBuf>,
 ) -> anyhow::Result<()> {
-    let plugin = carried::named(name.as_str())?;
-    let directory = match into {
+    // All names are known before anything is written.
+    let plugins: Vec<Carried> = names
+        .iter()
+        .map(|name| carried::named(name.as_str()))
+        .collect::<Result<_, _>>()?;
+    let (directory, configured) = match into {
         Some(directory) => {
-            std::path::absolute(&directory).context("cannot tell the present directory")?
+            let directory = std::path::absolute(&directory);
+            let directory = directory.context("cannot tell the present directory")?;
+            (directory, BTreeSet::new())
         }
         None => {
             let file = config::find(global.config.as_deref())?;
-            config::load(&file)?.spec.host.plugin_dir
+            let spec = config::load(&file)?.spec;
+            (spec.host.plugin_dir, spec.plugins.into_keys().collect())
         }
     };
-    let put = put(&plugin, &directory)?;
+    for (name, plugin) in names.iter().zip(&plugins) {
+        install_one(out, plugin, &directory, configured.contains(name))?;
+    }
+    Ok(())
+}
+
+fn install_one(
+    out: &Output,
+    plugin: &Carried,
+    directory: &Path,
+    is_configured: bool,
+) -> anyhow::Result<()> {
+    let put = put(plugin, directory)?;
     if out.json {
         return out.json_line(&WrittenPlugin {
             name: plugin.about.name.clone(),
@@ -88,15 +108,86 @@ pub(super) fn install(
             directory: directory.display().to_string(),
         });
     }
-    let shown = path_in(&directory, &plugin);
+    let shown = path_in(directory, plugin);
     out.line(&match put {
         Put::New => format!("wrote {}", shown.display()),
         Put::WasThere => format!("{} is there already", shown.display()),
     })?;
-    needs(out, &plugin)?;
-    out.line(&format!(
-        "what it asks for is granted, and set, in [plugin.{name}]; `mainstay check` says what is missing"
-    ))
+    needs(out, plugin)?;
+    let name = &plugin.about.name;
+    if is_configured {
+        return out.line(&format!(
+            "[plugin.{name}] is in the config; `mainstay check` says what is missing"
+        ));
+    }
+    out.line("add to the config, with values of your own; `mainstay check` says what is missing:")?;
+    out.verbatim(&config_of(plugin).join("\n"))
+}
+
+/// What a config needs for a plugin, with examples for its values: who names it, what is granted and what is set.
+fn config_of(plugin: &Carried) -> Vec<String> {
+    let about = &plugin.about;
+    let name = &about.name;
+    let mut lines = match about.kind {
+        PluginKind::RecoveryHandler => vec![
+            "[[route]]".to_owned(),
+            format!("chain = [{{ handler = \"{name}\" }}]"),
+        ],
+        PluginKind::Alerter => vec!["[[alert]]".to_owned(), format!("alerter = \"{name}\"")],
+        PluginKind::RetentionPolicy => vec![
+            "# in a [[job]]".to_owned(),
+            format!("retention = {{ policy = \"{name}\" }}"),
+        ],
+    };
+    let asked = about.capabilities.iter();
+    let grants: Vec<_> = asked
+        .filter_map(|asked| grant_of(name, &asked.name))
+        .collect();
+    let schema = about.settings_schema.as_ref();
+    let required = schema.and_then(|schema| schema.get("required")?.as_array());
+    let required = required.into_iter().flatten();
+    let settings: Vec<String> = required
+        .filter_map(|setting| setting.as_str())
+        .map(|setting| format!("{setting} = {}", example_of(setting)))
+        .collect();
+    if grants.is_empty() && settings.is_empty() {
+        return lines;
+    }
+    lines.extend([String::new(), format!("[plugin.{name}]")]);
+    if !grants.is_empty() {
+        lines.push(format!("grants = {{ {} }}", grants.join(", ")));
+    }
+    if !settings.is_empty() {
+        lines.push(format!("settings = {{ {} }}", settings.join(", ")));
+    }
+    lines
+}
+
+/// A grant of what a plugin asks for.
+fn grant_of(plugin: &str, asked: &str) -> Option<&'static str> {
+    match asked {
+        "http" => Some("http = [\"https://hooks.example\"]"),
+        "dir" if plugin == "log-file" => Some("dir = [{ path = \"alerts\", write = true }]"),
+        "dir" => Some("dir = [{ path = \"/var/log/app\", write = true }]"),
+        "target" if plugin == "corruption-restore" => {
+            Some("target = [\"status\", \"stop\", \"start\"]")
+        }
+        "target" => Some("target = [\"restart\"]"),
+        "command" => Some("command = [\"my-command\"]"),
+        "backup" => Some("backup = [\"my-job\"]"),
+        _ => None,
+    }
+}
+
+/// A value that a required setting may have.
+fn example_of(setting: &str) -> &'static str {
+    match setting {
+        "url" => "\"https://hooks.example/alerts\"",
+        "path" => "\"alerts/alerts.jsonl\"",
+        "directory" => "\"/var/log/app\"",
+        "older_than" => "\"7d\"",
+        _ => "\"\"",
+    }
 }
 
 /// What came of it.
@@ -147,7 +238,7 @@ pub(super) fn put(plugin: &Carried, directory: &Path) -> anyhow::Result<Put> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use mainstay_api::{PluginInspection, PluginKind};
+    use mainstay_api::PluginInspection;
 
     fn plugin(component: &'static [u8]) -> Carried {
         Carried {
@@ -167,6 +258,30 @@ mod tests {
                 signature: None,
             },
             component,
+        }
+    }
+
+    #[test]
+    fn what_a_config_needs_for_each_carried_plugin_is_said_with_examples() {
+        for plugin in carried::all().unwrap() {
+            let about = &plugin.about;
+            let text = config_of(&plugin).join("\n");
+            let table: toml::Table = text
+                .parse()
+                .unwrap_or_else(|error| panic!("{text}: {error}"));
+            let asked = about.capabilities.iter().map(|asked| asked.name.as_str());
+            for asked in asked {
+                let plugins = &table["plugin"][&about.name];
+                assert!(plugins["grants"].get(asked).is_some(), "{asked}: {text}");
+            }
+            let schema = about.settings_schema.as_ref();
+            let required = schema.and_then(|schema| schema.get("required")?.as_array());
+            for setting in required.into_iter().flatten() {
+                let setting = setting.as_str().unwrap();
+                assert!(example_of(setting).len() > 2, "{setting} has no example");
+                assert!(text.contains(&format!("{setting} = ")), "{text}");
+            }
+            assert!(text.lines().all(|line| line.len() <= 80), "{text}");
         }
     }
 

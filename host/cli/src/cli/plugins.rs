@@ -79,7 +79,7 @@ fn form_of(inspection: &component::Inspection) -> PluginInspection {
     }
 }
 
-/// A line for each setting of a JSON Schema: its name, whether it has to be there, and what it is, in one sentence.
+/// A line for each setting of a JSON Schema: its name, whether it has to be there, and what it is.
 pub(super) fn settings_of(schema: &serde_json::Value) -> Vec<String> {
     let required = schema.get("required").and_then(|names| names.as_array());
     let is_required = |name: &str| required.is_some_and(|names| names.iter().any(|n| n == name));
@@ -87,9 +87,8 @@ pub(super) fn settings_of(schema: &serde_json::Value) -> Vec<String> {
     let line = |(name, property): (&String, &serde_json::Value)| {
         let text = property.get("description").and_then(|text| text.as_str());
         let text = text.unwrap_or_default().replace('\n', " ");
-        let sentence = text.split_inclusive(". ").next().unwrap_or_default();
         let required = if is_required(name) { " (required)" } else { "" };
-        printable(&format!("{name}{required}: {}", sentence.trim_end()))
+        printable(&format!("{name}{required}: {}", text.trim_end()))
     };
     properties.into_iter().flatten().map(line).collect()
 }
@@ -111,7 +110,11 @@ pub(super) async fn build(
             .with_context(|| format!("cannot make {}", plugin_dir.display()))?;
         let dropped = plugin_dir.join(format!("{name}.wasm"));
         put(&built, &dropped)?;
-        written.push(format!("dropped {}", dropped.display()));
+        // What it takes is the daemon's to say.
+        written.push(format!(
+            "dropped {}; see `mainstay plugin list` for whether the daemon takes it",
+            dropped.display()
+        ));
     }
     if !out.json {
         out.line(&written.join("\n"))?;
@@ -164,4 +167,27 @@ fn package_name(directory: &Path) -> anyhow::Result<String> {
     let name = table.get("package").and_then(|package| package.get("name"));
     let name = name.and_then(|name| name.as_str()).map(str::to_owned);
     name.with_context(|| format!("{} has no package.name", manifest.display()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_setting_is_said_whole() {
+        let schema = serde_json::json!({
+            "required": ["suffixes"],
+            "properties": {
+                "keep_bytes": { "description": "Stop when so much is left. Without this all that is old\ngoes." },
+                "suffixes": { "description": "Only these, e.g. `.log`; empty for all." },
+            }
+        });
+        assert_eq!(
+            settings_of(&schema),
+            [
+                "keep_bytes: Stop when so much is left. Without this all that is old goes.",
+                "suffixes (required): Only these, e.g. `.log`; empty for all.",
+            ]
+        );
+    }
 }

@@ -132,7 +132,10 @@ impl WithdrawnVersion {
         count(&mut row, &self.record);
         for (instance, record) in row.instances.iter_mut().zip(&self.of_instances) {
             *instance = instance_row(&instance.name, record);
+            instance.quarantined = false;
         }
+        // Nobody calls it any more, so that it rests is nobody's concern.
+        row.quarantined = false;
         row
     }
 }

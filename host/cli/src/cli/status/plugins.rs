@@ -60,9 +60,12 @@ pub(super) fn plugin_blocks(plugins: &[PluginRow], all: bool) -> Vec<Block> {
     blocks
 }
 
-/// Whether somebody has to look at it, be it by one of its names.
+/// Whether somebody has to look at it, be it by one of its names. A version that was taken out of service needs nobody,
+/// whatever it did.
 pub(super) fn is_troubled(row: &PluginRow) -> bool {
-    let is_quarantined = row.quarantined || row.instances.iter().any(|one| one.quarantined);
+    let is_called = !matches!(row.state, PluginState::Draining | PluginState::Retired);
+    let is_quarantined =
+        is_called && (row.quarantined || row.instances.iter().any(|one| one.quarantined));
     is_quarantined || row.state == PluginState::Rejected
 }
 
@@ -135,4 +138,28 @@ fn failures_cell(failures: u64) -> Cell {
         _ => Tone::Warn,
     };
     cell(failures, tone)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_version_that_was_taken_out_of_service_needs_nobody() {
+        for (state, quarantined, expected) in [
+            ("serving", true, true),
+            ("serving", false, false),
+            ("rejected", false, true),
+            ("draining", true, false),
+            ("retired", true, false),
+        ] {
+            let row: PluginRow = serde_json::from_value(serde_json::json!({
+                "name": "my-first", "version": "0.3.0", "kind": "recovery-handler", "state": state,
+                "contract": "1.0.0", "file": null, "digest": "ab", "serves": [], "calls": 3, "failures": 3,
+                "last_error": "trapped", "quarantined": quarantined, "instances": []
+            }))
+            .unwrap();
+            assert_eq!(is_troubled(&row), expected, "{state} {quarantined}");
+        }
+    }
 }
