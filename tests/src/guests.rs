@@ -11,7 +11,7 @@ use std::{
 
 fn toolchain() -> &'static Toolchain {
     static TOOLCHAIN: OnceLock<Toolchain> = OnceLock::new();
-    TOOLCHAIN.get_or_init(|| Toolchain::find_or_provide(repository(), &report).unwrap())
+    TOOLCHAIN.get_or_init(|| Toolchain::find_or_provide(repository(), &|_| true, &report).unwrap())
 }
 
 fn report(line: &str) {

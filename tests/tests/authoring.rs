@@ -80,7 +80,14 @@ fn a_generated_plugin_of_each_kind_is_tested_built_dropped_and_serves() {
         assert!(printed.contains("test tests::"), "no tests ran:\n{printed}");
         assert_eq!(packages(&package), [name.as_str(), "mainstay-plugin-sdk"]);
         let plugins = daemon.path("plugins");
-        let drop = ["plugin", "build", ".", "--drop", plugins.to_str().unwrap()];
+        let drop = [
+            "plugin",
+            "build",
+            ".",
+            "--yes",
+            "--drop",
+            plugins.to_str().unwrap(),
+        ];
         run(&package, program(), &drop);
         daemon.wait_for_plugins(count + 1);
         let rows = daemon.json(&["plugin", "list"]);
@@ -95,7 +102,7 @@ fn a_generated_plugin_of_each_kind_is_tested_built_dropped_and_serves() {
         run(
             &package,
             program(),
-            &["plugin", "build", "--drop", "plugins"],
+            &["plugin", "build", "--yes", "--drop", "plugins"],
         );
         run(&package, program(), &["check", "--config", "mainstay.toml"]);
     }
@@ -128,7 +135,9 @@ fn the_first_plugin_needs_the_program_and_a_toolchain_and_is_called_as_printed()
         ]
     );
     for command in &commands[1..3] {
-        let arguments: Vec<&str> = command.split(' ').skip(1).collect();
+        // As printed, but for the question that a terminal would ask.
+        let arguments = command.split(' ').skip(1).chain(["--yes"]);
+        let arguments: Vec<&str> = arguments.collect();
         run(&package, &arguments);
     }
     assert_eq!(packages(&package), ["first", "mainstay-plugin-sdk"]);
@@ -164,4 +173,42 @@ fn without_a_toolchain_it_is_said_what_to_install() {
             assert!(error.contains(part), "{command}: {error}");
         }
     }
+}
+
+#[test]
+fn the_toolchain_is_not_changed_unasked() {
+    use std::os::unix::fs::PermissionsExt;
+    let directory = tempfile::tempdir().unwrap();
+    run(directory.path(), program(), &["plugin", "new", "first"]);
+    let tools = directory.path().join("tools");
+    fs::create_dir(&tools).unwrap();
+    let called = tools.join("called");
+    for (tool, does) in [
+        ("rustc", "echo 'error: no wasm32-wasip2' >&2".to_owned()),
+        ("rustup", format!(": > '{}'", called.display())),
+    ] {
+        let path = tools.join(tool);
+        fs::write(&path, format!("#!/bin/sh\n{does}\nexit 1\n")).unwrap();
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).unwrap();
+    }
+    let build = |arguments: &[&str]| {
+        let output = Command::new(program())
+            .args(["plugin", "build"])
+            .args(arguments)
+            .current_dir(directory.path().join("first"))
+            .env("PATH", &tools)
+            .env_remove("MAINSTAY_TOOLCHAIN")
+            .stdin(std::process::Stdio::null())
+            .output()
+            .unwrap();
+        assert_eq!(output.status.code(), Some(1), "{output:?}");
+        String::from_utf8(output.stderr).unwrap()
+    };
+    let error = build(&[]);
+    for part in ["rustup target add wasm32-wasip2", "--yes", "[MS-0601]"] {
+        assert!(error.contains(part), "{error}");
+    }
+    assert!(!called.exists(), "rustup was run: {error}");
+    build(&["--yes"]);
+    assert!(called.exists(), "rustup was not run");
 }

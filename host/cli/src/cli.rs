@@ -235,8 +235,9 @@ async fn plugin(global: &Global, out: &Output, command: PluginCommand) -> anyhow
             directory,
             out: file,
             drop,
-        } => done(plugins::build(out, &directory, file, drop).await),
-        PluginCommand::Test { directory } => plugins::test(out, &directory).await,
+            yes,
+        } => done(plugins::build(out, &directory, file, drop, yes).await),
+        PluginCommand::Test { directory, yes } => plugins::test(out, &directory, yes).await,
     }
 }
 

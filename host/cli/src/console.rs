@@ -9,7 +9,7 @@
 use std::{
     fmt::Display,
     fs::File,
-    io::{self, Write},
+    io::{self, IsTerminal, Write},
     os::fd::AsFd,
     sync::{
         Arc,
@@ -46,6 +46,21 @@ pub fn note(line: impl Display) {
 /// Writes a line to standard output.
 pub fn print(line: impl Display) {
     write_line(&mut io::stdout(), &line);
+}
+
+/// Asks a person at a terminal whether something may be done. Where there is none nobody agrees.
+pub fn agrees(question: &str) -> bool {
+    if !(io::stdin().is_terminal() && io::stderr().is_terminal()) {
+        return false;
+    }
+    let mut asking = io::stderr();
+    let asked = asking.write_all(format!("{question} [y/N] ").as_bytes());
+    let mut answer = String::new();
+    let answered = asked
+        .and_then(|()| asking.flush())
+        .and_then(|()| io::stdin().read_line(&mut answer));
+    let answer = answer.trim().to_ascii_lowercase();
+    answered.is_ok() && matches!(answer.as_str(), "y" | "yes")
 }
 
 fn write_line(to: &mut impl Write, line: &impl Display) {

@@ -1,9 +1,9 @@
 //! The toolchain that builds Rust plugins: found, or provided.
 //!
-//! In order: the active toolchain has the target; else `rustup target add`; else, where a Debian mirror is all that is
+//! In order: the active toolchain has the target; else `rustup target add`, where somebody agrees to it; else, where a Debian mirror is all that is
 //! reached, Debian 13's rustc beside the active cargo. Every long step says what it does before it begins.
 //!
-//! Invariant: no toolchain is installed, only the target of the active one; the Debian route writes to its own cache
+//! Invariant: no toolchain is installed, only the target of the active one, and never unasked; the Debian route writes to its own cache
 //! directory alone.
 
 mod build;
@@ -26,6 +26,9 @@ use std::{
 pub const TARGET: &str = "wasm32-wasip2";
 /// Forces one route: `active`, `rustup` or `debian`.
 pub const ROUTE_VARIABLE: &str = "MAINSTAY_TOOLCHAIN";
+
+/// What is asked before the active toolchain is changed.
+const QUESTION: &str = "the active toolchain has no wasm32-wasip2, which plugins are compiled to. Have rustup add it (about 20 MB)?";
 
 /// A question to a tool that answers at once.
 const QUESTION_TIMEOUT: Duration = Duration::from_secs(30);
@@ -66,6 +69,13 @@ pub enum ToolchainError {
     /// The variable names no route.
     #[error("{ROUTE_VARIABLE} is `{0}`; allowed are active, rustup and debian")]
     UnknownRoute(String),
+    /// rustup could add the target, and nobody agreed.
+    #[error(
+        "the active toolchain has no {TARGET}, and is not changed unasked: run `rustup target add {TARGET}`, or have \
+         `plugin build` or `plugin test` do it with --yes [{code}]",
+        code = ErrorCode::NoToolchain
+    )]
+    NotAgreed,
     /// Every route that is open here has failed.
     #[error("no toolchain for {TARGET}: {} [{code}]", .0.join("; "), code = ErrorCode::NoToolchain)]
     NoRoute(Vec<String>),
@@ -110,9 +120,11 @@ fn routes(facts: Facts) -> Vec<Route> {
 
 impl Toolchain {
     /// Finds the toolchain that is active in `directory`, whose `rust-toolchain.toml` counts, and provides what it
-    /// lacks. May take minutes the first time; `report` hears of every step.
+    /// lacks. May take minutes the first time; `report` hears of every step. `agrees` is asked before that toolchain is
+    /// changed; a route that [`ROUTE_VARIABLE`] forces is agreed to.
     pub fn find_or_provide(
         directory: &Path,
+        agrees: &dyn Fn(&str) -> bool,
         report: &dyn Fn(&str),
     ) -> Result<Self, ToolchainError> {
         let forced = match std::env::var(ROUTE_VARIABLE) {
@@ -129,6 +141,9 @@ impl Toolchain {
         };
         let mut failures = Vec::new();
         for route in routes(facts) {
+            if route == Route::Rustup && forced.is_none() && !agrees(QUESTION) {
+                return Err(ToolchainError::NotAgreed);
+            }
             let provided = match route {
                 Route::Active if facts.active_has_target => Ok(Self::active(route)),
                 Route::Active => Err(format!("the active toolchain has no {TARGET}")),

@@ -976,6 +976,9 @@ pub enum PluginCommand {
         /// Also put it into this directory of plugins, which is made if need be
         #[arg(long, value_name = "DIRECTORY")]
         drop: Option<PathBuf>,
+        /// Have rustup add wasm32-wasip2 to the active toolchain where it lacks it. Default: ask on a terminal, else refuse
+        #[arg(short, long)]
+        yes: bool,
     },
     /// Test a plugin: its native tests, then its component
     ///
@@ -987,6 +990,9 @@ pub enum PluginCommand {
         /// The package's directory
         #[arg(default_value = ".")]
         directory: PathBuf,
+        /// Have rustup add wasm32-wasip2 to the active toolchain where it lacks it. Default: ask on a terminal, else refuse
+        #[arg(short, long)]
+        yes: bool,
     },
 }
 

@@ -98,9 +98,10 @@ pub(super) async fn build(
     directory: &Path,
     file: Option<PathBuf>,
     drop: Option<PathBuf>,
+    yes: bool,
 ) -> anyhow::Result<()> {
     let name = package_name(directory)?;
-    let built = wiring::build_component(directory, &name).await?;
+    let built = wiring::build_component(directory, &name, yes).await?;
     let inspection = component::inspect(&built).await?;
     let file = file.unwrap_or_else(|| directory.join(format!("{name}.wasm")));
     put(&built, &file)?;
@@ -131,7 +132,7 @@ fn put(from: &Path, to: &Path) -> anyhow::Result<()> {
         .with_context(|| format!("cannot write {}", to.display()))
 }
 
-pub(super) async fn test(out: &Output, directory: &Path) -> anyhow::Result<Ending> {
+pub(super) async fn test(out: &Output, directory: &Path, yes: bool) -> anyhow::Result<Ending> {
     let name = package_name(directory)?;
     let mut tests = tokio::process::Command::new("cargo");
     tests
@@ -147,7 +148,7 @@ pub(super) async fn test(out: &Output, directory: &Path) -> anyhow::Result<Endin
         console::note(format_args!("the native tests of {name} failed"));
         return Ok(Ending::Failed);
     }
-    let built = wiring::build_component(directory, &name).await?;
+    let built = wiring::build_component(directory, &name, yes).await?;
     show(out, &component::inspect(&built).await?)?;
     Ok(Ending::Done)
 }

@@ -84,13 +84,22 @@ pub(super) async fn check(global: &Global, out: &Output) -> anyhow::Result<Endin
     })
 }
 
-/// Builds a package's component with a toolchain that is found or provided; where it is.
-pub(super) async fn build_component(directory: &Path, package: &str) -> anyhow::Result<PathBuf> {
+/// Builds a package's component with a toolchain that is found or provided; where it is. With `yes` the toolchain may be
+/// changed for it, else a person at a terminal is asked.
+pub(super) async fn build_component(
+    directory: &Path,
+    package: &str,
+    yes: bool,
+) -> anyhow::Result<PathBuf> {
     let directory = std::path::absolute(directory)?;
     let package = package.to_owned();
     let build = move || -> anyhow::Result<PathBuf> {
         let report = |step: &str| console::note(step);
-        let toolchain = Toolchain::find_or_provide(&directory, &report)?;
+        let toolchain = Toolchain::find_or_provide(
+            &directory,
+            &|question| yes || console::agrees(question),
+            &report,
+        )?;
         let build = Build {
             manifest_dir: &directory,
             package: Some(&package),

@@ -48,7 +48,7 @@ fn build_blocking(source: &Path) -> anyhow::Result<(Built, String)> {
         );
     }
     let report = |line: &str| console::note(line);
-    let toolchain = Toolchain::find_or_provide(source, &report)?;
+    let toolchain = Toolchain::find_or_provide(source, &console::agrees, &report)?;
     let target = source.join("target/guests");
     let kept = target.join("demo");
     fs::create_dir_all(&kept).with_context(|| format!("cannot create {}", kept.display()))?;
