@@ -44,7 +44,7 @@ mod vendored;
 mod wiring;
 
 pub use arguments::{Cli, Color, Command, Global, LogFormat};
-pub use failure::{Ending, Monitored};
+pub use failure::{Ending, Monitored, report_usage};
 
 use arguments::{AlertCommand, IncidentCommand, OperationCommand, PluginCommand};
 use clap::CommandFactory;

@@ -2,7 +2,7 @@
 
 use clap::Parser;
 use mainstay::{
-    cli::{Cli, Color, Global, LogFormat},
+    cli::{Cli, Color, Global, LogFormat, report_usage},
     console::{self, LogQueue},
 };
 use std::{
@@ -25,7 +25,10 @@ const LAST_WAIT: Duration = Duration::from_secs(1);
 
 fn main() -> ExitCode {
     unblock_signals();
-    let cli = Cli::parse();
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) => return report_usage(&error),
+    };
     let log = match log(&cli.global, cli.is_daemon()) {
         Ok(log) => log,
         Err(error) => {

@@ -30,7 +30,7 @@ use std::{path::PathBuf, time::Duration};
     name = "mainstay",
     version,
     propagate_version = true,
-    max_term_width = 100
+    max_term_width = 80
 )]
 #[command(after_long_help = examples!("
   mainstay demo                          see the whole of it in some seconds

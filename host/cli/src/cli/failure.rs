@@ -1,9 +1,13 @@
 //! How a command ends when it is not done.
 
+use super::output::for_standard_error;
 use crate::console;
 use mainstay_daemon::config::{ConfigErrors, NoConfig, NoStateDir};
 use mainstay_domain::text::visible_lines;
-use std::{io, process::ExitCode};
+use std::{
+    io::{self, IsTerminal},
+    process::ExitCode,
+};
 
 /// What a command that has already said everything ends with.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -90,7 +94,27 @@ pub(super) fn tell(error: &anyhow::Error) {
     let mut text = Vec::new();
     // Writing to memory does not fail.
     let _ = write_error(error, &mut text);
-    console::write_final(text);
+    write_wrapped(&String::from_utf8_lossy(&text));
+}
+
+fn write_wrapped(text: &str) {
+    console::write_final(for_standard_error(text).into_bytes());
+}
+
+/// Tells what is wrong with the words of the command line, or shows the help that they ask for; gives the exit code.
+pub fn report_usage(error: &clap::Error) -> ExitCode {
+    if !error.use_stderr() {
+        // It goes to standard output, where nobody may be there to read it.
+        let _ = error.print();
+        return ExitCode::SUCCESS;
+    }
+    let no_color = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
+    let styled = error.render();
+    match io::stderr().is_terminal() && !no_color {
+        true => write_wrapped(&styled.ansi().to_string()),
+        false => write_wrapped(&styled.to_string()),
+    }
+    ExitCode::from(2)
 }
 
 fn write_error(error: &anyhow::Error, to: &mut impl io::Write) -> io::Result<()> {

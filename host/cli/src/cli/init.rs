@@ -244,7 +244,8 @@ fn next(out: &Output, directory: &Path, is_first: bool) -> anyhow::Result<()> {
         out.line(&format!("  cd {shown}"))?;
     }
     out.line("  mainstay check                      # what it says, and what is missing")?;
-    out.line("  mainstay run                        # in the foreground; then, in another terminal here:")?;
+    out.line("  mainstay run                        # in the foreground")?;
+    out.line("then, in another terminal, in the same directory:")?;
     out.line("  mainstay status                     # health and pid of each target")?;
     if is_first {
         out.line("  kill -9 PID                         # of `hello`; it is started anew")?;

@@ -5,8 +5,10 @@
 //! Without a width nothing is wrapped and nothing is left out: one record a line, in columns of spaces.
 
 mod glyphs;
+mod report;
 mod tables;
 
+pub(super) use report::wrap_report;
 pub(super) use tables::Table;
 
 use glyphs::{Glyph, glyphs, spaces, width_of, wrap};

@@ -12,10 +12,13 @@ use super::{
 use mainstay_api::Severity;
 use mainstay_domain::text;
 use serde::Serialize;
-use std::io::{self, IsTerminal, Write};
+use std::{
+    io::{self, IsTerminal, Write},
+    os::fd::AsFd,
+};
 
 pub(super) use super::{
-    layout::{Block, Cell, Style, Table, Tone, cell, lay_out, maybe, printable},
+    layout::{Block, Cell, Style, Table, Tone, cell, lay_out, maybe, printable, wrap_report},
     times::{Times, length, now, relative, size},
 };
 
@@ -59,7 +62,7 @@ impl Output {
             json: global.json,
             colour,
             times: Times::new(global.utc),
-            width: terminal.then(terminal_width),
+            width: terminal.then(|| terminal_width(io::stdout())),
             sink: Sink::Standard,
         }
     }
@@ -111,6 +114,15 @@ impl Output {
             Ok(()) => Ok(()),
             Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Err(OutputClosed.into()),
             Err(error) => Err(anyhow::Error::new(error).context("cannot write to standard output")),
+        }
+    }
+
+    /// Writes a report that is text already; on a terminal its sentences are broken between words.
+    pub(super) fn report(&self, text: &str) -> anyhow::Result<()> {
+        let shown = self.shown(text);
+        match self.width {
+            Some(width) => self.verbatim(&wrap_report(&shown, width)),
+            None => self.verbatim(&shown),
         }
     }
 
@@ -190,15 +202,23 @@ fn terminal_rows() -> usize {
 }
 
 /// The columns of the terminal; $COLUMNS says it where that is set.
-fn terminal_width() -> usize {
+fn terminal_width(terminal: impl AsFd) -> usize {
     let asked = std::env::var("COLUMNS").ok();
     let asked = asked.and_then(|columns| columns.parse().ok());
     let measured = || {
-        let size = rustix::termios::tcgetwinsize(io::stdout()).ok()?;
+        let size = rustix::termios::tcgetwinsize(terminal).ok()?;
         Some(usize::from(size.ws_col))
     };
     let found = asked.or_else(measured).filter(|columns| *columns > 0);
     found.unwrap_or(USUAL_WIDTH)
+}
+
+/// A text for standard error: where that is a terminal, its sentences are broken between words.
+pub(super) fn for_standard_error(text: &str) -> String {
+    match io::stderr().is_terminal() {
+        true => wrap_report(text, terminal_width(io::stderr())),
+        false => text.to_owned(),
+    }
 }
 
 /// The length of the colour that a text begins with, where it begins with one.

@@ -139,6 +139,11 @@ pub(super) fn event_block(event: &Event, times: &Times, is_terminal: bool) -> Bl
         true => times.date_and_clock(&event.at),
         false => event.at.clone(),
     };
+    let about = about.join(" ");
+    // What it is about stands before the message, which need not say it again.
+    let message = event.message.strip_prefix(&about);
+    let message = message.and_then(|message| message.strip_prefix(": "));
+    let message = message.unwrap_or(&event.message);
     Block::Text {
         hang: 8,
         pieces: vec![
@@ -147,8 +152,34 @@ pub(super) fn event_block(event: &Event, times: &Times, is_terminal: bool) -> Bl
                 format!("{:<26}", event.kind.to_string()),
                 tone_of(event.severity),
             ),
-            cell(format!("  {}  ", about.join(" ")), Tone::Plain),
-            cell(&event.message, Tone::Plain),
+            cell(format!("  {about}  "), Tone::Plain),
+            cell(message, Tone::Plain),
         ],
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::cli::output::Output;
+
+    #[test]
+    fn a_message_does_not_say_again_what_it_is_about() {
+        for (message, expected) in [
+            ("web: check tcp failed", "web  check tcp failed\n"),
+            ("web has down: refused", "web  web has down: refused\n"),
+            ("website: gone", "web  website: gone\n"),
+        ] {
+            let event: Event = serde_json::from_value(serde_json::json!({
+                "seq": 7, "at": "2026-03-04T12:00:00.000Z", "kind": "check.failed", "severity": "low", "target": "web",
+                "plugin": null, "operation": null, "backup": null, "job": null, "message": message, "data": {}
+            }))
+            .unwrap();
+            let out = Output::in_memory(false, false);
+            let block = event_block(&event, &Times::new(true), false);
+            out.show(&[block]).unwrap();
+            let shown = out.written();
+            assert!(shown.ends_with(&format!("  {expected}")), "{shown}");
+        }
     }
 }

@@ -74,8 +74,8 @@ pub(super) async fn check(global: &Global, out: &Output) -> anyhow::Result<Endin
     } else if problems.is_empty() {
         out.line(&format!("{} is good", file.display()))?;
     } else {
-        // Its marks point into lines of the config, which must stay as they are.
-        out.verbatim(&out.shown(&config::render(&problems, out.colour)))?;
+        // Its marks point into lines of the config, which stay as they are.
+        out.report(&config::render(&problems, out.colour))?;
     }
     Ok(if report.ok {
         Ending::Done
