@@ -353,7 +353,7 @@ pub enum Command {
     #[command(after_long_help = examples!("
   mainstay cancel op-01K0000000000000000000000A --reason 'fixed by hand'"))]
     Cancel(Decision),
-    /// Start a target, and end a stop that was ordered
+    /// Start targets, and end a stop that was ordered
     ///
     /// A supervised one by the daemon, a foreign one by its `commands.start`. Its checks count from now on. Exit code with
     /// --wait: 0 where it was started and did not end within a second, 1 otherwise; whether it works, its checks say.
@@ -361,21 +361,22 @@ pub enum Command {
   mainstay start api
   mainstay start api --wait && mainstay probe api"))]
     Start(TargetArguments),
-    /// Stop a target, and keep it stopped
+    /// Stop targets, and keep them stopped
     ///
     /// Until `mainstay start`, also over restarts of the daemon. Nothing of it is looked at meanwhile, and nothing is a
     /// failure: what was open of it is let go of, its operation is cancelled, and no handler starts it. `status` says who
     /// stopped it, and the answer names the targets that depend on it, which go on.
     #[command(after_long_help = examples!("
-  mainstay stop api --reason 'moved to another machine' --wait"))]
+  mainstay stop api --reason 'moved to another machine' --wait
+  mainstay stop worker-01 worker-02"))]
     Stop(TargetArguments),
-    /// Stop a target and start it
+    /// Stop targets and start them
     ///
     /// It is no incident, and ends a stop that was ordered. A foreign target is restarted by its `commands`.
     #[command(after_long_help = examples!("
   mainstay restart api --reason 'new certificate' --wait"))]
     Restart(TargetArguments),
-    /// Have a target read its config anew while it runs
+    /// Have targets read their config anew while they run
     ///
     /// As its `reload` says, or `commands.reload` of a foreign one; nothing is stopped. The daemon's own config is read anew
     /// by itself when it changes.
@@ -701,9 +702,9 @@ pub struct Decision {
 /// Which target is started, stopped, restarted or reloaded.
 #[derive(Debug, Args)]
 pub struct TargetArguments {
-    /// Which target
-    #[arg(value_parser = TargetName::parse)]
-    pub target: TargetName,
+    /// Which targets, in the order in which it is done to them
+    #[arg(required = true, value_name = "TARGET", value_parser = TargetName::parse)]
+    pub targets: Vec<TargetName>,
     /// Wait until it is done, and say what came of it
     #[arg(long)]
     pub wait: bool,
@@ -770,7 +771,7 @@ pub enum BackupCommand {
         #[arg(long = "type", value_name = "TYPE", default_value = "full", value_parser = parse_type)]
         backup_type: BackupType,
     },
-    /// List backups, newest first
+    /// List backups: those that failed or are corrupted, then the others, each newest first
     #[command(after_long_help = examples!("
   mainstay backup list --job state
   mainstay backup list --rebuild         after the journal was lost"))]
@@ -806,6 +807,12 @@ pub enum BackupCommand {
     #[command(after_long_help = examples!("
   mainstay backup restore state --into /tmp/state
   mainstay backup restore state --id add-01K0000000000000000000000A --replace"))]
+    #[command(group(
+        clap::ArgGroup::new("place")
+            .args(["into", "replace"])
+            .required(true)
+            .multiple(true)
+    ))]
     Restore {
         /// The job
         #[arg(value_parser = JobName::parse)]
@@ -814,7 +821,7 @@ pub enum BackupCommand {
         #[arg(long, value_parser = IdText::parse)]
         id: Option<IdText>,
         /// Into this directory
-        #[arg(long, value_name = "DIRECTORY", required_unless_present = "replace")]
+        #[arg(long, value_name = "DIRECTORY")]
         into: Option<PathBuf>,
         /// Replace what is there
         #[arg(long)]

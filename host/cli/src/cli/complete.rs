@@ -170,7 +170,7 @@ impl Next {
 /// Which names an argument takes.
 fn names_for(arg: &str, path: &[&str]) -> Option<Names> {
     Some(match (arg, path) {
-        ("target", _) => Names::Targets,
+        ("target" | "targets", _) => Names::Targets,
         ("job", _) => Names::Jobs,
         ("plugin", _) => Names::Plugins,
         ("alerter", _) => Names::Alerters,

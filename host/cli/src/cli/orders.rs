@@ -5,7 +5,7 @@ use super::{
     arguments::{ReportArguments, TargetArguments},
     client::{Client, path_with},
     exit_codes::of_probe,
-    failure::Ending,
+    failure::{Ending, tell},
     listings::{parse, present, show_event},
     operations::newest_event,
     output::{Output, Tone, cell, maybe},
@@ -47,32 +47,46 @@ pub(super) const RELOAD: TargetCommand = TargetCommand {
     end: EventKind::TargetReloaded,
 };
 
-/// Has a target started, stopped, restarted or reloaded; where it is to be waited for, shows what came of it.
+/// Has targets started, stopped, restarted or reloaded; where it is to be waited for, shows what came of it. What cannot be
+/// done to one of several is told, and does not keep the others from it.
 pub(super) async fn command(
     client: &Client,
     out: &Output,
     command: TargetCommand,
     arguments: TargetArguments,
 ) -> anyhow::Result<Ending> {
-    let (target, word) = (arguments.target, command.word);
+    let word = command.word;
+    let is_one = arguments.targets.len() == 1;
     let before = newest_event(client).await?;
     let body = TargetBody {
         by: arguments.by.by,
         reason: arguments.reason,
     };
-    let answer = client
-        .post(&format!("/v1/targets/{target}/{word}"), &body)
-        .await?;
-    if arguments.wait {
-        return await_end(client, out, command.end, &target, before).await;
+    let mut ending = Ending::Done;
+    let mut under_way = Vec::new();
+    for target in &arguments.targets {
+        let path = format!("/v1/targets/{target}/{word}");
+        match client.post(&path, &body).await {
+            Ok(_) if arguments.wait => under_way.push(target),
+            Ok(answer) => present(out, &answer, |out, commanded: Commanded| {
+                out.line(&format!(
+                    "{word} of {target} is under way{}; `mainstay events` says what comes of it",
+                    dependents(&commanded.dependents)
+                ))
+            })?,
+            Err(error) if is_one => return Err(error),
+            Err(error) => {
+                tell(&error);
+                ending = Ending::Failed;
+            }
+        }
     }
-    present(out, &answer, |out, commanded: Commanded| {
-        out.line(&format!(
-            "{word} of {target} is under way{}; `mainstay events` says what comes of it",
-            dependents(&commanded.dependents)
-        ))
-    })?;
-    Ok(Ending::Done)
+    for target in under_way {
+        if await_end(client, out, command.end, target, before).await? != Ending::Done {
+            ending = Ending::Failed;
+        }
+    }
+    Ok(ending)
 }
 
 /// Runs the checks of a target now, and shows what each saw; not done where one is not healthy.

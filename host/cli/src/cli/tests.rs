@@ -432,6 +432,21 @@ fn every_command_has_a_manual_with_examples_and_exit_codes() {
     insta::assert_snapshot!("manual", manual);
 }
 
+#[tokio::test]
+async fn what_cannot_be_done_to_one_target_is_done_to_the_others() {
+    let served = Served::start().await;
+    let written = done_with(&served, false, "restart api redis --by ann").await;
+    for name in ["api", "redis"] {
+        assert!(
+            written.contains(&format!("restart of {name} is")),
+            "{written}"
+        );
+    }
+    let (ending, written) = run(&served, false, "restart nobody redis --by ann").await;
+    assert_eq!(ending.unwrap(), Ending::Failed);
+    assert!(written.contains("restart of redis is"), "{written}");
+}
+
 #[test]
 fn bad_usage_is_refused_with_what_is_allowed() {
     fn check(line: &str, expected: &str) {
@@ -441,6 +456,9 @@ fn bad_usage_is_refused_with_what_is_allowed() {
     }
     check("mainstay recover API --failure f", "a-z, 0-9");
     check("mainstay recover api", "--failure");
+    check("mainstay backup restore state", "--into");
+    check("mainstay backup restore state", "--replace");
+    check("mainstay stop", "<TARGET>");
     check("mainstay operation show 7", "op-01K");
     check("mainstay note 7 text", "inc-01K");
     check("mainstay history --state done", "awaiting-manual");

@@ -17,14 +17,23 @@ pub(super) fn problems(loaded: &Loaded, served: &Served) -> Vec<Problem> {
     let spec = &loaded.spec;
     let table = RouteTable::new(&spec.routes);
     let mut problems = Vec::new();
+    for is_supervised in [true, false] {
+        let unseen: Vec<&TargetSpec> = spec
+            .targets
+            .iter()
+            .filter(|target| target.checks.is_empty() && !is_job(target))
+            .filter(|target| target.process.is_some() == is_supervised)
+            .collect();
+        if let Some(first) = unseen.first() {
+            let (kind, name) = (EntityKind::Target, first.name.as_str());
+            problems.push(loaded.problem_about(kind, name, unseen_problem(&unseen)));
+        }
+    }
     for target in &spec.targets {
         let name = &target.name;
         let mut tell = |problem| {
             problems.push(loaded.problem_about(EntityKind::Target, name.as_str(), problem))
         };
-        if target.checks.is_empty() && !is_job(target) {
-            tell(unseen(target));
-        }
         let can_be_started = can_be_started(target);
         for (failure, severity) in raised(target) {
             if !spec.alerts.is_empty() && !is_told(&spec.alerts, name, severity) {
@@ -43,6 +52,8 @@ pub(super) fn problems(loaded: &Loaded, served: &Served) -> Vec<Problem> {
             let route = table.place(name, failure, severity);
             let route = route.and_then(|place| spec.routes.get(place));
             let route = route.filter(|route| route.target.is_none() && route.failure.is_none());
+            // It calls nothing of itself: people are told, and decide.
+            let route = route.filter(|route| !route.strategy.awaits_approval());
             if let Some(handler) = route.and_then(|route| acting(route, spec, served)) {
                 tell(Problem::warning(
                     format!(
@@ -50,7 +61,8 @@ pub(super) fn problems(loaded: &Loaded, served: &Served) -> Vec<Problem> {
                          targets, and `{name}` has neither `run` nor `commands`: nothing can be started or stopped"
                     ),
                     format!(
-                        "add a [[route]] with failure = \"{failure}\" and a handler for it, or give the target `commands`"
+                        "add a [[route]] with failure = \"{failure}\" and a handler for it, and strategy = {{ kind = \"manual\" }} where \
+                         people are to be told and no more; or give the target `commands`"
                     ),
                 ));
             }
@@ -65,15 +77,36 @@ fn is_job(target: &TargetSpec) -> bool {
     process.is_some_and(|process| process.restart == RestartPolicy::Never)
 }
 
-fn unseen(target: &TargetSpec) -> Problem {
-    let name = &target.name;
-    let seen = match target.process {
-        Some(_) => "only its exit is seen, and not whether it works",
-        None => "nothing of it is seen",
+/// One warning for all targets that nobody looks at, all of them supervised or none.
+fn unseen_problem(targets: &[&TargetSpec]) -> Problem {
+    let is_supervised = targets.iter().any(|target| target.process.is_some());
+    let message = match targets {
+        [one] => {
+            let seen = match is_supervised {
+                true => "only its exit is seen, and not whether it works",
+                false => "nothing of it is seen",
+            };
+            format!("target `{}` has no check: {seen}", one.name)
+        }
+        several => {
+            let names: Vec<String> = several
+                .iter()
+                .map(|target| format!("`{}`", target.name))
+                .collect();
+            let seen = match is_supervised {
+                true => "only their exits are seen, and not whether they work",
+                false => "nothing of them is seen",
+            };
+            format!(
+                "{} targets have no check: {seen}: {}",
+                several.len(),
+                names.join(", ")
+            )
+        }
     };
     Problem::warning(
-        format!("target `{name}` has no check: {seen}"),
-        "add a [[target.check]] below it: http, tcp and unix ask a service, exec runs a program",
+        message,
+        "add a [[target.check]] below each: http, tcp and unix ask a service, exec runs a program",
     )
 }
 
@@ -180,6 +213,18 @@ mod tests {
             (
                 foreign.to_owned(),
                 Some("target `away` has no check: nothing of it"),
+            ),
+            (
+                format!("{job}[[target]]\nname = \"other\"\nrun = [\"true\"]\n"),
+                Some(
+                    "2 targets have no check: only their exits are seen, and not whether they work: `job`, `other`",
+                ),
+            ),
+            (
+                format!(
+                    "{disk}[[route]]\nstrategy = {{ kind = \"manual\" }}\nchain = [{{ handler = \"restarts\" }}]\n"
+                ),
+                None,
             ),
             // service-down is high.
             (format!("{job}{checked}{}", alert("high")), None),
