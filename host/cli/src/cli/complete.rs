@@ -8,7 +8,7 @@ use super::{
     connect,
     output::Output,
 };
-use clap::{Arg, Command, CommandFactory};
+use clap::{Arg, ArgAction, Command, CommandFactory};
 use mainstay_api::{Backup, Incident, Operation, Silence, Status};
 use serde::de::DeserializeOwned;
 use std::{collections::HashSet, path::PathBuf, time::Duration};
@@ -127,7 +127,10 @@ fn next_of(command: &Command, before: &[String], current: &str) -> Next {
         let below = command.get_subcommands();
         let shown = below.filter(|below| !below.is_hide_set() && given == 0);
         next.words = shown.map(|below| below.get_name().to_owned()).collect();
-        if let Some(of) = command.get_positionals().nth(given) {
+        // The last one may be given again and again.
+        let takes_more = |arg: &&Arg| matches!(arg.get_action(), ArgAction::Append);
+        let of = command.get_positionals().nth(given);
+        if let Some(of) = of.or_else(|| command.get_positionals().last().filter(takes_more)) {
             next.wants(of, &path);
         }
     }
@@ -271,7 +274,8 @@ mod tests {
             ("stop --reason moved ", Some(Names::Targets)),
             ("events --target ", Some(Names::Targets)),
             ("events --target a --since ", None),
-            ("stop api ", None),
+            ("stop api ", Some(Names::Targets)),
+            ("probe api ", None),
             ("backup create ", Some(Names::Jobs)),
             ("backup list --job ", Some(Names::Jobs)),
             ("backup show ", Some(Names::Backups)),
