@@ -263,7 +263,7 @@ mod tests {
         let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
         let report = |line: &str| println!("  {line}");
         let start = std::time::Instant::now();
-        let toolchain = Toolchain::find_or_provide(&root, &report).unwrap();
+        let toolchain = Toolchain::find_or_provide(&root, &|_| true, &report).unwrap();
         println!("{} after {:?}", toolchain.route().as_str(), start.elapsed());
         let target = std::env::temp_dir().join("mainstay-toolchain-test");
         let build = Build {

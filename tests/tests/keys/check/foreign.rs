@@ -65,7 +65,7 @@ fn a_foreign_service_is_judged_by_what_it_and_its_descendants_use() {
         service
     });
     daemon.run();
-    for (name, says) in [("large", "bytes of memory"), ("busy", "% of a core")] {
+    for (name, says) in [("large", "B of memory"), ("busy", "% of a core")] {
         let incident = incident_of(&daemon, name);
         let reason = incident["evidence"][0]["message"].as_str().unwrap();
         let names_kin = reason.contains("and its descendants");
