@@ -28,7 +28,10 @@ pub fn length(length: Duration) -> String {
     let millis = millis(length);
     match length.as_secs() {
         0 => return format!("{millis} ms"),
-        1..=9 => return format!("{}.{} s", millis / 1_000, millis / 100 % 10),
+        1..=9 if millis / 100 % 10 > 0 => {
+            return format!("{}.{} s", millis / 1_000, millis / 100 % 10);
+        }
+        seconds @ 1..=9 => return format!("{seconds} s"),
         _ => {}
     }
     let seconds = millis.saturating_add(500) / 1_000;
@@ -78,7 +81,7 @@ mod tests {
     #[test]
     fn a_length_has_its_two_largest_units() {
         for (seconds, expected) in [
-            (1, "1.0 s"),
+            (1, "1 s"),
             (10, "10 s"),
             (60, "1 min"),
             (3_605, "1 h"),

@@ -97,7 +97,7 @@ pub(super) async fn build_component(
         let report = |step: &str| console::note(step);
         let toolchain = Toolchain::find_or_provide(
             &directory,
-            &|question| yes || console::agrees(question),
+            &|question: &str| yes || console::agrees(question),
             &report,
         )?;
         let build = Build {

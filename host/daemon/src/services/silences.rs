@@ -10,6 +10,7 @@ use mainstay_domain::{
     alert::Alert,
     event::{Event, EventKind, SilenceBegan, SilenceEnded},
     id::{IdSource, SilenceId},
+    measure,
     record::Change,
     severity::Severity,
     silence::{LONGEST_SILENCE, Silence, Silenced, Silences},
@@ -101,8 +102,9 @@ impl SilenceService {
         let longest = LONGEST_SILENCE.min(spec.host.keep_history);
         if request.length.is_zero() || request.length > longest {
             return Err(Refused(format!(
-                "a silence of {:?} cannot be: more than nothing and at most {longest:?} is allowed",
-                request.length
+                "a silence of {} cannot be: more than nothing and at most {} is allowed",
+                measure::length(request.length),
+                measure::length(longest)
             )));
         }
         if self.state.lock().silences.all().count() >= Silences::MOST {
@@ -157,7 +159,10 @@ impl SilenceControl for SilenceService {
                 by: self.secrets.conceal_note(by),
             };
             let Silence { by, reason, of, .. } = &silence;
-            let message = format!("{by} silenced {of} for {length:?}: {reason}");
+            let message = format!(
+                "{by} silenced {of} for {}: {reason}",
+                measure::length(length)
+            );
             let facts = SilenceBegan {
                 silence: silence.id.clone(),
                 key: match of {

@@ -6,6 +6,7 @@
 use super::{InputTime, Outcome, Recovery, Refusal, Reply, windows::is_of_window, words};
 use crate::{
     actor::Actor,
+    measure,
     name::TargetName,
     pause::{LONGEST_PAUSE, TimedPause, TimedPauses},
     queue::StartBlock,
@@ -44,8 +45,10 @@ impl Recovery {
         let longest = LONGEST_PAUSE.min(self.settings.keep_history());
         if length.is_zero() || length > longest {
             return Err(Refusal::NotAllowed(format!(
-                "a pause of {length:?} cannot be: more than nothing and at most {longest:?} is allowed; pause without a \
-                 length for one that only `mainstay resume` ends"
+                "a pause of {} cannot be: more than nothing and at most {} is allowed; pause without a length for one that only \
+                 `mainstay resume` ends",
+                measure::length(length),
+                measure::length(longest)
             )));
         }
         let pause = TimedPause {

@@ -195,7 +195,7 @@ pub(super) fn retrying(
     } = operation;
     let due = match delay.is_zero() {
         true => "at once".to_owned(),
-        false => format!("in {delay:?}"),
+        false => format!("in {}", length(delay)),
     };
     let message = format!(
         "attempt {attempts} to recover {target} from {failure} failed, the next is due {due}: {error}"

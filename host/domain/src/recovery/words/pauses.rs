@@ -4,6 +4,7 @@ use super::why;
 use crate::{
     actor::Actor,
     event::{Event, EventKind, PausedBy, PausedFor},
+    measure,
     name::TargetName,
     pause::TimedPause,
     record::Change,
@@ -46,7 +47,7 @@ pub(in crate::recovery) fn paused_for(
 ) -> Change {
     let TimedPause { since, length, by } = pause;
     let (what, why) = (whose(target), why(reason));
-    let message = format!("{by} paused {what} for {length:?}{why}");
+    let message = format!("{by} paused {what} for {}{why}", measure::length(*length));
     let mut event = Event::new(EventKind::HostPaused, Severity::Low, *since, message);
     event.target = target.cloned();
     let facts = PausedFor {
@@ -65,7 +66,10 @@ pub(in crate::recovery) fn pause_over(
 ) -> Change {
     let TimedPause { length, by, .. } = pause;
     let what = whose(target);
-    let message = format!("the pause of {what} is over: {by} asked for {length:?}");
+    let message = format!(
+        "the pause of {what} is over: {by} asked for {}",
+        measure::length(*length)
+    );
     let mut event = Event::new(EventKind::HostResumed, Severity::Low, now, message);
     event.target = target.cloned();
     let facts = PausedBy {

@@ -102,7 +102,7 @@ fn what_is_said_of_a_recovery_that_begins_holds_whatever_it_waits_for() {
     for (delay, due) in [
         (Duration::ZERO, "at once"),
         (Duration::from_millis(200), "in 200ms"),
-        (Duration::from_secs(8), "in 8s"),
+        (Duration::from_secs(8), "in 8 s"),
     ] {
         check(
             retrying(&tried, "not yet", delay, BEGIN),
@@ -411,12 +411,12 @@ fn a_pause_says_what_it_keeps_back_and_nothing_else_is_called_one() {
         for (reason, why) in [("new disks", ": new disks"), ("", ""), (" ", "")] {
             check(
                 paused_for(whose, &pause, reason),
-                &format!("ann paused {what} for 1800s{why}"),
+                &format!("ann paused {what} for 30 min{why}"),
             );
         }
         check(
             pause_over(whose, &pause, BEGIN),
-            &format!("the pause of {what} is over: ann asked for 1800s"),
+            &format!("the pause of {what} is over: ann asked for 30 min"),
         );
     }
     let waits = operation(|operation| operation.due = Some(BEGIN));
