@@ -152,6 +152,59 @@ fn the_numbers_of_a_target_are_those_of_its_incidents_and_operations() {
 }
 
 #[test]
+fn a_return_within_the_relapse_window_counts_by_itself_and_its_healthy_time_is_no_outage() {
+    let daemon = start();
+    let incident = break_and_mend(&daemon, "web");
+    // It comes back within the relapse window, whose default is a minute.
+    let file = daemon.path("web-file");
+    fs::remove_file(&file).unwrap();
+    wait_for("the handler to be done again", || {
+        let history = daemon.json(&["history", "--target", "web"]);
+        let newest = &history[0];
+        match history.as_array().unwrap().len() == 2 && newest["state"] == "validating" {
+            true => Ok(()),
+            false => Err(history.to_string()),
+        }
+    });
+    fs::write(&file, "").unwrap();
+    let stats = wait_for("the second recovery", || {
+        let stats = daemon.json(&["stats", "--target", "web"]);
+        match stats["targets"][0]["recoveries"] == 2 {
+            true => Ok(stats["targets"][0].clone()),
+            false => Err(stats.to_string()),
+        }
+    });
+    assert_eq!(stats["incidents"], 1, "{stats}");
+    assert_eq!(stats["relapses"], 1, "{stats}");
+    assert_eq!(stats["success_rate"], 0.5, "{stats}");
+    // The incident is open until its window is over; the target is not down any more.
+    let open = daemon.json(&["incidents", "--target", "web"]);
+    assert_eq!(open[0]["id"], incident["id"]);
+    assert_eq!(open[0]["closed_at"], Value::Null, "{open}");
+    let down = |stats: &Value| {
+        let number = |field: &str| stats[field].as_f64().unwrap();
+        number("known_ms") * (1.0 - number("uptime"))
+    };
+    wait_for("time in which it is not down", || {
+        let now = daemon.json(&["stats", "--target", "web"])["targets"][0].clone();
+        let lived = now["known_ms"].as_f64().unwrap() - stats["known_ms"].as_f64().unwrap();
+        match lived > 1_000.0 && down(&now) < down(&stats) + 500.0 {
+            true => Ok(()),
+            false => Err(format!("{stats} {now}")),
+        }
+    });
+}
+
+#[test]
+fn what_is_to_come_has_no_numbers() {
+    let daemon = start();
+    let output = daemon.cli(&["stats", "--since", "2999-01-01T00:00:00Z"]);
+    let told = String::from_utf8_lossy(&output.stderr);
+    assert!(!output.status.success(), "{told}");
+    assert!(told.contains("is still to come"), "{told}");
+}
+
+#[test]
 fn exit_codes_are_those_of_monitoring_plugins_where_they_are_asked_for() {
     let mut daemon = start();
     let code = |daemon: &Daemon, arguments: &[&str]| daemon.cli(arguments).status.code();

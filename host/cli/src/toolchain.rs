@@ -1,10 +1,11 @@
 //! The toolchain that builds Rust plugins: found, or provided.
 //!
-//! In order: the active toolchain has the target; else `rustup target add`, where somebody agrees to it; else, where a Debian mirror is all that is
-//! reached, Debian 13's rustc beside the active cargo. Every long step says what it does before it begins.
+//! In order: the active toolchain has the target; else `rustup target add`, where somebody agrees to it; else, where a
+//! Debian mirror is all that is reached, Debian 13's rustc beside the active cargo. Every long step says what it does
+//! before it begins.
 //!
-//! Invariant: no toolchain is installed, only the target of the active one, and never unasked; the Debian route writes to its own cache
-//! directory alone.
+//! Invariant: no toolchain is installed, only the target of the active one, and never unasked; the Debian route writes to
+//! its own cache directory alone.
 
 mod build;
 mod debian;
@@ -28,7 +29,8 @@ pub const TARGET: &str = "wasm32-wasip2";
 pub const ROUTE_VARIABLE: &str = "MAINSTAY_TOOLCHAIN";
 
 /// What is asked before the active toolchain is changed.
-const QUESTION: &str = "the active toolchain has no wasm32-wasip2, which plugins are compiled to. Have rustup add it (about 20 MB)?";
+const QUESTION: &str = "the active toolchain has no wasm32-wasip2, which plugins are compiled to. Have rustup add it \
+                        (about 20 MB)?";
 
 /// A question to a tool that answers at once.
 const QUESTION_TIMEOUT: Duration = Duration::from_secs(30);
