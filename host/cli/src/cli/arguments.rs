@@ -341,7 +341,7 @@ pub enum Command {
     },
     /// Let an operation that awaits a person run
     #[command(after_long_help = examples!("
-  mainstay approve op-01K0000000000000000000000A --reason 'traffic is moved away'"))]
+  mainstay approve op-01K0000000000000000000000A --reason 'traffic moved away'"))]
     Approve(Decision),
     /// End an operation that awaits a person; its incident is escalated
     #[command(after_long_help = examples!("
@@ -389,7 +389,7 @@ pub enum Command {
     /// opens an incident and is recovered by its route, and holds until it is cleared with --clear, or for as long as --for
     /// says; over restarts of the daemon too. The failure is one that a check or a route of the target names.
     #[command(after_long_help = examples!("
-  mainstay report api --failure api-gateway-down --confidence 0.8 --message 'p99 above 2 s'
+  mainstay report api --failure api-gateway-down --message 'p99 above 2 s'
   mainstay report api --failure api-gateway-down --severity high --for 10m
   mainstay report api --failure api-gateway-down --clear"))]
     Report(ReportArguments),
@@ -426,7 +426,7 @@ pub enum Command {
     /// nobody. Recovery goes on. Outlives a restart.
     #[command(after_long_help = examples!("
   mainstay silence api --for 2h --reason 'moving to new disks'
-  mainstay silence --alert db1/backup/state --for 7d --reason 'known, see the ticket'"))]
+  mainstay silence --alert db1/backup/state --for 7d --reason 'see the ticket'"))]
     Silence {
         /// The target
         #[arg(value_parser = TargetName::parse, required_unless_present = "alert", conflicts_with = "alert")]
@@ -950,7 +950,7 @@ pub enum PluginCommand {
     #[command(after_long_help = examples!("
   mainstay plugin new fix-api
   mainstay plugin new page-me --kind alerter
-  mainstay plugin new fix-api --kind recovery-handler --directory plugins/fix-api"))]
+  mainstay plugin new fix-api --kind alerter --directory plugins/fix-api"))]
     New {
         /// The plugin's name
         #[arg(value_parser = PluginName::parse)]

@@ -414,6 +414,10 @@ fn every_command_has_a_manual_with_examples_and_exit_codes() {
             for part in ["Exit codes:", "Examples:"] {
                 assert!(help.contains(part), "{path} has no {part}\n{help}");
             }
+            // They are not wrapped, and have to fit a usual terminal as they are.
+            let examples = help.split("Examples:").nth(1).unwrap_or_default();
+            let too_long = examples.lines().find(|line| line.chars().count() > 80);
+            assert_eq!(too_long, None, "{path}");
         }
         manual.push_str(&format!("===== {path} =====\n{help}\n"));
         let names: Vec<String> = command

@@ -1,6 +1,11 @@
 //! Where the command line meets the rest of the program: one function for each command whose inside is elsewhere.
 
-use super::{arguments::Global, check, failure::Ending, output::Output};
+use super::{
+    arguments::Global,
+    check,
+    failure::Ending,
+    output::{Output, for_standard_error},
+};
 use crate::{
     console,
     demo::{self, DemoOptions},
@@ -28,7 +33,8 @@ pub(super) async fn run(global: &Global, out: &Output) -> anyhow::Result<Ending>
             loaded.spec
         }
         Err(errors) => {
-            console::note(out.shown(&config::render(&errors.problems, out.colour)));
+            let report = out.shown(&config::render(&errors.problems, out.colour));
+            console::note(for_standard_error(&report));
             return Ok(Ending::BadConfig);
         }
     };
