@@ -102,7 +102,7 @@ pub struct Operation {
     /// When it ended.
     #[schemars(extend("format" = "date-time"))]
     pub finished_at: Option<String>,
-    /// From detection to its end, milliseconds.
+    /// From detection to its end, milliseconds, without what its target was verified healthy of that.
     pub recovery_ms: Option<u64>,
     /// Whether the recovery time objective, counted from detection, was missed.
     pub rto_exceeded: bool,

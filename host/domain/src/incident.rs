@@ -8,9 +8,10 @@ use crate::{
     id::IncidentId,
     name::{FailureType, PluginName, TargetName},
     severity::Severity,
-    time::Timestamp,
+    time::{Timestamp, millis},
 };
 use serde::{Deserialize, Serialize};
+use std::time::Duration;
 
 #[cfg(test)]
 mod tests;
@@ -102,6 +103,10 @@ pub struct Incident {
     /// that did not keep it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub handed_over: Option<String>,
+    /// For how long it was verified healthy, in all, before it came back, milliseconds: that counts against no objective.
+    /// Absent where it never came back.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub calm_ms: Option<u64>,
 }
 
 /// So many openings of an incident are kept; more would not make any strategy wait longer.
@@ -144,7 +149,18 @@ impl Incident {
             openings: vec![detected_at],
             rto_exceeded_at: None,
             handed_over: None,
+            calm_ms: None,
         }
+    }
+
+    /// For how long it was verified healthy, in all, before it came back.
+    pub fn calm(&self) -> Duration {
+        Duration::from_millis(self.calm_ms.unwrap_or_default())
+    }
+
+    /// It was verified healthy for so long, and is not any more.
+    pub fn add_calm(&mut self, calm: Duration) {
+        self.calm_ms = Some(millis(self.calm().saturating_add(calm)));
     }
 
     /// The failure came back right after its recovery: it was not over. Detection stays the first one.

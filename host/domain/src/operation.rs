@@ -92,9 +92,10 @@ pub struct Operation {
     pub started_at: Option<Timestamp>,
     /// When it ended.
     pub finished_at: Option<Timestamp>,
-    /// From detection to its end, milliseconds.
+    /// From detection to its end, milliseconds, without what the target was verified healthy of that. Versions that did
+    /// not know how long that was counted it too.
     pub recovery_ms: Option<u64>,
-    /// Whether the recovery time objective, counted from detection, was missed.
+    /// Whether the recovery time objective, counted like that time, was missed.
     pub rto_exceeded: bool,
     /// Whether it was handed to people.
     pub escalated: bool,
@@ -251,7 +252,7 @@ impl Operation {
         self.apply_after(event, now, now.since(self.detected_at), rto)
     }
 
-    /// The same, where it is known how much time was lived since the detection, whatever the wall clock says.
+    /// The same, where it is known for how long the target was failed since the detection, whatever the wall clock says.
     pub fn apply_after(
         &mut self,
         event: OperationEvent,

@@ -190,6 +190,7 @@ pub(crate) fn incident() -> Incident {
         openings: Vec::new(),
         rto_exceeded_at: None,
         handed_over: None,
+        calm_ms: None,
     }
 }
 

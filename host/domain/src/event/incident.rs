@@ -75,7 +75,7 @@ pub struct RtoExceeded {
     pub about: IncidentFacts,
     /// The objective, milliseconds.
     pub rto_ms: u64,
-    /// From detection until now, milliseconds.
+    /// For how long the target was failed since the detection, milliseconds.
     pub open_ms: u64,
     /// Attempts in the present round.
     pub attempts: u32,

@@ -113,7 +113,10 @@ impl Recovery {
         at: InputTime,
     ) -> Call {
         let operation = &work.operation;
-        let spent = at.now.since(operation.detected_at);
+        let spent = match incident {
+            Some(incident) => self.failed_for(incident),
+            None => at.now.since(operation.detected_at),
+        };
         let rto = self.settings.rto(&operation.target);
         Call {
             handler: step.handler.clone(),

@@ -11,7 +11,7 @@ use crate::{
     spec::RouteSpec,
     time::{Monotonic, Timestamp},
 };
-use std::{collections::BTreeSet, sync::Arc};
+use std::{collections::BTreeSet, sync::Arc, time::Duration};
 
 /// A failure under recovery, from its first detection until its relapse window ends.
 #[derive(Debug, Clone, PartialEq)]
@@ -76,9 +76,19 @@ pub struct Work {
     pub error: Option<String>,
     /// When that attempt ended: what the next one waits is counted from here. None where an earlier daemon made it.
     pub(super) tried_at: Option<Monotonic>,
+    /// How long of the time since its detection the target was verified healthy: its recovery took no part of that.
+    pub(super) calm: Duration,
 }
 
 impl Work {
+    /// The work on an incident.
+    pub(super) fn on(incident: &Incident, operation: Operation) -> Self {
+        Self {
+            calm: incident.calm(),
+            ..Self::new(operation)
+        }
+    }
+
     pub(super) fn new(operation: Operation) -> Self {
         Self {
             operation,
@@ -87,6 +97,7 @@ impl Work {
             effects: 0,
             error: None,
             tried_at: None,
+            calm: Duration::ZERO,
         }
     }
 
@@ -159,6 +170,15 @@ impl Case {
             is_unseen: false,
             seen_at: None,
             objective: None,
+        }
+    }
+
+    /// The checks see the failure, so that it has not been over since it was recovered last.
+    pub(super) fn see(&mut self) {
+        self.is_present = true;
+        let is_watched = matches!(self.stage, Stage::RelapseWindow { .. });
+        if !is_watched && self.incident.relapse_until.is_some() {
+            self.incident.relapse_until = None;
         }
     }
 

@@ -25,6 +25,9 @@ impl Recovery {
             self.close(case, None, IncidentEnd::Removed, at.now, out);
             return;
         }
+        // What a person had recovered while it was healthy need not last for longer than it had to.
+        let left = case.incident.relapse_until.map(|end| end.since(at.now));
+        let window = left.map_or(window, |left| left.min(window));
         let has_window = !window.is_zero();
         case.incident.relapse_until = has_window.then(|| at.now + window);
         let how = by.map_or_else(|| case.end_without_operation(), |_| IncidentEnd::Recovered);

@@ -165,15 +165,19 @@ impl Recovery {
         at: InputTime,
         out: &mut Outcome,
     ) -> Operation {
+        if matches!(case.stage, Stage::RelapseWindow { .. }) {
+            self.end_calm(case, at);
+        }
         let incident = &mut case.incident;
-        if incident.by_hand || incident.relapse_until.is_some() || incident.missing.is_some() {
+        if incident.by_hand || incident.missing.is_some() {
             incident.by_hand = false;
             incident.handed_over = None;
-            incident.relapse_until = None;
             incident.missing = None;
         }
-        let mut work = waiting
-            .unwrap_or_else(|| Work::new(self.new_operation(&case.incident, Mode::Manual, at.now)));
+        let mut work = waiting.unwrap_or_else(|| {
+            let operation = self.new_operation(&case.incident, Mode::Manual, at.now);
+            Work::on(&case.incident, operation)
+        });
         work.revise(out, |operation| {
             operation.mode = Mode::Manual;
             operation.severity = severity.max(operation.severity);

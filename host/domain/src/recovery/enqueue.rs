@@ -49,7 +49,7 @@ impl Recovery {
             self.count_failed_round(case, at, out);
         }
         let operation = self.new_operation(&case.incident, Mode::Automatic, at.now);
-        let mut work = Work::new(operation);
+        let mut work = Work::on(&case.incident, operation);
         if route.strategy.awaits_approval() {
             return self.await_operator(case, work, at, out);
         }

@@ -49,7 +49,7 @@ impl Recovery {
             return scheduled;
         }
         self.try_with(&key, out, |machine, case, out| {
-            case.is_present = true;
+            case.see();
             case.cleared_during_operation = false;
             case.is_unseen = false;
             case.seen_at = Some(at.monotonic);
@@ -131,8 +131,7 @@ impl Recovery {
         let message = evidence.message.clone();
         case.incident.reopen(severity, evidence, at.now);
         self.count_opening(&case.key(), at, out);
-        let tried_at = case.incident.tried_at;
-        let calm = tried_at.map(|tried_at| self.timeline.lived_since(tried_at));
+        let calm = self.end_calm(case, at);
         out.writes
             .push(words::reopened(&case.incident, &message, calm, at.now));
         self.schedule(case, at, out)

@@ -68,7 +68,7 @@ impl Recovery {
                     .copied()
                     .unwrap_or_default(),
                 error: operation.error.clone(),
-                ..Work::new(operation)
+                ..Work::on(&case.incident, operation)
             });
             let resumed = self.resume_case(&mut case, operation, at, out);
             self.put(key.clone(), Box::new(case), &before, out);

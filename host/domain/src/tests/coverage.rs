@@ -214,6 +214,7 @@ fn every_form_of_an_incident_is_in_the_corpus() {
         openings: _,
         rto_exceeded_at: _,
         handed_over: _,
+        calm_ms: _,
     } = &all[0];
     met!(
         all.iter().map(|one| one.state);
@@ -229,6 +230,7 @@ fn every_form_of_an_incident_is_in_the_corpus() {
         missing,
         handed_over,
         rto_exceeded_at,
+        calm_ms,
     );
     true_and_false!(all, by_hand, escalated);
     some_and_none!(all, evidence, affected, openings);

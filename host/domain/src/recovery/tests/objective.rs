@@ -53,17 +53,72 @@ fn an_exceeded_objective_is_said_when_it_is_exceeded_and_once() {
 }
 
 #[test]
-fn what_is_recovered_in_time_exceeds_nothing_and_what_comes_back_is_counted_from_its_first_detection()
- {
+fn what_comes_back_is_counted_on_from_its_first_detection_without_its_healthy_time() {
     let mut world = hurried();
     world.raise("api down", High);
+    world.wait(10_000);
     world.recover_it();
-    world.wait(59_000);
+    world.wait(55_000);
     assert_eq!(exceeded(&world), 0);
     world.raise("api down", High);
     assert_eq!(world.incidents.len(), 1);
-    world.wait(1_000);
+    assert_eq!(world.incident("api down").calm_ms, Some(55_000));
+    let left = world.calls[0].request.remaining;
+    assert_eq!(left, Some(Duration::from_secs(50)));
+    world.wait(49_999);
+    assert_eq!(exceeded(&world), 0);
+    world.wait(1);
     assert_eq!(exceeded(&world), 1);
+}
+
+#[test]
+fn the_time_in_which_a_target_was_healthy_is_part_of_no_recovery() {
+    // How long it was failed, and then healthy, one after the other; what its last recovery took, and whether it was late.
+    let stories: [(&[(u64, u64)], u64, bool); 5] = [
+        (&[(1_000, 0)], 1_000, false),
+        (&[(1_000, 14_000), (1_000, 0)], 2_000, false),
+        (
+            &[(1_000, 59_000), (1_000, 59_000), (1_000, 0)],
+            3_000,
+            false,
+        ),
+        (&[(40_000, 14_000), (19_000, 0)], 59_000, false),
+        (&[(40_000, 14_000), (21_000, 0)], 61_000, true),
+    ];
+    for (spells, took, late) in stories {
+        for restarts in [false, true] {
+            let mut world = hurried();
+            for (failed, healthy) in spells.iter().copied() {
+                world.raise("api down", High);
+                world.wait(failed);
+                world.recover_it();
+                match restarts {
+                    true => drop(world.restart(healthy)),
+                    false => drop(world.wait(healthy)),
+                }
+            }
+            assert_eq!(world.incidents.len(), 1, "{spells:?}");
+            let last = world.operations.values().next_back().unwrap();
+            assert_eq!(last.recovery_ms, Some(took), "{spells:?}");
+            assert_eq!(last.rto_exceeded, late, "{spells:?}");
+            assert_eq!(exceeded(&world), usize::from(late), "{spells:?}");
+        }
+    }
+}
+
+#[test]
+fn what_a_person_recovers_while_it_is_healthy_exceeds_nothing() {
+    let mut world = hurried();
+    world.raise("api down", High);
+    world.recover_it();
+    world.wait(1_000);
+    world.raise("api down", High);
+    world.recover_it();
+    world.wait(59_500);
+    world.ask_for("api down", false);
+    world.wait(30_000);
+    assert_eq!(world.stage("api down"), "calling");
+    assert_eq!(exceeded(&world), 0);
 }
 
 #[test]

@@ -87,6 +87,38 @@ fn what_came_back_is_resolved_only_when_it_lasts() {
 }
 
 #[test]
+fn what_a_person_recovers_while_it_is_healthy_is_over_when_it_would_have_been() {
+    let mut world = relapsed();
+    world.attempt_again();
+    world.recover_it();
+    let until = world.incident("api down").relapse_until;
+    world.wait(30_000);
+    world.ask_for("api down", false);
+    world.recover_it();
+    assert_eq!(world.incident("api down").relapse_until, until);
+    world.wait(29_999);
+    assert_eq!(world.count(EventKind::IncidentClosed), 1);
+    world.wait(1);
+    assert_eq!(world.count(EventKind::IncidentClosed), 2);
+    assert_eq!(world.stage("api down"), "none");
+}
+
+#[test]
+fn what_fails_while_a_person_recovers_it_has_to_last_for_a_whole_window() {
+    let mut world = relapsed();
+    world.attempt_again();
+    world.recover_it();
+    world.wait(30_000);
+    world.ask_for("api down", false);
+    world.raise("api down", High);
+    world.recover_it();
+    world.wait(59_999);
+    assert_eq!(world.count(EventKind::IncidentClosed), 1);
+    world.wait(1);
+    assert_eq!(world.count(EventKind::IncidentClosed), 2);
+}
+
+#[test]
 fn what_is_not_watched_any_more_is_resolved_by_an_alert() {
     let mut world = relapsed();
     let at_once = RouteSpec {

@@ -167,6 +167,7 @@ pub(super) fn incident(n: u64, name: &str, state: IncidentState) -> Incident {
         openings: Vec::new(),
         rto_exceeded_at: None,
         handed_over: None,
+        calm_ms: None,
     }
 }
 
