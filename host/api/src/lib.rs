@@ -57,7 +57,7 @@ pub use silences::Silence;
 pub use statistics::{Stats, StatsQuery, TargetStats};
 pub use status::{
     CircuitState, Health, HostStatus, JobRow, LastLook, OpenWindow, ProbeReport, ProbedCheck,
-    ReloadRow, Rest, Status, TargetDetail, TargetLog, TargetRow, Unseen,
+    RecoveryPause, ReloadRow, Rest, Status, TargetDetail, TargetLog, TargetRow, Unseen,
 };
 
 #[cfg(test)]

@@ -1,7 +1,9 @@
 //! What the daemon is doing now: the object that `status --json` prints.
+//!
+//! Length: one answer, all of it.
 
 use crate::{backups::BackupStatus, plugins::PluginRow, silences::Silence, words::words};
-use mainstay_domain::{breaker, health, maintenance};
+use mainstay_domain::{breaker, health, maintenance, recovery::PauseSummary};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -131,6 +133,12 @@ pub struct TargetRow {
     /// What its recovery waits for a person to do, for people; null where it waits for none.
     #[serde(default)]
     pub waits: Option<String>,
+    /// The pause that keeps its recovery from beginning; absent where none does.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub pause: Option<RecoveryPause>,
+    /// What its recovery that is due waits for, beside a pause, for people; absent where nothing holds it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub held: Option<String>,
     /// Since when one of its checks cannot look, for reasons of the host's own, and why; null where all look. What cannot be
     /// seen is neither a failure nor a success.
     #[serde(default)]
@@ -232,6 +240,28 @@ pub struct Rest {
     pub until: String,
     /// Why, for people.
     pub why: String,
+}
+
+/// A pause that keeps a recovery from beginning.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct RecoveryPause {
+    /// Whether it is the host's; else it is the target's own.
+    pub of_host: bool,
+    /// Who asked for it; null where nobody knows.
+    pub by: Option<String>,
+    /// Until when it lasts; null where only `resume` ends it.
+    #[schemars(extend("format" = "date-time"))]
+    pub until: Option<String>,
+}
+
+impl From<PauseSummary> for RecoveryPause {
+    fn from(pause: PauseSummary) -> Self {
+        Self {
+            of_host: pause.of_host,
+            by: pause.by,
+            until: pause.until.map(String::from),
+        }
+    }
 }
 
 /// Since when something cannot be looked at, and why.

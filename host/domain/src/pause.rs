@@ -34,6 +34,8 @@ pub struct TimedPause {
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct TimedPauses {
     pauses: BTreeMap<Option<TargetName>, TimedPause>,
+    /// Who asked for those without an end.
+    asked: BTreeMap<Option<TargetName>, Actor>,
     /// When a person resumed each last, and which event says so.
     resumed: BTreeMap<Option<TargetName>, (Timestamp, u64)>,
 }
@@ -42,6 +44,7 @@ impl TimedPauses {
     /// What the daemons before left, by the events that they wrote, the oldest first. May be called for page after page.
     pub fn replay(&mut self, events: &[Event]) {
         for event in events {
+            self.replay_asked(event);
             let paused = match (&event.kind, &event.data) {
                 (EventKind::HostPaused, EventData::PausedFor(facts)) => Some(TimedPause {
                     since: event.at,
@@ -68,6 +71,27 @@ impl TimedPauses {
                 None => drop(self.pauses.remove(&event.target)),
             }
         }
+    }
+
+    fn replay_asked(&mut self, event: &Event) {
+        match (&event.kind, &event.data) {
+            (EventKind::HostPaused, EventData::PausedBy(facts)) => {
+                let by = Actor {
+                    name: facts.by.clone(),
+                    note: facts.note.clone(),
+                };
+                self.asked.insert(event.target.clone(), by);
+            }
+            (EventKind::HostPaused | EventKind::HostResumed, _) => {
+                self.asked.remove(&event.target);
+            }
+            _ => {}
+        }
+    }
+
+    /// Who asked for the pauses without an end, where an event still says so.
+    pub fn asked(&self) -> impl Iterator<Item = (&Option<TargetName>, &Actor)> {
+        self.asked.iter()
     }
 
     /// Whether this event says when a person resumed last, where this was replayed over it. What is paused is for what is

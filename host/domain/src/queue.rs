@@ -82,7 +82,7 @@ pub enum StartBlock {
 
 /// Where an operation stands in the queue.
 #[derive(Debug, Clone, PartialEq, Eq)]
-enum Place {
+pub enum Place {
     /// It waits for its time.
     Waiting,
     /// It is due, and starts as soon as there is room.
@@ -104,6 +104,8 @@ pub struct RecoveryQueue {
     lent: BTreeSet<TargetName>,
     /// What rests between two attempts, and keeps the less severe out.
     resting: BTreeMap<TargetName, Resting>,
+    /// Whose operations wait for something else than before.
+    moved: BTreeSet<TargetName>,
 }
 
 impl RecoveryQueue {
@@ -167,6 +169,16 @@ impl RecoveryQueue {
     /// The entry of an operation that waits.
     pub fn get(&self, operation: &OperationId) -> Option<&QueueEntry> {
         self.entries.get(operation).map(|(entry, _)| entry)
+    }
+
+    /// What an operation that waits waits for.
+    pub fn place(&self, operation: &OperationId) -> Option<&Place> {
+        self.entries.get(operation).map(|(_, place)| place)
+    }
+
+    /// The targets whose operations wait for something else than when this was asked last.
+    pub fn take_moved(&mut self) -> BTreeSet<TargetName> {
+        std::mem::take(&mut self.moved)
     }
 
     /// What runs.
@@ -243,6 +255,7 @@ impl RecoveryQueue {
             };
             match start_block_of(entry, &self.busy, &self.resting, conditions) {
                 Some(block) => {
+                    self.moved.insert(entry.target.clone());
                     *place = Place::Blocked(block.clone());
                     self.blocked.entry(block).or_default().insert(id);
                 }
@@ -269,6 +282,7 @@ impl RecoveryQueue {
     fn make_ready(&mut self, id: OperationId) {
         if let Some((entry, place)) = self.entries.get_mut(&id) {
             *place = Place::Ready;
+            self.moved.insert(entry.target.clone());
             self.ready.insert(rank(entry));
         }
     }

@@ -48,13 +48,14 @@ mod words;
 pub use case::{Attempt, AttemptProgress, Case, Failed, HandOverReason, Running, Stage, Work};
 pub use input::{
     Action, Call, Command, Handled, IllegalMove, Input, InputTime, Look, LookResult, NotHandled,
-    Outcome, Recovered, Refusal, Reply, TargetSummary, Ticket, Verb,
+    Outcome, PauseSummary, Recovered, Refusal, Reply, TargetSummary, Ticket, Verb,
 };
 pub use key::CaseKey;
 pub use polling::Polling;
 pub use tracked::Tracked;
 
 use crate::{
+    actor::Actor,
     cooldown::Cooldowns,
     flap::FlapDetector,
     id::{IdSource, OperationId},
@@ -113,6 +114,8 @@ pub struct Recovery {
     paused_host: bool,
     /// The pauses that end by themselves; that of the host has no target.
     timed_pauses: BTreeMap<Option<TargetName>, RunningPause>,
+    /// Who asked for the pauses without an end, where that is known.
+    paused_by: BTreeMap<Option<TargetName>, Actor>,
     windows: Windows,
     stopping: bool,
     /// Looks that were asked for.
@@ -147,6 +150,7 @@ impl Recovery {
             removed: BTreeSet::new(),
             paused_host: false,
             timed_pauses: BTreeMap::new(),
+            paused_by: BTreeMap::new(),
             stopping: false,
             looks: 0,
             changed: BTreeSet::new(),
@@ -164,6 +168,7 @@ impl Recovery {
         match self.handle(input, at, &mut out) {
             Ok(()) => {
                 self.refresh_replies(&mut out);
+                self.changed.extend(self.queue.take_moved());
                 out.changed = std::mem::take(&mut self.changed);
                 Ok(out)
             }

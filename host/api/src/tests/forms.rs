@@ -228,6 +228,8 @@ fn the_status_says_null_where_there_is_nothing() {
             why: "the attempt before failed".to_owned(),
         }),
         waits: Some("stopped by hand".to_owned()),
+        pause: None,
+        held: None,
         unseen: Some(Unseen {
             since: samples::NOW.to_string(),
             why: "no file can be opened".to_owned(),

@@ -107,6 +107,8 @@ mod tests {
             operation: None,
             rests: None,
             waits: None,
+            pause: None,
+            held: None,
             unseen: None,
             priority: 5,
             paused: false,

@@ -102,3 +102,6 @@ pub(super) async fn watch(
         tokio::time::sleep(every).await;
     }
 }
+
+#[cfg(test)]
+mod tests;

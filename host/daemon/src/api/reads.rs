@@ -6,7 +6,7 @@ use super::{
     extract::{Named, Parameters},
     names, notes, pages, requests,
 };
-use crate::ports::{HistoryFilter, IncidentFilter};
+use crate::ports::{Active, HistoryFilter, IncidentFilter};
 use axum::{
     Json,
     body::Bytes,
@@ -124,9 +124,11 @@ pub(super) async fn operation(
         operation.state,
         OperationState::AwaitingManual | OperationState::Cancelled
     );
-    let active = served.ports.recovery.active(&operation.target);
+    let mut active = served.ports.recovery.active(&operation.target);
     let waits = operation.incident.as_ref().filter(|_| may_wait);
-    let waits = waits.and_then(|incident| active?.waits.remove(incident));
+    let waits = waits.and_then(|incident| active.as_mut()?.waits.remove(incident));
+    // Several may wait for the target; which one a pause or the like holds does not matter to who reads it.
+    let waits = waits.or_else(|| held(&operation, active?));
     let detail = OperationDetail {
         operation: Operation::from(&operation),
         journal: entries.iter().map(JournalEntry::from).collect(),
@@ -136,6 +138,27 @@ pub(super) async fn operation(
     // What `If-Match` of a decision takes.
     let revision = format!("\"{}\"", operation.revision);
     Ok(([(ETAG, revision)], Json(detail)).into_response())
+}
+
+/// What keeps an operation that has not begun, for people.
+fn held(operation: &operation::Operation, active: Active) -> Option<String> {
+    let waits = operation.started_at.is_none() && operation.state == OperationState::Scheduled;
+    if !waits || operation.mode != operation::Mode::Automatic {
+        return None;
+    }
+    let Some(pause) = active.pause else {
+        return active
+            .held
+            .filter(|_| active.operation.as_ref() == Some(&operation.id));
+    };
+    let by = pause.by.map_or(String::new(), |by| format!(" by {by}"));
+    let whose = match pause.of_host {
+        true => String::new(),
+        false => format!(" {}", operation.target),
+    };
+    Some(format!(
+        "automatic recovery is paused{by}; `mainstay resume{whose}` lets it go on"
+    ))
 }
 
 pub(super) async fn metrics(State(served): State<Arc<Served>>) -> Response {

@@ -14,7 +14,7 @@ use mainstay_domain::{
     id::{IncidentId, OperationId},
     name::{CheckName, FailureType, PluginName, TargetName},
     plugin::PluginIdentity,
-    recovery::{Call, Handled},
+    recovery::{Call, Handled, PauseSummary},
     severity::Severity,
     time::Timestamp,
 };
@@ -219,6 +219,10 @@ pub struct Active {
     pub operation: Option<OperationId>,
     /// Its next operation, or the next attempt, waits for its time.
     pub rests: Option<Rest>,
+    /// What its operation that is due waits for, beside a pause, for people.
+    pub held: Option<String>,
+    /// The pause that keeps its operation from beginning.
+    pub pause: Option<PauseSummary>,
     /// Of which incidents the recovery waits for a person, and what they can do, for people.
     pub waits: BTreeMap<IncidentId, String>,
 }

@@ -667,6 +667,8 @@ impl RecoveryControl for FakeWorld {
             incident: Some(incident().id),
             operation: Some(operation_id(1)),
             rests: None,
+            held: None,
+            pause: None,
             waits: Default::default(),
         })
     }

@@ -205,6 +205,10 @@ impl Recovery {
         out.writes
             .push(words::paused(target.as_ref(), paused, by, at.now));
         self.timed_pauses.remove(&target);
+        match paused {
+            true => drop(self.paused_by.insert(target.clone(), by.clone())),
+            false => drop(self.paused_by.remove(&target)),
+        }
         self.set_paused(target.clone(), paused);
         if let Some(target) = target.filter(|_| !paused) {
             for key in self.keys_of(&target) {

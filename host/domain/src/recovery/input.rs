@@ -182,8 +182,23 @@ pub struct TargetSummary {
     pub operation: Option<OperationId>,
     /// Until when its next operation rests, and why.
     pub rests: Option<(Timestamp, String)>,
+    /// What its operation that is due waits for, beside a pause.
+    pub held: Option<String>,
+    /// The pause that keeps its operation from beginning.
+    pub pause: Option<PauseSummary>,
     /// Of which incidents the recovery waits for a person, and what they can do.
     pub waits: BTreeMap<IncidentId, String>,
+}
+
+/// A pause that keeps an operation from beginning.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PauseSummary {
+    /// Whether it is the host's; else it is the target's own.
+    pub of_host: bool,
+    /// Who asked for it, where that is known.
+    pub by: Option<String>,
+    /// Until when it lasts, where it has an end.
+    pub until: Option<Timestamp>,
 }
 
 /// What the journal holds of recovery.

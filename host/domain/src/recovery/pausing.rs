@@ -3,7 +3,9 @@
 //! Invariant: the end of a pause lets begin what waits for it, as a person's `resume` does, with an event of its own. What a
 //! person had stopped by hand only a `resume` takes up.
 
-use super::{InputTime, Outcome, Recovery, Refusal, Reply, windows::is_of_window, words};
+use super::{
+    InputTime, Outcome, PauseSummary, Recovery, Refusal, Reply, windows::is_of_window, words,
+};
 use crate::{
     actor::Actor,
     measure,
@@ -102,11 +104,16 @@ impl Recovery {
                 None => running.ends = at.monotonic,
             }
         }
+        self.changed.extend(self.failures.keys().cloned());
     }
 
     /// The pauses that the previous daemon left, of which these have an end.
     pub(super) fn pauses_recovered(&mut self, pauses: &TimedPauses, at: InputTime) {
         self.windows.learn_resumed(pauses);
+        let asked = pauses.asked();
+        self.paused_by = asked
+            .map(|(target, by)| (target.clone(), by.clone()))
+            .collect();
         for (target, pause) in pauses.iter() {
             if !self.is_paused(target.as_ref()) {
                 continue;
@@ -162,7 +169,28 @@ impl Recovery {
             .collect()
     }
 
+    /// The pause that keeps automatic operations of this target from beginning.
+    pub(super) fn pause_of(&self, target: &TargetName) -> Option<PauseSummary> {
+        let whose = match self.paused_host {
+            true => None,
+            false => Some(self.paused_targets.get(target)?.clone()),
+        };
+        let timed = self.timed_pauses.get(&whose);
+        let by = timed.map(|running| &running.pause.by);
+        Some(PauseSummary {
+            of_host: whose.is_none(),
+            by: by
+                .or_else(|| self.paused_by.get(&whose))
+                .map(Actor::to_string),
+            until: timed.map(|running| running.until),
+        })
+    }
+
     pub(super) fn set_paused(&mut self, target: Option<TargetName>, paused: bool) {
+        match &target {
+            Some(target) => drop(self.changed.insert(target.clone())),
+            None => self.changed.extend(self.failures.keys().cloned()),
+        }
         match (target, paused) {
             (None, _) => self.paused_host = paused,
             (Some(target), true) => drop(self.paused_targets.insert(target)),

@@ -1,7 +1,12 @@
 //! The summary of a target, for status.
 
-use super::{CaseKey, Recovery, Stage, TargetSummary, looked::CANNOT_LOOK};
-use crate::{name::TargetName, text::counted};
+use super::{Case, CaseKey, Recovery, Stage, TargetSummary, looked::CANNOT_LOOK};
+use crate::{
+    name::TargetName,
+    operation::{Mode, Operation},
+    queue::{Place, StartBlock},
+    text::counted,
+};
 
 impl Recovery {
     /// The open incident, the operation and the wait of a target; default if it has none.
@@ -26,16 +31,48 @@ impl Recovery {
                 summary.operation = Some(work.operation.id.clone());
             }
             runs |= is_running;
-            if let (Stage::Queued(_), Some(due)) = (&case.stage, work.operation.due) {
-                summary.rests = Some((due, rest_words(case)));
+            if matches!(case.stage, Stage::Queued(_)) {
+                self.add_wait(case, &work.operation, &mut summary);
             }
         }
         summary
     }
+
+    /// What an operation waits for that has not begun, or not its next attempt. A time that has passed is nothing that
+    /// anything waits for.
+    fn add_wait(&self, case: &Case, operation: &Operation, summary: &mut TargetSummary) {
+        let is_automatic = operation.mode == Mode::Automatic;
+        let pause = self.pause_of(&operation.target).filter(|_| is_automatic);
+        if pause.is_some() {
+            summary.pause = pause;
+            return;
+        }
+        match self.queue.place(&operation.id) {
+            Some(Place::Waiting) => {
+                let rests = operation.due.map(|due| (due, rest_words(case)));
+                summary.rests = rests.or_else(|| summary.rests.take());
+            }
+            Some(Place::Ready) => {
+                let held = "it is due, and waits for its turn: as many recoveries go on as may";
+                summary.held = Some(held.to_owned());
+            }
+            Some(Place::Blocked(StartBlock::Dependency(target))) => {
+                summary.held = Some(format!(
+                    "it is due, and waits until {target} is recovered, on which it depends"
+                ));
+            }
+            Some(Place::Blocked(StartBlock::TargetBusy(_))) => {
+                let held = "it is due, and waits until another recovery of the target has ended";
+                summary.held = Some(held.to_owned());
+            }
+            // The pause is over, and it begins.
+            Some(Place::Blocked(StartBlock::HostPaused | StartBlock::TargetPaused(_))) | None => {}
+        }
+    }
 }
 
 /// What a person can do, where the recovery waits for one.
-fn waits_for(key: &CaseKey, case: &super::Case) -> Option<String> {
+fn waits_for(key: &CaseKey, case: &Case) -> Option<String> {
     let CaseKey { target, failure } = key;
     match &case.stage {
         Stage::HandedOver(_) => {
@@ -59,7 +96,7 @@ fn waits_for(key: &CaseKey, case: &super::Case) -> Option<String> {
     }
 }
 
-fn rest_words(case: &super::Case) -> String {
+fn rest_words(case: &Case) -> String {
     let incident = &case.incident;
     match case.work().and_then(|work| work.error.as_ref()) {
         Some(error) if error == CANNOT_LOOK => CANNOT_LOOK.to_owned(),

@@ -45,7 +45,7 @@ fn facts(target: &TargetRow, open: &[&Incident], times: &Times) -> Vec<(String, 
     let mut add = |name: &str, text: String, tone| {
         facts.push((name.to_owned(), cell(text, tone)));
     };
-    for next in next(target, times) {
+    for next in next(target, open, times) {
         add("next", next, Tone::Warn);
     }
     for why in why(target, open, times) {

@@ -12,6 +12,7 @@ use super::{
 };
 use crate::cli::output::{Block, Cell, Table, Times, Tone, cell, maybe, printable};
 use mainstay_api::{CircuitState, Health, Incident, IncidentState, Status, TargetRow};
+use mainstay_domain::time::Timestamp;
 use std::collections::HashMap;
 
 /// How much of it is wanted.
@@ -98,10 +99,15 @@ fn open_of<'a>(open: &'a Open<'_>, target: &TargetRow) -> &'a [&'a Incident] {
     found.map(Vec::as_slice).unwrap_or_default()
 }
 
-fn urgency_of(target: &TargetRow, open: &[&Incident]) -> Urgency {
-    let mut states = open.iter().map(|incident| incident.state);
-    let is_escalated = states.any(|state| state == IncidentState::Escalated);
-    if target.waits.is_some() || is_escalated {
+/// Whether it is healthy again, and is the same incident if it comes back.
+fn is_watched(incident: &Incident) -> bool {
+    incident.relapse_until.is_some()
+}
+
+pub(super) fn urgency_of(target: &TargetRow, open: &[&Incident]) -> Urgency {
+    let mut failing = open.iter().filter(|incident| !is_watched(incident));
+    let is_escalated = failing.any(|incident| incident.state == IncidentState::Escalated);
+    if target.waits.is_some() || target.pause.is_some() || is_escalated {
         return Urgency::Person;
     }
     match target.health {
@@ -182,7 +188,7 @@ fn target_row(target: &TargetRow, open: &[&Incident], times: &Times) -> Vec<Cell
         cell(&target.name, Tone::Plain),
         health_cell(target),
         maybe(joined(why(target, open, times))),
-        maybe(joined(next(target, times))),
+        maybe(joined(next(target, open, times))),
         maybe(since.map(|since| times.both(since))),
         match target.circuit {
             CircuitState::Closed => maybe(None::<&str>),
@@ -200,6 +206,13 @@ fn target_row(target: &TargetRow, open: &[&Incident], times: &Times) -> Vec<Cell
 pub(super) fn why(target: &TargetRow, open: &[&Incident], times: &Times) -> Vec<String> {
     let mut why = Vec::new();
     for incident in open {
+        if is_watched(incident) {
+            let since = incident.tried_at.as_ref().map(|since| times.both(since));
+            let since = since.map_or("again".to_owned(), |since| format!("since {since}"));
+            let (failure, severity) = (&incident.failure, incident.severity);
+            why.push(format!("healthy {since}; it had {failure} ({severity})"));
+            continue;
+        }
         let seen = incident.evidence.last();
         let seen = seen.map(|seen| format!(": {}", printable(&seen.message)));
         why.push(format!(
@@ -223,15 +236,37 @@ pub(super) fn why(target: &TargetRow, open: &[&Incident], times: &Times) -> Vec<
 }
 
 /// What comes next, and what it waits for.
-pub(super) fn next(target: &TargetRow, times: &Times) -> Vec<String> {
+pub(super) fn next(target: &TargetRow, open: &[&Incident], times: &Times) -> Vec<String> {
     let mut next = Vec::new();
     next.extend(target.waits.as_deref().map(printable));
-    next.extend(target.rests.as_ref().map(|rest| {
-        let until = times.both(&rest.until);
-        format!("recovery at {until}; it waits: {}", printable(&rest.why))
+    next.extend(target.pause.as_ref().map(|pause| {
+        let by = pause
+            .by
+            .as_deref()
+            .map(|by| format!(" by {}", printable(by)));
+        let until = pause.until.as_deref().and_then(|until| times.clock(until));
+        let until = until.map(|until| format!(" until {until}"));
+        let resume = match pause.of_host {
+            true => "mainstay resume".to_owned(),
+            false => format!("mainstay resume {}", printable(&target.name)),
+        };
+        let (by, until) = (by.unwrap_or_default(), until.unwrap_or_default());
+        format!("recovery is paused{by}{until}; `{resume}` lets it go on")
     }));
+    next.extend(target.rests.as_ref().map(|rest| {
+        let (why, now) = (printable(&rest.why), times.now());
+        match Timestamp::parse(&rest.until) {
+            // What comes at that moment was not seen yet.
+            Ok(until) if until <= now => format!("recovery begins; it waited: {why}"),
+            _ => format!("recovery at {}; it waits: {why}", times.both(&rest.until)),
+        }
+    }));
+    next.extend(target.held.as_deref().map(printable));
     if next.is_empty() && target.operation.is_some() {
         next.push("an operation is under way".to_owned());
     }
+    let watched = open.iter().filter_map(|one| one.relapse_until.as_deref());
+    let ends = watched.filter_map(|until| times.clock(until)).max();
+    next.extend(ends.map(|ends| format!("the incident is over at {ends} if it stays so")));
     next
 }

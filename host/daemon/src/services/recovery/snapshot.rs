@@ -53,6 +53,8 @@ impl RecoverySnapshot {
             incident: summary.incident,
             operation: summary.operation,
             rests: summary.rests.map(|(until, why)| Rest { until, why }),
+            held: summary.held,
+            pause: summary.pause,
             waits: summary.waits,
         });
         let mut state = self.write();

@@ -6,7 +6,8 @@ use crate::ports::{
     StatusFacts, TargetControl, Watch,
 };
 use mainstay_api::{
-    HostStatus, JobRow, OpenWindow, PluginRow, ReloadRow, Rest, Silence, Status, TargetRow, Unseen,
+    HostStatus, JobRow, OpenWindow, PluginRow, RecoveryPause, ReloadRow, Rest, Silence, Status,
+    TargetRow, Unseen,
 };
 use mainstay_domain::{id::IncidentId, name::TargetName};
 use std::{collections::BTreeMap, sync::Arc};
@@ -62,6 +63,8 @@ impl StatusSources {
                 why: rest.why,
             }),
             waits: waits_of(active.waits),
+            pause: active.pause.map(RecoveryPause::from),
+            held: active.held,
             unseen: self.watch.unseen(name).map(|unseen| Unseen {
                 since: unseen.since.to_string(),
                 why: unseen.why,

@@ -1,8 +1,8 @@
 //! Pauses that end by themselves.
 
 use super::{
-    super::{Command, LookResult, Refusal, Reply},
-    fixtures::{BEGIN, usual},
+    super::{Command, Input, LookResult, PauseSummary, Refusal, Reply, Ticket},
+    fixtures::{BEGIN, route, spec, target, usual},
     world::World,
 };
 use crate::{
@@ -10,7 +10,7 @@ use crate::{
     name::TargetName,
     pause::LONGEST_PAUSE,
     severity::Severity::High,
-    spec::{MaintenanceBegin, MaintenanceSpec, Spec},
+    spec::{MaintenanceBegin, MaintenanceSpec, Spec, TargetSpec},
 };
 use std::time::Duration;
 
@@ -40,6 +40,87 @@ fn a_pause_for_a_while_ends_by_itself_and_what_waited_begins() {
         world.see(LookResult::Failing);
         assert_eq!(world.called(), ["api down"]);
     }
+}
+
+#[test]
+fn what_a_pause_keeps_from_beginning_says_so_and_shows_no_time_that_has_passed() {
+    for (target, of_host) in [(None, true), (Some("api"), false)] {
+        for timed in [false, true] {
+            let mut world = World::new(usual());
+            let until = timed.then(|| world.at().now + Duration::from_millis(HOUR));
+            match timed {
+                true => drop(pause_for(&mut world, target, HOUR)),
+                false => drop(world.pause(target, true)),
+            }
+            world.raise("api down", High);
+            let expected = PauseSummary {
+                of_host,
+                by: Some("ann".to_owned()),
+                until,
+            };
+            let api = TargetName::parse("api").unwrap();
+            for _ in 0..2 {
+                let summary = world.machine.summary_of(&api);
+                assert_eq!(summary.pause.as_ref(), Some(&expected));
+                assert_eq!((summary.rests, summary.held), (None, None));
+                world.restart(1_000);
+            }
+            let resumed = match of_host {
+                true => world.command(resume(None)),
+                false => world.command(resume(Some("api"))),
+            };
+            assert_eq!(resumed, Reply::Done);
+            assert_eq!(world.machine.summary_of(&api).pause, None);
+        }
+    }
+}
+
+fn resume(target: Option<&str>) -> Command {
+    Command::Pause {
+        target: target.map(|name| TargetName::parse(name).unwrap()),
+        paused: false,
+        by: "ben".into(),
+    }
+}
+
+#[test]
+fn a_pause_that_begins_or_ends_renews_what_is_shown_of_what_it_holds() {
+    let mut world = World::new(usual());
+    world.raise("api down", High);
+    world.answer(super::fixtures::retryable());
+    let api = TargetName::parse("api").unwrap();
+    for paused in [true, false] {
+        let command = Command::Pause {
+            target: None,
+            paused,
+            by: "ann".into(),
+        };
+        let outcome = world.input(Input::Command(command, Ticket(99)));
+        assert!(outcome.changed.contains(&api), "{paused}");
+        let summary = world.machine.summary_of(&api);
+        assert_eq!(summary.pause.is_some(), paused);
+        assert_eq!(summary.rests.is_some(), !paused);
+    }
+}
+
+#[test]
+fn what_is_due_and_waits_for_another_target_says_so_in_place_of_a_time() {
+    let api = TargetName::parse("api").unwrap();
+    let dependent = TargetSpec {
+        depends_on: vec![TargetName::parse("db").unwrap()],
+        ..target("api")
+    };
+    let mut world = World::new(spec(vec![dependent, target("db")], vec![route()]));
+    world.raise("api down", High);
+    world.answer(super::fixtures::retryable());
+    world.raise("db down", High);
+    assert!(world.machine.summary_of(&api).rests.is_some());
+    let outcome = world.wait(1_000);
+    assert!(outcome.changed.contains(&api));
+    let summary = world.machine.summary_of(&api);
+    assert_eq!(summary.rests, None);
+    let held = summary.held.expect("it waits");
+    assert!(held.contains("db"), "{held}");
 }
 
 #[test]

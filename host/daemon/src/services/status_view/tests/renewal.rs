@@ -230,6 +230,8 @@ proptest! {
                         incident: on.then(|| incident().id),
                         operation: Some(operation_id(number)),
                         rests: None,
+                        held: None,
+                        pause: None,
                         waits: on
                             .then(|| (incident().id, "a person".to_owned()))
                             .into_iter()

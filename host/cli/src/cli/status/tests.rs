@@ -1,0 +1,125 @@
+//! What is said of a target, and what comes next.
+
+use super::{
+    headline::headline,
+    view::{next, urgency_of, why},
+};
+use crate::cli::{
+    layout::{Style, lay_out},
+    times::Times,
+};
+use jiff::tz::TimeZone;
+use mainstay_api::{Incident, Status, TargetRow};
+use mainstay_domain::time::Timestamp;
+use serde_json::{Value, json};
+
+fn times() -> Times {
+    let now = Timestamp::parse("2026-03-04T11:22:00Z").unwrap();
+    Times::at(now, TimeZone::UTC)
+}
+
+/// `web`, with these fields otherwise.
+fn web(health: &str, other: Value) -> TargetRow {
+    let mut row = json!({
+        "name": "web", "health": health, "circuit": "closed", "incident": "inc-01K00000000000000000000001",
+        "operation": "op-01K00000000000000000000001", "priority": 5, "paused": false, "pid": 4242, "restarts": 0,
+    });
+    for (key, value) in other.as_object().unwrap() {
+        row[key] = value.clone();
+    }
+    serde_json::from_value(row).unwrap()
+}
+
+/// Its incident, escalated, that was seen healthy since a time where one is given.
+fn incident(healthy_since: Option<&str>) -> Incident {
+    serde_json::from_value(json!({
+        "id": "inc-01K00000000000000000000001", "target": "web", "failure": "service-down", "severity": "high",
+        "state": "escalated", "opened_at": "2026-03-04T11:20:00Z", "closed_at": null, "recurrence": 0, "affected": [],
+        "evidence": [{"check": "http", "observed_at": "2026-03-04T11:20:00Z", "message": "connection refused",
+                      "value": null}],
+        "tried_at": healthy_since, "relapse_until": healthy_since.map(|_| "2026-03-04T11:22:40Z"),
+    }))
+    .unwrap()
+}
+
+/// The first line of `status` over this one target.
+fn first_line(target: &TargetRow, open: &[&Incident]) -> String {
+    let status: Status = serde_json::from_value(json!({
+        "host": {
+            "name": "db1", "version": "0.1.0", "phase": "normal", "started_at": "2026-03-01T08:00:00Z",
+            "contract_versions": ["1.0.0"], "config_digest": "00", "paused": false,
+        },
+        "targets": [], "plugins": [], "jobs": [], "last_reload": null,
+    }))
+    .unwrap();
+    let targets = [(urgency_of(target, open), target)];
+    let block = headline(&status, &targets);
+    let style = Style {
+        width: None,
+        colour: false,
+    };
+    lay_out(&[block], style).join(" ")
+}
+
+#[test]
+fn what_comes_next_is_what_it_waits_for_and_no_time_that_has_passed() {
+    let pause = |of_host: bool, by: Value, until: Value| json!({"pause": {"of_host": of_host, "by": by, "until": until}});
+    for (other, expected) in [
+        (
+            pause(true, json!("ann"), json!("2026-03-04T11:26:56Z")),
+            "recovery is paused by ann until 11:26:56; `mainstay resume` lets it go on",
+        ),
+        (
+            pause(false, json!(null), json!(null)),
+            "recovery is paused; `mainstay resume web` lets it go on",
+        ),
+        (
+            json!({"rests": {"until": "2026-03-04T11:21:42Z", "why": "between two attempts"}}),
+            "recovery begins; it waited: between two attempts",
+        ),
+        (
+            json!({"held": "it is due, and waits until db is recovered, on which it depends"}),
+            "it is due, and waits until db is recovered, on which it depends",
+        ),
+        (json!({}), "an operation is under way"),
+    ] {
+        let target = web("failed", other);
+        assert_eq!(next(&target, &[], &times()), [expected]);
+    }
+}
+
+#[test]
+fn a_failure_that_is_not_recovered_because_of_a_pause_needs_a_person() {
+    let pause = json!({"pause": {"of_host": true, "by": "ann", "until": null}});
+    let line = first_line(&web("failed", pause), &[]);
+    assert!(
+        line.starts_with("needs a person: the recovery of web"),
+        "{line}"
+    );
+}
+
+#[test]
+fn an_incident_that_may_be_over_needs_nobody_and_says_until_when_it_may_come_back() {
+    let healthy = incident(Some("2026-03-04T11:21:40Z"));
+    let target = web("healthy", json!({"operation": null}));
+    let line = first_line(&target, &[&healthy]);
+    assert!(line.starts_with("nothing needs a person"), "{line}");
+    assert_eq!(
+        why(&target, &[&healthy], &times()),
+        ["healthy since 11:21:40, 20 s ago; it had service-down (high)"]
+    );
+    assert_eq!(
+        next(&target, &[&healthy], &times()),
+        ["the incident is over at 11:22:40 if it stays so"]
+    );
+    let failing = incident(None);
+    let line = first_line(&target, &[&failing]);
+    assert!(
+        line.starts_with("needs a person: the recovery of web"),
+        "{line}"
+    );
+    assert_eq!(
+        why(&target, &[&failing], &times()),
+        ["service-down (high): connection refused"]
+    );
+}
