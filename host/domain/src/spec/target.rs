@@ -1,6 +1,6 @@
 //! Targets, as configured; their checks are in `check`.
 
-use super::{CheckSpec, ForeignCommands, ProcessSpec, RestartPolicy};
+use super::{CheckKind, CheckSpec, ForeignCommands, ProcessSpec, RestartPolicy};
 use crate::name::{CheckName, FailureType, TargetName};
 use std::time::Duration;
 
@@ -45,6 +45,25 @@ impl TargetSpec {
         let process = self.process.as_ref();
         process.is_some_and(|process| {
             process.restart == RestartPolicy::Never && process.exit_failure == *failure
+        })
+    }
+
+    /// Whether its child is one that does its work and ends: that it ended, nobody knows how, is then no failure. What
+    /// others connect to should run, and so should what forks.
+    pub fn is_one_shot(&self) -> bool {
+        let mut checks = self.checks.iter();
+        let serves = checks.any(|check| {
+            matches!(
+                check.kind,
+                CheckKind::Http(_)
+                    | CheckKind::Tcp { .. }
+                    | CheckKind::Unix { .. }
+                    | CheckKind::Tls { .. }
+            )
+        });
+        let process = self.process.as_ref().filter(|_| !serves);
+        process.is_some_and(|process| {
+            process.restart != RestartPolicy::Always && process.pid_file.is_none()
         })
     }
 }

@@ -1,7 +1,24 @@
 //! How a process ended, for people.
 
+use super::Core;
 use crate::ports::{Exit, unended};
-use mainstay_domain::{record::ProcessIdentity, time::Timestamp};
+use mainstay_domain::{
+    name::TargetName, record::ProcessIdentity, spec::TargetSpec, time::Timestamp,
+};
+
+/// What is said of one that is done as far as anybody knows.
+pub(super) const NOBODY_KNOWS: &str =
+    ", nobody knows how: what does its work and ends is taken to have done it";
+
+impl Core {
+    /// Whether the child of a target does its work and ends, by the present config.
+    pub(super) fn is_one_shot(&self, name: &TargetName) -> bool {
+        let spec = self.ports.shared.spec.borrow();
+        let mut targets = spec.targets.iter();
+        let target = targets.find(|target| target.name == *name);
+        target.is_some_and(TargetSpec::is_one_shot)
+    }
+}
 
 /// How a process ended, as a sentence.
 pub(super) fn end_of(identity: &ProcessIdentity, exit: Exit, now: Timestamp) -> String {

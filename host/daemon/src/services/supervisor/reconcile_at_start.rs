@@ -3,6 +3,7 @@
 use super::{
     Core, DEFAULT_GRACE, DEFAULT_STOP_SIGNAL, PreviousRun,
     decide::{self, Adopted, AtStart},
+    ending::NOBODY_KNOWS,
     target::SupervisedTarget,
 };
 use crate::ports::{Exit, ProcessUpdate, unended};
@@ -183,8 +184,15 @@ impl Core {
         ended: Option<ProcessIdentity>,
         why: String,
     ) {
-        let completed = process.restart != RestartPolicy::Always
-            && ended.as_ref().is_some_and(|identity| identity.completed);
+        let is_unknown = ended.as_ref().is_some_and(|one| one.ended.is_none());
+        let is_done = is_unknown && self.is_one_shot(&supervised.name);
+        let completed = is_done
+            || (process.restart != RestartPolicy::Always
+                && ended.as_ref().is_some_and(|identity| identity.completed));
+        let why = match is_done {
+            true => format!("{why}{NOBODY_KNOWS}"),
+            false => why,
+        };
         let news = match ended {
             Some(_) if completed => ProcessUpdate::Completed,
             Some(_) => ProcessUpdate::Exited(why.clone()),
@@ -200,14 +208,14 @@ impl Core {
                 .stop(identity.clone(), process.stop_signal, process.grace)
                 .await;
             let message = format!("{}: {why}", supervised.name);
-            let event = self.event(
-                &supervised,
-                EventKind::ProcessExited,
-                process.exit_severity,
-                message,
-            );
+            let severity = match completed {
+                true => Severity::Low,
+                false => process.exit_severity,
+            };
+            let event = self.event(&supervised, EventKind::ProcessExited, severity, message);
             let ended = ProcessIdentity {
                 ended: Some(why),
+                completed,
                 ..identity
             };
             self.submit(vec![

@@ -20,7 +20,7 @@ use mainstay_domain::{
     name::SecretName,
     record::Change,
     severity::Severity,
-    spec::{OnShutdown, ProcessSpec},
+    spec::{OnShutdown, ProcessSpec, RestartPolicy},
 };
 use tokio::{sync::mpsc, task::JoinHandle};
 

@@ -1,7 +1,11 @@
 //! Waiting for the end of a process, and telling of it.
 
 use super::{
-    super::{Core, ending::end_of, forked::Left},
+    super::{
+        Core,
+        ending::{NOBODY_KNOWS, end_of},
+        forked::Left,
+    },
     Began, SupervisedTarget,
 };
 use crate::ports::{Exit, ProcessUpdate};
@@ -87,6 +91,7 @@ impl Core {
         if self.looks_for_rest_of(&supervised, &identity) {
             self.ports.watch.has_ended(&supervised.name).await;
         }
+        let is_one_shot = self.is_one_shot(&supervised.name);
         let mut state = supervised.state.lock();
         if !state.lifecycle.exited(&identity) {
             drop(state);
@@ -95,11 +100,24 @@ impl Core {
         }
         self.ports.watch.row_changed(&supervised.name);
         let process = state.listing.process();
+        // Of one that was adopted the signal is not known.
+        let is_killed = matches!(exit, Exit::Signal(SIGKILL) | Exit::Unknown);
+        let own = self.ports.processes.oom_kills_of(&supervised.name);
+        let killer = if is_killed && let Some(count) = own.filter(|count| *count > 0) {
+            format!(
+                ", and the kernel's out-of-memory killer has ended {count} of its processes since its start, at its `memory_max`"
+            )
+        } else if is_killed && self.oom.lock().has_killed(self.ports.processes.oom_kills()) {
+            ", and the kernel's out-of-memory killer ended a process in the same seconds".to_owned()
+        } else {
+            String::new()
+        };
         let completed = match exit {
             Exit::Code(code) if lost.is_none() => {
                 process.is_some_and(|process| process.is_expected(code))
             }
-            Exit::Code(_) | Exit::Signal(_) | Exit::Unknown | Exit::Unended { .. } => false,
+            Exit::Unknown => is_one_shot && lost.is_none() && killer.is_empty(),
+            Exit::Code(_) | Exit::Signal(_) | Exit::Unended { .. } => false,
         };
         let severity = match completed {
             true => Severity::Low,
@@ -107,21 +125,12 @@ impl Core {
         };
         state.completed = completed;
         let mut why = end_of(&identity, exit, self.ports.shared.clock.now());
-        // Of one that was adopted the signal is not known.
-        let is_killed = matches!(exit, Exit::Signal(SIGKILL) | Exit::Unknown);
-        let own = self.ports.processes.oom_kills_of(&supervised.name);
-        if is_killed && let Some(count) = own.filter(|count| *count > 0) {
-            why.push_str(&format!(
-                ", and the kernel's out-of-memory killer has ended {count} of its processes since its start, at its `memory_max`"
-            ));
-        } else if is_killed && self.oom.lock().has_killed(self.ports.processes.oom_kills()) {
-            why.push_str(
-                ", and the kernel's out-of-memory killer ended a process in the same seconds",
-            );
-        }
-        if completed {
-            why.push_str(", as expected");
-        }
+        why.push_str(&killer);
+        why.push_str(match exit {
+            Exit::Unknown if completed => NOBODY_KNOWS,
+            _ if completed => ", as expected",
+            _ => "",
+        });
         if let Some(lost) = lost {
             why = format!("{why}, and {lost}");
         }

@@ -147,6 +147,45 @@ async fn a_process_that_died_meanwhile_is_told_and_not_started() {
 }
 
 #[tokio::test]
+async fn a_one_shot_that_ended_while_nobody_looked_is_done_and_no_failure() {
+    let dir = tempfile::tempdir().unwrap();
+    let one_shot = |text: &str| {
+        let mut target = lasting(text);
+        target.process.as_mut().unwrap().restart = RestartPolicy::Never;
+        target
+    };
+    let mut before = Daemon::start(dir.path(), vec![one_shot("job")], PreviousRun::default());
+    let pid = before.runs("job", None).await;
+    before.shut_down().await.unwrap();
+    let previous_run = previous(&before, &["job"]);
+    let left = previous_run.processes[0].1.clone();
+    within(before.processes.stop(left, Signal::Term, DEADLINE)).await;
+
+    let mut first = Daemon::start(dir.path(), vec![one_shot("job")], previous_run);
+    let is_done = |daemon: &Daemon| daemon.supervisor.has_completed(&name("job"));
+    wait_until("it is done", || is_done(&first)).await;
+    wait_until("it is told", || {
+        !first.messages(EventKind::ProcessExited).is_empty()
+    })
+    .await;
+    let told = first.messages(EventKind::ProcessExited);
+    let expected = format!("job: process {pid} ended while no daemon was there, nobody knows how");
+    assert!(told[0].starts_with(&expected), "{told:?}");
+    first.shut_down().await.unwrap();
+
+    let previous_run = previous(&first, &["job"]);
+    let mut second = Daemon::start(dir.path(), vec![one_shot("job")], previous_run);
+    wait_until("it is done still", || is_done(&second)).await;
+    second.shut_down().await.unwrap();
+    for daemon in [&mut first, &mut second] {
+        while let Ok(finding) = daemon.findings.try_recv() {
+            let is_failure = matches!(finding, Finding::Exited { .. } | Finding::Raised { .. });
+            assert!(!is_failure, "{finding:?}");
+        }
+    }
+}
+
+#[tokio::test]
 async fn an_end_is_told_once_and_with_its_cause_however_many_daemons_come_after_it() {
     let dir = tempfile::tempdir().unwrap();
     let mut seen = Daemon::start(dir.path(), vec![lasting("web")], PreviousRun::default());
