@@ -17,6 +17,7 @@ use crate::{
     operation::{Mode, Operation},
     record::Change,
     severity::Severity,
+    text::list,
 };
 use std::time::Duration;
 
@@ -80,13 +81,35 @@ impl Recovery {
         let open = self.case(key).filter(|case| case.is_failing());
         let severity = open.map_or(default, |case| case.incident.severity.max(default));
         match self.settings.route(key, severity) {
-            Some(_) => Ok(severity),
+            Some(_) => self.must_know(key).map(|()| severity),
             None => Err(Refusal::NotAllowed(format!(
                 "no route fits {failure} of {}; add a [[route]] with failure = \"{failure}\"",
                 key.target,
                 failure = key.failure
             ))),
         }
+    }
+
+    /// Refuses a failure that nobody knows of this target: a route for any failure would act on a misspelt one too. One that
+    /// was reported, or seen under another config, is known while it holds and for an hour after that.
+    fn must_know(&self, key: &CaseKey) -> Result<(), Refusal> {
+        let CaseKey { target, failure } = key;
+        let known = self.settings.failures_of(target);
+        let was_seen = self.cases.contains_key(key) || self.opened.contains_key(key);
+        if was_seen || known.contains(failure) {
+            return Ok(());
+        }
+        let mut near: Vec<&str> = known.iter().map(|known| known.as_str()).collect();
+        near.sort_by_key(|known| distance(known, failure.as_str()));
+        near.truncate(NEAREST);
+        let known = match near.is_empty() {
+            true => "it knows none".to_owned(),
+            false => format!("it knows {}", list(near, "")),
+        };
+        Err(Refusal::Unknown(format!(
+            "no check of {target}, no report and no route of its name knows the failure `{failure}`: {known}; add a [[route]] \
+             with failure = \"{failure}\" to recover from it"
+        )))
     }
 
     pub(super) fn must_exist(&self, target: &TargetName) -> Result<(), Refusal> {
@@ -219,6 +242,27 @@ impl Recovery {
         }
         Ok(Ok(Reply::Done))
     }
+}
+
+/// So many names are named in a refusal.
+const NEAREST: usize = 5;
+
+/// How many letters have to be added, taken away or exchanged to make one word of the other.
+fn distance(one: &str, other: &str) -> usize {
+    let letters: Vec<char> = other.chars().collect();
+    let mut row: Vec<usize> = (0..=letters.len()).collect();
+    for (above, letter) in one.chars().enumerate() {
+        let mut left = above + 1;
+        let mut next = vec![left];
+        for (place, same) in letters.iter().map(|known| *known == letter).enumerate() {
+            let cost = |at: usize| row.get(at).copied().unwrap_or(usize::MAX - 1);
+            let exchanged = cost(place) + usize::from(!same);
+            left = exchanged.min(left + 1).min(cost(place + 1) + 1);
+            next.push(left);
+        }
+        row = next;
+    }
+    row.last().copied().unwrap_or_default()
 }
 
 fn recovered_already(key: &CaseKey, id: &OperationId) -> Refusal {

@@ -2,13 +2,17 @@
 
 use super::key::CaseKey;
 use crate::{
-    name::TargetName,
+    name::{FailureType, TargetName},
     route::RouteTable,
     severity::Severity,
     spec::{RouteSpec, Spec, TargetSpec},
     text::list,
 };
-use std::{collections::HashMap, sync::Arc, time::Duration};
+use std::{
+    collections::{BTreeSet, HashMap},
+    sync::Arc,
+    time::Duration,
+};
 
 /// For a target that is no longer configured.
 const DEFAULT_RTO: Duration = Duration::from_secs(300);
@@ -63,6 +67,20 @@ impl Settings {
             None | Some(0) => shown,
             Some(more) => format!("{shown} and {more} more"),
         }
+    }
+
+    /// The failures that a target has by its own config, and those that a route of their own name recovers it from.
+    pub(super) fn failures_of(&self, name: &TargetName) -> BTreeSet<&FailureType> {
+        let target = self.target(name);
+        let checks = target.into_iter().flat_map(|target| &target.checks);
+        let process = target.and_then(|target| target.process.as_ref());
+        let routes = self.spec.routes.iter();
+        let routes = routes.filter(|route| route.target.as_ref().is_none_or(|of| of == name));
+        checks
+            .map(|check| &check.failure)
+            .chain(process.map(|process| &process.exit_failure))
+            .chain(routes.filter_map(|route| route.failure.as_ref()))
+            .collect()
     }
 
     /// The route that an incident gets.

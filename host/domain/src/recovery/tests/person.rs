@@ -2,7 +2,10 @@
 
 use super::{
     super::{LookResult, Refusal, Reply, Verb},
-    fixtures::{decision, done, needs_operator, permanent, retryable, route, usual, with_route},
+    fixtures::{
+        decision, done, key, needs_operator, permanent, retryable, route, spec, target, usual,
+        with_route,
+    },
     stories::two_steps,
     world::World,
 };
@@ -269,6 +272,43 @@ fn what_no_check_sees_is_recovered_by_hand_and_ends_with_its_operation() {
         assert_eq!(world.operations.values().next_back().unwrap().state, state);
         assert!(!world.incident("api down").state.is_open());
         assert_eq!(world.count(EventKind::OperationEscalated), 0);
+    }
+}
+
+#[test]
+fn a_failure_that_nobody_knows_of_the_target_is_refused_with_what_is_known() {
+    let slow = RouteSpec {
+        failure: Some(key("api slow").failure),
+        target: Some(target("api").name),
+        ..route()
+    };
+    let config = || {
+        spec(
+            vec![target("api"), target("db")],
+            vec![route(), slow.clone()],
+        )
+    };
+    for dry_run in [false, true] {
+        let mut world = World::new(config());
+        let Reply::Refused(Refusal::Unknown(why)) = world.ask_for("api dwn", dry_run) else {
+            panic!("it is known");
+        };
+        assert!(why.contains("`dwn`: it knows down, slow"), "{why}");
+        let reply = world.ask_for("db slow", dry_run);
+        assert!(
+            matches!(reply, Reply::Refused(_)),
+            "it is of another: {reply:?}"
+        );
+        for known in ["api down", "api slow", "db down"] {
+            let reply = world.ask_for(known, dry_run);
+            assert!(matches!(reply, Reply::Operation(_)), "{known}: {reply:?}");
+        }
+        // A report is a failure that no check knows.
+        let mut world = World::new(config());
+        world.raise("api reported", High);
+        world.recover_it();
+        let reply = world.ask_for("api reported", dry_run);
+        assert!(matches!(reply, Reply::Operation(_)), "{reply:?}");
     }
 }
 

@@ -2,11 +2,11 @@
 
 use super::{
     super::{Input, LookResult, Refusal, Reply},
-    fixtures::{done, retryable, usual, with_route},
+    fixtures::{done, key, retryable, route, spec, target, usual, with_route},
     stories::two_steps,
     world::World,
 };
-use crate::{operation::OperationState, severity::Severity::High};
+use crate::{operation::OperationState, severity::Severity::High, spec::RouteSpec};
 
 /// A world in which `api down` is called and the daemon is to stop.
 fn stopping() -> World {
@@ -18,7 +18,14 @@ fn stopping() -> World {
 
 #[test]
 fn nothing_is_begun_and_no_look_is_asked_for() {
-    let mut world = stopping();
+    let slow = RouteSpec {
+        failure: Some(key("db slow").failure),
+        ..route()
+    };
+    let spec = spec(vec![target("api"), target("db")], vec![slow, route()]);
+    let mut world = World::new(spec);
+    world.raise("api down", High);
+    world.input(Input::Stop);
     world.raise("db down", High);
     world.ask_for("db slow", false);
     world.answer(done());
