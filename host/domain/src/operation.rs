@@ -93,7 +93,7 @@ pub struct Operation {
     /// When it ended.
     pub finished_at: Option<Timestamp>,
     /// From detection to its end, milliseconds, without what the target was verified healthy of that. Versions that did
-    /// not know how long that was counted it too.
+    /// not know how long that was counted it too, and gave dry runs one.
     pub recovery_ms: Option<u64>,
     /// Whether the recovery time objective, counted like that time, was missed.
     pub rto_exceeded: bool,
@@ -279,7 +279,8 @@ impl Operation {
         }
         if self.state.is_final() {
             self.finished_at = Some(now);
-            self.recovery_ms = Some(millis(elapsed));
+            // A dry run recovers nothing.
+            self.recovery_ms = (!self.dry_run).then(|| millis(elapsed));
         }
         Ok(())
     }

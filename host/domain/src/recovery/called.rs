@@ -2,7 +2,7 @@
 
 use super::{
     Attempt, AttemptProgress, Case, Failed, Handled, IllegalMove, InputTime, NotHandled, Outcome,
-    Recovery,
+    Recovery, dry_run::planned,
 };
 use crate::{call::RecoveryFailure, id::OperationId, operation::Operation, spec::StepSpec};
 
@@ -68,7 +68,14 @@ pub(super) fn record_answer(
     }
     let failed = match handled.result {
         Ok(report) => {
-            operation.actions.extend(report.actions);
+            match operation.dry_run {
+                true => {
+                    let reported = report.actions.iter();
+                    let actions = reported.map(|action| planned(action));
+                    operation.actions.extend(actions);
+                }
+                false => operation.actions.extend(report.actions),
+            }
             let loss = report.data_loss.map(|loss| format!("data loss: {loss}"));
             operation.actions.extend(loss);
             // A step that always runs cleans up; it recovers nothing by itself.

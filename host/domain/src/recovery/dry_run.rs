@@ -1,8 +1,8 @@
 //! Dry runs: one attempt whose effects are planned. They are no cases, bypass the queue, and block nothing.
 
 use super::{
-    Action, AttemptProgress, CaseKey, Failed, Handled, IllegalMove, InputTime, Outcome, Recovery,
-    Refusal, Reply, Ticket, Work, called::record_answer, words,
+    Action, AttemptProgress, Case, CaseKey, Failed, Handled, IllegalMove, InputTime, Outcome,
+    Recovery, Refusal, Reply, Ticket, Work, called::record_answer, words,
 };
 use crate::{
     actor::Actor,
@@ -16,6 +16,31 @@ use std::sync::Arc;
 
 /// So many run at one time: a plan costs a call, and nobody reads hundreds at once.
 const CONCURRENT_DRY_RUNS: usize = 16;
+
+/// How handlers begin to say what they have done, and what of that a dry run would do.
+const DEEDS: [(&str, &str); 10] = [
+    ("restarted", "restart"),
+    ("started", "start"),
+    ("stopped", "stop"),
+    ("restored", "restore"),
+    ("deleted", "delete"),
+    ("removed", "remove"),
+    ("reloaded", "reload"),
+    ("sent", "send"),
+    ("flushed", "flush"),
+    ("ran", "run"),
+];
+
+/// What a handler reports in a dry run, which knows of none, as what it is: nothing was done.
+pub(super) fn planned(action: &str) -> String {
+    let (verb, rest) = action.split_at(action.find(' ').unwrap_or(action.len()));
+    let deed = DEEDS.iter().find(|(done, _)| *done == verb);
+    match deed {
+        Some((_, would)) => format!("would {would}{rest}"),
+        None if verb == "would" => action.to_owned(),
+        None => format!("planned: {action}"),
+    }
+}
 
 /// A dry run, in the middle of its chain.
 #[derive(Debug)]
@@ -69,8 +94,14 @@ impl Recovery {
         };
         let id = OperationId::new(self.ids.next(at.now));
         let (target, failure) = (key.target.clone(), key.failure.clone());
+        // What has ended is another incident for the next recovery.
         let known = self.case(key);
-        let detected_at = known.map_or(at.now, super::Case::detected_at);
+        let known = known.filter(|case| case.incident.state.is_open());
+        let detected_at = known.map_or(at.now, Case::detected_at);
+        let attempts = known.map_or(0, |case| match case.work() {
+            Some(work) => work.operation.attempts,
+            None => case.incident.attempts,
+        });
         let mut operation = Operation::scheduled(
             id.clone(),
             target,
@@ -80,6 +111,8 @@ impl Recovery {
             detected_at,
         );
         operation.dry_run = true;
+        // The attempt that a recovery would make now.
+        operation.attempts = attempts;
         let mut work = Work::new(operation);
         out.writes
             .push(words::asked_for(&work.operation, by, at.now));
@@ -123,6 +156,7 @@ impl Recovery {
             let operation = &dry_run.work.operation;
             let known = self.case(&CaseKey::from(operation));
             let incident = known.map(|case| &*case.incident);
+            let incident = incident.filter(|incident| incident.state.is_open());
             let call = self.call(incident, &dry_run.work, &dry_run.route, step, at);
             out.after.push(Action::Call(Box::new(call)));
             dry_run.step = place;
@@ -185,5 +219,30 @@ impl Recovery {
         }
         let from = dry_run.step.saturating_add(1);
         self.dry_run_step(dry_run, from, at, out)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::planned;
+
+    #[test]
+    fn what_a_dry_run_reports_is_no_deed() {
+        for (action, expected) in [
+            ("restarted shop", "would restart shop"),
+            ("restarted", "would restart"),
+            (
+                "ran `promote`: exit code 0",
+                "would run `promote`: exit code 0",
+            ),
+            ("would delete 3 files", "would delete 3 files"),
+            (
+                "looked at the first 9 only",
+                "planned: looked at the first 9 only",
+            ),
+            ("", "planned: "),
+        ] {
+            assert_eq!(planned(action), expected);
+        }
     }
 }

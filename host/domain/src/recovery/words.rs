@@ -174,8 +174,9 @@ pub(super) fn validating(operation: &Operation, now: Timestamp) -> Change {
 }
 
 fn moved_words(operation: &Operation, what: &str) -> String {
+    let dry = dry_words(operation);
     format!(
-        "recovery of {} from {} {what}",
+        "{dry}recovery of {} from {} {what}",
         operation.target, operation.failure
     )
 }

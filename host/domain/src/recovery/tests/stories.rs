@@ -1,7 +1,7 @@
 //! What an operation does from a detection to its end.
 
 use super::{
-    super::{Input, LookResult},
+    super::{Input, LookResult, Reply},
     fixtures::{
         BEGIN, done, missing, needs_operator, permanent, plugin, retryable, route, step, usual,
         with_route,
@@ -145,6 +145,32 @@ fn a_missing_handler_fails_at_once_and_one_that_comes_back_ends_the_pause() {
     assert_eq!(world.stage("api down"), "scheduled");
     world.input(Input::Serves(plugin("fix")));
     assert_eq!(world.stage("api down"), "looking");
+}
+
+#[test]
+fn a_dry_run_says_what_a_recovery_would_do_and_makes_the_attempt_that_it_would_make() {
+    let mut world = World::new(usual());
+    world.raise("api down", High);
+    world.recover_it();
+    world.wait(1_000);
+    world.raise("api down", High);
+    world.answer(retryable());
+    let Reply::Operation(asked) = world.ask_for("api down", true) else {
+        panic!("it is planned");
+    };
+    let planned = world.calls[0].request.attempt;
+    world.answer(done());
+    let dry = &world.operations[&asked.id];
+    assert_eq!(dry.actions, ["would restart"]);
+    assert_eq!(dry.recovery_ms, None);
+    let said = world.events.iter();
+    let said = said.filter(|event| event.operation.as_ref() == Some(&asked.id));
+    for event in said {
+        assert!(event.message.contains("dry run"), "{}", event.message);
+    }
+    world.ask_for("api down", false);
+    assert_eq!(world.calls[0].request.attempt, planned);
+    assert_eq!(planned, 3);
 }
 
 #[test]
