@@ -6,13 +6,13 @@ use super::{
     failure::Ending,
     identifiers::IdText,
     listings::{parse, present, show_event},
-    output::{Output, length},
+    output::{Output, Times, length},
     records::state_tone,
     story::story,
 };
 use mainstay_api::{
     DecisionBody, Event, EventKind, Operation, OperationDetail, OperationState, PauseBody,
-    PauseReport, RecoverBody, Scheduled,
+    PauseReport, RecoverBody, Scheduled, Status,
 };
 use mainstay_domain::{id::OperationId, time::millis};
 use std::time::Duration;
@@ -191,20 +191,173 @@ pub(super) async fn set_paused(
         reason,
         by: paused.by.by,
     };
+    // What it replaces is not seen any more after it.
+    let before = match out.json {
+        true => None,
+        false => Some(parse::<Status>(&client.get("/v1/status").await?)?),
+    };
     client.post(&format!("/v1/{verb}"), &body).await?;
     if out.json {
         let paused = is_pause;
         return out.json_line(&PauseReport { target, paused });
     }
-    let what = target.as_deref().unwrap_or("the host");
+    let said = match is_pause {
+        true => paused_words(target.as_deref(), pause_length, before.as_ref(), &out.times),
+        false => resumed_words(target.as_deref(), before.as_ref()),
+    };
+    out.line(&said)
+}
+
+/// Whether the host, or a target, was paused, and until when.
+fn pause_before<'a>(target: Option<&str>, before: &'a Status) -> (bool, Option<&'a str>) {
+    let host = &before.host;
+    let Some(target) = target else {
+        return (host.paused, host.paused_until.as_deref());
+    };
+    let mut rows = before.targets.iter();
+    let row = rows.find(|row| row.name == target);
+    row.map_or((false, None), |row| {
+        (row.paused, row.paused_until.as_deref())
+    })
+}
+
+/// What was paused, and which pause that ended.
+fn paused_words(
+    target: Option<&str>,
+    pause_length: Option<Duration>,
+    before: Option<&Status>,
+    times: &Times,
+) -> String {
+    let what = target.unwrap_or("the host");
     let how_long = pause_length.map(|time| format!(" for {}", length(time)));
     let how_long = how_long.unwrap_or_default();
-    out.line(&format!("{verb}d automatic recovery of {what}{how_long}"))
+    let replaced = match before.map(|before| pause_before(target, before)) {
+        Some((true, Some(until))) => format!(", in place of the pause until {}", times.both(until)),
+        Some((true, None)) => ", in place of a pause without an end".to_owned(),
+        Some((false, _)) | None => String::new(),
+    };
+    format!("paused automatic recovery of {what}{how_long}{replaced}")
+}
+
+/// What was resumed, if anything was.
+fn resumed_words(target: Option<&str>, before: Option<&Status>) -> String {
+    let what = target.unwrap_or("the host");
+    let Some(before) = before else {
+        return format!("resumed automatic recovery of {what}");
+    };
+    let mut rows = before.targets.iter();
+    let waits = rows.any(|row| Some(row.name.as_str()) == target && row.waits.is_some());
+    if waits || pause_before(target, before).0 {
+        return format!("resumed automatic recovery of {what}");
+    }
+    let others: Vec<&str> = match target {
+        Some(_) if before.host.paused => vec!["that of the host is: `mainstay resume`"],
+        Some(_) => Vec::new(),
+        None => {
+            let paused = before.targets.iter().filter(|row| row.paused);
+            paused.map(|row| row.name.as_str()).collect()
+        }
+    };
+    let others = match (target, others.as_slice()) {
+        (_, []) => String::new(),
+        (Some(_), others) => format!("; {}", others.join(", ")),
+        (None, names) => format!(
+            "; that of {} is: `mainstay resume TARGET`",
+            names.join(", ")
+        ),
+    };
+    format!("automatic recovery of {what} was not paused{others}")
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use jiff::tz::TimeZone;
+    use mainstay_domain::time::Timestamp;
+    use serde_json::{Value, json};
+
+    /// The host and `web` are paused so, until then.
+    fn paused(host: (bool, Value), web: (bool, Value)) -> Status {
+        serde_json::from_value(json!({
+            "host": {
+                "name": "db1", "version": "0.1.0", "phase": "normal", "started_at": "2026-03-01T08:00:00Z",
+                "contract_versions": ["1.0.0"], "config_digest": "00", "paused": host.0, "paused_until": host.1,
+            },
+            "targets": [{
+                "name": "web", "health": "healthy", "circuit": "closed", "incident": null, "operation": null,
+                "priority": 5, "paused": web.0, "paused_until": web.1, "pid": null, "restarts": 0,
+            }],
+            "plugins": [], "jobs": [], "last_reload": null,
+        }))
+        .unwrap()
+    }
+
+    #[test]
+    fn a_pause_says_which_one_it_replaces() {
+        let now = Timestamp::parse("2026-03-04T11:00:00Z").unwrap();
+        let times = Times::at(now, TimeZone::UTC);
+        let no = || (false, Value::Null);
+        let until = || (true, json!("2026-03-04T13:00:00Z"));
+        let hour = Some(Duration::from_secs(7_200));
+        for (target, how_long, before, expected) in [
+            (
+                None,
+                None,
+                paused(no(), until()),
+                "paused automatic recovery of the host",
+            ),
+            (
+                None,
+                None,
+                paused(until(), no()),
+                "paused automatic recovery of the host, in place of the pause until 13:00:00, in 2 h",
+            ),
+            (
+                Some("web"),
+                hour,
+                paused(until(), (true, Value::Null)),
+                "paused automatic recovery of web for 2 h, in place of a pause without an end",
+            ),
+        ] {
+            let said = paused_words(target, how_long, Some(&before), &times);
+            assert_eq!(said, expected);
+        }
+    }
+
+    #[test]
+    fn what_was_not_paused_is_not_said_to_be_resumed() {
+        let no = || (false, Value::Null);
+        let yes = || (true, Value::Null);
+        for (target, before, expected) in [
+            (
+                None,
+                paused(no(), no()),
+                "automatic recovery of the host was not paused",
+            ),
+            (
+                None,
+                paused(no(), yes()),
+                "automatic recovery of the host was not paused; that of web is: `mainstay resume TARGET`",
+            ),
+            (
+                Some("web"),
+                paused(yes(), no()),
+                "automatic recovery of web was not paused; that of the host is: `mainstay resume`",
+            ),
+            (
+                Some("web"),
+                paused(no(), yes()),
+                "resumed automatic recovery of web",
+            ),
+            (
+                None,
+                paused(yes(), no()),
+                "resumed automatic recovery of the host",
+            ),
+        ] {
+            assert_eq!(resumed_words(target, Some(&before)), expected);
+        }
+    }
 
     /// The next daemon goes on with a recovery, and with no dry run.
     #[test]

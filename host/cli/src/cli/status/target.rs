@@ -128,7 +128,7 @@ pub(in crate::cli) fn health_tone(health: Health) -> Tone {
 pub(super) fn circuit_words(circuit: CircuitState) -> &'static str {
     match circuit {
         CircuitState::Closed => "closed: nothing of it has failed as often as it may",
-        CircuitState::HalfOpen => "half-open: it is being tried, and successes close it",
+        CircuitState::HalfOpen => "half-open: any failure opens, and successes close it",
         CircuitState::Open => "open: it fails",
     }
 }

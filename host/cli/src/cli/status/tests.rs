@@ -2,6 +2,7 @@
 
 use super::{
     headline::headline,
+    target::circuit_words,
     view::{next, urgency_of, why},
 };
 use crate::cli::{
@@ -9,7 +10,7 @@ use crate::cli::{
     times::Times,
 };
 use jiff::tz::TimeZone;
-use mainstay_api::{Incident, Status, TargetRow};
+use mainstay_api::{CircuitState, Incident, Status, TargetRow};
 use mainstay_domain::time::Timestamp;
 use serde_json::{Value, json};
 
@@ -122,4 +123,11 @@ fn an_incident_that_may_be_over_needs_nobody_and_says_until_when_it_may_come_bac
         why(&target, &[&failing], &times()),
         ["service-down (high): connection refused"]
     );
+}
+
+/// It may be half-open by the time alone, with nobody who tries anything.
+#[test]
+fn a_half_open_circuit_is_not_said_to_be_tried() {
+    let said = circuit_words(CircuitState::HalfOpen);
+    assert_eq!(said, "half-open: any failure opens, and successes close it");
 }
