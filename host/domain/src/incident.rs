@@ -177,6 +177,9 @@ impl Incident {
         self.relapse_until = None;
         self.relapses = self.relapses.saturating_add(1);
         self.recurrence = self.recurrence.saturating_add(1);
+        // What was printed at an end before is not what is printed at this one; the first is kept for who reads it all.
+        let before = self.evidence.iter_mut().skip(1);
+        before.for_each(|older| older.output = None);
         self.openings.push(now);
         if self.openings.len() > OPENINGS {
             self.openings.remove(0);
@@ -203,9 +206,10 @@ impl Incident {
         true
     }
 
-    /// The last lines that a program or a log had when it was seen last with some.
+    /// The last lines that a program or a log had when it was seen last with some, since it came back.
     pub fn output(&self) -> Option<&str> {
-        let mut newest = self.evidence.iter().rev();
+        let of_before = usize::from(self.relapses > 0);
+        let mut newest = self.evidence.iter().skip(of_before).rev();
         newest.find_map(|seen| seen.output.as_deref())
     }
 

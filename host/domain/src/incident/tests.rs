@@ -75,6 +75,24 @@ fn of_the_output_that_was_seen_the_first_and_the_newest_stay() {
     assert_eq!(incident.output(), Some("line 50"));
 }
 
+#[test]
+fn what_was_printed_before_a_relapse_is_not_what_is_printed_at_it() {
+    let wrote = |number: u32| Evidence {
+        output: Some(format!("line {number}")),
+        ..evidence(number)
+    };
+    let mut incident = incident();
+    incident.evidence = vec![wrote(1)];
+    assert!(incident.persist(Severity::High, wrote(2)));
+    assert_eq!(incident.output(), Some("line 2"));
+    incident.close(IncidentState::Recovered, at(9));
+    incident.reopen(Severity::High, evidence("silent"), at(10));
+    assert_eq!(incident.output(), None);
+    assert_eq!(incident.evidence[0].output.as_deref(), Some("line 1"));
+    assert!(incident.persist(Severity::High, wrote(3)));
+    assert_eq!(incident.output(), Some("line 3"));
+}
+
 /// What is done (`p` persist, `e` escalate, `v` verified, `h` healed, `u` unseen, `r` removed), and the state after it.
 fn check(steps: &str, expected: IncidentState) {
     let mut incident = incident();
