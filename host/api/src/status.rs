@@ -121,6 +121,9 @@ pub struct TargetRow {
     pub name: String,
     /// By its checks.
     pub health: Health,
+    /// Which checks make it degraded, and what they saw, for people; absent where it is not.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub degraded: Option<String>,
     /// Its circuit breaker.
     pub circuit: CircuitState,
     /// The identifier of its open incident.

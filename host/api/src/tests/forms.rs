@@ -220,6 +220,7 @@ fn the_status_says_null_where_there_is_nothing() {
     let target = TargetRow {
         name: "api".to_owned(),
         health: Health::Starting,
+        degraded: None,
         circuit: CircuitState::HalfOpen,
         incident: None,
         operation: None,

@@ -102,6 +102,7 @@ mod tests {
         TargetRow {
             name: "api".to_owned(),
             health,
+            degraded: None,
             circuit: CircuitState::Closed,
             incident: None,
             operation: None,

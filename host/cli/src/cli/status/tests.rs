@@ -125,6 +125,12 @@ fn an_incident_that_may_be_over_needs_nobody_and_says_until_when_it_may_come_bac
     );
 }
 
+#[test]
+fn what_is_degraded_says_why() {
+    let target = web("degraded", json!({"degraded": "http: answered in 900 ms"}));
+    assert_eq!(why(&target, &[], &times()), ["http: answered in 900 ms"]);
+}
+
 /// It may be half-open by the time alone, with nobody who tries anything.
 #[test]
 fn a_half_open_circuit_is_not_said_to_be_tried() {

@@ -222,6 +222,7 @@ pub(super) fn why(target: &TargetRow, open: &[&Incident], times: &Times) -> Vec<
             seen.unwrap_or_default()
         ));
     }
+    why.extend(target.degraded.as_deref().map(printable));
     why.extend(target.stopped.as_deref().map(printable));
     why.extend(target.completed.then(|| "completed".to_owned()));
     let until = target.paused_until.as_ref();

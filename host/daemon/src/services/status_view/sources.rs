@@ -2,14 +2,18 @@
 
 use super::ChangedTargets;
 use crate::ports::{
-    BackupOperator, Clock, HostView, JobStatus, PluginView, RecoveryControl, SilenceControl,
-    StatusFacts, TargetControl, Watch,
+    BackupOperator, Clock, HostView, JobStatus, Looked, PluginView, RecoveryControl,
+    SilenceControl, StatusFacts, TargetControl, Watch,
 };
 use mainstay_api::{
     HostStatus, JobRow, OpenWindow, PluginRow, RecoveryPause, ReloadRow, Rest, Silence, Status,
     TargetRow, Unseen,
 };
-use mainstay_domain::{id::IncidentId, name::TargetName};
+use mainstay_domain::{
+    health::{Health, Outcome},
+    id::IncidentId,
+    name::TargetName,
+};
 use std::{collections::BTreeMap, sync::Arc};
 
 /// Where the status is gathered from.
@@ -55,6 +59,8 @@ impl StatusSources {
         TargetRow {
             name: name.to_string(),
             health: health.into(),
+            degraded: (health == Health::Degraded)
+                .then(|| degraded_by(self.watch.last_looks(name))),
             circuit: circuit.into(),
             incident: active.incident.map(|id| id.to_string()),
             operation: active.operation.map(|id| id.to_string()),
@@ -115,6 +121,19 @@ impl StatusSources {
                 .collect(),
             maintenance: facts.maintenance.iter().map(OpenWindow::from).collect(),
         }
+    }
+}
+
+/// What makes a target degraded: a check that warns, or that fails and has not failed as often as it may.
+pub(super) fn degraded_by(looks: Vec<Looked>) -> String {
+    let seen = looks.into_iter().filter_map(|look| look.seen);
+    let amiss = seen.filter(|seen| matches!(seen.outcome, Outcome::Degraded | Outcome::Failed));
+    let amiss: Vec<String> = amiss
+        .map(|seen| format!("{}: {}", seen.check, seen.evidence.message))
+        .collect();
+    match amiss.is_empty() {
+        true => "a check warned or failed a moment ago".to_owned(),
+        false => amiss.join("; "),
     }
 }
 

@@ -1,9 +1,9 @@
 //! When the status is gathered, and what it says.
 
-use super::*;
-use crate::ports::fakes::FakeWorld;
+use super::{sources::degraded_by, *};
+use crate::ports::{Watch, fakes::FakeWorld};
 use mainstay_api::{Health, Status};
-use mainstay_domain::event::EventKind;
+use mainstay_domain::{event::EventKind, health::Outcome, name::TargetName};
 use std::sync::atomic::Ordering;
 
 mod renewal;
@@ -21,6 +21,18 @@ fn cache(world: &Arc<FakeWorld>) -> StatusCache {
         changed: ChangedTargets::default(),
     };
     StatusCache::new(sources, &**world)
+}
+
+#[test]
+fn what_is_degraded_says_which_check_made_it_so_and_what_that_saw() {
+    let world = FakeWorld::new(16);
+    let mut looks = world.last_looks(&TargetName::parse("api").unwrap());
+    assert_eq!(degraded_by(looks.clone()), "http: connection refused");
+    for look in &mut looks {
+        look.seen.as_mut().unwrap().outcome = Outcome::Healthy;
+    }
+    let expected = "a check warned or failed a moment ago";
+    assert_eq!(degraded_by(looks), expected);
 }
 
 #[test]
