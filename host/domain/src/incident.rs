@@ -107,6 +107,10 @@ pub struct Incident {
     /// Absent where it never came back.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub calm_ms: Option<u64>,
+    /// Attempts of the rounds before the present one. Absent where this is the first, and in records of versions that did
+    /// not keep it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub attempts_before: Option<u32>,
 }
 
 /// So many openings of an incident are kept; more would not make any strategy wait longer.
@@ -150,7 +154,22 @@ impl Incident {
             rto_exceeded_at: None,
             handed_over: None,
             calm_ms: None,
+            attempts_before: None,
         }
+    }
+
+    /// A round is over that did not help, after so many attempts.
+    pub fn end_round(&mut self, attempts: u32) {
+        self.attempts = 0;
+        self.failures_in_a_row = self.failures_in_a_row.saturating_add(1);
+        let before = self.attempts_before.unwrap_or_default();
+        self.attempts_before = Some(before.saturating_add(attempts));
+    }
+
+    /// Attempts of all its rounds.
+    pub fn all_attempts(&self) -> u32 {
+        let before = self.attempts_before.unwrap_or_default();
+        before.saturating_add(self.attempts)
     }
 
     /// For how long it was verified healthy, in all, before it came back.

@@ -191,6 +191,7 @@ pub(crate) fn incident() -> Incident {
         rto_exceeded_at: None,
         handed_over: None,
         calm_ms: None,
+        attempts_before: None,
     }
 }
 

@@ -91,7 +91,7 @@ pub struct IncidentClosed {
     pub open_ms: u64,
     /// How often it had come back.
     pub relapses: u32,
-    /// Attempts in its last round.
+    /// Attempts of all its rounds; versions that did not keep those of the rounds before counted the last.
     pub attempts: u32,
     /// How it ended.
     pub how: IncidentEnd,

@@ -86,8 +86,11 @@ impl Recovery {
         out.writes
             .push(words::ended(&operation, false, again, at.now));
         self.queue.finished(&operation.target, &operation.id);
-        case.incident.attempts = 0;
-        case.incident.failures_in_a_row = case.incident.failures_in_a_row.saturating_add(1);
+        case.incident
+            .end_round(match case.cleared_during_operation {
+                true => 0,
+                false => operation.attempts,
+            });
         case.incident.tried_at = Some(at.now);
         if !is_known {
             self.close(case, None, IncidentEnd::Removed, at.now, out);

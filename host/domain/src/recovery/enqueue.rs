@@ -66,8 +66,7 @@ impl Recovery {
     /// The failure came back after the last attempt of a round, so none of them helped.
     fn count_failed_round(&mut self, case: &mut Case, at: InputTime, out: &mut Outcome) {
         let attempts = case.incident.attempts;
-        case.incident.attempts = 0;
-        case.incident.failures_in_a_row = case.incident.failures_in_a_row.saturating_add(1);
+        case.incident.end_round(attempts);
         let message = words::round_did_not_help(&case.incident, attempts);
         let then = self.after_round(case);
         self.escalate(case, None, (message, then), at.now, out);

@@ -215,6 +215,7 @@ fn every_form_of_an_incident_is_in_the_corpus() {
         rto_exceeded_at: _,
         handed_over: _,
         calm_ms: _,
+        attempts_before: _,
     } = &all[0];
     met!(
         all.iter().map(|one| one.state);
@@ -231,6 +232,7 @@ fn every_form_of_an_incident_is_in_the_corpus() {
         handed_over,
         rto_exceeded_at,
         calm_ms,
+        attempts_before,
     );
     true_and_false!(all, by_hand, escalated);
     some_and_none!(all, evidence, affected, openings);

@@ -119,6 +119,26 @@ fn what_fails_while_a_person_recovers_it_has_to_last_for_a_whole_window() {
 }
 
 #[test]
+fn an_incident_closes_with_the_attempts_of_all_its_rounds() {
+    let mut world = World::new(usual());
+    world.raise("api down", High);
+    world.answer(permanent());
+    for _ in 0..2 {
+        world.attempt_again();
+        world.answer(permanent());
+    }
+    world.restart(10);
+    world.attempt_again();
+    world.recover_it();
+    world.wait(60_000);
+    let EventData::IncidentClosed(closed) = &world.events.last().unwrap().data else {
+        panic!("it is closed");
+    };
+    assert_eq!(closed.attempts, 4);
+    assert_eq!(world.count(EventKind::IncidentClosed), 1);
+}
+
+#[test]
 fn what_is_not_watched_any_more_is_resolved_by_an_alert() {
     let mut world = relapsed();
     let at_once = RouteSpec {

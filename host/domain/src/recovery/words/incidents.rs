@@ -157,7 +157,7 @@ pub(in crate::recovery) fn closed(
         about: IncidentFacts::of(incident),
         open_ms: millis(open),
         relapses: incident.relapses,
-        attempts: incident.attempts,
+        attempts: incident.all_attempts(),
         how,
     };
     let kind = EventKind::IncidentClosed;

@@ -168,6 +168,7 @@ pub(super) fn incident(n: u64, name: &str, state: IncidentState) -> Incident {
         rto_exceeded_at: None,
         handed_over: None,
         calm_ms: None,
+        attempts_before: None,
     }
 }
 
