@@ -20,6 +20,18 @@ fn show_incident(out: &Output, incident: Incident) -> anyhow::Result<()> {
     out.show(&incident_blocks(&incident, &out.times))
 }
 
+/// That it is over if it stays so, where it has to last first.
+fn healthy_again(incident: &Incident, times: &Times) -> Option<String> {
+    let until = incident.relapse_until.as_ref();
+    let until = until.filter(|_| incident.closed_at.is_none())?;
+    let since = incident.tried_at.as_ref()?;
+    Some(format!(
+        "since {}; the incident is over at {} if it stays so",
+        times.both(since),
+        times.clock(until)?
+    ))
+}
+
 pub(super) fn incident_blocks(incident: &Incident, times: &Times) -> Vec<Block> {
     let mut facts = vec![
         ("incident".to_owned(), cell(&incident.id, Tone::Plain)),
@@ -39,6 +51,7 @@ pub(super) fn incident_blocks(incident: &Incident, times: &Times) -> Vec<Block> 
     add("state", Some(incident.state.to_string()));
     add("opened", Some(both(&incident.opened_at)));
     add("closed", incident.closed_at.as_ref().map(both));
+    add("healthy", healthy_again(incident, times));
     let exceeded = incident.rto_exceeded_at.as_ref().map(both);
     add("objective", exceeded.map(|when| format!("exceeded {when}")));
     add(
@@ -61,4 +74,36 @@ pub(super) fn incident_blocks(incident: &Incident, times: &Times) -> Vec<Block> 
         add("note", Some(in_a_line(note, times)));
     }
     vec![Block::Facts(facts)]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use jiff::tz::TimeZone;
+    use mainstay_domain::time::Timestamp;
+    use serde_json::json;
+
+    #[test]
+    fn what_has_to_stay_healthy_says_since_when_it_is_and_how_long_it_has_to() {
+        let now = Timestamp::parse("2026-03-04T11:22:00Z").unwrap();
+        let times = Times::at(now, TimeZone::UTC);
+        let (since, until) = ("2026-03-04T11:21:40Z", "2026-03-04T11:22:40Z");
+        for (closed, until, expected) in [
+            (None, None, None),
+            (Some(since), Some(until), None),
+            (
+                None,
+                Some(until),
+                Some("since 11:21:40, 20 s ago; the incident is over at 11:22:40 if it stays so"),
+            ),
+        ] {
+            let incident: Incident = serde_json::from_value(json!({
+                "id": "inc-1", "target": "web", "failure": "down", "severity": "high", "state": "escalated",
+                "opened_at": since, "closed_at": closed, "recurrence": 0, "evidence": [], "affected": [],
+                "tried_at": since, "relapse_until": until,
+            }))
+            .unwrap();
+            assert_eq!(healthy_again(&incident, &times).as_deref(), expected);
+        }
+    }
 }
