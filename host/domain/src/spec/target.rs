@@ -49,7 +49,8 @@ impl TargetSpec {
     }
 
     /// Whether its child is one that does its work and ends: that it ended, nobody knows how, is then no failure. What
-    /// others connect to should run, and so should what forks.
+    /// others connect to should run, and so should what forks; so should what is looked at and started again after a
+    /// failure.
     pub fn is_one_shot(&self) -> bool {
         let mut checks = self.checks.iter();
         let serves = checks.any(|check| {
@@ -61,9 +62,12 @@ impl TargetSpec {
                     | CheckKind::Tls { .. }
             )
         });
-        let process = self.process.as_ref().filter(|_| !serves);
-        process.is_some_and(|process| {
-            process.restart != RestartPolicy::Always && process.pid_file.is_none()
+        let process = self.process.as_ref();
+        let process = process.filter(|process| process.pid_file.is_none());
+        process.is_some_and(|process| match process.restart {
+            RestartPolicy::Always => false,
+            RestartPolicy::OnFailure => self.checks.is_empty(),
+            RestartPolicy::Never => !serves,
         })
     }
 }

@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::ports::{Boxed, NamedEnd, NamedProcess, PidFileError};
+use mainstay_domain::spec::{CheckKind, CheckSpec};
 
 fn previous(daemon: &Daemon, targets: &[&str]) -> PreviousRun {
     let records = targets
@@ -144,6 +145,31 @@ async fn a_process_that_died_meanwhile_is_told_and_not_started() {
     assert_eq!(daemon.supervisor.status(&name("web")).unwrap().restarts, 1);
     within(daemon.supervisor.stop(name("web"))).await.unwrap();
     daemon.shut_down().await.unwrap();
+}
+
+#[test]
+fn only_what_does_its_work_and_ends_is_a_one_shot() {
+    use RestartPolicy::{Always, Never, OnFailure};
+    let beat = CheckSpec {
+        kind: CheckKind::Heartbeat,
+        ..check("beat")
+    };
+    for (restart, checks, forks, expected) in [
+        (Always, vec![], false, false),
+        (OnFailure, vec![], false, true),
+        (OnFailure, vec![beat.clone()], false, false),
+        (Never, vec![beat], false, true),
+        (Never, vec![check("tcp")], false, false),
+        (Never, vec![], true, false),
+    ] {
+        let mut target = child("job", &SLEEP);
+        let shown = format!("{restart:?} {checks:?} {forks}");
+        target.checks = checks;
+        let process = target.process.as_mut().unwrap();
+        process.restart = restart;
+        process.pid_file = forks.then(|| "/run/job.pid".into());
+        assert_eq!(target.is_one_shot(), expected, "{shown}");
+    }
 }
 
 #[tokio::test]
