@@ -69,6 +69,35 @@ fn a_cooldown_shows_until_when_it_holds_and_a_person_does_not_wait_for_it() {
 }
 
 #[test]
+fn a_dead_target_that_a_pause_keeps_down_is_what_needs_a_person() {
+    let daemon = start(
+        &[&sleeper("job"), &route(RESTART)],
+        &[plugin("restart-service")],
+    );
+    assert!(daemon.cli(&["pause"]).status.success());
+    daemon.kill_child("job");
+    let row = wait_for_row(&daemon, "job", "what keeps it down", |row| {
+        row["pause"]["of_host"] == true
+    });
+    assert!(row["pause"]["by"].is_string(), "{row}");
+    assert_eq!(
+        (&row["pause"]["until"], &row["rests"]),
+        (&Value::Null, &Value::Null)
+    );
+    let status = daemon.cli(&["status"]).stdout;
+    let status = String::from_utf8(status).unwrap();
+    assert!(
+        status.starts_with("needs a person: the recovery of job"),
+        "{status}"
+    );
+    let operation = daemon.json(&["operation", "show", row["operation"].as_str().unwrap()]);
+    let waits = operation["waits"].as_str().unwrap();
+    assert!(waits.contains("`mainstay resume` lets it go on"), "{waits}");
+    assert!(daemon.cli(&["resume"]).status.success());
+    daemon.wait_for_successes("job", 1);
+}
+
+#[test]
 fn a_pause_follows_the_config() {
     let lines = format!("strategy = {{ kind = \"immediate\" }}\ncooldown = \"1h\"\n{RESTART}");
     let daemon = start(
