@@ -58,7 +58,9 @@ fn facts(detail: &OperationDetail, times: &Times) -> Vec<(String, Cell)> {
     let mut add = |name: &str, text: Option<String>| toned(name, text, Tone::Plain);
     let both = |time: &String| times.both(time);
     add("cancel", operation.cancel_asked.clone());
-    add("due", operation.due.as_ref().map(both));
+    // What has passed is nothing that it waits for.
+    let is_ahead = |due: &&String| Timestamp::parse(due).is_ok_and(|due| due > times.now());
+    add("due", operation.due.as_ref().filter(is_ahead).map(both));
     add("target", Some(operation.target.clone()));
     add(
         "failure",
@@ -223,4 +225,38 @@ fn answer_of(answer: &Value) -> (String, Vec<(String, String)>, bool) {
     }
     let code = fields.get("exit_code").and_then(Value::as_i64);
     (words.join(" "), printed, code.is_some_and(|code| code != 0))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use jiff::tz::TimeZone;
+    use serde_json::json;
+
+    #[test]
+    fn an_operation_shows_no_due_time_that_has_passed() {
+        let now = Timestamp::parse("2026-03-04T11:22:00Z").unwrap();
+        let times = Times::at(now, TimeZone::UTC);
+        for (due, is_shown) in [
+            (None, false),
+            (Some("2026-03-04T11:21:42Z"), false),
+            (Some("2026-03-04T11:22:00Z"), false),
+            (Some("2026-03-04T11:22:01Z"), true),
+        ] {
+            let detail: OperationDetail = serde_json::from_value(json!({
+                "id": "op-1", "incident": "inc-1", "target": "web", "failure": "down", "severity": "high",
+                "mode": "automatic", "state": "scheduled", "attempts": 0, "handler": null, "handler_version": null,
+                "handler_digest": null, "actions": [], "error": null, "detected_at": "2026-03-04T11:20:00Z",
+                "started_at": null, "finished_at": null, "recovery_ms": null, "rto_exceeded": false,
+                "escalated": false, "dry_run": false, "revision": 1, "steps": [], "due": due, "journal": [],
+            }))
+            .unwrap();
+            let facts = facts(&detail, &times);
+            assert_eq!(
+                facts.iter().any(|(name, _)| name == "due"),
+                is_shown,
+                "{due:?}"
+            );
+        }
+    }
 }

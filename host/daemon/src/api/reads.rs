@@ -140,9 +140,10 @@ pub(super) async fn operation(
     Ok(([(ETAG, revision)], Json(detail)).into_response())
 }
 
-/// What keeps an operation that has not begun, for people.
+/// What keeps an operation that has not begun, or not its next attempt, for people.
 fn held(operation: &operation::Operation, active: Active) -> Option<String> {
-    let waits = operation.started_at.is_none() && operation.state == OperationState::Scheduled;
+    let rests = operation.due.is_some() && !operation.state.is_final();
+    let waits = rests || operation.state == OperationState::Scheduled;
     if !waits || operation.mode != operation::Mode::Automatic {
         return None;
     }
