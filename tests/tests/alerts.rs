@@ -298,3 +298,68 @@ fn a_test_alert_goes_the_way_of_alerts_and_leaves_nothing_behind() {
     assert!(told.contains("did you mean `webhook`?"), "{told}");
     assert_eq!(receiver.received().len(), 2, "once each");
 }
+
+#[test]
+fn an_alerter_that_does_not_serve_needs_a_person_is_told_by_another_and_gets_what_waits_once_it_serves()
+ {
+    let receiver = Receiver::start();
+    let url = &receiver.url;
+    let config = format!(
+        r#"
+[[alert]]
+alerter = "log-file"
+
+[plugin.log-file]
+grants = {{ dir = [{{ path = "alerts", write = true }}] }}
+settings = {{ path = "alerts/alerts.jsonl" }}
+
+[[alert]]
+alerter = "webhook"
+
+[plugin.webhook]
+grants = {{ http = ["{url}"] }}
+settings = {{ url = "{url}/alerts" }}
+"#
+    );
+    let config = [HOST, &sleeper("job"), &config].concat();
+    let daemon = Daemon::start(&config, &[&plugin("webhook")]);
+    daemon.wait_for_plugins(1);
+    let row = |status: &Value| status["alerters"][0].clone();
+    let deaf = daemon.wait_for_status("that it does not serve", |status| {
+        row(status)["serves"] == false
+    });
+    assert_eq!(row(&deaf)["name"], "log-file");
+    assert!(row(&deaf)["since"].is_string(), "{deaf}");
+    assert_eq!(deaf["alerters"][1]["serves"], true, "{deaf}");
+    assert_eq!(deaf["alerters"][1]["since"], Value::Null, "{deaf}");
+    let told = receiver.wait_for("the alert", |one| one.json()["kind"] == "alerter.failing");
+    let title = told.json()["title"].to_string();
+    assert!(title.contains("log-file"), "{title}");
+    // Something is to be told: a file that is no plugin.
+    std::fs::write(daemon.path("plugins/text.wasm"), "no component").unwrap();
+    daemon.wait_for_status("what waits", |status| row(status)["undelivered"] == 1);
+    let shown = daemon.cli(&["status", "--exit-code"]);
+    let text = String::from_utf8(shown.stdout).unwrap();
+    let first = text.lines().next().unwrap_or_default();
+    assert!(
+        first.starts_with("needs a person: alerter log-file does not serve; 1 alert undelivered"),
+        "{text}"
+    );
+    assert_eq!(shown.status.code(), Some(1), "{text}");
+
+    std::fs::remove_file(daemon.path("plugins/text.wasm")).unwrap();
+    daemon.drop_plugin(&plugin("log-file"));
+    daemon.wait_for_event("its delivery", |event| {
+        event["kind"] == "alert.delivered"
+            && event["plugin"]
+                .as_str()
+                .is_some_and(|by| by.starts_with("log-file"))
+    });
+    let over = receiver.wait_for("its end", |one| one.json()["kind"] == "alerter.recovered");
+    assert_eq!(over.json()["status"], "resolved");
+    assert_eq!(over.json()["dedup_key"], told.json()["dedup_key"]);
+    daemon.wait_for_status("that all is well", |status| {
+        row(status)["since"] == Value::Null
+    });
+    assert_eq!(daemon.events_of("alerter.failing").len(), 1);
+}

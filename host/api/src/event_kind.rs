@@ -215,6 +215,12 @@ words! {
         /// They have a handler again, or are gone.
         #[serde(rename = "route.handled")]
         RouteHandled,
+        /// An alerter that a route names does not serve, or its deliveries fail.
+        #[serde(rename = "alerter.failing")]
+        AlerterFailing,
+        /// It serves and delivers, or no route names it any more.
+        #[serde(rename = "alerter.recovered")]
+        AlerterRecovered,
         /// A backup began.
         #[serde(rename = "backup.started")]
         BackupStarted,

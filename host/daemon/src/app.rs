@@ -46,6 +46,7 @@ use crate::{
     services::{
         alert_holds::Holds,
         alert_tests::AlertTestService,
+        alerter_watch::{AlerterHealth, AlerterWatch},
         alerts::{AlertService, arrivals},
         backup::{BackupParts, BackupService},
         disk_state::DiskStateService,
@@ -130,6 +131,7 @@ struct Host {
     clock: Arc<dyn Clock>,
     last_reload: LastReloadCell,
     unhandled_routes: UnhandledRoutes,
+    alerters: AlerterHealth,
     /// The config in use with what is shown of its targets, so that they are listed once for each config.
     listed: Mutex<Option<(Arc<Spec>, ListedTargets)>>,
 }
@@ -169,6 +171,7 @@ impl HostView for Host {
             config_digest: spec.digest.clone(),
             targets: self.targets(&spec),
             unhandled_routes: self.unhandled_routes.get(),
+            alerters: self.alerters.states(&spec),
             maintenance: open_now(&spec.maintenance, self.clock.now()),
         }
     }
@@ -233,6 +236,7 @@ pub async fn run(options: RunOptions) -> anyhow::Result<()> {
     let told_missed = open.jobs_with(EventKind::BackupRpoMissed);
     let told_checks = open.checks();
     let told_unhandled = open.plugins_with(EventKind::RouteUnhandled);
+    let told_failing = open.plugins_with(EventKind::AlerterFailing);
     let was_full = open.has(EventKind::JournalFull);
     let was_blind = open.has(EventKind::MonitorBlind);
     let recorder = Recorder::new(sqlite.clone(), spec.clone(), ids(), open, arriving);
@@ -378,6 +382,7 @@ pub async fn run(options: RunOptions) -> anyhow::Result<()> {
         silences,
         ids(),
     ));
+    let alerters = AlerterHealth::default();
     let alerts = AlertService {
         shared: shared.clone(),
         undelivered,
@@ -389,6 +394,13 @@ pub async fn run(options: RunOptions) -> anyhow::Result<()> {
             silences.clone(),
         )),
         numbers: numbers.clone(),
+        health: alerters.clone(),
+    };
+    let alerter_watch = AlerterWatch {
+        shared: shared.clone(),
+        plugins: plugins.clone(),
+        health: alerters.clone(),
+        watch: GapWatch::resume(told_failing),
     };
     let unhandled_routes = UnhandledRoutes::default();
     let route_watch = RouteWatch {
@@ -419,6 +431,7 @@ pub async fn run(options: RunOptions) -> anyhow::Result<()> {
         clock: clock.clone(),
         last_reload,
         unhandled_routes,
+        alerters: alerters.clone(),
         listed: Mutex::default(),
     });
     let counts = sqlite.clone();
@@ -476,6 +489,7 @@ pub async fn run(options: RunOptions) -> anyhow::Result<()> {
             shared.clone(),
             plugins.clone(),
             ids(),
+            alerters,
         )),
         notes: Arc::new(NoteService {
             shared: shared.clone(),
@@ -510,6 +524,10 @@ pub async fn run(options: RunOptions) -> anyhow::Result<()> {
     work.spawn("monitor", |stop| async move { monitor.run(stop).await });
     work.spawn("recovery", |stop| async move { engine.run(stop).await });
     work.spawn("routes", |stop| async move { route_watch.run(stop).await });
+    work.spawn(
+        "alerters",
+        |stop| async move { alerter_watch.run(stop).await },
+    );
     work.try_spawn("backup", |stop| backups.run(stop));
     work.spawn("alerts", |stop| async move { alerts.run(stop).await });
     let upkeep = HistoryPruner {

@@ -3,6 +3,7 @@
 
 pub mod alert_holds;
 pub mod alert_tests;
+pub mod alerter_watch;
 pub mod alerts;
 pub mod backup;
 pub mod disk_state;

@@ -17,6 +17,7 @@ mod held;
 mod open;
 mod open_key;
 mod outbox;
+mod receiving;
 mod routing;
 mod text;
 mod trial;
@@ -25,6 +26,7 @@ pub use delivery::{after_failure, retry_after};
 pub use held::{Arrived, HeldAlerts, failing_dependency};
 pub use open::OpenAlerts;
 pub use outbox::Outbox;
+pub use receiving::{AlerterState, Receiving};
 pub use routing::{alerts_for, is_alert_by_default, never_alerts, version_for};
 pub use trial::{receivers, test_alert};
 

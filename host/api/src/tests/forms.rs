@@ -266,6 +266,13 @@ fn the_status_says_null_where_there_is_nothing() {
         }],
         last_reload: None,
         unhandled_routes: vec!["the route for any failure".to_owned()],
+        alerters: vec![AlerterRow::from(&mainstay_domain::alert::AlerterState {
+            name: mainstay_domain::name::PluginName::parse("webhook").unwrap(),
+            serves: true,
+            undelivered: 2,
+            last_error: Some("answered 503".to_owned()),
+            since: Some(samples::NOW),
+        })],
         silences: vec![Silence {
             id: "sil-01K0000000000000000000000A".to_owned(),
             target: Some("api".to_owned()),
@@ -326,6 +333,13 @@ fn the_status_says_null_where_there_is_nothing() {
         }],
         "last_reload": null,
         "unhandled_routes": ["the route for any failure"],
+        "alerters": [{
+            "name": "webhook",
+            "serves": true,
+            "undelivered": 2,
+            "last_error": "answered 503",
+            "since": at,
+        }],
         "silences": [{
             "id": "sil-01K0000000000000000000000A",
             "target": "api",

@@ -48,7 +48,9 @@ fn of_status(status: &Status) -> Monitored {
     let jobs = status.jobs.iter().map(|job| doubt(is_amiss(job)));
     let plugins = status.plugins.iter().map(of_plugin);
     let refused = status.last_reload.as_ref().is_some_and(|last| !last.ok);
-    let host = [doubt(refused), doubt(!status.unhandled_routes.is_empty())];
+    let is_deaf = status.alerters.iter().any(|row| row.since.is_some());
+    let unhandled = !status.unhandled_routes.is_empty();
+    let host = [doubt(refused), doubt(unhandled), doubt(is_deaf)];
     let all = targets.chain(jobs).chain(plugins).chain(host);
     all.max().unwrap_or(Monitored::Ok)
 }
@@ -147,6 +149,25 @@ mod tests {
             ..target(Health::Healthy)
         };
         assert_eq!(of_target(&recovering), Monitored::Warning);
+    }
+
+    #[test]
+    fn a_host_whose_alerter_tells_nobody_is_a_warning_though_all_its_targets_are_healthy() {
+        let mut status: Status = serde_json::from_value(serde_json::json!({
+            "host": {
+                "name": "db1", "version": "0.1.0", "phase": "normal", "started_at": "2026-03-01T08:00:00Z",
+                "contract_versions": [], "config_digest": "00", "paused": false, "paused_until": null,
+            },
+            "targets": [], "plugins": [], "jobs": [], "last_reload": null,
+            "alerters": [{
+                "name": "webhook", "serves": false, "undelivered": 2, "last_error": null, "since": null,
+            }],
+        }))
+        .unwrap();
+        status.targets.push(target(Health::Healthy));
+        assert_eq!(of_status(&status), Monitored::Ok);
+        status.alerters[0].since = Some("2026-03-01T08:00:00Z".to_owned());
+        assert_eq!(of_status(&status), Monitored::Warning);
     }
 
     #[test]

@@ -5,7 +5,7 @@
 use super::*;
 use mainstay_domain::{
     actor::Actor,
-    alert::OutboxEntry,
+    alert::{AlerterState, OutboxEntry},
     backup::{BackupRecord, BackupStatus, BackupType, Verdict},
     breaker::CircuitState,
     effect::{EffectError, Signal, TargetStatus},
@@ -911,6 +911,13 @@ impl HostView for FakeWorld {
             config_digest: "ef".repeat(32),
             targets: [(target("api"), 1), (target("redis"), 5)].into(),
             unhandled_routes: vec!["the route for redis-down has no handler".into()],
+            alerters: vec![AlerterState {
+                name: PluginName::parse("webhook").unwrap(),
+                serves: false,
+                undelivered: 2,
+                last_error: None,
+                since: Some(NOW),
+            }],
             maintenance: vec![OpenWindow {
                 targets: vec![target("redis")],
                 since: NOW,

@@ -3,6 +3,7 @@
 use super::{Boxed, Refused};
 use mainstay_domain::{
     actor::Actor,
+    alert::AlerterState,
     maintenance::OpenWindow,
     name::{PluginName, TargetName},
     plugin::PluginRow,
@@ -30,6 +31,8 @@ pub struct StatusFacts {
     pub targets: Arc<[(TargetName, u8)]>,
     /// What is left without a handler that serves, a sentence for each.
     pub unhandled_routes: Vec<String>,
+    /// How each alerter stands that a route names.
+    pub alerters: Vec<AlerterState>,
     /// The maintenance windows that are open.
     pub maintenance: Vec<OpenWindow>,
 }

@@ -2,7 +2,7 @@
 //!
 //! Invariant: each alerter is called once, and what it answers is told and not stored; the outbox knows nothing of it.
 
-use super::shared::Shared;
+use super::{alerter_watch::AlerterHealth, shared::Shared};
 use crate::ports::{AlertTests, Alerters, Boxed, Delivery, TestedAlerter};
 use mainstay_domain::{
     actor::Actor,
@@ -19,15 +19,22 @@ pub struct AlertTestService {
     shared: Shared,
     alerters: Arc<dyn Alerters>,
     ids: Mutex<IdSource>,
+    health: AlerterHealth,
 }
 
 impl AlertTestService {
-    /// Sends by these alerters.
-    pub fn new(shared: Shared, alerters: Arc<dyn Alerters>, ids: IdSource) -> Self {
+    /// Sends by these alerters, and tells there which of them deliver.
+    pub fn new(
+        shared: Shared,
+        alerters: Arc<dyn Alerters>,
+        ids: IdSource,
+        health: AlerterHealth,
+    ) -> Self {
         Self {
             shared,
             alerters,
             ids: Mutex::new(ids),
+            health,
         }
     }
 }
@@ -49,6 +56,7 @@ impl AlertTests for AlertTestService {
         for (place, (name, version)) in asked.enumerate() {
             let alert = test_alert(&spec.host.name, &by.name, now, &mut self.ids.lock());
             let alerters = Arc::clone(&self.alerters);
+            let health = self.health.clone();
             calls.spawn(async move {
                 let call = {
                     let name = name.clone();
@@ -59,6 +67,9 @@ impl AlertTests for AlertTestService {
                     why: format!("it broke off: {error}; report this as a defect"),
                     not_before: None,
                 });
+                if matches!(delivery, Delivery::Delivered { .. }) {
+                    health.proved(&name);
+                }
                 let alerter = name;
                 (place, TestedAlerter { alerter, delivery })
             });
@@ -121,7 +132,12 @@ mod tests {
             spec: receiver,
         };
         let alerters = Arc::new(Refusing::default());
-        let service = AlertTestService::new(shared, alerters.clone(), IdSource::new(1));
+        let service = AlertTestService::new(
+            shared,
+            alerters.clone(),
+            IdSource::new(1),
+            AlerterHealth::default(),
+        );
         assert_eq!(service.alerters(), ["gone", "pager", "mail"].map(name));
         let tested = service.test(None, Actor::from("anna")).await;
         let names: Vec<&str> = tested.iter().map(|one| one.alerter.as_str()).collect();

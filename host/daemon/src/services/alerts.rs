@@ -19,7 +19,7 @@ mod arrivals;
 
 pub use arrivals::{Arrival, Arrivals, arrivals};
 
-use super::{metrics::Numbers, shared::Shared};
+use super::{alerter_watch::AlerterHealth, metrics::Numbers, shared::Shared};
 use crate::ports::{AlertHolds, Alerters, Delivery};
 use mainstay_domain::{
     alert::{
@@ -58,6 +58,8 @@ pub struct AlertService {
     pub holds: Arc<dyn AlertHolds>,
     /// How many wait and are under way is counted there.
     pub numbers: Numbers,
+    /// Whether the alerters deliver is told there.
+    pub health: AlerterHealth,
 }
 
 /// What a delivery works with.
@@ -68,6 +70,7 @@ struct DeliveryContext {
     alerters: Arc<dyn Alerters>,
     held: Arc<Mutex<HeldAlerts>>,
     holds: Arc<dyn AlertHolds>,
+    health: AlerterHealth,
 }
 
 impl AlertService {
@@ -80,6 +83,7 @@ impl AlertService {
             alerters,
             holds,
             numbers,
+            health,
         } = self;
         let mut events = shared.journal.subscribe();
         let context = DeliveryContext {
@@ -88,7 +92,9 @@ impl AlertService {
             alerters,
             held: Arc::default(),
             holds,
+            health: health.clone(),
         };
+        health.resume(&undelivered);
         // Of what is still held back it was told before.
         context.arrived(undelivered, false);
         // What each task delivers, and by whom.
@@ -97,6 +103,7 @@ impl AlertService {
         loop {
             let rest = context.start_due(&mut under_way, &mut deliveries, &stop);
             numbers.outbox(context.outbox().waiting(), under_way.len());
+            health.wait(context.outbox().waiting_by_alerter());
             let rest = context.holds.pass().map_or(rest, |next| rest.min(next));
             tokio::select! { biased;
                 () = stop.cancelled() => break,
@@ -109,6 +116,7 @@ impl AlertService {
                 // A new plugin may deliver what the one before could not. Before what arrives, which may be much: all that
                 // is held back is gone through here, and not for each that arrives.
                 () = wait_for_retry_trigger(&mut events) => context.release(),
+                back = health.came_back() => context.retry_now(&back),
                 entries = arrivals.next() => context.arrived(entries, true),
                 () = tokio::time::sleep(rest) => context.release(),
             }
@@ -120,6 +128,15 @@ impl AlertService {
 impl DeliveryContext {
     fn outbox(&self) -> MutexGuard<'_, Outbox> {
         self.outbox.lock()
+    }
+
+    /// What waits for these alerters, which serve again, waits no more.
+    fn retry_now(&self, alerters: &[PluginName]) {
+        let now = self.shared.clock.now();
+        let mut outbox = self.outbox();
+        for alerter in alerters {
+            outbox.retry_now(alerter, now);
+        }
     }
 
     /// Takes alerts into the outbox, but for those that are held back or over.
@@ -240,7 +257,10 @@ impl DeliveryContext {
                 not_before: None,
             }
         });
-        let changes = outcome(&mut self.outbox(), entry, delivery, self.shared.clock.now());
+        let now = self.shared.clock.now();
+        let alerter = entry.alerter.clone();
+        self.health.ended(&alerter, &delivery, now);
+        let changes = outcome(&mut self.outbox(), entry, delivery, now);
         self.write(changes, &stop).await;
     }
 

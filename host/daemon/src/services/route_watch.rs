@@ -6,11 +6,13 @@ use super::shared::Shared;
 use crate::ports::PluginView;
 use mainstay_domain::{
     event::{Event, EventKind},
+    name::PluginName,
     plugin::{PluginKind, PluginState},
     route::{GapNews, GapWatch, gaps},
     severity::Severity,
 };
 use parking_lot::RwLock;
+use semver::Version;
 use std::{future::pending, sync::Arc, time::Duration};
 use tokio::sync::broadcast::{Receiver, error::RecvError};
 use tokio_util::sync::CancellationToken;
@@ -66,14 +68,7 @@ impl RouteWatch {
     /// Tells what is news; gives after how long there may be more.
     fn look(&mut self) -> Option<Duration> {
         let spec = Arc::clone(&self.shared.spec.borrow());
-        let rows = self.plugins.rows().into_iter();
-        let handlers = rows.filter_map(|row| {
-            let serves = row.state == PluginState::Serving;
-            let is_handler = row.kind == Some(PluginKind::RecoveryHandler);
-            let named = row.name.zip(row.version);
-            named.filter(|_| serves && is_handler)
-        });
-        let handlers: Vec<_> = handlers.collect();
+        let handlers = serving(&*self.plugins, PluginKind::RecoveryHandler);
         let gaps = gaps(&spec.routes, &spec.plugins, &handlers);
         *self.unhandled.0.write() = gaps.values().cloned().collect();
         let now = self.shared.clock.monotonic();
@@ -99,6 +94,16 @@ impl RouteWatch {
         };
         self.shared.submit_event(event);
     }
+}
+
+/// Every version of a plugin of this kind that serves, by the plugin's name.
+pub(super) fn serving(plugins: &dyn PluginView, kind: PluginKind) -> Vec<(PluginName, Version)> {
+    let rows = plugins.rows().into_iter();
+    let serving = rows.filter_map(|row| {
+        let serves = row.state == PluginState::Serving && row.kind == Some(kind);
+        row.name.zip(row.version).filter(|_| serves)
+    });
+    serving.collect()
 }
 
 /// Resolves when another version serves, or one does no more.

@@ -46,6 +46,7 @@ pub(super) fn concern(kind: EventKind) -> Concern {
         K::PluginRejected => Fires(&[K::PluginServing, K::PluginWithdrawn, K::HostStarted]),
         K::PluginQuarantined => Fires(&[K::PluginReleased, K::PluginServing]),
         K::RouteUnhandled => Fires(&[K::RouteHandled]),
+        K::AlerterFailing => Fires(&[K::AlerterRecovered]),
         K::BackupFailed | K::BackupRpoMissed | K::BackupCorrupted => Fires(&[K::BackupVerified]),
         K::RetentionFailed => Fires(&[K::RetentionJudged]),
         K::DrillFailed => Fires(&[K::DrillPassed]),
@@ -62,6 +63,7 @@ pub(super) fn concern(kind: EventKind) -> Concern {
         | K::PluginWithdrawn
         | K::PluginReleased
         | K::RouteHandled
+        | K::AlerterRecovered
         | K::BackupVerified
         | K::RetentionJudged
         | K::DrillPassed => Ends,

@@ -39,6 +39,8 @@ pub struct Outbox {
     heads: BTreeMap<PluginName, Heads>,
     under_way: UnderWay,
     by_severity: BTreeSet<(Severity, Place)>,
+    /// How many wait or are under way, by alerter.
+    of_alerter: BTreeMap<PluginName, usize>,
     next: Place,
     /// The time of the newest look.
     looked_at: Option<Timestamp>,
@@ -57,6 +59,21 @@ impl Outbox {
         self.entries.len()
     }
 
+    /// The same, by alerter; none where none does.
+    pub fn waiting_by_alerter(&self) -> &BTreeMap<PluginName, usize> {
+        &self.of_alerter
+    }
+
+    /// What waits for another attempt by this alerter is due now, for what kept it from delivering is over.
+    pub fn retry_now(&mut self, alerter: &PluginName, now: Timestamp) {
+        let heads = self.heads.get_mut(alerter);
+        for place in heads.map(|heads| heads.retry_now(now)).unwrap_or_default() {
+            if let Some(entry) = self.entries.get_mut(&place) {
+                entry.due = now;
+            }
+        }
+    }
+
     /// Puts an alert at the end; one that is there already stays as it is. What has to go for it, perhaps itself.
     pub fn add(&mut self, entry: OutboxEntry) -> Option<OutboxEntry> {
         let key = (entry.alert.id.clone(), entry.alerter.clone());
@@ -67,6 +84,7 @@ impl Outbox {
         self.next += 1;
         self.places.insert(key, place);
         self.by_severity.insert((entry.alert.severity, place));
+        *self.of_alerter.entry(entry.alerter.clone()).or_default() += 1;
         let lane = self.lanes.entry(delivery_lane(&entry)).or_default();
         let before = lane.first().map(|head| (head, lane.urgency()));
         lane.insert(place, entry.alert.severity);
@@ -250,6 +268,12 @@ impl Outbox {
         let key = (entry.alert.id.clone(), entry.alerter.clone());
         self.places.remove(&key);
         self.by_severity.remove(&(entry.alert.severity, place));
+        if let Some(own) = self.of_alerter.get_mut(&entry.alerter) {
+            *own = own.saturating_sub(1);
+            if *own == 0 {
+                self.of_alerter.remove(&entry.alerter);
+            }
+        }
         let before = self.urgency(&entry);
         let lane_of_it = delivery_lane(&entry);
         let mut next = None;

@@ -31,6 +31,7 @@ pub fn is_alert_by_default(event: &Event) -> bool {
         | K::PluginQuarantined
         | K::PluginReleased
         | K::RouteUnhandled
+        | K::AlerterFailing
         | K::ConfigRejected
         | K::BackupFailed
         | K::BackupRpoMissed
@@ -48,7 +49,7 @@ pub fn is_alert_by_default(event: &Event) -> bool {
     }
 }
 
-/// Whether a kind is about alerts themselves; a route that names it names nothing.
+/// Whether a kind is about single alerts; a route that names it names nothing.
 pub fn never_alerts(kind: EventKind) -> bool {
     kind.as_str().starts_with("alert.")
 }
@@ -63,7 +64,7 @@ pub fn alerts_for(
 ) -> Vec<OutboxEntry> {
     let mut alerters: Vec<&PluginName> = Vec::new();
     for route in routes.iter().filter(|route| fits(route, event)) {
-        if !alerters.contains(&&route.alerter) {
+        if !alerters.contains(&&route.alerter) && !is_about(event, &route.alerter) {
             alerters.push(&route.alerter);
         }
     }
@@ -73,6 +74,11 @@ pub fn alerts_for(
     let alert = alert_of(event, host_name, ids);
     let to = |alerter: &PluginName| OutboxEntry::new(alert.clone(), alerter.clone());
     alerters.into_iter().map(to).collect()
+}
+
+/// Whether an event says of an alerter itself that it cannot deliver: it is nobody to tell of that.
+fn is_about(event: &Event, alerter: &PluginName) -> bool {
+    event.kind == EventKind::AlerterFailing && event.plugin.as_deref() == Some(alerter.as_str())
 }
 
 /// Whether a route of this alerter names the kind of the event: it gets every one then.

@@ -165,6 +165,10 @@ event_kinds! {
     RouteUnhandled = "route.unhandled",
     /// They have a handler again, or are gone.
     RouteHandled = "route.handled",
+    /// An alerter that a route names does not serve, or its deliveries fail.
+    AlerterFailing = "alerter.failing",
+    /// It serves and delivers, or no route names it any more.
+    AlerterRecovered = "alerter.recovered",
     /// A backup began.
     BackupStarted = "backup.started",
     /// A backup was read back and found right.

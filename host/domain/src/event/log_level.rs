@@ -42,6 +42,7 @@ impl Event {
             | Kind::PluginRejected
             | Kind::PluginQuarantined
             | Kind::RouteUnhandled
+            | Kind::AlerterFailing
             | Kind::BackupFailed
             | Kind::BackupRpoMissed
             | Kind::BackupCorrupted
@@ -99,6 +100,7 @@ impl Event {
             | Kind::PluginWithdrawn
             | Kind::PluginReleased
             | Kind::RouteHandled
+            | Kind::AlerterRecovered
             | Kind::BackupStarted
             | Kind::BackupVerified
             | Kind::BackupExpired

@@ -98,6 +98,8 @@ impl EventData {
             | K::PluginLogged
             | K::RouteUnhandled
             | K::RouteHandled
+            | K::AlerterFailing
+            | K::AlerterRecovered
             | K::BackupStarted
             | K::BackupFailed
             | K::BackupRpoMissed

@@ -2,7 +2,7 @@
 
 use super::{jobs::is_amiss, plugins::is_troubled, view::Urgency};
 use crate::cli::output::{Block, Times, Tone, cell, printable};
-use mainstay_api::{Status, TargetRow};
+use mainstay_api::{AlerterRow, Status, TargetRow};
 use mainstay_domain::text::counted;
 
 /// One line: what needs a person, and how many targets are not as they should be; what a person has stopped is.
@@ -40,6 +40,7 @@ fn needs(status: &Status, targets: &[(Urgency, &TargetRow)]) -> Vec<String> {
         [one] => needs.push(format!("the recovery of {}", printable(&one.name))),
         several => needs.push(format!("{} recoveries", several.len())),
     }
+    needs.extend(status.alerters.iter().filter_map(fault_of));
     if status.last_reload.as_ref().is_some_and(|reload| !reload.ok) {
         needs.push("the config, which was refused".to_owned());
     }
@@ -60,6 +61,30 @@ fn needs(status: &Status, targets: &[(Urgency, &TargetRow)]) -> Vec<String> {
     needs
 }
 
+/// Why people are not told of what this alerter should tell; nothing where they are.
+fn fault_of(row: &AlerterRow) -> Option<String> {
+    row.since.as_ref()?;
+    let name = printable(&row.name);
+    let fault = match row.serves {
+        true => "cannot deliver",
+        false => "does not serve",
+    };
+    let undelivered = counted(row.undelivered, "alert");
+    Some(format!("alerter {name} {fault}; {undelivered} undelivered"))
+}
+
+/// Since when an alerter does not serve, or its deliveries fail, and what the last one said.
+pub(super) fn alerter_line(row: &AlerterRow, times: &Times) -> Option<Block> {
+    let fault = fault_of(row)?;
+    let since = row.since.as_ref().map(|since| times.both(since));
+    let since = since.unwrap_or_default();
+    let error = row.last_error.as_ref();
+    let error = error.map(|error| format!("; its last attempt said: {}", printable(error)));
+    let error = error.unwrap_or_default();
+    let text = format!("{fault}, since {since}{error}");
+    Some(Block::text(text, Tone::Bad))
+}
+
 /// That the host's recovery is paused, where it is.
 pub(super) fn paused_line(status: &Status, times: &Times) -> Option<Block> {
     let host = &status.host;
@@ -68,4 +93,44 @@ pub(super) fn paused_line(status: &Status, times: &Times) -> Option<Block> {
     let until = until.unwrap_or_default();
     let text = format!("automatic recovery of the host is PAUSED{until}");
     host.paused.then(|| Block::text(text, Tone::Warn))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::{Value, json};
+
+    fn status(alerters: Value) -> Status {
+        let status = json!({
+            "host": {
+                "name": "db1", "version": "0.1.0", "phase": "normal", "started_at": "2026-03-01T08:00:00Z",
+                "contract_versions": [], "config_digest": "00", "paused": false, "paused_until": null,
+            },
+            "targets": [], "plugins": [], "jobs": [], "last_reload": null, "alerters": alerters,
+        });
+        serde_json::from_value(status).unwrap()
+    }
+
+    #[test]
+    fn an_alerter_that_tells_nobody_needs_a_person_and_one_that_delivers_does_not() {
+        let row = |serves: bool, undelivered: u64, since: Option<&str>| {
+            json!([{
+                "name": "webhook", "serves": serves, "undelivered": undelivered, "last_error": null, "since": since,
+            }])
+        };
+        let at = Some("2026-03-01T08:00:00Z");
+        for (alerters, expected) in [
+            (row(true, 0, None), Vec::new()),
+            (
+                row(false, 2, at),
+                vec!["alerter webhook does not serve; 2 alerts undelivered"],
+            ),
+            (
+                row(true, 1, at),
+                vec!["alerter webhook cannot deliver; 1 alert undelivered"],
+            ),
+        ] {
+            assert_eq!(needs(&status(alerters), &[]), expected);
+        }
+    }
 }

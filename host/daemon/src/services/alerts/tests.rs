@@ -159,6 +159,7 @@ fn service(
         alerters,
         holds,
         numbers: Numbers::new().unwrap(),
+        health: AlerterHealth::default(),
     }
 }
 
@@ -503,4 +504,29 @@ async fn what_is_held_back_is_not_gone_through_for_each_that_arrives_and_once_wh
     assert_eq!(holds.0.load(SeqCst), 2 * MANY, "and once more for each");
     stop.cancel();
     running.await.unwrap();
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_waits_for_an_alerter_is_sent_at_once_when_it_is_proved_to_deliver() {
+    let world = FakeWorld::new(16);
+    world.put(entry(1, "webhook", "a", "first"));
+    let (_sender, arrivals) = arrivals();
+    let start = Instant::now();
+    let alerters = Arc::new(FakeAlerters {
+        act: |_, _, _| Act::Delay(Some(Duration::from_secs(3_000))),
+        attempts: Mutex::default(),
+        start,
+    });
+    let holds = Arc::new(HoldsNothing);
+    let service = service(&world, arrivals, start, alerters.clone(), holds);
+    let health = service.health.clone();
+    let stop = CancellationToken::new();
+    let running = tokio::spawn(service.run(stop.clone()));
+    tokio::time::sleep(Duration::from_secs(100)).await;
+    health.proved(&PluginName::parse("webhook").unwrap());
+    tokio::time::sleep(Duration::from_secs(100)).await;
+    stop.cancel();
+    running.await.unwrap();
+    let made = alerters.attempts.lock().clone();
+    assert_eq!(times_of("webhook", &made), [0, 100]);
 }

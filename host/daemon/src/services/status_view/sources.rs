@@ -6,7 +6,7 @@ use crate::ports::{
     SilenceControl, StatusFacts, TargetControl, Watch,
 };
 use mainstay_api::{
-    HostStatus, JobRow, OpenWindow, PluginRow, RecoveryPause, ReloadRow, Rest, Silence, Status,
+    AlerterRow, HostStatus, JobRow, OpenWindow, PluginRow, RecoveryPause, ReloadRow, Rest, Silence, Status,
     TargetRow, Unseen,
 };
 use mainstay_domain::{
@@ -46,6 +46,7 @@ impl StatusSources {
             jobs: around.jobs,
             last_reload: around.last_reload,
             unhandled_routes: around.unhandled_routes,
+            alerters: around.alerters,
             silences: around.silences,
             maintenance: around.maintenance,
         }
@@ -115,6 +116,7 @@ impl StatusSources {
                 error: reload.error,
             }),
             unhandled_routes: facts.unhandled_routes,
+            alerters: facts.alerters.iter().map(AlerterRow::from).collect(),
             silences: silences
                 .iter()
                 .map(|(silence, until)| Silence::of(silence, *until))
@@ -150,6 +152,7 @@ pub(super) struct Around {
     jobs: Vec<JobRow>,
     last_reload: Option<ReloadRow>,
     unhandled_routes: Vec<String>,
+    alerters: Vec<AlerterRow>,
     silences: Vec<Silence>,
     maintenance: Vec<OpenWindow>,
 }
@@ -168,6 +171,8 @@ impl Around {
         serde_json::to_writer(&mut after, &self.last_reload)?;
         after.extend_from_slice(br#","unhandled_routes":"#);
         serde_json::to_writer(&mut after, &self.unhandled_routes)?;
+        after.extend_from_slice(br#","alerters":"#);
+        serde_json::to_writer(&mut after, &self.alerters)?;
         after.extend_from_slice(br#","silences":"#);
         serde_json::to_writer(&mut after, &self.silences)?;
         after.extend_from_slice(br#","maintenance":"#);

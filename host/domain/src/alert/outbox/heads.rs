@@ -71,6 +71,21 @@ impl Heads {
         self.waiting.first().map(|(due, _)| *due)
     }
 
+    /// What is due later is due now; gives it.
+    pub(super) fn retry_now(&mut self, now: Timestamp) -> Vec<Place> {
+        let mut later = Vec::new();
+        let waiting = std::mem::take(&mut self.waiting).into_iter();
+        self.waiting = waiting
+            .map(|(due, place)| {
+                if due > now {
+                    later.push(place);
+                }
+                (due.min(now), place)
+            })
+            .collect();
+        later
+    }
+
     pub(super) fn clock_was_set_back(&mut self, by: Duration) {
         let waiting = std::mem::take(&mut self.waiting).into_iter();
         self.waiting = waiting.map(|(due, place)| (due - by, place)).collect();

@@ -208,6 +208,7 @@ fn by_default_only_what_somebody_should_know_is_an_alert() {
             "plugin.quarantined",
             "plugin.released",
             "route.unhandled",
+            "alerter.failing",
             "backup.failed",
             "backup.rpo-missed",
             "backup.corrupted",
@@ -360,4 +361,14 @@ fn one_incident_fires_once_and_is_resolved_when_it_is_over() {
         assert!(is_alert(kind, false, false), "{kind}");
         assert!(!is_alert(kind, unproved, again), "{kind}");
     }
+}
+
+#[test]
+fn an_alerter_that_fails_is_told_of_by_the_others_and_not_by_itself() {
+    let routes = [
+        route("webhook", Severity::Low),
+        route("mail", Severity::Low),
+    ];
+    let failing = event(EventKind::AlerterFailing).with_plugin("webhook");
+    check(&failing, &routes, &["mail"]);
 }

@@ -57,6 +57,10 @@ pub(super) fn actions_taken(event: &Event) -> String {
         K::PluginQuarantined => "it calls it no more until its rest is over",
         K::PluginReleased => "it calls it again",
         K::RouteUnhandled => "nothing; what these routes are for it detects, and does not recover",
+        K::AlerterFailing => {
+            "it keeps what is to be delivered, and tries again; what was refused for good it does not send again"
+        }
+        K::AlerterRecovered => "it sends by it again, where a route names it",
         K::RouteHandled => "nothing; it goes on as the routes say",
         K::ConfigRejected => "it kept the config that it had",
         K::BackupFailed => {

@@ -30,6 +30,8 @@ pub(super) fn headline(event: &Event) -> &'static str {
         K::PluginQuarantined => "a plugin is in quarantine",
         K::PluginReleased => "a plugin is out of quarantine",
         K::RouteUnhandled => "its routes have no handler",
+        K::AlerterFailing => "an alerter does not deliver",
+        K::AlerterRecovered => "an alerter delivers again",
         K::RouteHandled => "no route lacks it any more",
         K::ConfigRejected => "a config was refused",
         K::ConfigApplied => "a config was applied",

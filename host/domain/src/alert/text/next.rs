@@ -23,6 +23,7 @@ pub(super) fn next_step(event: &Event) -> String {
             | K::PluginServing
             | K::PluginWithdrawn
             | K::RouteHandled
+            | K::AlerterRecovered
             | K::JournalWritable
             | K::ConfigApplied
             | K::HostStarted
@@ -90,6 +91,9 @@ pub(super) fn next_step(event: &Event) -> String {
         ),
         (K::RouteUnhandled, _) => format!(
             "drop a component of {plugin} that fits into the plugin directory, or change the routes; `mainstay plugin list` shows what serves"
+        ),
+        (K::AlerterFailing, _) => format!(
+            "see that {plugin} serves, with `mainstay plugin list`, and that its receiver takes what it sends, with `mainstay alert test`"
         ),
         (K::ConfigRejected, _) => "`mainstay check` shows every problem with its line".to_owned(),
         (K::BackupFailed, _) => {

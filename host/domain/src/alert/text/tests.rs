@@ -246,6 +246,16 @@ fn what_is_said_of_everything_else() {
             "nothing",
         ),
         (
+            K::AlerterFailing,
+            "an alerter does not deliver",
+            "it keeps what is to be delivered, and tries again; what was refused for good it does not send again",
+        ),
+        (
+            K::AlerterRecovered,
+            "an alerter delivers again",
+            "it sends by it again, where a route names it",
+        ),
+        (
             K::PluginRejected,
             "a plugin was refused",
             "it did not load it; what served before still serves",
