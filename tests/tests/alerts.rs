@@ -363,3 +363,41 @@ settings = {{ url = "{url}/alerts" }}
     });
     assert_eq!(daemon.events_of("alerter.failing").len(), 1);
 }
+
+#[test]
+fn the_page_of_a_target_whose_handler_is_missing_says_that_nothing_was_tried_and_why() {
+    let receiver = Receiver::start();
+    let url = &receiver.url;
+    let config = format!(
+        r#"
+[[target]]
+name = "dies"
+run = ["/bin/sh", "-c", "echo 'cannot bind: address in use'; exit 1"]
+
+[[route]]
+chain = [{{ handler = "restart-service" }}]
+
+[[alert]]
+alerter = "webhook"
+
+[plugin.webhook]
+grants = {{ http = ["{url}"] }}
+settings = {{ url = "{url}/alerts" }}
+"#
+    );
+    let daemon = Daemon::start(&[HOST, &config].concat(), &[&plugin("webhook")]);
+    daemon.wait_for_plugins(1);
+    let page = receiver.wait_for("the page", |one| {
+        one.json()["kind"] == "operation.escalated"
+    });
+    let page = page.json();
+    let body = page["body"].as_str().unwrap();
+    for said in [
+        "nothing was tried to recover dies from",
+        "Why: no recovery-handler named `restart-service` is serving",
+        "cannot bind: address in use",
+        "nothing, for no handler of its route serves",
+    ] {
+        assert!(body.contains(said), "{said}: {body}");
+    }
+}

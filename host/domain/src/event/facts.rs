@@ -79,8 +79,21 @@ impl EventData {
             Self::ConfigRejected(facts) => Some(facts.error.as_str()),
             Self::OperationRetrying(facts) => Some(facts.error.as_str()),
             Self::OperationAwaitingManual(facts) => facts.error.as_deref(),
+            Self::OperationEscalated(facts) => facts.error.as_deref(),
             _ => self.outcome()?.error.as_deref(),
         }
+    }
+
+    /// Whether people have to act because no handler of the route serves: nothing was tried.
+    pub fn is_untried(&self) -> bool {
+        matches!(self, Self::OperationEscalated(facts)
+            if facts.attempts == 0 && facts.handler.is_none() && facts.error.is_some())
+    }
+
+    /// Whether a recovery ended without an answer of any handler.
+    pub fn is_unanswered(&self) -> bool {
+        let outcome = self.outcome();
+        outcome.is_some_and(|outcome| outcome.handler.is_none() && outcome.error.is_some())
     }
 
     /// What was done, for people, in order.
@@ -106,6 +119,7 @@ impl EventData {
             Self::IncidentReopened(facts) => facts.attempts,
             Self::IncidentClosed(facts) => facts.attempts,
             Self::RtoExceeded(facts) => facts.attempts,
+            Self::OperationEscalated(facts) => facts.attempts,
             _ => self.outcome().map_or(0, |outcome| outcome.attempts),
         }
     }

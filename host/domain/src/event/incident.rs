@@ -128,6 +128,20 @@ pub struct OperationEscalated {
     /// The last lines that the target's log, or the program of a check, had.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub output: Option<String>,
+    /// Attempts that were made; 0 where no handler served, or where an earlier version did not write it.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub attempts: u32,
+    /// Why the last attempt did not help.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub error: Option<String>,
+}
+
+#[allow(
+    clippy::trivially_copy_pass_by_ref,
+    reason = "serde gives a reference to the field"
+)]
+fn is_zero(number: &u32) -> bool {
+    *number == 0
 }
 
 /// What follows when people were told that they have to act.

@@ -107,7 +107,7 @@ impl Recovery {
             self.close(case, None, IncidentEnd::Unseen, at.now, out);
             return Ok(());
         }
-        let message = words::did_not_help(&operation);
+        let message = words::did_not_help(&case.incident, &operation);
         let then = self.after_round(case);
         self.escalate(case, Some(&operation), (message, then), at.now, out);
         self.schedule(case, at, out)

@@ -250,6 +250,8 @@ async fn every_end_of_an_operation_has_its_number_and_what_cannot_be_read_has_no
         handler: operation.handler.clone(),
         handler_version: operation.handler_version.clone(),
         output: None,
+        attempts: 0,
+        error: None,
     };
     let unrouted = OperationEscalated {
         then: AfterEscalation::Route,
@@ -558,6 +560,8 @@ fn everything_happens(world: &FakeWorld) {
                 handler: None,
                 handler_version: None,
                 output: None,
+                attempts: 0,
+                error: None,
             })
     });
     backups_happen(world);

@@ -37,6 +37,9 @@ pub(super) fn actions_taken(event: &Event) -> String {
             }
             (None, None) => "the failure is over",
         },
+        K::OperationFailed if event.data.is_unanswered() => {
+            "no handler of its route answered; `mainstay status` shows what follows"
+        }
         K::OperationPartial | K::OperationFailed if attempts == 0 => {
             "nothing; `mainstay status` shows what follows"
         }
@@ -48,8 +51,11 @@ pub(super) fn actions_taken(event: &Event) -> String {
                 "nothing more by itself: it is left to people until it is over or taken up again"
             }
             Some(AfterEscalation::Route) => "nothing, for no route fits it",
+            _ if event.data.is_untried() => {
+                "nothing, for no handler of its route serves; it tries when one does, unless it is paused"
+            }
             _ => {
-                "it tried what the route says, and tries again unless it is paused, each time after a longer wait"
+                "it tried what the route says, and tries again unless it is paused: in rounds, with waits between them that grow"
             }
         },
         K::PluginRejected => "it did not load it; what served before still serves",

@@ -195,7 +195,8 @@ fn what_is_said_of_a_recovery_is_true_whatever_its_handlers_did() {
     for (then, did) in [
         (
             AfterEscalation::Round,
-            "it tried what the route says, and tries again unless it is paused, each time after a longer wait",
+            "it tried what the route says, and tries again unless it is paused: in rounds, with waits between them that \
+             grow",
         ),
         (
             AfterEscalation::People,
@@ -207,6 +208,40 @@ fn what_is_said_of_a_recovery_is_true_whatever_its_handlers_did() {
         let expected = format!("it needs a person | {did} | ");
         assert!(found.starts_with(&expected), "{found}");
     }
+}
+
+#[test]
+fn a_page_without_any_handler_says_that_nothing_was_tried_and_why() {
+    let missing = || Some("no recovery-handler named `fix` is serving".to_owned());
+    let failed = end(|facts| {
+        facts.outcome.handler = None;
+        facts.outcome.error = missing();
+    });
+    let found = said(&event(EventKind::OperationFailed, failed));
+    assert!(
+        found.starts_with(
+            "its recovery failed | no handler of its route answered; `mainstay status` shows what follows"
+        ),
+        "{found}"
+    );
+    let escalated = |handler: Option<PluginName>, attempts| {
+        move |data: &mut EventData| match data {
+            EventData::OperationEscalated(facts) => {
+                facts.handler = handler;
+                facts.attempts = attempts;
+                facts.error = missing();
+            }
+            other => panic!("{other:?}"),
+        }
+    };
+    let page = event(EventKind::OperationEscalated, escalated(None, 0));
+    let expected = "it needs a person | nothing, for no handler of its route serves; it tries when one does, unless it is \
+                    paused | ";
+    assert!(said(&page).starts_with(expected), "{}", said(&page));
+    let page = event(EventKind::OperationEscalated, escalated(plugin("fix"), 3));
+    assert!(said(&page).contains("; attempts: 3 | "), "{}", said(&page));
+    let body = body(&page, "db1");
+    assert!(body.contains("Why: no recovery-handler named"), "{body}");
 }
 
 #[test]

@@ -3,11 +3,19 @@
 use crate::{incident::Incident, operation::Operation, recovery::CaseKey, text::counted};
 
 /// An operation ended without success.
-pub(in crate::recovery) fn did_not_help(operation: &Operation) -> String {
-    format!(
-        "recovery of {} from {} did not help",
-        operation.target, operation.failure
-    )
+pub(in crate::recovery) fn did_not_help(incident: &Incident, operation: &Operation) -> String {
+    let (target, failure) = (&operation.target, &operation.failure);
+    let why = operation.error.as_ref();
+    let why = why.map(|error| format!(": {error}")).unwrap_or_default();
+    match is_untried(incident, operation) {
+        true => format!("nothing was tried to recover {target} from {failure}{why}"),
+        false => format!("recovery of {target} from {failure} did not help{why}"),
+    }
+}
+
+/// Whether no handler was called, for none that the route names serves.
+pub(super) fn is_untried(incident: &Incident, operation: &Operation) -> bool {
+    operation.handler.is_none() && incident.missing.is_some()
 }
 
 /// It came back after the last attempt of a round, of which each may have helped for a while.

@@ -1,6 +1,6 @@
 //! The events of incidents.
 
-use super::idle_handler;
+use super::{escalations::is_untried, idle_handler};
 use crate::{
     event::{
         AfterEscalation, Event, EventData, EventKind, IncidentClosed, IncidentEnd, IncidentFacts,
@@ -181,12 +181,17 @@ pub(in crate::recovery) fn escalated(
     now: Timestamp,
 ) -> Change {
     let kind = EventKind::OperationEscalated;
+    let tried = operation.filter(|operation| !is_untried(incident, operation));
+    let printed = operation.and_then(|operation| operation.output.clone());
     let data = OperationEscalated {
         about: IncidentFacts::of(incident),
         then,
         handler: operation.and_then(|operation| operation.handler.clone()),
         handler_version: operation.and_then(|operation| operation.handler_version.clone()),
-        output: incident.output().map(str::to_owned),
+        // What it printed during the attempt says more than what it had printed before.
+        output: printed.or_else(|| incident.output().map(str::to_owned)),
+        attempts: tried.map_or(0, |operation| operation.attempts),
+        error: operation.and_then(|operation| operation.error.clone()),
     };
     let mut event = of_incident(incident, kind, incident.severity, now, message, data);
     event.operation = operation.map(|operation| operation.id.clone());

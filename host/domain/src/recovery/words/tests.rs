@@ -348,10 +348,30 @@ fn why_people_have_to_act_is_said() {
         target: target(),
         failure: failure(),
     };
-    assert_eq!(
-        did_not_help(&operation(as_it_is)),
-        "recovery of api from down did not help"
-    );
+    let failed = |error: Option<&str>| {
+        let error = error.map(str::to_owned);
+        operation(|operation| operation.error = error)
+    };
+    let missing = incident(|incident| incident.missing = fix());
+    for (incident, operation, expected) in [
+        (
+            incident(as_it_is),
+            failed(None),
+            "recovery of api from down did not help",
+        ),
+        (
+            incident(as_it_is),
+            failed(Some("fix: it exited with 1")),
+            "recovery of api from down did not help: fix: it exited with 1",
+        ),
+        (
+            missing,
+            failed(Some("no version of it serves")),
+            "nothing was tried to recover api from down: no version of it serves",
+        ),
+    ] {
+        assert_eq!(did_not_help(&incident, &operation), expected);
+    }
     for (attempts, expected) in [
         (
             1,
