@@ -401,3 +401,19 @@ settings = {{ url = "{url}/alerts" }}
         assert!(body.contains(said), "{said}: {body}");
     }
 }
+
+#[test]
+fn a_failure_that_no_route_fits_pages_once_and_the_page_says_so() {
+    let receiver = Receiver::start();
+    let daemon = deaf(&receiver, "");
+    let page = receiver.wait_for("the page", |one| one.json()["kind"] == "incident.opened");
+    let page = page.json();
+    let (title, body) = (page["title"].to_string(), page["body"].to_string());
+    assert!(title.contains("it needs a person"), "{title}");
+    assert!(body.contains("no route fits deaf of deaf"), "{body}");
+    assert!(!body.contains("looks for a route"), "{body}");
+    daemon.wait_for_event("the delivery", |event| event["kind"] == "alert.delivered");
+    assert_eq!(daemon.events_of("operation.escalated").len(), 1);
+    assert_eq!(daemon.events_of("alert.queued").len(), 1);
+    assert_eq!(of_kind(&receiver, "operation.escalated"), 0);
+}

@@ -87,11 +87,13 @@ impl Journal for Recorder {
         let Alerts { ids, open } = &mut *alerts;
         let mut entries = Vec::new();
         let mut added = Vec::new();
-        for change in &batch.changes {
-            let Change::Event(event) = change else {
-                continue;
-            };
-            let mut told = open.alerts_for(event, &spec.alerts, &spec.host.name, ids);
+        let events = batch.changes.iter().filter_map(|change| match change {
+            Change::Event(event) => Some(event),
+            _ => None,
+        });
+        let events: Vec<&Event> = events.collect();
+        let told = open.alerts_for_all(&events, &spec.alerts, &spec.host.name, ids);
+        for (event, mut told) in events.into_iter().zip(told) {
             story::tell(event);
             if is_of_config(event) {
                 told.extend(open.taken_away(event, &spec, ids));

@@ -8,6 +8,7 @@
 //! Invariant: where several things with one key are wrong, it is over when all of them are.
 //! Invariant: what the config does not name any more is not wrong any more.
 
+mod at_once;
 mod replay;
 
 use super::{
