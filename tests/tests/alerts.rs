@@ -281,6 +281,8 @@ fn a_test_alert_goes_the_way_of_alerts_and_leaves_nothing_behind() {
     assert_eq!(tested[0]["delivered"], true, "{tested}");
     let arrived = receiver.wait_for("the test", |one| one.line == "POST /hook");
     assert_eq!(arrived.json()["kind"], "alert.test");
+    let over = receiver.wait_for("its end", |one| one.json()["status"] == "resolved");
+    assert_eq!(over.json()["dedup_key"], arrived.json()["dedup_key"]);
     assert_eq!(daemon.json(&["incidents"]), Value::Array(Vec::new()));
     let events = daemon.events();
     let is_of_alert = |event: &&Value| event["kind"].as_str().unwrap().starts_with("alert.");
@@ -296,7 +298,7 @@ fn a_test_alert_goes_the_way_of_alerts_and_leaves_nothing_behind() {
     let output = daemon.cli(&["alert", "test", "--alerter", "webhok"]);
     let told = String::from_utf8_lossy(&output.stderr);
     assert!(told.contains("did you mean `webhook`?"), "{told}");
-    assert_eq!(receiver.received().len(), 2, "once each");
+    assert_eq!(receiver.received().len(), 3, "once each, and one end");
 }
 
 #[test]

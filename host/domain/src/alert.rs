@@ -28,7 +28,7 @@ pub use open::OpenAlerts;
 pub use outbox::Outbox;
 pub use receiving::{AlerterState, Receiving};
 pub use routing::{alerts_for, is_alert_by_default, never_alerts, version_for};
-pub use trial::{receivers, test_alert};
+pub use trial::{receivers, test_alert, test_alert_over};
 
 /// Whether something is wrong or right again.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]

@@ -1,16 +1,18 @@
 //! Sends test alerts the way that alerts go: by the versions of the alerters that serve, under their grants and limits.
 //!
-//! Invariant: each alerter is called once, and what it answers is told and not stored; the outbox knows nothing of it.
+//! Invariant: each alerter is called once with the test alert, and once more with its end where that arrived; what it answers
+//! is told and not stored, and the outbox knows nothing of it.
 
 use super::{alerter_watch::AlerterHealth, shared::Shared};
 use crate::ports::{AlertTests, Alerters, Boxed, Delivery, TestedAlerter};
 use mainstay_domain::{
     actor::Actor,
-    alert::{receivers, test_alert},
+    alert::{Alert, receivers, test_alert, test_alert_over},
     id::IdSource,
     name::PluginName,
 };
 use parking_lot::Mutex;
+use semver::VersionReq;
 use std::sync::Arc;
 use tokio::task::JoinSet;
 
@@ -54,19 +56,23 @@ impl AlertTests for AlertTestService {
             .into_iter()
             .filter(|(name, _)| alerter.as_ref().is_none_or(|asked| asked == name));
         for (place, (name, version)) in asked.enumerate() {
-            let alert = test_alert(&spec.host.name, &by.name, now, &mut self.ids.lock());
+            let (alert, over) = {
+                let (name, mut ids) = (&spec.host.name, self.ids.lock());
+                let alert = test_alert(name, &by.name, now, &mut ids);
+                let over = test_alert_over(&alert, name, now, &mut ids);
+                (alert, over)
+            };
             let alerters = Arc::clone(&self.alerters);
             let health = self.health.clone();
             calls.spawn(async move {
-                let call = {
-                    let name = name.clone();
-                    // A fault of the host in one delivery is that delivery's.
-                    tokio::spawn(async move { alerters.deliver(name, version, alert, 1).await })
+                let begun = deliver(&alerters, &name, &version, alert).await;
+                let delivery = match begun {
+                    Delivery::Delivered { by, reference } => {
+                        let ended = deliver(&alerters, &name, &version, over).await;
+                        arrived(Delivery::Delivered { by, reference }, ended)
+                    }
+                    other => other,
                 };
-                let delivery = call.await.unwrap_or_else(|error| Delivery::Delayed {
-                    why: format!("it broke off: {error}; report this as a defect"),
-                    not_before: None,
-                });
                 if matches!(delivery, Delivery::Delivered { .. }) {
                     health.proved(&name);
                 }
@@ -82,12 +88,45 @@ impl AlertTests for AlertTestService {
     }
 }
 
+/// One attempt.
+async fn deliver(
+    alerters: &Arc<dyn Alerters>,
+    name: &PluginName,
+    version: &VersionReq,
+    alert: Alert,
+) -> Delivery {
+    let (alerters, name, version) = (Arc::clone(alerters), name.clone(), version.clone());
+    // A fault of the host in one delivery is that delivery's.
+    let call = tokio::spawn(async move { alerters.deliver(name, version, alert, 1).await });
+    call.await.unwrap_or_else(|error| Delivery::Delayed {
+        why: format!("it broke off: {error}; report this as a defect"),
+        not_before: None,
+    })
+}
+
+/// What became of a test alert that arrived, and of its end.
+fn arrived(begun: Delivery, ended: Delivery) -> Delivery {
+    let why = |why: String| format!("the test alert arrived, and its end did not: {why}");
+    match ended {
+        Delivery::Delivered { .. } => begun,
+        Delivery::Delayed {
+            why: said,
+            not_before,
+        } => Delivery::Delayed {
+            why: why(said),
+            not_before,
+        },
+        Delivery::Refused(said) => Delivery::Refused(why(said)),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::services::testing::{ManualClock, MemoryJournal, specs::spec};
-    use mainstay_domain::{alert::Alert, severity::Severity, spec::AlertRoute};
-    use semver::VersionReq;
+    use mainstay_domain::{
+        alert::AlertStatus, plugin::PluginIdentity, severity::Severity, spec::AlertRoute,
+    };
     use tokio::sync::watch;
 
     /// The one that is called `gone` is not there; the others refuse.
@@ -111,6 +150,62 @@ mod tests {
                 Delivery::Refused("no such channel".to_owned())
             })
         }
+    }
+
+    /// It takes everything.
+    #[derive(Default)]
+    struct Taking {
+        sent: Mutex<Vec<Alert>>,
+    }
+
+    impl Alerters for Taking {
+        fn deliver(
+            &self,
+            alerter: PluginName,
+            _: VersionReq,
+            alert: Alert,
+            _: u32,
+        ) -> Boxed<'_, Delivery> {
+            self.sent.lock().push(alert);
+            let by = PluginIdentity {
+                name: alerter,
+                version: semver::Version::new(1, 0, 0),
+                digest: String::new(),
+            };
+            Box::pin(async move {
+                Delivery::Delivered {
+                    by,
+                    reference: None,
+                }
+            })
+        }
+    }
+
+    #[tokio::test]
+    async fn a_test_alert_that_arrives_is_said_to_be_over_and_stays_open_nowhere() {
+        let mut config = (*spec(Vec::new())).clone();
+        config.alerts = vec![AlertRoute {
+            min_severity: Severity::Low,
+            events: Vec::new(),
+            target: None,
+            alerter: PluginName::parse("pager").unwrap(),
+            version: VersionReq::STAR,
+        }];
+        let (_sender, receiver) = watch::channel(Arc::new(config));
+        let shared = Shared {
+            journal: MemoryJournal::new(),
+            clock: ManualClock::new(),
+            spec: receiver,
+        };
+        let alerters = Arc::new(Taking::default());
+        let health = AlerterHealth::default();
+        let service = AlertTestService::new(shared, alerters.clone(), IdSource::new(1), health);
+        let tested = service.test(None, Actor::from("anna")).await;
+        assert!(matches!(tested[0].delivery, Delivery::Delivered { .. }));
+        let sent = alerters.sent.lock();
+        let of: Vec<AlertStatus> = sent.iter().map(|alert| alert.status).collect();
+        assert_eq!(of, [AlertStatus::Firing, AlertStatus::Resolved]);
+        assert_eq!(sent[0].dedup_key, sent[1].dedup_key);
     }
 
     #[tokio::test]

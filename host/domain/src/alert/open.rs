@@ -234,11 +234,12 @@ impl OpenAlerts {
             if to.is_empty() {
                 continue;
             }
-            let mut alert = alert_of(event, host_name, ids);
+            // Who passes over what is less severe than the fault must not pass over its end, and its words say the same.
+            let mut end = event.clone();
+            end.severity = severity.unwrap_or(event.severity).max(event.severity);
+            let mut alert = alert_of(&end, host_name, ids);
             alert.dedup_key = key;
             alert.status = AlertStatus::Resolved;
-            // Who passes over what is less severe than the fault must not pass over its end.
-            alert.severity = severity.unwrap_or(event.severity).max(event.severity);
             let entry = |alerter| OutboxEntry::new(alert.clone(), alerter);
             entries.extend(to.into_iter().map(entry));
         }
@@ -374,6 +375,21 @@ mod tests {
             sent(&mut open, &routes, &[full]),
             ["resolved high db1/backup/state to page"]
         );
+    }
+
+    #[test]
+    fn the_end_of_a_fault_says_one_severity_in_its_words_and_to_programs() {
+        let routes = [route("page", Severity::Low, &[])];
+        let mut open = OpenAlerts::default();
+        let mut ids = IdSource::new(1);
+        let failed = of_job(EventKind::BackupFailed, Severity::High);
+        drop(open.alerts_for(&failed, &routes, "db1", &mut ids));
+        let over = open
+            .alerts_for(&taken(), &routes, "db1", &mut ids)
+            .remove(0);
+        assert_eq!(over.alert.severity, Severity::High);
+        let body = over.alert.body;
+        assert!(body.contains(" on db1, high, at "), "{body}");
     }
 
     #[test]

@@ -37,7 +37,7 @@ pub fn test_alert(host_name: &str, by: &str, now: Timestamp, ids: &mut IdSource)
         title: format!("{host_name}: test alert, nothing is wrong"),
         body: format!(
             "{by} asked for it with `mainstay alert test`, to see whether alerts of {host_name} arrive here.\nNothing has to be \
-             done, and nothing follows."
+             done; that it is over follows at once."
         ),
         target: None,
         operation: None,
@@ -45,6 +45,19 @@ pub fn test_alert(host_name: &str, by: &str, now: Timestamp, ids: &mut IdSource)
             ("host".to_owned(), host_name.to_owned()),
             ("test".to_owned(), "true".to_owned()),
         ],
+    }
+}
+
+/// That a test alert is over, so that no receiver goes on showing it.
+pub fn test_alert_over(test: &Alert, host_name: &str, now: Timestamp, ids: &mut IdSource) -> Alert {
+    Alert {
+        id: AlertId::new(ids.next(now)),
+        status: AlertStatus::Resolved,
+        at: now,
+        title: format!("{host_name}: the test alert is over"),
+        body: "The test alert arrived, and is over.\nNothing has to be done, and nothing follows."
+            .to_owned(),
+        ..test.clone()
     }
 }
 
@@ -81,5 +94,9 @@ mod tests {
         assert_ne!(one.dedup_key, other.dedup_key);
         assert!(one.title.contains("nothing is wrong"), "{}", one.title);
         assert!(one.body.contains("anna"), "{}", one.body);
+        let over = test_alert_over(&one, "db1", now, &mut ids);
+        assert_eq!(over.dedup_key, one.dedup_key);
+        assert_eq!(over.status, AlertStatus::Resolved);
+        assert_ne!(over.id, one.id, "another message");
     }
 }
