@@ -63,6 +63,7 @@ pub(super) async fn check(file: &Path) -> anyhow::Result<Vec<Problem>> {
     );
     found.extend(asks::problems(&loaded, &named, &served));
     found.extend(gaps::problems(&loaded, &served));
+    found.extend(gaps::untold(&loaded));
     problems.extend(config::summarize(found));
     Ok(problems)
 }

@@ -71,6 +71,19 @@ pub(super) fn problems(loaded: &Loaded, served: &Served) -> Vec<Problem> {
     problems
 }
 
+/// That nobody is told of anything: there is something to be told of, and no `[[alert]]`.
+pub(super) fn untold(loaded: &Loaded) -> Option<Problem> {
+    let spec = &loaded.spec;
+    let has_something = spec.targets.iter().next().is_some() || !spec.jobs.is_empty();
+    (has_something && spec.alerts.is_empty()).then(|| {
+        Problem::warning(
+            "there is no [[alert]]: nobody is told when something fails",
+            "add an [[alert]] with the alerter that tells you; `mainstay plugin install webhook` has one, and `mainstay alert test` \
+             shows that it arrives",
+        )
+    })
+}
+
 /// Whether it runs once: its exit says all.
 fn is_job(target: &TargetSpec) -> bool {
     let process = target.process.as_ref();
@@ -189,6 +202,25 @@ mod tests {
         let found = problems(&loaded, &served);
         assert!(found.iter().all(|problem| !problem.is_error()));
         found.into_iter().map(|problem| problem.message).collect()
+    }
+
+    #[test]
+    fn a_config_that_tells_nobody_of_anything_is_warned_of() {
+        let job = "[[target]]\nname = \"job\"\nrun = [\"true\"]\n";
+        let alert = "[[alert]]\nalerter = \"page\"\n";
+        for (rest, is_untold) in [
+            (String::new(), false),
+            (job.to_owned(), true),
+            (format!("{job}{alert}"), false),
+        ] {
+            let directory = tempfile::tempdir().unwrap();
+            let file = directory.path().join("mainstay.toml");
+            let host = "[host]\nstate_dir = \"state\"\nplugin_dir = \"plugins\"\n";
+            std::fs::write(&file, format!("{host}{rest}")).unwrap();
+            let found = untold(&config::load(&file).unwrap());
+            assert_eq!(found.is_some(), is_untold, "{rest}");
+            assert!(found.is_none_or(|problem| !problem.is_error()));
+        }
     }
 
     #[test]
