@@ -402,6 +402,15 @@ settings = {{ url = "{url}/alerts" }}
     ] {
         assert!(body.contains(said), "{said}: {body}");
     }
+    // A person stops it: that ends it, and the page says who did.
+    assert!(daemon.cli(&["stop", "dies"]).status.success());
+    let over = receiver.wait_for("its end", |one| one.json()["status"] == "resolved");
+    let over = over.json();
+    assert_eq!(over["dedup_key"], page["dedup_key"]);
+    let (title, body) = (over["title"].to_string(), over["body"].to_string());
+    assert!(title.contains("it is over"), "{title}");
+    assert!(body.contains("dies is stopped by "), "{body}");
+    assert!(!body.contains("no check sees"), "{body}");
 }
 
 #[test]

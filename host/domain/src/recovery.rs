@@ -198,6 +198,7 @@ impl Recovery {
             } => self.raised(key, severity, evidence, detected_at, at, out)?,
             Input::Cleared(key) => self.cleared(&key, at, out)?,
             Input::Unseen(key) => self.unseen(&key, at, out)?,
+            Input::LetGo(key, by) => self.let_go(&key, by, at, out)?,
             Input::Exited(target, evidence) => self.exited(&target, &evidence, at, out)?,
             Input::Called(id, handled) => self.called(&id, handled, at, out)?,
             Input::Looked(id, look) => self.looked(&id, look, at, out)?,

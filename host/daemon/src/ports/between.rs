@@ -100,12 +100,14 @@ pub enum Finding {
         /// When.
         at: Timestamp,
     },
-    /// By another config no check sees this failure any more.
+    /// By another config no check sees this failure any more, or a person keeps its target stopped.
     Unseen {
         /// The target.
         target: TargetName,
         /// What its failure was called.
         failure: FailureType,
+        /// By whom the target is stopped, and why, for people: `stopped by ann`.
+        stopped: Option<String>,
     },
 }
 
@@ -194,8 +196,8 @@ pub enum ProcessUpdate {
     Completed,
     /// It was stopped on purpose: until it runs again, nothing that its checks see counts.
     Stopped,
-    /// The same by a person, who keeps it stopped: what was raised of it is let go of.
-    Held,
+    /// The same by a person, who keeps it stopped: what was raised of it is let go of. By whom, and why, for people.
+    Held(String),
 }
 
 /// What the monitor offers to the supervisor.

@@ -220,6 +220,10 @@ impl Core {
             self.fresh.lock().push(Arc::clone(monitored));
             self.wake.notify_one();
         }
+        state.stopped = match &news {
+            ProcessUpdate::Held(by) => Some(by.clone()),
+            _ => None,
+        };
         let start_period = state.spec.start_period;
         let mut changes = process::felt(&news, &mut state.health, start_period, now);
         let has_exited = matches!(news, ProcessUpdate::Exited(_));
@@ -281,11 +285,14 @@ impl Core {
             // Durable soon; who needs to know reads the journal.
             drop(self.journal.commit(events.into()));
         }
-        for finding in changes
+        for mut finding in changes
             .iter()
             .filter_map(|change| events::finding(&state.spec.name, change, at))
             .filter(|finding| !self.is_contradicted(finding))
         {
+            if let Finding::Unseen { stopped, .. } = &mut finding {
+                stopped.clone_from(&state.stopped);
+            }
             self.finding_sender.send(finding);
         }
     }

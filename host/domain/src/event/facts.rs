@@ -142,6 +142,11 @@ impl EventData {
         }
     }
 
+    /// Whether an incident ended because a person keeps its target stopped.
+    pub fn is_stopped(&self) -> bool {
+        matches!(self, Self::IncidentClosed(facts) if facts.stopped.is_some())
+    }
+
     /// What follows, where people were told that they have to act.
     pub fn after_escalation(&self) -> Option<AfterEscalation> {
         match self {

@@ -95,6 +95,9 @@ pub struct IncidentClosed {
     pub attempts: u32,
     /// How it ended.
     pub how: IncidentEnd,
+    /// By whom its target is kept stopped, and why, for people, where that ended it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub stopped: Option<String>,
 }
 
 /// How an incident came to its end.

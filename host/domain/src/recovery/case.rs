@@ -26,6 +26,8 @@ pub struct Case {
     pub(super) cleared_during_operation: bool,
     /// By another config no check sees it: that it is not seen to fail says nothing.
     pub(super) is_unseen: bool,
+    /// By whom its target is kept stopped, and why, for people.
+    pub(super) stopped: Option<String>,
     /// When the checks last saw the failure.
     pub(super) seen_at: Option<Monotonic>,
     /// When its recovery time objective ends.
@@ -168,6 +170,7 @@ impl Case {
             is_present: false,
             cleared_during_operation: false,
             is_unseen: false,
+            stopped: None,
             seen_at: None,
             objective: None,
         }

@@ -1,4 +1,5 @@
-//! Every check that raised a failure passes again; or by another config none sees it any more.
+//! Every check that raised a failure passes again; or none sees it any more, by another config or because a person keeps its target
+//! stopped.
 
 use super::{Attempt, Case, CaseKey, IllegalMove, InputTime, Outcome, Recovery, Stage};
 
@@ -12,6 +13,7 @@ impl Recovery {
     ) -> Result<(), IllegalMove> {
         self.try_with(key, out, |machine, case, out| {
             case.is_unseen = false;
+            case.stopped = None;
             machine.not_seen_to_fail(case, at, out)
         })
     }
@@ -25,6 +27,22 @@ impl Recovery {
     ) -> Result<(), IllegalMove> {
         self.try_with(key, out, |machine, case, out| {
             case.is_unseen = true;
+            case.stopped = None;
+            machine.not_seen_to_fail(case, at, out)
+        })
+    }
+
+    /// A person keeps its target stopped: that ends it.
+    pub(super) fn let_go(
+        &mut self,
+        key: &CaseKey,
+        by: String,
+        at: InputTime,
+        out: &mut Outcome,
+    ) -> Result<(), IllegalMove> {
+        self.try_with(key, out, |machine, case, out| {
+            case.is_unseen = true;
+            case.stopped = Some(by);
             machine.not_seen_to_fail(case, at, out)
         })
     }

@@ -81,7 +81,12 @@ impl Recovery {
             };
             case.incident.close(state_after(how), now);
             let open = self.timeline.lived_since(case.incident.opened_at);
-            let closed = words::closed(&case.incident, by, how, open, now);
+            let closed = match (&case.stopped, how) {
+                (Some(stopped), IncidentEnd::Unseen) => {
+                    words::let_go(&case.incident, stopped, open, now)
+                }
+                _ => words::closed(&case.incident, by, how, open, now),
+            };
             out.writes.push(closed);
         }
     }

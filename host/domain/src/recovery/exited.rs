@@ -25,6 +25,7 @@ impl Recovery {
                     // Checks that passed while it ran say nothing now.
                     case.cleared_during_operation = false;
                     case.is_unseen = false;
+                    case.stopped = None;
                     case.see();
                 }
                 let is_validating = matches!(&case.stage, Stage::Running(running) if matches!(running.attempt, Attempt::Validating(_)));

@@ -53,6 +53,8 @@ pub enum Input {
     Cleared(CaseKey),
     /// By another config no check sees this failure any more.
     Unseen(CaseKey),
+    /// A person keeps its target stopped, so that nobody looks at it; by whom, and why, for people: `stopped by ann`.
+    LetGo(CaseKey, String),
     /// The supervised process of a target ended by itself.
     Exited(TargetName, Evidence),
     /// A handler answered.

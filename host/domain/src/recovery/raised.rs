@@ -52,6 +52,7 @@ impl Recovery {
             case.see();
             case.cleared_during_operation = false;
             case.is_unseen = false;
+            case.stopped = None;
             case.seen_at = Some(at.monotonic);
             if matches!(case.stage, Stage::RelapseWindow { .. }) {
                 return machine.relapsed(case, severity, evidence, at, out);

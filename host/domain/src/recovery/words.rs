@@ -11,7 +11,8 @@ mod tests;
 
 pub(super) use escalations::{did_not_help, left_to_people, no_route_fits, round_did_not_help};
 pub(super) use incidents::{
-    closed, escalated, flapping, opened, reopened, rto_exceeded, steady, unwatched, worsened,
+    closed, escalated, flapping, let_go, opened, reopened, rto_exceeded, steady, unwatched,
+    worsened,
 };
 pub(super) use pauses::{pause_over, paused, paused_for};
 

@@ -532,6 +532,7 @@ fn closed(about: IncidentFacts) -> IncidentClosed {
         relapses: 0,
         attempts: 1,
         how: IncidentEnd::Recovered,
+        stopped: None,
     }
 }
 

@@ -157,6 +157,7 @@ pub(super) fn finding(
         HealthChange::FailureUnseen { failure } => Some(Finding::Unseen {
             target: target.clone(),
             failure: failure.clone(),
+            stopped: None,
         }),
         _ => None,
     }

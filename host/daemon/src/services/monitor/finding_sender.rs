@@ -113,7 +113,9 @@ fn key(finding: &Finding) -> (&TargetName, Option<&FailureType>) {
         | Finding::Cleared {
             target, failure, ..
         }
-        | Finding::Unseen { target, failure } => (target, Some(failure)),
+        | Finding::Unseen {
+            target, failure, ..
+        } => (target, Some(failure)),
     }
 }
 

@@ -160,7 +160,7 @@ impl Core {
             | ProcessUpdate::Runs(None)
             | ProcessUpdate::Completed
             | ProcessUpdate::Stopped
-            | ProcessUpdate::Held => {
+            | ProcessUpdate::Held(_) => {
                 return None;
             }
         };

@@ -40,7 +40,7 @@ impl ProcessState {
             | ProcessUpdate::Runs(None)
             | ProcessUpdate::Exited(_)
             | ProcessUpdate::Down(_) => Self::Absent,
-            ProcessUpdate::Completed | ProcessUpdate::Stopped | ProcessUpdate::Held => {
+            ProcessUpdate::Completed | ProcessUpdate::Stopped | ProcessUpdate::Held(_) => {
                 Self::Stopped
             }
         }
@@ -75,7 +75,7 @@ pub(super) fn felt(
         ProcessUpdate::Started(_) => health.started(start_period, now),
         ProcessUpdate::Runs(_) => Vec::new(),
         ProcessUpdate::Completed => health.completed(),
-        ProcessUpdate::Held => health.let_go(),
+        ProcessUpdate::Held(_) => health.let_go(),
         ProcessUpdate::Exited(_) | ProcessUpdate::Down(_) | ProcessUpdate::Stopped => {
             health.ended()
         }
@@ -90,7 +90,7 @@ pub(super) fn down(news: ProcessUpdate) -> Option<String> {
         | ProcessUpdate::Runs(_)
         | ProcessUpdate::Completed
         | ProcessUpdate::Stopped
-        | ProcessUpdate::Held => None,
+        | ProcessUpdate::Held(_) => None,
     }
 }
 
@@ -119,7 +119,7 @@ mod tests {
             (ProcessUpdate::Down(why()), ProcessState::Absent),
             (ProcessUpdate::Completed, ProcessState::Stopped),
             (ProcessUpdate::Stopped, ProcessState::Stopped),
-            (ProcessUpdate::Held, ProcessState::Stopped),
+            (ProcessUpdate::Held(why()), ProcessState::Stopped),
         ];
         for (news, expected) in table {
             let state = ProcessState::after(&news);

@@ -61,7 +61,11 @@ impl Reports for Monitor {
                     failure,
                     at: core.clock.now(),
                 },
-                false => Finding::Unseen { target, failure },
+                false => Finding::Unseen {
+                    target,
+                    failure,
+                    stopped: None,
+                },
             });
         }
         drop(state);
@@ -89,7 +93,9 @@ impl Core {
             Finding::Cleared {
                 target, failure, ..
             }
-            | Finding::Unseen { target, failure } => self.is_reported(target, failure),
+            | Finding::Unseen {
+                target, failure, ..
+            } => self.is_reported(target, failure),
             Finding::Exited { .. } | Finding::Raised { .. } => false,
         }
     }

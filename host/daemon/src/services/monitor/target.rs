@@ -36,6 +36,8 @@ pub(super) struct MonitoredState {
     pub(super) tick_at: Option<Monotonic>,
     /// What its process wrote last before it ended, until that is told.
     pub(super) last_lines: Option<String>,
+    /// By whom it is kept stopped, and why, for people.
+    pub(super) stopped: Option<String>,
 }
 
 /// One check of one target in one config.
@@ -88,6 +90,7 @@ impl MonitoredTarget {
             last_beat: heard,
             tick_at: None,
             last_lines: None,
+            stopped: None,
         };
         Self {
             state: Mutex::new(state),

@@ -78,7 +78,14 @@ impl Bench {
             Finding::Cleared {
                 target, failure, ..
             } => format!("{target} cleared {failure}"),
-            Finding::Unseen { target, failure } => format!("{target} lost sight of {failure}"),
+            Finding::Unseen {
+                target,
+                failure,
+                stopped,
+            } => {
+                let stopped = stopped.map(|by| format!(", {by}")).unwrap_or_default();
+                format!("{target} lost sight of {failure}{stopped}")
+            }
         }
     }
 

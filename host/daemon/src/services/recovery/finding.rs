@@ -20,7 +20,17 @@ pub(super) fn input_of(finding: Finding) -> Input {
         Finding::Cleared {
             target, failure, ..
         } => Input::Cleared(CaseKey { target, failure }),
-        Finding::Unseen { target, failure } => Input::Unseen(CaseKey { target, failure }),
+        Finding::Unseen {
+            target,
+            failure,
+            stopped,
+        } => {
+            let key = CaseKey { target, failure };
+            match stopped {
+                Some(by) => Input::LetGo(key, by),
+                None => Input::Unseen(key),
+            }
+        }
         Finding::Exited {
             target, evidence, ..
         } => Input::Exited(target, evidence),

@@ -46,7 +46,7 @@ impl Core {
                     argv(supervised, &commands.stop, "stop")?;
                 }
                 news(match verb {
-                    Verb::Hold => ProcessUpdate::Held,
+                    Verb::Hold => self.hold_news(&supervised.name),
                     _ => ProcessUpdate::Stopped,
                 });
                 let stopped = match self.stop_foreign(supervised, &commands).await {

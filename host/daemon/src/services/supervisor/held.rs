@@ -19,9 +19,9 @@ impl Supervisor {
                 continue;
             };
             supervised.intend(Intent::StayDown);
-            self.core.held.lock().insert(target.clone(), words);
+            self.core.held.lock().insert(target.clone(), words.clone());
             // With what was open of it, which the daemon before let go of only if it was not killed before that.
-            let held = ProcessUpdate::Held;
+            let held = ProcessUpdate::Held(words);
             self.core.ports.watch.process_changed(&target, held);
         }
     }
@@ -31,6 +31,13 @@ impl Core {
     /// Who keeps it stopped, and why, for people.
     pub(super) fn held(&self, target: &TargetName) -> Option<String> {
         self.held.lock().get(target).cloned()
+    }
+
+    /// That it is kept stopped, for who watches it.
+    pub(super) fn hold_news(&self, target: &TargetName) -> ProcessUpdate {
+        // Where it was let go of meanwhile, a person did that.
+        let words = self.held(target);
+        ProcessUpdate::Held(words.unwrap_or_else(|| "stopped by a person".to_owned()))
     }
 
     pub(super) fn refuse_if_held(&self, target: &TargetName) -> Result<(), EffectError> {

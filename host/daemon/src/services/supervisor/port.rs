@@ -79,7 +79,7 @@ impl Core {
             Verb::Stop | Verb::Hold => {
                 supervised.intend(Intent::StayDown);
                 if verb == Verb::Hold {
-                    let held = ProcessUpdate::Held;
+                    let held = self.hold_news(&supervised.name);
                     self.ports.watch.process_changed(&supervised.name, held);
                 }
                 let stopped = self.stop_process(supervised, None, After::StaysDown).await;

@@ -17,6 +17,9 @@ pub(super) fn actions_taken(event: &Event) -> String {
         K::RtoExceeded => "it goes on with the same incident; `mainstay status` shows how",
         K::IncidentClosed => match event.data.incident_end() {
             Some(IncidentEnd::Lasting) => "nothing more; it has not come back since",
+            Some(IncidentEnd::Unseen) if event.data.is_stopped() => {
+                "nothing more, for a person keeps it stopped"
+            }
             Some(IncidentEnd::Unseen) => "nothing more, for no check sees this failure",
             Some(IncidentEnd::Removed) => "it let go of it, for it is no longer in the config",
             _ if attempts > 0 => "it tried to recover it, and the failure is over",

@@ -12,7 +12,7 @@ pub(super) fn headline(event: &Event) -> &'static str {
         K::IncidentWorsened => "it is worse than it was",
         K::RtoExceeded => "its recovery takes longer than it may",
         K::IncidentClosed => match event.data.incident_end() {
-            Some(IncidentEnd::Unseen) => "its recovery is over",
+            Some(IncidentEnd::Unseen) if !event.data.is_stopped() => "its recovery is over",
             Some(IncidentEnd::Removed) => "it is no longer in the config",
             _ => "it is over",
         },

@@ -143,6 +143,18 @@ fn what_is_said_of_an_incident_is_true_wherever_it_stands() {
     ] {
         check(K::IncidentClosed, close(how, attempts), expected);
     }
+    let stopped = |data: &mut EventData| match data {
+        EventData::IncidentClosed(facts) => {
+            facts.how = IncidentEnd::Unseen;
+            facts.stopped = Some("stopped by ann".to_owned());
+        }
+        other => panic!("{other:?}"),
+    };
+    check(
+        K::IncidentClosed,
+        stopped,
+        "it is over | nothing more, for a person keeps it stopped | nothing",
+    );
 }
 
 #[test]

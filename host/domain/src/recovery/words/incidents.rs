@@ -159,10 +159,33 @@ pub(in crate::recovery) fn closed(
         relapses: incident.relapses,
         attempts: incident.all_attempts(),
         how,
+        stopped: None,
     };
     let kind = EventKind::IncidentClosed;
     let mut event = of_incident(incident, kind, incident.severity, now, message, data);
     event.operation = by.map(|operation| operation.id.clone());
+    Change::Event(event)
+}
+
+/// Its target is kept stopped, as `stopped` says: `stopped by ann`. It was open for so long.
+pub(in crate::recovery) fn let_go(
+    incident: &Incident,
+    stopped: &str,
+    open: Duration,
+    now: Timestamp,
+) -> Change {
+    let (target, failure) = (&incident.target, &incident.failure);
+    let message = format!("{failure} of {target} is over: {target} is {stopped}");
+    let data = IncidentClosed {
+        about: IncidentFacts::of(incident),
+        open_ms: millis(open),
+        relapses: incident.relapses,
+        attempts: incident.attempts,
+        how: IncidentEnd::Unseen,
+        stopped: Some(stopped.to_owned()),
+    };
+    let kind = EventKind::IncidentClosed;
+    let event = of_incident(incident, kind, incident.severity, now, message, data);
     Change::Event(event)
 }
 

@@ -343,6 +343,20 @@ fn the_end_of_an_incident_says_no_more_than_is_known_of_it() {
 }
 
 #[test]
+fn an_incident_that_a_stop_ends_says_who_stopped_its_target() {
+    let open = Duration::from_millis(500);
+    check(
+        let_go(
+            &incident(as_it_is),
+            "stopped by ann: new disks",
+            open,
+            BEGIN,
+        ),
+        "down of api is over: api is stopped by ann: new disks",
+    );
+}
+
+#[test]
 fn why_people_have_to_act_is_said() {
     let key = CaseKey {
         target: target(),

@@ -72,8 +72,12 @@ async fn what_a_person_stops_lets_go_of_what_was_raised() {
     bench.run();
     let (db, down) = (name("db"), failure("tcp-down"));
     assert_eq!(bench.finding().await, "db raised tcp-down");
-    bench.monitor.process_changed(&db, ProcessUpdate::Held);
-    assert_eq!(bench.finding().await, "db lost sight of tcp-down");
+    let held = ProcessUpdate::Held("stopped by ann".to_owned());
+    bench.monitor.process_changed(&db, held);
+    assert_eq!(
+        bench.finding().await,
+        "db lost sight of tcp-down, stopped by ann"
+    );
     assert!(!bench.monitor.is_failing(&db, &down));
     assert_eq!(
         bench.monitor.health(&db),
