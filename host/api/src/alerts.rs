@@ -1,5 +1,6 @@
-//! Test alerts.
+//! Test alerts, and how those stand who deliver alerts.
 
+use mainstay_domain::alert::AlerterState;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -28,4 +29,32 @@ pub struct AlertTestBody {
     /// On whose behalf, as a note: who asks is the user of the socket's peer, or the name of the token's secret.
     #[serde(default)]
     pub by: String,
+}
+
+/// How an alerter stands, in `status`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct AlerterRow {
+    /// Its name.
+    pub name: String,
+    /// Whether each `[[alert]]` that names it has a version of it that serves.
+    pub serves: bool,
+    /// How many alerts wait for it or were given up since it does not serve, or its deliveries fail.
+    pub undelivered: u64,
+    /// What its last attempt said, where its deliveries fail; else null.
+    pub last_error: Option<String>,
+    /// Since when it does not serve, or its deliveries fail; null where all is well.
+    #[schemars(extend("format" = "date-time"))]
+    pub since: Option<String>,
+}
+
+impl From<&AlerterState> for AlerterRow {
+    fn from(state: &AlerterState) -> Self {
+        Self {
+            name: state.name.to_string(),
+            serves: state.serves,
+            undelivered: u64::try_from(state.undelivered).unwrap_or(u64::MAX),
+            last_error: state.last_error.clone(),
+            since: state.since.map(String::from),
+        }
+    }
 }

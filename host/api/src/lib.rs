@@ -29,7 +29,7 @@ mod statistics;
 mod status;
 mod words;
 
-pub use alerts::{AlertTestBody, TestedAlert};
+pub use alerts::{AlertTestBody, AlerterRow, TestedAlert};
 pub use backups::{Backup, BackupReport, BackupStatus, BackupType, Progress, Verdict, WorkLine};
 pub use check::{CheckReport, Problem, ProblemSeverity};
 pub use commands::{

@@ -2,8 +2,10 @@
 //!
 //! Length: one answer, all of it.
 
-use crate::{backups::BackupStatus, plugins::PluginRow, silences::Silence, words::words};
-use mainstay_domain::{alert::AlerterState, breaker, health, maintenance, recovery::PauseSummary,};
+use crate::{
+    alerts::AlerterRow, backups::BackupStatus, plugins::PluginRow, silences::Silence, words::words,
+};
+use mainstay_domain::{breaker, health, maintenance, recovery::PauseSummary};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -62,34 +64,6 @@ pub struct Status {
     /// The maintenance windows that are open, in the order of the config.
     #[serde(default)]
     pub maintenance: Vec<OpenWindow>,
-}
-
-/// How an alerter stands, in `status`.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-pub struct AlerterRow {
-    /// Its name.
-    pub name: String,
-    /// Whether each `[[alert]]` that names it has a version of it that serves.
-    pub serves: bool,
-    /// How many alerts wait for it or were given up since it does not serve, or its deliveries fail.
-    pub undelivered: u64,
-    /// What its last attempt said, where its deliveries fail; else null.
-    pub last_error: Option<String>,
-    /// Since when it does not serve, or its deliveries fail; null where all is well.
-    #[schemars(extend("format" = "date-time"))]
-    pub since: Option<String>,
-}
-
-impl From<&AlerterState> for AlerterRow {
-    fn from(state: &AlerterState) -> Self {
-        Self {
-            name: state.name.to_string(),
-            serves: state.serves,
-            undelivered: u64::try_from(state.undelivered).unwrap_or(u64::MAX),
-            last_error: state.last_error.clone(),
-            since: state.since.map(String::from),
-        }
-    }
 }
 
 /// A maintenance window that is open, in `status`.
