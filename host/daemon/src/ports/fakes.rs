@@ -913,10 +913,10 @@ impl HostView for FakeWorld {
             unhandled_routes: vec!["the route for redis-down has no handler".into()],
             alerters: vec![AlerterState {
                 name: PluginName::parse("webhook").unwrap(),
-                serves: false,
-                undelivered: 2,
+                serves: true,
+                undelivered: 0,
                 last_error: None,
-                since: Some(NOW),
+                since: None,
             }],
             maintenance: vec![OpenWindow {
                 targets: vec![target("redis")],

@@ -258,8 +258,7 @@ impl DeliveryContext {
             }
         });
         let now = self.shared.clock.now();
-        let alerter = entry.alerter.clone();
-        self.health.ended(&alerter, &delivery, now);
+        self.health.ended(&entry.alerter, &delivery, now);
         let changes = outcome(&mut self.outbox(), entry, delivery, now);
         self.write(changes, &stop).await;
     }
