@@ -206,12 +206,17 @@ pub(in crate::recovery) fn escalated(
     let kind = EventKind::OperationEscalated;
     let tried = operation.filter(|operation| !is_untried(incident, operation));
     let printed = operation.and_then(|operation| operation.output.clone());
+    // What it printed during the attempt is in the incident only once that failure is told.
+    let is_known = |printed: &String| {
+        let mut seen = incident.evidence.iter();
+        seen.any(|seen| seen.output.as_ref() == Some(printed))
+    };
+    let printed = printed.filter(|printed| !is_known(printed));
     let data = OperationEscalated {
         about: IncidentFacts::of(incident),
         then,
         handler: operation.and_then(|operation| operation.handler.clone()),
         handler_version: operation.and_then(|operation| operation.handler_version.clone()),
-        // What it printed during the attempt says more than what it had printed before.
         output: printed.or_else(|| incident.output().map(str::to_owned)),
         attempts: tried.map_or(0, |operation| operation.attempts),
         error: operation.and_then(|operation| operation.error.clone()),

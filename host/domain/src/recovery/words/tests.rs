@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::{
-    event::IncidentEnd,
+    event::{AfterEscalation, IncidentEnd},
     health::Evidence,
     id::{IncidentId, OperationId},
     incident::Incident,
@@ -340,6 +340,34 @@ fn the_end_of_an_incident_says_no_more_than_is_known_of_it() {
         as_it_is,
         "api is no longer in the config, which lets go of down after 500 ms",
     );
+}
+
+#[test]
+fn a_page_has_the_last_lines_that_were_printed_at_all() {
+    let output_of = |printed: Option<&str>| {
+        let incident = incident(|incident| {
+            for seen in &mut incident.evidence {
+                seen.output = Some("starting".to_owned());
+            }
+        });
+        let operation = operation(|operation| operation.output = printed.map(str::to_owned));
+        let then = AfterEscalation::Round;
+        let page = escalated(&incident, Some(&operation), String::new(), then, BEGIN);
+        match page {
+            Change::Event(event) => event.data.output().map(str::to_owned),
+            other => panic!("{other:?}"),
+        }
+    };
+    for (printed, expected) in [
+        (None, "starting"),
+        (Some("starting"), "starting"),
+        (
+            Some("cannot bind: address in use"),
+            "cannot bind: address in use",
+        ),
+    ] {
+        assert_eq!(output_of(printed).as_deref(), Some(expected));
+    }
 }
 
 #[test]
