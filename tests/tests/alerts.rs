@@ -324,7 +324,10 @@ settings = {{ url = "{url}/alerts" }}
 "#
     );
     let config = [HOST, &sleeper("job"), &config].concat();
-    let daemon = Daemon::start(&config, &[&plugin("webhook")]);
+    let mut daemon = Daemon::prepare(&config);
+    std::fs::create_dir(daemon.path("alerts")).unwrap();
+    daemon.drop_plugin(&plugin("webhook"));
+    daemon.run();
     daemon.wait_for_plugins(1);
     let row = |status: &Value| status["alerters"][0].clone();
     let deaf = daemon.wait_for_status("that it does not serve", |status| {

@@ -139,10 +139,6 @@ pub struct OperationEscalated {
     pub error: Option<String>,
 }
 
-#[allow(
-    clippy::trivially_copy_pass_by_ref,
-    reason = "serde gives a reference to the field"
-)]
 fn is_zero(number: &u32) -> bool {
     *number == 0
 }
