@@ -6,8 +6,8 @@ use crate::ports::{
     SilenceControl, StatusFacts, TargetControl, Watch,
 };
 use mainstay_api::{
-    AlerterRow, HostStatus, JobRow, OpenWindow, PluginRow, RecoveryPause, ReloadRow, Rest, Silence, Status,
-    TargetRow, Unseen,
+    AlerterRow, HostStatus, JobRow, OpenWindow, PluginRow, RecoveryPause, ReloadRow, Rest, Silence,
+    Status, TargetRow, Unseen,
 };
 use mainstay_domain::{
     health::{Health, Outcome},
