@@ -56,9 +56,8 @@ pub use severity::Severity;
 pub use silences::Silence;
 pub use statistics::{Stats, StatsQuery, TargetStats};
 pub use status::{
-    AlerterRow, CircuitState, Health, HostStatus, JobRow, LastLook, OpenWindow, ProbeReport,
-    ProbedCheck, RecoveryPause, ReloadRow, Rest, Status, TargetDetail, TargetLog, TargetRow,
-    Unseen,
+    CircuitState, Health, HostStatus, JobRow, LastLook, OpenWindow, ProbeReport, ProbedCheck,
+    RecoveryPause, ReloadRow, Rest, Status, TargetDetail, TargetLog, TargetRow, Unseen,
 };
 
 #[cfg(test)]

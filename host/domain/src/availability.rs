@@ -253,6 +253,7 @@ mod tests {
                 relapses: 0,
                 attempts: 0,
                 how: IncidentEnd::Lasting,
+                stopped: None,
             }),
             _ => event.with_target(&web()),
         }
