@@ -28,7 +28,7 @@ pub fn length(length: Duration) -> String {
     let millis = millis(length);
     match length.as_secs() {
         0 => return format!("{millis} ms"),
-        1..=9 if millis / 100 % 10 > 0 => {
+        1..=9 if !(millis / 100).is_multiple_of(10) => {
             return format!("{}.{} s", millis / 1_000, millis / 100 % 10);
         }
         seconds @ 1..=9 => return format!("{seconds} s"),

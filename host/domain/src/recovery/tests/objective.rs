@@ -74,7 +74,8 @@ fn what_comes_back_is_counted_on_from_its_first_detection_without_its_healthy_ti
 #[test]
 fn the_time_in_which_a_target_was_healthy_is_part_of_no_recovery() {
     // How long it was failed, and then healthy, one after the other; what its last recovery took, and whether it was late.
-    let stories: [(&[(u64, u64)], u64, bool); 5] = [
+    type Story<'a> = (&'a [(u64, u64)], u64, bool);
+    let stories: [Story<'_>; 5] = [
         (&[(1_000, 0)], 1_000, false),
         (&[(1_000, 14_000), (1_000, 0)], 2_000, false),
         (
