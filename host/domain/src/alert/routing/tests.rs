@@ -309,6 +309,7 @@ fn an_alert_says_what_happened_to_what_what_was_done_and_what_to_do() {
         error: Some("connection refused".to_owned()),
         attempts: 3,
         actions: vec!["restarted".to_owned()],
+        handler: Some(PluginName::parse("restart-service").unwrap()),
         ..operation()
     };
     let event = operation_event(EventKind::OperationFailed)

@@ -153,7 +153,7 @@ fn what_is_said_of_an_incident_is_true_wherever_it_stands() {
     check(
         K::IncidentClosed,
         stopped,
-        "it is over | nothing more, for a person keeps it stopped | nothing",
+        "it is over | nothing more, for a person keeps it stopped; attempts: 1 | nothing",
     );
 }
 

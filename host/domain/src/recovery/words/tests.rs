@@ -101,7 +101,7 @@ fn what_is_said_of_a_recovery_that_begins_holds_whatever_it_waits_for() {
     let tried = operation(|operation| operation.attempts = 2);
     for (delay, due) in [
         (Duration::ZERO, "at once"),
-        (Duration::from_millis(200), "in 200ms"),
+        (Duration::from_millis(200), "in 200 ms"),
         (Duration::from_secs(8), "in 8 s"),
     ] {
         check(

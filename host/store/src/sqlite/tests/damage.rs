@@ -345,7 +345,7 @@ async fn a_copy_of_a_journal_in_use_is_whole_private_and_starts_alone() {
     assert!(sqlite::copy(directory.path(), &to).unwrap() > 0);
     assert_eq!(to.metadata().unwrap().permissions().mode() & 0o777, 0o600);
     let refused = sqlite::copy(directory.path(), &to).unwrap_err().to_string();
-    assert!(refused.contains("exists"), "{refused}");
+    assert!(refused.contains("a file is there already"), "{refused}");
     let expected = content(&journal).await.unwrap();
     let journal = open(restored.path()).unwrap();
     assert!(content(&journal).await.unwrap() == expected);
