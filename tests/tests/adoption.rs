@@ -69,11 +69,13 @@ fn a_killed_daemons_children_are_adopted_and_never_doubled() {
             test_kill_process(pid(*raw)).expect("a child died with the daemon");
         }
         daemon.run();
-        assert_eq!(
-            daemon.pids(),
-            before,
-            "the next daemon adopts each, with its pid"
-        );
+        wait_for("the next daemon to adopt each, with its pid", || {
+            let pids = daemon.pids();
+            match pids == before {
+                true => Ok(()),
+                false => Err(format!("{pids:?}")),
+            }
+        });
     }
     for name in ["a", "b", "c"] {
         assert_eq!(starts(&daemon, name), 1, "{name} was started twice");

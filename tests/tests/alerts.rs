@@ -52,7 +52,7 @@ fn an_alert_that_is_redirected_arrives_as_it_was_posted_or_is_no_delivery() {
         let location = format!("location: {}/login\r\n", second.url);
         first.answer_with(status, &location, "");
         let daemon = start(&format!("{}/hook", first.url), &[&first, &second]);
-        assert_eq!(daemon.recover("job", "odd")["state"], "succeeded");
+        assert_eq!(daemon.recover("job", "service-down")["state"], "succeeded");
         let ended = end_of_delivery(&daemon);
         let posted = first.wait_for("the alert", |one| one.line == "POST /hook");
         if is_followed {
@@ -74,7 +74,7 @@ fn the_status_of_a_receiver_decides_however_long_its_answer_is() {
     let long = "x".repeat(2 << 20);
     receiver.answer_with("503 Service Unavailable", "retry-after: 1\r\n", &long);
     let daemon = start(&format!("{}/hook", receiver.url), &[&receiver]);
-    assert_eq!(daemon.recover("job", "odd")["state"], "succeeded");
+    assert_eq!(daemon.recover("job", "service-down")["state"], "succeeded");
     let ended = end_of_delivery(&daemon);
     assert_eq!(ended["kind"], "alert.delayed", "{ended}");
     let said = ended["message"].as_str().unwrap();
@@ -188,7 +188,7 @@ settings = {{ url = "{url}/alerts" }}
     let config = [HOST, &sleeper("job"), &rest].concat();
     let daemon = Daemon::start(&config, &[&plugin("restart-service"), &plugin("webhook")]);
     daemon.wait_for_plugins(2);
-    assert_eq!(daemon.recover("job", "odd")["state"], "succeeded");
+    assert_eq!(daemon.recover("job", "service-down")["state"], "succeeded");
     let resolved = receiver.wait_for("the end", |one| one.json()["status"] == "resolved");
     let body = resolved.json()["body"].as_str().unwrap().to_owned();
     assert!(body.contains("restart-service recovered it"), "{body}");

@@ -219,7 +219,7 @@ chain = [{ handler = "restart-service" }]
     // More than five warnings of a kind are the first five and a count.
     assert!(said.contains("… and 5 more like it"), "{said}");
     assert!(
-        !said.contains("secret-good") && !said.contains("`fine`"),
+        !said.contains("secret-good") && !said.contains("target `fine`"),
         "{said}"
     );
     // The rest of the kind, each by itself.

@@ -536,6 +536,7 @@ fn a_secret_that_a_program_did_not_print_to_its_end_is_in_no_log() {
         r#"
 [host]
 state_dir = "state"
+plugin_dir = "plugins"
 
 [secrets]
 hook-token = {{ file = "token" }}

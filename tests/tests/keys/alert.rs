@@ -58,8 +58,8 @@ min_severity = "critical"
 "#,
     );
     for (target, failure) in [
-        ("b", "odd"),
-        ("a", "odd"),
+        ("b", "service-down"),
+        ("a", "service-down"),
         ("b", "data-corruption"),
         ("a", "data-corruption"),
     ] {
@@ -101,14 +101,14 @@ fn an_alert_waits_for_the_version_of_its_entry() {
         )
     };
     let daemon = start(&receiver, &[entry("b", "^9"), entry("a", "^1")].concat());
-    daemon.recover("b", "odd");
+    daemon.recover("b", "service-down");
     let delayed = daemon.wait_for_event("the delay", |event| event["kind"] == "alert.delayed");
     assert_eq!(delayed["target"], "b");
     assert!(
         delayed["message"].as_str().unwrap().contains("^9"),
         "{delayed}"
     );
-    daemon.recover("a", "odd");
+    daemon.recover("a", "service-down");
     daemon.wait_for_event("the delivery", |event| {
         event["kind"] == "alert.delivered" && event["target"] == "a"
     });

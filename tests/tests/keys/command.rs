@@ -97,7 +97,7 @@ chain = [{ handler = "probe", params = { do = "command", name = "who" } }]
     let config = [HOST, &sleeper("job"), config].concat();
     let daemon = Daemon::start(&config, &[&guest("probe", &[])]);
     daemon.wait_for_plugins(1);
-    let operation = daemon.recover("job", "seen");
+    let operation = daemon.recover("job", "service-down");
     if rustix::process::geteuid().is_root() {
         let said = operation["actions"][1].as_str().unwrap_or_default();
         let said: Vec<_> = said.split_whitespace().collect();
@@ -126,7 +126,7 @@ chain = [{ handler = "probe", params = { do = "command", name = "long" }, timeou
     let config = [HOST, &sleeper("job"), config].concat();
     let daemon = Daemon::start(&config, &[&guest("probe", &[])]);
     daemon.wait_for_plugins(1);
-    let operation = daemon.recover("job", "hangs");
+    let operation = daemon.recover("job", "service-down");
     assert_eq!(operation["state"], "failed");
     assert_eq!(operation["attempts"], 2);
     let error = operation["error"].as_str().unwrap();

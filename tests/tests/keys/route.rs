@@ -21,7 +21,12 @@ fn the_most_specific_route_gets_the_incident() {
         let params = format!(r#"{{ do = "echo", word = "{word}" }}"#);
         format!("\n[[route]]\n{filters}\nchain = [{{ handler = \"probe\", params = {params} }}]\n")
     });
-    let config = [HOST, &sleeper("a"), &sleeper("b"), &routes.concat()].concat();
+    // What it can be recovered from by a person; none of its checks fails.
+    let checks = ["odd\"\nseverity = \"low", "redis-down", "data-corruption"]
+        .map(|failure| format!("[[target.check]]\nkind = \"process\"\nfailure = \"{failure}\"\n"))
+        .concat();
+    let (a, b) = (sleeper("a"), sleeper("b"));
+    let config = [HOST, &a, &checks, &b, &checks, &routes.concat()].concat();
     let daemon = Daemon::start(&config, &[&guest("probe", &[])]);
     daemon.wait_for_plugins(1);
     for (target, failure, word) in [
