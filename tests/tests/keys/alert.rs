@@ -23,7 +23,9 @@ grants = {{ dir = [{{ path = "alerts", write = true }}] }}
 settings = {{ path = "alerts/all.jsonl" }}
 "#
     );
-    let mut daemon = Daemon::prepare(&[HOST, &sleeper("a"), &sleeper("b"), &rest].concat());
+    let (a, b) = (sleeper("a"), sleeper("b"));
+    let worse = "exit_failure = \"service-down\"\n[[target.check]]\nkind = \"process\"\nfailure = \"data-corruption\"\n";
+    let mut daemon = Daemon::prepare(&[HOST, &a, worse, &b, worse, &rest].concat());
     fs::create_dir(daemon.path("alerts")).unwrap();
     for component in [guest("probe", &[]), plugin("webhook"), plugin("log-file")] {
         daemon.drop_plugin(&component);

@@ -10,7 +10,6 @@ use super::{
 use crate::{
     actor::Actor,
     code::ErrorCode,
-    failure,
     health::Evidence,
     id::OperationId,
     name::TargetName,
@@ -77,9 +76,9 @@ impl Recovery {
     /// The severity of what a person wants recovered, where it can be.
     fn may_recover(&self, key: &CaseKey) -> Result<Severity, Refusal> {
         self.must_exist(&key.target)?;
-        let default = failure::default_severity(&key.failure);
+        let by_config = self.settings.severity_of(key);
         let open = self.case(key).filter(|case| case.is_failing());
-        let severity = open.map_or(default, |case| case.incident.severity.max(default));
+        let severity = open.map_or(by_config, |case| case.incident.severity.max(by_config));
         match self.settings.route(key, severity) {
             Some(_) => self.must_know(key).map(|()| severity),
             None => Err(Refusal::NotAllowed(format!(

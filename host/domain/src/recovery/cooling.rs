@@ -2,7 +2,6 @@
 
 use super::{CaseKey, InputTime, Outcome, Recovery};
 use crate::{
-    failure,
     incident::{Incident, IncidentState},
     name::{FailureType, TargetName},
     record::Change,
@@ -30,7 +29,7 @@ impl Recovery {
                 failure: failure.clone(),
             };
             let known = cases.get(&key).map(|case| case.incident.severity);
-            let severity = known.unwrap_or_else(|| failure::default_severity(failure));
+            let severity = known.unwrap_or_else(|| settings.severity_of(&key));
             Some(settings.route(&key, severity)?.cooldown)
         };
         let changed = self.cooldowns.follow(at.now, length).into_iter();

@@ -2,6 +2,7 @@
 
 use super::key::CaseKey;
 use crate::{
+    failure,
     name::{FailureType, TargetName},
     route::RouteTable,
     severity::Severity,
@@ -81,6 +82,21 @@ impl Settings {
             .chain(process.map(|process| &process.exit_failure))
             .chain(routes.filter_map(|route| route.failure.as_ref()))
             .collect()
+    }
+
+    /// How bad a failure of a target is: as its checks and its exit say, the worst of them, else by the failure's type.
+    pub(super) fn severity_of(&self, key: &CaseKey) -> Severity {
+        let target = self.target(&key.target);
+        let checks = target.into_iter().flat_map(|target| &target.checks);
+        let checks = checks
+            .filter(|check| check.failure == key.failure)
+            .map(|check| check.severity);
+        let process = target.and_then(|target| target.process.as_ref());
+        let process = process.filter(|process| process.exit_failure == key.failure);
+        checks
+            .chain(process.map(|process| process.exit_severity))
+            .max()
+            .unwrap_or_else(|| failure::default_severity(&key.failure))
     }
 
     /// The route that an incident gets.
