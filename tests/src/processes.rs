@@ -10,9 +10,11 @@ fn stat(pid: u32) -> Option<(char, u32)> {
     Some((state, fields.next()?.parse().ok()?))
 }
 
-/// Whether it runs; one that has ended and was not reaped does not.
+/// Whether it runs; one that has ended and was not reaped does not. Its first thread may have ended before the others, which
+/// still hold its files.
 pub fn lives(pid: u32) -> bool {
-    stat(pid).is_some_and(|(state, _)| state != 'Z')
+    let threads = || fs::read_dir(format!("/proc/{pid}/task")).map_or(0, Iterator::count);
+    stat(pid).is_some_and(|(state, _)| state != 'Z' || threads() > 1)
 }
 
 /// The parent of one that is there.
