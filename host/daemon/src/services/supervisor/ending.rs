@@ -14,9 +14,7 @@ impl Core {
     /// Whether the child of a target does its work and ends, by the present config.
     pub(super) fn is_one_shot(&self, name: &TargetName) -> bool {
         let spec = self.ports.shared.spec.borrow();
-        let mut targets = spec.targets.iter();
-        let target = targets.find(|target| target.name == *name);
-        target.is_some_and(TargetSpec::is_one_shot)
+        spec.target(name).is_some_and(TargetSpec::is_one_shot)
     }
 }
 
