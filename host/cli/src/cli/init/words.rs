@@ -1,4 +1,4 @@
-//! Words as a shell, supervisord and systemd part them, and lengths and sizes as they write them.
+//! Words as a shell and supervisord part them, and lengths and sizes as supervisors write them.
 
 /// The words of a command line: quotes hold them together, a backslash takes the next character as it is. The error says
 /// what is wrong.
