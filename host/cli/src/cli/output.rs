@@ -246,12 +246,14 @@ pub(super) fn tone_of(severity: Severity) -> Tone {
 
 #[cfg(test)]
 impl Output {
-    /// An output that is kept in memory, as if it were a pipe.
+    /// An output that is kept in memory, as if it were a pipe, read half an hour after noon on
+    /// 2024-01-31: what it shows must not depend on the day on which it is made.
     pub(super) fn in_memory(json: bool, colour: bool) -> Self {
+        let read_at = mainstay_domain::time::Timestamp::from_millis(1_706_704_200_000);
         Self {
             json,
             colour,
-            times: Times::new(true),
+            times: Times::at(read_at, jiff::tz::TimeZone::UTC),
             width: None,
             sink: Sink::Memory(parking_lot::Mutex::default()),
         }
