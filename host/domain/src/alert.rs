@@ -86,6 +86,9 @@ pub struct OutboxEntry {
     /// This alerter was told before that something with this key is wrong, or was to be, and it is not over.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub follows: bool,
+    /// An attempt has begun, which may have arrived whatever is known of it.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub begun: bool,
 }
 
 impl OutboxEntry {
@@ -99,6 +102,12 @@ impl OutboxEntry {
             tried_for: Duration::ZERO,
             last_error: None,
             follows: false,
+            begun: false,
         }
+    }
+
+    /// Whether its receiver may have it already, so that nothing may hold it back any more.
+    pub(crate) fn may_have_arrived(&self) -> bool {
+        self.begun || self.attempts > 0
     }
 }

@@ -13,6 +13,8 @@
 //! followed by "fired".
 //! Invariant: an alert that is held back before its first attempt leaves its place when nothing holds it back any more, or
 //! is dropped where it is over by then; see `domain::alert::HeldAlerts`. Each is an event.
+//! Invariant: it is written that an alert may have arrived before its first attempt begins, so that no later daemon holds it
+//! back.
 //! Invariant: what was delivered is not sent again while the daemon lives, whether the outcome can be written or not.
 
 mod arrivals;
@@ -146,9 +148,7 @@ impl DeliveryContext {
         let mut changes = Vec::new();
         let mut held = self.held.lock();
         for entry in entries {
-            // What was tried may have arrived.
-            let may_be_held = entry.alert.status == AlertStatus::Firing && entry.attempts == 0;
-            let why = match may_be_held {
+            let why = match entry.alert.status == AlertStatus::Firing {
                 true => self.holds.why(&entry.alert),
                 false => None,
             };
@@ -239,7 +239,15 @@ impl DeliveryContext {
         rest.unwrap_or(LOOK_AGAIN).min(LOOK_AGAIN)
     }
 
-    async fn deliver(self, entry: OutboxEntry, stop: CancellationToken) {
+    async fn deliver(self, mut entry: OutboxEntry, stop: CancellationToken) {
+        if !entry.begun {
+            // The next daemon is to know that it may have arrived. Where the journal takes nothing, it goes out all the same.
+            entry.begun = true;
+            let begun = vec![Change::Alert(entry.clone())];
+            if let Err(error) = self.shared.journal.commit(begun.into()).await {
+                tracing::warn!(%error, "that a delivery begins is not in the journal");
+            }
+        }
         let version = version_for(&entry, &self.shared.spec.borrow().alerts);
         let attempt = entry.attempts.saturating_add(1);
         let (alerters, alerter, alert) = (

@@ -90,6 +90,7 @@ mod tests {
             due,
             last_error: None,
             follows: false,
+            begun: false,
         }
     }
 

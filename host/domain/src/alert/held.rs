@@ -2,19 +2,21 @@
 //!
 //! Invariant: what is over while its alert was held back is told to nobody who was not told of it before.
 //! Invariant: what is said to one alerter about one thing keeps its order.
+//! Invariant: what its receiver may have is not held back, also where a daemon ended amid its first attempt: its end would be
+//! told to nobody.
 //! Invariant: at most [`Outbox::MOST`](super::Outbox::MOST) are held back; more are delivered.
 
-use super::{Alert, AlertStatus, Outbox, OutboxEntry};
-use crate::{
-    name::{PluginName, TargetName},
-    spec::Spec,
+use super::{
+    Alert, AlertStatus, Outbox, OutboxEntry,
+    outbox::lane::{LaneKey, delivery_lane},
 };
+use crate::{name::TargetName, spec::Spec};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// The alerts that are held back, by alerter and key.
 #[derive(Debug, Clone, Default)]
 pub struct HeldAlerts {
-    lanes: BTreeMap<(PluginName, String), Vec<OutboxEntry>>,
+    lanes: BTreeMap<LaneKey, Vec<OutboxEntry>>,
     all: usize,
 }
 
@@ -37,7 +39,7 @@ pub enum Arrived {
 impl HeldAlerts {
     /// An alert arrives; with why it is to be held back, where it is.
     pub fn arrive(&mut self, entry: OutboxEntry, why: Option<String>) -> Arrived {
-        let lane = (entry.alerter.clone(), entry.alert.dedup_key.clone());
+        let lane = delivery_lane(&entry);
         if entry.alert.status == AlertStatus::Resolved {
             let mut untold = self.take(&lane);
             let Some(first) = untold.first() else {
@@ -54,7 +56,7 @@ impl HeldAlerts {
             return Arrived::Over { untold, deliver };
         }
         match why {
-            Some(why) if self.all < Outbox::MOST => {
+            Some(why) if self.all < Outbox::MOST && !entry.may_have_arrived() => {
                 self.all += 1;
                 self.lanes.entry(lane).or_default().push(entry.clone());
                 Arrived::Held(Box::new(entry), why)
@@ -67,7 +69,7 @@ impl HeldAlerts {
         }
     }
 
-    fn take(&mut self, lane: &(PluginName, String)) -> Vec<OutboxEntry> {
+    fn take(&mut self, lane: &LaneKey) -> Vec<OutboxEntry> {
         let taken = self.lanes.remove(lane).unwrap_or_default();
         self.all = self.all.saturating_sub(taken.len());
         taken
@@ -117,6 +119,7 @@ mod tests {
     use super::*;
     use crate::{
         id::{AlertId, IdSource},
+        name::PluginName,
         severity::Severity,
         time::Timestamp,
     };
@@ -193,6 +196,24 @@ mod tests {
             deliver: Some(Box::new(over.clone())),
         };
         assert_eq!(held.arrive(over, None), expected);
+    }
+
+    #[test]
+    fn what_its_receiver_may_have_is_not_held_back_and_its_end_is_told() {
+        use AlertStatus::{Firing, Resolved};
+        let cut = |entry: &mut OutboxEntry| entry.begun = true;
+        let tried = |entry: &mut OutboxEntry| entry.attempts = 1;
+        for mark in [cut as fn(&mut OutboxEntry), tried] {
+            // The daemon ended amid the delivery, and a silence begins before the next one lives.
+            let mut held = HeldAlerts::default();
+            let mut fired = entry(1, "a", Firing, false);
+            mark(&mut fired);
+            let arrived = held.arrive(fired.clone(), why());
+            assert_eq!(arrived, Arrived::Deliver(vec![fired]));
+            let over = entry(2, "a", Resolved, false);
+            let arrived = held.arrive(over.clone(), why());
+            assert_eq!(arrived, Arrived::Deliver(vec![over]));
+        }
     }
 
     #[test]

@@ -313,6 +313,14 @@ mod tests {
         })
     }
 
+    /// What the daemons before left open, by the events that they wrote.
+    fn replayed(events: &[Event], routes: &[AlertRoute], host_name: &str) -> OpenAlerts {
+        let mut open = OpenAlerts::default();
+        open.replay(events, routes, host_name);
+        open.replay_ended();
+        open
+    }
+
     /// What is sent of these events, in order: `STATUS SEVERITY KEY to ALERTER`.
     fn sent(open: &mut OpenAlerts, routes: &[AlertRoute], events: &[Event]) -> Vec<String> {
         let mut ids = IdSource::new(1);
@@ -401,10 +409,10 @@ mod tests {
             of_job(EventKind::BackupFailed, Severity::High),
             missed.clone(),
         ];
-        let open = OpenAlerts::replayed(&left, &routes, "db1");
+        let open = replayed(&left, &routes, "db1");
         assert_eq!(open.jobs_with(EventKind::BackupRpoMissed), [job]);
         assert!(open.jobs_with(EventKind::DrillFailed).is_empty());
-        let open = OpenAlerts::replayed(&[missed.clone(), taken()], &routes, "db1");
+        let open = replayed(&[missed.clone(), taken()], &routes, "db1");
         assert!(open.jobs_with(EventKind::BackupRpoMissed).is_empty());
         assert_eq!(
             sent(&mut OpenAlerts::default(), &routes, &[missed, taken()]),
@@ -449,7 +457,7 @@ mod tests {
         );
         let failed = of_job(EventKind::BackupFailed, Severity::High);
         let left = [started.clone(), failed, refused.clone()];
-        let mut open = OpenAlerts::replayed(&left, &routes, "db1");
+        let mut open = replayed(&left, &routes, "db1");
         assert!(open.has(EventKind::ConfigRejected) && !open.has(EventKind::JournalFull));
         assert_eq!(
             sent(
@@ -465,7 +473,7 @@ mod tests {
             "what this one set aside is not over with its own start"
         );
         let left = [started.clone(), refused, aside, started.clone()];
-        let mut open = OpenAlerts::replayed(&left, &routes, "db1");
+        let mut open = replayed(&left, &routes, "db1");
         assert!(!open.has(EventKind::ConfigRejected), "it was told then");
         assert_eq!(
             sent(&mut open, &routes, &[started]),
@@ -563,13 +571,13 @@ mod tests {
         );
         // It is still there when the next daemon looks, and then it is not.
         let left = [started.clone(), rejected.clone()];
-        let mut open = OpenAlerts::replayed(&left, &routes, "db1");
+        let mut open = replayed(&left, &routes, "db1");
         assert_eq!(
             sent(&mut open, &routes, &[rejected.clone(), started.clone()]),
             [format!("firing {key}")]
         );
         let left = [started.clone(), rejected.clone(), rejected, started.clone()];
-        let mut open = OpenAlerts::replayed(&left, &routes, "db1");
+        let mut open = replayed(&left, &routes, "db1");
         assert_eq!(
             sent(&mut open, &routes, &[started]),
             [format!("resolved {key}")]

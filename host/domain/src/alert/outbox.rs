@@ -15,7 +15,7 @@
 //! caller gets.
 
 mod heads;
-mod lane;
+pub(super) mod lane;
 
 use self::{
     heads::{Heads, UnderWay},

@@ -527,9 +527,10 @@ fn every_form_of_an_alert_is_in_the_corpus() {
         due: _,
         last_error: _,
         follows: _,
+        begun: _,
     } = &all[0];
     there_and_absent!(all, last_error);
-    true_and_false!(all, follows);
+    true_and_false!(all, follows, begun);
     let alerts: Vec<&Alert> = all.iter().map(|one| &one.alert).collect();
     met!(alerts.iter().map(|alert| alert.status); AlertStatus::Firing, AlertStatus::Resolved);
     severities(alerts.iter().map(|alert| alert.severity));

@@ -126,6 +126,7 @@ fn entry(number: u64, alerter: &str, dedup_key: &str, title: &str) -> OutboxEntr
         due: NOW,
         last_error: None,
         follows: false,
+        begun: false,
     }
 }
 

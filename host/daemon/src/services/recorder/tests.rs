@@ -236,7 +236,9 @@ async fn what_the_config_does_not_name_any_more_is_told_to_be_over_once() {
         "{body}"
     );
     // The next daemon knows that it was told.
-    let open = OpenAlerts::replayed(&journal.events(), &without.alerts, &without.host.name);
+    let mut open = OpenAlerts::default();
+    open.replay(&journal.events(), &without.alerts, &without.host.name);
+    open.replay_ended();
     for event in of_subjects() {
         assert!(!open.has(event.kind), "{}", event.kind);
     }

@@ -10,15 +10,8 @@ use crate::{
 use std::sync::LazyLock;
 
 impl OpenAlerts {
-    /// What the daemons before left open, by the events that they wrote, the oldest first, and the routes of today.
-    pub fn replayed(events: &[Event], routes: &[AlertRoute], host_name: &str) -> Self {
-        let mut open = Self::default();
-        open.replay(events, routes, host_name);
-        open.replay_ended();
-        open
-    }
-
-    /// The same, page by page; [`OpenAlerts::replay_ended`] comes after the last.
+    /// Learns what the daemons before left open, by the events that they wrote, the oldest first, page by page, and the
+    /// routes of today; [`OpenAlerts::replay_ended`] comes after the last.
     pub fn replay(&mut self, events: &[Event], routes: &[AlertRoute], host_name: &str) {
         self.is_replay = true;
         let mut ids = IdSource::new(0);

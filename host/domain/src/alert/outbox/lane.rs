@@ -7,10 +7,10 @@ use std::collections::BTreeSet;
 pub(super) type Place = u64;
 
 /// To whom, and the key of what it is about.
-pub(super) type LaneKey = (PluginName, String);
+pub(in crate::alert) type LaneKey = (PluginName, String);
 
 /// Where an entry stands in line.
-pub(super) fn delivery_lane(entry: &OutboxEntry) -> LaneKey {
+pub(in crate::alert) fn delivery_lane(entry: &OutboxEntry) -> LaneKey {
     (entry.alerter.clone(), entry.alert.dedup_key.clone())
 }
 

@@ -38,6 +38,7 @@ fn entry(number: u64, alerter: &str, dedup_key: &str, due: Timestamp) -> OutboxE
         due,
         last_error: None,
         follows: false,
+        begun: false,
     }
 }
 

@@ -215,6 +215,7 @@ pub(super) fn outbox_entry(n: u64) -> OutboxEntry {
         due: at(n + 5),
         last_error: Some("503".to_owned()),
         follows: false,
+        begun: false,
     }
 }
 
