@@ -167,6 +167,9 @@ words! {
         /// It was over while it was held back, and nobody is told of it.
         #[serde(rename = "alert.lapsed")]
         AlertLapsed,
+        /// It is told in the alert of a group, which stands in its place.
+        #[serde(rename = "alert.grouped")]
+        AlertGrouped,
         /// An alerter delivered it.
         #[serde(rename = "alert.delivered")]
         AlertDelivered,

@@ -239,6 +239,7 @@ pub async fn run(options: RunOptions) -> anyhow::Result<()> {
     let told_failing = open.plugins_with(EventKind::AlerterFailing);
     let was_full = open.has(EventKind::JournalFull);
     let was_blind = open.has(EventKind::MonitorBlind);
+    let forgotten = open.forgotten(&recovered.outbox);
     let recorder = Recorder::new(sqlite.clone(), spec.clone(), ids(), open, arriving);
     let shared = Shared {
         journal: Arc::new(recorder),
@@ -395,6 +396,8 @@ pub async fn run(options: RunOptions) -> anyhow::Result<()> {
         )),
         numbers: numbers.clone(),
         health: alerters.clone(),
+        ids: ids(),
+        forgotten,
     };
     let alerter_watch = AlerterWatch {
         shared: shared.clone(),

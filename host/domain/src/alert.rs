@@ -13,6 +13,7 @@ use std::time::Duration;
 
 mod concern;
 mod delivery;
+mod groups;
 mod held;
 mod open;
 mod open_key;
@@ -23,6 +24,9 @@ mod text;
 mod trial;
 
 pub use delivery::{after_failure, retry_after};
+pub use groups::{
+    AlertGroups, GroupPart, GroupRule, GroupStep, Telling, Together, can_be_grouped,
+};
 pub use held::{Arrived, HeldAlerts, failing_dependency};
 pub use open::OpenAlerts;
 pub use outbox::Outbox;
@@ -89,6 +93,9 @@ pub struct OutboxEntry {
     /// An attempt has begun, which may have arrived whatever is known of it.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub begun: bool,
+    /// It was told in this group, and stays here until it is over. Nobody delivers it any more.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub part_of: Option<GroupPart>,
 }
 
 impl OutboxEntry {
@@ -103,7 +110,13 @@ impl OutboxEntry {
             last_error: None,
             follows: false,
             begun: false,
+            part_of: None,
         }
+    }
+
+    /// Whether it is the alert of a group. Nothing holds it back or groups it: that was decided of its members.
+    pub fn is_of_group(&self) -> bool {
+        self.alert.kind == groups::KIND
     }
 
     /// Whether its receiver may have it already, so that nothing may hold it back any more.

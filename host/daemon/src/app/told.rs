@@ -142,6 +142,7 @@ async fn settle(
         target: None,
         alerter,
         version: VersionReq::STAR,
+        grouping: None,
     };
     let told = of_all(records, &[route], host_name).await?;
     let mut after = 0;
@@ -188,6 +189,7 @@ mod tests {
             target: None,
             alerter: PluginName::parse("page").unwrap(),
             version: VersionReq::STAR,
+            grouping: None,
         }];
         spec
     }

@@ -217,6 +217,7 @@ mod tests {
             target: None,
             alerter: name(alerter),
             version: VersionReq::STAR,
+            grouping: None,
         };
         let mut config = (*spec(Vec::new())).clone();
         config.alerts = ["gone", "pager", "gone", "mail"].map(route).into();

@@ -13,14 +13,18 @@
 //! followed by "fired".
 //! Invariant: an alert that is held back before its first attempt leaves its place when nothing holds it back any more, or
 //! is dropped where it is over by then; see `domain::alert::HeldAlerts`. Each is an event.
+//! Invariant: what a route has told together waits for others once nothing holds it back, and stays in the durable outbox until
+//! its group tells that it is over; see `domain::alert::AlertGroups`.
 //! Invariant: it is written that an alert may have arrived before its first attempt begins, so that no later daemon holds it
 //! back.
 //! Invariant: what was delivered is not sent again while the daemon lives, whether the outcome can be written or not.
 
 mod arrivals;
+mod grouping;
 
 pub use arrivals::{Arrival, Arrivals, arrivals};
 
+use self::grouping::Groups;
 use super::{alerter_watch::AlerterHealth, metrics::Numbers, shared::Shared};
 use crate::ports::{AlertHolds, Alerters, Delivery};
 use mainstay_domain::{
@@ -29,7 +33,7 @@ use mainstay_domain::{
         version_for,
     },
     event::{AlertDelivery, AlertHeld, Event, EventKind},
-    id::AlertId,
+    id::{AlertId, IdSource},
     name::PluginName,
     record::Change,
     severity::Severity,
@@ -62,6 +66,10 @@ pub struct AlertService {
     pub numbers: Numbers,
     /// Whether the alerters deliver is told there.
     pub health: AlerterHealth,
+    /// Where the identifiers of the alerts of groups come from.
+    pub ids: IdSource,
+    /// The members of groups whose end nothing will say any more, see `OpenAlerts::forgotten`.
+    pub forgotten: Vec<(PluginName, String)>,
 }
 
 /// What a delivery works with.
@@ -73,6 +81,7 @@ struct DeliveryContext {
     held: Arc<Mutex<HeldAlerts>>,
     holds: Arc<dyn AlertHolds>,
     health: AlerterHealth,
+    groups: Arc<Mutex<Groups>>,
 }
 
 impl AlertService {
@@ -85,7 +94,7 @@ impl AlertService {
             alerters,
             holds,
             numbers,
-            health,
+forgotten, health, ids,
         } = self;
         let mut events = shared.journal.subscribe();
         let context = DeliveryContext {
@@ -95,15 +104,19 @@ impl AlertService {
             held: Arc::default(),
             holds,
             health: health.clone(),
+            groups: Arc::new(Mutex::new(Groups::new(ids))),
         };
         health.resume(&undelivered);
         // Of what is still held back it was told before.
         context.arrived(undelivered, false);
+        context.forget(&forgotten);
         // What each task delivers, and by whom.
         let mut under_way: HashMap<Id, (AlertId, PluginName)> = HashMap::new();
         let mut deliveries: JoinSet<()> = JoinSet::new();
         loop {
+            let gathered = context.tell_gathered();
             let rest = context.start_due(&mut under_way, &mut deliveries, &stop);
+            let rest = gathered.map_or(rest, |next| rest.min(next));
             numbers.outbox(context.outbox().waiting(), under_way.len());
             health.wait(context.outbox().waiting_by_alerter());
             let rest = context.holds.pass().map_or(rest, |next| rest.min(next));
@@ -148,6 +161,11 @@ impl DeliveryContext {
         let mut changes = Vec::new();
         let mut held = self.held.lock();
         for entry in entries {
+            if entry.is_of_group() || entry.part_of.is_some() {
+                // It was decided before that nothing holds it back.
+                accepted.push(entry);
+                continue;
+            }
             let why = match entry.alert.status == AlertStatus::Firing {
                 true => self.holds.why(&entry.alert),
                 false => None,
@@ -176,7 +194,7 @@ impl DeliveryContext {
         self.accept(accepted);
     }
 
-    /// Takes into the outbox what nothing holds back any more.
+    /// Lets go of what nothing holds back any more.
     fn release(&self) {
         let released = self
             .held
@@ -185,7 +203,8 @@ impl DeliveryContext {
         self.accept(released);
     }
 
-    fn accept(&self, entries: Vec<OutboxEntry>) {
+    /// Takes into the outbox what is to be delivered.
+    fn put(&self, entries: Vec<OutboxEntry>) {
         let dropped: Vec<OutboxEntry> = {
             let mut outbox = self.outbox();
             let added = entries.into_iter();
@@ -325,11 +344,12 @@ fn done(entry: &OutboxEntry) -> Change {
     Change::AlertDone(entry.alert.id.clone(), entry.alerter.clone())
 }
 
-/// That an alert is held back, or that nobody is told of it any more.
+/// That an alert is held back, told together with others, or that nobody is told of it any more.
 fn event_of_held(entry: &OutboxEntry, kind: EventKind, now: Timestamp, why: String) -> Change {
     let (alert, alerter) = (&entry.alert, &entry.alerter);
     let verb = match kind {
         EventKind::AlertHeld => "held",
+        EventKind::AlertGrouped => "told together with others",
         _ => "dropped",
     };
     let message = format!("alert for {alerter} {verb}: {why}: {}", alert.title);

@@ -94,6 +94,7 @@ pub(super) fn concern(kind: EventKind) -> Concern {
         | K::AlertQueued
         | K::AlertHeld
         | K::AlertLapsed
+        | K::AlertGrouped
         | K::SilenceBegan
         | K::SilenceEnded
         | K::NoteAdded

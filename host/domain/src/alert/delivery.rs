@@ -91,6 +91,7 @@ mod tests {
             last_error: None,
             follows: false,
             begun: false,
+            part_of: None,
         }
     }
 

@@ -267,7 +267,7 @@ impl OpenAlerts {
 }
 
 /// Says that a message is an update of what its receiver was told, and no new page.
-fn update_label() -> (String, String) {
+pub(super) fn update_label() -> (String, String) {
     ("update".to_owned(), "true".to_owned())
 }
 
@@ -295,6 +295,7 @@ mod tests {
             target: None,
             alerter: PluginName::parse(alerter).unwrap(),
             version: VersionReq::STAR,
+            grouping: None,
         }
     }
 

@@ -3,7 +3,7 @@
 use super::{
     Alert, AlertStatus, OutboxEntry,
     concern::{Concern, concern},
-    text,
+    groups, text,
 };
 use crate::{
     event::{Event, EventKind},
@@ -107,20 +107,33 @@ pub(super) fn alert_of(event: &Event, host_name: &str, ids: &mut IdSource) -> Al
 /// The versions of the alerter that may deliver this alert today: those of the first route that sends it, else of the
 /// first route of that alerter; any if there is no such route.
 pub fn version_for(entry: &OutboxEntry, routes: &[AlertRoute]) -> VersionReq {
+    route_of(entry, routes).map_or(VersionReq::STAR, |route| route.version.clone())
+}
+
+/// The kind of the event that an alert is about; none where it is about none.
+pub(super) fn kind_of(alert: &Alert) -> Option<EventKind> {
+    let mut kinds = EventKind::ALL.iter();
+    kinds.find(|kind| kind.as_str() == alert.kind).copied()
+}
+
+/// The first route that sends an alert today, that of a group's a route that groups; else the first one of its alerter.
+pub(super) fn route_of<'a>(
+    entry: &OutboxEntry,
+    routes: &'a [AlertRoute],
+) -> Option<&'a AlertRoute> {
     let alert = &entry.alert;
-    let kind = EventKind::ALL
-        .iter()
-        .find(|kind| kind.as_str() == alert.kind);
-    let event = kind.map(|kind| {
-        let mut event = Event::new(*kind, alert.severity, alert.at, "");
+    let event = kind_of(alert).map(|kind| {
+        let mut event = Event::new(kind, alert.severity, alert.at, "");
         event.target.clone_from(&alert.target);
         event.operation.clone_from(&alert.operation);
         event
     });
-    let sends = |route: &&AlertRoute| event.as_ref().is_some_and(|event| fits(route, event));
+    let sends = |route: &&AlertRoute| match &event {
+        Some(event) => fits(route, event),
+        None => alert.kind == groups::KIND && route.grouping.is_some(),
+    };
     let mut own = routes.iter().filter(|route| route.alerter == entry.alerter);
-    let found = own.clone().find(sends).or_else(|| own.next());
-    found.map_or(VersionReq::STAR, |route| route.version.clone())
+    own.clone().find(sends).or_else(|| own.next())
 }
 
 fn fits(route: &AlertRoute, event: &Event) -> bool {

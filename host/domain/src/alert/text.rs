@@ -33,7 +33,11 @@ pub(super) fn title_of(event: &Event, host_name: &str, headline: &str) -> String
         (Some(subject), None) => format!("{subject}: "),
         (None, _) => String::new(),
     };
-    let line = format!("[{host_name}] {subject}{headline}");
+    cut(&format!("[{host_name}] {subject}{headline}"))
+}
+
+/// A title that is not too long.
+pub(super) fn cut(line: &str) -> String {
     line.chars().take(MAX_TITLE).collect()
 }
 

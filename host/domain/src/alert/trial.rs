@@ -73,6 +73,7 @@ mod tests {
             target: None,
             alerter: PluginName::parse(alerter).unwrap(),
             version: VersionReq::parse(version).unwrap(),
+            grouping: None,
         };
         let routes = [route("pager", "1"), route("mail", "*"), route("pager", "2")];
         let found = receivers(&routes);

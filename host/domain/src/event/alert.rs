@@ -16,7 +16,7 @@ pub struct AlertQueued {
     pub resolves: Option<String>,
 }
 
-/// An alert is held back, or nobody is told of it any more.
+/// An alert is held back, told in the alert of a group, or nobody is told of it any more.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct AlertHeld {
     /// Which.

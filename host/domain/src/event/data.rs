@@ -129,7 +129,7 @@ event_data! {
     AlertQueued,
     /// `alert.delivered`, `alert.delayed` and `alert.abandoned`.
     AlertDelivery,
-    /// `alert.held` and `alert.lapsed`.
+    /// `alert.held`, `alert.lapsed` and `alert.grouped`.
     AlertHeld,
     /// `silence.began`.
     SilenceBegan,

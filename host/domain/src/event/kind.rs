@@ -133,6 +133,8 @@ event_kinds! {
     AlertHeld = "alert.held",
     /// It was over while it was held back, and nobody is told of it.
     AlertLapsed = "alert.lapsed",
+    /// It is told in the alert of a group, which stands in its place.
+    AlertGrouped = "alert.grouped",
     /// An alerter delivered it.
     AlertDelivered = "alert.delivered",
     /// An alerter could not deliver it; it is tried again.

@@ -92,6 +92,7 @@ impl Event {
             | Kind::EffectPerformed
             | Kind::AlertHeld
             | Kind::AlertLapsed
+            | Kind::AlertGrouped
             | Kind::AlertDelivered
             | Kind::SilenceBegan
             | Kind::SilenceEnded

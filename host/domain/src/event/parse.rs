@@ -67,7 +67,7 @@ impl EventData {
             K::AlertDelivered | K::AlertDelayed | K::AlertAbandoned => {
                 facts::<AlertDelivery>(&data)
             }
-            K::AlertHeld | K::AlertLapsed => facts::<AlertHeld>(&data),
+            K::AlertHeld | K::AlertLapsed | K::AlertGrouped => facts::<AlertHeld>(&data),
             K::SilenceBegan => facts::<SilenceBegan>(&data),
             K::SilenceEnded => facts::<SilenceEnded>(&data),
             K::NoteAdded => facts::<NoteAdded>(&data),

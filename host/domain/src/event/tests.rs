@@ -167,6 +167,7 @@ fn what_is_stored_is_read_as_what_its_kind_says_and_written_as_it_was() {
         ("alerter.recovered", "Nothing"),
         ("operation.escalated", "OperationEscalated"),
         ("incident.closed", "IncidentClosed"),
+        ("alert.grouped", "AlertHeld"),
     ]
     .map(|(kind, variant)| (kind.to_owned(), variant.to_owned()));
     assert_eq!(found, expected);

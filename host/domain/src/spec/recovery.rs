@@ -101,4 +101,37 @@ pub struct AlertRoute {
     pub alerter: PluginName,
     /// Which of its versions; default any.
     pub version: VersionReq,
+    /// How alerts are told together; default: each is told as itself.
+    pub grouping: Option<AlertGrouping>,
+}
+
+/// How the alerts of a route are told together.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AlertGrouping {
+    /// What fires within this is told in one alert; above zero, at most ten minutes. Critical ones do not wait.
+    pub wait: Duration,
+    /// What has the same of each of these is told together; empty: all that goes to the alerter.
+    pub by: Vec<GroupBy>,
+}
+
+/// By what alerts are told together.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum GroupBy {
+    /// The target that they are about.
+    Target,
+    /// The type of failure.
+    Failure,
+}
+
+impl GroupBy {
+    /// All of them.
+    pub const ALL: [Self; 2] = [Self::Target, Self::Failure];
+
+    /// Its word.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Target => "target",
+            Self::Failure => "failure",
+        }
+    }
 }

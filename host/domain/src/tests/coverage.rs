@@ -8,7 +8,7 @@ use super::corpus::{
     ORDERS, OUTBOX_ENTRIES, PROCESS_IDENTITIES, SETTLED_STATES, current, records,
 };
 use crate::{
-    alert::{Alert, AlertStatus, OutboxEntry},
+    alert::{Alert, AlertStatus, GroupPart, OutboxEntry},
     archive::{
         ArchiveLine, Compression, Document, DocumentKind, Encryption, End, Header, Manifest,
         ParentLink, Part, SourceNote, Tombstone,
@@ -528,9 +528,17 @@ fn every_form_of_an_alert_is_in_the_corpus() {
         last_error: _,
         follows: _,
         begun: _,
+        part_of: _,
     } = &all[0];
-    there_and_absent!(all, last_error);
+    there_and_absent!(all, last_error, part_of);
     true_and_false!(all, follows, begun);
+    let parts = all.iter().filter_map(|one| one.part_of.as_ref());
+    let parts: Vec<&GroupPart> = parts.collect();
+    let GroupPart {
+        group: _,
+        severity: _,
+    } = parts[0];
+    severities(parts.iter().map(|part| part.severity));
     let alerts: Vec<&Alert> = all.iter().map(|one| &one.alert).collect();
     met!(alerts.iter().map(|alert| alert.status); AlertStatus::Firing, AlertStatus::Resolved);
     severities(alerts.iter().map(|alert| alert.severity));

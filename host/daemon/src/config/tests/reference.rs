@@ -9,7 +9,7 @@ use mainstay_domain::{
     severity::Severity,
     spec::{
         BackupSource, BeforeStart, BreakerSpec, CheckKind, CheckSpec, CommandSpec, DirectoryGrant,
-        ExecCheck, FailOf, ForeignCommands, Grants, HttpCheck, HttpOrigin, Limits, LogPattern,
+        ExecCheck, FailOf, ForeignCommands, Grants, GroupBy, HttpCheck, HttpOrigin, Limits, LogPattern,
         MaintenanceBegin, OnShutdown, PluginSpec, ProcessSpec, Reload, RestartPolicy, RunAs,
         Schedule, SecretSource, SocketSpec, Spec, Strategy, TargetGrant, TargetSpec, TargetVerb,
         Trust, ViewerSpec,
@@ -354,7 +354,8 @@ fn host_keys(keys: &mut Keys) {
     keys.arrives("command.timeout", text, |s| command(s).timeout, seconds(3));
 
     let text = "[[target]]\nname = \"a\"\n[[alert]]\nalerter = \"w\"\nmin_severity = \"high\"\n\
-                events = [\"operation.failed\"]\ntarget = \"a\"\nversion = \"^2\"\n";
+                events = [\"operation.failed\"]\ntarget = \"a\"\nversion = \"^2\"\n\
+                group_wait = \"3s\"\ngroup_by = [\"failure\", \"target\"]\n";
     keys.arrives(
         "alert.min_severity",
         text,
@@ -374,6 +375,12 @@ fn host_keys(keys: &mut Keys) {
         |s| s.alerts[0].version.clone(),
         version,
     );
+    let grouping = |s: &Spec| s.alerts[0].grouping.clone();
+    let wait = |s: &Spec| grouping(s).map(|grouping| grouping.wait);
+    keys.arrives("alert.group_wait", text, wait, Some(seconds(3)));
+    let by = |s: &Spec| grouping(s).map(|grouping| grouping.by);
+    let both = Some(vec![GroupBy::Target, GroupBy::Failure]);
+    keys.arrives("alert.group_by", text, by, both);
 }
 
 fn target_keys(keys: &mut Keys) {
@@ -1346,6 +1353,7 @@ fn what_is_not_written_has_its_documented_default() {
     let alert = &spec.alerts[0];
     assert_eq!((alert.min_severity, alert.events.len()), (Severity::Low, 0));
     assert_eq!((&alert.target, &alert.version), (&None, &VersionReq::STAR));
+    assert_eq!(alert.grouping, None);
     let command = &spec.commands[&CommandName::parse("c").unwrap()];
     assert_eq!(
         (command.timeout, command.cwd.as_path()),

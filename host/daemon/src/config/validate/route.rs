@@ -10,14 +10,17 @@ use super::super::{
     },
 };
 use mainstay_domain::{
-    alert::never_alerts,
+    alert::{can_be_grouped, never_alerts},
     event::EventKind,
     name::{FailureType, PluginName, TargetName},
     severity::Severity,
-    spec::{AlertRoute, RouteSpec, StepSpec, Strategy},
+    spec::{AlertGrouping, AlertRoute, GroupBy, RouteSpec, StepSpec, Strategy},
 };
 use semver::VersionReq;
 use std::time::Duration;
+
+/// Nobody waits for longer to be told of anything.
+const LONGEST_GROUP_WAIT: Duration = Duration::from_secs(600);
 
 const RELAPSE_WINDOW: Duration = Duration::from_secs(60);
 
@@ -192,12 +195,60 @@ pub(super) fn alert(at: ValueAt<'_>) -> Option<AlertRoute> {
         at.context.facts.borrow_mut().alerts.push(at.node.place);
         let target = fields.optional("target", existing(EntityKind::Target, TargetName::parse));
         let alerter = fields.required("alerter", "alerter = \"webhook\"", name(PluginName::parse));
+        let grouping = grouping(fields, min_severity, &events);
         Some(AlertRoute {
             min_severity,
             events,
             target,
             version: fields.or("version", VersionReq::STAR, version),
             alerter: alerter?,
+            grouping,
         })
     })
+}
+
+fn grouping(
+    fields: &mut Fields<'_>,
+    min_severity: Severity,
+    events: &[EventKind],
+) -> Option<AlertGrouping> {
+    let Some(at) = fields.get("group_wait") else {
+        let help = "add group_wait = \"10s\", or remove it";
+        fields.reject_key("group_by", "it has no `group_wait`", help);
+        return None;
+    };
+    let idle = match events {
+        _ if min_severity == Severity::Critical => Some("critical alerts do not wait"),
+        [] => None,
+        kinds if kinds.iter().any(|kind| can_be_grouped(*kind)) => None,
+        _ => Some("none of `events` tells of anything that has an end"),
+    };
+    if let Some(why) = idle {
+        at.context.warn(
+            at.node.place,
+            format!("`group_wait` has nothing to wait for: {why}"),
+            "remove it, or let the route send other alerts",
+        );
+    }
+    let example = "group_by = [\"target\"]";
+    let asked = fields.list("group_by", example, |at| {
+        let words = GroupBy::ALL.map(|by| (by.as_str(), by));
+        one_of("something to group by", &words, at)
+    });
+    let wait = group_wait(at)?;
+    let by = GroupBy::ALL.into_iter().filter(|by| asked.contains(by));
+    Some(AlertGrouping {
+        wait,
+        by: by.collect(),
+    })
+}
+
+fn group_wait(at: ValueAt<'_>) -> Option<Duration> {
+    match positive_duration(at)? {
+        wait if wait <= LONGEST_GROUP_WAIT => Some(wait),
+        _ => at.not(
+            "a wait of at most ten minutes",
+            "write e.g. group_wait = \"10s\"; so long people are not told of what fires",
+        ),
+    }
 }

@@ -127,6 +127,7 @@ fn entry(number: u64, alerter: &str, dedup_key: &str, title: &str) -> OutboxEntr
         last_error: None,
         follows: false,
         begun: false,
+        part_of: None,
     }
 }
 
@@ -161,6 +162,8 @@ fn service(
         holds,
         numbers: Numbers::new().unwrap(),
         health: AlerterHealth::default(),
+        ids: IdSource::new(1_000_000),
+        forgotten: Vec::new(),
     }
 }
 

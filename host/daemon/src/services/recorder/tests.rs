@@ -30,6 +30,7 @@ fn paging() -> Arc<Spec> {
         target: None,
         alerter: PluginName::parse("page").unwrap(),
         version: VersionReq::STAR,
+        grouping: None,
     }];
     Arc::new(config)
 }

@@ -2,9 +2,14 @@
 
 use super::{MOST, OpenAlerts};
 use crate::{
-    alert::concern::{Concern, concern, dedup_keys},
+    alert::{
+        OutboxEntry,
+        concern::{Concern, concern, dedup_keys},
+        outbox::lane::{LaneKey, delivery_lane},
+    },
     event::{Event, EventData, EventKind},
     id::IdSource,
+    name::PluginName,
     spec::AlertRoute,
 };
 use std::sync::LazyLock;
@@ -25,6 +30,18 @@ impl OpenAlerts {
     /// What comes now is of this daemon.
     pub fn replay_ended(&mut self) {
         self.all_were_before();
+    }
+
+    /// The members of groups in this outbox whose alerters were told of nothing that is open: nothing will say any more that
+    /// they are over. Each with its alerter and its own key.
+    pub fn forgotten(&self, outbox: &[OutboxEntry]) -> Vec<(PluginName, String)> {
+        let members = outbox.iter().filter(|entry| entry.part_of.is_some());
+        let lanes = members.map(delivery_lane);
+        let is_told = |(alerter, key): &LaneKey| {
+            let of_key = self.told.get(key);
+            of_key.is_some_and(|of_key| of_key.by.contains_key(alerter))
+        };
+        lanes.filter(|lane| !is_told(lane)).collect()
     }
 
     /// The kinds of events that make a difference to what is open.

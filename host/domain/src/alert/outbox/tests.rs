@@ -39,6 +39,7 @@ fn entry(number: u64, alerter: &str, dedup_key: &str, due: Timestamp) -> OutboxE
         last_error: None,
         follows: false,
         begun: false,
+        part_of: None,
     }
 }
 

@@ -21,6 +21,7 @@ fn route(alerter: &str, min_severity: Severity) -> AlertRoute {
         target: None,
         alerter: PluginName::parse(alerter).unwrap(),
         version: VersionReq::STAR,
+        grouping: None,
     }
 }
 
@@ -129,7 +130,7 @@ fn an_event_about_an_alert_never_becomes_one_even_where_it_is_asked_for() {
         .iter()
         .filter(|k| never_alerts(**k))
         .collect();
-    assert_eq!(about_alerts.len(), 6);
+    assert_eq!(about_alerts.len(), 7);
     for kind in about_alerts {
         check(&event(*kind), &routes, &[]);
     }

@@ -216,6 +216,7 @@ pub(super) fn outbox_entry(n: u64) -> OutboxEntry {
         last_error: Some("503".to_owned()),
         follows: false,
         begun: false,
+        part_of: None,
     }
 }
 

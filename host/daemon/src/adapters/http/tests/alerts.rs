@@ -58,6 +58,7 @@ fn alert(event: &Event) -> Alert {
         target: None,
         alerter: PluginName::parse("webhook").unwrap(),
         version: semver::VersionReq::STAR,
+        grouping: None,
     };
     let mut entries = alerts_for(event, &[route], "host", &mut IdSource::new(7));
     assert_eq!(entries.len(), 1, "{event:?}");
