@@ -12,6 +12,7 @@ use mainstay_domain::{
     alert::{Alert, AlertStatus},
     id::{AlertId, IdSource},
     plugin::PluginIdentity,
+    spec::{AlertGrouping, AlertRoute, GroupBy, Spec},
     time::Monotonic,
 };
 use parking_lot::Mutex;
@@ -533,4 +534,88 @@ async fn what_waits_for_an_alerter_is_sent_at_once_when_it_is_proved_to_deliver(
     running.await.unwrap();
     let made = alerters.attempts.lock().clone();
     assert_eq!(times_of("webhook", &made), [0, 100]);
+}
+
+/// Runs the service for a minute with a route that tells together, by target, what fires within ten seconds; the attempts.
+async fn grouped(world: &Arc<FakeWorld>) -> Vec<(String, String, u64)> {
+    let (_sender, arrivals) = arrivals();
+    let start = Instant::now();
+    let alerters = Arc::new(FakeAlerters {
+        act: |_, _, _| Act::Deliver,
+        attempts: Mutex::default(),
+        start,
+    });
+    let mut service = service(
+        world,
+        arrivals,
+        start,
+        alerters.clone(),
+        Arc::new(HoldsNothing),
+    );
+    let mut config = Spec::clone(&spec(Vec::new()));
+    config.alerts = vec![AlertRoute {
+        min_severity: Severity::Low,
+        events: Vec::new(),
+        target: None,
+        alerter: PluginName::parse("webhook").unwrap(),
+        version: VersionReq::STAR,
+        grouping: Some(AlertGrouping {
+            wait: Duration::from_secs(10),
+            by: vec![GroupBy::Target],
+        }),
+    }];
+    let (_config, grouping) = watch::channel(Arc::new(config));
+    service.shared.spec = grouping;
+    let stop = CancellationToken::new();
+    let running = tokio::spawn(service.run(stop.clone()));
+    tokio::time::sleep(Duration::from_secs(60)).await;
+    stop.cancel();
+    running.await.unwrap();
+    alerters.attempts.lock().clone()
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_a_route_tells_together_is_one_delivery_and_so_is_its_end_after_a_restart() {
+    let world = FakeWorld::new(64);
+    let of = |number, key: &str, target: &str| {
+        let mut entry = entry(number, "webhook", key, key);
+        entry.alert.target = Some(crate::services::testing::specs::name(target));
+        entry
+    };
+    for (number, key) in [(1, "a"), (2, "b"), (3, "c")] {
+        world.put(of(number, key, "web"));
+    }
+    world.put(of(4, "d", "db"));
+    let made = grouped(&world).await;
+    let titles: Vec<&str> = made.iter().map(|(_, title, _)| title.as_str()).collect();
+    let together = "[test] 3 alerts, the most severe: a";
+    assert_eq!(titles, ["d", together]);
+    assert_eq!(times_of("webhook", &made), [10, 10]);
+    let members = world.outbox.lock().clone();
+    assert_eq!(members.len(), 3);
+    assert!(members.iter().all(|member| {
+        let part = member.part_of.as_ref();
+        part.is_some_and(|part| part.group == "test/alerts/target=web")
+    }));
+    let kinds = |kind: EventKind| {
+        let events = world.events.lock();
+        events.iter().filter(|event| event.kind == kind).count()
+    };
+    assert_eq!(kinds(EventKind::AlertGrouped), 3);
+    assert_eq!(kinds(EventKind::AlertDelivered), 2);
+    // The next daemon reads of all ends but one.
+    let over = |number, key: &str| {
+        let mut entry = of(number, key, "web");
+        entry.alert.status = AlertStatus::Resolved;
+        entry
+    };
+    world.put(over(5, "a"));
+    world.put(over(6, "b"));
+    assert!(grouped(&world).await.is_empty());
+    assert_eq!(world.outbox.lock().len(), 1);
+    world.put(over(7, "c"));
+    let made = grouped(&world).await;
+    let titles: Vec<&str> = made.iter().map(|(_, title, _)| title.as_str()).collect();
+    assert_eq!(titles, ["[test] all alerts of a group are over"]);
+    assert!(world.outbox.lock().is_empty());
 }

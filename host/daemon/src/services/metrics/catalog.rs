@@ -133,6 +133,11 @@ pub(super) const CATALOG: &[Described] = &[
         "Alerts that were over while they were held back, and were not sent.",
     ),
     counter(
+        "mainstay_alerts_grouped_total",
+        ALERTER,
+        "Alerts that the alert of a group tells of in their place.",
+    ),
+    counter(
         "mainstay_alerts_delivered_total",
         ALERTER,
         "Alerts delivered.",

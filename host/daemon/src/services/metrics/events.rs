@@ -172,6 +172,9 @@ fn count_alert(event: &Event) {
         (EventKind::AlertLapsed, EventData::AlertHeld(facts)) => {
             ("mainstay_alerts_lapsed_total", &facts.alerter)
         }
+        (EventKind::AlertGrouped, EventData::AlertHeld(facts)) => {
+            ("mainstay_alerts_grouped_total", &facts.alerter)
+        }
         (EventKind::AlertDelivered, EventData::AlertDelivery(facts)) => {
             ("mainstay_alerts_delivered_total", &facts.alerter)
         }

@@ -593,7 +593,11 @@ fn alerts_happen(world: &FakeWorld) {
         resolves: None,
     };
     world.happen(EventKind::AlertQueued, |event| event.with_data(queued));
-    for kind in [EventKind::AlertHeld, EventKind::AlertLapsed] {
+    for kind in [
+        EventKind::AlertHeld,
+        EventKind::AlertLapsed,
+        EventKind::AlertGrouped,
+    ] {
         let held = AlertHeld {
             alert: alert.clone(),
             alerter: alerter.clone(),
