@@ -3,6 +3,9 @@
 //! Every alert that was queued must arrive, each command that the daemon took must be told of, the same alert has the same
 //! id and the same body in each request, and what is said about one thing arrives in its order. One that is taken twice is
 //! so only around a kill, with its id. A critical one that is raised last must be among the first ten.
+//!
+//! Another alerter is told the same together, as its route groups: each alert is told as itself or in a group's, and not in
+//! both, and what fired is told to be over once all is.
 
 use super::Random;
 use crate::{Daemon, HOST, Received, Receiver, plugin, response, wait_for};
@@ -22,6 +25,8 @@ const LATENCY: Duration = Duration::from_millis(100);
 const BACKLOG: u32 = 200;
 /// Deliveries that are under way at one time: those and what begins together with the critical alert are ten at most.
 const UNDER_WAY: usize = 5;
+/// The alerter that is told together.
+const GROUPS: &str = "webhook-groups";
 /// How long the rest may take that waits when all is raised: generous, for a hang is what it is to find.
 const PATIENCE: Duration = Duration::from_secs(1_200);
 
@@ -43,10 +48,10 @@ pub struct AlertsReport {
 /// What came in, in order.
 #[derive(Default)]
 struct Inbox {
-    /// Ids that were taken, as they were.
+    /// The names of those that were taken, as they were.
     taken: Vec<String>,
     refused: usize,
-    /// By id: how often it was refused, and its first body.
+    /// By name: how often it was refused, and its first body.
     known: BTreeMap<String, (u64, Vec<u8>)>,
 }
 
@@ -86,7 +91,7 @@ pub fn alerts(count: u32, seed: u64, kills: u32) -> AlertsReport {
     daemon.set_env("RUST_LOG", "info");
     daemon.drop_plugin(&plugin("webhook"));
     daemon.run();
-    daemon.wait_for_plugins(1);
+    daemon.wait_for_plugins(2);
 
     let mut raised = Raised::default();
     for _ in 0..count.min(BACKLOG) {
@@ -112,12 +117,13 @@ pub fn alerts(count: u32, seed: u64, kills: u32) -> AlertsReport {
             thread::sleep(Duration::from_millis(random.below(700)));
             daemon.kill();
             daemon.run();
-            daemon.wait_for_plugins(1);
+            daemon.wait_for_plugins(2);
         }
     }
     while raised.all < count {
         raised.one(&daemon, &mut random);
     }
+    raised.resume_all(&daemon);
     let queued = wait_until_taken(&daemon, &inbox);
     check(&daemon, &receiver, &inbox, &queued, &raised, kills);
 
@@ -125,7 +131,10 @@ pub fn alerts(count: u32, seed: u64, kills: u32) -> AlertsReport {
     let different: BTreeSet<&String> = inbox.taken.iter().collect();
     let critical = queued.iter().find(|alert| alert.severity == "critical");
     let critical = &critical.unwrap().id;
-    let place = inbox.taken.iter().position(|id| id == critical).unwrap() + 1;
+    // Both alerters have places of their own.
+    let alone: BTreeSet<&String> = of_alerter(&queued, "webhook").map(|one| &one.id).collect();
+    let mut alone = inbox.taken.iter().filter(|id| alone.contains(id));
+    let place = alone.position(|id| id == critical).unwrap() + 1;
     assert!(place <= 10, "the critical alert came as number {place}");
     let report = AlertsReport {
         alerts: different.len(),
@@ -164,9 +173,20 @@ alerter = "webhook"
 events = ["incident.opened"]
 min_severity = "critical"
 
+[[alert]]
+alerter = "{GROUPS}"
+events = ["host.paused", "host.resumed"]
+group_wait = "300ms"
+
 [plugin.webhook]
 grants = {{ http = ["{url}"] }}
 settings = {{ url = "{url}/alerts" }}
+limits = {{ concurrency = {UNDER_WAY} }}
+
+[plugin.{GROUPS}]
+plugin = "webhook"
+grants = {{ http = ["{url}"] }}
+settings = {{ url = "{url}/groups" }}
 limits = {{ concurrency = {UNDER_WAY} }}
 "#
     )
@@ -176,7 +196,11 @@ limits = {{ concurrency = {UNDER_WAY} }}
 fn answer(request: &Received, inbox: &Mutex<Inbox>, barrier: &Barrier, salt: u64) -> String {
     barrier.wait();
     thread::sleep(LATENCY);
-    let id = request.header("idempotency-key").to_owned();
+    let alerter = match request.line.ends_with("/groups") {
+        true => GROUPS,
+        false => "webhook",
+    };
+    let id = name_of(alerter, request.header("idempotency-key"));
     let chance = Random::new(salt ^ number_of(&id)).number();
     let refusals = if chance.is_multiple_of(10) {
         1 + chance / 10 % 2
@@ -194,6 +218,11 @@ fn answer(request: &Received, inbox: &Mutex<Inbox>, barrier: &Barrier, salt: u64
     }
     inbox.taken.push(id);
     response("200 OK", "", "thanks")
+}
+
+/// An alert on its way to one alerter: the same alert goes to both.
+fn name_of(alerter: &str, alert: &str) -> String {
+    format!("{alerter} {alert}")
 }
 
 fn number_of(id: &str) -> u64 {
@@ -215,6 +244,17 @@ impl Raised {
     /// Pauses or resumes a target, which is one alert.
     fn one(&mut self, daemon: &Daemon, random: &mut Random) {
         let target = format!("t{}", random.below(TARGETS));
+        self.turn(daemon, target);
+    }
+
+    /// Nothing is left that is wrong.
+    fn resume_all(&mut self, daemon: &Daemon) {
+        for target in self.paused.clone() {
+            self.turn(daemon, target);
+        }
+    }
+
+    fn turn(&mut self, daemon: &Daemon, target: String) {
         let is_paused = self.paused.contains(&target);
         let path = if is_paused { "/v1/resume" } else { "/v1/pause" };
         let (status, answer) = daemon.post(path, &json!({ "target": target }));
@@ -231,9 +271,29 @@ impl Raised {
 
 /// An alert that the journal says is queued.
 struct Queued {
+    /// Its name.
     id: String,
+    alerter: String,
     target: String,
     severity: String,
+}
+
+fn of_alerter<'a>(queued: &'a [Queued], alerter: &'a str) -> impl Iterator<Item = &'a Queued> {
+    queued.iter().filter(move |alert| alert.alerter == alerter)
+}
+
+/// Whose fate this event tells.
+fn name_in(event: &Value) -> String {
+    let word = |key: &str| event["data"][key].as_str().unwrap_or_default();
+    name_of(word("alerter"), word("alert"))
+}
+
+/// The alerts that the journal says are told in the alert of a group.
+fn grouped(events: &[Value]) -> BTreeSet<String> {
+    let grouped = events
+        .iter()
+        .filter(|event| event["kind"] == "alert.grouped");
+    grouped.map(name_in).collect()
 }
 
 /// Waits until all that the journal has queued was taken; what that is, in its order.
@@ -247,14 +307,17 @@ fn wait_until_taken(daemon: &Daemon, inbox: &Mutex<Inbox>) -> Vec<Queued> {
             .map(|event| {
                 let word = |value: &Value| value.as_str().unwrap_or_default().to_owned();
                 Queued {
-                    id: word(&event["data"]["alert"]),
+                    id: name_in(event),
+                    alerter: word(&event["data"]["alerter"]),
                     target: word(&event["target"]),
                     severity: word(&event["severity"]),
                 }
             })
             .collect();
         let taken: BTreeSet<String> = inbox.lock().unwrap().taken.iter().cloned().collect();
-        let missing = queued.iter().filter(|alert| !taken.contains(&alert.id));
+        let grouped = grouped(&events);
+        let is_told = |alert: &&Queued| taken.contains(&alert.id) || grouped.contains(&alert.id);
+        let missing = queued.iter().filter(|alert| !is_told(alert));
         let missing = missing.count();
         if missing == 0 {
             return queued;
@@ -280,7 +343,8 @@ fn check(
     // The outcome of the last is written after its answer.
     wait_for("every delivery to be in the journal", || {
         let (delivered, queued) = (daemon.events_of("alert.delivered"), queued.len());
-        match delivered.len() {
+        let grouped = daemon.events_of("alert.grouped");
+        match delivered.len() + grouped.len() {
             count if count == queued => Ok(()),
             count => Err(format!("{count} of {queued}")),
         }
@@ -300,7 +364,7 @@ fn check(
     }
     let repeated = inbox.taken.len() - first.len();
     assert!(
-        repeated <= kills as usize * UNDER_WAY,
+        repeated <= 2 * kills as usize * UNDER_WAY,
         "{repeated} were taken twice, over {kills} kills"
     );
     let place: BTreeMap<&str, usize> = first
@@ -309,7 +373,7 @@ fn check(
         .map(|(place, id)| (*id, place))
         .collect();
     let mut of_target: BTreeMap<&str, Vec<usize>> = BTreeMap::new();
-    for alert in queued.iter().filter(|alert| alert.severity == "low") {
+    for alert in of_alerter(queued, "webhook").filter(|alert| alert.severity == "low") {
         let places = of_target.entry(&alert.target).or_default();
         places.push(place[alert.id.as_str()]);
     }
@@ -318,7 +382,40 @@ fn check(
         assert_eq!(places.len(), raised.taken[*target], "commands of {target}");
     }
     assert_eq!(of_target.len(), raised.taken.len());
+    check_groups(&inbox, &first, queued, &grouped(&daemon.events()));
     for request in receiver.received() {
         assert_eq!(request.json()["id"], request.header("idempotency-key"));
     }
+}
+
+/// Each was told as itself or in a group, nothing is over that was not told to have fired, and all is over.
+fn check_groups(inbox: &Inbox, first: &[&str], queued: &[Queued], grouped: &BTreeSet<String>) {
+    let taken: BTreeSet<&str> = first.iter().copied().collect();
+    for alert in of_alerter(queued, GROUPS) {
+        let is_alone = taken.contains(alert.id.as_str());
+        let is_grouped = grouped.contains(&alert.id);
+        assert!(
+            is_alone != is_grouped,
+            "{}: as itself and in a group: {is_alone}",
+            alert.id
+        );
+    }
+    let ids: BTreeSet<&str> = of_alerter(queued, GROUPS)
+        .map(|one| one.id.as_str())
+        .collect();
+    let mut is_open: BTreeMap<String, bool> = BTreeMap::new();
+    let mut groups = 0;
+    for id in first.iter().filter(|id| ids.contains(*id)) {
+        let alert: Value = serde_json::from_slice(&inbox.known[*id].1).unwrap();
+        let fires = alert["status"] == "firing";
+        groups += u32::from(fires && alert["kind"] == "alert.group");
+        let was_open = is_open.insert(alert["dedup_key"].to_string(), fires);
+        assert!(
+            fires || was_open == Some(true),
+            "over, and did not fire: {alert}"
+        );
+    }
+    let left: Vec<_> = is_open.iter().filter(|(_, is_open)| **is_open).collect();
+    assert!(left.is_empty(), "never over: {left:?}");
+    assert!(groups > 0, "nothing was told together");
 }
