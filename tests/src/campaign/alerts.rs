@@ -91,7 +91,7 @@ pub fn alerts(count: u32, seed: u64, kills: u32) -> AlertsReport {
     daemon.set_env("RUST_LOG", "info");
     daemon.drop_plugin(&plugin("webhook"));
     daemon.run();
-    daemon.wait_for_plugins(2);
+    daemon.wait_for_plugins(1);
 
     let mut raised = Raised::default();
     for _ in 0..count.min(BACKLOG) {
@@ -117,7 +117,7 @@ pub fn alerts(count: u32, seed: u64, kills: u32) -> AlertsReport {
             thread::sleep(Duration::from_millis(random.below(700)));
             daemon.kill();
             daemon.run();
-            daemon.wait_for_plugins(2);
+            daemon.wait_for_plugins(1);
         }
     }
     while raised.all < count {

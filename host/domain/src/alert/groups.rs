@@ -10,6 +10,7 @@
 //! before was, however that ended.
 //! Invariant: at most [`MOST`] wait or are members; what is beyond goes out as itself.
 
+mod gathering;
 mod members;
 mod rule;
 #[cfg(test)]
@@ -18,7 +19,7 @@ mod text;
 
 pub use rule::{GroupRule, can_be_grouped};
 
-use self::members::Said;
+use self::{gathering::Gathering, members::Said};
 use super::{
     AlertStatus, OutboxEntry,
     outbox::lane::{LaneKey, delivery_lane},
@@ -88,26 +89,16 @@ pub struct AlertGroups {
     gathering: BTreeMap<LaneKey, Gathering>,
     /// For which of these that waits which is about one thing.
     gathers: BTreeMap<LaneKey, LaneKey>,
+    /// When each has waited for its time.
+    by_due: BTreeSet<(Timestamp, LaneKey)>,
     /// How many wait.
     waiting: usize,
+    /// The newest time that the wall clock said, since it was last set back.
+    looked_at: Option<Timestamp>,
     /// What was told in a group, and is not over.
     members: BTreeMap<LaneKey, OutboxEntry>,
     /// The groups that were told, and are not over.
     open: BTreeMap<LaneKey, OpenGroup>,
-}
-
-#[derive(Debug, Clone)]
-struct Gathering {
-    since: Timestamp,
-    wait: Duration,
-    entries: Vec<OutboxEntry>,
-}
-
-impl Gathering {
-    /// How long it still waits.
-    fn rest(&self, now: Timestamp) -> Duration {
-        self.wait.saturating_sub(now.since(self.since))
-    }
 }
 
 #[derive(Debug, Clone)]
@@ -183,15 +174,16 @@ impl AlertGroups {
     /// Tells what has waited for its time.
     pub fn due(&mut self, telling: &mut Telling<'_>) -> Vec<GroupStep> {
         let now = telling.now;
-        for gathering in self.gathering.values_mut() {
-            // The clock was set back: nobody waits for the size of the jump.
-            gathering.since = gathering.since.min(now);
+        if let Some(last) = self.looked_at.replace(now)
+            && now < last
+        {
+            self.clock_was_set_back(now);
         }
-        let due = self.gathering.iter();
-        let due = due.filter(|(_, gathering)| gathering.rest(now).is_zero());
-        let due: Vec<LaneKey> = due.map(|(group, _)| group.clone()).collect();
         let mut steps = Vec::new();
-        for group in due {
+        while self.by_due.first().is_some_and(|(due, _)| *due <= now) {
+            let Some((_, group)) = self.by_due.pop_first() else {
+                break;
+            };
             let Some(gathering) = self.gathering.remove(&group) else {
                 continue;
             };
@@ -212,13 +204,7 @@ impl AlertGroups {
 
     /// How long until something has waited for its time.
     pub fn next(&self, now: Timestamp) -> Option<Duration> {
-        self.gathering.values().map(|one| one.rest(now)).min()
-    }
-
-    /// The members of groups: to whom they were told, and their own keys.
-    pub fn members(&self) -> impl Iterator<Item = (&PluginName, &str)> {
-        let members = self.members.keys();
-        members.map(|(alerter, key)| (alerter, key.as_str()))
+        self.by_due.first().map(|(due, _)| due.since(now))
     }
 
     /// Nothing will say any more that this is over: its part in its group has ended.
@@ -233,6 +219,7 @@ impl AlertGroups {
         let mut said = Said::default();
         if let Some(group) = self.gathers.get(&lane).cloned() {
             said.done = self.leave(&group, &lane);
+            said.arrived.clone_from(&said.done);
         }
         said.done.extend(self.end(&group, &lane));
         Some(self.say(&group, said, telling))
@@ -242,43 +229,6 @@ impl AlertGroups {
     fn group_of(&self, lane: &LaneKey) -> Option<LaneKey> {
         let part = self.members.get(lane)?.part_of.as_ref()?;
         Some((lane.0.clone(), part.group.clone()))
-    }
-
-    fn gather(
-        &mut self,
-        group: LaneKey,
-        lane: LaneKey,
-        entry: OutboxEntry,
-        wait: Duration,
-        now: Timestamp,
-    ) {
-        self.gathers.insert(lane, group.clone());
-        self.waiting += 1;
-        let gathering = self.gathering.entry(group).or_insert_with(|| Gathering {
-            // The daemon before may have waited for some of it.
-            since: entry.alert.at.min(now),
-            wait,
-            entries: Vec::new(),
-        });
-        gathering.entries.push(entry);
-    }
-
-    /// Takes out what waits of one thing.
-    fn leave(&mut self, group: &LaneKey, lane: &LaneKey) -> Vec<OutboxEntry> {
-        self.gathers.remove(lane);
-        let Some(gathering) = self.gathering.get_mut(group) else {
-            return Vec::new();
-        };
-        let all = std::mem::take(&mut gathering.entries);
-        let (own, others): (Vec<_>, Vec<_>) = all
-            .into_iter()
-            .partition(|entry| delivery_lane(entry) == *lane);
-        gathering.entries = others;
-        if gathering.entries.is_empty() {
-            self.gathering.remove(group);
-        }
-        self.waiting = self.waiting.saturating_sub(own.len());
-        own
     }
 }
 

@@ -155,7 +155,7 @@ pub(super) const CATALOG: &[Described] = &[
     gauge(
         "mainstay_alerts_waiting",
         &[],
-        "Alerts in the outbox that are not yet delivered, without those held back.",
+        "Alerts in the outbox that are not yet delivered, without those held back or told in a group.",
     ),
     gauge(
         "mainstay_alerts_in_flight",

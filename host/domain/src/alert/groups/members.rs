@@ -17,7 +17,7 @@ pub(super) struct Said {
     /// Those that came and ended since the last message.
     passed: Vec<OutboxEntry>,
     pub(super) done: Vec<OutboxEntry>,
-    arrived: Vec<OutboxEntry>,
+    pub(super) arrived: Vec<OutboxEntry>,
 }
 
 impl AlertGroups {
