@@ -45,11 +45,14 @@ impl<'a, 'b> Words<'a, 'b> {
         };
         let worst = all.first().map(|(alert, _)| *alert);
         let title = worst.map_or("", |alert| self.short(alert)).to_owned();
-        let headline = match all.len() {
-            1 => format!("{count}: {title}"),
-            _ => format!("{count}, the most severe: {title}"),
+        let (headline, order) = match all.len() {
+            1 => (format!("{count}: {title}"), ""),
+            _ => (
+                format!("{count}, the most severe: {title}"),
+                ", the most severe first",
+            ),
         };
-        let mut body = format!("What happened: {count} in one message, the most severe first:\n");
+        let mut body = format!("What happened: {count} in one message{order}:\n");
         for (alert, state) in all.iter().take(NAMED) {
             let (severity, at, title) = (alert.severity, alert.at, self.short(alert));
             // Writing to a string cannot fail.
@@ -62,9 +65,11 @@ impl<'a, 'b> Words<'a, 'b> {
             body.push_str("It stands in the place of what was told of this group before.\n");
         }
         let host_name = self.telling.host_name;
-        let _ = writeln!(body, "To what: {host_name}; `mainstay incidents --open` lists what is open");
-        body.push_str("What the host did: it waited for others as `group_wait` says; `mainstay status` shows what it does about each\n");
-        body.push_str("What to do next: begin with the most severe, of which is said:\n");
+        let _ = writeln!(body, "To what: {host_name}");
+        body.push_str(
+            "What the host did: it gathered them; `mainstay status` shows what it does about each\n",
+        );
+        body.push_str("What to do next: begin with the first, of which is said:\n");
         for line in worst.map_or("", |alert| alert.body.as_str()).lines() {
             let _ = writeln!(body, "  {line}");
         }
