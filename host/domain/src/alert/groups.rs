@@ -129,11 +129,14 @@ impl AlertGroups {
         if entry.is_of_group() {
             return vec![alone(entry)];
         }
-        if entry.part_of.is_some() {
-            self.join(entry);
-            return Vec::new();
-        }
         let lane = delivery_lane(&entry);
+        if entry.part_of.is_some() {
+            // What stands before it of the same was to be told as itself, and is not yet.
+            let before = self.gathers.get(&lane).cloned();
+            let before = before.map_or_else(Vec::new, |group| self.leave(&group, &lane));
+            self.join(entry);
+            return before.into_iter().map(alone).collect();
+        }
         let is_firing = entry.alert.status == AlertStatus::Firing;
         let is_urgent = is_firing && entry.alert.severity == Severity::Critical;
         if let Some(group) = self.gathers.get(&lane).cloned() {

@@ -274,6 +274,26 @@ fn what_joins_later_or_gets_worse_updates_the_alert_of_the_group() {
 }
 
 #[test]
+fn what_was_to_be_told_as_itself_before_the_group_is_so_by_the_next_daemon_too() {
+    let mut world = World::new();
+    world.fire("a", Severity::High);
+    world.pass(WAIT);
+    world.resolve("a");
+    // The receiver has none of it yet.
+    world.fire("a", Severity::High);
+    world.fire("b", Severity::High);
+    world.pass(WAIT);
+    world.crash();
+    let group = format!("firing high {GROUP}");
+    let told = ["firing high a", "resolved high a", group.as_str()];
+    assert_eq!(world.take_received(), told);
+    world.resolve("b");
+    assert_eq!(world.take_received(), NOTHING, "a is not over");
+    world.resolve("a");
+    assert_eq!(world.take_received(), [format!("resolved high {GROUP}")]);
+}
+
+#[test]
 fn what_is_over_within_the_wait_is_told_even_so() {
     let mut world = World::new();
     for key in ["a", "b"] {
