@@ -114,8 +114,8 @@ impl OutboxEntry {
         }
     }
 
-    /// Whether it is the alert of a group. Nothing holds it back or groups it: that was decided of its members.
-    pub fn is_of_group(&self) -> bool {
+    /// Whether it is the alert of a group, which is part of no other.
+    pub(crate) fn is_of_group(&self) -> bool {
         self.alert.kind == groups::KIND
     }
 

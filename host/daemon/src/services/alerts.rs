@@ -154,15 +154,21 @@ impl DeliveryContext {
         }
     }
 
-    /// Takes alerts into the outbox, but for those that are held back or over.
+    /// Takes alerts into the outbox, or to be told together, but for those that are held back or over.
     fn arrived(&self, entries: Vec<OutboxEntry>, is_news: bool) {
+        let free = self.hold(entries, is_news);
+        self.accept(free);
+    }
+
+    /// Those of these that nothing holds back.
+    fn hold(&self, entries: Vec<OutboxEntry>, is_news: bool) -> Vec<OutboxEntry> {
         let now = self.shared.clock.now();
         let mut accepted = Vec::new();
         let mut changes = Vec::new();
         let mut held = self.held.lock();
         for entry in entries {
-            if entry.is_of_group() || entry.part_of.is_some() {
-                // It was decided before that nothing holds it back.
+            if entry.part_of.is_some() {
+                // Its group tells of it.
                 accepted.push(entry);
                 continue;
             }
@@ -191,7 +197,7 @@ impl DeliveryContext {
             // Written in order; nothing waits for it.
             drop(self.shared.journal.commit(changes.into()));
         }
-        self.accept(accepted);
+        accepted
     }
 
     /// Lets go of what nothing holds back any more.

@@ -88,7 +88,8 @@ impl DeliveryContext {
                 GroupStep::Together(together) => {
                     // Written in order; nothing waits for it.
                     drop(self.shared.journal.commit(changes(&together, now).into()));
-                    entries.extend(together.told);
+                    // Who silences its key silences the group.
+                    entries.extend(self.hold(together.told, true));
                 }
             }
         }

@@ -537,7 +537,7 @@ async fn what_waits_for_an_alerter_is_sent_at_once_when_it_is_proved_to_deliver(
 }
 
 /// Runs the service for a minute with a route that tells together, by target, what fires within ten seconds; the attempts.
-async fn grouped(world: &Arc<FakeWorld>) -> Vec<(String, String, u64)> {
+async fn grouped(world: &Arc<FakeWorld>, holds: Arc<dyn AlertHolds>) -> Vec<(String, String, u64)> {
     let (_sender, arrivals) = arrivals();
     let start = Instant::now();
     let alerters = Arc::new(FakeAlerters {
@@ -545,13 +545,7 @@ async fn grouped(world: &Arc<FakeWorld>) -> Vec<(String, String, u64)> {
         attempts: Mutex::default(),
         start,
     });
-    let mut service = service(
-        world,
-        arrivals,
-        start,
-        alerters.clone(),
-        Arc::new(HoldsNothing),
-    );
+    let mut service = service(world, arrivals, start, alerters.clone(), holds);
     let mut config = Spec::clone(&spec(Vec::new()));
     config.alerts = vec![AlertRoute {
         min_severity: Severity::Low,
@@ -586,7 +580,7 @@ async fn what_a_route_tells_together_is_one_delivery_and_so_is_its_end_after_a_r
         world.put(of(number, key, "web"));
     }
     world.put(of(4, "d", "db"));
-    let made = grouped(&world).await;
+    let made = grouped(&world, Arc::new(HoldsNothing)).await;
     let titles: Vec<&str> = made.iter().map(|(_, title, _)| title.as_str()).collect();
     let together = "[test] 3 alerts, the most severe: a";
     assert_eq!(titles, ["d", together]);
@@ -611,11 +605,41 @@ async fn what_a_route_tells_together_is_one_delivery_and_so_is_its_end_after_a_r
     };
     world.put(over(5, "a"));
     world.put(over(6, "b"));
-    assert!(grouped(&world).await.is_empty());
+    assert!(grouped(&world, Arc::new(HoldsNothing)).await.is_empty());
     assert_eq!(world.outbox.lock().len(), 1);
     world.put(over(7, "c"));
-    let made = grouped(&world).await;
+    let made = grouped(&world, Arc::new(HoldsNothing)).await;
     let titles: Vec<&str> = made.iter().map(|(_, title, _)| title.as_str()).collect();
     assert_eq!(titles, ["[test] all alerts of a group are over"]);
     assert!(world.outbox.lock().is_empty());
+}
+
+/// Holds the alerts of groups back.
+struct HoldsGroups;
+
+impl AlertHolds for HoldsGroups {
+    fn why(&self, alert: &Alert) -> Option<String> {
+        (alert.dedup_key == "test/alerts/target=").then(|| "it is silenced".to_owned())
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_silences_the_key_of_a_group_is_not_told_of_it_until_that_ends() {
+    let world = FakeWorld::new(64);
+    for (number, key) in [(1, "a"), (2, "b")] {
+        world.put(entry(number, "webhook", key, key));
+    }
+    // Also over a restart.
+    for _ in 0..2 {
+        assert!(grouped(&world, Arc::new(HoldsGroups)).await.is_empty());
+    }
+    assert_eq!(world.outbox.lock().len(), 3, "the group's, and its members");
+    let made = grouped(&world, Arc::new(HoldsNothing)).await;
+    let titles: Vec<&str> = made.iter().map(|(_, title, _)| title.as_str()).collect();
+    assert_eq!(titles, ["[test] 2 alerts, the most severe: a"]);
+    let events = world.events.lock();
+    let held = events
+        .iter()
+        .filter(|event| event.kind == EventKind::AlertHeld);
+    assert_eq!(held.count(), 1);
 }
