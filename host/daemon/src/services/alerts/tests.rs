@@ -536,7 +536,7 @@ async fn what_waits_for_an_alerter_is_sent_at_once_when_it_is_proved_to_deliver(
     assert_eq!(times_of("webhook", &made), [0, 100]);
 }
 
-/// Runs the service for a minute with a route that tells together, by target, what fires within ten seconds; the attempts.
+/// Runs the service for a minute with a route that tells together, by target and failure, what fires within ten seconds; the attempts.
 async fn grouped(world: &Arc<FakeWorld>, holds: Arc<dyn AlertHolds>) -> Vec<(String, String, u64)> {
     let (_sender, arrivals) = arrivals();
     let start = Instant::now();
@@ -555,7 +555,7 @@ async fn grouped(world: &Arc<FakeWorld>, holds: Arc<dyn AlertHolds>) -> Vec<(Str
         version: VersionReq::STAR,
         grouping: Some(AlertGrouping {
             wait: Duration::from_secs(10),
-            by: vec![GroupBy::Target],
+            by: vec![GroupBy::Target, GroupBy::Failure],
         }),
     }];
     let (_config, grouping) = watch::channel(Arc::new(config));
@@ -580,34 +580,38 @@ async fn what_a_route_tells_together_is_one_delivery_and_so_is_its_end_after_a_r
         world.put(of(number, key, "web"));
     }
     world.put(of(4, "d", "db"));
+    let mut slow = of(5, "e", "web");
+    let failure = ("failure".to_owned(), "slow".to_owned());
+    slow.alert.labels.push(failure);
+    world.put(slow);
     let made = grouped(&world, Arc::new(HoldsNothing)).await;
     let titles: Vec<&str> = made.iter().map(|(_, title, _)| title.as_str()).collect();
     let together = "[test] 3 alerts, the most severe: a";
-    assert_eq!(titles, ["d", together]);
-    assert_eq!(times_of("webhook", &made), [10, 10]);
+    assert_eq!(titles, ["d", together, "e"]);
+    assert_eq!(times_of("webhook", &made), [10, 10, 10]);
     let members = world.outbox.lock().clone();
     assert_eq!(members.len(), 3);
     assert!(members.iter().all(|member| {
         let part = member.part_of.as_ref();
-        part.is_some_and(|part| part.group == "test/alerts/target=web")
+        part.is_some_and(|part| part.group == "test/alerts/target=web/failure=")
     }));
     let kinds = |kind: EventKind| {
         let events = world.events.lock();
         events.iter().filter(|event| event.kind == kind).count()
     };
     assert_eq!(kinds(EventKind::AlertGrouped), 3);
-    assert_eq!(kinds(EventKind::AlertDelivered), 2);
+    assert_eq!(kinds(EventKind::AlertDelivered), 3);
     // The next daemon reads of all ends but one.
     let over = |number, key: &str| {
         let mut entry = of(number, key, "web");
         entry.alert.status = AlertStatus::Resolved;
         entry
     };
-    world.put(over(5, "a"));
-    world.put(over(6, "b"));
+    world.put(over(6, "a"));
+    world.put(over(7, "b"));
     assert!(grouped(&world, Arc::new(HoldsNothing)).await.is_empty());
     assert_eq!(world.outbox.lock().len(), 1);
-    world.put(over(7, "c"));
+    world.put(over(8, "c"));
     let made = grouped(&world, Arc::new(HoldsNothing)).await;
     let titles: Vec<&str> = made.iter().map(|(_, title, _)| title.as_str()).collect();
     assert_eq!(titles, ["[test] all alerts of a group are over"]);
@@ -619,7 +623,7 @@ struct HoldsGroups;
 
 impl AlertHolds for HoldsGroups {
     fn why(&self, alert: &Alert) -> Option<String> {
-        (alert.dedup_key == "test/alerts/target=").then(|| "it is silenced".to_owned())
+        (alert.dedup_key == "test/alerts/target=/failure=").then(|| "it is silenced".to_owned())
     }
 }
 
@@ -642,4 +646,25 @@ async fn who_silences_the_key_of_a_group_is_not_told_of_it_until_that_ends() {
         .iter()
         .filter(|event| event.kind == EventKind::AlertHeld);
     assert_eq!(held.count(), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_critical_has_no_end_or_may_have_arrived_waits_for_no_others() {
+    let world = FakeWorld::new(64);
+    let mut critical = entry(1, "webhook", "a", "critical");
+    critical.alert.severity = Severity::Critical;
+    let mut news = entry(2, "webhook", "b", "news");
+    news.alert.kind = "process.exited".to_owned();
+    let mut cut = entry(3, "webhook", "c", "cut");
+    cut.begun = true;
+    for one in [critical, news, cut] {
+        world.put(one);
+    }
+    for (number, key) in [(4, "d"), (5, "e")] {
+        world.put(entry(number, "webhook", key, key));
+    }
+    let made = grouped(&world, Arc::new(HoldsNothing)).await;
+    assert_eq!(times_of("webhook", &made), [0, 0, 0, 10]);
+    let titles: Vec<&str> = made.iter().map(|(_, title, _)| title.as_str()).collect();
+    assert_eq!(titles[..3], ["critical", "news", "cut"]);
 }
