@@ -280,6 +280,7 @@ fn says_so(entry: &OutboxEntry, alerter: &PluginName, key: &str) -> bool {
 mod tests {
     use super::*;
     use crate::{
+        alert::GroupPart,
         event::{BackupTaken, EventData, PluginRejected, PluginWithdrawn},
         id::BackupId,
         time::Timestamp,
@@ -636,6 +637,25 @@ mod tests {
         over.sort();
         assert_eq!(over, ["resolved boss", "resolved log", "resolved page"]);
         assert_eq!(tell(K::IncidentOpened, Severity::Low), ["firing page"]);
+    }
+
+    #[test]
+    fn a_member_of_a_group_of_which_nothing_is_open_is_forgotten() {
+        let routes = [route("page", Severity::Low, &[])];
+        let failed = of_job(EventKind::BackupFailed, Severity::High);
+        let mut open = OpenAlerts::default();
+        let mut ids = IdSource::new(1);
+        let waits = open.alerts_for(&failed, &routes, "db1", &mut ids);
+        let mut member = waits.clone();
+        member[0].part_of = Some(GroupPart {
+            group: "db1/alerts".to_owned(),
+            severity: Severity::High,
+        });
+        assert!(open.forgotten(&member).is_empty());
+        open.alerts_for(&taken(), &routes, "db1", &mut ids);
+        let key = member[0].alert.dedup_key.clone();
+        assert_eq!(open.forgotten(&member), [(member[0].alerter.clone(), key)]);
+        assert!(open.forgotten(&waits).is_empty(), "it is told as itself");
     }
 
     #[test]
