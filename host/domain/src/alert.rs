@@ -24,9 +24,7 @@ mod text;
 mod trial;
 
 pub use delivery::{after_failure, retry_after};
-pub use groups::{
-    AlertGroups, GroupPart, GroupRule, GroupStep, Telling, Together, can_be_grouped,
-};
+pub use groups::{AlertGroups, GroupPart, GroupRule, GroupStep, Telling, Together, can_be_grouped};
 pub use held::{Arrived, HeldAlerts, failing_dependency};
 pub use open::OpenAlerts;
 pub use outbox::Outbox;

@@ -190,6 +190,7 @@ mod tests {
             target: None,
             alerter: PluginName::parse("pager").unwrap(),
             version: VersionReq::STAR,
+            grouping: None,
         }];
         let (_sender, receiver) = watch::channel(Arc::new(config));
         let shared = Shared {

@@ -94,7 +94,9 @@ impl AlertService {
             alerters,
             holds,
             numbers,
-forgotten, health, ids,
+            forgotten,
+            health,
+            ids,
         } = self;
         let mut events = shared.journal.subscribe();
         let context = DeliveryContext {

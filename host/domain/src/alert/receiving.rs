@@ -206,6 +206,7 @@ mod tests {
             target: None,
             alerter: name(alerter),
             version: VersionReq::parse("^1").unwrap(),
+            grouping: None,
         };
         alerters.iter().map(route).collect()
     }

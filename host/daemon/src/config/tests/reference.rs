@@ -9,10 +9,10 @@ use mainstay_domain::{
     severity::Severity,
     spec::{
         BackupSource, BeforeStart, BreakerSpec, CheckKind, CheckSpec, CommandSpec, DirectoryGrant,
-        ExecCheck, FailOf, ForeignCommands, Grants, GroupBy, HttpCheck, HttpOrigin, Limits, LogPattern,
-        MaintenanceBegin, OnShutdown, PluginSpec, ProcessSpec, Reload, RestartPolicy, RunAs,
-        Schedule, SecretSource, SocketSpec, Spec, Strategy, TargetGrant, TargetSpec, TargetVerb,
-        Trust, ViewerSpec,
+        ExecCheck, FailOf, ForeignCommands, Grants, GroupBy, HttpCheck, HttpOrigin, Limits,
+        LogPattern, MaintenanceBegin, OnShutdown, PluginSpec, ProcessSpec, Reload, RestartPolicy,
+        RunAs, Schedule, SecretSource, SocketSpec, Spec, Strategy, TargetGrant, TargetSpec,
+        TargetVerb, Trust, ViewerSpec,
     },
     time::Timestamp,
 };

@@ -85,7 +85,12 @@ impl AlertGroups {
     }
 
     /// Makes the messages, where there is anything to be said.
-    pub(super) fn say(&mut self, key: &LaneKey, mut said: Said, telling: &mut Telling<'_>) -> Together {
+    pub(super) fn say(
+        &mut self,
+        key: &LaneKey,
+        mut said: Said,
+        telling: &mut Telling<'_>,
+    ) -> Together {
         let group = self.open.remove(key).unwrap_or_default();
         let is_over = group.members.is_empty();
         let mut severity = group.severity;

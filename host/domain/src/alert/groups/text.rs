@@ -136,6 +136,8 @@ impl<'a, 'b> Words<'a, 'b> {
 fn common_target(all: &[(&Alert, &str)]) -> Option<TargetName> {
     let (first, _) = all.first()?;
     let target = first.target.as_ref()?;
-    let is_common = all.iter().all(|(alert, _)| alert.target.as_ref() == Some(target));
+    let is_common = all
+        .iter()
+        .all(|(alert, _)| alert.target.as_ref() == Some(target));
     is_common.then(|| target.clone())
 }

@@ -113,6 +113,7 @@ mod tests {
             target: None,
             alerter: PluginName::parse("page").unwrap(),
             version: VersionReq::STAR,
+            grouping: None,
         }
     }
 
