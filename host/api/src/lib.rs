@@ -9,6 +9,7 @@
 //! Invariant: an answer has each of its fields always, null where there is nothing, unless the field says otherwise.
 
 mod alerts;
+mod audit;
 mod backups;
 mod check;
 mod commands;
@@ -30,6 +31,7 @@ mod status;
 mod words;
 
 pub use alerts::{AlertTestBody, AlerterRow, TestedAlert};
+pub use audit::{AuditCheck, AuditQuery, AuditRow};
 pub use backups::{Backup, BackupReport, BackupStatus, BackupType, Progress, Verdict, WorkLine};
 pub use check::{CheckReport, Problem, ProblemSeverity};
 pub use commands::{

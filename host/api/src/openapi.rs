@@ -5,6 +5,7 @@ mod paths;
 mod schemas;
 
 use crate::{
+    audit::AuditCheck,
     check::CheckReport,
     commands::{EndedSilence, ForgottenPlugin, PauseReport},
     demo::{DemoEnd, DemoStep},
@@ -35,6 +36,7 @@ pub fn openapi() -> Value {
     schemas.answer::<ForgottenPlugin>();
     schemas.answer::<ErrorPage>();
     schemas.answer::<ListedError>();
+    schemas.answer::<AuditCheck>();
     schemas.answer::<JournalCheck>();
     schemas.answer::<JournalSalvage>();
     schemas.answer::<JournalCopy>();

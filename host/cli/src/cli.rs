@@ -6,6 +6,7 @@
 
 mod alerts;
 mod arguments;
+mod audit;
 mod backup_notes;
 mod backups;
 mod check;
@@ -112,6 +113,10 @@ async fn dispatch(cli: Cli, out: &Output) -> anyhow::Result<Ending> {
         Command::Incidents(arguments) => {
             done(listings::incidents(&client().await?, out, arguments).await)
         }
+        Command::History(arguments) if arguments.verify => {
+            audit::verify(&global, out, arguments.state_dir)
+        }
+        Command::Audit(arguments) => done(audit::list(&client().await?, out, arguments).await),
         Command::History(arguments) => {
             done(listings::history(&client().await?, out, arguments).await)
         }

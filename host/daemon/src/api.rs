@@ -257,6 +257,7 @@ fn routes(served: Arc<Served>) -> Router {
         .route("/operations/{id}/reject", deciding(Verb::Reject))
         .route("/operations/{id}/cancel", deciding(Verb::Cancel))
         .route("/events", get(events::events))
+        .route("/audit", get(reads::audit))
         .route("/renames", get(reads::renames))
         .route("/recover", post(commands::recover))
         .route("/pause", post(commands::pause))

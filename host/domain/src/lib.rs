@@ -11,6 +11,7 @@
 pub mod actor;
 pub mod alert;
 pub mod archive;
+pub mod audit;
 pub mod availability;
 pub mod backoff;
 pub mod backup;

@@ -4,6 +4,7 @@
 
 use crate::{
     alert::OutboxEntry,
+    audit::AuditContext,
     backup::{BackupRecord, BackupType},
     effect::{Effect, EffectResult},
     event::Event,
@@ -48,6 +49,8 @@ pub enum Change {
     Forget(Timestamp),
     /// No start need look for the events with these numbers: what they tell of is over.
     NotSought(Vec<u64>),
+    /// Rows of the audit log say from here on that this holds, also of daemons to come.
+    AuditedUnder(AuditContext),
 }
 
 /// What tells a process from a later one with the same number.

@@ -3,11 +3,12 @@
 mod filters;
 mod statistics;
 
-pub use filters::{EventFilter, HistoryFilter, IncidentFilter};
+pub use filters::{AuditFilter, EventFilter, HistoryFilter, IncidentFilter};
 pub use statistics::{StatisticsFilter, TargetStatistics};
 
 use mainstay_domain::{
     alert::OutboxEntry,
+    audit::AuditRow,
     backup::{BackupRecord, BackupType},
     effect::EffectError,
     event::{Event, EventKind},
@@ -236,6 +237,8 @@ pub trait Browse: Send + Sync {
     ) -> Reading<'_, Vec<Event>>;
     /// The notes about what has this identifier, an incident or an operation, oldest first.
     fn notes(&self, about: String, limit: u32) -> Reading<'_, Vec<Event>>;
+    /// Rows of the audit log, newest first.
+    fn audit(&self, filter: AuditFilter) -> Reading<'_, Vec<AuditRow>>;
     /// What became of the failures of each target that had any, in the order of their names.
     fn statistics(&self, filter: StatisticsFilter) -> Reading<'_, Vec<TargetStatistics>>;
     /// That this target, or any, got another name or has it from another one, newest first.

@@ -14,7 +14,10 @@
 //!
 //! On a disk that is full a reserve is let go of first. Where that is used up too, commits are answered as held, and
 //! are written when there is room.
+//!
+//! Length: it lists what the journal is made of.
 
+mod audit;
 mod changes;
 mod check;
 mod checking;
@@ -53,8 +56,11 @@ mod wal;
 mod writer;
 
 use crate::port::{Batch, Boxed, Commit, DiskState, Fence, Journal, StoreError, StoreErrorKind};
-pub use check::{JournalReport, TableReport, check};
-pub use checking::JournalDamage;
+pub use {
+    audit::{AuditReport, verify as verify_audit},
+    check::{JournalReport, TableReport, check},
+    checking::JournalDamage,
+};
 pub use copy::copy;
 pub use directory::StateDirectory;
 pub use private::replace as replace_private;
@@ -81,7 +87,7 @@ use store::Store;
 use tokio::sync::{SetOnce, broadcast, oneshot, watch};
 use writer::Writer;
 
-/// The file's name in the state directory.
+/// The file's name.
 pub const FILE_NAME: &str = "journal.db";
 
 /// Events that a subscriber may be behind before it is told that it lags.

@@ -8,6 +8,7 @@ use super::{
 };
 use crate::{
     alerts::{AlertTestBody, TestedAlert},
+    audit::{AuditQuery, AuditRow},
     backups::{Backup, WorkLine},
     commands::{Commanded, ReportedFailure, Scheduled},
     errors::ErrorBody,
@@ -109,6 +110,13 @@ fn reads(schemas: &mut Schemas) -> Vec<Endpoint> {
             Lines(json!({ "anyOf": [schemas.answer::<Event>(), schemas.answer::<ErrorBody>()] })),
         )
         .with_query(schemas.query::<EventQuery>()),
+        Endpoint::get(
+            "/v1/audit",
+            "audit",
+            "The audit log: who decided and did what, newest first",
+            Json(schemas.answer::<Vec<AuditRow>>()),
+        )
+        .with_query(schemas.query::<AuditQuery>()),
         Endpoint::get(
             "/v1/renames",
             "renames",

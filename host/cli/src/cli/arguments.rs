@@ -270,8 +270,18 @@ pub enum Command {
     /// List operations: those that wait for a person, then the others, each newest first
     #[command(after_long_help = examples!("
   mainstay history --target api --since 24h
-  mainstay history --state failed --limit 10 --json"))]
+  mainstay history --state failed --limit 10 --json
+  mainstay history --verify"))]
     History(HistoryArguments),
+    /// List the audit log: who decided and did what, newest first
+    ///
+    /// Every decision and every act has a row: who did it (a person, a token, or `mainstay` itself), in which phase and under
+    /// which charter. Each row holds the digest of the one before; `history --verify` finds what was changed in it. Rows are
+    /// kept for as long as events are (`keep_history`).
+    #[command(after_long_help = examples!("
+  mainstay audit --target api --since 24h
+  mainstay audit --limit 1000 --json"))]
+    Audit(AuditArguments),
     /// List events, oldest first, and follow those to come
     ///
     /// Without --since the newest 50 (or --limit), then with --follow every one to come, none left out and none
@@ -591,6 +601,30 @@ pub struct HistoryArguments {
     /// Only those after this one, the last of the page before, which a full page names
     #[arg(long, value_name = "ID", value_parser = OperationId::parse)]
     pub before: Option<OperationId>,
+    /// Verify the audit log instead: that none of its rows was changed, removed, reordered, cut off or added; exit code 1
+    /// where one was. Reads the journal's file itself, and needs no daemon
+    #[arg(long, conflicts_with_all = ["target", "failure", "state", "since", "limit", "before"])]
+    pub verify: bool,
+    /// With --verify: the state directory; else that of the config
+    #[arg(long, value_name = "DIRECTORY", requires = "verify")]
+    pub state_dir: Option<PathBuf>,
+}
+
+/// Which rows `audit` lists.
+#[derive(Debug, Args)]
+pub struct AuditArguments {
+    /// Only about this target
+    #[arg(long, value_name = "NAME", value_parser = TargetName::parse)]
+    pub target: Option<TargetName>,
+    /// Only since: a time (2026-01-31T12:00:00Z) or a length back from now (90s, 15m, 24h, 7d)
+    #[arg(long, value_name = "TIME", value_parser = parse_since)]
+    pub since: Option<Since>,
+    /// At most so many
+    #[arg(long, value_name = "N", default_value_t = 100)]
+    pub limit: u32,
+    /// Only those before this one, the last of the page before, which a full page names
+    #[arg(long, value_name = "NUMBER")]
+    pub before: Option<u64>,
 }
 
 /// From when on.

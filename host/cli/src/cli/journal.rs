@@ -18,6 +18,20 @@ pub(super) fn run(
     state_dir: Option<PathBuf>,
     command: JournalCommand,
 ) -> anyhow::Result<Ending> {
+    let state_dir = state_dir_of(global, state_dir)?;
+    // Files of any size are read; nothing else runs in this process.
+    match command {
+        JournalCommand::Check => check(out, &state_dir),
+        JournalCommand::Salvage => salvage(out, &state_dir),
+        JournalCommand::Backup { file } => backup(out, &state_dir, &file),
+    }
+}
+
+/// The state directory that is named, else that of the config.
+pub(super) fn state_dir_of(
+    global: &Global,
+    state_dir: Option<PathBuf>,
+) -> anyhow::Result<PathBuf> {
     let state_dir = match state_dir {
         Some(state_dir) => state_dir,
         None => {
@@ -30,12 +44,7 @@ pub(super) fn run(
         let what = format!("{} is not a directory", state_dir.display());
         return Err(Usage(what).into());
     }
-    // Files of any size are read; nothing else runs in this process.
-    match command {
-        JournalCommand::Check => check(out, &state_dir),
-        JournalCommand::Salvage => salvage(out, &state_dir),
-        JournalCommand::Backup { file } => backup(out, &state_dir, &file),
-    }
+    Ok(state_dir)
 }
 
 fn check(out: &Output, state_dir: &Path) -> anyhow::Result<Ending> {

@@ -12,6 +12,7 @@ use axum::{
 };
 use futures_util::stream;
 use mainstay_domain::{
+    audit::AuditRow,
     id::{IncidentId, OperationId},
     incident::Incident,
     operation::Operation,
@@ -52,6 +53,18 @@ impl Row for Incident {
 
     fn form(&self) -> impl Serialize {
         mainstay_api::Incident::from(self)
+    }
+}
+
+impl Row for AuditRow {
+    type Id = u64;
+
+    fn id(&self) -> u64 {
+        self.number
+    }
+
+    fn form(&self) -> impl Serialize {
+        mainstay_api::AuditRow::from(self)
     }
 }
 

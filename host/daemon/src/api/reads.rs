@@ -6,7 +6,7 @@ use super::{
     extract::{Named, Parameters},
     names, notes, pages, requests,
 };
-use crate::ports::{Active, HistoryFilter, IncidentFilter};
+use crate::ports::{Active, AuditFilter, HistoryFilter, IncidentFilter,};
 use axum::{
     Json,
     body::Bytes,
@@ -15,11 +15,12 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use mainstay_api::{
-    Event, HistoryQuery, Incident, IncidentQuery, JournalEntry, Operation, OperationDetail,
+    AuditQuery, Event, HistoryQuery, Incident, IncidentQuery, JournalEntry, Operation, OperationDetail,
     PluginRow, RenameQuery,
 };
 use mainstay_domain::operation::OperationState;
 use mainstay_domain::{
+    audit::AuditRow,
     id::{IncidentId, OperationId},
     incident, operation,
 };
@@ -94,6 +95,26 @@ pub(super) async fn history(
             ..filter
         };
         Box::pin(async move { records.history(page).await })
+    })
+    .await
+}
+
+pub(super) async fn audit(
+    State(served): State<Arc<Served>>,
+    Parameters(query): Parameters<AuditQuery>,
+) -> Result<Response, ApiError> {
+    let limit = query.limit.unwrap_or(LIMIT).min(MAX_LIMIT);
+    let filter = requests::audit(&query, limit)?;
+    names::known(&served, filter.target.as_ref()).await?;
+    let records = served.ports.records.clone();
+    pages::answer::<AuditRow>(limit, filter.before, move |before, limit| {
+        let (records, filter) = (records.clone(), filter.clone());
+        let page = AuditFilter {
+            before,
+            limit,
+            ..filter
+        };
+        Box::pin(async move { records.audit(page).await })
     })
     .await
 }

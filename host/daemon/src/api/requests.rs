@@ -3,9 +3,9 @@
 //! Invariant: a field that does not say what it has to is refused with its name, before anything is begun.
 
 use super::error::ApiError;
-use crate::ports::{EventFilter, HistoryFilter, IncidentFilter, RestoreRequest};
+use crate::ports::{AuditFilter, EventFilter, HistoryFilter, IncidentFilter, RestoreRequest};
 use mainstay_api::{
-    BackupQuery, EventQuery, HistoryQuery, IncidentQuery, RenameQuery, RestoreBody, StatsQuery,
+    AuditQuery, BackupQuery, EventQuery, HistoryQuery, IncidentQuery, RenameQuery, RestoreBody, StatsQuery,
 };
 use mainstay_domain::{
     id::{BackupId, IncidentId, OperationId},
@@ -78,6 +78,16 @@ pub(super) fn incidents(query: &IncidentQuery, limit: u32) -> Result<IncidentFil
         target: asked_for("target", query.target.as_deref(), TargetName::parse)?,
         since: time_asked_for("since", query.since.as_deref())?,
         before: before.map_err(|why| ApiError::bad_query("before", why))?,
+        limit,
+    })
+}
+
+/// Which rows of the audit log a query wants, at most so many.
+pub(super) fn audit(query: &AuditQuery, limit: u32) -> Result<AuditFilter, ApiError> {
+    Ok(AuditFilter {
+        target: asked_for("target", query.target.as_deref(), TargetName::parse)?,
+        since: time_asked_for("since", query.since.as_deref())?,
+        before: query.before,
         limit,
     })
 }

@@ -6,6 +6,7 @@ use super::*;
 use mainstay_domain::{
     actor::Actor,
     alert::{AlerterState, OutboxEntry},
+    audit::{AuditContext, AuditRow, digest, record_of},
     backup::{BackupRecord, BackupStatus, BackupType, Verdict},
     breaker::CircuitState,
     effect::{EffectError, Signal, TargetStatus},
@@ -462,6 +463,30 @@ impl Browse for FakeWorld {
             }
         });
         ready(Ok(found.take(limit as usize).cloned().collect()))
+    }
+    fn audit(&self, filter: AuditFilter) -> Reading<'_, Vec<AuditRow>> {
+        let events = self.events.lock();
+        let context = AuditContext::default();
+        let records = events.iter().filter_map(|event| record_of(event, &context));
+        let mut rows: Vec<AuditRow> = Vec::new();
+        for (number, record) in (1..).zip(records) {
+            let before = rows.last().map_or("", |row: &AuditRow| row.digest.as_str());
+            let digest = digest(before, number, &serde_json::to_string(&record).unwrap());
+            rows.push(AuditRow {
+                number,
+                digest,
+                record,
+            });
+        }
+        let target = filter.target.as_ref().map(ToString::to_string);
+        rows.retain(|row| {
+            filter.before.is_none_or(|before| row.number < before)
+                && (target.is_none() || row.record.target == target)
+                && filter.since.is_none_or(|since| row.record.at >= since)
+        });
+        rows.reverse();
+        rows.truncate(filter.limit as usize);
+        ready(Ok(rows))
     }
     fn statistics(&self, filter: StatisticsFilter) -> Reading<'_, Vec<TargetStatistics>> {
         let numbers = TargetStatistics {

@@ -7,6 +7,7 @@
 use crate::{
     alert::OutboxEntry,
     archive::{ArchiveLine, Manifest},
+    audit::AuditRecord,
     backup::BackupRecord,
     event::Event,
     incident::Incident,
@@ -28,6 +29,7 @@ pub(super) const BACKUP_RECORDS: &str = include_str!("../../corpus/backup-record
 pub(super) const PROCESS_IDENTITIES: &str = include_str!("../../corpus/process-identity.jsonl");
 pub(super) const SETTLED_STATES: &str = include_str!("../../corpus/settled-clock.jsonl");
 pub(super) const ORDERS: &str = include_str!("../../corpus/orders.jsonl");
+pub(super) const AUDIT_RECORDS: &str = include_str!("../../corpus/audit-record.jsonl");
 pub(super) const MANIFESTS: &str = include_str!("../../corpus/manifest.jsonl");
 pub(super) const ARCHIVE_LINES: &str = include_str!("../../corpus/archive-line.jsonl");
 
@@ -126,6 +128,11 @@ fn what_was_believed_of_the_wall_clock_means_what_it_meant() {
 #[test]
 fn what_people_ordered_means_what_it_meant() {
     check("orders", meaning::<Orders>(ORDERS));
+}
+
+#[test]
+fn a_record_of_the_audit_log_means_what_it_meant() {
+    check("audit-record", meaning::<AuditRecord>(AUDIT_RECORDS));
 }
 
 #[test]

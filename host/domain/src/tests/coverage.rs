@@ -4,8 +4,8 @@
 //! that this version would write otherwise counts for nothing.
 
 use super::corpus::{
-    ARCHIVE_LINES, BACKUP_RECORDS, EFFECT_ENTRIES, EVENTS, INCIDENTS, MANIFESTS, OPERATIONS,
-    ORDERS, OUTBOX_ENTRIES, PROCESS_IDENTITIES, SETTLED_STATES, current, records,
+    ARCHIVE_LINES, AUDIT_RECORDS, BACKUP_RECORDS, EFFECT_ENTRIES, EVENTS, INCIDENTS, MANIFESTS,
+    OPERATIONS, ORDERS, OUTBOX_ENTRIES, PROCESS_IDENTITIES, SETTLED_STATES, current, records,
 };
 use crate::{
     alert::{Alert, AlertStatus, GroupPart, OutboxEntry},
@@ -13,6 +13,7 @@ use crate::{
         ArchiveLine, Compression, Document, DocumentKind, Encryption, End, Header, Manifest,
         ParentLink, Part, SourceNote, Tombstone,
     },
+    audit::AuditRecord,
     backup::{BackupRecord, BackupStatus, BackupSummary, BackupType},
     effect::{
         Answer, CommandOutput, Effect, EffectError, HttpMethod, HttpRequest, HttpResponse, Signal,
@@ -602,6 +603,30 @@ fn every_form_of_a_process_is_in_the_corpus() {
     } = &all[0];
     there_and_absent!(all, config, ended, marked_as, output);
     true_and_false!(all, completed);
+}
+
+#[test]
+fn every_form_of_a_record_of_the_audit_log_is_in_the_corpus() {
+    let all: Vec<AuditRecord> = current(AUDIT_RECORDS);
+    let AuditRecord {
+        at: _,
+        seq: _,
+        kind: _,
+        actor: _,
+        note: _,
+        target: _,
+        incident: _,
+        operation: _,
+        plugin: _,
+        backup: _,
+        job: _,
+        phase: _,
+        charter: _,
+        message: _,
+    } = &all[0];
+    there_and_absent!(
+        all, note, target, incident, operation, plugin, backup, job
+    );
 }
 
 #[test]

@@ -40,6 +40,19 @@ pub struct IncidentFilter {
     pub limit: u32,
 }
 
+/// Which rows of the audit log are asked for. Empty fields ask for all.
+#[derive(Debug, Clone, Default)]
+pub struct AuditFilter {
+    /// Only about this target.
+    pub target: Option<TargetName>,
+    /// Only of this time or later.
+    pub since: Option<Timestamp>,
+    /// Only those before this one, for the next page.
+    pub before: Option<u64>,
+    /// At most so many, newest first.
+    pub limit: u32,
+}
+
 /// Which events are asked for. Empty fields ask for all.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct EventFilter {

@@ -1,8 +1,10 @@
 //! How each change is written.
 //!
-//! Invariant: writing a change twice leaves what writing it once leaves, but for events, which are appended.
+//! Invariant: writing a change twice leaves what writing it once leaves, but for events, which are appended, and their rows
+//! of the audit log.
 
 use super::{
+    audit,
     columns::{Millis, to_json, word},
     forget::forget,
 };
@@ -85,7 +87,11 @@ pub(super) fn apply(
                  ON CONFLICT DO UPDATE SET at = excluded.at, sum = excluded.sum",
                 params![job.as_str(), backup_type.as_str(), Millis(*at)],
             )?,
-            Change::Forget(before) => forget(connection, *before)?,
+            Change::Forget(before) => {
+                forget(connection, *before)?;
+                audit::forget(connection, *before)?;
+            }
+            Change::AuditedUnder(context) => audit::set_context(connection, context)?,
             Change::NotSought(events) => {
                 for seq in events {
                     let seq = i64::try_from(*seq).unwrap_or(i64::MAX);
@@ -109,6 +115,7 @@ fn append_event(connection: &Connection, event: &Event) -> rusqlite::Result<Even
         .execute(params![to_json(event)?, is_sought])?;
     let mut event = event.clone();
     event.seq = u64::try_from(connection.last_insert_rowid()).unwrap_or_default();
+    audit::append(connection, &event)?;
     Ok(event)
 }
 

@@ -101,6 +101,7 @@ impl Shape {
         let head = schema::head_of(connection, version)?;
         let names = TABLES.iter().map(|summed| summed.table);
         let rows = names.chain(head.is_some().then_some("set_aside"));
+        let rows = rows.chain((version >= schema::WITH_AUDIT).then_some("audit"));
         let rows = rows.map(|table| {
             // Rows are counted in the table, for an index may be what lost some.
             let sql = format!("SELECT count(*) FROM {table} NOT INDEXED");

@@ -54,7 +54,8 @@ fn bytes(change: &Change) -> usize {
         | Change::Paused(..)
         | Change::Cooldown(..)
         | Change::Slot(..)
-        | Change::Forget(_) => 128,
+        | Change::Forget(_)
+        | Change::AuditedUnder(_) => 128,
         Change::NotSought(events) => size_of_val(events.as_slice()),
     };
     size_of::<Change>() + record

@@ -3,11 +3,13 @@
 //! Invariant: every query is answered from an index that orders as the answer does, so that it reads as many rows as
 //! it answers, however long the history is; but for that of the events of some kinds, which is asked once at the start and
 //! reads those that a start looks for, for the names of a target, which reads all that were ever given, for the incidents of
-//! one target, which puts all of that target in order, and for the events of a target or since a time, which goes through
-//! the events in their order; and for the numbers of `statistics`. None of them holds more in memory than it answers.
+//! one target, which puts all of that target in order, and for the events and the audit log of a target or since a time, which
+//! goes through them in their order; and for the numbers of `statistics`. None of them holds more in memory than it answers.
+//!
+//! Length: every question that the journal answers, in one place.
 
 use super::{
-    SqliteJournal,
+    SqliteJournal, audit,
     columns::{Millis, to_json, word},
     event_filter,
     rows::{all, one, readable, record},
@@ -15,9 +17,10 @@ use super::{
     sums::checked,
 };
 use crate::port::{
-    Browse, EventFilter, HistoryFilter, IncidentFilter, Reading, StatisticsFilter, TargetStatistics,
+    AuditFilter, Browse, EventFilter, HistoryFilter, IncidentFilter, Reading, StatisticsFilter, TargetStatistics,
 };
 use mainstay_domain::{
+    audit::AuditRow,
     event::{Event, EventKind},
     id::{IncidentId, OperationId},
     incident::Incident,
@@ -129,6 +132,11 @@ impl Browse for SqliteJournal {
     fn notes(&self, about: String, limit: u32) -> Reading<'_, Vec<Event>> {
         self.browsers
             .read(move |connection| event_filter::notes(connection, &about, limit))
+    }
+
+    fn audit(&self, filter: AuditFilter) -> Reading<'_, Vec<AuditRow>> {
+        self.browsers
+            .read(move |connection| audit::rows(connection, &filter))
     }
 
     fn statistics(&self, filter: StatisticsFilter) -> Reading<'_, Vec<TargetStatistics>> {

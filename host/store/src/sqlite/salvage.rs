@@ -25,7 +25,7 @@ use super::{
 use crate::port::{StoreError, StoreErrorKind as Kind};
 use mainstay_domain::time::Timestamp;
 use old::Old;
-use rows::{copy_set_aside, copy_table, count_usage};
+use rows::{copy_audit, copy_set_aside, copy_table, count_usage};
 use rusqlite::{Connection, OpenFlags};
 use std::{
     fs::File,
@@ -37,7 +37,7 @@ use std::{
 pub struct Salvaged {
     /// The files that were found, under their new names.
     pub kept: Vec<PathBuf>,
-    /// Each table, and what earlier daemons had set aside as the table `set_aside`.
+    /// Each table, what earlier daemons had set aside as the table `set_aside`, and the audit log as `audit`.
     pub tables: Vec<SalvagedTable>,
     /// The first thing that is wrong with the structure of the file, where anything is: rows may be missing then that
     /// left no trace.
@@ -154,6 +154,7 @@ fn make(path: &Path, workshop: &Workshop) -> Result<Salvaged, StoreError> {
         }
     }
     tables.push(aside);
+    tables.push(copy_audit(&old.connection, &transaction).map_err(failed)?);
     if tables.iter().all(|table| table.rows == 0) {
         let what = "cannot be salvaged: nothing of it can be read, and it was left as it is; restore the journal from a \
                     copy, or move journal.* in its directory away to start with an empty history";

@@ -129,10 +129,30 @@ pub(super) const MIGRATIONS: &[&str] = &["
     CREATE INDEX events_sought ON events (seq) WHERE sought IS NOT 0;
     -- The other names of targets. A text in a record has no such quotes.
     CREATE INDEX events_renamed ON events (seq) WHERE instr(record, '\"kind\":\"target.renamed\"') > 0;
+","
+    -- What was decided and done, each row with the digest of the one before in its own; see `audit`.
+    CREATE TABLE audit (number INTEGER PRIMARY KEY, record TEXT NOT NULL, digest TEXT NOT NULL) STRICT;
+    -- One row: up to where it is forgotten and with which digest, its last row, the last event before it was kept, and
+    -- what holds now.
+    CREATE TABLE audit_head (
+        one INTEGER PRIMARY KEY CHECK (one = 1),
+        forgotten INTEGER NOT NULL,
+        anchor TEXT NOT NULL,
+        number INTEGER NOT NULL,
+        digest TEXT NOT NULL,
+        since INTEGER NOT NULL,
+        phase TEXT NOT NULL,
+        charter TEXT NOT NULL
+    ) STRICT;
+    INSERT INTO audit_head (one, forgotten, anchor, number, digest, since, phase, charter)
+        SELECT 1, 0, id, 0, id, (SELECT coalesce(max(seq), 0) FROM events), '', '' FROM head;
 "];
 
 /// The version that [`head`] came with.
 pub(super) const WITH_HEAD: usize = 3;
+
+/// The version that the audit log came with.
+pub(super) const WITH_AUDIT: usize = 5;
 
 /// How far a database of this schema version is; none in one of a version that did not count.
 pub(super) fn head_of(connection: &Connection, version: usize) -> rusqlite::Result<Option<Head>> {

@@ -1,5 +1,6 @@
 //! The journal as its callers see it: order, group commit, every change, every query.
 
+mod audit;
 mod broken;
 mod copying;
 mod crash;

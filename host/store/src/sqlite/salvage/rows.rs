@@ -65,6 +65,43 @@ pub(super) fn copy_set_aside(
     copy_rows(to, "set_aside", to.prepare(&insert)?, next)
 }
 
+/// Copies the audit log as it is, whatever of it is left: what is missing its own chain tells.
+pub(super) fn copy_audit(from: &Connection, to: &Connection) -> rusqlite::Result<SalvagedTable> {
+    let is_there = |name: &str| {
+        let sql = "SELECT 1 FROM sqlite_schema WHERE name = ?1";
+        from.query_row(sql, [name], |_| Ok(())).is_ok()
+    };
+    let select = "SELECT number, record, digest, 0, number FROM audit
+         WHERE number >= ?1 ORDER BY number LIMIT 1";
+    let insert =
+        to.prepare("INSERT OR REPLACE INTO audit (number, record, digest) VALUES (?1, ?2, ?3)")?;
+    let has_rows = is_there("audit");
+    let copied = copy_rows(to, "audit", insert, |at| match has_rows {
+        true => next(from, select, 5, at),
+        false => Ok(None),
+    })?;
+    let columns = "forgotten, anchor, number, digest, since, phase, charter";
+    let head = match is_there("audit_head") {
+        true => from
+            .query_row(
+                &format!("SELECT {columns} FROM audit_head WHERE one = 1"),
+                [],
+                |row| values(row, 7),
+            )
+            .ok(),
+        false => None,
+    };
+    if let Some(head) = head {
+        let sql = format!(
+            "INSERT OR REPLACE INTO audit_head (one, {columns}) VALUES (1, {})",
+            places(7)
+        );
+        // One that cannot be what it is begins anew, and the chain tells.
+        let _ = to.execute(&sql, params_from_iter(&head));
+    }
+    Ok(copied)
+}
+
 fn places(count: usize) -> String {
     let places: Vec<String> = (1..=count).map(|n| format!("?{n}")).collect();
     places.join(", ")
