@@ -295,6 +295,7 @@ fn spec(targets: usize, route_each: bool) -> Spec {
         alerts: Vec::new(),
         jobs: Vec::new(),
         maintenance: Vec::new(),
+        escalation: Default::default(),
         digest: String::new(),
     }
 }

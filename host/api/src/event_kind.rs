@@ -110,6 +110,15 @@ words! {
         /// It is worse than it was known to be.
         #[serde(rename = "incident.worsened")]
         IncidentWorsened,
+        /// It lasts, or attempts do not help, for so long that people are told, while its recovery goes on.
+        #[serde(rename = "incident.overdue")]
+        IncidentOverdue,
+        /// A person takes it on.
+        #[serde(rename = "incident.acknowledged")]
+        IncidentAcknowledged,
+        /// Nobody has taken it on in time after people were told.
+        #[serde(rename = "incident.unacknowledged")]
+        IncidentUnacknowledged,
         /// The failure is over.
         #[serde(rename = "incident.closed")]
         IncidentClosed,

@@ -60,6 +60,57 @@ impl From<&health::Evidence> for Evidence {
     }
 }
 
+/// How far people were told of an incident, and who took it on.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Escalation {
+    /// When people were told that it needs them, or lasts. Absent where they were not.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(extend("format" = "date-time"))]
+    pub told_at: Option<String>,
+    /// When it was told once more, for nobody had acknowledged it. Absent where it was not.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(extend("format" = "date-time"))]
+    pub second_level_at: Option<String>,
+    /// Who took it on. Absent where nobody did.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub acknowledged: Option<Acknowledgement>,
+}
+
+impl From<&incident::Escalation> for Escalation {
+    fn from(escalation: &incident::Escalation) -> Self {
+        Self {
+            told_at: escalation.told_at.map(String::from),
+            second_level_at: escalation.second_level_at.map(String::from),
+            acknowledged: escalation.acknowledged.as_ref().map(Into::into),
+        }
+    }
+}
+
+/// That a person took an incident on.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Acknowledgement {
+    /// Who: the user of the socket's peer, or the name of the token's secret.
+    pub by: String,
+    /// What they say about themselves.
+    pub note: Option<String>,
+    /// What they say about it; may be empty.
+    pub reason: String,
+    /// When.
+    #[schemars(extend("format" = "date-time"))]
+    pub at: String,
+}
+
+impl From<&incident::Acknowledgement> for Acknowledgement {
+    fn from(taken: &incident::Acknowledgement) -> Self {
+        Self {
+            by: taken.by.clone(),
+            note: taken.note.clone(),
+            reason: taken.reason.clone(),
+            at: taken.at.to_string(),
+        }
+    }
+}
+
 /// One open or past failure of one target.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Incident {
@@ -122,6 +173,9 @@ pub struct Incident {
     /// Who rejected or cancelled its recovery, and why, where it is left to people. Absent where it is not.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub handed_over: Option<String>,
+    /// How far people were told of it, and who took it on. Absent where neither has happened.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub escalation: Option<Escalation>,
     /// What people wrote down about it, oldest first. Absent where there is none, and in a list.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub notes: Vec<Note>,
@@ -151,6 +205,10 @@ impl From<&incident::Incident> for Incident {
             openings: incident.openings.iter().map(ToString::to_string).collect(),
             rto_exceeded_at: incident.rto_exceeded_at.map(String::from),
             handed_over: incident.handed_over.clone(),
+            escalation: match &incident.escalation {
+                none if none.is_none() => None,
+                escalation => Some(escalation.into()),
+            },
             notes: Vec::new(),
         }
     }

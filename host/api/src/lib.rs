@@ -41,7 +41,7 @@ pub use demo::{DemoEnd, DemoStep};
 pub use errors::{ErrorBody, ErrorPage, ListedError};
 pub use event_kind::EventKind;
 pub use events::Event;
-pub use incidents::{Evidence, Incident, IncidentState};
+pub use incidents::{Acknowledgement, Escalation, Evidence, Incident, IncidentState};
 pub use journal::{CheckedTable, JournalCheck, JournalCopy, JournalSalvage, SalvagedTable};
 pub use notes::{Note, NoteBody};
 pub use openapi::openapi;
@@ -50,7 +50,7 @@ pub use plugins::{
     Capability, PluginInspection, PluginInstance, PluginKind, PluginRow, PluginState, WrittenPlugin,
 };
 pub use requests::{
-    BackupQuery, CreateBody, DecisionBody, DrillBody, EventQuery, ForgetPluginBody, HistoryQuery,
+    AcknowledgeBody, BackupQuery, CreateBody, DecisionBody, DrillBody, EventQuery, ForgetPluginBody, HistoryQuery,
     IncidentQuery, PauseBody, PruneBody, RecoverBody, RenameQuery, ReportBody, RestoreBody,
     SilenceBody, TargetBody, UnsilenceBody,
 };

@@ -133,6 +133,9 @@ pub struct Operation {
     /// nobody did.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cancel_asked: Option<String>,
+    /// What a person has to do about its failure, in order, where it was handed to people. Absent where it was not.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub runbook: Vec<String>,
 }
 
 impl From<&operation::Operation> for Operation {
@@ -165,6 +168,7 @@ impl From<&operation::Operation> for Operation {
             interruptions: operation.interruptions,
             output: operation.output.clone(),
             cancel_asked: operation.cancel_asked.clone(),
+            runbook: operation.runbook.clone(),
         }
     }
 }

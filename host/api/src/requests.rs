@@ -109,6 +109,18 @@ pub struct DecisionBody {
     pub reason: String,
 }
 
+/// The body of `POST /v1/incidents/{id}/ack`.
+#[derive(Debug, Clone, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct AcknowledgeBody {
+    /// On whose behalf, as a note: who takes it on is the user of the socket's peer, or the name of the token's secret.
+    #[serde(default)]
+    pub by: String,
+    /// What is said about it, for the record.
+    #[serde(default)]
+    pub reason: String,
+}
+
 /// The body of `pause` and `resume`.
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]

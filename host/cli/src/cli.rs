@@ -49,7 +49,7 @@ pub use failure::{Ending, Monitored, report_usage};
 
 use arguments::{AlertCommand, IncidentCommand, OperationCommand, PluginCommand};
 use clap::CommandFactory;
-use mainstay_api::{AlertTestBody, RecoverBody, SilenceBody};
+use mainstay_api::{AcknowledgeBody, AlertTestBody, RecoverBody, SilenceBody};
 use mainstay_domain::time::millis;
 use output::Output;
 use std::process::ExitCode;
@@ -181,6 +181,10 @@ async fn dispatch(cli: Cli, out: &Output) -> anyhow::Result<Ending> {
         }
         Command::Note { id, text, by } => {
             done(notes::add(&client().await?, out, &id, text, by.by).await)
+        }
+        Command::Ack { id, reason, by } => {
+            let body = AcknowledgeBody { by: by.by, reason };
+            done(incident::acknowledge(&client().await?, out, &id, &body).await)
         }
         Command::Alert(AlertCommand::Test { alerter, by }) => {
             let body = AlertTestBody {

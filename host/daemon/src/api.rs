@@ -251,6 +251,7 @@ fn routes(served: Arc<Served>) -> Router {
         .route("/plugins/forget", post(commands::forget_plugin))
         .route("/incidents", get(reads::incidents))
         .route("/incidents/{id}", get(reads::incident))
+        .route("/incidents/{id}/ack", post(notes::acknowledge))
         .route("/operations", get(reads::history))
         .route("/operations/{id}", get(reads::operation))
         .route("/operations/{id}/approve", deciding(Verb::Approve))

@@ -25,8 +25,9 @@ pub use host::{
     RecordSetAside,
 };
 pub use incident::{
-    AfterEscalation, IncidentClosed, IncidentEnd, IncidentFacts, IncidentOpened, IncidentReopened,
-    IncidentWorsened, OperationEscalated, RtoExceeded,
+    AfterEscalation, IncidentAcknowledged, IncidentClosed, IncidentEnd, IncidentFacts,
+    IncidentOpened, IncidentOverdue, IncidentReopened, IncidentUnacknowledged, IncidentWorsened,
+    OperationEscalated, RtoExceeded,
 };
 pub use kind::EventKind;
 pub use log_level::EventLogLevel;

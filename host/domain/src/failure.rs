@@ -100,6 +100,35 @@ pub fn affected(failure: &FailureType) -> &'static [&'static str] {
     find(failure).map_or(&[], |known| known.affected)
 }
 
+/// What a person has to do where recovery does not help, in order; the seed's lists [seed 000].
+pub fn checklist(failure: &FailureType) -> &'static [&'static str] {
+    match failure.as_str() {
+        "data-corruption" => &[
+            "stop all trading",
+            "make an emergency checkpoint",
+            "verify the integrity of the backups",
+            "restore the last known good state",
+            "validate all position data",
+            "reconcile with the broker",
+            "resume gradually",
+        ],
+        "trading-engine-crash" => &[
+            "cancel pending orders",
+            "verify that positions are consistent",
+            "check partial fills",
+            "reconcile with the exchange",
+            "restart the engine",
+            "run the validation tests",
+            "resume with reduced limits",
+        ],
+        _ => &[
+            "assess the situation",
+            "contact support",
+            "follow the runbook of this failure",
+        ],
+    }
+}
+
 fn find(failure: &FailureType) -> Option<&'static WellKnown> {
     WELL_KNOWN
         .iter()
@@ -139,6 +168,21 @@ mod tests {
         );
         assert_eq!(default_severity(&unknown), Severity::High);
         assert!(affected(&unknown).is_empty());
+    }
+
+    /// [seed 000]
+    #[test]
+    fn each_failure_has_a_checklist_and_two_have_the_seeds_own() {
+        let of = |name: &str| checklist(&FailureType::parse(name).unwrap());
+        assert_eq!(of("data-corruption").first(), Some(&"stop all trading"));
+        assert_eq!(of("data-corruption").last(), Some(&"resume gradually"));
+        let engine = of("trading-engine-crash");
+        assert_eq!(engine.first(), Some(&"cancel pending orders"));
+        assert_eq!(engine.last(), Some(&"resume with reduced limits"));
+        assert_eq!((engine.len(), of("data-corruption").len()), (7, 7));
+        for other in ["redis-down", "printer-on-fire"] {
+            assert_eq!(of(other).first(), Some(&"assess the situation"));
+        }
     }
 
     #[test]

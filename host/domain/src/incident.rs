@@ -13,8 +13,11 @@ use crate::{
 use serde::{Deserialize, Serialize};
 use std::time::Duration;
 
+mod escalation;
 #[cfg(test)]
 mod tests;
+
+pub use escalation::{Acknowledgement, Escalation};
 
 /// So many of the first things that were seen are kept.
 pub const FIRST_EVIDENCE: usize = 5;
@@ -111,6 +114,9 @@ pub struct Incident {
     /// not keep it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub attempts_before: Option<u32>,
+    /// How far people were told of it, and who took it on.
+    #[serde(default, skip_serializing_if = "Escalation::is_none")]
+    pub escalation: Escalation,
 }
 
 /// So many openings of an incident are kept; more would not make any strategy wait longer.
@@ -155,6 +161,7 @@ impl Incident {
             handed_over: None,
             calm_ms: None,
             attempts_before: None,
+            escalation: Escalation::default(),
         }
     }
 
@@ -186,6 +193,9 @@ impl Incident {
     pub fn reopen(&mut self, severity: Severity, evidence: Evidence, now: Timestamp) {
         // The recovery was reported, so the return is reported too.
         self.escalated &= self.closed_at.is_none();
+        if self.closed_at.is_some() {
+            self.escalation = Escalation::default();
+        }
         self.state = match self.escalated {
             true => IncidentState::Escalated,
             false => IncidentState::Open,

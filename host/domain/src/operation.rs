@@ -127,6 +127,9 @@ pub struct Operation {
     /// recovered the target.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cancel_asked: Option<String>,
+    /// What a person has to do about its failure, in order, where it was handed to people.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub runbook: Vec<String>,
 }
 
 /// What happens to an operation.
@@ -237,6 +240,7 @@ impl Operation {
             acted_by: None,
             output: None,
             cancel_asked: None,
+            runbook: Vec::new(),
         }
     }
 

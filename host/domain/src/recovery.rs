@@ -26,6 +26,7 @@ mod cooling;
 mod dry_run;
 mod endings;
 mod enqueue;
+mod escalating;
 mod exited;
 mod handing_over;
 mod index;

@@ -4,6 +4,7 @@
 //! makes them, and everything else may rely on what their docs say.
 
 mod check;
+mod escalation;
 mod job;
 mod maintenance;
 mod plugin;
@@ -13,6 +14,7 @@ mod target;
 mod targets;
 
 pub use check::{CheckKind, CheckSpec, ExecCheck, FailOf, HttpCheck, LogPattern, Trust};
+pub use escalation::EscalationSpec;
 pub use job::{BackupSource, JobSpec, RetentionSpec, Schedule};
 pub use maintenance::{MaintenanceBegin, MaintenanceSpec};
 pub use plugin::{
@@ -49,6 +51,8 @@ pub struct Spec {
     pub jobs: Vec<JobSpec>,
     /// Maintenance windows, in the order of the file.
     pub maintenance: Vec<MaintenanceSpec>,
+    /// When people are told of what recovery has not ended, and what they are to do.
+    pub escalation: EscalationSpec,
     /// BLAKE3 over the text of all its files, hexadecimal.
     pub digest: String,
 }

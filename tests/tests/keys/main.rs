@@ -7,6 +7,7 @@ mod alert;
 mod check;
 mod command;
 mod coverage;
+mod escalation;
 mod host;
 mod job;
 mod maintenance;

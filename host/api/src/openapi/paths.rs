@@ -18,7 +18,7 @@ use crate::{
     operations::{Operation, OperationDetail},
     plugins::PluginRow,
     requests::{
-        BackupQuery, CreateBody, DecisionBody, DrillBody, EventQuery, ForgetPluginBody,
+        AcknowledgeBody, BackupQuery, CreateBody, DecisionBody, DrillBody, EventQuery, ForgetPluginBody,
         HistoryQuery, IncidentQuery, PauseBody, PruneBody, RecoverBody, RenameQuery, ReportBody,
         RestoreBody, SilenceBody, TargetBody, UnsilenceBody,
     },
@@ -167,6 +167,13 @@ fn commands(schemas: &mut Schemas) -> Vec<Endpoint> {
         approve,
         reject,
         cancel,
+        Endpoint::post(
+            "/v1/incidents/{id}/ack",
+            "acknowledge",
+            "Take an incident on: nobody else is told that nobody has",
+            Json(schemas.answer::<Incident>()),
+        )
+        .with_body(schemas.body::<AcknowledgeBody>()),
         Endpoint::post(
             "/v1/recover",
             "recover",

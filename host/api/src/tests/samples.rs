@@ -6,7 +6,7 @@ use mainstay_domain::{
     event::{Event, EventData, EventKind},
     health::Evidence,
     id::{BackupId, IncidentId, OperationId},
-    incident::{Incident, IncidentState},
+    incident::{Acknowledgement, Escalation, Incident, IncidentState},
     name::{FailureType, JobName, PluginName, TargetName},
     operation::{Mode, Operation, OperationState},
     plugin::{PluginInstanceRow, PluginKind, PluginRow, PluginState},
@@ -73,6 +73,7 @@ pub(super) fn operations() -> [Operation; 2] {
         interruptions: 2,
         output: Some("starting\nno space left".to_owned()),
         cancel_asked: Some("cancelled by root: fixed".to_owned()),
+        runbook: vec!["assess".to_owned()],
         ..short.clone()
     };
     [short, whole]
@@ -147,6 +148,16 @@ pub(super) fn incidents() -> [Incident; 2] {
         openings: vec![NOW, NOW],
         rto_exceeded_at: Some(NOW),
         handed_over: Some("root cancelled its recovery".to_owned()),
+        escalation: Escalation {
+            told_at: Some(NOW),
+            second_level_at: Some(NOW),
+            acknowledged: Some(Acknowledgement {
+                by: "root".to_owned(),
+                note: Some("anna".to_owned()),
+                reason: "I look at it".to_owned(),
+                at: NOW,
+            }),
+        },
         ..short.clone()
     };
     [short, whole]

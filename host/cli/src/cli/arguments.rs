@@ -324,6 +324,24 @@ pub enum Command {
         #[allow(missing_docs, reason = "its own docs are the help")]
         by: By,
     },
+    /// Take an incident on
+    ///
+    /// It is on record who did, and nobody is told any more that nobody has (`incident.unacknowledged`) or that it lasts
+    /// (`incident.overdue`). The identifier may be that of an operation of it.
+    #[command(after_long_help = examples!("
+  mainstay ack inc-01K0000000000000000000000A --reason 'I look at the disk'
+  mainstay ack op-01K0000000000000000000000A"))]
+    Ack {
+        /// Which incident, or an operation of it; the beginning or end of its identifier will do where no other has it
+        #[arg(value_parser = IdText::parse)]
+        id: IdText,
+        /// What is said about it, for the record
+        #[arg(long, value_name = "TEXT", default_value = "")]
+        reason: String,
+        #[command(flatten)]
+        #[allow(missing_docs, reason = "its own docs are the help")]
+        by: By,
+    },
     /// Recover a target by hand
     ///
     /// Schedules an operation in manual mode, by the same route, chain and limits as an automatic one. With --dry-run

@@ -182,7 +182,7 @@ fn names_for(arg: &str, path: &[&str]) -> Option<Names> {
         ("id", ["operation", ..] | ["cancel"]) => Names::Operations,
         ("id", ["unsilence"]) => Names::Silences,
         ("id", ["backup", ..]) => Names::Backups,
-        ("id", ["note"]) => Names::Noted,
+        ("id", ["note" | "ack"]) => Names::Noted,
         ("before", ["incidents"]) => Names::Incidents,
         ("before", ["history"]) => Names::Operations,
         _ => return None,

@@ -2,18 +2,47 @@
 
 use super::{
     client::Client,
+    failure::Usage,
     identifiers::IdText,
-    listings::present,
+    listings::{parse, present},
     notes::in_a_line,
     output::{Block, Output, Times, Tone, cell, tone_of},
 };
-use mainstay_api::Incident;
+use mainstay_api::{AcknowledgeBody, Acknowledgement, Incident, OperationDetail};
 use mainstay_domain::id::IncidentId;
 
 pub(super) async fn show(client: &Client, out: &Output, id: &IdText) -> anyhow::Result<()> {
     let id: IncidentId = id.resolve(client).await?;
     let answer = client.get(&format!("/v1/incidents/{id}")).await?;
     present(out, &answer, show_incident)
+}
+
+/// Takes an incident on, by its identifier or by that of an operation of it.
+pub(super) async fn acknowledge(
+    client: &Client,
+    out: &Output,
+    id: &IdText,
+    body: &AcknowledgeBody,
+) -> anyhow::Result<()> {
+    let named = id.resolve_noted(client).await?;
+    let incident = match named.starts_with("op-") {
+        true => {
+            let answer = client.get(&format!("/v1/operations/{named}")).await?;
+            let detail: OperationDetail = parse(&answer)?;
+            let none = || Usage(format!("{named} is of no incident: it was a dry run"));
+            detail.operation.incident.ok_or_else(none)?
+        }
+        false => named,
+    };
+    let answer = client
+        .post(&format!("/v1/incidents/{incident}/ack"), body)
+        .await?;
+    present(out, &answer, |out, incident: Incident| {
+        out.line(&format!(
+            "{} of {} is yours: {}",
+            incident.failure, incident.target, incident.id
+        ))
+    })
 }
 
 fn show_incident(out: &Output, incident: Incident) -> anyhow::Result<()> {
@@ -58,6 +87,12 @@ pub(super) fn incident_blocks(incident: &Incident, times: &Times) -> Vec<Block> 
         "escalated",
         incident.escalated.then(|| "to people".to_owned()),
     );
+    if let Some(escalation) = &incident.escalation {
+        add("told", escalation.told_at.as_ref().map(both));
+        add("told again", escalation.second_level_at.as_ref().map(both));
+        let taken = escalation.acknowledged.as_ref();
+        add("taken on", taken.map(|taken| taken_words(taken, times)));
+    }
     add("by hand", incident.handed_over.clone());
     for seen in &incident.evidence {
         let when = times.both(&seen.observed_at);
@@ -74,6 +109,18 @@ pub(super) fn incident_blocks(incident: &Incident, times: &Times) -> Vec<Block> 
         add("note", Some(in_a_line(note, times)));
     }
     vec![Block::Facts(facts)]
+}
+
+fn taken_words(taken: &Acknowledgement, times: &Times) -> String {
+    let by = match &taken.note {
+        Some(says) => format!("{} (who says: {says})", taken.by),
+        None => taken.by.clone(),
+    };
+    let when = times.both(&taken.at);
+    match taken.reason.trim() {
+        "" => format!("by {by}, {when}"),
+        reason => format!("by {by}, {when}: {reason}"),
+    }
 }
 
 #[cfg(test)]

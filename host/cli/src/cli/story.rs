@@ -54,6 +54,9 @@ fn facts(detail: &OperationDetail, times: &Times) -> Vec<(String, Cell)> {
     for step in &operation.steps {
         toned("step", Some(step.clone()), Tone::Warn);
     }
+    for step in &operation.runbook {
+        toned("runbook", Some(step.clone()), Tone::Warn);
+    }
     toned("error", operation.error.clone(), Tone::Bad);
     let mut add = |name: &str, text: Option<String>| toned(name, text, Tone::Plain);
     let both = |time: &String| times.both(time);

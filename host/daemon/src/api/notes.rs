@@ -1,15 +1,16 @@
-//! What people write down about incidents and operations.
+//! What people write down about incidents and operations, and that they take incidents on.
 
 use super::{
     Served,
     caller::Known,
     commands::{actor, short},
     error::ApiError,
-    extract::Body,
+    extract::{Body, Named},
+    reads,
 };
-use crate::ports::{NoteRequest, Noted, StoreError};
+use crate::ports::{AcknowledgeRequest, NoteRequest, Noted, StoreError};
 use axum::{Json, extract::State};
-use mainstay_api::{Note, NoteBody};
+use mainstay_api::{AcknowledgeBody, Incident, Note, NoteBody};
 use mainstay_domain::id::{IncidentId, OperationId};
 use std::sync::Arc;
 
@@ -39,6 +40,30 @@ pub(super) async fn add(
     Note::of(&event).map(Json).ok_or_else(ApiError::ended)
 }
 
+pub(super) async fn acknowledge(
+    State(served): State<Arc<Served>>,
+    who: Known,
+    Named(id): Named<IncidentId>,
+    Body(body): Body<AcknowledgeBody>,
+) -> Result<Json<Incident>, ApiError> {
+    let Some(incident) = served.ports.records.incident(id.clone()).await? else {
+        return Err(reads::no_such_incident(&id));
+    };
+    let request = AcknowledgeRequest {
+        incident: id.clone(),
+        target: incident.target,
+        failure: incident.failure,
+        reason: short("reason", &body.reason)?,
+        by: actor(who, &body.by)?,
+    };
+    let recovery = served.ports.recovery.clone();
+    served
+        .finish(async move { recovery.acknowledge(request).await })
+        .await?;
+    // It is on record by now.
+    reads::incident(State(served), Named(id)).await
+}
+
 /// What has this identifier, and its target.
 async fn find(
     served: &Served,
@@ -48,13 +73,7 @@ async fn find(
     if let Ok(id) = IncidentId::parse(id) {
         return match records.incident(id.clone()).await? {
             Some(incident) => Ok((Noted::Incident(id), incident.target)),
-            None => {
-                let error = format!("there is no incident {id}");
-                Err(ApiError::not_found(
-                    error,
-                    "`mainstay incidents` lists incidents",
-                ))
-            }
+            None => Err(reads::no_such_incident(&id)),
         };
     }
     let id = OperationId::parse(id).map_err(|why| {

@@ -67,16 +67,17 @@ pub(super) async fn incident(
     Named(id): Named<IncidentId>,
 ) -> Result<Json<Incident>, ApiError> {
     let Some(incident) = served.ports.records.incident(id.clone()).await? else {
-        let help = "`mainstay incidents` lists incidents";
-        return Err(ApiError::not_found(
-            format!("there is no incident {id}"),
-            help,
-        ));
+        return Err(no_such_incident(&id));
     };
     Ok(Json(Incident {
         notes: notes::about(&served, id.to_string()).await?,
         ..Incident::from(&incident)
     }))
+}
+
+pub(super) fn no_such_incident(id: &IncidentId) -> ApiError {
+    let help = "`mainstay incidents` lists incidents";
+    ApiError::not_found(format!("there is no incident {id}"), help)
 }
 
 pub(super) async fn history(

@@ -4,6 +4,7 @@
 //! one run: a part that cannot be read does not keep the others from being read.
 
 mod check;
+mod escalation;
 mod host;
 mod job;
 mod judge;
@@ -74,6 +75,7 @@ fn read(fields: &mut Fields<'_>, digest: String) -> Option<Spec> {
         alerts: fields.list("alert", "[[alert]]", route::alert),
         jobs: fields.list("job", "[[job]]", job::job),
         maintenance: fields.list("maintenance", "[[maintenance]]", maintenance::maintenance),
+        escalation: escalation::escalation(fields),
         host: host?,
         digest,
     })

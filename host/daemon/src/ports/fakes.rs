@@ -118,6 +118,7 @@ pub(crate) fn operation(number: u8) -> (Operation, Vec<EffectEntry>) {
         acted_by: None,
         output: None,
         cancel_asked: None,
+        runbook: Vec::new(),
     };
     let entry = |kind, result| EffectEntry {
         operation: id.clone(),
@@ -193,6 +194,7 @@ pub(crate) fn incident() -> Incident {
         handed_over: None,
         calm_ms: None,
         attempts_before: None,
+        escalation: Default::default(),
     }
 }
 
@@ -652,6 +654,19 @@ impl RecoveryControl for FakeWorld {
     }
     fn decide(&self, decision: Decision) -> Boxed<'_, Result<Operation, Refused>> {
         ready(self.decided(decision))
+    }
+    fn acknowledge(&self, request: AcknowledgeRequest) -> Boxed<'_, Result<(), Refused>> {
+        let AcknowledgeRequest {
+            incident,
+            target,
+            failure,
+            reason,
+            by,
+        } = request;
+        self.command(format!(
+            "take on {incident}, {failure} of {target}, by {by}: {reason}"
+        ));
+        ready(Ok(()))
     }
     fn pause(
         &self,

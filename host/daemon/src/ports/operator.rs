@@ -6,7 +6,7 @@ use super::{Boxed, NotPutBack, OnProgress, between::Active};
 use mainstay_domain::{
     actor::Actor,
     backup::{BackupRecord, BackupStatus, BackupType, Verdict},
-    id::{BackupId, OperationId, SilenceId},
+    id::{BackupId, IncidentId, OperationId, SilenceId},
     name::{FailureType, JobName, TargetName},
     operation::Operation,
     orders::Reported,
@@ -63,6 +63,21 @@ pub struct Decision {
     pub reason: String,
 }
 
+/// That a person takes an incident on.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AcknowledgeRequest {
+    /// Which.
+    pub incident: IncidentId,
+    /// Its target.
+    pub target: TargetName,
+    /// Its failure.
+    pub failure: FailureType,
+    /// What they say about it, for the record; may be empty.
+    pub reason: String,
+    /// Who does, for the record.
+    pub by: Actor,
+}
+
 /// A pause that ends by itself.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PauseRequest {
@@ -82,6 +97,8 @@ pub trait RecoveryControl: Send + Sync {
     fn recover(&self, request: RecoverRequest) -> Boxed<'_, Result<OperationId, Refused>>;
     /// Does what a person decided, where the operation's state allows it.
     fn decide(&self, decision: Decision) -> Boxed<'_, Result<Operation, Refused>>;
+    /// Takes an incident on, for a person.
+    fn acknowledge(&self, request: AcknowledgeRequest) -> Boxed<'_, Result<(), Refused>>;
     /// Pauses or resumes automatic operations of a target, or with none of the host.
     fn pause(
         &self,

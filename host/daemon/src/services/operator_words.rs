@@ -3,7 +3,7 @@
 //! Invariant: what a command asks for is not touched.
 
 use crate::ports::{
-    Active, Boxed, Decision, PauseRequest, RecoverRequest, RecoveryControl, Refused, Secrets,
+    AcknowledgeRequest, Active, Boxed, Decision, PauseRequest, RecoverRequest, RecoveryControl, Refused, Secrets,
 };
 use mainstay_domain::{
     actor::Actor, id::OperationId, name::TargetName, operation::Operation, time::Timestamp,
@@ -35,6 +35,16 @@ impl RecoveryControl for OperatorWords {
             id: decision.id,
             revision: decision.revision,
             verb: decision.verb,
+        })
+    }
+
+    fn acknowledge(&self, request: AcknowledgeRequest) -> Boxed<'_, Result<(), Refused>> {
+        self.recovery.acknowledge(AcknowledgeRequest {
+            by: self.secrets.conceal_note(request.by),
+            reason: self.secrets.conceal_text(&request.reason),
+            incident: request.incident,
+            target: request.target,
+            failure: request.failure,
         })
     }
 

@@ -27,6 +27,8 @@ pub(super) fn concern(kind: EventKind) -> Concern {
         K::IncidentOpened
         | K::IncidentReopened
         | K::IncidentWorsened
+        | K::IncidentOverdue
+        | K::IncidentUnacknowledged
         | K::RtoExceeded
         | K::OperationAwaitingManual
         | K::OperationPartial
@@ -81,6 +83,7 @@ pub(super) fn concern(kind: EventKind) -> Concern {
         | K::TargetReloaded
         | K::FailureReported
         | K::FailureCleared
+        | K::IncidentAcknowledged
         | K::CircuitHalfOpened
         | K::OperationScheduled
         | K::OperationApproved
@@ -129,9 +132,11 @@ pub(super) enum Part {
 pub(super) fn part(kind: EventKind) -> Part {
     use EventKind as K;
     match kind {
-        K::OperationAwaitingManual | K::OperationEscalated | K::RtoExceeded => {
-            Part::OfAnIncident { asks: true }
-        }
+        K::OperationAwaitingManual
+        | K::OperationEscalated
+        | K::IncidentOverdue
+        | K::IncidentUnacknowledged
+        | K::RtoExceeded => Part::OfAnIncident { asks: true },
         K::IncidentReopened | K::IncidentWorsened | K::OperationPartial | K::OperationFailed => {
             Part::OfAnIncident { asks: false }
         }

@@ -23,6 +23,8 @@ pub fn is_alert_by_default(event: &Event) -> bool {
         K::OperationPartial | K::OperationFailed => !event.data.is_again(),
         K::IncidentOpened
         | K::IncidentWorsened
+        | K::IncidentOverdue
+        | K::IncidentUnacknowledged
         | K::RtoExceeded
         | K::CircuitFlapping
         | K::OperationAwaitingManual

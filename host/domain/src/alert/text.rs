@@ -63,6 +63,9 @@ pub(super) fn body(event: &Event, host_name: &str) -> String {
     for step in event.data.steps() {
         add(&mut body, "To be done first", step);
     }
+    for (number, step) in (1..).zip(event.data.runbook()) {
+        add(&mut body, &format!("Runbook, step {number}"), step);
+    }
     add(&mut body, "What to do next", &next_step(event));
     body
 }

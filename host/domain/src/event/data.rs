@@ -6,8 +6,8 @@
 use super::{
     AlertDelivery, AlertHeld, AlertQueued, BackupDeleted, BackupRestored, BackupTaken,
     CheckDegraded, CheckFailed, CheckRecovered, CircuitOpened, ConfigApplied, ConfigRejected,
-    EffectPerformed, FailureCleared, FailureReported, IncidentClosed, IncidentOpened,
-    IncidentReopened, IncidentWorsened, JournalDamaged, MonitorBlind, NoteAdded, OperationApproved,
+    EffectPerformed, FailureCleared, FailureReported, IncidentAcknowledged, IncidentClosed,
+    IncidentOpened, IncidentOverdue, IncidentReopened, IncidentUnacknowledged, IncidentWorsened, JournalDamaged, MonitorBlind, NoteAdded, OperationApproved,
     OperationAskedFor, OperationAwaitingManual, OperationCancelled, OperationEnded,
     OperationEscalated, OperationResumed, OperationRetrying, OperationScheduled, OperationStarted,
     OperationValidating, PausedBy, PausedFor, PluginRejected, PluginServing, PluginWithdrawn,
@@ -97,6 +97,12 @@ event_data! {
     IncidentReopened,
     /// `incident.worsened`.
     IncidentWorsened,
+    /// `incident.overdue`.
+    IncidentOverdue,
+    /// `incident.acknowledged`.
+    IncidentAcknowledged,
+    /// `incident.unacknowledged`.
+    IncidentUnacknowledged,
     /// `incident.closed`.
     IncidentClosed,
     /// `rto.exceeded`.

@@ -31,6 +31,9 @@ impl EventData {
             Self::IncidentReopened(facts) => Some(&facts.about),
             Self::IncidentWorsened(facts) => Some(&facts.about),
             Self::IncidentClosed(facts) => Some(&facts.about),
+            Self::IncidentOverdue(facts) => Some(&facts.about),
+            Self::IncidentAcknowledged(facts) => Some(&facts.about),
+            Self::IncidentUnacknowledged(facts) => Some(&facts.about),
             Self::RtoExceeded(facts) => Some(&facts.about),
             Self::OperationEscalated(facts) => Some(&facts.about),
             _ => None,
@@ -112,6 +115,16 @@ impl EventData {
         }
     }
 
+    /// What a person has to do about the failure, in order.
+    pub fn runbook(&self) -> &[String] {
+        match self {
+            Self::OperationEscalated(facts) => facts.runbook.as_slice(),
+            Self::IncidentOverdue(facts) => facts.runbook.as_slice(),
+            Self::IncidentUnacknowledged(facts) => facts.runbook.as_slice(),
+            _ => &[],
+        }
+    }
+
     /// How many attempts were begun so far; 0 where it does not say.
     pub fn attempts(&self) -> u32 {
         match self {
@@ -120,6 +133,7 @@ impl EventData {
             Self::IncidentClosed(facts) => facts.attempts,
             Self::RtoExceeded(facts) => facts.attempts,
             Self::OperationEscalated(facts) => facts.attempts,
+            Self::IncidentOverdue(facts) => facts.attempts,
             _ => self.outcome().map_or(0, |outcome| outcome.attempts),
         }
     }

@@ -81,6 +81,46 @@ pub struct RtoExceeded {
     pub attempts: u32,
 }
 
+/// An incident lasts for so long, or so many attempts did not help, that people are told.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct IncidentOverdue {
+    /// Which.
+    #[serde(flatten)]
+    pub about: IncidentFacts,
+    /// From detection until now, milliseconds.
+    pub open_ms: u64,
+    /// Attempts in the present round.
+    pub attempts: u32,
+    /// What a person has to do, in order.
+    pub runbook: Vec<String>,
+}
+
+/// A person takes an incident on.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct IncidentAcknowledged {
+    /// Which.
+    #[serde(flatten)]
+    pub about: IncidentFacts,
+    /// Who did: the user of the socket's peer, or the name of the token's secret.
+    pub by: String,
+    /// What they say about themselves.
+    pub note: Option<String>,
+    /// What they say about it; may be empty.
+    pub reason: String,
+}
+
+/// Nobody has taken an incident on in time.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct IncidentUnacknowledged {
+    /// Which.
+    #[serde(flatten)]
+    pub about: IncidentFacts,
+    /// From when people were told until now, milliseconds.
+    pub told_ms: u64,
+    /// What a person has to do, in order.
+    pub runbook: Vec<String>,
+}
+
 /// A failure is over.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct IncidentClosed {
@@ -137,6 +177,9 @@ pub struct OperationEscalated {
     /// Why the last attempt did not help.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub error: Option<String>,
+    /// What a person has to do, in order.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub runbook: Vec<String>,
 }
 
 fn is_zero(number: &u32) -> bool {

@@ -95,6 +95,12 @@ event_kinds! {
     IncidentReopened = "incident.reopened",
     /// It is worse than it was known to be.
     IncidentWorsened = "incident.worsened",
+    /// It lasts, or attempts do not help, for so long that people are told, while its recovery goes on.
+    IncidentOverdue = "incident.overdue",
+    /// A person takes it on.
+    IncidentAcknowledged = "incident.acknowledged",
+    /// Nobody has taken it on in time after people were told.
+    IncidentUnacknowledged = "incident.unacknowledged",
     /// The failure is over.
     IncidentClosed = "incident.closed",
     /// An incident has lasted longer than the recovery time objective of its target.

@@ -34,6 +34,8 @@ impl Event {
             | Kind::IncidentOpened
             | Kind::IncidentReopened
             | Kind::IncidentWorsened
+            | Kind::IncidentOverdue
+            | Kind::IncidentUnacknowledged
             | Kind::RtoExceeded
             | Kind::OperationPartial
             | Kind::OperationFailed
@@ -82,6 +84,7 @@ impl Event {
             | Kind::CircuitSteady
             | Kind::FailureCleared
             | Kind::IncidentClosed
+            | Kind::IncidentAcknowledged
             | Kind::OperationScheduled
             | Kind::OperationApproved
             | Kind::OperationStarted

@@ -6,8 +6,9 @@
 use super::{
     AlertDelivery, AlertHeld, AlertQueued, BackupDeleted, BackupRestored, BackupTaken,
     CheckDegraded, CheckFailed, CheckRecovered, CircuitOpened, ConfigApplied, ConfigRejected,
-    EffectPerformed, EventData, EventKind, FailureCleared, FailureReported, IncidentClosed,
-    IncidentOpened, IncidentReopened, IncidentWorsened, JournalDamaged, MonitorBlind, NoteAdded,
+    EffectPerformed, EventData, EventKind, FailureCleared, FailureReported, IncidentAcknowledged,
+    IncidentClosed, IncidentOpened, IncidentOverdue, IncidentReopened, IncidentUnacknowledged,
+    IncidentWorsened, JournalDamaged, MonitorBlind, NoteAdded,
     OperationApproved, OperationAskedFor, OperationAwaitingManual, OperationCancelled,
     OperationEnded, OperationEscalated, OperationResumed, OperationRetrying, OperationScheduled,
     OperationStarted, OperationValidating, PausedBy, PausedFor, PluginRejected, PluginServing,
@@ -46,6 +47,9 @@ impl EventData {
             K::IncidentOpened => facts::<IncidentOpened>(&data),
             K::IncidentReopened => facts::<IncidentReopened>(&data),
             K::IncidentWorsened => facts::<IncidentWorsened>(&data),
+            K::IncidentOverdue => facts::<IncidentOverdue>(&data),
+            K::IncidentAcknowledged => facts::<IncidentAcknowledged>(&data),
+            K::IncidentUnacknowledged => facts::<IncidentUnacknowledged>(&data),
             K::IncidentClosed => facts::<IncidentClosed>(&data),
             K::RtoExceeded => facts::<RtoExceeded>(&data),
             K::OperationScheduled => {

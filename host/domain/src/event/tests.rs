@@ -168,6 +168,10 @@ fn what_is_stored_is_read_as_what_its_kind_says_and_written_as_it_was() {
         ("operation.escalated", "OperationEscalated"),
         ("incident.closed", "IncidentClosed"),
         ("alert.grouped", "AlertHeld"),
+        ("operation.escalated", "OperationEscalated"),
+        ("incident.overdue", "IncidentOverdue"),
+        ("incident.acknowledged", "IncidentAcknowledged"),
+        ("incident.unacknowledged", "IncidentUnacknowledged"),
     ]
     .map(|(kind, variant)| (kind.to_owned(), variant.to_owned()));
     assert_eq!(found, expected);

@@ -226,6 +226,7 @@ impl Recovery {
         match delay {
             Some(delay) if running.cancelled.is_none() => {
                 let mut work = running.work;
+                let attempts = work.operation.attempts;
                 work.revise(out, |operation| operation.due = Some(at.now + delay));
                 out.writes
                     .push(words::retrying(&work.operation, &why, delay, at.now));
@@ -234,6 +235,7 @@ impl Recovery {
                 let entry = self.entry(&work.operation, at.monotonic + delay);
                 self.queue.rest(entry);
                 case.stage = Stage::Queued(work);
+                self.escalate_by_attempts(case, attempts, at, out);
                 Ok(())
             }
             _ => self.give_up_or_cancel(case, running, why, at, out),

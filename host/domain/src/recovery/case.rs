@@ -32,6 +32,8 @@ pub struct Case {
     pub(super) seen_at: Option<Monotonic>,
     /// When its recovery time objective ends.
     pub(super) objective: Option<Monotonic>,
+    /// When the next step of its escalation is due by the clock.
+    pub(super) escalates: Option<Monotonic>,
 }
 
 /// Where the recovery of a failure stands.
@@ -173,6 +175,7 @@ impl Case {
             stopped: None,
             seen_at: None,
             objective: None,
+            escalates: None,
         }
     }
 
@@ -243,10 +246,12 @@ impl Case {
         !matches!(self.stage, Stage::RelapseWindow { .. } | Stage::Over)
     }
 
-    /// When it has to be said that its objective is exceeded, if that is so then.
+    /// When it has to be said, if that is so then, that its objective is exceeded, or that it lasts.
     pub(super) fn exceeds_at(&self) -> Option<Monotonic> {
         let is_told = self.incident.rto_exceeded_at.is_some();
-        self.objective.filter(|_| self.is_failing() && !is_told)
+        let objective = self.objective.filter(|_| !is_told);
+        let first = [objective, self.escalates].into_iter().flatten().min();
+        first.filter(|_| self.is_failing())
     }
 
     /// When it has to be looked at again by the clock alone. The queue has times of its own.

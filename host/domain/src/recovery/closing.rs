@@ -110,17 +110,19 @@ impl Recovery {
         case: &mut Case,
         operation: Option<&Operation>,
         (message, then): (String, AfterEscalation),
-        now: Timestamp,
+        at: InputTime,
         out: &mut Outcome,
     ) {
         if case.incident.state == IncidentState::Open {
             case.incident.escalate();
+            self.told(case, at);
+            let runbook = self.runbook(case);
             out.writes.push(words::escalated(
                 &case.incident,
                 operation,
-                message,
-                then,
-                now,
+                (message, then),
+                runbook,
+                at.now,
             ));
         }
     }

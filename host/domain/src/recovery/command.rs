@@ -4,7 +4,7 @@
 
 use super::{
     Action, Case, CaseKey, Command, IllegalMove, InputTime, Outcome, Recovery, Refusal, Reply,
-    Stage, Ticket, Tracked, Verb, Work, begin::due_of, index::IndexEntry,
+    Stage, Ticket, Tracked, Verb, Work, begin::due_of, escalating::TakenOn, index::IndexEntry,
     operator_decision::OperatorDecision, words,
 };
 use crate::{
@@ -57,6 +57,20 @@ impl Recovery {
                     Verb::Reject => self.reject(&decision, at, out)?,
                     Verb::Cancel => self.cancel(&decision, at, out)?,
                 }
+            }
+            Command::Acknowledge {
+                key,
+                incident,
+                by,
+                reason,
+            } => {
+                let taken = TakenOn {
+                    key: &key,
+                    incident: &incident,
+                    by: &by,
+                    reason: &reason,
+                };
+                self.acknowledge(&taken, at, out)
             }
             Command::Pause { target, paused, by } => {
                 self.pause_or_resume(target, paused, &by, at, out)?

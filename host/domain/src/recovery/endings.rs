@@ -79,6 +79,9 @@ impl Recovery {
         out: &mut Outcome,
     ) -> Result<(), IllegalMove> {
         work.operation.error = Some(why);
+        if work.operation.mode == Mode::Automatic {
+            work.operation.runbook = self.runbook(case);
+        }
         self.step(&mut work, OperationEvent::GaveUp, at, out)?;
         let operation = work.operation;
         let is_known = self.settings.knows(&operation.target);
@@ -109,7 +112,7 @@ impl Recovery {
         }
         let message = words::did_not_help(&case.incident, &operation);
         let then = self.after_round(case);
-        self.escalate(case, Some(&operation), (message, then), at.now, out);
+        self.escalate(case, Some(&operation), (message, then), at, out);
         self.schedule(case, at, out)
     }
 

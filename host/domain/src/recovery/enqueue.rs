@@ -36,13 +36,13 @@ impl Recovery {
         if target.is_some_and(|target| target.leaves_to_people(&key.failure)) {
             case.stage = Stage::Unrouted;
             let message = words::left_to_people(&key);
-            self.escalate(case, None, (message, AfterEscalation::People), at.now, out);
+            self.escalate(case, None, (message, AfterEscalation::People), at, out);
             return Ok(());
         }
         let Some(route) = self.settings.route(&key, case.incident.severity).cloned() else {
             case.stage = Stage::Unrouted;
             let message = words::no_route_fits(&key);
-            self.escalate(case, None, (message, AfterEscalation::Route), at.now, out);
+            self.escalate(case, None, (message, AfterEscalation::Route), at, out);
             return Ok(());
         };
         if case.incident.attempts >= route.strategy.max_attempts() {
@@ -69,7 +69,7 @@ impl Recovery {
         case.incident.end_round(attempts);
         let message = words::round_did_not_help(&case.incident, attempts);
         let then = self.after_round(case);
-        self.escalate(case, None, (message, then), at.now, out);
+        self.escalate(case, None, (message, then), at, out);
     }
 
     /// How long the next operation waits.
@@ -165,6 +165,7 @@ impl Recovery {
         at: InputTime,
         out: &mut Outcome,
     ) -> Result<(), IllegalMove> {
+        work.operation.runbook = self.runbook(case);
         self.step(&mut work, OperationEvent::NeedsOperator, at, out)?;
         out.writes.push(words::awaits(&work.operation, at.now));
         case.stage = Stage::AwaitingApproval(work);

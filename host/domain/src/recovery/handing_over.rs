@@ -86,6 +86,7 @@ impl Recovery {
         }
         case.incident.by_hand = false;
         case.incident.handed_over = None;
+        self.set_escalation(case, at);
         self.schedule(case, at, out)
     }
 }

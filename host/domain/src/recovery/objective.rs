@@ -6,6 +6,7 @@
 
 use super::{Case, InputTime, Outcome, Recovery, words};
 use crate::incident::Incident;
+use crate::time::Monotonic;
 use std::time::Duration;
 
 impl Recovery {
@@ -30,9 +31,10 @@ impl Recovery {
         // Of what the config has no more nothing is known that could be missed.
         let is_known = self.settings.knows(&case.incident.target);
         case.objective = is_known.then(|| at.monotonic + rto.saturating_sub(lived));
+        self.set_escalation(case, at);
     }
 
-    /// Says of each case whose objective has ended that it is exceeded. Not while the daemon ends: the next one does.
+    /// Says of each case whose objective has ended that it is exceeded, and does what its escalation asks for. Not while the daemon ends: the next one does.
     pub(super) fn exceed_due(&mut self, at: InputTime, out: &mut Outcome) {
         while !self.stopping
             && self
@@ -50,6 +52,16 @@ impl Recovery {
     }
 
     fn exceed(&mut self, case: &mut Case, at: InputTime, out: &mut Outcome) {
+        let is_due = |due: Option<Monotonic>| due.is_some_and(|due| due <= at.monotonic);
+        if is_due(case.objective) && case.incident.rto_exceeded_at.is_none() {
+            self.exceed_objective(case, at, out);
+        }
+        if is_due(case.escalates) {
+            self.escalate_due(case, at, out);
+        }
+    }
+
+    fn exceed_objective(&mut self, case: &mut Case, at: InputTime, out: &mut Outcome) {
         let rto = self.settings.rto(&case.incident.target);
         let lived = self.failed_for(&case.incident);
         if lived < rto {

@@ -116,6 +116,7 @@ impl Recovery {
                 return Ok(None);
             };
             let mut work = work.clone();
+            work.operation.runbook = machine.runbook(case);
             let (by, reason) = (decision.by, decision.reason);
             let why = decision.words("rejected");
             case.incident.handed_over = Some(decision.sentence("rejected"));
@@ -130,7 +131,7 @@ impl Recovery {
                 case,
                 operation,
                 (message, AfterEscalation::People),
-                at.now,
+                at,
                 out,
             );
             machine.hand_over_to_operator(case, at, out);

@@ -131,6 +131,7 @@ impl Recovery {
     ) -> Result<(), IllegalMove> {
         let message = evidence.message.clone();
         case.incident.reopen(severity, evidence, at.now);
+        self.set_escalation(case, at);
         self.count_opening(&case.key(), at, out);
         let calm = self.end_calm(case, at);
         out.writes

@@ -3,6 +3,7 @@
 mod asked;
 mod between;
 mod config;
+mod escalating;
 mod fixtures;
 mod moment;
 mod objective;

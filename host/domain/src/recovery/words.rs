@@ -3,6 +3,7 @@
 //! Invariant: a sentence is true in every state in which its event is written; `tests` has the table. It speaks of the one
 //! failure that it is about, for the target may have others, and a recovery that is due may still wait for its turn.
 
+mod escalation;
 mod escalations;
 mod incidents;
 mod pauses;
@@ -10,6 +11,7 @@ mod pauses;
 mod tests;
 
 pub(super) use escalations::{did_not_help, left_to_people, no_route_fits, round_did_not_help};
+pub(super) use escalation::{acknowledged, overdue, unacknowledged};
 pub(super) use incidents::{
     closed, escalated, flapping, let_go, opened, reopened, rto_exceeded, steady, unwatched,
     worsened,

@@ -21,7 +21,7 @@ use crate::{
     },
     event::{AfterEscalation, Event, EventData, IncidentEnd},
     health::{Evidence, Health},
-    incident::{Incident, IncidentState},
+    incident::{Acknowledgement, Escalation, Incident, IncidentState},
     operation::{Mode, Operation, OperationState},
     orders::{Orders, Reported, StopOrder},
     record::{EffectEntry, EntryKind, ProcessIdentity},
@@ -157,6 +157,7 @@ fn every_form_of_an_operation_is_in_the_corpus() {
         acted_by: _,
         output: _,
         cancel_asked: _,
+        runbook: _,
     } = &all[0];
     met!(
         all.iter().map(|one| one.state);
@@ -187,7 +188,7 @@ fn every_form_of_an_operation_is_in_the_corpus() {
         output,
     );
     true_and_false!(all, rto_exceeded, escalated, dry_run, cut_off);
-    some_and_none!(all, actions, steps);
+    some_and_none!(all, actions, steps, runbook);
 }
 
 #[test]
@@ -217,6 +218,7 @@ fn every_form_of_an_incident_is_in_the_corpus() {
         handed_over: _,
         calm_ms: _,
         attempts_before: _,
+        escalation: _,
     } = &all[0];
     met!(
         all.iter().map(|one| one.state);
@@ -236,6 +238,22 @@ fn every_form_of_an_incident_is_in_the_corpus() {
         attempts_before,
     );
     true_and_false!(all, by_hand, escalated);
+    let escalations: Vec<&Escalation> = all.iter().map(|one| &one.escalation).collect();
+    let Escalation {
+        told_at: _,
+        second_level_at: _,
+        acknowledged: _,
+    } = escalations[0];
+    there_and_absent!(escalations, told_at, second_level_at, acknowledged);
+    let taken_on = escalations.iter().filter_map(|one| one.acknowledged.as_ref());
+    let taken_on: Vec<&Acknowledgement> = taken_on.collect();
+    let Acknowledgement {
+        by: _,
+        note: _,
+        reason: _,
+        at: _,
+    } = taken_on[0];
+    there_and_absent!(taken_on, note);
     some_and_none!(all, evidence, affected, openings);
     let evidence: Vec<Evidence> = all.into_iter().flat_map(|one| one.evidence).collect();
     every_form_of_evidence(&evidence);
@@ -293,6 +311,9 @@ fn every_form_of_an_event_is_in_the_corpus() {
         EventData::IncidentOpened(_),
         EventData::IncidentReopened(_),
         EventData::IncidentWorsened(_),
+        EventData::IncidentOverdue(_),
+        EventData::IncidentAcknowledged(_),
+        EventData::IncidentUnacknowledged(_),
         EventData::IncidentClosed(_),
         EventData::RtoExceeded(_),
         EventData::OperationScheduled(_),

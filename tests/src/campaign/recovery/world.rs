@@ -815,6 +815,7 @@ fn spec(random: &mut Random, busy: bool) -> Spec {
         alerts: Vec::new(),
         jobs: Vec::new(),
         maintenance: Vec::new(),
+        escalation: Default::default(),
         digest: String::new(),
     }
 }

@@ -222,6 +222,7 @@ fn every_key_of_the_reference_arrives() {
     plugin_keys(&mut keys);
     job_keys(&mut keys);
     maintenance_keys(&mut keys);
+    escalation_keys(&mut keys);
     let text = std::fs::read_to_string(example("mainstay.toml")).unwrap();
     let table: toml::Table = text.parse().unwrap();
     let mut shown = BTreeSet::new();
@@ -1097,6 +1098,37 @@ fn maintenance_keys(keys: &mut Keys) {
     );
 }
 
+fn escalation_keys(keys: &mut Keys) {
+    keys.arrives(
+        "escalation.after",
+        "[escalation]\nafter = \"9m\"\n",
+        |s| s.escalation.after,
+        Some(minutes(9)),
+    );
+    keys.arrives(
+        "escalation.attempts",
+        "[escalation]\nattempts = 9\n",
+        |s| s.escalation.attempts,
+        Some(9),
+    );
+    keys.arrives(
+        "escalation.second_level_after",
+        "[escalation]\nsecond_level_after = \"9m\"\n",
+        |s| s.escalation.second_level_after,
+        Some(minutes(9)),
+    );
+    let failure = FailureType::parse("odd").unwrap();
+    let steps = vec!["look".to_owned(), "call".to_owned()];
+    for key in ["runbook.failure", "runbook.steps"] {
+        keys.arrives(
+            key,
+            "[[runbook]]\nfailure = \"odd\"\nsteps = [\"look\", \"call\"]\n",
+            |s| s.escalation.runbook(&failure),
+            steps.clone(),
+        );
+    }
+}
+
 fn job_keys(keys: &mut Keys) {
     keys.job("job.name", "", |j| j.name.to_string(), "j".into());
     keys.job(
@@ -1250,6 +1282,11 @@ fn what_is_not_written_has_its_documented_default() {
     assert_eq!(spec.host.keep_history, hours(90 * 24));
     assert_eq!(spec.host.api, None);
     assert_eq!(spec.host.socket, SocketSpec::default());
+    // [seed 000]
+    assert_eq!(spec.escalation.after, Some(minutes(3)));
+    let later = (spec.escalation.attempts, spec.escalation.second_level_after);
+    assert_eq!(later, (None, None));
+    assert!(spec.escalation.runbooks.is_empty());
     let window = &spec.maintenance[0];
     assert!(window.targets.is_empty() && window.holds_alerts && window.pauses_recovery);
 
@@ -1402,4 +1439,10 @@ fn a_log_and_a_heartbeat_have_failed_at_their_first_failure_and_all_others_at_th
     ] {
         assert_eq!(fail_after(keys), expected, "{keys}");
     }
+}
+
+#[test]
+fn an_escalation_after_no_time_is_none() {
+    let text = format!("{HOST}[escalation]\nafter = \"0s\"\n");
+    assert_eq!(load_text(&text).unwrap().spec.escalation.after, None);
 }

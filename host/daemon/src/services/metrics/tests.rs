@@ -257,6 +257,7 @@ async fn every_end_of_an_operation_has_its_number_and_what_cannot_be_read_has_no
         output: None,
         attempts: 0,
         error: None,
+        runbook: Vec::new(),
     };
     let unrouted = OperationEscalated {
         then: AfterEscalation::Route,
@@ -568,6 +569,7 @@ fn everything_happens(world: &FakeWorld) {
                 output: None,
                 attempts: 0,
                 error: None,
+                runbook: Vec::new(),
             })
     });
     backups_happen(world);

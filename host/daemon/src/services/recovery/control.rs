@@ -2,7 +2,7 @@
 
 use super::RecoverySnapshot;
 use crate::ports::{
-    Active, Boxed, Decision, PauseRequest, RecoverRequest, RecoveryControl, Refused,
+    AcknowledgeRequest, Active, Boxed, Decision, PauseRequest, RecoverRequest, RecoveryControl, Refused,
 };
 use mainstay_domain::{
     actor::Actor,
@@ -84,6 +84,25 @@ impl RecoveryControl for RecoveryHandle {
             by,
             reason,
         }))
+    }
+
+    fn acknowledge(&self, request: AcknowledgeRequest) -> Boxed<'_, Result<(), Refused>> {
+        let AcknowledgeRequest {
+            incident,
+            target,
+            failure,
+            reason,
+            by,
+        } = request;
+        Box::pin(async move {
+            let command = Command::Acknowledge {
+                key: CaseKey { target, failure },
+                incident,
+                by,
+                reason,
+            };
+            self.ask(command).await.map(drop)
+        })
     }
 
     fn pause(

@@ -40,6 +40,7 @@ pub(crate) fn spec(targets: Vec<TargetSpec>) -> Arc<Spec> {
         alerts: Vec::new(),
         jobs: Vec::new(),
         maintenance: Vec::new(),
+        escalation: Default::default(),
         digest: String::new(),
     })
 }

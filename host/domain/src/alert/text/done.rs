@@ -14,6 +14,10 @@ pub(super) fn actions_taken(event: &Event) -> String {
         K::IncidentOpened => "it opened an incident and looks for a route that recovers it",
         K::IncidentReopened => "it took up the same incident again",
         K::IncidentWorsened => "it goes on with the same incident",
+        K::IncidentOverdue | K::IncidentUnacknowledged => {
+            "it goes on with the same incident; `mainstay status` shows what it does, or what it waits for"
+        }
+        K::IncidentAcknowledged => "it tells nobody else that nobody has taken it on",
         K::RtoExceeded => "it goes on with the same incident; `mainstay status` shows how",
         K::IncidentClosed => match event.data.incident_end() {
             Some(IncidentEnd::Lasting) => "nothing more; it has not come back since",

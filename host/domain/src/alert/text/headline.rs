@@ -10,6 +10,9 @@ pub(super) fn headline(event: &Event) -> &'static str {
         K::IncidentOpened => "it is failing",
         K::IncidentReopened => "it is failing again",
         K::IncidentWorsened => "it is worse than it was",
+        K::IncidentOverdue => "it is not recovered yet",
+        K::IncidentAcknowledged => "a person takes it on",
+        K::IncidentUnacknowledged => "nobody has taken it on",
         K::RtoExceeded => "its recovery takes longer than it may",
         K::IncidentClosed => match event.data.incident_end() {
             Some(IncidentEnd::Unseen) if !event.data.is_stopped() => "its recovery is over",

@@ -16,8 +16,16 @@ pub(super) fn next_step(event: &Event) -> String {
         (K::IncidentReopened | K::IncidentWorsened | K::RtoExceeded, _) => {
             "look at `mainstay status`, which shows what the host does about it, or what it waits for".to_owned()
         }
+        (K::IncidentOverdue | K::IncidentUnacknowledged, _) => match event.data.incident() {
+            Some(about) => format!(
+                "say that you take it on: `mainstay ack {0}`; `mainstay incident show {0}` says what was seen",
+                about.incident
+            ),
+            None => "look at `mainstay incidents --open`".to_owned(),
+        },
         (
             K::IncidentClosed
+            | K::IncidentAcknowledged
             | K::OperationSucceeded
             | K::PluginReleased
             | K::PluginServing

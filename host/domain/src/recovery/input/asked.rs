@@ -1,7 +1,11 @@
 //! What a person asks of the machine, and what becomes of it.
 
 use crate::{
-    actor::Actor, id::OperationId, name::TargetName, operation::Operation, recovery::CaseKey,
+    actor::Actor,
+    id::{IncidentId, OperationId},
+    name::TargetName,
+    operation::Operation,
+    recovery::CaseKey,
 };
 use std::time::Duration;
 
@@ -57,6 +61,17 @@ pub enum Command {
         /// Who decides.
         by: Actor,
         /// Why.
+        reason: String,
+    },
+    /// Takes an incident on: nobody else is told that nobody has.
+    Acknowledge {
+        /// Of which failure it is.
+        key: CaseKey,
+        /// Which.
+        incident: IncidentId,
+        /// Who does.
+        by: Actor,
+        /// What they say about it; may be empty.
         reason: String,
     },
     /// Pauses automatic operations of a target, or with none of the host.

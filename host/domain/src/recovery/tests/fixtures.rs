@@ -159,6 +159,7 @@ pub(super) fn spec(targets: Vec<TargetSpec>, routes: Vec<RouteSpec>) -> Spec {
         alerts: Vec::new(),
         jobs: Vec::new(),
         maintenance: Vec::new(),
+        escalation: Default::default(),
         digest: String::new(),
     }
 }

@@ -199,8 +199,8 @@ fn may_have_been_tried(incident: &Incident) -> bool {
 pub(in crate::recovery) fn escalated(
     incident: &Incident,
     operation: Option<&Operation>,
-    message: String,
-    then: AfterEscalation,
+    (message, then): (String, AfterEscalation),
+    runbook: Vec<String>,
     now: Timestamp,
 ) -> Change {
     let kind = EventKind::OperationEscalated;
@@ -220,6 +220,7 @@ pub(in crate::recovery) fn escalated(
         output: printed.or_else(|| incident.output().map(str::to_owned)),
         attempts: tried.map_or(0, |operation| operation.attempts),
         error: operation.and_then(|operation| operation.error.clone()),
+        runbook,
     };
     let mut event = of_incident(incident, kind, incident.severity, now, message, data);
     event.operation = operation.map(|operation| operation.id.clone());
@@ -252,7 +253,7 @@ fn flapping_is_over(target: &TargetName, now: Timestamp, message: String) -> Cha
     Change::Event(event.with_target(target))
 }
 
-fn of_incident(
+pub(super) fn of_incident(
     incident: &Incident,
     kind: EventKind,
     severity: Severity,

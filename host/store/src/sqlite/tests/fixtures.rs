@@ -135,6 +135,7 @@ pub(super) fn operation(n: u64, name: &str, state: OperationState) -> Operation 
         acted_by: None,
         output: None,
         cancel_asked: None,
+        runbook: Vec::new(),
     }
 }
 
@@ -169,6 +170,7 @@ pub(super) fn incident(n: u64, name: &str, state: IncidentState) -> Incident {
         handed_over: None,
         calm_ms: None,
         attempts_before: None,
+        escalation: Default::default(),
     }
 }
 

@@ -3,7 +3,7 @@
 use super::*;
 use crate::{
     ports::{
-        Active, Boxed, Decision, HostView, LastReload, PauseRequest, RecoverRequest,
+        AcknowledgeRequest, Active, Boxed, Decision, HostView, LastReload, PauseRequest, RecoverRequest,
         RecoveryControl, Refused, StatusFacts, TargetControl, Watch,
         fakes::{incident, operation_id},
     },
@@ -108,6 +108,9 @@ impl RecoveryControl for Changing {
     }
     fn decide(&self, _: Decision) -> Boxed<'_, Result<Operation, Refused>> {
         unreachable!("the status decides nothing")
+    }
+    fn acknowledge(&self, _: AcknowledgeRequest) -> Boxed<'_, Result<(), Refused>> {
+        unreachable!("the status takes nothing on")
     }
     fn pause_for(&self, _: PauseRequest) -> Boxed<'_, Result<(), Refused>> {
         unreachable!()
