@@ -44,8 +44,8 @@ pub enum Change {
     Cooldown(TargetName, FailureType, Timestamp),
     /// The last slot of a job's schedule that was used.
     Slot(JobName, BackupType, Timestamp),
-    /// Operations that ended, incidents that closed and events, from before then, are no longer needed. The newest of
-    /// each stay, whatever a clock says, and of very many some go at a time.
+    /// Operations that ended, incidents that closed, events and rows of the audit log, from before then, are no longer
+    /// needed. The newest of each stay, whatever a clock says, and of very many some go at a time.
     Forget(Timestamp),
     /// No start need look for the events with these numbers: what they tell of is over.
     NotSought(Vec<u64>),

@@ -90,7 +90,7 @@ pub struct HostSpec {
     pub plugin_dir: PathBuf,
     /// How long a shutdown may take before stragglers are named and left; default 30 s.
     pub shutdown_deadline: Duration,
-    /// How long operations that ended, incidents that closed and events are kept; default 90 d.
+    /// How long operations that ended, incidents that closed, events and the audit log are kept; default 90 d.
     pub keep_history: Duration,
     /// TCP for the admin API; off by default.
     pub api: Option<ApiSpec>,

@@ -136,7 +136,8 @@ fn what_nobody_takes_on_is_told_once_more_and_what_somebody_takes_on_is_not() {
     let rows = daemon.json(&["audit", "--target", "api"]);
     let mut rows = rows.as_array().unwrap().iter();
     let row = rows.find(|row| row["kind"] == "incident.acknowledged").unwrap();
-    assert_eq!((&row["actor"], &row["incident"]), (&user_name().into(), &id.into()));
+    assert_eq!(row["actor"], user_name(), "{row}");
+    assert_eq!(row["incident"], id, "{row}");
 }
 
 /// Acts: `escalation.attempts`

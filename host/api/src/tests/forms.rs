@@ -588,6 +588,50 @@ fn a_silence_says_which_alerts_it_is_of() {
 }
 
 #[test]
+fn a_row_of_the_audit_log_says_nothing_where_there_is_nothing() {
+    let record = mainstay_domain::audit::AuditRecord {
+        at: samples::NOW,
+        seq: 7,
+        kind: "host.paused".to_owned(),
+        actor: "root".to_owned(),
+        note: Some("ann".to_owned()),
+        target: Some("api".to_owned()),
+        incident: None,
+        operation: None,
+        plugin: None,
+        backup: None,
+        job: None,
+        phase: String::new(),
+        charter: "ab12".to_owned(),
+        message: "root (who says: ann) paused api".to_owned(),
+    };
+    let row = mainstay_domain::audit::AuditRow {
+        number: 3,
+        digest: "ab".repeat(32),
+        record,
+    };
+    let expected = json!({
+        "number": 3,
+        "at": "2024-01-31T12:00:00.123Z",
+        "kind": "host.paused",
+        "actor": "root",
+        "note": "ann",
+        "target": "api",
+        "incident": null,
+        "operation": null,
+        "plugin": null,
+        "backup": null,
+        "job": null,
+        "phase": null,
+        "charter": "ab12",
+        "message": "root (who says: ann) paused api",
+        "event": 7,
+        "digest": "ab".repeat(32),
+    });
+    check(&AuditRow::from(&row), &expected);
+}
+
+#[test]
 fn a_request_may_leave_out_what_it_could_before() {
     check_request::<RecoverBody>(
         json!({ "target": "api", "failure": "f", "by": "ann" }),
@@ -612,6 +656,14 @@ fn a_request_may_leave_out_what_it_could_before() {
     check_request::<NoteBody>(
         json!({ "id": "inc-01K0000000000000000000000B", "text": "t" }),
         json!({ "id": "inc-01K0000000000000000000000B", "text": "t", "by": "" }),
+    );
+    check_request::<AcknowledgeBody>(
+        json!({ "by": "ann" }),
+        json!({ "by": "ann", "reason": "" }),
+    );
+    check_request::<AuditQuery>(
+        json!({}),
+        json!({ "target": null, "since": null, "limit": null, "before": null }),
     );
     check_request::<AlertTestBody>(json!({}), json!({ "alerter": null, "by": "" }));
     check_request::<ForgetPluginBody>(

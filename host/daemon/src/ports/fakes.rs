@@ -472,7 +472,7 @@ impl Browse for FakeWorld {
         let records = events.iter().filter_map(|event| record_of(event, &context));
         let mut rows: Vec<AuditRow> = Vec::new();
         for (number, record) in (1..).zip(records) {
-            let before = rows.last().map_or("", |row: &AuditRow| row.digest.as_str());
+            let before = rows.last().map_or("", |row| row.digest.as_str());
             let digest = digest(before, number, &serde_json::to_string(&record).unwrap());
             rows.push(AuditRow {
                 number,

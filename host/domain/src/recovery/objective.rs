@@ -34,7 +34,8 @@ impl Recovery {
         self.set_escalation(case, at);
     }
 
-    /// Says of each case whose objective has ended that it is exceeded, and does what its escalation asks for. Not while the daemon ends: the next one does.
+    /// Says of each case whose objective has ended that it is exceeded, and does what its escalation asks for. Not while the
+    /// daemon ends: the next one does.
     pub(super) fn exceed_due(&mut self, at: InputTime, out: &mut Outcome) {
         while !self.stopping
             && self

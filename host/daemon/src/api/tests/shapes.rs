@@ -44,6 +44,9 @@ async fn filters_filter() {
         "/v1/operations?limit=0",
         "/v1/incidents?limit=0",
         "/v1/renames?target=redis",
+        "/v1/audit?limit=0",
+        "/v1/audit?before=1",
+        "/v1/audit?since=2100-01-01T00:00:00Z",
         "/v1/incidents?target=redis",
         "/v1/incidents?since=2027-01-01T00:00:00Z",
     ] {
@@ -83,6 +86,29 @@ async fn long_work_ends_with_one_result() {
         assert_eq!(status, StatusCode::OK, "{path}: {text}");
         insta::assert_snapshot!(name, pretty(text.lines().last().unwrap()));
     }
+}
+
+#[tokio::test]
+async fn who_takes_an_incident_on_reaches_the_engine_and_is_answered_the_incident() {
+    let served = Served::start().await;
+    let (_, incidents) = get(&served, "/v1/incidents").await;
+    let incidents: Value = serde_json::from_str(&incidents).unwrap();
+    let id = incidents[0]["id"].as_str().unwrap();
+    let body = json!({"by": "ann", "reason": "I look"});
+    let (status, text) = post(&served, &format!("/v1/incidents/{id}/ack"), body).await;
+    assert_eq!(status, StatusCode::OK, "{text}");
+    let answered: Value = serde_json::from_str(&text).unwrap();
+    assert_eq!(answered["id"], id);
+    let commands = served.world.commands.lock().clone();
+    let words = format!("take on {id}, ");
+    let reached = commands.iter().find(|command| command.starts_with(&words));
+    assert!(
+        reached.is_some_and(|command| command.ends_with(": I look") && command.contains("ann")),
+        "{commands:?}"
+    );
+    let other = "/v1/incidents/inc-01K0000000000000000000000Z/ack";
+    let (status, text) = post(&served, other, json!({})).await;
+    assert_eq!(status, StatusCode::NOT_FOUND, "{text}");
 }
 
 #[tokio::test]

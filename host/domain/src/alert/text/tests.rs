@@ -101,6 +101,30 @@ fn what_is_said_of_an_incident_is_true_wherever_it_stands() {
         as_it_is,
         &format!("it is worse than it was | it goes on with the same incident | {goes_on}"),
     );
+    let take_on = "say that you take it on: `mainstay ack inc-01K0000000000000000000000B`; `mainstay incident show \
+                   inc-01K0000000000000000000000B` says what was seen";
+    let lasts = "it goes on with the same incident; `mainstay status` shows what it does, or what it waits for";
+    check(
+        K::IncidentOverdue,
+        as_it_is,
+        &format!("it is not recovered yet | {lasts}; attempts: 2 | {take_on}"),
+    );
+    check(
+        K::IncidentUnacknowledged,
+        as_it_is,
+        &format!("nobody has taken it on | {lasts} | {take_on}"),
+    );
+    check(
+        K::IncidentAcknowledged,
+        as_it_is,
+        "a person takes it on | it tells nobody else that nobody has taken it on | nothing",
+    );
+    let overdue = event(K::IncidentOverdue, as_it_is);
+    assert!(
+        body(&overdue, "db1").contains("Runbook, step 1: assess the situation\nRunbook, step 2: contact support\n"),
+        "{}",
+        body(&overdue, "db1")
+    );
     let exceeded = event(K::RtoExceeded, as_it_is);
     assert!(
         said(&exceeded).starts_with(
