@@ -336,7 +336,12 @@ pub enum Command {
         #[arg(value_parser = IdText::parse)]
         id: IdText,
         /// What is said about it, for the record
-        #[arg(long, value_name = "TEXT", default_value = "")]
+        #[arg(
+            long,
+            value_name = "TEXT",
+            default_value = "",
+            hide_default_value = true
+        )]
         reason: String,
         #[command(flatten)]
         #[allow(missing_docs, reason = "its own docs are the help")]

@@ -91,6 +91,8 @@ pub(super) fn copy_audit(from: &Connection, to: &Connection) -> rusqlite::Result
             .ok(),
         false => None,
     };
+    // Of the events before there was a log none has a row.
+    to.execute_batch("UPDATE audit_head SET since = (SELECT coalesce(max(seq), 0) FROM events)")?;
     if let Some(head) = head {
         let sql = format!(
             "INSERT OR REPLACE INTO audit_head (one, {columns}) VALUES (1, {})",

@@ -242,3 +242,25 @@ async fn a_directory_without_a_journal_is_named() {
     let error = sqlite::verify_audit(directory.path()).unwrap_err().to_string();
     assert!(error.contains("holds no journal"), "{error}");
 }
+
+#[tokio::test]
+async fn a_log_begins_with_the_version_that_keeps_one_also_where_the_journal_before_was_salvaged() {
+    let directory = nine_rows().await;
+    // As the version before left it: events without a row.
+    let file = rusqlite::Connection::open(directory.path().join(FILE_NAME)).unwrap();
+    file.execute_batch(
+        "DROP TABLE audit; DROP TABLE audit_head; PRAGMA user_version = 4;
+         UPDATE events SET record = '{}' WHERE seq = 3",
+    )
+    .unwrap();
+    file.close().unwrap();
+    let error = sqlite::verify_audit(directory.path()).unwrap_err().to_string();
+    assert!(error.contains("kept no audit log"), "{error}");
+    sqlite::salvage(directory.path(), at(0)).unwrap();
+    assert!(verified(directory.path()).is_whole());
+    let journal = open(directory.path()).unwrap();
+    commit(&journal, vec![paused(10, "api")]).await;
+    let report = verified(directory.path());
+    assert!(report.is_whole(), "{report:?}");
+    assert_eq!(report.rows, 1);
+}
