@@ -3,7 +3,10 @@
 use super::fixtures::*;
 use crate::{
     port::{AuditFilter, Browse, Journal},
-    sqlite::{self, AuditReport, FILE_NAME, SqliteJournal},
+    sqlite::{
+        self, AuditReport, FILE_NAME, SqliteJournal,
+        schema::{MIGRATIONS, WITH_AUDIT},
+    },
 };
 use mainstay_domain::{
     audit::AuditContext,
@@ -236,6 +239,11 @@ async fn a_salvage_and_a_copy_keep_the_log_and_its_chain() {
     assert!(verified(directory.path()).is_whole());
 }
 
+#[test]
+fn the_version_that_the_log_came_with_is_that_of_its_migration() {
+    assert!(MIGRATIONS[WITH_AUDIT - 1].contains("CREATE TABLE audit ("));
+}
+
 #[tokio::test]
 async fn a_directory_without_a_journal_is_named() {
     let directory = tempfile::tempdir().unwrap();
@@ -248,10 +256,11 @@ async fn a_log_begins_with_the_version_that_keeps_one_also_where_the_journal_bef
     let directory = nine_rows().await;
     // As the version before left it: events without a row.
     let file = rusqlite::Connection::open(directory.path().join(FILE_NAME)).unwrap();
-    file.execute_batch(
-        "DROP TABLE audit; DROP TABLE audit_head; PRAGMA user_version = 4;
-         UPDATE events SET record = '{}' WHERE seq = 3",
-    )
+    file.execute_batch(&format!(
+        "DROP TABLE audit; DROP TABLE audit_head; PRAGMA user_version = {};
+         UPDATE events SET record = '{{}}' WHERE seq = 3",
+        WITH_AUDIT - 1
+    ))
     .unwrap();
     file.close().unwrap();
     let error = sqlite::verify_audit(directory.path()).unwrap_err().to_string();
