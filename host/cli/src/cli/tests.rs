@@ -73,6 +73,8 @@ async fn programs_read_what_the_api_said() {
         "plugin list",
         "incidents",
         "history",
+        "audit --limit 5",
+        "ack inc-01K0000000000000000000000A --reason looking",
         "backup list",
     ] {
         let written = done_with(&served, true, line).await;
