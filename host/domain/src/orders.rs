@@ -48,6 +48,13 @@ pub struct Reported {
 /// What the check of evidence is called that nobody but a report has.
 const REPORT: &str = "report";
 
+/// How sure of it is who saw this, from 0 to 1: a report may say it, and a check has looked itself.
+pub fn confidence_of(evidence: &Evidence) -> f64 {
+    let said = evidence.value.filter(|_| evidence.check == REPORT);
+    said.filter(|said| (0.0..=1.0).contains(said))
+        .unwrap_or(1.0)
+}
+
 impl Reported {
     /// Whether it is of this failure of this target.
     pub fn is_of(&self, target: &TargetName, failure: &FailureType) -> bool {

@@ -8,7 +8,7 @@
 //! stage.
 //! Invariant: the journal has enough after each input to resume from there: see [`Input::Recovered`].
 //! Invariant: an input costs O(log n) in the number of cases. Exceptions: a new config, and the end of a block that
-//! set many operations aside, cost a visit to each case concerned.
+//! set many operations aside, cost a visit to each case concerned; the end of the daemon costs a visit to each.
 //! Invariant: an impossible input is a typed error and changes nothing. If a defect shows halfway, the changes made
 //! by then are written with the next input.
 
@@ -16,8 +16,10 @@ mod asking;
 mod attempt;
 mod audit;
 mod begin;
+mod between_steps;
 mod called;
 mod case;
+mod chain;
 mod cleared;
 mod closing;
 mod command;
@@ -40,6 +42,7 @@ mod polling;
 mod raised;
 mod recovered;
 mod settings;
+mod spacing;
 mod step;
 mod summary;
 mod tracked;
@@ -208,9 +211,12 @@ impl Recovery {
             Input::Spec(spec) => self.configured(spec, at, out)?,
             Input::Tick => self.pass_pauses(at, out),
             Input::Recovered(recovered) => self.recovered(recovered, at, out)?,
-            Input::Stop => self.stopping = true,
+            Input::Stop => {
+                self.stopping = true;
+                self.end_pauses(at, out);
+            }
         }
-        self.wake_due(at, out);
+        self.wake_due(at, out)?;
         self.exceed_due(at, out);
         self.close_removed(at, out)?;
         match begins {
@@ -259,17 +265,18 @@ impl Recovery {
     }
 
     /// Does what the clock alone asks for.
-    fn wake_due(&mut self, at: InputTime, out: &mut Outcome) {
+    fn wake_due(&mut self, at: InputTime, out: &mut Outcome) -> Result<(), IllegalMove> {
         while self
             .timers
             .first()
             .is_some_and(|(due, _)| *due <= at.monotonic)
         {
             let Some((_, key)) = self.timers.pop_first() else {
-                return;
+                return Ok(());
             };
-            self.with(&key, out, |machine, case, out| machine.wake(case, at, out));
+            self.try_with(&key, out, |machine, case, out| machine.wake(case, at, out))?;
         }
+        Ok(())
     }
 }
 

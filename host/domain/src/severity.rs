@@ -25,6 +25,24 @@ impl Severity {
         Severity::Critical,
     ];
 
+    /// How bad a score from 0 to 1 is [seed 001]: from 0.9 critical, from 0.7 high, from 0.4 medium, else low, and so is what
+    /// is no number.
+    pub fn of_score(score: f64) -> Self {
+        let mut worst_first = Self::ALL.into_iter().rev();
+        let found = worst_first.find(|severity| score >= severity.least_score());
+        found.unwrap_or(Severity::Low)
+    }
+
+    /// The least score that is so bad [seed 001].
+    pub fn least_score(self) -> f64 {
+        match self {
+            Severity::Low => 0.0,
+            Severity::Medium => 0.4,
+            Severity::High => 0.7,
+            Severity::Critical => 0.9,
+        }
+    }
+
     /// The word that operators write.
     pub fn as_str(self) -> &'static str {
         match self {
@@ -39,5 +57,32 @@ impl Severity {
 impl std::fmt::Display for Severity {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str(self.as_str())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_score_is_as_bad_as_the_seed_says() {
+        for (score, severity) in [
+            (f64::NAN, Severity::Low),
+            (-1.0, Severity::Low),
+            (0.0, Severity::Low),
+            (0.399, Severity::Low),
+            (0.4, Severity::Medium),
+            (0.699, Severity::Medium),
+            (0.7, Severity::High),
+            (0.899, Severity::High),
+            (0.9, Severity::Critical),
+            (1.0, Severity::Critical),
+            (f64::INFINITY, Severity::Critical),
+        ] {
+            assert_eq!(Severity::of_score(score), severity, "{score}");
+        }
+        for severity in Severity::ALL {
+            assert_eq!(Severity::of_score(severity.least_score()), severity);
+        }
     }
 }

@@ -1,8 +1,9 @@
 //! How the attempts of an operation are spaced [seed 002].
 //!
 //! Invariant: total for every input: no overflow, no NaN, never longer than the greatest delay.
+//! Invariant: the delay before an attempt of an incident is the same each time that it is asked for.
 
-use crate::{backoff::Backoff, spec::Strategy};
+use crate::{backoff::Backoff, id::IncidentId, spec::Strategy};
 use std::time::Duration;
 
 /// Why a strategy is none.
@@ -68,10 +69,36 @@ impl Strategy {
         matches!(self, Strategy::Manual { .. })
     }
 
-    /// What is waited before an attempt, counted from 1; `None` where there is no such attempt. The first runs at once.
-    pub fn delay_before(&self, attempt: u32) -> Option<Duration> {
-        let is_one = (1..=self.max_attempts()).contains(&attempt);
-        is_one.then(|| self.back_off(attempt.saturating_sub(1)))
+    /// Whether there is such an attempt, counted from 1.
+    pub fn has_attempt(&self, attempt: u32) -> bool {
+        (1..=self.max_attempts()).contains(&attempt)
+    }
+
+    /// What is waited before an attempt of an incident, counted from 1; `None` where there is no such attempt. The first runs
+    /// at once, unless the strategy delays it too.
+    pub fn delay_before(&self, attempt: u32, of: &IncidentId) -> Option<Duration> {
+        if !self.has_attempt(attempt) {
+            return None;
+        }
+        let failures = attempt.saturating_sub(1);
+        Some(match *self {
+            Strategy::Exponential {
+                max_delay,
+                delay_first,
+                jitter,
+                ..
+            }
+            | Strategy::Linear {
+                max_delay,
+                delay_first,
+                jitter,
+                ..
+            } => {
+                let failures = failures.saturating_add(u32::from(delay_first));
+                jitter.spread(self.back_off(failures), max_delay, of, attempt)
+            }
+            Strategy::Immediate { .. } | Strategy::Manual { .. } => Duration::ZERO,
+        })
     }
 
     /// What is waited after so many failures in a row; nothing after none.
@@ -96,6 +123,7 @@ impl Strategy {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::jitter::Jitter;
     use proptest::prelude::{any, prop_assert, prop_assert_eq, proptest};
 
     const SECOND: Duration = Duration::from_secs(1);
@@ -106,6 +134,8 @@ mod tests {
             initial_delay: SECOND,
             multiplier,
             max_delay: Duration::from_secs(60),
+            delay_first: false,
+            jitter: Jitter::None,
         }
     }
 
@@ -114,6 +144,47 @@ mod tests {
             max_attempts: 5,
             initial_delay: SECOND,
             max_delay,
+            delay_first: false,
+            jitter: Jitter::None,
+        }
+    }
+
+    fn incident() -> IncidentId {
+        IncidentId::parse("inc-01K0000000000000000000000B").unwrap()
+    }
+
+    /// The same, whose first attempt waits too.
+    fn delayed(strategy: Strategy) -> Strategy {
+        match strategy {
+            Strategy::Exponential {
+                max_attempts,
+                initial_delay,
+                multiplier,
+                max_delay,
+                jitter,
+                ..
+            } => Strategy::Exponential {
+                max_attempts,
+                initial_delay,
+                multiplier,
+                max_delay,
+                delay_first: true,
+                jitter,
+            },
+            Strategy::Linear {
+                max_attempts,
+                initial_delay,
+                max_delay,
+                jitter,
+                ..
+            } => Strategy::Linear {
+                max_attempts,
+                initial_delay,
+                max_delay,
+                delay_first: true,
+                jitter,
+            },
+            other => other,
         }
     }
 
@@ -121,7 +192,7 @@ mod tests {
     fn check(strategy: Strategy, expected: &[u64]) {
         let strategy = strategy.validate().unwrap();
         let delays: Vec<u64> = (1..)
-            .map_while(|attempt| strategy.delay_before(attempt))
+            .map_while(|attempt| strategy.delay_before(attempt, &incident()))
             .map(|delay| delay.as_secs())
             .collect();
         assert_eq!(delays, expected, "{strategy:?}");
@@ -138,9 +209,31 @@ mod tests {
     }
 
     #[test]
+    fn with_delay_first_the_delays_are_those_of_the_seeds_table() {
+        check(delayed(exponential(5, 2.0)), &[1, 2, 4, 8, 16]);
+        check(delayed(linear(3 * SECOND)), &[1, 2, 3, 3, 3]);
+    }
+
+    #[test]
+    fn delays_are_spread_around_those_of_the_strategy_and_do_not_change() {
+        let mut spread = delayed(exponential(5, 2.0));
+        if let Strategy::Exponential { jitter, .. } = &mut spread {
+            *jitter = Jitter::Full;
+        }
+        let delays = || (1..=5).map(|attempt| spread.delay_before(attempt, &incident()).unwrap());
+        for (delay, whole) in delays().zip([1, 2, 4, 8, 16]) {
+            let whole = whole * SECOND;
+            assert!(delay >= whole / 2 && delay <= whole * 3 / 2, "{delay:?}");
+        }
+        assert!(delays().eq(delays()));
+        let other = IncidentId::parse("inc-01K0000000000000000000000C").unwrap();
+        assert_ne!(spread.delay_before(1, &other), delays().next());
+    }
+
+    #[test]
     fn there_is_no_attempt_before_the_first_and_after_the_last() {
-        assert_eq!(exponential(5, 2.0).delay_before(0), None);
-        assert_eq!(exponential(5, 2.0).delay_before(6), None);
+        assert_eq!(exponential(5, 2.0).delay_before(0, &incident()), None);
+        assert_eq!(exponential(5, 2.0).delay_before(6, &incident()), None);
     }
 
     #[test]
@@ -178,10 +271,14 @@ mod tests {
             let (initial_delay, max_delay) = (Duration::from_secs(initial), Duration::from_millis(max));
             let max_attempts = u32::MAX;
             for strategy in [
-                Strategy::Exponential { max_attempts, initial_delay, multiplier, max_delay },
-                Strategy::Linear { max_attempts, initial_delay, max_delay },
+                Strategy::Exponential {
+                    max_attempts, initial_delay, multiplier, max_delay, delay_first: false, jitter: Jitter::Decorrelated,
+                },
+                Strategy::Linear {
+                    max_attempts, initial_delay, max_delay, delay_first: true, jitter: Jitter::Full,
+                },
             ] {
-                let delay = strategy.delay_before(attempt);
+                let delay = strategy.delay_before(attempt, &incident());
                 prop_assert!(delay.is_none_or(|d| d <= max_delay));
                 prop_assert_eq!(delay.is_none(), attempt == 0);
             }
@@ -190,7 +287,7 @@ mod tests {
         #[test]
         fn delays_never_shrink(attempts in 2_u32..200, multiplier in 1.0_f64..10.0) {
             let strategy = exponential(attempts, multiplier);
-            let delays: Vec<_> = (1..=attempts).filter_map(|n| strategy.delay_before(n)).collect();
+            let delays: Vec<_> = (1..=attempts).filter_map(|n| strategy.delay_before(n, &incident())).collect();
             prop_assert!(delays.is_sorted());
         }
     }

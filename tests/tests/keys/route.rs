@@ -1,5 +1,6 @@
 //! Routes, strategies and chains: `[[route]]`.
 
+mod chain;
 mod person;
 mod strategy;
 

@@ -2,7 +2,7 @@
 
 use super::{
     Action, Attempt, AttemptProgress, Call, Case, Failed, IllegalMove, InputTime, Outcome,
-    Recovery, Running, Stage, Work, words,
+    Recovery, Running, Stage, Work, chain, spacing, words,
 };
 use crate::{
     call::RecoverRequest,
@@ -40,34 +40,61 @@ impl Recovery {
         self.next_step(case, running, None, AttemptProgress::default(), at, out)
     }
 
-    /// Calls the next step, or finishes the attempt if there is none.
+    /// Calls the next step, at once or after its pause, or finishes the attempt if there is none.
     pub(super) fn next_step(
         &mut self,
         case: &mut Case,
-        mut running: Running,
+        running: Running,
         after: Option<usize>,
         progress: AttemptProgress,
         at: InputTime,
         out: &mut Outcome,
     ) -> Result<(), IllegalMove> {
-        let from = after.map_or(0, |step| step.saturating_add(1));
-        let mut steps = running.route.chain.iter().enumerate().skip(from);
-        let next = steps.find(|(place, step)| {
-            let is_permanent = running.work.permanently_failed.contains(place);
-            let goes_on = progress.failed.is_none() && running.cancelled.is_none();
-            !is_permanent && (step.always || goes_on)
-        });
-        let Some((place, step)) = next else {
+        self.go_on(case, running, (after, false), progress, at, out)
+    }
+
+    /// The same; `waited`: the pause behind the step `after` is over.
+    pub(super) fn go_on(
+        &mut self,
+        case: &mut Case,
+        mut running: Running,
+        (after, waited): (Option<usize>, bool),
+        mut progress: AttemptProgress,
+        at: InputTime,
+        out: &mut Outcome,
+    ) -> Result<(), IllegalMove> {
+        let facts = self.facts(Some(&*case.incident), &running.work.operation);
+        let goes_on = running.cancelled.is_none();
+        let permanent = &running.work.permanently_failed;
+        let chain = &running.route.chain;
+        let turn = chain::next(chain, after, permanent, goes_on, &facts, &mut progress);
+        let noted = chain::note(&mut running.work.operation, turn.skipped);
+        let step = turn
+            .place
+            .and_then(|place| Some((place, chain.get(place)?)));
+        let Some((place, step)) = step else {
             return self.finish_attempt(case, running, progress, at, out);
         };
-        if after.is_some() {
-            if self.stopping {
-                self.suspend_for_shutdown(case, running.work, at, out);
-                return Ok(());
-            }
+        if after.is_some() && self.stopping {
+            self.suspend_for_shutdown(case, running.work, at, out);
+            return Ok(());
+        }
+        if noted || (after.is_some() && !waited) {
             // What the step before did must not be lost with the daemon.
             out.writes
                 .push(Change::Operation(running.work.operation.clone()));
+        }
+        if let Some(after) = after.filter(|_| !waited && goes_on)
+            && !step.pause.is_zero()
+        {
+            let until = at.monotonic + step.pause;
+            running.attempt = Attempt::Pausing {
+                after,
+                until,
+                progress,
+            };
+            case.stage = Stage::Running(Box::new(running));
+            return Ok(());
         }
         let call = self.call(
             Some(&*case.incident),
@@ -83,24 +110,6 @@ impl Recovery {
         };
         case.stage = Stage::Running(Box::new(running));
         Ok(())
-    }
-
-    /// The daemon ends between two steps: the next one makes the same attempt again.
-    fn suspend_for_shutdown(
-        &mut self,
-        case: &mut Case,
-        mut work: Work,
-        at: InputTime,
-        out: &mut Outcome,
-    ) {
-        work.revise(out, |operation| {
-            operation.attempts = operation.attempts.saturating_sub(1);
-            operation.due = Some(at.now);
-        });
-        let entry = self.entry(&work.operation, at.monotonic);
-        self.queue.rest(entry);
-        work.error = Some("the daemon ended between two of its steps".to_owned());
-        case.stage = Stage::Queued(work);
     }
 
     /// The call of one step. A dry run need have no incident.
@@ -156,8 +165,10 @@ impl Recovery {
     ) -> Result<(), IllegalMove> {
         // Three ends of the daemon in one attempt are what a person is asked about.
         running.work.operation.interruptions = 0;
-        match progress.failed {
-            None if progress.done => {
+        let is_done = progress.done;
+        let passed_over = progress.passed_over.filter(|_| !is_done);
+        match progress.failed.or(passed_over) {
+            None if is_done => {
                 self.step(&mut running.work, OperationEvent::HandlerFinished, at, out)?;
                 out.writes
                     .push(words::validating(&running.work.operation, at.now));
@@ -166,6 +177,12 @@ impl Recovery {
                 running.attempt = Attempt::Validating(looks);
                 case.stage = Stage::Running(Box::new(running));
                 Ok(())
+            }
+            None if progress.unmet => {
+                let why = progress
+                    .permanently_failed
+                    .unwrap_or_else(|| chain::UNMET.to_owned());
+                self.attempt_failed(case, running, why, at, out)
             }
             None => {
                 let why = progress
@@ -222,7 +239,7 @@ impl Recovery {
             return self.close_unrecovered(case, how, at, out);
         }
         let next = running.work.operation.attempts.saturating_add(1);
-        let delay = running.route.strategy.delay_before(next);
+        let delay = spacing::delay_before(&running.route, &case.incident, next);
         match delay {
             Some(delay) if running.cancelled.is_none() => {
                 let mut work = running.work;

@@ -37,7 +37,7 @@ impl Recovery {
             return self.await_operator(case, work, at, out);
         }
         let next = work.operation.attempts.saturating_add(1);
-        let has_next = work.operation.cut_off || route.strategy.delay_before(next).is_some();
+        let has_next = work.operation.cut_off || route.strategy.has_attempt(next);
         if let Some(error) = work.error.clone().filter(|_| is_automatic && !has_next) {
             return self.give_up(case, work, error, at, out);
         }
@@ -100,20 +100,30 @@ impl Recovery {
         self.looks
     }
 
-    /// Requests a look that is due; ends a relapse window that is over.
-    pub(super) fn wake(&mut self, case: &mut Case, at: InputTime, out: &mut Outcome) {
+    /// Requests a look that is due; goes on after a pause; ends a relapse window that is over.
+    pub(super) fn wake(
+        &mut self,
+        case: &mut Case,
+        at: InputTime,
+        out: &mut Outcome,
+    ) -> Result<(), IllegalMove> {
         let key = case.key();
         match &mut case.stage {
             Stage::RelapseWindow { .. } => self.end_relapse_window(case, at, out),
             Stage::Running(running) => {
                 let Running { work, attempt, .. } = &mut **running;
-                if let Attempt::Looking(looks) | Attempt::Validating(looks) = attempt {
-                    looks.next = None;
-                    looks.number = self.request_look(&key, work, false, out);
+                match attempt {
+                    Attempt::Looking(looks) | Attempt::Validating(looks) => {
+                        looks.next = None;
+                        looks.number = self.request_look(&key, work, false, out);
+                    }
+                    Attempt::Pausing { .. } => return self.pause_ended(case, at, out),
+                    Attempt::Calling { .. } => {}
                 }
             }
             _ => {}
         }
+        Ok(())
     }
 
     /// A handler serves again: operations that waited for it are due.

@@ -4,7 +4,12 @@ use super::{
     Attempt, AttemptProgress, Case, Failed, Handled, IllegalMove, InputTime, NotHandled, Outcome,
     Recovery, dry_run::planned,
 };
-use crate::{call::RecoveryFailure, id::OperationId, operation::Operation, spec::StepSpec};
+use crate::{
+    call::RecoveryFailure,
+    id::OperationId,
+    operation::Operation,
+    spec::{OnFailure, StepSpec},
+};
 
 impl Recovery {
     pub(super) fn called(
@@ -86,6 +91,7 @@ pub(super) fn record_answer(
             progress
                 .permanently_failed
                 .get_or_insert(format!("{handler}: {why}"));
+            progress.stopped |= step.on_failure == Some(OnFailure::Stop);
             return true;
         }
         Err(NotHandled::Failed(RecoveryFailure::Retryable(why))) => {
@@ -97,6 +103,10 @@ pub(super) fn record_answer(
         }
         Err(NotHandled::Missing(why)) => Failed::Missing(handler.clone(), why),
     };
-    progress.failed.get_or_insert(failed);
+    let place = match step.on_failure {
+        Some(OnFailure::Continue) => &mut progress.passed_over,
+        Some(OnFailure::Stop) | None => &mut progress.failed,
+    };
+    place.get_or_insert(failed);
     false
 }

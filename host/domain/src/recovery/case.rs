@@ -138,6 +138,15 @@ pub enum Attempt {
         /// What the steps before it came to.
         progress: AttemptProgress,
     },
+    /// The next step follows after a pause.
+    Pausing {
+        /// Behind which step, from 0.
+        after: usize,
+        /// Until when.
+        until: Monotonic,
+        /// What the steps before came to.
+        progress: AttemptProgress,
+    },
     /// The handlers are done; the checks decide.
     Validating(Polling),
 }
@@ -151,6 +160,12 @@ pub struct AttemptProgress {
     pub permanently_failed: Option<String>,
     /// Why the remaining steps are skipped, except those that always run.
     pub failed: Option<Failed>,
+    /// A step failed that lets those behind it go on: it counts where none of them is done.
+    pub passed_over: Option<Failed>,
+    /// A step that failed for good lets none behind it go on.
+    pub stopped: bool,
+    /// The condition of a step was not met; that of another attempt may be.
+    pub unmet: bool,
 }
 
 /// Why the steps of a route ended early.
@@ -260,6 +275,7 @@ impl Case {
             Stage::RelapseWindow { until } => Some(*until),
             Stage::Running(running) => match &running.attempt {
                 Attempt::Looking(looks) | Attempt::Validating(looks) => looks.next,
+                Attempt::Pausing { until, .. } => Some(*until),
                 Attempt::Calling { .. } => None,
             },
             _ => None,

@@ -2,7 +2,7 @@
 
 use super::{
     Case, CaseKey, IllegalMove, InputTime, Outcome, Recovery, Stage, Work, settings::Settings,
-    words,
+    spacing, words,
 };
 use crate::{
     event::IncidentEnd,
@@ -153,7 +153,8 @@ impl Recovery {
                     // Between two attempts its strategy says when the next is.
                     Some(_) => {
                         let next = work.operation.attempts.saturating_add(1);
-                        let delay = route.strategy.delay_before(next).unwrap_or_default();
+                        let delay = spacing::delay_before(route, &case.incident, next);
+                        let delay = delay.unwrap_or_default();
                         match work.tried_at {
                             Some(tried_at) => (tried_at + delay).since(at.monotonic),
                             None => {

@@ -1,8 +1,7 @@
 //! Dry runs: one attempt whose effects are planned. They are no cases, bypass the queue, and block nothing.
 
 use super::{
-    Action, AttemptProgress, Case, CaseKey, Failed, Handled, IllegalMove, InputTime, Outcome,
-    Recovery, Refusal, Reply, Ticket, Work, called::record_answer, words,
+Action, AttemptProgress, Case, CaseKey, Failed, Handled, IllegalMove, InputTime, Outcome, Recovery, Refusal, Reply, Ticket, Work, called::record_answer, chain, words,
 };
 use crate::{
     actor::Actor,
@@ -12,7 +11,7 @@ use crate::{
     severity::Severity,
     spec::RouteSpec,
 };
-use std::sync::Arc;
+use std::{collections::BTreeSet, sync::Arc};
 
 /// So many run at one time: a plan costs a call, and nobody reads hundreds at once.
 const CONCURRENT_DRY_RUNS: usize = 16;
@@ -148,15 +147,26 @@ impl Recovery {
             let why = "the daemon ended between two of its steps".to_owned();
             dry_run.cancelled.get_or_insert(why);
         }
-        let mut steps = dry_run.route.chain.iter().enumerate().skip(from);
-        let next = steps.find(|(_, step)| step.always || dry_run.progress.failed.is_none());
+        let known = self.case(&CaseKey::from(&dry_run.work.operation));
+        let incident = known.map(|case| &*case.incident);
+        let incident = incident.filter(|incident| incident.state.is_open());
+        let facts = self.facts(incident, &dry_run.work.operation);
+        let turn = chain::next(
+            &dry_run.route.chain,
+            from.checked_sub(1),
+            &BTreeSet::new(),
+            true,
+            &facts,
+            &mut dry_run.progress,
+        );
+        chain::note(&mut dry_run.work.operation, turn.skipped);
+        let chain = &dry_run.route.chain;
+        let next = turn
+            .place
+            .and_then(|place| Some((place, chain.get(place)?)));
         if let Some((place, step)) = next
             && dry_run.cancelled.is_none()
         {
-            let operation = &dry_run.work.operation;
-            let known = self.case(&CaseKey::from(operation));
-            let incident = known.map(|case| &*case.incident);
-            let incident = incident.filter(|incident| incident.state.is_open());
             let call = self.call(incident, &dry_run.work, &dry_run.route, step, at);
             out.after.push(Action::Call(Box::new(call)));
             dry_run.step = place;
@@ -173,14 +183,20 @@ impl Recovery {
         if let Some(why) = cancelled {
             return self.cancel_operation(&mut work, OperationEvent::Cancelled, &why, at, out);
         }
-        let error = match progress.failed {
+        let is_done = progress.done;
+        let passed_over = progress.passed_over.filter(|_| !is_done);
+        let error = match progress.failed.or(passed_over) {
             Some(
                 Failed::Retryable(why) | Failed::Missing(_, why) | Failed::NeedsOperator(why, _),
             ) => Some(why),
-            None if progress.done => None,
-            None => progress
-                .permanently_failed
-                .or(Some("its chain has no step that counts".to_owned())),
+            None if is_done => None,
+            None => progress.permanently_failed.or_else(|| {
+                let why = match progress.unmet {
+                    true => chain::UNMET,
+                    false => "its chain has no step that counts",
+                };
+                Some(why.to_owned())
+            }),
         };
         match error {
             None => {

@@ -3,7 +3,9 @@
 //! Invariant: a delay depends only on the record of the incident and on the present route, so another daemon, or
 //! another config, computes the same.
 
-use super::{Case, CaseKey, IllegalMove, InputTime, Outcome, Recovery, Stage, Work, words};
+use super::{
+    Case, CaseKey, IllegalMove, InputTime, Outcome, Recovery, Stage, Work, spacing, words,
+};
 use crate::{
     backoff::Backoff,
     event::AfterEscalation,
@@ -85,7 +87,7 @@ impl Recovery {
             .until(&key.target, &key.failure, route.cooldown, at.now);
         let after_success = cooldown.map_or(Duration::ZERO, |until| until.since(at.now));
         let next = incident.attempts.saturating_add(1);
-        let relapse = route.strategy.delay_before(next).unwrap_or_default();
+        let relapse = spacing::delay_before(route, incident, next).unwrap_or_default();
         let rounds = match incident.attempts {
             // Within a round its own delays count.
             1.. => Duration::ZERO,

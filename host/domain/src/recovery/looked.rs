@@ -40,7 +40,7 @@ impl Recovery {
                 Attempt::Looking(looks) | Attempt::Validating(looks) => {
                     looks.next.is_none() && looks.number == look.number
                 }
-                Attempt::Calling { .. } => false,
+                Attempt::Calling { .. } | Attempt::Pausing { .. } => false,
             },
             _ => false,
         };
@@ -136,7 +136,7 @@ impl Recovery {
                 };
                 self.attempt_failed(case, running, why.to_owned(), at, out)
             }
-            Attempt::Calling { .. } => {
+            Attempt::Calling { .. } | Attempt::Pausing { .. } => {
                 case.stage = Stage::Running(Box::new(running));
                 Ok(())
             }

@@ -168,9 +168,14 @@ impl Recovery {
                         return Ok(None);
                     }
                     case.incident.handed_over = Some(decision.sentence("cancelled"));
-                    if !matches!(running.attempt, Attempt::Calling { .. }) {
-                        let ended = machine.cancelled(case, running.work, &said, at, out);
-                        return ended.map(Some);
+                    match &mut running.attempt {
+                        Attempt::Calling { .. } => {}
+                        // What always runs is called now, and then it ends.
+                        Attempt::Pausing { until, .. } => *until = at.monotonic,
+                        Attempt::Looking(_) | Attempt::Validating(_) => {
+                            let ended = machine.cancelled(case, running.work, &said, at, out);
+                            return ended.map(Some);
+                        }
                     }
                     running.cancelled = Some(said.clone());
                     let operation = ask_to_cancel(&mut running.work, decision, said, at, out);

@@ -2,6 +2,7 @@
 
 mod asked;
 mod between;
+mod chain;
 mod config;
 mod escalating;
 mod fixtures;

@@ -173,6 +173,9 @@ mod tests {
             handler: name(step[0]),
             version: VersionReq::parse(step[1]).unwrap(),
             always: false,
+            when: None,
+            on_failure: None,
+            pause: Duration::ZERO,
             params: serde_json::json!({}),
             timeout: Duration::from_secs(60),
         });

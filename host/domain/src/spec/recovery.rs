@@ -2,7 +2,9 @@
 
 use super::plugin::secrets_in;
 use crate::{
+    condition::Condition,
     event::EventKind,
+    jitter::Jitter,
     name::{FailureType, PluginName, SecretName, TargetName},
     severity::Severity,
 };
@@ -38,8 +40,15 @@ pub struct StepSpec {
     pub handler: PluginName,
     /// Which of its versions; default any.
     pub version: VersionReq,
-    /// Whether it runs even where an earlier step of the same attempt has failed.
+    /// Whether it runs whatever came before it in the same attempt.
     pub always: bool,
+    /// It is called only where this is met when its turn comes; default: always.
+    pub when: Option<Condition>,
+    /// What its failure means for the steps behind it; default: what failed for good lets them be called, what may yet help
+    /// does not.
+    pub on_failure: Option<OnFailure>,
+    /// How long after the step that was called before it; default zero (the seed's 2 s [seed 001] where written).
+    pub pause: Duration,
     /// Handed to the handler; a JSON object, with secrets as in its settings.
     pub params: serde_json::Value,
     /// Wall time for one call, effects included; default 60 s.
@@ -53,10 +62,20 @@ impl StepSpec {
     }
 }
 
+/// What a failed step means for those behind it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum OnFailure {
+    /// They are called under their own conditions [seed 001]; the attempt has failed only if none of them is done.
+    Continue,
+    /// They are not, whatever the failure is; but those that always run are.
+    Stop,
+}
+
 /// How attempts are spaced [seed 002].
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum Strategy {
-    /// Before attempt n > 1: `min(initial · multiplier^(n−2), max)`; the first runs at once.
+    /// Before attempt n > 1: `min(initial · multiplier^(n−2), max)`; the first runs at once. With `delay_first`, before each:
+    /// `min(initial · multiplier^(n−1), max)`, which is the seed's table.
     Exponential {
         /// At least 1; default 5.
         max_attempts: u32,
@@ -66,8 +85,13 @@ pub enum Strategy {
         multiplier: f64,
         /// At least the initial delay; default 60 s.
         max_delay: Duration,
+        /// Whether the first attempt waits too; default no.
+        delay_first: bool,
+        /// How the delays are spread; default not at all.
+        jitter: Jitter,
     },
-    /// Before attempt n > 1: `min(initial · (n−1), max)`; the first runs at once.
+    /// Before attempt n > 1: `min(initial · (n−1), max)`; the first runs at once. With `delay_first`, before each:
+    /// `min(initial · n, max)`, which is the seed's table.
     Linear {
         /// At least 1; default 5.
         max_attempts: u32,
@@ -75,6 +99,10 @@ pub enum Strategy {
         initial_delay: Duration,
         /// At least the initial delay; default 60 s.
         max_delay: Duration,
+        /// Whether the first attempt waits too; default no.
+        delay_first: bool,
+        /// How the delays are spread; default not at all.
+        jitter: Jitter,
     },
     /// No delays.
     Immediate {

@@ -1,6 +1,7 @@
 //! How the attempts of an operation are spaced: `[route.strategy]`.
 
-use mainstay_tests::{Daemon, HOST, guest, millis_between, sleeper};
+use mainstay_tests::{Daemon, HOST, guest, millis_between, sleeper, wait_for};
+use serde_json::Value;
 
 /// Each attempt leaves its time in the operation's journal, then fails. The delays are those that the host announces,
 /// and at least so much passes between the attempts. A delay that was not capped would outlast the test.
@@ -55,14 +56,7 @@ chain = [
         assert_eq!(operation["state"], "failed", "{operation}");
         assert_eq!(operation["attempts"], delays.len() + 1, "{failure}");
 
-        let retries = daemon.events_of("operation.retrying");
-        let own = retries
-            .iter()
-            .filter(|event| event["operation"] == operation["id"]);
-        let announced: Vec<u64> = own
-            .map(|event| event["data"]["delay_ms"].as_u64().unwrap())
-            .collect();
-        assert_eq!(announced, delays, "{failure}");
+        assert_eq!(announced(&daemon, &operation), delays, "{failure}");
 
         let mut marks = daemon.journal(&operation, "intent");
         marks.retain(|entry| entry["effect"] == "kv.compare-and-set");
@@ -74,4 +68,71 @@ chain = [
         let held = gaps.iter().zip(delays).all(|(gap, delay)| gap >= delay);
         assert!(held, "{failure}: {gaps:?} is not {delays:?}");
     }
+}
+
+/// Acts: `route.strategy(linear).delay_first`
+#[test]
+fn with_delay_first_the_first_attempt_waits_too() {
+    let routes = r#"
+[[route]]
+strategy = { kind = "linear", max_attempts = 3, initial_delay = "300ms", max_delay = "1m", delay_first = true }
+chain = [
+    { handler = "probe", params = { do = "retryable" } },
+]
+"#;
+    let config = [HOST, &sleeper("job"), routes].concat();
+    let daemon = Daemon::start(&config, &[&guest("probe", &[])]);
+    daemon.wait_for_plugins(1);
+    daemon.kill_child("job");
+    let failed = wait_for("three attempts to fail", || {
+        let history = daemon.json(&["history", "--target", "job", "--state", "failed"]);
+        match history[0].is_object() {
+            true => Ok(history[0].clone()),
+            false => Err(history.to_string()),
+        }
+    });
+    assert_eq!(failed["attempts"], 3, "{failed}");
+    let scheduled = daemon.events_of("operation.scheduled");
+    let first = scheduled
+        .iter()
+        .find(|event| event["operation"] == failed["id"])
+        .unwrap();
+    let waited = millis_between(&failed["detected_at"], &failed["started_at"]);
+    assert!(
+        first["data"]["due"].is_string() && waited >= 299,
+        "{first} {waited}"
+    );
+    assert_eq!(announced(&daemon, &failed), [600, 900]);
+}
+
+/// Acts: `route.strategy(exponential).jitter`
+#[test]
+fn jitter_spreads_the_delays_around_those_of_the_strategy() {
+    let routes = r#"
+[[route]]
+strategy = { kind = "exponential", max_attempts = 7, initial_delay = "100ms", multiplier = 1.0, max_delay = "1m", jitter = "full" }
+chain = [
+    { handler = "probe", params = { do = "retryable" } },
+]
+"#;
+    let config = [HOST, &sleeper("job"), routes].concat();
+    let daemon = Daemon::start(&config, &[&guest("probe", &[])]);
+    daemon.wait_for_plugins(1);
+    let delays = announced(&daemon, &daemon.recover("job", "odd"));
+    assert_eq!(delays.len(), 6);
+    assert!(
+        delays.iter().all(|delay| (50..=150).contains(delay)),
+        "{delays:?}"
+    );
+    assert!(delays.iter().any(|delay| *delay != 100), "{delays:?}");
+}
+
+/// The delays before the second and each later attempt, as the host announced them.
+fn announced(daemon: &Daemon, operation: &Value) -> Vec<u64> {
+    let retries = daemon.events_of("operation.retrying");
+    let own = retries
+        .iter()
+        .filter(|event| event["operation"] == operation["id"]);
+    own.map(|event| event["data"]["delay_ms"].as_u64().unwrap())
+        .collect()
 }

@@ -3,14 +3,15 @@
 use super::{super::load, HOST, load_text};
 use mainstay_domain::{
     certificate::DaysLeft,
+    condition::Condition,
     effect::{HttpMethod, Signal},
     event::EventKind,
+    jitter::Jitter,
     name::{CommandName, FailureType, JobName, PluginName, SecretName, TargetName},
     severity::Severity,
     spec::{
         BackupSource, BeforeStart, BreakerSpec, CheckKind, CheckSpec, CommandSpec, DirectoryGrant,
-        ExecCheck, FailOf, ForeignCommands, Grants, GroupBy, HttpCheck, HttpOrigin, Limits,
-        LogPattern, MaintenanceBegin, OnShutdown, PluginSpec, ProcessSpec, Reload, RestartPolicy,
+ExecCheck, FailOf, ForeignCommands, Grants, GroupBy, HttpCheck, HttpOrigin, Limits, LogPattern, MaintenanceBegin, OnFailure, OnShutdown, PluginSpec, ProcessSpec, Reload, RestartPolicy,
         RunAs, Schedule, SecretSource, SocketSpec, Spec, Strategy, TargetGrant, TargetSpec,
         TargetVerb, Trust, ViewerSpec,
     },
@@ -877,6 +878,8 @@ fn route_keys(keys: &mut Keys) {
         initial_delay: seconds(2),
         multiplier: 1.5,
         max_delay: seconds(4),
+        delay_first: false,
+        jitter: Jitter::None,
     };
     for key in [
         "route.strategy.kind",
@@ -894,6 +897,18 @@ fn route_keys(keys: &mut Keys) {
                 max_attempts: 5,
                 initial_delay: seconds(90),
                 max_delay: seconds(90),
+                delay_first: false,
+                jitter: Jitter::None,
+            },
+        ),
+        (
+            "strategy = { kind = \"linear\", delay_first = true, jitter = \"equal\" }",
+            Strategy::Linear {
+                max_attempts: 5,
+                initial_delay: seconds(1),
+                max_delay: seconds(60),
+                delay_first: true,
+                jitter: Jitter::Equal,
             },
         ),
         (
@@ -906,6 +921,19 @@ fn route_keys(keys: &mut Keys) {
         ),
     ] {
         keys.route("route.strategy.kind", line, |r| r.strategy, strategy);
+    }
+    let line =
+        "strategy = { kind = \"exponential\", delay_first = true, jitter = \"decorrelated\" }";
+    let spread = Strategy::Exponential {
+        max_attempts: 5,
+        initial_delay: seconds(1),
+        multiplier: 2.0,
+        max_delay: seconds(60),
+        delay_first: true,
+        jitter: Jitter::Decorrelated,
+    };
+    for key in ["route.strategy.delay_first", "route.strategy.jitter"] {
+        keys.route(key, line, |r| r.strategy, spread);
     }
     let step = "chain = [{ handler = \"h\", version = \"~1.2\", when = \"always\", params = { a = [1, 2.5, true] }, timeout = \"3s\" }]";
     keys.route(
@@ -922,6 +950,30 @@ fn route_keys(keys: &mut Keys) {
         version,
     );
     keys.route("route.chain.when", step, |r| r.chain[0].always, true);
+    let met = "chain = [{ handler = \"h\", when = \"attempt>1 and not (severity < 0.7)\" }]";
+    let condition = Condition::parse("attempt > 1 and not severity < 0.7").ok();
+    keys.route(
+        "route.chain.when",
+        met,
+        |r| r.chain[0].when.clone(),
+        condition,
+    );
+    keys.route("route.chain.when", met, |r| r.chain[0].always, false);
+    for (word, expected) in [("continue", OnFailure::Continue), ("stop", OnFailure::Stop)] {
+        let line = format!("chain = [{{ handler = \"h\", on_failure = \"{word}\" }}]");
+        keys.route(
+            "route.chain.on_failure",
+            &line,
+            |r| r.chain[0].on_failure,
+            Some(expected),
+        );
+    }
+    keys.route(
+        "route.chain.pause",
+        "chain = [{ handler = \"g\" }, { handler = \"h\", pause = \"2s\" }]",
+        |r| r.chain[1].pause,
+        seconds(2),
+    );
     let params = json!({ "a": [1, 2.5, true] });
     keys.route(
         "route.chain.params",
@@ -1379,11 +1431,17 @@ fn what_is_not_written_has_its_documented_default() {
         initial_delay: seconds(1),
         multiplier: 2.0,
         max_delay: seconds(60),
+        delay_first: false,
+        jitter: Jitter::None,
     };
     assert_eq!(route.strategy, strategy);
     let step = &route.chain[0];
     assert_eq!(step.version, VersionReq::STAR);
     assert_eq!((step.always, step.timeout), (false, seconds(60)));
+    assert_eq!(
+        (&step.when, step.on_failure, step.pause),
+        (&None, None, Duration::ZERO)
+    );
     assert_eq!(step.params, json!({}));
 
     assert_eq!(plugin(&spec), PluginSpec::default());

@@ -1,23 +1,27 @@
 //! `[[route]]` and `[[alert]]`.
 
+mod when;
+
 use super::super::{
     context::EntityKind,
     document::Value,
     reader::{Fields, ValueAt},
     values::{
-        as_written, count, duration, existing, json_object, name, number, one_of,
+        as_written, boolean, count, duration, existing, json_object, name, number, one_of,
         positive_duration, severity, version,
     },
 };
 use mainstay_domain::{
     alert::{can_be_grouped, never_alerts},
     event::EventKind,
+    jitter::Jitter,
     name::{FailureType, PluginName, TargetName},
     severity::Severity,
-    spec::{AlertGrouping, AlertRoute, GroupBy, RouteSpec, StepSpec, Strategy},
+spec::{AlertGrouping, AlertRoute, GroupBy, OnFailure, RouteSpec, StepSpec, Strategy,},
 };
 use semver::VersionReq;
 use std::time::Duration;
+use when::{When, when};
 
 /// Nobody waits for longer to be told of anything.
 const LONGEST_GROUP_WAIT: Duration = Duration::from_secs(600);
@@ -35,6 +39,7 @@ pub(super) fn route(at: ValueAt<'_>) -> Option<RouteSpec> {
         let example = "chain = [ { handler = \"restart-service\" } ]";
         let chain = fields.required("chain", example, |at| {
             let steps = at.each(&format!("write {example}"), step)?;
+            warn_of_first_pause(at);
             if steps.is_empty() {
                 return at.refuse(
                     "`chain` has no step that can be run",
@@ -53,6 +58,8 @@ pub(super) fn route(at: ValueAt<'_>) -> Option<RouteSpec> {
                 initial_delay: INITIAL_DELAY,
                 multiplier: MULTIPLIER,
                 max_delay: MAX_DELAY,
+                delay_first: false,
+                jitter: Jitter::None,
             }),
             cooldown,
             relapse_window,
@@ -65,7 +72,8 @@ fn step(at: ValueAt<'_>) -> Option<StepSpec> {
     at.fields("this step", |fields| {
         let handler = name(PluginName::parse);
         let handler = fields.required("handler", "handler = \"restart-service\"", handler);
-        let always = |at| one_of("a condition of this version", &[("always", true)], at);
+        let on_failure = |at| one_of("what a failed step means for the next", &ON_FAILURE, at);
+        let when = fields.or("when", When::Unsaid, when);
         let no_params = serde_json::Value::Object(serde_json::Map::new());
         let mut params_at = at.node.place;
         let params = |at: ValueAt<'_>| {
@@ -74,7 +82,10 @@ fn step(at: ValueAt<'_>) -> Option<StepSpec> {
         };
         let step = StepSpec {
             version: fields.or("version", VersionReq::STAR, version),
-            always: fields.or("when", false, always),
+            always: when == When::Always,
+            when: when.condition(),
+            on_failure: fields.optional("on_failure", on_failure),
+            pause: fields.or("pause", Duration::ZERO, duration),
             params: fields.or("params", no_params, params),
             timeout: fields.or("timeout", Duration::from_secs(60), positive_duration),
             handler: handler?,
@@ -84,6 +95,26 @@ fn step(at: ValueAt<'_>) -> Option<StepSpec> {
         at.context.facts.borrow_mut().handed.extend(handed);
         Some(step)
     })
+}
+
+const ON_FAILURE: [(&str, OnFailure); 2] =
+    [("continue", OnFailure::Continue), ("stop", OnFailure::Stop)];
+
+/// Nothing lies before the first step that it could wait behind.
+fn warn_of_first_pause(chain: ValueAt<'_>) {
+    let Value::Array(steps) = &chain.node.value else {
+        return;
+    };
+    let first = steps.first().map(|step| &step.value);
+    if let Some(Value::Table(first)) = first
+        && let Some(pause) = first.get("pause")
+    {
+        chain.context.warn(
+            pause.key,
+            "`pause` of the first step has nothing to wait behind",
+            "remove it; a pause lies between a step and the one that was called before it",
+        );
+    }
 }
 
 // Defaults of seed 002.
@@ -103,6 +134,8 @@ const STRATEGIES: [(&str, ReadStrategy); 4] = [
             initial_delay,
             multiplier: fields.or("multiplier", MULTIPLIER, multiplier),
             max_delay,
+            delay_first: fields.or("delay_first", false, boolean),
+            jitter: fields.or("jitter", Jitter::None, jitter),
         }
     }),
     ("linear", |fields| {
@@ -111,6 +144,8 @@ const STRATEGIES: [(&str, ReadStrategy); 4] = [
             max_attempts: attempts(fields, ATTEMPTS),
             initial_delay,
             max_delay,
+            delay_first: fields.or("delay_first", false, boolean),
+            jitter: fields.or("jitter", Jitter::None, jitter),
         }
     }),
     ("immediate", |fields| Strategy::Immediate {
@@ -154,6 +189,11 @@ fn delays(fields: &mut Fields<'_>) -> (Duration, Duration) {
     });
     let initial = initial.unwrap_or(INITIAL_DELAY);
     (initial, longest.unwrap_or(MAX_DELAY.max(initial)))
+}
+
+fn jitter(at: ValueAt<'_>) -> Option<Jitter> {
+    let words = Jitter::ALL.map(|jitter| (jitter.as_str(), jitter));
+    one_of("a way to spread delays", &words, at)
 }
 
 fn multiplier(at: ValueAt<'_>) -> Option<f64> {

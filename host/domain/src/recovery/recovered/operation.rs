@@ -4,7 +4,8 @@ use crate::{
     event::IncidentEnd,
     operation::OperationState,
     recovery::{
-        Attempt, Case, IllegalMove, InputTime, Outcome, Recovery, Running, Stage, Work, words,
+        Attempt, Case, IllegalMove, InputTime, Outcome, Recovery, Running, Stage, Work, spacing,
+        words,
     },
     time::Monotonic,
 };
@@ -78,7 +79,7 @@ impl Recovery {
         };
         let next = work.operation.attempts.saturating_add(1);
         match &work.error {
-            Some(_) => route.strategy.delay_before(next).unwrap_or_default(),
+            Some(_) => spacing::delay_before(route, &case.incident, next).unwrap_or_default(),
             None => self.next_delay(&key, &case.incident, route, at),
         }
     }

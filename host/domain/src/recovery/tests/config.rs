@@ -11,6 +11,7 @@ use super::{
 use crate::{
     event::EventKind,
     incident::IncidentState,
+    jitter::Jitter,
     severity::Severity::{Critical, High},
     spec::{RouteSpec, Spec, Strategy},
 };
@@ -123,6 +124,8 @@ fn the_delay_before_an_attempt_follows_a_changed_config_and_counts_from_the_atte
             max_attempts: 3,
             initial_delay: Duration::from_millis(initial),
             max_delay: Duration::from_secs(8),
+            delay_first: false,
+            jitter: Jitter::None,
         },
         ..route()
     };

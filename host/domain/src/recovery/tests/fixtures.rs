@@ -6,6 +6,7 @@ use crate::{
     effect::Signal,
     health::Evidence,
     id::OperationId,
+    jitter::Jitter,
     name::{FailureType, PluginName, TargetName},
     severity::Severity,
     spec::{
@@ -29,6 +30,7 @@ pub(super) fn stage_name(stage: &Stage) -> &'static str {
         Stage::Running(running) => match running.attempt {
             Attempt::Looking(_) => "looking",
             Attempt::Calling { .. } => "calling",
+            Attempt::Pausing { .. } => "pausing",
             Attempt::Validating(_) => "validating",
         },
         Stage::RelapseWindow { .. } => "watched",
@@ -117,6 +119,9 @@ pub(super) fn step(handler: &str) -> StepSpec {
         handler: plugin(handler),
         version: semver::VersionReq::STAR,
         always: false,
+        when: None,
+        on_failure: None,
+        pause: Duration::ZERO,
         params: serde_json::json!({}),
         timeout: Duration::from_secs(60),
     }
@@ -133,6 +138,8 @@ pub(super) fn route() -> RouteSpec {
             initial_delay: Duration::from_secs(1),
             multiplier: 2.0,
             max_delay: Duration::from_secs(8),
+            delay_first: false,
+            jitter: Jitter::None,
         },
         cooldown: Duration::ZERO,
         relapse_window: Duration::from_secs(60),

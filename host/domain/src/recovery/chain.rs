@@ -1,0 +1,83 @@
+//! Which step of a chain is called next, and why others are not.
+//!
+//! Invariant: what always runs is next whatever came before it; a condition can keep no other step from its turn, for it can
+//! neither fail nor be about what is not there.
+
+use super::AttemptProgress;
+use crate::{
+    condition::Facts,
+    operation::Operation,
+    spec::{OnFailure, StepSpec},
+};
+use std::collections::BTreeSet;
+
+/// What is said of an attempt in which no step was called, for its condition was not met.
+pub(super) const UNMET: &str = "the condition of no step of its chain was met";
+
+/// Whose turn it is.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Turn {
+    /// The place of the step; none where the chain is over.
+    pub(super) place: Option<usize>,
+    /// Which steps before it are not called and why, with the word for that, for people.
+    pub(super) skipped: Vec<String>,
+}
+
+/// The step behind `after`, or the first. `goes_on` is false where only what always runs is still called. What comes of the
+/// steps that are passed by is added to `progress`.
+pub(super) fn next(
+    chain: &[StepSpec],
+    after: Option<usize>,
+    permanently_failed: &BTreeSet<usize>,
+    goes_on: bool,
+    facts: &Facts,
+    progress: &mut AttemptProgress,
+) -> Turn {
+    let from = after.map_or(0, |step| step.saturating_add(1));
+    let mut skipped = Vec::new();
+    for (place, step) in chain.iter().enumerate().skip(from) {
+        if permanently_failed.contains(&place) {
+            progress.stopped |= step.on_failure == Some(OnFailure::Stop);
+            continue;
+        }
+        let is_left = goes_on && progress.failed.is_none() && !progress.stopped;
+        if !step.always && !is_left {
+            continue;
+        }
+        let number = u32::try_from(place.saturating_add(1)).unwrap_or(u32::MAX);
+        let facts = Facts {
+            step: number,
+            ..*facts
+        };
+        match &step.when {
+            Some(condition) if !condition.is_met(&facts) => {
+                progress.unmet = true;
+                skipped.push(format!(
+                    "step {number}, {}, was not called: {condition} was not met [condition-not-met]",
+                    step.handler
+                ));
+            }
+            _ => {
+                return Turn {
+                    place: Some(place),
+                    skipped,
+                };
+            }
+        }
+    }
+    Turn {
+        place: None,
+        skipped,
+    }
+}
+
+/// Puts on record what was not called, once for all attempts; whether it is another record now.
+pub(super) fn note(operation: &mut Operation, skipped: Vec<String>) -> bool {
+    let before = operation.actions.len();
+    for words in skipped {
+        if !operation.actions.contains(&words) {
+            operation.actions.push(words);
+        }
+    }
+    operation.actions.len() > before
+}
