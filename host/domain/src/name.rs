@@ -128,6 +128,11 @@ kebab_name!(
     SecretName, "secret name"
 );
 
+kebab_name!(
+    /// The name of a preset of breakers.
+    BreakerName, "breaker name"
+);
+
 impl CheckName {
     /// The name under which a supervised child's exit is shown, which no operator has to configure.
     pub fn process() -> Self {

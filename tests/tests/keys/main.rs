@@ -4,6 +4,7 @@
 //! and [`coverage`] holds these lines, of all tests of this crate, against `examples/mainstay.toml`.
 
 mod alert;
+mod breaker;
 mod check;
 mod command;
 mod coverage;

@@ -38,6 +38,7 @@ pub enum EntityKind {
     Command,
     Secret,
     Plugin,
+    Breaker,
 }
 
 impl EntityKind {
@@ -49,6 +50,7 @@ impl EntityKind {
             EntityKind::Command => "command",
             EntityKind::Secret => "secret",
             EntityKind::Plugin => "plugin",
+            EntityKind::Breaker => "breaker",
         }
     }
 
@@ -64,6 +66,7 @@ impl EntityKind {
                 format!("{name} = {{ file = \"path\" }} or {{ env = \"VARIABLE\" }} to [secrets]")
             }
             EntityKind::Plugin => format!("[plugin.{name}]"),
+            EntityKind::Breaker => format!("[breaker.{name}] with open_for = \"15s\""),
         }
     }
 }

@@ -3,6 +3,7 @@
 //! Invariant: everything that a [`Spec`]'s docs promise is checked here, and every problem of a config is reported in
 //! one run: a part that cannot be read does not keep the others from being read.
 
+mod breaker;
 mod check;
 mod escalation;
 mod host;
@@ -66,8 +67,10 @@ fn read(fields: &mut Fields<'_>, digest: String) -> Option<Spec> {
         "[host] with state_dir = \"state\" and plugin_dir = \"plugins\"",
         host::host,
     );
+    let breakers = fields.or("breaker", Default::default(), breaker::presets);
+    let target = |at| target::target(at, &breakers);
     Some(Spec {
-        targets: fields.list("target", "[[target]]", target::target).into(),
+        targets: fields.list("target", "[[target]]", target).into(),
         commands: fields.or("command", Default::default(), host::commands),
         secrets: fields.or("secrets", Default::default(), host::secrets),
         routes: fields.list("route", "[[route]]", route::route),

@@ -240,7 +240,7 @@ fn collect_keys(path: &str, value: &toml::Value, into: &mut BTreeSet<String>) {
     match value {
         toml::Value::Table(table) if !is_leaf => {
             for (key, value) in table {
-                let is_name = ["command", "plugin", "secrets"].contains(&path);
+                let is_name = ["breaker", "command", "plugin", "secrets"].contains(&path);
                 let path = match path {
                     "" => key.clone(),
                     path if is_name => format!("{path}."),
@@ -425,6 +425,22 @@ fn target_keys(keys: &mut Keys) {
         |s| target(s).breaker,
         breaker,
     );
+
+    let preset = "breaker = \"brisk\"\n[[target.check]]\nkind = \"heartbeat\"\nfailure = \"late\"\n\
+                  [breaker.brisk]\nfail_after = 3\nrecover_after = 4\nopen_for = \"15s\"";
+    let said = |s: &Spec| {
+        let check = check(s);
+        let open_for = target(s).breaker.open_for;
+        (check.fail_after, check.recover_after, open_for)
+    };
+    for key in [
+        "target.breaker",
+        "breaker.fail_after",
+        "breaker.recover_after",
+        "breaker.open_for",
+    ] {
+        keys.target(key, preset, said, (3, 4, seconds(15)));
+    }
 
     let foreign = "commands.start = [\"a\", \"1\"]\ncommands.stop = [\"b\"]\ncommands.restart = [\"c\"]\n\
                    commands.reload = [\"d\"]\ncommands.timeout = \"9s\"\npid_file = \"run/p\"\n\

@@ -4,13 +4,16 @@ mod exec;
 mod machine;
 mod network;
 
-use super::super::{
-    context::Raised,
-    reader::{Fields, ValueAt},
-    suggest::listed,
-    values::{
-        as_written, count, duration, interval, name, one_of, positive_duration, severity, whole,
+use super::{
+    super::{
+        context::Raised,
+        reader::{Fields, ValueAt},
+        suggest::listed,
+        values::{
+            as_written, count, duration, interval, name, one_of, positive_duration, severity, whole,
+        },
     },
+    breaker::BreakerPreset,
 };
 use mainstay_domain::{
     failure,
@@ -48,16 +51,17 @@ const KINDS: [(&str, ReadKind); 12] = [
 /// Kinds that the documentation names and this version does not have.
 const LATER: [&str; 3] = ["redis", "postgres", "plugin"];
 
-/// The checks of a target. `is_child`: the host runs it.
+/// The checks of a target. `is_child`: the host runs it. `breaker`: what they do not say themselves.
 pub(super) fn checks(
     fields: &mut Fields<'_>,
     target: Option<&TargetName>,
     is_child: bool,
+    breaker: BreakerPreset,
 ) -> Vec<CheckSpec> {
     let names = RefCell::new(BTreeMap::new());
     let of_kind = RefCell::new(BTreeMap::new());
     fields.list("check", "[[target.check]]", |at| {
-        let check = check(at, is_child, &mut of_kind.borrow_mut())?;
+        let check = check(at, is_child, breaker, &mut of_kind.borrow_mut())?;
         let place = at.node.place;
         if let Some(first) = names.borrow_mut().insert(check.name.clone(), place) {
             let first = at.context.locate(first).map(|first| first.to_string());
@@ -86,6 +90,7 @@ pub(super) fn checks(
 fn check(
     at: ValueAt<'_>,
     is_child: bool,
+    breaker: BreakerPreset,
     of_kind: &mut BTreeMap<&'static str, u32>,
 ) -> Option<CheckSpec> {
     at.fields("this check", |fields| {
@@ -132,7 +137,7 @@ fn check(
         // would be missed after five of them, which is a week of a nightly job.
         let default = match kind {
             Some(CheckKind::Log { .. } | CheckKind::Heartbeat) => 1,
-            _ => 5,
+            _ => breaker.fail_after.unwrap_or(5),
         };
         let fail_after = written.and_then(count).unwrap_or(default);
         let fail_of = fields.get("fail_of");
@@ -143,7 +148,7 @@ fn check(
             );
         }
         let fail_of = fail_of.and_then(read_fail_of);
-        let recover_after = fields.or("recover_after", 2, count);
+        let recover_after = fields.or("recover_after", breaker.recover_after.unwrap_or(2), count);
         let jitter = fields.or("jitter", Duration::ZERO, |at| at_most(every, duration, at));
         let (kind, failure) = (kind?, failure?);
         let number = of_kind.entry(kind.as_str()).or_insert(0);

@@ -12,6 +12,7 @@ use super::{
             positive_duration, run, severity, size, whole, word,
         },
     },
+    breaker::{self, Presets},
     check,
 };
 use mainstay_domain::{
@@ -48,7 +49,7 @@ const CHILD_KEYS: [&str; 19] = [
     "log",
 ];
 
-pub(super) fn target(at: ValueAt<'_>) -> Option<TargetSpec> {
+pub(super) fn target(at: ValueAt<'_>, presets: &Presets) -> Option<TargetSpec> {
     at.fields("this target", |fields| {
         let target_name = defined(EntityKind::Target, TargetName::parse);
         let target_name = fields.required("name", "name = \"api\"", target_name);
@@ -60,7 +61,9 @@ pub(super) fn target(at: ValueAt<'_>) -> Option<TargetSpec> {
                 "keep `run` where the host starts the process itself, `commands` where another service manager does",
             );
         }
-        let checks = check::checks(fields, target_name.as_ref(), arguments.is_some());
+        let breaker = fields.optional("breaker", |at| breaker::of_target(at, presets));
+        let breaker = breaker.unwrap_or_default();
+        let checks = check::checks(fields, target_name.as_ref(), arguments.is_some(), breaker);
         let process = match arguments {
             Some(arguments) => process(fields, arguments, target_name.as_ref(), &checks),
             None => {
@@ -88,11 +91,6 @@ pub(super) fn target(at: ValueAt<'_>) -> Option<TargetSpec> {
             None => None,
         };
         let depends_on = depends_on(fields, target_name.as_ref());
-        let open_for = fields.optional("breaker", |at| {
-            at.fields("the breaker", |fields| {
-                fields.optional("open_for", positive_duration)
-            })
-        });
         Some(TargetSpec {
             priority: fields.or("priority", 5, whole(1..=10)),
             depends_on,
@@ -101,7 +99,7 @@ pub(super) fn target(at: ValueAt<'_>) -> Option<TargetSpec> {
             commands: commands.unwrap_or_default(),
             checks,
             breaker: BreakerSpec {
-                open_for: open_for.unwrap_or(Duration::from_secs(30)),
+                open_for: breaker.open_for.unwrap_or(Duration::from_secs(30)),
             },
             validation_timeout: fields.or(
                 "validation_timeout",
