@@ -14,7 +14,7 @@ use mainstay_domain::{
     severity::Severity,
     spec::{
         BreakerSpec, ForeignCommands, HostSpec, RouteSpec, SocketSpec, Spec, StepSpec, Strategy,
-        TargetSpec,
+        TargetSpec, Workflow,
     },
     time::{Monotonic, Timestamp},
 };
@@ -260,6 +260,7 @@ fn route(target: Option<TargetName>) -> RouteSpec {
         strategy: Strategy::Immediate { max_attempts: 5 },
         cooldown: Duration::ZERO,
         relapse_window: Duration::ZERO,
+        workflow: Workflow::Standard,
         chain: vec![StepSpec {
             handler: PluginName::parse("fix").unwrap(),
             version: semver::VersionReq::STAR,

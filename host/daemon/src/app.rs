@@ -689,7 +689,7 @@ fn wall_clock(clock: &Arc<dyn Clock>) -> WallClock {
 mod tests {
     use super::*;
     use crate::services::testing::specs;
-    use mainstay_domain::spec::{RouteSpec, Strategy};
+    use mainstay_domain::spec::{RouteSpec, Strategy, Workflow};
 
     #[test]
     fn a_plugin_directory_that_a_link_leads_into_the_state_is_refused() {
@@ -724,6 +724,7 @@ mod tests {
             strategy: Strategy::Immediate { max_attempts: 1 },
             cooldown: Duration::ZERO,
             relapse_window,
+            workflow: Workflow::Standard,
             chain: Vec::new(),
         };
         spec.routes = [5 * hour, Duration::ZERO].map(route).into();

@@ -58,7 +58,7 @@ mod tests {
     use super::*;
     use crate::{
         name::{FailureType, TargetName},
-        spec::Strategy,
+        spec::{Strategy, Workflow},
     };
     use proptest::prelude::*;
     use std::{cmp::Reverse, time::Duration};
@@ -94,6 +94,7 @@ mod tests {
             strategy: Strategy::Immediate { max_attempts: 1 },
             cooldown: Duration::ZERO,
             relapse_window: Duration::ZERO,
+            workflow: Workflow::Standard,
             chain: Vec::new(),
         }
     }

@@ -3,6 +3,7 @@
 mod chain;
 mod person;
 mod strategy;
+mod workflow;
 
 use mainstay_tests::{Daemon, HOST, guest, millis_between, plugin, sleeper};
 

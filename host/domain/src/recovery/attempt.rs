@@ -173,7 +173,7 @@ impl Recovery {
                 out.writes
                     .push(words::validating(&running.work.operation, at.now));
                 let key = case.key();
-                let looks = self.look(&key, &running.work, true, at, out);
+                let looks = self.validate(&key, &running.work, &running.route, at, out);
                 running.attempt = Attempt::Validating(looks);
                 case.stage = Stage::Running(Box::new(running));
                 Ok(())

@@ -7,6 +7,7 @@ use super::{
 use crate::{
     name::PluginName,
     operation::{Mode, Operation, OperationState},
+    spec::RouteSpec,
     time::{Monotonic, Timestamp},
 };
 use std::{sync::Arc, time::Duration};
@@ -42,7 +43,10 @@ impl Recovery {
             return self.give_up(case, work, error, at, out);
         }
         let was_seen_now = case.seen_at == Some(at.monotonic);
-        let looks_first = is_automatic && !was_seen_now;
+        // What was called and may have helped is looked at in any case.
+        let is_seen = case.is_present && case.seen_at.is_some() && !work.operation.cut_off;
+        let trusts = is_seen && !route.workflow.looks_before();
+        let looks_first = is_automatic && !was_seen_now && !trusts;
         let before = work.route.replace(Arc::clone(&route));
         if before.is_none_or(|before| before.chain != route.chain) {
             work.permanently_failed.clear();
@@ -57,7 +61,8 @@ impl Recovery {
             cancelled: None,
         };
         if looks_first {
-            let looks = self.look(&key, &running.work, false, at, out);
+            let length = self.settings.validation(&key.target);
+            let looks = self.look(&key, &running.work, (false, length), at, out);
             let attempt = Attempt::Looking(looks);
             case.stage = Stage::Running(Box::new(Running { attempt, ..running }));
             return Ok(());
@@ -65,16 +70,30 @@ impl Recovery {
         self.attempt(case, running, at, out)
     }
 
-    /// Asks for the first of some looks.
-    pub(super) fn look(
+    /// Asks for the first of the looks by which an attempt is validated.
+    pub(super) fn validate(
         &mut self,
         key: &CaseKey,
         work: &Work,
-        acted: bool,
+        route: &RouteSpec,
         at: InputTime,
         out: &mut Outcome,
     ) -> Polling {
-        let until = at.monotonic + self.settings.validation(&key.target);
+        let of_target = self.settings.validation(&key.target);
+        let length = route.workflow.validation(of_target);
+        self.look(key, work, (true, length), at, out)
+    }
+
+    /// Asks for the first of some looks: whether a handler has acted, and how long they go on.
+    fn look(
+        &mut self,
+        key: &CaseKey,
+        work: &Work,
+        (acted, length): (bool, Duration),
+        at: InputTime,
+        out: &mut Outcome,
+    ) -> Polling {
+        let until = at.monotonic + length;
         let number = self.request_look(key, work, acted, out);
         Polling::begun(until, number)
     }

@@ -68,6 +68,7 @@ impl Recovery {
     ) -> Result<(), IllegalMove> {
         let is_over = look.seen == LookResult::Healthy && !look.is_present;
         let settles = look.seen == LookResult::Settling;
+        let hold = running.route.workflow.hold();
         let again = |looks: &mut Polling| match settles {
             true => looks.settle(at.monotonic),
             false => looks.again(at.monotonic),
@@ -75,7 +76,17 @@ impl Recovery {
         if matches!(running.attempt, Attempt::Validating(_)) {
             // Its handlers are done, and nobody waits for them: others begin meanwhile.
             let operation = &running.work.operation;
-            self.queue.lend(&operation.target, &operation.id, settles);
+            let waits = settles || (is_over && !hold.is_zero());
+            self.queue.lend(&operation.target, &operation.id, waits);
+        }
+        if let Attempt::Validating(looks) = &mut running.attempt {
+            if is_over && looks.hold(at.monotonic, hold) {
+                case.stage = Stage::Running(Box::new(running));
+                return Ok(());
+            }
+            if !is_over {
+                looks.let_go();
+            }
         }
         match &mut running.attempt {
             // The call that the daemon's end cut off is the likeliest cause.

@@ -23,6 +23,8 @@ pub struct Polling {
     pub number: u64,
     /// The time was over once, and nobody had seen anything for sure.
     is_extended: bool,
+    /// Since when each look has seen the end, where it has to last.
+    held_since: Option<Monotonic>,
 }
 
 impl Polling {
@@ -34,7 +36,24 @@ impl Polling {
             next: None,
             number,
             is_extended: false,
+            held_since: None,
         }
+    }
+
+    /// The end was seen. Waits for the next look as long as it has to be seen on; false where it has been for so long.
+    pub(super) fn hold(&mut self, now: Monotonic, length: Duration) -> bool {
+        let end = *self.held_since.get_or_insert(now) + length;
+        if now >= end {
+            return false;
+        }
+        self.until = self.until.max(end);
+        self.next = Some((now + BETWEEN_LOOKS.after(u32::MAX)).min(end));
+        true
+    }
+
+    /// The end is not seen any more.
+    pub(super) fn let_go(&mut self) {
+        self.held_since = None;
     }
 
     /// The time is over, and nobody could look: the daemon may have been held up all that time. Once there is some more.

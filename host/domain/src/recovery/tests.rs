@@ -18,4 +18,5 @@ mod stopping;
 mod stories;
 mod table;
 mod unseen;
+mod workflow;
 mod world;

@@ -157,7 +157,7 @@ mod tests {
     use super::*;
     use crate::{
         name::{FailureType, TargetName},
-        spec::{StepSpec, Strategy},
+        spec::{StepSpec, Strategy, Workflow},
     };
     use semver::VersionReq;
 
@@ -186,6 +186,7 @@ mod tests {
             strategy: Strategy::Immediate { max_attempts: 1 },
             cooldown: Duration::ZERO,
             relapse_window: Duration::ZERO,
+            workflow: Workflow::Standard,
             chain: steps.collect(),
         }
     }

@@ -29,6 +29,8 @@ pub struct RouteSpec {
     pub cooldown: Duration,
     /// A failure that comes back within this time of its recovery is the same incident; default 60 s, zero for never.
     pub relapse_window: Duration,
+    /// How much each attempt is validated, and for how long.
+    pub workflow: Workflow,
     /// What is run, in order. At least one.
     pub chain: Vec<StepSpec>,
 }
@@ -69,6 +71,55 @@ pub enum OnFailure {
     Continue,
     /// They are not, whatever the failure is; but those that always run are.
     Stop,
+}
+
+/// How much an attempt is validated, and for how long [seed 000].
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Workflow {
+    /// It is looked whether it is still needed, and the checks of its failure have to pass within the target's
+    /// `validation_timeout`.
+    #[default]
+    Standard,
+    /// Where the checks have seen the failure, that is enough to act; and they have 5 s to pass, or less.
+    Fast,
+    /// As `Standard`; but they have twice the time to pass, and then have to go on passing for 5 s.
+    Thorough,
+}
+
+impl Workflow {
+    /// Every workflow.
+    pub const ALL: [Workflow; 3] = [Workflow::Standard, Workflow::Fast, Workflow::Thorough];
+
+    /// The word that operators write.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Workflow::Standard => "standard",
+            Workflow::Fast => "fast",
+            Workflow::Thorough => "thorough",
+        }
+    }
+
+    /// How long the checks may take to pass, where the target says so.
+    pub fn validation(self, of_target: Duration) -> Duration {
+        match self {
+            Workflow::Standard => of_target,
+            Workflow::Fast => of_target.min(Duration::from_secs(5)),
+            Workflow::Thorough => of_target.saturating_mul(2),
+        }
+    }
+
+    /// How long they have to go on passing.
+    pub fn hold(self) -> Duration {
+        match self {
+            Workflow::Standard | Workflow::Fast => Duration::ZERO,
+            Workflow::Thorough => Duration::from_secs(5),
+        }
+    }
+
+    /// Whether it is looked before an attempt whether it is still needed.
+    pub fn looks_before(self) -> bool {
+        self != Workflow::Fast
+    }
 }
 
 /// How attempts are spaced [seed 002].

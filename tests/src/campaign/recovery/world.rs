@@ -21,7 +21,7 @@ use mainstay_domain::{
     severity::Severity,
     spec::{
         BreakerSpec, CheckKind, CheckSpec, ForeignCommands, HostSpec, RouteSpec, SocketSpec, Spec,
-        StepSpec, Strategy, TargetSpec,
+        StepSpec, Strategy, TargetSpec, Workflow,
     },
     time::{Monotonic, Timestamp},
 };
@@ -791,6 +791,7 @@ fn spec(random: &mut Random, busy: bool) -> Spec {
         strategy: strategy(random, busy),
         cooldown: Duration::from_secs([0, 0, 7][random.below(3) as usize]),
         relapse_window: Duration::from_secs([0, 60, 60][random.below(3) as usize]),
+        workflow: Workflow::Standard,
         chain: (0..1 + random.below(3))
             .map(|step| StepSpec {
                 handler: handler(step),

@@ -13,7 +13,7 @@ use mainstay_domain::{
         BackupSource, BeforeStart, BreakerSpec, CheckKind, CheckSpec, CommandSpec, DirectoryGrant,
 ExecCheck, FailOf, ForeignCommands, Grants, GroupBy, HttpCheck, HttpOrigin, Limits, LogPattern, MaintenanceBegin, OnFailure, OnShutdown, PluginSpec, ProcessSpec, Reload, RestartPolicy,
         RunAs, Schedule, SecretSource, SocketSpec, Spec, Strategy, TargetGrant, TargetSpec,
-        TargetVerb, Trust, ViewerSpec,
+        TargetVerb, Trust, ViewerSpec, Workflow,
     },
     time::Timestamp,
 };
@@ -888,6 +888,12 @@ fn route_keys(keys: &mut Keys) {
         |r| r.relapse_window,
         Duration::ZERO,
     );
+    keys.route(
+        "route.workflow",
+        "workflow = \"thorough\"",
+        |r| r.workflow,
+        Workflow::Thorough,
+    );
     let line = "strategy = { kind = \"exponential\", max_attempts = 3, initial_delay = \"2s\", multiplier = 1.5, max_delay = \"4s\" }";
     let exponential = Strategy::Exponential {
         max_attempts: 3,
@@ -1442,6 +1448,7 @@ fn what_is_not_written_has_its_documented_default() {
     );
     assert_eq!(route.cooldown, Duration::ZERO);
     assert_eq!(route.relapse_window, seconds(60));
+    assert_eq!(route.workflow, Workflow::Standard);
     let strategy = Strategy::Exponential {
         max_attempts: 5,
         initial_delay: seconds(1),

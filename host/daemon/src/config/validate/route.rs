@@ -17,7 +17,7 @@ use mainstay_domain::{
     jitter::Jitter,
     name::{FailureType, PluginName, TargetName},
     severity::Severity,
-spec::{AlertGrouping, AlertRoute, GroupBy, OnFailure, RouteSpec, StepSpec, Strategy,},
+spec::{AlertGrouping, AlertRoute, GroupBy, OnFailure, RouteSpec, StepSpec, Strategy, Workflow,},
 };
 use semver::VersionReq;
 use std::time::Duration;
@@ -36,6 +36,7 @@ pub(super) fn route(at: ValueAt<'_>) -> Option<RouteSpec> {
         let strategy = fields.optional("strategy", strategy);
         let cooldown = fields.or("cooldown", Duration::ZERO, duration);
         let relapse_window = fields.or("relapse_window", RELAPSE_WINDOW, duration);
+        let workflow = fields.or("workflow", Workflow::Standard, workflow);
         let example = "chain = [ { handler = \"restart-service\" } ]";
         let chain = fields.required("chain", example, |at| {
             let steps = at.each(&format!("write {example}"), step)?;
@@ -63,9 +64,15 @@ pub(super) fn route(at: ValueAt<'_>) -> Option<RouteSpec> {
             }),
             cooldown,
             relapse_window,
+            workflow,
             chain: chain?,
         })
     })
+}
+
+fn workflow(at: ValueAt<'_>) -> Option<Workflow> {
+    let words = Workflow::ALL.map(|workflow| (workflow.as_str(), workflow));
+    one_of("a workflow", &words, at)
 }
 
 fn step(at: ValueAt<'_>) -> Option<StepSpec> {

@@ -6,7 +6,7 @@ use mainstay_domain::{
     severity::Severity,
     spec::{
         BreakerSpec, CheckKind, CheckSpec, ForeignCommands, HostSpec, OnShutdown, ProcessSpec,
-        RestartPolicy, RouteSpec, SocketSpec, Spec, StepSpec, Strategy, TargetSpec,
+        RestartPolicy, RouteSpec, SocketSpec, Spec, StepSpec, Strategy, TargetSpec, Workflow,
     },
 };
 use semver::VersionReq;
@@ -72,6 +72,7 @@ pub(crate) fn route(handler: &str) -> RouteSpec {
         strategy: Strategy::Immediate { max_attempts: 1 },
         cooldown: Duration::ZERO,
         relapse_window: Duration::ZERO,
+        workflow: Workflow::Standard,
         chain: vec![StepSpec {
             handler: PluginName::parse(handler).unwrap(),
             version: VersionReq::STAR,

@@ -41,7 +41,7 @@ impl Recovery {
                 let (id, target) = (work.operation.id.clone(), key.target.clone());
                 self.queue.occupy(id, target);
                 // A handler had acted before the daemon ended, which whoever watches the target now does not know.
-                let looks = self.look(&key, &work, true, at, out);
+                let looks = self.validate(&key, &work, &route, at, out);
                 case.stage = Stage::Running(Box::new(Running {
                     work,
                     route,

@@ -11,7 +11,7 @@ use crate::{
     severity::Severity,
     spec::{
         BreakerSpec, ForeignCommands, HostSpec, OnShutdown, ProcessSpec, RestartPolicy, RouteSpec,
-        SocketSpec, Spec, StepSpec, Strategy, TargetSpec,
+        SocketSpec, Spec, StepSpec, Strategy, TargetSpec, Workflow,
     },
     time::Timestamp,
 };
@@ -143,6 +143,7 @@ pub(super) fn route() -> RouteSpec {
         },
         cooldown: Duration::ZERO,
         relapse_window: Duration::from_secs(60),
+        workflow: Workflow::Standard,
         chain: vec![step("fix")],
     }
 }
