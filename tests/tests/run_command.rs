@@ -147,7 +147,11 @@ fn a_dry_run_shows_the_commands_and_runs_none() {
     let operation: Value = serde_json::from_slice(&output.stdout).unwrap();
     assert_eq!(
         operation["actions"],
-        json!(["would run `check-primary`", "would run `promote`"])
+        json!([
+            "would run `check-primary`",
+            "would run `promote`",
+            "step 1, run-command, was only planned [dry-run]",
+        ])
     );
     assert!(!daemon.path("ran").exists());
 }

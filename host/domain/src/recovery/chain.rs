@@ -44,7 +44,7 @@ pub(super) fn next(
         if !step.always && !is_left {
             continue;
         }
-        let number = u32::try_from(place.saturating_add(1)).unwrap_or(u32::MAX);
+        let number = number_of(place);
         let facts = Facts {
             step: number,
             ..*facts
@@ -69,6 +69,20 @@ pub(super) fn next(
         place: None,
         skipped,
     }
+}
+
+/// What is said of a step that a dry run has called.
+pub(super) fn planned(place: usize, step: &StepSpec) -> String {
+    let number = number_of(place);
+    format!(
+        "step {number}, {}, was only planned [dry-run]",
+        step.handler
+    )
+}
+
+/// As people count, from 1.
+fn number_of(place: usize) -> u32 {
+    u32::try_from(place.saturating_add(1)).unwrap_or(u32::MAX)
 }
 
 /// Puts on record what was not called, once for all attempts; whether it is another record now.

@@ -232,6 +232,8 @@ impl Recovery {
                 handled,
                 &mut dry_run.progress,
             );
+            let planned = chain::planned(dry_run.step, step);
+            chain::note(&mut dry_run.work.operation, vec![planned]);
         }
         let from = dry_run.step.saturating_add(1);
         self.dry_run_step(dry_run, from, at, out)

@@ -288,4 +288,8 @@ fn a_dry_run_asks_the_same_conditions() {
         planned.actions[0].ends_with("[condition-not-met]"),
         "{planned:?}"
     );
+    assert_eq!(
+        planned.actions[1..],
+        ["restarted", "step 2, second, was only planned [dry-run]"]
+    );
 }
