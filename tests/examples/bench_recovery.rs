@@ -168,6 +168,7 @@ impl Bench {
                 message: "refused".to_owned(),
                 value: None,
                 output: None,
+                score: None,
             },
             detected_at: BEGIN + self.clock,
         };

@@ -405,6 +405,8 @@ fn a_report_that_is_for_a_while_ends_with_it_and_what_nothing_names_is_refused()
     );
     for body in [
         json!({ "failure": "slow", "confidence": 1.5 }),
+        json!({ "failure": "slow", "score": 1.5 }),
+        json!({ "failure": "slow", "score": 0.5, "severity": "low" }),
         json!({ "failure": "slow", "for_ms": 0 }),
     ] {
         assert_eq!(
@@ -445,4 +447,28 @@ fn a_start_whose_program_ends_at_once_fails_with_its_exit_code_and_its_last_word
         // An end that is expected is none that fails.
         done(&daemon, &[verb, "done", "--wait"]);
     }
+}
+
+#[test]
+fn a_report_with_a_score_is_as_bad_as_that_and_conditions_are_about_it() {
+    let chain = "chain = [\n    { handler = \"restart-service\", when = \"severity >= 0.8 and confidence < 1\" },\n]\n";
+    let daemon = slow(chain);
+    done(
+        &daemon,
+        &[
+            "report",
+            "job",
+            "--failure",
+            "slow",
+            "--score",
+            "0.85",
+            "--confidence",
+            "0.9",
+        ],
+    );
+    daemon.wait_for_operation("job", "validating");
+    let incident = daemon.json(&["incidents", "--open"])[0].clone();
+    assert_eq!(incident["severity"], "high", "{incident}");
+    let said = incident["evidence"][0]["message"].as_str().unwrap();
+    assert!(said.contains("score 0.85, confidence 0.9"), "{said}");
 }

@@ -160,6 +160,9 @@ pub struct ReportBody {
     /// How bad it is; absent: as its check says, else as it is by its kind.
     #[serde(default)]
     pub severity: Option<Severity>,
+    /// How bad it is as a number, from 0 to 1, in place of `severity`: from 0.9 critical, from 0.7 high, from 0.4 medium.
+    #[serde(default)]
+    pub score: Option<f64>,
     /// How sure the reporter is, from 0 to 1.
     #[serde(default)]
     pub confidence: Option<f64>,

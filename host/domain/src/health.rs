@@ -41,6 +41,9 @@ pub struct Evidence {
     /// [`last_lines`](crate::text::last_lines). Absent where there are none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub output: Option<String>,
+    /// How bad it is, from 0 to 1 [seed 001]. Absent where nobody says it as a number.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub score: Option<f64>,
 }
 
 /// What one run of one check gave.

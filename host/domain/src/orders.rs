@@ -33,6 +33,9 @@ pub struct Reported {
     pub severity: Severity,
     /// How sure they are, from 0 to 1, where they say it.
     pub confidence: Option<f64>,
+    /// The same of how bad it is, from 0 to 1. Absent where they do not say it, or said it as a word.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub score: Option<f64>,
     /// What they saw, as they said it.
     pub message: String,
     /// Who reports it: the user of the socket's peer, or the name of the token's secret.
@@ -71,11 +74,15 @@ impl Reported {
             Some(confidence) => format!(", confidence {confidence}"),
             None => String::new(),
         };
+        let bad = match self.score {
+            Some(score) => format!(", score {score}"),
+            None => String::new(),
+        };
         let saw = match self.message.trim() {
             "" => String::new(),
             saw => format!(": {saw}"),
         };
-        format!("{by} reported {}{sure}{saw}", self.failure)
+        format!("{by} reported {}{bad}{sure}{saw}", self.failure)
     }
 
     /// As checks have it; its value is the confidence.
@@ -86,6 +93,7 @@ impl Reported {
             message: self.words(),
             value: self.confidence,
             output: None,
+            score: self.score,
         }
     }
 }
@@ -208,6 +216,7 @@ mod tests {
             failure: FailureType::parse(failure).unwrap(),
             severity: Severity::High,
             confidence,
+            score: None,
             message: "no answer".to_owned(),
             by: "root".to_owned(),
             note: None,

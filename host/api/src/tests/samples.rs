@@ -114,6 +114,7 @@ pub(super) fn incidents() -> [Incident; 2] {
         message: "connection refused".to_owned(),
         value: None,
         output: None,
+        score: None,
     };
     let short = Incident::open(
         incident_id(),

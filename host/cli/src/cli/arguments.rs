@@ -785,8 +785,11 @@ pub struct ReportArguments {
     /// How bad it is: low, medium, high or critical; else as its check says, or its kind
     #[arg(long, value_name = "SEVERITY", value_parser = parse_severity)]
     pub severity: Option<Severity>,
+    /// How bad it is as a number, from 0 to 1: from 0.9 critical, from 0.7 high, from 0.4 medium
+    #[arg(long, value_name = "NUMBER", value_parser = parse_share, conflicts_with = "severity")]
+    pub score: Option<f64>,
     /// How sure you are, from 0 to 1
-    #[arg(long, value_name = "NUMBER", value_parser = parse_confidence)]
+    #[arg(long, value_name = "NUMBER", value_parser = parse_share)]
     pub confidence: Option<f64>,
     /// What was seen, for the record
     #[arg(long, value_name = "TEXT", default_value = "")]
@@ -795,7 +798,7 @@ pub struct ReportArguments {
     #[arg(long = "for", value_name = "LENGTH", value_parser = parse_lasts)]
     pub lasts: Option<Duration>,
     /// It is over
-    #[arg(long, conflicts_with_all = ["severity", "confidence", "lasts"])]
+    #[arg(long, conflicts_with_all = ["severity", "score", "confidence", "lasts"])]
     pub clear: bool,
     #[command(flatten)]
     #[allow(missing_docs, reason = "its own docs are the help")]
@@ -1075,7 +1078,7 @@ fn parse_severity(text: &str) -> Result<Severity, String> {
     parse_word(text, "low, medium, high and critical")
 }
 
-fn parse_confidence(text: &str) -> Result<f64, String> {
+fn parse_share(text: &str) -> Result<f64, String> {
     let number = text.parse::<f64>().ok();
     number
         .filter(|number| (0.0..=1.0).contains(number))

@@ -135,6 +135,7 @@ pub(super) async fn report(
     let body = ReportBody {
         failure: arguments.failure.to_string(),
         severity: arguments.severity,
+        score: arguments.score,
         confidence: arguments.confidence,
         message: arguments.message,
         for_ms: lasts.map(|lasts| u64::try_from(lasts).unwrap_or(u64::MAX)),

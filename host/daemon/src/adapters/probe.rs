@@ -259,6 +259,7 @@ impl Probe for HostProbe {
                     message,
                     value: seen.value,
                     output,
+                    score: None,
                 },
             })
         })

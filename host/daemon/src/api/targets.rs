@@ -127,11 +127,16 @@ pub(super) async fn report(
     Body(body): Body<ReportBody>,
 ) -> Result<(StatusCode, Json<ReportedFailure>), ApiError> {
     must_be_target(&served, &target)?;
-    if let Some(confidence) = body.confidence
-        && !(0.0..=1.0).contains(&confidence)
-    {
-        let error = format!("`confidence` is {confidence}");
-        return Err(ApiError::bad_request(error, "allowed are 0 to 1"));
+    for (name, share) in [("confidence", body.confidence), ("score", body.score)] {
+        if let Some(share) = share.filter(|share| !(0.0..=1.0).contains(share)) {
+            let error = format!("`{name}` is {share}");
+            return Err(ApiError::bad_request(error, "allowed are 0 to 1"));
+        }
+    }
+    if body.severity.is_some() && body.score.is_some() {
+        let error = "there are a `severity` and a `score`";
+        let help = "leave one out: the score says how severe it is";
+        return Err(ApiError::bad_request(error, help));
     }
     if let Some(lasts) = body.for_ms
         && !(1..=LONGEST_REPORT_MS).contains(&lasts)
@@ -145,6 +150,7 @@ pub(super) async fn report(
     let request = ReportRequest {
         failure: requests::failure(&body.failure)?,
         severity: body.severity.map(Into::into),
+        score: body.score,
         confidence: body.confidence,
         message: short("message", &body.message)?,
         lasts: body.for_ms.map(Duration::from_millis),

@@ -180,6 +180,7 @@ pub(crate) fn incident() -> Incident {
             message: "connection refused".into(),
             value: None,
             output: None,
+            score: None,
         }],
         affected: vec!["external-api".into()],
         escalated: false,
@@ -812,6 +813,7 @@ impl Watch for FakeWorld {
                 message: "connection refused".to_owned(),
                 value: None,
                 output: None,
+                score: None,
             },
         };
         vec![Looked {
@@ -896,6 +898,7 @@ impl TargetOperator for FakeWorld {
             target: request.target,
             failure: request.failure,
             confidence: request.confidence,
+            score: request.score,
             message: request.message,
             by: request.by.name,
             note: request.by.note,

@@ -159,6 +159,8 @@ pub struct ReportRequest {
     pub failure: FailureType,
     /// How bad it is; none: as its check says, else as it is by its kind.
     pub severity: Option<Severity>,
+    /// The same as a number, from 0 to 1; of the two at most one.
+    pub score: Option<f64>,
     /// How sure they are, from 0 to 1.
     pub confidence: Option<f64>,
     /// What they saw.

@@ -290,6 +290,7 @@ impl Probe for ScriptedProbe {
                     message: format!("as told, pid {pid:?}"),
                     value: None,
                     output: None,
+                    score: None,
                 },
             })
         })

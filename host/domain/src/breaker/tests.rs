@@ -75,6 +75,7 @@ fn seen(check: &str, outcome: Outcome) -> Observation {
             message: format!("{check} looked"),
             value: None,
             output: None,
+            score: None,
         },
     }
 }

@@ -14,6 +14,7 @@ fn evidence(message: impl ToString) -> Evidence {
         message: message.to_string(),
         value: None,
         output: None,
+        score: None,
     }
 }
 

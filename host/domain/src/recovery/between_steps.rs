@@ -6,10 +6,14 @@ use crate::{condition::Facts, incident::Incident, operation::Operation, orders::
 impl Recovery {
     /// What the conditions of its steps are about.
     pub(super) fn facts(&self, incident: Option<&Incident>, operation: &Operation) -> Facts {
-        let seen = incident.and_then(|incident| incident.evidence.last());
+        let all = incident.map_or(&[][..], |incident| incident.evidence.as_slice());
+        let seen = all.last();
+        let said = all.iter().rev().find_map(|seen| seen.score);
+        // It is at least as bad as its word says.
+        let least = operation.severity.least_score();
         Facts {
             severity: operation.severity,
-            score: operation.severity.least_score(),
+            score: said.map_or(least, |said| said.max(least)),
             confidence: seen.map_or(1.0, confidence_of),
             recurrence_count: incident
                 .map_or(0, |incident| incident.recurrence)

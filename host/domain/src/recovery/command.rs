@@ -156,6 +156,7 @@ impl Recovery {
                 message: format!("{by} asked for it"),
                 value: None,
                 output: None,
+                score: None,
             };
             let mut incident = self.open(key, severity, evidence, at.now, at);
             out.writes.push(words::opened(&incident, true, at.now));

@@ -10,6 +10,7 @@ use crate::{
     id::IncidentId,
     incident::Incident,
     name::TargetName,
+    orders::confidence_of,
     severity::Severity,
     time::{Monotonic, Timestamp},
 };
@@ -58,6 +59,7 @@ impl Recovery {
                 return machine.relapsed(case, severity, evidence, at, out);
             }
             let was = case.incident.severity;
+            let severity = assessed(severity, &evidence, case.incident.recurrence);
             case.incident.persist(severity, evidence);
             if case.incident.severity > was {
                 out.writes
@@ -130,6 +132,8 @@ impl Recovery {
         out: &mut Outcome,
     ) -> Result<(), IllegalMove> {
         let message = evidence.message.clone();
+        let recurrence = case.incident.recurrence.saturating_add(1);
+        let severity = assessed(severity, &evidence, recurrence);
         case.incident.reopen(severity, evidence, at.now);
         self.set_escalation(case, at);
         self.count_opening(&case.key(), at, out);
@@ -149,6 +153,7 @@ impl Recovery {
         at: InputTime,
     ) -> Incident {
         let recurrence = self.recurrence(key, at.now);
+        let severity = assessed(severity, &evidence, recurrence);
         let id = IncidentId::new(self.ids.next(at.now));
         let (target, failure) = (key.target.clone(), key.failure.clone());
         Incident::open(
@@ -218,4 +223,11 @@ impl Recovery {
         let flaps: Option<&FlapDetector> = self.flaps.get(&key.target);
         flaps.map_or(0, |flaps| flaps.excess(now))
     }
+}
+
+/// At least as bad as its score says, where it has one, the confidence in it and how often it came back.
+fn assessed(severity: Severity, evidence: &Evidence, recurrence: u32) -> Severity {
+    let count = recurrence.saturating_add(1);
+    let assess = |score| Severity::assessed(score, confidence_of(evidence), count);
+    severity.max(evidence.score.map_or(severity, assess))
 }

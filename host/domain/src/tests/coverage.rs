@@ -105,13 +105,14 @@ fn every_form_of_what_people_ordered_is_in_the_corpus() {
         failure: _,
         severity: _,
         confidence: _,
+        score: _,
         message: _,
         by: _,
         note: _,
         at: _,
         until: _,
     } = reported[0];
-    there_and_absent!(reported, confidence, note, until);
+    there_and_absent!(reported, confidence, score, note, until);
     severities(reported.iter().map(|one| one.severity));
     let stopped: Vec<&StopOrder> = all.iter().flat_map(|one| &one.stopped).collect();
     let StopOrder {
@@ -266,8 +267,9 @@ fn every_form_of_evidence(all: &[Evidence]) {
         message: _,
         value: _,
         output: _,
+        score: _,
     } = &all[0];
-    there_and_absent!(all, value, output);
+    there_and_absent!(all, value, output, score);
 }
 
 /// Of its data only those count that are read as facts: see `event/tests.rs` for the kinds.

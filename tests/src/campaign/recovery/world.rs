@@ -716,6 +716,7 @@ fn evidence(message: &str) -> Evidence {
         message: message.to_owned(),
         value: None,
         output: None,
+        score: None,
     }
 }
 

@@ -148,6 +148,7 @@ fn recovered(dry_run: bool) -> Vec<Event> {
                 message: "refused".to_owned(),
                 value: None,
                 output: None,
+                score: None,
             },
             detected_at: Timestamp::from_millis(1_700_000_000_000),
         },

@@ -135,6 +135,7 @@ mod tests {
             message: "process 7 exited with code 1".to_owned(),
             value: None,
             output: None,
+            score: None,
         }
     }
 

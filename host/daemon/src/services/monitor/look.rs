@@ -143,6 +143,7 @@ impl Core {
                 message,
                 value,
                 output: None,
+                score: None,
             },
         }
     }

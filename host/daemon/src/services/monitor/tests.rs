@@ -228,6 +228,7 @@ fn open_incident(kind: &str) -> Incident {
         message: "refused".to_owned(),
         value: None,
         output: None,
+        score: None,
     };
     Incident::open(
         IncidentId::parse("inc-01K0000000000000000000000A").unwrap(),

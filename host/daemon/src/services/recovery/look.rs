@@ -113,6 +113,7 @@ mod tests {
                 message: String::new(),
                 value: None,
                 output: None,
+                score: None,
             },
         }
     }

@@ -119,6 +119,7 @@ fn evidence() -> Evidence {
         message: "refused".to_owned(),
         value: None,
         output: None,
+        score: None,
     }
 }
 

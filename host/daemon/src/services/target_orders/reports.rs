@@ -42,7 +42,9 @@ impl Inner {
             failure: failure.clone(),
             severity: request
                 .severity
+                .or(request.score.map(Severity::of_score))
                 .unwrap_or_else(|| severity_of(target, failure)),
+            score: request.score,
             confidence: request.confidence,
             message: self.ports.secrets.conceal_text(&request.message),
             by: by.name.clone(),

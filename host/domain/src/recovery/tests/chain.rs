@@ -90,6 +90,29 @@ fn a_severity_is_at_least_the_least_score_of_its_class() {
 }
 
 #[test]
+fn a_score_that_was_reported_is_what_conditions_are_about() {
+    for (score, first) in [(0.85, "first"), (0.75, "second")] {
+        let mut world = world(vec![when("first", "severity >= 0.8"), step("second")]);
+        world.raise_scored("api down", High, score);
+        assert_eq!(called(&world), [first], "{score}");
+    }
+}
+
+#[test]
+fn a_score_makes_a_failure_critical_that_comes_again_and_again() {
+    let mut world = world(vec![step("fix")]);
+    for (count, severity) in [(1, Medium), (2, Medium), (3, Critical)] {
+        world.raise_scored("api down", Medium, 0.5);
+        assert_eq!(world.incident("api down").severity, severity, "{count}");
+        if world.calls.is_empty() {
+            world.attempt_again();
+        }
+        world.recover_it();
+        world.pass(5_000);
+    }
+}
+
+#[test]
 fn conditions_know_the_recurrence_the_attempt_the_step_and_the_time_since_the_detection() {
     let mut world = world(vec![
         when("again", "recurrence_count >= 2"),

@@ -68,6 +68,7 @@ pub(super) fn evidence(message: &str) -> Evidence {
         message: message.to_owned(),
         value: None,
         output: None,
+        score: None,
     }
 }
 

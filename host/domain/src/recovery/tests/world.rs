@@ -10,6 +10,7 @@ use super::{
 use crate::{
     call::Report,
     event::{Event, EventData},
+    health::Evidence,
     id::{IdSource, IncidentId, OperationId},
     incident::Incident,
     name::{FailureType, TargetName},
@@ -159,6 +160,23 @@ impl World {
             key,
             severity,
             evidence: evidence("refused"),
+            detected_at,
+        })
+    }
+
+    /// The same, by somebody who says how bad it is as a number.
+    pub(super) fn raise_scored(&mut self, name: &str, severity: Severity, score: f64) -> Outcome {
+        let key = key(name);
+        self.failing.insert(key.clone());
+        let detected_at = self.at().now;
+        let evidence = Evidence {
+            score: Some(score),
+            ..evidence("reported")
+        };
+        self.input(Input::Raised {
+            key,
+            severity,
+            evidence,
             detected_at,
         })
     }

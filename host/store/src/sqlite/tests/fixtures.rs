@@ -156,6 +156,7 @@ pub(super) fn incident(n: u64, name: &str, state: IncidentState) -> Incident {
             message: "connection refused".to_owned(),
             value: Some(0.25),
             output: None,
+            score: None,
         }],
         affected: vec!["checkout".to_owned()],
         escalated: false,

@@ -32,6 +32,7 @@ impl Probe for Counting {
             message: "as it should be".to_owned(),
             value: None,
             output: None,
+            score: None,
         };
         let seen = Observation {
             target: target.name.clone(),

@@ -10,6 +10,7 @@ fn evidence() -> Evidence {
         message: "root reported it".to_owned(),
         value: Some(0.5),
         output: None,
+        score: None,
     }
 }
 
