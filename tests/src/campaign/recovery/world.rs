@@ -6,6 +6,7 @@
 use super::super::Random;
 use mainstay_domain::{
     call::{RecoveryFailure, Report},
+    condition::Condition,
     health::Evidence,
     id::{IdSource, IncidentId, OperationId},
     incident::Incident,
@@ -20,8 +21,8 @@ use mainstay_domain::{
     },
     severity::Severity,
     spec::{
-        BreakerSpec, CheckKind, CheckSpec, ForeignCommands, HostSpec, RouteSpec, SocketSpec, Spec,
-        StepSpec, Strategy, TargetSpec, Workflow,
+        BreakerSpec, CheckKind, CheckSpec, ForeignCommands, HostSpec, OnFailure, RouteSpec,
+        SocketSpec, Spec, StepSpec, Strategy, TargetSpec, Workflow,
     },
     time::{Monotonic, Timestamp},
 };
@@ -744,6 +745,17 @@ fn strategy(random: &mut Random, busy: bool) -> Strategy {
     }
 }
 
+/// Where nobody heals what a handler does not, one that is never met would go round for ever.
+fn condition(random: &mut Random, busy: bool) -> Option<Condition> {
+    let text = [
+        "attempt >= 2",
+        "severity >= high and not step == 2",
+        "recurrence_count >= 2 or duration > 2s",
+    ][random.below(3) as usize];
+    let is_said = busy && random.below(3) == 0;
+    is_said.then(|| Condition::parse(text).unwrap())
+}
+
 fn spec(random: &mut Random, busy: bool) -> Spec {
     let target = |name: &str, random: &mut Random| TargetSpec {
         name: TargetName::parse(name).unwrap(),
@@ -792,15 +804,16 @@ fn spec(random: &mut Random, busy: bool) -> Spec {
         strategy: strategy(random, busy),
         cooldown: Duration::from_secs([0, 0, 7][random.below(3) as usize]),
         relapse_window: Duration::from_secs([0, 60, 60][random.below(3) as usize]),
-        workflow: Workflow::Standard,
+        workflow: Workflow::ALL[random.below(3) as usize],
         chain: (0..1 + random.below(3))
             .map(|step| StepSpec {
                 handler: handler(step),
                 version: VersionReq::STAR,
                 always: step > 0 && random.below(3) == 0,
-                when: None,
-                on_failure: None,
-                pause: Duration::ZERO,
+                when: condition(random, busy),
+                on_failure: [None, None, Some(OnFailure::Continue), Some(OnFailure::Stop)]
+                    [random.below(4) as usize],
+                pause: Duration::from_secs([0, 0, 1][random.below(3) as usize]),
                 params: serde_json::json!({}),
                 timeout: Duration::from_secs(60),
             })
