@@ -40,8 +40,9 @@ fn a_target_opens_and_closes_as_the_preset_says_that_it_names() {
         &deaf("usual", ""),
         &by_file("brisk"),
         &by_file("slow"),
-    ];
-    let daemon = Daemon::start(&config.concat(), &[]);
+    ]
+    .concat();
+    let daemon = Daemon::start(&config, &[]);
     // One look is enough for it, and not for a check that says nothing of a target without a preset.
     let opened = event_of(&daemon, "deaf", "circuit.opened");
     let half_opened = event_of(&daemon, "deaf", "circuit.half-opened");

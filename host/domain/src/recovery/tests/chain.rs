@@ -1,7 +1,7 @@
 //! Chains: conditions, what a failed step means, pauses.
 
 use super::{
-    super::{Input, LookResult},
+    super::{AttemptProgress, Failed, Input, LookResult, chain::next},
     fixtures::{
         decision, done, missing, needs_operator, permanent, plugin, retryable, route, step,
         with_route,
@@ -9,14 +9,18 @@ use super::{
     world::World,
 };
 use crate::{
-    condition::Condition,
+    condition::{Condition, Facts},
     event::EventKind,
     operation::OperationState,
     recovery::Verb,
     severity::Severity::{Critical, High, Medium},
     spec::{OnFailure, RouteSpec, StepSpec},
 };
-use std::time::Duration;
+use proptest::{
+    collection::vec,
+    prelude::{any, prop_assert, prop_assert_eq, proptest},
+};
+use std::{collections::BTreeSet, time::Duration};
 
 fn when(handler: &str, condition: &str) -> StepSpec {
     StepSpec {
@@ -315,4 +319,36 @@ fn a_dry_run_asks_the_same_conditions() {
         planned.actions[1..],
         ["restarted", "step 2, second, was only planned [dry-run]"]
     );
+}
+
+proptest! {
+    #[test]
+    fn no_step_that_always_runs_is_ever_passed_by(
+        steps in vec((any::<bool>(), 0..3_usize, any::<bool>()), 1..8),
+        has_failed in any::<bool>(),
+        is_stopped in any::<bool>(),
+        goes_on in any::<bool>(),
+    ) {
+        let chain: Vec<StepSpec> = steps
+            .iter()
+            .map(|(always, then, _)| StepSpec {
+                always: *always,
+                on_failure: [None, Some(OnFailure::Continue), Some(OnFailure::Stop)][*then],
+                ..step("fix")
+            })
+            .collect();
+        let permanent: BTreeSet<usize> = (0..steps.len()).filter(|place| steps[*place].2).collect();
+        let mut progress = AttemptProgress {
+            failed: has_failed.then(|| Failed::Retryable("not yet".to_owned())),
+            stopped: is_stopped,
+            ..AttemptProgress::default()
+        };
+        let turn = next(&chain, None, &permanent, goes_on, &Facts::default(), &mut progress);
+        let first = (0..chain.len()).find(|place| chain[*place].always && !permanent.contains(place));
+        match (turn.place, first) {
+            (Some(place), Some(first)) => prop_assert!(place <= first),
+            (Some(_), None) => prop_assert!(!has_failed && !is_stopped && goes_on),
+            (None, first) => prop_assert_eq!(first, None),
+        }
+    }
 }
