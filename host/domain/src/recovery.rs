@@ -19,7 +19,6 @@ mod begin;
 mod between_steps;
 mod called;
 mod case;
-mod chain;
 mod cleared;
 mod closing;
 mod command;
@@ -46,6 +45,7 @@ mod spacing;
 mod step;
 mod summary;
 mod tracked;
+mod turn;
 mod windows;
 mod words;
 

@@ -2,7 +2,7 @@
 
 use super::{
     Action, Attempt, AttemptProgress, Call, Case, Failed, IllegalMove, InputTime, Outcome,
-    Recovery, Running, Stage, Work, chain, spacing, words,
+    Recovery, Running, Stage, Work, spacing, turn, words,
 };
 use crate::{
     call::RecoverRequest,
@@ -67,8 +67,8 @@ impl Recovery {
         let goes_on = running.cancelled.is_none();
         let permanent = &running.work.permanently_failed;
         let chain = &running.route.chain;
-        let turn = chain::next(chain, after, permanent, goes_on, &facts, &mut progress);
-        let noted = chain::note(&mut running.work.operation, turn.skipped);
+        let turn = turn::next(chain, after, permanent, goes_on, &facts, &mut progress);
+        let noted = turn::note(&mut running.work.operation, turn.skipped);
         let step = turn
             .place
             .and_then(|place| Some((place, chain.get(place)?)));
@@ -181,7 +181,7 @@ impl Recovery {
             None if progress.unmet => {
                 let why = progress
                     .permanently_failed
-                    .unwrap_or_else(|| chain::UNMET.to_owned());
+                    .unwrap_or_else(|| turn::UNMET.to_owned());
                 self.attempt_failed(case, running, why, at, out)
             }
             None => {

@@ -1,7 +1,7 @@
 //! Dry runs: one attempt whose effects are planned. They are no cases, bypass the queue, and block nothing.
 
 use super::{
-Action, AttemptProgress, Case, CaseKey, Failed, Handled, IllegalMove, InputTime, Outcome, Recovery, Refusal, Reply, Ticket, Work, called::record_answer, chain, words,
+Action, AttemptProgress, Case, CaseKey, Failed, Handled, IllegalMove, InputTime, Outcome, Recovery, Refusal, Reply, Ticket, Work, called::record_answer, chain, turn, words,
 };
 use crate::{
     actor::Actor,
@@ -151,7 +151,7 @@ impl Recovery {
         let incident = known.map(|case| &*case.incident);
         let incident = incident.filter(|incident| incident.state.is_open());
         let facts = self.facts(incident, &dry_run.work.operation);
-        let turn = chain::next(
+        let turn = turn::next(
             &dry_run.route.chain,
             from.checked_sub(1),
             &BTreeSet::new(),
@@ -159,7 +159,7 @@ impl Recovery {
             &facts,
             &mut dry_run.progress,
         );
-        chain::note(&mut dry_run.work.operation, turn.skipped);
+        turn::note(&mut dry_run.work.operation, turn.skipped);
         let chain = &dry_run.route.chain;
         let next = turn
             .place
@@ -192,7 +192,7 @@ impl Recovery {
             None if is_done => None,
             None => progress.permanently_failed.or_else(|| {
                 let why = match progress.unmet {
-                    true => chain::UNMET,
+                    true => turn::UNMET,
                     false => "its chain has no step that counts",
                 };
                 Some(why.to_owned())
@@ -232,8 +232,8 @@ impl Recovery {
                 handled,
                 &mut dry_run.progress,
             );
-            let planned = chain::planned(dry_run.step, step);
-            chain::note(&mut dry_run.work.operation, vec![planned]);
+            let planned = turn::planned(dry_run.step, step);
+            turn::note(&mut dry_run.work.operation, vec![planned]);
         }
         let from = dry_run.step.saturating_add(1);
         self.dry_run_step(dry_run, from, at, out)

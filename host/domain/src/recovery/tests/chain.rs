@@ -1,7 +1,7 @@
 //! Chains: conditions, what a failed step means, pauses.
 
 use super::{
-    super::{AttemptProgress, Failed, Input, LookResult, chain::next},
+    super::{AttemptProgress, Failed, Input, LookResult, turn::next},
     fixtures::{
         decision, done, missing, needs_operator, permanent, plugin, retryable, route, step,
         with_route,
