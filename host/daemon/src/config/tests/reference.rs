@@ -1314,6 +1314,18 @@ fn job_keys(keys: &mut Keys) {
 }
 
 #[test]
+fn what_a_preset_of_breakers_does_not_say_has_its_default() {
+    let text = format!(
+        "{HOST}[breaker.x]\n[[target]]\nname = \"a\"\nbreaker = \"x\"\n\
+         [[target.check]]\nkind = \"heartbeat\"\nfailure = \"late\"\n"
+    );
+    let spec = load_text(&text).unwrap().spec;
+    let check = check(&spec);
+    assert_eq!((check.fail_after, check.recover_after), (5, 2));
+    assert_eq!(target(&spec).breaker.open_for, seconds(30));
+}
+
+#[test]
 fn what_runs_before_a_start_has_a_minute() {
     let text =
         format!("{HOST}[[target]]\nname = \"a\"\nrun = [\"x\"]\nbefore_start.run = [\"y\"]\n");
