@@ -26,6 +26,7 @@ mod plugins;
 mod requests;
 mod severity;
 mod silences;
+mod simulation;
 mod statistics;
 mod status;
 mod words;
@@ -56,6 +57,7 @@ pub use requests::{
 };
 pub use severity::Severity;
 pub use silences::Silence;
+pub use simulation::{SimulatedEvent, SimulatedIncident, Simulation};
 pub use statistics::{Stats, StatsQuery, TargetStats};
 pub use status::{
     CircuitState, Health, HostStatus, JobRow, LastLook, OpenWindow, ProbeReport, ProbedCheck,

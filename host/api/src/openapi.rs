@@ -12,6 +12,7 @@ use crate::{
     errors::{ErrorBody, ErrorPage, ListedError},
     journal::{JournalCheck, JournalCopy, JournalSalvage},
     plugins::{PluginInspection, WrittenPlugin},
+    simulation::Simulation,
 };
 use schemas::Schemas;
 use serde_json::{Value, json};
@@ -41,6 +42,7 @@ pub fn openapi() -> Value {
     schemas.answer::<JournalSalvage>();
     schemas.answer::<JournalCopy>();
     schemas.answer::<DemoStep>();
+    schemas.answer::<Simulation>();
     schemas.answer::<DemoEnd>();
     json!({
         "openapi": "3.1.0",

@@ -37,6 +37,7 @@ mod progress;
 mod records;
 mod scaffold;
 mod silences;
+mod simulate;
 mod statistics;
 mod status;
 mod story;
@@ -143,6 +144,7 @@ async fn dispatch(cli: Cli, out: &Output) -> anyhow::Result<Ending> {
             };
             operations::recover(&client().await?, out, body, wait).await
         }
+        Command::Simulate(arguments) => simulate::run(&global, out, arguments).await,
         Command::Approve(decision) => {
             done(operations::decide(&client().await?, out, "approve", decision).await)
         }

@@ -40,6 +40,7 @@ mod pausing;
 mod polling;
 mod raised;
 mod recovered;
+mod seen;
 mod settings;
 mod spacing;
 mod step;

@@ -465,6 +465,46 @@ fn what_only_the_command_line_prints_is_as_before() {
         .ok
     );
 
+    let happened = SimulatedEvent {
+        at: "2026-01-01T00:00:10.000Z".to_owned(),
+        after_ms: 10_000,
+        kind: "handler.called".to_owned(),
+        severity: Severity::Low,
+        target: Some("api".to_owned()),
+        operation: None,
+        message: "fix is called".to_owned(),
+    };
+    let told = json!({
+        "at": "2026-01-01T00:00:10.000Z",
+        "after_ms": 10_000,
+        "kind": "handler.called",
+        "severity": "low",
+        "target": "api",
+        "operation": null,
+        "message": "fix is called",
+    });
+    let simulation = Simulation {
+        begin: "2026-01-01T00:00:00.000Z".to_owned(),
+        end: "2026-01-01T00:01:00.000Z".to_owned(),
+        inputs: 3,
+        observations: 1,
+        notes: Vec::new(),
+        incidents: Vec::new(),
+        timeline: vec![happened],
+    };
+    check(
+        &simulation,
+        &json!({
+            "begin": "2026-01-01T00:00:00.000Z",
+            "end": "2026-01-01T00:01:00.000Z",
+            "inputs": 3,
+            "observations": 1,
+            "notes": [],
+            "incidents": [],
+            "timeline": [told],
+        }),
+    );
+
     let step = DemoStep {
         step: "kill".to_owned(),
         ok: true,

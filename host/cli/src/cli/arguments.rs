@@ -372,6 +372,21 @@ pub enum Command {
         #[allow(missing_docs, reason = "its own docs are the help")]
         by: By,
     },
+    /// Play a day through the real recovery on virtual time, and show what would be decided and when
+    ///
+    /// A scenario says what checks see, which processes end, what people command, and what handlers answer; the checks, routes,
+    /// strategies, dependencies and maintenance windows are those of the config. A day takes about a second, and the same
+    /// scenario with the same config gives the same bytes. Nothing is changed. First what it came to, the most important first,
+    /// then everything in order. docs/simulation.md has the form of the file.
+    ///
+    /// A recorded day is played again, with another config too: what `mainstay events --since 24h --json` prints is taken for a
+    /// file, and --from-journal asks the daemon for it.
+    #[command(after_long_help = examples!("
+  mainstay simulate day.toml
+  mainstay events --since 24h --json | mainstay --config new.toml simulate -
+  mainstay simulate --from-journal --since 7d --json | jq '.incidents[] | select(.escalated)'
+  mainstay simulate --from-journal --export > day.jsonl"))]
+    Simulate(SimulateArguments),
     /// Let an operation that awaits a person run
     #[command(after_long_help = examples!("
   mainstay approve op-01K0000000000000000000000A --reason 'traffic moved away'"))]
@@ -601,6 +616,26 @@ pub struct EventArguments {
     /// So many of the newest, by default 50; with --since at most so many, by default all
     #[arg(long, value_name = "N")]
     pub limit: Option<u32>,
+}
+
+/// What `simulate` plays.
+#[derive(Debug, Args)]
+pub struct SimulateArguments {
+    /// The scenario, or events as JSON lines; `-` is standard input
+    #[arg(required_unless_present = "from_journal")]
+    pub file: Option<PathBuf>,
+    /// Play what the daemon has recorded
+    #[arg(long, conflicts_with = "file")]
+    pub from_journal: bool,
+    /// Of the journal only what was since: a time (2026-01-31T12:00:00Z) or a length back from now; by default 24h
+    #[arg(long, value_name = "TIME", requires = "from_journal", value_parser = parse_since)]
+    pub since: Option<Since>,
+    /// How long it lasts, e.g. 90s, 2h or 1d; else as the scenario says, or until nothing is left to be done, at most a day
+    #[arg(long, value_name = "LENGTH", value_parser = parse_lasts)]
+    pub until: Option<Duration>,
+    /// Print the scenario as JSON lines, to be kept or changed, and play nothing
+    #[arg(long)]
+    pub export: bool,
 }
 
 /// Which operations `history` lists.

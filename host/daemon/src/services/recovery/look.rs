@@ -7,11 +7,10 @@
 use crate::ports::Watch;
 use mainstay_domain::{
     effect::EffectError,
-    health::{Observation, Outcome},
     id::OperationId,
     name::{FailureType, TargetName},
     recovery::{Input, Look, LookResult},
-    spec::{CheckSpec, Spec, TargetSpec},
+    spec::Spec,
 };
 use std::sync::Arc;
 
@@ -34,7 +33,7 @@ pub(super) async fn look(watch: Arc<dyn Watch>, spec: Arc<Spec>, asked: Asked) -
     let is_unborn = matches!(&seen, Ok(Err(EffectError::Unavailable(_))) | Err(_));
     let is_present = watch.is_failing(&asked.target, &asked.failure);
     let seen = match seen {
-        Ok(Ok(seen)) => result_of(spec.target(&asked.target), &asked.failure, &seen),
+        Ok(Ok(seen)) => LookResult::of(spec.target(&asked.target), &asked.failure, &seen),
         Ok(Err(EffectError::Unavailable(_))) => LookResult::NotYet,
         Ok(Err(_)) => LookResult::Failing,
         Err(error) => {
@@ -57,44 +56,13 @@ pub(super) async fn look(watch: Arc<dyn Watch>, spec: Arc<Spec>, asked: Asked) -
     Input::Looked(asked.operation, look)
 }
 
-/// What the checks that see this failure saw: another failure of the target is not this operation's. One that no check
-/// sees is judged by all of them.
-fn result_of(
-    target: Option<&TargetSpec>,
-    failure: &FailureType,
-    seen: &[Observation],
-) -> LookResult {
-    let is_own =
-        |one: &&Observation| target.is_some_and(|target| target.is_seen_by(failure, &one.check));
-    let checks = target.map(|target| target.checks.as_slice());
-    let checks = checks.unwrap_or_default();
-    let mut own_checks = checks.iter().filter(|check| check.failure == *failure);
-    let has_own = own_checks.clone().next().is_some() || seen.iter().any(|one| is_own(&one));
-    let is_seen_as = |outcome: Outcome| {
-        let mut judged = seen.iter().filter(|one| !has_own || is_own(one));
-        judged.any(|one| one.outcome == outcome)
-    };
-    if is_seen_as(Outcome::Failed) {
-        return LookResult::Failing;
-    }
-    // A look for which it is too soon gives no observation.
-    let has_seen = |check: &CheckSpec| seen.iter().any(|one| one.check == check.name);
-    if !own_checks.all(has_seen) {
-        return LookResult::NotYet;
-    }
-    match is_seen_as(Outcome::Unknown) {
-        true => LookResult::Unseen,
-        false => LookResult::Healthy,
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::{ports::Boxed, services::testing::specs};
     use mainstay_domain::{
         breaker::CircuitState,
-        health::{Evidence, Health},
+        health::{Evidence, Health, Observation, Outcome},
         name::CheckName,
         time::Timestamp,
     };
@@ -173,7 +141,7 @@ mod tests {
             let seen: Vec<_> = seen
                 .map(|(check, outcome)| observation(check, *outcome))
                 .collect();
-            let found = result_of(Some(&target), &specs::failure("tcp-down"), &seen);
+            let found = LookResult::of(Some(&target), &specs::failure("tcp-down"), &seen);
             assert_eq!(found, expected, "{outcomes:?}");
         }
         // No check is of this failure: all are asked.
@@ -183,7 +151,7 @@ mod tests {
             (Healthy, Unknown, LookResult::Unseen),
         ] {
             let seen = [observation("tcp", one), observation("http", other)];
-            let found = result_of(Some(&target), &specs::failure("other"), &seen);
+            let found = LookResult::of(Some(&target), &specs::failure("other"), &seen);
             assert_eq!(found, expected, "{one:?} {other:?}");
         }
     }
@@ -214,7 +182,7 @@ mod tests {
                 .iter()
                 .map(|(check, outcome)| observation(check, *outcome))
                 .collect();
-            let found = result_of(Some(&api), &specs::failure(failure), &seen);
+            let found = LookResult::of(Some(&api), &specs::failure(failure), &seen);
             assert_eq!(found, expected, "{failure} {seen:?}");
         }
     }
