@@ -2,7 +2,7 @@
 
 use mainstay_tests::{Daemon, HOST, plugin, sleeper};
 use serde_json::Value;
-use std::{fs, path::Path};
+use std::fs;
 
 const API: &str = r#"
 [[target]]
@@ -48,11 +48,14 @@ fn the_same_day_gives_the_same_bytes_without_a_daemon_and_shows_what_is_decided_
     let daemon = Daemon::prepare(&format!("{HOST}{API}"));
     let file = write(&daemon, "day.toml", DAY);
     let play = |arguments: &[&str]| {
-        let output = daemon.cli(&[&["simulate", file.as_str()], arguments].concat());
+        let mut all = vec!["simulate", file.as_str()];
+        all.extend(arguments);
+        let output = daemon.cli(&all);
         assert!(output.status.success(), "{output:?}");
         output.stdout
     };
-    for arguments in [&[][..], &["--json"]] {
+    let forms: [&[&str]; 2] = [&[], &["--json"]];
+    for arguments in forms {
         assert_eq!(play(arguments), play(arguments));
     }
     let told = String::from_utf8(play(&[])).unwrap();
@@ -106,7 +109,7 @@ grants = {{ target = ["restart"] }}
         sleeper("web")
     );
     let handler = plugin("restart-service");
-    let daemon = Daemon::start(&config, &[handler.as_ref() as &Path]);
+    let daemon = Daemon::start(&config, &[handler.as_path()]);
     daemon.wait_for_plugins(1);
     daemon.wait_for_status("the service to run", |status| {
         status["targets"][0]["pid"].is_u64()
