@@ -71,6 +71,12 @@ words! {
         /// A person had a target read its config anew; `outcome` in its data says what came of it.
         #[serde(rename = "target.reloaded")]
         TargetReloaded,
+        /// A person has a target broken on purpose, for a drill.
+        #[serde(rename = "target.broken")]
+        TargetBroken,
+        /// The drill of a target is over; `outcome` in its data says whether it was recovered within its objective.
+        #[serde(rename = "target.drilled")]
+        TargetDrilled,
         /// A check failed.
         #[serde(rename = "check.failed")]
         CheckFailed,

@@ -53,7 +53,7 @@ pub use plugins::{
 pub use requests::{
     AcknowledgeBody, BackupQuery, CreateBody, DecisionBody, DrillBody, EventQuery, ForgetPluginBody, HistoryQuery,
     IncidentQuery, PauseBody, PruneBody, RecoverBody, RenameQuery, ReportBody, RestoreBody,
-    SilenceBody, TargetBody, UnsilenceBody,
+    SilenceBody, TargetBody, TargetDrillBody, UnsilenceBody,
 };
 pub use severity::Severity;
 pub use silences::Silence;

@@ -180,6 +180,20 @@ pub struct ReportBody {
     pub by: String,
 }
 
+/// The body of `drill` of a target.
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct TargetDrillBody {
+    /// The failure that is to come of it: one that a check of the target, or the end of its process, raises.
+    pub failure: String,
+    /// How it is broken: `kill` or `stop` its process; default `kill`.
+    #[serde(default)]
+    pub method: Option<String>,
+    /// On whose behalf, as a note: who asks is the user of the socket's peer, or the name of the token's secret.
+    #[serde(default)]
+    pub by: String,
+}
+
 /// The body of `POST /v1/silence`: of `target` and `alert` one.
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]

@@ -15,6 +15,7 @@ mod compile;
 mod complete;
 mod component;
 mod connect;
+mod drill;
 mod exit_codes;
 mod explain;
 mod failure;
@@ -50,7 +51,7 @@ pub use failure::{Ending, Monitored, report_usage};
 
 use arguments::{AlertCommand, IncidentCommand, OperationCommand, PluginCommand};
 use clap::CommandFactory;
-use mainstay_api::{AcknowledgeBody, AlertTestBody, RecoverBody, SilenceBody};
+use mainstay_api::{AcknowledgeBody, AlertTestBody, RecoverBody, SilenceBody, TargetDrillBody,};
 use mainstay_domain::time::millis;
 use output::Output;
 use std::process::ExitCode;
@@ -210,6 +211,23 @@ async fn dispatch(cli: Cli, out: &Output) -> anyhow::Result<Ending> {
         }
         Command::Reload(arguments) => {
             orders::command(&client().await?, out, orders::RELOAD, arguments).await
+        }
+        Command::Drill {
+            target,
+            failure,
+            method,
+            yes,
+            by,
+        } => {
+            if !yes {
+                drill::confirm(&target, method)?;
+            }
+            let body = TargetDrillBody {
+                failure: failure.to_string(),
+                method: Some(method.to_string()),
+                by: by.by,
+            };
+            drill::run(&client().await?, out, &target, &body).await
         }
         Command::Report(arguments) => done(orders::report(&client().await?, out, arguments).await),
         Command::Heartbeat { target } => done(orders::heartbeat(&client().await?, &target).await),

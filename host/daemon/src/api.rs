@@ -274,6 +274,7 @@ fn routes(served: Arc<Served>) -> Router {
         .route("/targets/{target}/log", get(targets::log))
         .route("/targets/{target}/check", post(targets::check))
         .route("/targets/{target}/report", post(targets::report))
+        .route("/targets/{target}/drill", post(targets::drill))
         .route("/targets/{target}/start", commanding(TargetVerb::Start))
         .route("/targets/{target}/stop", commanding(TargetVerb::Stop))
         .route("/targets/{target}/restart", commanding(TargetVerb::Restart))

@@ -69,6 +69,19 @@ pub struct Alert {
     pub labels: Vec<(String, String)>,
 }
 
+impl Alert {
+    /// Says that it is about a drill: nobody has to get up for what is broken on purpose.
+    pub fn mark_as_drill(&mut self) {
+        let title = format!("DRILL: {}", self.title);
+        self.title = title.chars().take(text::MAX_TITLE).collect();
+        self.body = format!(
+            "This is a drill: a person has the target broken on purpose, to time its recovery.\n{}",
+            self.body
+        );
+        self.labels.push(("drill".to_owned(), "true".to_owned()));
+    }
+}
+
 /// An alert on its way to one alerter.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct OutboxEntry {

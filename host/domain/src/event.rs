@@ -41,7 +41,7 @@ pub use plugin::{PluginRejected, PluginServing, PluginWithdrawn};
 pub use silence::{SilenceBegan, SilenceEnded};
 pub use target::{
     CheckDegraded, CheckFailed, CheckRecovered, CircuitOpened, FailureCleared, FailureReported,
-    ProcessFacts, TargetCommanded, TargetRenamed,
+    ProcessFacts, TargetBroken, TargetCommanded, TargetDrilled, TargetRenamed,
 };
 
 use crate::{

@@ -4,6 +4,7 @@
 
 use crate::{
     actor::Actor,
+    drill::DrillMethod,
     health::Evidence,
     name::{FailureType, TargetName},
     severity::Severity,
@@ -20,6 +21,26 @@ pub struct Orders {
     /// Failures that were reported and hold, in the order in which they were reported last.
     #[serde(default)]
     pub reported: Vec<Reported>,
+    /// Drills that are under way; absent in files of versions that had none.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub drills: Vec<DrillOrder>,
+}
+
+/// A target is being broken on purpose, or was: written down before it is, so that a daemon that finds it knows of it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DrillOrder {
+    /// Which.
+    pub target: TargetName,
+    /// The failure that is to come of it.
+    pub failure: FailureType,
+    /// How it is broken.
+    pub method: DrillMethod,
+    /// Who has it broken: the user of the socket's peer, or the name of the token's secret.
+    pub by: String,
+    /// What they say about themselves.
+    pub note: Option<String>,
+    /// When that was ordered.
+    pub at: Timestamp,
 }
 
 /// Somebody says that a target has a failure: it holds until they take it back, or its time is over.
@@ -174,6 +195,25 @@ impl Orders {
             .retain(|report| !report.is_of(target, failure));
     }
 
+    /// A drill begins; false where one of this target is under way.
+    pub fn drill(&mut self, order: DrillOrder) -> bool {
+        let is_new = !self.is_drilled(&order.target);
+        if is_new {
+            self.drills.push(order);
+        }
+        is_new
+    }
+
+    /// Whether a drill of this target is under way.
+    pub fn is_drilled(&self, target: &TargetName) -> bool {
+        self.drills.iter().any(|order| order.target == *target)
+    }
+
+    /// The drill of this target is over.
+    pub fn end_drill(&mut self, target: &TargetName) {
+        self.drills.retain(|order| order.target != *target);
+    }
+
     /// Only these targets are there any more.
     pub fn keep_to(&mut self, is_there: impl Fn(&TargetName) -> bool) {
         self.stopped.retain(|order| is_there(&order.target));
@@ -193,6 +233,24 @@ mod tests {
             reason: reason.to_owned(),
             at: Timestamp::from_millis(0),
         }
+    }
+
+    #[test]
+    fn of_one_target_there_is_one_drill_until_it_is_over() {
+        let drill = |method| DrillOrder {
+            target: TargetName::parse("api").unwrap(),
+            failure: FailureType::parse("down").unwrap(),
+            method,
+            by: "root".to_owned(),
+            note: None,
+            at: Timestamp::from_millis(0),
+        };
+        let mut orders = Orders::default();
+        assert!(orders.drill(drill(DrillMethod::Kill)));
+        assert!(!orders.drill(drill(DrillMethod::Stop)));
+        assert_eq!(orders.drills, [drill(DrillMethod::Kill)]);
+        orders.end_drill(&drill(DrillMethod::Kill).target);
+        assert_eq!(orders, Orders::default());
     }
 
     #[test]

@@ -20,7 +20,7 @@ use crate::{
     requests::{
         AcknowledgeBody, BackupQuery, CreateBody, DecisionBody, DrillBody, EventQuery, ForgetPluginBody,
         HistoryQuery, IncidentQuery, PauseBody, PruneBody, RecoverBody, RenameQuery, ReportBody,
-        RestoreBody, SilenceBody, TargetBody, UnsilenceBody,
+        RestoreBody, SilenceBody, TargetBody, TargetDrillBody, UnsilenceBody,
     },
     silences::Silence,
     statistics::{Stats, StatsQuery},
@@ -265,6 +265,13 @@ fn targets(schemas: &mut Schemas) -> Vec<Endpoint> {
         Answer::Accepted(schemas.answer::<ReportedFailure>()),
     )
     .with_body(schemas.body::<ReportBody>());
+    let drill = Endpoint::post(
+        "/v1/targets/{target}/drill",
+        "drill-target",
+        "Break a target on purpose, and time its recovery; the event `target.drilled` says how it was",
+        Answer::Accepted(schemas.answer::<Commanded>()),
+    )
+    .with_body(schemas.body::<TargetDrillBody>());
     let mut command = |path, id, summary| {
         let answer = Answer::Accepted(schemas.answer::<Commanded>());
         Endpoint::post(path, id, summary, answer).with_body(schemas.body::<TargetBody>())
@@ -274,6 +281,7 @@ fn targets(schemas: &mut Schemas) -> Vec<Endpoint> {
         log,
         probe,
         report,
+        drill,
         command(
             "/v1/targets/{target}/start",
             "start-target",

@@ -7,6 +7,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use mainstay_api::{BackupType, OperationState, Severity};
 use mainstay_domain::{
     code::ErrorCode,
+    drill::DrillMethod,
     id::{IncidentId, OperationId},
     name::{FailureType, JobName, PluginName, TargetName},
     pause::LONGEST_PAUSE,
@@ -431,6 +432,32 @@ pub enum Command {
     #[command(after_long_help = examples!("
   mainstay reload api --reason 'new certificate' --wait"))]
     Reload(TargetArguments),
+    /// Break a target on purpose, and time its recovery against its objective
+    ///
+    /// What breaks is real: people are asked first, but with --yes. The incident that comes of it has a note, and its alerts begin
+    /// with DRILL. It is refused where recovery of the target is paused, where it is failing already, and where nothing would
+    /// recover it by itself. It is over when the target is healthy again, at the latest after twice its `rto`. Exit code 0 where
+    /// it was healthy again within its `rto`, counted from the break, and 1 where it was not.
+    #[command(after_long_help = examples!("
+  mainstay drill api --failure service-down
+  mainstay drill api --failure service-down --method stop --yes --json"))]
+    Drill {
+        /// Which target
+        #[arg(value_parser = TargetName::parse)]
+        target: TargetName,
+        /// The failure that is to come of it: one that a check, or the end of its process, raises
+        #[arg(long, value_name = "TYPE", value_parser = FailureType::parse)]
+        failure: FailureType,
+        /// How: kill its process, or stop it as somebody who does not tell the host
+        #[arg(long, value_name = "HOW", default_value = "kill", value_parser = DrillMethod::parse)]
+        method: DrillMethod,
+        /// Do not ask
+        #[arg(long)]
+        yes: bool,
+        #[command(flatten)]
+        #[allow(missing_docs, reason = "its own docs are the help")]
+        by: By,
+    },
     /// Report that a target has a failure, or that it is over
     ///
     /// For a service, a cron job or another monitor that sees what no check does. It is a failure like that of a check: it

@@ -175,7 +175,7 @@ fn dependents(names: &[String]) -> String {
 }
 
 /// Waits for the event that says what came of it, and shows it.
-async fn await_end(
+pub(super) async fn await_end(
     client: &Client,
     out: &Output,
     end: EventKind,

@@ -11,15 +11,17 @@ use super::{
     names::{must_be_target, no_such_target},
     requests,
 };
-use crate::ports::{Looked, Refused, ReportRequest, TargetCommand, TargetVerb};
+use crate::ports::{DrillRequest, Looked, Refused, ReportRequest, TargetCommand, TargetVerb};
 use axum::{Json, extract::State, http::StatusCode};
 use mainstay_api::{
     Commanded, Health, LastLook, ProbeReport, ProbedCheck, ReportBody, ReportedFailure, TargetBody,
-    TargetDetail, TargetLog,
+    TargetDetail, TargetDrillBody, TargetLog,
 };
 use mainstay_domain::{
+    drill::DrillMethod,
     health::{Evidence, Outcome},
     name::TargetName,
+    text::excerpt,
 };
 use std::{sync::Arc, time::Duration};
 
@@ -53,6 +55,40 @@ pub(super) async fn command(
         dependents: dependents.collect(),
     };
     // What comes of it is an event.
+    Ok((StatusCode::ACCEPTED, Json(commanded)))
+}
+
+pub(super) async fn drill(
+    State(served): State<Arc<Served>>,
+    Named(target): Named<TargetName>,
+    who: Known,
+    Body(body): Body<TargetDrillBody>,
+) -> Result<(StatusCode, Json<Commanded>), ApiError> {
+    must_be_target(&served, &target)?;
+    let method = match &body.method {
+        None => DrillMethod::Kill,
+        Some(word) => DrillMethod::parse(word).map_err(|allowed| {
+            ApiError::bad_request(format!("`method` is `{}`", excerpt(word)), allowed)
+        })?,
+    };
+    let request = DrillRequest {
+        target: target.clone(),
+        failure: requests::failure(&body.failure)?,
+        method,
+        by: actor(who, &body.by)?,
+    };
+    let (orders, work) = (served.ports.orders.clone(), served.work.clone());
+    let take = async move {
+        let taken = orders.drill(request).await?;
+        work.spawn(taken.work);
+        Ok(())
+    };
+    served.finish(take).await?;
+    let commanded = Commanded {
+        target: target.to_string(),
+        dependents: Vec::new(),
+    };
+    // How the recovery was is an event.
     Ok((StatusCode::ACCEPTED, Json(commanded)))
 }
 

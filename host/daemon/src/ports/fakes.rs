@@ -890,6 +890,20 @@ impl TargetOperator for FakeWorld {
             work: Box::pin(std::future::ready(())),
         }))
     }
+    fn drill(&self, request: DrillRequest) -> Boxed<'_, Result<TakenCommand, Refused>> {
+        let DrillRequest {
+            target: name,
+            failure,
+            method,
+            by,
+        } = request;
+        self.command(format!("drill {name} from {failure} by {method}, by {by}"));
+        self.happen(EventKind::TargetDrilled, |event| event.with_target(&name));
+        ready(Ok(TakenCommand {
+            dependents: Vec::new(),
+            work: Box::pin(std::future::ready(())),
+        }))
+    }
     fn report(&self, request: ReportRequest) -> Boxed<'_, Result<Reported, Refused>> {
         self.command(format!("report {request:?}"));
         ready(Ok(Reported {

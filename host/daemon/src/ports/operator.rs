@@ -6,6 +6,7 @@ use super::{Boxed, NotPutBack, OnProgress, between::Active};
 use mainstay_domain::{
     actor::Actor,
     backup::{BackupRecord, BackupStatus, BackupType, Verdict},
+    drill::DrillMethod,
     id::{BackupId, IncidentId, OperationId, SilenceId},
     name::{FailureType, JobName, TargetName},
     operation::Operation,
@@ -173,8 +174,23 @@ pub struct ReportRequest {
     pub by: Actor,
 }
 
+/// A drill that is asked for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DrillRequest {
+    /// Which target.
+    pub target: TargetName,
+    /// The failure that is to come of it.
+    pub failure: FailureType,
+    /// How it is broken.
+    pub method: DrillMethod,
+    /// Who asks, for the record.
+    pub by: Actor,
+}
+
 /// What people command of targets, and report of them.
 pub trait TargetOperator: Send + Sync {
+    /// Breaks a target for a drill; what comes of it is an event.
+    fn drill(&self, request: DrillRequest) -> Boxed<'_, Result<TakenCommand, Refused>>;
     /// Takes a command that the target's state and config allow.
     fn command(&self, command: TargetCommand) -> Boxed<'_, Result<TakenCommand, Refused>>;
     /// Raises a failure, or takes one back; the report that holds, or did.

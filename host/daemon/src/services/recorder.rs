@@ -14,11 +14,12 @@ use mainstay_domain::{
     alert::{AlertStatus, OpenAlerts, OutboxEntry},
     event::{AlertQueued, Event, EventKind},
     id::IdSource,
+    name::TargetName,
     record::Change,
     spec::Spec,
 };
 use parking_lot::Mutex;
-use std::sync::Arc;
+use std::{collections::HashSet, sync::Arc};
 use tokio::sync::{broadcast, mpsc, watch};
 
 /// A journal that adds the alerts.
@@ -34,6 +35,28 @@ pub struct Recorder {
 struct Alerts {
     ids: IdSource,
     open: OpenAlerts,
+    /// The targets that are being drilled: what is told of them says so. A drill ends with its daemon.
+    drilled: HashSet<TargetName>,
+}
+
+impl Alerts {
+    /// Whether this event is of a target that is being drilled; the event that ends a drill is.
+    fn is_of_drill(&mut self, event: &Event) -> bool {
+        let Some(target) = &event.target else {
+            return false;
+        };
+        match event.kind {
+            EventKind::TargetBroken => {
+                self.drilled.insert(target.clone());
+                true
+            }
+            EventKind::TargetDrilled => {
+                self.drilled.remove(target);
+                true
+            }
+            _ => self.drilled.contains(target),
+        }
+    }
 }
 
 impl Recorder {
@@ -49,7 +72,11 @@ impl Recorder {
         Self {
             journal,
             spec,
-            alerts: Mutex::new(Alerts { ids, open }),
+            alerts: Mutex::new(Alerts {
+                ids,
+                open,
+                drilled: HashSet::new(),
+            }),
             arrivals,
         }
     }
@@ -84,7 +111,6 @@ impl Journal for Recorder {
     fn commit(&self, mut batch: Batch) -> Commit {
         let spec = Arc::clone(&self.spec.borrow());
         let mut alerts = self.alerts.lock();
-        let Alerts { ids, open } = &mut *alerts;
         let mut entries = Vec::new();
         let mut added = Vec::new();
         let events = batch.changes.iter().filter_map(|change| match change {
@@ -92,8 +118,15 @@ impl Journal for Recorder {
             _ => None,
         });
         let events: Vec<&Event> = events.collect();
+        let of_drill = events.iter().map(|event| alerts.is_of_drill(event));
+        let of_drill: Vec<bool> = of_drill.collect();
+        let Alerts { ids, open, .. } = &mut *alerts;
         let told = open.alerts_for_all(&events, &spec.alerts, &spec.host.name, ids);
-        for (event, mut told) in events.into_iter().zip(told) {
+        for ((event, mut told), is_of_drill) in events.into_iter().zip(told).zip(of_drill) {
+            if is_of_drill {
+                told.iter_mut()
+                    .for_each(|entry| entry.alert.mark_as_drill());
+            }
             story::tell(event);
             if is_of_config(event) {
                 told.extend(open.taken_away(event, &spec, ids));

@@ -6,19 +6,20 @@
 
 mod allowed;
 mod commands;
+mod drills;
 mod reports;
 
 use crate::{
     ports::{
-        Boxed, OrderStore, RecoveryControl, Refused, ReportRequest, Reports, Secrets, TakenCommand,
-        TargetCommand, TargetControl, TargetOperator,
+        Boxed, DrillRequest, OrderStore, RecoveryControl, Refused, ReportRequest, Reports, Secrets,
+        TakenCommand, TargetCommand, TargetControl, TargetOperator,
     },
     services::{next_spec::next_spec, shared::Shared},
 };
 use mainstay_domain::{
     event::Event,
     name::TargetName,
-    orders::{Orders, Reported, StopOrder},
+    orders::{DrillOrder, Orders, Reported, StopOrder},
     record::Change,
     spec::Spec,
 };
@@ -62,6 +63,10 @@ struct Inner {
     turn: tokio::sync::Mutex<()>,
     /// Another report may end first.
     reported: Notify,
+    /// The drills that the daemon before did not see the end of.
+    cut_off: Vec<DrillOrder>,
+    /// The daemon ends: drills are not waited for any more.
+    ends: CancellationToken,
 }
 
 impl TargetOrders {
@@ -70,15 +75,20 @@ impl TargetOrders {
         Self {
             inner: Arc::new(Inner {
                 ports,
+                cut_off: orders.drills.clone(),
                 orders: Mutex::new(orders),
                 turn: tokio::sync::Mutex::default(),
                 reported: Notify::new(),
+                ends: CancellationToken::new(),
             }),
         }
     }
 
     /// Lets go of orders about targets that a config takes away, and of reports whose time is over, until `stop`.
     pub async fn run(self, stop: CancellationToken) {
+        // However this ends.
+        let _ends = self.inner.ends.clone().drop_guard();
+        self.inner.end_cut_off_drills().await;
         let mut spec = self.inner.ports.shared.spec.clone();
         // While no daemon was there the config may have changed too.
         let present = Arc::clone(&spec.borrow_and_update());
@@ -103,6 +113,11 @@ impl TargetOperator for TargetOrders {
     fn command(&self, command: TargetCommand) -> Boxed<'_, Result<TakenCommand, Refused>> {
         let inner = Arc::clone(&self.inner);
         Box::pin(async move { inner.take(command).await })
+    }
+
+    fn drill(&self, request: DrillRequest) -> Boxed<'_, Result<TakenCommand, Refused>> {
+        let inner = Arc::clone(&self.inner);
+        Box::pin(async move { inner.drill(request).await })
     }
 
     fn report(&self, request: ReportRequest) -> Boxed<'_, Result<Reported, Refused>> {

@@ -81,6 +81,8 @@ pub(super) fn concern(kind: EventKind) -> Concern {
         | K::TargetStopped
         | K::TargetRestarted
         | K::TargetReloaded
+        | K::TargetBroken
+        | K::TargetDrilled
         | K::FailureReported
         | K::FailureCleared
         | K::IncidentAcknowledged

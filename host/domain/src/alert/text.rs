@@ -19,7 +19,7 @@ use next::next_step;
 use std::fmt::Write;
 
 /// The longest title, in characters; some receivers cut what is longer.
-const MAX_TITLE: usize = 160;
+pub(super) const MAX_TITLE: usize = 160;
 
 /// One line.
 pub(super) fn title(event: &Event, host_name: &str) -> String {

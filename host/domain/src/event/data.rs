@@ -11,8 +11,8 @@ use super::{
     OperationAskedFor, OperationAwaitingManual, OperationCancelled, OperationEnded,
     OperationEscalated, OperationResumed, OperationRetrying, OperationScheduled, OperationStarted,
     OperationValidating, PausedBy, PausedFor, PluginRejected, PluginServing, PluginWithdrawn,
-    ProcessFacts, RecordSetAside, RtoExceeded, SilenceBegan, SilenceEnded, TargetCommanded,
-    TargetRenamed,
+    ProcessFacts, RecordSetAside, RtoExceeded, SilenceBegan, SilenceEnded, TargetBroken,
+    TargetCommanded, TargetDrilled, TargetRenamed,
 };
 use serde::{Serialize, Serializer, ser::SerializeMap};
 use serde_json::Value;
@@ -77,6 +77,10 @@ event_data! {
     ProcessFacts,
     /// `target.started`, `target.stopped`, `target.restarted` and `target.reloaded`.
     TargetCommanded,
+    /// `target.broken`.
+    TargetBroken,
+    /// `target.drilled`.
+    TargetDrilled,
     /// `failure.reported`.
     FailureReported,
     /// `failure.cleared`.

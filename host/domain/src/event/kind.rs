@@ -69,6 +69,10 @@ event_kinds! {
     TargetRestarted = "target.restarted",
     /// A person had a target read its config anew; its data say what came of it.
     TargetReloaded = "target.reloaded",
+    /// A person has a target broken on purpose, for a drill.
+    TargetBroken = "target.broken",
+    /// The drill of a target is over; its data say how its recovery was.
+    TargetDrilled = "target.drilled",
     /// A check failed.
     CheckFailed = "check.failed",
     /// A check passes and warns: the target works, but not as it should.

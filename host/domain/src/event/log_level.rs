@@ -56,6 +56,7 @@ impl Event {
             Kind::HostPaused
             | Kind::ProcessExited
             | Kind::TargetWarned
+            | Kind::TargetBroken
             | Kind::CheckFailed
             | Kind::CheckDegraded
             | Kind::CircuitOpened
@@ -79,6 +80,7 @@ impl Event {
             | Kind::TargetStopped
             | Kind::TargetRestarted
             | Kind::TargetReloaded
+            | Kind::TargetDrilled
             | Kind::CheckRecovered
             | Kind::CircuitClosed
             | Kind::CircuitSteady

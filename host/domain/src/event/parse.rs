@@ -13,7 +13,7 @@ use super::{
     OperationEnded, OperationEscalated, OperationResumed, OperationRetrying, OperationScheduled,
     OperationStarted, OperationValidating, PausedBy, PausedFor, PluginRejected, PluginServing,
     PluginWithdrawn, ProcessFacts, RecordSetAside, RtoExceeded, SilenceBegan, SilenceEnded,
-    TargetCommanded, TargetRenamed,
+    TargetBroken, TargetCommanded, TargetDrilled, TargetRenamed,
 };
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -37,6 +37,8 @@ impl EventData {
             K::TargetStarted | K::TargetStopped | K::TargetRestarted | K::TargetReloaded => {
                 facts::<TargetCommanded>(&data)
             }
+            K::TargetBroken => facts::<TargetBroken>(&data),
+            K::TargetDrilled => facts::<TargetDrilled>(&data),
             K::FailureReported => facts::<FailureReported>(&data),
             K::FailureCleared => facts::<FailureCleared>(&data),
             K::CheckFailed => facts::<CheckFailed>(&data),

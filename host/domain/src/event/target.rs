@@ -1,6 +1,8 @@
 //! What events of a target say: of its process, its checks and its circuit.
 
 use crate::{
+    drill::DrillMethod,
+    id::IncidentId,
     name::{CheckName, FailureType, TargetName},
     time::Timestamp,
 };
@@ -30,6 +32,42 @@ pub struct TargetCommanded {
     pub outcome: String,
     /// The targets that depend on it.
     pub dependents: Vec<TargetName>,
+}
+
+/// A person has a target broken on purpose.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TargetBroken {
+    /// The failure that is to come of it.
+    pub failure: FailureType,
+    /// How it is broken.
+    pub method: DrillMethod,
+    /// Who has it broken: the user of the socket's peer, or the name of the token's secret.
+    pub by: String,
+    /// What they say about themselves.
+    pub note: Option<String>,
+}
+
+/// The drill of a target is over.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TargetDrilled {
+    /// The failure that was to come of the break.
+    pub failure: FailureType,
+    /// How it was broken.
+    pub method: DrillMethod,
+    /// Who had it broken: the user of the socket's peer, or the name of the token's secret.
+    pub by: String,
+    /// What they say about themselves.
+    pub note: Option<String>,
+    /// The incident that came of it, where one did.
+    pub incident: Option<IncidentId>,
+    /// Its recovery time objective, milliseconds.
+    pub rto_ms: u64,
+    /// From the break until the incident was opened, milliseconds.
+    pub noticed_ms: Option<u64>,
+    /// From the break until it was healthy again, milliseconds.
+    pub recovered_ms: Option<u64>,
+    /// `done` where it was healthy again within its objective, else why not.
+    pub outcome: String,
 }
 
 /// A failure was reported.

@@ -172,6 +172,9 @@ fn what_is_stored_is_read_as_what_its_kind_says_and_written_as_it_was() {
         ("incident.overdue", "IncidentOverdue"),
         ("incident.acknowledged", "IncidentAcknowledged"),
         ("incident.unacknowledged", "IncidentUnacknowledged"),
+        ("target.broken", "TargetBroken"),
+        ("target.drilled", "TargetDrilled"),
+        ("target.drilled", "TargetDrilled"),
     ]
     .map(|(kind, variant)| (kind.to_owned(), variant.to_owned()));
     assert_eq!(found, expected);

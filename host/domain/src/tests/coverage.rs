@@ -15,6 +15,7 @@ use crate::{
     },
     audit::AuditRecord,
     backup::{BackupRecord, BackupStatus, BackupSummary, BackupType},
+    drill::DrillMethod,
     effect::{
         Answer, CommandOutput, Effect, EffectError, HttpMethod, HttpRequest, HttpResponse, Signal,
         TargetStatus,
@@ -23,7 +24,7 @@ use crate::{
     health::{Evidence, Health},
     incident::{Acknowledgement, Escalation, Incident, IncidentState},
     operation::{Mode, Operation, OperationState},
-    orders::{Orders, Reported, StopOrder},
+    orders::{DrillOrder, Orders, Reported, StopOrder},
     record::{EffectEntry, EntryKind, ProcessIdentity},
     settled_clock::{SettledState, Stand},
     severity::Severity,
@@ -97,8 +98,20 @@ fn every_form_of_what_people_ordered_is_in_the_corpus() {
     let Orders {
         stopped: _,
         reported: _,
+        drills: _,
     } = &all[0];
-    some_and_none!(all, stopped, reported);
+    some_and_none!(all, stopped, reported, drills);
+    let drills: Vec<&DrillOrder> = all.iter().flat_map(|one| &one.drills).collect();
+    let DrillOrder {
+        target: _,
+        failure: _,
+        method: _,
+        by: _,
+        note: _,
+        at: _,
+    } = drills[0];
+    there_and_absent!(drills, note);
+    met!(drills.iter().map(|one| one.method); DrillMethod::Kill, DrillMethod::Stop);
     let reported: Vec<&Reported> = all.iter().flat_map(|one| &one.reported).collect();
     let Reported {
         target: _,
@@ -303,6 +316,8 @@ fn every_form_of_an_event_is_in_the_corpus() {
         EventData::ConfigRejected(_),
         EventData::ProcessFacts(_),
         EventData::TargetCommanded(_),
+        EventData::TargetBroken(_),
+        EventData::TargetDrilled(_),
         EventData::FailureReported(_),
         EventData::FailureCleared(_),
         EventData::CheckFailed(_),

@@ -238,6 +238,10 @@ async fn what_is_refused_says_what_to_do() {
             "/v1/targets/apii/report",
             serde_json::json!({"failure": "f"}),
         ),
+        (
+            "/v1/targets/apii/drill",
+            serde_json::json!({"failure": "f"}),
+        ),
     ] {
         check(Method::POST, path, body, 404, "did you mean `api`?").await;
     }

@@ -244,3 +244,39 @@ async fn what_the_config_does_not_name_any_more_is_told_to_be_over_once() {
         assert!(!open.has(event.kind), "{}", event.kind);
     }
 }
+
+#[tokio::test]
+async fn an_alert_of_what_is_broken_for_a_drill_says_so_until_the_drill_is_over() {
+    let journal = MemoryJournal::new();
+    let (_sender, spec) = watch::channel(paging());
+    let (arriving, mut arrivals) = arrivals();
+    let recorder = recorder(journal.clone(), spec, arriving);
+    let of = |kind, target: &str| {
+        let at = Timestamp::from_millis(1_700_000_000_000);
+        let event = Event::new(kind, Severity::Medium, at, "so");
+        Change::Event(event.with_target(&specs::name(target)))
+    };
+    let mut titles = Vec::new();
+    for changes in [
+        vec![of(EventKind::TargetBroken, "api")],
+        vec![of(EventKind::IncidentOpened, "api")],
+        vec![of(EventKind::IncidentOpened, "db")],
+        vec![of(EventKind::TargetDrilled, "api")],
+        vec![of(EventKind::CircuitFlapping, "api")],
+    ] {
+        within(recorder.commit(changes.into())).await.unwrap();
+        while let Ok(arrival) = arrivals.try_recv() {
+            let entries = arrival.entries.into_iter();
+            titles.extend(entries.map(|entry| (entry.alert.title, entry.alert.labels)));
+        }
+    }
+    let marked: Vec<bool> = titles
+        .iter()
+        .map(|(title, labels)| {
+            let has_label = labels.contains(&("drill".to_owned(), "true".to_owned()));
+            assert_eq!(title.starts_with("DRILL: "), has_label, "{title}");
+            has_label
+        })
+        .collect();
+    assert_eq!(marked, [true, false, false], "{titles:?}");
+}

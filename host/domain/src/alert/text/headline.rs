@@ -62,6 +62,8 @@ pub(super) fn headline(event: &Event) -> &'static str {
         K::TargetStopped => "a person commanded its stop",
         K::TargetRestarted => "a person commanded its restart",
         K::TargetReloaded => "a person commanded its reload",
+        K::TargetBroken => "a person has it broken, for a drill",
+        K::TargetDrilled => "the drill of it is over",
         K::FailureReported => "a failure of it is reported",
         K::FailureCleared => "its failure is not reported any more",
         K::MonitorSees => "its checks look again",

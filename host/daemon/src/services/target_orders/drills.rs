@@ -1,0 +1,288 @@
+//! Drills: breaks a target on purpose, and tells how long its recovery took.
+//!
+//! Invariant: a break is written down, and on record, before it is done; so no daemon finds a target broken and does not know
+//! why.
+//! Invariant: a drill that was taken ends with an event, also where the daemon ends before it: the next one tells it.
+
+use super::Inner;
+use crate::ports::{DrillRequest, Refused, TakenCommand};
+use mainstay_domain::{
+    drill::{DrillEnd, DrillMethod},
+    drill_rules::{DrillState, may_drill},
+    effect::Signal,
+    event::{Event, EventData, EventKind, NoteAdded, TargetBroken, TargetDrilled},
+    id::IncidentId,
+    orders::DrillOrder,
+    record::Change,
+    severity::Severity,
+    time::{Timestamp, millis},
+};
+use std::{sync::Arc, time::Duration};
+use tokio::{
+    sync::broadcast::{Receiver, error::RecvError},
+    time::Instant,
+};
+
+/// What was seen of a drill.
+#[derive(Default)]
+struct Seen {
+    incident: Option<IncidentId>,
+    noticed: Option<Duration>,
+}
+
+impl Inner {
+    /// Breaks the target, where its config and its state allow it. When this returns it is broken.
+    pub(super) async fn drill(
+        self: Arc<Self>,
+        request: DrillRequest,
+    ) -> Result<TakenCommand, Refused> {
+        let by = self.ports.secrets.conceal_note(request.by);
+        let order = DrillOrder {
+            target: request.target,
+            failure: request.failure,
+            method: request.method,
+            by: by.name,
+            note: by.note,
+            at: self.ports.shared.clock.now(),
+        };
+        self.may_drill(&order)?;
+        let written = order.clone();
+        self.try_change(|orders| match orders.drill(written) {
+            true => Ok(()),
+            false => Err(Refused(format!("a drill of {} is under way", order.target))),
+        })
+        .await?;
+        let events = self.ports.shared.journal.subscribe();
+        if let Err(why) = self.break_it(&order).await {
+            let end = format!("it could not be broken: {why}");
+            self.forget(&order).await;
+            self.tell_end(&order, &Seen::default(), None, end.clone())
+                .await;
+            return Err(Refused(format!("{}: {end}", order.target)));
+        }
+        let broken_at = self.ports.shared.clock.now();
+        let work = async move { self.follow_drill(order, events, broken_at).await };
+        Ok(TakenCommand {
+            dependents: Vec::new(),
+            work: Box::pin(work),
+        })
+    }
+
+    fn may_drill(&self, order: &DrillOrder) -> Result<(), Refused> {
+        let spec = Arc::clone(&self.ports.shared.spec.borrow());
+        let name = &order.target;
+        let target = spec
+            .target(name)
+            .ok_or_else(|| Self::refused_as_unknown(name))?;
+        if let Some(held) = self.ports.targets.held(name) {
+            return Err(Self::refused_as_held(name, &held));
+        }
+        let recovery = &self.ports.recovery;
+        let process = self.ports.targets.status(name);
+        let state = DrillState {
+            is_paused: recovery.is_paused(None) || recovery.is_paused(Some(name)),
+            is_failing: recovery.active(name).is_some(),
+            runs: process.is_some_and(|process| process.pid.is_some()),
+            is_drilled: self.orders.lock().is_drilled(name),
+        };
+        may_drill(&spec, target, &order.failure, order.method, state).map_err(Refused)
+    }
+
+    /// Puts on record that it is broken, then breaks it.
+    async fn break_it(&self, order: &DrillOrder) -> Result<(), String> {
+        let DrillOrder {
+            target,
+            failure,
+            method,
+            by,
+            note,
+            ..
+        } = order;
+        let message = format!("{by} has {target} broken for a drill: {failure}, by {method}");
+        let now = self.ports.shared.clock.now();
+        let event = Event::new(EventKind::TargetBroken, Severity::Medium, now, message)
+            .with_target(target)
+            .with_data(TargetBroken {
+                failure: failure.clone(),
+                method: *method,
+                by: by.clone(),
+                note: note.clone(),
+            });
+        let told = self
+            .ports
+            .shared
+            .journal
+            .commit(vec![Change::Event(event)].into());
+        told.await.map_err(|error| error.to_string())?;
+        let signal = match method {
+            DrillMethod::Kill => Signal::Kill,
+            DrillMethod::Stop => Signal::Term,
+        };
+        let broken = self.ports.targets.signal(target.clone(), signal).await;
+        broken.map_err(|error| error.to_string())
+    }
+
+    /// Waits for the recovery, and tells how it was.
+    async fn follow_drill(
+        &self,
+        order: DrillOrder,
+        mut events: Receiver<Arc<Event>>,
+        broken_at: Timestamp,
+    ) {
+        let rto = {
+            let spec = Arc::clone(&self.ports.shared.spec.borrow());
+            spec.target(&order.target).map(|target| target.rto)
+        };
+        let rto = rto.unwrap_or_default();
+        let deadline = Instant::now() + DrillEnd::patience(rto);
+        let mut seen = Seen::default();
+        let end = loop {
+            let event = tokio::select! { biased;
+                () = self.ends.cancelled() => break DrillEnd::CutOff,
+                event = events.recv() => event,
+                () = tokio::time::sleep_until(deadline) => break match seen.incident {
+                    Some(_) => DrillEnd::NotRecovered,
+                    None => DrillEnd::NotNoticed,
+                },
+            };
+            match event {
+                Ok(event) => {
+                    if let Some(took) = self.hear(&order, &event, &mut seen, broken_at).await {
+                        break DrillEnd::Healthy(took);
+                    }
+                }
+                // What was missed may be the end.
+                Err(RecvError::Lagged(_)) => {
+                    let is_over = self.ports.recovery.active(&order.target).is_none();
+                    if is_over && seen.incident.is_some() {
+                        break DrillEnd::Healthy(self.ports.shared.clock.now().since(broken_at));
+                    }
+                }
+                Err(RecvError::Closed) => break DrillEnd::CutOff,
+            }
+        };
+        self.forget(&order).await;
+        self.tell_end(&order, &seen, Some((end, rto)), end.outcome(rto))
+            .await;
+    }
+
+    /// What an event says of a drill; how long it took, where it is over.
+    async fn hear(
+        &self,
+        order: &DrillOrder,
+        event: &Event,
+        seen: &mut Seen,
+        broken_at: Timestamp,
+    ) -> Option<Duration> {
+        if event.target.as_ref() != Some(&order.target) {
+            return None;
+        }
+        let about = match &event.data {
+            EventData::IncidentOpened(facts) => &facts.about,
+            // It was recovered not long ago.
+            EventData::IncidentReopened(facts) => &facts.about,
+            // One that was reopened is closed later, when its recovery has lasted.
+            EventData::OperationEnded(facts) => {
+                let is_own =
+                    facts.outcome.incident.is_some() && facts.outcome.incident == seen.incident;
+                let is_healthy = event.kind == EventKind::OperationSucceeded && is_own;
+                return is_healthy.then(|| event.at.since(broken_at));
+            }
+            EventData::IncidentClosed(facts) => {
+                let is_own = seen.incident.as_ref() == Some(&facts.about.incident);
+                return is_own.then(|| event.at.since(broken_at));
+            }
+            _ => return None,
+        };
+        if about.failure == order.failure && seen.incident.is_none() {
+            seen.incident = Some(about.incident.clone());
+            seen.noticed = Some(event.at.since(broken_at));
+            self.mark(order, &about.incident).await;
+        }
+        None
+    }
+
+    /// The incident of a drill says that it is one.
+    async fn mark(&self, order: &DrillOrder, incident: &IncidentId) {
+        let DrillOrder {
+            target, by, note, ..
+        } = order;
+        let text = format!(
+            "a drill: {by} has {target} broken on purpose, by {}",
+            order.method
+        );
+        let message = format!("{by} notes about {incident}: {text}");
+        let now = self.ports.shared.clock.now();
+        let event = Event::new(EventKind::NoteAdded, Severity::Low, now, message)
+            .with_target(target)
+            .with_data(NoteAdded {
+                incident: Some(incident.clone()),
+                by: by.clone(),
+                note: note.clone(),
+                text,
+            });
+        self.tell(event, "that an incident is of a drill").await;
+    }
+
+    async fn forget(&self, order: &DrillOrder) {
+        if let Err(why) = self.change(|orders| orders.end_drill(&order.target)).await {
+            tracing::error!(%why, target_name = %order.target, "a drill that is over is still written down");
+        }
+    }
+
+    /// Tells of the drills that the daemon before did not see the end of.
+    pub(super) async fn end_cut_off_drills(&self) {
+        for order in &self.cut_off {
+            self.forget(order).await;
+            let outcome = DrillEnd::CutOff.outcome(Duration::ZERO);
+            self.tell_end(order, &Seen::default(), None, outcome).await;
+        }
+    }
+
+    /// `end` is how it ended, and its objective; none where it was not broken, or where that is not known.
+    async fn tell_end(
+        &self,
+        order: &DrillOrder,
+        seen: &Seen,
+        end: Option<(DrillEnd, Duration)>,
+        outcome: String,
+    ) {
+        let (target, failure) = (&order.target, &order.failure);
+        let spec = Arc::clone(&self.ports.shared.spec.borrow());
+        let configured = spec.target(target).map(|target| target.rto);
+        let rto = end.map_or(configured.unwrap_or_default(), |(_, rto)| rto);
+        let recovered = match end {
+            Some((DrillEnd::Healthy(took), _)) => Some(took),
+            _ => None,
+        };
+        let is_met = end.is_some_and(|(end, rto)| end.is_met(rto));
+        let how = match recovered.filter(|_| is_met) {
+            Some(took) => format!(
+                "it was healthy again from {failure} after {} ms, within its objective of {} ms",
+                millis(took),
+                millis(rto)
+            ),
+            None => outcome.clone(),
+        };
+        let severity = match is_met {
+            true => Severity::Low,
+            false => Severity::Medium,
+        };
+        let now = self.ports.shared.clock.now();
+        let message = format!("the drill of {target} is over: {how}");
+        let event = Event::new(EventKind::TargetDrilled, severity, now, message)
+            .with_target(target)
+            .with_data(TargetDrilled {
+                failure: failure.clone(),
+                method: order.method,
+                by: order.by.clone(),
+                note: order.note.clone(),
+                incident: seen.incident.clone(),
+                rto_ms: millis(rto),
+                noticed_ms: seen.noticed.map(millis),
+                recovered_ms: recovered.map(millis),
+                outcome,
+            });
+        self.tell(event, "what came of a drill").await;
+    }
+}

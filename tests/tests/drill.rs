@@ -1,0 +1,165 @@
+//! `mainstay drill`, through the whole program, on real processes.
+
+use mainstay_tests::{Daemon, HOST, plugin, sleeper, wait_for};
+use serde_json::Value;
+use std::{
+    fs,
+    process::{Child, Command, Stdio},
+};
+
+const ROUTE: &str = r#"
+[[route]]
+chain = [{ handler = "restart-service" }]
+
+[plugin.restart-service]
+grants = { target = ["restart"] }
+"#;
+
+fn start(config: &str) -> Daemon {
+    let mut daemon = Daemon::prepare(config);
+    daemon.drop_plugin(&plugin("restart-service"));
+    daemon.run();
+    daemon.wait_for_plugins(1);
+    runs(&daemon);
+    daemon
+}
+
+fn runs(daemon: &Daemon) {
+    daemon.wait_for_status("the service to run and be well", |status| {
+        let target = &status["targets"][0];
+        target["pid"].is_u64() && target["incident"].is_null()
+    });
+}
+
+/// The failure that the end of its process is.
+fn exit_failure(daemon: &Daemon) -> String {
+    let output = daemon.cli(&["drill", "web", "--failure", "nothing-like-it", "--yes"]);
+    let told = String::from_utf8(output.stderr).unwrap();
+    let (_, behind) = told
+        .split_once("seen are ")
+        .unwrap_or_else(|| panic!("{told}"));
+    behind.split_whitespace().next().unwrap().to_owned()
+}
+
+#[test]
+fn a_drill_kills_the_process_times_its_recovery_and_is_on_record_everywhere() {
+    let daemon = start(&format!("{HOST}{}{ROUTE}", sleeper("web")));
+    let failure = exit_failure(&daemon);
+    for method in ["kill", "stop"] {
+        runs(&daemon);
+        let before = daemon.pids()["web"];
+        let arguments = [
+            "drill",
+            "web",
+            "--failure",
+            failure.as_str(),
+            "--method",
+            method,
+            "--yes",
+        ];
+        let told = daemon.json(&arguments);
+        assert_eq!(told["kind"], "target.drilled");
+        let data = &told["data"];
+        assert_eq!(
+            (&data["outcome"], &data["method"]),
+            (&"done".into(), &method.into())
+        );
+        let recovered = data["recovered_ms"].as_u64().unwrap();
+        assert!(data["noticed_ms"].as_u64().unwrap() <= recovered, "{told}");
+        assert_ne!(daemon.pids()["web"], before, "it was broken for real");
+        let incident = data["incident"].as_str().unwrap();
+        let shown = daemon.json(&["incident", "show", incident]);
+        let note = shown["notes"][0]["text"].as_str().unwrap_or_default();
+        assert!(note.starts_with("a drill: "), "{shown}");
+    }
+    let broken = daemon.events_of("target.broken");
+    assert_eq!(broken.len(), 2);
+    let orders = fs::read_to_string(daemon.path("state/orders.json")).unwrap();
+    assert!(!orders.contains("drills"), "{orders}");
+}
+
+#[test]
+fn a_drill_is_refused_where_nothing_would_recover_the_target() {
+    let daemon = start(&format!("{HOST}{}{ROUTE}", sleeper("web")));
+    let failure = exit_failure(&daemon);
+    let arguments = ["drill", "web", "--failure", failure.as_str(), "--yes"];
+    let before = daemon.pids()["web"];
+    let refused = |why: &str| {
+        let output = daemon.cli(&arguments);
+        assert_eq!(output.status.code(), Some(1), "{output:?}");
+        let told = String::from_utf8(output.stderr).unwrap();
+        assert!(told.contains(why), "{told}");
+    };
+    assert!(daemon.cli(&["pause", "web"]).status.success());
+    refused("is paused");
+    assert!(daemon.cli(&["resume", "web"]).status.success());
+    // Nobody is there to be asked.
+    let output = daemon.cli(&["drill", "web", "--failure", failure.as_str()]);
+    assert_eq!(output.status.code(), Some(2), "{output:?}");
+    assert_eq!(daemon.pids()["web"], before, "nothing was broken");
+    assert!(daemon.events_of("target.broken").is_empty());
+}
+
+#[test]
+fn an_objective_that_is_missed_ends_with_exit_code_one_and_the_reason() {
+    // No handler of this name serves.
+    let config = format!(
+        "{HOST}{}rto = \"1s\"\n\n[[route]]\nchain = [{{ handler = \"nobody\" }}]\n",
+        sleeper("web")
+    );
+    let daemon = Daemon::start(&config, &[]);
+    runs(&daemon);
+    let failure = exit_failure(&daemon);
+    let output = daemon.cli(&[
+        "drill",
+        "web",
+        "--failure",
+        failure.as_str(),
+        "--yes",
+        "--json",
+    ]);
+    assert_eq!(output.status.code(), Some(1), "{output:?}");
+    let told: Value = serde_json::from_slice(&output.stdout).unwrap();
+    let outcome = told["data"]["outcome"].as_str().unwrap();
+    assert!(outcome.starts_with("not healthy again within 2s"), "{told}");
+    assert!(told["data"]["incident"].is_string());
+}
+
+#[test]
+fn a_drill_whose_daemon_is_killed_is_over_with_the_next_one_which_says_so() {
+    let config = format!(
+        "{HOST}{}\n[[route]]\nchain = [{{ handler = \"nobody\" }}]\n",
+        sleeper("web")
+    );
+    let mut daemon = Daemon::start(&config, &[]);
+    runs(&daemon);
+    let failure = exit_failure(&daemon);
+    let mut client = client(&daemon, &failure);
+    daemon.wait_for_event("the break", |event| event["kind"] == "target.broken");
+    daemon.kill();
+    client.wait().unwrap();
+    let orders = fs::read_to_string(daemon.path("state/orders.json")).unwrap();
+    assert!(orders.contains("drills"), "it was written down: {orders}");
+    daemon.run();
+    let told = daemon.wait_for_event("the end", |event| event["kind"] == "target.drilled");
+    let outcome = told["data"]["outcome"].as_str().unwrap();
+    assert!(outcome.starts_with("the daemon ended"), "{told}");
+    wait_for("the drill to be forgotten", || {
+        let orders = fs::read_to_string(daemon.path("state/orders.json")).unwrap();
+        match orders.contains("drills") {
+            true => Err(orders),
+            false => Ok(()),
+        }
+    });
+}
+
+fn client(daemon: &Daemon, failure: &str) -> Child {
+    Command::new(mainstay_tests::program())
+        .args(["drill", "web", "--yes", "--failure", failure, "--config"])
+        .arg(daemon.path("mainstay.toml"))
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap()
+}
