@@ -131,7 +131,8 @@ impl<'a> Run<'a> {
             .push_back(Input::Recovered(Recovered::default()));
         self.inputs.push_back(Input::Tick);
         self.apply_all()?;
-        for (place, step) in self.scenario.steps.iter().enumerate() {
+        let scenario = self.scenario;
+        for (place, step) in scenario.steps.iter().enumerate() {
             self.enter(step.at, Due::Step(place));
         }
         Ok(())

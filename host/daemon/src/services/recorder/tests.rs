@@ -249,7 +249,7 @@ async fn what_the_config_does_not_name_any_more_is_told_to_be_over_once() {
 async fn an_alert_of_what_is_broken_for_a_drill_says_so_until_the_drill_is_over() {
     let journal = MemoryJournal::new();
     let (_sender, spec) = watch::channel(paging());
-    let (arriving, mut arrivals) = arrivals();
+    let (arriving, mut arrived) = mpsc::unbounded_channel();
     let recorder = recorder(journal.clone(), spec, arriving);
     let of = |kind, target: &str| {
         let at = Timestamp::from_millis(1_700_000_000_000);
@@ -265,7 +265,7 @@ async fn an_alert_of_what_is_broken_for_a_drill_says_so_until_the_drill_is_over(
         vec![of(EventKind::CircuitFlapping, "api")],
     ] {
         within(recorder.commit(changes.into())).await.unwrap();
-        while let Ok(arrival) = arrivals.try_recv() {
+        while let Ok(arrival) = arrived.try_recv() {
             let entries = arrival.entries.into_iter();
             titles.extend(entries.map(|entry| (entry.alert.title, entry.alert.labels)));
         }

@@ -1,12 +1,12 @@
 //! What the attempts of a recorded day came to, as rules for handlers.
 
+use super::super::rule::{Answer, Rule};
 use crate::{
     event::{Event, EventData, EventKind},
     id::OperationId,
     name::{FailureType, TargetName},
     route::RouteTable,
     severity::Severity,
-    simulation::rule::{Answer, Rule},
     spec::Spec,
     time::Timestamp,
 };
