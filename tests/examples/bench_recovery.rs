@@ -13,8 +13,7 @@ use mainstay_domain::{
     recovery::{Action, CaseKey, Handled, Input, InputTime, Look, LookResult, Outcome, Recovery},
     severity::Severity,
     spec::{
-        BreakerSpec, ForeignCommands, HostSpec, RouteSpec, SocketSpec, Spec, StepSpec, Strategy,
-        TargetSpec, Workflow,
+BreakerSpec, DrillSpec, ForeignCommands, HostSpec, RouteSpec, SocketSpec, Spec, StepSpec, Strategy, TargetSpec, Workflow,
     },
     time::{Monotonic, Timestamp},
 };
@@ -250,6 +249,7 @@ fn target(number: usize) -> TargetSpec {
         },
         validation_timeout: Duration::from_secs(60),
         start_period: Duration::ZERO,
+        drill: DrillSpec::default(),
     }
 }
 

@@ -163,3 +163,103 @@ fn client(daemon: &Daemon, failure: &str) -> Child {
         .spawn()
         .unwrap()
 }
+
+/// Broken while a file lies there, which nobody recovers.
+const BY_COMMANDS: &str = r#"
+[[target]]
+name = "web"
+run = ["/bin/sh", "-c", "exec sleep 1000"]
+rto = "1s"
+drill.block = { run = "break-block", undo = "mend-block" }
+drill.fill = { run = "break-fill", undo = "mend-fill" }
+drill.command = { run = "break-command", undo = "mend-command" }
+
+[[target.check]]
+kind = "exec"
+run = ["/bin/sh", "-c", "! ls broken-*"]
+every = "200ms"
+fail_after = 1
+recover_after = 1
+failure = "blocked"
+
+[[route]]
+chain = [{ handler = "nobody" }]
+"#;
+
+fn by_commands() -> String {
+    let commands = ["block", "fill", "command"].map(|method| {
+        format!(
+            "[command.break-{method}]\nrun = [\"/bin/sh\", \"-c\", \"touch broken-{method}\"]\n\
+             [command.mend-{method}]\nrun = [\"/bin/sh\", \"-c\", \"rm -f broken-{method}; echo {method} >> undone\"]\n"
+        )
+    });
+    format!("{HOST}{BY_COMMANDS}\n{}", commands.concat())
+}
+
+/// Acts: `target.drill.block.run`, `target.drill.block.undo`, `target.drill.fill.run`, `target.drill.fill.undo`,
+/// Acts: `target.drill.command.run`, `target.drill.command.undo`
+#[test]
+fn a_drill_by_commands_runs_what_breaks_the_target_and_in_the_end_what_undoes_it() {
+    let daemon = Daemon::start(&by_commands(), &[]);
+    for method in ["block", "fill", "command"] {
+        runs(&daemon);
+        let arguments = [
+            "drill",
+            "web",
+            "--failure",
+            "blocked",
+            "--method",
+            method,
+            "--yes",
+            "--json",
+        ];
+        let output = daemon.cli(&arguments);
+        assert_eq!(output.status.code(), Some(1), "{output:?}");
+        let told: Value = serde_json::from_slice(&output.stdout).unwrap();
+        let outcome = told["data"]["outcome"].as_str().unwrap();
+        assert!(outcome.starts_with("not healthy again within 2s"), "{told}");
+        assert!(told["data"]["noticed_ms"].is_u64(), "it was broken: {told}");
+        assert!(!daemon.path(&format!("broken-{method}")).exists());
+        let undone = fs::read_to_string(daemon.path("undone")).unwrap();
+        assert!(undone.ends_with(&format!("{method}\n")), "{undone}");
+    }
+    runs(&daemon);
+}
+
+#[test]
+fn what_a_drill_broke_is_undone_by_the_next_daemon_where_the_first_is_killed() {
+    let mut daemon = Daemon::start(&by_commands(), &[]);
+    runs(&daemon);
+    let mut client = Command::new(mainstay_tests::program())
+        .args([
+            "drill",
+            "web",
+            "--yes",
+            "--failure",
+            "blocked",
+            "--method",
+            "block",
+            "--config",
+        ])
+        .arg(daemon.path("mainstay.toml"))
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap();
+    let broken = daemon.path("broken-block");
+    wait_for("the break", || match broken.exists() {
+        true => Ok(()),
+        false => Err("nothing is broken".to_owned()),
+    });
+    daemon.kill();
+    client.wait().unwrap();
+    assert!(
+        broken.exists(),
+        "the daemon was killed before it was undone"
+    );
+    daemon.run();
+    daemon.wait_for_event("the end", |event| event["kind"] == "target.drilled");
+    assert!(!broken.exists());
+    runs(&daemon);
+}

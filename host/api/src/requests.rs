@@ -186,7 +186,8 @@ pub struct ReportBody {
 pub struct TargetDrillBody {
     /// The failure that is to come of it: one that a check of the target, or the end of its process, raises.
     pub failure: String,
-    /// How it is broken: `kill` or `stop` its process; default `kill`.
+    /// How it is broken: `kill` or `stop` its process, or `block`, `fill` or `command` by the commands of its `drill`; default
+    /// `kill`.
     #[serde(default)]
     pub method: Option<String>,
     /// On whose behalf, as a note: who asks is the user of the socket's peer, or the name of the token's secret.

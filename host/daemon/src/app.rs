@@ -338,7 +338,7 @@ pub async fn run(options: RunOptions) -> anyhow::Result<()> {
         shared: shared.clone(),
         targets: Arc::new(supervisor.clone()),
         watch: Arc::new(monitor.clone()),
-        commands,
+        commands: commands.clone(),
         http: Arc::new(EgressClient::new(secrets.clone())?),
         values: sqlite.clone(),
         backups: Arc::new(backups.clone()),
@@ -473,6 +473,7 @@ pub async fn run(options: RunOptions) -> anyhow::Result<()> {
     let order_ports = OrderPorts {
         shared: shared.clone(),
         targets: Arc::new(supervisor.clone()),
+        commands: commands.clone(),
         reports: Arc::new(monitor.clone()),
         recovery: recovery.clone(),
         store: Arc::new(orders_file),

@@ -11,17 +11,32 @@ pub enum DrillMethod {
     Kill,
     /// Its supervised process is asked to end, as by somebody who does not tell the host.
     Stop,
+    /// The operator's command for that cuts it off.
+    Block,
+    /// The operator's command for that fills something of it.
+    Fill,
+    /// Another command of the operator's breaks it.
+    Command,
 }
 
 impl DrillMethod {
     /// Every method.
-    pub const ALL: [DrillMethod; 2] = [DrillMethod::Kill, DrillMethod::Stop];
+    pub const ALL: [DrillMethod; 5] = [
+        DrillMethod::Kill,
+        DrillMethod::Stop,
+        DrillMethod::Block,
+        DrillMethod::Fill,
+        DrillMethod::Command,
+    ];
 
     /// The word that operators write.
     pub fn as_str(self) -> &'static str {
         match self {
             DrillMethod::Kill => "kill",
             DrillMethod::Stop => "stop",
+            DrillMethod::Block => "block",
+            DrillMethod::Fill => "fill",
+            DrillMethod::Command => "command",
         }
     }
 
@@ -33,7 +48,7 @@ impl DrillMethod {
         let mut methods = Self::ALL.into_iter();
         methods
             .find(|method| method.as_str() == text)
-            .ok_or_else(|| "allowed are kill and stop".to_owned())
+            .ok_or_else(|| "allowed are kill, stop, block, fill and command".to_owned())
     }
 }
 

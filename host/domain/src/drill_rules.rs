@@ -38,11 +38,7 @@ pub fn may_drill(
     state: DrillState,
 ) -> Result<(), String> {
     let name = &target.name;
-    if target.process.is_none() {
-        return Err(format!(
-            "{name} is not supervised by this host, so there is no process to {method}; a drill needs a target with `run`"
-        ));
-    }
+    can_be_broken(spec, target, method)?;
     let checks = target
         .checks
         .iter()
@@ -85,10 +81,40 @@ pub fn may_drill(
             "{name} is failing already; `mainstay status {name}` says why, and a drill is for what is healthy"
         ));
     }
-    if !state.runs {
+    if target.process.is_some() && !state.runs {
         return Err(format!(
             "{name} does not run, so there is nothing to {method}; `mainstay start {name}` starts it"
         ));
+    }
+    Ok(())
+}
+
+/// Whether its config has what the method needs.
+fn can_be_broken(spec: &Spec, target: &TargetSpec, method: DrillMethod) -> Result<(), String> {
+    let name = &target.name;
+    let is_by_command = !matches!(method, DrillMethod::Kill | DrillMethod::Stop);
+    if !is_by_command {
+        return match target.process {
+            Some(_) => Ok(()),
+            None => Err(format!(
+                "{name} is not supervised by this host, so there is no process to {method}; name commands that break it with \
+                 drill.command = {{ run = \"NAME\", undo = \"NAME\" }}, and drill with --method command"
+            )),
+        };
+    }
+    let Some(commands) = target.drill.commands(method) else {
+        return Err(format!(
+            "the config of {name} does not say how to {method} it: write drill.{method} = {{ run = \"NAME\", undo = \"NAME\" }}, \
+             with the names of [command.NAME] tables"
+        ));
+    };
+    for command in [&commands.run, &commands.undo] {
+        let own = spec.commands.get(command);
+        if own.is_none_or(|own| !own.placeholders.is_empty()) {
+            return Err(format!(
+                "the command `{command}` has placeholders, which nobody fills in a drill; name one without"
+            ));
+        }
     }
     Ok(())
 }
@@ -97,14 +123,9 @@ pub fn may_drill(
 mod tests {
     use super::*;
     use crate::{
-        effect::Signal,
-        name::{PluginName, TargetName},
-        spec::{
-            BreakerSpec, ForeignCommands, HostSpec, OnShutdown, ProcessSpec, RestartPolicy,
-            RouteSpec, SocketSpec, StepSpec, Strategy,
-        },
+        simulation::tests::fixtures::{host, supervised},
+        spec::Strategy,
     };
-    use std::{collections::BTreeMap, path::PathBuf, time::Duration};
 
     const WELL: DrillState = DrillState {
         is_paused: false,
@@ -113,98 +134,19 @@ mod tests {
         is_drilled: false,
     };
 
-    fn failure(text: &str) -> FailureType {
-        FailureType::parse(text).unwrap()
+    fn usual() -> Spec {
+        (*host(vec![supervised("web")])).clone()
     }
 
-    fn target() -> TargetSpec {
-        TargetSpec {
-            name: TargetName::parse("web").unwrap(),
-            priority: 5,
-            depends_on: Vec::new(),
-            rto: Duration::from_secs(300),
-            process: Some(ProcessSpec {
-                run: vec!["/bin/web".to_owned()],
-                cwd: "/".into(),
-                env: Default::default(),
-                user: None,
-                umask: None,
-                nice: None,
-                nofile: None,
-                memory_max: None,
-                cpu_max: None,
-                env_file: None,
-                before_start: None,
-                stop_signal: Signal::Term,
-                reload: None,
-                grace: Duration::from_secs(10),
-                on_shutdown: OnShutdown::Stop,
-                pid_file: None,
-                restart: RestartPolicy::Always,
-                expected_exit: vec![0],
-                exit_failure: failure("down"),
-                exit_severity: Severity::High,
-                log_max_bytes: 1 << 20,
-                log_keep: 1,
-            }),
-            commands: ForeignCommands::default(),
-            checks: Vec::new(),
-            breaker: BreakerSpec {
-                open_for: Duration::from_secs(30),
-            },
-            validation_timeout: Duration::from_secs(5),
-            start_period: Duration::ZERO,
-        }
-    }
-
-    fn spec(target: TargetSpec, strategy: Option<Strategy>) -> Spec {
-        let route = |strategy| RouteSpec {
-            failure: None,
-            target: None,
-            severity: None,
-            strategy,
-            cooldown: Duration::ZERO,
-            relapse_window: Duration::from_secs(60),
-            chain: vec![StepSpec {
-                handler: PluginName::parse("fix").unwrap(),
-                version: semver::VersionReq::STAR,
-                always: false,
-                params: serde_json::json!({}),
-                timeout: Duration::from_secs(60),
-            }],
-        };
-        Spec {
-            host: HostSpec {
-                name: "host".to_owned(),
-                state_dir: PathBuf::from("/state"),
-                plugin_dir: PathBuf::from("/plugins"),
-                shutdown_deadline: Duration::from_secs(30),
-                keep_history: Duration::from_secs(3600),
-                api: None,
-                socket: SocketSpec::default(),
-            },
-            targets: vec![target].into(),
-            commands: BTreeMap::new(),
-            secrets: BTreeMap::new(),
-            routes: strategy.map(route).into_iter().collect(),
-            plugins: BTreeMap::new(),
-            alerts: Vec::new(),
-            jobs: Vec::new(),
-            maintenance: Vec::new(),
-            digest: String::new(),
-        }
-    }
-
-    const AT_ONCE: Strategy = Strategy::Immediate { max_attempts: 1 };
-
-    fn check(spec: &Spec, of: &str, state: DrillState, expected: Result<(), &str>) {
-        let found = may_drill(
-            spec,
-            &spec.targets[0],
-            &failure(of),
-            DrillMethod::Kill,
-            state,
-        );
+    fn check(
+        spec: &Spec,
+        of: &str,
+        method: DrillMethod,
+        state: DrillState,
+        expected: Result<(), &str>,
+    ) {
+        let failure = FailureType::parse(of).unwrap();
+        let found = may_drill(spec, &spec.targets[0], &failure, method, state);
         match (found, expected) {
             (Ok(()), Ok(())) => {}
             (Err(why), Err(expected)) => assert!(why.contains(expected), "{why}"),
@@ -214,14 +156,10 @@ mod tests {
 
     #[test]
     fn what_is_healthy_and_would_be_recovered_may_be_broken_and_nothing_else() {
-        let usual = spec(target(), Some(AT_ONCE));
-        check(&usual, "down", WELL, Ok(()));
-        check(
-            &usual,
-            "slow",
-            WELL,
-            Err("nothing sees slow of web, so nobody would notice the break; seen are down"),
-        );
+        let kill = DrillMethod::Kill;
+        check(&usual(), "down", kill, WELL, Ok(()));
+        let unseen = "nothing sees slow of web, so nobody would notice the break; seen are down";
+        check(&usual(), "slow", kill, WELL, Err(unseen));
         for (state, why) in [
             (
                 DrillState {
@@ -252,30 +190,34 @@ mod tests {
                 "is under way",
             ),
         ] {
-            check(&usual, "down", state, Err(why));
+            check(&usual(), "down", kill, state, Err(why));
         }
+        let mut unrouted = usual();
+        unrouted.routes.clear();
+        check(&unrouted, "down", kill, WELL, Err("no route fits down"));
+        let mut manual = usual();
+        manual.routes[0].strategy = Strategy::Manual { max_attempts: 1 };
         check(
-            &spec(target(), None),
+            &manual,
             "down",
-            WELL,
-            Err("no route fits down"),
-        );
-        let manual = Strategy::Manual { max_attempts: 1 };
-        check(
-            &spec(target(), Some(manual)),
-            "down",
+            kill,
             WELL,
             Err("only a person recovers web"),
         );
-        let foreign = TargetSpec {
-            process: None,
-            ..target()
-        };
+    }
+
+    #[test]
+    fn a_method_needs_a_process_or_the_commands_of_the_config() {
+        let without = "does not say how to block it";
+        check(&usual(), "down", DrillMethod::Block, WELL, Err(without));
+        let foreign = (*host(vec![crate::simulation::tests::fixtures::check("web")])).clone();
+        let unsupervised = "is not supervised by this host";
         check(
-            &spec(foreign, Some(AT_ONCE)),
-            "down",
+            &foreign,
+            "tcp-down",
+            DrillMethod::Kill,
             WELL,
-            Err("is not supervised by this host"),
+            Err(unsupervised),
         );
     }
 }

@@ -31,4 +31,4 @@ pub use run::{SimulationError, simulate};
 pub use scenario::{Scenario, ScenarioProblem, Step, What};
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

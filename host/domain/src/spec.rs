@@ -4,6 +4,7 @@
 //! makes them, and everything else may rely on what their docs say.
 
 mod check;
+mod drill;
 mod escalation;
 mod job;
 mod maintenance;
@@ -14,6 +15,7 @@ mod target;
 mod targets;
 
 pub use check::{CheckKind, CheckSpec, ExecCheck, FailOf, HttpCheck, LogPattern, Trust};
+pub use drill::{DrillCommands, DrillSpec};
 pub use escalation::EscalationSpec;
 pub use job::{BackupSource, JobSpec, RetentionSpec, Schedule};
 pub use maintenance::{MaintenanceBegin, MaintenanceSpec};

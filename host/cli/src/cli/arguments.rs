@@ -448,7 +448,8 @@ pub enum Command {
         /// The failure that is to come of it: one that a check, or the end of its process, raises
         #[arg(long, value_name = "TYPE", value_parser = FailureType::parse)]
         failure: FailureType,
-        /// How: kill its process, or stop it as somebody who does not tell the host
+        /// How: kill its process; stop it, as somebody who does not tell the host; or block, fill or command, by the commands that
+        /// `drill` of the target names in the config, of which the second undoes it in the end
         #[arg(long, value_name = "HOW", default_value = "kill", value_parser = DrillMethod::parse)]
         method: DrillMethod,
         /// Do not ask

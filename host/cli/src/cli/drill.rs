@@ -25,11 +25,12 @@ pub(super) fn confirm(target: &TargetName, method: DrillMethod) -> anyhow::Resul
         return Err(Usage(why).into());
     }
     let does = match method {
-        DrillMethod::Kill => "kills",
-        DrillMethod::Stop => "stops",
+        DrillMethod::Kill => "kills the process of",
+        DrillMethod::Stop => "stops the process of",
+        DrillMethod::Block | DrillMethod::Fill | DrillMethod::Command => "runs what breaks",
     };
     console::note(format_args!(
-        "this {does} the process of {target}, for real; type yes to go on:"
+        "this {does} {target}, for real; type yes to go on:"
     ));
     let mut answer = String::new();
     io::stdin()

@@ -11,8 +11,8 @@ mod reports;
 
 use crate::{
     ports::{
-        Boxed, DrillRequest, OrderStore, RecoveryControl, Refused, ReportRequest, Reports, Secrets,
-        TakenCommand, TargetCommand, TargetControl, TargetOperator,
+        Boxed, Commands, DrillRequest, OrderStore, RecoveryControl, Refused, ReportRequest,
+        Reports, Secrets, TakenCommand, TargetCommand, TargetControl, TargetOperator,
     },
     services::{next_spec::next_spec, shared::Shared},
 };
@@ -40,6 +40,8 @@ pub struct OrderPorts {
     pub shared: Shared,
     /// Does what is commanded.
     pub targets: Arc<dyn TargetControl>,
+    /// Breaks targets for a drill, by commands of the config.
+    pub commands: Arc<dyn Commands>,
     /// Takes what is reported.
     pub reports: Arc<dyn Reports>,
     /// Gives up what it does for a target that is stopped.

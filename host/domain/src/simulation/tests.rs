@@ -1,6 +1,6 @@
 //! What a simulation decides, when, and that it is what the machine decides.
 
-mod fixtures;
+pub(crate) mod fixtures;
 mod recorded;
 mod rules;
 

@@ -1,6 +1,6 @@
 //! Targets, as configured; their checks are in `check`.
 
-use super::{CheckKind, CheckSpec, ForeignCommands, ProcessSpec, RestartPolicy};
+use super::{CheckKind, CheckSpec, DrillSpec, ForeignCommands, ProcessSpec, RestartPolicy,};
 use crate::name::{CheckName, FailureType, TargetName};
 use std::time::Duration;
 
@@ -29,6 +29,8 @@ pub struct TargetSpec {
     /// From a start until each check has passed once, but at most for so long, a check that fails is `starting` and not
     /// failed; default 10 s, zero for none. An end of the process is a failure at once.
     pub start_period: Duration,
+    /// How it may be broken on purpose; by default only by killing or stopping its process.
+    pub drill: DrillSpec,
 }
 
 impl TargetSpec {

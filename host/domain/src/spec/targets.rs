@@ -56,7 +56,7 @@ impl PartialEq for Targets {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::spec::{BreakerSpec, ForeignCommands};
+    use crate::spec::{BreakerSpec, DrillSpec, ForeignCommands};
     use proptest::prelude::*;
     use std::time::Duration;
 
@@ -74,6 +74,7 @@ mod tests {
             },
             validation_timeout: Duration::from_secs(60),
             start_period: Duration::ZERO,
+            drill: DrillSpec::default(),
         }
     }
 

@@ -111,7 +111,14 @@ fn every_form_of_what_people_ordered_is_in_the_corpus() {
         at: _,
     } = drills[0];
     there_and_absent!(drills, note);
-    met!(drills.iter().map(|one| one.method); DrillMethod::Kill, DrillMethod::Stop);
+    met!(
+        drills.iter().map(|one| one.method);
+        DrillMethod::Kill,
+        DrillMethod::Stop,
+        DrillMethod::Block,
+        DrillMethod::Fill,
+        DrillMethod::Command,
+    );
     let reported: Vec<&Reported> = all.iter().flat_map(|one| &one.reported).collect();
     let Reported {
         target: _,

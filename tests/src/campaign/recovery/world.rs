@@ -21,8 +21,7 @@ use mainstay_domain::{
     },
     severity::Severity,
     spec::{
-        BreakerSpec, CheckKind, CheckSpec, ForeignCommands, HostSpec, OnFailure, RouteSpec,
-        SocketSpec, Spec, StepSpec, Strategy, TargetSpec, Workflow,
+BreakerSpec, CheckKind, CheckSpec, DrillSpec, ForeignCommands, HostSpec, OnFailure, RouteSpec, SocketSpec, Spec, StepSpec, Strategy, TargetSpec, Workflow,
     },
     time::{Monotonic, Timestamp},
 };
@@ -784,6 +783,7 @@ fn spec(random: &mut Random, busy: bool) -> Spec {
         },
         validation_timeout: Duration::from_secs(5),
         start_period: Duration::ZERO,
+        drill: DrillSpec::default(),
     };
     let mut targets: Vec<TargetSpec> = Vec::new();
     for name in TARGETS {

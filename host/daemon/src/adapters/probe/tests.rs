@@ -7,7 +7,7 @@ use mainstay_domain::{
     effect::HttpMethod,
     name::{CheckName, FailureType, SecretName, TargetName},
     severity::Severity,
-    spec::{BreakerSpec, ForeignCommands, HttpCheck, Trust},
+    spec::{BreakerSpec, DrillSpec, ForeignCommands, HttpCheck, Trust},
 };
 use std::time::Duration;
 use std::time::Instant;
@@ -34,6 +34,7 @@ fn target() -> Arc<TargetSpec> {
         breaker: BreakerSpec { open_for: SECOND },
         validation_timeout: SECOND,
         start_period: SECOND,
+        drill: DrillSpec::default(),
     })
 }
 

@@ -11,9 +11,7 @@ use mainstay_domain::{
     severity::Severity,
     spec::{
         BackupSource, BeforeStart, BreakerSpec, CheckKind, CheckSpec, CommandSpec, DirectoryGrant,
-ExecCheck, FailOf, ForeignCommands, Grants, GroupBy, HttpCheck, HttpOrigin, Limits, LogPattern, MaintenanceBegin, OnFailure, OnShutdown, PluginSpec, ProcessSpec, Reload, RestartPolicy,
-        RunAs, Schedule, SecretSource, SocketSpec, Spec, Strategy, TargetGrant, TargetSpec,
-        TargetVerb, Trust, ViewerSpec, Workflow,
+DrillCommands, DrillSpec, ExecCheck, FailOf, ForeignCommands, Grants, GroupBy, HttpCheck, HttpOrigin, Limits, LogPattern, MaintenanceBegin, OnFailure, OnShutdown, PluginSpec, ProcessSpec, Reload, RestartPolicy, RunAs, Schedule, SecretSource, SocketSpec, Spec, Strategy, TargetGrant, TargetSpec, TargetVerb, Trust, ViewerSpec, Workflow,
     },
     time::Timestamp,
 };
@@ -468,6 +466,31 @@ commands.env = { A = \"b\" }\ncommands.user = \"u\"";
         "target.commands.user",
     ] {
         keys.target(key, foreign, |s| target(s).commands, commands.clone());
+    }
+
+    let drill = "drill.block = { run = \"a\", undo = \"b\" }\ndrill.fill = { run = \"c\", undo = \"d\" }\n\
+                 drill.command = { run = \"e\", undo = \"f\" }\n[command.a]\nrun = [\"x\"]\n[command.b]\nrun = [\"x\"]\n\
+                 [command.c]\nrun = [\"x\"]\n[command.d]\nrun = [\"x\"]\n[command.e]\nrun = [\"x\"]\n[command.f]\nrun = [\"x\"]";
+    let pair = |run: &str, undo: &str| {
+        Some(DrillCommands {
+            run: CommandName::parse(run).unwrap(),
+            undo: CommandName::parse(undo).unwrap(),
+        })
+    };
+    let drills = DrillSpec {
+        block: pair("a", "b"),
+        fill: pair("c", "d"),
+        command: pair("e", "f"),
+    };
+    for key in [
+        "target.drill.block.run",
+        "target.drill.block.undo",
+        "target.drill.fill.run",
+        "target.drill.fill.undo",
+        "target.drill.command.run",
+        "target.drill.command.undo",
+    ] {
+        keys.target(key, drill, |s| target(s).drill, drills.clone());
     }
 
     let run = |line: &str| format!("run = [\"x\", \"y\"]\n{line}");
@@ -1381,6 +1404,7 @@ fn what_is_not_written_has_its_documented_default() {
     assert_eq!(target.rto, minutes(5));
     assert_eq!(target.validation_timeout, seconds(60));
     assert_eq!(target.start_period, seconds(10));
+    assert_eq!(target.drill, DrillSpec::default());
     assert_eq!(target.breaker.open_for, seconds(30));
     assert_eq!(target.commands, ForeignCommands::default());
     assert_eq!(target.commands.timeout, seconds(60));

@@ -1,5 +1,6 @@
 //! `[[target]]`.
 
+mod drill;
 mod reload;
 
 use super::{
@@ -107,6 +108,7 @@ pub(super) fn target(at: ValueAt<'_>, presets: &Presets) -> Option<TargetSpec> {
                 positive_duration,
             ),
             start_period: fields.or("start_period", Duration::from_secs(10), duration),
+            drill: fields.optional("drill", drill::drill).unwrap_or_default(),
             name: target_name?,
         })
     })

@@ -2,18 +2,19 @@
 //!
 //! Invariant: a break is written down, and on record, before it is done; so no daemon finds a target broken and does not know
 //! why.
+//! Invariant: what broke a target is undone at the end of its drill, whoever ends it, or somebody is told that it is not.
 //! Invariant: a drill that was taken ends with an event, also where the daemon ends before it: the next one tells it.
+
+mod breaks;
 
 use super::Inner;
 use crate::ports::{DrillRequest, Refused, TakenCommand};
 use mainstay_domain::{
-    drill::{DrillEnd, DrillMethod},
+    drill::DrillEnd,
     drill_rules::{DrillState, may_drill},
-    effect::Signal,
-    event::{Event, EventData, EventKind, NoteAdded, TargetBroken, TargetDrilled},
+    event::{Event, EventData, EventKind, NoteAdded, TargetDrilled},
     id::IncidentId,
     orders::DrillOrder,
-    record::Change,
     severity::Severity,
     time::{Timestamp, millis},
 };
@@ -22,6 +23,9 @@ use tokio::{
     sync::broadcast::{Receiver, error::RecvError},
     time::Instant,
 };
+
+/// The outcome of a drill that went as it should.
+const DONE: &str = "done";
 
 /// What was seen of a drill.
 #[derive(Default)]
@@ -54,7 +58,9 @@ impl Inner {
         .await?;
         let events = self.ports.shared.journal.subscribe();
         if let Err(why) = self.break_it(&order).await {
-            let end = format!("it could not be broken: {why}");
+            let end = self
+                .undone(&order, format!("it could not be broken: {why}"))
+                .await;
             self.forget(&order).await;
             self.tell_end(&order, &Seen::default(), None, end.clone())
                 .await;
@@ -86,40 +92,6 @@ impl Inner {
             is_drilled: self.orders.lock().is_drilled(name),
         };
         may_drill(&spec, target, &order.failure, order.method, state).map_err(Refused)
-    }
-
-    /// Puts on record that it is broken, then breaks it.
-    async fn break_it(&self, order: &DrillOrder) -> Result<(), String> {
-        let DrillOrder {
-            target,
-            failure,
-            method,
-            by,
-            note,
-            ..
-        } = order;
-        let message = format!("{by} has {target} broken for a drill: {failure}, by {method}");
-        let now = self.ports.shared.clock.now();
-        let event = Event::new(EventKind::TargetBroken, Severity::Medium, now, message)
-            .with_target(target)
-            .with_data(TargetBroken {
-                failure: failure.clone(),
-                method: *method,
-                by: by.clone(),
-                note: note.clone(),
-            });
-        let told = self
-            .ports
-            .shared
-            .journal
-            .commit(vec![Change::Event(event)].into());
-        told.await.map_err(|error| error.to_string())?;
-        let signal = match method {
-            DrillMethod::Kill => Signal::Kill,
-            DrillMethod::Stop => Signal::Term,
-        };
-        let broken = self.ports.targets.signal(target.clone(), signal).await;
-        broken.map_err(|error| error.to_string())
     }
 
     /// Waits for the recovery, and tells how it was.
@@ -161,8 +133,9 @@ impl Inner {
                 Err(RecvError::Closed) => break DrillEnd::CutOff,
             }
         };
+        let outcome = self.undone(&order, end.outcome(rto)).await;
         self.forget(&order).await;
-        self.tell_end(&order, &seen, Some((end, rto)), end.outcome(rto))
+        self.tell_end(&order, &seen, Some((end, rto)), outcome)
             .await;
     }
 
@@ -233,8 +206,10 @@ impl Inner {
     /// Tells of the drills that the daemon before did not see the end of.
     pub(super) async fn end_cut_off_drills(&self) {
         for order in &self.cut_off {
+            let outcome = self
+                .undone(order, DrillEnd::CutOff.outcome(Duration::ZERO))
+                .await;
             self.forget(order).await;
-            let outcome = DrillEnd::CutOff.outcome(Duration::ZERO);
             self.tell_end(order, &Seen::default(), None, outcome).await;
         }
     }
@@ -255,7 +230,8 @@ impl Inner {
             Some((DrillEnd::Healthy(took), _)) => Some(took),
             _ => None,
         };
-        let is_met = end.is_some_and(|(end, rto)| end.is_met(rto));
+        // What could not be undone is no success.
+        let is_met = end.is_some_and(|(end, rto)| end.is_met(rto)) && outcome == DONE;
         let how = match recovered.filter(|_| is_met) {
             Some(took) => format!(
                 "it was healthy again from {failure} after {} ms, within its objective of {} ms",

@@ -5,8 +5,7 @@ use mainstay_domain::{
     name::{CheckName, FailureType, PluginName, TargetName},
     severity::Severity,
     spec::{
-        BreakerSpec, CheckKind, CheckSpec, ForeignCommands, HostSpec, OnShutdown, ProcessSpec,
-        RestartPolicy, RouteSpec, SocketSpec, Spec, StepSpec, Strategy, TargetSpec, Workflow,
+BreakerSpec, CheckKind, CheckSpec, DrillSpec, ForeignCommands, HostSpec, OnShutdown, ProcessSpec, RestartPolicy, RouteSpec, SocketSpec, Spec, StepSpec, Strategy, TargetSpec, Workflow,
     },
 };
 use semver::VersionReq;
@@ -60,6 +59,7 @@ pub(crate) fn target(text: &str, checks: Vec<CheckSpec>) -> TargetSpec {
         },
         validation_timeout: Duration::from_secs(60),
         start_period: Duration::ZERO,
+        drill: DrillSpec::default(),
     }
 }
 

@@ -10,8 +10,7 @@ use crate::{
     name::{FailureType, PluginName, TargetName},
     severity::Severity,
     spec::{
-        BreakerSpec, ForeignCommands, HostSpec, OnShutdown, ProcessSpec, RestartPolicy, RouteSpec,
-        SocketSpec, Spec, StepSpec, Strategy, TargetSpec, Workflow,
+BreakerSpec, DrillSpec, ForeignCommands, HostSpec, OnShutdown, ProcessSpec, RestartPolicy, RouteSpec, SocketSpec, Spec, StepSpec, Strategy, TargetSpec, Workflow,
     },
     time::Timestamp,
 };
@@ -112,6 +111,7 @@ pub(super) fn target(name: &str) -> TargetSpec {
         },
         validation_timeout: Duration::from_secs(5),
         start_period: Duration::ZERO,
+        drill: DrillSpec::default(),
     }
 }
 

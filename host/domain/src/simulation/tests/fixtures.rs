@@ -6,8 +6,8 @@ use crate::{
     name::{CheckName, FailureType, PluginName, TargetName},
     severity::Severity,
     spec::{
-        BreakerSpec, CheckKind, CheckSpec, ForeignCommands, HostSpec, OnShutdown, ProcessSpec,
-        RestartPolicy, RouteSpec, SocketSpec, Spec, StepSpec, Strategy, TargetSpec,
+        BreakerSpec, CheckKind, CheckSpec, DrillSpec, ForeignCommands, HostSpec, OnShutdown,
+        ProcessSpec, RestartPolicy, RouteSpec, SocketSpec, Spec, StepSpec, Strategy, TargetSpec,
     },
     time::millis,
 };
@@ -18,7 +18,7 @@ pub(super) fn name(text: &str) -> TargetName {
 }
 
 /// A foreign service with one check, `tcp`, every ten seconds: three failures open, two successes close.
-pub(super) fn check(target: &str) -> TargetSpec {
+pub(crate) fn check(target: &str) -> TargetSpec {
     TargetSpec {
         name: name(target),
         priority: 5,
@@ -46,11 +46,12 @@ pub(super) fn check(target: &str) -> TargetSpec {
         },
         validation_timeout: Duration::from_secs(5),
         start_period: Duration::ZERO,
+        drill: DrillSpec::default(),
     }
 }
 
 /// A supervised child without checks.
-pub(super) fn supervised(target: &str) -> TargetSpec {
+pub(crate) fn supervised(target: &str) -> TargetSpec {
     let process = ProcessSpec {
         run: vec!["/bin/web".to_owned()],
         cwd: "/".into(),
@@ -83,7 +84,7 @@ pub(super) fn supervised(target: &str) -> TargetSpec {
 }
 
 /// These targets, and one route for everything: `fix`, three attempts, one and two seconds apart.
-pub(super) fn host(targets: Vec<TargetSpec>) -> Arc<Spec> {
+pub(crate) fn host(targets: Vec<TargetSpec>) -> Arc<Spec> {
     let route = RouteSpec {
         failure: None,
         target: None,
