@@ -169,7 +169,8 @@ const BY_COMMANDS: &str = r#"
 [[target]]
 name = "web"
 run = ["/bin/sh", "-c", "exec sleep 1000"]
-rto = "1s"
+rto = "2s"
+breaker.open_for = "200ms"
 drill.block = { run = "break-block", undo = "mend-block" }
 drill.fill = { run = "break-fill", undo = "mend-fill" }
 drill.command = { run = "break-command", undo = "mend-command" }
@@ -177,7 +178,7 @@ drill.command = { run = "break-command", undo = "mend-command" }
 [[target.check]]
 kind = "exec"
 run = ["/bin/sh", "-c", "! ls broken-*"]
-every = "200ms"
+every = "500ms"
 fail_after = 1
 recover_after = 1
 failure = "blocked"
@@ -217,7 +218,7 @@ fn a_drill_by_commands_runs_what_breaks_the_target_and_in_the_end_what_undoes_it
         assert_eq!(output.status.code(), Some(1), "{output:?}");
         let told: Value = serde_json::from_slice(&output.stdout).unwrap();
         let outcome = told["data"]["outcome"].as_str().unwrap();
-        assert!(outcome.starts_with("not healthy again within 2s"), "{told}");
+        assert!(outcome.starts_with("not healthy again within 4s"), "{told}");
         assert!(told["data"]["noticed_ms"].is_u64(), "it was broken: {told}");
         assert!(!daemon.path(&format!("broken-{method}")).exists());
         let undone = fs::read_to_string(daemon.path("undone")).unwrap();
