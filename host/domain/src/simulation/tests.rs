@@ -203,7 +203,7 @@ fn any_rule() -> impl Strategy<Value = String> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(48))]
+    #![proptest_config(ProptestConfig::with_cases(32))]
 
     #[test]
     fn a_simulation_decides_what_the_machine_decides_and_the_same_twice(
@@ -213,7 +213,8 @@ proptest! {
         let mut api = check("api");
         api.depends_on = vec![fixtures::name("db")];
         let spec = host(vec![api, check("db"), supervised("web")]);
-        let text = [rules, steps].concat().join("\n");
+        let head = vec![r#"{"until":"8h"}"#.to_owned()];
+        let text = [head, rules, steps].concat().join("\n");
         let scenario = scenario(&spec, &text);
         let (report, heard) = inputs_of(&spec, &scenario);
         prop_assert_eq!(&report, &simulate(&spec, &scenario, None).unwrap());
