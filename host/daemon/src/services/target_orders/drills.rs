@@ -57,6 +57,7 @@ impl Inner {
         })
         .await?;
         let events = self.ports.shared.journal.subscribe();
+        let broken_at = self.ports.shared.clock.now();
         if let Err(why) = self.break_it(&order).await {
             let end = self
                 .undone(&order, format!("it could not be broken: {why}"))
@@ -66,7 +67,6 @@ impl Inner {
                 .await;
             return Err(Refused(format!("{}: {end}", order.target)));
         }
-        let broken_at = self.ports.shared.clock.now();
         let work = async move { self.follow_drill(order, events, broken_at).await };
         Ok(TakenCommand {
             dependents: Vec::new(),
