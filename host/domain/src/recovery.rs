@@ -214,7 +214,7 @@ impl Recovery {
             Input::Recovered(recovered) => self.recovered(recovered, at, out)?,
             Input::Stop => {
                 self.stopping = true;
-                self.end_pauses(at, out);
+                self.end_pauses_between_steps(at, out);
             }
         }
         self.wake_due(at, out)?;

@@ -753,7 +753,7 @@ impl BackupOperator for FakeWorld {
         progress: OnProgress,
     ) -> Boxed<'_, Result<Restored, Refused>> {
         self.command(format!("restore {request:?}"));
-        self.drill(request.job, progress)
+        BackupOperator::drill(self, request.job, progress)
     }
     fn rebuild(&self) -> Boxed<'_, Result<Vec<BackupRecord>, Refused>> {
         self.command("rebuild".to_owned());

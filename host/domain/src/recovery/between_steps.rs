@@ -49,7 +49,7 @@ impl Recovery {
     }
 
     /// The daemon ends: no pause is waited for any more.
-    pub(super) fn end_pauses(&mut self, at: InputTime, out: &mut Outcome) {
+    pub(super) fn end_pauses_between_steps(&mut self, at: InputTime, out: &mut Outcome) {
         let pausing = self.cases().filter(|(_, case)| match &case.stage {
             Stage::Running(running) => matches!(running.attempt, Attempt::Pausing { .. }),
             _ => false,

@@ -67,6 +67,7 @@ impl Run<'_> {
                             message: message.clone(),
                             value: None,
                             output: None,
+                            score: None,
                         },
                         detected_at: observed_at,
                     });

@@ -138,6 +138,7 @@ impl<'a> Watched<'a> {
                 message: message.to_owned(),
                 value: None,
                 output: None,
+                score: None,
             },
         }
     }

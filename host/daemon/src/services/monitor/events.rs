@@ -57,6 +57,7 @@ mod tests {
     use mainstay_domain::{
         health::{Evidence, Health, Outcome},
         name::CheckName,
+        severity::Severity,
     };
 
     const AT: Timestamp = Timestamp::from_millis(1_700_000_000_000);
@@ -72,6 +73,7 @@ mod tests {
             message: message.to_owned(),
             value: None,
             output: None,
+            score: None,
         }
     }
 

@@ -47,6 +47,7 @@ fn incident(change: impl FnOnce(&mut Incident)) -> Incident {
         message: "connection refused".to_owned(),
         value: None,
         output: None,
+        score: None,
     };
     let id = IncidentId::parse("inc-01K0000000000000000000000B").unwrap();
     let mut incident = Incident::open(id, target(), failure(), Severity::High, seen, BEGIN, 0);

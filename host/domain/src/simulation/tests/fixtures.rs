@@ -3,11 +3,13 @@
 use super::super::*;
 use crate::{
     effect::Signal,
+    jitter::Jitter,
     name::{CheckName, FailureType, PluginName, TargetName},
     severity::Severity,
     spec::{
         BreakerSpec, CheckKind, CheckSpec, DrillSpec, ForeignCommands, HostSpec, OnShutdown,
         ProcessSpec, RestartPolicy, RouteSpec, SocketSpec, Spec, StepSpec, Strategy, TargetSpec,
+        Workflow,
     },
     time::millis,
 };
@@ -94,13 +96,19 @@ pub(crate) fn host(targets: Vec<TargetSpec>) -> Arc<Spec> {
             initial_delay: Duration::from_secs(1),
             multiplier: 2.0,
             max_delay: Duration::from_secs(8),
+            delay_first: false,
+            jitter: Jitter::None,
         },
         cooldown: Duration::ZERO,
         relapse_window: Duration::from_secs(60),
+        workflow: Workflow::Standard,
         chain: vec![StepSpec {
             handler: PluginName::parse("fix").unwrap(),
             version: semver::VersionReq::STAR,
             always: false,
+            when: None,
+            on_failure: None,
+            pause: Duration::ZERO,
             params: serde_json::json!({}),
             timeout: Duration::from_secs(60),
         }],
@@ -123,6 +131,7 @@ pub(crate) fn host(targets: Vec<TargetSpec>) -> Arc<Spec> {
         alerts: Vec::new(),
         jobs: Vec::new(),
         maintenance: Vec::new(),
+        escalation: Default::default(),
         digest: String::new(),
     })
 }
