@@ -13,7 +13,8 @@ use mainstay_domain::{
     recovery::{Action, CaseKey, Handled, Input, InputTime, Look, LookResult, Outcome, Recovery},
     severity::Severity,
     spec::{
-BreakerSpec, DrillSpec, ForeignCommands, HostSpec, RouteSpec, SocketSpec, Spec, StepSpec, Strategy, TargetSpec, Workflow,
+        BreakerSpec, DrillSpec, ForeignCommands, HostSpec, RouteSpec, SocketSpec, Spec, StepSpec,
+        Strategy, TargetSpec, Workflow,
     },
     time::{Monotonic, Timestamp},
 };

@@ -18,8 +18,8 @@ fn start() -> Daemon {
 fn verified(daemon: &Daemon) -> (Value, Option<i32>) {
     let output = daemon.cli(&["history", "--verify", "--json"]);
     let stderr = String::from_utf8_lossy(&output.stderr);
-    let found = serde_json::from_slice(&output.stdout)
-        .unwrap_or_else(|error| panic!("{error}: {stderr}"));
+    let found =
+        serde_json::from_slice(&output.stdout).unwrap_or_else(|error| panic!("{error}: {stderr}"));
     (found, output.status.code())
 }
 
@@ -44,7 +44,11 @@ fn a_flipped_byte_of_the_audit_log_is_found_and_named_and_keeps_nothing_from_run
     assert!(of_the_host.any(|row| row["kind"] == "host.started" && row["actor"] == "mainstay"));
     // Also while the daemon runs.
     let (whole, code) = verified(&daemon);
-    assert_eq!((&whole["whole"], code), (&Value::Bool(true), Some(0)), "{whole}");
+    assert_eq!(
+        (&whole["whole"], code),
+        (&Value::Bool(true), Some(0)),
+        "{whole}"
+    );
     let second = rows[1]["number"].as_u64().unwrap();
     assert!(daemon.stop());
 
@@ -61,8 +65,13 @@ fn a_flipped_byte_of_the_audit_log_is_found_and_named_and_keeps_nothing_from_run
     let message = "new cables";
     let is_wanted = |at: &usize| {
         let rest = &bytes[*at..(*at + 600).min(bytes.len())];
-        let end = rest.iter().position(|byte| *byte == b'}').unwrap_or(rest.len());
-        rest[..end].windows(message.len()).any(|words| words == message.as_bytes())
+        let end = rest
+            .iter()
+            .position(|byte| *byte == b'}')
+            .unwrap_or(rest.len());
+        rest[..end]
+            .windows(message.len())
+            .any(|words| words == message.as_bytes())
     };
     let wanted: Vec<usize> = places.into_iter().filter(is_wanted).collect();
     assert!(!wanted.is_empty());
@@ -72,7 +81,11 @@ fn a_flipped_byte_of_the_audit_log_is_found_and_named_and_keeps_nothing_from_run
     fs::write(&path, bytes).unwrap();
 
     let (found, code) = verified(&daemon);
-    assert_eq!((&found["whole"], code), (&Value::Bool(false), Some(1)), "{found}");
+    assert_eq!(
+        (&found["whole"], code),
+        (&Value::Bool(false), Some(1)),
+        "{found}"
+    );
     let named = found["named"][0].as_str().unwrap();
     assert!(
         named.starts_with(&format!("row {second} is not what was written")),
@@ -83,7 +96,11 @@ fn a_flipped_byte_of_the_audit_log_is_found_and_named_and_keeps_nothing_from_run
     daemon.run();
     assert!(daemon.cli(&["pause", "web"]).status.success());
     let (found, code) = verified(&daemon);
-    assert_eq!((&found["faults"], code), (&Value::from(1), Some(1)), "{found}");
+    assert_eq!(
+        (&found["faults"], code),
+        (&Value::from(1), Some(1)),
+        "{found}"
+    );
     let output = daemon.cli(&["history", "--verify"]);
     let words = String::from_utf8(output.stdout).unwrap();
     assert!(words.contains(&format!("fault: row {second} ")), "{words}");

@@ -51,9 +51,9 @@ pub use plugins::{
     Capability, PluginInspection, PluginInstance, PluginKind, PluginRow, PluginState, WrittenPlugin,
 };
 pub use requests::{
-    AcknowledgeBody, BackupQuery, CreateBody, DecisionBody, DrillBody, EventQuery, ForgetPluginBody, HistoryQuery,
-    IncidentQuery, PauseBody, PruneBody, RecoverBody, RenameQuery, ReportBody, RestoreBody,
-    SilenceBody, TargetBody, TargetDrillBody, UnsilenceBody,
+    AcknowledgeBody, BackupQuery, CreateBody, DecisionBody, DrillBody, EventQuery,
+    ForgetPluginBody, HistoryQuery, IncidentQuery, PauseBody, PruneBody, RecoverBody, RenameQuery,
+    ReportBody, RestoreBody, SilenceBody, TargetBody, TargetDrillBody, UnsilenceBody,
 };
 pub use severity::Severity;
 pub use silences::Silence;

@@ -51,7 +51,7 @@ pub use failure::{Ending, Monitored, report_usage};
 
 use arguments::{AlertCommand, IncidentCommand, OperationCommand, PluginCommand};
 use clap::CommandFactory;
-use mainstay_api::{AcknowledgeBody, AlertTestBody, RecoverBody, SilenceBody, TargetDrillBody,};
+use mainstay_api::{AcknowledgeBody, AlertTestBody, RecoverBody, SilenceBody, TargetDrillBody};
 use mainstay_domain::time::millis;
 use output::Output;
 use std::process::ExitCode;

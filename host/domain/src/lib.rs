@@ -30,7 +30,6 @@ pub mod condition;
 pub mod cooldown;
 pub mod cpu;
 pub mod dependency;
-pub mod downtime;
 pub mod drill;
 pub mod drill_rules;
 pub mod dry_run_answer;

@@ -56,15 +56,15 @@ mod wal;
 mod writer;
 
 use crate::port::{Batch, Boxed, Commit, DiskState, Fence, Journal, StoreError, StoreErrorKind};
+pub use copy::copy;
+pub use directory::StateDirectory;
+pub use private::replace as replace_private;
+pub use salvage::{Salvaged, SalvagedTable, salvage};
 pub use {
     audit::{AuditReport, verify as verify_audit},
     check::{JournalReport, TableReport, check},
     checking::JournalDamage,
 };
-pub use copy::copy;
-pub use directory::StateDirectory;
-pub use private::replace as replace_private;
-pub use salvage::{Salvaged, SalvagedTable, salvage};
 
 use checking::Checking;
 use load::Load;

@@ -120,7 +120,10 @@ fn what_nobody_takes_on_is_told_once_more_and_what_somebody_takes_on_is_not() {
     assert_eq!(told["data"]["reason"], "I look at it", "{told}");
     let again = daemon.cli(&["ack", id]);
     let stderr = String::from_utf8(again.stderr).unwrap();
-    assert!(!again.status.success() && stderr.contains("was taken on by"), "{stderr}");
+    assert!(
+        !again.status.success() && stderr.contains("was taken on by"),
+        "{stderr}"
+    );
     let output = daemon.cli(&["incident", "show", id]);
     let words = String::from_utf8(output.stdout).unwrap();
     assert!(words.contains("taken on"), "{words}");
@@ -130,12 +133,15 @@ fn what_nobody_takes_on_is_told_once_more_and_what_somebody_takes_on_is_not() {
     assert!(told["data"]["told_ms"].as_u64().unwrap() >= 5_000, "{told}");
     // That of api was due before that of web.
     let events = daemon.events();
-    let of_api = |event: &&Value| event["kind"] == "incident.unacknowledged" && event["target"] == "api";
+    let of_api =
+        |event: &&Value| event["kind"] == "incident.unacknowledged" && event["target"] == "api";
     assert_eq!(events.iter().find(of_api), None);
     // Who took it on is in the audit log.
     let rows = daemon.json(&["audit", "--target", "api"]);
     let mut rows = rows.as_array().unwrap().iter();
-    let row = rows.find(|row| row["kind"] == "incident.acknowledged").unwrap();
+    let row = rows
+        .find(|row| row["kind"] == "incident.acknowledged")
+        .unwrap();
     assert_eq!(row["actor"], user_name(), "{row}");
     assert_eq!(row["incident"], id, "{row}");
 }
@@ -168,5 +174,8 @@ grants = { target = ["restart"] }
     let message = told["message"].as_str().unwrap();
     assert!(message.contains("2 attempts to recover web"), "{told}");
     let escalated = event_of(&daemon, "operation.escalated", "web");
-    assert!(told["seq"].as_u64() < escalated["seq"].as_u64(), "{escalated}");
+    assert!(
+        told["seq"].as_u64() < escalated["seq"].as_u64(),
+        "{escalated}"
+    );
 }

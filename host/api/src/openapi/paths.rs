@@ -18,9 +18,10 @@ use crate::{
     operations::{Operation, OperationDetail},
     plugins::PluginRow,
     requests::{
-        AcknowledgeBody, BackupQuery, CreateBody, DecisionBody, DrillBody, EventQuery, ForgetPluginBody,
-        HistoryQuery, IncidentQuery, PauseBody, PruneBody, RecoverBody, RenameQuery, ReportBody,
-        RestoreBody, SilenceBody, TargetBody, TargetDrillBody, UnsilenceBody,
+        AcknowledgeBody, BackupQuery, CreateBody, DecisionBody, DrillBody, EventQuery,
+        ForgetPluginBody, HistoryQuery, IncidentQuery, PauseBody, PruneBody, RecoverBody,
+        RenameQuery, ReportBody, RestoreBody, SilenceBody, TargetBody, TargetDrillBody,
+        UnsilenceBody,
     },
     silences::Silence,
     statistics::{Stats, StatsQuery},

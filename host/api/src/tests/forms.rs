@@ -697,10 +697,7 @@ fn a_request_may_leave_out_what_it_could_before() {
         json!({ "id": "inc-01K0000000000000000000000B", "text": "t" }),
         json!({ "id": "inc-01K0000000000000000000000B", "text": "t", "by": "" }),
     );
-    check_request::<AcknowledgeBody>(
-        json!({ "by": "ann" }),
-        json!({ "by": "ann", "reason": "" }),
-    );
+    check_request::<AcknowledgeBody>(json!({ "by": "ann" }), json!({ "by": "ann", "reason": "" }));
     check_request::<AuditQuery>(
         json!({}),
         json!({ "target": null, "since": null, "limit": null, "before": null }),

@@ -28,10 +28,7 @@ pub(super) fn run(
 }
 
 /// The state directory that is named, else that of the config.
-pub(super) fn state_dir_of(
-    global: &Global,
-    state_dir: Option<PathBuf>,
-) -> anyhow::Result<PathBuf> {
+pub(super) fn state_dir_of(global: &Global, state_dir: Option<PathBuf>) -> anyhow::Result<PathBuf> {
     let state_dir = match state_dir {
         Some(state_dir) => state_dir,
         None => {

@@ -93,7 +93,12 @@ pub(super) async fn history(
 }
 
 /// How to go on where a page is full: the last one that the daemon told of need not stand last in the table.
-pub(super) fn next_page(command: &str, shown: usize, limit: u32, last: Option<&str>) -> Option<Block> {
+pub(super) fn next_page(
+    command: &str,
+    shown: usize,
+    limit: u32,
+    last: Option<&str>,
+) -> Option<Block> {
     let is_full = u32::try_from(shown).is_ok_and(|shown| shown == limit);
     let last = last.filter(|_| is_full)?;
     Some(Block::text(

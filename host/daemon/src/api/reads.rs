@@ -6,7 +6,7 @@ use super::{
     extract::{Named, Parameters},
     names, notes, pages, requests,
 };
-use crate::ports::{Active, AuditFilter, HistoryFilter, IncidentFilter,};
+use crate::ports::{Active, AuditFilter, HistoryFilter, IncidentFilter};
 use axum::{
     Json,
     body::Bytes,
@@ -15,8 +15,8 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use mainstay_api::{
-    AuditQuery, Event, HistoryQuery, Incident, IncidentQuery, JournalEntry, Operation, OperationDetail,
-    PluginRow, RenameQuery,
+    AuditQuery, Event, HistoryQuery, Incident, IncidentQuery, JournalEntry, Operation,
+    OperationDetail, PluginRow, RenameQuery,
 };
 use mainstay_domain::operation::OperationState;
 use mainstay_domain::{

@@ -5,7 +5,8 @@
 use super::error::ApiError;
 use crate::ports::{AuditFilter, EventFilter, HistoryFilter, IncidentFilter, RestoreRequest};
 use mainstay_api::{
-    AuditQuery, BackupQuery, EventQuery, HistoryQuery, IncidentQuery, RenameQuery, RestoreBody, StatsQuery,
+    AuditQuery, BackupQuery, EventQuery, HistoryQuery, IncidentQuery, RenameQuery, RestoreBody,
+    StatsQuery,
 };
 use mainstay_domain::{
     id::{BackupId, IncidentId, OperationId},

@@ -79,7 +79,10 @@ impl fmt::Display for AuditFault {
             ),
             Self::Added(number) => write!(f, "row {number} stands where none was written"),
             Self::OtherEnd(number) => {
-                write!(f, "row {number}, the last one, is not the one that was written last")
+                write!(
+                    f,
+                    "row {number}, the last one, is not the one that was written last"
+                )
             }
             Self::Unrecorded { event } => write!(
                 f,

@@ -81,10 +81,7 @@ fn a_row_that_was_changed_removed_reordered_cut_off_or_added_is_named() {
 
     let mut reordered = rows.clone();
     let (second, third) = (rows[1].clone(), rows[2].clone());
-    reordered[1] = Stored {
-        number: 2,
-        ..third
-    };
+    reordered[1] = Stored { number: 2, ..third };
     reordered[2] = Stored {
         number: 3,
         ..second
@@ -136,7 +133,12 @@ fn record(event: &Event) -> AuditRecord {
 #[test]
 fn a_row_says_who_did_it_in_which_phase_and_under_which_charter() {
     let target = TargetName::parse("api").unwrap();
-    let event = Event::new(EventKind::HostPaused, Severity::Medium, NOW, "root pauses api");
+    let event = Event::new(
+        EventKind::HostPaused,
+        Severity::Medium,
+        NOW,
+        "root pauses api",
+    );
     let mut event = event.with_target(&target).with_data(PausedBy {
         by: "root".to_owned(),
         note: Some("anna".to_owned()),
@@ -144,7 +146,10 @@ fn a_row_says_who_did_it_in_which_phase_and_under_which_charter() {
     event.seq = 7;
     let row = record(&event);
     assert_eq!((row.seq, row.kind.as_str()), (7, "host.paused"));
-    assert_eq!((row.actor.as_str(), row.note.as_deref()), ("root", Some("anna")));
+    assert_eq!(
+        (row.actor.as_str(), row.note.as_deref()),
+        ("root", Some("anna"))
+    );
     assert_eq!(row.target.as_deref(), Some("api"));
     assert_eq!((row.phase.as_str(), row.charter.as_str()), ("safe", "ab12"));
     let read: AuditRecord = serde_json::from_str(&serde_json::to_string(&row).unwrap()).unwrap();
@@ -169,7 +174,10 @@ fn what_nobody_asked_for_is_the_hosts_own_and_a_note_is_only_said_of_a_person() 
         text: "ticket 4711".to_owned(),
     });
     let row = record(&event);
-    assert_eq!(row.incident.as_deref(), Some("inc-01K0000000000000000000000B"));
+    assert_eq!(
+        row.incident.as_deref(),
+        Some("inc-01K0000000000000000000000B")
+    );
     assert_eq!(row.actor, "root");
 }
 

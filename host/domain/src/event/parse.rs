@@ -8,12 +8,12 @@ use super::{
     CheckDegraded, CheckFailed, CheckRecovered, CircuitOpened, ConfigApplied, ConfigRejected,
     EffectPerformed, EventData, EventKind, FailureCleared, FailureReported, IncidentAcknowledged,
     IncidentClosed, IncidentOpened, IncidentOverdue, IncidentReopened, IncidentUnacknowledged,
-    IncidentWorsened, JournalDamaged, MonitorBlind, NoteAdded,
-    OperationApproved, OperationAskedFor, OperationAwaitingManual, OperationCancelled,
-    OperationEnded, OperationEscalated, OperationResumed, OperationRetrying, OperationScheduled,
-    OperationStarted, OperationValidating, PausedBy, PausedFor, PluginRejected, PluginServing,
-    PluginWithdrawn, ProcessFacts, RecordSetAside, RtoExceeded, SilenceBegan, SilenceEnded,
-    TargetBroken, TargetCommanded, TargetDrilled, TargetRenamed,
+    IncidentWorsened, JournalDamaged, MonitorBlind, NoteAdded, OperationApproved,
+    OperationAskedFor, OperationAwaitingManual, OperationCancelled, OperationEnded,
+    OperationEscalated, OperationResumed, OperationRetrying, OperationScheduled, OperationStarted,
+    OperationValidating, PausedBy, PausedFor, PluginRejected, PluginServing, PluginWithdrawn,
+    ProcessFacts, RecordSetAside, RtoExceeded, SilenceBegan, SilenceEnded, TargetBroken,
+    TargetCommanded, TargetDrilled, TargetRenamed,
 };
 use serde::{Deserialize, Serialize};
 use serde_json::Value;

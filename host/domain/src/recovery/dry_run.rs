@@ -1,7 +1,8 @@
 //! Dry runs: one attempt whose effects are planned. They are no cases, bypass the queue, and block nothing.
 
 use super::{
-Action, AttemptProgress, Case, CaseKey, Failed, Handled, IllegalMove, InputTime, Outcome, Recovery, Refusal, Reply, Ticket, Work, called::record_answer, chain, turn, words,
+    Action, AttemptProgress, Case, CaseKey, Failed, Handled, IllegalMove, InputTime, Outcome,
+    Recovery, Refusal, Reply, Ticket, Work, called::record_answer, chain, turn, words,
 };
 use crate::{
     actor::Actor,

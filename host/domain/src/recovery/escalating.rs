@@ -68,7 +68,8 @@ impl Recovery {
         let told = self.timeline.lived_since(told_at);
         let runbook = self.runbook(case);
         let operation = case.operation().cloned();
-        let event = words::unacknowledged(&case.incident, operation.as_ref(), told, runbook, at.now);
+        let event =
+            words::unacknowledged(&case.incident, operation.as_ref(), told, runbook, at.now);
         out.writes.push(event);
     }
 
@@ -96,13 +97,7 @@ impl Recovery {
         self.tell_overdue(case, message, at, out);
     }
 
-    fn tell_overdue(
-        &mut self,
-        case: &mut Case,
-        message: String,
-        at: InputTime,
-        out: &mut Outcome,
-    ) {
+    fn tell_overdue(&mut self, case: &mut Case, message: String, at: InputTime, out: &mut Outcome) {
         self.told(case, at);
         let runbook = self.runbook(case);
         if let Some(work) = case.work_mut()

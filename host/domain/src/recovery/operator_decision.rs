@@ -127,13 +127,7 @@ impl Recovery {
                 key.target, key.failure
             );
             let operation = Some(&work.operation);
-            machine.escalate(
-                case,
-                operation,
-                (message, AfterEscalation::People),
-                at,
-                out,
-            );
+            machine.escalate(case, operation, (message, AfterEscalation::People), at, out);
             machine.hand_over_to_operator(case, at, out);
             Ok(Some(work.operation))
         });

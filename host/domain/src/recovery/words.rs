@@ -10,8 +10,8 @@ mod pauses;
 #[cfg(test)]
 mod tests;
 
-pub(super) use escalations::{did_not_help, left_to_people, no_route_fits, round_did_not_help};
 pub(super) use escalation::{acknowledged, overdue, unacknowledged};
+pub(super) use escalations::{did_not_help, left_to_people, no_route_fits, round_did_not_help};
 pub(super) use incidents::{
     closed, escalated, flapping, let_go, opened, reopened, rto_exceeded, steady, unwatched,
     worsened,

@@ -1,6 +1,6 @@
 //! Targets, as configured; their checks are in `check`.
 
-use super::{CheckKind, CheckSpec, DrillSpec, ForeignCommands, ProcessSpec, RestartPolicy,};
+use super::{CheckKind, CheckSpec, DrillSpec, ForeignCommands, ProcessSpec, RestartPolicy};
 use crate::name::{CheckName, FailureType, TargetName};
 use std::time::Duration;
 

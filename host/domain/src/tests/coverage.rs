@@ -266,7 +266,9 @@ fn every_form_of_an_incident_is_in_the_corpus() {
         acknowledged: _,
     } = escalations[0];
     there_and_absent!(escalations, told_at, second_level_at, acknowledged);
-    let taken_on = escalations.iter().filter_map(|one| one.acknowledged.as_ref());
+    let taken_on = escalations
+        .iter()
+        .filter_map(|one| one.acknowledged.as_ref());
     let taken_on: Vec<&Acknowledgement> = taken_on.collect();
     let Acknowledgement {
         by: _,
@@ -669,9 +671,7 @@ fn every_form_of_a_record_of_the_audit_log_is_in_the_corpus() {
         charter: _,
         message: _,
     } = &all[0];
-    there_and_absent!(
-        all, note, target, incident, operation, plugin, backup, job
-    );
+    there_and_absent!(all, note, target, incident, operation, plugin, backup, job);
 }
 
 #[test]

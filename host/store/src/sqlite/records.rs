@@ -17,7 +17,8 @@ use super::{
     sums::checked,
 };
 use crate::port::{
-    AuditFilter, Browse, EventFilter, HistoryFilter, IncidentFilter, Reading, StatisticsFilter, TargetStatistics,
+    AuditFilter, Browse, EventFilter, HistoryFilter, IncidentFilter, Reading, StatisticsFilter,
+    TargetStatistics,
 };
 use mainstay_domain::{
     audit::AuditRow,

@@ -21,7 +21,8 @@ use mainstay_domain::{
     },
     severity::Severity,
     spec::{
-BreakerSpec, CheckKind, CheckSpec, DrillSpec, ForeignCommands, HostSpec, OnFailure, RouteSpec, SocketSpec, Spec, StepSpec, Strategy, TargetSpec, Workflow,
+        BreakerSpec, CheckKind, CheckSpec, DrillSpec, ForeignCommands, HostSpec, OnFailure,
+        RouteSpec, SocketSpec, Spec, StepSpec, Strategy, TargetSpec, Workflow,
     },
     time::{Monotonic, Timestamp},
 };

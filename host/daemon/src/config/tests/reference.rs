@@ -11,7 +11,10 @@ use mainstay_domain::{
     severity::Severity,
     spec::{
         BackupSource, BeforeStart, BreakerSpec, CheckKind, CheckSpec, CommandSpec, DirectoryGrant,
-DrillCommands, DrillSpec, ExecCheck, FailOf, ForeignCommands, Grants, GroupBy, HttpCheck, HttpOrigin, Limits, LogPattern, MaintenanceBegin, OnFailure, OnShutdown, PluginSpec, ProcessSpec, Reload, RestartPolicy, RunAs, Schedule, SecretSource, SocketSpec, Spec, Strategy, TargetGrant, TargetSpec, TargetVerb, Trust, ViewerSpec, Workflow,
+        DrillCommands, DrillSpec, ExecCheck, FailOf, ForeignCommands, Grants, GroupBy, HttpCheck,
+        HttpOrigin, Limits, LogPattern, MaintenanceBegin, OnFailure, OnShutdown, PluginSpec,
+        ProcessSpec, Reload, RestartPolicy, RunAs, Schedule, SecretSource, SocketSpec, Spec,
+        Strategy, TargetGrant, TargetSpec, TargetVerb, Trust, ViewerSpec, Workflow,
     },
     time::Timestamp,
 };

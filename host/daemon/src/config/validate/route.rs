@@ -17,7 +17,9 @@ use mainstay_domain::{
     jitter::Jitter,
     name::{FailureType, PluginName, TargetName},
     severity::Severity,
-spec::{AlertGrouping, AlertRoute, GroupBy, OnFailure, RouteSpec, StepSpec, Strategy, Workflow,},
+    spec::{
+        AlertGrouping, AlertRoute, GroupBy, OnFailure, RouteSpec, StepSpec, Strategy, Workflow,
+    },
 };
 use semver::VersionReq;
 use std::time::Duration;

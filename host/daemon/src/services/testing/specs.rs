@@ -5,7 +5,9 @@ use mainstay_domain::{
     name::{CheckName, FailureType, PluginName, TargetName},
     severity::Severity,
     spec::{
-BreakerSpec, CheckKind, CheckSpec, DrillSpec, ForeignCommands, HostSpec, OnShutdown, ProcessSpec, RestartPolicy, RouteSpec, SocketSpec, Spec, StepSpec, Strategy, TargetSpec, Workflow,
+        BreakerSpec, CheckKind, CheckSpec, DrillSpec, ForeignCommands, HostSpec, OnShutdown,
+        ProcessSpec, RestartPolicy, RouteSpec, SocketSpec, Spec, StepSpec, Strategy, TargetSpec,
+        Workflow,
     },
 };
 use semver::VersionReq;

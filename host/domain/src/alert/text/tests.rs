@@ -121,7 +121,8 @@ fn what_is_said_of_an_incident_is_true_wherever_it_stands() {
     );
     let overdue = event(K::IncidentOverdue, as_it_is);
     assert!(
-        body(&overdue, "db1").contains("Runbook, step 1: assess the situation\nRunbook, step 2: contact support\n"),
+        body(&overdue, "db1")
+            .contains("Runbook, step 1: assess the situation\nRunbook, step 2: contact support\n"),
         "{}",
         body(&overdue, "db1")
     );

@@ -144,11 +144,18 @@ fn what_waits_for_a_person_says_so_and_has_the_runbook_of_the_config_beside_the_
     assert_eq!(operation.steps, ["plug it in", "press the button"]);
     world.wait(180_000);
     let told = last(&world, EventKind::IncidentOverdue);
-    assert!(told.message.ends_with("it waits for a person"), "{}", told.message);
+    assert!(
+        told.message.ends_with("it waits for a person"),
+        "{}",
+        told.message
+    );
     // A person who has looked at it decides about the same revision.
     assert_eq!(world.operation("api down").revision, operation.revision);
     world.decide(Verb::Reject, &operation.id);
-    assert_eq!(last(&world, EventKind::OperationEscalated).data.runbook(), own);
+    assert_eq!(
+        last(&world, EventKind::OperationEscalated).data.runbook(),
+        own
+    );
     assert_eq!(world.operations[&operation.id].runbook, own);
 }
 
@@ -181,7 +188,11 @@ fn where_nobody_takes_it_on_it_is_told_once_more_and_once_over_restarts() {
     world.wait(1_000);
     let told = last(&world, EventKind::IncidentUnacknowledged);
     assert_eq!(told.data.runbook(), default_runbook());
-    assert!(told.message.contains("mainstay ack inc-"), "{}", told.message);
+    assert!(
+        told.message.contains("mainstay ack inc-"),
+        "{}",
+        told.message
+    );
     world.restart(1_000);
     world.wait(3_600_000);
     assert_eq!(world.count(EventKind::IncidentUnacknowledged), 1);
@@ -194,7 +205,10 @@ fn who_takes_it_on_is_on_record_and_nobody_else_is_told() {
     let id = world.incident("api down").id.clone();
     let other = IncidentId::parse("inc-01K0000000000000000000000B").unwrap();
     let refused = take_on(&mut world, &other);
-    assert!(matches!(refused, Reply::Refused(Refusal::Conflict(_))), "{refused:?}");
+    assert!(
+        matches!(refused, Reply::Refused(Refusal::Conflict(_))),
+        "{refused:?}"
+    );
     assert_eq!(take_on(&mut world, &id), Reply::Done);
     let event = last(&world, EventKind::IncidentAcknowledged);
     assert_eq!(
@@ -202,7 +216,10 @@ fn who_takes_it_on_is_on_record_and_nobody_else_is_told() {
         "root (who says: anna) takes on down of api: I look at it"
     );
     let taken = world.incident("api down").escalation.acknowledged.clone();
-    assert_eq!(taken.map(|taken| (taken.by, taken.reason)), Some(("root".to_owned(), "I look at it".to_owned())));
+    assert_eq!(
+        taken.map(|taken| (taken.by, taken.reason)),
+        Some(("root".to_owned(), "I look at it".to_owned()))
+    );
     let again = take_on(&mut world, &id);
     assert!(
         matches!(&again, Reply::Refused(Refusal::Conflict(why)) if why.contains("taken on by root")),
@@ -214,7 +231,10 @@ fn who_takes_it_on_is_on_record_and_nobody_else_is_told() {
     // What is over nobody takes on.
     world.clear("api down");
     let over = take_on(&mut world, &id);
-    assert!(matches!(over, Reply::Refused(Refusal::Conflict(_))), "{over:?}");
+    assert!(
+        matches!(over, Reply::Refused(Refusal::Conflict(_))),
+        "{over:?}"
+    );
 }
 
 #[test]

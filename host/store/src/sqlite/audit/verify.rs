@@ -81,7 +81,8 @@ pub fn verify(state_dir: &Path) -> Result<AuditReport, StoreError> {
         .unchecked_transaction()
         .map_err(explained)?;
     if recognise(&snapshot, &path)? < WITH_AUDIT {
-        let what = "is of a version that kept no audit log; the next start of this version begins one";
+        let what =
+            "is of a version that kept no audit log; the next start of this version begins one";
         return Err(sentence(&path, Kind::Unreadable, what));
     }
     look(&snapshot, &path).map_err(explained)

@@ -141,23 +141,41 @@ async fn what_somebody_did_to_the_log_is_named() {
         assert!(verified(directory.path()).is_whole());
         tampered(directory.path(), sql).named.join("; ")
     };
-    let changed = named("UPDATE audit SET record = replace(record, 'anna', 'otto') WHERE number = 4").await;
-    assert!(changed.contains("row 4 is not what was written"), "{changed}");
+    let changed =
+        named("UPDATE audit SET record = replace(record, 'anna', 'otto') WHERE number = 4").await;
+    assert!(
+        changed.contains("row 4 is not what was written"),
+        "{changed}"
+    );
     assert!(changed.contains("host.paused"), "{changed}");
     let removed = named("DELETE FROM audit WHERE number = 3").await;
-    assert_eq!(removed.split(';').next(), Some("row 3 is missing"), "{removed}");
+    assert_eq!(
+        removed.split(';').next(),
+        Some("row 3 is missing"),
+        "{removed}"
+    );
     let beginning = named("DELETE FROM audit WHERE number < 3").await;
     assert!(beginning.contains("rows 1 to 2 are missing"), "{beginning}");
     let cut = named("DELETE FROM audit WHERE number > 7").await;
-    assert!(cut.contains("rows 8 to 9, the last ones, are missing"), "{cut}");
+    assert!(
+        cut.contains("rows 8 to 9, the last ones, are missing"),
+        "{cut}"
+    );
     let reordered = named(
         "UPDATE audit SET number = -1 WHERE number = 5; UPDATE audit SET number = 5 WHERE number = 6;
          UPDATE audit SET number = 6 WHERE number = -1",
     )
     .await;
-    assert!(reordered.contains("row 5 is not what was written"), "{reordered}");
-    let added = named("INSERT INTO audit SELECT 10, record, digest FROM audit WHERE number = 9").await;
-    assert!(added.contains("row 10 stands where none was written"), "{added}");
+    assert!(
+        reordered.contains("row 5 is not what was written"),
+        "{reordered}"
+    );
+    let added =
+        named("INSERT INTO audit SELECT 10, record, digest FROM audit WHERE number = 9").await;
+    assert!(
+        added.contains("row 10 stands where none was written"),
+        "{added}"
+    );
     // Who cuts off the end, and has the rest say that this is the end.
     let all = named(
         "DELETE FROM audit WHERE number > 7;
@@ -167,7 +185,8 @@ async fn what_somebody_did_to_the_log_is_named() {
     assert!(all.contains("event 16 has no row"), "{all}");
     let headless = named("DELETE FROM audit_head").await;
     assert!(headless.contains("is not written any more"), "{headless}");
-    let emptied = named("DELETE FROM audit; UPDATE audit_head SET number = 0, digest = anchor").await;
+    let emptied =
+        named("DELETE FROM audit; UPDATE audit_head SET number = 0, digest = anchor").await;
     assert!(emptied.contains("event 2 has no row"), "{emptied}");
 }
 
@@ -203,7 +222,10 @@ async fn rows_are_forgotten_from_the_beginning_on_and_the_rest_is_still_a_chain(
     commit(&journal, vec![Change::Forget(at(120))]).await;
     let report = verified(directory.path());
     assert!(report.is_whole(), "{report:?}");
-    assert_eq!((report.forgotten, report.rows, report.last), (119, 181, 300));
+    assert_eq!(
+        (report.forgotten, report.rows, report.last),
+        (119, 181, 300)
+    );
     // The newest stay, whatever the clock says.
     commit(&journal, vec![Change::Forget(at(1 << 39))]).await;
     let report = verified(directory.path());
@@ -213,7 +235,10 @@ async fn rows_are_forgotten_from_the_beginning_on_and_the_rest_is_still_a_chain(
     assert!(verified(directory.path()).is_whole());
     drop(journal);
     let cut = tampered(directory.path(), "DELETE FROM audit WHERE number < 210");
-    assert!(cut.named[0].contains("rows 201 to 209 are missing"), "{cut:?}");
+    assert!(
+        cut.named[0].contains("rows 201 to 209 are missing"),
+        "{cut:?}"
+    );
 }
 
 #[tokio::test]
@@ -221,10 +246,13 @@ async fn a_salvage_and_a_copy_keep_the_log_and_its_chain() {
     let directory = nine_rows().await;
     let copied = tempfile::tempdir().unwrap();
     sqlite::copy(directory.path(), &copied.path().join(FILE_NAME)).unwrap();
-    assert_eq!(verified(copied.path()), AuditReport {
-        path: copied.path().join(FILE_NAME),
-        ..verified(directory.path())
-    });
+    assert_eq!(
+        verified(copied.path()),
+        AuditReport {
+            path: copied.path().join(FILE_NAME),
+            ..verified(directory.path())
+        }
+    );
     let file = rusqlite::Connection::open(directory.path().join(FILE_NAME)).unwrap();
     file.execute("UPDATE events SET record = '{}' WHERE seq = 3", [])
         .unwrap();
@@ -247,7 +275,9 @@ fn the_version_that_the_log_came_with_is_that_of_its_migration() {
 #[tokio::test]
 async fn a_directory_without_a_journal_is_named() {
     let directory = tempfile::tempdir().unwrap();
-    let error = sqlite::verify_audit(directory.path()).unwrap_err().to_string();
+    let error = sqlite::verify_audit(directory.path())
+        .unwrap_err()
+        .to_string();
     assert!(error.contains("holds no journal"), "{error}");
 }
 
@@ -263,7 +293,9 @@ async fn a_log_begins_with_the_version_that_keeps_one_also_where_the_journal_bef
     ))
     .unwrap();
     file.close().unwrap();
-    let error = sqlite::verify_audit(directory.path()).unwrap_err().to_string();
+    let error = sqlite::verify_audit(directory.path())
+        .unwrap_err()
+        .to_string();
     assert!(error.contains("kept no audit log"), "{error}");
     sqlite::salvage(directory.path(), at(0)).unwrap();
     assert!(verified(directory.path()).is_whole());
