@@ -317,7 +317,10 @@ fn a_dry_run_asks_the_same_conditions() {
     );
     assert_eq!(
         planned.actions[1..],
-        ["restarted", "step 2, second, was only planned [dry-run]"]
+        [
+            "would restart",
+            "step 2, second, was only planned [dry-run]"
+        ]
     );
 }
 

@@ -72,6 +72,7 @@ pub(crate) fn supervised(target: &str) -> TargetSpec {
         on_shutdown: OnShutdown::Stop,
         pid_file: None,
         restart: RestartPolicy::Always,
+        runs_once: false,
         expected_exit: vec![0],
         exit_failure: FailureType::parse("down").unwrap(),
         exit_severity: Severity::High,
