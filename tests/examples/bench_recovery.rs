@@ -302,6 +302,7 @@ fn spec(targets: usize, route_each: bool) -> Spec {
         jobs: Vec::new(),
         maintenance: Vec::new(),
         escalation: Default::default(),
+        policy: Default::default(),
         digest: String::new(),
     }
 }

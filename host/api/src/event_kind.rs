@@ -35,6 +35,9 @@ words! {
         /// An operator resumed the host or a target, or the time of its pause is over.
         #[serde(rename = "host.resumed")]
         HostResumed,
+        /// An operator changed the phase of the host, and with it what is recovered automatically.
+        #[serde(rename = "phase.changed")]
+        PhaseChanged,
         /// A config was applied.
         #[serde(rename = "config.applied")]
         ConfigApplied,

@@ -22,6 +22,7 @@ mod journal;
 mod notes;
 mod openapi;
 mod operations;
+mod phases;
 mod plugins;
 mod requests;
 mod severity;
@@ -47,6 +48,7 @@ pub use journal::{CheckedTable, JournalCheck, JournalCopy, JournalSalvage, Salva
 pub use notes::{Note, NoteBody};
 pub use openapi::openapi;
 pub use operations::{EntryKind, JournalEntry, Mode, Operation, OperationDetail, OperationState};
+pub use phases::{HostPhase, Phase, PhaseBody, PhaseChange};
 pub use plugins::{
     Capability, PluginInspection, PluginInstance, PluginKind, PluginRow, PluginState, WrittenPlugin,
 };

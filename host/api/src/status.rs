@@ -144,7 +144,8 @@ pub struct TargetRow {
     /// The pause that keeps its recovery from beginning; absent where none does.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub pause: Option<RecoveryPause>,
-    /// What its recovery that is due waits for, beside a pause, for people; absent where nothing holds it.
+    /// What its recovery that is due waits for, beside a pause, for people: a budget, the phase, a dependency, its turn; absent
+    /// where nothing holds it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub held: Option<String>,
     /// Since when one of its checks cannot look, for reasons of the host's own, and why; null where all look. What cannot be

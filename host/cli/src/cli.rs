@@ -33,6 +33,7 @@ mod notes;
 mod operations;
 mod orders;
 mod output;
+mod phases;
 mod plugins;
 mod progress;
 mod records;
@@ -165,6 +166,15 @@ async fn dispatch(cli: Cli, out: &Output) -> anyhow::Result<Ending> {
         }
         Command::Resume(paused) => {
             done(operations::set_paused(&client().await?, out, paused, None).await)
+        }
+        Command::Phase { phase: None, .. } => done(phases::show(&client().await?, out).await),
+        Command::Phase {
+            phase: Some(phase),
+            reason,
+            by,
+        } => {
+            let client = client().await?;
+            done(phases::change(&client, out, phase.into(), reason, by.by).await)
         }
         Command::Silence {
             target,

@@ -23,6 +23,7 @@ mod names;
 mod notes;
 mod pace;
 mod pages;
+mod phases;
 mod reads;
 mod requests;
 mod sharing;
@@ -262,6 +263,7 @@ fn routes(served: Arc<Served>) -> Router {
         .route("/renames", get(reads::renames))
         .route("/recover", post(commands::recover))
         .route("/pause", post(commands::pause))
+        .route("/phase", get(phases::show).post(phases::change))
         .route("/resume", post(commands::resume))
         .route("/stats", get(statistics::stats))
         .route("/silences", get(silences::list))

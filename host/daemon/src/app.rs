@@ -162,7 +162,6 @@ impl HostView for Host {
         StatusFacts {
             name: spec.host.name.clone(),
             version: env!("CARGO_PKG_VERSION").to_owned(),
-            phase: "normal".to_owned(),
             started_at: self.started_at,
             contract_versions: ContractVersion::ALL
                 .iter()
@@ -228,6 +227,7 @@ pub async fn run(options: RunOptions) -> anyhow::Result<()> {
         open,
         pauses,
         silences,
+        policy,
         ..
     } = {
         let spec = Arc::clone(&spec.borrow());
@@ -376,7 +376,7 @@ pub async fn run(options: RunOptions) -> anyhow::Result<()> {
         engine.gives(Heartbeat::new(every, Arc::new(move || manager.alive())));
     }
     let undelivered = recovered.outbox.clone();
-    engine.resume(&recovered, pauses).await;
+    engine.resume(&recovered, pauses, policy).await;
     let silences = Arc::new(SilenceService::new(
         shared.clone(),
         secrets.clone(),

@@ -21,7 +21,7 @@ pub use alert::{AlertDelivery, AlertHeld, AlertQueued};
 pub use backup::{BackupDeleted, BackupRestored, BackupTaken};
 pub use data::EventData;
 pub use host::{
-    ConfigApplied, ConfigRejected, JournalDamaged, MonitorBlind, PausedBy, PausedFor,
+    ConfigApplied, ConfigRejected, JournalDamaged, MonitorBlind, PausedBy, PausedFor, PhaseChanged,
     RecordSetAside,
 };
 pub use incident::{

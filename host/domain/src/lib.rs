@@ -51,6 +51,7 @@ pub mod orders;
 pub mod pause;
 pub mod plugin;
 pub mod plugin_file;
+pub mod policy;
 pub mod pulse;
 pub mod queue;
 pub mod record;

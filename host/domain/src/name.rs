@@ -120,6 +120,10 @@ kebab_name!(
     JobName, "job name"
 );
 kebab_name!(
+    /// The name of a group of targets that share a budget.
+    GroupName, "group name"
+);
+kebab_name!(
     /// The name of a command that the operator lets plugins run.
     CommandName, "command name"
 );

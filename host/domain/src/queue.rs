@@ -11,7 +11,7 @@
 //! Invariant: a call costs O(log n), plus one visit to each operation that a block set aside when that block is
 //! released. The caller says when, with [`RecoveryQueue::release_block`].
 
-use crate::{id::OperationId, name::TargetName, severity::Severity, time::Monotonic};
+use crate::{id::OperationId, name::TargetName, policy::Why, severity::Severity, time::Monotonic};
 use std::{
     cmp::Reverse,
     collections::{BTreeMap, BTreeSet, HashMap},
@@ -22,6 +22,7 @@ mod start_block;
 #[cfg(test)]
 mod tests;
 
+pub use start_block::StartBlock;
 use start_block::{Rank, Resting, rank, start_block_of};
 
 /// An operation that waits for its start, or for its next attempt.
@@ -51,9 +52,16 @@ pub struct Conditions<'a> {
     pub is_paused: &'a dyn Fn(&TargetName) -> bool,
     /// Whether a target is failing.
     pub is_failing: &'a dyn Fn(&TargetName) -> bool,
+    /// What the gate says of an operation, where these run: why it has to wait.
+    pub held_back: &'a HeldBack<'a>,
     /// So many operations run at one time.
     pub max_running: NonZeroUsize,
+    /// Also those that have lent their slot count.
+    pub counts_lent: bool,
 }
+
+/// Why an operation has to wait where these run, by target.
+pub type HeldBack<'a> = dyn Fn(&QueueEntry, &BTreeMap<TargetName, OperationId>) -> Option<Why> + 'a;
 
 /// What to do next.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -65,19 +73,6 @@ pub enum NextStart {
     WaitUntil(Monotonic),
     /// Nothing can start until something else changes.
     Idle,
-}
-
-/// Why an operation that is due is set aside.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-pub enum StartBlock {
-    /// The host is paused.
-    HostPaused,
-    /// Its target is paused.
-    TargetPaused(TargetName),
-    /// Its target has another operation.
-    TargetBusy(TargetName),
-    /// This target, which it depends on, is failing.
-    Dependency(TargetName),
 }
 
 /// Where an operation stands in the queue.
@@ -98,14 +93,16 @@ pub struct RecoveryQueue {
     waiting: BTreeSet<(Monotonic, OperationId)>,
     ready: BTreeSet<Rank>,
     blocked: BTreeMap<StartBlock, BTreeSet<OperationId>>,
+    /// What the gate holds some of these back for.
+    gated: BTreeSet<Why>,
+    /// The targets of which one waits for something else than before.
+    moved: BTreeSet<TargetName>,
     /// What runs.
     busy: BTreeMap<TargetName, OperationId>,
     /// The targets among these whose operation has lent its slot.
     lent: BTreeSet<TargetName>,
     /// What rests between two attempts, and keeps the less severe out.
     resting: BTreeMap<TargetName, Resting>,
-    /// Whose operations wait for something else than before.
-    moved: BTreeSet<TargetName>,
 }
 
 impl RecoveryQueue {
@@ -182,7 +179,7 @@ impl RecoveryQueue {
     }
 
     /// What runs.
-    pub fn busy(&self) -> impl Iterator<Item = (&TargetName, &OperationId)> {
+    pub fn busy(&self) -> impl Iterator<Item = (&TargetName, &OperationId)> + Clone {
         self.busy.iter()
     }
 
@@ -233,6 +230,9 @@ impl RecoveryQueue {
 
     /// A block may have ended: what it set aside is ready again, and is checked when it is next.
     pub fn release_block(&mut self, block: &StartBlock) {
+        if let StartBlock::Gate(why) = block {
+            self.gated.remove(why);
+        }
         for id in self.blocked.remove(block).unwrap_or_default() {
             self.make_ready(id);
         }
@@ -246,7 +246,11 @@ impl RecoveryQueue {
                 self.make_ready(id);
             }
         }
-        while self.busy.len().saturating_sub(self.lent.len()) < conditions.max_running.get() {
+        let counts = |queue: &Self| match conditions.counts_lent {
+            true => queue.busy.len(),
+            false => queue.busy.len().saturating_sub(queue.lent.len()),
+        };
+        while counts(&*self) < conditions.max_running.get() {
             let Some((_, _, id)) = self.ready.pop_first() else {
                 break;
             };
@@ -257,6 +261,9 @@ impl RecoveryQueue {
                 Some(block) => {
                     self.moved.insert(entry.target.clone());
                     *place = Place::Blocked(block.clone());
+                    if let StartBlock::Gate(why) = &block {
+                        self.gated.insert(why.clone());
+                    }
                     self.blocked.entry(block).or_default().insert(id);
                 }
                 None => {

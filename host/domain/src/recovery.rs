@@ -29,6 +29,7 @@ mod endings;
 mod enqueue;
 mod escalating;
 mod exited;
+mod gatekeeper;
 mod handing_over;
 mod index;
 mod input;
@@ -71,6 +72,7 @@ use crate::{
     timeline::Timeline,
 };
 use dry_run::DryRun;
+use gatekeeper::{Gatekeeper, View};
 use index::IndexEntry;
 use pausing::RunningPause;
 use settings::Settings;
@@ -111,6 +113,7 @@ pub struct Recovery {
     calming: BTreeSet<(Monotonic, TargetName)>,
     cooldowns: Cooldowns,
     timeline: Timeline,
+    keeper: Gatekeeper,
     /// The cases whose next operation waits for a handler that is missing.
     missing: BTreeMap<PluginName, BTreeSet<CaseKey>>,
     paused_targets: BTreeSet<TargetName>,
@@ -150,6 +153,7 @@ impl Recovery {
             calming: BTreeSet::new(),
             cooldowns: Cooldowns::default(),
             timeline: Timeline::default(),
+            keeper: Gatekeeper::new(),
             missing: BTreeMap::new(),
             paused_targets: BTreeSet::new(),
             removed: BTreeSet::new(),
@@ -170,6 +174,7 @@ impl Recovery {
     pub fn apply(&mut self, input: Input, at: InputTime) -> Result<Outcome, IllegalMove> {
         let mut out = std::mem::take(&mut self.owed);
         self.timeline.pass(at.now, at.monotonic);
+        self.keeper.pass(at);
         match self.handle(input, at, &mut out) {
             Ok(()) => {
                 self.refresh_replies(&mut out);
@@ -227,12 +232,26 @@ impl Recovery {
     }
 
     fn start_ready(&mut self, now: Monotonic) -> NextStart {
+        let view = View {
+            keeper: &self.keeper,
+            settings: &self.settings,
+            failing: &self.failing,
+            cases: &self.cases,
+            operations: &self.operations,
+        };
+        let most = self.settings.spec().policy.host.concurrent;
         let conditions = Conditions {
             host_paused: self.paused_host,
             is_paused: &|target| self.paused_targets.contains(target),
             // Recovering what it depends on first is what helps.
             is_failing: &|target| self.failing.contains_key(target),
-            max_running: CONCURRENT_OPERATIONS,
+            held_back: &|entry, busy| view.holds_back(entry, busy.iter()),
+            max_running: most.map_or(CONCURRENT_OPERATIONS, |most| {
+                let most = usize::try_from(most.get()).unwrap_or(usize::MAX);
+                NonZeroUsize::new(most).unwrap_or(NonZeroUsize::MIN)
+            }),
+            // Who writes a budget wants no more touched than that.
+            counts_lent: most.is_some(),
         };
         self.queue.next(&conditions, now)
     }
@@ -242,6 +261,7 @@ impl Recovery {
         if self.stopping {
             return Ok(());
         }
+        self.release_gated();
         while let NextStart::Start(id) = self.start_ready(at.monotonic) {
             let key = self.operations.get(&id).cloned();
             if let Some(key) = key {

@@ -9,6 +9,7 @@ mod escalation;
 mod job;
 mod maintenance;
 mod plugin;
+mod policy;
 mod process;
 mod recovery;
 mod target;
@@ -22,6 +23,7 @@ pub use maintenance::{MaintenanceBegin, MaintenanceSpec};
 pub use plugin::{
     DirectoryGrant, Grants, HttpOrigin, Limits, PluginSpec, TargetGrant, TargetVerb, with_instances,
 };
+pub use policy::{BudgetSpec, GroupSpec, OverBudget, PhaseSpec, PolicySpec, TargetPolicySpec};
 pub use process::{
     BeforeStart, ForeignCommands, OnShutdown, ProcessSpec, Reload, RestartPolicy, RunAs,
 };
@@ -57,6 +59,8 @@ pub struct Spec {
     pub maintenance: Vec<MaintenanceSpec>,
     /// When people are told of what recovery has not ended, and what they are to do.
     pub escalation: EscalationSpec,
+    /// What automatic recovery may do beside its routes.
+    pub policy: PolicySpec,
     /// BLAKE3 over the text of all its files, hexadecimal.
     pub digest: String,
 }

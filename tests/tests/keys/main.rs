@@ -13,6 +13,7 @@ mod host;
 mod job;
 mod maintenance;
 mod plugin;
+mod policy;
 mod route;
 mod secrets;
 mod target;

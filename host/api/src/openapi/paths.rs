@@ -16,6 +16,7 @@ use crate::{
     incidents::Incident,
     notes::{Note, NoteBody},
     operations::{Operation, OperationDetail},
+    phases::{HostPhase, PhaseBody},
     plugins::PluginRow,
     requests::{
         AcknowledgeBody, BackupQuery, CreateBody, DecisionBody, DrillBody, EventQuery,
@@ -138,6 +139,12 @@ fn reads(schemas: &mut Schemas) -> Vec<Endpoint> {
             "One backup",
             Json(schemas.answer::<Backup>()),
         ),
+        Endpoint::get(
+            "/v1/phase",
+            "phase",
+            "The phase of the host, what it recovers automatically, and how it came to be",
+            Json(schemas.answer::<HostPhase>()),
+        ),
         Endpoint::get("/metrics", "metrics", "Numbers for Prometheus", Metrics),
     ]
 }
@@ -196,6 +203,13 @@ fn commands(schemas: &mut Schemas) -> Vec<Endpoint> {
             Nothing,
         )
         .with_body(schemas.body::<PauseBody>()),
+        Endpoint::post(
+            "/v1/phase",
+            "set-phase",
+            "Change the phase of the host, and with it what is recovered automatically",
+            Json(schemas.answer::<HostPhase>()),
+        )
+        .with_body(schemas.body::<PhaseBody>()),
         Endpoint::post(
             "/v1/silence",
             "silence",

@@ -230,7 +230,7 @@ fn the_status_says_null_where_there_is_nothing() {
         }),
         waits: Some("stopped by hand".to_owned()),
         pause: None,
-        held: None,
+        held: Some("it waits for its turn".to_owned()),
         unseen: Some(Unseen {
             since: samples::NOW.to_string(),
             why: "no file can be opened".to_owned(),
@@ -313,6 +313,7 @@ fn the_status_says_null_where_there_is_nothing() {
             "operation": null,
             "rests": { "until": at, "why": "the attempt before failed" },
             "waits": "stopped by hand",
+            "held": "it waits for its turn",
             "unseen": { "since": at, "why": "no file can be opened" },
             "priority": 5,
             "paused": true,
@@ -597,6 +598,50 @@ fn check_request<B: Serialize + DeserializeOwned>(short: Value, whole: Value) {
 }
 
 #[test]
+fn a_phase_says_what_it_recovers_where_it_goes_and_how_it_came_to_be() {
+    let at = samples::NOW;
+    let changed = event::Event::new(
+        event::EventKind::PhaseChanged,
+        mainstay_domain::severity::Severity::Low,
+        at,
+        "x",
+    )
+    .with_data(event::PhaseChanged {
+        from: mainstay_domain::policy::Phase::Safe,
+        to: mainstay_domain::policy::Phase::Launch,
+        by: "root".to_owned(),
+        note: Some("ann".to_owned()),
+        reason: String::new(),
+    });
+    let other = event::Event::new(
+        event::EventKind::HostStarted,
+        mainstay_domain::severity::Severity::Low,
+        at,
+        "x",
+    );
+    let phase = mainstay_domain::policy::Phase::Launch;
+    let rule = mainstay_domain::spec::PhaseSpec::of(phase);
+    check(
+        &HostPhase::of(phase, &rule, &[other, changed]),
+        &json!({
+            "phase": "launch",
+            "least": "critical",
+            "forbidden": [],
+            "multiplier": 2.0,
+            "next": ["deployment", "safe"],
+            "changes": [{
+                "at": at.to_string(),
+                "from": "safe",
+                "to": "launch",
+                "by": "root",
+                "note": "ann",
+                "reason": "",
+            }],
+        }),
+    );
+}
+
+#[test]
 fn a_silence_says_which_alerts_it_is_of() {
     let at = "2024-01-31T12:00:00.123Z";
     let id = "sil-01K0000000000000000000000A";
@@ -692,6 +737,10 @@ fn a_request_may_leave_out_what_it_could_before() {
     check_request::<UnsilenceBody>(
         json!({ "id": "sil-01K0000000000000000000000A" }),
         json!({ "id": "sil-01K0000000000000000000000A", "by": "" }),
+    );
+    check_request::<PhaseBody>(
+        json!({ "phase": "safe" }),
+        json!({ "phase": "safe", "reason": "", "by": "" }),
     );
     check_request::<NoteBody>(
         json!({ "id": "inc-01K0000000000000000000000B", "text": "t" }),

@@ -12,6 +12,7 @@ use mainstay_domain::{
     name::{FailureType, JobName, PluginName, TargetName},
     pause::LONGEST_PAUSE,
     plugin::{PluginKind, parse_version},
+    policy::Phase,
     time::Timestamp,
 };
 use semver::Version;
@@ -496,6 +497,30 @@ pub enum Command {
     #[command(after_long_help = examples!("
   mainstay resume api"))]
     Resume(Paused),
+    /// Show or change the phase of the host, and with it what is recovered automatically
+    ///
+    /// In `launch` what is critical is recovered, in `deployment` what is high or critical, in `payload` what is medium or
+    /// worse, in `normal` everything, and in `safe` nothing. From each there is a way to `safe`. What is held back begins when
+    /// the phase lets it; `recover` works in each. Outlives a restart.
+    #[command(after_long_help = examples!("
+  mainstay phase
+  mainstay phase safe --reason 'the exchange is in maintenance'"))]
+    Phase {
+        /// The phase that it is to be: launch, deployment, normal, payload or safe
+        #[arg(value_parser = Phase::parse)]
+        phase: Option<Phase>,
+        /// Why, for the record
+        #[arg(
+            long,
+            default_value = "",
+            hide_default_value = true,
+            requires = "phase"
+        )]
+        reason: String,
+        #[command(flatten)]
+        #[allow(missing_docs, reason = "its own docs are the help")]
+        by: By,
+    },
     /// Hold back the alerts about a target, or with a key, for a while
     ///
     /// They are recorded, and not delivered. What still fires at the end is delivered then; what is over by then is told to

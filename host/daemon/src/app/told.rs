@@ -13,6 +13,7 @@ use mainstay_domain::{
     event::{Event, EventKind},
     name::PluginName,
     pause::TimedPauses,
+    policy::PolicyHistory,
     record::Change,
     severity::Severity,
     silence::Silences,
@@ -46,6 +47,8 @@ pub(super) struct Told {
     pub(super) pauses: TimedPauses,
     /// The silences that were not ended.
     pub(super) silences: Silences,
+    /// The phase, and which recoveries began of late.
+    pub(super) policy: PolicyHistory,
     /// The number of the last event that was read.
     last: u64,
 }
@@ -54,6 +57,7 @@ pub(super) struct Told {
 static KINDS: LazyLock<Vec<EventKind>> = LazyLock::new(|| {
     let mut kinds = OpenAlerts::kinds().to_vec();
     kinds.extend([EventKind::SilenceBegan, EventKind::SilenceEnded]);
+    kinds.extend(PolicyHistory::KINDS);
     kinds
 });
 
@@ -62,12 +66,16 @@ impl Told {
         self.open.replay(page, routes, host_name);
         self.pauses.replay(page);
         self.silences.replay(page);
+        self.policy.replay(page);
     }
 
     /// Whether this event may make a difference to any of it.
     fn need(&self, event: &Event, host_name: &str) -> bool {
         // A pause of which the end was not told is open.
-        self.open.need(event, host_name) || self.silences.need(event) || self.pauses.need(event)
+        self.open.need(event, host_name)
+            || self.silences.need(event)
+            || self.pauses.need(event)
+            || self.policy.needs(event)
     }
 }
 

@@ -10,6 +10,7 @@ use super::{
 use mainstay_domain::{
     name::{FailureType, PluginName, SecretName, TargetName},
     severity::Severity,
+    spec::TargetPolicySpec,
 };
 use std::{
     cell::RefCell,
@@ -38,7 +39,7 @@ pub enum EntityKind {
     Command,
     Secret,
     Plugin,
-    Breaker,
+Breaker, Group,
 }
 
 impl EntityKind {
@@ -51,6 +52,7 @@ impl EntityKind {
             EntityKind::Secret => "secret",
             EntityKind::Plugin => "plugin",
             EntityKind::Breaker => "breaker",
+            EntityKind::Group => "group",
         }
     }
 
@@ -67,6 +69,7 @@ impl EntityKind {
             }
             EntityKind::Plugin => format!("[plugin.{name}]"),
             EntityKind::Breaker => format!("[breaker.{name}] with open_for = \"15s\""),
+            EntityKind::Group => format!("[group.{name}] with e.g. concurrent = 1"),
         }
     }
 }
@@ -92,6 +95,8 @@ pub(crate) struct Facts {
     pub(crate) handed: Vec<(PluginName, SecretName, Place)>,
     /// Which directories are sources of backups, and where that is said.
     pub(crate) backed_up: Vec<(PathBuf, Place)>,
+    /// What targets say of their budgets and groups.
+    pub(crate) policies: Vec<(TargetName, TargetPolicySpec)>,
     /// Of which plugins there are instances, and where they say so.
     pub(crate) instances: Vec<(PluginName, Place)>,
 }

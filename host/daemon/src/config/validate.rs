@@ -11,6 +11,7 @@ mod job;
 mod judge;
 mod maintenance;
 mod plugin;
+mod policy;
 mod route;
 mod target;
 
@@ -79,6 +80,7 @@ fn read(fields: &mut Fields<'_>, digest: String) -> Option<Spec> {
         jobs: fields.list("job", "[[job]]", job::job),
         maintenance: fields.list("maintenance", "[[maintenance]]", maintenance::maintenance),
         escalation: escalation::escalation(fields),
+        policy: policy::policy(fields),
         host: host?,
         digest,
     })

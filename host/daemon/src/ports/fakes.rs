@@ -10,7 +10,7 @@ use mainstay_domain::{
     backup::{BackupRecord, BackupStatus, BackupType, Verdict},
     breaker::CircuitState,
     effect::{EffectError, Signal, TargetStatus},
-    event::{Event, EventData, EventKind, NoteAdded},
+    event::{Event, EventData, EventKind, NoteAdded, PhaseChanged},
     health::{Evidence, Health, Observation, Outcome},
     id::{BackupId, IdSource, IncidentId, OperationId, SilenceId},
     incident::Incident,
@@ -19,6 +19,7 @@ use mainstay_domain::{
     operation::{Mode, Operation, OperationState},
     orders::Reported,
     plugin::{PluginIdentity, PluginInstanceRow, PluginRow},
+    policy::Phase,
     record::{Change, EffectEntry, EntryKind},
     severity::Severity,
     silence::Silence,
@@ -53,6 +54,7 @@ pub(crate) struct FakeWorld {
     /// What was commanded, in words.
     pub(crate) commands: Arc<Mutex<Vec<String>>>,
     paused: Mutex<BTreeSet<Option<TargetName>>>,
+    phase: Mutex<Phase>,
     /// How often the host's facts were asked for.
     pub(crate) gathered: AtomicU32,
     pub(crate) clock_ms: AtomicU64,
@@ -212,6 +214,7 @@ impl FakeWorld {
             backups: Mutex::new(vec![backup(1)]),
             commands: Arc::default(),
             paused: Mutex::default(),
+            phase: Mutex::default(),
             gathered: AtomicU32::new(0),
             clock_ms: AtomicU64::new(0),
             failing_reads: AtomicU32::new(0),
@@ -714,6 +717,28 @@ impl RecoveryControl for FakeWorld {
             waits: Default::default(),
         })
     }
+    fn phase(&self) -> Phase {
+        *self.phase.lock()
+    }
+    fn set_phase(&self, request: PhaseRequest) -> Boxed<'_, Result<(), Refused>> {
+        let PhaseRequest { to, reason, by } = request;
+        if to == Phase::Launch {
+            let why = "there is no way from the phase normal to launch".to_owned();
+            return ready(Err(Refused(why)));
+        }
+        self.command(format!("phase {to} by {by}: {reason}"));
+        *self.phase.lock() = to;
+        let event = Event::new(EventKind::PhaseChanged, Severity::Low, NOW, "another phase")
+            .with_data(PhaseChanged {
+                from: Phase::Normal,
+                to,
+                by: by.name,
+                note: by.note,
+                reason,
+            });
+        self.happen(EventKind::PhaseChanged, |_| event);
+        ready(Ok(()))
+    }
 }
 
 impl BackupOperator for FakeWorld {
@@ -962,7 +987,6 @@ impl HostView for FakeWorld {
         StatusFacts {
             name: "example".into(),
             version: "0.1.0".into(),
-            phase: "normal".into(),
             started_at: NOW,
             contract_versions: vec!["1.0.0".into()],
             config_digest: "ef".repeat(32),

@@ -11,9 +11,11 @@ use mainstay_domain::{
     name::{FailureType, JobName, TargetName},
     operation::Operation,
     orders::Reported,
+    policy::Phase,
     recovery::Verb,
     severity::Severity,
     silence::{Silence, Silenced},
+    spec::PhaseSpec,
     time::Timestamp,
 };
 use std::{path::PathBuf, time::Duration};
@@ -92,6 +94,17 @@ pub struct PauseRequest {
     pub by: Actor,
 }
 
+/// A change of the phase.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PhaseRequest {
+    /// To which.
+    pub to: Phase,
+    /// Why, for the record; may be empty.
+    pub reason: String,
+    /// Who asks, for the record.
+    pub by: Actor,
+}
+
 /// What the recovery engine offers to operators.
 pub trait RecoveryControl: Send + Sync {
     /// Schedules an operation in manual mode.
@@ -113,6 +126,14 @@ pub trait RecoveryControl: Send + Sync {
     fn is_paused(&self, target: Option<&TargetName>) -> bool;
     /// Until when it is, where the pause has an end.
     fn paused_until(&self, target: Option<&TargetName>) -> Option<Timestamp>;
+    /// The phase of the host.
+    fn phase(&self) -> Phase;
+    /// What that allows.
+    fn phase_rule(&self) -> PhaseSpec {
+        PhaseSpec::of(self.phase())
+    }
+    /// Changes it, where there is a way to that one.
+    fn set_phase(&self, request: PhaseRequest) -> Boxed<'_, Result<(), Refused>>;
     /// What recovery does about a target; none where nothing is open.
     fn active(&self, target: &TargetName) -> Option<Active>;
 }

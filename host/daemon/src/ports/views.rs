@@ -19,8 +19,6 @@ pub struct StatusFacts {
     pub name: String,
     /// The program's version.
     pub version: String,
-    /// The operating phase.
-    pub phase: String,
     /// When the daemon started.
     pub started_at: Timestamp,
     /// The contract versions that it speaks.

@@ -3,11 +3,11 @@
 //! Invariant: what a command asks for is not touched.
 
 use crate::ports::{
-    AcknowledgeRequest, Active, Boxed, Decision, PauseRequest, RecoverRequest, RecoveryControl,
-    Refused, Secrets,
+AcknowledgeRequest, Active, Boxed, Decision, PauseRequest, PhaseRequest, RecoverRequest, RecoveryControl, Refused, Secrets,
 };
 use mainstay_domain::{
-    actor::Actor, id::OperationId, name::TargetName, operation::Operation, time::Timestamp,
+    actor::Actor, id::OperationId, name::TargetName, operation::Operation, policy::Phase,
+    spec::PhaseSpec, time::Timestamp,
 };
 use std::sync::Arc;
 
@@ -74,6 +74,22 @@ impl RecoveryControl for OperatorWords {
 
     fn paused_until(&self, target: Option<&TargetName>) -> Option<Timestamp> {
         self.recovery.paused_until(target)
+    }
+
+    fn phase(&self) -> Phase {
+        self.recovery.phase()
+    }
+
+    fn phase_rule(&self) -> PhaseSpec {
+        self.recovery.phase_rule()
+    }
+
+    fn set_phase(&self, request: PhaseRequest) -> Boxed<'_, Result<(), Refused>> {
+        self.recovery.set_phase(PhaseRequest {
+            by: self.secrets.conceal_note(request.by),
+            reason: self.secrets.conceal_text(&request.reason),
+            to: request.to,
+        })
     }
 
     fn active(&self, target: &TargetName) -> Option<Active> {

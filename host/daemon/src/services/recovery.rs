@@ -35,6 +35,7 @@ use mainstay_domain::{
     id::IdSource,
     name::PluginName,
     pause::TimedPauses,
+    policy::PolicyHistory,
     recovery::{Input, InputTime, Outcome, Recovery, Reply, Ticket},
     spec::Spec,
     time::Monotonic,
@@ -117,9 +118,15 @@ impl RecoveryEngine {
         self.heartbeat = Some(heartbeat);
     }
 
-    /// Resumes what the previous daemon left; of its pauses these have an end. When this returns, its changes are durable.
-    pub async fn resume(&mut self, recovered: &ports::Recovered, pauses: TimedPauses) {
-        let recovered = previous::of(recovered, pauses, &*self.ports.watch);
+    /// Resumes what the previous daemon left; of its pauses these have an end, and `policy` is what the gate knows of it.
+    /// When this returns, its changes are durable.
+    pub async fn resume(
+        &mut self,
+        recovered: &ports::Recovered,
+        pauses: TimedPauses,
+        policy: PolicyHistory,
+    ) {
+        let recovered = previous::of(recovered, pauses, policy, &*self.ports.watch);
         self.input(Input::Recovered(recovered));
         // Nothing to write: it waits for all that was written before.
         if let Err(error) = self.ports.shared.journal.commit(Vec::new().into()).await {
@@ -231,7 +238,7 @@ impl RecoveryEngine {
         };
         let may_pause = matches!(
             input,
-            Input::Command(..) | Input::Recovered(_) | Input::Tick
+            Input::Command(..) | Input::Recovered(_) | Input::Spec(_) | Input::Tick
         );
         let asked = match &input {
             Input::Command(_, ticket) => Some(*ticket),

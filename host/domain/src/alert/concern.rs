@@ -71,6 +71,7 @@ pub(super) fn concern(kind: EventKind) -> Concern {
         | K::DrillPassed => Ends,
         K::HostStarted
         | K::HostStopping
+        | K::PhaseChanged
         | K::ProcessStarted
         | K::ProcessAdopted
         | K::ProcessExited

@@ -1,6 +1,6 @@
 //! What events of the host itself say.
 
-use crate::{name::TargetName, time::Timestamp};
+use crate::{name::TargetName, policy::Phase, time::Timestamp};
 use serde::{Deserialize, Serialize};
 
 /// The host or a target was paused or resumed.
@@ -23,6 +23,21 @@ pub struct PausedFor {
     pub reason: String,
     /// For how long, milliseconds.
     pub length_ms: u64,
+}
+
+/// The host is in another phase.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PhaseChanged {
+    /// The phase before.
+    pub from: Phase,
+    /// The phase now.
+    pub to: Phase,
+    /// Who changed it: the user of the socket's peer, or the name of the token's secret.
+    pub by: String,
+    /// What they say about themselves.
+    pub note: Option<String>,
+    /// Why, as they say; may be empty.
+    pub reason: String,
 }
 
 /// A config was applied.

@@ -45,6 +45,8 @@ event_kinds! {
     HostPaused = "host.paused",
     /// An operator resumed the host or a target, or the time of its pause is over.
     HostResumed = "host.resumed",
+    /// An operator changed the phase of the host, and with it what is recovered automatically.
+    PhaseChanged = "phase.changed",
     /// A config was applied.
     ConfigApplied = "config.applied",
     /// A config was refused; the one before stays.

@@ -54,6 +54,7 @@ impl Event {
                 false => EventLogLevel::Warn,
             },
             Kind::HostPaused
+            | Kind::PhaseChanged
             | Kind::ProcessExited
             | Kind::TargetWarned
             | Kind::TargetBroken

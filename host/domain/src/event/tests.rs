@@ -175,6 +175,7 @@ fn what_is_stored_is_read_as_what_its_kind_says_and_written_as_it_was() {
         ("target.broken", "TargetBroken"),
         ("target.drilled", "TargetDrilled"),
         ("target.drilled", "TargetDrilled"),
+        ("phase.changed", "PhaseChanged"),
     ]
     .map(|(kind, variant)| (kind.to_owned(), variant.to_owned()));
     assert_eq!(found, expected);

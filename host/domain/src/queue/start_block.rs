@@ -1,11 +1,26 @@
 //! The order of what is due, and why something that is due may not start.
 
-use super::{Conditions, QueueEntry, StartBlock};
-use crate::{id::OperationId, name::TargetName, severity::Severity};
+use super::{Conditions, QueueEntry, RecoveryQueue};
+use crate::{id::OperationId, name::TargetName, policy::Why, severity::Severity};
 use std::{
     cmp::Reverse,
     collections::{BTreeMap, BTreeSet},
 };
+
+/// Why an operation that is due is set aside.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub enum StartBlock {
+    /// The host is paused.
+    HostPaused,
+    /// Its target is paused.
+    TargetPaused(TargetName),
+    /// Its target has another operation.
+    TargetBusy(TargetName),
+    /// This target, which it depends on, is failing.
+    Dependency(TargetName),
+    /// The gate holds it back.
+    Gate(Why),
+}
 
 /// The order of what is due.
 pub(super) type Rank = (u8, Reverse<Severity>, OperationId);
@@ -49,7 +64,15 @@ pub(super) fn start_block_of(
         return Some(StartBlock::TargetPaused(entry.target.clone()));
     }
     let mut dependencies = entry.depends_on.iter();
-    dependencies
+    let failing = dependencies
         .find(|target| (conditions.is_failing)(target))
-        .map(|target| StartBlock::Dependency(target.clone()))
+        .map(|target| StartBlock::Dependency(target.clone()));
+    failing.or_else(|| (conditions.held_back)(entry, busy).map(StartBlock::Gate))
+}
+
+impl RecoveryQueue {
+    /// What the gate holds anything back for.
+    pub fn gated(&self) -> &BTreeSet<Why> {
+        &self.gated
+    }
 }

@@ -43,7 +43,9 @@ impl World {
             host_paused: self.host_paused,
             is_paused: &|target| self.paused.contains(&target.as_str()),
             is_failing: &|target| self.failing.contains(&target.as_str()),
+            held_back: &|_, _| None,
             max_running: NonZeroUsize::new(self.max_running).unwrap_or(NonZeroUsize::MAX),
+            counts_lent: false,
         };
         // The machine says which reason is over; here any may be.
         queue.release_block(&StartBlock::HostPaused);
@@ -190,7 +192,9 @@ fn a_hundred_thousand_that_wait_for_one_target_are_looked_at_once() {
             asked.set(asked.get() + 1);
             true
         },
+        held_back: &|_, _| None,
         max_running: NonZeroUsize::MIN,
+        counts_lent: false,
     };
     assert_eq!(queue.next(&conditions, at(0)), NextStart::Idle);
     assert_eq!(asked.replace(0), 100_000);
@@ -353,4 +357,59 @@ fn an_operation_that_lends_its_slot_lets_one_more_run_and_keeps_its_target() {
     );
     queue.finished(&name("b"), &id(3));
     assert_eq!(world.ask(&mut queue, 0), NextStart::Start(id(2)));
+}
+
+/// `a` is held back by the gate until it is not; `b` begins meanwhile.
+#[test]
+fn what_the_gate_holds_back_blocks_no_other_and_says_why() {
+    let why = || Why::PerHour {
+        scope: crate::policy::Scope::Target(name("a")),
+        limit: 1,
+        until: at(9),
+    };
+    let ask = |queue: &mut RecoveryQueue, holds: bool| {
+        let conditions = Conditions {
+            host_paused: false,
+            is_paused: &|_| false,
+            is_failing: &|_| false,
+            held_back: &|entry, _| (holds && entry.target == name("a")).then(why),
+            max_running: NonZeroUsize::MAX,
+            counts_lent: true,
+        };
+        queue.next(&conditions, at(0))
+    };
+    let mut queue = RecoveryQueue::default();
+    queue.push(entry(1, "a", 1, 0));
+    queue.push(entry(2, "b", 9, 0));
+    assert_eq!(ask(&mut queue, true), NextStart::Start(id(2)));
+    let block = StartBlock::Gate(why());
+    assert_eq!(queue.place(&id(1)), Some(&Place::Blocked(block.clone())));
+    assert_eq!(queue.gated().iter().collect::<Vec<_>>(), [&why()]);
+    assert_eq!(queue.take_moved(), [name("a"), name("b")].into());
+    assert_eq!(
+        ask(&mut queue, false),
+        NextStart::Idle,
+        "nobody released it"
+    );
+    queue.release_block(&block);
+    assert!(queue.gated().is_empty());
+    assert_eq!(ask(&mut queue, false), NextStart::Start(id(1)));
+}
+
+#[test]
+fn a_manual_operation_does_not_ask_the_gate() {
+    let mut queue = RecoveryQueue::default();
+    queue.push(QueueEntry {
+        is_manual: true,
+        ..entry(1, "a", 5, 0)
+    });
+    let conditions = Conditions {
+        host_paused: false,
+        is_paused: &|_| false,
+        is_failing: &|_| false,
+        held_back: &|_, _| unreachable!("nobody asks it"),
+        max_running: NonZeroUsize::MAX,
+        counts_lent: false,
+    };
+    assert_eq!(queue.next(&conditions, at(0)), NextStart::Start(id(1)));
 }

@@ -16,7 +16,8 @@ impl Recovery {
         let objective = self.objectives.first().map(|(due, _)| *due);
         let objective = objective.filter(|_| !self.stopping);
         let pause = self.next_pause();
-        let all = [timer, queued, calm, objective, pause];
+        let gate = self.gate_opens().filter(|_| !self.stopping);
+        let all = [timer, queued, calm, objective, pause, gate];
         all.into_iter().flatten().min()
     }
 

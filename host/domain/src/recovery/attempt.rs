@@ -36,6 +36,7 @@ impl Recovery {
         if is_first {
             let event = words::started(&running.work.operation, &running.route, at.now);
             out.writes.push(event);
+            self.count_beginning(&case.incident.target, at);
         }
         self.next_step(case, running, None, AttemptProgress::default(), at, out)
     }
@@ -46,7 +47,7 @@ impl Recovery {
         case: &mut Case,
         running: Running,
         after: Option<usize>,
-        progress: AttemptProgress,
+        mut progress: AttemptProgress,
         at: InputTime,
         out: &mut Outcome,
     ) -> Result<(), IllegalMove> {
@@ -141,7 +142,7 @@ impl Recovery {
                 recurrence: incident.map_or(0, |incident| incident.recurrence),
                 attempt: operation.attempts,
                 max_attempts: route.strategy.max_attempts().max(operation.attempts),
-                phase: "normal".to_owned(),
+                phase: self.phase().as_str().to_owned(),
                 detected_at: operation.detected_at,
                 remaining: Some(rto.saturating_sub(spent)),
                 evidence: incident

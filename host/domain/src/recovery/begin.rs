@@ -37,6 +37,9 @@ impl Recovery {
             self.queue.finished(&key.target, &work.operation.id);
             return self.await_operator(case, work, at, out);
         }
+        if let Some(why) = self.must_ask(&work.operation) {
+            return self.ask_about(case, work, &why, at, out);
+        }
         let next = work.operation.attempts.saturating_add(1);
         let has_next = work.operation.cut_off || route.strategy.has_attempt(next);
         if let Some(error) = work.error.clone().filter(|_| is_automatic && !has_next) {

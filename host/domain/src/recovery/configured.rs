@@ -22,7 +22,11 @@ impl Recovery {
         out: &mut Outcome,
     ) -> Result<(), IllegalMove> {
         self.windows_configured(&spec, at);
+        let is_same_policy = self.settings.spec().policy == spec.policy;
         self.settings = Settings::new(spec);
+        if !is_same_policy {
+            self.gate_configured();
+        }
         let settings = &self.settings;
         self.opened.retain(|key, _| settings.knows(&key.target));
         self.forget_flapping(at, out);

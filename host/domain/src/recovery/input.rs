@@ -14,6 +14,7 @@ use crate::{
     operation::{self, Operation},
     pause::TimedPauses,
     plugin::PluginIdentity,
+    policy::PolicyHistory,
     record::Change,
     severity::Severity,
     spec::Spec,
@@ -220,6 +221,8 @@ pub struct Recovered {
     pub paused_host: bool,
     /// Which of these pauses have an end.
     pub pauses: TimedPauses,
+    /// The phase, and which recoveries began of late.
+    pub policy: PolicyHistory,
     /// Cooldowns, past ones included.
     pub cooldowns: Vec<(TargetName, FailureType, Timestamp)>,
 }

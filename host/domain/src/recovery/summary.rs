@@ -65,6 +65,13 @@ impl Recovery {
                 let held = "it is due, and waits until another recovery of the target has ended";
                 summary.held = Some(held.to_owned());
             }
+            Some(Place::Blocked(StartBlock::Gate(why))) => {
+                let (until, words) = self.held_words(why);
+                let held = format!("it is due, and is held back: {words}");
+                let rests = until.map(|until| (until, words));
+                summary.rests = rests.or_else(|| summary.rests.take());
+                summary.held = Some(held);
+            }
             // The pause is over, and it begins.
             Some(Place::Blocked(StartBlock::HostPaused | StartBlock::TargetPaused(_))) | None => {}
         }

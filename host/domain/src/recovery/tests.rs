@@ -6,6 +6,7 @@ mod chain;
 mod config;
 mod escalating;
 mod fixtures;
+mod gate;
 mod moment;
 mod objective;
 mod pausing;

@@ -7,6 +7,7 @@ mod escalation;
 mod escalations;
 mod incidents;
 mod pauses;
+mod policy;
 #[cfg(test)]
 mod tests;
 
@@ -17,6 +18,7 @@ pub(super) use incidents::{
     worsened,
 };
 pub(super) use pauses::{pause_over, paused, paused_for};
+pub(super) use policy::phase_changed;
 
 use crate::{
     actor::Actor,

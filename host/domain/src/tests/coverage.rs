@@ -25,6 +25,7 @@ use crate::{
     incident::{Acknowledgement, Escalation, Incident, IncidentState},
     operation::{Mode, Operation, OperationState},
     orders::{DrillOrder, Orders, Reported, StopOrder},
+    policy::Phase,
     record::{EffectEntry, EntryKind, ProcessIdentity},
     settled_clock::{SettledState, Stand},
     severity::Severity,
@@ -318,6 +319,7 @@ fn every_form_of_an_event_is_in_the_corpus() {
         EventData::Nothing,
         EventData::PausedBy(_),
         EventData::PausedFor(_),
+        EventData::PhaseChanged(_),
         EventData::JournalDamaged(_),
         EventData::RecordSetAside(_),
         EventData::MonitorBlind(_),
@@ -367,6 +369,14 @@ fn every_form_of_an_event_is_in_the_corpus() {
         EventData::BackupDeleted(_),
         EventData::BackupRestored(_),
         EventData::Other(_),
+    );
+    let phases = all.iter().filter_map(|one| match &one.data {
+        EventData::PhaseChanged(changed) => Some([changed.from, changed.to]),
+        _ => None,
+    });
+    met!(
+        phases.flatten();
+        Phase::Launch, Phase::Deployment, Phase::Normal, Phase::Payload, Phase::Safe,
     );
     let ends = all.iter().filter_map(|one| match &one.data {
         EventData::IncidentClosed(closed) => Some(closed.how),

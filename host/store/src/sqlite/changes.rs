@@ -13,6 +13,7 @@ use mainstay_domain::{
     event::Event,
     incident::Incident,
     operation::Operation,
+    policy::PolicyHistory,
     record::{Change, EffectEntry},
     silence::Silences,
 };
@@ -104,7 +105,9 @@ pub(super) fn apply(
 }
 
 fn append_event(connection: &Connection, event: &Event) -> rusqlite::Result<Event> {
-    let is_sought = OpenAlerts::are_changed_by(event) || Silences::are_changed_by(event);
+    let is_sought = OpenAlerts::are_changed_by(event)
+        || Silences::are_changed_by(event)
+        || PolicyHistory::is_changed_by(event);
     connection
         .prepare_cached(
             "INSERT INTO events (seq, record, sum, sought)

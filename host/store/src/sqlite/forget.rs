@@ -22,12 +22,15 @@ const ENDED: &str = "
     ORDER BY detected_at LIMIT ?3";
 
 /// The oldest events that are too old; and those whose time is later than the newest's, which a clock that was ahead
-/// gave them, where one that is too old came after them. A clock that was behind makes only its own events too old.
+/// gave them, where one that is too old came after them. A clock that was behind makes only its own events too old. Changes of
+/// the phase stay: which it is holds however long ago it was set.
 /// Times of records are written in one length, so they compare as texts do.
 const OLD_EVENTS: &str = "
     WITH front AS MATERIALIZED (
         SELECT seq, json_extract(record, '$.at') AS at FROM events
-        WHERE seq <= (SELECT max(seq) FROM events) - ?2 ORDER BY seq LIMIT ?3)
+        WHERE seq <= (SELECT max(seq) FROM events) - ?2
+            AND NOT (sought IS NOT 0 AND json_extract(record, '$.kind') = 'phase.changed')
+        ORDER BY seq LIMIT ?3)
     DELETE FROM events WHERE seq IN (
         SELECT seq FROM front
         WHERE at < ?1

@@ -683,6 +683,7 @@ impl Journal {
             paused_targets: self.paused_targets.clone(),
             paused_host: self.paused_host,
             pauses: TimedPauses::default(),
+            policy: Default::default(),
             cooldowns: self
                 .cooldowns
                 .iter()
@@ -840,6 +841,7 @@ fn spec(random: &mut Random, busy: bool) -> Spec {
         jobs: Vec::new(),
         maintenance: Vec::new(),
         escalation: Default::default(),
+        policy: Default::default(),
         digest: String::new(),
     }
 }

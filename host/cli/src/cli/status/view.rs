@@ -264,7 +264,12 @@ pub(super) fn next(target: &TargetRow, open: &[&Incident], times: &Times) -> Vec
             _ => format!("recovery at {}; it waits: {why}", times.both(&rest.until)),
         }
     }));
-    next.extend(target.held.as_deref().map(printable));
+    let is_said = |held: &&str| {
+        let rests = target.rests.as_ref();
+        rests.is_some_and(|rest| held.ends_with(&rest.why))
+    };
+    let held = target.held.as_deref().filter(|held| !is_said(held));
+    next.extend(held.map(printable));
     if next.is_empty() && target.operation.is_some() {
         next.push("an operation is under way".to_owned());
     }

@@ -136,6 +136,17 @@ async fn commands_reach_the_engine_with_who_and_why() {
         let host: Value = serde_json::from_str(&text).unwrap();
         assert_eq!(host["host"]["paused"], paused, "after {path}");
     }
+    let phase = json!({"phase": "safe", "by": "ann", "reason": "tested"});
+    let (status, text) = post(&served, "/v1/phase", phase).await;
+    assert_eq!(status, StatusCode::OK, "{text}");
+    let shown: Value = serde_json::from_str(&text).unwrap();
+    assert_eq!(
+        (&shown["phase"], &shown["least"]),
+        (&json!("safe"), &Value::Null)
+    );
+    assert_eq!(shown["changes"][0]["reason"], "tested");
+    let refused = post(&served, "/v1/phase", json!({"phase": "launch"})).await;
+    assert_eq!(refused.0, StatusCode::CONFLICT, "{}", refused.1);
     post(&served, "/v1/heartbeat/api", json!({})).await;
     let forgotten = json!({"name": "fixer", "version": "1.0.0+abc", "by": "ann"});
     let (status, text) = post(&served, "/v1/plugins/forget", forgotten).await;

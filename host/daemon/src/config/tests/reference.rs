@@ -7,14 +7,12 @@ use mainstay_domain::{
     effect::{HttpMethod, Signal},
     event::EventKind,
     jitter::Jitter,
-    name::{CommandName, FailureType, JobName, PluginName, SecretName, TargetName},
+    name::{CommandName, FailureType, GroupName, JobName, PluginName, SecretName, TargetName},
+    policy::Phase,
     severity::Severity,
     spec::{
         BackupSource, BeforeStart, BreakerSpec, CheckKind, CheckSpec, CommandSpec, DirectoryGrant,
-        DrillCommands, DrillSpec, ExecCheck, FailOf, ForeignCommands, Grants, GroupBy, HttpCheck,
-        HttpOrigin, Limits, LogPattern, MaintenanceBegin, OnFailure, OnShutdown, PluginSpec,
-        ProcessSpec, Reload, RestartPolicy, RunAs, Schedule, SecretSource, SocketSpec, Spec,
-        Strategy, TargetGrant, TargetSpec, TargetVerb, Trust, ViewerSpec, Workflow,
+DrillCommands, DrillSpec, ExecCheck, FailOf, ForeignCommands, Grants, GroupBy, HttpCheck, HttpOrigin, Limits, LogPattern, MaintenanceBegin, OnFailure, OnShutdown, OverBudget, PluginSpec, PolicySpec, ProcessSpec, Reload, RestartPolicy, RunAs, Schedule, SecretSource, SocketSpec, Spec, Strategy, TargetGrant, TargetSpec, TargetVerb, Trust, ViewerSpec, Workflow,
     },
     time::Timestamp,
 };
@@ -24,6 +22,7 @@ use std::{
     collections::{BTreeMap, BTreeSet},
     fmt::Debug,
     net::SocketAddr,
+    num::NonZeroU32,
     path::{Path, PathBuf},
     time::Duration,
 };
@@ -225,6 +224,7 @@ fn every_key_of_the_reference_arrives() {
     job_keys(&mut keys);
     maintenance_keys(&mut keys);
     escalation_keys(&mut keys);
+    policy_keys(&mut keys);
     let text = std::fs::read_to_string(example("mainstay.toml")).unwrap();
     let table: toml::Table = text.parse().unwrap();
     let mut shown = BTreeSet::new();
@@ -241,7 +241,8 @@ fn collect_keys(path: &str, value: &toml::Value, into: &mut BTreeSet<String>) {
     match value {
         toml::Value::Table(table) if !is_leaf => {
             for (key, value) in table {
-                let is_name = ["breaker", "command", "plugin", "secrets"].contains(&path);
+                let is_name = ["breaker", "command", "group", "phase", "plugin", "secrets"];
+                let is_name = is_name.contains(&path);
                 let path = match path {
                     "" => key.clone(),
                     path if is_name => format!("{path}."),
@@ -1229,6 +1230,92 @@ fn escalation_keys(keys: &mut Keys) {
     }
 }
 
+fn policy_keys(keys: &mut Keys) {
+    let limit = NonZeroU32::new;
+    let host = |spec: &Spec| spec.policy.host;
+    let concurrent = "[budget]\nconcurrent = 9\n";
+    keys.arrives(
+        "budget.concurrent",
+        concurrent,
+        |s| host(s).concurrent,
+        limit(9),
+    );
+    let waits = "[budget]\nper_hour = 9\nover = \"wait\"\n";
+    keys.arrives("budget.per_hour", waits, |s| host(s).per_hour, limit(9));
+    keys.arrives("budget.over", waits, |s| host(s).over, OverBudget::Wait);
+
+    let [a, b] = ["a", "b"].map(|name| TargetName::parse(name).unwrap());
+    let web = GroupName::parse("web").unwrap();
+    let with = |line: &str| {
+        format!(
+            "[[target]]\nname = \"a\"\ngroup = \"web\"\n[[target]]\nname = \"b\"\ngroup = \"web\"\n\
+             [group.web]\n{line}\n"
+        )
+    };
+    let group = |spec: &Spec| spec.policy.groups[&web].clone();
+    keys.arrives(
+        "target.group",
+        &with(""),
+        |s| group(s).members,
+        [a.clone(), b].into(),
+    );
+    keys.arrives("group.floor", &with("floor = 1"), |s| group(s).floor, 1);
+    let one = with("concurrent = 1");
+    keys.arrives(
+        "group.concurrent",
+        &one,
+        |s| group(s).budget.concurrent,
+        limit(1),
+    );
+    let waits = with("per_hour = 9\nover = \"wait\"");
+    keys.arrives(
+        "group.per_hour",
+        &waits,
+        |s| group(s).budget.per_hour,
+        limit(9),
+    );
+    keys.arrives(
+        "group.over",
+        &waits,
+        |s| group(s).budget.over,
+        OverBudget::Wait,
+    );
+    let own = |spec: &Spec| spec.policy.targets[&a].budget;
+    let waits = "budget = { per_hour = 9, over = \"wait\" }";
+    keys.target(
+        "target.budget.per_hour",
+        waits,
+        |s| own(s).per_hour,
+        limit(9),
+    );
+    keys.target(
+        "target.budget.over",
+        waits,
+        |s| own(s).over,
+        OverBudget::Wait,
+    );
+
+    let launch = |spec: &Spec| spec.policy.phase(Phase::Launch);
+    for (word, least) in [("high", Some(Severity::High)), ("never", None)] {
+        let text = format!("[phase.launch]\nseverity = \"{word}\"\n");
+        keys.arrives("phase.severity", &text, |s| launch(s).least, least);
+    }
+    let fix = PluginName::parse("fix").unwrap();
+    let forbid = "[phase.launch]\nforbid = [\"fix\"]\n";
+    keys.arrives(
+        "phase.forbid",
+        forbid,
+        |s| launch(s).forbidden,
+        [fix].into(),
+    );
+    keys.arrives(
+        "phase.forbid",
+        forbid,
+        |s| launch(s).least,
+        Some(Severity::Critical),
+    );
+}
+
 fn job_keys(keys: &mut Keys) {
     keys.job("job.name", "", |j| j.name.to_string(), "j".into());
     keys.job(
@@ -1399,6 +1486,7 @@ fn what_is_not_written_has_its_documented_default() {
     let later = (spec.escalation.attempts, spec.escalation.second_level_after);
     assert_eq!(later, (None, None));
     assert!(spec.escalation.runbooks.is_empty());
+    assert_eq!(spec.policy, PolicySpec::default());
     let window = &spec.maintenance[0];
     assert!(window.targets.is_empty() && window.holds_alerts && window.pauses_recovery);
 

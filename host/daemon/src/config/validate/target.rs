@@ -14,7 +14,7 @@ use super::{
         },
     },
     breaker::{self, Presets},
-    check,
+    check, policy,
 };
 use mainstay_domain::{
     effect::Signal,
@@ -92,6 +92,7 @@ pub(super) fn target(at: ValueAt<'_>, presets: &Presets) -> Option<TargetSpec> {
             None => None,
         };
         let depends_on = depends_on(fields, target_name.as_ref());
+        policy::of_target(fields, target_name.as_ref());
         Some(TargetSpec {
             priority: fields.or("priority", 5, whole(1..=10)),
             depends_on,

@@ -2,15 +2,16 @@
 
 use super::RecoverySnapshot;
 use crate::ports::{
-    AcknowledgeRequest, Active, Boxed, Decision, PauseRequest, RecoverRequest, RecoveryControl,
-    Refused,
+AcknowledgeRequest, Active, Boxed, Decision, PauseRequest, PhaseRequest, RecoverRequest, RecoveryControl, Refused,
 };
 use mainstay_domain::{
     actor::Actor,
     id::OperationId,
     name::TargetName,
     operation::Operation,
+    policy::Phase,
     recovery::{CaseKey, Command, Reply},
+    spec::PhaseSpec,
     time::Timestamp,
 };
 use tokio::sync::{mpsc, oneshot};
@@ -142,6 +143,22 @@ impl RecoveryControl for RecoveryHandle {
 
     fn paused_until(&self, target: Option<&TargetName>) -> Option<Timestamp> {
         self.snapshot.paused_until(target)
+    }
+
+    fn phase(&self) -> Phase {
+        self.snapshot.phase()
+    }
+
+    fn phase_rule(&self) -> PhaseSpec {
+        self.snapshot.phase_rule()
+    }
+
+    fn set_phase(&self, request: PhaseRequest) -> Boxed<'_, Result<(), Refused>> {
+        let PhaseRequest { to, reason, by } = request;
+        Box::pin(async move {
+            let command = Command::SetPhase { to, reason, by };
+            self.ask(command).await.map(drop)
+        })
     }
 
     fn active(&self, target: &TargetName) -> Option<Active> {

@@ -3,11 +3,17 @@
 use crate::ports::{self, Watch};
 use mainstay_domain::{
     pause::TimedPauses,
+    policy::PolicyHistory,
     recovery::{CaseKey, Recovered},
 };
 
-/// `watch` tells which open incidents no check sees now; of the pauses these have an end.
-pub(super) fn of(previous: &ports::Recovered, pauses: TimedPauses, watch: &dyn Watch) -> Recovered {
+/// `watch` tells which open incidents no check sees now; of the pauses these have an end; `policy` is what the gate knows.
+pub(super) fn of(
+    previous: &ports::Recovered,
+    pauses: TimedPauses,
+    policy: PolicyHistory,
+    watch: &dyn Watch,
+) -> Recovered {
     let open = previous.incidents.iter();
     let unseen = open.filter(|open| !watch.is_failing(&open.target, &open.failure));
     let unseen = unseen.map(CaseKey::from);
@@ -20,6 +26,7 @@ pub(super) fn of(previous: &ports::Recovered, pauses: TimedPauses, watch: &dyn W
         paused_targets: previous.paused_targets.iter().cloned().collect(),
         paused_host: previous.paused_host,
         pauses,
+        policy,
         cooldowns: previous.cooldowns.clone(),
     }
 }

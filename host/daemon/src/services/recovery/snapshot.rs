@@ -6,7 +6,9 @@ use crate::{
 };
 use mainstay_domain::{
     name::TargetName,
+    policy::Phase,
     recovery::{Recovery, TargetSummary},
+    spec::PhaseSpec,
     time::Timestamp,
 };
 use parking_lot::{RwLock, RwLockReadGuard, RwLockWriteGuard};
@@ -27,6 +29,9 @@ struct State {
     active: BTreeMap<TargetName, Active>,
     paused_targets: BTreeSet<TargetName>,
     paused_host: bool,
+    phase: Phase,
+    /// What that allows; none before the machine said it.
+    rule: Option<PhaseSpec>,
     /// Those of the pauses that have an end; that of the host has no target.
     paused_until: BTreeMap<Option<TargetName>, Timestamp>,
 }
@@ -69,13 +74,16 @@ impl RecoverySnapshot {
         self.changed.note(target);
     }
 
-    /// Copies what is paused.
+    /// Copies what is paused, and the phase.
     pub(super) fn pause(&self, machine: &Recovery) {
         let host = machine.is_paused(None);
         let until = machine.paused_until();
+        let rule = machine.phase_rule();
         let is_as_before = {
             let state = self.read();
             state.paused_host == host
+                && state.phase == machine.phase()
+                && state.rule.as_ref() == Some(&rule)
                 && state.paused_targets == *machine.paused_targets()
                 && state.paused_until == until
         };
@@ -84,6 +92,8 @@ impl RecoverySnapshot {
         }
         let mut state = self.write();
         state.paused_host = host;
+        state.phase = machine.phase();
+        state.rule = Some(rule);
         let before = std::mem::replace(&mut state.paused_targets, machine.paused_targets().clone());
         let now = state.paused_targets.clone();
         let ended = std::mem::replace(&mut state.paused_until, until.clone());
@@ -104,6 +114,18 @@ impl RecoverySnapshot {
     /// Until when the host, or a target, is paused, where that has an end.
     pub fn paused_until(&self, target: Option<&TargetName>) -> Option<Timestamp> {
         self.read().paused_until.get(&target.cloned()).copied()
+    }
+
+    /// The phase of the host.
+    pub fn phase(&self) -> Phase {
+        self.read().phase
+    }
+
+    /// What the phase allows.
+    pub fn phase_rule(&self) -> PhaseSpec {
+        let state = self.read();
+        let rule = state.rule.clone();
+        rule.unwrap_or_else(|| PhaseSpec::of(state.phase))
     }
 
     /// Whether the host, or a target, is paused.

@@ -20,6 +20,7 @@ use mainstay_domain::{
     name::{FailureType, TargetName},
     operation::{Mode, Operation, OperationState},
     pause::TimedPauses,
+    policy::PolicyHistory,
     record::Change,
     recovery::{Call, Handled, NotHandled, Verb},
     severity::Severity,
@@ -168,7 +169,9 @@ impl Story {
         let stop = CancellationToken::new();
         let stopped = stop.clone();
         tokio::spawn(async move {
-            engine.resume(&left, TimedPauses::default()).await;
+            engine
+                .resume(&left, TimedPauses::default(), PolicyHistory::default())
+                .await;
             engine.run(stopped).await;
         });
         Self {

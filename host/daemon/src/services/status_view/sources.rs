@@ -101,7 +101,7 @@ impl StatusSources {
             host: HostStatus {
                 name: facts.name,
                 version: facts.version,
-                phase: facts.phase,
+                phase: self.recovery.phase().to_string(),
                 started_at: facts.started_at.to_string(),
                 contract_versions: facts.contract_versions,
                 config_digest: facts.config_digest,

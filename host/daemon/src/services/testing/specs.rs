@@ -42,6 +42,7 @@ pub(crate) fn spec(targets: Vec<TargetSpec>) -> Arc<Spec> {
         jobs: Vec::new(),
         maintenance: Vec::new(),
         escalation: Default::default(),
+        policy: Default::default(),
         digest: String::new(),
     })
 }

@@ -5,6 +5,7 @@ use crate::{
     id::{IncidentId, OperationId},
     name::TargetName,
     operation::Operation,
+    policy::Phase,
     recovery::CaseKey,
 };
 use std::time::Duration;
@@ -80,6 +81,15 @@ pub enum Command {
         target: Option<TargetName>,
         /// False resumes them.
         paused: bool,
+        /// Who asks.
+        by: Actor,
+    },
+    /// Changes the phase of the host.
+    SetPhase {
+        /// To which.
+        to: Phase,
+        /// Why.
+        reason: String,
         /// Who asks.
         by: Actor,
     },

@@ -10,8 +10,7 @@ use crate::{
     name::{FailureType, PluginName, TargetName},
     severity::Severity,
     spec::{
-        BreakerSpec, DrillSpec, ForeignCommands, HostSpec, OnShutdown, ProcessSpec, RestartPolicy,
-        RouteSpec, SocketSpec, Spec, StepSpec, Strategy, TargetSpec, Workflow,
+BreakerSpec, DrillSpec, ForeignCommands, HostSpec, OnShutdown, PolicySpec, ProcessSpec, RestartPolicy, RouteSpec, SocketSpec, Spec, StepSpec, Strategy, TargetSpec, Workflow,
     },
     time::Timestamp,
 };
@@ -170,6 +169,7 @@ pub(super) fn spec(targets: Vec<TargetSpec>, routes: Vec<RouteSpec>) -> Spec {
         jobs: Vec::new(),
         maintenance: Vec::new(),
         escalation: Default::default(),
+        policy: PolicySpec::default(),
         digest: String::new(),
     }
 }

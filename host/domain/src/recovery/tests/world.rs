@@ -16,6 +16,7 @@ use crate::{
     name::{FailureType, TargetName},
     operation::Operation,
     pause::TimedPauses,
+    policy::PolicyHistory,
     record::Change,
     severity::Severity,
     spec::Spec,
@@ -292,6 +293,8 @@ impl World {
         let cooldowns = self.cooldowns.iter();
         let mut pauses = TimedPauses::default();
         pauses.replay(&self.events);
+        let mut policy = PolicyHistory::default();
+        policy.replay(&self.events);
         let recovered = Recovered {
             unseen: incidents
                 .iter()
@@ -303,6 +306,7 @@ impl World {
             paused_targets: self.paused_targets.clone(),
             paused_host: self.paused_host,
             pauses,
+            policy,
             cooldowns: cooldowns
                 .map(|((target, failure), until)| (target.clone(), failure.clone(), *until))
                 .collect(),

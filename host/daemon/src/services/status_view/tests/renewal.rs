@@ -3,8 +3,7 @@
 use super::*;
 use crate::{
     ports::{
-        AcknowledgeRequest, Active, Boxed, Decision, HostView, LastReload, PauseRequest,
-        RecoverRequest, RecoveryControl, Refused, StatusFacts, TargetControl, Watch,
+AcknowledgeRequest, Active, Boxed, Decision, HostView, LastReload, PauseRequest, PhaseRequest, RecoverRequest, RecoveryControl, Refused, StatusFacts, TargetControl, Watch,
         fakes::{incident, operation_id},
     },
     services::testing::specs::name,
@@ -17,6 +16,7 @@ use mainstay_domain::{
     id::OperationId,
     name::{FailureType, TargetName},
     operation::Operation,
+    policy::Phase,
     time::Timestamp,
 };
 use parking_lot::MutexGuard;
@@ -124,6 +124,12 @@ impl RecoveryControl for Changing {
     fn is_paused(&self, target: Option<&TargetName>) -> bool {
         let now = self.now();
         target.map_or(now.paused_host, |target| now.paused.contains(target))
+    }
+    fn phase(&self) -> Phase {
+        Phase::Normal
+    }
+    fn set_phase(&self, _: PhaseRequest) -> Boxed<'_, Result<(), Refused>> {
+        unreachable!("the status changes no phase")
     }
     fn active(&self, target: &TargetName) -> Option<Active> {
         self.now().active.get(target).cloned()

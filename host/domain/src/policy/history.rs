@@ -1,0 +1,149 @@
+//! What the gate has to know of the daemons before: the phase, and what began of late.
+//!
+//! Invariant: it is known from the events that say so, and from nothing else, so it is as durable as what it bounds: a
+//! beginning is written with the attempt that it counts.
+
+use super::{Phase, WINDOW};
+use crate::{
+    event::{Event, EventData, EventKind},
+    name::TargetName,
+    time::Timestamp,
+};
+
+/// What the events of the journal say of the gate.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct PolicyHistory {
+    /// Which was set last.
+    phase: Option<Phase>,
+    /// When recoveries began, and of which targets, in the order of their events.
+    begun: Vec<(Timestamp, TargetName)>,
+}
+
+impl PolicyHistory {
+    /// What the daemons before left, by the events that they wrote, the oldest first. May be called for page after page.
+    pub fn replay(&mut self, events: &[Event]) {
+        for event in events.iter().filter(|event| Self::is_changed_by(event)) {
+            match (&event.data, &event.target) {
+                (EventData::PhaseChanged(facts), _) => self.phase = Some(facts.to),
+                (EventData::OperationStarted(_), Some(target)) => {
+                    self.begun.push((event.at, target.clone()));
+                }
+                _ => {}
+            }
+        }
+    }
+
+    /// The kinds of events that it is known from.
+    pub const KINDS: [EventKind; 2] = [EventKind::PhaseChanged, EventKind::OperationStarted];
+
+    /// Whether an event makes a difference, so that it is looked for when that is replayed.
+    pub fn is_changed_by(event: &Event) -> bool {
+        Self::KINDS.contains(&event.kind) && !event.data.is_dry_run()
+    }
+
+    /// Whether this event is still of use, where that was replayed over it: each change of the phase, which are few and are
+    /// shown, and what began within the hour.
+    pub fn needs(&self, event: &Event) -> bool {
+        match event.kind {
+            EventKind::PhaseChanged => true,
+            EventKind::OperationStarted => {
+                // By the newest: what was long before that was so for every later look too.
+                let newest = self.begun.last().map(|(at, _)| *at);
+                let is_old = newest.is_some_and(|newest| newest.since(event.at) >= WINDOW);
+                Self::is_changed_by(event) && !is_old
+            }
+            _ => false,
+        }
+    }
+
+    /// The phase that was set last.
+    pub fn phase(&self) -> Phase {
+        self.phase.unwrap_or_default()
+    }
+
+    /// When recoveries began, and of which targets.
+    pub fn begun(&self) -> impl Iterator<Item = (Timestamp, &TargetName)> {
+        self.begun.iter().map(|(at, target)| (*at, target))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        event::{OperationFacts, OperationStarted, PhaseChanged},
+        name::FailureType,
+        severity::Severity,
+    };
+    use std::time::Duration;
+
+    const AT: Timestamp = Timestamp::from_millis(1_700_000_000_000);
+
+    fn event(seq: u64, minute: u64, data: impl Into<EventData>) -> Event {
+        let data = data.into();
+        let kind = match data {
+            EventData::PhaseChanged(_) => EventKind::PhaseChanged,
+            _ => EventKind::OperationStarted,
+        };
+        let at = AT + Duration::from_secs(60 * minute);
+        let mut event = Event::new(kind, Severity::Low, at, "x").with_data(data);
+        event.seq = seq;
+        event.target = Some(TargetName::parse("api").unwrap());
+        event
+    }
+
+    fn changed(to: Phase) -> PhaseChanged {
+        PhaseChanged {
+            from: Phase::Normal,
+            to,
+            by: "ann".to_owned(),
+            note: None,
+            reason: String::new(),
+        }
+    }
+
+    fn started(dry_run: bool) -> OperationStarted {
+        OperationStarted {
+            about: OperationFacts {
+                failure: FailureType::parse("down").unwrap(),
+                dry_run,
+                revision: 1,
+            },
+            attempt: 1,
+            handler: None,
+        }
+    }
+
+    #[test]
+    fn the_last_change_of_the_phase_holds_and_all_are_kept() {
+        let events = [
+            event(1, 0, changed(Phase::Safe)),
+            event(2, 1, changed(Phase::Launch)),
+        ];
+        let mut history = PolicyHistory::default();
+        assert_eq!(history.phase(), Phase::Normal);
+        history.replay(&events);
+        assert_eq!(history.phase(), Phase::Launch);
+        let needed = events.each_ref().map(|event| history.needs(event));
+        assert_eq!(needed, [true, true]);
+    }
+
+    #[test]
+    fn beginnings_of_the_last_hour_are_needed_and_dry_runs_are_none() {
+        let events = [
+            event(1, 0, started(false)),
+            event(2, 10, started(true)),
+            event(3, 30, started(false)),
+            event(4, 60, started(false)),
+        ];
+        let mut history = PolicyHistory::default();
+        history.replay(&events);
+        let begun: Vec<_> = history
+            .begun()
+            .map(|(at, _)| at.since(AT).as_secs())
+            .collect();
+        assert_eq!(begun, [0, 1_800, 3_600]);
+        let needed = events.each_ref().map(|event| history.needs(event));
+        assert_eq!(needed, [false, false, true, true]);
+    }
+}

@@ -1,0 +1,196 @@
+//! The gate at work: what it has to know of the machine, and what it holds back.
+//!
+//! Invariant: what is about to begin counts from when it looks whether it is needed, so that no two take the same room.
+//! Invariant: what the gate holds back is released with the first input after its reason is over.
+
+mod view;
+
+pub(super) use view::View;
+
+use super::{Case, IllegalMove, InputTime, Outcome, Recovery, Refusal, Reply, Work, words};
+use crate::{
+    actor::Actor,
+    id::OperationId,
+    name::{PluginName, TargetName},
+    operation::{Mode, Operation},
+    policy::{Ask, Gate, Ledger, Phase, PhaseChange, PolicyHistory, Why},
+    queue::StartBlock,
+    spec::PhaseSpec,
+    text::list,
+    time::{Monotonic, Timestamp},
+};
+use std::collections::BTreeSet;
+
+/// What the gate remembers.
+#[derive(Debug)]
+pub(super) struct Gatekeeper {
+    pub(super) phase: Phase,
+    ledger: Ledger,
+    /// Both clocks, as the last input had them.
+    now: Timestamp,
+    monotonic: Monotonic,
+}
+
+impl Gatekeeper {
+    pub(super) fn new() -> Self {
+        Self {
+            phase: Phase::default(),
+            ledger: Ledger::default(),
+            now: Timestamp::from_millis(0),
+            monotonic: Monotonic::default(),
+        }
+    }
+
+    pub(super) fn pass(&mut self, at: InputTime) {
+        self.now = at.now;
+        self.monotonic = at.monotonic;
+    }
+
+    /// The wall clock at that time, as far as anybody knows.
+    fn wall(&self, then: Monotonic) -> Timestamp {
+        self.now + then.since(self.monotonic)
+    }
+}
+
+impl Recovery {
+    fn view(&self) -> View<'_> {
+        View {
+            keeper: &self.keeper,
+            settings: &self.settings,
+            failing: &self.failing,
+            cases: &self.cases,
+            operations: &self.operations,
+        }
+    }
+
+    /// The phase of the host.
+    pub fn phase(&self) -> Phase {
+        self.keeper.phase
+    }
+
+    /// What the phase allows.
+    pub fn phase_rule(&self) -> PhaseSpec {
+        self.settings.spec().policy.phase(self.keeper.phase)
+    }
+
+    /// A person changes the phase. What it let wait begins, or what it lets begin no more waits from now on; nothing that
+    /// runs is ended.
+    pub(super) fn set_phase(
+        &mut self,
+        to: Phase,
+        reason: &str,
+        by: &Actor,
+        at: InputTime,
+        out: &mut Outcome,
+    ) -> Result<Reply, Refusal> {
+        let from = self.keeper.phase;
+        match from.change_to(to) {
+            PhaseChange::Same => Ok(Reply::Done),
+            PhaseChange::Refused => Err(Refusal::Conflict(format!(
+                "there is no way from the phase {from} to {to}: from {from} it goes to {}",
+                list(from.next(), "none")
+            ))),
+            PhaseChange::Changed => {
+                self.keeper.phase = to;
+                out.writes
+                    .push(words::phase_changed(from, to, by, reason, at.now));
+                Ok(Reply::Done)
+            }
+        }
+    }
+
+    /// What the daemons before left of the gate.
+    pub(super) fn gate_recovered(&mut self, history: &PolicyHistory, at: InputTime) {
+        self.keeper.phase = history.phase();
+        let spec = self.settings.spec();
+        for (began, target) in history.begun() {
+            let age = at.now.since(began);
+            let ledger = &mut self.keeper.ledger;
+            ledger.began_before(target, age, &spec.policy, at.monotonic);
+        }
+    }
+
+    /// Other budgets are configured: what they hold back is looked at anew. Call it when the settings are the new ones.
+    pub(super) fn gate_configured(&mut self) {
+        self.keeper.ledger.regroup(&self.settings.spec().policy);
+        let held: Vec<Why> = self.queue.gated().iter().cloned().collect();
+        for why in held {
+            self.queue.release_block(&StartBlock::Gate(why));
+        }
+    }
+
+    /// Releases what is held back no longer.
+    pub(super) fn release_gated(&mut self) {
+        let view = self.view();
+        let over = self.queue.gated().iter();
+        let over = over.filter(|why| !view.still_holds(why, self.queue.busy()));
+        let over: Vec<Why> = over.cloned().collect();
+        for why in over {
+            self.queue.release_block(&StartBlock::Gate(why));
+        }
+    }
+
+    /// When the gate may let something go by itself.
+    pub(super) fn gate_opens(&self) -> Option<Monotonic> {
+        let view = self.view();
+        let held = self.queue.gated().iter();
+        held.filter_map(|why| view.ends_at(why, self.queue.busy()))
+            .min()
+    }
+
+    /// What a person has to be asked about before this operation goes on, which the queue has let begin.
+    pub(super) fn must_ask(&self, operation: &Operation) -> Option<Why> {
+        let ask = Ask {
+            severity: operation.severity,
+            is_manual: operation.mode != Mode::Automatic,
+            is_counted: operation.started_at.is_some(),
+        };
+        match self.view().gate(&operation.target, &ask, self.queue.busy()) {
+            Gate::Ask(why) => Some(why),
+            // In the same turn the queue was told that it need not wait.
+            Gate::Go | Gate::Wait(_) => None,
+        }
+    }
+
+    /// The gate has a person asked: the operation awaits them.
+    pub(super) fn ask_about(
+        &mut self,
+        case: &mut Case,
+        mut work: Work,
+        why: &Why,
+        at: InputTime,
+        out: &mut Outcome,
+    ) -> Result<(), IllegalMove> {
+        self.queue
+            .finished(&work.operation.target, &work.operation.id);
+        work.operation.error = Some(why.to_string());
+        self.await_operator(case, work, at, out)
+    }
+
+    /// The handlers that the phase forbids to this operation; a person may have any called.
+    pub(super) fn forbidden_to(&self, operation: &Operation) -> BTreeSet<PluginName> {
+        match operation.mode {
+            Mode::Automatic => self.phase_rule().forbidden,
+            Mode::Manual => BTreeSet::new(),
+        }
+    }
+
+    /// The first attempt of an operation begins.
+    pub(super) fn count_beginning(&mut self, target: &TargetName, at: InputTime) {
+        let policy = &self.settings.spec().policy;
+        self.keeper.ledger.begin(target, policy, at.monotonic);
+    }
+
+    /// What the gate says where it holds an operation back, for people, and until when where that is known.
+    pub(super) fn held_words(&self, why: &Why) -> (Option<Timestamp>, String) {
+        match why {
+            Why::Phase { .. } => (None, format!("{why}: `mainstay phase`")),
+            Why::PerHour { .. } => {
+                let until = self.view().ends_at(why, self.queue.busy());
+                let until = until.map(|until| self.keeper.wall(until));
+                (until, why.to_string())
+            }
+            _ => (None, why.to_string()),
+        }
+    }
+}

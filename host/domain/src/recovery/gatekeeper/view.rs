@@ -1,0 +1,201 @@
+//! What the gate has to know of the machine, as facts.
+
+use super::Gatekeeper;
+use crate::{
+    id::OperationId,
+    name::TargetName,
+    policy::{Ask, Facts, Floor, Gate, Scope, Spent, Why, gate},
+    queue::QueueEntry,
+    recovery::{Case, CaseKey, settings::Settings},
+    spec::{BudgetSpec, PolicySpec},
+    time::Monotonic,
+};
+use std::{
+    collections::{BTreeSet, HashMap},
+    num::NonZeroU32,
+};
+
+/// The parts of the machine that the gate looks at, while the queue is being changed.
+pub(in crate::recovery) struct View<'a> {
+    pub(in crate::recovery) keeper: &'a Gatekeeper,
+    pub(in crate::recovery) settings: &'a Settings,
+    pub(in crate::recovery) failing: &'a HashMap<TargetName, u32>,
+    pub(in crate::recovery) cases: &'a HashMap<CaseKey, Box<Case>>,
+    pub(in crate::recovery) operations: &'a HashMap<OperationId, CaseKey>,
+}
+
+impl View<'_> {
+    fn policy(&self) -> &PolicySpec {
+        &self.settings.spec().policy
+    }
+
+    /// Why an operation has to wait in the queue. What a person has to be asked about begins, and is asked about then.
+    pub(in crate::recovery) fn holds_back<'b>(
+        &self,
+        entry: &QueueEntry,
+        busy: impl Iterator<Item = (&'b TargetName, &'b OperationId)> + Clone,
+    ) -> Option<Why> {
+        let ask = Ask {
+            severity: entry.severity,
+            is_manual: entry.is_manual,
+            is_counted: self.is_counted(&entry.operation),
+        };
+        match self.gate(&entry.target, &ask, busy) {
+            Gate::Wait(why) => Some(why),
+            Gate::Go | Gate::Ask(_) => None,
+        }
+    }
+
+    /// Asks the gate. Of `busy`, what runs, that of the target itself does not count.
+    pub(super) fn gate<'b>(
+        &self,
+        target: &TargetName,
+        ask: &Ask,
+        busy: impl Iterator<Item = (&'b TargetName, &'b OperationId)> + Clone,
+    ) -> Gate {
+        let others = busy.filter(|(other, _)| *other != target);
+        let phase = self.keeper.phase;
+        let facts = Facts {
+            phase,
+            rule: self.policy().phase(phase),
+            floor: self.floor(target, others.clone()),
+            budgets: self.spent(target, others),
+        };
+        gate(ask, &facts)
+    }
+
+    fn floor<'b>(
+        &self,
+        target: &TargetName,
+        others: impl Iterator<Item = (&'b TargetName, &'b OperationId)>,
+    ) -> Option<Floor> {
+        let (name, group) = self.policy().group_of(target)?;
+        if group.floor == 0 {
+            return None;
+        }
+        let touched: BTreeSet<&TargetName> = others.map(|(other, _)| other).collect();
+        let is_well = |member: &&TargetName| {
+            *member != target && !self.failing.contains_key(*member) && !touched.contains(*member)
+        };
+        let healthy = group.members.iter().filter(is_well).count();
+        Some(Floor {
+            group: name.clone(),
+            healthy: u32::try_from(healthy).unwrap_or(u32::MAX),
+            least: group.floor,
+        })
+    }
+
+    fn spent<'b>(
+        &self,
+        target: &TargetName,
+        others: impl Iterator<Item = (&'b TargetName, &'b OperationId)> + Clone,
+    ) -> Vec<Spent> {
+        let policy = self.policy();
+        let group = policy.group_of(target);
+        let group = group.map(|(name, group)| (Scope::Group(name.clone()), group.budget));
+        let own = policy.targets.get(target);
+        let own = own.map(|own| (Scope::Target(target.clone()), own.budget));
+        let scopes = [Some((Scope::Host, policy.host)), group, own];
+        let limited = scopes
+            .into_iter()
+            .flatten()
+            .filter(|(_, budget)| budget.concurrent.is_some() || budget.per_hour.is_some());
+        limited
+            .map(|(scope, budget)| self.spent_in(scope, budget, others.clone()))
+            .collect()
+    }
+
+    fn spent_in<'b>(
+        &self,
+        scope: Scope,
+        budget: BudgetSpec,
+        others: impl Iterator<Item = (&'b TargetName, &'b OperationId)>,
+    ) -> Spent {
+        let (mut running, mut coming) = (0_u32, 0_u32);
+        for (other, operation) in others.filter(|(other, _)| self.is_in(&scope, other)) {
+            running = running.saturating_add(1);
+            if !self.is_counted(operation) {
+                coming = coming.saturating_add(1);
+            }
+        }
+        let (ledger, now) = (&self.keeper.ledger, self.keeper.monotonic);
+        let limit = budget.per_hour.map_or(u32::MAX, NonZeroU32::get);
+        Spent {
+            running,
+            begun: ledger.begun(&scope, now).saturating_add(coming),
+            frees_at: ledger.frees_at(&scope, limit, coming, now),
+            scope,
+            budget,
+        }
+    }
+
+    fn is_in(&self, scope: &Scope, target: &TargetName) -> bool {
+        match scope {
+            Scope::Host => true,
+            Scope::Group(name) => {
+                let group = self.policy().groups.get(name);
+                group.is_some_and(|group| group.members.contains(target))
+            }
+            Scope::Target(own) => own == target,
+        }
+    }
+
+    fn budget(&self, scope: &Scope) -> Option<BudgetSpec> {
+        let policy = self.policy();
+        match scope {
+            Scope::Host => Some(policy.host),
+            Scope::Group(name) => policy.groups.get(name).map(|group| group.budget),
+            Scope::Target(name) => policy.targets.get(name).map(|target| target.budget),
+        }
+    }
+
+    /// Whether an operation has begun an attempt, and so is in the ledger where that was of late.
+    fn is_counted(&self, operation: &OperationId) -> bool {
+        let case = self.operations.get(operation);
+        let case = case.and_then(|key| self.cases.get(key));
+        let work = case.and_then(|case| case.work());
+        work.is_some_and(|work| work.operation.started_at.is_some())
+    }
+
+    /// Whether what held something back still does.
+    pub(super) fn still_holds<'b>(
+        &self,
+        why: &Why,
+        busy: impl Iterator<Item = (&'b TargetName, &'b OperationId)>,
+    ) -> bool {
+        match why {
+            Why::Phase { phase, least } => {
+                *phase == self.keeper.phase && self.policy().phase(*phase).least == *least
+            }
+            // A person is asked, and nothing waits in the queue.
+            Why::Floor { .. } => false,
+            Why::AtOnce { scope, .. } | Why::PerHour { scope, .. } => {
+                let Some(budget) = self.budget(scope) else {
+                    return false;
+                };
+                let spent = self.spent_in(scope.clone(), budget, busy);
+                match why {
+                    Why::AtOnce { .. } => budget
+                        .concurrent
+                        .is_some_and(|limit| spent.running >= limit.get()),
+                    _ => budget
+                        .per_hour
+                        .is_some_and(|limit| spent.begun >= limit.get()),
+                }
+            }
+        }
+    }
+
+    /// When what holds something back may be over by itself.
+    pub(super) fn ends_at<'b>(
+        &self,
+        why: &Why,
+        busy: impl Iterator<Item = (&'b TargetName, &'b OperationId)>,
+    ) -> Option<Monotonic> {
+        let Why::PerHour { scope, .. } = why else {
+            return None;
+        };
+        self.spent_in(scope.clone(), self.budget(scope)?, busy)
+            .frees_at
+    }
+}

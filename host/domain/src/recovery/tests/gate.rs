@@ -1,0 +1,357 @@
+//! The gate: phases, budgets and floors, and that they hold over restarts.
+
+use super::{
+    super::{Attempt, Command, LookResult, Refusal, Reply, Stage, Verb},
+    fixtures::{BEGIN, done, plugin, retryable, route, spec, target, usual},
+    world::World,
+};
+use crate::{
+    event::EventKind,
+    name::{GroupName, TargetName},
+    policy::Phase,
+    severity::Severity::{Critical, High, Low, Medium},
+    spec::{BudgetSpec, GroupSpec, OverBudget, PhaseSpec, Spec, TargetPolicySpec, TargetSpec},
+    time::Timestamp,
+};
+use std::{collections::BTreeMap, num::NonZeroU32, time::Duration};
+
+const HOUR: u64 = 3_600_000;
+
+fn set_phase(world: &mut World, to: Phase) -> Reply {
+    world.command(Command::SetPhase {
+        to,
+        reason: "so".to_owned(),
+        by: "ann".into(),
+    })
+}
+
+fn name(text: &str) -> TargetName {
+    TargetName::parse(text).unwrap()
+}
+
+fn budget(concurrent: u32, per_hour: u32, over: OverBudget) -> BudgetSpec {
+    BudgetSpec {
+        concurrent: NonZeroU32::new(concurrent),
+        per_hour: NonZeroU32::new(per_hour),
+        over,
+    }
+}
+
+/// `a`, `b` and `c` are one group.
+fn grouped(budget: BudgetSpec, floor: u32) -> Spec {
+    let members = ["a", "b", "c"];
+    let mut spec = spec(members.map(target).into(), vec![route()]);
+    let web = GroupName::parse("web").unwrap();
+    for member in members.map(name) {
+        let own = TargetPolicySpec {
+            group: Some(web.clone()),
+            ..TargetPolicySpec::default()
+        };
+        spec.policy.targets.insert(member, own);
+    }
+    let group = GroupSpec {
+        members: members.map(name).into(),
+        budget,
+        floor,
+    };
+    spec.policy.groups.insert(web, group);
+    spec
+}
+
+fn with_host(host: BudgetSpec) -> Spec {
+    let mut spec = usual();
+    spec.policy.host = host;
+    spec
+}
+
+/// [seed 001] In a launch only what is critical is recovered, in a deployment what is high or critical, and in safe nothing.
+#[test]
+fn a_phase_holds_back_what_it_does_not_recover_and_lets_it_go_when_it_is_over() {
+    let mut world = World::new(usual());
+    set_phase(&mut world, Phase::Safe);
+    set_phase(&mut world, Phase::Launch);
+    world.raise("api down", High);
+    assert_eq!(world.stage("api down"), "scheduled");
+    let held = world.machine.summary_of(&name("api")).held.unwrap();
+    assert!(
+        held.contains("in the phase launch only what is critical"),
+        "{held}"
+    );
+    world.raise("db down", Critical);
+    assert_eq!(world.called(), ["db down"]);
+    assert_eq!(world.calls[0].request.phase, "launch");
+    world.pass(10);
+    set_phase(&mut world, Phase::Deployment);
+    world.see(LookResult::Failing);
+    assert_eq!(world.called(), ["db down", "api down"]);
+    assert_eq!(world.machine.summary_of(&name("api")).held, None);
+}
+
+#[test]
+fn the_phase_survives_the_daemon_and_each_change_is_an_event_with_who_and_why() {
+    let mut world = World::new(usual());
+    assert_eq!(set_phase(&mut world, Phase::Payload), Reply::Done);
+    assert_eq!(set_phase(&mut world, Phase::Payload), Reply::Done);
+    assert_eq!(world.count(EventKind::PhaseChanged), 1, "it was so before");
+    world.restart(HOUR);
+    assert_eq!(world.machine.phase(), Phase::Payload);
+    world.raise("api down", Low);
+    assert_eq!(world.stage("api down"), "scheduled");
+    world.raise("db down", Medium);
+    assert_eq!(world.called(), ["db down"]);
+    let event = world
+        .events
+        .iter()
+        .find(|event| event.kind == EventKind::PhaseChanged);
+    assert_eq!(
+        event.unwrap().message,
+        "ann changed the phase from normal to payload: so"
+    );
+}
+
+#[test]
+fn a_way_that_the_seed_does_not_have_is_refused_and_says_which_there_are() {
+    let mut world = World::new(usual());
+    let reply = set_phase(&mut world, Phase::Launch);
+    let Reply::Refused(Refusal::Conflict(why)) = reply else {
+        panic!("{reply:?}");
+    };
+    assert!(
+        why.ends_with("from normal it goes to payload, safe"),
+        "{why}"
+    );
+    assert_eq!(world.machine.phase(), Phase::Normal);
+}
+
+#[test]
+fn a_person_recovers_in_every_phase() {
+    let mut world = World::new(usual());
+    set_phase(&mut world, Phase::Safe);
+    world.raise("api down", Critical);
+    assert_eq!(world.called(), [""; 0]);
+    world.ask_for("api down", false);
+    assert_eq!(world.called(), ["api down"]);
+}
+
+#[test]
+fn a_handler_that_the_phase_forbids_is_not_called_and_that_is_on_the_record() {
+    let mut spec = usual();
+    let rule = PhaseSpec {
+        forbidden: [plugin("fix")].into(),
+        ..PhaseSpec::of(Phase::Normal)
+    };
+    spec.policy.phases.insert(Phase::Normal, rule);
+    let mut world = World::new(spec);
+    world.raise("api down", High);
+    assert_eq!(world.called(), [""; 0]);
+    let operation = world.operations.values().next().unwrap();
+    assert_eq!(
+        operation.error.as_deref(),
+        Some("fix was not called: it is forbidden in the phase normal [skipped-phase]")
+    );
+    assert_eq!(operation.actions.len(), 1, "{:?}", operation.actions);
+}
+
+#[test]
+fn above_the_hour_a_person_is_asked_and_told_why_and_their_approval_is_enough() {
+    let mut world = World::new(with_host(budget(0, 1, OverBudget::Ask)));
+    world.raise("api down", High);
+    world.raise("db down", High);
+    assert_eq!(world.called(), ["api down"]);
+    assert_eq!(world.stage("db down"), "asking");
+    let asked = world.operation("db down");
+    let why = "the budget of the host is 1 recovery an hour, and is used up";
+    assert_eq!(asked.error.as_deref(), Some(why));
+    assert_eq!(world.count(EventKind::OperationAwaitingManual), 1);
+    world.restart(1_000);
+    assert_eq!(world.stage("db down"), "asking");
+    world.decide(Verb::Approve, &asked.id);
+    assert_eq!(world.called().last().map(String::as_str), Some("db down"));
+}
+
+#[test]
+fn above_the_hour_what_waits_begins_when_there_is_room_and_says_when_that_is() {
+    let mut world = World::new(with_host(budget(0, 1, OverBudget::Wait)));
+    world.raise("api down", High);
+    world.recover_it();
+    world.pass(1_000);
+    world.raise("db down", High);
+    assert_eq!(world.stage("db down"), "scheduled");
+    let summary = world.machine.summary_of(&name("db"));
+    let (until, why) = summary.rests.unwrap();
+    assert_eq!(until, BEGIN + Duration::from_millis(HOUR));
+    assert_eq!(
+        summary.held,
+        Some(format!("it is due, and is held back: {why}"))
+    );
+    // A restart neither forgets nor prolongs it.
+    world.restart(1_000);
+    assert_eq!(world.stage("db down"), "scheduled");
+    let until = world.machine.summary_of(&name("db")).rests.unwrap().0;
+    assert_eq!(until, BEGIN + Duration::from_millis(HOUR));
+    let due = world.machine.wakes_at().unwrap();
+    assert!(
+        due.elapsed() <= Duration::from_millis(HOUR - 2_000),
+        "{due:?}"
+    );
+    world.wait(HOUR - 2_001);
+    assert_eq!(world.stage("db down"), "scheduled");
+    world.wait(1);
+    world.see(LookResult::Failing);
+    assert_eq!(world.called(), ["db down"]);
+}
+
+#[test]
+fn of_a_group_no_more_run_at_one_time_than_its_budget_says() {
+    let mut world = World::new(grouped(budget(1, 0, OverBudget::Ask), 0));
+    for failure in ["a down", "b down", "c down"] {
+        world.raise(failure, High);
+    }
+    assert_eq!(world.called(), ["a down"]);
+    let held = world.machine.summary_of(&name("b")).held.unwrap();
+    assert_eq!(
+        held,
+        "it is due, and is held back: the budget of the group web is 1 recovery at one time"
+    );
+    world.answer(done());
+    assert_eq!(world.called(), [""; 0], "its checks are looked at");
+    world.pass(10);
+    world.see(LookResult::Healthy);
+    world.see(LookResult::Failing);
+    assert_eq!(world.called(), ["b down"]);
+    // Between two attempts another has the room.
+    world.answer(retryable());
+    world.see(LookResult::Failing);
+    assert_eq!(world.called(), ["c down"]);
+}
+
+#[test]
+fn below_the_floor_of_its_group_a_member_is_for_people() {
+    let mut world = World::new(grouped(BudgetSpec::default(), 2));
+    world.raise("a down", High);
+    assert_eq!(world.called(), ["a down"]);
+    world.raise("b down", High);
+    assert_eq!(world.stage("b down"), "asking");
+    let asked = world.operation("b down");
+    let why = "of the group web one other is healthy, and its floor is 2";
+    assert_eq!(asked.error.as_deref(), Some(why));
+}
+
+#[test]
+fn a_budget_that_is_widened_lets_go_what_it_held_back() {
+    let mut world = World::new(with_host(budget(0, 1, OverBudget::Wait)));
+    world.raise("api down", High);
+    world.raise("db down", High);
+    assert_eq!(world.called(), ["api down"]);
+    world.pass(10);
+    world.configure(with_host(budget(0, 2, OverBudget::Wait)));
+    world.see(LookResult::Failing);
+    assert_eq!(world.called(), ["api down", "db down"]);
+}
+
+/// What runs, and what has begun within the last hour.
+fn touched(world: &World) -> (usize, usize) {
+    let cases = world.machine.cases();
+    let running = cases.filter(|(_, case)| matches!(case.stage, Stage::Running(_)));
+    let now = world.at().now;
+    let started = world.events.iter().filter(|event| {
+        event.kind == EventKind::OperationStarted
+            && now.since(event.at) < Duration::from_millis(HOUR)
+    });
+    (running.count(), started.count())
+}
+
+/// Answers the oldest call, and each look as it should be: what has not been recovered fails, the rest is healthy.
+fn go_on(world: &mut World) {
+    if !world.calls.is_empty() {
+        world.answer(done());
+    }
+    let Some((id, _)) = world.looks.first().cloned() else {
+        return;
+    };
+    let looks_first = world.machine.cases().any(|(_, case)| match &case.stage {
+        Stage::Running(running) => {
+            running.work.operation.id == id && matches!(running.attempt, Attempt::Looking(_))
+        }
+        _ => false,
+    });
+    world.see(match looks_first {
+        true => LookResult::Failing,
+        false => LookResult::Healthy,
+    });
+}
+
+/// A hundred targets fail at once, of which every tenth depends on the one before it and is the most urgent; five may run at
+/// one time, and twenty begin within an hour. The daemon is lost again and again.
+#[test]
+fn many_failures_at_once_stay_within_the_budget_over_restarts_urgent_first_dependencies_first() {
+    let names: Vec<String> = (0..100).map(|number| format!("t{number}")).collect();
+    let targets = names.iter().enumerate().map(|(number, text)| TargetSpec {
+        priority: match number % 10 {
+            9 => 1,
+            _ => u8::try_from(number % 7 + 2).unwrap(),
+        },
+        depends_on: match number % 10 {
+            9 => vec![name(&format!("t{}", number - 1))],
+            _ => Vec::new(),
+        },
+        ..target(text)
+    });
+    let mut spec = spec(targets.collect(), vec![route()]);
+    spec.policy.host = budget(5, 20, OverBudget::Wait);
+    let mut world = World::new(spec);
+    world.pause(None, true);
+    for text in &names {
+        world.raise(&format!("{text} down"), High);
+    }
+    world.pass(10);
+    world.pause(None, false);
+    let mut turns = 0;
+    while world.machine.cases().any(|(_, case)| case.is_failing()) {
+        turns += 1;
+        assert!(turns < 20_000, "it comes to no end");
+        go_on(&mut world);
+        let (running, within) = touched(&world);
+        assert!(running <= 5, "{running} run");
+        assert!(within <= 20, "{within} within the hour");
+        match turns % 100 {
+            0 => drop(world.restart(1_000)),
+            _ => drop(world.wait(5_000)),
+        }
+    }
+    let when = |kind: EventKind| -> BTreeMap<String, (usize, Timestamp)> {
+        let events = world.events.iter().enumerate();
+        let of_kind = events.filter(|(_, event)| event.kind == kind);
+        of_kind
+            .map(|(place, event)| {
+                (
+                    event.target.as_ref().unwrap().to_string(),
+                    (place, event.at),
+                )
+            })
+            .collect()
+    };
+    let (started, succeeded) = (
+        when(EventKind::OperationStarted),
+        when(EventKind::OperationSucceeded),
+    );
+    assert_eq!((started.len(), succeeded.len()), (100, 100));
+    let mut free: Vec<(usize, u8)> = Vec::new();
+    for (number, text) in names.iter().enumerate() {
+        match number % 10 {
+            9 => {
+                let before = &succeeded[&format!("t{}", number - 1)];
+                assert!(
+                    before.0 < started[text].0,
+                    "{text} began before what it depends on"
+                );
+            }
+            _ => free.push((
+                started[text].0,
+                world.spec.targets.named(&name(text)).unwrap().priority,
+            )),
+        }
+    }
+    free.sort_unstable();
+    assert!(free.is_sorted_by_key(|(_, priority)| *priority), "{free:?}");
+}

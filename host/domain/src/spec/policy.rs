@@ -1,0 +1,98 @@
+//! What automatic recovery may do beside its routes, as configured: budgets, groups and phases.
+
+use crate::{
+    name::{GroupName, PluginName, TargetName},
+    policy::Phase,
+    severity::Severity,
+};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    num::NonZeroU32,
+};
+
+/// What bounds automatic recovery.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct PolicySpec {
+    /// The budget over all targets.
+    pub host: BudgetSpec,
+    /// Groups of targets; each name that a target gives is one of them.
+    pub groups: BTreeMap<GroupName, GroupSpec>,
+    /// Of the targets that say anything of it.
+    pub targets: BTreeMap<TargetName, TargetPolicySpec>,
+    /// Of the phases that are not as the seed has them.
+    pub phases: BTreeMap<Phase, PhaseSpec>,
+}
+
+impl PolicySpec {
+    /// The group of a target.
+    pub fn group_of(&self, target: &TargetName) -> Option<(&GroupName, &GroupSpec)> {
+        let group = self.targets.get(target)?.group.as_ref()?;
+        self.groups.get_key_value(group)
+    }
+
+    /// What a phase allows.
+    pub fn phase(&self, phase: Phase) -> PhaseSpec {
+        let written = self.phases.get(&phase);
+        written.cloned().unwrap_or_else(|| PhaseSpec::of(phase))
+    }
+}
+
+/// How much automatic recovery may touch.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct BudgetSpec {
+    /// So many recoveries run at one time; none: as many as the host runs, which is 16.
+    pub concurrent: Option<NonZeroU32>,
+    /// So many begin within an hour; none: no limit.
+    pub per_hour: Option<NonZeroU32>,
+    /// What becomes of one that is above `per_hour`; default: a person is asked.
+    pub over: OverBudget,
+}
+
+/// What becomes of a recovery that is above what may begin within an hour.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum OverBudget {
+    /// It awaits a person.
+    #[default]
+    Ask,
+    /// It waits until the hour has room.
+    Wait,
+}
+
+/// Targets that share a budget.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct GroupSpec {
+    /// Who is in it.
+    pub members: BTreeSet<TargetName>,
+    /// How much of it may be touched.
+    pub budget: BudgetSpec,
+    /// So many others of it must be well before one is recovered automatically; default 0.
+    pub floor: u32,
+}
+
+/// What bounds the recovery of one target.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct TargetPolicySpec {
+    /// The group that it is in.
+    pub group: Option<GroupName>,
+    /// How much may be done to it; of one target one recovery runs at a time anyway.
+    pub budget: BudgetSpec,
+}
+
+/// What may be done in a phase.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PhaseSpec {
+    /// The least severity that is recovered automatically; none: nothing is.
+    pub least: Option<Severity>,
+    /// Handlers that are not called.
+    pub forbidden: BTreeSet<PluginName>,
+}
+
+impl PhaseSpec {
+    /// As the seed has it.
+    pub fn of(phase: Phase) -> Self {
+        Self {
+            least: phase.least(),
+            forbidden: BTreeSet::new(),
+        }
+    }
+}

@@ -1,0 +1,282 @@
+//! What bounds automatic recovery: `[budget]`, `[group.NAME]` and `[phase.NAME]`, and `mainstay phase`.
+
+use mainstay_domain::time::Timestamp;
+use mainstay_tests::{Daemon, HOST, guest, plugin, sleeper, time, user_name};
+use serde_json::Value;
+use std::time::Duration;
+
+/// Each target is started anew by `restart-service`, after a while where `probe` is called first.
+fn start(bounds: &str, targets: &[(&str, &str)], slow: bool) -> Daemon {
+    let first = match slow {
+        true => r#"{ handler = "probe", params = { do = "sleep", length = "2s" } }, "#,
+        false => "",
+    };
+    let targets: String = targets
+        .iter()
+        .map(|(name, more)| format!("{}{more}\n", sleeper(name)))
+        .collect();
+    let config = format!(
+        r#"{HOST}{targets}{bounds}
+[[route]]
+relapse_window = "0s"
+chain = [{first}{{ handler = "restart-service" }}]
+
+[plugin.restart-service]
+grants = {{ target = ["restart"] }}
+
+[plugin.probe]
+grants = {{ target = ["restart"], kv = "1KiB" }}
+"#
+    );
+    let plugins = [guest("probe", &[]), plugin("restart-service")];
+    let daemon = Daemon::start(&config, &plugins.each_ref().map(|path| path.as_path()));
+    daemon.wait_for_plugins(2);
+    daemon
+}
+
+fn row(daemon: &Daemon, name: &str) -> Value {
+    let status = daemon.json(&["status"]);
+    let rows = status["targets"].as_array().unwrap();
+    let row = rows.iter().find(|row| row["name"] == name);
+    row.unwrap_or_else(|| panic!("no {name}: {status}")).clone()
+}
+
+/// Waits until the status says what holds a target's recovery back.
+fn wait_for_held(daemon: &Daemon, name: &str, why: &str) -> Value {
+    daemon.wait_for_status(&format!("{name} to be held back"), |status| {
+        let rows = status["targets"].as_array().unwrap();
+        let held = |row: &Value| row["held"].as_str().is_some_and(|held| held.contains(why));
+        rows.iter().any(|row| row["name"] == name && held(row))
+    });
+    row(daemon, name)
+}
+
+/// Acts: `budget.per_hour`, `budget.over`
+#[test]
+fn above_the_budget_of_the_hour_a_person_is_asked_and_a_new_daemon_counts_on() {
+    let bounds = "[budget]\nper_hour = 1\nover = \"ask\"\n";
+    let mut daemon = start(bounds, &[("a", ""), ("b", ""), ("c", "")], false);
+    daemon.kill_child("a");
+    daemon.wait_for_successes("a", 1);
+    daemon.kill_child("b");
+    let asked = daemon.wait_for_operation("b", "awaiting-manual");
+    let why = "the budget of the host is 1 recovery an hour, and is used up";
+    assert_eq!(asked["error"], why);
+    let event = &daemon.events_of("operation.awaiting-manual")[0];
+    assert_eq!(event["data"]["error"], why);
+    daemon.kill();
+    daemon.run();
+    daemon.wait_for_plugins(2);
+    daemon.kill_child("c");
+    let asked = daemon.wait_for_operation("c", "awaiting-manual");
+    assert_eq!(asked["error"], why);
+    assert!(!daemon.pids().contains_key("c"));
+    let id = asked["id"].as_str().unwrap();
+    assert!(daemon.cli(&["approve", id]).status.success());
+    daemon.wait_for_successes("c", 1);
+}
+
+/// Acts: `target.budget.per_hour`, `target.budget.over`
+#[test]
+fn above_the_budget_of_a_target_its_next_recovery_waits_and_says_until_when() {
+    let own = "budget = { per_hour = 1, over = \"wait\" }";
+    let mut daemon = start("", &[("a", own), ("b", "")], false);
+    daemon.kill_child("a");
+    daemon.wait_for_successes("a", 1);
+    let began = time(&daemon.events_of("operation.started")[0]["at"]);
+    daemon.kill_child("a");
+    let why = "the budget of a is 1 recovery an hour, and is used up";
+    let ends = |row: &Value| time(&row["rests"]["until"]);
+    let until = ends(&wait_for_held(&daemon, "a", why));
+    let hour = began + Duration::from_secs(3_600);
+    let is_near = |one: Timestamp, other: Timestamp| {
+        one.since(other).max(other.since(one)) < Duration::from_secs(5)
+    };
+    assert!(is_near(until, hour), "{until} is not an hour after {began}");
+    daemon.kill();
+    daemon.run();
+    daemon.wait_for_plugins(2);
+    let again = ends(&wait_for_held(&daemon, "a", why));
+    assert!(is_near(again, hour), "{again} is not an hour after {began}");
+    // It is nobody else's.
+    daemon.kill_child("b");
+    daemon.wait_for_successes("b", 1);
+    assert_eq!(daemon.wait_for_operation("a", "scheduled")["attempts"], 0);
+    assert_eq!(daemon.recover("a", "service-down")["state"], "succeeded");
+}
+
+/// Waits until both were recovered, and sees that the second began when the first was over.
+fn one_after_the_other(daemon: &Daemon, why: &str) {
+    daemon.kill_child("a");
+    daemon.wait_for_event("the recovery of a to begin", |event| {
+        event["kind"] == "operation.started" && event["target"] == "a"
+    });
+    daemon.kill_child("b");
+    wait_for_held(daemon, "b", why);
+    daemon.wait_for_successes("b", 1);
+    let seq = |kind: &str, name: &str| {
+        let events = daemon.events_of(kind);
+        let of_it = events.iter().find(|event| event["target"] == name);
+        of_it.map(|event| event["seq"].as_u64().unwrap())
+    };
+    let (ended, began) = (
+        seq("operation.succeeded", "a"),
+        seq("operation.started", "b"),
+    );
+    assert!(ended.is_some() && ended < began, "{ended:?} {began:?}");
+}
+
+/// Acts: `budget.concurrent`
+#[test]
+fn no_more_run_at_one_time_than_the_budget_says() {
+    let bounds = "[budget]\nconcurrent = 1\n";
+    let daemon = start(bounds, &[("a", ""), ("b", "")], true);
+    one_after_the_other(
+        &daemon,
+        "it waits for its turn: as many recoveries run as may",
+    );
+}
+
+/// Acts: `target.group`, `group.*.concurrent`
+#[test]
+fn of_a_group_no_more_run_at_one_time_than_its_budget_says() {
+    let own = "group = \"web\"";
+    let bounds = "[group.web]\nconcurrent = 1\n";
+    let daemon = start(bounds, &[("a", own), ("b", own), ("c", "")], true);
+    one_after_the_other(
+        &daemon,
+        "the budget of the group web is 1 recovery at one time",
+    );
+}
+
+/// Acts: `group.*.per_hour`, `group.*.over`
+#[test]
+fn a_group_has_a_budget_of_the_hour_of_its_own() {
+    let own = "group = \"web\"";
+    let bounds = "[group.web]\nper_hour = 1\nover = \"wait\"\n";
+    let daemon = start(bounds, &[("a", own), ("b", own), ("c", "")], false);
+    daemon.kill_child("a");
+    daemon.wait_for_successes("a", 1);
+    daemon.kill_child("b");
+    wait_for_held(
+        &daemon,
+        "b",
+        "the budget of the group web is 1 recovery an hour",
+    );
+    daemon.kill_child("c");
+    daemon.wait_for_successes("c", 1);
+}
+
+/// Acts: `group.*.floor`
+#[test]
+fn below_the_floor_of_its_group_a_person_is_asked() {
+    let own = "group = \"web\"";
+    let bounds = "[group.web]\nfloor = 1\n";
+    let daemon = start(bounds, &[("a", own), ("b", own)], true);
+    daemon.kill_child("a");
+    daemon.wait_for_event("the recovery of a to begin", |event| {
+        event["kind"] == "operation.started" && event["target"] == "a"
+    });
+    daemon.kill_child("b");
+    let asked = daemon.wait_for_operation("b", "awaiting-manual");
+    assert_eq!(
+        asked["error"],
+        "of the group web 0 others are healthy, and its floor is 1"
+    );
+}
+
+/// [seed 001] In safe nothing is recovered by itself; the phase is durable, and each change is on the record.
+///
+/// Acts: `phase.*.severity`
+#[test]
+fn a_phase_holds_recovery_back_over_restarts_until_another_is_set() {
+    let bounds = "[phase.payload]\nseverity = \"critical\"\n";
+    let mut daemon = start(
+        bounds,
+        &[("a", ""), ("b", "exit_severity = \"critical\"")],
+        false,
+    );
+    let set = |daemon: &Daemon, phase: &str| {
+        let output = daemon.cli(&[
+            "phase",
+            phase,
+            "--reason",
+            "the market opens",
+            "--by",
+            "anna",
+        ]);
+        (
+            output.status.success(),
+            String::from_utf8_lossy(&output.stderr).into_owned(),
+        )
+    };
+    let (is_set, stderr) = set(&daemon, "launch");
+    assert!(
+        !is_set && stderr.contains("from normal it goes to payload, safe"),
+        "{stderr}"
+    );
+    assert!(set(&daemon, "payload").0);
+    daemon.kill_child("a");
+    wait_for_held(&daemon, "a", "in the phase payload only what is critical");
+    daemon.kill();
+    daemon.run();
+    daemon.wait_for_plugins(2);
+    let shown = daemon.json(&["phase"]);
+    assert_eq!(
+        (&shown["phase"], &shown["least"]),
+        (&"payload".into(), &"critical".into())
+    );
+    assert_eq!(shown["next"], serde_json::json!(["normal", "safe"]));
+    assert_eq!(daemon.json(&["status"])["host"]["phase"], "payload");
+    daemon.kill_child("b");
+    daemon.wait_for_successes("b", 1);
+    assert_eq!(daemon.wait_for_operation("a", "scheduled")["attempts"], 0);
+    assert!(set(&daemon, "safe").0);
+    daemon.kill_child("b");
+    wait_for_held(
+        &daemon,
+        "b",
+        "in the phase safe nothing is recovered automatically",
+    );
+    assert!(set(&daemon, "normal").0);
+    daemon.wait_for_successes("a", 1);
+    daemon.wait_for_successes("b", 2);
+    let changes = &daemon.json(&["phase"])["changes"];
+    let ways: Vec<(&str, &str)> = changes
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|change| {
+            (
+                change["from"].as_str().unwrap(),
+                change["to"].as_str().unwrap(),
+            )
+        })
+        .collect();
+    assert_eq!(
+        ways,
+        [
+            ("normal", "payload"),
+            ("payload", "safe"),
+            ("safe", "normal")
+        ]
+    );
+    assert_eq!(changes[0]["by"], user_name());
+    assert_eq!(changes[0]["note"], "anna");
+    assert_eq!(changes[0]["reason"], "the market opens");
+}
+
+/// Acts: `phase.*.forbid`
+#[test]
+fn a_handler_that_the_phase_forbids_is_called_by_a_person_only() {
+    let bounds = "[phase.normal]\nforbid = [\"restart-service\"]\n";
+    let daemon = start(bounds, &[("a", "")], false);
+    daemon.kill_child("a");
+    let failed = daemon.wait_for_event("the recovery to fail", |event| {
+        event["kind"] == "operation.failed" && event["target"] == "a"
+    });
+    let why = "restart-service was not called: it is forbidden in the phase normal [skipped-phase]";
+    assert_eq!(failed["data"]["error"], why);
+    assert!(!daemon.pids().contains_key("a"));
+    assert_eq!(daemon.recover("a", "service-down")["state"], "succeeded");
+}
