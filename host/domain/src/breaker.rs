@@ -15,6 +15,7 @@
 use crate::{
     health::{Evidence, Health, Observation, Outcome},
     name::{CheckName, FailureType},
+    policy::Phase,
     severity::Severity,
     spec::{BreakerSpec, CheckSpec},
     time::Monotonic,
@@ -108,6 +109,7 @@ pub struct TargetHealth {
     /// When the supervised process will have run for a moment; one that is over may stay here where nothing waits for it.
     settles_at: Option<Monotonic>,
     health: Health,
+    phase: Phase,
 }
 
 impl TargetHealth {
@@ -128,7 +130,13 @@ impl TargetHealth {
             start_ends: None,
             settles_at: None,
             health: Health::Unknown,
+            phase: Phase::default(),
         }
+    }
+
+    /// The phase of the host, which says how many failures are enough from now on.
+    pub fn set_phase(&mut self, phase: Phase) {
+        self.phase = phase;
     }
 
     /// Takes up a failure that held when the host ended: it holds until its checks pass afresh, and comes back at once

@@ -280,3 +280,26 @@ fn a_handler_that_the_phase_forbids_is_called_by_a_person_only() {
     assert!(!daemon.pids().contains_key("a"));
     assert_eq!(daemon.recover("a", "service-down")["state"], "succeeded");
 }
+
+/// [seed 001] The threshold multiplier of the phase was configured in the seed's system and never applied.
+#[test]
+fn in_a_launch_twice_as_many_failures_are_needed() {
+    let target = "\n[[target]]\nname = \"web\"\n[[target.check]]\nkind = \"exec\"\n\
+        run = [\"sh\", \"-c\", \"test -e web.ok || { echo failed >> looks; exit 1; }\"]\n\
+        every = \"300ms\"\nfail_after = 3\nfailure = \"web-down\"\n";
+    let mut daemon = Daemon::prepare(&[HOST, target].concat());
+    std::fs::write(daemon.path("web.ok"), "").unwrap();
+    daemon.run();
+    daemon.wait_for_status("web to be healthy", |status| {
+        status["targets"][0]["health"] == "healthy"
+    });
+    for phase in ["safe", "launch"] {
+        assert!(daemon.cli(&["phase", phase]).status.success(), "{phase}");
+    }
+    std::fs::remove_file(daemon.path("web.ok")).unwrap();
+    daemon.wait_for_event("the circuit to open", |event| {
+        event["kind"] == "circuit.opened"
+    });
+    let looks = std::fs::read_to_string(daemon.path("looks")).unwrap();
+    assert!(looks.lines().count() >= 6, "{looks}");
+}

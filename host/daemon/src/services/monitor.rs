@@ -40,6 +40,7 @@ use mainstay_domain::{
     breaker::HealthChange,
     health::Observation,
     name::{FailureType, TargetName},
+    policy::Phase,
     pulse::{BEAT, Pulse},
     spec::Spec,
     time::Monotonic,
@@ -82,6 +83,8 @@ struct Core {
     reported: Mutex<HashMap<TargetName, BTreeSet<FailureType>>>,
     /// Locked after all others.
     pulse: Mutex<Pulse>,
+    /// Of the host: how many failures of a check are enough.
+    phase: Mutex<Phase>,
     /// Those that may have checks which are not in the schedule yet.
     fresh: Mutex<Vec<Arc<MonitoredTarget>>>,
     wake: Notify,
@@ -117,6 +120,7 @@ impl Monitor {
             blindness: Mutex::default(),
             reported: Mutex::default(),
             pulse: Mutex::default(),
+            phase: Mutex::default(),
             fresh: Mutex::default(),
             wake: Notify::new(),
             changed: ChangedTargets::default(),

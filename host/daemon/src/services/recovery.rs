@@ -267,6 +267,7 @@ impl RecoveryEngine {
                 .update(target, self.machine.summary_of(target));
         }
         if may_pause {
+            self.ports.watch.set_phase(self.machine.phase());
             self.snapshot.pause(&self.machine);
         }
         self.writes.push(writes);

@@ -6,6 +6,7 @@ use super::recent::RecentLooks;
 use crate::{
     health::{Health, Outcome},
     name::{CheckName, FailureType},
+    policy::Phase,
     severity::Severity,
     spec::{CheckKind, CheckSpec, FailOf},
 };
@@ -124,11 +125,19 @@ impl CheckCounter {
         self.recent.add(false);
     }
 
-    /// Whether it has failed as often as it may.
-    pub(super) fn has_failed_enough(&self) -> bool {
+    /// Whether it has failed as often as it may in this phase [seed 001: its threshold multiplier]. An end of the process is
+    /// certain at once in each.
+    pub(super) fn has_failed_enough(&self, phase: Phase) -> bool {
+        let least = |failures| match self.is_exit() {
+            true => failures,
+            false => phase.threshold(failures),
+        };
         match self.fail_of {
-            None => self.failures >= self.fail_after,
-            Some(limit) => self.recent.reach(limit),
+            None => self.failures >= least(self.fail_after),
+            Some(FailOf { failures, of }) => self.recent.reach(FailOf {
+                failures: least(failures).min(of),
+                of,
+            }),
         }
     }
 

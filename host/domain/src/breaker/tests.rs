@@ -636,3 +636,43 @@ fn a_failing_check_that_is_renamed_or_moved_has_to_pass_before_its_failure_is_ov
     let changes = health.reconfigure(&rest, None, BREAKER, None, at(0));
     assert_eq!(words(&changes), "clear:down closed");
 }
+
+/// [seed 001] The threshold multipliers: launch 2.0, deployment 1.5, normal and payload 1.0, safe 0.8.
+#[test]
+fn a_phase_multiplies_how_many_failures_are_enough_and_an_end_of_the_process_is_certain_in_each() {
+    for (phase, enough) in [
+        (Phase::Launch, 10),
+        (Phase::Deployment, 8),
+        (Phase::Normal, 5),
+        (Phase::Payload, 5),
+        (Phase::Safe, 4),
+    ] {
+        let mut target = TargetHealth::new(&[check_spec("a", "down", 5, 2)], None, BREAKER);
+        target.set_phase(phase);
+        for number in 1..=enough {
+            let now = Monotonic::from_start(Duration::from_secs(number));
+            let changes = target.observe(&seen("a", Outcome::Failed), now);
+            let opens = changes.contains(&HealthChange::CircuitOpened);
+            assert_eq!(opens, number == enough, "{phase} {number}");
+        }
+        let mut child = only_exit();
+        child.set_phase(phase);
+        let ended = seen(CheckName::process().as_str(), Outcome::Failed);
+        let changes = child.observe_exit(&ended, Monotonic::default());
+        assert!(changes.contains(&HealthChange::CircuitOpened), "{phase}");
+    }
+}
+
+#[test]
+fn of_the_last_looks_a_phase_asks_for_no_more_than_there_are() {
+    let mut spec = check_spec("a", "down", 5, 2);
+    spec.fail_of = Some(FailOf { failures: 2, of: 3 });
+    let mut target = TargetHealth::new(&[spec], None, BREAKER);
+    target.set_phase(Phase::Launch);
+    let mut opens = (1..=3).map(|number| {
+        let now = Monotonic::from_start(Duration::from_secs(number));
+        let changes = target.observe(&seen("a", Outcome::Failed), now);
+        changes.contains(&HealthChange::CircuitOpened)
+    });
+    assert!(!opens.next().unwrap() && !opens.next().unwrap() && opens.next().unwrap());
+}

@@ -8,6 +8,7 @@ use mainstay_domain::{
     effect::EffectError,
     health::{Health, Observation},
     name::{FailureType, TargetName},
+    policy::Phase,
     spec::CheckKind,
 };
 use std::{sync::Arc, time::Duration};
@@ -17,6 +18,10 @@ use tokio::task::JoinSet;
 const EVIDENCE_WITHIN: Duration = Duration::from_millis(5);
 
 impl Watch for Monitor {
+    fn set_phase(&self, phase: Phase) {
+        *self.core.phase.lock() = phase;
+    }
+
     fn check_now(&self, target: TargetName) -> Boxed<'_, Result<Vec<Observation>, EffectError>> {
         let looks = self.look_now(target);
         Box::pin(async move {
