@@ -3,6 +3,7 @@
 
 mod alerts;
 mod api;
+mod budget;
 mod config;
 mod crash;
 mod damage;
@@ -15,6 +16,7 @@ mod taint;
 
 pub use alerts::{AlertsReport, alerts};
 pub use api::{ApiReport, api};
+pub use budget::{BudgetReport, budget};
 pub use config::{ConfigReport, config};
 pub use crash::crash;
 pub use damage::{DamageReport, damage};
