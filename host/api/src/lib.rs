@@ -47,7 +47,9 @@ pub use incidents::{Acknowledgement, Escalation, Evidence, Incident, IncidentSta
 pub use journal::{CheckedTable, JournalCheck, JournalCopy, JournalSalvage, SalvagedTable};
 pub use notes::{Note, NoteBody};
 pub use openapi::openapi;
-pub use operations::{EntryKind, JournalEntry, Mode, Operation, OperationDetail, OperationState};
+pub use operations::{
+    Approval, EntryKind, JournalEntry, Mode, Operation, OperationDetail, OperationState, Vote,
+};
 pub use phases::{HostPhase, Phase, PhaseBody, PhaseChange};
 pub use plugins::{
     Capability, PluginInspection, PluginInstance, PluginKind, PluginRow, PluginState, WrittenPlugin,

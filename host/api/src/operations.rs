@@ -136,6 +136,51 @@ pub struct Operation {
     /// What a person has to do about its failure, in order, where it was handed to people. Absent where it was not.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub runbook: Vec<String>,
+    /// Who has to approve it, and who has. Absent where one person may, and none has.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub approval: Option<Approval>,
+}
+
+/// The approval that an operation awaits, or was let run by.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Approval {
+    /// So many people have to approve.
+    pub needed: u32,
+    /// Those who have, in order.
+    pub given: Vec<Vote>,
+    /// Where it is not approved before this, it is left to people; null: it waits.
+    #[schemars(extend("format" = "date-time"))]
+    pub expires: Option<String>,
+}
+
+/// That somebody approved.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Vote {
+    /// Who: the user of the socket's peer, or the name of the token's secret.
+    pub by: String,
+    /// What they say about themselves.
+    pub note: Option<String>,
+    /// Why, as they said it.
+    pub reason: String,
+    /// When.
+    #[schemars(extend("format" = "date-time"))]
+    pub at: String,
+}
+
+impl From<&operation::Approval> for Approval {
+    fn from(approval: &operation::Approval) -> Self {
+        let vote = |vote: &operation::Vote| Vote {
+            by: vote.by.clone(),
+            note: vote.note.clone(),
+            reason: vote.reason.clone(),
+            at: vote.at.to_string(),
+        };
+        Self {
+            needed: approval.needed,
+            given: approval.given.iter().map(vote).collect(),
+            expires: approval.expires.map(String::from),
+        }
+    }
 }
 
 impl From<&operation::Operation> for Operation {
@@ -169,6 +214,7 @@ impl From<&operation::Operation> for Operation {
             output: operation.output.clone(),
             cancel_asked: operation.cancel_asked.clone(),
             runbook: operation.runbook.clone(),
+            approval: operation.approval.as_ref().map(Approval::from),
         }
     }
 }

@@ -11,9 +11,12 @@ use crate::{
 use serde::{Deserialize, Serialize};
 use std::time::Duration;
 
+mod approval;
 #[cfg(test)]
 mod tests;
 mod words;
+
+pub use approval::{Approval, Vote};
 
 /// Where an operation stands [seed 002, 000].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -130,6 +133,9 @@ pub struct Operation {
     /// What a person has to do about its failure, in order, where it was handed to people.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub runbook: Vec<String>,
+    /// Who has to approve it, and who has; absent where one person may, and none has.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub approval: Option<Approval>,
 }
 
 /// What happens to an operation.
@@ -241,6 +247,7 @@ impl Operation {
             output: None,
             cancel_asked: None,
             runbook: Vec::new(),
+            approval: None,
         }
     }
 

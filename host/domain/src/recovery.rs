@@ -12,6 +12,7 @@
 //! Invariant: an impossible input is a typed error and changes nothing. If a defect shows halfway, the changes made
 //! by then are written with the next input.
 
+mod approving;
 mod asking;
 mod attempt;
 mod audit;
@@ -293,7 +294,7 @@ impl Recovery {
             .is_some_and(|(due, _)| *due <= at.monotonic)
         {
             let Some((_, key)) = self.timers.pop_first() else {
-                return Ok(());
+                break;
             };
             self.try_with(&key, out, |machine, case, out| machine.wake(case, at, out))?;
         }

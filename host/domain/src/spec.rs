@@ -23,7 +23,9 @@ pub use maintenance::{MaintenanceBegin, MaintenanceSpec};
 pub use plugin::{
     DirectoryGrant, Grants, HttpOrigin, Limits, PluginSpec, TargetGrant, TargetVerb, with_instances,
 };
-pub use policy::{BudgetSpec, GroupSpec, OverBudget, PhaseSpec, PolicySpec, TargetPolicySpec};
+pub use policy::{
+    ApprovalSpec, BudgetSpec, GroupSpec, OverBudget, PhaseSpec, PolicySpec, TargetPolicySpec,
+};
 pub use process::{
     BeforeStart, ForeignCommands, OnShutdown, ProcessSpec, Reload, RestartPolicy, RunAs,
 };

@@ -1,9 +1,15 @@
 //! What bounds automatic recovery: `[budget]`, `[group.NAME]` and `[phase.NAME]`, and `mainstay phase`.
 
 use mainstay_domain::time::Timestamp;
-use mainstay_tests::{Daemon, HOST, guest, plugin, sleeper, time, user_name};
-use serde_json::Value;
-use std::time::Duration;
+use mainstay_tests::{Daemon, HOST, free_port, guest, plugin, sleeper, time, user_name};
+use serde_json::{Value, json};
+use std::{
+    fs,
+    io::{Read, Write},
+    net::TcpStream,
+    os::unix::fs::PermissionsExt,
+    time::Duration,
+};
 
 /// Each target is started anew by `restart-service`, after a while where `probe` is called first.
 fn start(bounds: &str, targets: &[(&str, &str)], slow: bool) -> Daemon {
@@ -226,7 +232,7 @@ fn a_phase_holds_recovery_back_over_restarts_until_another_is_set() {
         (&shown["phase"], &shown["least"]),
         (&"payload".into(), &"critical".into())
     );
-    assert_eq!(shown["next"], serde_json::json!(["normal", "safe"]));
+    assert_eq!(shown["next"], json!(["normal", "safe"]));
     assert_eq!(daemon.json(&["status"])["host"]["phase"], "payload");
     daemon.kill_child("b");
     daemon.wait_for_successes("b", 1);
@@ -288,7 +294,7 @@ fn in_a_launch_twice_as_many_failures_are_needed() {
         run = [\"sh\", \"-c\", \"test -e web.ok || { echo failed >> looks; exit 1; }\"]\n\
         every = \"300ms\"\nfail_after = 3\nfailure = \"web-down\"\n";
     let mut daemon = Daemon::prepare(&[HOST, target].concat());
-    std::fs::write(daemon.path("web.ok"), "").unwrap();
+    fs::write(daemon.path("web.ok"), "").unwrap();
     daemon.run();
     daemon.wait_for_status("web to be healthy", |status| {
         status["targets"][0]["health"] == "healthy"
@@ -296,10 +302,151 @@ fn in_a_launch_twice_as_many_failures_are_needed() {
     for phase in ["safe", "launch"] {
         assert!(daemon.cli(&["phase", phase]).status.success(), "{phase}");
     }
-    std::fs::remove_file(daemon.path("web.ok")).unwrap();
+    fs::remove_file(daemon.path("web.ok")).unwrap();
     daemon.wait_for_event("the circuit to open", |event| {
         event["kind"] == "circuit.opened"
     });
-    let looks = std::fs::read_to_string(daemon.path("looks")).unwrap();
+    let looks = fs::read_to_string(daemon.path("looks")).unwrap();
     assert!(looks.lines().count() >= 6, "{looks}");
+}
+
+/// A target whose recovery two people have to approve: one comes over the socket, one over TCP with the token `door`.
+fn start_with_two_people(port: u16, approval: &str, own: &str) -> Daemon {
+    let host = HOST.trim_end();
+    let config = format!(
+        r#"{host}
+api = {{ listen = "127.0.0.1:{port}", token = "door" }}
+
+[secrets]
+door = {{ file = "door" }}
+{}{own}
+{approval}
+[[route]]
+relapse_window = "0s"
+strategy = {{ kind = "manual" }}
+chain = [{{ handler = "restart-service" }}]
+
+[plugin.restart-service]
+grants = {{ target = ["restart"] }}
+"#,
+        sleeper("web")
+    );
+    let mut daemon = Daemon::prepare(&config);
+    fs::write(daemon.path("door"), "opens").unwrap();
+    fs::set_permissions(daemon.path("door"), fs::Permissions::from_mode(0o600)).unwrap();
+    daemon.drop_plugin(&plugin("restart-service"));
+    daemon.run();
+    daemon.wait_for_plugins(1);
+    daemon.wait_for_status("web to run", |status| status["targets"][0]["pid"].is_u64());
+    daemon
+}
+
+/// What `door` is answered.
+fn over_tcp(port: u16, path: &str, body: &Value) -> String {
+    let body = body.to_string();
+    let mut stream = TcpStream::connect(("127.0.0.1", port)).unwrap();
+    let request = format!(
+        "POST {path} HTTP/1.1\r\nhost: localhost\r\nauthorization: Bearer opens\r\nconnection: close\r\n\
+         content-type: application/json\r\ncontent-length: {}\r\n\r\n{body}",
+        body.len()
+    );
+    stream.write_all(request.as_bytes()).unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).unwrap();
+    answer
+}
+
+/// Acts: `approval.needed`, `approval.of`
+#[test]
+fn a_recovery_is_approved_by_two_people_from_two_doors_and_by_nobody_twice() {
+    let port = free_port();
+    let user = user_name();
+    let approval = format!("[approval]\nneeded = 2\nof = [\"{user}\", \"door\"]\n");
+    let mut daemon = start_with_two_people(port, &approval, "");
+    daemon.kill_child("web");
+    let asked = daemon.wait_for_operation("web", "awaiting-manual");
+    let id = asked["id"].as_str().unwrap();
+    assert!(
+        daemon
+            .cli(&["approve", id, "--reason", "seen"])
+            .status
+            .success()
+    );
+    let twice = daemon.cli(&["approve", id, "--by", "somebody else"]);
+    let stderr = String::from_utf8_lossy(&twice.stderr);
+    assert!(
+        !twice.status.success() && stderr.contains("1 more"),
+        "{stderr}"
+    );
+    // One vote survives the daemon.
+    daemon.kill();
+    daemon.run();
+    daemon.wait_for_plugins(1);
+    let waits = daemon.wait_for_operation("web", "awaiting-manual");
+    assert_eq!(waits["approval"]["given"][0]["by"], user);
+    assert!(!daemon.pids().contains_key("web"));
+    let path = format!("/v1/operations/{id}/approve");
+    let answer = over_tcp(port, &path, &json!({ "reason": "me too" }));
+    assert!(answer.starts_with("HTTP/1.1 202"), "{answer}");
+    let done = daemon.wait_for_successes("web", 1);
+    let votes = &done[0]["approval"]["given"];
+    assert_eq!(
+        (&votes[0]["by"], &votes[1]["by"]),
+        (&json!(user), &json!("door"))
+    );
+    assert_eq!(
+        (&votes[0]["reason"], &votes[1]["reason"]),
+        (&json!("seen"), &json!("me too"))
+    );
+}
+
+/// Acts: `target.approval.of`, `target.approval.needed`
+#[test]
+fn who_is_not_named_decides_nothing_and_one_who_rejects_is_enough() {
+    let port = free_port();
+    let own = "approval = { needed = 1, of = [\"door\"] }";
+    let daemon = start_with_two_people(port, "", own);
+    daemon.kill_child("web");
+    let asked = daemon.wait_for_operation("web", "awaiting-manual");
+    let id = asked["id"].as_str().unwrap();
+    for verb in ["approve", "reject"] {
+        let output = daemon.cli(&[verb, id]);
+        let stderr = String::from_utf8_lossy(&output.stderr);
+        assert!(
+            !output.status.success() && stderr.contains("is none of those"),
+            "{stderr}"
+        );
+    }
+    let path = format!("/v1/operations/{id}/reject");
+    let answer = over_tcp(port, &path, &json!({ "reason": "not now" }));
+    assert!(answer.starts_with("HTTP/1.1 202"), "{answer}");
+    let rejected = daemon.wait_for_operation("web", "cancelled");
+    assert_eq!(rejected["error"], "rejected by door: not now");
+}
+
+/// Acts: `approval.expires`, `target.approval.expires`
+#[test]
+fn what_nobody_approves_in_time_is_escalated_and_left_to_people() {
+    for (all, own) in [
+        ("[approval]\nexpires = \"1s\"\n", ""),
+        (
+            "[approval]\nexpires = \"1h\"\n",
+            "approval = { expires = \"1s\" }",
+        ),
+    ] {
+        let daemon = start_with_two_people(free_port(), all, own);
+        daemon.kill_child("web");
+        let failed = daemon.wait_for_operation("web", "failed");
+        assert_eq!(failed["error"], "nobody approved it in time");
+        daemon.wait_for_event("the escalation", |event| {
+            event["kind"] == "operation.escalated" && event["operation"] == failed["id"]
+        });
+        let waits = &daemon.json(&["status"])["targets"][0]["waits"];
+        let waits = waits.as_str().unwrap();
+        assert!(
+            waits.contains("nobody approved its recovery in time"),
+            "{waits}"
+        );
+        assert!(!daemon.pids().contains_key("web"));
+    }
 }

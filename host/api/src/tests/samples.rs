@@ -8,7 +8,7 @@ use mainstay_domain::{
     id::{BackupId, IncidentId, OperationId},
     incident::{Acknowledgement, Escalation, Incident, IncidentState},
     name::{FailureType, JobName, PluginName, TargetName},
-    operation::{Mode, Operation, OperationState},
+    operation::{Approval, Mode, Operation, OperationState, Vote},
     plugin::{PluginInstanceRow, PluginKind, PluginRow, PluginState},
     record::{EffectEntry, EntryKind},
     severity::Severity,
@@ -74,6 +74,16 @@ pub(super) fn operations() -> [Operation; 2] {
         output: Some("starting\nno space left".to_owned()),
         cancel_asked: Some("cancelled by root: fixed".to_owned()),
         runbook: vec!["assess".to_owned()],
+        approval: Some(Approval {
+            needed: 2,
+            given: vec![Vote {
+                by: "root".to_owned(),
+                note: Some("ann".to_owned()),
+                reason: "seen".to_owned(),
+                at: NOW,
+            }],
+            expires: Some(NOW),
+        }),
         ..short.clone()
     };
     [short, whole]

@@ -122,7 +122,8 @@ impl Recovery {
         self.looks
     }
 
-    /// Requests a look that is due; goes on after a pause; ends a relapse window that is over.
+    /// Requests a look that is due; goes on after a pause; ends a relapse window that is over, and a wait for people that was
+    /// too long.
     pub(super) fn wake(
         &mut self,
         case: &mut Case,
@@ -132,6 +133,7 @@ impl Recovery {
         let key = case.key();
         match &mut case.stage {
             Stage::RelapseWindow { .. } => self.end_relapse_window(case, at, out),
+            Stage::AwaitingApproval(_) => self.approval_expired(case, at, out)?,
             Stage::Running(running) => {
                 let Running { work, attempt, .. } = &mut **running;
                 match attempt {

@@ -78,6 +78,8 @@ pub struct Work {
     pub effects: u32,
     /// Why the last attempt did not help; none before the first.
     pub error: Option<String>,
+    /// When nobody has approved it in time.
+    pub(super) expires: Option<Monotonic>,
     /// When that attempt ended: what the next one waits is counted from here. None where an earlier daemon made it.
     pub(super) tried_at: Option<Monotonic>,
     /// How long of the time since its detection the target was verified healthy: its recovery took no part of that.
@@ -100,6 +102,7 @@ impl Work {
             permanently_failed: BTreeSet::new(),
             effects: 0,
             error: None,
+            expires: None,
             tried_at: None,
             calm: Duration::ZERO,
         }
@@ -273,6 +276,7 @@ impl Case {
     pub(super) fn wakes_at(&self) -> Option<Monotonic> {
         match &self.stage {
             Stage::RelapseWindow { until } => Some(*until),
+            Stage::AwaitingApproval(work) => work.expires,
             Stage::Running(running) => match &running.attempt {
                 Attempt::Looking(looks) | Attempt::Validating(looks) => looks.next,
                 Attempt::Pausing { until, .. } => Some(*until),

@@ -168,6 +168,7 @@ impl Recovery {
         out: &mut Outcome,
     ) -> Result<(), IllegalMove> {
         work.operation.runbook = self.runbook(case);
+        self.ask_for_approval(&mut work, at);
         self.step(&mut work, OperationEvent::NeedsOperator, at, out)?;
         out.writes.push(words::awaits(&work.operation, at.now));
         case.stage = Stage::AwaitingApproval(work);

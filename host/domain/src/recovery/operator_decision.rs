@@ -10,7 +10,7 @@ use crate::{
     actor::Actor,
     event::AfterEscalation,
     id::OperationId,
-    operation::{Operation, OperationEvent, OperationState},
+    operation::{Approval, Operation, OperationEvent, OperationState},
 };
 
 /// A decision, without its verb.
@@ -81,7 +81,12 @@ impl Recovery {
         at: InputTime,
         out: &mut Outcome,
     ) -> Result<Result<Reply, Refusal>, IllegalMove> {
-        let key = match self.awaiting(decision) {
+        let key = self.awaiting(decision).and_then(|key| {
+            self.may_decide(&key, decision.by)?;
+            self.may_vote(&key, decision.id, decision.by)?;
+            Ok(key)
+        });
+        let key = match key {
             Ok(key) => key,
             Err(refusal) => return Ok(Err(refusal)),
         };
@@ -89,8 +94,17 @@ impl Recovery {
             let Stage::AwaitingApproval(work) = &mut case.stage else {
                 return Ok(None);
             };
-            machine.step(work, OperationEvent::Approved, at, out)?;
             let (by, reason) = (decision.by, decision.reason);
+            let approval = work.operation.approval.get_or_insert_with(Approval::of_one);
+            approval.add(by, reason, at.now);
+            if approval.missing() > 0 {
+                work.revise(out, |_| {});
+                out.writes
+                    .push(words::approved(&work.operation, by, reason, at.now));
+                return Ok(Some(work.operation.clone()));
+            }
+            work.expires = None;
+            machine.step(work, OperationEvent::Approved, at, out)?;
             out.writes
                 .push(words::approved(&work.operation, by, reason, at.now));
             let operation = work.operation.clone();
@@ -107,7 +121,11 @@ impl Recovery {
         at: InputTime,
         out: &mut Outcome,
     ) -> Result<Result<Reply, Refusal>, IllegalMove> {
-        let key = match self.awaiting(decision) {
+        let key = self.awaiting(decision).and_then(|key| {
+            self.may_decide(&key, decision.by)?;
+            Ok(key)
+        });
+        let key = match key {
             Ok(key) => key,
             Err(refusal) => return Ok(Err(refusal)),
         };

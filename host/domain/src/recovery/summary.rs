@@ -3,7 +3,7 @@
 use super::{Case, CaseKey, Recovery, Stage, TargetSummary, looked::CANNOT_LOOK};
 use crate::{
     name::TargetName,
-    operation::{Mode, Operation},
+    operation::{Approval, Mode, Operation},
     queue::{Place, StartBlock},
     text::counted,
 };
@@ -91,8 +91,15 @@ fn waits_for(key: &CaseKey, case: &Case) -> Option<String> {
         }
         Stage::AwaitingApproval(work) => {
             let id = &work.operation.id;
+            let approval = work.operation.approval.as_ref();
+            let who = match approval.map_or(1, Approval::missing) {
+                1 => "a person".to_owned(),
+                many => format!("{many} people"),
+            };
+            let why = work.operation.error.as_deref();
+            let why = why.map_or(String::new(), |why| format!(" ({why})"));
             Some(format!(
-                "its recovery from {failure} waits for a person: `mainstay approve {id}`, or `mainstay reject {id}`"
+                "its recovery from {failure} waits for {who}{why}: `mainstay approve {id}`, or `mainstay reject {id}`"
             ))
         }
         Stage::Unrouted

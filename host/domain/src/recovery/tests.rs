@@ -1,5 +1,6 @@
 //! The machine alone: a table of every stage and input, and a test for each sentence that it keeps.
 
+mod approvals;
 mod asked;
 mod between;
 mod chain;

@@ -3,6 +3,7 @@
 //! Invariant: a sentence is true in every state in which its event is written; `tests` has the table. It speaks of the one
 //! failure that it is about, for the target may have others, and a recovery that is due may still wait for its turn.
 
+mod approvals;
 mod escalation;
 mod escalations;
 mod incidents;
@@ -11,6 +12,7 @@ mod policy;
 #[cfg(test)]
 mod tests;
 
+pub(super) use approvals::{approved, awaits};
 pub(super) use escalation::{acknowledged, overdue, unacknowledged};
 pub(super) use escalations::{did_not_help, left_to_people, no_route_fits, round_did_not_help};
 pub(super) use incidents::{
@@ -22,11 +24,10 @@ pub(super) use policy::phase_changed;
 
 use crate::{
     actor::Actor,
-    code::ErrorCode,
     event::{
-        Event, EventData, EventKind, OperationApproved, OperationAskedFor, OperationAwaitingManual,
-        OperationCancelled, OperationEnded, OperationFacts, OperationResumed, OperationRetrying,
-        OperationScheduled, OperationStarted, OperationValidating,
+        Event, EventData, EventKind, OperationApproved, OperationAskedFor, OperationCancelled,
+        OperationEnded, OperationFacts, OperationResumed, OperationRetrying, OperationScheduled,
+        OperationStarted, OperationValidating,
     },
     measure::length,
     name::PluginName,
@@ -85,39 +86,6 @@ pub(super) fn asked_for(operation: &Operation, by: &Actor, now: Timestamp) -> Ch
         by: by.name.clone(),
         note: by.note.clone(),
     };
-    about(operation, kind, operation.severity, now, message, data)
-}
-
-pub(super) fn awaits(operation: &Operation, now: Timestamp) -> Change {
-    let id = &operation.id;
-    let steps = match operation.steps.is_empty() {
-        true => String::new(),
-        false => format!("; first: {}", operation.steps.join("; ")),
-    };
-    let message = ErrorCode::AwaitsOperator.mark(format!(
-        "recovery of {} from {} waits for a person{steps}: mainstay approve {id}, or mainstay reject {id}",
-        operation.target, operation.failure
-    ));
-    let data = OperationAwaitingManual {
-        about: OperationFacts::of(operation),
-        steps: operation.steps.clone(),
-        error: operation.error.clone(),
-        attempts: operation.attempts,
-    };
-    let kind = EventKind::OperationAwaitingManual;
-    about(operation, kind, operation.severity, now, message, data)
-}
-
-pub(super) fn approved(operation: &Operation, by: &Actor, reason: &str, now: Timestamp) -> Change {
-    let (target, failure, why) = (&operation.target, &operation.failure, why(reason));
-    let message = format!("{by} approved the recovery of {target} from {failure}{why}");
-    let data = OperationApproved {
-        about: OperationFacts::of(operation),
-        by: by.name.clone(),
-        note: by.note.clone(),
-        reason: reason.to_owned(),
-    };
-    let kind = EventKind::OperationApproved;
     about(operation, kind, operation.severity, now, message, data)
 }
 

@@ -8,6 +8,7 @@ use crate::{
 use std::{
     collections::{BTreeMap, BTreeSet},
     num::NonZeroU32,
+    time::Duration,
 };
 
 /// What bounds automatic recovery.
@@ -19,6 +20,8 @@ pub struct PolicySpec {
     pub groups: BTreeMap<GroupName, GroupSpec>,
     /// Of the targets that say anything of it.
     pub targets: BTreeMap<TargetName, TargetPolicySpec>,
+    /// Who approves what awaits a person, where the target does not say otherwise.
+    pub approval: ApprovalSpec,
     /// Of the phases that are not as the seed has them.
     pub phases: BTreeMap<Phase, PhaseSpec>,
 }
@@ -28,6 +31,13 @@ impl PolicySpec {
     pub fn group_of(&self, target: &TargetName) -> Option<(&GroupName, &GroupSpec)> {
         let group = self.targets.get(target)?.group.as_ref()?;
         self.groups.get_key_value(group)
+    }
+
+    /// Who approves the recovery of a target.
+    pub fn approval_of(&self, target: &TargetName) -> &ApprovalSpec {
+        let own = self.targets.get(target);
+        own.and_then(|own| own.approval.as_ref())
+            .unwrap_or(&self.approval)
     }
 
     /// What a phase allows.
@@ -76,6 +86,29 @@ pub struct TargetPolicySpec {
     pub group: Option<GroupName>,
     /// How much may be done to it; of one target one recovery runs at a time anyway.
     pub budget: BudgetSpec,
+    /// Who approves its recovery; none: as for all.
+    pub approval: Option<ApprovalSpec>,
+}
+
+/// Who approves what awaits a person.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ApprovalSpec {
+    /// So many people have to; default 1.
+    pub needed: NonZeroU32,
+    /// Who may, users or names of tokens' secrets; none: all who may command. Not fewer than `needed`.
+    pub of: BTreeSet<String>,
+    /// Where it is not approved within this time, it is escalated and left to people; none: it waits.
+    pub expires: Option<Duration>,
+}
+
+impl Default for ApprovalSpec {
+    fn default() -> Self {
+        Self {
+            needed: NonZeroU32::MIN,
+            of: BTreeSet::new(),
+            expires: None,
+        }
+    }
 }
 
 /// What may be done in a phase.

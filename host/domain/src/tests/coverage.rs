@@ -23,7 +23,7 @@ use crate::{
     event::{AfterEscalation, Event, EventData, IncidentEnd},
     health::{Evidence, Health},
     incident::{Acknowledgement, Escalation, Incident, IncidentState},
-    operation::{Mode, Operation, OperationState},
+    operation::{Approval, Mode, Operation, OperationState, Vote},
     orders::{DrillOrder, Orders, Reported, StopOrder},
     policy::Phase,
     record::{EffectEntry, EntryKind, ProcessIdentity},
@@ -180,6 +180,7 @@ fn every_form_of_an_operation_is_in_the_corpus() {
         output: _,
         cancel_asked: _,
         runbook: _,
+        approval: _,
     } = &all[0];
     met!(
         all.iter().map(|one| one.state);
@@ -208,7 +209,24 @@ fn every_form_of_an_operation_is_in_the_corpus() {
         acted_by,
         cancel_asked,
         output,
+        approval,
     );
+    let approvals: Vec<&Approval> = all.iter().filter_map(|one| one.approval.as_ref()).collect();
+    let Approval {
+        needed: _,
+        given: _,
+        expires: _,
+    } = approvals[0];
+    there_and_absent!(approvals, expires);
+    some_and_none!(approvals, given);
+    let votes: Vec<&Vote> = approvals.iter().flat_map(|one| &one.given).collect();
+    let Vote {
+        by: _,
+        note: _,
+        reason: _,
+        at: _,
+    } = votes[0];
+    there_and_absent!(votes, note);
     true_and_false!(all, rto_exceeded, escalated, dry_run, cut_off);
     some_and_none!(all, actions, steps, runbook);
 }

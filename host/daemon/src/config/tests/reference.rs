@@ -11,8 +11,7 @@ use mainstay_domain::{
     policy::Phase,
     severity::Severity,
     spec::{
-        BackupSource, BeforeStart, BreakerSpec, CheckKind, CheckSpec, CommandSpec, DirectoryGrant,
-DrillCommands, DrillSpec, ExecCheck, FailOf, ForeignCommands, Grants, GroupBy, HttpCheck, HttpOrigin, Limits, LogPattern, MaintenanceBegin, OnFailure, OnShutdown, OverBudget, PluginSpec, PolicySpec, ProcessSpec, Reload, RestartPolicy, RunAs, Schedule, SecretSource, SocketSpec, Spec, Strategy, TargetGrant, TargetSpec, TargetVerb, Trust, ViewerSpec, Workflow,
+ApprovalSpec, BackupSource, BeforeStart, BreakerSpec, CheckKind, CheckSpec, CommandSpec, DirectoryGrant, DrillCommands, DrillSpec, ExecCheck, FailOf, ForeignCommands, Grants, GroupBy, HttpCheck, HttpOrigin, Limits, LogPattern, MaintenanceBegin, OnFailure, OnShutdown, OverBudget, PluginSpec, PolicySpec, ProcessSpec, Reload, RestartPolicy, RunAs, Schedule, SecretSource, SocketSpec, Spec, Strategy, TargetGrant, TargetSpec, TargetVerb, Trust, ViewerSpec, Workflow,
     },
     time::Timestamp,
 };
@@ -1294,6 +1293,30 @@ fn policy_keys(keys: &mut Keys) {
         |s| own(s).over,
         OverBudget::Wait,
     );
+
+    let two = ["anna", "ben"].map(str::to_owned);
+    let all = ApprovalSpec {
+        needed: NonZeroU32::new(2).unwrap(),
+        of: two.into(),
+        expires: Some(hours(9)),
+    };
+    let written = "needed = 2, of = [\"anna\", \"ben\"], expires = \"9h\"";
+    let lines = format!(
+        "[approval]\n{}\n",
+        written.replace(", e", "\ne").replace(", o", "\no")
+    );
+    for key in ["approval.needed", "approval.of", "approval.expires"] {
+        keys.arrives(key, &lines, |s| s.policy.approval.clone(), all.clone());
+    }
+    let line = format!("approval = {{ {written} }}");
+    let own = |spec: &Spec| spec.policy.targets[&a].approval.clone();
+    for key in [
+        "target.approval.needed",
+        "target.approval.of",
+        "target.approval.expires",
+    ] {
+        keys.target(key, &line, own, Some(all.clone()));
+    }
 
     let launch = |spec: &Spec| spec.policy.phase(Phase::Launch);
     for (word, least) in [("high", Some(Severity::High)), ("never", None)] {

@@ -1,10 +1,10 @@
-//! `[budget]`, `[group.NAME]` and `[phase.NAME]`: what bounds automatic recovery.
+//! `[budget]`, `[group.NAME]`, `[phase.NAME]` and `[approval]`: what bounds automatic recovery.
 
 use super::{
     super::{
         context::EntityKind,
         reader::{Fields, ValueAt},
-        values::{existing, name, one_of, whole},
+        values::{existing, name, one_of, positive_duration, whole, word},
     },
     named,
 };
@@ -12,9 +12,14 @@ use mainstay_domain::{
     name::{GroupName, PluginName, TargetName},
     policy::Phase,
     severity::Severity,
-    spec::{BudgetSpec, GroupSpec, OverBudget, PhaseSpec, PolicySpec, TargetPolicySpec},
+    spec::{
+        ApprovalSpec, BudgetSpec, GroupSpec, OverBudget, PhaseSpec, PolicySpec, TargetPolicySpec,
+    },
 };
-use std::{collections::BTreeMap, num::NonZeroU32};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    num::NonZeroU32,
+};
 
 /// What becomes of a recovery that is above what may begin within an hour.
 const OVER: [(&str, OverBudget); 2] = [("ask", OverBudget::Ask), ("wait", OverBudget::Wait)];
@@ -35,6 +40,7 @@ pub(super) fn policy(fields: &mut Fields<'_>) -> PolicySpec {
     });
     let mut groups = fields.or("group", BTreeMap::new(), groups);
     let phases = fields.or("phase", BTreeMap::new(), phases);
+    let approval = fields.or("approval", ApprovalSpec::default(), approval);
     let targets = std::mem::take(&mut fields.context.facts.borrow_mut().policies);
     let targets: BTreeMap<TargetName, TargetPolicySpec> = targets.into_iter().collect();
     for (target, policy) in &targets {
@@ -48,6 +54,7 @@ pub(super) fn policy(fields: &mut Fields<'_>) -> PolicySpec {
         host: host.unwrap_or_default(),
         groups,
         targets,
+        approval,
         phases,
     }
 }
@@ -59,13 +66,15 @@ pub(super) fn of_target(fields: &mut Fields<'_>, target: Option<&TargetName>) {
     let own = fields.optional("budget", |at| {
         at.fields("the target's budget", |fields| Some(budget(fields, false)))
     });
-    if group.is_none() && own.is_none() {
+    let approval = fields.optional("approval", approval);
+    if group.is_none() && own.is_none() && approval.is_none() {
         return;
     }
     if let Some(target) = target {
         let policy = TargetPolicySpec {
             group,
             budget: own.unwrap_or_default(),
+            approval,
         };
         let mut facts = fields.context.facts.borrow_mut();
         facts.policies.push((target.clone(), policy));
@@ -89,6 +98,28 @@ fn budget(fields: &mut Fields<'_>, is_of_many: bool) -> BudgetSpec {
         per_hour: per_hour.and_then(NonZeroU32::new),
         over: fields.or("over", OverBudget::Ask, over),
     }
+}
+
+/// Who approves. Of fewer people than are needed nothing could ever be approved.
+fn approval(at: ValueAt<'_>) -> Option<ApprovalSpec> {
+    at.fields("the approval", |fields| {
+        let of = fields.list("of", "of = [\"anna\", \"ben\"]", word);
+        let of: BTreeSet<String> = of.into_iter().collect();
+        let needed = fields.or("needed", 1, whole(1..=100_u32));
+        let is_too_few = usize::try_from(needed).is_ok_and(|needed| needed > of.len());
+        if is_too_few
+            && !of.is_empty()
+            && let Some(at) = fields.get("needed")
+        {
+            let message = format!("`needed` is {needed}, and `of` names {} people", of.len());
+            at.refuse::<()>(message, "name more of them in `of`, or lower `needed`");
+        }
+        Some(ApprovalSpec {
+            needed: NonZeroU32::new(needed).unwrap_or(NonZeroU32::MIN),
+            of,
+            expires: fields.optional("expires", positive_duration),
+        })
+    })
 }
 
 fn groups(at: ValueAt<'_>) -> Option<BTreeMap<GroupName, GroupSpec>> {

@@ -26,6 +26,7 @@ impl Recovery {
         let due = work.operation.due;
         match work.operation.state {
             OperationState::AwaitingManual => {
+                work.expires = self.approval_ends(&work, at);
                 case.stage = Stage::AwaitingApproval(work);
                 if !case.is_present {
                     self.close_unrecovered(case, IncidentEnd::Unseen, at, out)?;
