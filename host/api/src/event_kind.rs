@@ -38,6 +38,12 @@ words! {
         /// An operator changed the phase of the host, and with it what is recovered automatically.
         #[serde(rename = "phase.changed")]
         PhaseChanged,
+        /// The charter is not what the config is pinned to: nothing is begun.
+        #[serde(rename = "charter.broken")]
+        CharterBroken,
+        /// It is again what the config is pinned to.
+        #[serde(rename = "charter.whole")]
+        CharterWhole,
         /// A config was applied.
         #[serde(rename = "config.applied")]
         ConfigApplied,

@@ -104,6 +104,9 @@ pub struct HostStatus {
     pub version: String,
     /// The operating phase.
     pub phase: String,
+    /// The SHA-256 of the charter, hexadecimal; null where there is no charter.
+    #[serde(default)]
+    pub charter: Option<String>,
     /// When the daemon started.
     #[schemars(extend("format" = "date-time"))]
     pub started_at: String,

@@ -22,6 +22,7 @@ pub use source::FileConfig;
 use crate::{
     adapters::{
         Outputs,
+        charter_file::CharterFile,
         clock::SystemClock,
         commands::LocalCommands,
         compiler::ChildCompiler,
@@ -162,6 +163,7 @@ impl HostView for Host {
         StatusFacts {
             name: spec.host.name.clone(),
             version: env!("CARGO_PKG_VERSION").to_owned(),
+            charter: spec.policy.charter.as_ref().map(|one| one.sha256.clone()),
             started_at: self.started_at,
             contract_versions: ContractVersion::ALL
                 .iter()
@@ -188,12 +190,14 @@ pub async fn run(options: RunOptions) -> anyhow::Result<()> {
     let signals = Signals::listen().context("cannot listen to signals")?;
     let manager = Arc::new(Notifier::of_environment());
     let version = env!("CARGO_PKG_VERSION");
+    let charter = spec.policy.charter.as_ref();
+    let charter = charter.map_or(String::new(), |one| format!("[{}] ", one.prefix()));
     tracing::info!(
         version,
         config = %config.display(),
         state_dir = %spec.host.state_dir.display(),
         pid = std::process::id(),
-        "mainstay {version} starts"
+        "{charter}mainstay {version} starts"
     );
     let open_files = limits::raise_open_files();
     warn_of_few_files(&spec, open_files);
@@ -369,6 +373,10 @@ pub async fn run(options: RunOptions) -> anyhow::Result<()> {
         shared: shared.clone(),
         watch: Arc::new(monitor.clone()),
         handlers: plugins.clone(),
+        charter: {
+            let file = CharterFile::default();
+            Arc::new(move |path: &Path| file.sha256(path))
+        },
     };
     let (mut engine, recovery) = RecoveryEngine::new(ports, findings, ids(), monitor.changed());
     if let Some(every) = manager.watchdog() {

@@ -5,6 +5,7 @@
 //! others or a plugin exists is for those who ask, and they report it with [`Loaded::problem_about`].
 
 mod addresses;
+mod charter;
 mod context;
 mod document;
 mod group;

@@ -36,6 +36,8 @@ pub enum ErrorCode {
     AwaitsOperator,
     /// The process of a target cannot be started.
     NotStarted,
+    /// The charter is not what the config is pinned to.
+    CharterBroken,
     /// A restore in place was refused.
     RestoreRefused,
     /// A backup, or one that it needs, is damaged or missing.
@@ -53,7 +55,7 @@ pub struct UnknownCode(String);
 
 impl ErrorCode {
     /// Every code, in rising order.
-    pub const ALL: [ErrorCode; 16] = [
+    pub const ALL: [ErrorCode; 17] = [
         ErrorCode::JournalDamaged,
         ErrorCode::JournalNewer,
         ErrorCode::StateDirOpen,
@@ -67,6 +69,7 @@ impl ErrorCode {
         ErrorCode::NotServing,
         ErrorCode::AwaitsOperator,
         ErrorCode::NotStarted,
+        ErrorCode::CharterBroken,
         ErrorCode::RestoreRefused,
         ErrorCode::BackupUnusable,
         ErrorCode::NoToolchain,
@@ -88,6 +91,7 @@ impl ErrorCode {
             ErrorCode::NotServing => "MS-0304",
             ErrorCode::AwaitsOperator => "MS-0401",
             ErrorCode::NotStarted => "MS-0402",
+            ErrorCode::CharterBroken => "MS-0405",
             ErrorCode::RestoreRefused => "MS-0501",
             ErrorCode::BackupUnusable => "MS-0502",
             ErrorCode::NoToolchain => "MS-0601",

@@ -21,8 +21,8 @@ pub use alert::{AlertDelivery, AlertHeld, AlertQueued};
 pub use backup::{BackupDeleted, BackupRestored, BackupTaken};
 pub use data::EventData;
 pub use host::{
-    ConfigApplied, ConfigRejected, JournalDamaged, MonitorBlind, PausedBy, PausedFor, PhaseChanged,
-    RecordSetAside,
+    CharterBroken, ConfigApplied, ConfigRejected, JournalDamaged, MonitorBlind, PausedBy,
+    PausedFor, PhaseChanged, RecordSetAside,
 };
 pub use incident::{
     AfterEscalation, IncidentAcknowledged, IncidentClosed, IncidentEnd, IncidentFacts,

@@ -4,16 +4,19 @@
 //! status, history and alerts show.
 //!
 //! Invariant: pure and total: the same facts give the same answer, whatever was asked before.
-//! Invariant: what a person asked for or approved is not held back by what bounds automatic recovery; it is counted.
+//! Invariant: what a person asked for or approved is not held back by what bounds automatic recovery; it is counted. Only a
+//! charter that is not what it was pinned to holds back everybody.
 //! Invariant: of several reasons the one is given that lasts longest: a phase before a floor, a floor before a budget.
 
 mod budget;
+mod charter;
 mod history;
 mod phase;
 #[cfg(test)]
 mod tests;
 
 pub use budget::{Ledger, WINDOW};
+pub use charter::{CharterBreach, sha256_hex};
 pub use history::PolicyHistory;
 pub use phase::{Phase, PhaseChange, UnknownPhase};
 
@@ -60,6 +63,10 @@ pub struct Ask {
 /// What is known where it is asked.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Facts {
+    /// The charter is not what it was pinned to.
+    pub is_charter_broken: bool,
+    /// What of the charter this would break.
+    pub breach: Option<Breach>,
     /// The phase of the host.
     pub phase: Phase,
     /// What that allows.
@@ -99,6 +106,8 @@ pub struct Spent {
 /// Why something may not be done now.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Why {
+    /// The charter is not what it was pinned to.
+    Charter,
     /// The phase recovers nothing as mild as this by itself.
     Phase {
         /// Which.
@@ -136,6 +145,9 @@ pub enum Why {
 impl fmt::Display for Why {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
+            Why::Charter => {
+                f.write_str("the charter is not what the config is pinned to [MS-0405]")
+            }
             Why::Phase { phase, least: None } => {
                 write!(f, "in the phase {phase} nothing is recovered automatically")
             }
@@ -189,6 +201,25 @@ pub enum Gate {
     Wait(Why),
     /// A person has to approve it.
     Ask(Why),
+    /// It is never done automatically.
+    Forbid(Breach),
+}
+
+/// What would break the charter.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Breach {
+    /// An automatic recovery of this target.
+    Target(TargetName),
+}
+
+impl fmt::Display for Breach {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Breach::Target(target) => {
+                write!(f, "the charter forbids the automatic recovery of {target}")
+            }
+        }
+    }
 }
 
 /// Whether something may be done now.
@@ -198,12 +229,20 @@ pub enum Gate {
 ///
 /// let ask = Ask { severity: Severity::High, is_manual: false, is_counted: false };
 /// let phase = Phase::Launch;
-/// let facts = Facts { phase, rule: PhaseSpec::of(phase), floor: None, budgets: Vec::new() };
+/// let facts = Facts {
+///     is_charter_broken: false, breach: None, phase, rule: PhaseSpec::of(phase), floor: None, budgets: Vec::new(),
+/// };
 /// assert!(matches!(gate(&ask, &facts), Gate::Wait(_)), "in a launch only what is critical is recovered");
 /// ```
 pub fn gate(ask: &Ask, facts: &Facts) -> Gate {
+    if facts.is_charter_broken {
+        return Gate::Wait(Why::Charter);
+    }
     if ask.is_manual {
         return Gate::Go;
+    }
+    if let Some(breach) = &facts.breach {
+        return Gate::Forbid(breach.clone());
     }
     let least = facts.rule.least;
     if least.is_none_or(|least| ask.severity < least) {

@@ -7,7 +7,7 @@
 //! severe one of the same target may start meanwhile, and it takes no slot of the running ones. Nor does one that has
 //! lent its own: its target stays busy.
 //! Invariant: a manual operation ignores pauses, dependencies and resting operations; it waits only while its target
-//! is busy.
+//! is busy, and where the gate says so.
 //! Invariant: a call costs O(log n), plus one visit to each operation that a block set aside when that block is
 //! released. The caller says when, with [`RecoveryQueue::release_block`].
 

@@ -216,6 +216,7 @@ impl Recovery {
             Input::Command(command, ticket) => self.command(command, ticket, at, out)?,
             Input::Serves(handler) => self.serves(&handler, at, out),
             Input::Spec(spec) => self.configured(spec, at, out)?,
+            Input::Charter(breach) => self.charter_seen(breach, at, out),
             Input::Tick => self.pass_pauses(at, out),
             Input::Recovered(recovered) => self.recovered(recovered, at, out)?,
             Input::Stop => {

@@ -24,7 +24,8 @@ pub use plugin::{
     DirectoryGrant, Grants, HttpOrigin, Limits, PluginSpec, TargetGrant, TargetVerb, with_instances,
 };
 pub use policy::{
-    ApprovalSpec, BudgetSpec, GroupSpec, OverBudget, PhaseSpec, PolicySpec, TargetPolicySpec,
+    ApprovalSpec, BudgetSpec, CharterSpec, GroupSpec, OverBudget, PhaseSpec, PolicySpec,
+    TargetPolicySpec,
 };
 pub use process::{
     BeforeStart, ForeignCommands, OnShutdown, ProcessSpec, Reload, RestartPolicy, RunAs,

@@ -20,8 +20,12 @@ const OF_EVERY_CHECK: [&str; 9] = [
     "failure",
     "severity",
 ];
-/// What the reference can't show beside what it shows: the fourth strategy.
-const UNSHOWN: [&str; 1] = ["route.strategy(immediate).max_attempts"];
+/// What the reference can't show beside what it shows: the fourth strategy, and a charter, which has to be there.
+const UNSHOWN: [&str; 3] = [
+    "route.strategy(immediate).max_attempts",
+    "charter.file",
+    "charter.sha256",
+];
 
 fn collect(path: &str, value: &Value, keys: &mut BTreeSet<String>) {
     let last = path.rsplit('.').next().unwrap_or_default();

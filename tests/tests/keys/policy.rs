@@ -1,6 +1,6 @@
 //! What bounds automatic recovery: `[budget]`, `[group.NAME]` and `[phase.NAME]`, and `mainstay phase`.
 
-use mainstay_domain::time::Timestamp;
+use mainstay_domain::{policy::sha256_hex, time::Timestamp};
 use mainstay_tests::{Daemon, HOST, free_port, guest, plugin, sleeper, time, user_name};
 use serde_json::{Value, json};
 use std::{
@@ -449,4 +449,110 @@ fn what_nobody_approves_in_time_is_escalated_and_left_to_people() {
         );
         assert!(!daemon.pids().contains_key("web"));
     }
+}
+
+/// A charter beside the config, pinned; and `a`, `b` and `c`.
+fn start_with_charter(charter: &str) -> Daemon {
+    let config = format!(
+        r#"{HOST}{}{}{}
+[charter]
+file = "charter.toml"
+sha256 = "{}"
+
+[[route]]
+relapse_window = "0s"
+chain = [{{ handler = "restart-service" }}]
+
+[plugin.restart-service]
+grants = {{ target = ["restart"] }}
+"#,
+        sleeper("a"),
+        sleeper("b"),
+        sleeper("c"),
+        sha256_hex(charter.as_bytes())
+    );
+    let mut daemon = Daemon::prepare(&config);
+    fs::write(daemon.path("charter.toml"), charter).unwrap();
+    daemon.drop_plugin(&plugin("restart-service"));
+    daemon.run();
+    daemon.wait_for_plugins(1);
+    daemon.wait_for_status("all to run", |status| {
+        let mut rows = status["targets"].as_array().unwrap().iter();
+        rows.all(|row| row["pid"].is_u64())
+    });
+    daemon
+}
+
+/// [seed 002] The digest is in the status and before each line of the log.
+///
+/// Acts: `charter.file`
+#[test]
+fn what_the_charter_forbids_is_done_by_people_only() {
+    let charter = "targets = [\"a\"]\nper_hour = 1\n";
+    let daemon = start_with_charter(charter);
+    let digest = sha256_hex(charter.as_bytes());
+    assert_eq!(daemon.json(&["status"])["host"]["charter"], digest);
+    daemon.kill_child("a");
+    let told = daemon.wait_for_event("the escalation", |event| {
+        event["kind"] == "operation.escalated" && event["target"] == "a"
+    });
+    let message = told["message"].as_str().unwrap();
+    assert!(
+        message.contains("the charter forbids the automatic recovery of a"),
+        "{message}"
+    );
+    let log = daemon.log();
+    let prefix = format!("[{}] ", &digest[..16]);
+    assert!(
+        log.contains(&format!("{prefix}{}", &message[..20])),
+        "{log}"
+    );
+    assert!(!daemon.pids().contains_key("a"));
+    assert_eq!(daemon.recover("a", "service-down")["state"], "succeeded");
+    // Its bound holds though the config has no budget.
+    daemon.kill_child("b");
+    let asked = daemon.wait_for_operation("b", "awaiting-manual");
+    assert_eq!(
+        asked["error"],
+        "the budget of the host is 1 recovery an hour, and is used up"
+    );
+}
+
+/// [seed 002] The digest is looked at when something is scheduled, when it is executed, and when a policy is changed.
+///
+/// Acts: `charter.sha256`
+#[test]
+fn while_the_charter_is_another_one_than_the_config_is_pinned_to_nothing_is_begun_or_changed() {
+    let charter = "handlers = [\"disk-cleanup\"]\n";
+    let mut daemon = start_with_charter(charter);
+    fs::write(daemon.path("charter.toml"), "handlers = []\n").unwrap();
+    daemon.kill_child("a");
+    let broken = daemon.wait_for_event("the breach", |event| event["kind"] == "charter.broken");
+    assert_eq!(broken["severity"], "critical");
+    wait_for_held(&daemon, "a", "[MS-0405]");
+    for command in [
+        &["recover", "b", "--failure", "service-down"] as &[&str],
+        &["phase", "safe"],
+    ] {
+        let output = daemon.cli(command);
+        let stderr = String::from_utf8_lossy(&output.stderr);
+        assert!(
+            !output.status.success() && stderr.contains("[MS-0405]"),
+            "{stderr}"
+        );
+    }
+    assert!(!daemon.pids().contains_key("a"));
+    fs::write(daemon.path("charter.toml"), charter).unwrap();
+    daemon.wait_for_successes("a", 1);
+    daemon.wait_for_event("the end of it", |event| event["kind"] == "charter.whole");
+    // A daemon does not start with another one.
+    assert!(daemon.stop());
+    fs::write(daemon.path("charter.toml"), "handlers = []\n").unwrap();
+    let output = daemon.cli(&["check"]);
+    let said = [output.stdout, output.stderr].concat();
+    let said = String::from_utf8_lossy(&said);
+    assert!(
+        !output.status.success() && said.contains("[MS-0405]"),
+        "{said}"
+    );
 }

@@ -22,6 +22,7 @@ fn page(code: ErrorCode) -> &'static str {
         ErrorCode::NotServing => include_str!("../../../../docs/errors/MS-0304.md"),
         ErrorCode::AwaitsOperator => include_str!("../../../../docs/errors/MS-0401.md"),
         ErrorCode::NotStarted => include_str!("../../../../docs/errors/MS-0402.md"),
+        ErrorCode::CharterBroken => include_str!("../../../../docs/errors/MS-0405.md"),
         ErrorCode::RestoreRefused => include_str!("../../../../docs/errors/MS-0501.md"),
         ErrorCode::BackupUnusable => include_str!("../../../../docs/errors/MS-0502.md"),
         ErrorCode::NoToolchain => include_str!("../../../../docs/errors/MS-0601.md"),

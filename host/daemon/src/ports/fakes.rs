@@ -987,6 +987,7 @@ impl HostView for FakeWorld {
         StatusFacts {
             name: "example".into(),
             version: "0.1.0".into(),
+            charter: None,
             started_at: NOW,
             contract_versions: vec!["1.0.0".into()],
             config_digest: "ef".repeat(32),

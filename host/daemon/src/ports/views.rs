@@ -19,6 +19,8 @@ pub struct StatusFacts {
     pub name: String,
     /// The program's version.
     pub version: String,
+    /// The SHA-256 of the charter, hexadecimal; none where there is no charter.
+    pub charter: Option<String>,
     /// When the daemon started.
     pub started_at: Timestamp,
     /// The contract versions that it speaks.

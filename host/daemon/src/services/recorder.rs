@@ -113,6 +113,7 @@ impl Journal for Recorder {
         let mut alerts = self.alerts.lock();
         let mut entries = Vec::new();
         let mut added = Vec::new();
+        let charter = spec.policy.charter.as_ref().map(|charter| charter.prefix());
         let events = batch.changes.iter().filter_map(|change| match change {
             Change::Event(event) => Some(event),
             _ => None,
@@ -127,13 +128,13 @@ impl Journal for Recorder {
                 told.iter_mut()
                     .for_each(|entry| entry.alert.mark_as_drill());
             }
-            story::tell(event);
+            story::tell(event, charter);
             if is_of_config(event) {
                 told.extend(open.taken_away(event, &spec, ids));
             }
             for entry in told {
                 let queued = queued(&entry, event);
-                story::tell(&queued);
+                story::tell(&queued, charter);
                 added.extend([Change::Alert(entry.clone()), Change::Event(queued)]);
                 entries.push(entry);
             }

@@ -11,6 +11,7 @@
 
 mod actions;
 mod call;
+mod charter;
 mod control;
 mod finding;
 mod heartbeat;
@@ -22,6 +23,7 @@ mod snapshot;
 mod tests;
 mod writes;
 
+pub use charter::CharterDigest;
 pub use control::RecoveryHandle;
 pub use heartbeat::Heartbeat;
 pub use snapshot::RecoverySnapshot;
@@ -63,6 +65,8 @@ pub struct RecoveryPorts {
     pub watch: Arc<dyn Watch>,
     /// The handlers.
     pub handlers: Arc<dyn Handlers>,
+    /// What the file of the charter is.
+    pub charter: CharterDigest,
 }
 
 /// The driver.
@@ -173,6 +177,7 @@ impl RecoveryEngine {
     fn rest(&mut self, is_blocked: bool) -> Option<Duration> {
         let now = self.ports.shared.clock.monotonic();
         let wake = self.machine.wakes_at().map(|due: Monotonic| due.since(now));
+        let wake = wake.into_iter().chain(self.rest_of_charter()).min();
         match is_blocked {
             true => Some(wake.unwrap_or(WRITE_AGAIN).min(WRITE_AGAIN)),
             false => wake,
@@ -230,8 +235,13 @@ impl RecoveryEngine {
         }
     }
 
-    /// One turn of the machine.
+    /// One turn of the machine, which knows how the charter is.
     fn input(&mut self, input: Input) {
+        self.see_charter();
+        self.turn(input);
+    }
+
+    fn turn(&mut self, input: Input) {
         let at = InputTime {
             now: self.ports.shared.clock.now(),
             monotonic: self.ports.shared.clock.monotonic(),

@@ -12,8 +12,9 @@ use mainstay_domain::{
     text::visible,
 };
 
-/// Tells of an event that is being submitted.
-pub(super) fn tell(event: &Event) {
+/// Tells of an event that is being submitted; after the beginning of the charter's digest, where there is one [seed 002].
+pub(super) fn tell(event: &Event, charter: Option<&str>) {
+    let charter = charter.map_or(String::new(), |digest| format!("[{digest}] "));
     macro_rules! tell_at {
         ($level:ident) => {
             tracing::$level!(
@@ -24,7 +25,7 @@ pub(super) fn tell(event: &Event) {
                 job = event.job.as_ref().map(JobName::as_str),
                 backup = event.backup.as_ref().map(BackupId::to_string),
                 due = event.announces().map(|at| at.to_string()),
-                "{}",
+                "{charter}{}",
                 visible(&event.message)
             )
         };

@@ -40,6 +40,7 @@ pub(super) fn concern(kind: EventKind) -> Concern {
         K::HostPaused => Fires(&[K::HostResumed]),
         // A daemon starts with nothing but a good config, and reads a journal before it goes on with it.
         K::ConfigRejected => Fires(&[K::ConfigApplied, K::HostStarted]),
+        K::CharterBroken => Fires(&[K::CharterWhole, K::HostStarted]),
         K::JournalDamaged | K::RecordSetAside => Fires(&[K::HostStarted]),
         K::MonitorBlind => Fires(&[K::MonitorSees]),
         K::JournalFull => Fires(&[K::JournalWritable]),
@@ -58,6 +59,7 @@ pub(super) fn concern(kind: EventKind) -> Concern {
         | K::CircuitClosed
         | K::CircuitSteady
         | K::HostResumed
+        | K::CharterWhole
         | K::ConfigApplied
         | K::JournalWritable
         | K::MonitorSees

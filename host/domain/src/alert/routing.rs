@@ -35,6 +35,7 @@ pub fn is_alert_by_default(event: &Event) -> bool {
         | K::RouteUnhandled
         | K::AlerterFailing
         | K::ConfigRejected
+        | K::CharterBroken
         | K::BackupFailed
         | K::BackupRpoMissed
         | K::BackupCorrupted

@@ -80,6 +80,7 @@ impl EventData {
     pub fn error(&self) -> Option<&str> {
         match self {
             Self::ConfigRejected(facts) => Some(facts.error.as_str()),
+            Self::CharterBroken(facts) => Some(facts.why.as_str()),
             Self::OperationRetrying(facts) => Some(facts.error.as_str()),
             Self::OperationAwaitingManual(facts) => facts.error.as_deref(),
             Self::OperationEscalated(facts) => facts.error.as_deref(),

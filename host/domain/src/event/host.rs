@@ -40,6 +40,13 @@ pub struct PhaseChanged {
     pub reason: String,
 }
 
+/// The charter is not what the config is pinned to.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CharterBroken {
+    /// What is wrong with it, for people.
+    pub why: String,
+}
+
 /// A config was applied.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ConfigApplied {

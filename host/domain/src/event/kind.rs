@@ -47,6 +47,10 @@ event_kinds! {
     HostResumed = "host.resumed",
     /// An operator changed the phase of the host, and with it what is recovered automatically.
     PhaseChanged = "phase.changed",
+    /// The charter is not what the config is pinned to: nothing is begun.
+    CharterBroken = "charter.broken",
+    /// It is again what the config is pinned to.
+    CharterWhole = "charter.whole",
     /// A config was applied.
     ConfigApplied = "config.applied",
     /// A config was refused; the one before stays.

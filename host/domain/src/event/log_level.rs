@@ -27,6 +27,7 @@ impl Event {
             // As expected, or of no weight by its config; what comes of that is told besides.
             Kind::ProcessExited if self.severity == Severity::Low => EventLogLevel::Info,
             Kind::JournalFull
+            | Kind::CharterBroken
             | Kind::JournalDamaged
             | Kind::RecordSetAside
             | Kind::MonitorBlind
@@ -70,6 +71,7 @@ impl Event {
             Kind::HostStarted
             | Kind::HostStopping
             | Kind::JournalWritable
+            | Kind::CharterWhole
             | Kind::MonitorSees
             | Kind::HostResumed
             | Kind::ConfigApplied

@@ -176,6 +176,8 @@ fn what_is_stored_is_read_as_what_its_kind_says_and_written_as_it_was() {
         ("target.drilled", "TargetDrilled"),
         ("target.drilled", "TargetDrilled"),
         ("phase.changed", "PhaseChanged"),
+        ("charter.broken", "CharterBroken"),
+        ("charter.whole", "Nothing"),
     ]
     .map(|(kind, variant)| (kind.to_owned(), variant.to_owned()));
     assert_eq!(found, expected);

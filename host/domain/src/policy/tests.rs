@@ -15,6 +15,8 @@ fn web() -> GroupName {
 
 fn facts(phase: Phase) -> Facts {
     Facts {
+        is_charter_broken: false,
+        breach: None,
         phase,
         rule: PhaseSpec::of(phase),
         floor: None,
@@ -153,6 +155,23 @@ fn below_its_floor_a_group_is_for_people() {
 }
 
 #[test]
+fn a_charter_forbids_what_is_automatic_and_a_broken_one_holds_back_everybody() {
+    let breach = Breach::Target(TargetName::parse("db").unwrap());
+    let by_hand = Ask {
+        is_manual: true,
+        ..ask(Severity::Low)
+    };
+    let mut facts = facts(Phase::Normal);
+    facts.breach = Some(breach.clone());
+    assert_eq!(gate(&ask(Severity::Critical), &facts), Gate::Forbid(breach));
+    assert_eq!(gate(&by_hand, &facts), Gate::Go);
+    facts.is_charter_broken = true;
+    for ask in [by_hand, ask(Severity::Critical)] {
+        assert_eq!(gate(&ask, &facts), Gate::Wait(Why::Charter));
+    }
+}
+
+#[test]
 fn every_reason_is_a_sentence_with_its_numbers() {
     let (group, phase) = (web(), Phase::Launch);
     for (why, expected) in [
@@ -255,7 +274,7 @@ proptest! {
                         }
                         Gate::Wait(Why::PerHour { until, .. }) => prop_assert!(until > now),
                         Gate::Wait(_) => prop_assert!(running.len() >= most as usize),
-                        Gate::Ask(why) => prop_assert!(false, "{why}"),
+                        other => prop_assert!(false, "{other:?}"),
                     }
                 }
                 Step::Wants(_) => {}

@@ -55,7 +55,7 @@ pub(super) fn start_block_of(
         return Some(StartBlock::TargetBusy(entry.target.clone()));
     }
     if entry.is_manual {
-        return None;
+        return (conditions.held_back)(entry, busy).map(StartBlock::Gate);
     }
     if conditions.host_paused {
         return Some(StartBlock::HostPaused);

@@ -397,19 +397,25 @@ fn what_the_gate_holds_back_blocks_no_other_and_says_why() {
 }
 
 #[test]
-fn a_manual_operation_does_not_ask_the_gate() {
+fn a_manual_operation_asks_the_gate_and_nobody_else() {
     let mut queue = RecoveryQueue::default();
     queue.push(QueueEntry {
         is_manual: true,
+        depends_on: vec![name("redis")],
         ..entry(1, "a", 5, 0)
     });
-    let conditions = Conditions {
-        host_paused: false,
-        is_paused: &|_| false,
-        is_failing: &|_| false,
-        held_back: &|_, _| unreachable!("nobody asks it"),
-        max_running: NonZeroUsize::MAX,
-        counts_lent: false,
+    let ask = |queue: &mut RecoveryQueue, why: Option<Why>| {
+        let conditions = Conditions {
+            host_paused: true,
+            is_paused: &|_| true,
+            is_failing: &|_| true,
+            held_back: &|_, _| why.clone(),
+            max_running: NonZeroUsize::MAX,
+            counts_lent: false,
+        };
+        queue.next(&conditions, at(0))
     };
-    assert_eq!(queue.next(&conditions, at(0)), NextStart::Start(id(1)));
+    assert_eq!(ask(&mut queue, Some(Why::Charter)), NextStart::Idle);
+    queue.release_block(&StartBlock::Gate(Why::Charter));
+    assert_eq!(ask(&mut queue, None), NextStart::Start(id(1)));
 }

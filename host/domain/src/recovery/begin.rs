@@ -40,6 +40,9 @@ impl Recovery {
         if let Some(why) = self.must_ask(&work.operation) {
             return self.ask_about(case, work, &why, at, out);
         }
+        if let Some(breach) = self.breach_by(&key.target).filter(|_| is_automatic) {
+            return self.give_up(case, work, breach.to_string(), at, out);
+        }
         let next = work.operation.attempts.saturating_add(1);
         let has_next = work.operation.cut_off || route.strategy.has_attempt(next);
         if let Some(error) = work.error.clone().filter(|_| is_automatic && !has_next) {

@@ -91,6 +91,7 @@ impl Recovery {
     /// The severity of what a person wants recovered, where it can be.
     fn may_recover(&self, key: &CaseKey) -> Result<Severity, Refusal> {
         self.must_exist(&key.target)?;
+        self.must_be_chartered()?;
         let by_config = self.settings.severity_of(key);
         let open = self.case(key).filter(|case| case.is_failing());
         let severity = open.map_or(by_config, |case| case.incident.severity.max(by_config));

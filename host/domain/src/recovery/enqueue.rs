@@ -41,6 +41,15 @@ impl Recovery {
             self.escalate(case, None, (message, AfterEscalation::People), at, out);
             return Ok(());
         }
+        if let Some(breach) = self.breach_by(&key.target) {
+            case.stage = Stage::Unrouted;
+            let message = format!(
+                "{breach} from {}: `mainstay recover {} --failure {}` recovers it",
+                key.failure, key.target, key.failure
+            );
+            self.escalate(case, None, (message, AfterEscalation::People), at.now, out);
+            return Ok(());
+        }
         let Some(route) = self.settings.route(&key, case.incident.severity).cloned() else {
             case.stage = Stage::Unrouted;
             let message = words::no_route_fits(&key);

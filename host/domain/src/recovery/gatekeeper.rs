@@ -10,10 +10,11 @@ pub(super) use view::View;
 use super::{Case, IllegalMove, InputTime, Outcome, Recovery, Refusal, Reply, Work, words};
 use crate::{
     actor::Actor,
+    code::ErrorCode,
     id::OperationId,
     name::{PluginName, TargetName},
     operation::{Mode, Operation},
-    policy::{Ask, Gate, Ledger, Phase, PhaseChange, PolicyHistory, Why},
+    policy::{Ask, Breach, CharterBreach, Gate, Ledger, Phase, PhaseChange, PolicyHistory, Why},
     queue::StartBlock,
     spec::PhaseSpec,
     text::list,
@@ -25,6 +26,8 @@ use std::collections::BTreeSet;
 #[derive(Debug)]
 pub(super) struct Gatekeeper {
     pub(super) phase: Phase,
+    /// What is wrong with the charter.
+    breach: Option<CharterBreach>,
     ledger: Ledger,
     /// Both clocks, as the last input had them.
     now: Timestamp,
@@ -35,6 +38,7 @@ impl Gatekeeper {
     pub(super) fn new() -> Self {
         Self {
             phase: Phase::default(),
+            breach: None,
             ledger: Ledger::default(),
             now: Timestamp::from_millis(0),
             monotonic: Monotonic::default(),
@@ -83,6 +87,7 @@ impl Recovery {
         at: InputTime,
         out: &mut Outcome,
     ) -> Result<Reply, Refusal> {
+        self.must_be_chartered()?;
         let from = self.keeper.phase;
         match from.change_to(to) {
             PhaseChange::Same => Ok(Reply::Done),
@@ -97,6 +102,41 @@ impl Recovery {
                 Ok(Reply::Done)
             }
         }
+    }
+
+    /// What is wrong with the charter, as it was seen last.
+    pub fn charter_breach(&self) -> Option<&CharterBreach> {
+        self.keeper.breach.as_ref()
+    }
+
+    /// The file of the charter was looked at.
+    pub(super) fn charter_seen(
+        &mut self,
+        breach: Option<CharterBreach>,
+        at: InputTime,
+        out: &mut Outcome,
+    ) {
+        if self.keeper.breach == breach {
+            return;
+        }
+        out.writes.push(words::charter(breach.as_ref(), at.now));
+        self.keeper.breach = breach;
+    }
+
+    /// Refuses where the charter is not what it was pinned to.
+    pub(super) fn must_be_chartered(&self) -> Result<(), Refusal> {
+        match &self.keeper.breach {
+            None => Ok(()),
+            Some(breach) => {
+                let why = ErrorCode::CharterBroken.mark(breach.to_string());
+                Err(Refusal::NotAllowed(why))
+            }
+        }
+    }
+
+    /// What of the charter an automatic recovery of this target would break.
+    pub(super) fn breach_by(&self, target: &TargetName) -> Option<Breach> {
+        self.view().breach(target)
     }
 
     /// What the daemons before left of the gate.
@@ -147,8 +187,8 @@ impl Recovery {
         };
         match self.view().gate(&operation.target, &ask, self.queue.busy()) {
             Gate::Ask(why) => Some(why),
-            // In the same turn the queue was told that it need not wait.
-            Gate::Go | Gate::Wait(_) => None,
+            // In the same turn the queue was told that it need not wait; what is forbidden is not in it.
+            Gate::Go | Gate::Wait(_) | Gate::Forbid(_) => None,
         }
     }
 
@@ -170,8 +210,28 @@ impl Recovery {
     /// The handlers that the phase forbids to this operation; a person may have any called.
     pub(super) fn forbidden_to(&self, operation: &Operation) -> BTreeSet<PluginName> {
         match operation.mode {
-            Mode::Automatic => self.phase_rule().forbidden,
+            Mode::Automatic => {
+                let charter = self.settings.spec().policy.charter.as_ref();
+                let never = charter.map(|charter| charter.handlers.clone());
+                let mut forbidden = self.phase_rule().forbidden;
+                forbidden.extend(never.unwrap_or_default());
+                forbidden
+            }
             Mode::Manual => BTreeSet::new(),
+        }
+    }
+
+    /// Why one of these is not called, for people.
+    pub(super) fn why_forbidden(&self, handler: &PluginName) -> String {
+        let charter = self.settings.spec().policy.charter.as_ref();
+        match charter.is_some_and(|charter| charter.handlers.contains(handler)) {
+            true => format!("{handler} was not called: the charter forbids it [skipped-charter]"),
+            false => {
+                let phase = self.keeper.phase;
+                format!(
+                    "{handler} was not called: it is forbidden in the phase {phase} [skipped-phase]"
+                )
+            }
         }
     }
 
@@ -189,6 +249,11 @@ impl Recovery {
                 let until = self.view().ends_at(why, self.queue.busy());
                 let until = until.map(|until| self.keeper.wall(until));
                 (until, why.to_string())
+            }
+            Why::Charter => {
+                let refusal = self.must_be_chartered().err();
+                let words = refusal.map_or_else(|| why.to_string(), |refusal| refusal.to_string());
+                (None, words)
             }
             _ => (None, why.to_string()),
         }

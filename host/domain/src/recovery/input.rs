@@ -14,7 +14,7 @@ use crate::{
     operation::{self, Operation},
     pause::TimedPauses,
     plugin::PluginIdentity,
-    policy::PolicyHistory,
+    policy::{CharterBreach, PolicyHistory},
     record::Change,
     severity::Severity,
     spec::Spec,
@@ -68,6 +68,8 @@ pub enum Input {
     Serves(PluginName),
     /// Another config is in use.
     Spec(Arc<Spec>),
+    /// The file of the charter was looked at: what is wrong with it, where anything is.
+    Charter(Option<CharterBreach>),
     /// Time has passed.
     Tick,
     /// What the previous daemon left; the first input.

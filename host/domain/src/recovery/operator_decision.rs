@@ -82,6 +82,7 @@ impl Recovery {
         out: &mut Outcome,
     ) -> Result<Result<Reply, Refusal>, IllegalMove> {
         let key = self.awaiting(decision).and_then(|key| {
+            self.must_be_chartered()?;
             self.may_decide(&key, decision.by)?;
             self.may_vote(&key, decision.id, decision.by)?;
             Ok(key)

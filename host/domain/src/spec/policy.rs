@@ -8,6 +8,7 @@ use crate::{
 use std::{
     collections::{BTreeMap, BTreeSet},
     num::NonZeroU32,
+    path::PathBuf,
     time::Duration,
 };
 
@@ -22,6 +23,8 @@ pub struct PolicySpec {
     pub targets: BTreeMap<TargetName, TargetPolicySpec>,
     /// Who approves what awaits a person, where the target does not say otherwise.
     pub approval: ApprovalSpec,
+    /// What may never be done automatically; none: nothing is forbidden.
+    pub charter: Option<CharterSpec>,
     /// Of the phases that are not as the seed has them.
     pub phases: BTreeMap<Phase, PhaseSpec>,
 }
@@ -108,6 +111,26 @@ impl Default for ApprovalSpec {
             of: BTreeSet::new(),
             expires: None,
         }
+    }
+}
+
+/// What may never be done automatically [seed 002], as it was read from its file; its bounds are in the budget of the host.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CharterSpec {
+    /// The file.
+    pub file: PathBuf,
+    /// The SHA-256 that it is pinned to and had when it was read, hexadecimal.
+    pub sha256: String,
+    /// Targets that are never recovered automatically.
+    pub targets: BTreeSet<TargetName>,
+    /// Handlers that are never called automatically.
+    pub handlers: BTreeSet<PluginName>,
+}
+
+impl CharterSpec {
+    /// The beginning of its digest, which stands before each line of the log.
+    pub fn prefix(&self) -> &str {
+        self.sha256.get(..16).unwrap_or(&self.sha256)
     }
 }
 

@@ -338,6 +338,7 @@ fn every_form_of_an_event_is_in_the_corpus() {
         EventData::PausedBy(_),
         EventData::PausedFor(_),
         EventData::PhaseChanged(_),
+        EventData::CharterBroken(_),
         EventData::JournalDamaged(_),
         EventData::RecordSetAside(_),
         EventData::MonitorBlind(_),

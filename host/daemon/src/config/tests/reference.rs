@@ -8,7 +8,7 @@ use mainstay_domain::{
     event::EventKind,
     jitter::Jitter,
     name::{CommandName, FailureType, GroupName, JobName, PluginName, SecretName, TargetName},
-    policy::Phase,
+    policy::{Phase, sha256_hex},
     severity::Severity,
     spec::{
 ApprovalSpec, BackupSource, BeforeStart, BreakerSpec, CheckKind, CheckSpec, CommandSpec, DirectoryGrant, DrillCommands, DrillSpec, ExecCheck, FailOf, ForeignCommands, Grants, GroupBy, HttpCheck, HttpOrigin, Limits, LogPattern, MaintenanceBegin, OnFailure, OnShutdown, OverBudget, PluginSpec, PolicySpec, ProcessSpec, Reload, RestartPolicy, RunAs, Schedule, SecretSource, SocketSpec, Spec, Strategy, TargetGrant, TargetSpec, TargetVerb, Trust, ViewerSpec, Workflow,
@@ -1480,6 +1480,53 @@ fn the_pid_file_of_a_foreign_service_is_by_default_that_of_its_check() {
     };
     assert_eq!(pid_file(""), Some("/c".into()));
     assert_eq!(pid_file("pid_file = \"/own\"\n"), Some("/own".into()));
+}
+
+/// It has to be there, so the reference shows it in a comment.
+#[test]
+fn a_charter_that_is_what_it_was_pinned_to_arrives_and_bounds_the_budget() {
+    let directory = tempfile::tempdir().unwrap();
+    let file = directory.path().join("charter.toml");
+    let text = "targets = [\"db\"]\nhandlers = [\"fix\"]\nconcurrent = 3\nper_hour = 9\n";
+    std::fs::write(&file, text).unwrap();
+    let pinned = sha256_hex(text.as_bytes());
+    let with = |sha256: &str| {
+        let path = file.display();
+        format!(
+            "{HOST}[budget]\nconcurrent = 5\n[charter]\nfile = \"{path}\"\nsha256 = \"{sha256}\"\n"
+        )
+    };
+    let policy = load_text(&with(&pinned)).unwrap().spec.policy;
+    let charter = policy.charter.unwrap();
+    assert_eq!(
+        (charter.file.as_path(), &charter.sha256),
+        (file.as_path(), &pinned)
+    );
+    assert_eq!(charter.prefix(), &pinned[..16]);
+    assert_eq!(charter.targets, [TargetName::parse("db").unwrap()].into());
+    assert_eq!(charter.handlers, [PluginName::parse("fix").unwrap()].into());
+    let limit = NonZeroU32::new;
+    assert_eq!(
+        (policy.host.concurrent, policy.host.per_hour),
+        (limit(3), limit(9))
+    );
+
+    let refused = |text: &str| load_text(text).err().map(|errors| errors.to_string());
+    let other = refused(&with(&"0".repeat(64))).unwrap();
+    assert!(
+        other.contains("[MS-0405]") && other.contains(&pinned),
+        "{other}"
+    );
+    let short = refused(&with("cdd01ef066bc6cf2")).unwrap();
+    assert!(short.contains("64 hexadecimal digits"), "{short}");
+    for text in ["targets = [\"-\"]\n", "never = 1\n"] {
+        std::fs::write(&file, text).unwrap();
+        let wrong = refused(&with(&sha256_hex(text.as_bytes()))).unwrap();
+        assert!(wrong.contains("is not understood"), "{wrong}");
+    }
+    std::fs::remove_file(&file).unwrap();
+    let gone = refused(&with(&pinned)).unwrap();
+    assert!(gone.contains("cannot be read"), "{gone}");
 }
 
 #[test]

@@ -2,18 +2,21 @@
 
 use super::{
     super::{
+        charter,
         context::EntityKind,
         reader::{Fields, ValueAt},
-        values::{existing, name, one_of, positive_duration, whole, word},
+        values::{existing, name, one_of, path, positive_duration, whole, word},
     },
     named,
 };
 use mainstay_domain::{
+    code::ErrorCode,
     name::{GroupName, PluginName, TargetName},
-    policy::Phase,
+    policy::{CharterBreach, Phase},
     severity::Severity,
     spec::{
-        ApprovalSpec, BudgetSpec, GroupSpec, OverBudget, PhaseSpec, PolicySpec, TargetPolicySpec,
+        ApprovalSpec, BudgetSpec, CharterSpec, GroupSpec, OverBudget, PhaseSpec, PolicySpec,
+        TargetPolicySpec,
     },
 };
 use std::{
@@ -39,6 +42,8 @@ pub(super) fn policy(fields: &mut Fields<'_>) -> PolicySpec {
         at.fields("the budget", |fields| Some(budget(fields, true)))
     });
     let mut groups = fields.or("group", BTreeMap::new(), groups);
+    let mut host = host.unwrap_or_default();
+    let charter = fields.optional("charter", |at| charter(at, &mut host));
     let phases = fields.or("phase", BTreeMap::new(), phases);
     let approval = fields.or("approval", ApprovalSpec::default(), approval);
     let targets = std::mem::take(&mut fields.context.facts.borrow_mut().policies);
@@ -51,10 +56,11 @@ pub(super) fn policy(fields: &mut Fields<'_>) -> PolicySpec {
     }
     judge_floors(fields, &groups);
     PolicySpec {
-        host: host.unwrap_or_default(),
+        host,
         groups,
         targets,
         approval,
+        charter,
         phases,
     }
 }
@@ -97,6 +103,67 @@ fn budget(fields: &mut Fields<'_>, is_of_many: bool) -> BudgetSpec {
         concurrent: concurrent.and_then(NonZeroU32::new),
         per_hour: per_hour.and_then(NonZeroU32::new),
         over: fields.or("over", OverBudget::Ask, over),
+    }
+}
+
+/// The charter is read here: a config that is pinned to another one is refused, at the start and whenever it is read anew.
+/// Its bounds hold whatever the budget of the host says.
+fn charter(at: ValueAt<'_>, host: &mut BudgetSpec) -> Option<CharterSpec> {
+    at.fields("the charter", |fields| {
+        let file = fields.required("file", "file = \"charter.toml\"", path);
+        let example = "sha256 = \"…\", which `sha256sum charter.toml` prints";
+        let pinned = fields.required("sha256", example, sha256);
+        let (file, pinned) = (file?, pinned?);
+        let refuse = |why: String, help: &str| {
+            let message = ErrorCode::CharterBroken.mark(why);
+            fields.needs(&message, help);
+            None
+        };
+        let (found, rules) = match charter::read(&file) {
+            Ok(read) => read,
+            Err(why) => {
+                let why = format!("the charter {} cannot be read: {why}", file.display());
+                return refuse(why, "put it there, or remove [charter]");
+            }
+        };
+        if let Some(breach) = CharterBreach::of(&pinned, Ok(found)) {
+            let help =
+                "put the right file back, or write its SHA-256 here if it is the one that you mean";
+            return refuse(breach.to_string(), help);
+        }
+        let rules = match rules {
+            Ok(rules) => rules,
+            Err(why) => {
+                let why = format!("the charter {} is not understood: {why}", file.display());
+                let help =
+                    "it may have targets = [], handlers = [], concurrent = 5 and per_hour = 60";
+                return refuse(why, help);
+            }
+        };
+        host.concurrent = least(host.concurrent, rules.concurrent);
+        host.per_hour = least(host.per_hour, rules.per_hour);
+        Some(CharterSpec {
+            file,
+            sha256: pinned,
+            targets: rules.targets.into_iter().collect(),
+            handlers: rules.handlers.into_iter().collect(),
+        })
+    })
+}
+
+/// The lesser bound, where there are any.
+fn least(one: Option<NonZeroU32>, other: Option<NonZeroU32>) -> Option<NonZeroU32> {
+    one.into_iter().chain(other).min()
+}
+
+fn sha256(at: ValueAt<'_>) -> Option<String> {
+    let text = word(at)?.to_ascii_lowercase();
+    match text.len() == 64 && text.bytes().all(|byte| byte.is_ascii_hexdigit()) {
+        true => Some(text),
+        false => at.not(
+            "a SHA-256, which has 64 hexadecimal digits",
+            "write what `sha256sum charter.toml` prints first",
+        ),
     }
 }
 

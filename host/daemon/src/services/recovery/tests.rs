@@ -163,6 +163,7 @@ impl Story {
             },
             watch: patient.clone(),
             handlers: patient.clone(),
+            charter: Arc::new(|_: &std::path::Path| Ok(String::new())),
         };
         let (mut engine, operator) =
             RecoveryEngine::new(ports, found, IdSource::new(1), ChangedTargets::default());

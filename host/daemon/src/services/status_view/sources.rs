@@ -102,6 +102,7 @@ impl StatusSources {
                 name: facts.name,
                 version: facts.version,
                 phase: self.recovery.phase().to_string(),
+                charter: facts.charter,
                 started_at: facts.started_at.to_string(),
                 contract_versions: facts.contract_versions,
                 config_digest: facts.config_digest,

@@ -37,6 +37,8 @@ pub(super) fn headline(event: &Event) -> &'static str {
         K::AlerterRecovered => "an alerter delivers again",
         K::RouteHandled => "no route lacks it any more",
         K::ConfigRejected => "a config was refused",
+        K::CharterBroken => "the charter is not what the config is pinned to",
+        K::CharterWhole => "the charter is as it should be again",
         K::ConfigApplied => "a config was applied",
         K::HostStarted => "the daemon has started",
         K::PluginServing => "a plugin serves",

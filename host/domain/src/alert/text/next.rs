@@ -33,6 +33,7 @@ pub(super) fn next_step(event: &Event) -> String {
             | K::RouteHandled
             | K::AlerterRecovered
             | K::JournalWritable
+            | K::CharterWhole
             | K::ConfigApplied
             | K::HostStarted
             | K::BackupVerified
@@ -103,6 +104,10 @@ pub(super) fn next_step(event: &Event) -> String {
         (K::AlerterFailing, _) => format!(
             "see that {plugin} serves, with `mainstay plugin list`, and that its receiver takes what it sends, with `mainstay alert test`"
         ),
+        (K::CharterBroken, _) => {
+            "put the charter back as it was, or pin the config to the one that is meant; `mainstay explain MS-0405` says more"
+                .to_owned()
+        }
         (K::ConfigRejected, _) => "`mainstay check` shows every problem with its line".to_owned(),
         (K::BackupFailed, _) => {
             format!("repair the source, then `mainstay backup create {job}`")

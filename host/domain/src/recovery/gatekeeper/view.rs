@@ -4,7 +4,7 @@ use super::Gatekeeper;
 use crate::{
     id::OperationId,
     name::TargetName,
-    policy::{Ask, Facts, Floor, Gate, Scope, Spent, Why, gate},
+    policy::{Ask, Breach, Facts, Floor, Gate, Scope, Spent, Why, gate},
     queue::QueueEntry,
     recovery::{Case, CaseKey, settings::Settings},
     spec::{BudgetSpec, PolicySpec},
@@ -42,7 +42,7 @@ impl View<'_> {
         };
         match self.gate(&entry.target, &ask, busy) {
             Gate::Wait(why) => Some(why),
-            Gate::Go | Gate::Ask(_) => None,
+            Gate::Go | Gate::Ask(_) | Gate::Forbid(_) => None,
         }
     }
 
@@ -56,12 +56,20 @@ impl View<'_> {
         let others = busy.filter(|(other, _)| *other != target);
         let phase = self.keeper.phase;
         let facts = Facts {
+            is_charter_broken: self.keeper.breach.is_some(),
+            breach: self.breach(target),
             phase,
             rule: self.policy().phase(phase),
             floor: self.floor(target, others.clone()),
             budgets: self.spent(target, others),
         };
         gate(ask, &facts)
+    }
+
+    pub(super) fn breach(&self, target: &TargetName) -> Option<Breach> {
+        let charter = self.policy().charter.as_ref()?;
+        let is_forbidden = charter.targets.contains(target);
+        is_forbidden.then(|| Breach::Target(target.clone()))
     }
 
     fn floor<'b>(
@@ -164,6 +172,7 @@ impl View<'_> {
         busy: impl Iterator<Item = (&'b TargetName, &'b OperationId)>,
     ) -> bool {
         match why {
+            Why::Charter => self.keeper.breach.is_some(),
             Why::Phase { phase, least } => {
                 *phase == self.keeper.phase && self.policy().phase(*phase).least == *least
             }

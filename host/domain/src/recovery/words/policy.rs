@@ -2,8 +2,9 @@
 
 use crate::{
     actor::Actor,
-    event::{Event, EventKind, PhaseChanged},
-    policy::Phase,
+    code::ErrorCode,
+    event::{CharterBroken, Event, EventKind, PhaseChanged},
+    policy::{CharterBreach, Phase},
     record::Change,
     severity::Severity,
     time::Timestamp,
@@ -30,4 +31,22 @@ pub(in crate::recovery) fn phase_changed(
         reason: reason.to_owned(),
     };
     Change::Event(event.with_data(facts))
+}
+
+/// The charter is not what it was pinned to, or with none that it is again.
+pub(in crate::recovery) fn charter(breach: Option<&CharterBreach>, now: Timestamp) -> Change {
+    let severity = Severity::Critical;
+    let event = match breach {
+        Some(breach) => {
+            let why = breach.to_string();
+            let message = ErrorCode::CharterBroken.mark(why.clone());
+            let kind = EventKind::CharterBroken;
+            Event::new(kind, severity, now, message).with_data(CharterBroken { why })
+        }
+        None => {
+            let message = "the charter is what the config is pinned to again";
+            Event::new(EventKind::CharterWhole, severity, now, message)
+        }
+    };
+    Change::Event(event)
 }
