@@ -38,6 +38,9 @@ words! {
         /// An operator changed the phase of the host, and with it what is recovered automatically.
         #[serde(rename = "phase.changed")]
         PhaseChanged,
+        /// An operator set what holds over the routes of a target.
+        #[serde(rename = "policy.changed")]
+        PolicyChanged,
         /// The charter is not what the config is pinned to: nothing is begun.
         #[serde(rename = "charter.broken")]
         CharterBroken,

@@ -24,6 +24,7 @@ mod openapi;
 mod operations;
 mod phases;
 mod plugins;
+mod policies;
 mod requests;
 mod severity;
 mod silences;
@@ -54,6 +55,7 @@ pub use phases::{HostPhase, Phase, PhaseBody, PhaseChange};
 pub use plugins::{
     Capability, PluginInspection, PluginInstance, PluginKind, PluginRow, PluginState, WrittenPlugin,
 };
+pub use policies::{PolicyBody, PolicyRoute, PolicySettings, TargetPolicy};
 pub use requests::{
     AcknowledgeBody, BackupQuery, CreateBody, DecisionBody, DrillBody, EventQuery,
     ForgetPluginBody, HistoryQuery, IncidentQuery, PauseBody, PruneBody, RecoverBody, RenameQuery,

@@ -35,6 +35,7 @@ mod orders;
 mod output;
 mod phases;
 mod plugins;
+mod policies;
 mod progress;
 mod records;
 mod scaffold;
@@ -50,7 +51,7 @@ mod wiring;
 pub use arguments::{Cli, Color, Command, Global, LogFormat};
 pub use failure::{Ending, Monitored, report_usage};
 
-use arguments::{AlertCommand, IncidentCommand, OperationCommand, PluginCommand};
+use arguments::{AlertCommand, IncidentCommand, OperationCommand, PluginCommand, PolicyCommand};
 use clap::CommandFactory;
 use mainstay_api::{AcknowledgeBody, AlertTestBody, RecoverBody, SilenceBody, TargetDrillBody};
 use mainstay_domain::time::millis;
@@ -166,6 +167,13 @@ async fn dispatch(cli: Cli, out: &Output) -> anyhow::Result<Ending> {
         }
         Command::Resume(paused) => {
             done(operations::set_paused(&client().await?, out, paused, None).await)
+        }
+        Command::Policy(PolicyCommand::Show { target }) => {
+            done(policies::show(&client().await?, out, &target).await)
+        }
+        Command::Policy(PolicyCommand::Set(set)) => {
+            let (target, body) = set.into_order();
+            done(policies::set(&client().await?, out, &target, &body).await)
         }
         Command::Phase { phase: None, .. } => done(phases::show(&client().await?, out).await),
         Command::Phase {

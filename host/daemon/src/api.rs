@@ -24,6 +24,7 @@ mod notes;
 mod pace;
 mod pages;
 mod phases;
+mod policies;
 mod reads;
 mod requests;
 mod sharing;
@@ -275,6 +276,10 @@ fn routes(served: Arc<Served>) -> Router {
         .route("/targets/{target}", get(targets::show))
         .route("/targets/{target}/log", get(targets::log))
         .route("/targets/{target}/check", post(targets::check))
+        .route(
+            "/targets/{target}/policy",
+            get(policies::show).post(policies::set),
+        )
         .route("/targets/{target}/report", post(targets::report))
         .route("/targets/{target}/drill", post(targets::drill))
         .route("/targets/{target}/start", commanding(TargetVerb::Start))

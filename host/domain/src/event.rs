@@ -22,7 +22,7 @@ pub use backup::{BackupDeleted, BackupRestored, BackupTaken};
 pub use data::EventData;
 pub use host::{
     CharterBroken, ConfigApplied, ConfigRejected, JournalDamaged, MonitorBlind, PausedBy,
-    PausedFor, PhaseChanged, RecordSetAside,
+    PausedFor, PhaseChanged, PolicyChanged, RecordSetAside,
 };
 pub use incident::{
     AfterEscalation, IncidentAcknowledged, IncidentClosed, IncidentEnd, IncidentFacts,

@@ -12,6 +12,7 @@ mod budget;
 mod charter;
 mod history;
 mod phase;
+mod target_policy;
 #[cfg(test)]
 mod tests;
 
@@ -19,6 +20,7 @@ pub use budget::{Ledger, WINDOW};
 pub use charter::{CharterBreach, sha256_hex};
 pub use history::PolicyHistory;
 pub use phase::{Phase, PhaseChange, UnknownPhase};
+pub use target_policy::{EffectivePolicy, EffectiveRoute, TargetPolicy};
 
 use crate::{
     name::{GroupName, TargetName},

@@ -39,6 +39,7 @@ mod looked;
 mod objective;
 mod operator_decision;
 mod pausing;
+mod policies;
 mod polling;
 mod raised;
 mod recovered;
@@ -58,6 +59,7 @@ pub use input::{
     Outcome, PauseSummary, Recovered, Refusal, Reply, TargetSummary, Ticket, Verb,
 };
 pub use key::CaseKey;
+pub use policies::PolicyOrder;
 pub use polling::Polling;
 pub use tracked::Tracked;
 

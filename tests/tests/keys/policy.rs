@@ -556,3 +556,69 @@ fn while_the_charter_is_another_one_than_the_config_is_pinned_to_nothing_is_begu
         "{said}"
     );
 }
+
+/// [seed 002] In the seed's system a policy that was set was ignored when a recovery was scheduled.
+#[test]
+fn a_policy_that_is_set_acts_at_once_outlives_the_daemon_and_is_on_the_record_until_it_is_cleared()
+{
+    let mut daemon = start("", &[("a", ""), ("b", "")], false);
+    let before = daemon.json(&["policy", "show", "a"]);
+    let route = &before["routes"][0];
+    assert_eq!(
+        (&route["failure"], &route["max_attempts"]),
+        (&json!("service-down"), &json!(5))
+    );
+    assert_eq!(route["delays_ms"], json!([1_000, 2_000, 4_000, 8_000]));
+    assert_eq!(route["handlers"], json!(["restart-service"]));
+    let set = daemon.json(&[
+        "policy",
+        "set",
+        "a",
+        "--ask",
+        "true",
+        "--max-attempts",
+        "2",
+        "--cooldown",
+        "5m",
+        "--reason",
+        "slow",
+        "--by",
+        "anna",
+    ]);
+    let route = &set["routes"][0];
+    assert_eq!(
+        (&route["asks"], &route["max_attempts"]),
+        (&json!(true), &json!(2))
+    );
+    daemon.kill();
+    daemon.run();
+    daemon.wait_for_plugins(2);
+    daemon.kill_child("a");
+    let asked = daemon.wait_for_operation("a", "awaiting-manual");
+    daemon.kill_child("b");
+    daemon.wait_for_successes("b", 1);
+    // What waits follows at once.
+    let cleared = daemon.json(&["policy", "set", "a", "--clear", "--cooldown", "1h"]);
+    assert_eq!(cleared["routes"][0]["asks"], false);
+    let done = daemon.wait_for_successes("a", 1);
+    assert_ne!(done[0]["id"], asked["id"]);
+    // The cooldown that was set holds, and says how long.
+    let shown = daemon.json(&["policy", "show", "a"]);
+    let left = shown["routes"][0]["cooling_ms"].as_u64().unwrap();
+    assert!((3_000_000..=3_600_000).contains(&left), "{shown}");
+    let events = daemon.events_of("policy.changed");
+    assert_eq!(events.len(), 2);
+    assert_eq!(events[0]["target"], "a");
+    assert_eq!(events[0]["data"]["by"], user_name());
+    assert_eq!(events[0]["data"]["note"], "anna");
+    assert_eq!(events[0]["data"]["reason"], "slow");
+    assert_eq!(events[0]["data"]["policy"]["max_attempts"], 2);
+    for wrong in [
+        &["policy", "set", "a", "--max-attempts", "0"] as &[&str],
+        &["policy", "set", "a", "--multiplier", "0.5"],
+        &["policy", "set", "a"],
+        &["policy", "set", "nobody", "--clear"],
+    ] {
+        assert!(!daemon.cli(wrong).status.success(), "{wrong:?}");
+    }
+}

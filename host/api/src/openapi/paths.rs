@@ -18,6 +18,7 @@ use crate::{
     operations::{Operation, OperationDetail},
     phases::{HostPhase, PhaseBody},
     plugins::PluginRow,
+    policies::{PolicyBody, TargetPolicy},
     requests::{
         AcknowledgeBody, BackupQuery, CreateBody, DecisionBody, DrillBody, EventQuery,
         ForgetPluginBody, HistoryQuery, IncidentQuery, PauseBody, PruneBody, RecoverBody,
@@ -273,6 +274,19 @@ fn targets(schemas: &mut Schemas) -> Vec<Endpoint> {
         "The end of a target's log",
         Answer::Json(schemas.answer::<TargetLog>()),
     );
+    let policy = Endpoint::get(
+        "/v1/targets/{target}/policy",
+        "policy",
+        "How a target is recovered: what its routes say, and what a person set over them",
+        Answer::Json(schemas.answer::<TargetPolicy>()),
+    );
+    let set_policy = Endpoint::post(
+        "/v1/targets/{target}/policy",
+        "set-policy",
+        "Set what holds over the routes of a target, or clear it",
+        Answer::Json(schemas.answer::<TargetPolicy>()),
+    )
+    .with_body(schemas.body::<PolicyBody>());
     let report = Endpoint::post(
         "/v1/targets/{target}/report",
         "report-failure",
@@ -295,6 +309,8 @@ fn targets(schemas: &mut Schemas) -> Vec<Endpoint> {
         show,
         log,
         probe,
+        policy,
+        set_policy,
         report,
         drill,
         command(

@@ -4,7 +4,7 @@
 
 use super::{help::examples, identifiers::IdText};
 use clap::{Args, Parser, Subcommand, ValueEnum};
-use mainstay_api::{BackupType, OperationState, Severity};
+use mainstay_api::{BackupType, OperationState, PolicyBody, PolicySettings, Severity};
 use mainstay_domain::{
     code::ErrorCode,
     drill::DrillMethod,
@@ -13,7 +13,7 @@ use mainstay_domain::{
     pause::LONGEST_PAUSE,
     plugin::{PluginKind, parse_version},
     policy::Phase,
-    time::Timestamp,
+    time::{Timestamp, millis},
 };
 use semver::Version;
 use std::{path::PathBuf, time::Duration};
@@ -497,6 +497,9 @@ pub enum Command {
     #[command(after_long_help = examples!("
   mainstay resume api"))]
     Resume(Paused),
+    /// Show how a target is recovered, or set what holds over its routes
+    #[command(subcommand, arg_required_else_help = true)]
+    Policy(PolicyCommand),
     /// Show or change the phase of the host, and with it what is recovered automatically
     ///
     /// In `launch` what is critical is recovered, in `deployment` what is high or critical, in `payload` what is medium or
@@ -893,6 +896,82 @@ pub struct ReportArguments {
     pub by: By,
 }
 
+/// What can be done with the policy of a target.
+#[derive(Debug, Subcommand)]
+pub enum PolicyCommand {
+    /// Show how each failure of a target is recovered
+    #[command(after_long_help = examples!("
+  mainstay policy show api"))]
+    Show {
+        /// Which target
+        #[arg(value_parser = TargetName::parse)]
+        target: TargetName,
+    },
+    /// Set what holds over the routes of a target, until it is cleared
+    ///
+    /// What is not named stays as it is. It outlives a restart and a new config, and is on the record.
+    #[command(after_long_help = examples!("
+  mainstay policy set api --max-attempts 2 --cooldown 5m --reason 'the disk is slow'
+  mainstay policy set api --ask true
+  mainstay policy set api --clear"))]
+    Set(PolicySet),
+}
+
+/// What is set of a target's recovery.
+#[derive(Debug, Args)]
+pub struct PolicySet {
+    /// Of which target
+    #[arg(value_parser = TargetName::parse)]
+    pub target: TargetName,
+    /// Whether a person has to approve each recovery
+    #[arg(long)]
+    pub ask: Option<bool>,
+    /// How often it is tried; at least 1
+    #[arg(long, value_name = "NUMBER")]
+    pub max_attempts: Option<u32>,
+    /// Before the second attempt, e.g. 500ms or 2s
+    #[arg(long, value_name = "LENGTH", value_parser = parse_length)]
+    pub initial_delay: Option<Duration>,
+    /// By how much each delay is longer than the one before; at least 1
+    #[arg(long, value_name = "FACTOR")]
+    pub multiplier: Option<f64>,
+    /// No delay is longer, e.g. 30s
+    #[arg(long, value_name = "LENGTH", value_parser = parse_length)]
+    pub max_delay: Option<Duration>,
+    /// How long it rests after a success, e.g. 5m; 0s for not at all
+    #[arg(long, value_name = "LENGTH", value_parser = parse_length)]
+    pub cooldown: Option<Duration>,
+    /// What was set before does not hold any more
+    #[arg(long)]
+    pub clear: bool,
+    /// Why, for the record
+    #[arg(long, default_value = "", hide_default_value = true)]
+    pub reason: String,
+    #[command(flatten)]
+    #[allow(missing_docs, reason = "its own docs are the help")]
+    pub by: By,
+}
+
+impl PolicySet {
+    /// The target, and what is asked of the daemon.
+    pub fn into_order(self) -> (TargetName, PolicyBody) {
+        let body = PolicyBody {
+            set: PolicySettings {
+                ask: self.ask,
+                max_attempts: self.max_attempts,
+                initial_delay_ms: self.initial_delay.map(millis),
+                multiplier: self.multiplier,
+                max_delay_ms: self.max_delay.map(millis),
+                cooldown_ms: self.cooldown.map(millis),
+            },
+            clear: self.clear,
+            reason: self.reason,
+            by: self.by.by,
+        };
+        (self.target, body)
+    }
+}
+
 /// What is paused or resumed.
 #[derive(Debug, Args)]
 pub struct Paused {
@@ -1226,6 +1305,12 @@ fn parse_timeout(text: &str) -> Result<Duration, String> {
             "allowed are a whole number and a unit, from 1ms to 1d, like 500ms, 10s or 2m"
                 .to_owned()
         })
+}
+
+fn parse_length(text: &str) -> Result<Duration, String> {
+    length_of(text)
+        .filter(|length| *length <= Duration::from_secs(365 * 86_400))
+        .ok_or_else(|| "allowed are a whole number and a unit, like 0s, 500ms, 2s or 5m".to_owned())
 }
 
 fn parse_pause(text: &str) -> Result<Duration, String> {

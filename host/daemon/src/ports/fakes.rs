@@ -19,8 +19,9 @@ use mainstay_domain::{
     operation::{Mode, Operation, OperationState},
     orders::Reported,
     plugin::{PluginIdentity, PluginInstanceRow, PluginRow},
-    policy::Phase,
+    policy::{EffectivePolicy, Phase, TargetPolicy},
     record::{Change, EffectEntry, EntryKind},
+    recovery::PolicyOrder,
     severity::Severity,
     silence::Silence,
     time::{Monotonic, Timestamp},
@@ -719,6 +720,32 @@ impl RecoveryControl for FakeWorld {
     }
     fn phase(&self) -> Phase {
         *self.phase.lock()
+    }
+    fn policy(&self, target: TargetName) -> Boxed<'_, Result<EffectivePolicy, Refused>> {
+        ready(Ok(EffectivePolicy {
+            target,
+            set: TargetPolicy::default(),
+            group: None,
+            routes: Vec::new(),
+        }))
+    }
+    fn set_policy(&self, order: PolicyOrder) -> Boxed<'_, Result<EffectivePolicy, Refused>> {
+        let PolicyOrder {
+            target,
+            policy,
+            clear,
+            reason,
+            by,
+        } = order;
+        self.command(format!(
+            "policy of {target} by {by}: {reason}; clear {clear}, {policy:?}"
+        ));
+        ready(Ok(EffectivePolicy {
+            target,
+            set: policy,
+            group: None,
+            routes: Vec::new(),
+        }))
     }
     fn set_phase(&self, request: PhaseRequest) -> Boxed<'_, Result<(), Refused>> {
         let PhaseRequest { to, reason, by } = request;

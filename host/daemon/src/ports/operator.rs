@@ -11,8 +11,8 @@ use mainstay_domain::{
     name::{FailureType, JobName, TargetName},
     operation::Operation,
     orders::Reported,
-    policy::Phase,
-    recovery::Verb,
+    policy::{EffectivePolicy, Phase},
+    recovery::{PolicyOrder, Verb},
     severity::Severity,
     silence::{Silence, Silenced},
     spec::PhaseSpec,
@@ -134,6 +134,10 @@ pub trait RecoveryControl: Send + Sync {
     }
     /// Changes it, where there is a way to that one.
     fn set_phase(&self, request: PhaseRequest) -> Boxed<'_, Result<(), Refused>>;
+    /// How a target is recovered now.
+    fn policy(&self, target: TargetName) -> Boxed<'_, Result<EffectivePolicy, Refused>>;
+    /// Sets what holds over the routes of a target; how it is recovered then.
+    fn set_policy(&self, order: PolicyOrder) -> Boxed<'_, Result<EffectivePolicy, Refused>>;
     /// What recovery does about a target; none where nothing is open.
     fn active(&self, target: &TargetName) -> Option<Active>;
 }

@@ -6,8 +6,14 @@ use crate::ports::{
 AcknowledgeRequest, Active, Boxed, Decision, PauseRequest, PhaseRequest, RecoverRequest, RecoveryControl, Refused, Secrets,
 };
 use mainstay_domain::{
-    actor::Actor, id::OperationId, name::TargetName, operation::Operation, policy::Phase,
-    spec::PhaseSpec, time::Timestamp,
+    actor::Actor,
+    id::OperationId,
+    name::TargetName,
+    operation::Operation,
+    policy::{EffectivePolicy, Phase},
+    recovery::PolicyOrder,
+    spec::PhaseSpec,
+    time::Timestamp,
 };
 use std::sync::Arc;
 
@@ -89,6 +95,20 @@ impl RecoveryControl for OperatorWords {
             by: self.secrets.conceal_note(request.by),
             reason: self.secrets.conceal_text(&request.reason),
             to: request.to,
+        })
+    }
+
+    fn policy(&self, target: TargetName) -> Boxed<'_, Result<EffectivePolicy, Refused>> {
+        self.recovery.policy(target)
+    }
+
+    fn set_policy(&self, order: PolicyOrder) -> Boxed<'_, Result<EffectivePolicy, Refused>> {
+        self.recovery.set_policy(PolicyOrder {
+            by: self.secrets.conceal_note(order.by),
+            reason: self.secrets.conceal_text(&order.reason),
+            target: order.target,
+            policy: order.policy,
+            clear: order.clear,
         })
     }
 

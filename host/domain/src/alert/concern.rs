@@ -74,6 +74,7 @@ pub(super) fn concern(kind: EventKind) -> Concern {
         K::HostStarted
         | K::HostStopping
         | K::PhaseChanged
+        | K::PolicyChanged
         | K::ProcessStarted
         | K::ProcessAdopted
         | K::ProcessExited

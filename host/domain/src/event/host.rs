@@ -1,6 +1,10 @@
 //! What events of the host itself say.
 
-use crate::{name::TargetName, policy::Phase, time::Timestamp};
+use crate::{
+    name::TargetName,
+    policy::{Phase, TargetPolicy},
+    time::Timestamp,
+};
 use serde::{Deserialize, Serialize};
 
 /// The host or a target was paused or resumed.
@@ -33,6 +37,19 @@ pub struct PhaseChanged {
     /// The phase now.
     pub to: Phase,
     /// Who changed it: the user of the socket's peer, or the name of the token's secret.
+    pub by: String,
+    /// What they say about themselves.
+    pub note: Option<String>,
+    /// Why, as they say; may be empty.
+    pub reason: String,
+}
+
+/// What holds over the routes of a target was set.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct PolicyChanged {
+    /// All that is set of the target from now on.
+    pub policy: TargetPolicy,
+    /// Who set it: the user of the socket's peer, or the name of the token's secret.
     pub by: String,
     /// What they say about themselves.
     pub note: Option<String>,

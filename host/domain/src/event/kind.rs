@@ -47,6 +47,8 @@ event_kinds! {
     HostResumed = "host.resumed",
     /// An operator changed the phase of the host, and with it what is recovered automatically.
     PhaseChanged = "phase.changed",
+    /// An operator set what holds over the routes of a target.
+    PolicyChanged = "policy.changed",
     /// The charter is not what the config is pinned to: nothing is begun.
     CharterBroken = "charter.broken",
     /// It is again what the config is pinned to.

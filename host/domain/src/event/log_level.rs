@@ -56,6 +56,7 @@ impl Event {
             },
             Kind::HostPaused
             | Kind::PhaseChanged
+            | Kind::PolicyChanged
             | Kind::ProcessExited
             | Kind::TargetWarned
             | Kind::TargetBroken

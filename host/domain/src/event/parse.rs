@@ -5,7 +5,7 @@
 
 use super::{
     AlertDelivery, AlertHeld, AlertQueued, BackupDeleted, BackupRestored, BackupTaken,
-CharterBroken, CheckDegraded, CheckFailed, CheckRecovered, CircuitOpened, ConfigApplied, ConfigRejected, EffectPerformed, EventData, EventKind, FailureCleared, FailureReported, IncidentAcknowledged, IncidentClosed, IncidentOpened, IncidentOverdue, IncidentReopened, IncidentUnacknowledged, IncidentWorsened, JournalDamaged, MonitorBlind, NoteAdded, OperationApproved, OperationAskedFor, OperationAwaitingManual, OperationCancelled, OperationEnded, OperationEscalated, OperationResumed, OperationRetrying, OperationScheduled, OperationStarted, OperationValidating, PausedBy, PausedFor, PhaseChanged, PluginRejected, PluginServing, PluginWithdrawn, ProcessFacts, RecordSetAside, RtoExceeded, SilenceBegan, SilenceEnded, TargetBroken, TargetCommanded, TargetDrilled, TargetRenamed,
+CharterBroken, CheckDegraded, CheckFailed, CheckRecovered, CircuitOpened, ConfigApplied, ConfigRejected, EffectPerformed, EventData, EventKind, FailureCleared, FailureReported, IncidentAcknowledged, IncidentClosed, IncidentOpened, IncidentOverdue, IncidentReopened, IncidentUnacknowledged, IncidentWorsened, JournalDamaged, MonitorBlind, NoteAdded, OperationApproved, OperationAskedFor, OperationAwaitingManual, OperationCancelled, OperationEnded, OperationEscalated, OperationResumed, OperationRetrying, OperationScheduled, OperationStarted, OperationValidating, PausedBy, PausedFor, PhaseChanged, PluginRejected, PluginServing, PluginWithdrawn, PolicyChanged, ProcessFacts, RecordSetAside, RtoExceeded, SilenceBegan, SilenceEnded, TargetBroken, TargetCommanded, TargetDrilled, TargetRenamed,
 };
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -22,6 +22,7 @@ impl EventData {
             K::HostPaused => facts::<PausedBy>(&data).or_else(|| facts::<PausedFor>(&data)),
             K::HostResumed => facts::<PausedBy>(&data),
             K::CharterBroken => facts::<CharterBroken>(&data),
+            K::PolicyChanged => facts::<PolicyChanged>(&data),
             K::PhaseChanged => facts::<PhaseChanged>(&data),
             K::ConfigApplied => facts::<ConfigApplied>(&data),
             K::ConfigRejected => facts::<ConfigRejected>(&data),

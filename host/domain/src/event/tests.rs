@@ -178,6 +178,7 @@ fn what_is_stored_is_read_as_what_its_kind_says_and_written_as_it_was() {
         ("phase.changed", "PhaseChanged"),
         ("charter.broken", "CharterBroken"),
         ("charter.whole", "Nothing"),
+        ("policy.changed", "PolicyChanged"),
     ]
     .map(|(kind, variant)| (kind.to_owned(), variant.to_owned()));
     assert_eq!(found, expected);

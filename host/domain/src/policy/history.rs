@@ -3,18 +3,21 @@
 //! Invariant: it is known from the events that say so, and from nothing else, so it is as durable as what it bounds: a
 //! beginning is written with the attempt that it counts.
 
-use super::{Phase, WINDOW};
+use super::{Phase, TargetPolicy, WINDOW};
 use crate::{
     event::{Event, EventData, EventKind},
     name::TargetName,
     time::Timestamp,
 };
+use std::collections::BTreeMap;
 
 /// What the events of the journal say of the gate.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct PolicyHistory {
     /// Which was set last.
     phase: Option<Phase>,
+    /// What holds of which targets, and the event that says so.
+    set: BTreeMap<TargetName, (TargetPolicy, u64)>,
     /// When recoveries began, and of which targets, in the order of their events.
     begun: Vec<(Timestamp, TargetName)>,
 }
@@ -25,6 +28,10 @@ impl PolicyHistory {
         for event in events.iter().filter(|event| Self::is_changed_by(event)) {
             match (&event.data, &event.target) {
                 (EventData::PhaseChanged(facts), _) => self.phase = Some(facts.to),
+                (EventData::PolicyChanged(facts), Some(target)) => {
+                    let set = (facts.policy.clone(), event.seq);
+                    self.set.insert(target.clone(), set);
+                }
                 (EventData::OperationStarted(_), Some(target)) => {
                     self.begun.push((event.at, target.clone()));
                 }
@@ -34,7 +41,11 @@ impl PolicyHistory {
     }
 
     /// The kinds of events that it is known from.
-    pub const KINDS: [EventKind; 2] = [EventKind::PhaseChanged, EventKind::OperationStarted];
+    pub const KINDS: [EventKind; 3] = [
+        EventKind::PhaseChanged,
+        EventKind::PolicyChanged,
+        EventKind::OperationStarted,
+    ];
 
     /// Whether an event makes a difference, so that it is looked for when that is replayed.
     pub fn is_changed_by(event: &Event) -> bool {
@@ -46,6 +57,13 @@ impl PolicyHistory {
     pub fn needs(&self, event: &Event) -> bool {
         match event.kind {
             EventKind::PhaseChanged => true,
+            EventKind::PolicyChanged => {
+                let set = event
+                    .target
+                    .as_ref()
+                    .and_then(|target| self.set.get(target));
+                set.is_some_and(|(set, seq)| *seq == event.seq && !set.is_empty())
+            }
             EventKind::OperationStarted => {
                 // By the newest: what was long before that was so for every later look too.
                 let newest = self.begun.last().map(|(at, _)| *at);
@@ -59,6 +77,11 @@ impl PolicyHistory {
     /// The phase that was set last.
     pub fn phase(&self) -> Phase {
         self.phase.unwrap_or_default()
+    }
+
+    /// What people set of targets.
+    pub fn set(&self) -> impl Iterator<Item = (&TargetName, &TargetPolicy)> {
+        self.set.iter().map(|(target, (set, _))| (target, set))
     }
 
     /// When recoveries began, and of which targets.

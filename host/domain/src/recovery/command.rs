@@ -75,6 +75,8 @@ impl Recovery {
             Command::Pause { target, paused, by } => {
                 self.pause_or_resume(target, paused, &by, at, out)?
             }
+            Command::ShowPolicy(target) => self.show_policy(&target, at),
+            Command::SetPolicy(order) => self.set_policy(&order, at, out)?,
             Command::SetPhase { to, reason, by } => self.set_phase(to, &reason, &by, at, out),
             Command::PauseFor {
                 target,

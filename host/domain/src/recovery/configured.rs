@@ -1,9 +1,6 @@
 //! Another config is in use.
 
-use super::{
-    Case, CaseKey, IllegalMove, InputTime, Outcome, Recovery, Stage, Work, settings::Settings,
-    spacing, words,
-};
+use super::{Case, CaseKey, IllegalMove, InputTime, Outcome, Recovery, Stage, Work, spacing, words,};
 use crate::{
     event::IncidentEnd,
     name::TargetName,
@@ -23,7 +20,7 @@ impl Recovery {
     ) -> Result<(), IllegalMove> {
         self.windows_configured(&spec, at);
         let is_same_policy = self.settings.spec().policy == spec.policy;
-        self.settings = Settings::new(spec);
+        self.settings = self.settings.followed_by(spec);
         if !is_same_policy {
             self.gate_configured();
         }
@@ -87,7 +84,7 @@ impl Recovery {
         Ok(())
     }
 
-    fn follow_at(
+    pub(super) fn follow_at(
         &mut self,
         key: &CaseKey,
         at: InputTime,

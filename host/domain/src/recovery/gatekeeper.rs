@@ -11,7 +11,6 @@ use super::{Case, IllegalMove, InputTime, Outcome, Recovery, Refusal, Reply, Wor
 use crate::{
     actor::Actor,
     code::ErrorCode,
-    id::OperationId,
     name::{PluginName, TargetName},
     operation::{Mode, Operation},
     policy::{Ask, Breach, CharterBreach, Gate, Ledger, Phase, PhaseChange, PolicyHistory, Why},
@@ -142,6 +141,9 @@ impl Recovery {
     /// What the daemons before left of the gate.
     pub(super) fn gate_recovered(&mut self, history: &PolicyHistory, at: InputTime) {
         self.keeper.phase = history.phase();
+        for (target, set) in history.set() {
+            self.settings.set(target, set.clone());
+        }
         let spec = self.settings.spec();
         for (began, target) in history.begun() {
             let age = at.now.since(began);

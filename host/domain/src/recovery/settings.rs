@@ -4,13 +4,14 @@ use super::key::CaseKey;
 use crate::{
     failure,
     name::{FailureType, TargetName},
+    policy::TargetPolicy,
     route::RouteTable,
     severity::Severity,
     spec::{RouteSpec, Spec, TargetSpec},
     text::list,
 };
 use std::{
-    collections::{BTreeSet, HashMap},
+    collections::{BTreeMap, BTreeSet, HashMap},
     sync::Arc,
     time::Duration,
 };
@@ -28,6 +29,10 @@ pub(super) struct Settings {
     table: RouteTable,
     /// By their place in the config.
     routes: Vec<Arc<RouteSpec>>,
+    /// What people set of targets.
+    set: BTreeMap<TargetName, TargetPolicy>,
+    /// The routes of these targets with that over them, by their place in the config.
+    own_routes: HashMap<TargetName, Vec<Arc<RouteSpec>>>,
 }
 
 impl Settings {
@@ -38,8 +43,50 @@ impl Settings {
             targets: targets.collect(),
             table: RouteTable::new(&spec.routes),
             routes: spec.routes.iter().cloned().map(Arc::new).collect(),
+            set: BTreeMap::new(),
+            own_routes: HashMap::new(),
             spec,
         }
+    }
+
+    /// The same of another config: what people set holds on.
+    pub(super) fn followed_by(&mut self, spec: Arc<Spec>) -> Self {
+        let mut next = Self::new(spec);
+        for (target, set) in std::mem::take(&mut self.set) {
+            next.set(&target, set);
+        }
+        next
+    }
+
+    /// What a person set of a target.
+    pub(super) fn set_of(&self, target: &TargetName) -> TargetPolicy {
+        self.set.get(target).cloned().unwrap_or_default()
+    }
+
+    /// From now on this holds over the routes of a target. A route that it does not fit stays as it is.
+    pub(super) fn set(&mut self, target: &TargetName, set: TargetPolicy) {
+        if set.is_empty() {
+            self.set.remove(target);
+            self.own_routes.remove(target);
+            return;
+        }
+        let own = |route: &Arc<RouteSpec>| match set.over(route) {
+            Ok(own) => Arc::new(own),
+            Err(_) => Arc::clone(route),
+        };
+        let own = self.routes.iter().map(own).collect();
+        self.own_routes.insert(target.clone(), own);
+        self.set.insert(target.clone(), set);
+    }
+
+    /// The route that an incident gets by the config alone.
+    pub(super) fn route_of_config(
+        &self,
+        key: &CaseKey,
+        severity: Severity,
+    ) -> Option<&Arc<RouteSpec>> {
+        let place = self.table.place(&key.target, &key.failure, severity)?;
+        self.routes.get(place)
     }
 
     pub(super) fn spec(&self) -> &Arc<Spec> {
@@ -99,10 +146,11 @@ impl Settings {
             .unwrap_or_else(|| failure::default_severity(&key.failure))
     }
 
-    /// The route that an incident gets.
+    /// The route that an incident gets, with what a person set over it.
     pub(super) fn route(&self, key: &CaseKey, severity: Severity) -> Option<&Arc<RouteSpec>> {
         let place = self.table.place(&key.target, &key.failure, severity)?;
-        self.routes.get(place)
+        let own = self.own_routes.get(&key.target);
+        own.unwrap_or(&self.routes).get(place)
     }
 
     pub(super) fn rto(&self, target: &TargetName) -> Duration {

@@ -20,7 +20,7 @@ pub(super) use incidents::{
     worsened,
 };
 pub(super) use pauses::{pause_over, paused, paused_for};
-pub(super) use policy::{charter, phase_changed};
+pub(super) use policy::{charter, phase_changed, policy_changed};
 
 use crate::{
     actor::Actor,

@@ -25,7 +25,7 @@ use crate::{
     incident::{Acknowledgement, Escalation, Incident, IncidentState},
     operation::{Approval, Mode, Operation, OperationState, Vote},
     orders::{DrillOrder, Orders, Reported, StopOrder},
-    policy::Phase,
+    policy::{Phase, TargetPolicy},
     record::{EffectEntry, EntryKind, ProcessIdentity},
     settled_clock::{SettledState, Stand},
     severity::Severity,
@@ -338,6 +338,7 @@ fn every_form_of_an_event_is_in_the_corpus() {
         EventData::PausedBy(_),
         EventData::PausedFor(_),
         EventData::PhaseChanged(_),
+        EventData::PolicyChanged(_),
         EventData::CharterBroken(_),
         EventData::JournalDamaged(_),
         EventData::RecordSetAside(_),
@@ -388,6 +389,28 @@ fn every_form_of_an_event_is_in_the_corpus() {
         EventData::BackupDeleted(_),
         EventData::BackupRestored(_),
         EventData::Other(_),
+    );
+    let set = all.iter().filter_map(|one| match &one.data {
+        EventData::PolicyChanged(changed) => Some(&changed.policy),
+        _ => None,
+    });
+    let set: Vec<&TargetPolicy> = set.collect();
+    let TargetPolicy {
+        ask: _,
+        max_attempts: _,
+        initial_delay_ms: _,
+        multiplier: _,
+        max_delay_ms: _,
+        cooldown_ms: _,
+    } = set[0];
+    there_and_absent!(
+        set,
+        ask,
+        max_attempts,
+        initial_delay_ms,
+        multiplier,
+        max_delay_ms,
+        cooldown_ms,
     );
     let phases = all.iter().filter_map(|one| match &one.data {
         EventData::PhaseChanged(changed) => Some([changed.from, changed.to]),

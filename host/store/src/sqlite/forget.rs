@@ -23,13 +23,13 @@ const ENDED: &str = "
 
 /// The oldest events that are too old; and those whose time is later than the newest's, which a clock that was ahead
 /// gave them, where one that is too old came after them. A clock that was behind makes only its own events too old. Changes of
-/// the phase stay: which it is holds however long ago it was set.
+/// the phase and of policies stay for as long as a start looks for them: what was set holds however long ago that was.
 /// Times of records are written in one length, so they compare as texts do.
 const OLD_EVENTS: &str = "
     WITH front AS MATERIALIZED (
         SELECT seq, json_extract(record, '$.at') AS at FROM events
         WHERE seq <= (SELECT max(seq) FROM events) - ?2
-            AND NOT (sought IS NOT 0 AND json_extract(record, '$.kind') = 'phase.changed')
+            AND NOT (sought IS NOT 0 AND json_extract(record, '$.kind') IN ('phase.changed', 'policy.changed'))
         ORDER BY seq LIMIT ?3)
     DELETE FROM events WHERE seq IN (
         SELECT seq FROM front

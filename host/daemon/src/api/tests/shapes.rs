@@ -147,6 +147,15 @@ async fn commands_reach_the_engine_with_who_and_why() {
     assert_eq!(shown["changes"][0]["reason"], "tested");
     let refused = post(&served, "/v1/phase", json!({"phase": "launch"})).await;
     assert_eq!(refused.0, StatusCode::CONFLICT, "{}", refused.1);
+    let policy = json!({"set": {"max_attempts": 2}, "by": "ann", "reason": "tested"});
+    let (status, text) = post(&served, "/v1/targets/api/policy", policy).await;
+    assert_eq!(status, StatusCode::OK, "{text}");
+    let shown: Value = serde_json::from_str(&text).unwrap();
+    assert_eq!(shown["set"]["max_attempts"], 2);
+    assert_eq!(
+        get(&served, "/v1/targets/api/policy").await.0,
+        StatusCode::OK
+    );
     post(&served, "/v1/heartbeat/api", json!({})).await;
     let forgotten = json!({"name": "fixer", "version": "1.0.0+abc", "by": "ann"});
     let (status, text) = post(&served, "/v1/plugins/forget", forgotten).await;

@@ -9,8 +9,8 @@ use mainstay_domain::{
     id::OperationId,
     name::TargetName,
     operation::Operation,
-    policy::Phase,
-    recovery::{CaseKey, Command, Reply},
+    policy::{EffectivePolicy, Phase},
+    recovery::{CaseKey, Command, PolicyOrder, Reply},
     spec::PhaseSpec,
     time::Timestamp,
 };
@@ -34,7 +34,7 @@ impl RecoveryHandle {
         Self { asked, snapshot }
     }
 
-    async fn ask(&self, command: Command) -> Result<Option<Operation>, Refused> {
+    async fn reply_to(&self, command: Command) -> Result<Reply, Refused> {
         let stopping =
             || Refused("the recovery engine has stopped: the daemon is shutting down".to_owned());
         let (answer, answered) = oneshot::channel();
@@ -43,9 +43,24 @@ impl RecoveryHandle {
             .await
             .map_err(|_| stopping())?;
         match answered.await.map_err(|_| stopping())? {
-            Reply::Operation(operation) => Ok(Some(*operation)),
-            Reply::Done => Ok(None),
             Reply::Refused(refusal) => Err(Refused(refusal.to_string())),
+            reply => Ok(reply),
+        }
+    }
+
+    async fn ask(&self, command: Command) -> Result<Option<Operation>, Refused> {
+        match self.reply_to(command).await? {
+            Reply::Operation(operation) => Ok(Some(*operation)),
+            Reply::Done | Reply::Policy(_) | Reply::Refused(_) => Ok(None),
+        }
+    }
+
+    async fn ask_for_policy(&self, command: Command) -> Result<EffectivePolicy, Refused> {
+        match self.reply_to(command).await? {
+            Reply::Policy(policy) => Ok(*policy),
+            _ => Err(Refused(
+                "the command was answered without the policy".to_owned(),
+            )),
         }
     }
 
@@ -159,6 +174,14 @@ impl RecoveryControl for RecoveryHandle {
             let command = Command::SetPhase { to, reason, by };
             self.ask(command).await.map(drop)
         })
+    }
+
+    fn policy(&self, target: TargetName) -> Boxed<'_, Result<EffectivePolicy, Refused>> {
+        Box::pin(self.ask_for_policy(Command::ShowPolicy(target)))
+    }
+
+    fn set_policy(&self, order: PolicyOrder) -> Boxed<'_, Result<EffectivePolicy, Refused>> {
+        Box::pin(self.ask_for_policy(Command::SetPolicy(order)))
     }
 
     fn active(&self, target: &TargetName) -> Option<Active> {

@@ -5,8 +5,8 @@ use crate::{
     id::{IncidentId, OperationId},
     name::TargetName,
     operation::Operation,
-    policy::Phase,
-    recovery::CaseKey,
+    policy::{EffectivePolicy, Phase},
+    recovery::{CaseKey, PolicyOrder},
 };
 use std::time::Duration;
 
@@ -15,6 +15,8 @@ use std::time::Duration;
 pub enum Reply {
     /// The operation that it concerns, as it is now.
     Operation(Box<Operation>),
+    /// How a target is recovered now.
+    Policy(Box<EffectivePolicy>),
     /// It is done.
     Done,
     /// It is not done.
@@ -40,7 +42,7 @@ pub enum Refusal {
 pub struct Ticket(pub u64);
 
 /// What a person asks for.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub enum Command {
     /// Recovers a target, now.
     Recover {
@@ -84,6 +86,10 @@ pub enum Command {
         /// Who asks.
         by: Actor,
     },
+    /// Shows how a target is recovered.
+    ShowPolicy(TargetName),
+    /// Sets what holds over the routes of a target.
+    SetPolicy(PolicyOrder),
     /// Changes the phase of the host.
     SetPhase {
         /// To which.

@@ -1,16 +1,19 @@
 //! The gate: phases, budgets and floors, and that they hold over restarts.
 
 use super::{
-    super::{Attempt, Command, LookResult, Refusal, Reply, Stage, Verb},
+    super::{Attempt, Command, Input, LookResult, PolicyOrder, Refusal, Reply, Stage, Verb},
     fixtures::{BEGIN, done, plugin, retryable, route, spec, target, usual},
     world::World,
 };
 use crate::{
     event::EventKind,
     name::{GroupName, TargetName},
-    policy::Phase,
+    policy::{CharterBreach, Phase, TargetPolicy},
     severity::Severity::{Critical, High, Low, Medium},
-    spec::{BudgetSpec, GroupSpec, OverBudget, PhaseSpec, Spec, TargetPolicySpec, TargetSpec},
+    spec::{
+        BudgetSpec, CharterSpec, GroupSpec, OverBudget, PhaseSpec, Spec, TargetPolicySpec,
+        TargetSpec,
+    },
     time::Timestamp,
 };
 use std::{collections::BTreeMap, num::NonZeroU32, time::Duration};
@@ -354,4 +357,92 @@ fn many_failures_at_once_stay_within_the_budget_over_restarts_urgent_first_depen
     }
     free.sort_unstable();
     assert!(free.is_sorted_by_key(|(_, priority)| *priority), "{free:?}");
+}
+
+fn set_policy(world: &mut World, policy: TargetPolicy, clear: bool) -> Reply {
+    world.command(Command::SetPolicy(PolicyOrder {
+        target: name("api"),
+        policy,
+        clear,
+        reason: "so".to_owned(),
+        by: "ann".into(),
+    }))
+}
+
+#[test]
+fn a_policy_that_is_set_holds_over_restarts_and_another_config_until_it_is_cleared() {
+    let mut world = World::new(usual());
+    let asks = TargetPolicy {
+        ask: Some(true),
+        ..TargetPolicy::default()
+    };
+    set_policy(&mut world, asks, false);
+    world.restart(10);
+    world.configure(usual());
+    world.raise("db down", High);
+    world.raise("api down", High);
+    assert_eq!(world.called(), ["db down"]);
+    assert_eq!(world.stage("api down"), "asking");
+    world.pass(10);
+    let reply = set_policy(&mut world, TargetPolicy::default(), true);
+    assert!(matches!(reply, Reply::Policy(_)), "{reply:?}");
+    world.see(LookResult::Failing);
+    assert_eq!(world.called(), ["db down", "api down"]);
+    assert_eq!(world.count(EventKind::PolicyChanged), 2);
+}
+
+/// [seed 002] The digest is looked at when something is scheduled, when it is executed, and when a policy is changed.
+#[test]
+fn a_charter_that_is_another_one_holds_back_everything_until_it_is_whole() {
+    let breach = || Some(CharterBreach::Unreadable("gone".to_owned()));
+    let mut world = World::new(usual());
+    world.raise("api down", High);
+    world.input(Input::Charter(breach()));
+    world.input(Input::Charter(breach()));
+    assert_eq!(world.count(EventKind::CharterBroken), 1);
+    world.raise("db down", High);
+    assert_eq!(
+        world.called(),
+        ["api down"],
+        "a call that runs is not cut off"
+    );
+    assert_eq!(world.stage("db down"), "scheduled");
+    let held = world.machine.summary_of(&name("db")).held.unwrap();
+    assert!(held.ends_with("[MS-0405]"), "{held}");
+    let refused = [
+        set_phase(&mut world, Phase::Safe),
+        set_policy(&mut world, TargetPolicy::default(), true),
+        world.ask_for("db down", false),
+    ];
+    for reply in refused {
+        let is_refused = matches!(&reply, Reply::Refused(Refusal::NotAllowed(why)) if why.ends_with("[MS-0405]"));
+        assert!(is_refused, "{reply:?}");
+    }
+    world.pass(10);
+    world.input(Input::Charter(None));
+    assert_eq!(world.count(EventKind::CharterWhole), 1);
+    world.see(LookResult::Failing);
+    assert_eq!(world.called(), ["api down", "db down"]);
+}
+
+#[test]
+fn what_the_charter_forbids_is_escalated_and_left_to_people() {
+    let mut spec = usual();
+    spec.policy.charter = Some(CharterSpec {
+        file: "/charter.toml".into(),
+        sha256: "ab".repeat(32),
+        targets: [name("api")].into(),
+        handlers: [plugin("fix")].into(),
+    });
+    let mut world = World::new(spec);
+    world.raise("api down", High);
+    assert_eq!(world.stage("api down"), "unrouted");
+    assert_eq!(world.count(EventKind::OperationEscalated), 1);
+    world.raise("db down", High);
+    assert_eq!(world.called(), [""; 0]);
+    let failed = world.operations.values().next().unwrap();
+    let why = "fix was not called: the charter forbids it [skipped-charter]";
+    assert_eq!(failed.error.as_deref(), Some(why));
+    world.ask_for("api down", false);
+    assert_eq!(world.called(), ["api down"]);
 }

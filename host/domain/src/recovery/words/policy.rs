@@ -3,9 +3,10 @@
 use crate::{
     actor::Actor,
     code::ErrorCode,
-    event::{CharterBroken, Event, EventKind, PhaseChanged},
-    policy::{CharterBreach, Phase},
+    event::{CharterBroken, Event, EventKind, PhaseChanged, PolicyChanged},
+    policy::{CharterBreach, Phase, TargetPolicy},
     record::Change,
+    recovery::PolicyOrder,
     severity::Severity,
     time::Timestamp,
 };
@@ -49,4 +50,32 @@ pub(in crate::recovery) fn charter(breach: Option<&CharterBreach>, now: Timestam
         }
     };
     Change::Event(event)
+}
+
+/// A person set what holds over the routes of a target; `set` is all that holds now.
+pub(in crate::recovery) fn policy_changed(
+    order: &PolicyOrder,
+    set: TargetPolicy,
+    now: Timestamp,
+) -> Change {
+    let PolicyOrder {
+        target, reason, by, ..
+    } = order;
+    let verb = match set.is_empty() {
+        true => "cleared",
+        false => "set",
+    };
+    let why = match reason.trim() {
+        "" => String::new(),
+        reason => format!(": {reason}"),
+    };
+    let message = format!("{by} {verb} the policy of {target}{why}");
+    let facts = PolicyChanged {
+        policy: set,
+        by: by.name.clone(),
+        note: by.note.clone(),
+        reason: reason.clone(),
+    };
+    let event = Event::new(EventKind::PolicyChanged, Severity::Low, now, message);
+    Change::Event(event.with_target(target).with_data(facts))
 }

@@ -16,7 +16,8 @@ use mainstay_domain::{
     id::OperationId,
     name::{FailureType, TargetName},
     operation::Operation,
-    policy::Phase,
+    policy::{EffectivePolicy, Phase},
+    recovery::PolicyOrder,
     time::Timestamp,
 };
 use parking_lot::MutexGuard;
@@ -127,6 +128,12 @@ impl RecoveryControl for Changing {
     }
     fn phase(&self) -> Phase {
         Phase::Normal
+    }
+    fn policy(&self, _: TargetName) -> Boxed<'_, Result<EffectivePolicy, Refused>> {
+        unreachable!("the status shows no policy")
+    }
+    fn set_policy(&self, _: PolicyOrder) -> Boxed<'_, Result<EffectivePolicy, Refused>> {
+        unreachable!("the status sets no policy")
     }
     fn set_phase(&self, _: PhaseRequest) -> Boxed<'_, Result<(), Refused>> {
         unreachable!("the status changes no phase")
