@@ -55,7 +55,9 @@ pub use phases::{HostPhase, Phase, PhaseBody, PhaseChange};
 pub use plugins::{
     Capability, PluginInspection, PluginInstance, PluginKind, PluginRow, PluginState, WrittenPlugin,
 };
-pub use policies::{PolicyBody, PolicyRoute, PolicySettings, TargetPolicy};
+pub use policies::{
+    PolicyBody, PolicyChange, PolicyRoute, PolicySettings, RestingHandler, TargetPolicy,
+};
 pub use requests::{
     AcknowledgeBody, BackupQuery, CreateBody, DecisionBody, DrillBody, EventQuery,
     ForgetPluginBody, HistoryQuery, IncidentQuery, PauseBody, PruneBody, RecoverBody, RenameQuery,

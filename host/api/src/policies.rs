@@ -28,8 +28,25 @@ pub struct TargetPolicy {
 
 /// What a person set; null where the route says it.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
 pub struct PolicySettings {
+    /// Whether a person has to approve each recovery.
+    pub ask: Option<bool>,
+    /// How often it is tried.
+    pub max_attempts: Option<u32>,
+    /// Before the second attempt, milliseconds.
+    pub initial_delay_ms: Option<u64>,
+    /// By how much each delay is longer than the one before; at least 1.
+    pub multiplier: Option<f64>,
+    /// No delay is longer, milliseconds.
+    pub max_delay_ms: Option<u64>,
+    /// After a success, milliseconds.
+    pub cooldown_ms: Option<u64>,
+}
+
+/// What is to be set; what is absent stays as it is.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct PolicyChange {
     /// Whether a person has to approve each recovery.
     #[serde(default)]
     pub ask: Option<bool>,
@@ -72,10 +89,24 @@ pub struct PolicyRoute {
     pub cooling_until: Option<String>,
     /// How long that is from now, milliseconds.
     pub cooling_ms: u64,
+    /// Its handlers that rest for this target, and are passed over meanwhile.
+    pub resting: Vec<RestingHandler>,
     /// What comes back within so many milliseconds of its recovery is the same incident.
     pub relapse_window_ms: u64,
     /// The handlers that are called, in order.
     pub handlers: Vec<String>,
+}
+
+/// A handler that rests for a target.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct RestingHandler {
+    /// Its name.
+    pub handler: String,
+    /// Until when.
+    #[schemars(extend("format" = "date-time"))]
+    pub until: String,
+    /// How long that is from now, milliseconds.
+    pub left_ms: u64,
 }
 
 /// The body of `POST /v1/targets/{target}/policy`: what is absent is left as it is.
@@ -84,7 +115,7 @@ pub struct PolicyRoute {
 pub struct PolicyBody {
     /// What is set.
     #[serde(default)]
-    pub set: PolicySettings,
+    pub set: PolicyChange,
     /// What was set before does not hold any more.
     #[serde(default)]
     pub clear: bool,
@@ -109,8 +140,8 @@ impl From<&policy::TargetPolicy> for PolicySettings {
     }
 }
 
-impl From<PolicySettings> for policy::TargetPolicy {
-    fn from(set: PolicySettings) -> Self {
+impl From<PolicyChange> for policy::TargetPolicy {
+    fn from(set: PolicyChange) -> Self {
         Self {
             ask: set.ask,
             max_attempts: set.max_attempts,
@@ -154,6 +185,15 @@ impl PolicyRoute {
             cooldown_ms: length(|route| route.cooldown),
             cooling_until: one.cooling_until.map(String::from),
             cooling_ms: left.map_or(0, millis),
+            resting: one
+                .resting
+                .iter()
+                .map(|(handler, until)| RestingHandler {
+                    handler: handler.to_string(),
+                    until: until.to_string(),
+                    left_ms: millis(until.since(now)),
+                })
+                .collect(),
             relapse_window_ms: length(|route| route.relapse_window),
             handlers: one.handlers().map(ToString::to_string).collect(),
         }

@@ -5,7 +5,9 @@ use std::{collections::BTreeSet, fs, path::Path};
 use toml::Value;
 
 /// Tables whose keys are names that the operator chose.
-const NAMED: [&str; 6] = ["secrets", "command", "plugin", "breaker", "group", "phase"];
+const NAMED: [&str; 7] = [
+    "secrets", "command", "plugin", "breaker", "group", "phase", "cooldown",
+];
 /// Values that are the plugin's or the operator's own.
 const FREE: [&str; 5] = ["settings", "params", "env", "headers", "commands"];
 /// What every kind of check has.

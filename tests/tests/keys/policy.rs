@@ -622,3 +622,33 @@ fn a_policy_that_is_set_acts_at_once_outlives_the_daemon_and_is_on_the_record_un
         assert!(!daemon.cli(wrong).status.success(), "{wrong:?}");
     }
 }
+
+/// [seed 001] A cooldown of each handler; of one target, where the seed's system had one clock for all.
+///
+/// Acts: `cooldown.*`
+#[test]
+fn a_handler_rests_for_the_target_that_it_recovered_over_restarts_and_for_no_other() {
+    let mut daemon = start(
+        "[cooldown]\nrestart-service = \"1h\"\n",
+        &[("a", ""), ("b", "")],
+        false,
+    );
+    daemon.kill_child("a");
+    daemon.wait_for_successes("a", 1);
+    daemon.kill_child("a");
+    daemon.wait_for_operation("a", "scheduled");
+    daemon.kill();
+    daemon.run();
+    daemon.wait_for_plugins(2);
+    let waits = daemon.wait_for_operation("a", "scheduled");
+    let until = time(&waits["due"]);
+    let left = until.since(time(&waits["detected_at"]));
+    assert!(left > Duration::from_secs(3_000), "{waits}");
+    let shown = daemon.json(&["policy", "show", "a"]);
+    let resting = &shown["routes"][0]["resting"][0];
+    assert_eq!(resting["handler"], "restart-service");
+    assert!(resting["left_ms"].as_u64().unwrap() > 3_000_000, "{shown}");
+    daemon.kill_child("b");
+    daemon.wait_for_successes("b", 1);
+    assert_eq!(daemon.recover("a", "service-down")["state"], "succeeded");
+}

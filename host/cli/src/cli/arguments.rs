@@ -4,7 +4,7 @@
 
 use super::{help::examples, identifiers::IdText};
 use clap::{Args, Parser, Subcommand, ValueEnum};
-use mainstay_api::{BackupType, OperationState, PolicyBody, PolicySettings, Severity};
+use mainstay_api::{BackupType, OperationState, PolicyBody, PolicyChange, Severity};
 use mainstay_domain::{
     code::ErrorCode,
     drill::DrillMethod,
@@ -956,7 +956,7 @@ impl PolicySet {
     /// The target, and what is asked of the daemon.
     pub fn into_order(self) -> (TargetName, PolicyBody) {
         let body = PolicyBody {
-            set: PolicySettings {
+            set: PolicyChange {
                 ask: self.ask,
                 max_attempts: self.max_attempts,
                 initial_delay_ms: self.initial_delay.map(millis),

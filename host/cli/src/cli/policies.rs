@@ -65,6 +65,14 @@ fn routes_table(routes: &[PolicyRoute]) -> Table {
             (true, false) => list(&route.handlers, "none"),
         };
         let rests = match route.cooling_ms {
+            0 if !route.resting.is_empty() => {
+                let resting = route.resting.iter();
+                let resting = resting.map(|one| {
+                    let seconds = one.left_ms.div_ceil(1_000);
+                    format!("{}: {seconds} s left", one.handler)
+                });
+                list(resting, "")
+            }
             0 => length(Duration::from_millis(route.cooldown_ms)),
             left => {
                 let seconds = left.div_ceil(1_000);

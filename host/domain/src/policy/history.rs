@@ -6,7 +6,7 @@
 use super::{Phase, TargetPolicy, WINDOW};
 use crate::{
     event::{Event, EventData, EventKind},
-    name::TargetName,
+    name::{PluginName, TargetName},
     time::Timestamp,
 };
 use std::collections::BTreeMap;
@@ -18,6 +18,8 @@ pub struct PolicyHistory {
     phase: Option<Phase>,
     /// What holds of which targets, and the event that says so.
     set: BTreeMap<TargetName, (TargetPolicy, u64)>,
+    /// When which handler recovered which target last, and the event that says so.
+    recovered: BTreeMap<(TargetName, PluginName), (Timestamp, u64)>,
     /// When recoveries began, and of which targets, in the order of their events.
     begun: Vec<(Timestamp, TargetName)>,
 }
@@ -32,6 +34,14 @@ impl PolicyHistory {
                     let set = (facts.policy.clone(), event.seq);
                     self.set.insert(target.clone(), set);
                 }
+                (EventData::OperationEnded(facts), Some(target)) => {
+                    let outcome = &facts.outcome;
+                    let by = outcome.acted_by.as_ref().or(outcome.handler.as_ref());
+                    if let Some(by) = by {
+                        let key = (target.clone(), by.clone());
+                        self.recovered.insert(key, (event.at, event.seq));
+                    }
+                }
                 (EventData::OperationStarted(_), Some(target)) => {
                     self.begun.push((event.at, target.clone()));
                 }
@@ -41,10 +51,11 @@ impl PolicyHistory {
     }
 
     /// The kinds of events that it is known from.
-    pub const KINDS: [EventKind; 3] = [
+    pub const KINDS: [EventKind; 4] = [
         EventKind::PhaseChanged,
         EventKind::PolicyChanged,
         EventKind::OperationStarted,
+        EventKind::OperationSucceeded,
     ];
 
     /// Whether an event makes a difference, so that it is looked for when that is replayed.
@@ -57,6 +68,10 @@ impl PolicyHistory {
     pub fn needs(&self, event: &Event) -> bool {
         match event.kind {
             EventKind::PhaseChanged => true,
+            EventKind::OperationSucceeded => {
+                let mut newest = self.recovered.values();
+                newest.any(|(_, seq)| *seq == event.seq)
+            }
             EventKind::PolicyChanged => {
                 let set = event
                     .target
@@ -82,6 +97,11 @@ impl PolicyHistory {
     /// What people set of targets.
     pub fn set(&self) -> impl Iterator<Item = (&TargetName, &TargetPolicy)> {
         self.set.iter().map(|(target, (set, _))| (target, set))
+    }
+
+    /// When which handler recovered which target last.
+    pub fn recovered(&self) -> impl Iterator<Item = (&(TargetName, PluginName), Timestamp)> {
+        self.recovered.iter().map(|(of, (at, _))| (of, *at))
     }
 
     /// When recoveries began, and of which targets.

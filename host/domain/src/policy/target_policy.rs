@@ -113,6 +113,8 @@ pub struct EffectiveRoute {
     pub route: Option<RouteSpec>,
     /// Until when it cools down.
     pub cooling_until: Option<Timestamp>,
+    /// Its handlers that rest for this target, and until when.
+    pub resting: Vec<(PluginName, Timestamp)>,
 }
 
 impl EffectiveRoute {

@@ -27,6 +27,7 @@ impl Recovery {
         out.writes
             .push(words::ended(operation, unproved, false, at.now));
         self.queue.finished(&operation.target, &operation.id);
+        self.recovered_by(operation, at.now);
         let key = case.key();
         let until = self
             .cooldowns

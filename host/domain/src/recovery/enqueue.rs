@@ -111,7 +111,8 @@ impl Recovery {
         // Counted from the end of the last operation; a clock that went back makes it no longer.
         let since = incident.tried_at.unwrap_or(incident.opened_at);
         let left = (since + after_failures).since(at.now).min(after_failures);
-        after_success.max(left)
+        let resting = self.all_rest(key, route, at.now);
+        after_success.max(left).max(resting)
     }
 
     pub(super) fn new_operation(

@@ -3,6 +3,7 @@
 //! Invariant: what is about to begin counts from when it looks whether it is needed, so that no two take the same room.
 //! Invariant: what the gate holds back is released with the first input after its reason is over.
 
+mod handlers;
 mod view;
 
 pub(super) use view::View;
@@ -19,7 +20,7 @@ use crate::{
     text::list,
     time::{Monotonic, Timestamp},
 };
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, HashMap};
 
 /// What the gate remembers.
 #[derive(Debug)]
@@ -27,6 +28,8 @@ pub(super) struct Gatekeeper {
     pub(super) phase: Phase,
     /// What is wrong with the charter.
     breach: Option<CharterBreach>,
+    /// When which handler recovered which target last.
+    recovered: HashMap<TargetName, BTreeMap<PluginName, Timestamp>>,
     ledger: Ledger,
     /// Both clocks, as the last input had them.
     now: Timestamp,
@@ -38,6 +41,7 @@ impl Gatekeeper {
         Self {
             phase: Phase::default(),
             breach: None,
+            recovered: HashMap::new(),
             ledger: Ledger::default(),
             now: Timestamp::from_millis(0),
             monotonic: Monotonic::default(),
@@ -144,6 +148,10 @@ impl Recovery {
         for (target, set) in history.set() {
             self.settings.set(target, set.clone());
         }
+        for ((target, handler), when) in history.recovered() {
+            let of_target = self.keeper.recovered.entry(target.clone()).or_default();
+            of_target.insert(handler.clone(), when);
+        }
         let spec = self.settings.spec();
         for (began, target) in history.begun() {
             let age = at.now.since(began);
@@ -207,34 +215,6 @@ impl Recovery {
             .finished(&work.operation.target, &work.operation.id);
         work.operation.error = Some(why.to_string());
         self.await_operator(case, work, at, out)
-    }
-
-    /// The handlers that the phase forbids to this operation; a person may have any called.
-    pub(super) fn forbidden_to(&self, operation: &Operation) -> BTreeSet<PluginName> {
-        match operation.mode {
-            Mode::Automatic => {
-                let charter = self.settings.spec().policy.charter.as_ref();
-                let never = charter.map(|charter| charter.handlers.clone());
-                let mut forbidden = self.phase_rule().forbidden;
-                forbidden.extend(never.unwrap_or_default());
-                forbidden
-            }
-            Mode::Manual => BTreeSet::new(),
-        }
-    }
-
-    /// Why one of these is not called, for people.
-    pub(super) fn why_forbidden(&self, handler: &PluginName) -> String {
-        let charter = self.settings.spec().policy.charter.as_ref();
-        match charter.is_some_and(|charter| charter.handlers.contains(handler)) {
-            true => format!("{handler} was not called: the charter forbids it [skipped-charter]"),
-            false => {
-                let phase = self.keeper.phase;
-                format!(
-                    "{handler} was not called: it is forbidden in the phase {phase} [skipped-phase]"
-                )
-            }
-        }
     }
 
     /// The first attempt of an operation begins.

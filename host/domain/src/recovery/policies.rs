@@ -41,7 +41,13 @@ impl Recovery {
                 self.cooldowns
                     .until(target, failure, route.cooldown, at.now)
             });
+            let steps = route.iter().flat_map(|route| &route.chain);
+            let resting = steps.filter_map(|step| {
+                let until = self.rests_until(target, &step.handler, at.now)?;
+                Some((step.handler.clone(), until))
+            });
             EffectiveRoute {
+                resting: resting.collect(),
                 failure: key.failure,
                 severity,
                 route: route.map(|route| (*route).clone()),

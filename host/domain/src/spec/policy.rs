@@ -25,6 +25,8 @@ pub struct PolicySpec {
     pub approval: ApprovalSpec,
     /// What may never be done automatically; none: nothing is forbidden.
     pub charter: Option<CharterSpec>,
+    /// How long a handler rests for a target after it recovered it [seed 001]; of those that are not here: not at all.
+    pub cooldowns: BTreeMap<PluginName, Duration>,
     /// Of the phases that are not as the seed has them.
     pub phases: BTreeMap<Phase, PhaseSpec>,
 }

@@ -240,7 +240,9 @@ fn collect_keys(path: &str, value: &toml::Value, into: &mut BTreeSet<String>) {
     match value {
         toml::Value::Table(table) if !is_leaf => {
             for (key, value) in table {
-                let is_name = ["breaker", "command", "group", "phase", "plugin", "secrets"];
+                let is_name = [
+                    "breaker", "command", "cooldown", "group", "phase", "plugin", "secrets",
+                ];
                 let is_name = is_name.contains(&path);
                 let path = match path {
                     "" => key.clone(),
@@ -1318,6 +1320,9 @@ fn policy_keys(keys: &mut Keys) {
         keys.target(key, &line, own, Some(all.clone()));
     }
 
+    let rests = "[cooldown]\nfix = \"9h\"\n";
+    let fix = PluginName::parse("fix").unwrap();
+    keys.arrives("cooldown.", rests, |s| s.policy.cooldowns[&fix], hours(9));
     let launch = |spec: &Spec| spec.policy.phase(Phase::Launch);
     for (word, least) in [("high", Some(Severity::High)), ("never", None)] {
         let text = format!("[phase.launch]\nseverity = \"{word}\"\n");

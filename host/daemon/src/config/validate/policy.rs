@@ -22,6 +22,7 @@ use mainstay_domain::{
 use std::{
     collections::{BTreeMap, BTreeSet},
     num::NonZeroU32,
+    time::Duration,
 };
 
 /// What becomes of a recovery that is above what may begin within an hour.
@@ -44,6 +45,7 @@ pub(super) fn policy(fields: &mut Fields<'_>) -> PolicySpec {
     let mut groups = fields.or("group", BTreeMap::new(), groups);
     let mut host = host.unwrap_or_default();
     let charter = fields.optional("charter", |at| charter(at, &mut host));
+    let cooldowns = fields.or("cooldown", BTreeMap::new(), cooldowns);
     let phases = fields.or("phase", BTreeMap::new(), phases);
     let approval = fields.or("approval", ApprovalSpec::default(), approval);
     let targets = std::mem::take(&mut fields.context.facts.borrow_mut().policies);
@@ -61,6 +63,7 @@ pub(super) fn policy(fields: &mut Fields<'_>) -> PolicySpec {
         targets,
         approval,
         charter,
+        cooldowns,
         phases,
     }
 }
@@ -222,6 +225,22 @@ fn judge_floors(fields: &mut Fields<'_>, groups: &BTreeMap<GroupName, GroupSpec>
             at.context.error(place, message, help);
         }
     }
+}
+
+/// How long each handler rests for a target that it recovered.
+fn cooldowns(at: ValueAt<'_>) -> Option<BTreeMap<PluginName, Duration>> {
+    let mut found = BTreeMap::new();
+    for (key, place, at) in at.entries() {
+        let length = positive_duration(at);
+        match PluginName::parse(key) {
+            Ok(name) => found.extend(length.map(|length| (name, length))),
+            Err(error) => {
+                let help = "write the name of a handler, e.g. restart-service = \"5m\"";
+                at.context.error(place, error.to_string(), help);
+            }
+        }
+    }
+    Some(found)
 }
 
 fn phases(at: ValueAt<'_>) -> Option<BTreeMap<Phase, PhaseSpec>> {

@@ -2,7 +2,7 @@
 
 use super::{
     super::{Attempt, Command, Input, LookResult, PolicyOrder, Refusal, Reply, Stage, Verb},
-    fixtures::{BEGIN, done, plugin, retryable, route, spec, target, usual},
+    fixtures::{BEGIN, done, plugin, retryable, route, spec, step, target, usual, with_route},
     world::World,
 };
 use crate::{
@@ -11,8 +11,8 @@ use crate::{
     policy::{CharterBreach, Phase, TargetPolicy},
     severity::Severity::{Critical, High, Low, Medium},
     spec::{
-        BudgetSpec, CharterSpec, GroupSpec, OverBudget, PhaseSpec, Spec, TargetPolicySpec,
-        TargetSpec,
+        BudgetSpec, CharterSpec, GroupSpec, OverBudget, PhaseSpec, RouteSpec, Spec,
+        TargetPolicySpec, TargetSpec,
     },
     time::Timestamp,
 };
@@ -445,4 +445,43 @@ fn what_the_charter_forbids_is_escalated_and_left_to_people() {
     assert_eq!(failed.error.as_deref(), Some(why));
     world.ask_for("api down", false);
     assert_eq!(world.called(), ["api down"]);
+}
+
+#[test]
+fn a_handler_that_rests_for_a_target_is_passed_over_and_the_next_is_called() {
+    let mut spec = with_route(RouteSpec {
+        relapse_window: Duration::ZERO,
+        chain: vec![step("fix"), step("other")],
+        ..route()
+    });
+    spec.policy
+        .cooldowns
+        .insert(plugin("fix"), Duration::from_millis(HOUR));
+    let mut world = World::new(spec);
+    world.raise("api down", High);
+    // What acted is what rests.
+    for result in [done(), Ok(Default::default())] {
+        world.answer(result);
+    }
+    world.see(LookResult::Healthy);
+    for restarts in [false, true] {
+        if restarts {
+            world.restart(10);
+        }
+        world.pass(10);
+        world.raise("api down", High);
+        let called: Vec<&str> = world
+            .calls
+            .iter()
+            .map(|call| call.handler.as_str())
+            .collect();
+        assert_eq!(called, ["other"]);
+        world.recover_it();
+    }
+    world.raise("db down", High);
+    assert_eq!(
+        world.calls[0].handler,
+        plugin("fix"),
+        "it is another target"
+    );
 }
