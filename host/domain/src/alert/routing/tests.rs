@@ -194,6 +194,7 @@ fn by_default_only_what_somebody_should_know_is_an_alert() {
             "record.set-aside",
             "monitor.blind",
             "monitor.sees",
+            "charter.broken",
             "config.rejected",
             "circuit.flapping",
             "incident.opened",

@@ -102,6 +102,8 @@ pub(super) fn actions_taken(event: &Event) -> String {
         K::MonitorBlind => {
             "it goes on trying to look; what it cannot see counts neither as a failure nor as a success"
         }
+        K::CharterBroken => "it begins no recovery and calls no handler; checks and alerts go on",
+        K::CharterWhole => "it begins what waited",
         K::MonitorSees => "it judges what it sees again",
         _ => "it recorded it",
     };

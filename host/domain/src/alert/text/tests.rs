@@ -433,6 +433,16 @@ fn what_is_said_of_everything_else() {
             "it goes on trying to look; what it cannot see counts neither as a failure nor as a success",
         ),
         (
+            K::CharterBroken,
+            "the charter is not what the config is pinned to",
+            "it begins no recovery and calls no handler; checks and alerts go on",
+        ),
+        (
+            K::CharterWhole,
+            "the charter is as it should be again",
+            "it begins what waited",
+        ),
+        (
             K::MonitorSees,
             "its checks look again",
             "it judges what it sees again",
