@@ -77,12 +77,14 @@ pub fn budget(targets: u32, seed: u64, restarts: u32) -> BudgetReport {
     losses.sort_unstable();
     let mut losses = VecDeque::from(losses);
     while storm.has_failing() || !losses.is_empty() {
-        match losses.front() {
-            Some(loss) if *loss <= storm.clock || !storm.has_failing() => {
+        let loss = losses.front().copied();
+        let is_lost = loss.is_some_and(|loss| loss <= storm.clock || !storm.has_failing());
+        match is_lost {
+            true => {
                 losses.pop_front();
                 storm.lose();
             }
-            _ => storm.go_on(losses.front().copied()),
+            false => storm.go_on(loss),
         }
         assert!(storm.report.inputs < 1_000_000, "it comes to no end");
     }

@@ -18,6 +18,7 @@ use mainstay_domain::{
         ApprovalSpec, BudgetSpec, CharterSpec, GroupSpec, OverBudget, PhaseSpec, PolicySpec,
         TargetPolicySpec,
     },
+    text::counted,
 };
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -181,7 +182,8 @@ fn approval(at: ValueAt<'_>) -> Option<ApprovalSpec> {
             && !of.is_empty()
             && let Some(at) = fields.get("needed")
         {
-            let message = format!("`needed` is {needed}, and `of` names {} people", of.len());
+            let names = counted(of.len(), "name");
+            let message = format!("`needed` is {needed}, and `of` has {names}");
             at.refuse::<()>(message, "name more of them in `of`, or lower `needed`");
         }
         Some(ApprovalSpec {
@@ -217,8 +219,9 @@ fn judge_floors(fields: &mut Fields<'_>, groups: &BTreeMap<GroupName, GroupSpec>
             && usize::try_from(group.floor).is_ok_and(|floor| floor >= members)
         {
             let message = format!(
-                "group `{key}` has {members} members, so there are never {} others that are well",
-                group.floor
+                "the floor of group `{key}` is {}, and it has {}: there are never so many others",
+                group.floor,
+                counted(members, "member")
             );
             let help = "lower `floor`, or add group = \"NAME\" to more targets; a route with \
                         strategy = { kind = \"manual\" } always asks a person";
