@@ -15,7 +15,7 @@
 use crate::{
     health::{Evidence, Health, Observation, Outcome},
     name::{CheckName, FailureType},
-    policy::Phase,
+    phase::Phase,
     severity::Severity,
     spec::{BreakerSpec, CheckSpec},
     time::Monotonic,

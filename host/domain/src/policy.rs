@@ -11,16 +11,16 @@
 mod budget;
 mod charter;
 mod history;
-mod phase;
 mod target_policy;
 #[cfg(test)]
 mod tests;
 
+pub use crate::phase::{Phase, PhaseChange, UnknownPhase};
+pub use crate::target_policy::TargetPolicy;
 pub use budget::{Ledger, WINDOW};
 pub use charter::{CharterBreach, sha256_hex};
 pub use history::PolicyHistory;
-pub use phase::{Phase, PhaseChange, UnknownPhase};
-pub use target_policy::{EffectivePolicy, EffectiveRoute, TargetPolicy};
+pub use target_policy::{EffectivePolicy, EffectiveRoute};
 
 use crate::{
     name::{GroupName, TargetName},

@@ -6,7 +6,7 @@ use super::recent::RecentLooks;
 use crate::{
     health::{Health, Outcome},
     name::{CheckName, FailureType},
-    policy::Phase,
+    phase::Phase,
     severity::Severity,
     spec::{CheckKind, CheckSpec, FailOf},
 };

@@ -1,10 +1,6 @@
 //! What events of the host itself say.
 
-use crate::{
-    name::TargetName,
-    policy::{Phase, TargetPolicy},
-    time::Timestamp,
-};
+use crate::{name::TargetName, phase::Phase, target_policy::TargetPolicy, time::Timestamp};
 use serde::{Deserialize, Serialize};
 
 /// The host or a target was paused or resumed.

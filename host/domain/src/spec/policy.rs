@@ -2,7 +2,7 @@
 
 use crate::{
     name::{GroupName, PluginName, TargetName},
-    policy::Phase,
+    phase::Phase,
     severity::Severity,
 };
 use std::{
