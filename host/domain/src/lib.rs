@@ -3,7 +3,7 @@
 //! Invariant: nothing in this crate reads a clock, a file, a socket or a source of randomness; callers pass `now`
 //! and what they read. So every decision is a function that a table or a property can test.
 //!
-//! Where to look: the *words* are `actor`, `name`, `id`, `time`, `severity`, `failure`, `effect`, `event`, `incident`,
+//! Where to look: the *words* are `actor`, `name`, `id`, `time`, `severity`, `failure`, `phase`, `effect`, `event`, `incident`,
 //! `operation`, `alert`, `backup`, `plugin`, and `code`, which errors have that need more than a line; `spec` is what
 //! an operator configures, validated; `record` and `orders` are what must survive a crash. The *decisions* are the modules whose
 //! items are functions; `secret` is how a guest has secrets without having them.
