@@ -64,11 +64,13 @@ impl Recovery {
         at: InputTime,
         out: &mut Outcome,
     ) -> Result<(), IllegalMove> {
+        // What the gate withholds now is not asked for its condition.
+        let mut passed_by = self.withhold(&mut running, after, &mut progress, out);
+        passed_by.extend(&running.work.permanently_failed);
         let facts = self.facts(Some(&*case.incident), &running.work.operation);
         let goes_on = running.cancelled.is_none();
-        let permanent = &running.work.permanently_failed;
         let chain = &running.route.chain;
-        let turn = turn::next(chain, after, permanent, goes_on, &facts, &mut progress);
+        let turn = turn::next(chain, after, &passed_by, goes_on, &facts, &mut progress);
         let noted = turn::note(&mut running.work.operation, turn.skipped);
         let step = turn
             .place

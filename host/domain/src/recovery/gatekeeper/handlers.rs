@@ -3,35 +3,47 @@
 use crate::{
     name::{PluginName, TargetName},
     operation::{Mode, Operation},
-    recovery::{CaseKey, Recovery},
+    record::Change,
+    recovery::{AttemptProgress, CaseKey, Failed, Outcome, Recovery, Running},
     spec::RouteSpec,
     time::Timestamp,
 };
-use std::{
-    collections::{BTreeMap, BTreeSet},
-    time::Duration,
-};
+use std::{collections::BTreeSet, time::Duration};
 
 impl Recovery {
-    /// The handlers that the phase forbids to this operation; a person may have any called.
-    pub(in crate::recovery) fn forbidden_to(&self, operation: &Operation) -> BTreeSet<PluginName> {
-        match operation.mode {
-            Mode::Automatic => {
-                let charter = self.settings.spec().policy.charter.as_ref();
-                let never = charter.map(|charter| charter.handlers.clone());
-                let mut forbidden = self.phase_rule().forbidden;
-                forbidden.extend(never.unwrap_or_default());
-                let recovered = self.keeper.recovered.get(&operation.target);
-                let handlers = recovered.into_iter().flat_map(BTreeMap::keys);
-                let rest = |handler: &&PluginName| {
-                    let now = self.keeper.now;
-                    self.rests_until(&operation.target, handler, now).is_some()
-                };
-                forbidden.extend(handlers.filter(rest).cloned());
-                forbidden
-            }
-            Mode::Manual => BTreeSet::new(),
+    /// The places of the steps behind this one that the gate does not let be called now. Why is noted with the operation, once.
+    pub(in crate::recovery) fn withhold(
+        &self,
+        running: &mut Running,
+        after: Option<usize>,
+        progress: &mut AttemptProgress,
+        out: &mut Outcome,
+    ) -> BTreeSet<usize> {
+        let chain = &running.route.chain;
+        if let Err(refusal) = self.must_be_chartered() {
+            let why = Failed::Retryable(refusal.to_string());
+            progress.failed.get_or_insert(why);
+            return (0..chain.len()).collect();
         }
+        let mut withheld = BTreeSet::new();
+        let from = after.map_or(0, |step| step.saturating_add(1));
+        let operation = &mut running.work.operation;
+        let noted = operation.actions.len();
+        for (place, step) in chain.iter().enumerate().skip(from) {
+            let Some(why) = self.why_withheld(operation, &step.handler) else {
+                continue;
+            };
+            withheld.insert(place);
+            // What is left where no other step is.
+            progress.permanently_failed.get_or_insert(why.clone());
+            if !operation.actions.contains(&why) {
+                operation.actions.push(why);
+            }
+        }
+        if operation.actions.len() > noted {
+            out.writes.push(Change::Operation(operation.clone()));
+        }
+        withheld
     }
 
     /// A handler recovered a target: it rests for it, where it is to.
@@ -72,27 +84,27 @@ impl Recovery {
         rests.min().unwrap_or_default()
     }
 
-    /// Why one of these is not called, for people.
-    pub(in crate::recovery) fn why_forbidden(
-        &self,
-        target: &TargetName,
-        handler: &PluginName,
-    ) -> String {
-        if let Some(until) = self.rests_until(target, handler, self.keeper.now) {
-            let seconds = until.since(self.keeper.now).as_secs();
-            return format!(
-                "{handler} was not called: it rests for {seconds} s [skipped-cooldown]"
-            );
+    /// Why a handler is not called for an operation now, for people; none where it may be. A person may have any called.
+    fn why_withheld(&self, operation: &Operation, handler: &PluginName) -> Option<String> {
+        if operation.mode != Mode::Automatic {
+            return None;
         }
-        let charter = self.settings.spec().policy.charter.as_ref();
-        match charter.is_some_and(|charter| charter.handlers.contains(handler)) {
-            true => format!("{handler} was not called: the charter forbids it [skipped-charter]"),
-            false => {
-                let phase = self.keeper.phase;
-                format!(
-                    "{handler} was not called: it is forbidden in the phase {phase} [skipped-phase]"
-                )
-            }
+        let policy = &self.settings.spec().policy;
+        let charter = policy.charter.as_ref();
+        if charter.is_some_and(|charter| charter.handlers.contains(handler)) {
+            return Some(format!(
+                "{handler} was not called: the charter forbids it [skipped-charter]"
+            ));
         }
+        let phase = self.keeper.phase;
+        if policy.phase(phase).forbidden.contains(handler) {
+            return Some(format!(
+                "{handler} was not called: it is forbidden in the phase {phase} [skipped-phase]"
+            ));
+        }
+        let rests = self.rests_until(&operation.target, handler, self.keeper.now);
+        rests.map(|_| {
+            format!("{handler} was not called: it rests after a recovery [skipped-cooldown]")
+        })
     }
 }
