@@ -6,6 +6,7 @@
 )]
 
 mod config;
+mod gate;
 mod plugins;
 
 use super::{host::DemoHost, timeline::Timeline};
@@ -46,6 +47,8 @@ pub(super) async fn run_steps(host: &mut DemoHost, timeline: &mut Timeline) {
         "broken-plugin" => plugins::broken_plugin(host),
         "half-written-plugin" => plugins::half_written_plugin(host),
         "looping-plugin" => plugins::looping_plugin(host),
+        "phase-that-forbids" => gate::phase_forbids(host),
+        "approval" => gate::approved_by_a_person(host),
         "retention-changed" => config::retention_changed(host),
         "invalid-config" => config::invalid_config(host),
         "shutdown" => shutdown(host),
