@@ -98,6 +98,9 @@ pub fn is_audited(kind: EventKind) -> bool {
             | K::AlertQueued
             | K::AlertHeld
             | K::AlertLapsed
+            | K::AlertGrouped
+            | K::AlerterFailing
+            | K::AlerterRecovered
             | K::AlertDelivered
             | K::AlertDelayed
             | K::AlertAbandoned

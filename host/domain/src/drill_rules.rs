@@ -6,9 +6,10 @@ use crate::{
     drill::DrillMethod,
     failure,
     name::FailureType,
+    policy::{Phase, Why},
     route::RouteTable,
     severity::Severity,
-    spec::{Spec, TargetSpec},
+    spec::{RouteSpec, Spec, StepSpec, TargetSpec},
     text::list,
 };
 use std::collections::BTreeSet;
@@ -24,6 +25,8 @@ pub struct DrillState {
     pub runs: bool,
     /// A drill of it is under way.
     pub is_drilled: bool,
+    /// The phase of the host.
+    pub phase: Phase,
 }
 
 /// Whether it may be broken, by its config and as it is.
@@ -66,6 +69,11 @@ pub fn may_drill(
             "only a person recovers {name} from {failure}, by its config, so there is no recovery to be timed"
         ));
     }
+    if let Some(why) = held_back(spec, target, route, severity, state.phase) {
+        return Err(format!(
+            "{why}, so nothing would recover {name} from {failure} by itself"
+        ));
+    }
     if state.is_drilled {
         return Err(format!(
             "a drill of {name} is under way; `mainstay events --follow` says when it is over"
@@ -87,6 +95,33 @@ pub fn may_drill(
         ));
     }
     Ok(())
+}
+
+/// What of the gate keeps automatic recovery from it, for people.
+fn held_back(
+    spec: &Spec,
+    target: &TargetSpec,
+    route: &RouteSpec,
+    severity: Severity,
+    phase: Phase,
+) -> Option<String> {
+    let charter = spec.policy.charter.as_ref();
+    if charter.is_some_and(|charter| charter.targets.contains(&target.name)) {
+        return Some("the charter forbids it".to_owned());
+    }
+    let rule = spec.policy.phase(phase);
+    let least = rule.least;
+    if least.is_none_or(|least| severity < least) {
+        return Some(Why::Phase { phase, least }.to_string());
+    }
+    let is_forbidden = |step: &StepSpec| {
+        rule.forbidden.contains(&step.handler)
+            || charter.is_some_and(|charter| charter.handlers.contains(&step.handler))
+    };
+    let may_none = !route.chain.is_empty() && route.chain.iter().all(is_forbidden);
+    may_none.then(|| {
+        format!("no handler of its chain may be called in the phase {phase}, or under the charter")
+    })
 }
 
 /// Whether its config has what the method needs.
@@ -132,6 +167,7 @@ mod tests {
         is_failing: false,
         runs: true,
         is_drilled: false,
+        phase: Phase::Normal,
     };
 
     fn usual() -> Spec {
@@ -188,6 +224,13 @@ mod tests {
                     ..WELL
                 },
                 "is under way",
+            ),
+            (
+                DrillState {
+                    phase: Phase::Safe,
+                    ..WELL
+                },
+                "in the phase safe nothing is recovered automatically",
             ),
         ] {
             check(&usual(), "down", kill, state, Err(why));

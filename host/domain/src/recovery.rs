@@ -142,6 +142,7 @@ impl Recovery {
         Self {
             ids,
             windows: Windows::new(&spec),
+            keeper: Gatekeeper::new(&spec),
             settings: Settings::new(spec),
             cases: HashMap::new(),
             failures: HashMap::new(),
@@ -156,7 +157,6 @@ impl Recovery {
             calming: BTreeSet::new(),
             cooldowns: Cooldowns::default(),
             timeline: Timeline::default(),
-            keeper: Gatekeeper::new(),
             missing: BTreeMap::new(),
             paused_targets: BTreeSet::new(),
             removed: BTreeSet::new(),

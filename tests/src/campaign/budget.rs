@@ -21,8 +21,8 @@ use mainstay_domain::{
     },
     severity::Severity,
     spec::{
-        BreakerSpec, BudgetSpec, ForeignCommands, HostSpec, OverBudget, PolicySpec, RouteSpec,
-        SocketSpec, Spec, StepSpec, Strategy, TargetSpec,
+        BreakerSpec, BudgetSpec, DrillSpec, ForeignCommands, HostSpec, OverBudget, PolicySpec,
+        RouteSpec, SocketSpec, Spec, StepSpec, Strategy, TargetSpec, Workflow,
     },
     time::{Monotonic, Timestamp},
 };
@@ -161,6 +161,7 @@ impl Storm {
                     self.operations.insert(one.id.clone(), one);
                 }
                 Change::Event(event) => self.events.push(event),
+                Change::AuditedUnder(_) => {}
                 other => panic!("a storm does not write {other:?}"),
             }
         }
@@ -228,6 +229,7 @@ impl Storm {
                     message: "refused".to_owned(),
                     value: None,
                     output: None,
+                    score: None,
                 },
                 detected_at,
             });
@@ -391,6 +393,7 @@ fn spec(targets: u32, random: &mut Random) -> Spec {
             },
             validation_timeout: Duration::from_secs(60),
             start_period: Duration::ZERO,
+            drill: DrillSpec::default(),
         })
         .collect();
     let policy = PolicySpec {
@@ -421,10 +424,14 @@ fn spec(targets: u32, random: &mut Random) -> Spec {
             strategy: Strategy::Immediate { max_attempts: 5 },
             cooldown: Duration::ZERO,
             relapse_window: Duration::from_secs(60),
+            workflow: Workflow::default(),
             chain: vec![StepSpec {
                 handler: PluginName::parse("restart-service").unwrap(),
                 version: semver::VersionReq::STAR,
                 always: false,
+                when: None,
+                on_failure: None,
+                pause: Duration::ZERO,
                 params: serde_json::json!({}),
                 timeout: Duration::from_secs(60),
             }],
@@ -433,6 +440,7 @@ fn spec(targets: u32, random: &mut Random) -> Spec {
         alerts: Vec::new(),
         jobs: Vec::new(),
         maintenance: Vec::new(),
+        escalation: Default::default(),
         policy,
         digest: String::new(),
     }

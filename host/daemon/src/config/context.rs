@@ -39,7 +39,8 @@ pub enum EntityKind {
     Command,
     Secret,
     Plugin,
-Breaker, Group,
+    Breaker,
+    Group,
 }
 
 impl EntityKind {

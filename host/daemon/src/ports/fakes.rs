@@ -122,6 +122,7 @@ pub(crate) fn operation(number: u8) -> (Operation, Vec<EffectEntry>) {
         output: None,
         cancel_asked: None,
         runbook: Vec::new(),
+        approval: None,
     };
     let entry = |kind, result| EffectEntry {
         operation: id.clone(),

@@ -3,7 +3,8 @@
 //! Invariant: what a command asks for is not touched.
 
 use crate::ports::{
-AcknowledgeRequest, Active, Boxed, Decision, PauseRequest, PhaseRequest, RecoverRequest, RecoveryControl, Refused, Secrets,
+    AcknowledgeRequest, Active, Boxed, Decision, PauseRequest, PhaseRequest, RecoverRequest,
+    RecoveryControl, Refused, Secrets,
 };
 use mainstay_domain::{
     actor::Actor,

@@ -92,6 +92,7 @@ impl EffectiveRoute {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::jitter::Jitter;
 
     fn route(strategy: Strategy) -> RouteSpec {
         RouteSpec {
@@ -101,6 +102,7 @@ mod tests {
             strategy,
             cooldown: Duration::ZERO,
             relapse_window: Duration::ZERO,
+            workflow: Default::default(),
             chain: Vec::new(),
         }
     }
@@ -111,6 +113,8 @@ mod tests {
             initial_delay: Duration::from_secs(1),
             multiplier: 2.0,
             max_delay: Duration::from_secs(60),
+            delay_first: false,
+            jitter: Jitter::None,
         })
     }
 
@@ -130,6 +134,8 @@ mod tests {
                 initial_delay: Duration::from_secs(1),
                 multiplier: 3.0,
                 max_delay: Duration::from_secs(60),
+                delay_first: false,
+                jitter: Jitter::None,
             }
         );
         assert_eq!(found.cooldown, Duration::from_secs(300));

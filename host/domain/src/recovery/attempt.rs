@@ -47,7 +47,7 @@ impl Recovery {
         case: &mut Case,
         running: Running,
         after: Option<usize>,
-        mut progress: AttemptProgress,
+        progress: AttemptProgress,
         at: InputTime,
         out: &mut Outcome,
     ) -> Result<(), IllegalMove> {

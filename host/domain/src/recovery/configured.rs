@@ -1,6 +1,8 @@
 //! Another config is in use.
 
-use super::{Case, CaseKey, IllegalMove, InputTime, Outcome, Recovery, Stage, Work, spacing, words,};
+use super::{
+    Case, CaseKey, IllegalMove, InputTime, Outcome, Recovery, Stage, Work, spacing, words,
+};
 use crate::{
     event::IncidentEnd,
     name::TargetName,
@@ -24,6 +26,7 @@ impl Recovery {
         if !is_same_policy {
             self.gate_configured();
         }
+        self.audit_under(out);
         let settings = &self.settings;
         self.opened.retain(|key, _| settings.knows(&key.target));
         self.forget_flapping(at, out);

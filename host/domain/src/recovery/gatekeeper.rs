@@ -11,12 +11,14 @@ pub(super) use view::View;
 use super::{Case, IllegalMove, InputTime, Outcome, Recovery, Refusal, Reply, Work, words};
 use crate::{
     actor::Actor,
+    audit::AuditContext,
     code::ErrorCode,
     name::{PluginName, TargetName},
     operation::{Mode, Operation},
     policy::{Ask, Breach, CharterBreach, Gate, Ledger, Phase, PhaseChange, PolicyHistory, Why},
     queue::StartBlock,
-    spec::PhaseSpec,
+    record::Change,
+    spec::{PhaseSpec, Spec},
     text::list,
     time::{Monotonic, Timestamp},
 };
@@ -31,15 +33,19 @@ pub(super) struct Gatekeeper {
     /// When which handler recovered which target last.
     recovered: HashMap<TargetName, BTreeMap<PluginName, Timestamp>>,
     ledger: Ledger,
+    /// What the audit log was told to say of what is done.
+    audited: AuditContext,
     /// Both clocks, as the last input had them.
     now: Timestamp,
     monotonic: Monotonic,
 }
 
 impl Gatekeeper {
-    pub(super) fn new() -> Self {
+    pub(super) fn new(spec: &Spec) -> Self {
+        let phase = Phase::default();
         Self {
-            phase: Phase::default(),
+            audited: context_of(spec, phase),
+            phase,
             breach: None,
             recovered: HashMap::new(),
             ledger: Ledger::default(),
@@ -56,6 +62,15 @@ impl Gatekeeper {
     /// The wall clock at that time, as far as anybody knows.
     fn wall(&self, then: Monotonic) -> Timestamp {
         self.now + then.since(self.monotonic)
+    }
+}
+
+/// What the audit log says of what is done in this phase, under the charter of this config.
+fn context_of(spec: &Spec, phase: Phase) -> AuditContext {
+    let charter = spec.policy.charter.as_ref();
+    AuditContext {
+        phase: phase.as_str().to_owned(),
+        charter: charter.map_or_else(String::new, |charter| charter.sha256.clone()),
     }
 }
 
@@ -102,6 +117,7 @@ impl Recovery {
                 self.keeper.phase = to;
                 out.writes
                     .push(words::phase_changed(from, to, by, reason, at.now));
+                self.audit_under(out);
                 Ok(Reply::Done)
             }
         }
@@ -142,9 +158,27 @@ impl Recovery {
         self.view().breach(target)
     }
 
+    /// From now on the audit log says the present phase and charter, where that is something else than before.
+    pub(super) fn audit_under(&mut self, out: &mut Outcome) {
+        let context = context_of(self.settings.spec(), self.keeper.phase);
+        if self.keeper.audited != context {
+            self.keeper.audited = context.clone();
+            out.writes.push(Change::AuditedUnder(context));
+        }
+    }
+
     /// What the daemons before left of the gate.
-    pub(super) fn gate_recovered(&mut self, history: &PolicyHistory, at: InputTime) {
+    pub(super) fn gate_recovered(
+        &mut self,
+        history: &PolicyHistory,
+        at: InputTime,
+        out: &mut Outcome,
+    ) {
         self.keeper.phase = history.phase();
+        // Whatever the daemon before said, this one says what holds.
+        self.keeper.audited = context_of(self.settings.spec(), self.keeper.phase);
+        out.writes
+            .push(Change::AuditedUnder(self.keeper.audited.clone()));
         for (target, set) in history.set() {
             self.settings.set(target, set.clone());
         }

@@ -34,7 +34,7 @@ impl Recovery {
         self.paused_host = recovered.paused_host;
         self.paused_targets = recovered.paused_targets;
         self.pauses_recovered(&recovered.pauses, at);
-        self.gate_recovered(&recovered.policy, at);
+        self.gate_recovered(&recovered.policy, at, out);
         self.cooldowns = Cooldowns::new(recovered.cooldowns, at.now);
         self.learn_recoveries(&recovered.incidents);
         self.remember(&recovered.incidents, at);

@@ -256,7 +256,7 @@ impl<'a> Run<'a> {
             Action::Answer(_, Reply::Refused(refusal)) => {
                 self.tell("command.refused", None, None, refusal.to_string());
             }
-            Action::Answer(_, Reply::Done | Reply::Operation(_)) => {}
+            Action::Answer(_, Reply::Done | Reply::Operation(_) | Reply::Policy(_)) => {}
         }
     }
 

@@ -2,7 +2,8 @@
 
 use super::RecoverySnapshot;
 use crate::ports::{
-AcknowledgeRequest, Active, Boxed, Decision, PauseRequest, PhaseRequest, RecoverRequest, RecoveryControl, Refused,
+    AcknowledgeRequest, Active, Boxed, Decision, PauseRequest, PhaseRequest, RecoverRequest,
+    RecoveryControl, Refused,
 };
 use mainstay_domain::{
     actor::Actor,

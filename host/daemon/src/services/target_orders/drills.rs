@@ -90,6 +90,7 @@ impl Inner {
             is_failing: recovery.active(name).is_some(),
             runs: process.is_some_and(|process| process.pid.is_some()),
             is_drilled: self.orders.lock().is_drilled(name),
+            phase: recovery.phase(),
         };
         may_drill(&spec, target, &order.failure, order.method, state).map_err(Refused)
     }

@@ -10,7 +10,8 @@ use crate::{
     name::{FailureType, PluginName, TargetName},
     severity::Severity,
     spec::{
-BreakerSpec, DrillSpec, ForeignCommands, HostSpec, OnShutdown, PolicySpec, ProcessSpec, RestartPolicy, RouteSpec, SocketSpec, Spec, StepSpec, Strategy, TargetSpec, Workflow,
+        BreakerSpec, DrillSpec, ForeignCommands, HostSpec, OnShutdown, PolicySpec, ProcessSpec,
+        RestartPolicy, RouteSpec, SocketSpec, Spec, StepSpec, Strategy, TargetSpec, Workflow,
     },
     time::Timestamp,
 };

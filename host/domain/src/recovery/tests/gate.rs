@@ -113,6 +113,19 @@ fn the_phase_survives_the_daemon_and_each_change_is_an_event_with_who_and_why() 
 }
 
 #[test]
+fn the_audit_log_says_in_which_phase_from_its_change_and_from_the_start_of_a_daemon_on() {
+    let mut world = World::new(usual());
+    set_phase(&mut world, Phase::Safe);
+    let said = |world: &World| world.audited.clone().map(|context| context.phase);
+    assert_eq!(said(&world).as_deref(), Some("safe"));
+    world.audited = None;
+    world.configure(usual());
+    assert_eq!(world.audited, None, "it holds on");
+    world.restart(1_000);
+    assert_eq!(said(&world).as_deref(), Some("safe"));
+}
+
+#[test]
 fn a_way_that_the_seed_does_not_have_is_refused_and_says_which_there_are() {
     let mut world = World::new(usual());
     let reply = set_phase(&mut world, Phase::Launch);

@@ -163,6 +163,7 @@ fn write_words(change: &Change) -> String {
         Change::Operation(one) => format!("O.{}", one.state.as_str()),
         Change::Event(event) => format!("+{}", event.kind.as_str().split_once('.').unwrap().1),
         Change::Paused(_, paused) => format!("P.{paused}"),
+        Change::AuditedUnder(context) => format!("A.{}", context.phase),
         other => panic!("{other:?}"),
     }
 }
@@ -174,6 +175,7 @@ fn action_words(action: &Action) -> String {
         Action::Look { .. } => "look".to_owned(),
         Action::Answer(_, Reply::Operation(one)) => format!("answer-{}", one.state.as_str()),
         Action::Answer(_, Reply::Done) => "answer-done".to_owned(),
+        Action::Answer(_, Reply::Policy(_)) => "answer-policy".to_owned(),
         Action::Answer(_, Reply::Refused(Refusal::Unknown(_))) => "unknown".to_owned(),
         Action::Answer(_, Reply::Refused(Refusal::Conflict(_))) => "conflict".to_owned(),
         Action::Answer(_, Reply::Refused(Refusal::NotAllowed(_))) => "not-allowed".to_owned(),
@@ -183,6 +185,9 @@ fn action_words(action: &Action) -> String {
 /// What an input comes to at a stage, as a row says it.
 fn found(stage: &str, input: &str) -> String {
     let mut world = begin(stage);
+    // The time passes also where nothing is changed.
+    let at = world.at();
+    world.machine.keeper.pass(at);
     let before = format!("{:?}", world.machine);
     let time = world.machine.timeline.clone();
     let Ok(outcome) = apply(&mut world, input) else {

@@ -8,6 +8,7 @@ use super::{
     fixtures::{BEGIN, decision, done, evidence, key},
 };
 use crate::{
+    audit::AuditContext,
     call::Report,
     event::{Event, EventData},
     health::Evidence,
@@ -40,6 +41,8 @@ pub(super) struct World {
     cooldowns: BTreeMap<(TargetName, FailureType), Timestamp>,
     paused_targets: BTreeSet<TargetName>,
     paused_host: bool,
+    /// What the audit log says of what is done.
+    pub(super) audited: Option<AuditContext>,
     /// What the checks say.
     failing: BTreeSet<CaseKey>,
     pub(super) events: Vec<Event>,
@@ -64,6 +67,7 @@ impl World {
             cooldowns: BTreeMap::new(),
             paused_targets: BTreeSet::new(),
             paused_host: false,
+            audited: None,
             failing: BTreeSet::new(),
             events: Vec::new(),
             calls: Vec::new(),
@@ -131,6 +135,7 @@ impl World {
                 assert_eq!(EventData::parse(event.kind, data), event.data, "{event:?}");
                 self.events.push(event);
             }
+            Change::AuditedUnder(context) => self.audited = Some(context),
             other => panic!("recovery does not write {other:?}"),
         }
     }

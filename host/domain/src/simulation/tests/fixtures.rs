@@ -133,6 +133,7 @@ pub(crate) fn host(targets: Vec<TargetSpec>) -> Arc<Spec> {
         jobs: Vec::new(),
         maintenance: Vec::new(),
         escalation: Default::default(),
+        policy: Default::default(),
         digest: String::new(),
     })
 }

@@ -136,6 +136,7 @@ pub(super) fn operation(n: u64, name: &str, state: OperationState) -> Operation 
         output: None,
         cancel_asked: None,
         runbook: Vec::new(),
+        approval: None,
     }
 }
 

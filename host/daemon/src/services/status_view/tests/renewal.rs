@@ -3,7 +3,8 @@
 use super::*;
 use crate::{
     ports::{
-AcknowledgeRequest, Active, Boxed, Decision, HostView, LastReload, PauseRequest, PhaseRequest, RecoverRequest, RecoveryControl, Refused, StatusFacts, TargetControl, Watch,
+        AcknowledgeRequest, Active, Boxed, Decision, HostView, LastReload, PauseRequest,
+        PhaseRequest, RecoverRequest, RecoveryControl, Refused, StatusFacts, TargetControl, Watch,
         fakes::{incident, operation_id},
     },
     services::testing::specs::name,
