@@ -1,4 +1,5 @@
-//! The contract as Rust: what is below here is generated from `wit/1.0.0`, and written down.
+//! The contract as Rust: what is below here is generated from `wit/1.0.0`, and in `v1_1` from `wit/1.1.0`, and written
+//! down. A component is of one contract, so the feature `contract-1-1` takes the one in place of the other.
 //!
 //! It is generated beforehand, so that an author compiles neither the generator nor the crates that it needs. A test
 //! fails where it is not what the generator makes of the WIT; this renews it:
@@ -23,23 +24,76 @@
 )]
 
 /// The imports: types and effects of all kinds.
+#[cfg(not(feature = "contract-1-1"))]
+#[rustfmt::skip]
+pub mod effects;
+
+/// The imports: types and effects of all kinds.
+#[cfg(feature = "contract-1-1")]
+#[path = "bindings/v1_1/effects.rs"]
 #[rustfmt::skip]
 pub mod effects;
 
 /// The export of every kind: who the plugin is.
+#[cfg(not(feature = "contract-1-1"))]
+#[rustfmt::skip]
+pub mod plugin;
+
+/// The export of every kind: who the plugin is.
+#[cfg(feature = "contract-1-1")]
+#[path = "bindings/v1_1/plugin.rs"]
 #[rustfmt::skip]
 pub mod plugin;
 
 /// The export of recovery handlers.
+#[cfg(not(feature = "contract-1-1"))]
+#[rustfmt::skip]
+pub mod recovery;
+
+/// The export of recovery handlers.
+#[cfg(feature = "contract-1-1")]
+#[path = "bindings/v1_1/recovery.rs"]
 #[rustfmt::skip]
 pub mod recovery;
 
 /// The export of alerters.
+#[cfg(not(feature = "contract-1-1"))]
+#[rustfmt::skip]
+pub mod alerting;
+
+/// The export of alerters.
+#[cfg(feature = "contract-1-1")]
+#[path = "bindings/v1_1/alerting.rs"]
 #[rustfmt::skip]
 pub mod alerting;
 
 /// The export of retention policies.
+#[cfg(not(feature = "contract-1-1"))]
 #[rustfmt::skip]
 pub mod retention;
+
+/// The export of retention policies.
+#[cfg(feature = "contract-1-1")]
+#[path = "bindings/v1_1/retention.rs"]
+#[rustfmt::skip]
+pub mod retention;
+
+/// The export of detectors.
+#[cfg(feature = "contract-1-1")]
+#[path = "bindings/v1_1/detection.rs"]
+#[rustfmt::skip]
+pub mod detection;
+
+/// The export of recovery strategies.
+#[cfg(feature = "contract-1-1")]
+#[path = "bindings/v1_1/strategy.rs"]
+#[rustfmt::skip]
+pub mod strategy;
+
+/// The export of backup sources.
+#[cfg(feature = "contract-1-1")]
+#[path = "bindings/v1_1/collection.rs"]
+#[rustfmt::skip]
+pub mod collection;
 
 pub mod rt;

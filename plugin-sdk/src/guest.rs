@@ -2,6 +2,12 @@
 //!
 //! Invariant: nothing is decided here; each function hands on to the contract's of the same name.
 
+#[cfg(feature = "contract-1-1")]
+mod newer;
+
+#[cfg(feature = "contract-1-1")]
+pub use newer::ExportedDurable;
+
 use crate::alerting::{Alert, Alerter, DeliveryFailure, Receipt};
 use crate::bindings::effects::mainstay::plugin as imports;
 use crate::bindings::{alerting, plugin, recovery, retention};

@@ -7,11 +7,15 @@
 //! Invariant: the plain functions map one to one to the contract's.
 
 mod backups;
+#[cfg(feature = "contract-1-1")]
+mod durable;
 mod http;
 mod kv;
 mod targets;
 
 pub use backups::{BackupJob, Backups};
+#[cfg(feature = "contract-1-1")]
+pub use durable::{Durable, Random};
 pub use http::Http;
 pub use kv::{Kv, KvStore};
 pub use targets::{Target, Targets};
@@ -86,6 +90,13 @@ impl EffectError {
     /// Whether the same effect may work later: true for `TimedOut` and `Unavailable`.
     pub fn is_temporary(&self) -> bool {
         matches!(self, Self::TimedOut(_) | Self::Unavailable(_))
+    }
+}
+
+impl From<EffectError> for String {
+    /// Its text, for kinds of plugins whose errors are messages for people.
+    fn from(error: EffectError) -> Self {
+        error.text().to_owned()
     }
 }
 

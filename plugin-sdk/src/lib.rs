@@ -24,7 +24,9 @@
 //! [`testing::ScriptedHost`].
 //!
 //! Each kind of plugin has a module that holds all it needs: [`recovery`], [`alerting`] and [`retention`], each
-//! made for a `use mainstay_plugin_sdk::KIND::*`. Settings are a struct that [`plugin_settings!`] writes, or a serde struct
+//! made for a `use mainstay_plugin_sdk::KIND::*`. With the feature `contract-1-1` there are `detection`, `strategy`,
+//! `collection` and `durable` beside them, and all kinds are built against contract 1.1.0, which a host speaks that
+//! is not older. Settings are a struct that [`plugin_settings!`] writes, or a serde struct
 //! (see [`settings`]). Without the feature `settings`, which is for the latter, no other crate is compiled.
 //!
 //! Invariant: a plugin imports only what it calls, so the capabilities it can use are seen in its component.
@@ -35,6 +37,12 @@ pub mod bindings;
 
 pub mod alerting;
 pub mod calendar;
+#[cfg(feature = "contract-1-1")]
+pub mod collection;
+#[cfg(feature = "contract-1-1")]
+pub mod detection;
+#[cfg(feature = "contract-1-1")]
+pub mod durable;
 #[cfg(target_family = "wasm")]
 #[doc(hidden)]
 pub mod guest;
@@ -45,4 +53,6 @@ pub mod plugin;
 pub mod recovery;
 pub mod retention;
 pub mod settings;
+#[cfg(feature = "contract-1-1")]
+pub mod strategy;
 pub mod testing;

@@ -18,10 +18,14 @@
 //! itself fails without a script: an HTTP response, and a restore of a backup that is not there.
 
 mod host;
+#[cfg(feature = "contract-1-1")]
+mod newer_samples;
 mod samples;
 mod script;
 
 pub use host::ScriptedHost;
+#[cfg(feature = "contract-1-1")]
+pub use newer_samples::{collect, probe, situation};
 pub use samples::{alert, backup, evidence, operation};
 
 use crate::host::{BackupType, Method, Signal, Timestamp};
@@ -83,6 +87,12 @@ pub enum Effect {
     BackupCreate(String, BackupType),
     /// `backups.restore`
     BackupRestore { job: String, id: String },
+    /// `durable.sleep-until`
+    #[cfg(feature = "contract-1-1")]
+    SleepUntil(Timestamp),
+    /// `durable.await-signal`
+    #[cfg(feature = "contract-1-1")]
+    AwaitSignal { name: String, until: Timestamp },
 }
 
 impl Effect {
@@ -118,6 +128,8 @@ impl Effect {
             Self::BackupNewest { .. } | Self::BackupCreate(..) | Self::BackupRestore { .. } => {
                 "backups"
             }
+            #[cfg(feature = "contract-1-1")]
+            Self::SleepUntil(_) | Self::AwaitSignal { .. } => "durable",
         }
     }
 }

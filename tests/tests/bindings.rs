@@ -6,68 +6,133 @@ use std::{env, fs};
 use wit_bindgen_core::{Files, WorldGenerator, wit_parser::Resolve};
 use wit_bindgen_rust::{Opts, WithOption};
 
-const TYPES: &str = "mainstay:plugin/types@1.0.0";
-
 /// What of the contract stands in a file of `plugin-sdk/src/bindings`, as a world of its own.
 struct World {
     file: &'static str,
     says: &'static str,
-    wit: &'static str,
+    /// The name of that world, and what it exports of `mainstay:plugin`.
+    name: &'static str,
+    exports: &'static [&'static str],
     /// The types are those of `effects`, and not generated again.
     shares_types: bool,
 }
 
+/// One version of the contract, and where its bindings stand below `plugin-sdk/src/bindings`.
+struct Contract {
+    version: &'static str,
+    directory: &'static str,
+    effects: &'static [&'static str],
+    has_newer: bool,
+}
+
+const CONTRACTS: [Contract; 2] = [
+    Contract {
+        version: "1.0.0",
+        directory: "",
+        effects: &[
+            "log", "settings", "clock", "targets", "commands", "http", "kv", "backups",
+        ],
+        has_newer: false,
+    },
+    Contract {
+        version: "1.1.0",
+        directory: "v1_1/",
+        effects: &[
+            "log", "settings", "clock", "targets", "commands", "http", "kv", "backups", "random",
+            "durable",
+        ],
+        has_newer: true,
+    },
+];
+
+/// Those of every version.
 const WORLDS: [World; 5] = [
     World {
         file: "effects",
         says: "The imports: types and effects of all kinds.",
-        wit: "world effects {
-            import mainstay:plugin/log@1.0.0;
-            import mainstay:plugin/settings@1.0.0;
-            import mainstay:plugin/clock@1.0.0;
-            import mainstay:plugin/targets@1.0.0;
-            import mainstay:plugin/commands@1.0.0;
-            import mainstay:plugin/http@1.0.0;
-            import mainstay:plugin/kv@1.0.0;
-            import mainstay:plugin/backups@1.0.0;
-        }",
+        name: "effects",
+        exports: &[],
         shares_types: false,
     },
     World {
         file: "plugin",
         says: "The export of every kind: who the plugin is.",
-        wit: "world describes { export mainstay:plugin/plugin@1.0.0; }",
+        name: "describes",
+        exports: &["plugin"],
         shares_types: false,
     },
     World {
         file: "recovery",
         says: "The export of recovery handlers.",
-        wit: "world recovers { export mainstay:plugin/recovery@1.0.0; }",
+        name: "recovers",
+        exports: &["recovery"],
         shares_types: true,
     },
     World {
         file: "alerting",
         says: "The export of alerters.",
-        wit: "world alerts { export mainstay:plugin/alerting@1.0.0; }",
+        name: "alerts",
+        exports: &["alerting"],
         shares_types: true,
     },
     World {
         file: "retention",
         says: "The export of retention policies.",
-        wit: "world retains { export mainstay:plugin/retention@1.0.0; }",
+        name: "retains",
+        exports: &["retention"],
         shares_types: true,
     },
 ];
 
-fn generated(world: &World) -> String {
+/// Those that came with 1.1.0.
+const NEWER: [World; 3] = [
+    World {
+        file: "detection",
+        says: "The export of detectors.",
+        name: "detects",
+        exports: &["detection"],
+        shares_types: true,
+    },
+    World {
+        file: "strategy",
+        says: "The export of recovery strategies.",
+        name: "decides",
+        exports: &["strategy"],
+        shares_types: true,
+    },
+    World {
+        file: "collection",
+        says: "The export of backup sources.",
+        name: "collects",
+        exports: &["collection"],
+        shares_types: true,
+    },
+];
+
+/// The world as WIT.
+fn wit(contract: &Contract, world: &World) -> String {
+    let version = contract.version;
+    let imports = match world.file {
+        "effects" => contract.effects,
+        _ => &[],
+    };
+    let line = |way: &str, name: &&str| format!("{way} mainstay:plugin/{name}@{version}; ");
+    let imports = imports.iter().map(|name| line("import", name));
+    let exports = world.exports.iter().map(|name| line("export", name));
+    let items: String = imports.chain(exports).collect();
+    format!("package mainstay:sdk;\nworld {} {{ {items}}}", world.name)
+}
+
+fn generated(contract: &Contract, world: &World) -> String {
     let mut resolve = Resolve::default();
-    let contract = repository().join("plugin-sdk/wit/1.0.0");
-    resolve.push_path(&contract).unwrap();
-    let wit = format!("package mainstay:sdk;\n{}", world.wit);
+    let directory = repository().join("plugin-sdk/wit").join(contract.version);
+    resolve.push_path(&directory).unwrap();
+    let wit = wit(contract, world);
     let package = resolve.push_str("worlds.wit", &wit).unwrap();
     let chosen = resolve.select_world(&[package], None).unwrap();
     let types = "crate::bindings::effects::mainstay::plugin::types";
-    let with = (TYPES.to_owned(), WithOption::Path(types.to_owned()));
+    let with = format!("mainstay:plugin/types@{}", contract.version);
+    let with = (with, WithOption::Path(types.to_owned()));
     let mut generator = Opts {
         format: true,
         runtime_path: Some("crate::bindings::rt".to_owned()),
@@ -99,16 +164,23 @@ fn generated(world: &World) -> String {
 fn the_bindings_of_the_sdk_are_those_of_the_wit() {
     let renews = env::var_os("MAINSTAY_RENEW").is_some();
     let mut stale = Vec::new();
-    for world in &WORLDS {
-        let file = repository().join(format!("plugin-sdk/src/bindings/{}.rs", world.file));
-        let expected = generated(world);
-        if fs::read_to_string(&file).unwrap_or_default() == expected {
-            continue;
-        }
-        if renews {
-            fs::write(&file, expected).unwrap();
-        } else {
-            stale.push(file.display().to_string());
+    for contract in &CONTRACTS {
+        let directory = repository()
+            .join("plugin-sdk/src/bindings")
+            .join(contract.directory);
+        let newer = NEWER.iter().filter(|_| contract.has_newer);
+        for world in WORLDS.iter().chain(newer) {
+            let file = directory.join(format!("{}.rs", world.file));
+            let expected = generated(contract, world);
+            if fs::read_to_string(&file).unwrap_or_default() == expected {
+                continue;
+            }
+            if renews {
+                fs::create_dir_all(&directory).unwrap();
+                fs::write(&file, expected).unwrap();
+            } else {
+                stale.push(file.display().to_string());
+            }
         }
     }
     assert!(

@@ -16,6 +16,14 @@ words! {
         Alerter,
         /// Judges which backups stay.
         RetentionPolicy,
+        /// Looks at targets.
+        Detector,
+        /// Decides when a recovery is attempted again.
+        RecoveryStrategy,
+        /// Gives the documents of a backup.
+        BackupSource,
+        /// Recovers targets, and goes on where it was after a crash of the host.
+        DurableRecoveryHandler,
     }
 }
 

@@ -1,7 +1,16 @@
 //! What the host asks a plugin, and what a plugin answers.
 //!
-//! Invariant: these are the shapes of `plugin-sdk/wit/1.0.0` in the words of the domain; every contract version has an
-//! adapter in the runtime that turns its own shapes into these.
+//! Invariant: these are the shapes of `plugin-sdk/wit` in the words of the domain; every contract version has an adapter
+//! in the runtime that turns its own shapes into these. What came with contract 1.1.0 is below here, in a file for each
+//! kind.
+
+mod collect;
+mod next;
+mod probe;
+
+pub use collect::{CollectFailure, CollectRequest, Cursor, Page, Part};
+pub use next::{AttemptRecord, NextStep, Situation};
+pub use probe::{Condition, MAX_MEMORY, ProbeRequest, Seen};
 
 use crate::{
     alert::Alert,

@@ -45,14 +45,26 @@ pub enum PluginKind {
     Alerter,
     /// Judges which backups stay.
     RetentionPolicy,
+    /// Looks at targets.
+    Detector,
+    /// Decides when a recovery is attempted again.
+    RecoveryStrategy,
+    /// Gives the documents of a backup.
+    BackupSource,
+    /// Recovers targets, and goes on where it was after a crash of the host.
+    DurableRecoveryHandler,
 }
 
 impl PluginKind {
     /// Every kind.
-    pub const ALL: [PluginKind; 3] = [
+    pub const ALL: [PluginKind; 7] = [
         PluginKind::RecoveryHandler,
         PluginKind::Alerter,
         PluginKind::RetentionPolicy,
+        PluginKind::Detector,
+        PluginKind::RecoveryStrategy,
+        PluginKind::BackupSource,
+        PluginKind::DurableRecoveryHandler,
     ];
 
     /// The name of its world.
@@ -61,6 +73,20 @@ impl PluginKind {
             PluginKind::RecoveryHandler => "recovery-handler",
             PluginKind::Alerter => "alerter",
             PluginKind::RetentionPolicy => "retention-policy",
+            PluginKind::Detector => "detector",
+            PluginKind::RecoveryStrategy => "recovery-strategy",
+            PluginKind::BackupSource => "backup-source",
+            PluginKind::DurableRecoveryHandler => "durable-recovery-handler",
+        }
+    }
+
+    /// The kind whose place it takes: a durable recovery handler serves wherever a recovery handler does, and all others
+    /// where their own kind is asked for.
+    #[must_use]
+    pub fn serves_as(self) -> PluginKind {
+        match self {
+            PluginKind::DurableRecoveryHandler => PluginKind::RecoveryHandler,
+            own => own,
         }
     }
 }
@@ -187,6 +213,17 @@ mod tests {
                 expected,
                 "{requirement} {version}"
             );
+        }
+    }
+
+    #[test]
+    fn a_durable_handler_serves_as_a_handler_and_all_others_as_themselves() {
+        for kind in PluginKind::ALL {
+            let expected = match kind {
+                PluginKind::DurableRecoveryHandler => PluginKind::RecoveryHandler,
+                own => own,
+            };
+            assert_eq!(kind.serves_as(), expected);
         }
     }
 

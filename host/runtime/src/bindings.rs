@@ -4,14 +4,11 @@
 //! Invariant: a program links to its own contract version only, so versions never see each other's shapes.
 
 mod v1_0_0;
+mod v1_1_0;
 
-use crate::{call_state::CallState, contract::ContractVersion};
+use crate::{call_state::CallState, contract_version::ContractVersion};
 use mainstay_domain::{
-    backup::Verdict,
-    call::{
-        DeliverRequest, DeliveryFailure, JudgeRequest, Receipt, RecoverRequest, RecoveryFailure,
-        Report,
-    },
+    call::RecoverRequest,
     plugin::{Capability, PluginKind},
 };
 use std::borrow::Cow;
@@ -31,12 +28,14 @@ pub(crate) struct RawDescriptor {
 /// The imports of every contract version, ready to be linked.
 pub(crate) struct Linkers {
     v1_0_0: v1_0_0::Linker,
+    v1_1_0: v1_1_0::Linker,
 }
 
 impl Linkers {
     pub(crate) fn new(engine: &Engine) -> wasmtime::Result<Self> {
         Ok(Self {
             v1_0_0: v1_0_0::linker(engine)?,
+            v1_1_0: v1_1_0::linker(engine)?,
         })
     }
 
@@ -51,6 +50,9 @@ impl Linkers {
             ContractVersion::V1_0_0 => {
                 v1_0_0::Program::link(&self.v1_0_0, kind, component).map(Program::V1_0_0)
             }
+            ContractVersion::V1_1_0 => {
+                v1_1_0::Program::link(&self.v1_1_0, kind, component).map(Program::V1_1_0)
+            }
         }
     }
 }
@@ -58,6 +60,7 @@ impl Linkers {
 /// A linked component: a call instantiates it and calls one function.
 pub(crate) enum Program {
     V1_0_0(v1_0_0::Program),
+    V1_1_0(v1_1_0::Program),
 }
 
 type Calling<T> = wasmtime::Result<T>;
@@ -66,6 +69,7 @@ impl Program {
     pub(crate) async fn describe(&self, store: &mut Store<CallState>) -> Calling<RawDescriptor> {
         match self {
             Program::V1_0_0(program) => program.describe(store).await,
+            Program::V1_1_0(program) => program.describe(store).await,
         }
     }
 
@@ -76,43 +80,18 @@ impl Program {
     ) -> Calling<Result<(), String>> {
         match self {
             Program::V1_0_0(program) => program.configure(store, settings).await,
+            Program::V1_1_0(program) => program.configure(store, settings).await,
         }
     }
 
-    pub(crate) async fn recover(
-        &self,
-        store: &mut Store<CallState>,
-        request: &RecoverRequest,
-    ) -> Calling<Result<Report, RecoveryFailure>> {
-        let request = request_for_guest(store, request);
-        match self {
-            Program::V1_0_0(program) => program.recover(store, &request).await,
-        }
-    }
-
-    pub(crate) async fn deliver(
-        &self,
-        store: &mut Store<CallState>,
-        request: &DeliverRequest,
-    ) -> Calling<Result<Receipt, DeliveryFailure>> {
-        match self {
-            Program::V1_0_0(program) => program.deliver(store, request).await,
-        }
-    }
-
-    pub(crate) async fn judge(
-        &self,
-        store: &mut Store<CallState>,
-        request: &JudgeRequest,
-    ) -> Calling<Result<Vec<Verdict>, String>> {
-        match self {
-            Program::V1_0_0(program) => program.judge(store, request).await,
-        }
+    /// What is said where an interface is called that the component does not export.
+    pub(crate) fn has_no(interface: &str) -> wasmtime::Error {
+        wasmtime::Error::msg(format!("it does not export the interface `{interface}`"))
     }
 }
 
 /// The request as the guest sees it: its parameters are the operator's words, as the settings are.
-fn request_for_guest<'a>(
+pub(crate) fn request_for_guest<'a>(
     store: &Store<CallState>,
     request: &'a RecoverRequest,
 ) -> Cow<'a, RecoverRequest> {
@@ -123,5 +102,14 @@ fn request_for_guest<'a>(
             params: secrets.put_into(&request.params),
             ..request.clone()
         }),
+    }
+}
+
+/// Parameters as the guest sees them, in the same way.
+pub(crate) fn params_for_guest(store: &Store<CallState>, params: &serde_json::Value) -> String {
+    let secrets = &store.data().context.call.secrets;
+    match secrets.is_empty() {
+        true => params.to_string(),
+        false => secrets.put_into(params).to_string(),
     }
 }

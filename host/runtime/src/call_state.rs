@@ -6,6 +6,7 @@
 
 use crate::{
     call_context::CallContext,
+    durable::{self, Random},
     effects::{EffectSession, Purpose, answer_bytes},
     engine::{Engine, Running, Ticks},
     limits::{Exceeded, INSTANCES, Limit, TABLE_ELEMENTS},
@@ -14,6 +15,7 @@ use crate::{
 use mainstay_domain::{
     effect::{Effect, EffectError, EffectResult},
     grant,
+    time::Timestamp,
 };
 use std::sync::Arc;
 use wasmtime::{ResourceLimiter, Store, StoreContextMut, UpdateDeadline};
@@ -27,6 +29,8 @@ pub(crate) struct CallState {
     pub(crate) context: Arc<CallContext>,
     /// Settled after the call; see [`crate::invoke`].
     pub(crate) session: Box<dyn EffectSession>,
+    /// For those that ask the contract for random numbers.
+    pub(crate) random: Random,
     wasi: Wasi,
     ticks: Arc<Ticks>,
     /// When the guest last began to compute.
@@ -51,6 +55,7 @@ impl CallState {
         let ticks = engine.ticks().clone();
         let deadline = limits.deadline.as_millis().div_ceil(TICK_MILLIS).max(1);
         let state = CallState {
+            random: Random::new(context.call.seed),
             wasi: Wasi::new(context.clone()),
             context,
             session,
@@ -73,12 +78,8 @@ impl CallState {
 
     /// Counts an effect, checks it against the grants, and performs it.
     pub(crate) async fn effect(&mut self, effect: Effect) -> wasmtime::Result<EffectResult> {
-        self.charge()?;
+        self.count_effect()?;
         let call = self.context.call.clone();
-        if self.effects >= call.limits.effects {
-            return Err(Exceeded::new(Limit::Effects, call.limits.effects).into());
-        }
-        self.effects += 1;
         if let Err(denied) = grant::check(
             &call.plugin.name,
             &call.grants,
@@ -105,6 +106,48 @@ impl CallState {
             return Err(Exceeded::new(Limit::Answer, call.limits.result_bytes).into());
         }
         Ok(result)
+    }
+
+    /// Waits for a signal to the call's operation. It counts as an effect, and needs no grant.
+    pub(crate) async fn await_signal(
+        &mut self,
+        name: String,
+        until: Timestamp,
+    ) -> wasmtime::Result<Result<String, EffectError>> {
+        self.count_effect()?;
+        if let Err(failed) = durable::check_signal(&name) {
+            return Ok(Err(failed));
+        }
+        let signal = self.session.await_signal(name, until).await;
+        self.resumed_at = self.ticks.now();
+        let allowed = self.context.call.limits.result_bytes;
+        if let Ok(text) = &signal
+            && text.len() as u64 > allowed
+        {
+            return Err(Exceeded::new(Limit::Answer, allowed).into());
+        }
+        Ok(signal)
+    }
+
+    /// The key of something that is done once in the call's operation.
+    pub(crate) fn durable_key(&self, name: &str) -> wasmtime::Result<String> {
+        match &self.context.call.purpose {
+            Purpose::Recover { operation, .. } => Ok(durable::key(operation, name)),
+            _ => Err(wasmtime::Error::msg(
+                "`durable.key` is there for calls that recover only",
+            )),
+        }
+    }
+
+    /// Counts an effect, before the guest waits for it.
+    fn count_effect(&mut self) -> wasmtime::Result<()> {
+        self.charge()?;
+        let allowed = self.context.call.limits.effects;
+        if self.effects >= allowed {
+            return Err(Exceeded::new(Limit::Effects, allowed).into());
+        }
+        self.effects += 1;
+        Ok(())
     }
 
     /// Charges the ticks that passed since the guest began to compute, one at most: where more passed, others ran.

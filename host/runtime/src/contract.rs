@@ -5,52 +5,15 @@
 
 mod error;
 
+pub use crate::contract_version::ContractVersion;
 pub use error::ContractError;
 
+use crate::worlds::{Facts, facts};
 use mainstay_domain::{plugin::PluginKind, text::list};
 use semver::Version;
 use std::fmt;
 use wit_component::DecodedWasm;
 use wit_parser::{PackageName, Resolve, WorldId, WorldItem, WorldKey};
-
-/// The contract versions that this host speaks, oldest first. Each has a directory in `plugin-sdk/wit/` and a module
-/// in `bindings`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-#[non_exhaustive]
-pub enum ContractVersion {
-    /// The first one.
-    V1_0_0,
-}
-
-impl ContractVersion {
-    /// Every one, oldest first.
-    pub const ALL: [ContractVersion; 1] = [ContractVersion::V1_0_0];
-
-    /// The version of the WIT package.
-    pub fn version(self) -> Version {
-        match self {
-            ContractVersion::V1_0_0 => Version::new(1, 0, 0),
-        }
-    }
-
-    /// The version that serves a component built against `found`: the oldest one of the same major version that is
-    /// not older. Within a major version the contract only grows; a pre-release promises nothing and must be met
-    /// exactly.
-    pub fn negotiate(found: &Version) -> Option<ContractVersion> {
-        serving(found, &Self::ALL.map(Self::version)).and_then(|at| Self::ALL.get(at).copied())
-    }
-}
-
-/// Which of `supported`, in rising order, serves what was built against `found`.
-fn serving(found: &Version, supported: &[Version]) -> Option<usize> {
-    supported.iter().position(|ours| {
-        let grown = ours.major == found.major && ours.minor >= found.minor;
-        match found.pre.is_empty() && ours.pre.is_empty() {
-            true => grown,
-            false => ours == found,
-        }
-    })
-}
 
 /// What the types of a component say.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -63,26 +26,6 @@ pub struct Shape {
     pub contract: ContractVersion,
     /// Everything that it imports, sorted.
     pub imports: Vec<String>,
-}
-
-/// The interfaces of `mainstay:plugin` that a kind may import.
-fn importable(kind: PluginKind) -> &'static [&'static str] {
-    match kind {
-        PluginKind::RecoveryHandler => &[
-            "types", "log", "settings", "clock", "targets", "commands", "http", "kv", "backups",
-        ],
-        PluginKind::Alerter => &["types", "log", "settings", "clock", "http", "kv"],
-        PluginKind::RetentionPolicy => &["types", "log", "settings"],
-    }
-}
-
-/// The interface that identifies a kind.
-fn exported_by(kind: PluginKind) -> &'static str {
-    match kind {
-        PluginKind::RecoveryHandler => "recovery",
-        PluginKind::Alerter => "alerting",
-        PluginKind::RetentionPolicy => "retention",
-    }
 }
 
 /// The interfaces of WASI 0.2 that are linked.
@@ -200,22 +143,32 @@ fn check_world(resolve: &Resolve, world: WorldId) -> Result<Shape, ContractError
         .any(|item| item.of_contract().is_some_and(|(name, _)| name == "plugin"))
     {
         return Err(ContractError::Nameless {
-            exported: format!("mainstay:plugin/{}@{built_against}", exported_by(kind)),
+            exported: format!("mainstay:plugin/{}@{built_against}", facts(kind).export),
             version: built_against.to_string(),
+        });
+    }
+    let kind = narrowed(kind, contract, &imports);
+    let Facts {
+        imports: allowed,
+        since,
+        ..
+    } = facts(kind);
+    if since > contract {
+        return Err(ContractError::NotYet {
+            kind,
+            since: since.version().to_string(),
+            found: built_against.to_string(),
         });
     }
     for item in &imports {
         let ours = item
             .of_contract()
-            .is_some_and(|(name, _)| importable(kind).contains(&name));
+            .is_some_and(|(name, _)| allowed.contains(&name));
         if !ours && !item.is_linked_wasi() {
             return Err(ContractError::ForeignImport {
                 import: item.name.clone(),
                 kind,
-                allowed: format!(
-                    "{} of mainstay:plugin, and WASI 0.2",
-                    importable(kind).join(", ")
-                ),
+                allowed: format!("{} of mainstay:plugin, and WASI 0.2", allowed.join(", ")),
             });
         }
     }
@@ -229,12 +182,25 @@ fn check_world(resolve: &Resolve, world: WorldId) -> Result<Shape, ContractError
     })
 }
 
+/// Of the kinds that export the same, the first that has all that is imported; else the first.
+fn narrowed(kind: PluginKind, contract: ContractVersion, imports: &[Item<'_>]) -> PluginKind {
+    let export = facts(kind).export;
+    let has_all = |kind: &PluginKind| {
+        let facts = facts(*kind);
+        let mut ours = imports.iter().filter_map(Item::of_contract);
+        facts.export == export
+            && facts.since <= contract
+            && ours.all(|(name, _)| facts.imports.contains(&name))
+    };
+    PluginKind::ALL.into_iter().find(has_all).unwrap_or(kind)
+}
+
 fn kind_of<'a>(exports: &'a [Item<'_>]) -> Result<(PluginKind, &'a Version), ContractError> {
     let mut found = exports.iter().filter_map(|item| {
         let (name, version) = item.of_contract()?;
         let kind = PluginKind::ALL
             .into_iter()
-            .find(|kind| exported_by(*kind) == name)?;
+            .find(|kind| facts(*kind).export == name)?;
         Some((kind, version))
     });
     match (found.next(), found.next()) {

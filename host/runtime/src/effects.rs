@@ -6,12 +6,13 @@
 //! learns of the end.
 
 use mainstay_domain::{
-    effect::{Answer, Effect, EffectResult},
+    effect::{Answer, Effect, EffectError, EffectResult},
     id::{AlertId, OperationId},
-    name::{JobName, TargetName},
+    name::{CheckName, JobName, TargetName},
     plugin::{PluginIdentity, PluginKind},
     secret::SecretHandles,
     spec::{Grants, Limits},
+    time::Timestamp,
 };
 use std::{future::Future, pin::Pin, sync::Arc};
 
@@ -32,6 +33,22 @@ pub trait EffectSession: Send {
     /// Performs an effect that the grants allow. The future is dropped when the call's timeout ends before it: who
     /// must finish what was begun, or write down what became of it, does so in a task of its own.
     fn perform(&mut self, effect: Effect) -> Boxed<'_, EffectResult>;
+
+    /// Whether what is performed now is answered from the record, after a crash of the host.
+    fn is_replaying(&self) -> bool {
+        false
+    }
+
+    /// Waits for a signal of this name to the call's operation, and gives the text that came with it; timed out where
+    /// none came until then. The future is dropped as that of [`perform`](Self::perform) is.
+    fn await_signal(
+        &mut self,
+        name: String,
+        _until: Timestamp,
+    ) -> Boxed<'_, Result<String, EffectError>> {
+        let why = format!("nobody can send the signal `{name}` to this call");
+        Box::pin(std::future::ready(Err(EffectError::Unavailable(why))))
+    }
 
     /// Ends the session and says what still acts. The call's timeout does not apply, so each effect needs its own
     /// bound. If the caller is dropped, this is not called.
@@ -75,6 +92,9 @@ pub struct Call {
     pub secrets: Arc<SecretHandles>,
     /// How much of it.
     pub limits: Limits,
+    /// What everything is drawn from that is to be unguessable, and the same where the call is made again from its
+    /// record.
+    pub seed: [u8; 32],
 }
 
 /// What a plugin is called for.
@@ -103,6 +123,23 @@ pub enum Purpose {
     /// To judge backups.
     Judge {
         /// Whose.
+        job: JobName,
+    },
+    /// To look at a target.
+    Probe {
+        /// The target.
+        target: TargetName,
+        /// For which of its checks.
+        check: CheckName,
+    },
+    /// To decide what comes after a failed attempt.
+    Next {
+        /// The target that failed.
+        target: TargetName,
+    },
+    /// To give the documents of a backup.
+    Collect {
+        /// Of which job.
         job: JobName,
     },
 }

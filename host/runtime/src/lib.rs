@@ -18,6 +18,8 @@ mod candidate;
 pub mod compiler;
 mod component_file;
 pub mod contract;
+mod contract_version;
+mod durable;
 pub mod effects;
 pub mod engine;
 pub mod error;
@@ -42,6 +44,7 @@ pub mod store;
 #[cfg(test)]
 mod testing;
 mod wasi;
+mod worlds;
 
 pub use effects::{Call, EffectPort, EffectSession, LogLine, Purpose, Settling};
 pub use engine::Engine;

@@ -21,6 +21,8 @@ pub(crate) const LOG_BYTES: u64 = 256 << 10;
 pub(crate) const LOG_LINE_BYTES: usize = 8 << 10;
 /// Bytes that one verdict over a backup may take beside the plugin's own limit.
 pub(crate) const VERDICT_BYTES: usize = 512;
+/// Bytes that a page of a backup may have beside its parts: keys, cursor and watermark.
+pub(crate) const PAGE_BYTES: usize = 1 << 20;
 
 /// Which limit.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -45,6 +47,8 @@ pub enum Limit {
     Effects,
     /// Calls at one time.
     Concurrency,
+    /// Random bytes at once.
+    Random,
 }
 
 impl Limit {
@@ -61,6 +65,7 @@ impl Limit {
             Limit::Answer => "effect answer size",
             Limit::Effects => "effects",
             Limit::Concurrency => "concurrency",
+            Limit::Random => "random bytes",
         }
     }
 
@@ -73,7 +78,7 @@ impl Limit {
             Limit::Result | Limit::Answer => Some("result"),
             Limit::Effects => Some("effects"),
             Limit::Concurrency => Some("concurrency"),
-            Limit::Table | Limit::Handles | Limit::Stack => None,
+            Limit::Table | Limit::Handles | Limit::Stack | Limit::Random => None,
         }
     }
 }

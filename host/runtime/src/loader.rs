@@ -189,7 +189,8 @@ impl Loader {
     ) -> Result<Plugin, LoadError> {
         let loaded = &candidate.0;
         let settings = Settings::of(spec);
-        let settings_of_call = settings.for_call(&self.shared.seeds);
+        let seed = self.shared.seeds.draw();
+        let settings_of_call = settings.for_call(&seed);
         self.check_schema(loaded, name, spec, &settings_of_call)
             .await?;
         let identity = loaded.identity.clone();
@@ -267,6 +268,8 @@ fn ungranted(
             grants: Arc::new(Grants::default()),
             secrets: settings_of_call.secrets,
             limits,
+            // What a plugin says of itself and of its settings follows from them alone.
+            seed: [0; 32],
         }),
         // What is not checked yet is there to be checked, and for nothing else.
         settings: CallSettings::nothing().settings,

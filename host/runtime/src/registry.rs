@@ -4,13 +4,15 @@
 //! finds a plugin half there. Writers are serial.
 //! Invariant: of one name, a version is there once.
 
+mod not_serving;
+
+pub use not_serving::NotServing;
+
 use crate::plugin::Plugin;
 use arc_swap::ArcSwap;
 use mainstay_domain::{
-    code::ErrorCode,
     name::{FailureType, PluginName},
     plugin::{PluginKind, satisfies},
-    text::list,
 };
 use parking_lot::Mutex;
 use semver::{Version, VersionReq};
@@ -51,59 +53,9 @@ impl Versioned for Plugin {
     }
 }
 
-/// Why no plugin serves.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum NotServing {
-    /// No plugin of this kind has the name.
-    #[error(
-        "no {kind} named `{name}` is serving; there {} [{code}]",
-        listed(.there),
-        code = ErrorCode::NotServing
-    )]
-    Unknown {
-        /// What was asked for.
-        kind: PluginKind,
-        /// Its name.
-        name: PluginName,
-        /// The names of this kind that are there.
-        there: Vec<String>,
-    },
-    /// None of its versions matches.
-    #[error(
-        "no version of `{name}` matches `{requirement}`; there {} [{code}]",
-        listed(.there),
-        code = ErrorCode::NotServing
-    )]
-    NoMatch {
-        /// Its name.
-        name: PluginName,
-        /// What was asked for.
-        requirement: String,
-        /// The versions that are there.
-        there: Vec<String>,
-    },
-    /// Every version that matches rests.
-    #[error(
-        "every version of `{name}` that matches `{requirement}` failed too often and rests: {} [{code}]",
-        list(.resting, ""),
-        code = ErrorCode::Quarantined
-    )]
-    Resting {
-        /// Its name.
-        name: PluginName,
-        /// What was asked for.
-        requirement: String,
-        /// The versions that rest.
-        resting: Vec<String>,
-    },
-}
-
-fn listed(there: &[String]) -> String {
-    match there {
-        [] => "is none".to_owned(),
-        [one] => format!("is {one}"),
-        some => format!("are {}", list(some, "")),
-    }
+/// Whether it serves where a plugin of this kind is asked for.
+fn serves<P: Versioned>(entry: &Arc<P>, kind: PluginKind) -> bool {
+    entry.kind().serves_as() == kind.serves_as()
 }
 
 /// A version that is registered already.
@@ -193,7 +145,7 @@ impl<P: Versioned> Registry<P> {
     ) -> Result<Arc<P>, NotServing> {
         let current = self.current.load();
         let versions = current.get(name).map(Vec::as_slice).unwrap_or_default();
-        let mut of_kind = versions.iter().filter(|entry| entry.kind() == kind);
+        let mut of_kind = versions.iter().filter(|entry| serves(entry, kind));
         let mut matching = of_kind
             .clone()
             .filter(|entry| satisfies(requirement, entry.version()));
@@ -219,10 +171,8 @@ impl<P: Versioned> Registry<P> {
                 there,
             },
             (true, true) => {
-                let all = current
-                    .values()
-                    .flatten()
-                    .filter(|entry| entry.kind() == kind);
+                let all = current.values().flatten();
+                let all = all.filter(|entry| serves(entry, kind));
                 let names: BTreeSet<String> = all.map(|entry| entry.name().to_string()).collect();
                 NotServing::Unknown {
                     kind,
@@ -236,9 +186,8 @@ impl<P: Versioned> Registry<P> {
     /// Whether any version of the name serves.
     pub fn has(&self, kind: PluginKind, name: &PluginName) -> bool {
         let current = self.current.load();
-        current
-            .get(name)
-            .is_some_and(|versions| versions.iter().any(|entry| entry.kind() == kind))
+        let versions = current.get(name);
+        versions.is_some_and(|versions| versions.iter().any(|entry| serves(entry, kind)))
     }
 
     /// Removes one version, and gives it where it was there.
@@ -266,6 +215,7 @@ impl<P: Versioned> Registry<P> {
             .values()
             .filter_map(|versions| versions.iter().find(|entry| entry.version().pre.is_empty()));
         newest
+            .filter(|entry| serves(entry, PluginKind::RecoveryHandler))
             .filter(|entry| entry.handles().contains(failure))
             .cloned()
             .collect()
@@ -275,17 +225,17 @@ impl<P: Versioned> Registry<P> {
     pub fn conflicts(&self) -> Vec<Conflict> {
         let mut by_failure: BTreeMap<FailureType, BTreeSet<PluginName>> = BTreeMap::new();
         for entry in self.current.load().values().flatten() {
-            for failure in entry.handles() {
+            // A detector tells of failures, and handles none.
+            let handles = entry.handles().iter();
+            for failure in handles.filter(|_| serves(entry, PluginKind::RecoveryHandler)) {
                 by_failure
                     .entry(failure.clone())
                     .or_default()
                     .insert(entry.name().clone());
             }
         }
-        let several = by_failure
-            .into_iter()
-            .filter(|(_, plugins)| plugins.len() > 1);
-        several
+        let all = by_failure.into_iter();
+        all.filter(|(_, plugins)| plugins.len() > 1)
             .map(|(failure, plugins)| Conflict {
                 failure,
                 plugins: plugins.into_iter().collect(),

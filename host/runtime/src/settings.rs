@@ -1,6 +1,5 @@
 //! The operator's settings as a call of a plugin sees them: a handle in place of each secret.
 
-use crate::seeds::Seeds;
 use mainstay_domain::{name::SecretName, secret::SecretHandles, spec::PluginSpec};
 use std::{collections::BTreeSet, sync::Arc};
 
@@ -30,15 +29,15 @@ impl Settings {
         }
     }
 
-    /// For a new call, with handles of its own.
-    pub(crate) fn for_call(&self, seeds: &Seeds) -> CallSettings {
+    /// For a call with this seed, with handles of its own.
+    pub(crate) fn for_call(&self, seed: &[u8; 32]) -> CallSettings {
         if self.secrets.is_empty() {
             return CallSettings {
                 settings: self.text.clone(),
                 secrets: Arc::default(),
             };
         }
-        let secrets = SecretHandles::draw(&seeds.draw(), &self.secrets);
+        let secrets = SecretHandles::draw(seed, &self.secrets);
         CallSettings {
             settings: secrets.put_into(&self.written).to_string().into(),
             secrets: Arc::new(secrets),
@@ -59,6 +58,7 @@ impl CallSettings {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::seeds::Seeds;
     use mainstay_domain::secret::Masked;
     use serde_json::json;
 
@@ -68,7 +68,9 @@ mod tests {
             ..PluginSpec::default()
         });
         let seeds = Seeds::new().unwrap();
-        (0..times).map(|_| settings.for_call(&seeds)).collect()
+        (0..times)
+            .map(|_| settings.for_call(&seeds.draw()))
+            .collect()
     }
 
     #[test]

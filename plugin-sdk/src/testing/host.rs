@@ -1,6 +1,8 @@
 //! The scripted host itself.
 
 mod answers;
+#[cfg(feature = "contract-1-1")]
+mod newer;
 
 use super::Effect;
 use super::samples::NOW;
@@ -29,6 +31,8 @@ pub struct ScriptedHost {
     responses: Script<Response>,
     creations: Script<Backup>,
     restores: Script<Restored>,
+    #[cfg(feature = "contract-1-1")]
+    newer: newer::Newer,
 }
 
 impl Default for ScriptedHost {
@@ -52,6 +56,8 @@ impl Default for ScriptedHost {
             responses: Script::default(),
             creations: Script::default(),
             restores: Script::default(),
+            #[cfg(feature = "contract-1-1")]
+            newer: newer::Newer::default(),
         }
     }
 }

@@ -13,6 +13,7 @@ use mainstay_domain::{
     pause::LONGEST_PAUSE,
     plugin::{PluginKind, parse_version},
     policy::Phase,
+    text::list,
     time::{Timestamp, millis},
 };
 use semver::Version;
@@ -1182,7 +1183,8 @@ pub enum PluginCommand {
         /// The plugin's name
         #[arg(value_parser = PluginName::parse)]
         name: PluginName,
-        /// What it does: recovery-handler, alerter or retention-policy
+        /// What it does: recovery-handler, alerter, retention-policy, detector, recovery-strategy, backup-source or
+        /// durable-recovery-handler
         #[arg(long, default_value = "recovery-handler", value_parser = parse_kind)]
         kind: PluginKind,
         /// Where to; must not exist or be empty. Default: ./NAME
@@ -1278,7 +1280,7 @@ fn parse_kind(text: &str) -> Result<PluginKind, String> {
     let mut kinds = PluginKind::ALL.into_iter();
     kinds
         .find(|kind| kind.as_str() == text)
-        .ok_or_else(|| "allowed are recovery-handler, alerter and retention-policy".to_owned())
+        .ok_or_else(|| format!("allowed are {}", list(PluginKind::ALL, "none")))
 }
 
 /// A whole number and a unit.

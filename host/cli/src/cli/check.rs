@@ -204,7 +204,7 @@ impl Wanted<'_> {
         let of_this_name = served.get(name.unwrap_or(self.name));
         let of_this_name = of_this_name.map(Vec::as_slice).unwrap_or_default();
         let fits = |found: &Serving| {
-            found.kind == self.kind && satisfies(self.version, &found.identity.version)
+            found.kind.serves_as() == self.kind && satisfies(self.version, &found.identity.version)
         };
         if of_this_name.iter().any(fits) {
             return None;

@@ -55,6 +55,22 @@ impl Scaffold<'_> {
                 include_str!("templates/retention-policy/lib.rs.in"),
                 include_str!("templates/retention-policy/decide.rs.in"),
             ),
+            PluginKind::Detector => (
+                include_str!("templates/detector/lib.rs.in"),
+                include_str!("templates/detector/decide.rs.in"),
+            ),
+            PluginKind::RecoveryStrategy => (
+                include_str!("templates/recovery-strategy/lib.rs.in"),
+                include_str!("templates/recovery-strategy/decide.rs.in"),
+            ),
+            PluginKind::BackupSource => (
+                include_str!("templates/backup-source/lib.rs.in"),
+                include_str!("templates/backup-source/decide.rs.in"),
+            ),
+            PluginKind::DurableRecoveryHandler => (
+                include_str!("templates/durable-recovery-handler/lib.rs.in"),
+                include_str!("templates/durable-recovery-handler/decide.rs.in"),
+            ),
         };
         [
             (
@@ -105,18 +121,50 @@ impl Scaffold<'_> {
                 trial: include_str!("templates/retention-policy/try.toml.in"),
                 then: "mainstay backup create state",
             },
+            PluginKind::Detector => Texts {
+                summary: "Looks whether a URL answers, and how fast",
+                config: include_str!("templates/detector/config.toml.in"),
+                trial: include_str!("templates/detector/try.toml.in"),
+                then: "mainstay status try",
+            },
+            PluginKind::RecoveryStrategy => Texts {
+                summary: "Waits twice as long after each failed attempt, and then asks for a person",
+                config: include_str!("templates/recovery-strategy/config.toml.in"),
+                trial: include_str!("templates/recovery-strategy/try.toml.in"),
+                then: "mainstay events --follow     # `try` ends after ten seconds, and its recovery is decided on",
+            },
+            PluginKind::BackupSource => Texts {
+                summary: "Gives what a URL answers to a backup",
+                config: include_str!("templates/backup-source/config.toml.in"),
+                trial: include_str!("templates/backup-source/try.toml.in"),
+                then: "mainstay plugin list",
+            },
+            PluginKind::DurableRecoveryHandler => Texts {
+                summary: "Restarts a failed service after a pause that outlives the host",
+                config: include_str!("templates/durable-recovery-handler/config.toml.in"),
+                trial: include_str!("templates/durable-recovery-handler/try.toml.in"),
+                then: "mainstay recover try --failure service-down --wait",
+            },
         }
     }
 
     fn fill(&self, template: &str) -> String {
         let texts = self.texts();
+        // What came with contract 1.1.0 is built against it, and all else against what every host speaks.
+        let features = match self.kind {
+            PluginKind::RecoveryHandler | PluginKind::Alerter | PluginKind::RetentionPolicy => "",
+            PluginKind::Detector
+            | PluginKind::RecoveryStrategy
+            | PluginKind::BackupSource
+            | PluginKind::DurableRecoveryHandler => ", features = [\"contract-1-1\"]",
+        };
         let sdk = match self.sdk {
             // TOML's literal strings have no escapes.
             Sdk::At(path) => format!(
-                "{{ path = '{}', default-features = false }}",
+                "{{ path = '{}', default-features = false{features} }}",
                 path.display()
             ),
-            Sdk::OfWorkspace => "{ workspace = true }".to_owned(),
+            Sdk::OfWorkspace => format!("{{ workspace = true{features} }}"),
         };
         let root = if self.in_workspace {
             ""

@@ -10,12 +10,13 @@
 //! Invariant: what is written shows secrets by name, never by a handle.
 //! Invariant: grants and counts were checked before an effect comes here; see `mainstay_runtime`.
 //!
-//! One file for each session: `live`, `planned`, `delivering`, `nothing`; `act` does what they ask for.
+//! One file for each session: `live`, `planned`, `delivering`, `looking`, `nothing`; `act` does what they ask for.
 
 mod act;
 mod clocks;
 mod delivering;
 mod live;
+mod looking;
 mod nothing;
 mod operation;
 mod planned;
@@ -25,6 +26,7 @@ use crate::ports::{BackupControl, Commands, HttpClient, Secrets, TargetControl, 
 use clocks::OperationClocks;
 use delivering::AlertSession;
 use live::LiveSession;
+use looking::LookSession;
 use mainstay_domain::text::visible;
 use mainstay_runtime::{Call, EffectPort, EffectSession, LogLine, Purpose, effects::LogLevel};
 use nothing::NoEffectsSession;
@@ -85,9 +87,13 @@ impl EffectPort for EffectSessions {
             Purpose::Deliver { alert } => {
                 Box::new(AlertSession::new(self.0.clone(), call.clone(), alert))
             }
-            Purpose::Describe | Purpose::Configure | Purpose::Judge { .. } => {
-                Box::new(NoEffectsSession)
+            Purpose::Probe { .. } | Purpose::Collect { .. } => {
+                Box::new(LookSession::new(self.0.clone(), call.clone()))
             }
+            Purpose::Describe
+            | Purpose::Configure
+            | Purpose::Judge { .. }
+            | Purpose::Next { .. } => Box::new(NoEffectsSession),
         }
     }
 

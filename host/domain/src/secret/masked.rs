@@ -4,7 +4,10 @@ use super::SecretHandles;
 use crate::{
     backup::Verdict,
     blob::Blob,
-    call::{DeliveryFailure, Receipt, RecoveryFailure, Report},
+    call::{
+        CollectFailure, DeliveryFailure, NextStep, Page, Part, Receipt, RecoveryFailure, Report,
+        Seen,
+    },
     effect::{Effect, EffectError, HttpRequest},
 };
 
@@ -105,6 +108,51 @@ impl Masked for Verdict {
             id: self.id.masked(handles),
             reason: self.reason.masked(handles),
             ..self
+        }
+    }
+}
+
+impl Masked for Seen {
+    fn masked(self, handles: &SecretHandles) -> Self {
+        Self {
+            message: self.message.masked(handles),
+            failure: self.failure.masked(handles),
+            ..self
+        }
+    }
+}
+
+impl Masked for NextStep {
+    fn masked(self, handles: &SecretHandles) -> Self {
+        match self {
+            Self::AttemptAfter(_) => self,
+            Self::Escalate(why) => Self::Escalate(why.masked(handles)),
+            Self::GiveUp(why) => Self::GiveUp(why.masked(handles)),
+        }
+    }
+}
+
+impl Masked for Page {
+    /// What a backup holds is what its source gave: only keys are shown.
+    fn masked(self, handles: &SecretHandles) -> Self {
+        let part = |part: Part| Part {
+            key: part.key.masked(handles),
+            ..part
+        };
+        Self {
+            parts: self.parts.into_iter().map(part).collect(),
+            removed: self.removed.masked(handles),
+            ..self
+        }
+    }
+}
+
+impl Masked for CollectFailure {
+    fn masked(self, handles: &SecretHandles) -> Self {
+        match self {
+            Self::Retryable(why) => Self::Retryable(why.masked(handles)),
+            Self::Permanent(why) => Self::Permanent(why.masked(handles)),
+            Self::ChangedUnderneath(why) => Self::ChangedUnderneath(why.masked(handles)),
         }
     }
 }

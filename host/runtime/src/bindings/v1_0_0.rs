@@ -97,6 +97,13 @@ impl Program {
             PluginKind::RetentionPolicy => {
                 Work::Retention(retention::GuestIndices::new(&component)?)
             }
+            // What is of these kinds was built against a later contract.
+            PluginKind::Detector
+            | PluginKind::RecoveryStrategy
+            | PluginKind::BackupSource
+            | PluginKind::DurableRecoveryHandler => {
+                return Err(super::Program::has_no(kind.as_str()));
+            }
         };
         Ok(Self {
             plugin: plugin::GuestIndices::new(&component)?,
@@ -134,13 +141,13 @@ impl Program {
         plugin.call_configure(store, settings).await
     }
 
-    pub(super) async fn recover(
+    pub(crate) async fn recover(
         &self,
         store: &mut Store<CallState>,
         request: &RecoverRequest,
     ) -> wasmtime::Result<Result<Report, RecoveryFailure>> {
         let Work::Recovery(indices) = &self.work else {
-            return Err(wrong_kind("recovery"));
+            return Err(super::Program::has_no("recovery"));
         };
         let instance = self.instantiate(store).await?;
         let recovery = indices.load(&mut *store, &instance)?;
@@ -150,13 +157,13 @@ impl Program {
             .convert())
     }
 
-    pub(super) async fn deliver(
+    pub(crate) async fn deliver(
         &self,
         store: &mut Store<CallState>,
         request: &DeliverRequest,
     ) -> wasmtime::Result<Result<Receipt, DeliveryFailure>> {
         let Work::Alerting(indices) = &self.work else {
-            return Err(wrong_kind("alerting"));
+            return Err(super::Program::has_no("alerting"));
         };
         let instance = self.instantiate(store).await?;
         let alerting = indices.load(&mut *store, &instance)?;
@@ -166,13 +173,13 @@ impl Program {
             .convert())
     }
 
-    pub(super) async fn judge(
+    pub(crate) async fn judge(
         &self,
         store: &mut Store<CallState>,
         request: &JudgeRequest,
     ) -> wasmtime::Result<Result<Vec<Verdict>, String>> {
         let Work::Retention(indices) = &self.work else {
-            return Err(wrong_kind("retention"));
+            return Err(super::Program::has_no("retention"));
         };
         let instance = self.instantiate(store).await?;
         let retention = indices.load(&mut *store, &instance)?;
@@ -182,8 +189,4 @@ impl Program {
             .await?;
         Ok(verdicts.map(|verdicts| verdicts.into_iter().map(Convert::convert).collect()))
     }
-}
-
-fn wrong_kind(interface: &str) -> wasmtime::Error {
-    wasmtime::Error::msg(format!("it does not export the interface `{interface}`"))
 }

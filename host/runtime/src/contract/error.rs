@@ -31,7 +31,8 @@ pub enum ContractError {
     /// It exports none of the interfaces that identify a kind.
     #[error(
         "it is no plugin of this host: it exports {found}; a plugin exports `mainstay:plugin/plugin` and one of \
-         `mainstay:plugin/recovery`, `mainstay:plugin/alerting`, `mainstay:plugin/retention`"
+         `mainstay:plugin/recovery`, `mainstay:plugin/alerting`, `mainstay:plugin/retention`, \
+         `mainstay:plugin/detection`, `mainstay:plugin/strategy`, `mainstay:plugin/collection`"
     )]
     WrongWorld {
         /// What it exports.
@@ -61,6 +62,20 @@ pub enum ContractError {
         found: String,
         /// The versions of this host.
         spoken: String,
+    },
+    /// Its world came later than the version that it was built against.
+    #[error(
+        "the world `{kind}` came with mainstay:plugin {since}, and it was built against {found}; build it against {since} \
+         or a later one [{code}]",
+        code = ErrorCode::ContractMismatch
+    )]
+    NotYet {
+        /// Its kind.
+        kind: PluginKind,
+        /// The version that brought it.
+        since: String,
+        /// Its version.
+        found: String,
     },
     /// Its interfaces are of two versions.
     #[error(

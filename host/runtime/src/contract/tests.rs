@@ -1,6 +1,8 @@
 //! Worlds and versions, by components with nothing in them.
 
-use super::{ContractError, check, serving};
+use super::{ContractError, ContractVersion, check};
+use crate::contract_version::serving;
+use mainstay_domain::plugin::PluginKind;
 use semver::Version;
 
 fn version(text: &str) -> Version {
@@ -95,6 +97,59 @@ fn the_world_of_a_kind_is_what_it_may_import_and_must_export() {
 }
 
 #[test]
+fn a_world_of_the_newer_contract_is_known_by_what_it_exports_and_imports() {
+    let plugin = "mainstay:plugin/plugin@1.1.0";
+    let kind = |imports: &[&str], export: &str| {
+        let shape = check(&component(imports, &[plugin, export])).unwrap();
+        assert_eq!(shape.contract, ContractVersion::V1_1_0);
+        shape.kind
+    };
+    for (export, expected) in [
+        ("detection", PluginKind::Detector),
+        ("strategy", PluginKind::RecoveryStrategy),
+        ("collection", PluginKind::BackupSource),
+        ("recovery", PluginKind::RecoveryHandler),
+        ("alerting", PluginKind::Alerter),
+        ("retention", PluginKind::RetentionPolicy),
+    ] {
+        let export = format!("mainstay:plugin/{export}@1.1.0");
+        assert_eq!(kind(&[], &export), expected);
+    }
+    let recovery = "mainstay:plugin/recovery@1.1.0";
+    for import in ["random", "durable"] {
+        let import = format!("mainstay:plugin/{import}@1.1.0");
+        let kind = kind(&["mainstay:plugin/kv@1.1.0", import.as_str()], recovery);
+        assert_eq!(kind, PluginKind::DurableRecoveryHandler);
+    }
+    // A strategy is a pure function, and a detector controls nothing.
+    for (import, export) in [
+        ("clock", "strategy"),
+        ("targets", "detection"),
+        ("durable", "detection"),
+    ] {
+        let [import, export] = [import, export].map(|name| format!("mainstay:plugin/{name}@1.1.0"));
+        check_refused(&[&import], &[plugin, &export], &[&import, "does not have"]);
+    }
+}
+
+#[test]
+fn a_world_that_came_later_than_the_contract_is_refused_with_both_versions_named() {
+    check_refused(
+        &[],
+        &[PLUGIN, "mainstay:plugin/detection@1.0.0"],
+        &[
+            "the world `detector` came with mainstay:plugin 1.1.0",
+            "built against 1.0.0",
+        ],
+    );
+    check_refused(
+        &["mainstay:plugin/durable@1.0.0"],
+        &[PLUGIN, RECOVERY],
+        &["the world `recovery-handler` does not have"],
+    );
+}
+
+#[test]
 fn another_version_is_refused_with_both_versions_named() {
     let exports = [
         "mainstay:plugin/plugin@2.0.0",
@@ -103,7 +158,7 @@ fn another_version_is_refused_with_both_versions_named() {
     check_refused(
         &[],
         &exports,
-        &["built against mainstay:plugin 2.0.0", "speaks 1.0.0"],
+        &["built against mainstay:plugin 2.0.0", "speaks 1.0.0, 1.1.0"],
     );
     let mixed = ["mainstay:plugin/plugin@1.1.0", RECOVERY];
     check_refused(&[], &mixed, &["mixes mainstay:plugin 1.0.0 and 1.1.0"]);

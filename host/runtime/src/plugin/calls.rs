@@ -1,24 +1,26 @@
-//! The calls of a plugin, one function of the contract each.
+//! The calls of a plugin: one for each world, and one way in which all are made.
 
 use super::{Called, Plugin, Settled, record::Attempt};
 use crate::{
     candidate::LoaderContext,
-    effects::{Call, Purpose},
+    effects::Call,
     error::{CallError, CallFailure},
-    invoke::{CallDeadline, Function, Invocation, exceeded},
-    limits::{Exceeded, Limit, VERDICT_BYTES},
+    invoke::{CallDeadline, Invocation, exceeded},
+    limits::{Exceeded, Limit},
     settings::CallSettings,
+    worlds::{
+        Alerter, BackupSource, Detector, RecoveryHandler, RecoveryStrategy, RetentionPolicy, World,
+    },
 };
 use mainstay_domain::{
     backup::Verdict,
     call::{
-        DeliverRequest, DeliveryFailure, JudgeRequest, Receipt, RecoverRequest, RecoveryFailure,
-        Report,
+        CollectFailure, CollectRequest, DeliverRequest, DeliveryFailure, JudgeRequest, NextStep,
+        Page, ProbeRequest, Receipt, RecoverRequest, RecoveryFailure, Report, Seen, Situation,
     },
-    plugin::PluginKind,
     secret::Masked,
 };
-use std::{fmt::Display, sync::Arc, time::Duration};
+use std::{sync::Arc, time::Duration};
 use tokio::time::timeout_at;
 
 impl Plugin {
@@ -30,28 +32,8 @@ impl Plugin {
         effects: u32,
         timeout: Duration,
     ) -> Settled<Report, RecoveryFailure> {
-        if let Err(error) = self.expect("recover", PluginKind::RecoveryHandler) {
-            return Settled {
-                called: Err(error),
-                effects,
-                acted: false,
-            };
-        }
-        let purpose = Purpose::Recover {
-            operation: request.operation.clone(),
-            target: request.target.clone(),
-            dry_run: request.dry_run,
-            effects,
-        };
-        self.call(
-            "recover",
-            purpose,
-            timeout,
-            0,
-            request,
-            |program, store, request| Box::pin(program.recover(store, request)),
-        )
-        .await
+        self.call::<RecoveryHandler>(request, effects, timeout)
+            .await
     }
 
     /// Delivers an alert.
@@ -60,20 +42,7 @@ impl Plugin {
         request: &DeliverRequest,
         timeout: Duration,
     ) -> Called<Receipt, DeliveryFailure> {
-        let purpose = Purpose::Deliver {
-            alert: request.alert.id.clone(),
-        };
-        self.expect("deliver", PluginKind::Alerter)?;
-        self.call(
-            "deliver",
-            purpose,
-            timeout,
-            0,
-            request,
-            |program, store, request| Box::pin(program.deliver(store, request)),
-        )
-        .await
-        .called
+        self.call::<Alerter>(request, 0, timeout).await.called
     }
 
     /// Judges backups. The answer may be as long as the list is, beside `limits.result_bytes`.
@@ -82,80 +51,82 @@ impl Plugin {
         request: &JudgeRequest,
         timeout: Duration,
     ) -> Called<Vec<Verdict>, String> {
-        let purpose = Purpose::Judge {
-            job: request.job.clone(),
-        };
-        let room = request.backups.len().saturating_mul(VERDICT_BYTES);
-        self.expect("judge", PluginKind::RetentionPolicy)?;
-        self.call(
-            "judge",
-            purpose,
-            timeout,
-            room,
-            request,
-            |program, store, request| Box::pin(program.judge(store, request)),
-        )
-        .await
-        .called
+        self.call::<RetentionPolicy>(request, 0, timeout)
+            .await
+            .called
     }
 
-    fn expect(&self, function: &'static str, kind: PluginKind) -> Result<(), CallError> {
-        match self.kind() == kind {
-            true => Ok(()),
-            false => Err(self.error(function, CallFailure::WrongKind(self.kind()))),
-        }
+    /// Looks at a target.
+    pub async fn probe(&self, request: &ProbeRequest, timeout: Duration) -> Called<Seen, String> {
+        self.call::<Detector>(request, 0, timeout).await.called
     }
 
-    async fn call<R, T: Masked, E: Display + Masked>(
+    /// Decides what comes after a failed attempt.
+    pub async fn next(&self, situation: &Situation, timeout: Duration) -> Called<NextStep, String> {
+        self.call::<RecoveryStrategy>(situation, 0, timeout)
+            .await
+            .called
+    }
+
+    /// Gives one page of a backup. The answer may be as long as the page is, beside `limits.result_bytes`.
+    pub async fn collect(
         &self,
-        function: &'static str,
-        purpose: Purpose,
+        request: &CollectRequest,
         timeout: Duration,
-        extra_result_bytes: usize,
-        request: &R,
-        call: Function<R, Result<T, E>>,
-    ) -> Settled<T, E> {
-        let effects = purpose.effects();
+    ) -> Called<Page, CollectFailure> {
+        self.call::<BackupSource>(request, 0, timeout).await.called
+    }
+
+    /// One call of the function of a world. Its operation, where it has one, has had so many `effects` before.
+    async fn call<W: World>(
+        &self,
+        request: &W::Request,
+        effects: u32,
+        timeout: Duration,
+    ) -> Settled<W::Answer, W::Failure> {
+        let function = W::FUNCTION;
+        let not_called = |called| Settled {
+            called,
+            effects,
+            acted: false,
+        };
+        if self.kind().serves_as() != W::KIND {
+            let cause = CallFailure::WrongKind(self.kind());
+            return not_called(Err(self.error(function, cause)));
+        }
         let attempt = match Attempt::begin(self) {
             Ok(attempt) => attempt,
-            Err(cause) => {
-                return Settled {
-                    called: Err(self.error(function, cause)),
-                    effects,
-                    acted: false,
-                };
-            }
+            Err(cause) => return not_called(Err(self.error(function, cause))),
         };
-        let CallSettings { settings, secrets } = self.settings.for_call(&self.shared.seeds);
+        let seed = self.shared.seeds.draw();
+        let CallSettings { settings, secrets } = self.settings.for_call(&seed);
         let invocation = Invocation {
             function,
             call: Arc::new(Call {
                 plugin: self.identity.clone(),
                 kind: self.kind(),
-                purpose,
+                purpose: W::purpose(request, effects),
                 grants: self.grants.clone(),
                 secrets: secrets.clone(),
                 limits: self.limits,
+                seed,
             }),
             settings,
             deadline: CallDeadline::new(Some(timeout), self.limits.timeout),
-            extra_result_bytes,
+            extra_result_bytes: W::extra_result_bytes(request),
         };
         let Ok(turn) = timeout_at(invocation.deadline.ends(), self.turns.acquire()).await else {
             let limit = Exceeded::new(Limit::Concurrency, self.limits.concurrency);
             let cause = exceeded(&invocation.call, limit);
-            let called = attempt.end(Err(self.error(function, cause)));
-            return Settled {
-                called,
-                effects,
-                acted: false,
-            };
+            return not_called(attempt.end(Err(self.error(function, cause))));
         };
         let LoaderContext {
-            engine, effects, ..
+            engine,
+            effects: port,
+            ..
         } = &*self.shared;
         let ended = invocation
-            .run(engine, effects.clone(), &self.loaded.program, request, call)
+            .run(engine, port.clone(), &self.loaded.program, request, W::call)
             .await;
         // What still acts is no call any more: it holds up its own operation, and neither the turn nor the record.
         drop(turn);

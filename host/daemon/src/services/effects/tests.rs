@@ -18,7 +18,7 @@ use mainstay_domain::{
     },
     event::Event,
     id::{AlertId, OperationId},
-    name::{CommandName, JobName, PluginName, SecretName, TargetName},
+    name::{CheckName, CommandName, JobName, PluginName, SecretName, TargetName},
     plugin::{PluginIdentity, PluginKind},
     record::{Change, EffectEntry, EntryKind},
     secret::SecretHandles,
@@ -234,6 +234,7 @@ fn bench() -> Bench {
         grants: Arc::new(Grants::default()),
         secrets: Arc::default(),
         limits: Limits::default(),
+        seed: [7; 32],
     };
     Bench {
         world,
@@ -449,10 +450,12 @@ async fn a_dry_run_never_acts() {
 #[tokio::test]
 async fn who_may_only_decide_is_denied_everything() {
     let job = JobName::parse("state").unwrap();
+    let target = name("api");
     for purpose in [
         Purpose::Describe,
         Purpose::Configure,
         Purpose::Judge { job },
+        Purpose::Next { target },
     ] {
         let mut bench = bench();
         bench.call.purpose = purpose;
@@ -464,6 +467,28 @@ async fn who_may_only_decide_is_denied_everything() {
         assert_eq!(within(session.settle().wait()).await, 0);
         assert_eq!((bench.sent(), bench.written().len()), (0, 0));
     }
+}
+
+#[tokio::test]
+async fn a_look_asks_with_a_key_that_no_other_has_and_is_in_no_operations_journal() {
+    let mut bench = bench();
+    bench.call.purpose = Purpose::Probe {
+        target: name("api"),
+        check: CheckName::parse("trend").unwrap(),
+    };
+    bench.world.gate.add_permits(3);
+    let mut session = bench.session();
+    for _ in 0..2 {
+        within(session.perform(request(HttpMethod::Get)))
+            .await
+            .unwrap();
+    }
+    bench.call.seed = [8; 32];
+    bench.perform(request(HttpMethod::Get)).await.unwrap();
+    let keys = bench.world.keys.lock();
+    let different: std::collections::BTreeSet<_> = keys.iter().collect();
+    assert_eq!((keys.len(), different.len()), (3, 3), "{keys:?}");
+    assert!(bench.journal.changes().is_empty());
 }
 
 #[tokio::test]

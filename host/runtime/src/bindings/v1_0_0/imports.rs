@@ -16,7 +16,7 @@ use mainstay_domain::{
 };
 
 /// What a trappable import gives: a trap, or what the guest sees.
-type Traps<T> = wasmtime::Result<Result<T, types::EffectError>>;
+pub(super) type Traps<T> = wasmtime::Result<Result<T, types::EffectError>>;
 
 /// Takes out of a result what the effect is answered with.
 fn answered<T>(
