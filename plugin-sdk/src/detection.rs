@@ -94,7 +94,7 @@ impl Observation {
         self
     }
 
-    /// With another failure type than the check's, one of those that the plugin handles.
+    /// With a failure type that says more than the check's, one of those that the plugin handles. It stands in the evidence.
     #[must_use]
     pub fn of_failure(mut self, failure: impl Into<String>) -> Self {
         self.failure = Some(failure.into());

@@ -36,7 +36,7 @@ pub use crate::export_durable_recovery_handler;
 pub use crate::host::{
     Backup, BackupJob, BackupType, Backups, Clock, Commands, Durable, DurationMs, EffectError,
     Evidence, Health, Http, Kv, KvStore, Level, Log, Method, Output, Random, Request, Response,
-    Restored, Settings, Severity, Signal, Target, TargetStatus, Targets, Timestamp,
+    Restored, Settings, Severity, Signal, Target, TargetStatus, Targets, Timestamp, to_duration_ms,
 };
 pub use crate::plugin_settings;
 pub use crate::recovery::{Operation, RecoveryFailure, Report, Result};

@@ -62,10 +62,16 @@ fn a_generated_plugin_of_each_kind_is_tested_built_dropped_and_serves() {
     let sdk = repository().join("plugin-sdk");
     let cargo = Path::new(env!("CARGO"));
     let directory = daemon.directory.path();
-    for (count, kind) in ["recovery-handler", "alerter", "retention-policy"]
-        .into_iter()
-        .enumerate()
-    {
+    let kinds = [
+        "recovery-handler",
+        "alerter",
+        "retention-policy",
+        "detector",
+        "recovery-strategy",
+        "backup-source",
+        "durable-recovery-handler",
+    ];
+    for (count, kind) in kinds.into_iter().enumerate() {
         let name = format!("an-{kind}");
         let mut new = vec!["plugin", "new", &name, "--kind", kind];
         // Who works on the SDK names it.

@@ -266,7 +266,11 @@ pub async fn run(options: RunOptions) -> anyhow::Result<()> {
     // What watches and keeps processes.
     let (findings_sender, findings) = mpsc::channel(FINDINGS);
     let probe = HostProbe::new(secrets.clone(), environment.clone(), clock.clone())?;
-    let probe = Arc::new(probe.with_logs_of(state_dir));
+    let plugins = Arc::new(PluginCalls::default());
+    let probe = probe
+        .with_logs_of(state_dir)
+        .with_detectors(plugins.clone());
+    let probe = Arc::new(probe);
     let numbers = Numbers::new()?;
     let monitor = Monitor::new(shared.clone(), probe, numbers.clone(), findings_sender);
     monitor.resume(&recovered.incidents);
@@ -315,7 +319,6 @@ pub async fn run(options: RunOptions) -> anyhow::Result<()> {
 
     // Plugins, and what they may ask for.
     let compiler_environment = environment.clone();
-    let plugins = Arc::new(PluginCalls::default());
     let parts = BackupParts {
         store: Arc::new(LocalBackups::new(
             state_dir,

@@ -9,6 +9,7 @@ mod escalation;
 mod job;
 mod maintenance;
 mod plugin;
+mod plugin_check;
 mod policy;
 mod process;
 mod recovery;
@@ -23,6 +24,7 @@ pub use maintenance::{MaintenanceBegin, MaintenanceSpec};
 pub use plugin::{
     DirectoryGrant, Grants, HttpOrigin, Limits, PluginSpec, TargetGrant, TargetVerb, with_instances,
 };
+pub use plugin_check::PluginCheck;
 pub use policy::{
     ApprovalSpec, BudgetSpec, CharterSpec, GroupSpec, OverBudget, PhaseSpec, PolicySpec,
     TargetPolicySpec,

@@ -7,6 +7,7 @@ mod exec;
 mod foreign;
 mod http;
 mod log;
+mod plugin;
 mod tls;
 
 use crate::target::{HOST, crash, incident_of, row_of};

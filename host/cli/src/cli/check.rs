@@ -17,7 +17,7 @@ use mainstay_daemon::config::{self, EntityKind, Loaded, Problem};
 use mainstay_domain::{
     name::PluginName,
     plugin::{Capability, PluginIdentity, PluginKind, satisfies},
-    spec::PluginSpec,
+    spec::{CheckKind, PluginSpec},
 };
 use mainstay_runtime::{host::plugin_files, loader::Loader};
 use semver::VersionReq;
@@ -190,8 +190,20 @@ fn wanted(loaded: &Loaded) -> Vec<Wanted<'_>> {
             by: format!("the job {}", job.name),
         })
     });
+    let checks = spec.targets.iter().flat_map(|target| {
+        let checks = target.checks.iter();
+        checks.filter_map(|check| match &check.kind {
+            CheckKind::Plugin(asked) => Some(Wanted {
+                kind: PluginKind::Detector,
+                name: &asked.plugin,
+                version: &asked.version,
+                by: format!("the check {} of {}", check.name, target.name),
+            }),
+            _ => None,
+        })
+    });
     let mut known = HashSet::new();
-    let all = handlers.chain(alerters).chain(policies);
+    let all = handlers.chain(alerters).chain(policies).chain(checks);
     all.filter(|wanted| known.insert(wanted.clone())).collect()
 }
 

@@ -1,4 +1,4 @@
-//! Looks at targets: HTTP, TCP, TLS, processes, programs, files, file systems, memory, CPU use, logs.
+//! Looks at targets: HTTP, TCP, TLS, processes, programs, files, file systems, memory, CPU use, logs, detectors.
 //!
 //! Invariant: a look ends within the check's timeout, and what goes wrong is what was seen; there is no error. Where it
 //! needs a thread, it begins when it has one, within the check's period: that the daemon is busy fails no target. So does
@@ -11,6 +11,7 @@ mod address;
 mod blocking;
 mod clients;
 mod cpu;
+mod detector;
 mod exec;
 mod groups;
 mod hops;
@@ -35,7 +36,7 @@ mod unix;
 mod words;
 
 use super::{environment::ChildEnvironment, limits, process::log_of};
-use crate::ports::{Boxed, Clock, LogEnd, Probe, Secrets};
+use crate::ports::{Boxed, Clock, Detectors, LogEnd, Probe, Secrets};
 use blocking::BlockingLooks;
 use clients::HttpClients;
 use cpu::CpuLooks;
@@ -72,6 +73,7 @@ pub struct HostProbe {
     secrets: Arc<dyn Secrets>,
     environment: Arc<ChildEnvironment>,
     clock: Arc<dyn Clock>,
+    detectors: Option<Arc<dyn Detectors>>,
     steps: Steps,
 }
 
@@ -97,6 +99,7 @@ impl HostProbe {
             secrets,
             environment,
             clock,
+            detectors: None,
             steps: Steps::default(),
         })
     }
@@ -106,6 +109,13 @@ impl HostProbe {
     pub fn with_logs_of(self, state_dir: &Path) -> Self {
         let state_dir = state_dir.to_owned();
         Self { state_dir, ..self }
+    }
+
+    /// Who makes the checks of plugins.
+    #[must_use]
+    pub fn with_detectors(self, detectors: Arc<dyn Detectors>) -> Self {
+        let detectors = Some(detectors);
+        Self { detectors, ..self }
     }
 
     /// The error is what is seen where the look itself could not be done.
@@ -207,6 +217,10 @@ impl HostProbe {
             CheckKind::Heartbeat => Err(Seen::failed(
                 "heartbeats come to the monitor; there is nothing to look at",
             )),
+            CheckKind::Plugin(_) => {
+                let now = self.clock.now();
+                Ok(detector::look(self.detectors.as_deref(), target, check, now).await)
+            }
         }
     }
 }

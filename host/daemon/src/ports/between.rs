@@ -1,8 +1,10 @@
 //! What services offer to one another.
 
 mod backups;
+mod detectors;
 
 pub use backups::{BackupControl, JudgeError, RetentionJudge};
+pub use detectors::{Detected, Detectors};
 
 use super::{Boxed, LogEnd};
 use mainstay_domain::{

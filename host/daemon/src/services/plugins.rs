@@ -3,6 +3,8 @@
 //!
 //! Length: every port that the plugin host stands behind, each short, in one place.
 
+mod detecting;
+
 use crate::{
     ports::{Alerters, Boxed, Delivery, Handlers, JudgeError, PluginView, Refused, RetentionJudge},
     services::{
@@ -10,6 +12,7 @@ use crate::{
         shared::Shared,
     },
 };
+use detecting::Memories;
 use mainstay_domain::{
     actor::Actor,
     alert::Alert,
@@ -61,6 +64,7 @@ const DELIVER_TIMEOUT: Duration = Duration::from_secs(30);
 #[derive(Default)]
 pub struct PluginCalls {
     host: OnceLock<PluginHost>,
+    memories: Memories,
 }
 
 impl PluginCalls {

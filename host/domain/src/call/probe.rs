@@ -51,7 +51,7 @@ pub struct Seen {
     pub message: String,
     /// The measured value.
     pub value: Option<f64>,
-    /// Another failure type than the check's, as the detector names it.
+    /// A failure type that says more than the check's, as the detector names it.
     pub failure: Option<String>,
     /// How sure it is; absent is 1.
     pub confidence: Option<f64>,

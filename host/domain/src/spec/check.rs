@@ -1,5 +1,6 @@
 //! Checks of targets, as configured.
 
+use super::plugin_check::PluginCheck;
 use crate::{
     certificate::DaysLeft,
     effect::HttpMethod,
@@ -132,6 +133,8 @@ pub enum CheckKind {
     },
     /// Failed where the target has not reported within `every`: `mainstay heartbeat TARGET`, or POST to the API.
     Heartbeat,
+    /// What a detector says.
+    Plugin(PluginCheck),
 }
 
 impl CheckKind {
@@ -161,7 +164,8 @@ impl CheckKind {
             | CheckKind::File { .. }
             | CheckKind::Cpu { .. }
             | CheckKind::Log { .. }
-            | CheckKind::Heartbeat => true,
+            | CheckKind::Heartbeat
+            | CheckKind::Plugin(_) => true,
         }
     }
 
@@ -210,6 +214,7 @@ impl CheckKind {
             CheckKind::Cpu { .. } => "cpu",
             CheckKind::Log { .. } => "log",
             CheckKind::Heartbeat => "heartbeat",
+            CheckKind::Plugin(_) => "plugin",
         }
     }
 }

@@ -2,12 +2,13 @@
 
 use super::*;
 use crate::adapters::{clock::SystemClock, environment::without_that_of_the_tests};
-use crate::ports::SecretError;
+use crate::ports::{Detected, SecretError};
 use mainstay_domain::{
     effect::HttpMethod,
-    name::{CheckName, FailureType, SecretName, TargetName},
+    name::{CheckName, FailureType, PluginName, SecretName, TargetName},
     severity::Severity,
-    spec::{BreakerSpec, DrillSpec, ForeignCommands, HttpCheck, Trust},
+    spec::{BreakerSpec, DrillSpec, ForeignCommands, HttpCheck, PluginCheck, Trust},
+    time::Timestamp,
 };
 use std::time::Duration;
 use std::time::Instant;
@@ -107,6 +108,63 @@ async fn a_time_out_that_comes_too_late_is_known_as_the_daemons_own() {
     tokio::time::advance(3 * SECOND).await;
     let seen = held_up.await;
     assert_eq!((seen.outcome, seen.is_late), (Some(Outcome::Failed), true));
+}
+
+/// A detector that says what it was told to say.
+struct Says(Result<Detected, String>);
+
+impl Detectors for Says {
+    fn detect(
+        &self,
+        _: TargetName,
+        _: Arc<CheckSpec>,
+        _: Timestamp,
+    ) -> Boxed<'_, Result<Detected, String>> {
+        Box::pin(std::future::ready(self.0.clone()))
+    }
+}
+
+#[tokio::test]
+async fn what_a_detector_says_is_seen_and_where_it_says_nothing_the_target_was_not() {
+    let kind = CheckKind::Plugin(PluginCheck {
+        plugin: PluginName::parse("trend").unwrap(),
+        version: semver::VersionReq::STAR,
+        params: serde_json::json!({}),
+    });
+    let said = |outcome| {
+        Ok(Detected {
+            outcome,
+            message: "as it says".to_owned(),
+            value: Some(7.5),
+        })
+    };
+    for (says, outcome, message, value) in [
+        (
+            said(Outcome::Failed),
+            Outcome::Failed,
+            "as it says",
+            Some(7.5),
+        ),
+        (
+            said(Outcome::Healthy),
+            Outcome::Healthy,
+            "as it says",
+            Some(7.5),
+        ),
+        (
+            Err("it trapped".to_owned()),
+            Outcome::Unknown,
+            "it trapped",
+            None,
+        ),
+    ] {
+        let probe = probe().with_detectors(Arc::new(Says(says)));
+        let check = check_of(kind.clone(), SECOND);
+        let seen = probe.observe(target(), check, None).await.unwrap();
+        assert_eq!((seen.outcome, seen.evidence.value), (outcome, value));
+        assert_eq!(seen.evidence.message, message);
+    }
+    check(kind, Outcome::Unknown, "no plugin can be asked here").await;
 }
 
 /// A server that answers every request with this text, and says where it is.

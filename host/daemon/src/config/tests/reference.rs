@@ -11,12 +11,7 @@ use mainstay_domain::{
     policy::{Phase, sha256_hex},
     severity::Severity,
     spec::{
-        ApprovalSpec, BackupSource, BeforeStart, BreakerSpec, CheckKind, CheckSpec, CommandSpec,
-        DirectoryGrant, DrillCommands, DrillSpec, ExecCheck, FailOf, ForeignCommands, Grants,
-        GroupBy, HttpCheck, HttpOrigin, Limits, LogPattern, MaintenanceBegin, OnFailure,
-        OnShutdown, OverBudget, PluginSpec, PolicySpec, ProcessSpec, Reload, RestartPolicy, RunAs,
-        Schedule, SecretSource, SocketSpec, Spec, Strategy, TargetGrant, TargetSpec, TargetVerb,
-        Trust, ViewerSpec, Workflow,
+ApprovalSpec, BackupSource, BeforeStart, BreakerSpec, CheckKind, CheckSpec, CommandSpec, DirectoryGrant, DrillCommands, DrillSpec, ExecCheck, FailOf, ForeignCommands, Grants, GroupBy, HttpCheck, HttpOrigin, Limits, LogPattern, MaintenanceBegin, OnFailure, OnShutdown, OverBudget, PluginCheck, PluginSpec, PolicySpec, ProcessSpec, Reload, RestartPolicy, RunAs, Schedule, SecretSource, SocketSpec, Spec, Strategy, TargetGrant, TargetSpec, TargetVerb, Trust, ViewerSpec, Workflow,
     },
     time::Timestamp,
 };
@@ -658,6 +653,19 @@ fn check_keys(keys: &mut Keys) {
         |c| c.kind.clone(),
         CheckKind::Heartbeat,
     );
+    let line = "kind = \"plugin\"\nplugin = \"trend\"\nversion = \"^1\"\nparams = { least = 3 }";
+    let kind = CheckKind::Plugin(PluginCheck {
+        plugin: PluginName::parse("trend").unwrap(),
+        version: "^1".parse().unwrap(),
+        params: serde_json::json!({ "least": 3 }),
+    });
+    for key in [
+        "target.check.plugin",
+        "target.check.version",
+        "target.check.params",
+    ] {
+        keys.check(key, line, |c| c.kind.clone(), kind.clone());
+    }
     keys.check(
         "target.check.name",
         &beat("name = \"n\""),

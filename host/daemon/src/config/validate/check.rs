@@ -3,6 +3,7 @@
 mod exec;
 mod machine;
 mod network;
+mod plugin;
 
 use super::{
     super::{
@@ -33,7 +34,7 @@ const EVERY: Duration = Duration::from_secs(10);
 /// How the key `kind` selects the other keys.
 type ReadKind = fn(&mut Fields<'_>, is_child: bool) -> Option<CheckKind>;
 
-const KINDS: [(&str, ReadKind); 12] = [
+const KINDS: [(&str, ReadKind); 13] = [
     ("http", network::http),
     ("tcp", network::tcp),
     ("unix", network::unix),
@@ -46,10 +47,11 @@ const KINDS: [(&str, ReadKind); 12] = [
     ("cpu", machine::cpu),
     ("log", machine::log),
     ("heartbeat", |_, _| Some(CheckKind::Heartbeat)),
+    ("plugin", plugin::plugin),
 ];
 
 /// Kinds that the documentation names and this version does not have.
-const LATER: [&str; 3] = ["redis", "postgres", "plugin"];
+const LATER: [&str; 2] = ["redis", "postgres"];
 
 /// The checks of a target. `is_child`: the host runs it. `breaker`: what they do not say themselves.
 pub(super) fn checks(
