@@ -153,7 +153,7 @@ impl Bench {
                     let key = CaseKey { target, failure };
                     self.looks.push_back((operation, number, key));
                 }
-                Action::Answer(..) => {}
+                Action::Decide(_) | Action::Answer(..) => {}
             }
         }
     }
@@ -260,6 +260,7 @@ fn route(target: Option<TargetName>) -> RouteSpec {
         target,
         severity: None,
         strategy: Strategy::Immediate { max_attempts: 5 },
+        decider: None,
         cooldown: Duration::ZERO,
         relapse_window: Duration::ZERO,
         workflow: Workflow::Standard,

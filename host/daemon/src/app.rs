@@ -734,6 +734,7 @@ mod tests {
             target: None,
             severity: None,
             strategy: Strategy::Immediate { max_attempts: 1 },
+            decider: None,
             cooldown: Duration::ZERO,
             relapse_window,
             workflow: Workflow::Standard,

@@ -25,6 +25,7 @@ mod closing;
 mod command;
 mod configured;
 mod cooling;
+mod deciding;
 mod dry_run;
 mod endings;
 mod enqueue;
@@ -55,8 +56,7 @@ mod words;
 
 pub use case::{Attempt, AttemptProgress, Case, Failed, HandOverReason, Running, Stage, Work};
 pub use input::{
-    Action, Call, Command, Handled, IllegalMove, Input, InputTime, Look, LookResult, NotHandled,
-    Outcome, PauseSummary, Recovered, Refusal, Reply, TargetSummary, Ticket, Verb,
+Action, Call, Command, Decide, Handled, IllegalMove, Input, InputTime, Look, LookResult, NotHandled, Outcome, PauseSummary, Recovered, Refusal, Reply, TargetSummary, Ticket, Verb,
 };
 pub use key::CaseKey;
 pub use policies::PolicyOrder;
@@ -214,6 +214,7 @@ impl Recovery {
             Input::LetGo(key, by) => self.let_go(&key, by, at, out)?,
             Input::Exited(target, evidence) => self.exited(&target, &evidence, at, out)?,
             Input::Called(id, handled) => self.called(&id, handled, at, out)?,
+            Input::Decided(id, attempt, next) => self.decided(&id, attempt, next, at, out)?,
             Input::Looked(id, look) => self.looked(&id, look, at, out)?,
             Input::Command(command, ticket) => self.command(command, ticket, at, out)?,
             Input::Serves(handler) => self.serves(&handler, at, out),

@@ -92,6 +92,7 @@ mod tests {
             failure: word().map(|w| FailureType::parse(w).unwrap()),
             severity: word().map(|w| Severity::ALL.into_iter().find(|s| s.as_str() == w).unwrap()),
             strategy: Strategy::Immediate { max_attempts: 1 },
+            decider: None,
             cooldown: Duration::ZERO,
             relapse_window: Duration::ZERO,
             workflow: Workflow::Standard,

@@ -7,7 +7,7 @@ use mainstay_plugin_sdk::settings::DurationText;
 use mainstay_plugin_sdk::strategy::*;
 use std::time::Duration;
 
-/// How long is waited.
+/// How long is waited: the settings, and in their place the parameters of a route's strategy.
 #[derive(Debug, serde::Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Waits {
@@ -28,7 +28,11 @@ pub struct FibonacciStrategy;
 
 impl RecoveryStrategy for FibonacciStrategy {
     fn next(&self, situation: &Situation, host: &mut impl Host) -> Result<NextStep> {
-        let waits: Waits = host.settings()?;
+        // What a route says stands in place of what is said for all.
+        let waits: Waits = match situation.params.as_str() {
+            "{}" => host.settings()?,
+            _ => situation.params_as()?,
+        };
         let failed = situation.failed_attempts();
         if waits.ask_after.is_some_and(|most| failed >= most) {
             let why = format!("{failed} attempts did not help");
@@ -68,6 +72,16 @@ mod tests {
         assert_eq!(next(r#"{"unit": "10ms"}"#, 5), NextStep::AttemptAfter(50));
         let short = r#"{"unit": "10s", "longest": "15s"}"#;
         assert_eq!(next(short, 9), NextStep::AttemptAfter(15_000));
+    }
+
+    #[test]
+    fn what_a_route_says_stands_in_place_of_the_settings() {
+        let mut situation = situation("api", "service-down");
+        situation.params = r#"{"unit": "3s"}"#.into();
+        let mut host = ScriptedHost::new();
+        host.set_settings(r#"{"unit": "10ms", "longest": "20ms"}"#);
+        let next = FibonacciStrategy.next(&situation, &mut host).unwrap();
+        assert_eq!(next, NextStep::AttemptAfter(3_000));
     }
 
     #[test]

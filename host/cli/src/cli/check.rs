@@ -202,8 +202,17 @@ fn wanted(loaded: &Loaded) -> Vec<Wanted<'_>> {
             _ => None,
         })
     });
+    let deciders = spec.routes.iter().filter_map(|route| {
+        route.decider.as_ref().map(|decider| Wanted {
+            kind: PluginKind::RecoveryStrategy,
+            name: &decider.plugin,
+            version: &decider.version,
+            by: "the strategy of a route".to_owned(),
+        })
+    });
     let mut known = HashSet::new();
-    let all = handlers.chain(alerters).chain(policies).chain(checks);
+    let all = handlers.chain(alerters).chain(policies);
+    let all = all.chain(checks).chain(deciders);
     all.filter(|wanted| known.insert(wanted.clone())).collect()
 }
 

@@ -11,13 +11,14 @@ use mainstay_domain::{
     alert::Alert,
     blindness::Unseen,
     breaker::CircuitState,
+    call::NextStep,
     effect::{EffectError, Signal, TargetStatus},
     health::{Evidence, Health, Observation},
     id::{IncidentId, OperationId},
     name::{CheckName, FailureType, PluginName, TargetName},
     plugin::PluginIdentity,
     policy::Phase,
-    recovery::{Call, Handled, PauseSummary},
+    recovery::{Call, Decide, Handled, PauseSummary},
     severity::Severity,
     time::Timestamp,
 };
@@ -248,6 +249,11 @@ pub trait Handlers: Send + Sync {
     /// Calls the newest version that fits. The answer comes when whatever the call began has ended; the call itself is
     /// bounded by its timeout.
     fn recover(&self, call: Call) -> Boxed<'_, Handled>;
+    /// Asks a strategy what comes after a failed attempt. The error is why it gave no answer, for people.
+    fn decide(&self, _: Decide) -> Boxed<'_, Result<NextStep, String>> {
+        let why = "no strategy can be asked here".to_owned();
+        Box::pin(std::future::ready(Err(why)))
+    }
 }
 
 /// What became of one attempt to deliver an alert.

@@ -3,6 +3,7 @@
 //!
 //! Length: every port that the plugin host stands behind, each short, in one place.
 
+mod deciding;
 mod detecting;
 
 use crate::{
@@ -17,12 +18,12 @@ use mainstay_domain::{
     actor::Actor,
     alert::Alert,
     backup::{BackupSummary, Verdict},
-    call::{DeliverRequest, DeliveryFailure, JudgeRequest, RecoveryFailure, Report},
+    call::{DeliverRequest, DeliveryFailure, JudgeRequest, NextStep, RecoveryFailure, Report},
     code::ErrorCode,
     event::{Event, EventKind, PluginRejected, PluginServing, PluginWithdrawn},
     name::{JobName, PluginName},
     plugin::{PluginKind, PluginRow},
-    recovery::{Call, Handled, NotHandled},
+    recovery::{Call, Decide, Handled, NotHandled},
     severity::Severity,
     spec::PluginSpec,
     time::Timestamp,
@@ -151,6 +152,10 @@ impl Handlers for PluginCalls {
                 },
             }
         })
+    }
+
+    fn decide(&self, asked: Decide) -> Boxed<'_, Result<NextStep, String>> {
+        Box::pin(self.next_step(asked))
     }
 }
 

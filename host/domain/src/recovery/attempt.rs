@@ -23,6 +23,7 @@ impl Recovery {
     ) -> Result<(), IllegalMove> {
         let is_first = running.work.operation.started_at.is_none();
         running.work.error = None;
+        running.work.deciding.begin(at.now);
         // What is borrowed to be changed is written.
         if case.incident.missing.is_some() {
             case.incident.missing = None;
@@ -247,9 +248,15 @@ impl Recovery {
             Some(delay) if running.cancelled.is_none() => {
                 let mut work = running.work;
                 let attempts = work.operation.attempts;
+                let asked = self.ask_strategy(&mut work, &case.incident, &running.route, &why, at);
+                let delay = work.deciding.wait(&running.route, delay);
                 work.revise(out, |operation| operation.due = Some(at.now + delay));
-                out.writes
-                    .push(words::retrying(&work.operation, &why, delay, at.now));
+                match asked {
+                    Some(asked) => out.after.push(asked),
+                    None => out
+                        .writes
+                        .push(words::retrying(&work.operation, &why, delay, at.now)),
+                }
                 work.error = Some(why);
                 work.tried_at = Some(at.monotonic);
                 let entry = self.entry(&work.operation, at.monotonic + delay);

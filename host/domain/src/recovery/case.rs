@@ -1,6 +1,6 @@
 //! One failure of one target, and where its recovery stands.
 
-use super::{input::Outcome, key::CaseKey, polling::Polling, tracked::Tracked};
+use super::{deciding::Deciding, input::Outcome, key::CaseKey, polling::Polling, tracked::Tracked};
 use crate::{
     event::IncidentEnd,
     id::OperationId,
@@ -84,6 +84,8 @@ pub struct Work {
     pub(super) tried_at: Option<Monotonic>,
     /// How long of the time since its detection the target was verified healthy: its recovery took no part of that.
     pub(super) calm: Duration,
+    /// What a strategy decides about.
+    pub(super) deciding: Deciding,
 }
 
 impl Work {
@@ -105,6 +107,7 @@ impl Work {
             expires: None,
             tried_at: None,
             calm: Duration::ZERO,
+            deciding: Deciding::default(),
         }
     }
 

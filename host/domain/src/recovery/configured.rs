@@ -158,7 +158,7 @@ impl Recovery {
                     Some(_) => {
                         let next = work.operation.attempts.saturating_add(1);
                         let delay = spacing::delay_before(route, &case.incident, next);
-                        let delay = delay.unwrap_or_default();
+                        let delay = work.deciding.wait(route, delay.unwrap_or_default());
                         match work.tried_at {
                             Some(tried_at) => (tried_at + delay).since(at.monotonic),
                             None => {

@@ -6,7 +6,7 @@ pub use asked::{Command, Refusal, Reply, Ticket, Verb};
 
 use super::key::CaseKey;
 use crate::{
-    call::{RecoverRequest, RecoveryFailure, Report},
+    call::{NextStep, RecoverRequest, RecoveryFailure, Report, Situation},
     health::Evidence,
     id::{IncidentId, OperationId},
     incident::Incident,
@@ -60,6 +60,9 @@ pub enum Input {
     Exited(TargetName, Evidence),
     /// A handler answered.
     Called(OperationId, Handled),
+    /// A strategy said what comes after the attempt with this number; the error is why it said nothing. One that nobody
+    /// waits for any more changes nothing.
+    Decided(OperationId, u32, Result<NextStep, String>),
     /// The checks of an operation's target were run. One that nobody waits for any more changes nothing.
     Looked(OperationId, Look),
     /// A person asks for something; [`Action::Answer`] carries the reply.
@@ -148,8 +151,25 @@ pub enum Action {
         /// A handler has acted since the last look: only fresh successes count.
         acted: bool,
     },
+    /// Ask a strategy; [`Input::Decided`] answers.
+    Decide(Box<Decide>),
     /// Answer a person, when it is durable.
     Answer(Ticket, Reply),
+}
+
+/// What a strategy is asked.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Decide {
+    /// For which operation.
+    pub operation: OperationId,
+    /// After which attempt.
+    pub attempt: u32,
+    /// The strategy's name.
+    pub plugin: PluginName,
+    /// Which of its versions.
+    pub version: VersionReq,
+    /// What it is to decide on.
+    pub situation: Situation,
 }
 
 /// A call of a handler.

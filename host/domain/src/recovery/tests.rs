@@ -5,6 +5,7 @@ mod asked;
 mod between;
 mod chain;
 mod config;
+mod deciding;
 mod escalating;
 mod fixtures;
 mod gate;

@@ -184,6 +184,7 @@ mod tests {
             target: said(words[1]).map(|word| TargetName::parse(&word).unwrap()),
             severity: None,
             strategy: Strategy::Immediate { max_attempts: 1 },
+            decider: None,
             cooldown: Duration::ZERO,
             relapse_window: Duration::ZERO,
             workflow: Workflow::Standard,

@@ -23,6 +23,8 @@ pub struct RouteSpec {
     pub severity: Option<Severity>,
     /// How attempts are spaced.
     pub strategy: Strategy,
+    /// Who decides in its place after a failed attempt, and never about more attempts than it allows.
+    pub decider: Option<DeciderSpec>,
     /// After a success, no automatic operation for the same target and failure for this long; default zero, for a second
     /// death should not wait: what comes back at once is the same incident, whose attempts and delays count on, so a target
     /// that dies again and again is found out without it (the seed's 300 s [seed 001] where written).
@@ -119,6 +121,24 @@ impl Workflow {
     /// Whether it is looked before an attempt whether it is still needed.
     pub fn looks_before(self) -> bool {
         self != Workflow::Fast
+    }
+}
+
+/// A plugin of the kind `recovery-strategy`. Where it gives no answer the route's own strategy decides.
+#[derive(Debug, Clone, PartialEq)]
+pub struct DeciderSpec {
+    /// Its name.
+    pub plugin: PluginName,
+    /// Which of its versions; default any.
+    pub version: VersionReq,
+    /// Handed to it; a JSON object, with secrets as in its settings.
+    pub params: serde_json::Value,
+}
+
+impl DeciderSpec {
+    /// The secrets that its parameters name; it may use them only where its settings name them too.
+    pub fn secrets(&self) -> BTreeSet<SecretName> {
+        secrets_in(&self.params)
     }
 }
 

@@ -440,6 +440,7 @@ impl<'a> World<'a> {
                     self.looks
                         .push((operation, number, CaseKey { target, failure }));
                 }
+                Action::Decide(asked) => panic!("no route here has a plugin: {asked:?}"),
                 Action::Answer(to, reply) => {
                     assert_eq!(Some(to), ticket, "{:?}: {shown}", self.trace);
                     assert!(
@@ -804,6 +805,7 @@ fn spec(random: &mut Random, busy: bool) -> Spec {
         target: (number > 1).then(|| key(random.number()).target),
         severity: (busy && random.below(4) == 0).then_some(Severity::High),
         strategy: strategy(random, busy),
+        decider: None,
         cooldown: Duration::from_secs([0, 0, 7][random.below(3) as usize]),
         relapse_window: Duration::from_secs([0, 60, 60][random.below(3) as usize]),
         workflow: Workflow::ALL[random.below(3) as usize],

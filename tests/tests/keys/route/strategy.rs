@@ -1,6 +1,6 @@
 //! How the attempts of an operation are spaced: `[route.strategy]`.
 
-use mainstay_tests::{Daemon, HOST, guest, millis_between, sleeper, wait_for};
+use mainstay_tests::{Daemon, HOST, guest, millis_between, plugin, sleeper, wait_for};
 use serde_json::Value;
 
 /// Each attempt leaves its time in the operation's journal, then fails. The delays are those that the host announces,
@@ -135,4 +135,55 @@ fn announced(daemon: &Daemon, operation: &Value) -> Vec<u64> {
         .filter(|event| event["operation"] == operation["id"]);
     own.map(|event| event["data"]["delay_ms"].as_u64().unwrap())
         .collect()
+}
+
+/// A plugin says how far apart the attempts are, and where nobody of its name serves, the rest of the strategy does.
+///
+/// Acts: `route.strategy(exponential).plugin`, `route.strategy(exponential).version`
+/// Acts: `route.strategy(exponential).params`
+#[test]
+fn a_plugin_decides_when_it_is_tried_again_and_who_gives_no_answer_is_no_hindrance() {
+    let strategies = [
+        (
+            "fibonacci",
+            r#"plugin = "fibonacci-strategy", version = "^1", params = { unit = "50ms" }, max_attempts = 5"#,
+            vec![50, 50, 100, 150],
+        ),
+        (
+            "by-settings",
+            r#"plugin = "fibonacci-strategy", max_attempts = 3"#,
+            vec![70, 70],
+        ),
+        (
+            "another-version",
+            r#"plugin = "fibonacci-strategy", version = "^9", kind = "linear", max_attempts = 3, initial_delay = "20ms""#,
+            vec![20, 40],
+        ),
+    ];
+    let routes = strategies.clone().map(|(failure, keys, _)| {
+        format!(
+            "[[route]]\nfailure = \"{failure}\"\nstrategy = {{ {keys} }}\n\
+             chain = [{{ handler = \"probe\", params = {{ do = \"retryable\" }} }}]\n"
+        )
+    });
+    let settings = "\n[plugin.fibonacci-strategy]\nsettings = { unit = \"70ms\" }\n";
+    let config = [HOST, &sleeper("job"), &routes.concat(), settings].concat();
+    let daemon = Daemon::start(
+        &config,
+        &[&guest("probe", &[]), &plugin("fibonacci-strategy")],
+    );
+    daemon.wait_for_plugins(2);
+    for (failure, _, delays) in strategies {
+        let operation = daemon.recover("job", failure);
+        assert_eq!(operation["state"], "failed", "{operation}");
+        assert_eq!(operation["attempts"], delays.len() + 1, "{failure}");
+        let retries = daemon.events_of("operation.retrying");
+        let own = retries
+            .iter()
+            .filter(|event| event["operation"] == operation["id"]);
+        let announced: Vec<u64> = own
+            .map(|event| event["data"]["delay_ms"].as_u64().unwrap())
+            .collect();
+        assert_eq!(announced, delays, "{failure}");
+    }
 }

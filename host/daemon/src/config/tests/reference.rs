@@ -11,7 +11,7 @@ use mainstay_domain::{
     policy::{Phase, sha256_hex},
     severity::Severity,
     spec::{
-ApprovalSpec, BackupSource, BeforeStart, BreakerSpec, CheckKind, CheckSpec, CommandSpec, DirectoryGrant, DrillCommands, DrillSpec, ExecCheck, FailOf, ForeignCommands, Grants, GroupBy, HttpCheck, HttpOrigin, Limits, LogPattern, MaintenanceBegin, OnFailure, OnShutdown, OverBudget, PluginCheck, PluginSpec, PolicySpec, ProcessSpec, Reload, RestartPolicy, RunAs, Schedule, SecretSource, SocketSpec, Spec, Strategy, TargetGrant, TargetSpec, TargetVerb, Trust, ViewerSpec, Workflow,
+ApprovalSpec, BackupSource, BeforeStart, BreakerSpec, CheckKind, CheckSpec, CommandSpec, DeciderSpec, DirectoryGrant, DrillCommands, DrillSpec, ExecCheck, FailOf, ForeignCommands, Grants, GroupBy, HttpCheck, HttpOrigin, Limits, LogPattern, MaintenanceBegin, OnFailure, OnShutdown, OverBudget, PluginCheck, PluginSpec, PolicySpec, ProcessSpec, Reload, RestartPolicy, RunAs, Schedule, SecretSource, SocketSpec, Spec, Strategy, TargetGrant, TargetSpec, TargetVerb, Trust, ViewerSpec, Workflow,
     },
     time::Timestamp,
 };
@@ -657,7 +657,7 @@ fn check_keys(keys: &mut Keys) {
     let kind = CheckKind::Plugin(PluginCheck {
         plugin: PluginName::parse("trend").unwrap(),
         version: "^1".parse().unwrap(),
-        params: serde_json::json!({ "least": 3 }),
+        params: json!({ "least": 3 }),
     });
     for key in [
         "target.check.plugin",
@@ -952,6 +952,19 @@ fn route_keys(keys: &mut Keys) {
         "route.strategy.max_delay",
     ] {
         keys.route(key, line, |r| r.strategy, exponential);
+    }
+    let line = "strategy = { plugin = \"fibonacci\", version = \"^1\", params = { least = 3 } }";
+    let decider = DeciderSpec {
+        plugin: PluginName::parse("fibonacci").unwrap(),
+        version: "^1".parse().unwrap(),
+        params: json!({ "least": 3 }),
+    };
+    for key in [
+        "route.strategy.plugin",
+        "route.strategy.version",
+        "route.strategy.params",
+    ] {
+        keys.route(key, line, |r| r.decider.clone(), Some(decider.clone()));
     }
     for (line, strategy) in [
         (
@@ -1673,6 +1686,7 @@ fn what_is_not_written_has_its_documented_default() {
         jitter: Jitter::None,
     };
     assert_eq!(route.strategy, strategy);
+    assert_eq!(route.decider, None);
     let step = &route.chain[0];
     assert_eq!(step.version, VersionReq::STAR);
     assert_eq!((step.always, step.timeout), (false, seconds(60)));

@@ -17,9 +17,7 @@ use mainstay_domain::{
     jitter::Jitter,
     name::{FailureType, PluginName, TargetName},
     severity::Severity,
-    spec::{
-        AlertGrouping, AlertRoute, GroupBy, OnFailure, RouteSpec, StepSpec, Strategy, Workflow,
-    },
+spec::{AlertGrouping, AlertRoute, DeciderSpec, GroupBy, OnFailure, RouteSpec, StepSpec, Strategy, Workflow,},
 };
 use semver::VersionReq;
 use std::time::Duration;
@@ -36,6 +34,7 @@ pub(super) fn route(at: ValueAt<'_>) -> Option<RouteSpec> {
         let target = fields.optional("target", existing(EntityKind::Target, TargetName::parse));
         let least = fields.optional("severity", severity);
         let strategy = fields.optional("strategy", strategy);
+        let (strategy, decider) = strategy.unzip();
         let cooldown = fields.or("cooldown", Duration::ZERO, duration);
         let relapse_window = fields.or("relapse_window", RELAPSE_WINDOW, duration);
         let workflow = fields.or("workflow", Workflow::Standard, workflow);
@@ -64,6 +63,7 @@ pub(super) fn route(at: ValueAt<'_>) -> Option<RouteSpec> {
                 delay_first: false,
                 jitter: Jitter::None,
             }),
+            decider: decider.flatten(),
             cooldown,
             relapse_window,
             workflow,
@@ -136,17 +136,7 @@ const MAX_DELAY: Duration = Duration::from_secs(60);
 type ReadStrategy = fn(&mut Fields<'_>) -> Strategy;
 
 const STRATEGIES: [(&str, ReadStrategy); 4] = [
-    ("exponential", |fields| {
-        let (initial_delay, max_delay) = delays(fields);
-        Strategy::Exponential {
-            max_attempts: attempts(fields, ATTEMPTS),
-            initial_delay,
-            multiplier: fields.or("multiplier", MULTIPLIER, multiplier),
-            max_delay,
-            delay_first: fields.or("delay_first", false, boolean),
-            jitter: fields.or("jitter", Jitter::None, jitter),
-        }
-    }),
+    ("exponential", exponential),
     ("linear", |fields| {
         let (initial_delay, max_delay) = delays(fields);
         Strategy::Linear {
@@ -165,17 +155,54 @@ const STRATEGIES: [(&str, ReadStrategy); 4] = [
     }),
 ];
 
-fn strategy(at: ValueAt<'_>) -> Option<Strategy> {
+fn exponential(fields: &mut Fields<'_>) -> Strategy {
+    let (initial_delay, max_delay) = delays(fields);
+    Strategy::Exponential {
+        max_attempts: attempts(fields, ATTEMPTS),
+        initial_delay,
+        multiplier: fields.or("multiplier", MULTIPLIER, multiplier),
+        max_delay,
+        delay_first: fields.or("delay_first", false, boolean),
+        jitter: fields.or("jitter", Jitter::None, jitter),
+    }
+}
+
+/// The route's own, and the plugin that decides in its place.
+fn strategy(at: ValueAt<'_>) -> Option<(Strategy, Option<DeciderSpec>)> {
     at.fields("the strategy", |fields| {
         let kind = |at| one_of("a kind of strategy", &STRATEGIES, at);
-        match fields.required("kind", "kind = \"exponential\"", kind) {
-            Some(read) => Some(read(fields)),
+        let read = match fields.get("plugin") {
+            // It decides, and where it does not, what decides where nothing is written.
+            Some(_) => Some(fields.or("kind", exponential as ReadStrategy, kind)),
+            None => fields.required("kind", "kind = \"exponential\"", kind),
+        };
+        let decider = decider(fields);
+        match read {
+            Some(read) => Some((read(fields), decider)),
             None => {
                 fields.accept_all();
                 None
             }
         }
     })
+}
+
+fn decider(fields: &mut Fields<'_>) -> Option<DeciderSpec> {
+    let plugin = fields.optional("plugin", name(PluginName::parse))?;
+    let version = fields.or("version", VersionReq::STAR, version);
+    let params_at = fields.get("params");
+    let no_params = || serde_json::Value::Object(serde_json::Map::new());
+    let decider = DeciderSpec {
+        plugin,
+        version,
+        params: params_at.and_then(json_object).unwrap_or_else(no_params),
+    };
+    if let Some(at) = params_at {
+        let named = decider.secrets().into_iter();
+        let handed = named.map(|secret| (decider.plugin.clone(), secret, at.node.place));
+        at.context.facts.borrow_mut().handed.extend(handed);
+    }
+    Some(decider)
 }
 
 fn attempts(fields: &mut Fields<'_>, default: u32) -> u32 {

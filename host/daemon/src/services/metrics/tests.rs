@@ -180,7 +180,7 @@ fn recovered(dry_run: bool) -> Vec<Event> {
                 };
                 apply(Input::Looked(operation, look))
             }
-            Action::Answer(..) => Vec::new(),
+            Action::Decide(_) | Action::Answer(..) => Vec::new(),
         });
     }
     events

@@ -16,6 +16,10 @@ impl RecoveryEngine {
                     let handlers = self.ports.handlers.clone();
                     self.work.spawn(call::call(handlers, *call));
                 }
+                Action::Decide(asked) => {
+                    let handlers = self.ports.handlers.clone();
+                    self.work.spawn(call::decide(handlers, *asked));
+                }
                 Action::Look {
                     operation,
                     number,

@@ -73,6 +73,7 @@ pub(crate) fn route(handler: &str) -> RouteSpec {
         target: None,
         severity: None,
         strategy: Strategy::Immediate { max_attempts: 1 },
+        decider: None,
         cooldown: Duration::ZERO,
         relapse_window: Duration::ZERO,
         workflow: Workflow::Standard,

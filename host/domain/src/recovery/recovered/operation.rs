@@ -1,6 +1,7 @@
 //! Resumes an operation that the previous daemon left, in the state in which it was.
 
 use crate::{
+    call::NextStep,
     event::IncidentEnd,
     operation::OperationState,
     recovery::{
@@ -61,6 +62,7 @@ impl Recovery {
                 let left = due.map_or(Duration::ZERO, |due| due.since(at.now));
                 let left = left.min(self.longest_wait(case, &work, at));
                 if work.error.is_some() {
+                    work.deciding.resume(left);
                     let entry = self.entry(&work.operation, at.monotonic + left);
                     self.queue.rest(entry);
                     case.stage = Stage::Queued(work);
@@ -80,6 +82,8 @@ impl Recovery {
         };
         let next = work.operation.attempts.saturating_add(1);
         match &work.error {
+            // What its strategy decided then is what the record says.
+            Some(_) if route.decider.is_some() => NextStep::LONGEST_WAIT,
             Some(_) => spacing::delay_before(route, &case.incident, next).unwrap_or_default(),
             None => self.next_delay(&key, &case.incident, route, at),
         }

@@ -143,6 +143,7 @@ pub(super) fn route() -> RouteSpec {
             delay_first: false,
             jitter: Jitter::None,
         },
+        decider: None,
         cooldown: Duration::ZERO,
         relapse_window: Duration::from_secs(60),
         workflow: Workflow::Standard,

@@ -171,6 +171,7 @@ fn write_words(change: &Change) -> String {
 fn action_words(action: &Action) -> String {
     match action {
         Action::Call(call) => format!("call-{}", call.handler),
+        Action::Decide(asked) => format!("ask-{}", asked.plugin),
         Action::Look { acted: true, .. } => "look-acted".to_owned(),
         Action::Look { .. } => "look".to_owned(),
         Action::Answer(_, Reply::Operation(one)) => format!("answer-{}", one.state.as_str()),

@@ -2,8 +2,8 @@
 
 use super::{
     super::{
-        Action, Call, CaseKey, Command, Handled, IllegalMove, Input, InputTime, Look, LookResult,
-        NotHandled, Outcome, Recovered, Recovery, Reply, Ticket, Verb,
+        Action, Call, CaseKey, Command, Decide, Handled, IllegalMove, Input, InputTime, Look,
+        LookResult, NotHandled, Outcome, Recovered, Recovery, Reply, Ticket, Verb,
     },
     fixtures::{BEGIN, decision, done, evidence, key},
 };
@@ -50,6 +50,8 @@ pub(super) struct World {
     pub(super) calls: Vec<Call>,
     /// Looks without an answer, oldest first: of which operation, and which.
     pub(super) looks: Vec<(OperationId, u64)>,
+    /// Strategies that were asked and have not answered, oldest first.
+    pub(super) asked: Vec<Decide>,
     pub(super) answers: Vec<(Ticket, Reply)>,
     tickets: u64,
     daemons: u64,
@@ -72,6 +74,7 @@ impl World {
             events: Vec::new(),
             calls: Vec::new(),
             looks: Vec::new(),
+            asked: Vec::new(),
             answers: Vec::new(),
             tickets: 0,
             daemons: 1,
@@ -107,6 +110,7 @@ impl World {
                 Action::Look {
                     operation, number, ..
                 } => self.looks.push((operation, number)),
+                Action::Decide(asked) => self.asked.push(*asked),
                 Action::Answer(ticket, reply) => self.answers.push((ticket, reply)),
             }
         }
@@ -288,6 +292,7 @@ impl World {
         self.machine = Recovery::new(Arc::new(self.spec.clone()), ids);
         self.calls.clear();
         self.looks.clear();
+        self.asked.clear();
         let since = self.at().now - Duration::from_secs(3600);
         let lately = |one: &&Incident| {
             one.state.is_open() || one.closed_at.is_some_and(|closed| closed >= since)
