@@ -144,3 +144,69 @@ fn the_host_keeps_every_sentence_of_the_contract() {
     daemon.wait_for_operation("well", "awaiting-manual");
     assert!(daemon.stop());
 }
+
+/// The sentences that contract 1.1.0 has of durable handlers.
+const DURABLE: [&str; 9] = [
+    "random-numbers-differ",
+    "random-bytes-are-as-many",
+    "sleep-until-waits",
+    "sleep-until-the-past-is-no-wait",
+    "key-is-of-its-name",
+    "key-is-the-same-in-every-attempt",
+    "nothing-is-replayed",
+    "signal-has-a-name",
+    "targets-are-there",
+];
+
+/// Beside one that was built against 1.0.0 and never heard of it.
+#[test]
+fn the_host_keeps_what_the_newer_contract_says_of_durable_handlers() {
+    let mut config = [
+        HOST,
+        "[[target]]\nname = \"well\"\nrun = [\"sleep\", \"1000\"]\n\
+         [plugin.conformance-durable.grants]\ntarget = [\"status\"]\nkv = \"1KiB\"\n",
+    ]
+    .concat();
+    for case in DURABLE {
+        let _ = write!(
+            config,
+            "\n[[route]]\nfailure = \"{case}\"\nrelapse_window = \"0s\"\n\
+             strategy = {{ kind = \"immediate\", max_attempts = 2 }}\n\
+             chain = [{{ handler = \"conformance-durable\", params = {{ case = \"{case}\" }} }}]\n"
+        );
+    }
+    config.push_str(&route("old", &["does-nothing"]));
+    let plugins = [guest("conformance-durable", &[]), guest("conformance", &[])];
+    let daemon = Daemon::start(&config, &[&plugins[0], &plugins[1]]);
+    daemon.wait_for_plugins(2);
+    let rows = daemon.json(&["plugin", "list"]);
+    let contracts: Vec<_> = rows
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|row| {
+            (
+                row["kind"].as_str().unwrap(),
+                row["contract"].as_str().unwrap(),
+            )
+        })
+        .collect();
+    assert!(
+        contracts.contains(&("durable-recovery-handler", "1.1.0")),
+        "{contracts:?}"
+    );
+    assert!(
+        contracts.contains(&("recovery-handler", "1.0.0")),
+        "{contracts:?}"
+    );
+    let mut broken = Vec::new();
+    for case in DURABLE {
+        let operation = daemon.recover("well", case);
+        if operation["state"] != "succeeded" || operation["actions"][0] != "kept" {
+            broken.push(operation);
+        }
+    }
+    assert!(broken.is_empty(), "these are not kept: {broken:#?}");
+    let old = daemon.recover("well", "old");
+    assert_eq!(old["state"], "succeeded", "{old}");
+}

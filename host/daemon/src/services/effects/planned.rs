@@ -4,9 +4,10 @@ use super::OperationCall;
 use crate::ports::Boxed;
 use mainstay_domain::{
     dry_run_answer::{DryRunFacts, dry_run_answer},
-    effect::{Effect, EffectResult},
+    effect::{Effect, EffectError, EffectResult},
     record::{Change, EntryKind},
     secret::Masked,
+    time::Timestamp,
 };
 use mainstay_runtime::{EffectSession, Settling};
 
@@ -27,6 +28,11 @@ impl EffectSession for DryRunSession {
     fn perform(&mut self, effect: Effect) -> Boxed<'_, EffectResult> {
         self.last = self.last.saturating_add(1);
         Box::pin(plan(&self.of, self.last, effect))
+    }
+
+    /// As if it had come.
+    fn await_signal(&mut self, _: String, _: Timestamp) -> Boxed<'_, Result<String, EffectError>> {
+        Box::pin(std::future::ready(Ok(String::new())))
     }
 
     fn settle(self: Box<Self>) -> Settling {
