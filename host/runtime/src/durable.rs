@@ -8,8 +8,8 @@
 //! | `durable.replaying` | [`EffectSession::is_replaying`](crate::effects::EffectSession::is_replaying), by default no | the session knows |
 //! | `durable.await-signal` | [`EffectSession::await_signal`](crate::effects::EffectSession::await_signal), by default `unavailable` | the session records it and feeds it, as it does `clock.sleep` |
 //!
-//! So who makes calls durable gives the recorded seed to the call, and writes the two functions of the session. Nothing in
-//! `bindings` has to change.
+//! So who makes calls durable gives the recorded seed to the call (`Making` in `plugin/calls.rs` has it beside the settings),
+//! and writes the two functions of the session. Nothing in `bindings` and `worlds` has to change.
 //!
 //! Invariant: nothing here reads a clock or a source of randomness; the same call has the same answers.
 

@@ -46,7 +46,7 @@ pub trait EffectSession: Send {
         name: String,
         _until: Timestamp,
     ) -> Boxed<'_, Result<String, EffectError>> {
-        let why = format!("nobody can send the signal `{name}` to this call");
+        let why = format!("this host takes no signals, so `{name}` cannot come");
         Box::pin(std::future::ready(Err(EffectError::Unavailable(why))))
     }
 

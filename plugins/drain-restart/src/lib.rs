@@ -51,6 +51,11 @@ impl DurableRecoveryHandler for DrainRestart {
                 Ok(_) => "drained it, as was signalled",
                 // Who says nothing says that it may be restarted.
                 Err(EffectError::TimedOut(_)) => "drained it, and heard nothing",
+                // Where nobody can signal, the pause is what it would be without.
+                Err(EffectError::Unavailable(_)) => {
+                    host.sleep_until(until);
+                    "drained it, for nobody can signal here"
+                }
                 Err(error) => return Err(error.into()),
             },
         };
@@ -106,6 +111,11 @@ mod tests {
         assert_eq!(report.actions[0], "drained it, as was signalled");
         let report = recover(&mut host(settings)).unwrap();
         assert_eq!(report.actions[0], "drained it, and heard nothing");
+        let mut deaf = host(settings);
+        deaf.on_await_signal("empty", Err(EffectError::Unavailable("no signals".into())));
+        let report = recover(&mut deaf).unwrap();
+        assert_eq!(report.actions[0], "drained it, for nobody can signal here");
+        assert!(matches!(deaf.effects()[2], Effect::SleepUntil(_)));
     }
 
     #[test]

@@ -23,6 +23,23 @@ use mainstay_domain::{
 use std::{sync::Arc, time::Duration};
 use tokio::time::timeout_at;
 
+/// What a call is made of beside its request. A call that is on record, or is made again from one, has these from there.
+struct Making {
+    settings: CallSettings,
+    seed: [u8; 32],
+}
+
+impl Making {
+    /// A call of which nothing is kept.
+    fn new(plugin: &Plugin) -> Self {
+        let seed = plugin.shared.seeds.draw();
+        Self {
+            settings: plugin.settings.for_call(&seed),
+            seed,
+        }
+    }
+}
+
 impl Plugin {
     /// Recovers a target. The operation has had so many `effects` before. `timeout` bounds the guest; what it began is
     /// waited for beyond that.
@@ -32,7 +49,8 @@ impl Plugin {
         effects: u32,
         timeout: Duration,
     ) -> Settled<Report, RecoveryFailure> {
-        self.call::<RecoveryHandler>(request, effects, timeout)
+        let making = Making::new(self);
+        self.call::<RecoveryHandler>(request, effects, timeout, making)
             .await
     }
 
@@ -42,7 +60,7 @@ impl Plugin {
         request: &DeliverRequest,
         timeout: Duration,
     ) -> Called<Receipt, DeliveryFailure> {
-        self.call::<Alerter>(request, 0, timeout).await.called
+        self.called::<Alerter>(request, timeout).await
     }
 
     /// Judges backups. The answer may be as long as the list is, beside `limits.result_bytes`.
@@ -51,21 +69,17 @@ impl Plugin {
         request: &JudgeRequest,
         timeout: Duration,
     ) -> Called<Vec<Verdict>, String> {
-        self.call::<RetentionPolicy>(request, 0, timeout)
-            .await
-            .called
+        self.called::<RetentionPolicy>(request, timeout).await
     }
 
     /// Looks at a target.
     pub async fn probe(&self, request: &ProbeRequest, timeout: Duration) -> Called<Seen, String> {
-        self.call::<Detector>(request, 0, timeout).await.called
+        self.called::<Detector>(request, timeout).await
     }
 
     /// Decides what comes after a failed attempt.
     pub async fn next(&self, situation: &Situation, timeout: Duration) -> Called<NextStep, String> {
-        self.call::<RecoveryStrategy>(situation, 0, timeout)
-            .await
-            .called
+        self.called::<RecoveryStrategy>(situation, timeout).await
     }
 
     /// Gives one page of a backup. The answer may be as long as the page is, beside `limits.result_bytes`.
@@ -74,7 +88,17 @@ impl Plugin {
         request: &CollectRequest,
         timeout: Duration,
     ) -> Called<Page, CollectFailure> {
-        self.call::<BackupSource>(request, 0, timeout).await.called
+        self.called::<BackupSource>(request, timeout).await
+    }
+
+    /// A call that is for no operation.
+    async fn called<W: World>(
+        &self,
+        request: &W::Request,
+        timeout: Duration,
+    ) -> Called<W::Answer, W::Failure> {
+        let making = Making::new(self);
+        self.call::<W>(request, 0, timeout, making).await.called
     }
 
     /// One call of the function of a world. Its operation, where it has one, has had so many `effects` before.
@@ -83,6 +107,7 @@ impl Plugin {
         request: &W::Request,
         effects: u32,
         timeout: Duration,
+        making: Making,
     ) -> Settled<W::Answer, W::Failure> {
         let function = W::FUNCTION;
         let not_called = |called| Settled {
@@ -98,8 +123,10 @@ impl Plugin {
             Ok(attempt) => attempt,
             Err(cause) => return not_called(Err(self.error(function, cause))),
         };
-        let seed = self.shared.seeds.draw();
-        let CallSettings { settings, secrets } = self.settings.for_call(&seed);
+        let Making {
+            settings: CallSettings { settings, secrets },
+            seed,
+        } = making;
         let invocation = Invocation {
             function,
             call: Arc::new(Call {
