@@ -192,7 +192,7 @@ fn wanted(loaded: &Loaded) -> Vec<Wanted<'_>> {
     });
     let checks = spec.targets.iter().flat_map(|target| {
         let checks = target.checks.iter();
-        checks.filter_map(|check| match &check.kind {
+        checks.filter_map(move |check| match &check.kind {
             CheckKind::Plugin(asked) => Some(Wanted {
                 kind: PluginKind::Detector,
                 name: &asked.plugin,
