@@ -210,3 +210,62 @@ fn the_host_keeps_what_the_newer_contract_says_of_durable_handlers() {
     let old = daemon.recover("well", "old");
     assert_eq!(old["state"], "succeeded", "{old}");
 }
+
+/// What a detector gives, and the health that its target has by it.
+const GIVEN: [(&str, &str); 13] = [
+    ("healthy", "healthy"),
+    ("degraded", "degraded"),
+    ("failed", "failed"),
+    ("unsure", "degraded"),
+    ("own-failure", "failed"),
+    ("foreign-failure", "unknown"),
+    ("no-look", "unknown"),
+    ("trap", "unknown"),
+    ("hang", "unknown"),
+    ("memory", "healthy"),
+    ("much-memory", "unknown"),
+    ("long-message", "failed"),
+    ("request", "healthy"),
+];
+
+#[test]
+fn the_host_makes_of_what_a_detector_gives_what_the_contract_says() {
+    let mut config = [
+        HOST,
+        "[plugin.conformance-detector]\nsettings = { word = \"settings\" }\n\
+         limits = { concurrency = 20 }\n",
+    ]
+    .concat();
+    for (gives, _) in GIVEN {
+        let _ = write!(
+            config,
+            "\n[[target]]\nname = \"{gives}\"\nrun = [\"sleep\", \"1000\"]\nstart_period = \"0s\"\n\
+             [[target.check]]\nname = \"as-asked\"\nkind = \"plugin\"\nplugin = \"conformance-detector\"\n\
+             every = \"500ms\"\ntimeout = \"500ms\"\nfail_after = 1\nrecover_after = 1\nfailure = \"{gives}-down\"\n\
+             params = {{ gives = \"{gives}\" }}\n"
+        );
+    }
+    let daemon = Daemon::start(&config, &[&guest("conformance-detector", &[])]);
+    daemon.wait_for_plugins(1);
+    for (gives, health) in GIVEN {
+        // One that is quarantined for what another check has it do gives nothing, and is asked again.
+        daemon.wait_for_status(&format!("{gives} to be {health}"), |status| {
+            let mut rows = status["targets"].as_array().unwrap().iter();
+            rows.any(|row| row["name"] == gives && row["health"] == health)
+        });
+    }
+    let events = daemon.events();
+    let failed = |gives: &str| {
+        let mut of_it = events.iter().filter(|event| event["target"] == gives);
+        of_it
+            .find(|event| event["kind"] == "check.failed")
+            .map(|event| event["message"].as_str().unwrap().to_owned())
+    };
+    for (gives, health) in GIVEN {
+        assert_eq!(failed(gives).is_some(), health == "failed", "{gives}");
+    }
+    let own = failed("own-failure").unwrap();
+    assert!(own.contains("queue-full: as it was asked"), "{own}");
+    let long = failed("long-message").unwrap();
+    assert!(long.contains('…') && long.len() < 3_000, "{long}");
+}
