@@ -121,9 +121,11 @@ fn a_plugin_that_asks_for_a_person_has_one_decide() {
 #[test]
 fn a_plugin_that_gives_up_ends_the_operation_as_the_last_attempt_does() {
     let mut world = asked();
+    let id = world.asked[0].operation.clone();
     let why = "it will not help".to_owned();
     say(&mut world, Ok(NextStep::GiveUp(why)));
-    let ended = operation(&world);
+    // Another round has its own operation.
+    let ended = world.operations[&id].clone();
     assert_eq!((ended.state, ended.attempts), (OperationState::Failed, 1));
     assert!(
         ended
