@@ -171,10 +171,10 @@ fn exponential(fields: &mut Fields<'_>) -> Strategy {
 fn strategy(at: ValueAt<'_>) -> Option<(Strategy, Option<DeciderSpec>)> {
     at.fields("the strategy", |fields| {
         let kind = |at| one_of("a kind of strategy", &STRATEGIES, at);
-        let read = match fields.get("plugin") {
+        let read = match (fields.get("kind"), fields.get("plugin")) {
             // It decides, and where it does not, what decides where nothing is written.
-            Some(_) => Some(fields.or("kind", exponential as ReadStrategy, kind)),
-            None => fields.required("kind", "kind = \"exponential\"", kind),
+            (None, Some(_)) => Some(exponential as ReadStrategy),
+            _ => fields.required("kind", "kind = \"exponential\"", kind),
         };
         let decider = decider(fields);
         match read {
