@@ -56,7 +56,8 @@ mod words;
 
 pub use case::{Attempt, AttemptProgress, Case, Failed, HandOverReason, Running, Stage, Work};
 pub use input::{
-Action, Call, Command, Decide, Handled, IllegalMove, Input, InputTime, Look, LookResult, NotHandled, Outcome, PauseSummary, Recovered, Refusal, Reply, TargetSummary, Ticket, Verb,
+    Action, Call, Command, Decide, Handled, IllegalMove, Input, InputTime, Look, LookResult,
+    NotHandled, Outcome, PauseSummary, Recovered, Refusal, Reply, TargetSummary, Ticket, Verb,
 };
 pub use key::CaseKey;
 pub use policies::PolicyOrder;

@@ -32,7 +32,10 @@ pub use policy::{
 pub use process::{
     BeforeStart, ForeignCommands, OnShutdown, ProcessSpec, Reload, RestartPolicy, RunAs,
 };
-pub use recovery::{AlertGrouping, AlertRoute, DeciderSpec, GroupBy, OnFailure, RouteSpec, StepSpec, Strategy, Workflow,};
+pub use recovery::{
+    AlertGrouping, AlertRoute, DeciderSpec, GroupBy, OnFailure, RouteSpec, StepSpec, Strategy,
+    Workflow,
+};
 pub use target::{BreakerSpec, TargetSpec};
 pub use targets::Targets;
 

@@ -175,6 +175,7 @@ impl Storm {
                 Action::Look {
                     operation, number, ..
                 } => self.looks.push_back((operation, number)),
+                Action::Decide(asked) => panic!("no route here has a plugin: {asked:?}"),
                 Action::Answer(..) => {}
             }
         }
@@ -422,6 +423,7 @@ fn spec(targets: u32, random: &mut Random) -> Spec {
             target: None,
             severity: None,
             strategy: Strategy::Immediate { max_attempts: 5 },
+            decider: None,
             cooldown: Duration::ZERO,
             relapse_window: Duration::from_secs(60),
             workflow: Workflow::default(),

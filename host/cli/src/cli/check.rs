@@ -254,8 +254,13 @@ impl Wanted<'_> {
     fn remedy(&self, name: &PluginName, is_absent: bool) -> String {
         let is_it = |carried: &Carried| {
             let version = carried.about.version.parse::<semver::Version>();
-            carried.about.kind == mainstay_api::PluginKind::from(self.kind)
-                && version.is_ok_and(|version| satisfies(self.version, &version))
+            // What serves as a handler is one, whatever world it is of.
+            let mut kinds = PluginKind::ALL.into_iter();
+            let serves = kinds.any(|kind| {
+                kind.serves_as() == self.kind
+                    && carried.about.kind == mainstay_api::PluginKind::from(kind)
+            });
+            serves && version.is_ok_and(|version| satisfies(self.version, &version))
         };
         match carried::named(name.as_str()) {
             Ok(carried) if is_absent && is_it(&carried) => {

@@ -129,7 +129,7 @@ fn config_of(plugin: &Carried) -> Vec<String> {
     let about = &plugin.about;
     let name = &about.name;
     let mut lines = match about.kind {
-        PluginKind::RecoveryHandler => vec![
+        PluginKind::RecoveryHandler | PluginKind::DurableRecoveryHandler => vec![
             "[[route]]".to_owned(),
             format!("chain = [{{ handler = \"{name}\" }}]"),
         ],
@@ -138,6 +138,17 @@ fn config_of(plugin: &Carried) -> Vec<String> {
             "# in a [[job]]".to_owned(),
             format!("retention = {{ policy = \"{name}\" }}"),
         ],
+        PluginKind::Detector => vec![
+            "[[target.check]]".to_owned(),
+            "kind = \"plugin\"".to_owned(),
+            format!("plugin = \"{name}\""),
+        ],
+        PluginKind::RecoveryStrategy => vec![
+            "# in a [[route]]".to_owned(),
+            format!("strategy = {{ kind = \"exponential\", plugin = \"{name}\" }}"),
+        ],
+        // Nothing of a config names one yet.
+        PluginKind::BackupSource => Vec::new(),
     };
     let asked = about.capabilities.iter();
     let grants: Vec<_> = asked

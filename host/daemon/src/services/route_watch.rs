@@ -100,8 +100,8 @@ impl RouteWatch {
 pub(super) fn serving(plugins: &dyn PluginView, kind: PluginKind) -> Vec<(PluginName, Version)> {
     let rows = plugins.rows().into_iter();
     let serving = rows.filter_map(|row| {
-        let serves = row.state == PluginState::Serving
-            && row.kind.map(PluginKind::serves_as) == Some(kind);
+        let serves =
+            row.state == PluginState::Serving && row.kind.map(PluginKind::serves_as) == Some(kind);
         row.name.zip(row.version).filter(|_| serves)
     });
     serving.collect()

@@ -100,6 +100,7 @@ mod tests {
             target: None,
             severity: None,
             strategy,
+            decider: None,
             cooldown: Duration::ZERO,
             relapse_window: Duration::ZERO,
             workflow: Default::default(),

@@ -253,6 +253,12 @@ impl<'a> Run<'a> {
                 let look = self.look(number, &target, &failure, acted);
                 self.inputs.push_back(Input::Looked(operation, look));
             }
+            Action::Decide(asked) => {
+                // No plugin is called: the route's own strategy decides.
+                let why = "a simulation calls no strategy".to_owned();
+                let decided = Input::Decided(asked.operation, asked.attempt, Err(why));
+                self.inputs.push_back(decided);
+            }
             Action::Answer(_, Reply::Refused(refusal)) => {
                 self.tell("command.refused", None, None, refusal.to_string());
             }

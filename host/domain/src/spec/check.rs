@@ -190,12 +190,13 @@ impl CheckKind {
             } => Some("bytes"),
             CheckKind::Disk { .. } | CheckKind::Memory { .. } | CheckKind::Cpu { .. } => Some("%"),
             CheckKind::Log { .. } => Some("lines"),
-            // A status, an exit code, an age or a size, and nothing.
+            // A status, an exit code, an age or a size, what a plugin measures, and nothing.
             CheckKind::Http(_)
             | CheckKind::Exec(_)
             | CheckKind::File { .. }
             | CheckKind::Process { .. }
-            | CheckKind::Heartbeat => None,
+            | CheckKind::Heartbeat
+            | CheckKind::Plugin(_) => None,
         }
     }
 

@@ -17,7 +17,10 @@ use mainstay_domain::{
     jitter::Jitter,
     name::{FailureType, PluginName, TargetName},
     severity::Severity,
-spec::{AlertGrouping, AlertRoute, DeciderSpec, GroupBy, OnFailure, RouteSpec, StepSpec, Strategy, Workflow,},
+    spec::{
+        AlertGrouping, AlertRoute, DeciderSpec, GroupBy, OnFailure, RouteSpec, StepSpec, Strategy,
+        Workflow,
+    },
 };
 use semver::VersionReq;
 use std::time::Duration;

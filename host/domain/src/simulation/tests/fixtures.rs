@@ -100,6 +100,7 @@ pub(crate) fn host(targets: Vec<TargetSpec>) -> Arc<Spec> {
             delay_first: false,
             jitter: Jitter::None,
         },
+        decider: None,
         cooldown: Duration::ZERO,
         relapse_window: Duration::from_secs(60),
         workflow: Workflow::Standard,
