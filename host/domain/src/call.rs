@@ -24,8 +24,8 @@ use crate::{
 use serde::{Deserialize, Serialize};
 use std::time::Duration;
 
-/// One attempt of a recovery handler at one operation.
-#[derive(Debug, Clone, PartialEq)]
+/// One attempt of a recovery handler at one operation. Serialised as it is stored with a call.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct RecoverRequest {
     /// The operation; with the number of an effect, its idempotency key.
     pub operation: OperationId,
@@ -48,6 +48,7 @@ pub struct RecoverRequest {
     /// When the failure was detected.
     pub detected_at: Timestamp,
     /// What is left of the recovery time objective; absent where there is none, zero where it is spent.
+    #[serde(rename = "remaining_ms", with = "whole_millis", default)]
     pub remaining: Option<Duration>,
     /// What checks saw.
     pub evidence: Vec<Evidence>,
@@ -57,6 +58,27 @@ pub struct RecoverRequest {
     pub dry_run: bool,
     /// Parameters of the chain's step as the operator wrote them, secrets by name; a JSON object.
     pub params: serde_json::Value,
+}
+
+/// A length that may be absent, stored in whole milliseconds, which are what a guest is told.
+mod whole_millis {
+    use crate::time::millis;
+    use serde::{Deserialize, Deserializer, Serialize, Serializer};
+    use std::time::Duration;
+
+    pub(super) fn serialize<S: Serializer>(
+        length: &Option<Duration>,
+        serializer: S,
+    ) -> Result<S::Ok, S::Error> {
+        length.map(millis).serialize(serializer)
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(
+        deserializer: D,
+    ) -> Result<Option<Duration>, D::Error> {
+        let length = Option::<u64>::deserialize(deserializer)?;
+        Ok(length.map(Duration::from_millis))
+    }
 }
 
 /// What a handler did.

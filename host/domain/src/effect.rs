@@ -15,7 +15,7 @@ use crate::{
 use serde::{Deserialize, Serialize};
 
 /// One request of a plugin. Serialised with its WIT name in `effect`, e.g. `targets.restart`.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "effect")]
 pub enum Effect {
     /// The wall clock, as part of the record.
@@ -161,6 +161,14 @@ impl Effect {
             Effect::BackupCreate { .. } => "backups.create",
             Effect::BackupRestore { .. } => "backups.restore",
         }
+    }
+
+    /// The BLAKE3 hash of its JSON, hexadecimal: by it a request is known again. Of an effect whose secrets are masked,
+    /// for a handle is another one in each call.
+    pub fn request_hash(&self) -> String {
+        // A request that is no JSON cannot be journaled either.
+        let json = serde_json::to_vec(self).unwrap_or_default();
+        blake3::hash(&json).to_hex().to_string()
     }
 
     /// Whether it only looks: such an effect needs no intent before it, only its result after it.

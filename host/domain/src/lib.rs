@@ -22,6 +22,7 @@ pub mod blindness;
 pub mod blob;
 pub mod breaker;
 pub mod call;
+pub mod call_record;
 pub mod certificate;
 pub mod clock_steps;
 pub mod code;

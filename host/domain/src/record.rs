@@ -6,6 +6,7 @@ use crate::{
     alert::OutboxEntry,
     audit::AuditContext,
     backup::{BackupRecord, BackupType},
+    call_record::{CallEnd, CallRecord},
     effect::{Effect, EffectResult},
     event::Event,
     id::{AlertId, BackupId, OperationId},
@@ -28,6 +29,12 @@ pub enum Change {
     Operation(Operation),
     /// Append to the effect log of its operation.
     Effect(EffectEntry),
+    /// Insert or replace, by operation and number; its end stays.
+    Call(Box<CallRecord>),
+    /// The end of this call; nothing where there is no record of it.
+    CallEnded(OperationId, u32, CallEnd),
+    /// The fencing number of the daemon that writes now: a result with a lower one is refused.
+    Fencing(u64),
     /// Insert or replace, by alert and alerter.
     Alert(OutboxEntry),
     /// It is delivered or given up.
@@ -122,4 +129,18 @@ pub struct EffectEntry {
     pub effect: Effect,
     /// What was answered; absent in an intent.
     pub result: Option<EffectResult>,
+    /// The call of the operation that asked for it; absent in a dry run, and in entries of versions that did not count
+    /// calls.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub call: Option<u32>,
+    /// The hash of the request, by which a replay knows it again; absent where `call` is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub request_hash: Option<String>,
+    /// The fencing number of the daemon that wrote it; 0 where `call` is absent.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub fencing: u64,
+}
+
+fn is_zero(number: &u64) -> bool {
+    *number == 0
 }

@@ -130,6 +130,8 @@ pub struct Recovery {
     paused_by: BTreeMap<Option<TargetName>, Actor>,
     windows: Windows,
     stopping: bool,
+    /// Higher than that of every daemon before.
+    fencing: u64,
     /// Looks that were asked for.
     looks: u64,
     changed: BTreeSet<TargetName>,
@@ -165,6 +167,7 @@ impl Recovery {
             timed_pauses: BTreeMap::new(),
             paused_by: BTreeMap::new(),
             stopping: false,
+            fencing: 1,
             looks: 0,
             changed: BTreeSet::new(),
             owed: Outcome::default(),

@@ -6,6 +6,7 @@
 //! learns of the end.
 
 use mainstay_domain::{
+    call_record::CallRecord,
     effect::{Answer, Effect, EffectError, EffectResult},
     id::{AlertId, OperationId},
     name::{CheckName, JobName, TargetName},
@@ -95,6 +96,8 @@ pub struct Call {
     /// What everything is drawn from that is to be unguessable, and the same where the call is made again from its
     /// record.
     pub seed: [u8; 32],
+    /// What it takes to make it again; only where the caller asked for it to be recorded.
+    pub record: Option<Arc<CallRecord>>,
 }
 
 /// What a plugin is called for.

@@ -29,7 +29,12 @@ impl Settings {
         }
     }
 
-    /// For a call with this seed, with handles of its own.
+    /// As the operator wrote them.
+    pub(crate) fn written(&self) -> &serde_json::Value {
+        &self.written
+    }
+
+    /// For the call with this seed, from which its handles are drawn.
     pub(crate) fn for_call(&self, seed: &[u8; 32]) -> CallSettings {
         if self.secrets.is_empty() {
             return CallSettings {

@@ -10,6 +10,7 @@ use mainstay_domain::{
     alert::OutboxEntry,
     audit::AuditRow,
     backup::{BackupRecord, BackupType},
+    call_record::RecordedCall,
     effect::EffectError,
     event::{Event, EventKind},
     id::{IncidentId, OperationId},
@@ -174,6 +175,10 @@ pub struct Recovered {
     pub operations: Vec<Operation>,
     /// The number of the last effect of each of them that has any.
     pub effects: Vec<(OperationId, u32)>,
+    /// The number of the last call of each of them that has any on record.
+    pub calls: Vec<(OperationId, u32)>,
+    /// The fencing number of the daemon before; 0 where none had one.
+    pub fencing: u64,
     /// Open incidents.
     pub incidents: Vec<Incident>,
     /// Incidents that closed not long ago.
@@ -219,6 +224,8 @@ pub trait Browse: Send + Sync {
     fn history(&self, filter: HistoryFilter) -> Reading<'_, Vec<Operation>>;
     /// One operation and its journal, in order.
     fn operation(&self, id: OperationId) -> Reading<'_, Option<(Operation, Vec<EffectEntry>)>>;
+    /// The calls of handlers that an operation has on record, in order.
+    fn calls(&self, operation: OperationId) -> Reading<'_, Vec<RecordedCall>>;
     /// Incidents, newest first.
     fn incidents(&self, filter: IncidentFilter) -> Reading<'_, Vec<Incident>>;
     /// One incident.

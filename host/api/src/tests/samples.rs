@@ -98,6 +98,9 @@ pub(super) fn journal() -> Vec<EffectEntry> {
         kind,
         effect: effect.clone(),
         result,
+        call: None,
+        request_hash: None,
+        fencing: 0,
     };
     let restart = Effect::TargetRestart {
         target: "api".to_owned(),

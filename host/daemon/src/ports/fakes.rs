@@ -9,6 +9,7 @@ use mainstay_domain::{
     audit::{AuditContext, AuditRow, digest, record_of},
     backup::{BackupRecord, BackupStatus, BackupType, Verdict},
     breaker::CircuitState,
+    call_record::RecordedCall,
     effect::{EffectError, Signal, TargetStatus},
     event::{Event, EventData, EventKind, NoteAdded, PhaseChanged},
     health::{Evidence, Health, Observation, Outcome},
@@ -133,6 +134,9 @@ pub(crate) fn operation(number: u8) -> (Operation, Vec<EffectEntry>) {
             target: "api".into(),
         },
         result,
+        call: None,
+        request_hash: None,
+        fencing: 0,
     };
     let done = Ok(mainstay_domain::effect::Answer::Done);
     let journal = vec![
@@ -402,6 +406,9 @@ impl Browse for FakeWorld {
             .iter()
             .find(|(found, _)| found.id == id)
             .cloned()))
+    }
+    fn calls(&self, _: OperationId) -> Reading<'_, Vec<RecordedCall>> {
+        ready(Ok(Vec::new()))
     }
     fn incidents(&self, filter: IncidentFilter) -> Reading<'_, Vec<Incident>> {
         let incidents = self.incidents.lock();

@@ -78,6 +78,7 @@ impl EffectPort for EffectSessions {
                     call: call.clone(),
                     operation: operation.clone(),
                     clocks: self.1.clone(),
+                    on_record: Arc::default(),
                 };
                 match dry_run {
                     true => Box::new(DryRunSession::new(of, *effects)),

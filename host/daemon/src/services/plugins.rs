@@ -141,7 +141,15 @@ impl Handlers for PluginCalls {
                 Ok(plugin) => plugin,
                 Err(why) => return missing(why.to_string()),
             };
-            let settled = plugin.recover(&call.request, effects, call.timeout).await;
+            let settled = match call.request.dry_run {
+                true => plugin.recover(&call.request, effects, call.timeout).await,
+                false => {
+                    let place = &call.place;
+                    let recovering =
+                        plugin.recover_on_record(&call.request, effects, call.timeout, place);
+                    recovering.await
+                }
+            };
             match handled(settled.called) {
                 Err(NotHandled::Missing(why)) => missing(why),
                 result => Handled {
@@ -405,7 +413,9 @@ mod tests {
         specs::{failure, name},
         within,
     };
-    use mainstay_domain::{call::RecoverRequest, id::OperationId, plugin::PluginIdentity};
+    use mainstay_domain::{
+        call::RecoverRequest, call_record::CallPlace, id::OperationId, plugin::PluginIdentity,
+    };
     use mainstay_runtime::CallError;
 
     fn fixer() -> Arc<PluginIdentity> {
@@ -558,6 +568,11 @@ mod tests {
             },
             timeout: Duration::from_secs(1),
             effects: 6,
+            place: CallPlace {
+                call: 1,
+                step: 0,
+                began_at: Timestamp::from_millis(0),
+            },
         };
         let Handled {
             by,

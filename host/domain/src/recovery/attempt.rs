@@ -6,6 +6,7 @@ use super::{
 };
 use crate::{
     call::RecoverRequest,
+    call_record::CallPlace,
     incident::Incident,
     operation::OperationEvent,
     record::Change,
@@ -100,11 +101,12 @@ impl Recovery {
             case.stage = Stage::Running(Box::new(running));
             return Ok(());
         }
+        running.work.calls = running.work.calls.saturating_add(1);
         let call = self.call(
             Some(&*case.incident),
             &running.work,
             &running.route,
-            step,
+            (place, step),
             at,
         );
         out.after.push(Action::Call(Box::new(call)));
@@ -122,7 +124,7 @@ impl Recovery {
         incident: Option<&Incident>,
         work: &Work,
         route: &RouteSpec,
-        step: &StepSpec,
+        (place, step): (usize, &StepSpec),
         at: InputTime,
     ) -> Call {
         let operation = &work.operation;
@@ -136,6 +138,11 @@ impl Recovery {
             version: step.version.clone(),
             timeout: step.timeout,
             effects: work.effects,
+            place: CallPlace {
+                call: work.calls,
+                step: u32::try_from(place).unwrap_or(u32::MAX),
+                began_at: at.now,
+            },
             request: RecoverRequest {
                 operation: operation.id.clone(),
                 incident: operation.incident.clone(),
@@ -151,7 +158,7 @@ impl Recovery {
                 evidence: incident
                     .map(|incident| incident.evidence.clone())
                     .unwrap_or_default(),
-                fencing: 1,
+                fencing: self.fencing,
                 dry_run: operation.dry_run,
                 params: step.params.clone(),
             },

@@ -6,8 +6,10 @@ use super::{
 };
 use crate::{
     call::RecoveryFailure,
+    call_record::CallEnd,
     id::OperationId,
     operation::Operation,
+    record::Change,
     spec::{OnFailure, StepSpec},
 };
 
@@ -40,7 +42,16 @@ impl Recovery {
             ) else {
                 return Ok(());
             };
-            running.work.effects = running.work.effects.max(handled.effects);
+            if handled.effects > running.work.effects {
+                running.work.effects = handled.effects;
+                // What it did is in the journal, and so is its record.
+                let end = CallEnd {
+                    at: at.now,
+                    outcome: handled.outcome(),
+                };
+                let call = running.work.calls;
+                out.writes.push(Change::CallEnded(id.clone(), call, end));
+            }
             if let Some(spec) = running.route.chain.get(step) {
                 let is_permanent =
                     record_answer(&mut running.work.operation, spec, handled, &mut progress);

@@ -76,6 +76,8 @@ pub struct Work {
     pub permanently_failed: BTreeSet<usize>,
     /// Effects so far; their numbers go on.
     pub effects: u32,
+    /// Calls of handlers so far; their numbers go on.
+    pub calls: u32,
     /// Why the last attempt did not help; none before the first.
     pub error: Option<String>,
     /// When nobody has approved it in time.
@@ -103,6 +105,7 @@ impl Work {
             route: None,
             permanently_failed: BTreeSet::new(),
             effects: 0,
+            calls: 0,
             error: None,
             expires: None,
             tried_at: None,

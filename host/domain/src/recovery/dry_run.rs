@@ -168,7 +168,7 @@ impl Recovery {
         if let Some((place, step)) = next
             && dry_run.cancelled.is_none()
         {
-            let call = self.call(incident, &dry_run.work, &dry_run.route, step, at);
+            let call = self.call(incident, &dry_run.work, &dry_run.route, (place, step), at);
             out.after.push(Action::Call(Box::new(call)));
             dry_run.step = place;
             self.dry_runs

@@ -7,6 +7,7 @@ pub use asked::{Command, Refusal, Reply, Ticket, Verb};
 use super::key::CaseKey;
 use crate::{
     call::{NextStep, RecoverRequest, RecoveryFailure, Report, Situation},
+    call_record::{CallOutcome, CallPlace},
     health::Evidence,
     id::{IncidentId, OperationId},
     incident::Incident,
@@ -105,6 +106,17 @@ pub enum NotHandled {
     Missing(String),
 }
 
+impl Handled {
+    /// How the call ended, as its record says.
+    pub fn outcome(&self) -> CallOutcome {
+        match &self.result {
+            Ok(report) => CallOutcome::Done(report.clone()),
+            Err(NotHandled::Failed(failure)) => CallOutcome::Failed(failure.clone()),
+            Err(NotHandled::Missing(why)) => CallOutcome::GivenUp(why.clone()),
+        }
+    }
+}
+
 /// What one run of the checks of an operation's target gave.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Look {
@@ -185,6 +197,8 @@ pub struct Call {
     pub timeout: Duration,
     /// Effects of the operation before this call.
     pub effects: u32,
+    /// Which call of its operation it is.
+    pub place: CallPlace,
 }
 
 /// What an input changes.
@@ -235,6 +249,10 @@ pub struct Recovered {
     pub operations: Vec<Operation>,
     /// The number of the last effect of each of these, where it has any.
     pub effects: BTreeMap<OperationId, u32>,
+    /// The number of the last call of each of these, where it has any.
+    pub calls: BTreeMap<OperationId, u32>,
+    /// The fencing number of this daemon: higher than that of every daemon before.
+    pub fencing: u64,
     /// Failures that no check sees now.
     pub unseen: BTreeSet<CaseKey>,
     /// Paused targets.

@@ -14,6 +14,7 @@ use crate::{
     incident::Incident,
     name::TargetName,
     operation::{Operation, OperationEvent, OperationState},
+    record::Change,
     time::{Monotonic, Timestamp},
 };
 use std::{
@@ -31,6 +32,8 @@ impl Recovery {
         at: InputTime,
         out: &mut Outcome,
     ) -> Result<(), IllegalMove> {
+        self.fencing = recovered.fencing.max(1);
+        out.writes.push(Change::Fencing(self.fencing));
         self.paused_host = recovered.paused_host;
         self.paused_targets = recovered.paused_targets;
         self.pauses_recovered(&recovered.pauses, at);
@@ -65,6 +68,11 @@ impl Recovery {
             let operation = operations.remove(&key).map(|operation| Work {
                 effects: recovered
                     .effects
+                    .get(&operation.id)
+                    .copied()
+                    .unwrap_or_default(),
+                calls: recovered
+                    .calls
                     .get(&operation.id)
                     .copied()
                     .unwrap_or_default(),

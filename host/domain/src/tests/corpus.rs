@@ -9,6 +9,7 @@ use crate::{
     archive::{ArchiveLine, Manifest},
     audit::AuditRecord,
     backup::BackupRecord,
+    call_record::{CallEnd, CallRecord},
     event::Event,
     incident::Incident,
     operation::Operation,
@@ -24,6 +25,8 @@ pub(super) const OPERATIONS: &str = include_str!("../../corpus/operation.jsonl")
 pub(super) const INCIDENTS: &str = include_str!("../../corpus/incident.jsonl");
 pub(crate) const EVENTS: &str = include_str!("../../corpus/event.jsonl");
 pub(super) const EFFECT_ENTRIES: &str = include_str!("../../corpus/effect-entry.jsonl");
+pub(super) const CALL_RECORDS: &str = include_str!("../../corpus/call-record.jsonl");
+pub(super) const CALL_ENDS: &str = include_str!("../../corpus/call-end.jsonl");
 pub(super) const OUTBOX_ENTRIES: &str = include_str!("../../corpus/outbox-entry.jsonl");
 pub(super) const BACKUP_RECORDS: &str = include_str!("../../corpus/backup-record.jsonl");
 pub(super) const PROCESS_IDENTITIES: &str = include_str!("../../corpus/process-identity.jsonl");
@@ -102,6 +105,16 @@ fn a_stored_event_means_what_it_meant() {
 #[test]
 fn a_stored_entry_of_an_effect_means_what_it_meant() {
     check("effect-entry", meaning::<EffectEntry>(EFFECT_ENTRIES));
+}
+
+#[test]
+fn a_stored_call_means_what_it_meant() {
+    check("call-record", meaning::<CallRecord>(CALL_RECORDS));
+}
+
+#[test]
+fn a_stored_end_of_a_call_means_what_it_meant() {
+    check("call-end", meaning::<CallEnd>(CALL_ENDS));
 }
 
 #[test]

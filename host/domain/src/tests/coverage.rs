@@ -4,8 +4,7 @@
 //! that this version would write otherwise counts for nothing.
 
 use super::corpus::{
-    ARCHIVE_LINES, AUDIT_RECORDS, BACKUP_RECORDS, EFFECT_ENTRIES, EVENTS, INCIDENTS, MANIFESTS,
-    OPERATIONS, ORDERS, OUTBOX_ENTRIES, PROCESS_IDENTITIES, SETTLED_STATES, current, records,
+ARCHIVE_LINES, AUDIT_RECORDS, BACKUP_RECORDS, CALL_ENDS, CALL_RECORDS, EFFECT_ENTRIES, EVENTS, INCIDENTS, MANIFESTS, OPERATIONS, ORDERS, OUTBOX_ENTRIES, PROCESS_IDENTITIES, SETTLED_STATES, current, records,
 };
 use crate::{
     alert::{Alert, AlertStatus, GroupPart, OutboxEntry},
@@ -15,6 +14,8 @@ use crate::{
     },
     audit::AuditRecord,
     backup::{BackupRecord, BackupStatus, BackupSummary, BackupType},
+    call::{RecoverRequest, RecoveryFailure},
+    call_record::{CallEnd, CallOutcome, CallRecord, CallSeed, RecordedLimits},
     drill::DrillMethod,
     effect::{
         Answer, CommandOutput, Effect, EffectError, HttpMethod, HttpRequest, HttpResponse, Signal,
@@ -445,7 +446,12 @@ fn every_form_of_an_effect_is_in_the_corpus() {
         kind: _,
         effect: _,
         result: _,
+        call: _,
+        request_hash: _,
+        fencing: _,
     } = &all[0];
+    there_and_absent!(all, call, request_hash);
+    met!(all.iter().map(|one| one.fencing); 0, 1..);
     met!(all.iter().map(|one| one.kind); EntryKind::Intent, EntryKind::Result, EntryKind::Planned);
     met!(all.iter().map(|one| &one.result); Some(Ok(_)), Some(Err(_)), None);
     met!(
@@ -601,6 +607,73 @@ fn every_answer_to_an_effect_is_in_the_corpus() {
     } = backups[0];
     there_and_absent!(backups, verified_at, parent);
     true_and_false!(backups, held);
+}
+
+#[test]
+fn every_form_of_a_call_is_in_the_corpus() {
+    let all: Vec<CallRecord> = current(CALL_RECORDS);
+    let CallRecord {
+        format: _,
+        operation: _,
+        call: _,
+        step: _,
+        attempt: _,
+        plugin: _,
+        version: _,
+        digest: _,
+        contract: _,
+        input:
+            RecoverRequest {
+                operation: _,
+                incident: _,
+                target: _,
+                failure: _,
+                severity: _,
+                recurrence: _,
+                attempt: _,
+                max_attempts: _,
+                phase: _,
+                detected_at: _,
+                remaining: _,
+                evidence: _,
+                fencing: _,
+                dry_run: _,
+                params: _,
+            },
+        settings: _,
+        limits:
+            RecordedLimits {
+                memory_bytes: _,
+                deadline_ms: _,
+                timeout_ms: _,
+                result_bytes: _,
+                effects: _,
+            },
+        seed: CallSeed(_),
+        first_number: _,
+        began_at: _,
+        timeout_ms: _,
+        wake_at: _,
+        replays: _,
+    } = &all[0];
+    there_and_absent!(all, wake_at);
+    let asked: Vec<&RecoverRequest> = all.iter().map(|one| &one.input).collect();
+    there_and_absent!(asked, incident, remaining);
+    some_and_none!(asked, evidence);
+}
+
+#[test]
+fn every_end_of_a_call_is_in_the_corpus() {
+    let all: Vec<CallEnd> = current(CALL_ENDS);
+    let CallEnd { at: _, outcome: _ } = &all[0];
+    met!(
+        all.iter().map(|one| &one.outcome);
+        CallOutcome::Done(_),
+        CallOutcome::Failed(RecoveryFailure::Retryable(_)),
+        CallOutcome::Failed(RecoveryFailure::Permanent(_)),
+        CallOutcome::Failed(RecoveryFailure::NeedsOperator(_)),
+        CallOutcome::GivenUp(_),
+    );
 }
 
 #[test]

@@ -18,7 +18,9 @@ use mainstay_domain::{
         CollectFailure, CollectRequest, DeliverRequest, DeliveryFailure, JudgeRequest, NextStep,
         Page, ProbeRequest, Receipt, RecoverRequest, RecoveryFailure, Report, Seen, Situation,
     },
+    call_record::{CALL_FORMAT, CallPlace, CallRecord, CallSeed, RecordedLimits},
     secret::Masked,
+    time::millis,
 };
 use std::{sync::Arc, time::Duration};
 use tokio::time::timeout_at;
@@ -27,6 +29,7 @@ use tokio::time::timeout_at;
 struct Making {
     settings: CallSettings,
     seed: [u8; 32],
+    record: Option<Arc<CallRecord>>,
 }
 
 impl Making {
@@ -36,6 +39,7 @@ impl Making {
         Self {
             settings: plugin.settings.for_call(&seed),
             seed,
+            record: None,
         }
     }
 }
@@ -52,6 +56,44 @@ impl Plugin {
         let making = Making::new(self);
         self.call::<RecoveryHandler>(request, effects, timeout, making)
             .await
+    }
+
+    /// The same, on record: the session of its effects has what it takes to make the call again.
+    pub async fn recover_on_record(
+        &self,
+        request: &RecoverRequest,
+        effects: u32,
+        timeout: Duration,
+        place: &CallPlace,
+    ) -> Settled<Report, RecoveryFailure> {
+        let seed = self.shared.seeds.draw();
+        let identity = &self.identity;
+        let record = CallRecord {
+            format: CALL_FORMAT,
+            operation: request.operation.clone(),
+            call: place.call,
+            step: place.step,
+            attempt: request.attempt,
+            plugin: identity.name.clone(),
+            version: identity.version.clone(),
+            digest: identity.digest.clone(),
+            contract: self.loaded.shape.contract.version().to_string(),
+            input: request.clone(),
+            settings: self.settings.written().clone(),
+            limits: RecordedLimits::from(&self.limits),
+            seed: CallSeed(seed),
+            first_number: effects.saturating_add(1),
+            began_at: place.began_at,
+            timeout_ms: millis(timeout),
+            wake_at: None,
+            replays: 0,
+        };
+        let making = Making {
+            settings: self.settings.for_call(&seed),
+            seed,
+            record: Some(Arc::new(record)),
+        };
+        self.call::<RecoveryHandler>(request, effects, timeout, making).await
     }
 
     /// Delivers an alert.
@@ -126,6 +168,7 @@ impl Plugin {
         let Making {
             settings: CallSettings { settings, secrets },
             seed,
+            record,
         } = making;
         let invocation = Invocation {
             function,
@@ -137,6 +180,7 @@ impl Plugin {
                 secrets: secrets.clone(),
                 limits: self.limits,
                 seed,
+                record,
             }),
             settings,
             deadline: CallDeadline::new(Some(timeout), self.limits.timeout),

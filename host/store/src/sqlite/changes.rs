@@ -14,7 +14,7 @@ use mainstay_domain::{
     incident::Incident,
     operation::Operation,
     policy::PolicyHistory,
-    record::{Change, EffectEntry},
+    record::{Change, EffectEntry, EntryKind},
     silence::Silences,
 };
 use rusqlite::{Connection, params};
@@ -39,6 +39,22 @@ pub(super) fn apply(
             Change::Incident(incident) => write_incident(connection, incident)?,
             Change::Operation(operation) => write_operation(connection, operation)?,
             Change::Effect(entry) => append_effect(connection, entry)?,
+            Change::Call(record) => execute(
+                "INSERT INTO calls (operation, call, ended, record, sum)
+                 VALUES (?1, ?2, NULL, ?3, row_sum(?1, ?2, NULL, ?3))
+                 ON CONFLICT (operation, call) DO UPDATE SET record = excluded.record,
+                     sum = row_sum(operation, call, ended, excluded.record)",
+                params![record.operation.to_string(), record.call, to_json(record)?],
+            )?,
+            Change::CallEnded(operation, call, end) => execute(
+                "UPDATE calls SET ended = ?3, sum = row_sum(operation, call, ?3, record)
+                 WHERE operation = ?1 AND call = ?2",
+                params![operation.to_string(), call, to_json(end)?],
+            )?,
+            Change::Fencing(fencing) => {
+                let fencing = i64::try_from(*fencing).unwrap_or(i64::MAX);
+                execute("UPDATE head SET fencing = max(fencing, ?1)", params![fencing])?;
+            }
             Change::Alert(entry) => execute(
                 "INSERT INTO outbox (alert, alerter, record, sum) VALUES (?1, ?2, ?3, row_sum(?1, ?2, ?3))
                  ON CONFLICT DO UPDATE SET record = excluded.record, sum = excluded.sum",
@@ -174,6 +190,15 @@ fn write_operation(connection: &Connection, operation: &Operation) -> rusqlite::
 }
 
 fn append_effect(connection: &Connection, entry: &EffectEntry) -> rusqlite::Result<()> {
+    if entry.kind == EntryKind::Result && entry.fencing > 0 {
+        let newest: i64 = connection
+            .prepare_cached("SELECT fencing FROM head")?
+            .query_row([], |row| row.get(0))?;
+        let newest = u64::try_from(newest).unwrap_or_default();
+        if entry.fencing < newest {
+            return Err(outlived(entry, newest));
+        }
+    }
     connection
         .prepare_cached(
             "INSERT INTO effects (operation, number, kind, record, sum) VALUES (?1, ?2, ?3, ?4, row_sum(?1, ?2, ?3, ?4))
@@ -186,4 +211,13 @@ fn append_effect(connection: &Connection, entry: &EffectEntry) -> rusqlite::Resu
             to_json(entry)?,
         ])
         .map(drop)
+}
+
+/// A result of a daemon that has a successor: what it did is for that one to find out.
+fn outlived(entry: &EffectEntry, newest: u64) -> rusqlite::Error {
+    let what = format!(
+        "the result of effect {} of {} is of the daemon with the fencing number {}, and the newest has {newest}",
+        entry.number, entry.operation, entry.fencing
+    );
+    rusqlite::Error::ToSqlConversionFailure(what.into())
 }

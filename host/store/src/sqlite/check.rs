@@ -10,13 +10,14 @@ use super::{
     open::{recognise, refuse_missing, structure_fault, unlike},
     schema::{self, WITH_HEAD},
     source::Source,
-    sums::{Summed, TABLES, shown},
+    sums::{Summed, shown},
     swap,
 };
 use crate::port::{StoreError, StoreErrorKind as Kind};
 use mainstay_domain::{
     alert::OutboxEntry,
     backup::BackupRecord,
+    call_record::CallRecord,
     event::Event,
     incident::Incident,
     operation::Operation,
@@ -171,7 +172,7 @@ fn look(
         Err(error) => report.faults.push(error.to_string()),
     }
     // A database without tables has none that could be read.
-    for summed in TABLES.into_iter().filter(|_| version > 0) {
+    for summed in Summed::of_version(version) {
         match table(&snapshot, summed, has_sums) {
             Ok(found) => report.tables.push(found),
             Err(error) => report
@@ -187,6 +188,7 @@ fn table(connection: &Connection, summed: Summed, has_sums: bool) -> rusqlite::R
         table,
         columns,
         key,
+        ..
     } = summed;
     let is_damaged = summed.is_wrong(has_sums);
     let last = columns.rsplit(", ").next().unwrap_or(columns);
@@ -237,6 +239,7 @@ fn parse(table: &str, record: &[u8]) -> serde_json::Result<()> {
         "incidents" => read::<Incident>(record),
         "operations" => read::<Operation>(record),
         "effects" => read::<EffectEntry>(record),
+        "calls" => read::<CallRecord>(record),
         "outbox" => read::<OutboxEntry>(record),
         "backups" => read::<BackupRecord>(record),
         "processes" => read::<ProcessIdentity>(record),

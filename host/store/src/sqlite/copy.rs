@@ -11,7 +11,7 @@ use super::{
     open::{first_damage, open_to_read, recognise, refuse_missing, unlike},
     private, schema,
     source::Source,
-    sums::TABLES,
+    sums::Summed,
     swap,
 };
 use crate::port::{StoreError, StoreErrorKind as Kind};
@@ -99,7 +99,7 @@ struct Shape {
 impl Shape {
     fn of(connection: &Connection, version: usize) -> rusqlite::Result<Self> {
         let head = schema::head_of(connection, version)?;
-        let names = TABLES.iter().map(|summed| summed.table);
+        let names = Summed::of_version(version).map(|summed| summed.table);
         let rows = names.chain(head.is_some().then_some("set_aside"));
         let rows = rows.chain((version >= schema::WITH_AUDIT).then_some("audit"));
         let rows = rows.map(|table| {

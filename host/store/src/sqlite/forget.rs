@@ -40,7 +40,11 @@ const OLD_EVENTS: &str = "
 /// Removes operations that ended, incidents that closed and events from before then.
 pub(super) fn forget(connection: &Connection, before: Timestamp) -> rusqlite::Result<()> {
     let bounds = params![Millis(before), KEPT, BATCH];
-    for table in ["effects WHERE operation", "operations WHERE id"] {
+    for table in [
+        "effects WHERE operation",
+        "calls WHERE operation",
+        "operations WHERE id",
+    ] {
         let sql = format!("DELETE FROM {table} IN ({ENDED})");
         connection.prepare_cached(&sql)?.execute(bounds)?;
     }

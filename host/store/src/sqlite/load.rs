@@ -45,6 +45,8 @@ fn bytes(change: &Change) -> usize {
         Change::Incident(incident) => length(&**incident),
         Change::Operation(operation) => length(operation),
         Change::Effect(entry) => length(entry),
+        Change::Call(record) => length(&**record),
+        Change::CallEnded(_, _, end) => length(end),
         Change::Alert(entry) => length(entry),
         Change::Backup(record) => length(record),
         // Names and times, which are short.
@@ -54,6 +56,7 @@ fn bytes(change: &Change) -> usize {
         | Change::Paused(..)
         | Change::Cooldown(..)
         | Change::Slot(..)
+        | Change::Fencing(_)
         | Change::Forget(_)
         | Change::AuditedUnder(_) => 128,
         Change::NotSought(events) => size_of_val(events.as_slice()),

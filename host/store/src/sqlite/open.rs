@@ -197,7 +197,7 @@ pub(super) fn first_damage_while(
         return Ok(Some(structure_fault(&found)));
     }
     match version >= WITH_HEAD {
-        true => sums::first_wrong(connection, goes_on)
+        true => sums::first_wrong(connection, version, goes_on)
             .map(|wrong| wrong.map(|row| format!("the checksum of {row} is wrong"))),
         false => Ok(None),
     }

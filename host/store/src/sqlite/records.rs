@@ -21,7 +21,7 @@ use crate::port::{
     TargetStatistics,
 };
 use mainstay_domain::{
-    audit::AuditRow,
+audit::AuditRow, call_record::RecordedCall,
     event::{Event, EventKind},
     id::{IncidentId, OperationId},
     incident::Incident,
@@ -29,7 +29,7 @@ use mainstay_domain::{
     operation::Operation,
     record::EffectEntry,
 };
-use rusqlite::{Connection, OptionalExtension, Params, ToSql, params};
+use rusqlite::{Connection, OptionalExtension, Params, ToSql, params, types::ValueRef};
 
 impl Browse for SqliteJournal {
     fn history(&self, filter: HistoryFilter) -> Reading<'_, Vec<Operation>> {
@@ -62,6 +62,11 @@ impl Browse for SqliteJournal {
             )?;
             Ok(Some((operation, entries)))
         })
+    }
+
+    fn calls(&self, operation: OperationId) -> Reading<'_, Vec<RecordedCall>> {
+        self.browsers
+            .read(move |connection| calls(connection, &operation))
     }
 
     fn incidents(&self, filter: IncidentFilter) -> Reading<'_, Vec<Incident>> {
@@ -196,6 +201,25 @@ impl Browse for SqliteJournal {
         self.browsers
             .read(move |connection| event_filter::seq_before_newest(connection, &filter, count))
     }
+}
+
+fn calls(connection: &Connection, operation: &OperationId) -> rusqlite::Result<Vec<RecordedCall>> {
+    let mut statement = connection.prepare_cached(concat!(
+        "SELECT ",
+        checked!(calls),
+        ", ended FROM calls WHERE operation = ?1 ORDER BY call"
+    ))?;
+    let read = statement.query_map(params![operation.to_string()], |row| {
+        let end = match row.get_ref(1)? {
+            ValueRef::Null => None,
+            _ => Some(record(row, 1)?),
+        };
+        Ok(RecordedCall {
+            record: record(row, 0)?,
+            end,
+        })
+    })?;
+    readable(read)
 }
 
 /// As [`history`], the statement names no column that is not filtered by.

@@ -107,16 +107,23 @@ fn recovered(
             _ => parsed(row, 1, TargetName::parse).map(Some),
         },
     )?;
-    let mut effects = Vec::new();
+    let (mut effects, mut calls) = (Vec::new(), Vec::new());
     for operation in &operations {
         let last: Option<u32> = snapshot
             .prepare_cached("SELECT max(number) FROM effects WHERE operation = ?1")?
             .query_row(params![operation.id.to_string()], |row| row.get(0))?;
         effects.extend(last.map(|last| (operation.id.clone(), last)));
+        let last: Option<u32> = snapshot
+            .prepare_cached("SELECT max(call) FROM calls WHERE operation = ?1")?
+            .query_row(params![operation.id.to_string()], |row| row.get(0))?;
+        calls.extend(last.map(|last| (operation.id.clone(), last)));
     }
+    let fencing: i64 = snapshot.query_row("SELECT fencing FROM head", [], |row| row.get(0))?;
     let recovered = Recovered {
         operations,
         effects,
+        calls,
+        fencing: u64::try_from(fencing).unwrap_or_default(),
         // The text of a time sorts as the time does.
         closed: reader.rows(
             "incidents",

@@ -148,7 +148,9 @@ fn make(path: &Path, workshop: &Workshop) -> Result<Salvaged, StoreError> {
     let mut tables = Vec::new();
     let aside = copy_set_aside(&old.connection, &transaction, old.has_sums).map_err(failed)?;
     for summed in TABLES {
-        if summed.table != "plugin_usage" {
+        // Of what its version did not have nothing is missing.
+        let is_new = summed.since > 1 && !old.has_table(summed.table);
+        if summed.table != "plugin_usage" && !is_new {
             let copied = copy_table(&old.connection, &transaction, summed, old.has_sums);
             tables.push(copied.map_err(failed)?);
         }

@@ -146,6 +146,19 @@ pub(super) const MIGRATIONS: &[&str] = &["
     ) STRICT;
     INSERT INTO audit_head (one, forgotten, anchor, number, digest, since, phase, charter)
         SELECT 1, 0, id, 0, id, (SELECT coalesce(max(seq), 0) FROM events), '', '' FROM head;
+","
+    -- What it takes to make a call of a handler again; `ended` is null while it has not ended.
+    CREATE TABLE calls (
+        operation TEXT NOT NULL,
+        call INTEGER NOT NULL,
+        ended TEXT,
+        record TEXT NOT NULL,
+        sum INTEGER,
+        PRIMARY KEY (operation, call)
+    ) STRICT;
+    CREATE INDEX calls_open ON calls (operation) WHERE ended IS NULL;
+    -- Which daemon writes: a result of one before is refused.
+    ALTER TABLE head ADD COLUMN fencing INTEGER NOT NULL DEFAULT 0;
 "];
 
 /// The version that [`head`] came with.
@@ -153,6 +166,9 @@ pub(super) const WITH_HEAD: usize = 3;
 
 /// The version that the audit log came with.
 pub(super) const WITH_AUDIT: usize = 5;
+
+/// The version that calls came with.
+pub(super) const WITH_CALLS: usize = 6;
 
 /// How far a database of this schema version is; none in one of a version that did not count.
 pub(super) fn head_of(connection: &Connection, version: usize) -> rusqlite::Result<Option<Head>> {

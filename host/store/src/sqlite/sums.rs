@@ -3,6 +3,7 @@
 //! Invariant: a row is written with the sum of its columns, and its record is only read through [`checked!`], so that a
 //! row which is not what was written is an error and never a value. Rows of versions before have none, and are taken.
 
+use super::schema::WITH_CALLS;
 use rusqlite::{
     Connection, Error, ffi,
     functions::{Context, FunctionFlags},
@@ -18,9 +19,18 @@ pub(super) struct Summed {
     pub(super) columns: &'static str,
     /// What names a row to people; an expression.
     pub(super) key: &'static str,
+    /// The version of the schema that it came with.
+    pub(super) since: usize,
 }
 
 impl Summed {
+    /// Those that a database of this schema version has.
+    pub(super) fn of_version(version: usize) -> impl Iterator<Item = Self> {
+        TABLES
+            .into_iter()
+            .filter(move |summed| summed.since <= version)
+    }
+
     /// Whether a row is not what was written; a piece of SQL. Without sums none is known to be.
     pub(super) fn is_wrong(self, has_sums: bool) -> String {
         match has_sums {
@@ -35,11 +45,12 @@ const fn summed(table: &'static str, columns: &'static str, key: &'static str) -
         table,
         columns,
         key,
+        since: 1,
     }
 }
 
 /// Every table of the journal but `head`, which is one row.
-pub(super) const TABLES: [Summed; 12] = [
+pub(super) const TABLES: [Summed; 13] = [
     summed("events", "seq, record", "seq"),
     summed(
         "incidents",
@@ -76,6 +87,14 @@ pub(super) const TABLES: [Summed; 12] = [
         "plugin || ' ' || key",
     ),
     summed("plugin_usage", "plugin, keys, bytes", "plugin"),
+    Summed {
+        since: WITH_CALLS,
+        ..summed(
+            "calls",
+            "operation, call, ended, record",
+            "operation || ' ' || call",
+        )
+    },
 ];
 
 /// The last column of a row of this table, once its sum is found right; a piece of SQL.
@@ -115,6 +134,9 @@ macro_rules! checked {
     };
     (plugin_usage) => {
         "checked(sum, 'plugin_usage', plugin, keys, bytes)"
+    };
+    (calls) => {
+        "checked(sum, 'calls', operation, call, ended, record)"
     };
 }
 pub(super) use checked;
@@ -179,16 +201,18 @@ fn sum_from(context: &Context<'_>, first: usize) -> i64 {
     i64::from_le_bytes(sum)
 }
 
-/// The first row whose sum is wrong: its table and its name. Between two tables it ends where it need not go on.
+/// The first row whose sum is wrong, in a database of this schema version: its table and its name. Between two tables it ends where it need not go on.
 pub(super) fn first_wrong(
     connection: &Connection,
+    version: usize,
     goes_on: &dyn Fn() -> bool,
 ) -> rusqlite::Result<Option<String>> {
     for Summed {
         table,
         columns,
         key,
-    } in TABLES
+        ..
+    } in Summed::of_version(version)
     {
         if !goes_on() {
             return Ok(None);
@@ -234,6 +258,7 @@ mod tests {
             checked!(slots),
             checked!(plugin_values),
             checked!(plugin_usage),
+            checked!(calls),
         ];
         for (summed, piece) in TABLES.iter().zip(pieces) {
             let expected = format!("checked(sum, '{}', {})", summed.table, summed.columns);

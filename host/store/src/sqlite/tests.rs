@@ -2,6 +2,7 @@
 
 mod audit;
 mod broken;
+mod calls;
 mod copying;
 mod crash;
 mod damage;

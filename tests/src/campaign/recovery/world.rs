@@ -681,6 +681,8 @@ impl Journal {
                 .cloned()
                 .collect(),
             effects: BTreeMap::new(),
+            calls: BTreeMap::new(),
+            fencing: 1,
             paused_targets: self.paused_targets.clone(),
             paused_host: self.paused_host,
             pauses: TimedPauses::default(),

@@ -4,6 +4,7 @@
 
 use super::OperationCall;
 use crate::ports::Boxed;
+use futures_util::FutureExt;
 use mainstay_domain::{
     effect::{Effect, EffectError, EffectResult},
     record::{Change, EntryKind},
@@ -79,10 +80,12 @@ async fn journaled(of: &OperationCall, number: u32, effect: Effect) -> EffectRes
     let masked = effect.clone().masked(&of.call.secrets);
     if !effect.only_reads() {
         let intent = of.entry(number, EntryKind::Intent, &masked, None);
-        let intent = journal.commit(vec![Change::Effect(intent)].into()).await;
+        let intent = journal.commit(of.with_record([Change::Effect(intent)]).into());
+        let intent = intent.await;
         let not_begun =
             |why: &str| EffectError::Unavailable(format!("{} was not begun: {why}", effect.name()));
         let intent = intent.map_err(|error| not_begun(&error.to_string()))?;
+        of.is_on_record();
         if !intent.is_durable() && !effect.may_begin_unrecorded() {
             let why = not_begun(
                 "the disk of the journal is full, and a daemon that forgets it would do it again; free some space",
@@ -99,6 +102,10 @@ async fn journaled(of: &OperationCall, number: u32, effect: Effect) -> EffectRes
         changes.push(Change::Event(of.event(&effect, &result, "performed")));
     }
     // Written in order, so durable before the next intent; the end of the operation waits for it.
-    drop(journal.commit(changes.into()));
+    let written = journal.commit(of.with_record(changes).into());
+    // What is refused is refused in the call.
+    if !matches!(written.now_or_never(), Some(Err(_))) {
+        of.is_on_record();
+    }
     result
 }

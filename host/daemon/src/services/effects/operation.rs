@@ -5,11 +5,14 @@ use mainstay_domain::{
     effect::{Answer, Effect, EffectResult},
     event::{EffectPerformed, Event, EventKind},
     id::OperationId,
-    record::{EffectEntry, EntryKind},
+    record::{Change, EffectEntry, EntryKind},
     severity::Severity,
 };
 use mainstay_runtime::Call;
-use std::sync::Arc;
+use std::sync::{
+    Arc,
+    atomic::{AtomicBool, Ordering::Relaxed},
+};
 
 /// A call for an operation, and what its effects are made of. Cheap to clone.
 #[derive(Clone)]
@@ -18,9 +21,24 @@ pub(super) struct OperationCall {
     pub(super) call: Arc<Call>,
     pub(super) operation: OperationId,
     pub(super) clocks: Arc<OperationClocks>,
+    /// The journal has the record of the call.
+    pub(super) on_record: Arc<AtomicBool>,
 }
 
 impl OperationCall {
+    /// What is written with an entry: before the first one of a call its record, so that no entry is without one.
+    pub(super) fn with_record(&self, changes: impl IntoIterator<Item = Change>) -> Vec<Change> {
+        let record = self.call.record.as_deref();
+        let record = record.filter(|_| !self.on_record.load(Relaxed));
+        let record = record.map(|record| Change::Call(Box::new(record.clone())));
+        record.into_iter().chain(changes).collect()
+    }
+
+    /// The journal has taken an entry, and the record with it.
+    pub(super) fn is_on_record(&self) {
+        self.on_record.store(true, Relaxed);
+    }
+
     /// Does it; its number makes its idempotency key.
     pub(super) async fn act(&self, number: u32, effect: &Effect) -> EffectResult {
         let key = format!("{}-{number}", self.operation);
@@ -38,6 +56,7 @@ impl OperationCall {
         masked: &Effect,
         result: Option<EffectResult>,
     ) -> EffectEntry {
+        let record = self.call.record.as_deref();
         EffectEntry {
             operation: self.operation.clone(),
             number,
@@ -45,6 +64,9 @@ impl OperationCall {
             kind,
             effect: masked.clone(),
             result,
+            call: record.map(|record| record.call),
+            request_hash: record.map(|_| masked.request_hash()),
+            fencing: record.map_or(0, |record| record.input.fencing),
         }
     }
 

@@ -5,13 +5,15 @@ use crate::{
     ports::{AnswerBound, Batch, Boxed, Commit, Journal, SecretError, fakes::FakeWorld},
     services::testing::{
         DEADLINE, ManualClock, MemoryJournal,
-        specs::{name, spec},
+        specs::{failure, name, spec},
         wait_until, within,
     },
 };
 use mainstay_domain::{
     backup::{BackupSummary, BackupType},
     blob::Blob,
+    call::RecoverRequest,
+    call_record::{CALL_FORMAT, CallRecord, CallSeed, RecordedLimits},
     effect::{
         Answer, CommandOutput, Effect, EffectError, HttpMethod, HttpRequest, HttpResponse, Signal,
         TargetStatus,
@@ -22,6 +24,7 @@ use mainstay_domain::{
     plugin::{PluginIdentity, PluginKind},
     record::{Change, EffectEntry, EntryKind},
     secret::SecretHandles,
+    severity::Severity,
     spec::{CommandSpec, Grants, HttpOrigin, Limits, PluginSpec, RunAs, Spec},
     time::Timestamp,
 };
@@ -235,6 +238,7 @@ fn bench() -> Bench {
         secrets: Arc::default(),
         limits: Limits::default(),
         seed: [7; 32],
+        record: None,
     };
     Bench {
         world,
@@ -316,6 +320,79 @@ fn restart() -> Effect {
     Effect::TargetRestart {
         target: "api".to_owned(),
     }
+}
+
+fn record() -> CallRecord {
+    CallRecord {
+        format: CALL_FORMAT,
+        operation: operation(),
+        call: 2,
+        step: 1,
+        attempt: 1,
+        plugin: PluginName::parse("caller").unwrap(),
+        version: semver::Version::new(1, 0, 0),
+        digest: "ab".repeat(32),
+        contract: "1.0.0".to_owned(),
+        input: RecoverRequest {
+            operation: operation(),
+            incident: None,
+            target: name("api"),
+            failure: failure("api-down"),
+            severity: Severity::High,
+            recurrence: 0,
+            attempt: 1,
+            max_attempts: 1,
+            phase: "normal".to_owned(),
+            detected_at: Timestamp::from_millis(0),
+            remaining: None,
+            evidence: Vec::new(),
+            fencing: 4,
+            dry_run: false,
+            params: serde_json::json!({}),
+        },
+        settings: serde_json::json!({}),
+        limits: RecordedLimits::from(&Limits::default()),
+        seed: CallSeed([7; 32]),
+        first_number: 3,
+        began_at: Timestamp::from_millis(0),
+        timeout_ms: 1_000,
+        wake_at: None,
+        replays: 0,
+    }
+}
+
+#[tokio::test]
+async fn the_record_of_a_call_is_written_with_its_first_entry_and_with_no_other() {
+    let mut bench = bench();
+    bench.call.purpose = recovers(false, 2);
+    bench.call.record = Some(Arc::new(record()));
+    let mut session = bench.session();
+    for effect in [restart(), Effect::ClockNow, restart()] {
+        within(session.perform(effect)).await.unwrap();
+    }
+    let words = |change: &Change| match change {
+        Change::Call(_) => "call",
+        Change::Effect(entry) => match entry.kind {
+            EntryKind::Intent => "intent",
+            _ => "result",
+        },
+        _ => "event",
+    };
+    let changes = bench.journal.changes();
+    let written: Vec<&str> = changes.iter().map(words).collect();
+    assert_eq!(
+        written,
+        [
+            "call", "intent", "result", "event", "result", "intent", "result", "event"
+        ]
+    );
+    assert_eq!(changes[0], Change::Call(Box::new(record())));
+    for entry in bench.entries() {
+        let hash = entry.effect.request_hash();
+        assert_eq!((entry.call, entry.fencing), (Some(2), 4));
+        assert_eq!(entry.request_hash, Some(hash), "{entry:?}");
+    }
+    assert_eq!(bench.entries()[0].number, 3);
 }
 
 #[tokio::test]

@@ -23,6 +23,8 @@ pub(super) fn of(
         incidents: incidents.cloned().collect(),
         operations: previous.operations.clone(),
         effects: previous.effects.iter().cloned().collect(),
+        calls: previous.calls.iter().cloned().collect(),
+        fencing: previous.fencing.saturating_add(1),
         paused_targets: previous.paused_targets.iter().cloned().collect(),
         paused_host: previous.paused_host,
         pauses,

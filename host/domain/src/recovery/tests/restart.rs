@@ -105,6 +105,18 @@ fn a_call_that_was_cut_off_is_made_again_as_the_same_attempt() {
 }
 
 #[test]
+fn the_fencing_number_that_a_handler_is_told_rises_with_every_daemon() {
+    let mut world = World::new(usual());
+    world.raise("api down", High);
+    assert_eq!(world.calls[0].request.fencing, 1);
+    for daemon in [2, 3] {
+        world.restart(10);
+        world.see(LookResult::Failing);
+        assert_eq!(world.calls[0].request.fencing, daemon);
+    }
+}
+
+#[test]
 fn a_call_that_ends_the_daemon_three_times_is_left_to_a_person() {
     let mut world = World::new(usual());
     world.raise("api down", High);

@@ -161,10 +161,10 @@ fn calling() {
         raised -> = | I.open
         worse -> = | I.open +worsened O.in-progress
         cleared exited -> =
-        done -> validating | O.validating +validating | look-acted
-        retryable -> resting | O.in-progress +retrying
-        permanent missing -> scheduled | I.escalated O.failed +failed +escalated O.scheduled +scheduled
-        needs-operator -> asking | O.awaiting-manual +awaiting-manual
+        done -> validating | C O.validating +validating | look-acted
+        retryable -> resting | C O.in-progress +retrying
+        permanent missing -> scheduled | I.escalated C O.failed +failed +escalated O.scheduled +scheduled
+        needs-operator -> asking | C O.awaiting-manual +awaiting-manual
         healthy passing failing down not-yet stale -> =
         recover approve reject -> = | | conflict
         dry-run -> = | +scheduled O.in-progress +started | answer-in-progress call-fix

@@ -1,8 +1,8 @@
 //! How the table of `stages` is read: which stage follows each input, what is written, and what is asked for.
 //!
 //! A row is `INPUTS -> STAGE | WRITES | ACTIONS`; `=` is the stage that it was, `none` that there is no case, and `illegal`
-//! that the input is refused and nothing has changed. Writes: `I` an incident, `O` an operation, each with its state, `P` a
-//! pause, `+` an event. Each input comes 10 ms after the stage was reached, so that what was seen then is not seen now.
+//! that the input is refused and nothing has changed. Writes: `I` an incident, `O` an operation, each with its state, `C` the
+//! end of a call, `P` a pause, `+` an event. Each input comes 10 ms after the stage was reached, so that what was seen then is not seen now.
 
 use super::{
     super::{
@@ -164,6 +164,7 @@ fn write_words(change: &Change) -> String {
         Change::Event(event) => format!("+{}", event.kind.as_str().split_once('.').unwrap().1),
         Change::Paused(_, paused) => format!("P.{paused}"),
         Change::AuditedUnder(context) => format!("A.{}", context.phase),
+        Change::CallEnded(..) => "C".to_owned(),
         other => panic!("{other:?}"),
     }
 }

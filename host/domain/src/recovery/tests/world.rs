@@ -55,6 +55,7 @@ pub(super) struct World {
     pub(super) answers: Vec<(Ticket, Reply)>,
     tickets: u64,
     daemons: u64,
+    fencing: u64,
 }
 
 impl World {
@@ -78,6 +79,7 @@ impl World {
             answers: Vec::new(),
             tickets: 0,
             daemons: 1,
+            fencing: 0,
         }
     }
 
@@ -140,6 +142,11 @@ impl World {
                 self.events.push(event);
             }
             Change::AuditedUnder(context) => self.audited = Some(context),
+            Change::CallEnded(_, call, _) => assert!(call > 0, "calls are counted from 1"),
+            Change::Fencing(fencing) => assert!(
+                std::mem::replace(&mut self.fencing, fencing) < fencing,
+                "it rises with each daemon"
+            ),
             other => panic!("recovery does not write {other:?}"),
         }
     }
@@ -313,6 +320,8 @@ impl World {
                 .collect(),
             operations: unfinished.cloned().collect(),
             effects: BTreeMap::new(),
+            calls: BTreeMap::new(),
+            fencing: self.daemons,
             paused_targets: self.paused_targets.clone(),
             paused_host: self.paused_host,
             pauses,

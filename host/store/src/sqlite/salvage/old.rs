@@ -100,6 +100,13 @@ impl Old {
         (has_all, is_same, number)
     }
 
+    /// Whether it has this table, as far as that can be read.
+    pub(super) fn has_table(&self, table: &str) -> bool {
+        let sql = "SELECT 1 FROM sqlite_schema WHERE type = 'table' AND name = ?1";
+        let found = self.connection.query_row(sql, [table], |_| Ok(()));
+        !matches!(found, Err(rusqlite::Error::QueryReturnedNoRows))
+    }
+
     /// The tables and indices of a database, as they were made.
     pub(super) fn schema_of(connection: &Connection) -> rusqlite::Result<Vec<(String, String)>> {
         let sql = "SELECT name, sql FROM sqlite_schema WHERE sql IS NOT NULL ORDER BY name";

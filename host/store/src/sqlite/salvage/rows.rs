@@ -24,6 +24,7 @@ pub(super) fn copy_table(
         table,
         columns,
         key,
+        ..
     } = summed;
     let is_wrong = summed.is_wrong(has_sums);
     let sum = match has_sums {

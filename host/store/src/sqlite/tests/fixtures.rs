@@ -5,6 +5,8 @@ use crate::port::{HistoryFilter, IncidentFilter, StoreError};
 use mainstay_domain::{
     alert::{Alert, AlertStatus, OutboxEntry},
     backup::{BackupRecord, BackupStatus, BackupType},
+    call::RecoverRequest,
+    call_record::{CALL_FORMAT, CallRecord, CallSeed, RecordedLimits},
     effect::{Answer, Effect},
     event::{CheckFailed, Event, EventKind},
     health::Evidence,
@@ -14,6 +16,7 @@ use mainstay_domain::{
     operation::{Mode, Operation, OperationState},
     record::{EffectEntry, EntryKind, ProcessIdentity},
     severity::Severity,
+    spec::Limits,
     time::Timestamp,
 };
 use std::{path::Path, time::Duration};
@@ -187,6 +190,9 @@ pub(super) fn intent(operation: &OperationId, number: u32) -> EffectEntry {
             value: vec![0, 255].into(),
         },
         result: None,
+        call: None,
+        request_hash: None,
+        fencing: 0,
     }
 }
 
@@ -195,6 +201,46 @@ pub(super) fn result(operation: &OperationId, number: u32) -> EffectEntry {
         kind: EntryKind::Result,
         result: Some(Ok(Answer::Done)),
         ..intent(operation, number)
+    }
+}
+
+/// The call with this number, of a handler that began with the effect of this number.
+pub(super) fn call(operation: &Operation, call: u32, first_number: u32) -> CallRecord {
+    CallRecord {
+        format: CALL_FORMAT,
+        operation: operation.id.clone(),
+        call,
+        step: 0,
+        attempt: 1,
+        plugin: plugin("restart-service"),
+        version: semver::Version::new(1, 2, 3),
+        digest: "ab".repeat(32),
+        contract: "1.0.0".to_owned(),
+        input: RecoverRequest {
+            operation: operation.id.clone(),
+            incident: operation.incident.clone(),
+            target: operation.target.clone(),
+            failure: operation.failure.clone(),
+            severity: Severity::High,
+            recurrence: 0,
+            attempt: 1,
+            max_attempts: 3,
+            phase: "normal".to_owned(),
+            detected_at: at(1),
+            remaining: Some(Duration::from_secs(9)),
+            evidence: Vec::new(),
+            fencing: 1,
+            dry_run: false,
+            params: serde_json::json!({}),
+        },
+        settings: serde_json::json!({ "token": "${secret:hook}" }),
+        limits: RecordedLimits::from(&Limits::default()),
+        seed: CallSeed([7; 32]),
+        first_number,
+        began_at: at(2),
+        timeout_ms: 30_000,
+        wake_at: None,
+        replays: 0,
     }
 }
 

@@ -38,7 +38,11 @@ fn older(today: &Path, version: usize) -> TempDir {
         .unwrap();
     for Summed { table, .. } in TABLES {
         let of_then = "SELECT group_concat(name, ', ') FROM pragma_table_info(?1, 'main')";
-        let columns: String = file.query_row(of_then, [table], |row| row.get(0)).unwrap();
+        let columns: Option<String> = file.query_row(of_then, [table], |row| row.get(0)).unwrap();
+        // What a version did not have yet, nothing was written to by it.
+        let Some(columns) = columns else {
+            continue;
+        };
         let copy =
             format!("INSERT INTO main.{table} ({columns}) SELECT {columns} FROM today.{table}");
         file.execute_batch(&copy).unwrap();
