@@ -6,6 +6,7 @@
 use crate::{
     effects::{Call, EffectPort, LogLevel, LogLine, LogSource},
     limits::{LOG_BYTES, LOG_LINE_BYTES},
+    virtual_clock::VirtualClock,
 };
 use mainstay_domain::secret::Masked;
 use parking_lot::Mutex;
@@ -21,6 +22,8 @@ pub(crate) struct CallContext {
     pub(crate) call: Arc<Call>,
     pub(crate) settings: Arc<str>,
     pub(crate) port: Arc<dyn EffectPort>,
+    /// Time and chance of a call that is on record; any other has the machine's.
+    pub(crate) clock: Option<Arc<VirtualClock>>,
     log_lines: AtomicU64,
     log_bytes: AtomicU64,
     dropped_lines: AtomicU64,
@@ -29,7 +32,9 @@ pub(crate) struct CallContext {
 
 impl CallContext {
     pub(crate) fn new(call: Arc<Call>, settings: Arc<str>, port: Arc<dyn EffectPort>) -> Arc<Self> {
+        let record = call.record.as_deref();
         Arc::new(Self {
+            clock: record.map(|record| Arc::new(VirtualClock::new(record))),
             call,
             settings,
             port,

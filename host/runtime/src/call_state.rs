@@ -10,10 +10,10 @@ use crate::{
     effects::{EffectSession, Purpose, answer_bytes},
     engine::{Engine, Running, Ticks},
     limits::{Exceeded, INSTANCES, Limit, TABLE_ELEMENTS},
-    wasi::{CallView, Wasi},
+    wasi::{CallView, Timers, Wasi},
 };
 use mainstay_domain::{
-    effect::{Effect, EffectError, EffectResult},
+    effect::{Answer, Effect, EffectError, EffectResult},
     grant,
     time::Timestamp,
 };
@@ -89,6 +89,10 @@ impl CallState {
             return Ok(Err(denied));
         }
         let before = self.acted;
+        let slept = match &effect {
+            Effect::ClockSleep { length_ms } => Some(*length_ms),
+            _ => None,
+        };
         // Where the call ends meanwhile nobody knows what it comes to.
         self.acted |= !effect.only_reads();
         let result = self.session.perform(effect).await;
@@ -100,6 +104,13 @@ impl CallState {
             self.acted = before;
         }
         self.resumed_at = self.ticks.now();
+        if let (Some(clock), Ok(answer)) = (&self.context.clock, &result) {
+            match (answer, slept) {
+                (Answer::Now(now), _) => clock.told(*now),
+                (_, Some(length_ms)) => clock.slept(length_ms),
+                _ => {}
+            }
+        }
         if let Ok(answer) = &result
             && answer_bytes(answer) as u64 > call.limits.result_bytes
         {
@@ -222,8 +233,12 @@ impl WasiView for CallState {
 }
 
 impl CallView for CallState {
-    fn is_describing(&self) -> bool {
-        self.context.call.purpose == Purpose::Describe
+    fn timers(&self) -> Timers {
+        match &self.context.clock {
+            _ if self.context.call.purpose == Purpose::Describe => Timers::Fixed,
+            Some(clock) => Timers::Virtual(clock.clone()),
+            None => Timers::Real,
+        }
     }
 }
 

@@ -134,6 +134,8 @@ fn code() -> Config {
         .epoch_interruption(true)
         .max_wasm_stack(GUEST_STACK)
         .wasm_backtrace_details(WasmBacktraceDetails::Disable)
+        // A replay on another machine computes the same.
+        .relaxed_simd_deterministic(true)
         // No plugin of contract 1.0 awaits anything by itself, and the support for it costs every call.
         .concurrency_support(false);
     config

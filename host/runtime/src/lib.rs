@@ -43,6 +43,7 @@ mod settings_schema;
 pub mod store;
 #[cfg(test)]
 mod testing;
+mod virtual_clock;
 mod wasi;
 mod worlds;
 

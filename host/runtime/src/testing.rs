@@ -13,12 +13,13 @@ use crate::{
 };
 use mainstay_domain::{
     call::RecoverRequest,
+    call_record::{CALL_FORMAT, CallRecord, CallSeed, RecordedLimits},
     effect::{Answer, Effect, EffectResult},
     id::OperationId,
-    name::{FailureType, TargetName},
+    name::{FailureType, PluginName, TargetName},
     secret::SecretHandles,
     severity::Severity,
-    spec::{Grants, PluginSpec, TargetGrant, TargetVerb},
+    spec::{Grants, Limits, PluginSpec, TargetGrant, TargetVerb},
     time::Timestamp,
 };
 use parking_lot::Mutex;
@@ -133,6 +134,30 @@ pub(crate) fn request() -> RecoverRequest {
         fencing: 1,
         dry_run: false,
         params: serde_json::json!({}),
+    }
+}
+
+pub(crate) fn record() -> CallRecord {
+    let request = request();
+    CallRecord {
+        format: CALL_FORMAT,
+        operation: request.operation.clone(),
+        call: 1,
+        step: 0,
+        attempt: 1,
+        plugin: PluginName::parse("fixer").unwrap(),
+        version: semver::Version::new(1, 0, 0),
+        digest: "ab".repeat(32),
+        contract: "1.0.0".to_owned(),
+        began_at: request.detected_at,
+        input: request,
+        settings: serde_json::json!({}),
+        limits: RecordedLimits::from(&Limits::default()),
+        seed: CallSeed([7; 32]),
+        first_number: 1,
+        timeout_ms: 30_000,
+        wake_at: None,
+        replays: 0,
     }
 }
 

@@ -1,8 +1,8 @@
 //! What a guest sees of WASI: nothing but the directories it was granted, and standard output as log lines.
 //!
 //! Invariant: no environment, no arguments, no sockets, no standard input. Clocks and random numbers are there,
-//! since the standard libraries of guest languages cannot start without them; they are not part of the record, and
-//! fixed where a plugin says what it is.
+//! since the standard libraries of guest languages cannot start without them. They are fixed where a plugin says what it
+//! is, and follow from the record in a call that is on record, so that a replay has the same.
 //! Invariant: what a guest opens and does not drop is bounded; it is the daemon's descriptors and memory.
 //! Invariant: a guest that never uses WASI costs nothing for it: the context is made at its first use.
 
@@ -15,6 +15,7 @@ use crate::{
     limits::{HANDLES, LOG_LINE_BYTES},
 };
 use bytes::Bytes;
+pub(crate) use clock::Timers;
 use clock::{GuardedClocks, GuardedTimers};
 use files::{GuardedFiles, GuardedFilesystem};
 use mainstay_domain::spec::DirectoryGrant;
@@ -38,8 +39,8 @@ const RANDOM_BYTES: u64 = 64 << 10;
 
 /// The state of a call, as the imports of WASI see it.
 pub(crate) trait CallView: WasiView {
-    /// Whether the plugin says what it is, which must not depend on when and where.
-    fn is_describing(&self) -> bool;
+    /// What its timers wait for.
+    fn timers(&self) -> Timers;
 }
 
 /// WASI 0.2, with files and timers that cannot harm.
@@ -48,7 +49,7 @@ pub(crate) fn add_to_linker<T: CallView + 'static>(linker: &mut Linker<T>) -> wa
     linker.allow_shadowing(true);
     types::add_to_linker::<T, GuardedFilesystem>(linker, |call| GuardedFiles(call.filesystem()))?;
     monotonic_clock::add_to_linker::<T, GuardedClocks>(linker, |call| GuardedTimers {
-        is_fixed: call.is_describing(),
+        timers: call.timers(),
         clocks: call.clocks(),
     })?;
     linker.allow_shadowing(false);
@@ -93,6 +94,8 @@ fn make(context: &Arc<CallContext>) -> WasiCtx {
     let call = &context.call;
     if call.purpose == Purpose::Describe {
         clock::fix(&mut builder);
+    } else if let Some(virtual_clock) = &context.clock {
+        clock::follow(&mut builder, virtual_clock);
     }
     let granted = match call.purpose {
         Purpose::Describe | Purpose::Configure => &[],

@@ -1,19 +1,24 @@
-//! Time and chance for a plugin that says what it is.
+//! Time and chance for a plugin that says what it is, and for a call that is on record.
 //!
 //! Invariant: a component that describes itself sees the same time, the same random numbers and the same order of what
 //! it waits for whenever it does so, here and elsewhere: what it says follows from its bytes.
 
+use crate::virtual_clock::VirtualClock;
 use std::{
-    sync::atomic::{AtomicU64, Ordering::Relaxed},
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering::Relaxed},
+    },
     time::Duration,
 };
 use wasmtime::component::{HasData, Resource};
 use wasmtime_wasi::{
-    Deterministic, HostMonotonicClock, HostWallClock, WasiCtxBuilder,
+    Deterministic, HostMonotonicClock, HostWallClock, WasiCtxBuilder, async_trait,
     clocks::WasiClocksCtxView,
     p2::{
-        DynPollable,
+        DynPollable, Pollable,
         bindings::clocks::monotonic_clock::{self, Host, Instant},
+        subscribe,
     },
 };
 
@@ -39,6 +44,38 @@ pub(super) fn fix(builder: &mut WasiCtxBuilder) {
         .insecure_random_seed(0x6d61_696e_7374_6179)
         .wall_clock(FixedClock)
         .monotonic_clock(SteppingClock::default());
+}
+
+/// Has time and chance follow from the record of the call.
+pub(super) fn follow(builder: &mut WasiCtxBuilder, clock: &Arc<VirtualClock>) {
+    builder
+        .secure_random(clock.random("mainstay: wasi random"))
+        .insecure_random(clock.random("mainstay: wasi insecure"))
+        .insecure_random_seed(clock.random_number("mainstay: wasi insecure-seed"))
+        .wall_clock(FollowingClock(clock.clone()))
+        .monotonic_clock(FollowingClock(clock.clone()));
+}
+
+struct FollowingClock(Arc<VirtualClock>);
+
+impl HostWallClock for FollowingClock {
+    fn resolution(&self) -> Duration {
+        Duration::from_micros(1)
+    }
+
+    fn now(&self) -> Duration {
+        self.0.read_wall()
+    }
+}
+
+impl HostMonotonicClock for FollowingClock {
+    fn resolution(&self) -> u64 {
+        1_000
+    }
+
+    fn now(&self) -> u64 {
+        self.0.read()
+    }
 }
 
 struct FixedClock;
@@ -80,11 +117,20 @@ impl HasData for GuardedClocks {
     type Data<'a> = GuardedTimers<'a>;
 }
 
+/// What the timers of a call wait for.
+pub(crate) enum Timers {
+    /// For time to pass.
+    Real,
+    /// For nothing: how often a guest looks before a timer has run out is another number each time.
+    Fixed,
+    /// For nothing either, and the clock is where they were to run out.
+    Virtual(Arc<VirtualClock>),
+}
+
 /// The monotonic clock of one call, and its timers.
 pub(super) struct GuardedTimers<'a> {
     pub(super) clocks: WasiClocksCtxView<'a>,
-    /// Nothing is waited for: how often a guest looks before a timer has run out is another number each time.
-    pub(super) is_fixed: bool,
+    pub(super) timers: Timers,
 }
 
 impl Host for GuardedTimers<'_> {
@@ -97,9 +143,10 @@ impl Host for GuardedTimers<'_> {
     }
 
     fn subscribe_instant(&mut self, when: Instant) -> wasmtime::Result<Resource<DynPollable>> {
-        match self.is_fixed {
-            true => self.clocks.subscribe_duration(0),
-            false => self.clocks.subscribe_instant(when),
+        match &self.timers {
+            Timers::Real => self.clocks.subscribe_instant(when),
+            Timers::Fixed => self.clocks.subscribe_duration(0),
+            Timers::Virtual(clock) => virtual_timer(&mut self.clocks, clock.clone(), when),
         }
     }
 
@@ -107,7 +154,35 @@ impl Host for GuardedTimers<'_> {
         &mut self,
         duration: monotonic_clock::Duration,
     ) -> wasmtime::Result<Resource<DynPollable>> {
-        self.clocks
-            .subscribe_duration(if self.is_fixed { 0 } else { duration })
+        match &self.timers {
+            Timers::Real => self.clocks.subscribe_duration(duration),
+            Timers::Fixed => self.clocks.subscribe_duration(0),
+            Timers::Virtual(clock) => {
+                let when = clock.after(duration);
+                virtual_timer(&mut self.clocks, clock.clone(), when)
+            }
+        }
+    }
+}
+
+fn virtual_timer(
+    clocks: &mut WasiClocksCtxView<'_>,
+    clock: Arc<VirtualClock>,
+    when: Instant,
+) -> wasmtime::Result<Resource<DynPollable>> {
+    let timer = clocks.table.push(VirtualTimer { clock, when })?;
+    subscribe(clocks.table, timer)
+}
+
+/// A timer that has run out once somebody waits for it.
+struct VirtualTimer {
+    clock: Arc<VirtualClock>,
+    when: Instant,
+}
+
+#[async_trait]
+impl Pollable for VirtualTimer {
+    async fn ready(&mut self) {
+        self.clock.reach(self.when);
     }
 }
