@@ -58,7 +58,7 @@ use crate::{
         monitor::Monitor,
         notes::NoteService,
         operator_words::OperatorWords,
-        plugins::{PluginCalls, PluginEvents},
+        plugins::{CallJournal, PluginCalls, PluginEvents},
         recorder::Recorder,
         recovery::{Heartbeat, RecoveryEngine, RecoveryPorts},
         reload::{LastReloadCell, ReloadService},
@@ -370,6 +370,10 @@ pub async fn run(options: RunOptions) -> anyhow::Result<()> {
     tasks.watch(plugin_host.broken());
     prune_plugin_store(&plugin_host, &recovered);
     plugins.connect(plugin_host);
+    plugins.resume_from(CallJournal {
+        shared: shared.clone(),
+        records: records.clone(),
+    });
 
     // What decides and acts.
     let ports = RecoveryPorts {
@@ -672,6 +676,8 @@ fn previous_run(recovered: &Recovered) -> PreviousRun {
 fn prune_plugin_store(host: &PluginHost, recovered: &Recovered) {
     let at_work = recovered.operations.iter();
     let needed = at_work.filter_map(|operation| operation.handler_digest.clone());
+    let in_call = recovered.open_calls.iter();
+    let needed = needed.chain(in_call.map(|record| record.digest.clone()));
     match host.prune_store(needed.collect()) {
         Ok(0) => {}
         Ok(removed) => tracing::info!(removed, "builds that nothing needs left the plugin store"),

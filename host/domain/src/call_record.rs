@@ -120,6 +120,8 @@ pub struct CallRecord {
     /// How often it was begun again after an end of the daemon.
     #[serde(default)]
     pub replays: u32,
+    /// The fencing number of the daemon that makes it now; the guest was told that of the first.
+    pub fencing: u64,
 }
 
 impl CallRecord {

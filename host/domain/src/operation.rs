@@ -12,11 +12,13 @@ use serde::{Deserialize, Serialize};
 use std::time::Duration;
 
 mod approval;
+mod chain;
 #[cfg(test)]
 mod tests;
 mod words;
 
 pub use approval::{Approval, Vote};
+pub use chain::{AttemptProgress, ChainPlace, Failed};
 
 /// Where an operation stands [seed 002, 000].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -136,6 +138,10 @@ pub struct Operation {
     /// Who has to approve it, and who has; absent where one person may, and none has.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub approval: Option<Approval>,
+    /// The step whose handler is called, or is called next by the daemon that goes on with the attempt; absent where none
+    /// is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub chain: Option<Box<ChainPlace>>,
 }
 
 /// What happens to an operation.
@@ -248,6 +254,7 @@ impl Operation {
             cancel_asked: None,
             runbook: Vec::new(),
             approval: None,
+            chain: None,
         }
     }
 

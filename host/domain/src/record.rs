@@ -139,6 +139,33 @@ pub struct EffectEntry {
     /// The fencing number of the daemon that wrote it; 0 where `call` is absent.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub fencing: u64,
+    /// In the intent of what is done with a target: the process that ran then; absent where none did.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub before: Option<TargetIdentity>,
+    /// In the intent of a sleep: when it is over.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub until: Option<Timestamp>,
+}
+
+/// What tells a process of a target from every other one.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TargetIdentity {
+    /// The process number.
+    pub pid: u32,
+    /// Clock ticks after boot.
+    pub start_ticks: u64,
+    /// Which boot.
+    pub boot_id: String,
+}
+
+impl From<&ProcessIdentity> for TargetIdentity {
+    fn from(process: &ProcessIdentity) -> Self {
+        Self {
+            pid: process.pid,
+            start_ticks: process.start_ticks,
+            boot_id: process.boot_id.clone(),
+        }
+    }
 }
 
 fn is_zero(number: &u64) -> bool {

@@ -20,6 +20,7 @@ mod begin;
 mod between_steps;
 mod called;
 mod case;
+mod chain;
 mod cleared;
 mod closing;
 mod command;
@@ -54,7 +55,8 @@ mod turn;
 mod windows;
 mod words;
 
-pub use case::{Attempt, AttemptProgress, Case, Failed, HandOverReason, Running, Stage, Work};
+pub use crate::operation::{AttemptProgress, Failed};
+pub use case::{Attempt, Case, HandOverReason, OpenCall, Running, Stage, Work};
 pub use input::{
     Action, Call, Command, Decide, Handled, IllegalMove, Input, InputTime, Look, LookResult,
     NotHandled, Outcome, PauseSummary, Recovered, Refusal, Reply, TargetSummary, Ticket, Verb,

@@ -9,7 +9,9 @@ use std::ops::{Add, Sub};
 use std::time::Duration;
 
 /// Wall-clock time: milliseconds since the Unix epoch, UTC. Printed and serialised as RFC 3339 with milliseconds.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize,
+)]
 #[serde(try_from = "String", into = "String")]
 pub struct Timestamp(u64);
 

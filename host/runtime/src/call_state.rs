@@ -104,6 +104,9 @@ impl CallState {
             self.acted = before;
         }
         self.resumed_at = self.ticks.now();
+        if let Some(halt) = self.session.halted() {
+            return Err(wasmtime::Error::new(halt));
+        }
         if let (Some(clock), Ok(answer)) = (&self.context.clock, &result) {
             match (answer, slept) {
                 (Answer::Now(now), _) => clock.told(*now),

@@ -11,6 +11,7 @@ use mainstay_domain::{
     id::{AlertId, OperationId},
     name::{CheckName, JobName, TargetName},
     plugin::{PluginIdentity, PluginKind},
+    replay::{Halt, Recorded},
     secret::SecretHandles,
     spec::{Grants, Limits},
     time::Timestamp,
@@ -38,6 +39,11 @@ pub trait EffectSession: Send {
     /// Whether what is performed now is answered from the record, after a crash of the host.
     fn is_replaying(&self) -> bool {
         false
+    }
+
+    /// Why the call is not gone on with, where that is so: asked after each effect.
+    fn halted(&self) -> Option<Halt> {
+        None
     }
 
     /// Waits for a signal of this name to the call's operation, and gives the text that came with it; timed out where
@@ -98,6 +104,8 @@ pub struct Call {
     pub seed: [u8; 32],
     /// What it takes to make it again; only where the caller asked for it to be recorded.
     pub record: Option<Arc<CallRecord>>,
+    /// What the journal has of it, where it is made again.
+    pub replay: Option<Arc<Recorded>>,
 }
 
 /// What a plugin is called for.

@@ -12,6 +12,7 @@ use mainstay_domain::{
     code::ErrorCode,
     name::{InvalidName, PluginName},
     plugin::{PluginIdentity, PluginKind},
+    replay::Halt,
 };
 use std::{sync::Arc, time::Duration};
 
@@ -61,6 +62,9 @@ pub enum CallFailure {
     /// The host runs as many calls as it can, over all plugins.
     #[error("could not start: the host runs as many calls as it can ({0}); try again")]
     Busy(String),
+    /// The session of its effects does not go on with it.
+    #[error("is not gone on with: {0}")]
+    Halted(Halt),
     /// The plugin is of another kind.
     #[error("is not a function of its world, {0}")]
     WrongKind(PluginKind),
@@ -72,7 +76,10 @@ impl CallFailure {
         match self {
             CallFailure::Limit { exceeded, .. } => exceeded.limit != Limit::Concurrency,
             CallFailure::TimedOut(_) | CallFailure::Trapped { .. } | CallFailure::Broken(_) => true,
-            CallFailure::Resting(..) | CallFailure::Busy(_) | CallFailure::WrongKind(_) => false,
+            CallFailure::Resting(..)
+            | CallFailure::Busy(_)
+            | CallFailure::Halted(_)
+            | CallFailure::WrongKind(_) => false,
         }
     }
 }

@@ -12,7 +12,7 @@ use crate::{
     error::{CallError, CallFailure},
     limits::{Exceeded, GUEST_STACK, HANDLES, Limit},
 };
-use mainstay_domain::text::in_one_line;
+use mainstay_domain::{replay::Halt, text::in_one_line};
 use std::{sync::Arc, time::Duration};
 use tokio::time::{Instant, timeout_at};
 use wasmtime::{
@@ -154,6 +154,9 @@ pub(crate) fn exceeded(call: &Call, exceeded: Exceeded) -> CallFailure {
 /// Why the engine gave no answer.
 fn explain(error: &wasmtime::Error, context: &CallContext) -> CallFailure {
     let call = &context.call;
+    if let Some(halt) = error.downcast_ref::<Halt>() {
+        return CallFailure::Halted(halt.clone());
+    }
     if let Some(limit) = error.downcast_ref::<Exceeded>() {
         return exceeded(call, *limit);
     }

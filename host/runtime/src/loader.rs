@@ -271,6 +271,7 @@ fn ungranted(
             // What a plugin says of itself and of its settings follows from them alone.
             seed: [0; 32],
             record: None,
+            replay: None,
         }),
         // What is not checked yet is there to be checked, and for nothing else.
         settings: CallSettings::nothing().settings,

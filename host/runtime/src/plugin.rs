@@ -133,6 +133,11 @@ impl Plugin {
         &self.loaded.descriptor
     }
 
+    /// What it may do.
+    pub fn grants(&self) -> &Grants {
+        &self.grants
+    }
+
     /// What its calls came to.
     pub fn counts(&self) -> CallCounts {
         self.record.counts()

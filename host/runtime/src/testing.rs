@@ -158,6 +158,7 @@ pub(crate) fn record() -> CallRecord {
         timeout_ms: 30_000,
         wake_at: None,
         replays: 0,
+        fencing: 1,
     }
 }
 

@@ -10,7 +10,7 @@ use mainstay_domain::{
     alert::OutboxEntry,
     audit::AuditRow,
     backup::{BackupRecord, BackupType},
-    call_record::RecordedCall,
+    call_record::{CallRecord, RecordedCall},
     effect::EffectError,
     event::{Event, EventKind},
     id::{IncidentId, OperationId},
@@ -177,6 +177,8 @@ pub struct Recovered {
     pub effects: Vec<(OperationId, u32)>,
     /// The number of the last call of each of them that has any on record.
     pub calls: Vec<(OperationId, u32)>,
+    /// The last call of each of them that has not ended, where it is on record.
+    pub open_calls: Vec<CallRecord>,
     /// The fencing number of the daemon before; 0 where none had one.
     pub fencing: u64,
     /// Open incidents.

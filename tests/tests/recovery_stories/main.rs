@@ -3,6 +3,7 @@
 mod by_hand;
 mod crash;
 mod dry_run;
+mod durable;
 mod handlers;
 mod journal;
 mod pauses;

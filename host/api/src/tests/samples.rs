@@ -101,6 +101,8 @@ pub(super) fn journal() -> Vec<EffectEntry> {
         call: None,
         request_hash: None,
         fencing: 0,
+        before: None,
+        until: None,
     };
     let restart = Effect::TargetRestart {
         target: "api".to_owned(),

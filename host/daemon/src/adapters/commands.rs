@@ -7,6 +7,7 @@
 //! Invariant: outputs are bounded however much is printed, and secrets are taken out before they are cut.
 
 mod arguments;
+mod carriers;
 
 use super::{
     environment::ChildEnvironment,
@@ -146,6 +147,7 @@ impl LocalCommands {
         let what = format!("command `{name}`");
         self.set_up(&what, &mut command, spec.user.as_deref(), &spec.env)?;
         command.env("MAINSTAY_IDEMPOTENCY_KEY", key);
+        command.env(carriers::MARK, key);
         Ok(command)
     }
 }
@@ -164,6 +166,15 @@ impl Commands for LocalCommands {
             let what = format!("command `{name}`");
             self.run_to_end(&what, command, spec.timeout, max_output)
                 .await
+        })
+    }
+
+    fn end(&self, key: String) -> Boxed<'_, ()> {
+        Box::pin(async move {
+            let ending = tokio::task::spawn_blocking(move || carriers::end(&key));
+            if let Err(error) = ending.await {
+                tracing::error!(%error, "what is left of a command was not looked for");
+            }
         })
     }
 

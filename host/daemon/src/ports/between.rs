@@ -18,6 +18,7 @@ use mainstay_domain::{
     name::{CheckName, FailureType, PluginName, TargetName},
     plugin::PluginIdentity,
     policy::Phase,
+    record::ProcessIdentity,
     recovery::{Call, Decide, Handled, PauseSummary},
     severity::Severity,
     time::Timestamp,
@@ -29,6 +30,10 @@ use std::{collections::BTreeMap, time::Duration};
 pub trait TargetControl: Send + Sync {
     /// What is known; `None` for an unknown target.
     fn status(&self, target: &TargetName) -> Option<TargetStatus>;
+    /// The process that runs now, once what the daemon before left is sorted out; none where none does.
+    fn identity(&self, _target: &TargetName) -> Boxed<'_, Option<ProcessIdentity>> {
+        Box::pin(std::future::ready(None))
+    }
     /// Whether its process has ended as its config expects, and none runs.
     fn has_completed(&self, _target: &TargetName) -> bool {
         false

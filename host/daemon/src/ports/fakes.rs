@@ -124,6 +124,7 @@ pub(crate) fn operation(number: u8) -> (Operation, Vec<EffectEntry>) {
         cancel_asked: None,
         runbook: Vec::new(),
         approval: None,
+        chain: None,
     };
     let entry = |kind, result| EffectEntry {
         operation: id.clone(),
@@ -137,6 +138,8 @@ pub(crate) fn operation(number: u8) -> (Operation, Vec<EffectEntry>) {
         call: None,
         request_hash: None,
         fencing: 0,
+        before: None,
+        until: None,
     };
     let done = Ok(mainstay_domain::effect::Answer::Done);
     let journal = vec![

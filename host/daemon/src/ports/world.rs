@@ -176,7 +176,7 @@ pub trait Processes: Send + Sync {
 /// Runs programs to their end.
 pub trait Commands: Send + Sync {
     /// Runs an operator's command with the guest's values for its placeholders. `key` is the idempotency key, handed on
-    /// as `MAINSTAY_IDEMPOTENCY_KEY`.
+    /// as `MAINSTAY_IDEMPOTENCY_KEY`; `MAINSTAY_EFFECT`, with the same, marks what the command leaves running.
     fn run(
         &self,
         name: CommandName,
@@ -185,6 +185,11 @@ pub trait Commands: Send + Sync {
         key: String,
         max_output: u64,
     ) -> Boxed<'_, Result<CommandOutput, EffectError>>;
+    /// Ends what still runs of a command that was run with this key, in whatever group or session; returns when nothing of
+    /// it is left, or it does not end.
+    fn end(&self, _key: String) -> Boxed<'_, ()> {
+        Box::pin(std::future::ready(()))
+    }
     /// Starts, stops or restarts a foreign service; `argv` and how it runs come from its config.
     fn run_foreign(
         &self,

@@ -10,7 +10,8 @@
 //! Invariant: what is written shows secrets by name, never by a handle.
 //! Invariant: grants and counts were checked before an effect comes here; see `mainstay_runtime`.
 //!
-//! One file for each session: `live`, `planned`, `delivering`, `looking`, `nothing`; `act` does what they ask for.
+//! One file for each session: `live`, `planned`, `delivering`, `looking`, `nothing`; `act` does what they ask for, and
+//! `replayed` looks at what a daemon before began.
 
 mod act;
 mod clocks;
@@ -20,6 +21,7 @@ mod looking;
 mod nothing;
 mod operation;
 mod planned;
+mod replayed;
 
 use super::shared::Shared;
 use crate::ports::{BackupControl, Commands, HttpClient, Secrets, TargetControl, Values, Watch};

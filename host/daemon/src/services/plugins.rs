@@ -5,6 +5,8 @@
 
 mod deciding;
 mod detecting;
+mod resume;
+pub use resume::CallJournal;
 
 use crate::{
     ports::{Alerters, Boxed, Delivery, Handlers, JudgeError, PluginView, Refused, RetentionJudge},
@@ -66,6 +68,7 @@ const DELIVER_TIMEOUT: Duration = Duration::from_secs(30);
 pub struct PluginCalls {
     host: OnceLock<PluginHost>,
     memories: Memories,
+    journal: OnceLock<CallJournal>,
 }
 
 impl PluginCalls {
@@ -73,6 +76,12 @@ impl PluginCalls {
     pub fn connect(&self, host: PluginHost) {
         let connected = self.host.set(host);
         debug_assert!(connected.is_ok(), "a host is connected once");
+    }
+
+    /// From now on, calls that the daemon before was in are gone on with from this journal.
+    pub fn resume_from(&self, journal: CallJournal) {
+        let connected = self.journal.set(journal);
+        debug_assert!(connected.is_ok(), "a journal is connected once");
     }
 
     /// The version that a call goes to.
@@ -124,6 +133,9 @@ impl PluginCalls {
 impl Handlers for PluginCalls {
     fn recover(&self, call: Call) -> Boxed<'_, Handled> {
         Box::pin(async move {
+            if call.resumed {
+                return self.resume(&call).await;
+            }
             let effects = call.effects;
             let missing = |why| Handled {
                 by: None,
@@ -573,6 +585,7 @@ mod tests {
                 step: 0,
                 began_at: Timestamp::from_millis(0),
             },
+            resumed: false,
         };
         let Handled {
             by,

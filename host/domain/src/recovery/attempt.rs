@@ -2,19 +2,22 @@
 
 use super::{
     Action, Attempt, AttemptProgress, Call, Case, Failed, IllegalMove, InputTime, Outcome,
-    Recovery, Running, Stage, Work, spacing, turn, words,
+    Recovery, Running, Stage, Work,
+    chain::{stand_at, stood_at},
+    spacing, turn, words,
 };
 use crate::{
     call::RecoverRequest,
     call_record::CallPlace,
     incident::Incident,
-    operation::OperationEvent,
+    operation::{Operation, OperationEvent},
     record::Change,
     spec::{RouteSpec, StepSpec},
 };
+use std::sync::Arc;
 
 impl Recovery {
-    /// The next attempt begins.
+    /// The next attempt begins, or one that a daemon before was in goes on at the step that it stood at.
     pub(super) fn attempt(
         &mut self,
         case: &mut Case,
@@ -34,13 +37,14 @@ impl Recovery {
             // It is the same attempt once more.
             operation.attempts = operation.attempts.saturating_sub(1);
         }
+        let (after, progress) = stood_at(&mut running);
         self.step(&mut running.work, OperationEvent::AttemptBegan, at, out)?;
         if is_first {
             let event = words::started(&running.work.operation, &running.route, at.now);
             out.writes.push(event);
             self.count_beginning(&case.incident.target, at);
         }
-        self.next_step(case, running, None, AttemptProgress::default(), at, out)
+        self.next_step(case, running, after, progress, at, out)
     }
 
     /// Calls the next step, at once or after its pause, or finishes the attempt if there is none.
@@ -71,7 +75,8 @@ impl Recovery {
         passed_by.extend(&running.work.permanently_failed);
         let facts = self.facts(Some(&*case.incident), &running.work.operation);
         let goes_on = running.cancelled.is_none();
-        let chain = &running.route.chain;
+        let route = Arc::clone(&running.route);
+        let chain = &route.chain;
         let turn = turn::next(chain, after, &passed_by, goes_on, &facts, &mut progress);
         let noted = turn::note(&mut running.work.operation, turn.skipped);
         let step = turn
@@ -80,14 +85,17 @@ impl Recovery {
         let Some((place, step)) = step else {
             return self.finish_attempt(case, running, progress, at, out);
         };
+        let stood = running.work.operation.chain.clone();
+        stand_at(&mut running, place, &progress);
+        let moved = stood != running.work.operation.chain;
         if after.is_some() && self.stopping {
             self.suspend_for_shutdown(case, running.work, at, out);
             return Ok(());
         }
-        if noted || (after.is_some() && !waited) {
-            // What the step before did must not be lost with the daemon.
-            out.writes
-                .push(Change::Operation(running.work.operation.clone()));
+        let came_on = after.is_some() && !waited;
+        if noted || moved || came_on {
+            // What the step before did must not be lost with the daemon, nor which one is called.
+            write(&running.work.operation, out);
         }
         if let Some(after) = after.filter(|_| !waited && goes_on)
             && !step.pause.is_zero()
@@ -105,7 +113,7 @@ impl Recovery {
         let call = self.call(
             Some(&*case.incident),
             &running.work,
-            &running.route,
+            &route,
             (place, step),
             at,
         );
@@ -143,6 +151,7 @@ impl Recovery {
                 step: u32::try_from(place).unwrap_or(u32::MAX),
                 began_at: at.now,
             },
+            resumed: false,
             request: RecoverRequest {
                 operation: operation.id.clone(),
                 incident: operation.incident.clone(),
@@ -176,6 +185,7 @@ impl Recovery {
     ) -> Result<(), IllegalMove> {
         // Three ends of the daemon in one attempt are what a person is asked about.
         running.work.operation.interruptions = 0;
+        running.work.operation.chain = None;
         let is_done = progress.done;
         let passed_over = progress.passed_over.filter(|_| !is_done);
         match progress.failed.or(passed_over) {
@@ -274,5 +284,18 @@ impl Recovery {
             }
             _ => self.give_up_or_cancel(case, running, why, at, out),
         }
+    }
+}
+
+/// Writes the record of an operation: in place of what this input has written of it, where it has.
+fn write(operation: &Operation, out: &mut Outcome) {
+    let mut writes = out.writes.iter_mut().rev();
+    let before = writes.find_map(|change| match change {
+        Change::Operation(before) if before.id == operation.id => Some(before),
+        _ => None,
+    });
+    match before {
+        Some(before) => before.clone_from(operation),
+        None => out.writes.push(Change::Operation(operation.clone())),
     }
 }

@@ -32,6 +32,19 @@ impl Recovery {
             let why = "no route fits it any more".to_owned();
             return self.give_up(case, work, why, at, out);
         };
+        if let Some(open) = work.open_call {
+            work.route = Some(Arc::clone(&route));
+            let running = Running {
+                work,
+                route,
+                attempt: Attempt::Calling {
+                    step: 0,
+                    progress: AttemptProgress::default(),
+                },
+                cancelled: None,
+            };
+            return self.resume_call(case, running, open, at, out);
+        }
         let is_automatic = work.operation.mode == Mode::Automatic;
         if is_automatic && route.strategy.awaits_approval() {
             self.queue.finished(&key.target, &work.operation.id);

@@ -42,8 +42,9 @@ impl Recovery {
             ) else {
                 return Ok(());
             };
-            if handled.effects > running.work.effects {
-                running.work.effects = handled.effects;
+            let was_open = running.work.open_call.take().is_some();
+            if handled.effects > running.work.effects || was_open {
+                running.work.effects = running.work.effects.max(handled.effects);
                 // What it did is in the journal, and so is its record.
                 let end = CallEnd {
                     at: at.now,
@@ -113,6 +114,12 @@ pub(super) fn record_answer(
             Failed::NeedsOperator(why, steps)
         }
         Err(NotHandled::Missing(why)) => Failed::Missing(handler.clone(), why),
+        Err(NotHandled::Halted(halt)) => {
+            // Whatever the step says of its failures: what nobody knows lets nothing behind it go on.
+            let halted = Failed::NeedsOperator(halt.to_string(), halt.steps());
+            progress.failed.get_or_insert(halted);
+            return false;
+        }
     };
     let place = match step.on_failure {
         Some(OnFailure::Continue) => &mut progress.passed_over,

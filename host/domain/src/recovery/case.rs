@@ -5,8 +5,7 @@ use crate::{
     event::IncidentEnd,
     id::OperationId,
     incident::Incident,
-    name::PluginName,
-    operation::Operation,
+    operation::{AttemptProgress, Operation},
     record::Change,
     spec::RouteSpec,
     time::{Monotonic, Timestamp},
@@ -78,6 +77,8 @@ pub struct Work {
     pub effects: u32,
     /// Calls of handlers so far; their numbers go on.
     pub calls: u32,
+    /// The call that the daemon before was in, where it is to be gone on with.
+    pub open_call: Option<OpenCall>,
     /// Why the last attempt did not help; none before the first.
     pub error: Option<String>,
     /// When nobody has approved it in time.
@@ -88,6 +89,15 @@ pub struct Work {
     pub(super) calm: Duration,
     /// What a strategy decides about.
     pub(super) deciding: Deciding,
+}
+
+/// A call that another daemon began.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct OpenCall {
+    /// Its number.
+    pub call: u32,
+    /// Effects of the operation before it.
+    pub effects: u32,
 }
 
 impl Work {
@@ -106,6 +116,7 @@ impl Work {
             permanently_failed: BTreeSet::new(),
             effects: 0,
             calls: 0,
+            open_call: None,
             error: None,
             expires: None,
             tried_at: None,
@@ -158,34 +169,6 @@ pub enum Attempt {
     },
     /// The handlers are done; the checks decide.
     Validating(Polling),
-}
-
-/// What the steps of an attempt came to.
-#[derive(Debug, Clone, PartialEq, Default)]
-pub struct AttemptProgress {
-    /// A step that counts is done.
-    pub done: bool,
-    /// A step failed permanently; the next step was called.
-    pub permanently_failed: Option<String>,
-    /// Why the remaining steps are skipped, except those that always run.
-    pub failed: Option<Failed>,
-    /// A step failed that lets those behind it go on: it counts where none of them is done.
-    pub passed_over: Option<Failed>,
-    /// A step that failed for good lets none behind it go on.
-    pub stopped: bool,
-    /// The condition of a step was not met; that of another attempt may be.
-    pub unmet: bool,
-}
-
-/// Why the steps of a route ended early.
-#[derive(Debug, Clone, PartialEq)]
-pub enum Failed {
-    /// Another attempt may help.
-    Retryable(String),
-    /// No version of this handler serves.
-    Missing(PluginName, String),
-    /// A person has to do this first.
-    NeedsOperator(String, Vec<String>),
 }
 
 impl Case {

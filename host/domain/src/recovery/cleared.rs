@@ -65,6 +65,11 @@ impl Recovery {
                 }
                 Ok(())
             }
+            // It is in the middle of a call, which is gone on with.
+            Stage::Queued(work) if work.open_call.is_some() => {
+                case.cleared_during_operation = true;
+                Ok(())
+            }
             Stage::RelapseWindow { .. } | Stage::Over => Ok(()),
             _ => {
                 let how = case.end_without_operation();

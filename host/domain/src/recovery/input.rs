@@ -7,7 +7,7 @@ pub use asked::{Command, Refusal, Reply, Ticket, Verb};
 use super::key::CaseKey;
 use crate::{
     call::{NextStep, RecoverRequest, RecoveryFailure, Report, Situation},
-    call_record::{CallOutcome, CallPlace},
+    call_record::{CallOutcome, CallPlace, CallRecord},
     health::Evidence,
     id::{IncidentId, OperationId},
     incident::Incident,
@@ -17,6 +17,7 @@ use crate::{
     plugin::PluginIdentity,
     policy::{CharterBreach, PolicyHistory},
     record::Change,
+    replay::Halt,
     severity::Severity,
     spec::Spec,
     time::{Monotonic, Timestamp},
@@ -104,6 +105,9 @@ pub enum NotHandled {
     /// No version that fits serves.
     #[error("{0}")]
     Missing(String),
+    /// It is not gone on with: a person has to see to it.
+    #[error("{0}")]
+    Halted(Halt),
 }
 
 impl Handled {
@@ -113,6 +117,7 @@ impl Handled {
             Ok(report) => CallOutcome::Done(report.clone()),
             Err(NotHandled::Failed(failure)) => CallOutcome::Failed(failure.clone()),
             Err(NotHandled::Missing(why)) => CallOutcome::GivenUp(why.clone()),
+            Err(NotHandled::Halted(halt)) => CallOutcome::GivenUp(halt.to_string()),
         }
     }
 }
@@ -199,6 +204,8 @@ pub struct Call {
     pub effects: u32,
     /// Which call of its operation it is.
     pub place: CallPlace,
+    /// It is not begun, but gone on with: the daemon before ended in it.
+    pub resumed: bool,
 }
 
 /// What an input changes.
@@ -251,6 +258,8 @@ pub struct Recovered {
     pub effects: BTreeMap<OperationId, u32>,
     /// The number of the last call of each of these, where it has any.
     pub calls: BTreeMap<OperationId, u32>,
+    /// The calls that the daemon before was in.
+    pub open_calls: BTreeMap<OperationId, CallRecord>,
     /// The fencing number of this daemon: higher than that of every daemon before.
     pub fencing: u64,
     /// Failures that no check sees now.

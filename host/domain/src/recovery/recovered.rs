@@ -3,10 +3,11 @@
 mod operation;
 
 use super::{
-    Case, CaseKey, HandOverReason, IllegalMove, IndexEntry, InputTime, Outcome, Recovered,
-    Recovery, Stage, Tracked, Work,
+    Case, CaseKey, HandOverReason, IllegalMove, IndexEntry, InputTime, OpenCall, Outcome,
+    Recovered, Recovery, Stage, Tracked, Work,
 };
 use crate::{
+    call_record::CallRecord,
     cooldown::Cooldowns,
     event::IncidentEnd,
     flap::FlapDetector,
@@ -76,6 +77,14 @@ impl Recovery {
                     .get(&operation.id)
                     .copied()
                     .unwrap_or_default(),
+                open_call: recovered
+                    .open_calls
+                    .get(&operation.id)
+                    .filter(|record| is_under_way(&operation, record))
+                    .map(|record| OpenCall {
+                        call: record.call,
+                        effects: record.effects_before(),
+                    }),
                 error: operation.error.clone(),
                 ..Work::on(&case.incident, operation)
             });
@@ -204,4 +213,12 @@ fn newest(incidents: Vec<Incident>) -> BTreeMap<CaseKey, Incident> {
         }
     }
     newest
+}
+
+/// Whether an operation was in this call when its daemon ended.
+fn is_under_way(operation: &Operation, record: &CallRecord) -> bool {
+    let stands = operation.chain.as_ref().map(|place| place.step);
+    operation.state == OperationState::InProgress
+        && stands == Some(record.step)
+        && operation.attempts == record.attempt
 }

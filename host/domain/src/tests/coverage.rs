@@ -24,7 +24,9 @@ use crate::{
     event::{AfterEscalation, Event, EventData, IncidentEnd},
     health::{Evidence, Health},
     incident::{Acknowledgement, Escalation, Incident, IncidentState},
-    operation::{Approval, Mode, Operation, OperationState, Vote},
+    operation::{
+        Approval, AttemptProgress, ChainPlace, Failed, Mode, Operation, OperationState, Vote,
+    },
     orders::{DrillOrder, Orders, Reported, StopOrder},
     policy::{Phase, TargetPolicy},
     record::{EffectEntry, EntryKind, ProcessIdentity},
@@ -182,6 +184,7 @@ fn every_form_of_an_operation_is_in_the_corpus() {
         cancel_asked: _,
         runbook: _,
         approval: _,
+        chain: _,
     } = &all[0];
     met!(
         all.iter().map(|one| one.state);
@@ -211,6 +214,33 @@ fn every_form_of_an_operation_is_in_the_corpus() {
         cancel_asked,
         output,
         approval,
+        chain,
+    );
+    let places: Vec<&ChainPlace> = all.iter().filter_map(|one| one.chain.as_deref()).collect();
+    let ChainPlace {
+        step: _,
+        handler: _,
+        progress:
+            AttemptProgress {
+                done: _,
+                permanently_failed: _,
+                failed: _,
+                passed_over: _,
+                stopped: _,
+                unmet: _,
+            },
+        permanently_failed: _,
+    } = places[0];
+    some_and_none!(places, permanently_failed);
+    let came_to: Vec<&AttemptProgress> = places.iter().map(|place| &place.progress).collect();
+    true_and_false!(came_to, done, stopped, unmet);
+    there_and_absent!(came_to, permanently_failed, passed_over);
+    met!(
+        came_to.iter().map(|progress| &progress.failed);
+        Some(Failed::Retryable(_)),
+        Some(Failed::Missing(_, _)),
+        Some(Failed::NeedsOperator(_, _)),
+        None,
     );
     let approvals: Vec<&Approval> = all.iter().filter_map(|one| one.approval.as_ref()).collect();
     let Approval {
@@ -449,8 +479,10 @@ fn every_form_of_an_effect_is_in_the_corpus() {
         call: _,
         request_hash: _,
         fencing: _,
+        before: _,
+        until: _,
     } = &all[0];
-    there_and_absent!(all, call, request_hash);
+    there_and_absent!(all, call, request_hash, before, until);
     met!(all.iter().map(|one| one.fencing); 0, 1..);
     met!(all.iter().map(|one| one.kind); EntryKind::Intent, EntryKind::Result, EntryKind::Planned);
     met!(all.iter().map(|one| &one.result); Some(Ok(_)), Some(Err(_)), None);
@@ -655,6 +687,7 @@ fn every_form_of_a_call_is_in_the_corpus() {
         timeout_ms: _,
         wake_at: _,
         replays: _,
+        fencing: _,
     } = &all[0];
     there_and_absent!(all, wake_at);
     let asked: Vec<&RecoverRequest> = all.iter().map(|one| &one.input).collect();

@@ -7,7 +7,7 @@ use crate::{
     error::{CallError, CallFailure},
     invoke::{CallDeadline, Invocation, exceeded},
     limits::{Exceeded, Limit},
-    settings::CallSettings,
+    settings::{CallSettings, Settings},
     worlds::{
         Alerter, BackupSource, Detector, RecoveryHandler, RecoveryStrategy, RetentionPolicy, World,
     },
@@ -19,7 +19,9 @@ use mainstay_domain::{
         Page, ProbeRequest, Receipt, RecoverRequest, RecoveryFailure, Report, Seen, Situation,
     },
     call_record::{CALL_FORMAT, CallPlace, CallRecord, CallSeed, RecordedLimits},
+    replay::Recorded,
     secret::Masked,
+    spec::PluginSpec,
     time::millis,
 };
 use std::{sync::Arc, time::Duration};
@@ -30,6 +32,7 @@ struct Making {
     settings: CallSettings,
     seed: [u8; 32],
     record: Option<Arc<CallRecord>>,
+    replay: Option<Arc<Recorded>>,
 }
 
 impl Making {
@@ -40,6 +43,7 @@ impl Making {
             settings: plugin.settings.for_call(&seed),
             seed,
             record: None,
+            replay: None,
         }
     }
 }
@@ -87,13 +91,38 @@ impl Plugin {
             timeout_ms: millis(timeout),
             wake_at: None,
             replays: 0,
+            fencing: request.fencing,
         };
         let making = Making {
             settings: self.settings.for_call(&seed),
             seed,
             record: Some(Arc::new(record)),
+            replay: None,
         };
         self.call::<RecoveryHandler>(request, effects, timeout, making).await
+    }
+
+    /// Makes a call again that is on record, of this build, with what the journal has of it: its settings and its chance
+    /// are those of then, its grants, limits and secrets those of now.
+    pub async fn replay(
+        &self,
+        record: Arc<CallRecord>,
+        recorded: Arc<Recorded>,
+        timeout: Duration,
+    ) -> Settled<Report, RecoveryFailure> {
+        let settings = Settings::of(&PluginSpec {
+            settings: record.settings.clone(),
+            ..PluginSpec::default()
+        });
+        let making = Making {
+            settings: settings.for_call(&record.seed.0),
+            seed: record.seed.0,
+            record: Some(record.clone()),
+            replay: Some(recorded),
+        };
+        let effects = record.effects_before();
+        self.call::<RecoveryHandler>(&record.input, effects, timeout, making)
+            .await
     }
 
     /// Delivers an alert.
@@ -169,6 +198,7 @@ impl Plugin {
             settings: CallSettings { settings, secrets },
             seed,
             record,
+            replay,
         } = making;
         let invocation = Invocation {
             function,
@@ -181,6 +211,7 @@ impl Plugin {
                 limits: self.limits,
                 seed,
                 record,
+                replay,
             }),
             settings,
             deadline: CallDeadline::new(Some(timeout), self.limits.timeout),

@@ -14,6 +14,7 @@ use super::{
 use crate::port::{Reading, Recover, Recovered};
 use mainstay_domain::{
     backup::BackupType,
+    call_record::CallRecord,
     name::{FailureType, JobName, TargetName},
     operation::{Operation, OperationState},
     time::Timestamp,
@@ -118,11 +119,22 @@ fn recovered(
             .query_row(params![operation.id.to_string()], |row| row.get(0))?;
         calls.extend(last.map(|last| (operation.id.clone(), last)));
     }
+    let mut open_calls: Vec<CallRecord> = Vec::new();
+    for (operation, call) in &calls {
+        open_calls.extend(reader.rows(
+            "calls",
+            checked!(calls),
+            "WHERE operation = ?1 AND call = ?2 AND ended IS NULL",
+            params![operation.to_string(), call],
+            |row| record(row, 1),
+        )?);
+    }
     let fencing: i64 = snapshot.query_row("SELECT fencing FROM head", [], |row| row.get(0))?;
     let recovered = Recovered {
         operations,
         effects,
         calls,
+        open_calls,
         fencing: u64::try_from(fencing).unwrap_or_default(),
         // The text of a time sorts as the time does.
         closed: reader.rows(

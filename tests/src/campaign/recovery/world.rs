@@ -682,6 +682,7 @@ impl Journal {
                 .collect(),
             effects: BTreeMap::new(),
             calls: BTreeMap::new(),
+            open_calls: BTreeMap::new(),
             fencing: 1,
             paused_targets: self.paused_targets.clone(),
             paused_host: self.paused_host,

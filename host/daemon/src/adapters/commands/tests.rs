@@ -167,6 +167,7 @@ async fn the_environment_holds_what_the_operator_named_and_the_key() {
     assert_eq!(
         names,
         [
+            "MAINSTAY_EFFECT",
             "MAINSTAY_IDEMPOTENCY_KEY",
             "MAINSTAY_PROGRAM",
             "PATH",
@@ -424,4 +425,24 @@ async fn a_command_whose_start_hangs_is_given_up_in_its_time() {
     let argv = vec!["true".to_owned()];
     let run = commands.run_foreign(argv, "/".into(), Duration::from_secs(20), RunAs::default());
     assert_eq!(run.await.unwrap().exit_code, 0);
+}
+
+#[tokio::test]
+async fn what_still_runs_of_a_command_is_ended_by_its_key_also_in_a_session_of_its_own() {
+    let left = "setsid sleep 1000 </dev/null >/dev/null 2>&1 & echo $!";
+    let output = run(spec(&["/bin/sh", "-c", left], &[]), &[], 100)
+        .await
+        .unwrap();
+    let pid: u32 = text(&output.stdout).trim().parse().unwrap();
+    let runs = || {
+        let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
+        !stat.is_empty() && !stat.contains(") Z ")
+    };
+    let directory = tempfile::tempdir().unwrap();
+    let outputs = outputs(directory.path());
+    let commands = LocalCommands::new(Arc::new(OneSecret), Arc::default(), outputs);
+    commands.end("op-1/3".to_owned()).await;
+    assert!(runs(), "it has another key");
+    commands.end("op-1/2".to_owned()).await;
+    assert!(!runs());
 }

@@ -152,7 +152,7 @@ impl Effects {
     }
 }
 
-fn target_name(text: &str) -> Result<TargetName, EffectError> {
+pub(super) fn target_name(text: &str) -> Result<TargetName, EffectError> {
     TargetName::parse(text).map_err(|error| EffectError::Failed(error.to_string()))
 }
 

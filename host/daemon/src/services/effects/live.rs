@@ -1,16 +1,20 @@
 //! The session of a call that recovers: the journal around each effect.
 //!
 //! Invariant: each acting effect runs in a task of its own, so the end of the call does not cancel it.
+//! Invariant: of a call that is made again nothing acts before the record is used up, but what was begun and has no result;
+//! see [`mainstay_domain::replay`].
 
 use super::OperationCall;
 use crate::ports::Boxed;
 use futures_util::FutureExt;
 use mainstay_domain::{
-    effect::{Effect, EffectError, EffectResult},
+    effect::{Answer, Effect, EffectError, EffectResult},
     record::{Change, EntryKind},
+    replay::{Halt, Recorded, Turn},
     secret::Masked,
 };
 use mainstay_runtime::{EffectSession, Settling};
+use std::{sync::Arc, time::Duration};
 use tokio::task::JoinHandle;
 
 pub(super) struct LiveSession {
@@ -19,15 +23,40 @@ pub(super) struct LiveSession {
     last: u32,
     /// What acts and has no result yet.
     acting: Option<JoinHandle<EffectResult>>,
+    /// What the journal has of the call, where it is made again.
+    recorded: Option<Arc<Recorded>>,
+    halted: Option<Halt>,
+}
+
+/// How an effect comes to its result.
+enum Way {
+    /// It is performed, after its intent.
+    Perform,
+    /// It was begun before, and is performed once more.
+    Again,
+    /// It was begun before, and what is left of it is this.
+    Rest(Effect),
+    /// It was begun before, and this long is left of it.
+    Wait(Duration),
+    /// It was begun before, and is known to have happened.
+    Known(Answer),
+    /// It has its result, and nothing is written.
+    Fed(EffectResult),
 }
 
 impl LiveSession {
     /// Goes on from the number of the operation's last effect.
     pub(super) fn new(of: OperationCall, last: u32) -> Self {
+        let recorded = of.call.replay.clone();
+        if recorded.is_some() {
+            of.is_on_record();
+        }
         Self {
             of,
             last,
             acting: None,
+            recorded,
+            halted: None,
         }
     }
 
@@ -38,6 +67,37 @@ impl LiveSession {
             self.acting = None;
         }
     }
+
+    /// How this effect comes to its result; from a halt on nothing acts.
+    async fn way(&mut self, number: u32, effect: &Effect) -> Way {
+        let recorded = self.recorded.as_ref();
+        let Some(recorded) = recorded.and_then(|all| all.get(number)).cloned() else {
+            return Way::Perform;
+        };
+        let halt = match self.of.turn(number, effect, &recorded).await {
+            Turn::Perform => return Way::Perform,
+            Turn::Again => return Way::Again,
+            Turn::Wait(left) => return Way::Wait(left),
+            Turn::Done(answer) => return Way::Known(answer),
+            Turn::Start => {
+                return Way::Rest(match effect.clone() {
+                    Effect::TargetRestart { target } => Effect::TargetStart { target },
+                    other => other,
+                });
+            }
+            Turn::Feed(result) => {
+                if let Ok(Answer::Now(now)) = &result {
+                    self.of.clocks.tell(&self.of.operation, *now);
+                }
+                return Way::Fed(result);
+            }
+            Turn::Diverged(divergence) => Halt::Diverged(divergence),
+            Turn::InDoubt => Halt::InDoubt(Box::new(self.of.doubt(number, effect, &recorded))),
+        };
+        let why = halt.to_string();
+        self.halted = Some(halt);
+        Way::Fed(Err(EffectError::Unavailable(why)))
+    }
 }
 
 impl EffectSession for LiveSession {
@@ -46,11 +106,15 @@ impl EffectSession for LiveSession {
             self.wait_until_idle().await;
             self.last = self.last.saturating_add(1);
             let number = self.last;
+            let way = match self.way(number, &effect).await {
+                Way::Fed(result) => return result,
+                way => way,
+            };
             if effect.only_reads() {
-                return journaled(&self.of, number, effect).await;
+                return journaled(&self.of, number, effect, way).await;
             }
             let (of, name) = (self.of.clone(), effect.name());
-            let work = async move { journaled(&of, number, effect).await };
+            let work = async move { journaled(&of, number, effect, way).await };
             let acting = self.acting.insert(tokio::spawn(work));
             let ended = acting.await;
             self.acting = None;
@@ -59,6 +123,10 @@ impl EffectSession for LiveSession {
                 Err(EffectError::TimedOut(interrupted))
             })
         })
+    }
+
+    fn halted(&self) -> Option<Halt> {
+        self.halted.clone()
     }
 
     fn settle(self: Box<Self>) -> Settling {
@@ -75,11 +143,12 @@ impl EffectSession for LiveSession {
 }
 
 /// Does it, with the journal around it.
-async fn journaled(of: &OperationCall, number: u32, effect: Effect) -> EffectResult {
+async fn journaled(of: &OperationCall, number: u32, effect: Effect, way: Way) -> EffectResult {
     let journal = &of.effects.shared.journal;
     let masked = effect.clone().masked(&of.call.secrets);
-    if !effect.only_reads() {
-        let intent = of.entry(number, EntryKind::Intent, &masked, None);
+    let is_begun = !matches!(way, Way::Perform);
+    if !is_begun && of.has_intent(&effect) {
+        let intent = of.intent(number, &masked).await;
         let intent = journal.commit(of.with_record([Change::Effect(intent)]).into());
         let intent = intent.await;
         let not_begun =
@@ -95,7 +164,16 @@ async fn journaled(of: &OperationCall, number: u32, effect: Effect) -> EffectRes
             return Err(why);
         }
     }
-    let result = of.act(number, &effect).await;
+    let result = match way {
+        Way::Perform | Way::Again => of.act(number, &effect).await,
+        Way::Rest(rest) => of.act(number, &rest).await,
+        Way::Known(answer) => Ok(answer),
+        Way::Fed(result) => result,
+        Way::Wait(left) => {
+            tokio::time::sleep(left).await;
+            Ok(Answer::Done)
+        }
+    };
     let entry = of.entry(number, EntryKind::Result, &masked, Some(result.clone()));
     let mut changes = vec![Change::Effect(entry)];
     if !matches!(effect, Effect::ClockNow) {

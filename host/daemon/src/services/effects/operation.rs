@@ -39,9 +39,14 @@ impl OperationCall {
         self.on_record.store(true, Relaxed);
     }
 
+    /// The idempotency key of the effect with this number.
+    pub(super) fn key(&self, number: u32) -> String {
+        format!("{}-{number}", self.operation)
+    }
+
     /// Does it; its number makes its idempotency key.
     pub(super) async fn act(&self, number: u32, effect: &Effect) -> EffectResult {
-        let key = format!("{}-{number}", self.operation);
+        let key = self.key(number);
         match self.effects.act(&self.call, effect, key).await {
             Ok(Answer::Now(now)) => Ok(Answer::Now(self.clocks.tell(&self.operation, now))),
             result => result,
@@ -66,7 +71,9 @@ impl OperationCall {
             result,
             call: record.map(|record| record.call),
             request_hash: record.map(|_| masked.request_hash()),
-            fencing: record.map_or(0, |record| record.input.fencing),
+            fencing: record.map_or(0, |record| record.fencing),
+            before: None,
+            until: None,
         }
     }
 

@@ -23,6 +23,7 @@ use mainstay_domain::{
     name::{CheckName, CommandName, JobName, PluginName, SecretName, TargetName},
     plugin::{PluginIdentity, PluginKind},
     record::{Change, EffectEntry, EntryKind},
+    replay::{Halt, Recorded},
     secret::SecretHandles,
     severity::Severity,
     spec::{CommandSpec, Grants, HttpOrigin, Limits, PluginSpec, RunAs, Spec},
@@ -239,6 +240,7 @@ fn bench() -> Bench {
         limits: Limits::default(),
         seed: [7; 32],
         record: None,
+        replay: None,
     };
     Bench {
         world,
@@ -358,6 +360,7 @@ fn record() -> CallRecord {
         timeout_ms: 1_000,
         wake_at: None,
         replays: 0,
+        fencing: 4,
     }
 }
 
@@ -737,4 +740,96 @@ async fn on_a_full_disk_targets_are_started_and_requests_that_act_are_not_sent()
     assert_eq!(bench.sent(), 1, "nothing was sent");
     let last = bench.entries().pop().unwrap();
     assert_eq!((last.kind, last.result), (EntryKind::Result, Some(refused)));
+}
+
+/// What the journal of a bench has, as a daemon after it reads it.
+fn replayed(bench: &Bench) -> Bench {
+    let recorded = Recorded::of(&bench.entries(), 2, 3);
+    let mut next = self::bench();
+    next.call.purpose = recovers(false, 2);
+    next.call.record = Some(Arc::new(record()));
+    next.call.replay = Some(Arc::new(recorded));
+    next
+}
+
+#[tokio::test]
+async fn a_call_that_is_made_again_is_fed_what_it_was_answered_and_acts_from_there_on() {
+    let mut bench = bench();
+    bench.call.purpose = recovers(false, 2);
+    bench.call.record = Some(Arc::new(record()));
+    let mut session = bench.session();
+    within(session.perform(restart())).await.unwrap();
+    let now = within(session.perform(Effect::ClockNow)).await.unwrap();
+    let next = replayed(&bench);
+    let mut session = next.session();
+    assert_eq!(within(session.perform(restart())).await, Ok(Answer::Done));
+    assert_eq!(within(session.perform(Effect::ClockNow)).await, Ok(now));
+    assert!(next.written().is_empty(), "nothing is new");
+    assert!(next.world.told.lock().is_empty(), "nothing acts");
+    within(session.perform(restart())).await.unwrap();
+    let written = [(EntryKind::Intent, 5), (EntryKind::Result, 5)];
+    assert_eq!(next.written(), written);
+    assert_eq!(*next.world.told.lock(), ["restart api"]);
+    assert_eq!(session.halted(), None);
+}
+
+#[tokio::test]
+async fn a_call_that_asks_for_something_else_than_then_is_halted_and_nothing_acts() {
+    let mut bench = bench();
+    bench.call.purpose = recovers(false, 2);
+    bench.call.record = Some(Arc::new(record()));
+    within(bench.session().perform(restart())).await.unwrap();
+    let next = replayed(&bench);
+    let mut session = next.session();
+    let stop = Effect::TargetStop {
+        target: "api".to_owned(),
+    };
+    within(session.perform(stop)).await.unwrap_err();
+    let Some(Halt::Diverged(divergence)) = session.halted() else {
+        panic!("{:?}", session.halted());
+    };
+    assert_eq!(divergence.number, 3);
+    assert_eq!(divergence.recorded, "targets.restart of api");
+    assert_eq!(divergence.asked, "targets.stop of api");
+    assert!(next.world.told.lock().is_empty() && next.written().is_empty());
+}
+
+#[tokio::test]
+async fn a_request_that_was_begun_and_has_no_answer_is_in_doubt_under_its_key() {
+    let mut bench = bench();
+    bench.call.purpose = recovers(false, 2);
+    bench.call.record = Some(Arc::new(record()));
+    let mut session = bench.session();
+    let performing = session.perform(request(HttpMethod::Post));
+    hangs("it is not answered", performing).await;
+    let next = replayed(&bench);
+    let mut session = next.session();
+    within(session.perform(request(HttpMethod::Post)))
+        .await
+        .unwrap_err();
+    let Some(Halt::InDoubt(doubt)) = session.halted() else {
+        panic!("{:?}", session.halted());
+    };
+    let key = format!("{}-3", operation());
+    assert_eq!((doubt.call, doubt.number, doubt.key), (2, 3, key));
+    assert_eq!(next.sent(), 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_sleep_that_was_cut_off_ends_when_it_was_to_end() {
+    let mut bench = bench();
+    bench.call.purpose = recovers(false, 2);
+    bench.call.record = Some(Arc::new(record()));
+    let sleep = Effect::ClockSleep { length_ms: 60_000 };
+    let mut session = bench.session();
+    hangs("it sleeps", session.perform(sleep.clone())).await;
+    assert_eq!(bench.written(), [(EntryKind::Intent, 3)]);
+    assert!(bench.entries()[0].until.is_some());
+    // By the clock of these tests no time has passed.
+    let next = replayed(&bench);
+    let mut session = next.session();
+    let began = tokio::time::Instant::now();
+    assert_eq!(session.perform(sleep).await, Ok(Answer::Done));
+    assert_eq!(began.elapsed(), Duration::from_secs(60));
+    assert_eq!(next.written(), [(EntryKind::Result, 3)]);
 }

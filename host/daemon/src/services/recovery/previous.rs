@@ -18,12 +18,15 @@ pub(super) fn of(
     let unseen = open.filter(|open| !watch.is_failing(&open.target, &open.failure));
     let unseen = unseen.map(CaseKey::from);
     let incidents = previous.incidents.iter().chain(&previous.closed);
+    let open_calls = previous.open_calls.iter();
+    let open_calls = open_calls.map(|record| (record.operation.clone(), record.clone()));
     Recovered {
         unseen: unseen.collect(),
         incidents: incidents.cloned().collect(),
         operations: previous.operations.clone(),
         effects: previous.effects.iter().cloned().collect(),
         calls: previous.calls.iter().cloned().collect(),
+        open_calls: open_calls.collect(),
         fencing: previous.fencing.saturating_add(1),
         paused_targets: previous.paused_targets.iter().cloned().collect(),
         paused_host: previous.paused_host,

@@ -138,6 +138,14 @@ impl TargetControl for Supervisor {
         })
     }
 
+    fn identity(&self, target: &TargetName) -> Boxed<'_, Option<ProcessIdentity>> {
+        let target = target.clone();
+        Box::pin(async move {
+            self.core.reconciled.wait().await;
+            self.core.get(&target)?.process()
+        })
+    }
+
     fn has_completed(&self, target: &TargetName) -> bool {
         let supervised = self.core.get(target);
         supervised.is_some_and(|supervised| supervised.has_completed())

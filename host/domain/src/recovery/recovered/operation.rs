@@ -103,6 +103,16 @@ impl Recovery {
         at: InputTime,
         out: &mut Outcome,
     ) -> Result<(), IllegalMove> {
+        if work.open_call.is_some() {
+            // How often is counted with the call itself.
+            work.revise(out, |operation| {
+                operation.due = Some(at.now);
+                operation.cut_off = true;
+            });
+            out.writes.push(words::resumed(&work.operation, at.now));
+            self.queue_again(case, work, at.monotonic);
+            return Ok(());
+        }
         let interruptions = work.operation.interruptions.saturating_add(1);
         work.operation.interruptions = interruptions;
         if interruptions >= INTERRUPTIONS {

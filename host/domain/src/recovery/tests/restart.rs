@@ -1,15 +1,17 @@
 //! What survives the end of a daemon.
 
 use super::{
-    super::{Input, LookResult, Verb},
+    super::{Input, LookResult, NotHandled, Verb},
     fixtures::{
         done, key, missing, needs_operator, permanent, plugin, retryable, route, spec, target,
         usual, with_route,
     },
+    stories::two_steps,
     world::World,
 };
 use crate::{
-    event::EventKind, operation::OperationState, severity::Severity::High, spec::RouteSpec,
+    event::EventKind, operation::OperationState, replay::Halt, severity::Severity::High,
+    spec::RouteSpec,
 };
 use std::time::Duration;
 
@@ -114,6 +116,85 @@ fn the_fencing_number_that_a_handler_is_told_rises_with_every_daemon() {
         world.see(LookResult::Failing);
         assert_eq!(world.calls[0].request.fencing, daemon);
     }
+}
+
+#[test]
+fn a_call_that_is_on_record_is_gone_on_with_and_not_made_again() {
+    let mut world = World::new(usual());
+    world.raise("api down", High);
+    world.keep_on_record();
+    let before = world.calls[0].clone();
+    for _ in 0..5 {
+        world.restart(10);
+        assert!(world.looks.is_empty(), "it is in the middle of something");
+        let call = &world.calls[0];
+        assert!(call.resumed);
+        assert_eq!((call.place.call, call.effects), (before.place.call, 0));
+        assert_eq!((call.request.attempt, &call.handler), (1, &before.handler));
+    }
+    assert_eq!(world.operation("api down").interruptions, 0);
+    world.recover_it();
+    assert_eq!(world.stage("api down"), "watched");
+    assert!(world.open_calls.is_empty(), "it has its end");
+}
+
+#[test]
+fn a_call_that_is_gone_on_with_may_have_healed_its_target_before() {
+    let mut world = World::new(usual());
+    world.raise("api down", High);
+    world.keep_on_record();
+    world.pause(None, true);
+    world.restart(10);
+    assert_eq!(world.stage("api down"), "resting");
+    world.clear("api down");
+    assert_eq!(world.stage("api down"), "resting");
+    world.pause(None, false);
+    assert_eq!(world.stage("api down"), "calling");
+    world.recover_it();
+    assert_eq!(world.stage("api down"), "watched");
+}
+
+#[test]
+fn a_chain_goes_on_at_the_step_that_it_was_in() {
+    for is_on_record in [false, true] {
+        let mut world = World::new(with_route(two_steps()));
+        world.raise("api down", High);
+        world.answer(done());
+        if is_on_record {
+            world.keep_on_record();
+        }
+        world.restart(10);
+        if !is_on_record {
+            world.see(LookResult::Failing);
+        }
+        let call = &world.calls[0];
+        assert_eq!(
+            (&call.handler, call.resumed),
+            (&plugin("second"), is_on_record)
+        );
+        world.answer(done());
+        assert_eq!(world.stage("api down"), "validating", "{is_on_record}");
+    }
+}
+
+#[test]
+fn a_call_that_cannot_be_gone_on_with_is_left_to_a_person() {
+    let halt = Halt::GivenUp("its build is gone".to_owned());
+    let mut world = World::new(usual());
+    world.raise("api down", High);
+    world.keep_on_record();
+    world.restart(10);
+    world.answer(Err(NotHandled::Halted(halt)));
+    assert_eq!(world.stage("api down"), "asking");
+    let error = world.operation("api down").error.unwrap();
+    assert!(error.contains("its build is gone"), "{error}");
+
+    let mut world = World::new(with_route(two_steps()));
+    world.raise("api down", High);
+    world.keep_on_record();
+    world.spec = with_route(route());
+    world.restart(10);
+    assert_eq!(world.stage("api down"), "asking");
 }
 
 #[test]

@@ -2,7 +2,7 @@
 
 use super::{
     super::{Input, LookResult, Refusal, Reply},
-    fixtures::{done, key, retryable, route, spec, target, usual, with_route},
+fixtures::{done, key, plugin, retryable, route, spec, target, usual, with_route,},
     stories::two_steps,
     world::World,
 };
@@ -93,6 +93,13 @@ fn the_next_step_of_a_chain_is_for_the_next_daemon() {
     assert_eq!((written.actions.len(), written.interruptions), (1, 0));
     world.see(LookResult::Failing);
     assert_eq!(world.calls[0].request.attempt, 1);
+    assert_eq!(
+        world.calls[0].handler,
+        plugin("second"),
+        "the first is done"
+    );
+    world.answer(done());
+    assert_eq!(world.stage("api down"), "validating");
 }
 
 #[test]

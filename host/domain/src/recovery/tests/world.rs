@@ -10,6 +10,7 @@ use super::{
 use crate::{
     audit::AuditContext,
     call::Report,
+    call_record::{CALL_FORMAT, CallRecord, CallSeed, RecordedLimits},
     event::{Event, EventData},
     health::Evidence,
     id::{IdSource, IncidentId, OperationId},
@@ -20,8 +21,8 @@ use crate::{
     policy::PolicyHistory,
     record::Change,
     severity::Severity,
-    spec::Spec,
-    time::{Monotonic, Timestamp},
+    spec::{Limits, Spec},
+    time::{Monotonic, Timestamp, millis},
 };
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -56,6 +57,8 @@ pub(super) struct World {
     tickets: u64,
     daemons: u64,
     fencing: u64,
+    /// What the journal has of calls that have not ended.
+    pub(super) open_calls: BTreeMap<OperationId, CallRecord>,
 }
 
 impl World {
@@ -80,6 +83,7 @@ impl World {
             tickets: 0,
             daemons: 1,
             fencing: 0,
+            open_calls: BTreeMap::new(),
         }
     }
 
@@ -142,7 +146,10 @@ impl World {
                 self.events.push(event);
             }
             Change::AuditedUnder(context) => self.audited = Some(context),
-            Change::CallEnded(_, call, _) => assert!(call > 0, "calls are counted from 1"),
+            Change::CallEnded(id, call, _) => {
+                assert!(call > 0, "calls are counted from 1");
+                self.open_calls.remove(&id);
+            }
             Change::Fencing(fencing) => assert!(
                 std::mem::replace(&mut self.fencing, fencing) < fencing,
                 "it rises with each daemon"
@@ -227,6 +234,40 @@ impl World {
                 acted: false,
             },
         ))
+    }
+
+    /// The oldest call has an effect in the journal, and its record with it.
+    pub(super) fn keep_on_record(&mut self) {
+        let Call {
+            handler,
+            request,
+            timeout,
+            effects,
+            place,
+            ..
+        } = self.calls[0].clone();
+        let record = CallRecord {
+            format: CALL_FORMAT,
+            operation: request.operation.clone(),
+            call: place.call,
+            step: place.step,
+            attempt: request.attempt,
+            plugin: handler,
+            version: semver::Version::new(1, 0, 0),
+            digest: "ab".repeat(32),
+            contract: "1.0.0".to_owned(),
+            input: request,
+            settings: serde_json::json!({}),
+            limits: RecordedLimits::from(&Limits::default()),
+            seed: CallSeed([7; 32]),
+            first_number: effects + 1,
+            began_at: place.began_at,
+            timeout_ms: millis(timeout),
+            wake_at: None,
+            replays: 0,
+            fencing: self.fencing,
+        };
+        self.open_calls.insert(record.operation.clone(), record);
     }
 
     /// The oldest look is answered; the failure holds unless it is healthy.
@@ -321,6 +362,7 @@ impl World {
             operations: unfinished.cloned().collect(),
             effects: BTreeMap::new(),
             calls: BTreeMap::new(),
+            open_calls: self.open_calls.clone(),
             fencing: self.daemons,
             paused_targets: self.paused_targets.clone(),
             paused_host: self.paused_host,

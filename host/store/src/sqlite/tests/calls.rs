@@ -69,6 +69,7 @@ async fn a_call_is_read_back_with_its_end_also_where_its_record_is_written_again
     let recovered = journal.recovered(Timestamp::from_millis(0)).await.unwrap();
     assert_eq!(recovered.calls, [(id(), 2)]);
     assert_eq!(recovered.effects, [(id(), 1)]);
+    assert_eq!(recovered.open_calls, [second], "the first has ended");
 }
 
 #[tokio::test]

@@ -140,6 +140,7 @@ pub(super) fn operation(n: u64, name: &str, state: OperationState) -> Operation 
         cancel_asked: None,
         runbook: Vec::new(),
         approval: None,
+        chain: None,
     }
 }
 
@@ -193,6 +194,8 @@ pub(super) fn intent(operation: &OperationId, number: u32) -> EffectEntry {
         call: None,
         request_hash: None,
         fencing: 0,
+        before: None,
+        until: None,
     }
 }
 
@@ -241,6 +244,7 @@ pub(super) fn call(operation: &Operation, call: u32, first_number: u32) -> CallR
         timeout_ms: 30_000,
         wake_at: None,
         replays: 0,
+        fencing: 1,
     }
 }
 

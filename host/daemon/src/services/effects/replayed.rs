@@ -1,0 +1,114 @@
+//! What a call that is made again is told at an effect that the journal has: what was begun and has no result is looked at.
+
+use super::{OperationCall, act::target_name};
+use mainstay_domain::{
+    doubt::Doubt,
+    effect::Effect,
+    record::{EffectEntry, EntryKind, TargetIdentity},
+    replay::{self, RecordedEffect, Seen, TargetSeen, Turn},
+    secret::Masked,
+};
+use std::time::Duration;
+
+impl OperationCall {
+    /// Whether its intent is written before it. That of a sleep says until when it lasts, also for the next daemon.
+    pub(super) fn has_intent(&self, effect: &Effect) -> bool {
+        let is_sleep = matches!(effect, Effect::ClockSleep { .. });
+        !effect.only_reads() || (is_sleep && self.call.record.is_some())
+    }
+
+    /// What is written before it is begun.
+    pub(super) async fn intent(&self, number: u32, masked: &Effect) -> EffectEntry {
+        let entry = self.entry(number, EntryKind::Intent, masked, None);
+        if self.call.record.is_none() {
+            return entry;
+        }
+        let until = match masked {
+            Effect::ClockSleep { length_ms } => Some(entry.at + Duration::from_millis(*length_ms)),
+            _ => None,
+        };
+        let before = match self.target(masked).await {
+            Some(TargetSeen::Runs(identity)) => Some(identity),
+            Some(TargetSeen::Down | TargetSeen::Foreign) | None => None,
+        };
+        EffectEntry {
+            before,
+            until,
+            ..entry
+        }
+    }
+
+    /// What is done at this effect, of which the journal has `recorded`.
+    pub(super) async fn turn(
+        &self,
+        number: u32,
+        effect: &Effect,
+        recorded: &RecordedEffect,
+    ) -> Turn {
+        let masked = effect.clone().masked(&self.call.secrets);
+        let intent = recorded.intent.as_ref();
+        // What is seen matters only of what was begun and has no result.
+        let is_open =
+            recorded.result.is_none() && intent.is_some_and(|intent| intent.effect == masked);
+        let seen = match is_open {
+            true => self.seen(number, &masked).await,
+            false => Seen::default(),
+        };
+        replay::turn(number, &masked, Some(recorded), &seen)
+    }
+
+    /// What a person is asked about.
+    pub(super) fn doubt(&self, number: u32, effect: &Effect, recorded: &RecordedEffect) -> Doubt {
+        let begun_at = recorded.intent.as_ref().map(|intent| intent.at);
+        Doubt {
+            call: self.call.record.as_ref().map_or(0, |record| record.call),
+            number,
+            effect: effect.clone().masked(&self.call.secrets),
+            key: self.key(number),
+            begun_at: begun_at.unwrap_or_default(),
+        }
+    }
+
+    async fn seen(&self, number: u32, masked: &Effect) -> Seen {
+        let mut seen = Seen {
+            now: self.effects.shared.clock.now(),
+            target: self.target(masked).await,
+            ..Seen::default()
+        };
+        match masked {
+            // A first copy that still runs beside a second one is worse than any doubt.
+            Effect::CommandRun { .. } => self.effects.commands.end(self.key(number)).await,
+            Effect::KvCompareAndSet { key, value, .. } => {
+                let plugin = self.call.plugin.name.clone();
+                let present = self.effects.values.get(plugin, key.clone()).await;
+                seen.is_set = matches!(present, Ok(Some(present)) if present == value.0);
+            }
+            _ => {}
+        }
+        seen
+    }
+
+    /// The target that an effect changes, as it is now; none for any other effect.
+    async fn target(&self, masked: &Effect) -> Option<TargetSeen> {
+        let (Effect::TargetStart { target }
+        | Effect::TargetStop { target }
+        | Effect::TargetRestart { target }
+        | Effect::TargetSend { target, .. }) = masked
+        else {
+            return None;
+        };
+        let name = target_name(target).ok()?;
+        let is_supervised = {
+            let spec = self.effects.shared.spec.borrow();
+            spec.target(&name).map(|target| target.process.is_some())
+        };
+        if is_supervised != Some(true) {
+            return Some(TargetSeen::Foreign);
+        }
+        let process = self.effects.targets.identity(&name).await;
+        Some(match &process {
+            Some(process) => TargetSeen::Runs(TargetIdentity::from(process)),
+            None => TargetSeen::Down,
+        })
+    }
+}

@@ -1,0 +1,160 @@
+//! Goes on with a call that the daemon before was in: the same build, by its digest, is fed what the journal has of it.
+//!
+//! Invariant: a call is begun again so often and no more, and that is durable before it is: a guest that ends the daemon
+//! does not do so for ever.
+
+use super::{PluginCalls, handled};
+use crate::{ports::Browse, services::shared::Shared};
+use mainstay_domain::{
+    call_record::{CallRecord, RecordedCall},
+    plugin::PluginIdentity,
+    record::Change,
+    recovery::{Call, Handled, NotHandled},
+    replay::{Divergence, Halt, MAX_REPLAYS, Recorded},
+};
+use mainstay_runtime::{CallFailure, Plugin, PluginHost};
+use std::{sync::Arc, time::Duration};
+
+/// What a call has left at least, however long the daemon before took for what it wrote last.
+const LEAST_LEFT: Duration = Duration::from_secs(1);
+
+/// The journal, as calls are gone on with from it.
+pub struct CallJournal {
+    /// Where they are written, and the config of today.
+    pub shared: Shared,
+    /// Where they are read.
+    pub records: Arc<dyn Browse>,
+}
+
+/// A call as the journal has it.
+struct Found {
+    record: CallRecord,
+    recorded: Recorded,
+    /// The number of its last effect.
+    last: u32,
+}
+
+impl PluginCalls {
+    /// Goes on with a call.
+    pub(super) async fn resume(&self, call: &Call) -> Handled {
+        let resumed = self.try_resume(call).await;
+        resumed.unwrap_or_else(|why| Handled {
+            by: None,
+            result: Err(NotHandled::Halted(Halt::GivenUp(why))),
+            effects: call.effects,
+            acted: true,
+        })
+    }
+
+    async fn try_resume(&self, call: &Call) -> Result<Handled, String> {
+        let host = self.host.get().ok_or("plugins are not loaded yet")?;
+        let journal = self.journal.get().ok_or("there is no journal to read")?;
+        let Found {
+            mut record,
+            recorded,
+            last,
+        } = find(&*journal.records, call).await?;
+        if record.replays >= MAX_REPLAYS {
+            return Err(format!(
+                "the daemon ended again in each of {MAX_REPLAYS} tries to go on with a call of {}",
+                record.identity()
+            ));
+        }
+        let plugin = build_of(host, journal, &record).await?;
+        record.replays += 1;
+        record.fencing = call.request.fencing;
+        let change = Change::Call(Box::new(record.clone()));
+        let raised = journal.shared.journal.commit(vec![change].into()).await;
+        raised.map_err(|error| format!("that it is begun again was not written: {error}"))?;
+        let identity = record.identity();
+        if !plugin.grants().dir.is_empty() {
+            // What it sees of its directories is in no record, so it is called anew.
+            return Ok(call_anew(&plugin, call, last, identity).await);
+        }
+        let spent = recorded.last_at().map(|at| at.since(record.began_at));
+        let left = record.timeout().saturating_sub(spent.unwrap_or_default());
+        let left = left.max(LEAST_LEFT);
+        let last_asked = recorded.get(last).cloned();
+        let replaying = plugin.replay(Arc::new(record), Arc::new(recorded), left);
+        let settled = replaying.await;
+        let result = match settled.called {
+            Err(error) => match error.cause {
+                CallFailure::Halted(halt) => Err(NotHandled::Halted(halt)),
+                CallFailure::Resting(..) => {
+                    Err(NotHandled::Halted(Halt::GivenUp(error.to_string())))
+                }
+                _ => handled(Err(error)),
+            },
+            Ok(_) if settled.effects < last => {
+                let entry = last_asked.and_then(|effect| effect.result.or(effect.intent));
+                let recorded =
+                    entry.map_or_else(String::new, |entry| entry.effect.name().to_owned());
+                let divergence = Divergence {
+                    number: settled.effects.saturating_add(1),
+                    recorded: format!("more, up to effect {last}, {recorded}"),
+                    asked: "nothing more".to_owned(),
+                };
+                Err(NotHandled::Halted(Halt::Diverged(divergence)))
+            }
+            answered => handled(answered),
+        };
+        Ok(Handled {
+            by: Some(identity),
+            result,
+            effects: settled.effects.max(last),
+            acted: settled.acted,
+        })
+    }
+}
+
+/// Reads a call, and its effects.
+async fn find(records: &dyn Browse, call: &Call) -> Result<Found, String> {
+    let id = &call.request.operation;
+    let unread = |error: crate::ports::StoreError| format!("its record cannot be read: {error}");
+    let calls = records.calls(id.clone()).await.map_err(unread)?;
+    let is_it = |found: &RecordedCall| found.record.call == call.place.call && found.end.is_none();
+    let found = calls.into_iter().find(is_it);
+    let record = found
+        .ok_or_else(|| format!("the journal has no call {} of {id}", call.place.call))?
+        .record;
+    let operation = records.operation(id.clone()).await.map_err(unread)?;
+    let entries = operation.map(|(_, entries)| entries).unwrap_or_default();
+    let recorded = Recorded::of(&entries, record.call, record.first_number);
+    let last = recorded.last_number().unwrap_or(record.effects_before());
+    Ok(Found {
+        record,
+        recorded,
+        last,
+    })
+}
+
+/// The build that the call was made of, also where it serves no more.
+async fn build_of(
+    host: &PluginHost,
+    journal: &CallJournal,
+    record: &CallRecord,
+) -> Result<Arc<Plugin>, String> {
+    let specs = journal.shared.spec.borrow().plugin_specs();
+    let spec = specs.get(&record.plugin).cloned().unwrap_or_default();
+    let built = host.by_digest(&record.digest, &spec).await;
+    let plugin = built.map_err(|error| {
+        format!(
+            "the build of {} with the digest {}, which its call was made of, cannot be had: {error}",
+            record.identity(),
+            record.digest
+        )
+    })?;
+    Ok(plugin.instance(&record.plugin).cloned().unwrap_or(plugin))
+}
+
+async fn call_anew(plugin: &Plugin, call: &Call, last: u32, identity: PluginIdentity) -> Handled {
+    let settled = plugin
+        .recover_on_record(&call.request, last, call.timeout, &call.place)
+        .await;
+    Handled {
+        by: Some(identity),
+        result: handled(settled.called),
+        effects: settled.effects,
+        acted: settled.acted,
+    }
+}

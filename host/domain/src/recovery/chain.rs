@@ -1,0 +1,81 @@
+//! Where in its chain an attempt stands, and how the next daemon goes on there.
+
+use super::{
+    Action, Attempt, AttemptProgress, Case, IllegalMove, InputTime, OpenCall, Outcome, Recovery,
+    Running, Stage,
+};
+use crate::{operation::ChainPlace, replay::Halt};
+
+impl Recovery {
+    /// The call that the daemon before was in goes on, as a part of the same attempt.
+    pub(super) fn resume_call(
+        &mut self,
+        case: &mut Case,
+        mut running: Running,
+        open: OpenCall,
+        at: InputTime,
+        out: &mut Outcome,
+    ) -> Result<(), IllegalMove> {
+        let (after, progress) = stood_at(&mut running);
+        let step = after.map_or(0, |before| before.saturating_add(1));
+        let spec = running.route.chain.get(step).cloned();
+        let (Some(spec), true) = (spec, running.work.operation.chain.is_some()) else {
+            let why =
+                "the chain of its route is another one than when the daemon ended in a call of it"
+                    .to_owned();
+            let halt = Halt::GivenUp(why.clone());
+            running.work.open_call = None;
+            return self.request_operator(case, running.work, why, halt.steps(), at, out);
+        };
+        running.work.error = None;
+        running.work.revise(out, |operation| {
+            operation.due = None;
+            operation.cut_off = false;
+        });
+        let mut call = self.call(
+            Some(&*case.incident),
+            &running.work,
+            &running.route,
+            (step, &spec),
+            at,
+        );
+        call.place.call = open.call;
+        call.effects = open.effects;
+        call.resumed = true;
+        out.after.push(Action::Call(Box::new(call)));
+        running.attempt = Attempt::Calling { step, progress };
+        case.stage = Stage::Running(Box::new(running));
+        Ok(())
+    }
+}
+
+/// Puts on record that the step at this place is called.
+pub(super) fn stand_at(running: &mut Running, place: usize, progress: &AttemptProgress) {
+    let handler = running.route.chain.get(place).map(|step| &step.handler);
+    let place = handler.map(|handler| ChainPlace {
+        step: u32::try_from(place).unwrap_or(u32::MAX),
+        handler: handler.clone(),
+        progress: progress.clone(),
+        permanently_failed: running.work.permanently_failed.clone(),
+    });
+    running.work.operation.chain = place.map(Box::new);
+}
+
+/// The step before the one at which the record stands, and what it and those before came to. From the first where it
+/// stands at none, or the chain is another one since.
+pub(super) fn stood_at(running: &mut Running) -> (Option<usize>, AttemptProgress) {
+    let chain = &running.route.chain;
+    let place = running.work.operation.chain.take().filter(|place| {
+        let step = usize::try_from(place.step).unwrap_or(usize::MAX);
+        chain
+            .get(step)
+            .is_some_and(|step| step.handler == place.handler)
+    });
+    let Some(place) = place else {
+        return (None, AttemptProgress::default());
+    };
+    running.work.operation.chain = Some(place.clone());
+    running.work.permanently_failed = place.permanently_failed;
+    let step = usize::try_from(place.step).unwrap_or(usize::MAX);
+    (step.checked_sub(1), place.progress)
+}

@@ -1,0 +1,239 @@
+//! What a call that is made again does at each of its effects: what the journal has is fed to the guest, and what was begun
+//! and has no result is looked at, done again, or left to a person.
+//!
+//! Invariant: an effect whose repetition could do harm is never repeated: where nobody can say whether it happened, it is
+//! in doubt.
+//! Invariant: a guest that asks for something else than it asked for then is not fed, and nothing acts for it.
+
+use crate::{
+    doubt::{Doubt, request_words},
+    effect::{Answer, Effect, EffectResult, HttpMethod, Signal},
+    record::{EffectEntry, EntryKind, TargetIdentity},
+    time::Timestamp,
+};
+use serde::{Deserialize, Serialize};
+use std::{collections::BTreeMap, time::Duration};
+
+/// So often one call is begun again after an end of the daemon; then a person is asked, for it may be what ends it.
+pub const MAX_REPLAYS: u32 = 3;
+
+/// What the journal has of one effect.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct RecordedEffect {
+    /// Its intent, where it has one.
+    pub intent: Option<EffectEntry>,
+    /// Its result, where it has one.
+    pub result: Option<EffectEntry>,
+}
+
+/// What the journal has of one call, by the numbers of its effects.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Recorded {
+    effects: BTreeMap<u32, RecordedEffect>,
+}
+
+impl Recorded {
+    /// Of these entries those of this call, from this number on.
+    pub fn of(entries: &[EffectEntry], call: u32, first_number: u32) -> Self {
+        let mut effects: BTreeMap<u32, RecordedEffect> = BTreeMap::new();
+        let own = |entry: &&EffectEntry| entry.call == Some(call) && entry.number >= first_number;
+        for entry in entries.iter().filter(own) {
+            let effect = effects.entry(entry.number).or_default();
+            match entry.kind {
+                EntryKind::Intent => effect.intent = Some(entry.clone()),
+                EntryKind::Result => effect.result = Some(entry.clone()),
+                EntryKind::Planned => {}
+            }
+        }
+        Self { effects }
+    }
+
+    /// What there is of the effect with this number.
+    pub fn get(&self, number: u32) -> Option<&RecordedEffect> {
+        self.effects.get(&number)
+    }
+
+    /// The greatest number; none where nothing is recorded.
+    pub fn last_number(&self) -> Option<u32> {
+        self.effects.keys().next_back().copied()
+    }
+
+    /// When the last of it was written.
+    pub fn last_at(&self) -> Option<Timestamp> {
+        let entries = self.effects.values();
+        let entries = entries.flat_map(|effect| [&effect.intent, &effect.result]);
+        entries.flatten().map(|entry| entry.at).max()
+    }
+}
+
+/// What is seen now of what an effect was about.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Seen {
+    /// The time.
+    pub now: Timestamp,
+    /// Of a target: whether the host supervises its process, and which one runs.
+    pub target: Option<TargetSeen>,
+    /// The operator says that it can be repeated with its key.
+    pub is_idempotent: bool,
+    /// Of a compare-and-set: the value is there that it was to set.
+    pub is_set: bool,
+}
+
+/// What is seen of a target.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum TargetSeen {
+    /// Its process runs.
+    Runs(TargetIdentity),
+    /// It has none that runs.
+    Down,
+    /// The host does not supervise it: commands start and stop it.
+    Foreign,
+}
+
+/// What is done at one effect.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Turn {
+    /// Nothing is recorded of it: it is performed as ever.
+    Perform,
+    /// It has its result.
+    Feed(EffectResult),
+    /// It was done: what is seen says so.
+    Done(Answer),
+    /// It is done once more, with the key that it had.
+    Again,
+    /// Of a restart the stop was done: what is left is the start.
+    Start,
+    /// What is left of a sleep.
+    Wait(Duration),
+    /// Nobody knows whether it happened, and to repeat it may do harm.
+    InDoubt,
+    /// Something else was asked then.
+    Diverged(Divergence),
+}
+
+/// A guest did not do what it did before.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
+#[error("at effect {number} the record has {recorded}, and now it asks for {asked}")]
+pub struct Divergence {
+    /// The number of the effect.
+    pub number: u32,
+    /// What it asked for then.
+    pub recorded: String,
+    /// What it asks for now.
+    pub asked: String,
+}
+
+/// Why a call is not gone on with.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Halt {
+    /// It does something else than it did.
+    #[error("its handler does something else than before the daemon ended: {0}")]
+    Diverged(Divergence),
+    /// One of its effects is in doubt.
+    #[error("{0}")]
+    InDoubt(Box<Doubt>),
+    /// It cannot be begun again.
+    #[error("{0}")]
+    GivenUp(String),
+}
+
+impl Halt {
+    /// What a person has to do first.
+    pub fn steps(&self) -> Vec<String> {
+        match self {
+            Halt::InDoubt(doubt) => vec![format!(
+                "find out whether {} happened",
+                request_words(&doubt.effect)
+            )],
+            Halt::Diverged(_) | Halt::GivenUp(_) => {
+                vec!["see in its journal what was done, and put the rest right by hand".to_owned()]
+            }
+        }
+    }
+}
+
+/// What is done at the effect with this number, of which the journal has `recorded`. `asked` is masked.
+pub fn turn(number: u32, asked: &Effect, recorded: Option<&RecordedEffect>, seen: &Seen) -> Turn {
+    let Some(RecordedEffect { intent, result }) = recorded else {
+        return Turn::Perform;
+    };
+    let Some(entry) = result.as_ref().or(intent.as_ref()) else {
+        return Turn::Perform;
+    };
+    // Of entries of the same request also a version that wrote no hashes has the same.
+    let hash = entry
+        .request_hash
+        .clone()
+        .unwrap_or_else(|| entry.effect.request_hash());
+    if entry.effect.name() != asked.name() || hash != asked.request_hash() {
+        return Turn::Diverged(Divergence {
+            number,
+            recorded: request_words(&entry.effect),
+            asked: request_words(asked),
+        });
+    }
+    match entry.result.clone() {
+        Some(result) => Turn::Feed(result),
+        None => begun(asked, entry, seen),
+    }
+}
+
+/// What becomes of what was begun and has no result.
+fn begun(asked: &Effect, intent: &EffectEntry, seen: &Seen) -> Turn {
+    use TargetSeen::{Down, Foreign, Runs};
+    match asked {
+        Effect::ClockSleep { length_ms } => {
+            let length = Duration::from_millis(*length_ms);
+            let until = intent.until.unwrap_or(intent.at + length);
+            // A clock that was set back makes it no longer than it was.
+            Turn::Wait(until.since(seen.now).min(length))
+        }
+        Effect::TargetStart { .. } => match &seen.target {
+            Some(Runs(_)) => Turn::Done(Answer::Done),
+            Some(Down) => Turn::Again,
+            Some(Foreign) | None => Turn::InDoubt,
+        },
+        Effect::TargetStop { .. } => match &seen.target {
+            Some(Down) => Turn::Done(Answer::Done),
+            Some(Runs(_)) => Turn::Again,
+            Some(Foreign) | None => Turn::InDoubt,
+        },
+        Effect::TargetRestart { .. } => match &seen.target {
+            Some(Runs(now)) if intent.before.as_ref() == Some(now) => Turn::Again,
+            Some(Runs(_)) => Turn::Done(Answer::Done),
+            Some(Down) => Turn::Start,
+            Some(Foreign) | None => Turn::InDoubt,
+        },
+        Effect::TargetSend { signal, .. } => match signal {
+            Signal::Term | Signal::Kill | Signal::Int => match &seen.target {
+                Some(Runs(now)) if intent.before.as_ref() == Some(now) => Turn::Again,
+                Some(Runs(_) | Down) => Turn::Done(Answer::Done),
+                Some(Foreign) | None => Turn::InDoubt,
+            },
+            Signal::Hup | Signal::Usr1 | Signal::Usr2 => Turn::InDoubt,
+        },
+        Effect::HttpSend(request) => match request.method {
+            HttpMethod::Post | HttpMethod::Patch if !seen.is_idempotent => Turn::InDoubt,
+            _ => Turn::Again,
+        },
+        Effect::CommandRun { .. } if seen.is_idempotent => Turn::Again,
+        Effect::CommandRun { .. } => Turn::InDoubt,
+        Effect::KvCompareAndSet { .. } if seen.is_set => Turn::Done(Answer::Swapped(true)),
+        // To set a value twice is to set it once, and a backup that is taken or restored once more does no harm.
+        Effect::KvSet { .. }
+        | Effect::KvDelete { .. }
+        | Effect::KvCompareAndSet { .. }
+        | Effect::BackupCreate { .. }
+        | Effect::BackupRestore { .. }
+        // These have no intents, and do no harm.
+        | Effect::ClockNow
+        | Effect::TargetStatus { .. }
+        | Effect::TargetCheck { .. }
+        | Effect::KvGet { .. }
+        | Effect::KvKeys { .. }
+        | Effect::BackupNewest { .. } => Turn::Again,
+    }
+}
+
+#[cfg(test)]
+mod tests;

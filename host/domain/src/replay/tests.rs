@@ -1,0 +1,298 @@
+//! The whole table: each effect without an intent, with one, and with a result.
+
+use super::*;
+use crate::{
+    backup::BackupType,
+    blob::Blob,
+    effect::{EffectError, HttpRequest},
+    id::OperationId,
+};
+
+fn at(seconds: u64) -> Timestamp {
+    Timestamp::from_millis(1_700_000_000_000) + Duration::from_secs(seconds)
+}
+
+fn identity(pid: u32) -> TargetIdentity {
+    TargetIdentity {
+        pid,
+        start_ticks: 7,
+        boot_id: "f00".to_owned(),
+    }
+}
+
+fn entry(effect: &Effect, result: Option<EffectResult>) -> EffectEntry {
+    let is_sleep = matches!(effect, Effect::ClockSleep { .. });
+    EffectEntry {
+        operation: OperationId::parse("op-01K0000000000000000000000A").unwrap(),
+        number: 3,
+        at: at(0),
+        kind: match result {
+            Some(_) => EntryKind::Result,
+            None => EntryKind::Intent,
+        },
+        effect: effect.clone(),
+        result,
+        call: Some(1),
+        request_hash: Some(effect.request_hash()),
+        fencing: 1,
+        before: Some(identity(10)),
+        until: is_sleep.then(|| at(60)),
+    }
+}
+
+fn target() -> String {
+    "api".to_owned()
+}
+
+fn send(signal: Signal) -> Effect {
+    Effect::TargetSend {
+        target: target(),
+        signal,
+    }
+}
+
+fn http(method: HttpMethod) -> Effect {
+    Effect::HttpSend(HttpRequest {
+        method,
+        url: "https://hooks.example/".to_owned(),
+        headers: Vec::new(),
+        body: Blob::default(),
+        timeout_ms: None,
+    })
+}
+
+fn command() -> Effect {
+    Effect::CommandRun {
+        name: "flush".to_owned(),
+        arguments: Vec::new(),
+    }
+}
+
+fn swap() -> Effect {
+    Effect::KvCompareAndSet {
+        key: "k".to_owned(),
+        expected: None,
+        value: Blob::default(),
+    }
+}
+
+/// Every effect that has an intent, and of each kind that decides otherwise one.
+fn acting() -> Vec<Effect> {
+    vec![
+        Effect::ClockSleep { length_ms: 60_000 },
+        Effect::TargetStart { target: target() },
+        Effect::TargetStop { target: target() },
+        Effect::TargetRestart { target: target() },
+        send(Signal::Term),
+        send(Signal::Kill),
+        send(Signal::Int),
+        send(Signal::Hup),
+        send(Signal::Usr1),
+        send(Signal::Usr2),
+        command(),
+        http(HttpMethod::Put),
+        http(HttpMethod::Delete),
+        http(HttpMethod::Post),
+        http(HttpMethod::Patch),
+        Effect::KvSet {
+            key: "k".to_owned(),
+            value: Blob::default(),
+        },
+        Effect::KvDelete {
+            key: "k".to_owned(),
+        },
+        swap(),
+        Effect::BackupCreate {
+            job: "state".to_owned(),
+            backup_type: BackupType::Full,
+        },
+        Effect::BackupRestore {
+            job: "state".to_owned(),
+            id: "ful-x".to_owned(),
+        },
+    ]
+}
+
+fn reading() -> Vec<Effect> {
+    vec![
+        Effect::ClockNow,
+        Effect::TargetStatus { target: target() },
+        Effect::TargetCheck { target: target() },
+        Effect::KvGet {
+            key: "k".to_owned(),
+        },
+        Effect::KvKeys {
+            prefix: String::new(),
+        },
+        Effect::BackupNewest {
+            job: "state".to_owned(),
+            before: None,
+        },
+        http(HttpMethod::Get),
+        http(HttpMethod::Head),
+        http(HttpMethod::Options),
+    ]
+}
+
+/// What an effect that was begun and has no result comes to.
+fn after_intent(effect: &Effect, seen: &Seen) -> Turn {
+    let recorded = RecordedEffect {
+        intent: Some(entry(effect, None)),
+        result: None,
+    };
+    turn(3, effect, Some(&recorded), seen)
+}
+
+fn seen(target: Option<TargetSeen>) -> Seen {
+    Seen {
+        now: at(20),
+        target,
+        ..Seen::default()
+    }
+}
+
+#[test]
+fn what_has_no_intent_is_performed_and_what_has_a_result_is_fed() {
+    let failed = || Err(EffectError::TimedOut("no".to_owned()));
+    for effect in acting().iter().chain(&reading()) {
+        let seen = seen(None);
+        assert_eq!(turn(3, effect, None, &seen), Turn::Perform, "{effect:?}");
+        for result in [Ok(Answer::Done), failed()] {
+            let recorded = RecordedEffect {
+                intent: (!effect.only_reads()).then(|| entry(effect, None)),
+                result: Some(entry(effect, Some(result.clone()))),
+            };
+            let fed = turn(3, effect, Some(&recorded), &seen);
+            assert_eq!(fed, Turn::Feed(result), "{effect:?}");
+        }
+    }
+}
+
+#[test]
+fn what_was_begun_on_a_target_is_known_by_its_process() {
+    use TargetSeen::{Down, Foreign, Runs};
+    let (same, other) = (|| Runs(identity(10)), || Runs(identity(11)));
+    let done = || Turn::Done(Answer::Done);
+    let start = Effect::TargetStart { target: target() };
+    let stop = Effect::TargetStop { target: target() };
+    let restart = Effect::TargetRestart { target: target() };
+    let rows = [
+        (&start, [done(), done(), Turn::Again]),
+        (&stop, [Turn::Again, Turn::Again, done()]),
+        (&restart, [Turn::Again, done(), Turn::Start]),
+        (&send(Signal::Term), [Turn::Again, done(), done()]),
+        (&send(Signal::Kill), [Turn::Again, done(), done()]),
+        (&send(Signal::Int), [Turn::Again, done(), done()]),
+        (
+            &send(Signal::Hup),
+            [Turn::InDoubt, Turn::InDoubt, Turn::InDoubt],
+        ),
+        (
+            &send(Signal::Usr1),
+            [Turn::InDoubt, Turn::InDoubt, Turn::InDoubt],
+        ),
+        (
+            &send(Signal::Usr2),
+            [Turn::InDoubt, Turn::InDoubt, Turn::InDoubt],
+        ),
+    ];
+    for (effect, expected) in rows {
+        for (target, expected) in [same(), other(), Down].into_iter().zip(expected) {
+            let found = after_intent(effect, &seen(Some(target.clone())));
+            assert_eq!(found, expected, "{effect:?} with {target:?}");
+        }
+        let foreign = after_intent(effect, &seen(Some(Foreign)));
+        assert_eq!(foreign, Turn::InDoubt, "{effect:?} of a foreign service");
+    }
+}
+
+#[test]
+fn what_reaches_further_is_repeated_only_where_that_can_do_no_harm() {
+    for is_idempotent in [false, true] {
+        let seen = Seen {
+            is_idempotent,
+            ..seen(None)
+        };
+        let doubtful = match is_idempotent {
+            true => Turn::Again,
+            false => Turn::InDoubt,
+        };
+        for effect in [command(), http(HttpMethod::Post), http(HttpMethod::Patch)] {
+            assert_eq!(after_intent(&effect, &seen), doubtful, "{effect:?}");
+        }
+        for effect in [http(HttpMethod::Put), http(HttpMethod::Delete)] {
+            assert_eq!(after_intent(&effect, &seen), Turn::Again, "{effect:?}");
+        }
+    }
+    let is_set = Seen {
+        is_set: true,
+        ..seen(None)
+    };
+    let swapped = Turn::Done(Answer::Swapped(true));
+    assert_eq!(after_intent(&swap(), &is_set), swapped);
+    assert_eq!(after_intent(&swap(), &seen(None)), Turn::Again);
+}
+
+#[test]
+fn a_sleep_waits_for_what_is_left_of_it_and_no_longer_whatever_the_clock_says() {
+    let sleep = Effect::ClockSleep { length_ms: 60_000 };
+    for (now, left) in [(0, 60), (20, 40), (60, 0), (500, 0)] {
+        let seen = Seen {
+            now: at(now),
+            ..Seen::default()
+        };
+        let left = Turn::Wait(Duration::from_secs(left));
+        assert_eq!(after_intent(&sleep, &seen), left, "after {now} s");
+    }
+    let set_back = Seen {
+        now: Timestamp::from_millis(0),
+        ..Seen::default()
+    };
+    let whole = Turn::Wait(Duration::from_secs(60));
+    assert_eq!(after_intent(&sleep, &set_back), whole);
+}
+
+#[test]
+fn another_request_than_the_recorded_one_diverges_whatever_the_record_has() {
+    let all: Vec<Effect> = acting().into_iter().chain(reading()).collect();
+    for recorded in &all {
+        for asked in all.iter().filter(|asked| *asked != recorded) {
+            for result in [None, Some(Ok(Answer::Done))] {
+                let of = RecordedEffect {
+                    intent: Some(entry(recorded, None)),
+                    result: result.map(|result| entry(recorded, Some(result))),
+                };
+                let found = turn(3, asked, Some(&of), &seen(None));
+                let Turn::Diverged(divergence) = found else {
+                    panic!("{asked:?} was taken for {recorded:?}: {found:?}");
+                };
+                assert_eq!(divergence.number, 3);
+                assert_eq!(divergence.asked, request_words(asked));
+            }
+        }
+    }
+}
+
+#[test]
+fn a_record_has_the_entries_of_its_call_and_of_no_other() {
+    let effect = Effect::KvDelete {
+        key: "k".to_owned(),
+    };
+    let numbered = |number, call| EffectEntry {
+        number,
+        call,
+        at: at(u64::from(number)),
+        ..entry(&effect, None)
+    };
+    let entries = [
+        numbered(1, Some(1)),
+        numbered(2, Some(2)),
+        numbered(3, Some(2)),
+        numbered(4, None),
+    ];
+    let recorded = Recorded::of(&entries, 2, 3);
+    assert_eq!(recorded.last_number(), Some(3));
+    assert_eq!(recorded.last_at(), Some(at(3)));
+    assert!(recorded.get(2).is_none(), "it was before this call");
+    assert_eq!(Recorded::of(&entries, 7, 1), Recorded::default());
+}

@@ -1,0 +1,88 @@
+//! `kill -9` of the daemon inside a handler: the next one goes on with the same call, where it stood.
+
+use super::{decide, shown, start, wait_until};
+use mainstay_tests::{Daemon, Gate, guest, sleeper, wait_for};
+use serde_json::Value;
+
+const GRANTS: &str = "\n[plugin.probe]\ngrants = { target = [\"restart\"], kv = \"1KiB\" }\n";
+
+fn chain_of(params: &str) -> String {
+    format!(
+        "\n[[route]]\nstrategy = {{ kind = \"immediate\", max_attempts = 1 }}\n\
+         chain = [{{ handler = \"probe\", timeout = \"50s\", params = {{ {params} }} }}]\n"
+    )
+}
+
+/// The entries of this effect and kind in an operation's journal.
+fn entries(operation: &Value, effect: &str, kind: &str) -> usize {
+    let journal = operation["journal"].as_array().unwrap().iter();
+    journal
+        .filter(|entry| entry["effect"] == effect && entry["kind"] == kind)
+        .count()
+}
+
+/// The operation of a target, once its journal has the intent of this effect.
+fn in_the_middle(daemon: &Daemon, effect: &str) -> Value {
+    wait_for(&format!("the intent of {effect}"), || {
+        let history = daemon.json(&["history"]);
+        let id = history[0]["id"].as_str().ok_or("no operation")?.to_owned();
+        let operation = shown(daemon, &id.into());
+        match entries(&operation, effect, "intent") {
+            0 => Err(operation.to_string()),
+            _ => Ok(operation),
+        }
+    })
+}
+
+#[test]
+fn a_handler_that_the_daemon_ended_in_goes_on_where_it_stood_and_does_nothing_twice() {
+    let params = "do = \"steps\", length = \"4s\"";
+    let config = format!("{}{}{GRANTS}", sleeper("job"), chain_of(params));
+    let mut daemon = start(&[&config], &[guest("probe", &[])]);
+    daemon.kill_child("job");
+    let before = in_the_middle(&daemon, "clock.sleep");
+    for _ in 0..2 {
+        daemon.kill();
+        daemon.run();
+        daemon.wait_for_event("operation.resumed", |event| {
+            event["operation"] == before["id"]
+        });
+    }
+    let ended = wait_until(&daemon, &before["id"], "succeeded");
+    assert_eq!(ended["attempts"], 1, "{ended}");
+    assert_eq!(ended["actions"][1], "run 1", "{ended}");
+    for (effect, times) in [
+        ("kv.compare-and-set", 1),
+        ("clock.sleep", 1),
+        ("targets.restart", 1),
+    ] {
+        for kind in ["intent", "result"] {
+            assert_eq!(entries(&ended, effect, kind), times, "{effect}: {ended}");
+        }
+    }
+    assert_eq!(entries(&ended, "kv.get", "result"), 1, "{ended}");
+}
+
+#[test]
+fn a_request_of_which_nobody_knows_whether_it_happened_waits_for_a_person() {
+    let gate = Gate::start();
+    let params = format!("do = \"post\", word = \"on\", name = \"{}/\"", gate.url);
+    let grants = format!(
+        "\n[plugin.probe]\ngrants = {{ http = [\"{}\"] }}\n",
+        gate.url
+    );
+    let config = format!("{}{}{grants}", sleeper("job"), chain_of(&params));
+    let mut daemon = start(&[&config], &[guest("probe", &[])]);
+    daemon.kill_child("job");
+    let cut_off = gate.next("the request");
+    let key = cut_off.header("idempotency-key").unwrap().to_owned();
+    daemon.kill();
+    drop(cut_off);
+    daemon.run();
+    let asking = daemon.wait_for_operation("job", "awaiting-manual");
+    let error = asking["error"].as_str().unwrap().to_lowercase();
+    assert!(error.contains(&key), "{asking}");
+    assert!(error.contains("http.send post"), "{asking}");
+    let (status, answer) = decide(&daemon, "reject", &asking["id"], None);
+    assert!((200..300).contains(&status), "{answer}");
+}
