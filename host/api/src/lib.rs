@@ -59,9 +59,7 @@ pub use policies::{
     PolicyBody, PolicyChange, PolicyRoute, PolicySettings, RestingHandler, TargetPolicy,
 };
 pub use requests::{
-    AcknowledgeBody, BackupQuery, CreateBody, DecisionBody, DrillBody, EventQuery,
-    ForgetPluginBody, HistoryQuery, IncidentQuery, PauseBody, PruneBody, RecoverBody, RenameQuery,
-    ReportBody, RestoreBody, SilenceBody, TargetBody, TargetDrillBody, UnsilenceBody,
+AcknowledgeBody, BackupQuery, CreateBody, DecisionBody, DrillBody, EventQuery, ForgetPluginBody, HistoryQuery, IncidentQuery, PauseBody, PruneBody, RecoverBody, RenameQuery, ReportBody, ResolveBody, RestoreBody, SilenceBody, TargetBody, TargetDrillBody, UnsilenceBody,
 };
 pub use severity::Severity;
 pub use silences::Silence;

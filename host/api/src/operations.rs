@@ -61,6 +61,8 @@ words! {
         Result,
         /// It was not done: the dry run's plan answered.
         Planned,
+        /// It was begun, and a person says that it did not happen.
+        DidNot,
     }
 }
 

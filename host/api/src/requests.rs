@@ -121,6 +121,22 @@ pub struct AcknowledgeBody {
     pub reason: String,
 }
 
+/// The body of `POST /v1/operations/{id}/resolve`.
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ResolveBody {
+    /// The number of the effect that is in doubt.
+    pub number: u32,
+    /// Whether it happened; where it did not, it is performed now.
+    pub happened: bool,
+    /// What it was answered, as a journal shows it in `response`; absent: that it went well.
+    #[serde(default)]
+    pub answer: Option<serde_json::Value>,
+    /// On whose behalf, as a note: who says so is the user of the socket's peer, or the name of the token's secret.
+    #[serde(default)]
+    pub by: String,
+}
+
 /// The body of `pause` and `resume`.
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]

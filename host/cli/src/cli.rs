@@ -132,6 +132,9 @@ async fn dispatch(cli: Cli, out: &Output) -> anyhow::Result<Ending> {
         Command::Operation(OperationCommand::Show { id }) => {
             done(operations::show(&client().await?, out, &id).await)
         }
+        Command::Operation(OperationCommand::Resolve(arguments)) => {
+            done(operations::resolve(&client().await?, out, arguments).await)
+        }
         Command::Recover {
             target,
             failure,

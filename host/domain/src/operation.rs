@@ -3,6 +3,7 @@
 //! Invariant: no clock, no I/O; the legal moves between states are one table, and an illegal one is a typed error.
 
 use crate::{
+    doubt::Doubt,
     id::{IncidentId, OperationId},
     name::{FailureType, PluginName, TargetName},
     severity::Severity,
@@ -142,6 +143,9 @@ pub struct Operation {
     /// is.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub chain: Option<Box<ChainPlace>>,
+    /// The effect of which nobody knows whether it happened, where it waits for who can say.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub doubt: Option<Box<Doubt>>,
 }
 
 /// What happens to an operation.
@@ -255,6 +259,7 @@ impl Operation {
             runbook: Vec::new(),
             approval: None,
             chain: None,
+            doubt: None,
         }
     }
 

@@ -112,6 +112,8 @@ pub enum EntryKind {
     Result,
     /// It was not done: the dry run's plan answered.
     Planned,
+    /// It was begun, and a person says that it did not happen.
+    DidNot,
 }
 
 /// One entry of an operation's effect log.

@@ -36,13 +36,22 @@ impl Recorded {
     /// Of these entries those of this call, from this number on.
     pub fn of(entries: &[EffectEntry], call: u32, first_number: u32) -> Self {
         let mut effects: BTreeMap<u32, RecordedEffect> = BTreeMap::new();
+        let mut did_not = Vec::new();
         let own = |entry: &&EffectEntry| entry.call == Some(call) && entry.number >= first_number;
         for entry in entries.iter().filter(own) {
             let effect = effects.entry(entry.number).or_default();
             match entry.kind {
                 EntryKind::Intent => effect.intent = Some(entry.clone()),
                 EntryKind::Result => effect.result = Some(entry.clone()),
+                EntryKind::DidNot => did_not.push(entry),
                 EntryKind::Planned => {}
+            }
+        }
+        for said in did_not {
+            // What was begun before that was said did not happen; what a later daemon began is another matter.
+            if let Some(effect) = effects.get_mut(&said.number) {
+                let before = |intent: &EffectEntry| intent.fencing < said.fencing;
+                effect.intent = effect.intent.take().filter(|intent| !before(intent));
             }
         }
         Self { effects }

@@ -83,6 +83,61 @@ fn a_request_of_which_nobody_knows_whether_it_happened_waits_for_a_person() {
     let error = asking["error"].as_str().unwrap().to_lowercase();
     assert!(error.contains(&key), "{asking}");
     assert!(error.contains("http.send post"), "{asking}");
-    let (status, answer) = decide(&daemon, "reject", &asking["id"], None);
-    assert!((200..300).contains(&status), "{answer}");
+    let (status, answer) = decide(&daemon, "approve", &asking["id"], None);
+    assert_eq!(
+        status, 409,
+        "it is said first whether it happened: {answer}"
+    );
+
+    // It did not: it is sent, with the key that it had.
+    let id = asking["id"].as_str().unwrap();
+    daemon.json(&["operation", "resolve", id, "1", "--did-not"]);
+    let again = gate.next("the request again");
+    assert_eq!(again.header("idempotency-key").unwrap(), key);
+    again.answer();
+    let handled = wait_for("the end of the handler", || {
+        let operation = shown(&daemon, &asking["id"]);
+        match entries(&operation, "http.send", "result") {
+            1 => Ok(operation),
+            _ => Err(operation.to_string()),
+        }
+    });
+    assert_eq!(entries(&handled, "http.send", "did-not"), 1, "{handled}");
+    assert_eq!(handled["attempts"], 1, "{handled}");
+}
+
+#[test]
+fn a_request_of_which_a_person_says_that_it_happened_is_not_sent_again() {
+    let gate = Gate::start();
+    let params = format!("do = \"post\", word = \"on\", name = \"{}/\"", gate.url);
+    let grants = format!(
+        "\n[plugin.probe]\ngrants = {{ http = [\"{}\"] }}\n",
+        gate.url
+    );
+    let config = format!("{}{}{grants}", sleeper("job"), chain_of(&params));
+    let mut daemon = start(&[&config], &[guest("probe", &[])]);
+    daemon.kill_child("job");
+    let cut_off = gate.next("the request");
+    daemon.kill();
+    drop(cut_off);
+    daemon.run();
+    let asking = daemon.wait_for_operation("job", "awaiting-manual");
+    let id = asking["id"].as_str().unwrap();
+    daemon.json(&["operation", "resolve", id, "1", "--happened"]);
+    let handled = wait_for("the report of the handler", || {
+        let operation = shown(&daemon, &asking["id"]);
+        match operation["actions"].as_array().unwrap().len() {
+            0 => Err(operation.to_string()),
+            _ => Ok(operation),
+        }
+    });
+    assert!(
+        handled["actions"][1]
+            .as_str()
+            .unwrap()
+            .starts_with("status 200"),
+        "{handled}"
+    );
+    assert_eq!(entries(&handled, "http.send", "intent"), 1, "{handled}");
+    assert_eq!(entries(&handled, "http.send", "result"), 1, "{handled}");
 }

@@ -20,10 +20,7 @@ use crate::{
     plugins::PluginRow,
     policies::{PolicyBody, TargetPolicy},
     requests::{
-        AcknowledgeBody, BackupQuery, CreateBody, DecisionBody, DrillBody, EventQuery,
-        ForgetPluginBody, HistoryQuery, IncidentQuery, PauseBody, PruneBody, RecoverBody,
-        RenameQuery, ReportBody, RestoreBody, SilenceBody, TargetBody, TargetDrillBody,
-        UnsilenceBody,
+AcknowledgeBody, BackupQuery, CreateBody, DecisionBody, DrillBody, EventQuery, ForgetPluginBody, HistoryQuery, IncidentQuery, PauseBody, PruneBody, RecoverBody, RenameQuery, ReportBody, ResolveBody, RestoreBody, SilenceBody, TargetBody, TargetDrillBody, UnsilenceBody,
     },
     silences::Silence,
     statistics::{Stats, StatsQuery},
@@ -183,6 +180,12 @@ fn commands(schemas: &mut Schemas) -> Vec<Endpoint> {
             Json(schemas.answer::<Incident>()),
         )
         .with_body(schemas.body::<AcknowledgeBody>()),
+            "/v1/operations/{id}/resolve",
+            "resolve",
+            "Say whether an effect in doubt happened; its operation goes on",
+            Accepted(schemas.answer::<Operation>()),
+        )
+        .with_body(schemas.body::<ResolveBody>()),
         Endpoint::post(
             "/v1/recover",
             "recover",

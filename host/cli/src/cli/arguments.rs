@@ -816,6 +816,37 @@ pub enum OperationCommand {
         #[arg(value_parser = IdText::parse)]
         id: IdText,
     },
+    /// Say whether an effect happened that is in doubt, so that its operation goes on
+    ///
+    /// After a crash nobody knows of some effects whether they happened, and to repeat them could do harm. The operation
+    /// waits until somebody has found out: with --happened the handler goes on as if it was answered, with --did-not the
+    /// effect is performed now.
+    #[command(after_long_help = examples!("
+  mainstay operation resolve op-01K0000000000000000000000A 12 --happened
+  mainstay operation resolve op-01K0000000000000000000000A 12 --did-not"))]
+    Resolve(ResolveArguments),
+}
+
+/// What was found out about an effect in doubt.
+#[derive(Debug, Args)]
+pub struct ResolveArguments {
+    /// Which operation; its beginning or end will do where no other has it
+    #[arg(value_parser = IdText::parse)]
+    pub id: IdText,
+    /// The number of the effect, as `operation show` has it
+    pub number: u32,
+    /// It happened
+    #[arg(long, conflicts_with = "did_not", required_unless_present = "did_not")]
+    pub happened: bool,
+    /// What it was answered, as JSON: the `response` of such an effect in a journal; else that it went well
+    #[arg(long, value_name = "FILE", requires = "happened")]
+    pub answer: Option<PathBuf>,
+    /// It did not happen, and is performed now
+    #[arg(long)]
+    pub did_not: bool,
+    #[command(flatten)]
+    #[allow(missing_docs, reason = "its own docs are the help")]
+    pub by: By,
 }
 
 /// On whose behalf something is commanded. Who commands the daemon sees for itself.

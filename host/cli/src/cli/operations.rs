@@ -1,7 +1,7 @@
 //! What is commanded of recovery: recover, decide, pause; and one operation in full.
 
 use super::{
-    arguments::{Decision, Paused},
+    arguments::{Decision, Paused, ResolveArguments},
     client::{Client, path_with},
     failure::Ending,
     identifiers::IdText,
@@ -10,9 +10,10 @@ use super::{
     records::state_tone,
     story::story,
 };
+use anyhow::Context;
 use mainstay_api::{
     DecisionBody, Event, EventKind, Operation, OperationDetail, OperationState, PauseBody,
-    PauseReport, RecoverBody, Scheduled, Status,
+PauseReport, RecoverBody, ResolveBody, Scheduled, Status,
 };
 use mainstay_domain::{id::OperationId, time::millis};
 use std::time::Duration;
@@ -158,6 +159,40 @@ pub(super) async fn decide(
         };
         out.line(&format!(
             "{} of {} is {state}{note}",
+            operation.id, operation.target
+        ))
+    })
+}
+
+/// Says whether an effect in doubt happened.
+pub(super) async fn resolve(
+    client: &Client,
+    out: &Output,
+    arguments: ResolveArguments,
+) -> anyhow::Result<()> {
+    let id: OperationId = arguments.id.resolve(client).await?;
+    let answer = match &arguments.answer {
+        None => None,
+        Some(file) => {
+            let text = std::fs::read_to_string(file)
+                .with_context(|| format!("cannot read {}", file.display()))?;
+            let answer = serde_json::from_str(&text)
+                .with_context(|| format!("{} holds no JSON", file.display()))?;
+            Some(answer)
+        }
+    };
+    let body = ResolveBody {
+        number: arguments.number,
+        happened: arguments.happened,
+        answer,
+        by: arguments.by.by,
+    };
+    let path = format!("/v1/operations/{id}/resolve");
+    let answer = client.post(&path, &body).await?;
+    present(out, &answer, |out, operation: Operation| {
+        let state = out.paint(&operation.state.to_string(), state_tone(operation.state));
+        out.line(&format!(
+            "{} of {} is {state}, and its call goes on",
             operation.id, operation.target
         ))
     })

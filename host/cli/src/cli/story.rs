@@ -134,6 +134,7 @@ fn step_blocks(step: &Step<'_>, times: &Times) -> Vec<Block> {
     let (outcome, tone) = match (ended.map(|entry| entry.kind), outcome) {
         (None, _) => ("no answer so far", Tone::Warn),
         (Some(EntryKind::Planned), _) => ("planned", Tone::Plain),
+        (Some(EntryKind::DidNot), _) => ("a person says that it did not happen", Tone::Plain),
         (_, Some("done") | None) => ("done", Tone::Plain),
         (_, Some(failed)) => (failed, Tone::Bad),
     };

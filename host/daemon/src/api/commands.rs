@@ -9,15 +9,17 @@ use super::{
     extract::{Body, Named},
     names, requests,
 };
-use crate::ports::{Decision, PauseRequest, RecoverRequest, Refused};
+use crate::ports::{Decision, PauseRequest, RecoverRequest, Refused, Resolution};
 use axum::{Json, extract::State, http::StatusCode};
-use mainstay_api::{DecisionBody, ForgetPluginBody, Operation, PauseBody, RecoverBody, Scheduled};
+use mainstay_api::{
+    DecisionBody, ForgetPluginBody, Operation, PauseBody, RecoverBody, ResolveBody, Scheduled,
+};
 use mainstay_domain::{
     actor::Actor,
     id::OperationId,
     name::{PluginName, TargetName},
     plugin::parse_version,
-    recovery::Verb,
+    recovery::{FoundOut, Verb},
     text::excerpt,
 };
 use std::{future::Future, sync::Arc, time::Duration};
@@ -83,6 +85,35 @@ pub(super) async fn decide(
     let decided = async move { Ok(recovery.decide(decision).await) };
     match served.finish(decided).await? {
         // What follows from it comes as events.
+        Ok(operation) => Ok((StatusCode::ACCEPTED, Json(Operation::from(&operation)))),
+        Err(refused) => Err(undecided(&served, id, refused).await),
+    }
+}
+
+pub(super) async fn resolve(
+    State(served): State<Arc<Served>>,
+    who: Known,
+    Named(id): Named<OperationId>,
+    Body(body): Body<ResolveBody>,
+) -> Result<(StatusCode, Json<Operation>), ApiError> {
+    let found = match (body.happened, body.answer) {
+        (true, answer) => FoundOut::Happened(answer),
+        (false, None) => FoundOut::DidNot,
+        (false, Some(_)) => {
+            let error =
+                "`answer` is what an effect was answered that happened, and this one did not";
+            return Err(ApiError::bad_request(error.to_owned(), "leave it out"));
+        }
+    };
+    let resolution = Resolution {
+        id: id.clone(),
+        number: body.number,
+        found,
+        by: actor(who, &body.by)?,
+    };
+    let recovery = served.ports.recovery.clone();
+    let resolved = async move { Ok(recovery.resolve(resolution).await) };
+    match served.finish(resolved).await? {
         Ok(operation) => Ok((StatusCode::ACCEPTED, Json(Operation::from(&operation)))),
         Err(refused) => Err(undecided(&served, id, refused).await),
     }

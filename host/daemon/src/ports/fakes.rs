@@ -125,6 +125,7 @@ pub(crate) fn operation(number: u8) -> (Operation, Vec<EffectEntry>) {
         runbook: Vec::new(),
         approval: None,
         chain: None,
+        doubt: None,
     };
     let entry = |kind, result| EffectEntry {
         operation: id.clone(),
@@ -683,6 +684,19 @@ impl RecoveryControl for FakeWorld {
             "take on {incident}, {failure} of {target}, by {by}: {reason}"
         ));
         ready(Ok(()))
+    }
+    fn resolve(&self, resolution: Resolution) -> Boxed<'_, Result<Operation, Refused>> {
+        let Resolution {
+            id,
+            number,
+            found,
+            by,
+        } = resolution;
+        self.command(format!("Resolve {id} {number} {found:?} by {by}"));
+        let operations = self.operations.lock();
+        let mut found = operations.iter().map(|(operation, _)| operation);
+        let found = found.find(|operation| operation.id == id).cloned();
+        ready(found.ok_or_else(|| Refused(format!("there is no operation {id}"))))
     }
     fn pause(
         &self,

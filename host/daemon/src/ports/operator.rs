@@ -12,7 +12,7 @@ use mainstay_domain::{
     operation::Operation,
     orders::Reported,
     policy::{EffectivePolicy, Phase},
-    recovery::{PolicyOrder, Verb},
+    recovery::{FoundOut, PolicyOrder, Verb},
     severity::Severity,
     silence::{Silence, Silenced},
     spec::PhaseSpec,
@@ -81,6 +81,19 @@ pub struct AcknowledgeRequest {
     pub by: Actor,
 }
 
+/// What a person found out about an effect of which nobody knew whether it happened.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Resolution {
+    /// Of which operation.
+    pub id: OperationId,
+    /// The number of the effect.
+    pub number: u32,
+    /// Whether it happened, and what it was answered.
+    pub found: FoundOut,
+    /// Who says so, for the record.
+    pub by: Actor,
+}
+
 /// A pause that ends by itself.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PauseRequest {
@@ -113,6 +126,8 @@ pub trait RecoveryControl: Send + Sync {
     fn decide(&self, decision: Decision) -> Boxed<'_, Result<Operation, Refused>>;
     /// Takes an incident on, for a person.
     fn acknowledge(&self, request: AcknowledgeRequest) -> Boxed<'_, Result<(), Refused>>;
+    /// Takes what a person found out about an effect in doubt; its operation goes on.
+    fn resolve(&self, resolution: Resolution) -> Boxed<'_, Result<Operation, Refused>>;
     /// Pauses or resumes automatic operations of a target, or with none of the host.
     fn pause(
         &self,

@@ -3,8 +3,7 @@
 //! Invariant: what a command asks for is not touched.
 
 use crate::ports::{
-    AcknowledgeRequest, Active, Boxed, Decision, PauseRequest, PhaseRequest, RecoverRequest,
-    RecoveryControl, Refused, Secrets,
+AcknowledgeRequest, Active, Boxed, Decision, PauseRequest, PhaseRequest, RecoverRequest, RecoveryControl, Refused, Resolution, Secrets,
 };
 use mainstay_domain::{
     actor::Actor,
@@ -53,6 +52,15 @@ impl RecoveryControl for OperatorWords {
             incident: request.incident,
             target: request.target,
             failure: request.failure,
+        })
+    }
+
+    fn resolve(&self, resolution: Resolution) -> Boxed<'_, Result<Operation, Refused>> {
+        self.recovery.resolve(Resolution {
+            by: self.secrets.conceal_note(resolution.by),
+            id: resolution.id,
+            number: resolution.number,
+            found: resolution.found,
         })
     }
 

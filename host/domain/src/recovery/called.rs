@@ -7,9 +7,11 @@ use super::{
 use crate::{
     call::RecoveryFailure,
     call_record::CallEnd,
+    doubt::Doubt,
     id::OperationId,
     operation::Operation,
     record::Change,
+    replay::Halt,
     spec::{OnFailure, StepSpec},
 };
 
@@ -42,6 +44,10 @@ impl Recovery {
             ) else {
                 return Ok(());
             };
+            if let Err(NotHandled::Halted(Halt::InDoubt(doubt))) = &handled.result {
+                running.work.effects = running.work.effects.max(handled.effects);
+                return machine.doubted(case, running, Doubt::clone(doubt), at, out);
+            }
             let was_open = running.work.open_call.take().is_some();
             if handled.effects > running.work.effects || was_open {
                 running.work.effects = running.work.effects.max(handled.effects);

@@ -4,7 +4,10 @@ use super::{
     Action, Attempt, AttemptProgress, Case, IllegalMove, InputTime, OpenCall, Outcome, Recovery,
     Running, Stage,
 };
-use crate::{operation::ChainPlace, replay::Halt};
+use crate::{
+    operation::{ChainPlace, OperationEvent, OperationState},
+    replay::Halt,
+};
 
 impl Recovery {
     /// The call that the daemon before was in goes on, as a part of the same attempt.
@@ -28,10 +31,17 @@ impl Recovery {
             return self.request_operator(case, running.work, why, halt.steps(), at, out);
         };
         running.work.error = None;
-        running.work.revise(out, |operation| {
-            operation.due = None;
-            operation.cut_off = false;
-        });
+        let operation = &mut running.work.operation;
+        if operation.state == OperationState::InProgress {
+            running.work.revise(out, |operation| {
+                operation.due = None;
+                operation.cut_off = false;
+            });
+        } else {
+            // A person said what nobody knew: it is the same attempt.
+            operation.attempts = operation.attempts.saturating_sub(1);
+            self.step(&mut running.work, OperationEvent::AttemptBegan, at, out)?;
+        }
         let mut call = self.call(
             Some(&*case.incident),
             &running.work,

@@ -72,6 +72,12 @@ impl Recovery {
                 };
                 self.acknowledge(&taken, at, out)
             }
+            Command::Resolve {
+                id,
+                number,
+                found,
+                by,
+            } => self.resolve((&id, number), &found, &by, at, out)?,
             Command::Pause { target, paused, by } => {
                 self.pause_or_resume(target, paused, &by, at, out)?
             }

@@ -81,6 +81,9 @@ impl Recovery {
         at: InputTime,
         out: &mut Outcome,
     ) -> Result<Result<Reply, Refusal>, IllegalMove> {
+        if let Err(refusal) = self.must_be_sure(decision.id) {
+            return Ok(Err(refusal));
+        }
         let key = self.awaiting(decision).and_then(|key| {
             self.must_be_chartered()?;
             self.may_decide(&key, decision.by)?;

@@ -218,7 +218,11 @@ fn newest(incidents: Vec<Incident>) -> BTreeMap<CaseKey, Incident> {
 /// Whether an operation was in this call when its daemon ended.
 fn is_under_way(operation: &Operation, record: &CallRecord) -> bool {
     let stands = operation.chain.as_ref().map(|place| place.step);
-    operation.state == OperationState::InProgress
-        && stands == Some(record.step)
-        && operation.attempts == record.attempt
+    let is_in_doubt = operation.doubt.is_some();
+    let may_go_on = match operation.state {
+        OperationState::InProgress | OperationState::Scheduled => true,
+        OperationState::AwaitingManual => is_in_doubt,
+        _ => false,
+    };
+    may_go_on && stands == Some(record.step) && operation.attempts == record.attempt
 }

@@ -91,6 +91,13 @@ fn waits_for(key: &CaseKey, case: &Case) -> Option<String> {
         }
         Stage::AwaitingApproval(work) => {
             let id = &work.operation.id;
+            if let Some(doubt) = work.operation.doubt.as_deref() {
+                return Some(format!(
+                    "nobody knows whether effect {number} of its recovery from {failure} happened: `mainstay operation resolve \
+                     {id} {number} --happened`, or `--did-not`",
+                    number = doubt.number
+                ));
+            }
             let approval = work.operation.approval.as_ref();
             let who = match approval.map_or(1, Approval::missing) {
                 1 => "a person".to_owned(),

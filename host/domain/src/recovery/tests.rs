@@ -6,6 +6,7 @@ mod between;
 mod chain;
 mod config;
 mod deciding;
+mod doubtful;
 mod escalating;
 mod fixtures;
 mod gate;

@@ -296,3 +296,21 @@ fn a_record_has_the_entries_of_its_call_and_of_no_other() {
     assert!(recorded.get(2).is_none(), "it was before this call");
     assert_eq!(Recorded::of(&entries, 7, 1), Recorded::default());
 }
+
+#[test]
+fn what_a_person_says_did_not_happen_is_as_if_it_was_never_begun_until_it_is_begun_again() {
+    let effect = http(HttpMethod::Post);
+    let begun_by = |fencing| EffectEntry {
+        fencing,
+        ..entry(&effect, None)
+    };
+    let said = EffectEntry {
+        kind: EntryKind::DidNot,
+        ..begun_by(2)
+    };
+    for (fencing, expected) in [(1, Turn::Perform), (2, Turn::InDoubt), (3, Turn::InDoubt)] {
+        let recorded = Recorded::of(&[begun_by(fencing), said.clone()], 1, 1);
+        let found = turn(3, &effect, recorded.get(3), &seen(None));
+        assert_eq!(found, expected, "begun by daemon {fencing}");
+    }
+}

@@ -16,7 +16,7 @@ use crate::{
     backup::{BackupRecord, BackupStatus, BackupSummary, BackupType},
     call::{RecoverRequest, RecoveryFailure},
     call_record::{CallEnd, CallOutcome, CallRecord, CallSeed, RecordedLimits},
-    drill::DrillMethod,
+doubt::Doubt, drill::DrillMethod,
     effect::{
         Answer, CommandOutput, Effect, EffectError, HttpMethod, HttpRequest, HttpResponse, Signal,
         TargetStatus,
@@ -185,6 +185,7 @@ fn every_form_of_an_operation_is_in_the_corpus() {
         runbook: _,
         approval: _,
         chain: _,
+        doubt: _,
     } = &all[0];
     met!(
         all.iter().map(|one| one.state);
@@ -215,7 +216,16 @@ fn every_form_of_an_operation_is_in_the_corpus() {
         output,
         approval,
         chain,
+        doubt,
     );
+    let doubts: Vec<&Doubt> = all.iter().filter_map(|one| one.doubt.as_deref()).collect();
+    let Doubt {
+        call: _,
+        number: _,
+        effect: _,
+        key: _,
+        begun_at: _,
+    } = doubts[0];
     let places: Vec<&ChainPlace> = all.iter().filter_map(|one| one.chain.as_deref()).collect();
     let ChainPlace {
         step: _,
@@ -484,7 +494,7 @@ fn every_form_of_an_effect_is_in_the_corpus() {
     } = &all[0];
     there_and_absent!(all, call, request_hash, before, until);
     met!(all.iter().map(|one| one.fencing); 0, 1..);
-    met!(all.iter().map(|one| one.kind); EntryKind::Intent, EntryKind::Result, EntryKind::Planned);
+    met!(all.iter().map(|one| one.kind); EntryKind::Intent, EntryKind::Result, EntryKind::Planned, EntryKind::DidNot);
     met!(all.iter().map(|one| &one.result); Some(Ok(_)), Some(Err(_)), None);
     met!(
         all.iter().map(|one| &one.effect);

@@ -2,8 +2,7 @@
 
 use super::RecoverySnapshot;
 use crate::ports::{
-    AcknowledgeRequest, Active, Boxed, Decision, PauseRequest, PhaseRequest, RecoverRequest,
-    RecoveryControl, Refused,
+AcknowledgeRequest, Active, Boxed, Decision, PauseRequest, PhaseRequest, RecoverRequest, RecoveryControl, Refused, Resolution,
 };
 use mainstay_domain::{
     actor::Actor,
@@ -121,6 +120,21 @@ impl RecoveryControl for RecoveryHandle {
             };
             self.ask(command).await.map(drop)
         })
+    }
+
+    fn resolve(&self, resolution: Resolution) -> Boxed<'_, Result<Operation, Refused>> {
+        let Resolution {
+            id,
+            number,
+            found,
+            by,
+        } = resolution;
+        Box::pin(self.ask_for_operation(Command::Resolve {
+            id,
+            number,
+            found,
+            by,
+        }))
     }
 
     fn pause(

@@ -77,6 +77,17 @@ pub enum Command {
         /// What they say about it; may be empty.
         reason: String,
     },
+    /// Says whether an effect happened that is in doubt; its operation goes on.
+    Resolve {
+        /// Of which operation.
+        id: OperationId,
+        /// The number of the effect.
+        number: u32,
+        /// What was found out.
+        found: FoundOut,
+        /// Who says so.
+        by: Actor,
+    },
     /// Pauses automatic operations of a target, or with none of the host.
     Pause {
         /// Whose.
@@ -110,6 +121,15 @@ pub enum Command {
         /// Who asks.
         by: Actor,
     },
+}
+
+/// What a person found out about an effect that was in doubt.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum FoundOut {
+    /// It happened; with what was answered, as a journal shows it, or as if it went well.
+    Happened(Option<serde_json::Value>),
+    /// It did not: it is performed now.
+    DidNot,
 }
 
 /// What a person decides about an operation.

@@ -19,7 +19,7 @@ use crate::{
     operation::Operation,
     pause::TimedPauses,
     policy::PolicyHistory,
-    record::Change,
+    record::{Change, EffectEntry},
     severity::Severity,
     spec::{Limits, Spec},
     time::{Monotonic, Timestamp, millis},
@@ -59,6 +59,8 @@ pub(super) struct World {
     fencing: u64,
     /// What the journal has of calls that have not ended.
     pub(super) open_calls: BTreeMap<OperationId, CallRecord>,
+    /// What the machine itself wrote of effects.
+    pub(super) effects: Vec<EffectEntry>,
 }
 
 impl World {
@@ -84,6 +86,7 @@ impl World {
             daemons: 1,
             fencing: 0,
             open_calls: BTreeMap::new(),
+            effects: Vec::new(),
         }
     }
 
@@ -150,6 +153,7 @@ impl World {
                 assert!(call > 0, "calls are counted from 1");
                 self.open_calls.remove(&id);
             }
+            Change::Effect(entry) => self.effects.push(entry),
             Change::Fencing(fencing) => assert!(
                 std::mem::replace(&mut self.fencing, fencing) < fencing,
                 "it rises with each daemon"

@@ -4,6 +4,7 @@ use super::{about, why};
 use crate::{
     actor::Actor,
     code::ErrorCode,
+    doubt::Doubt,
     event::{EventKind, OperationApproved, OperationAwaitingManual, OperationFacts},
     operation::Operation,
     record::Change,
@@ -27,8 +28,16 @@ pub(in crate::recovery) fn awaits(operation: &Operation, now: Timestamp) -> Chan
             (who, until.unwrap_or_default())
         }
     };
+    let then = match operation.doubt.as_deref() {
+        None => format!("mainstay approve {id}"),
+        Some(Doubt { number, .. }) => {
+            let why = operation.error.as_deref();
+            let why = why.unwrap_or("an effect is in doubt");
+            format!("{why}: mainstay operation resolve {id} {number} --happened, or --did-not")
+        }
+    };
     let message = ErrorCode::AwaitsOperator.mark(format!(
-        "recovery of {} from {} waits for {who}{until}{steps}: mainstay approve {id}, or mainstay reject {id}",
+        "recovery of {} from {} waits for {who}{until}{steps}: {then}, or mainstay reject {id}",
         operation.target, operation.failure
     ));
     let data = OperationAwaitingManual {

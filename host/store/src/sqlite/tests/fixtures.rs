@@ -141,6 +141,7 @@ pub(super) fn operation(n: u64, name: &str, state: OperationState) -> Operation 
         runbook: Vec::new(),
         approval: None,
         chain: None,
+        doubt: None,
     }
 }
 

@@ -1,0 +1,122 @@
+//! An effect of which nobody knows whether it happened.
+
+use super::{
+    super::{Command, FoundOut, NotHandled, Refusal, Reply, Verb},
+    fixtures::usual,
+    world::World,
+};
+use crate::{
+    doubt::Doubt,
+    effect::{Answer, CommandOutput, Effect},
+    id::OperationId,
+    operation::OperationState,
+    record::EntryKind,
+    replay::Halt,
+    severity::Severity::High,
+};
+
+fn doubt(world: &World) -> Doubt {
+    Doubt {
+        call: 1,
+        number: 3,
+        effect: Effect::CommandRun {
+            name: "flush".to_owned(),
+            arguments: Vec::new(),
+        },
+        key: "op-3".to_owned(),
+        begun_at: world.at().now,
+    }
+}
+
+/// The daemon was killed in a call, and the next one halts at an effect in doubt.
+fn in_doubt() -> (World, OperationId) {
+    let mut world = World::new(usual());
+    world.raise("api down", High);
+    world.keep_on_record();
+    world.restart(10);
+    let halt = Halt::InDoubt(Box::new(doubt(&world)));
+    world.answer(Err(NotHandled::Halted(halt)));
+    let id = world.operation("api down").id;
+    (world, id)
+}
+
+fn resolve(world: &mut World, id: &OperationId, number: u32, found: FoundOut) -> Reply {
+    world.command(Command::Resolve {
+        id: id.clone(),
+        number,
+        found,
+        by: "ann".into(),
+    })
+}
+
+#[test]
+fn an_effect_in_doubt_waits_for_a_person_and_the_call_stays_open_also_for_the_next_daemon() {
+    let (mut world, id) = in_doubt();
+    for _ in 0..2 {
+        assert_eq!(world.stage("api down"), "asking");
+        let operation = world.operation("api down");
+        assert_eq!(operation.doubt.as_ref().unwrap().number, 3);
+        assert!(operation.error.unwrap().contains("op-3"));
+        assert!(world.open_calls.contains_key(&id), "it has no end");
+        let Reply::Refused(Refusal::Conflict(why)) = world.decide(Verb::Approve, &id) else {
+            panic!("it was approved");
+        };
+        assert!(why.contains("--did-not"), "{why}");
+        world.restart(10);
+    }
+}
+
+#[test]
+fn what_a_person_found_out_is_written_and_the_same_call_goes_on() {
+    for (found, kind) in [
+        (FoundOut::DidNot, EntryKind::DidNot),
+        (FoundOut::Happened(None), EntryKind::Result),
+    ] {
+        let (mut world, id) = in_doubt();
+        world.restart(10);
+        let reply = resolve(&mut world, &id, 3, found);
+        assert!(matches!(reply, Reply::Operation(_)), "{reply:?}");
+        let entry = world.effects.last().unwrap();
+        assert_eq!((entry.number, entry.kind, entry.call), (3, kind, Some(1)));
+        assert_eq!(entry.fencing, 3, "of this daemon");
+        let operation = world.operation("api down");
+        assert_eq!(operation.state, OperationState::InProgress);
+        assert_eq!((operation.attempts, operation.doubt), (1, None));
+        let call = &world.calls[0];
+        assert!(call.resumed);
+        assert_eq!((call.place.call, call.request.attempt), (1, 1));
+        world.recover_it();
+        assert_eq!(world.stage("api down"), "watched");
+    }
+}
+
+#[test]
+fn another_effect_or_an_answer_of_another_shape_is_refused_and_it_is_asked_on() {
+    let (mut world, id) = in_doubt();
+    let reply = resolve(&mut world, &id, 4, FoundOut::DidNot);
+    assert!(matches!(reply, Reply::Refused(Refusal::Conflict(_))));
+    for wrong in ["done", "nothing"] {
+        let answer = FoundOut::Happened(Some(wrong.into()));
+        let Reply::Refused(Refusal::NotAllowed(why)) = resolve(&mut world, &id, 3, answer) else {
+            panic!("{wrong} was taken");
+        };
+        assert!(why.contains("exit_code"), "{why}");
+    }
+    assert_eq!(world.stage("api down"), "asking");
+    let output = Answer::Output(CommandOutput {
+        exit_code: 7,
+        stdout: b"flushed".to_vec().into(),
+        stderr: Vec::new().into(),
+        truncated: false,
+    });
+    let given = serde_json::to_value(&output).unwrap();
+    resolve(&mut world, &id, 3, FoundOut::Happened(Some(given)));
+    assert_eq!(world.effects.last().unwrap().result, Some(Ok(output)));
+}
+
+#[test]
+fn who_is_asked_may_end_it_instead() {
+    let (mut world, id) = in_doubt();
+    world.decide(Verb::Reject, &id);
+    assert_eq!(world.operations[&id].state, OperationState::Cancelled);
+}
