@@ -22,7 +22,8 @@ pub use escalation::EscalationSpec;
 pub use job::{BackupSource, JobSpec, RetentionSpec, Schedule};
 pub use maintenance::{MaintenanceBegin, MaintenanceSpec};
 pub use plugin::{
-    DirectoryGrant, Grants, HttpOrigin, Limits, PluginSpec, TargetGrant, TargetVerb, with_instances,
+    DirectoryGrant, Grants, HttpOrigin, Limits, OnDoubt, PluginSpec, TargetGrant, TargetVerb,
+    with_instances,
 };
 pub use plugin_check::PluginCheck;
 pub use policy::{
@@ -156,6 +157,8 @@ pub struct CommandSpec {
     pub user: Option<String>,
     /// After this it is killed with its group; default 30 s.
     pub timeout: Duration,
+    /// To run it twice with the same `MAINSTAY_IDEMPOTENCY_KEY` is to run it once; default false.
+    pub idempotent: bool,
 }
 
 /// The longest value of a secret, in bytes; nothing that is called a secret is longer.

@@ -3,6 +3,7 @@
 use super::{decide, shown, start, wait_until};
 use mainstay_tests::{Daemon, Gate, guest, sleeper, wait_for};
 use serde_json::Value;
+use std::fs;
 
 const GRANTS: &str = "\n[plugin.probe]\ngrants = { target = [\"restart\"], kv = \"1KiB\" }\n";
 
@@ -140,4 +141,92 @@ fn a_request_of_which_a_person_says_that_it_happened_is_not_sent_again() {
     );
     assert_eq!(entries(&handled, "http.send", "intent"), 1, "{handled}");
     assert_eq!(entries(&handled, "http.send", "result"), 1, "{handled}");
+}
+
+/// A daemon that was killed while a request of its handler was not answered, and the next one; `granted` is the grant.
+fn killed_in_a_request(gate: &Gate, granted: &str, more: &str) -> (Daemon, String) {
+    let params = format!("do = \"post\", word = \"on\", name = \"{}/\"", gate.url);
+    let grants = format!("\n[plugin.probe]\n{more}\ngrants = {{ http = [{granted}] }}\n");
+    let config = format!("{}{}{grants}", sleeper("job"), chain_of(&params));
+    let mut daemon = start(&[&config], &[guest("probe", &[])]);
+    daemon.kill_child("job");
+    let cut_off = gate.next("the request");
+    let key = cut_off.header("idempotency-key").unwrap().to_owned();
+    daemon.kill();
+    drop(cut_off);
+    daemon.run();
+    (daemon, key)
+}
+
+/// Acts: `plugin.*.grants.http.origin`, `plugin.*.grants.http.idempotent`
+#[test]
+fn a_request_to_an_origin_that_knows_keys_is_sent_again_with_its_own() {
+    let gate = Gate::start();
+    let granted = format!("{{ origin = \"{}\", idempotent = true }}", gate.url);
+    let (daemon, key) = killed_in_a_request(&gate, &granted, "");
+    let again = gate.next("the request again");
+    assert_eq!(again.header("idempotency-key").unwrap(), key);
+    again.answer();
+    let handled = wait_for("its answer", || {
+        let history = daemon.json(&["history"]);
+        let operation = shown(&daemon, &history[0]["id"]);
+        match entries(&operation, "http.send", "result") {
+            1 => Ok(operation),
+            _ => Err(operation.to_string()),
+        }
+    });
+    assert_eq!(entries(&handled, "http.send", "intent"), 1, "{handled}");
+}
+
+/// Acts: `plugin.*.on_doubt`
+#[test]
+fn a_plugin_that_wants_to_be_told_of_a_doubt_is_and_nobody_is_asked() {
+    let gate = Gate::start();
+    let granted = format!("\"{}\"", gate.url);
+    let (daemon, _) = killed_in_a_request(&gate, &granted, "on_doubt = \"tell\"");
+    let failed = daemon.wait_for_operation("job", "failed");
+    let error = failed["error"].as_str().unwrap();
+    assert!(error.contains("in doubt after a crash"), "{failed}");
+    assert!(daemon.events_of("operation.awaiting-manual").is_empty());
+}
+
+/// Acts: `command.*.idempotent`
+#[test]
+fn a_command_that_may_be_repeated_is_and_its_first_copy_is_ended_before() {
+    let command = r#"
+[command.once]
+run = ["/bin/sh", "-c", "echo $MAINSTAY_IDEMPOTENCY_KEY $$ >> keys; test -e go || exec sleep 1000", "{target}"]
+placeholders = ["target"]
+idempotent = true
+
+[plugin.probe]
+grants = { command = ["once"] }
+"#;
+    let params = "do = \"command\", name = \"once\"";
+    let config = format!("{}{}{command}", sleeper("job"), chain_of(params));
+    let mut daemon = start(&[&config], &[guest("probe", &[])]);
+    daemon.kill_child("job");
+    let lines = |daemon: &Daemon, count: usize| {
+        wait_for("the command", || {
+            let text = fs::read_to_string(daemon.path("keys")).unwrap_or_default();
+            let lines: Vec<String> = text.lines().map(str::to_owned).collect();
+            match lines.len() == count {
+                true => Ok(lines),
+                false => Err(text),
+            }
+        })
+    };
+    let first = lines(&daemon, 1);
+    daemon.kill();
+    fs::write(daemon.path("go"), "").unwrap();
+    daemon.run();
+    let both = lines(&daemon, 2);
+    let parts = |line: &str| {
+        let (key, pid) = line.split_once(' ').unwrap();
+        (key.to_owned(), pid.to_owned())
+    };
+    let ((key, pid), (again, _)) = (parts(&first[0]), parts(&both[1]));
+    assert_eq!(key, again);
+    let state = fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
+    assert!(state.is_empty() || state.contains(") Z "), "{state}");
 }

@@ -48,15 +48,15 @@ impl Recovery {
                 running.work.effects = running.work.effects.max(handled.effects);
                 return machine.doubted(case, running, Doubt::clone(doubt), at, out);
             }
-            let was_open = running.work.open_call.take().is_some();
-            if handled.effects > running.work.effects || was_open {
+            let open = running.work.open_call.take();
+            if handled.effects > running.work.effects || open.is_some() {
                 running.work.effects = running.work.effects.max(handled.effects);
                 // What it did is in the journal, and so is its record.
                 let end = CallEnd {
                     at: at.now,
                     outcome: handled.outcome(),
                 };
-                let call = running.work.calls;
+                let call = open.map_or(running.work.calls, |open| open.call);
                 out.writes.push(Change::CallEnded(id.clone(), call, end));
             }
             if let Some(spec) = running.route.chain.get(step) {

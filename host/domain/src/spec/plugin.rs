@@ -29,6 +29,8 @@ pub struct PluginSpec {
     pub instances: BTreeMap<PluginName, PluginSpec>,
     /// The config says nothing of it but through its instances.
     pub only_instances: bool,
+    /// What is done about its effects that are in doubt after a crash; default: a person is asked.
+    pub on_doubt: OnDoubt,
 }
 
 /// Gives each plugin its instances.
@@ -94,8 +96,19 @@ impl Default for PluginSpec {
             plugin: None,
             instances: BTreeMap::new(),
             only_instances: false,
+            on_doubt: OnDoubt::Ask,
         }
     }
+}
+
+/// What is done about an effect of which nobody knows after a crash whether it happened.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum OnDoubt {
+    /// A person is asked, and the operation waits.
+    #[default]
+    Ask,
+    /// The guest is told, as of a request that timed out.
+    Tell,
 }
 
 /// What a plugin may do. Nothing by default.
@@ -107,6 +120,9 @@ pub struct Grants {
     pub command: BTreeSet<CommandName>,
     /// Origins that it may send requests to.
     pub http: Vec<HttpOrigin>,
+    /// Those of them that take a request with the same idempotency key once: POST and PATCH too may be repeated there
+    /// after a crash.
+    pub http_idempotent: Vec<HttpOrigin>,
     /// Bytes of keys and values together; 0 is no grant.
     pub kv_bytes: u64,
     /// Jobs whose backups it may look at, take and restore.

@@ -36,6 +36,7 @@ fn spec(run: &[&str], placeholders: &[&str]) -> CommandSpec {
         env: BTreeMap::new(),
         user: None,
         timeout: Duration::from_secs(20),
+        idempotent: false,
     }
 }
 

@@ -11,12 +11,7 @@ use mainstay_domain::{
     policy::{Phase, sha256_hex},
     severity::Severity,
     spec::{
-        ApprovalSpec, BackupSource, BeforeStart, BreakerSpec, CheckKind, CheckSpec, CommandSpec,
-        DeciderSpec, DirectoryGrant, DrillCommands, DrillSpec, ExecCheck, FailOf, ForeignCommands,
-        Grants, GroupBy, HttpCheck, HttpOrigin, Limits, LogPattern, MaintenanceBegin, OnFailure,
-        OnShutdown, OverBudget, PluginCheck, PluginSpec, PolicySpec, ProcessSpec, Reload,
-        RestartPolicy, RunAs, Schedule, SecretSource, SocketSpec, Spec, Strategy, TargetGrant,
-        TargetSpec, TargetVerb, Trust, ViewerSpec, Workflow,
+ApprovalSpec, BackupSource, BeforeStart, BreakerSpec, CheckKind, CheckSpec, CommandSpec, DeciderSpec, DirectoryGrant, DrillCommands, DrillSpec, ExecCheck, FailOf, ForeignCommands, Grants, GroupBy, HttpCheck, HttpOrigin, Limits, LogPattern, MaintenanceBegin, OnDoubt, OnFailure, OnShutdown, OverBudget, PluginCheck, PluginSpec, PolicySpec, ProcessSpec, Reload, RestartPolicy, RunAs, Schedule, SecretSource, SocketSpec, Spec, Strategy, TargetGrant, TargetSpec, TargetVerb, Trust, ViewerSpec, Workflow,
     },
     time::Timestamp,
 };
@@ -349,7 +344,7 @@ fn host_keys(keys: &mut Keys) {
     );
 
     let text = "[command.flush]\nrun = [\"rm\", \"{key}\"]\nplaceholders = [\"key\"]\ncwd = \"/c\"\n\
-                env = { A = \"b\" }\nuser = \"u\"\ntimeout = \"3s\"\n";
+                env = { A = \"b\" }\nuser = \"u\"\ntimeout = \"3s\"\nidempotent = true\n";
     keys.arrives("command.run", text, |s| command(s).run, words("rm {key}"));
     keys.arrives(
         "command.placeholders",
@@ -362,6 +357,7 @@ fn host_keys(keys: &mut Keys) {
     keys.arrives("command.env", text, |s| command(s).env, env);
     keys.arrives("command.user", text, |s| command(s).user, Some("u".into()));
     keys.arrives("command.timeout", text, |s| command(s).timeout, seconds(3));
+    keys.arrives("command.idempotent", text, |s| command(s).idempotent, true);
 
     let text = "[[target]]\nname = \"a\"\n[[alert]]\nalerter = \"w\"\nmin_severity = \"high\"\n\
                 events = [\"operation.failed\"]\ntarget = \"a\"\nversion = \"^2\"\n\
@@ -1101,6 +1097,19 @@ fn plugin_keys(keys: &mut Keys) {
         origin("http", "::1", 9000),
     ];
     keys.plugin("plugin.grants.http", line, |s| grants(s).http, origins);
+    let line = "grants.http = [\"https://a\", { origin = \"https://b\", idempotent = true }, { origin = \"https://c\" }]";
+    let all = ["a", "b", "c"].map(|host| origin("https", host, 443));
+    let expected = (all.to_vec(), vec![all[1].clone()]);
+    for key in ["plugin.grants.http.origin", "plugin.grants.http.idempotent"] {
+        let read = |s: &Spec| (grants(s).http, grants(s).http_idempotent);
+        keys.plugin(key, line, read, expected.clone());
+    }
+    keys.plugin(
+        "plugin.on_doubt",
+        "on_doubt = \"tell\"",
+        |s| plugin(s).on_doubt,
+        OnDoubt::Tell,
+    );
     keys.plugin(
         "plugin.grants.kv",
         "grants.kv = \"1MiB\"",
@@ -1712,7 +1721,7 @@ fn what_is_not_written_has_its_documented_default() {
         (seconds(30), base)
     );
     assert!(command.env.is_empty() && command.placeholders.is_empty());
-    assert_eq!(command.user, None);
+    assert_eq!((&command.user, command.idempotent), (&None, false));
 
     let job = &spec.jobs[0];
     assert_eq!(job.full, Some(Schedule::Every(hours(24))));

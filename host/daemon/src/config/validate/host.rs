@@ -6,7 +6,8 @@ use super::{
         context::EntityKind,
         reader::{Fields, ValueAt},
         values::{
-            display_name, environment, existing, name, path, plain, positive_duration, run, word,
+            boolean, display_name, environment, existing, name, path, plain, positive_duration,
+            run, word,
         },
     },
     named,
@@ -217,6 +218,7 @@ fn command<'a>(at: ValueAt<'a>, fields: &mut Fields<'a>) -> Option<CommandSpec> 
         env: fields.or("env", BTreeMap::new(), environment),
         user: fields.optional("user", word),
         timeout: fields.or("timeout", Duration::from_secs(30), positive_duration),
+        idempotent: fields.or("idempotent", false, boolean),
         run: arguments?,
     })
 }

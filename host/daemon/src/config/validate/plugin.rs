@@ -8,15 +8,18 @@ use super::{
         reader::ValueAt,
         suggest::{listed, nearest},
         values::{
-            boolean, count, existing, json_object, name, path, positive_duration, size, text,
-            whole, word,
+            boolean, count, existing, json_object, name, one_of, path, positive_duration, size,
+            text, whole, word,
         },
     },
     named,
 };
 use mainstay_domain::{
     name::{CommandName, JobName, PluginName, TargetName},
-    spec::{DirectoryGrant, Grants, Limits, PluginSpec, TargetGrant, TargetVerb, with_instances},
+    spec::{
+        DirectoryGrant, Grants, HttpOrigin, Limits, OnDoubt, PluginSpec, TargetGrant, TargetVerb,
+        with_instances,
+    },
 };
 use std::{collections::BTreeMap, path::PathBuf};
 
@@ -29,6 +32,7 @@ pub(super) fn plugins(at: ValueAt<'_>) -> Option<BTreeMap<PluginName, PluginSpec
                 limits: fields.or("limits", default.limits, limits),
                 settings: fields.or("settings", default.settings, json_object),
                 plugin: fields.optional("plugin", instance_of),
+                on_doubt: fields.or("on_doubt", default.on_doubt, on_doubt),
                 instances: default.instances,
                 only_instances: default.only_instances,
             })
@@ -52,10 +56,14 @@ fn grants(at: ValueAt<'_>) -> Option<Grants> {
         let targets = fields.list("target", "target = [\"restart\"]", target_grant);
         let commands = fields.list("command", "command = [\"flush-cache\"]", command);
         let jobs = fields.list("backup", "backup = [\"state\"]", job);
+        let origins = fields.list("http", "http = [\"https://hooks.example\"]", http_grant);
+        let is_idempotent =
+            |(origin, idempotent): &(HttpOrigin, bool)| idempotent.then(|| origin.clone());
         Some(Grants {
             target: targets.into_iter().collect(),
             command: commands.into_iter().collect(),
-            http: fields.list("http", "http = [\"https://hooks.example\"]", origin),
+            http_idempotent: origins.iter().filter_map(is_idempotent).collect(),
+            http: origins.into_iter().map(|(origin, _)| origin).collect(),
             kv_bytes: fields.or("kv", 0, size(0..=1 << 30)),
             backup: jobs.into_iter().collect(),
             dir: fields.list("dir", "dir = [\"cache\"]", directory_grant),
@@ -96,6 +104,24 @@ fn target_grant(at: ValueAt<'_>) -> Option<TargetGrant> {
         }
     };
     Some(TargetGrant { verb, target })
+}
+
+/// `ask` or `tell`.
+fn on_doubt(at: ValueAt<'_>) -> Option<OnDoubt> {
+    let words = [("ask", OnDoubt::Ask), ("tell", OnDoubt::Tell)];
+    one_of("what is done about an effect in doubt", &words, at)
+}
+
+/// `{ origin = "…", idempotent = true }`, or a plain origin.
+fn http_grant(at: ValueAt<'_>) -> Option<(HttpOrigin, bool)> {
+    match &at.node.value {
+        Value::Table(_) => at.fields("the origin", |fields| {
+            let granted = fields.required("origin", "origin = \"https://hooks.example\"", origin);
+            let idempotent = fields.or("idempotent", false, boolean);
+            Some((granted?, idempotent))
+        }),
+        _ => Some((origin(at)?, false)),
+    }
 }
 
 /// `{ path = "…", write = true }`, or a plain path to read.

@@ -38,8 +38,8 @@ enum Way {
     Rest(Effect),
     /// It was begun before, and this long is left of it.
     Wait(Duration),
-    /// It was begun before, and is known to have happened.
-    Known(Answer),
+    /// It was begun before, and this is what it came to.
+    Known(EffectResult),
     /// It has its result, and nothing is written.
     Fed(EffectResult),
 }
@@ -78,7 +78,7 @@ impl LiveSession {
             Turn::Perform => return Way::Perform,
             Turn::Again => return Way::Again,
             Turn::Wait(left) => return Way::Wait(left),
-            Turn::Done(answer) => return Way::Known(answer),
+            Turn::Done(answer) => return Way::Known(Ok(answer)),
             Turn::Start => {
                 return Way::Rest(match effect.clone() {
                     Effect::TargetRestart { target } => Effect::TargetStart { target },
@@ -92,6 +92,10 @@ impl LiveSession {
                 return Way::Fed(result);
             }
             Turn::Diverged(divergence) => Halt::Diverged(divergence),
+            Turn::InDoubt if self.of.is_told() => {
+                let told = format!("{} is in doubt after a crash", effect.name());
+                return Way::Known(Err(EffectError::TimedOut(told)));
+            }
             Turn::InDoubt => Halt::InDoubt(Box::new(self.of.doubt(number, effect, &recorded))),
         };
         let why = halt.to_string();
@@ -167,8 +171,7 @@ async fn journaled(of: &OperationCall, number: u32, effect: Effect, way: Way) ->
     let result = match way {
         Way::Perform | Way::Again => of.act(number, &effect).await,
         Way::Rest(rest) => of.act(number, &rest).await,
-        Way::Known(answer) => Ok(answer),
-        Way::Fed(result) => result,
+        Way::Known(result) | Way::Fed(result) => result,
         Way::Wait(left) => {
             tokio::time::sleep(left).await;
             Ok(Answer::Done)

@@ -4,9 +4,12 @@ use super::{OperationCall, act::target_name};
 use mainstay_domain::{
     doubt::Doubt,
     effect::Effect,
+    grant,
+    name::CommandName,
     record::{EffectEntry, EntryKind, TargetIdentity},
     replay::{self, RecordedEffect, Seen, TargetSeen, Turn},
     secret::Masked,
+    spec::OnDoubt,
 };
 use std::time::Duration;
 
@@ -75,6 +78,7 @@ impl OperationCall {
             target: self.target(masked).await,
             ..Seen::default()
         };
+        seen.is_idempotent = self.is_idempotent(masked);
         match masked {
             // A first copy that still runs beside a second one is worse than any doubt.
             Effect::CommandRun { .. } => self.effects.commands.end(self.key(number)).await,
@@ -86,6 +90,35 @@ impl OperationCall {
             _ => {}
         }
         seen
+    }
+
+    /// Whether the operator says that it can be repeated with its key.
+    fn is_idempotent(&self, masked: &Effect) -> bool {
+        match masked {
+            Effect::CommandRun { name, .. } => {
+                let spec = self.effects.shared.spec.borrow();
+                let name = CommandName::parse(name).ok();
+                let command = name.and_then(|name| spec.commands.get(&name));
+                command.is_some_and(|command| command.idempotent)
+            }
+            Effect::HttpSend(request) => {
+                let origin = grant::origin_of(&request.url);
+                origin.is_some_and(|origin| self.call.grants.http_idempotent.contains(&origin))
+            }
+            _ => false,
+        }
+    }
+
+    /// Whether the plugin wants to be told of what is in doubt, rather than that a person is asked.
+    pub(super) fn is_told(&self) -> bool {
+        let spec = self.effects.shared.spec.borrow();
+        let name = &self.call.plugin.name;
+        let instance = || {
+            let mut all = spec.plugins.values();
+            all.find_map(|plugin| plugin.instances.get(name))
+        };
+        let said = spec.plugins.get(name).or_else(instance);
+        said.is_some_and(|said| said.on_doubt == OnDoubt::Tell)
     }
 
     /// The target that an effect changes, as it is now; none for any other effect.

@@ -701,6 +701,7 @@ async fn only_the_http_client_is_told_of_handles() {
         env: Default::default(),
         user: None,
         timeout: DEADLINE,
+        idempotent: false,
     };
     let flush = CommandName::parse("flush").unwrap();
     config.commands.insert(flush.clone(), command);

@@ -365,7 +365,11 @@ impl World {
                 .collect(),
             operations: unfinished.cloned().collect(),
             effects: BTreeMap::new(),
-            calls: BTreeMap::new(),
+            calls: self
+                .open_calls
+                .iter()
+                .map(|(id, record)| (id.clone(), record.call))
+                .collect(),
             open_calls: self.open_calls.clone(),
             fencing: self.daemons,
             paused_targets: self.paused_targets.clone(),

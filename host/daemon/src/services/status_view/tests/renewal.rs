@@ -3,8 +3,7 @@
 use super::*;
 use crate::{
     ports::{
-        AcknowledgeRequest, Active, Boxed, Decision, HostView, LastReload, PauseRequest,
-        PhaseRequest, RecoverRequest, RecoveryControl, Refused, StatusFacts, TargetControl, Watch,
+AcknowledgeRequest, Active, Boxed, Decision, HostView, LastReload, PauseRequest, PhaseRequest, RecoverRequest, RecoveryControl, Refused, Resolution, StatusFacts, TargetControl, Watch,
         fakes::{incident, operation_id},
     },
     services::testing::specs::name,
@@ -113,6 +112,9 @@ impl RecoveryControl for Changing {
     }
     fn acknowledge(&self, _: AcknowledgeRequest) -> Boxed<'_, Result<(), Refused>> {
         unreachable!("the status takes nothing on")
+    }
+    fn resolve(&self, _: Resolution) -> Boxed<'_, Result<Operation, Refused>> {
+        unreachable!("the status resolves nothing")
     }
     fn pause_for(&self, _: PauseRequest) -> Boxed<'_, Result<(), Refused>> {
         unreachable!()
