@@ -11,6 +11,7 @@
 mod alerts;
 mod audit;
 mod backups;
+mod calls;
 mod check;
 mod commands;
 mod demo;
@@ -36,6 +37,7 @@ mod words;
 pub use alerts::{AlertTestBody, AlerterRow, TestedAlert};
 pub use audit::{AuditCheck, AuditQuery, AuditRow};
 pub use backups::{Backup, BackupReport, BackupStatus, BackupType, Progress, Verdict, WorkLine};
+pub use calls::HandlerCall;
 pub use check::{CheckReport, Problem, ProblemSeverity};
 pub use commands::{
     Commanded, EndedSilence, ForgottenPlugin, PauseReport, ReportedFailure, Scheduled,

@@ -1,6 +1,6 @@
 //! Operations, and the journal of one.
 
-use crate::{notes::Note, severity::Severity, words::words};
+use crate::{calls::HandlerCall, notes::Note, severity::Severity, words::words};
 use mainstay_domain::{
     effect::{EffectError, EffectResult},
     operation,
@@ -235,6 +235,9 @@ pub struct OperationDetail {
     /// What people wrote down about it, oldest first. Absent where there is none.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub notes: Vec<Note>,
+    /// The calls of its handlers that did something, in order. Absent where there is none.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub calls: Vec<HandlerCall>,
 }
 
 /// One entry of an operation's journal.
@@ -255,6 +258,15 @@ pub struct JournalEntry {
     pub response: Value,
     /// `done`, or how it failed (`denied: …`, `timed out: …`); null in an intent.
     pub outcome: Option<String>,
+    /// The number of the call of a handler that asked for it; absent where calls were not on record.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub call: Option<u32>,
+    /// Its idempotency key; absent where `call` is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub key: Option<String>,
+    /// Whether nobody knows if it happened, so that a person has to say. Absent where that is not so.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub in_doubt: bool,
 }
 
 impl From<&EffectEntry> for JournalEntry {
@@ -282,6 +294,11 @@ impl From<&EffectEntry> for JournalEntry {
                 .and_then(|answer| serde_json::to_value(answer).ok())
                 .unwrap_or_default(),
             outcome: entry.result.as_ref().map(outcome),
+            call: entry.call,
+            key: entry
+                .call
+                .map(|_| format!("{}-{}", entry.operation, entry.number)),
+            in_doubt: false,
         }
     }
 }

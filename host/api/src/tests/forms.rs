@@ -166,6 +166,7 @@ fn an_operation_in_full_has_its_own_fields_and_its_journal() {
             note: None,
             text: "I moved the traffic away".to_owned(),
         }],
+        calls: Vec::new(),
     };
     let at = "2024-01-31T12:00:00.123Z";
     let mut expected = serde_json::to_value(&operation).unwrap();

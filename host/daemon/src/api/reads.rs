@@ -15,7 +15,7 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use mainstay_api::{
-    AuditQuery, Event, HistoryQuery, Incident, IncidentQuery, JournalEntry, Operation,
+AuditQuery, Event, HandlerCall, HistoryQuery, Incident, IncidentQuery, JournalEntry, Operation,
     OperationDetail, PluginRow, RenameQuery,
 };
 use mainstay_domain::operation::OperationState;
@@ -151,10 +151,18 @@ pub(super) async fn operation(
     let waits = waits.and_then(|incident| active.as_mut()?.waits.remove(incident));
     // Several may wait for the target; which one a pause or the like holds does not matter to who reads it.
     let waits = waits.or_else(|| held(&operation, active?));
+    let mut journal: Vec<JournalEntry> = entries.iter().map(JournalEntry::from).collect();
+    if let Some(doubt) = &operation.doubt {
+        for entry in journal.iter_mut().filter(|entry| entry.seq == doubt.number) {
+            entry.in_doubt = true;
+        }
+    }
+    let calls = served.ports.records.calls(id.clone()).await?;
     let detail = OperationDetail {
         operation: Operation::from(&operation),
-        journal: entries.iter().map(JournalEntry::from).collect(),
+        journal,
         waits,
+        calls: calls.iter().map(HandlerCall::from).collect(),
         notes: notes::about(&served, id.to_string()).await?,
     };
     // What `If-Match` of a decision takes.
