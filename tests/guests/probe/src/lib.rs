@@ -88,6 +88,8 @@ enum Deed {
     Sleep,
     /// Counts, sleeps and restarts: three effects to crash between.
     Steps,
+    /// Twelve effects of all kinds: `name` is a server that knows idempotency keys, and the word one that does not.
+    Twelve,
     /// Fails, another attempt may help.
     Retryable,
     /// Fails for good.
@@ -206,6 +208,21 @@ impl RecoveryHandler for Probe {
                 host.sleep(nap);
                 host.target(&op.target).restart()?;
                 report.and(format!("run {run}")).and("restarted")
+            }
+            Deed::Twelve => {
+                let word = params.word.unwrap_or(settings.word);
+                let run = count(host)?;
+                let began = host.now();
+                host.http(Request::post_json(format!("{name}/begin"), "{}"))?;
+                host.command("mark", &[("target", &op.target)])?;
+                host.sleep(nap);
+                host.http(Request::post_json(format!("{word}/once"), "{}"))?;
+                host.target(&op.target).restart()?;
+                host.kv().set("began", began.to_string())?;
+                host.http(Request::post_json(format!("{name}/end"), "{}"))?;
+                host.http(Request::get(format!("{name}/look")))?;
+                host.target(&op.target).status()?;
+                report.and(format!("run {run}"))
             }
             Deed::Retryable => return Err(RecoveryFailure::Retryable("asked to".into())),
             Deed::Permanent => return Err(RecoveryFailure::Permanent("asked to".into())),

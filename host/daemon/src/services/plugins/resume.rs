@@ -75,11 +75,20 @@ impl PluginCalls {
         let left = record.timeout().saturating_sub(spent.unwrap_or_default());
         let left = left.max(LEAST_LEFT);
         let last_asked = recorded.get(last).cloned();
+        // What does not end the daemon is not counted.
+        let before = CallRecord {
+            replays: record.replays.saturating_sub(1),
+            ..record.clone()
+        };
         let replaying = plugin.replay(Arc::new(record), Arc::new(recorded), left);
         let settled = replaying.await;
         let result = match settled.called {
             Err(error) => match error.cause {
-                CallFailure::Halted(halt) => Err(NotHandled::Halted(halt)),
+                CallFailure::Halted(halt) => {
+                    let change = Change::Call(Box::new(before));
+                    drop(journal.shared.journal.commit(vec![change].into()));
+                    Err(NotHandled::Halted(halt))
+                }
                 CallFailure::Resting(..) => {
                     Err(NotHandled::Halted(Halt::GivenUp(error.to_string())))
                 }

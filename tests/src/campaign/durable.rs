@@ -1,0 +1,182 @@
+//! `kill -9` of the daemon at random inside a handler with twelve effects.
+//!
+//! In the end each operation has succeeded, and of what it did nothing with a key counted twice, nothing without one
+//! happened twice, and nothing was forgotten. Where nobody knows whether something happened, the campaign looks and says,
+//! as a person would.
+
+use super::Random;
+use crate::{Daemon, HOST, Receiver, guest, sleeper, wait_for};
+use serde_json::Value;
+use std::{collections::BTreeMap, fs, thread, time::Duration};
+
+/// The effects of the handler, in order.
+const EFFECTS: [&str; 12] = [
+    "kv.get",
+    "kv.compare-and-set",
+    "clock.now",
+    "http.send",
+    "commands.run",
+    "clock.sleep",
+    "http.send",
+    "targets.restart",
+    "kv.set",
+    "http.send",
+    "http.send",
+    "targets.status",
+];
+/// One operation meets at most so many kills: a call is not begun again for ever.
+const KILLS_OF_ONE: u64 = 2;
+
+/// What a campaign came to.
+#[derive(Debug)]
+pub struct DurableReport {
+    /// Kills.
+    pub kills: u32,
+    /// Operations, all of which succeeded.
+    pub operations: u32,
+    /// Effects in doubt, about which the campaign said what it saw.
+    pub doubts: u32,
+}
+
+/// Kills so many times; panics at the first broken promise.
+pub fn durable(count: u32, seed: u64) -> DurableReport {
+    let mut random = Random::new(seed);
+    let (keyed, unkeyed) = (Receiver::start(), Receiver::start());
+    let config = config(&keyed.url, &unkeyed.url);
+    let mut daemon = Daemon::prepare(&[HOST, &sleeper("job"), &config].concat());
+    daemon.drop_plugin(&guest("probe", &[]));
+    daemon.run();
+    daemon.wait_for_plugins(1);
+    let mut report = DurableReport {
+        kills: 0,
+        operations: 0,
+        doubts: 0,
+    };
+    while report.kills < count {
+        report.operations += 1;
+        let pid = wait_for("the child", || {
+            let pids = daemon.pids();
+            pids.get("job").copied().ok_or_else(|| format!("{pids:?}"))
+        });
+        daemon.kill_child("job");
+        let id = wait_for("the operation", || {
+            let history = daemon.json(&["history"]);
+            let all = history.as_array().unwrap();
+            match all.len() == report.operations as usize {
+                true => Ok(all[0]["id"].as_str().unwrap().to_owned()),
+                false => Err(format!("the child {pid} was killed: {history}")),
+            }
+        });
+        for _ in 0..=random.below(KILLS_OF_ONE) {
+            thread::sleep(Duration::from_millis(random.below(500)));
+            daemon.kill();
+            daemon.run();
+            report.kills += 1;
+        }
+        let ended = wait_for("the end of the operation", || {
+            let operation = daemon.json(&["operation", "show", &id]);
+            match operation["state"].as_str() {
+                Some("succeeded") => Ok(operation),
+                Some("awaiting-manual") => {
+                    say_what_happened(&daemon, &operation, &keyed, &unkeyed);
+                    report.doubts += 1;
+                    Err(operation.to_string())
+                }
+                _ => Err(operation.to_string()),
+            }
+        });
+        check(&daemon, &ended, (&keyed, &unkeyed), report.operations);
+    }
+    report
+}
+
+fn config(keyed: &str, unkeyed: &str) -> String {
+    format!(
+        r#"
+[[route]]
+strategy = {{ kind = "immediate", max_attempts = 1 }}
+relapse_window = "0s"
+chain = [{{ handler = "probe", timeout = "50s", params = {{ do = "twelve", length = "100ms", name = "{keyed}", word = "{unkeyed}" }} }}]
+
+[command.mark]
+run = ["/bin/sh", "-c", "echo $MAINSTAY_IDEMPOTENCY_KEY >> marks", "{{target}}"]
+placeholders = ["target"]
+
+[plugin.probe.grants]
+target = ["restart", "status"]
+command = ["mark"]
+kv = "1KiB"
+http = ["{unkeyed}", {{ origin = "{keyed}", idempotent = true }}]
+"#
+    )
+}
+
+/// How often each key was posted.
+fn posted(receiver: &Receiver) -> BTreeMap<String, u32> {
+    let received = receiver.received().into_iter();
+    let posts = received.filter(|request| request.line.starts_with("POST"));
+    counted(posts.map(|request| request.header("idempotency-key").to_owned()))
+}
+
+fn marked(daemon: &Daemon) -> BTreeMap<String, u32> {
+    let marks = fs::read_to_string(daemon.path("marks")).unwrap_or_default();
+    counted(marks.lines().map(str::to_owned))
+}
+
+fn counted(keys: impl Iterator<Item = String>) -> BTreeMap<String, u32> {
+    let mut counts = BTreeMap::new();
+    for key in keys {
+        *counts.entry(key).or_default() += 1;
+    }
+    counts
+}
+
+/// Looks whether what is in doubt happened, and says so.
+fn say_what_happened(daemon: &Daemon, operation: &Value, keyed: &Receiver, unkeyed: &Receiver) {
+    let journal = operation["journal"].as_array().unwrap();
+    let doubt = journal.iter().find(|entry| entry["in_doubt"] == true);
+    let doubt = doubt.unwrap_or_else(|| panic!("it waits, and nothing is in doubt: {operation}"));
+    let key = doubt["key"].as_str().unwrap();
+    let seen = [posted(keyed), posted(unkeyed), marked(daemon)];
+    let said = match seen.iter().any(|keys| keys.contains_key(key)) {
+        true => "--happened",
+        false => "--did-not",
+    };
+    let (id, number) = (operation["id"].as_str().unwrap(), doubt["seq"].to_string());
+    daemon.json(&["operation", "resolve", id, &number, said]);
+}
+
+fn check(
+    daemon: &Daemon,
+    ended: &Value,
+    (keyed, unkeyed): (&Receiver, &Receiver),
+    operations: u32,
+) {
+    assert_eq!(ended["attempts"], 1, "{ended}");
+    let journal = ended["journal"].as_array().unwrap();
+    let results: BTreeMap<u64, &str> = journal
+        .iter()
+        .filter(|entry| entry["kind"] == "result")
+        .map(|entry| {
+            (
+                entry["seq"].as_u64().unwrap(),
+                entry["effect"].as_str().unwrap(),
+            )
+        })
+        .collect();
+    let done: Vec<&str> = results.into_values().collect();
+    assert_eq!(done, EFFECTS, "something was forgotten: {ended}");
+    let run = ended["actions"][1].as_str().unwrap();
+    assert_eq!(
+        run,
+        format!("run {operations}"),
+        "it counted twice: {ended}"
+    );
+    let (keyed, unkeyed, marked) = (posted(keyed), posted(unkeyed), marked(daemon));
+    assert_eq!(keyed.len(), 2 * operations as usize, "{keyed:?}");
+    for (what, keys) in [("requests", unkeyed), ("commands", marked)] {
+        assert_eq!(keys.len(), operations as usize, "{what}: {keys:?}");
+        let twice = keys.iter().find(|(_, count)| **count > 1);
+        assert_eq!(twice, None, "{what} happened twice");
+    }
+}
