@@ -17,6 +17,9 @@ use std::{collections::BTreeMap, time::Duration};
 /// So often one call is begun again after an end of the daemon; then a person is asked, for it may be what ends it.
 pub const MAX_REPLAYS: u32 = 3;
 
+/// A sleep that is longer is not held: its call ends, and is made again when the sleep is over.
+pub const LONGEST_HELD_SLEEP: Duration = Duration::from_secs(5);
+
 /// What the journal has of one effect.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct RecordedEffect {
@@ -144,6 +147,14 @@ pub enum Halt {
     /// It cannot be begun again.
     #[error("{0}")]
     GivenUp(String),
+    /// It sleeps, and nothing of it is held meanwhile.
+    #[error("it sleeps until {until}")]
+    Suspended {
+        /// When it is woken.
+        until: Timestamp,
+        /// How long that is.
+        left: Duration,
+    },
 }
 
 impl Halt {
@@ -157,6 +168,7 @@ impl Halt {
             Halt::Diverged(_) | Halt::GivenUp(_) => {
                 vec!["see in its journal what was done, and put the rest right by hand".to_owned()]
             }
+            Halt::Suspended { .. } => Vec::new(),
         }
     }
 }

@@ -133,8 +133,10 @@ name = "tedious"
 failure = "tedious"
 chain = [{{ handler = "probe", params = {{ do = "sleep", length = "50m" }}, timeout = "1h" }}]
 
+# With a directory its sleep is held.
 [plugin.probe]
 limits = {{ timeout = "1h" }}
+grants = {{ dir = ["plugins"] }}
 "#
         )
     };

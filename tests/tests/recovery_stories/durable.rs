@@ -230,3 +230,33 @@ grants = { command = ["once"] }
     let state = fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
     assert!(state.is_empty() || state.contains(") Z "), "{state}");
 }
+
+#[test]
+fn a_long_sleep_is_held_by_nobody_and_ends_on_time_whatever_is_killed_meanwhile() {
+    let params = "do = \"sleep\", length = \"9s\"";
+    let config = format!("{}{}{GRANTS}", sleeper("job"), chain_of(params));
+    let mut daemon = start(&[&config], &[guest("probe", &[])]);
+    daemon.kill_child("job");
+    let before = in_the_middle(&daemon, "clock.sleep");
+    daemon.wait_for_status("that it sleeps", |status| {
+        let mut targets = status["targets"].as_array().unwrap().iter();
+        let row = targets.find(|row| row["name"] == "job").unwrap();
+        row["rests"]["why"] == "its handler sleeps"
+    });
+    for _ in 0..4 {
+        daemon.kill();
+        daemon.run();
+    }
+    let handled = wait_for("the report", || {
+        let operation = shown(&daemon, &before["id"]);
+        match operation["actions"].as_array().unwrap().len() {
+            0 => Err(operation.to_string()),
+            _ => Ok(operation),
+        }
+    });
+    let slept = handled["actions"][1].as_str().unwrap();
+    let millis: u64 = slept.split(' ').nth(1).unwrap().parse().unwrap();
+    assert!((9_000..20_000).contains(&millis), "{handled}");
+    assert_eq!(entries(&handled, "clock.sleep", "intent"), 1, "{handled}");
+    assert_eq!(entries(&handled, "clock.sleep", "result"), 1, "{handled}");
+}

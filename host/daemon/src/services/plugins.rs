@@ -183,14 +183,15 @@ impl Handlers for PluginCalls {
 fn handled(called: Called<Report, RecoveryFailure>) -> Result<Report, NotHandled> {
     match called {
         Ok(answer) => answer.map_err(NotHandled::Failed),
-        // It was quarantined since it was looked up.
-        Err(error) if matches!(error.cause, CallFailure::Resting(..)) => {
-            Err(NotHandled::Missing(error.to_string()))
-        }
-        // A trap or a limit ends one call; another attempt may go well, or find another version.
-        Err(error) => Err(NotHandled::Failed(RecoveryFailure::Retryable(
-            error.to_string(),
-        ))),
+        Err(error) => match error.cause {
+            CallFailure::Halted(halt) => Err(NotHandled::Halted(halt)),
+            // It was quarantined since it was looked up.
+            CallFailure::Resting(..) => Err(NotHandled::Missing(error.to_string())),
+            // A trap or a limit ends one call; another attempt may go well, or find another version.
+            _ => Err(NotHandled::Failed(RecoveryFailure::Retryable(
+                error.to_string(),
+            ))),
+        },
     }
 }
 

@@ -48,6 +48,10 @@ impl Recovery {
                 running.work.effects = running.work.effects.max(handled.effects);
                 return machine.doubted(case, running, Doubt::clone(doubt), at, out);
             }
+            if let Err(NotHandled::Halted(Halt::Suspended { until, left })) = &handled.result {
+                let sleep = (*until, *left);
+                return machine.suspended(case, running, sleep, handled.effects, at, out);
+            }
             let open = running.work.open_call.take();
             if handled.effects > running.work.effects || open.is_some() {
                 running.work.effects = running.work.effects.max(handled.effects);

@@ -7,9 +7,42 @@ use super::{
 use crate::{
     operation::{ChainPlace, OperationEvent, OperationState},
     replay::Halt,
+time::Timestamp,
 };
+use std::time::Duration;
 
 impl Recovery {
+    /// The call sleeps: it is gone on with when that is over, and holds nothing meanwhile.
+    pub(super) fn suspended(
+        &mut self,
+        case: &mut Case,
+        running: Running,
+        (until, left): (Timestamp, Duration),
+        effects: u32,
+        at: InputTime,
+        out: &mut Outcome,
+    ) -> Result<(), IllegalMove> {
+        let Running {
+            mut work,
+            cancelled,
+            ..
+        } = running;
+        if let Some(words) = cancelled {
+            return self.cancelled(case, work, &words, at, out).map(drop);
+        }
+        let open = OpenCall {
+            call: work.calls,
+            effects: work.effects,
+        };
+        work.open_call.get_or_insert(open);
+        work.effects = work.effects.max(effects);
+        work.revise(out, |operation| operation.due = Some(until));
+        let entry = self.entry(&work.operation, at.monotonic + left);
+        self.queue.rest(entry);
+        case.stage = Stage::Queued(work);
+        Ok(())
+    }
+
     /// The call that the daemon before was in goes on, as a part of the same attempt.
     pub(super) fn resume_call(
         &mut self,

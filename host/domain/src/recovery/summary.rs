@@ -125,6 +125,9 @@ fn rest_words(case: &Case) -> String {
         None if case.work().is_some_and(|work| work.operation.cut_off) => {
             "the daemon ended during its last attempt".to_owned()
         }
+        None if case.work().is_some_and(|work| work.open_call.is_some()) => {
+            "its handler sleeps".to_owned()
+        }
         None if incident.failures_in_a_row > 0 => {
             let rounds = counted(incident.failures_in_a_row, "round");
             format!("{rounds} did not help")

@@ -84,6 +84,8 @@ impl<'a> Attempt<'a> {
         let error = match &outcome {
             Ok(Ok(_)) => None,
             Ok(Err(error)) => Some(error.to_string()),
+            // It is gone on with, or a person is asked: that says nothing of the plugin.
+            Err(error) if matches!(error.cause, CallFailure::Halted(_)) => None,
             Err(error) => Some(error.to_string()),
         };
         if let Some(error) = &error {

@@ -180,6 +180,13 @@ fn make(path: &Path, workshop: &Workshop) -> Result<Salvaged, StoreError> {
             (&head.id, i64::try_from(head.number).unwrap_or(i64::MAX)),
         )
         .map_err(failed)?;
+    // No daemon to come has a lower number than what it reads.
+    transaction
+        .execute_batch(
+            "UPDATE head SET fencing = (SELECT coalesce(max(json_extract(record, '$.fencing')), 0) FROM effects
+                 WHERE json_valid(record))",
+        )
+        .map_err(failed)?;
     transaction.commit().map_err(failed)?;
     to.execute_batch("PRAGMA wal_checkpoint(TRUNCATE)")
         .map_err(failed)?;

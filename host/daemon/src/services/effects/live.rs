@@ -10,7 +10,7 @@ use futures_util::FutureExt;
 use mainstay_domain::{
     effect::{Answer, Effect, EffectError, EffectResult},
     record::{Change, EntryKind},
-    replay::{Halt, Recorded, Turn},
+    replay::{Halt, LONGEST_HELD_SLEEP, Recorded, Turn},
     secret::Masked,
 };
 use mainstay_runtime::{EffectSession, Settling};
@@ -77,6 +77,10 @@ impl LiveSession {
         let halt = match self.of.turn(number, effect, &recorded).await {
             Turn::Perform => return Way::Perform,
             Turn::Again => return Way::Again,
+            Turn::Wait(left) if left > LONGEST_HELD_SLEEP && self.of.may_suspend() => {
+                let until = self.of.effects.shared.clock.now() + left;
+                Halt::Suspended { until, left }
+            }
             Turn::Wait(left) => return Way::Wait(left),
             Turn::Done(answer) => return Way::Known(Ok(answer)),
             Turn::Start => {
@@ -114,6 +118,13 @@ impl EffectSession for LiveSession {
                 Way::Fed(result) => return result,
                 way => way,
             };
+            if let (Way::Perform, Some(length)) = (&way, self.of.suspends(&effect))
+                && let Some(halt) = begin_sleep(&self.of, number, &effect, length).await
+            {
+                let why = halt.to_string();
+                self.halted = Some(halt);
+                return Err(EffectError::Unavailable(why));
+            }
             if effect.only_reads() {
                 return journaled(&self.of, number, effect, way).await;
             }
@@ -144,6 +155,24 @@ impl EffectSession for LiveSession {
             })),
         }
     }
+}
+
+/// Writes that a sleep has begun that nobody holds; none where that is not durable, so that it is held after all.
+async fn begin_sleep(
+    of: &OperationCall,
+    number: u32,
+    effect: &Effect,
+    length: Duration,
+) -> Option<Halt> {
+    let intent = of.intent(number, effect).await;
+    let until = intent.until.unwrap_or(intent.at + length);
+    let changes = of.with_record([Change::Effect(intent)]);
+    let written = of.effects.shared.journal.commit(changes.into()).await;
+    let is_durable = written.is_ok_and(|written| written.is_durable());
+    is_durable.then_some(Halt::Suspended {
+        until,
+        left: length,
+    })
 }
 
 /// Does it, with the journal around it.

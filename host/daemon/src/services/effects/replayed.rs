@@ -7,7 +7,7 @@ use mainstay_domain::{
     grant,
     name::CommandName,
     record::{EffectEntry, EntryKind, TargetIdentity},
-    replay::{self, RecordedEffect, Seen, TargetSeen, Turn},
+    replay::{self, LONGEST_HELD_SLEEP, RecordedEffect, Seen, TargetSeen, Turn},
     secret::Masked,
     spec::OnDoubt,
 };
@@ -18,6 +18,22 @@ impl OperationCall {
     pub(super) fn has_intent(&self, effect: &Effect) -> bool {
         let is_sleep = matches!(effect, Effect::ClockSleep { .. });
         !effect.only_reads() || (is_sleep && self.call.record.is_some())
+    }
+
+    /// Whether the call can end in the middle of a sleep, to be made again: what it sees of directories is in no record.
+    pub(super) fn may_suspend(&self) -> bool {
+        self.call.record.is_some() && self.call.grants.dir.is_empty()
+    }
+
+    /// The length of a sleep that is not held. One that no timeout of the call has room for is, and ends the call.
+    pub(super) fn suspends(&self, effect: &Effect) -> Option<Duration> {
+        let Effect::ClockSleep { length_ms } = effect else {
+            return None;
+        };
+        let length = Duration::from_millis(*length_ms);
+        let allowed = self.call.record.as_ref()?.timeout();
+        let allowed = allowed.min(self.call.limits.timeout);
+        (length > LONGEST_HELD_SLEEP && length <= allowed && self.may_suspend()).then_some(length)
     }
 
     /// What is written before it is begun.

@@ -821,7 +821,7 @@ async fn a_sleep_that_was_cut_off_ends_when_it_was_to_end() {
     let mut bench = bench();
     bench.call.purpose = recovers(false, 2);
     bench.call.record = Some(Arc::new(record()));
-    let sleep = Effect::ClockSleep { length_ms: 60_000 };
+    let sleep = Effect::ClockSleep { length_ms: 3_000 };
     let mut session = bench.session();
     hangs("it sleeps", session.perform(sleep.clone())).await;
     assert_eq!(bench.written(), [(EntryKind::Intent, 3)]);
@@ -831,6 +831,32 @@ async fn a_sleep_that_was_cut_off_ends_when_it_was_to_end() {
     let mut session = next.session();
     let began = tokio::time::Instant::now();
     assert_eq!(session.perform(sleep).await, Ok(Answer::Done));
-    assert_eq!(began.elapsed(), Duration::from_secs(60));
+    assert_eq!(began.elapsed(), Duration::from_secs(3));
     assert_eq!(next.written(), [(EntryKind::Result, 3)]);
+}
+
+#[tokio::test]
+async fn a_sleep_that_is_long_and_fits_into_the_call_is_not_held() {
+    for (length_ms, timeout_ms, is_held) in [
+        (5_000, 50_000, true),
+        (5_001, 50_000, false),
+        (50_001, 50_000, true),
+    ] {
+        let mut bench = bench();
+        bench.call.purpose = recovers(false, 2);
+        bench.call.record = Some(Arc::new(CallRecord {
+            timeout_ms,
+            ..record()
+        }));
+        let mut session = bench.session();
+        let sleeping = session.perform(Effect::ClockSleep { length_ms });
+        if is_held {
+            hangs("it is held", sleeping).await;
+        } else {
+            within(sleeping).await.unwrap_err();
+        }
+        assert_eq!(bench.written(), [(EntryKind::Intent, 3)]);
+        let is_suspended = matches!(session.halted(), Some(Halt::Suspended { .. }));
+        assert_eq!(is_suspended, !is_held, "{length_ms} ms");
+    }
 }

@@ -52,6 +52,8 @@ impl Recovery {
                 }));
             }
             OperationState::InProgress if due.is_none() => self.cut_off(case, work, at, out)?,
+            // What is left of its sleep, if it slept, the call itself knows.
+            _ if work.open_call.is_some() => self.queue_again(case, work, at.monotonic),
             _ => {
                 let rests = work.operation.state != OperationState::Scheduled;
                 if rests && !work.operation.cut_off {

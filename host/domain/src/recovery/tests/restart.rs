@@ -178,6 +178,62 @@ fn a_chain_goes_on_at_the_step_that_it_was_in() {
 }
 
 #[test]
+fn a_call_that_sleeps_holds_nothing_and_goes_on_when_the_sleep_is_over() {
+    let mut world = World::new(usual());
+    world.raise("api down", High);
+    world.keep_on_record();
+    let halt = |world: &World| Halt::Suspended {
+        until: world.at().now + Duration::from_secs(3600),
+        left: Duration::from_secs(3600),
+    };
+    let asleep = halt(&world);
+    world.answer(Err(NotHandled::Halted(asleep.clone())));
+    assert_eq!(world.stage("api down"), "resting");
+    assert_eq!(world.machine.calls(), 0);
+    let (_, why) = world
+        .machine
+        .summary_of(&key("api down").target)
+        .rests
+        .unwrap();
+    assert_eq!(why, "its handler sleeps");
+    // Another daemon asks the call itself how long it sleeps on.
+    world.restart(1_000);
+    assert!(world.calls[0].resumed);
+    let left = Duration::from_secs(3599);
+    let Halt::Suspended { until, .. } = asleep else {
+        unreachable!()
+    };
+    world.answer(Err(NotHandled::Halted(Halt::Suspended { until, left })));
+    world.wait(3_598_999);
+    assert!(world.calls.is_empty(), "it sleeps");
+    world.wait(1);
+    let call = &world.calls[0];
+    assert!(call.resumed);
+    assert_eq!(
+        (call.place.call, call.effects, call.request.attempt),
+        (1, 0, 1)
+    );
+    world.recover_it();
+    assert_eq!(world.stage("api down"), "watched");
+    assert!(world.open_calls.is_empty());
+}
+
+#[test]
+fn a_call_that_sleeps_can_be_cancelled_at_once() {
+    let mut world = World::new(usual());
+    world.raise("api down", High);
+    world.keep_on_record();
+    let halt = Halt::Suspended {
+        until: world.at().now + Duration::from_secs(3600),
+        left: Duration::from_secs(3600),
+    };
+    world.answer(Err(NotHandled::Halted(halt)));
+    let id = world.operation("api down").id;
+    world.decide(Verb::Cancel, &id);
+    assert_eq!(world.operations[&id].state, OperationState::Cancelled);
+}
+
+#[test]
 fn a_call_that_cannot_be_gone_on_with_is_left_to_a_person() {
     let halt = Halt::GivenUp("its build is gone".to_owned());
     let mut world = World::new(usual());
