@@ -149,6 +149,14 @@ pub struct EffectEntry {
     pub until: Option<Timestamp>,
 }
 
+impl EffectEntry {
+    /// What it takes in the journal, bytes.
+    pub fn bytes(&self) -> u64 {
+        let json = serde_json::to_vec(self).unwrap_or_default();
+        u64::try_from(json.len()).unwrap_or(u64::MAX)
+    }
+}
+
 /// What tells a process of a target from every other one.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct TargetIdentity {

@@ -33,6 +33,8 @@ pub struct RecordedEffect {
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct Recorded {
     effects: BTreeMap<u32, RecordedEffect>,
+    /// What all entries of the operation take.
+    bytes: u64,
 }
 
 impl Recorded {
@@ -57,7 +59,13 @@ impl Recorded {
                 effect.intent = effect.intent.take().filter(|intent| !before(intent));
             }
         }
-        Self { effects }
+        let bytes = entries.iter().map(EffectEntry::bytes).sum();
+        Self { effects, bytes }
+    }
+
+    /// What the entries of its operation take, those of other calls too.
+    pub fn bytes(&self) -> u64 {
+        self.bytes
     }
 
     /// What there is of the effect with this number.

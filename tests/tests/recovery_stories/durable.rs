@@ -1,7 +1,7 @@
 //! `kill -9` of the daemon inside a handler: the next one goes on with the same call, where it stood.
 
 use super::{decide, shown, start, wait_until};
-use mainstay_tests::{Daemon, Gate, guest, sleeper, wait_for};
+use mainstay_tests::{Daemon, Gate, Receiver, guest, sleeper, wait_for};
 use serde_json::Value;
 use std::fs;
 
@@ -259,4 +259,26 @@ fn a_long_sleep_is_held_by_nobody_and_ends_on_time_whatever_is_killed_meanwhile(
     assert!((9_000..20_000).contains(&millis), "{handled}");
     assert_eq!(entries(&handled, "clock.sleep", "intent"), 1, "{handled}");
     assert_eq!(entries(&handled, "clock.sleep", "result"), 1, "{handled}");
+}
+
+/// Acts: `plugin.*.limits.journal`
+#[test]
+fn what_the_journal_of_an_operation_has_no_room_for_does_not_act() {
+    let receiver = Receiver::start();
+    let word = "x".repeat(3_000);
+    let params = format!(
+        "do = \"post\", word = \"{word}\", name = \"{}/\"",
+        receiver.url
+    );
+    let plugin = format!(
+        "\n[plugin.probe]\ngrants = {{ http = [\"{}\"] }}\nlimits = {{ journal = \"2KiB\" }}\n",
+        receiver.url
+    );
+    let config = format!("{}{}{plugin}", sleeper("job"), chain_of(&params));
+    let daemon = start(&[&config], &[guest("probe", &[])]);
+    daemon.kill_child("job");
+    let failed = daemon.wait_for_operation("job", "failed");
+    let error = failed["error"].as_str().unwrap();
+    assert!(error.contains("limits.journal"), "{failed}");
+    assert!(receiver.received().is_empty(), "nothing was sent");
 }

@@ -22,6 +22,7 @@ mod nothing;
 mod operation;
 mod planned;
 mod replayed;
+mod sizes;
 
 use super::shared::Shared;
 use crate::ports::{BackupControl, Commands, HttpClient, Secrets, TargetControl, Values, Watch};
@@ -34,6 +35,7 @@ use mainstay_runtime::{Call, EffectPort, EffectSession, LogLine, Purpose, effect
 use nothing::NoEffectsSession;
 use operation::OperationCall;
 use planned::DryRunSession;
+use sizes::JournalSizes;
 use std::sync::Arc;
 
 /// What effects are made of.
@@ -57,12 +59,12 @@ pub struct Effects {
 }
 
 /// Begins the session that fits the purpose of each call.
-pub struct EffectSessions(Arc<Effects>, Arc<OperationClocks>);
+pub struct EffectSessions(Arc<Effects>, Arc<OperationClocks>, Arc<JournalSizes>);
 
 impl EffectSessions {
     /// Sessions over these effects.
     pub fn new(effects: Effects) -> Self {
-        Self(Arc::new(effects), Arc::default())
+        Self(Arc::new(effects), Arc::default(), Arc::default())
     }
 }
 
@@ -81,6 +83,7 @@ impl EffectPort for EffectSessions {
                     operation: operation.clone(),
                     clocks: self.1.clone(),
                     on_record: Arc::default(),
+                    sizes: self.2.clone(),
                 };
                 match dry_run {
                     true => Box::new(DryRunSession::new(of, *effects)),

@@ -294,7 +294,11 @@ fn a_record_has_the_entries_of_its_call_and_of_no_other() {
     assert_eq!(recorded.last_number(), Some(3));
     assert_eq!(recorded.last_at(), Some(at(3)));
     assert!(recorded.get(2).is_none(), "it was before this call");
-    assert_eq!(Recorded::of(&entries, 7, 1), Recorded::default());
+    let other = Recorded::of(&entries, 7, 1);
+    assert_eq!((other.last_number(), other.last_at()), (None, None));
+    // The bound is that of the operation.
+    let all: u64 = entries.iter().map(EffectEntry::bytes).sum();
+    assert_eq!((recorded.bytes(), other.bytes()), (all, all));
 }
 
 #[test]

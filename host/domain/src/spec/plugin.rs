@@ -218,6 +218,8 @@ pub struct Limits {
     pub effects: u32,
     /// Calls at one time; default 8.
     pub concurrency: u32,
+    /// Bytes that the journal of one operation may take, looked at before an effect; default 16 MiB.
+    pub journal_bytes: u64,
 }
 
 impl Default for Limits {
@@ -230,6 +232,7 @@ impl Default for Limits {
             log_lines: 100,
             effects: 1_000,
             concurrency: 8,
+            journal_bytes: 16 << 20,
         }
     }
 }

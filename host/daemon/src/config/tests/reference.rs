@@ -1184,6 +1184,12 @@ fn plugin_keys(keys: &mut Keys) {
         9,
     );
     keys.plugin(
+        "plugin.limits.journal",
+        "limits.journal = \"9KiB\"",
+        |s| limits(s).journal_bytes,
+        9 << 10,
+    );
+    keys.plugin(
         "plugin.plugin",
         "plugin = \"webhook\"",
         |s| plugin(s).plugin,

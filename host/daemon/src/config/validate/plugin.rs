@@ -154,6 +154,7 @@ fn limits(at: ValueAt<'_>) -> Option<Limits> {
             log_lines: fields.or("log_lines", default.log_lines, whole(0..=u32::MAX)),
             effects: fields.or("effects", default.effects, whole(0..=u32::MAX)),
             concurrency: fields.or("concurrency", default.concurrency, count),
+            journal_bytes: fields.or("journal", default.journal_bytes, bytes(1 << 10..=1 << 30)),
         })
     })
 }

@@ -48,8 +48,9 @@ impl LiveSession {
     /// Goes on from the number of the operation's last effect.
     pub(super) fn new(of: OperationCall, last: u32) -> Self {
         let recorded = of.call.replay.clone();
-        if recorded.is_some() {
+        if let Some(recorded) = &recorded {
             of.is_on_record();
+            of.sizes.set(&of.operation, recorded.bytes());
         }
         Self {
             of,
@@ -179,9 +180,14 @@ async fn begin_sleep(
 async fn journaled(of: &OperationCall, number: u32, effect: Effect, way: Way) -> EffectResult {
     let journal = &of.effects.shared.journal;
     let masked = effect.clone().masked(&of.call.secrets);
-    let is_begun = !matches!(way, Way::Perform);
-    if !is_begun && of.has_intent(&effect) {
+    let is_new = matches!(way, Way::Perform);
+    if is_new {
+        // Not on record, for there is no room: a replay finds none either.
+        of.must_have_room(number, &masked)?;
+    }
+    if is_new && of.has_intent(&effect) {
         let intent = of.intent(number, &masked).await;
+        of.sizes.add(&of.operation, intent.bytes());
         let intent = journal.commit(of.with_record([Change::Effect(intent)]).into());
         let intent = intent.await;
         let not_begun =
@@ -207,6 +213,7 @@ async fn journaled(of: &OperationCall, number: u32, effect: Effect, way: Way) ->
         }
     };
     let entry = of.entry(number, EntryKind::Result, &masked, Some(result.clone()));
+    of.sizes.add(&of.operation, entry.bytes());
     let mut changes = vec![Change::Effect(entry)];
     if !matches!(effect, Effect::ClockNow) {
         changes.push(Change::Event(of.event(&effect, &result, "performed")));

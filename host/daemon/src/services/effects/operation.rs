@@ -1,8 +1,8 @@
 //! What the sessions of an operation's calls share: the words in which its effects are written.
 
-use super::{Effects, clocks::OperationClocks};
+use super::{Effects, clocks::OperationClocks, sizes::JournalSizes};
 use mainstay_domain::{
-    effect::{Answer, Effect, EffectResult},
+    effect::{Answer, Effect, EffectError, EffectResult},
     event::{EffectPerformed, Event, EventKind},
     id::OperationId,
     record::{Change, EffectEntry, EntryKind},
@@ -23,9 +23,21 @@ pub(super) struct OperationCall {
     pub(super) clocks: Arc<OperationClocks>,
     /// The journal has the record of the call.
     pub(super) on_record: Arc<AtomicBool>,
+    /// What the journals of operations take.
+    pub(super) sizes: Arc<JournalSizes>,
 }
 
 impl OperationCall {
+    /// Refuses an effect for whose request the journal of the operation has no room left.
+    pub(super) fn must_have_room(&self, number: u32, masked: &Effect) -> Result<(), EffectError> {
+        if self.call.record.is_none() {
+            return Ok(());
+        }
+        let bytes = self.entry(number, EntryKind::Intent, masked, None).bytes();
+        let of = (self.call.plugin.name.as_str(), &self.call.limits);
+        self.sizes.must_have_room(&self.operation, bytes, of)
+    }
+
     /// What is written with an entry: before the first one of a call its record, so that no entry is without one.
     pub(super) fn with_record(&self, changes: impl IntoIterator<Item = Change>) -> Vec<Change> {
         let record = self.call.record.as_deref();
