@@ -158,6 +158,12 @@ words! {
         /// The daemon ended during a call of a recovery, and another goes on with it.
         #[serde(rename = "operation.resumed")]
         OperationResumed,
+        /// A handler sleeps for long, and is not held meanwhile.
+        #[serde(rename = "operation.suspended")]
+        OperationSuspended,
+        /// A handler that is gone on with does something else than before the daemon ended: nothing acts.
+        #[serde(rename = "operation.diverged")]
+        OperationDiverged,
         /// An attempt failed and another follows.
         #[serde(rename = "operation.retrying")]
         OperationRetrying,
@@ -185,6 +191,12 @@ words! {
         /// An effect was performed, refused or planned.
         #[serde(rename = "effect.performed")]
         EffectPerformed,
+        /// Nobody knows whether an effect happened: the daemon ended before it had a result.
+        #[serde(rename = "effect.in-doubt")]
+        EffectInDoubt,
+        /// A person said whether it happened.
+        #[serde(rename = "effect.resolved")]
+        EffectResolved,
         /// An alert is in the outbox.
         #[serde(rename = "alert.queued")]
         AlertQueued,

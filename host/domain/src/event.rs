@@ -4,6 +4,7 @@
 
 mod alert;
 mod backup;
+mod call;
 mod data;
 mod facts;
 mod host;
@@ -19,6 +20,7 @@ mod target;
 
 pub use alert::{AlertDelivery, AlertHeld, AlertQueued};
 pub use backup::{BackupDeleted, BackupRestored, BackupTaken};
+pub use call::{EffectInDoubt, EffectResolved, OperationDiverged, OperationSuspended};
 pub use data::EventData;
 pub use host::{
     CharterBroken, ConfigApplied, ConfigRejected, JournalDamaged, MonitorBlind, PausedBy,

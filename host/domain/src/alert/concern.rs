@@ -95,11 +95,15 @@ pub(super) fn concern(kind: EventKind) -> Concern {
         | K::OperationApproved
         | K::OperationStarted
         | K::OperationResumed
+        | K::OperationSuspended
+        | K::OperationDiverged
         | K::OperationRetrying
         | K::OperationValidating
         | K::OperationCancelling
         | K::OperationCancelled
         | K::EffectPerformed
+        | K::EffectInDoubt
+        | K::EffectResolved
         | K::AlertQueued
         | K::AlertHeld
         | K::AlertLapsed

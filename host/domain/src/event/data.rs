@@ -5,15 +5,7 @@
 
 use super::{
     AlertDelivery, AlertHeld, AlertQueued, BackupDeleted, BackupRestored, BackupTaken,
-    CharterBroken, CheckDegraded, CheckFailed, CheckRecovered, CircuitOpened, ConfigApplied,
-    ConfigRejected, EffectPerformed, FailureCleared, FailureReported, IncidentAcknowledged,
-    IncidentClosed, IncidentOpened, IncidentOverdue, IncidentReopened, IncidentUnacknowledged,
-    IncidentWorsened, JournalDamaged, MonitorBlind, NoteAdded, OperationApproved,
-    OperationAskedFor, OperationAwaitingManual, OperationCancelled, OperationEnded,
-    OperationEscalated, OperationResumed, OperationRetrying, OperationScheduled, OperationStarted,
-    OperationValidating, PausedBy, PausedFor, PhaseChanged, PluginRejected, PluginServing,
-    PluginWithdrawn, PolicyChanged, ProcessFacts, RecordSetAside, RtoExceeded, SilenceBegan,
-    SilenceEnded, TargetBroken, TargetCommanded, TargetDrilled, TargetRenamed,
+CharterBroken, CheckDegraded, CheckFailed, CheckRecovered, CircuitOpened, ConfigApplied, ConfigRejected, EffectInDoubt, EffectPerformed, EffectResolved, FailureCleared, FailureReported, IncidentAcknowledged, IncidentClosed, IncidentOpened, IncidentOverdue, IncidentReopened, IncidentUnacknowledged, IncidentWorsened, JournalDamaged, MonitorBlind, NoteAdded, OperationApproved, OperationAskedFor, OperationAwaitingManual, OperationCancelled, OperationDiverged, OperationEnded, OperationEscalated, OperationResumed, OperationRetrying, OperationScheduled, OperationStarted, OperationSuspended, OperationValidating, PausedBy, PausedFor, PhaseChanged, PluginRejected, PluginServing, PluginWithdrawn, PolicyChanged, ProcessFacts, RecordSetAside, RtoExceeded, SilenceBegan, SilenceEnded, TargetBroken, TargetCommanded, TargetDrilled, TargetRenamed,
 };
 use serde::{Serialize, Serializer, ser::SerializeMap};
 use serde_json::Value;
@@ -130,6 +122,10 @@ event_data! {
     OperationStarted,
     /// `operation.resumed`.
     OperationResumed,
+    /// `operation.suspended`.
+    OperationSuspended,
+    /// `operation.diverged`.
+    OperationDiverged,
     /// `operation.retrying`.
     OperationRetrying,
     /// `operation.validating`.
@@ -142,6 +138,10 @@ event_data! {
     OperationEscalated,
     /// `effect.performed`.
     EffectPerformed,
+    /// `effect.in-doubt`.
+    EffectInDoubt,
+    /// `effect.resolved`.
+    EffectResolved,
     /// `alert.queued`.
     AlertQueued,
     /// `alert.delivered`, `alert.delayed` and `alert.abandoned`.

@@ -16,6 +16,8 @@ impl EventData {
             Self::OperationApproved(facts) => Some(&facts.about),
             Self::OperationStarted(facts) => Some(&facts.about),
             Self::OperationResumed(facts) => Some(&facts.about),
+            Self::OperationSuspended(facts) => Some(&facts.about),
+            Self::OperationDiverged(facts) => Some(&facts.about),
             Self::OperationRetrying(facts) => Some(&facts.about),
             Self::OperationValidating(facts) => Some(&facts.about),
             Self::OperationEnded(facts) => Some(&facts.about),

@@ -127,6 +127,10 @@ event_kinds! {
     OperationStarted = "operation.started",
     /// The daemon ended during a call of a recovery, and another resumes it.
     OperationResumed = "operation.resumed",
+    /// A handler sleeps for long, and is not held meanwhile.
+    OperationSuspended = "operation.suspended",
+    /// A handler that is gone on with does something else than before the daemon ended: nothing acts.
+    OperationDiverged = "operation.diverged",
     /// An attempt failed and another follows.
     OperationRetrying = "operation.retrying",
     /// The handler is done, the checks decide.
@@ -145,6 +149,10 @@ event_kinds! {
     OperationEscalated = "operation.escalated",
     /// An effect was performed, refused or planned.
     EffectPerformed = "effect.performed",
+    /// Nobody knows whether an effect happened: the daemon ended before it had a result.
+    EffectInDoubt = "effect.in-doubt",
+    /// A person said whether it happened.
+    EffectResolved = "effect.resolved",
     /// An alert is in the outbox.
     AlertQueued = "alert.queued",
     /// It is held back: it is silenced, or what its target depends on is failing.

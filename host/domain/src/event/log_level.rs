@@ -67,6 +67,8 @@ impl Event {
             | Kind::FailureReported
             | Kind::OperationAwaitingManual
             | Kind::OperationRetrying
+            | Kind::OperationDiverged
+            | Kind::EffectInDoubt
             | Kind::AlertDelayed
             | Kind::BackupWaiting => EventLogLevel::Warn,
             Kind::HostStarted
@@ -95,6 +97,8 @@ impl Event {
             | Kind::OperationApproved
             | Kind::OperationStarted
             | Kind::OperationResumed
+            | Kind::OperationSuspended
+            | Kind::EffectResolved
             | Kind::OperationSucceeded
             | Kind::OperationCancelling
             | Kind::OperationCancelled
@@ -134,6 +138,7 @@ impl Event {
         let after = |length_ms: u64| self.at + Duration::from_millis(length_ms);
         match &self.data {
             EventData::OperationScheduled(facts) => facts.due,
+            EventData::OperationSuspended(facts) => Some(facts.until),
             EventData::OperationRetrying(facts) => Some(after(facts.delay_ms)),
             EventData::PausedFor(facts) => Some(after(facts.length_ms)),
             EventData::FailureReported(facts) => facts.until,

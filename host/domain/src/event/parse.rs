@@ -5,15 +5,7 @@
 
 use super::{
     AlertDelivery, AlertHeld, AlertQueued, BackupDeleted, BackupRestored, BackupTaken,
-    CharterBroken, CheckDegraded, CheckFailed, CheckRecovered, CircuitOpened, ConfigApplied,
-    ConfigRejected, EffectPerformed, EventData, EventKind, FailureCleared, FailureReported,
-    IncidentAcknowledged, IncidentClosed, IncidentOpened, IncidentOverdue, IncidentReopened,
-    IncidentUnacknowledged, IncidentWorsened, JournalDamaged, MonitorBlind, NoteAdded,
-    OperationApproved, OperationAskedFor, OperationAwaitingManual, OperationCancelled,
-    OperationEnded, OperationEscalated, OperationResumed, OperationRetrying, OperationScheduled,
-    OperationStarted, OperationValidating, PausedBy, PausedFor, PhaseChanged, PluginRejected,
-    PluginServing, PluginWithdrawn, PolicyChanged, ProcessFacts, RecordSetAside, RtoExceeded,
-    SilenceBegan, SilenceEnded, TargetBroken, TargetCommanded, TargetDrilled, TargetRenamed,
+CharterBroken, CheckDegraded, CheckFailed, CheckRecovered, CircuitOpened, ConfigApplied, ConfigRejected, EffectInDoubt, EffectPerformed, EffectResolved, EventData, EventKind, FailureCleared, FailureReported, IncidentAcknowledged, IncidentClosed, IncidentOpened, IncidentOverdue, IncidentReopened, IncidentUnacknowledged, IncidentWorsened, JournalDamaged, MonitorBlind, NoteAdded, OperationApproved, OperationAskedFor, OperationAwaitingManual, OperationCancelled, OperationDiverged, OperationEnded, OperationEscalated, OperationResumed, OperationRetrying, OperationScheduled, OperationStarted, OperationSuspended, OperationValidating, PausedBy, PausedFor, PhaseChanged, PluginRejected, PluginServing, PluginWithdrawn, PolicyChanged, ProcessFacts, RecordSetAside, RtoExceeded, SilenceBegan, SilenceEnded, TargetBroken, TargetCommanded, TargetDrilled, TargetRenamed,
 };
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -64,6 +56,8 @@ impl EventData {
             K::OperationApproved | K::OperationCancelling => facts::<OperationApproved>(&data),
             K::OperationStarted => facts::<OperationStarted>(&data),
             K::OperationResumed => facts::<OperationResumed>(&data),
+            K::OperationSuspended => facts::<OperationSuspended>(&data),
+            K::OperationDiverged => facts::<OperationDiverged>(&data),
             K::OperationRetrying => facts::<OperationRetrying>(&data),
             K::OperationValidating => facts::<OperationValidating>(&data),
             K::OperationSucceeded | K::OperationPartial | K::OperationFailed => {
@@ -72,6 +66,8 @@ impl EventData {
             K::OperationCancelled => facts::<OperationCancelled>(&data),
             K::OperationEscalated => facts::<OperationEscalated>(&data),
             K::EffectPerformed => facts::<EffectPerformed>(&data),
+            K::EffectInDoubt => facts::<EffectInDoubt>(&data),
+            K::EffectResolved => facts::<EffectResolved>(&data),
             K::AlertQueued => facts::<AlertQueued>(&data),
             K::AlertDelivered | K::AlertDelayed | K::AlertAbandoned => {
                 facts::<AlertDelivery>(&data)

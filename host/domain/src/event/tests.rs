@@ -179,6 +179,10 @@ fn what_is_stored_is_read_as_what_its_kind_says_and_written_as_it_was() {
         ("charter.broken", "CharterBroken"),
         ("charter.whole", "Nothing"),
         ("policy.changed", "PolicyChanged"),
+        ("operation.suspended", "OperationSuspended"),
+        ("operation.diverged", "OperationDiverged"),
+        ("effect.in-doubt", "EffectInDoubt"),
+        ("effect.resolved", "EffectResolved"),
     ]
     .map(|(kind, variant)| (kind.to_owned(), variant.to_owned()));
     assert_eq!(found, expected);

@@ -2,7 +2,7 @@
 
 use super::{
     Attempt, AttemptProgress, Case, Failed, Handled, IllegalMove, InputTime, NotHandled, Outcome,
-    Recovery, dry_run::planned,
+Recovery, dry_run::planned, words,
 };
 use crate::{
     call::RecoveryFailure,
@@ -51,6 +51,11 @@ impl Recovery {
             if let Err(NotHandled::Halted(Halt::Suspended { until, left })) = &handled.result {
                 let sleep = (*until, *left);
                 return machine.suspended(case, running, sleep, handled.effects, at, out);
+            }
+            if let Err(NotHandled::Halted(Halt::Diverged(divergence))) = &handled.result {
+                let operation = &running.work.operation;
+                out.writes
+                    .push(words::diverged(operation, divergence, at.now));
             }
             let open = running.work.open_call.take();
             if handled.effects > running.work.effects || open.is_some() {

@@ -2,7 +2,7 @@
 
 use super::{
     Action, Attempt, AttemptProgress, Case, IllegalMove, InputTime, OpenCall, Outcome, Recovery,
-    Running, Stage,
+    Running, Stage, words,
 };
 use crate::{
     operation::{ChainPlace, OperationEvent, OperationState},
@@ -37,6 +37,8 @@ impl Recovery {
         work.open_call.get_or_insert(open);
         work.effects = work.effects.max(effects);
         work.revise(out, |operation| operation.due = Some(until));
+        out.writes
+            .push(words::suspended(&work.operation, until, at.now));
         let entry = self.entry(&work.operation, at.monotonic + left);
         self.queue.rest(entry);
         case.stage = Stage::Queued(work);

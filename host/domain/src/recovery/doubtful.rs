@@ -32,6 +32,8 @@ impl Recovery {
                 .cancelled(case, running.work, &words, at, out)
                 .map(drop);
         }
+        let event = words::in_doubt(&running.work.operation, &doubt, at.now);
+        out.writes.push(event);
         let halt = Halt::InDoubt(Box::new(doubt.clone()));
         running.work.operation.doubt = Some(Box::new(doubt));
         self.request_operator(case, running.work, halt.to_string(), halt.steps(), at, out)
@@ -56,16 +58,21 @@ impl Recovery {
             Ok(found) => found,
             Err(refusal) => return Ok(Err(refusal)),
         };
-        let said = match found {
-            FoundOut::Happened(_) => "happened",
-            FoundOut::DidNot => "did not happen",
+        let happened = *found != FoundOut::DidNot;
+        let said = match happened {
+            true => "happened",
+            false => "did not happen",
         };
-        let reason = format!("effect {number}, {}, {said}", request_words(&entry.effect));
+        let request = request_words(&entry.effect);
+        let reason = format!("effect {number}, {request}, {said}");
         let operation = self.with(&key, out, |machine, case, out| {
             let Stage::AwaitingApproval(work) = &mut case.stage else {
                 return Ok(None);
             };
             out.writes.push(Change::Effect(entry));
+            let about = (number, request.as_str());
+            let event = words::resolved(&work.operation, about, happened, by, at.now);
+            out.writes.push(event);
             work.operation.doubt = None;
             work.operation.steps.clear();
             work.operation.approval = None;

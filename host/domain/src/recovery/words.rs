@@ -4,6 +4,7 @@
 //! failure that it is about, for the target may have others, and a recovery that is due may still wait for its turn.
 
 mod approvals;
+mod calls;
 mod escalation;
 mod escalations;
 mod incidents;
@@ -13,6 +14,7 @@ mod policy;
 mod tests;
 
 pub(super) use approvals::{approved, awaits};
+pub(super) use calls::{diverged, in_doubt, resolved, suspended};
 pub(super) use escalation::{acknowledged, overdue, unacknowledged};
 pub(super) use escalations::{did_not_help, left_to_people, no_route_fits, round_did_not_help};
 pub(super) use incidents::{

@@ -8,6 +8,7 @@ use super::{
 use crate::{
     doubt::Doubt,
     effect::{Answer, CommandOutput, Effect},
+    event::EventKind,
     id::OperationId,
     operation::OperationState,
     record::EntryKind,
@@ -52,6 +53,7 @@ fn resolve(world: &mut World, id: &OperationId, number: u32, found: FoundOut) ->
 #[test]
 fn an_effect_in_doubt_waits_for_a_person_and_the_call_stays_open_also_for_the_next_daemon() {
     let (mut world, id) = in_doubt();
+    assert_eq!(world.count(EventKind::EffectInDoubt), 1);
     for _ in 0..2 {
         assert_eq!(world.stage("api down"), "asking");
         let operation = world.operation("api down");
@@ -76,6 +78,7 @@ fn what_a_person_found_out_is_written_and_the_same_call_goes_on() {
         world.restart(10);
         let reply = resolve(&mut world, &id, 3, found);
         assert!(matches!(reply, Reply::Operation(_)), "{reply:?}");
+        assert_eq!(world.count(EventKind::EffectResolved), 1);
         let entry = world.effects.last().unwrap();
         assert_eq!((entry.number, entry.kind, entry.call), (3, kind, Some(1)));
         assert_eq!(entry.fencing, 3, "of this daemon");

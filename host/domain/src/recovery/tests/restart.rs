@@ -10,7 +10,10 @@ use super::{
     world::World,
 };
 use crate::{
-    event::EventKind, operation::OperationState, replay::Halt, severity::Severity::High,
+    event::EventKind,
+    operation::OperationState,
+    replay::{Divergence, Halt},
+    severity::Severity::High,
     spec::RouteSpec,
 };
 use std::time::Duration;
@@ -196,6 +199,7 @@ fn a_call_that_sleeps_holds_nothing_and_goes_on_when_the_sleep_is_over() {
         .rests
         .unwrap();
     assert_eq!(why, "its handler sleeps");
+    assert_eq!(world.count(EventKind::OperationSuspended), 1);
     // Another daemon asks the call itself how long it sleeps on.
     world.restart(1_000);
     assert!(world.calls[0].resumed);
@@ -235,6 +239,19 @@ fn a_call_that_sleeps_can_be_cancelled_at_once() {
 
 #[test]
 fn a_call_that_cannot_be_gone_on_with_is_left_to_a_person() {
+    let diverged = Halt::Diverged(Divergence {
+        number: 3,
+        recorded: "targets.restart of api".to_owned(),
+        asked: "targets.stop of api".to_owned(),
+    });
+    let mut world = World::new(usual());
+    world.raise("api down", High);
+    world.keep_on_record();
+    world.restart(10);
+    world.answer(Err(NotHandled::Halted(diverged)));
+    assert_eq!(world.stage("api down"), "asking");
+    assert_eq!(world.count(EventKind::OperationDiverged), 1);
+
     let halt = Halt::GivenUp("its build is gone".to_owned());
     let mut world = World::new(usual());
     world.raise("api down", High);
