@@ -26,6 +26,7 @@ mod operations;
 mod phases;
 mod plugins;
 mod policies;
+mod rehearsals;
 mod requests;
 mod severity;
 mod silences;
@@ -59,6 +60,10 @@ pub use plugins::{
 };
 pub use policies::{
     PolicyBody, PolicyChange, PolicyRoute, PolicySettings, RestingHandler, TargetPolicy,
+};
+pub use rehearsals::{
+    OperationExport, RehearsalClass, RehearsalDifference, RehearsalEffect, RehearsalMatch,
+    RehearsalOutcome, RehearsalReport, outcome_words,
 };
 pub use requests::{
 AcknowledgeBody, BackupQuery, CreateBody, DecisionBody, DrillBody, EventQuery, ForgetPluginBody, HistoryQuery, IncidentQuery, PauseBody, PruneBody, RecoverBody, RenameQuery, ReportBody, ResolveBody, RestoreBody, SilenceBody, TargetBody, TargetDrillBody, UnsilenceBody,

@@ -38,6 +38,7 @@ mod plugins;
 mod policies;
 mod progress;
 mod records;
+mod rehearse;
 mod scaffold;
 mod silences;
 mod simulate;
@@ -134,6 +135,13 @@ async fn dispatch(cli: Cli, out: &Output) -> anyhow::Result<Ending> {
         }
         Command::Operation(OperationCommand::Resolve(arguments)) => {
             done(operations::resolve(&client().await?, out, arguments).await)
+        }
+        Command::Operation(OperationCommand::Export { id }) => {
+            done(rehearse::export(&client().await?, out, &id).await)
+        }
+        Command::Operation(OperationCommand::Replay(arguments)) => {
+            let text = rehearse::text_of(&arguments.operation, client()).await?;
+            rehearse::replay(out, &text, &arguments, global.config.as_deref()).await
         }
         Command::Recover {
             target,

@@ -256,6 +256,7 @@ fn routes(served: Arc<Served>) -> Router {
         .route("/incidents/{id}/ack", post(notes::acknowledge))
         .route("/operations", get(reads::history))
         .route("/operations/{id}", get(reads::operation))
+        .route("/operations/{id}/export", get(reads::export))
         .route("/operations/{id}/approve", deciding(Verb::Approve))
         .route("/operations/{id}/reject", deciding(Verb::Reject))
         .route("/operations/{id}/cancel", deciding(Verb::Cancel))

@@ -167,7 +167,7 @@ pub struct CallEnd {
 }
 
 /// A call and, where it has ended, its end.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct RecordedCall {
     /// What it takes to make it again.
     pub record: CallRecord,

@@ -282,3 +282,47 @@ fn what_the_journal_of_an_operation_has_no_room_for_does_not_act() {
     assert!(error.contains("limits.journal"), "{failed}");
     assert!(receiver.received().is_empty(), "nothing was sent");
 }
+
+#[test]
+fn a_build_is_rehearsed_on_what_was_recorded_and_its_first_difference_is_named() {
+    let params = "do = \"steps\", length = \"10ms\"";
+    let config = format!("{}{}{GRANTS}", sleeper("job"), chain_of(params));
+    let probe = guest("probe", &[]);
+    let daemon = start(&[&config], std::slice::from_ref(&probe));
+    daemon.kill_child("job");
+    let id = daemon.wait_for_operation("job", "succeeded")["id"].clone();
+    let export = daemon.json(&["operation", "export", id.as_str().unwrap()]);
+    assert_eq!(export["calls"].as_array().unwrap().len(), 1, "{export}");
+    let rehearse = |operation: &str| {
+        let probe = probe.to_str().unwrap();
+        let rehearsed = daemon.cli(&[
+            "operation",
+            "replay",
+            operation,
+            "--plugin",
+            probe,
+            "--json",
+        ]);
+        let report: Value = serde_json::from_slice(&rehearsed.stdout).unwrap();
+        (rehearsed.status.code(), report)
+    };
+    for _ in 0..3 {
+        let (code, report) = rehearse(id.as_str().unwrap());
+        assert_eq!(report["class"], "identical", "{report}");
+        assert_eq!(code, Some(0), "{report}");
+        assert!(report["first_difference"].is_null(), "{report}");
+    }
+
+    // Asked for something else, it does something else.
+    let mut other = export.clone();
+    other["calls"][0]["record"]["input"]["params"]["do"] = "restart".into();
+    let file = daemon.path("other.json");
+    fs::write(&file, other.to_string()).unwrap();
+    let (code, report) = rehearse(file.to_str().unwrap());
+    assert_eq!(report["class"], "effects-differ", "{report}");
+    assert_eq!(code, Some(1), "{report}");
+    let first = &report["first_difference"];
+    assert_eq!(first["number"], 1, "{report}");
+    assert_eq!(first["recorded"], "kv.get of `count`", "{report}");
+    assert_eq!(first["asked"], "targets.restart of job", "{report}");
+}

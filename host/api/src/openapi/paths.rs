@@ -19,6 +19,7 @@ use crate::{
     phases::{HostPhase, PhaseBody},
     plugins::PluginRow,
     policies::{PolicyBody, TargetPolicy},
+    rehearsals::OperationExport,
     requests::{
 AcknowledgeBody, BackupQuery, CreateBody, DecisionBody, DrillBody, EventQuery, ForgetPluginBody, HistoryQuery, IncidentQuery, PauseBody, PruneBody, RecoverBody, RenameQuery, ReportBody, ResolveBody, RestoreBody, SilenceBody, TargetBody, TargetDrillBody, UnsilenceBody,
     },
@@ -89,6 +90,12 @@ fn reads(schemas: &mut Schemas) -> Vec<Endpoint> {
             "operation",
             "One operation and its journal, effect by effect",
             Json(schemas.answer::<OperationDetail>()),
+        ),
+        Endpoint::get(
+            "/v1/operations/{id}/export",
+            "export-operation",
+            "The calls and the journal of one operation, as they are stored, for a rehearsal",
+            Json(schemas.answer::<OperationExport>()),
         ),
         Endpoint::get(
             "/v1/stats",

@@ -825,6 +825,39 @@ pub enum OperationCommand {
   mainstay operation resolve op-01K0000000000000000000000A 12 --happened
   mainstay operation resolve op-01K0000000000000000000000A 12 --did-not"))]
     Resolve(ResolveArguments),
+    /// Print the calls and the journal of an operation, to rehearse a build on them elsewhere
+    ///
+    /// Secrets are in it by name; requests and answers are as the journal has them.
+    #[command(after_long_help = examples!("
+  mainstay operation export op-01K0000000000000000000000A > operation.json"))]
+    Export {
+        /// Which one; its beginning or end will do where no other has it
+        #[arg(value_parser = IdText::parse)]
+        id: IdText,
+    },
+    /// Rehearse a build on a recorded call: nothing acts, and what it does otherwise is told
+    ///
+    /// The build is asked what the call was asked, with its settings, its chance and its clock, and each effect is answered
+    /// from the record, or by the plan of a dry run. Exit code: 0 up to other reads, 1 where its effects or its outcome differ
+    /// or it gives no answer.
+    #[command(after_long_help = examples!("
+  mainstay operation replay op-01K0000000000000000000000A --plugin fixed.wasm
+  mainstay operation replay operation.json --plugin fixed.wasm --json"))]
+    Replay(ReplayArguments),
+}
+
+/// What is rehearsed on what.
+#[derive(Debug, Args)]
+pub struct ReplayArguments {
+    /// An operation, or a file of `operation export`
+    #[arg(value_name = "ID|FILE")]
+    pub operation: String,
+    /// The component of the build
+    #[arg(long = "plugin", value_name = "FILE")]
+    pub build: PathBuf,
+    /// Which call of the operation; default: its last one on record
+    #[arg(long, value_name = "NUMBER")]
+    pub call: Option<u32>,
 }
 
 /// What was found out about an effect in doubt.

@@ -19,8 +19,13 @@ pub(super) async fn inspect(file: &Path) -> anyhow::Result<Inspection> {
 
 /// A loader whose plugins reach nothing.
 pub(super) fn loader() -> anyhow::Result<Loader> {
+    loader_with(Arc::new(NoEffects))
+}
+
+/// A loader whose plugins have these effects.
+pub(super) fn loader_with(effects: Arc<dyn EffectPort>) -> anyhow::Result<Loader> {
     let engine = Engine::new().context("cannot start the engine")?;
-    let options = LoaderOptions::new(engine, Arc::new(NoEffects));
+    let options = LoaderOptions::new(engine, effects);
     Loader::new(options).context("cannot start the engine")
 }
 

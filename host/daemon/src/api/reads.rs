@@ -15,8 +15,7 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use mainstay_api::{
-AuditQuery, Event, HandlerCall, HistoryQuery, Incident, IncidentQuery, JournalEntry, Operation,
-    OperationDetail, PluginRow, RenameQuery,
+AuditQuery, Event, HandlerCall, HistoryQuery, Incident, IncidentQuery, JournalEntry, Operation, OperationDetail, OperationExport, PluginRow, RenameQuery,
 };
 use mainstay_domain::operation::OperationState;
 use mainstay_domain::{
@@ -190,6 +189,20 @@ fn held(operation: &operation::Operation, active: Active) -> Option<String> {
     Some(format!(
         "automatic recovery is paused{by}; `mainstay resume{whose}` lets it go on"
     ))
+}
+
+pub(super) async fn export(
+    State(served): State<Arc<Served>>,
+    Named(id): Named<OperationId>,
+) -> Result<Json<OperationExport>, ApiError> {
+    let records = &served.ports.records;
+    let Some((_, journal)) = records.operation(id.clone()).await? else {
+        let help = "`mainstay history` lists operations";
+        let error = format!("there is no operation {id}");
+        return Err(ApiError::not_found(error, help));
+    };
+    let calls = records.calls(id.clone()).await?;
+    Ok(Json(OperationExport::of(id.to_string(), &calls, &journal)))
 }
 
 pub(super) async fn metrics(State(served): State<Arc<Served>>) -> Response {
