@@ -3,6 +3,7 @@
 //! Invariant: nothing acts: what has no recorded answer is answered by the plan of a dry run.
 
 use crate::{
+    blob::Blob,
     call::RecoveryFailure,
     call_record::{CallOutcome, CallRecord},
     doubt::request_words,
@@ -185,7 +186,7 @@ impl Rehearsal {
             Effect::HttpSend(_) => Answer::Response(HttpResponse {
                 status: 200,
                 headers: Vec::new(),
-                body: Vec::new().into(),
+                body: Blob::default(),
             }),
             _ => {
                 let why = format!("nothing is recorded of {}", request_words(effect));
@@ -211,6 +212,7 @@ impl Rehearsal {
         let acts = asked.filter(|effect| !effect.only_reads());
         let did = self.recorded.iter().map(|step| &step.effect);
         let did = did.filter(|effect| !effect.only_reads());
+        let acts_alike = acts.eq(did);
         let looks_alike = self.recorded.iter().all(|step| step.is_consumed)
             && self
                 .asked
@@ -218,7 +220,7 @@ impl Rehearsal {
                 .all(|asked| asked.matched == Matched::Next);
         match then {
             Some(then) if !ends_alike(then, now) => Class::OutcomeDiffers,
-            _ if !acts.eq(did) => Class::EffectsDiffer,
+            _ if !acts_alike => Class::EffectsDiffer,
             _ if !looks_alike => Class::ReadsDiffer,
             Some(then) if then != now => Class::Cosmetic,
             _ => Class::Identical,

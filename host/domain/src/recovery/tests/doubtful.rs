@@ -6,6 +6,7 @@ use super::{
     world::World,
 };
 use crate::{
+    blob::Blob,
     doubt::Doubt,
     effect::{Answer, CommandOutput, Effect},
     event::EventKind,
@@ -109,7 +110,7 @@ fn another_effect_or_an_answer_of_another_shape_is_refused_and_it_is_asked_on() 
     let output = Answer::Output(CommandOutput {
         exit_code: 7,
         stdout: b"flushed".to_vec().into(),
-        stderr: Vec::new().into(),
+        stderr: Blob::default(),
         truncated: false,
     });
     let given = serde_json::to_value(&output).unwrap();
