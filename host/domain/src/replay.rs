@@ -78,6 +78,25 @@ impl Recorded {
         self.effects.keys().next_back().copied()
     }
 
+    /// How much of its time a call that began then had used up when the last of it was written: sleeps that nobody held
+    /// are no time of it.
+    pub fn spent(&self, began_at: Timestamp) -> Duration {
+        let slept = |effect: &RecordedEffect| match &effect.intent {
+            Some(intent) => match (&intent.effect, &effect.result) {
+                (Effect::ClockSleep { length_ms }, Some(result))
+                    if Duration::from_millis(*length_ms) > LONGEST_HELD_SLEEP =>
+                {
+                    result.at.since(intent.at)
+                }
+                _ => Duration::ZERO,
+            },
+            None => Duration::ZERO,
+        };
+        let slept: Duration = self.effects.values().map(slept).sum();
+        let last = self.last_at().unwrap_or(began_at);
+        last.since(began_at).saturating_sub(slept)
+    }
+
     /// When the last of it was written.
     pub fn last_at(&self) -> Option<Timestamp> {
         let entries = self.effects.values();

@@ -445,6 +445,13 @@ fn bad_usage_is_refused_with_what_is_allowed() {
     check("mainstay stop", "<TARGET>");
     check("mainstay operation show 7", "op-01K");
     check("mainstay note 7 text", "inc-01K");
+    let doubt = "mainstay operation resolve op-01K0000000000000000000000A 3";
+    check(doubt, "--happened");
+    check(
+        &format!("{doubt} --happened --did-not"),
+        "cannot be used with",
+    );
+    check(&format!("{doubt} --did-not --answer a.json"), "--happened");
     check("mainstay history --state done", "awaiting-manual");
     check("mainstay history --before 7", "op-01K");
     check("mainstay incidents --before op-1", "inc-01K");

@@ -318,3 +318,28 @@ fn what_a_person_says_did_not_happen_is_as_if_it_was_never_begun_until_it_is_beg
         assert_eq!(found, expected, "begun by daemon {fencing}");
     }
 }
+
+#[test]
+fn a_sleep_that_nobody_held_is_no_time_of_the_call() {
+    let slept = |number, length_ms, seconds| {
+        let effect = Effect::ClockSleep { length_ms };
+        let begun = EffectEntry {
+            number,
+            at: at(u64::from(number)),
+            ..entry(&effect, None)
+        };
+        let ended = EffectEntry {
+            at: at(u64::from(number) + seconds),
+            ..entry(&effect, Some(Ok(Answer::Done)))
+        };
+        [begun, EffectEntry { number, ..ended }]
+    };
+    let entries: Vec<EffectEntry> = [slept(1, 3_000, 3), slept(10, 60_000, 60)]
+        .into_iter()
+        .flatten()
+        .collect();
+    let recorded = Recorded::of(&entries, 1, 1);
+    assert_eq!(recorded.last_at(), Some(at(70)));
+    assert_eq!(recorded.spent(at(0)), Duration::from_secs(10));
+    assert_eq!(Recorded::default().spent(at(9)), Duration::ZERO);
+}

@@ -15,8 +15,8 @@ use mainstay_domain::{
 use mainstay_runtime::{CallFailure, Plugin, PluginHost};
 use std::{sync::Arc, time::Duration};
 
-/// What a call has left at least, however long the daemon before took for what it wrote last.
-const LEAST_LEFT: Duration = Duration::from_secs(1);
+/// What a call has left at least: how long no daemon ran is a part of the time in its record.
+const LEAST_LEFT: Duration = Duration::from_secs(10);
 
 /// The journal, as calls are gone on with from it.
 pub struct CallJournal {
@@ -71,9 +71,8 @@ impl PluginCalls {
             // What it sees of its directories is in no record, so it is called anew.
             return Ok(call_anew(&plugin, call, last, identity).await);
         }
-        let spent = recorded.last_at().map(|at| at.since(record.began_at));
-        let left = record.timeout().saturating_sub(spent.unwrap_or_default());
-        let left = left.max(LEAST_LEFT);
+        let spent = recorded.spent(record.began_at);
+        let left = record.timeout().saturating_sub(spent).max(LEAST_LEFT);
         let last_asked = recorded.get(last).cloned();
         // What does not end the daemon is not counted.
         let before = CallRecord {
