@@ -114,8 +114,6 @@ pub struct Seen {
     pub target: Option<TargetSeen>,
     /// The operator says that it can be repeated with its key.
     pub is_idempotent: bool,
-    /// Of a compare-and-set: the value is there that it was to set.
-    pub is_set: bool,
 }
 
 /// What is seen of a target.
@@ -266,8 +264,7 @@ fn begun(asked: &Effect, intent: &EffectEntry, seen: &Seen) -> Turn {
         },
         Effect::CommandRun { .. } if seen.is_idempotent => Turn::Again,
         Effect::CommandRun { .. } => Turn::InDoubt,
-        Effect::KvCompareAndSet { .. } if seen.is_set => Turn::Done(Answer::Swapped(true)),
-        // To set a value twice is to set it once, and a backup that is taken or restored once more does no harm.
+        // A value is written with its result, so it was not; and a backup that is taken or restored once more does no harm.
         Effect::KvSet { .. }
         | Effect::KvDelete { .. }
         | Effect::KvCompareAndSet { .. }

@@ -2,20 +2,21 @@
 
 mod filters;
 mod statistics;
+mod values;
 
 pub use filters::{AuditFilter, EventFilter, HistoryFilter, IncidentFilter};
 pub use statistics::{StatisticsFilter, TargetStatistics};
+pub use values::{RecordedWrite, Values};
 
 use mainstay_domain::{
     alert::OutboxEntry,
     audit::AuditRow,
     backup::{BackupRecord, BackupType},
     call_record::{CallRecord, RecordedCall},
-    effect::EffectError,
     event::{Event, EventKind},
     id::{IncidentId, OperationId},
     incident::Incident,
-    name::{FailureType, JobName, PluginName, TargetName},
+    name::{FailureType, JobName, TargetName},
     operation::Operation,
     record::{Change, EffectEntry, ProcessIdentity},
     time::Timestamp,
@@ -258,37 +259,4 @@ pub trait Browse: Send + Sync {
     fn seq_before_newest(&self, count: u32) -> Reading<'_, u64>;
     /// The same of those that a filter asks for.
     fn seq_before_newest_like(&self, filter: EventFilter, count: u32) -> Reading<'_, u64>;
-}
-
-/// Durable values of plugins, each plugin in a namespace of its own. All errors are for the plugin.
-pub trait Values: Send + Sync {
-    /// A value.
-    fn get(
-        &self,
-        plugin: PluginName,
-        key: String,
-    ) -> Boxed<'_, Result<Option<Vec<u8>>, EffectError>>;
-    /// Sets or, with none, deletes a value; `Limited` where the namespace would grow above `max_bytes`.
-    fn set(
-        &self,
-        plugin: PluginName,
-        key: String,
-        value: Option<Vec<u8>>,
-        max_bytes: u64,
-    ) -> Boxed<'_, Result<(), EffectError>>;
-    /// Sets a value where the present one is `expected`; whether it was.
-    fn compare_and_set(
-        &self,
-        plugin: PluginName,
-        key: String,
-        expected: Option<Vec<u8>>,
-        value: Vec<u8>,
-        max_bytes: u64,
-    ) -> Boxed<'_, Result<bool, EffectError>>;
-    /// The keys with a prefix, sorted.
-    fn keys(
-        &self,
-        plugin: PluginName,
-        prefix: String,
-    ) -> Boxed<'_, Result<Vec<String>, EffectError>>;
 }

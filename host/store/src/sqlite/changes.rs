@@ -189,7 +189,7 @@ fn write_operation(connection: &Connection, operation: &Operation) -> rusqlite::
         .map(drop)
 }
 
-fn append_effect(connection: &Connection, entry: &EffectEntry) -> rusqlite::Result<()> {
+pub(super) fn append_effect(connection: &Connection, entry: &EffectEntry) -> rusqlite::Result<()> {
     if entry.kind == EntryKind::Result && entry.fencing > 0 {
         let newest: i64 = connection
             .prepare_cached("SELECT fencing FROM head")?

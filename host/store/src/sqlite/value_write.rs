@@ -1,7 +1,11 @@
 //! A write to one key of a plugin, with its caps.
 
-use super::sums::checked;
-use mainstay_domain::{effect::EffectError, name::PluginName};
+use super::{changes::append_effect, sums::checked};
+use mainstay_domain::{
+    effect::{Answer, EffectError},
+    name::PluginName,
+    record::EffectEntry,
+};
 use rusqlite::{Connection, OptionalExtension, params};
 
 /// Keys of one plugin.
@@ -19,6 +23,8 @@ pub(super) struct ValueWrite {
     /// None: nothing is to be there.
     pub(super) value: Option<Vec<u8>>,
     pub(super) max_bytes: u64,
+    /// The entry of its result, where it is an effect of an operation.
+    pub(super) entry: Option<Box<EffectEntry>>,
 }
 
 /// What a namespace holds.
@@ -29,11 +35,28 @@ struct Usage {
 }
 
 impl ValueWrite {
-    /// Whether the value was set; the inner error is for the plugin, and nothing was written then.
+    /// Whether the value was set; the inner error is for the plugin, and no value was written then. What it came to is
+    /// written with it, where it is to be.
     pub(super) fn apply(
         &self,
         connection: &Connection,
     ) -> rusqlite::Result<Result<bool, EffectError>> {
+        let done = self.write(connection)?;
+        if let Some(entry) = &self.entry {
+            let answer = |set: bool| match self.expected {
+                Some(_) => Answer::Swapped(set),
+                None => Answer::Done,
+            };
+            let entry = EffectEntry {
+                result: Some(done.clone().map(answer)),
+                ..EffectEntry::clone(entry)
+            };
+            append_effect(connection, &entry)?;
+        }
+        Ok(done)
+    }
+
+    fn write(&self, connection: &Connection) -> rusqlite::Result<Result<bool, EffectError>> {
         let (plugin, key) = (self.plugin.as_str(), self.key.as_str());
         let present: Option<Vec<u8>> = connection
             .prepare_cached(concat!(
@@ -99,7 +122,11 @@ impl ValueWrite {
     pub(super) fn bytes(&self) -> usize {
         let expected = self.expected.iter().flatten();
         let values = expected.chain(&self.value).map(Vec::len);
-        size_of::<Self>() + self.key.len() + values.sum::<usize>()
+        let entry = self.entry.as_ref().map_or(0, |entry| entry.bytes());
+        let entry = usize::try_from(entry).unwrap_or(usize::MAX);
+        size_of::<Self>()
+            .saturating_add(self.key.len() + values.sum::<usize>())
+            .saturating_add(entry)
     }
 
     fn weight(&self, value: Option<&[u8]>) -> Usage {

@@ -11,7 +11,7 @@ use super::{
     sums::checked,
     value_write::{MAX_KEY_BYTES, ValueWrite},
 };
-use crate::port::{Boxed, StoreError, Values};
+use crate::port::{Boxed, RecordedWrite, StoreError, Values};
 use mainstay_domain::{effect::EffectError, name::PluginName};
 use rusqlite::{OptionalExtension, params};
 
@@ -66,6 +66,7 @@ impl Values for SqliteJournal {
             expected: None,
             value,
             max_bytes,
+            entry: None,
         });
         Box::pin(async move { written.await.map(drop) })
     }
@@ -84,6 +85,26 @@ impl Values for SqliteJournal {
             expected: Some(expected),
             value: Some(value),
             max_bytes,
+            entry: None,
+        })
+    }
+
+    fn write_recorded(&self, write: RecordedWrite) -> Boxed<'_, Result<bool, EffectError>> {
+        let RecordedWrite {
+            plugin,
+            key,
+            expected,
+            value,
+            max_bytes,
+            entry,
+        } = write;
+        self.write_value(ValueWrite {
+            plugin,
+            key,
+            expected,
+            value,
+            max_bytes,
+            entry: Some(Box::new(entry)),
         })
     }
 

@@ -1,11 +1,13 @@
 //! What the sessions of an operation's calls share: the words in which its effects are written.
 
 use super::{Effects, clocks::OperationClocks, sizes::JournalSizes};
+use crate::ports::RecordedWrite;
 use mainstay_domain::{
     effect::{Answer, Effect, EffectError, EffectResult},
     event::{EffectPerformed, Event, EventKind},
     id::OperationId,
     record::{Change, EffectEntry, EntryKind},
+    secret::Masked,
     severity::Severity,
 };
 use mainstay_runtime::Call;
@@ -58,11 +60,45 @@ impl OperationCall {
 
     /// Does it; its number makes its idempotency key.
     pub(super) async fn act(&self, number: u32, effect: &Effect) -> EffectResult {
+        if let Some(write) = self.recorded_write(number, effect) {
+            let is_swap = write.expected.is_some();
+            let written = self.effects.values.write_recorded(write).await;
+            return written.map(|set| match is_swap {
+                true => Answer::Swapped(set),
+                false => Answer::Done,
+            });
+        }
         let key = self.key(number);
         match self.effects.act(&self.call, effect, key).await {
             Ok(Answer::Now(now)) => Ok(Answer::Now(self.clocks.tell(&self.operation, now))),
             result => result,
         }
+    }
+
+    /// The write of a value in a call that is on record: a value that was written without its result would be written
+    /// again after a crash, over what others wrote meanwhile.
+    fn recorded_write(&self, number: u32, effect: &Effect) -> Option<RecordedWrite> {
+        self.call.record.as_ref()?;
+        let masked = effect.clone().masked(&self.call.secrets);
+        let entry = self.entry(number, EntryKind::Result, &masked, None);
+        let (key, expected, value) = match masked {
+            Effect::KvSet { key, value } => (key, None, Some(value.0)),
+            Effect::KvDelete { key } => (key, None, None),
+            Effect::KvCompareAndSet {
+                key,
+                expected,
+                value,
+            } => (key, Some(expected.map(|blob| blob.0)), Some(value.0)),
+            _ => return None,
+        };
+        Some(RecordedWrite {
+            plugin: self.call.plugin.name.clone(),
+            key,
+            expected,
+            value,
+            max_bytes: self.call.grants.kv_bytes,
+            entry,
+        })
     }
 
     /// What the journal keeps of it.

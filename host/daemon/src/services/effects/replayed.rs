@@ -89,21 +89,14 @@ impl OperationCall {
     }
 
     async fn seen(&self, number: u32, masked: &Effect) -> Seen {
-        let mut seen = Seen {
+        let seen = Seen {
             now: self.effects.shared.clock.now(),
             target: self.target(masked).await,
-            ..Seen::default()
+            is_idempotent: self.is_idempotent(masked),
         };
-        seen.is_idempotent = self.is_idempotent(masked);
-        match masked {
+        if matches!(masked, Effect::CommandRun { .. }) {
             // A first copy that still runs beside a second one is worse than any doubt.
-            Effect::CommandRun { .. } => self.effects.commands.end(self.key(number)).await,
-            Effect::KvCompareAndSet { key, value, .. } => {
-                let plugin = self.call.plugin.name.clone();
-                let present = self.effects.values.get(plugin, key.clone()).await;
-                seen.is_set = matches!(present, Ok(Some(present)) if present == value.0);
-            }
-            _ => {}
+            self.effects.commands.end(self.key(number)).await;
         }
         seen
     }

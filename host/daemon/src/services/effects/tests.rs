@@ -2,7 +2,9 @@
 
 use super::*;
 use crate::{
-    ports::{AnswerBound, Batch, Boxed, Commit, Journal, SecretError, fakes::FakeWorld},
+    ports::{
+        AnswerBound, Batch, Boxed, Commit, Journal, RecordedWrite, SecretError, fakes::FakeWorld,
+    },
     services::testing::{
         DEADLINE, ManualClock, MemoryJournal,
         specs::{failure, name, spec},
@@ -148,6 +150,10 @@ impl Values for World {
     }
     fn keys(&self, _: PluginName, _: String) -> Boxed<'_, Result<Vec<String>, EffectError>> {
         not_there()
+    }
+    fn write_recorded(&self, write: RecordedWrite) -> Boxed<'_, Result<bool, EffectError>> {
+        self.told.lock().push(format!("write {}", write.key));
+        Box::pin(std::future::ready(Ok(write.expected.is_none())))
     }
 }
 
@@ -859,4 +865,26 @@ async fn a_sleep_that_is_long_and_fits_into_the_call_is_not_held() {
         let is_suspended = matches!(session.halted(), Some(Halt::Suspended { .. }));
         assert_eq!(is_suspended, !is_held, "{length_ms} ms");
     }
+}
+
+#[tokio::test]
+async fn a_value_of_a_call_on_record_is_written_with_its_result() {
+    let mut bench = bench();
+    bench.call.purpose = recovers(false, 2);
+    bench.call.record = Some(Arc::new(record()));
+    let mut session = bench.session();
+    let (key, value) = (|| "k".to_owned(), Blob::default);
+    let set = Effect::KvSet {
+        key: key(),
+        value: value(),
+    };
+    let swap = Effect::KvCompareAndSet {
+        key: key(),
+        expected: None,
+        value: value(),
+    };
+    assert_eq!(within(session.perform(set)).await, Ok(Answer::Done));
+    let swapped = within(session.perform(swap)).await;
+    assert_eq!(swapped, Ok(Answer::Swapped(false)));
+    assert_eq!(*bench.world.told.lock(), ["write k", "write k"]);
 }

@@ -1,10 +1,11 @@
 //! What it takes to make a call again is written with its first entry, and its end stays.
 
 use super::fixtures::*;
-use crate::port::{Browse, Journal, Recover};
+use crate::port::{Browse, Journal, RecordedWrite, Recover, Values};
 use mainstay_domain::{
     call::Report,
     call_record::{CallEnd, CallOutcome, CallRecord, RecordedCall},
+    effect::Answer,
     operation::OperationState,
     record::{Change, EffectEntry},
     time::Timestamp,
@@ -94,4 +95,52 @@ async fn a_result_of_a_daemon_that_has_a_successor_is_refused_and_its_neighbours
     assert_eq!(numbers, [1, 2, 3]);
     let recovered = journal.recovered(Timestamp::from_millis(0)).await.unwrap();
     assert_eq!(recovered.fencing, 3);
+}
+
+#[tokio::test]
+async fn a_value_and_the_result_of_its_effect_are_written_together_or_not_at_all() {
+    let directory = tempfile::tempdir().unwrap();
+    let journal = open(directory.path()).unwrap();
+    let operation = operation(1, "api", OperationState::InProgress);
+    let changes = vec![Change::Operation(operation.clone()), Change::Fencing(2)];
+    journal.commit(changes.into()).await.unwrap();
+    let write = |number, expected: Option<Option<Vec<u8>>>, fencing| RecordedWrite {
+        plugin: plugin("fixer"),
+        key: "k".to_owned(),
+        expected,
+        value: Some(vec![7]),
+        max_bytes: 1_000,
+        entry: EffectEntry {
+            result: None,
+            ..of_call(result(&operation.id, number), fencing)
+        },
+    };
+    // A daemon that has a successor writes neither.
+    let late = journal.write_recorded(write(1, None, 1)).await.unwrap_err();
+    assert!(late.to_string().contains("fencing number 1"), "{late}");
+    let get = || journal.get(plugin("fixer"), "k".to_owned());
+    assert_eq!(get().await, Ok(None));
+    assert_eq!(
+        journal.write_recorded(write(2, Some(None), 2)).await,
+        Ok(true)
+    );
+    assert_eq!(
+        journal.write_recorded(write(3, Some(None), 2)).await,
+        Ok(false)
+    );
+    assert_eq!(journal.write_recorded(write(4, None, 2)).await, Ok(true));
+    assert_eq!(get().await, Ok(Some(vec![7])));
+    let found = journal.operation(operation.id.clone()).await.unwrap();
+    let results: Vec<_> = found
+        .unwrap()
+        .1
+        .into_iter()
+        .map(|entry| (entry.number, entry.result.unwrap().unwrap()))
+        .collect();
+    let expected = [
+        (2, Answer::Swapped(true)),
+        (3, Answer::Swapped(false)),
+        (4, Answer::Done),
+    ];
+    assert_eq!(results, expected);
 }
