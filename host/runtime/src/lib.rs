@@ -52,4 +52,5 @@ pub use engine::Engine;
 pub use error::{CallError, CallFailure, LoadError};
 pub use host::{HostOptions, PluginHost};
 pub use loader::{Loader, LoaderOptions};
+pub use pins::kept_build;
 pub use plugin::{Plugin, Settled};

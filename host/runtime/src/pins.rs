@@ -81,27 +81,10 @@ impl Pins {
     /// Reads the pins of a directory, which is made (0700) where it is not there.
     pub(crate) fn open(directory: &Path) -> io::Result<Self> {
         files::private_dir(directory)?;
-        let mut pinned = BTreeMap::new();
-        for entry in fs::read_dir(directory)? {
-            let path = entry?.path();
-            let stem = path.file_stem().unwrap_or_default().to_string_lossy();
-            let is_pin = path
-                .extension()
-                .is_some_and(|extension| extension == "json")
-                && blake3::Hash::from_hex(stem.as_bytes()).is_ok();
-            if !is_pin {
-                continue;
-            }
-            if let Some(pin) = read::<Pin>(&path)
-                && pin.identity.digest == stem
-            {
-                pinned.insert(stem.into_owned(), pin);
-            }
-        }
         Ok(Self {
+            pinned: pinned_in(directory)?,
             held: read(&directory.join(FILES)).unwrap_or_default(),
             directory: directory.to_owned(),
-            pinned,
         })
     }
 
@@ -207,6 +190,41 @@ fn read<T: for<'a> Deserialize<'a>>(path: &Path) -> Option<T> {
     }
 }
 
+/// Where the build lies that was accepted by this name and version first, in a directory where builds are kept. None where
+/// none was, or where nothing needed it any more. Nothing is written there.
+pub fn kept_build(
+    directory: &Path,
+    name: &PluginName,
+    version: &Version,
+) -> io::Result<Option<PathBuf>> {
+    let mut pinned = pinned_in(directory)?.into_values();
+    let found = pinned.find(|pin| pin.identity.name == *name && pin.identity.version == *version);
+    let path = found.map(|pin| directory.join(format!("{}.wasm", pin.identity.digest)));
+    Ok(path.filter(|path| path.is_file()))
+}
+
+/// By digest.
+fn pinned_in(directory: &Path) -> io::Result<BTreeMap<String, Pin>> {
+    let mut pinned = BTreeMap::new();
+    for entry in fs::read_dir(directory)? {
+        let path = entry?.path();
+        let stem = path.file_stem().unwrap_or_default().to_string_lossy();
+        let is_pin = path
+            .extension()
+            .is_some_and(|extension| extension == "json")
+            && blake3::Hash::from_hex(stem.as_bytes()).is_ok();
+        if !is_pin {
+            continue;
+        }
+        if let Some(pin) = read::<Pin>(&path)
+            && pin.identity.digest == stem
+        {
+            pinned.insert(stem.into_owned(), pin);
+        }
+    }
+    Ok(pinned)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -270,5 +288,23 @@ mod tests {
         fs::write(&path, "torn").unwrap();
         let pins = Pins::open(directory.path()).unwrap();
         pins.check(&build).unwrap();
+    }
+
+    #[tokio::test]
+    async fn a_kept_build_is_found_by_its_name_and_version_while_it_is_there() {
+        let directory = tempfile::tempdir().unwrap();
+        let build = candidate("1.0.0", "").await;
+        let digest = build.identity().digest.clone();
+        Pins::open(directory.path()).unwrap().pin(&build).unwrap();
+        let found = |name: &str, version: Version| {
+            let name = PluginName::parse(name).unwrap();
+            kept_build(directory.path(), &name, &version).unwrap()
+        };
+        assert_eq!(found("fixer", Version::new(1, 0, 0)), None, "it went");
+        let path = directory.path().join(format!("{digest}.wasm"));
+        fs::write(&path, "").unwrap();
+        assert_eq!(found("fixer", Version::new(1, 0, 0)), Some(path));
+        assert_eq!(found("fixer", Version::new(1, 0, 1)), None);
+        assert_eq!(found("other", Version::new(1, 0, 0)), None);
     }
 }

@@ -313,6 +313,24 @@ fn a_build_is_rehearsed_on_what_was_recorded_and_its_first_difference_is_named()
         assert!(report["first_difference"].is_null(), "{report}");
     }
 
+    // The build that did it is kept by its name and version.
+    let version = export["calls"][0]["record"]["version"].as_str().unwrap();
+    let replay = |version: &str| {
+        let kept = format!("probe@{version}");
+        let id = id.as_str().unwrap();
+        daemon.cli(&["operation", "replay", id, "--plugin", &kept, "--json"])
+    };
+    let kept = replay(version);
+    let report: Value = serde_json::from_slice(&kept.stdout).unwrap();
+    assert_eq!(report["class"], "identical", "{report}");
+    let unknown = replay("999.0.0");
+    let error = String::from_utf8_lossy(&unknown.stderr);
+    assert!(!unknown.status.success(), "{error}");
+    assert!(
+        error.contains("no build probe@999.0.0 is kept in"),
+        "{error}"
+    );
+
     // Asked for something else, it does something else.
     let mut other = export.clone();
     other["calls"][0]["record"]["input"]["params"]["do"] = "restart".into();

@@ -842,6 +842,7 @@ pub enum OperationCommand {
     /// or it gives no answer.
     #[command(after_long_help = examples!("
   mainstay operation replay op-01K0000000000000000000000A --plugin fixed.wasm
+  mainstay operation replay op-01K0000000000000000000000A --plugin restart-service@1.0.0
   mainstay operation replay operation.json --plugin fixed.wasm --json"))]
     Replay(ReplayArguments),
 }
@@ -852,8 +853,8 @@ pub struct ReplayArguments {
     /// An operation, or a file of `operation export`
     #[arg(value_name = "ID|FILE")]
     pub operation: String,
-    /// The component of the build
-    #[arg(long = "plugin", value_name = "FILE")]
+    /// The component of the build, or the name and the version of one that the daemon keeps
+    #[arg(long = "plugin", value_name = "FILE|NAME@VERSION")]
     pub build: PathBuf,
     /// Which call of the operation; default: its last one on record
     #[arg(long, value_name = "NUMBER")]
@@ -1332,7 +1333,7 @@ fn parse_type(text: &str) -> Result<BackupType, String> {
     )
 }
 
-fn parse_plugin(text: &str) -> Result<(PluginName, Version), String> {
+pub(super) fn parse_plugin(text: &str) -> Result<(PluginName, Version), String> {
     let Some((name, version)) = text.split_once('@') else {
         return Err("write its name and its version, e.g. restart-service@1.0.0".to_owned());
     };

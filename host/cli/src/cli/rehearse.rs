@@ -3,8 +3,13 @@
 //! Invariant: a build sees of the machine what the record has, and nothing else.
 
 use super::{
-    arguments::ReplayArguments, client::Client, component::loader_with, failure::Ending,
-    identifiers::IdText, listings::parse, output::Output,
+    arguments::{ReplayArguments, parse_plugin},
+    client::Client,
+    component::loader_with,
+    failure::Ending,
+    identifiers::IdText,
+    listings::parse,
+    output::Output,
 };
 use anyhow::{Context, anyhow};
 use mainstay_api::{OperationExport, RehearsalClass, RehearsalReport, outcome_words};
@@ -20,9 +25,16 @@ use mainstay_domain::{
     secret::Masked,
     spec::{Grants, PluginSpec},
 };
-use mainstay_runtime::effects::{Boxed, Call, EffectPort, EffectSession, LogLine, Settling};
+use mainstay_runtime::{
+    effects::{Boxed, Call, EffectPort, EffectSession, LogLine, Settling},
+    kept_build,
+};
 use parking_lot::Mutex;
-use std::{fs, path::Path, sync::Arc};
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    sync::Arc,
+};
 
 /// Prints all that a rehearsal of an operation needs.
 pub(super) async fn export(client: &Client, out: &Output, id: &IdText) -> anyhow::Result<()> {
@@ -44,7 +56,8 @@ pub(super) async fn replay(
     let then = recorded.end.map(|end| end.outcome);
     let rehearsal = Arc::new(Mutex::new(Rehearsal::new(&record, &journal)));
     let loader = loader_with(Arc::new(Rehearsing(rehearsal.clone())))?;
-    let candidate = loader.load_file(&arguments.build).await?;
+    let build = build_file(&arguments.build, config)?;
+    let candidate = loader.load_file(&build).await?;
     let spec = PluginSpec {
         settings: record.settings.clone(),
         grants: grants_of(config, &record.plugin)?,
@@ -93,6 +106,23 @@ pub(super) async fn text_of(
     let client = connecting.await?;
     let id: OperationId = id.resolve(&client).await?;
     client.get(&format!("/v1/operations/{id}/export")).await
+}
+
+/// Where the build lies: a file, or what is kept by a name and a version in the state directory.
+fn build_file(named: &Path, config: Option<&Path>) -> anyhow::Result<PathBuf> {
+    let plugin = named.to_str().map(parse_plugin);
+    let Some(Ok((name, version))) = plugin.filter(|_| !named.exists()) else {
+        return Ok(named.to_owned());
+    };
+    let directory = config::state_dir(&config::find(config)?)?.join("plugins");
+    let found = kept_build(&directory, &name, &version)
+        .with_context(|| format!("cannot look into {}", directory.display()))?;
+    found.ok_or_else(|| {
+        anyhow!(
+            "no build {name}@{version} is kept in {}, where those are that are in use; name the file of the build",
+            directory.display()
+        )
+    })
 }
 
 /// The call that is asked for, else the last one, and the journal.
