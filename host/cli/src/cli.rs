@@ -136,8 +136,8 @@ async fn dispatch(cli: Cli, out: &Output) -> anyhow::Result<Ending> {
         Command::Operation(OperationCommand::Resolve(arguments)) => {
             done(operations::resolve(&client().await?, out, arguments).await)
         }
-        Command::Operation(OperationCommand::Export { id }) => {
-            done(rehearse::export(&client().await?, out, &id).await)
+        Command::Operation(OperationCommand::Export { id, redact }) => {
+            done(rehearse::export(&client().await?, out, &id, redact).await)
         }
         Command::Operation(OperationCommand::Replay(arguments)) => {
             let text = rehearse::text_of(&arguments.operation, client()).await?;

@@ -59,6 +59,7 @@ pub mod pulse;
 pub mod queue;
 pub mod record;
 pub mod recovery;
+pub mod redaction;
 pub mod rehearsal;
 pub mod replay;
 pub mod retention;

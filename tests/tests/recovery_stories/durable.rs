@@ -313,6 +313,14 @@ fn a_build_is_rehearsed_on_what_was_recorded_and_its_first_difference_is_named()
         assert!(report["first_difference"].is_null(), "{report}");
     }
 
+    let redacted = daemon.json(&["operation", "export", id.as_str().unwrap(), "--redact"]);
+    let count = |export: &Value| export["journal"].as_array().unwrap().len();
+    assert_eq!(count(&redacted), count(&export), "what happened stays");
+    assert!(export.to_string().contains("run 1"), "{export}");
+    for (text, is_there) in [("run 1", false), ("\"value\":\"redacted\"", true)] {
+        assert_eq!(redacted.to_string().contains(text), is_there, "{redacted}");
+    }
+
     // The build that did it is kept by its name and version.
     let version = export["calls"][0]["record"]["version"].as_str().unwrap();
     let replay = |version: &str| {

@@ -829,11 +829,15 @@ pub enum OperationCommand {
     ///
     /// Secrets are in it by name; requests and answers are as the journal has them.
     #[command(after_long_help = examples!("
-  mainstay operation export op-01K0000000000000000000000A > operation.json"))]
+  mainstay operation export op-01K0000000000000000000000A > operation.json
+  mainstay operation export op-01K0000000000000000000000A --redact > for-strangers.json"))]
     Export {
         /// Which one; its beginning or end will do where no other has it
         #[arg(value_parser = IdText::parse)]
         id: IdText,
+        /// Leave out what programs, services and stores said and were told; a rehearsal on it differs where that matters
+        #[arg(long)]
+        redact: bool,
     },
     /// Rehearse a build on a recorded call: nothing acts, and what it does otherwise is told
     ///

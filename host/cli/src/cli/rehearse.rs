@@ -37,10 +37,22 @@ use std::{
 };
 
 /// Prints all that a rehearsal of an operation needs.
-pub(super) async fn export(client: &Client, out: &Output, id: &IdText) -> anyhow::Result<()> {
+pub(super) async fn export(
+    client: &Client,
+    out: &Output,
+    id: &IdText,
+    redact: bool,
+) -> anyhow::Result<()> {
     let id: OperationId = id.resolve(client).await?;
     let answer = client.get(&format!("/v1/operations/{id}/export")).await?;
-    out.json_text(&answer)
+    if !redact {
+        return out.json_text(&answer);
+    }
+    let export: OperationExport = parse(&answer)?;
+    let (calls, journal) = stored(&export)?;
+    let calls: Vec<_> = calls.into_iter().map(RecordedCall::redacted).collect();
+    let journal: Vec<_> = journal.into_iter().map(EffectEntry::redacted).collect();
+    out.json_line(&OperationExport::of(export.operation, &calls, &journal))
 }
 
 /// Rehearses a build on a call of an operation.
@@ -125,11 +137,8 @@ fn build_file(named: &Path, config: Option<&Path>) -> anyhow::Result<PathBuf> {
     })
 }
 
-/// The call that is asked for, else the last one, and the journal.
-fn the_call(
-    export: &OperationExport,
-    number: Option<u32>,
-) -> anyhow::Result<(RecordedCall, Vec<EffectEntry>)> {
+/// What an export holds, as it was stored.
+fn stored(export: &OperationExport) -> anyhow::Result<(Vec<RecordedCall>, Vec<EffectEntry>)> {
     let calls = export.calls.iter().cloned().map(serde_json::from_value);
     let calls: Vec<RecordedCall> = calls
         .collect::<Result<_, _>>()
@@ -138,6 +147,15 @@ fn the_call(
     let journal: Vec<EffectEntry> = journal
         .collect::<Result<_, _>>()
         .context("its journal is of another version")?;
+    Ok((calls, journal))
+}
+
+/// The call that is asked for, else the last one, and the journal.
+fn the_call(
+    export: &OperationExport,
+    number: Option<u32>,
+) -> anyhow::Result<(RecordedCall, Vec<EffectEntry>)> {
+    let (calls, journal) = stored(export)?;
     let mut found = calls.into_iter();
     let found = match number {
         Some(number) => found.find(|call| call.record.call == number),
