@@ -59,7 +59,9 @@ mod words;
 pub use crate::operation::{AttemptProgress, Failed};
 pub use case::{Attempt, Case, HandOverReason, OpenCall, Running, Stage, Work};
 pub use input::{
-Action, Call, Command, Decide, FoundOut, Handled, IllegalMove, Input, InputTime, Look, LookResult, NotHandled, Outcome, PauseSummary, Recovered, Refusal, Reply, TargetSummary, Ticket, Verb,
+    Action, Call, Command, Decide, FoundOut, Handled, IllegalMove, Input, InputTime, Look,
+    LookResult, NotHandled, Outcome, PauseSummary, Recovered, Refusal, Reply, TargetSummary,
+    Ticket, Verb,
 };
 pub use key::CaseKey;
 pub use policies::PolicyOrder;

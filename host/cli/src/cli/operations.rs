@@ -13,7 +13,7 @@ use super::{
 use anyhow::Context;
 use mainstay_api::{
     DecisionBody, Event, EventKind, Operation, OperationDetail, OperationState, PauseBody,
-PauseReport, RecoverBody, ResolveBody, Scheduled, Status,
+    PauseReport, RecoverBody, ResolveBody, Scheduled, Status,
 };
 use mainstay_domain::{id::OperationId, time::millis};
 use std::time::Duration;

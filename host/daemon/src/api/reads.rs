@@ -15,7 +15,8 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use mainstay_api::{
-AuditQuery, Event, HandlerCall, HistoryQuery, Incident, IncidentQuery, JournalEntry, Operation, OperationDetail, OperationExport, PluginRow, RenameQuery,
+    AuditQuery, Event, HandlerCall, HistoryQuery, Incident, IncidentQuery, JournalEntry, Operation,
+    OperationDetail, OperationExport, PluginRow, RenameQuery,
 };
 use mainstay_domain::operation::OperationState;
 use mainstay_domain::{

@@ -3,7 +3,8 @@
 //! Invariant: what a command asks for is not touched.
 
 use crate::ports::{
-AcknowledgeRequest, Active, Boxed, Decision, PauseRequest, PhaseRequest, RecoverRequest, RecoveryControl, Refused, Resolution, Secrets,
+    AcknowledgeRequest, Active, Boxed, Decision, PauseRequest, PhaseRequest, RecoverRequest,
+    RecoveryControl, Refused, Resolution, Secrets,
 };
 use mainstay_domain::{
     actor::Actor,

@@ -5,7 +5,16 @@
 
 use super::{
     AlertDelivery, AlertHeld, AlertQueued, BackupDeleted, BackupRestored, BackupTaken,
-CharterBroken, CheckDegraded, CheckFailed, CheckRecovered, CircuitOpened, ConfigApplied, ConfigRejected, EffectInDoubt, EffectPerformed, EffectResolved, FailureCleared, FailureReported, IncidentAcknowledged, IncidentClosed, IncidentOpened, IncidentOverdue, IncidentReopened, IncidentUnacknowledged, IncidentWorsened, JournalDamaged, MonitorBlind, NoteAdded, OperationApproved, OperationAskedFor, OperationAwaitingManual, OperationCancelled, OperationDiverged, OperationEnded, OperationEscalated, OperationResumed, OperationRetrying, OperationScheduled, OperationStarted, OperationSuspended, OperationValidating, PausedBy, PausedFor, PhaseChanged, PluginRejected, PluginServing, PluginWithdrawn, PolicyChanged, ProcessFacts, RecordSetAside, RtoExceeded, SilenceBegan, SilenceEnded, TargetBroken, TargetCommanded, TargetDrilled, TargetRenamed,
+    CharterBroken, CheckDegraded, CheckFailed, CheckRecovered, CircuitOpened, ConfigApplied,
+    ConfigRejected, EffectInDoubt, EffectPerformed, EffectResolved, FailureCleared,
+    FailureReported, IncidentAcknowledged, IncidentClosed, IncidentOpened, IncidentOverdue,
+    IncidentReopened, IncidentUnacknowledged, IncidentWorsened, JournalDamaged, MonitorBlind,
+    NoteAdded, OperationApproved, OperationAskedFor, OperationAwaitingManual, OperationCancelled,
+    OperationDiverged, OperationEnded, OperationEscalated, OperationResumed, OperationRetrying,
+    OperationScheduled, OperationStarted, OperationSuspended, OperationValidating, PausedBy,
+    PausedFor, PhaseChanged, PluginRejected, PluginServing, PluginWithdrawn, PolicyChanged,
+    ProcessFacts, RecordSetAside, RtoExceeded, SilenceBegan, SilenceEnded, TargetBroken,
+    TargetCommanded, TargetDrilled, TargetRenamed,
 };
 use serde::{Serialize, Serializer, ser::SerializeMap};
 use serde_json::Value;

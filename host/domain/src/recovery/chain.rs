@@ -7,7 +7,7 @@ use super::{
 use crate::{
     operation::{ChainPlace, OperationEvent, OperationState},
     replay::Halt,
-time::Timestamp,
+    time::Timestamp,
 };
 use std::time::Duration;
 

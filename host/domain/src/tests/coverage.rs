@@ -4,7 +4,9 @@
 //! that this version would write otherwise counts for nothing.
 
 use super::corpus::{
-ARCHIVE_LINES, AUDIT_RECORDS, BACKUP_RECORDS, CALL_ENDS, CALL_RECORDS, EFFECT_ENTRIES, EVENTS, INCIDENTS, MANIFESTS, OPERATIONS, ORDERS, OUTBOX_ENTRIES, PROCESS_IDENTITIES, SETTLED_STATES, current, records,
+    ARCHIVE_LINES, AUDIT_RECORDS, BACKUP_RECORDS, CALL_ENDS, CALL_RECORDS, EFFECT_ENTRIES, EVENTS,
+    INCIDENTS, MANIFESTS, OPERATIONS, ORDERS, OUTBOX_ENTRIES, PROCESS_IDENTITIES, SETTLED_STATES,
+    current, records,
 };
 use crate::{
     alert::{Alert, AlertStatus, GroupPart, OutboxEntry},
@@ -16,7 +18,8 @@ use crate::{
     backup::{BackupRecord, BackupStatus, BackupSummary, BackupType},
     call::{RecoverRequest, RecoveryFailure},
     call_record::{CallEnd, CallOutcome, CallRecord, CallSeed, RecordedLimits},
-doubt::Doubt, drill::DrillMethod,
+    doubt::Doubt,
+    drill::DrillMethod,
     effect::{
         Answer, CommandOutput, Effect, EffectError, HttpMethod, HttpRequest, HttpResponse, Signal,
         TargetStatus,

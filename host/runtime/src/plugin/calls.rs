@@ -99,7 +99,8 @@ impl Plugin {
             record: Some(Arc::new(record)),
             replay: None,
         };
-        self.call::<RecoveryHandler>(request, effects, timeout, making).await
+        self.call::<RecoveryHandler>(request, effects, timeout, making)
+            .await
     }
 
     /// Makes a call again that is on record, of this build, with what the journal has of it: its settings and its chance

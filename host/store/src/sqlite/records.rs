@@ -21,7 +21,8 @@ use crate::port::{
     TargetStatistics,
 };
 use mainstay_domain::{
-audit::AuditRow, call_record::RecordedCall,
+    audit::AuditRow,
+    call_record::RecordedCall,
     event::{Event, EventKind},
     id::{IncidentId, OperationId},
     incident::Incident,

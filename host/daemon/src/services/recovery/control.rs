@@ -2,7 +2,8 @@
 
 use super::RecoverySnapshot;
 use crate::ports::{
-AcknowledgeRequest, Active, Boxed, Decision, PauseRequest, PhaseRequest, RecoverRequest, RecoveryControl, Refused, Resolution,
+    AcknowledgeRequest, Active, Boxed, Decision, PauseRequest, PhaseRequest, RecoverRequest,
+    RecoveryControl, Refused, Resolution,
 };
 use mainstay_domain::{
     actor::Actor,

@@ -2,7 +2,7 @@
 
 use super::{
     super::{Input, LookResult, Refusal, Reply},
-fixtures::{done, key, plugin, retryable, route, spec, target, usual, with_route,},
+    fixtures::{done, key, plugin, retryable, route, spec, target, usual, with_route},
     stories::two_steps,
     world::World,
 };

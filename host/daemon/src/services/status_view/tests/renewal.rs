@@ -3,7 +3,9 @@
 use super::*;
 use crate::{
     ports::{
-AcknowledgeRequest, Active, Boxed, Decision, HostView, LastReload, PauseRequest, PhaseRequest, RecoverRequest, RecoveryControl, Refused, Resolution, StatusFacts, TargetControl, Watch,
+        AcknowledgeRequest, Active, Boxed, Decision, HostView, LastReload, PauseRequest,
+        PhaseRequest, RecoverRequest, RecoveryControl, Refused, Resolution, StatusFacts,
+        TargetControl, Watch,
         fakes::{incident, operation_id},
     },
     services::testing::specs::name,
