@@ -66,7 +66,9 @@ pub use rehearsals::{
     RehearsalOutcome, RehearsalReport, outcome_words,
 };
 pub use requests::{
-AcknowledgeBody, BackupQuery, CreateBody, DecisionBody, DrillBody, EventQuery, ForgetPluginBody, HistoryQuery, IncidentQuery, PauseBody, PruneBody, RecoverBody, RenameQuery, ReportBody, ResolveBody, RestoreBody, SilenceBody, TargetBody, TargetDrillBody, UnsilenceBody,
+    AcknowledgeBody, BackupQuery, CreateBody, DecisionBody, DrillBody, EventQuery,
+    ForgetPluginBody, HistoryQuery, IncidentQuery, PauseBody, PruneBody, RecoverBody, RenameQuery,
+    ReportBody, ResolveBody, RestoreBody, SilenceBody, TargetBody, TargetDrillBody, UnsilenceBody,
 };
 pub use severity::Severity;
 pub use silences::Silence;

@@ -21,7 +21,10 @@ use crate::{
     policies::{PolicyBody, TargetPolicy},
     rehearsals::OperationExport,
     requests::{
-AcknowledgeBody, BackupQuery, CreateBody, DecisionBody, DrillBody, EventQuery, ForgetPluginBody, HistoryQuery, IncidentQuery, PauseBody, PruneBody, RecoverBody, RenameQuery, ReportBody, ResolveBody, RestoreBody, SilenceBody, TargetBody, TargetDrillBody, UnsilenceBody,
+        AcknowledgeBody, BackupQuery, CreateBody, DecisionBody, DrillBody, EventQuery,
+        ForgetPluginBody, HistoryQuery, IncidentQuery, PauseBody, PruneBody, RecoverBody,
+        RenameQuery, ReportBody, ResolveBody, RestoreBody, SilenceBody, TargetBody,
+        TargetDrillBody, UnsilenceBody,
     },
     silences::Silence,
     statistics::{Stats, StatsQuery},
@@ -187,6 +190,7 @@ fn commands(schemas: &mut Schemas) -> Vec<Endpoint> {
             Json(schemas.answer::<Incident>()),
         )
         .with_body(schemas.body::<AcknowledgeBody>()),
+        Endpoint::post(
             "/v1/operations/{id}/resolve",
             "resolve",
             "Say whether an effect in doubt happened; its operation goes on",
