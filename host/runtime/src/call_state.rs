@@ -134,6 +134,9 @@ impl CallState {
         }
         let signal = self.session.await_signal(name, until).await;
         self.resumed_at = self.ticks.now();
+        if let Some(halt) = self.session.halted() {
+            return Err(wasmtime::Error::new(halt));
+        }
         let allowed = self.context.call.limits.result_bytes;
         if let Ok(text) = &signal
             && text.len() as u64 > allowed

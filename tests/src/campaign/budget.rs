@@ -161,7 +161,7 @@ impl Storm {
                     self.operations.insert(one.id.clone(), one);
                 }
                 Change::Event(event) => self.events.push(event),
-                Change::AuditedUnder(_) => {}
+                Change::AuditedUnder(_) | Change::CallEnded(..) | Change::Fencing(_) => {}
                 other => panic!("a storm does not write {other:?}"),
             }
         }

@@ -141,6 +141,12 @@ impl EffectSession for LiveSession {
         })
     }
 
+    fn is_replaying(&self) -> bool {
+        let next = self.last.saturating_add(1);
+        let recorded = self.recorded.as_ref();
+        recorded.is_some_and(|all| all.get(next).is_some())
+    }
+
     fn halted(&self) -> Option<Halt> {
         self.halted.clone()
     }

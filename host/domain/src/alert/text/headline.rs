@@ -72,6 +72,8 @@ pub(super) fn headline(event: &Event) -> &'static str {
         K::HostStopping => "the daemon was asked to stop",
         K::HostPaused => "automatic recovery is paused",
         K::HostResumed => "automatic recovery is resumed",
+        K::PhaseChanged => "the phase of the host is another one",
+        K::PolicyChanged => "a person set how it is recovered",
         K::ProcessStarted => "its process was started",
         K::ProcessAdopted => "its process was found again",
         K::ProcessExited => "its process ended",
@@ -87,9 +89,13 @@ pub(super) fn headline(event: &Event) -> &'static str {
         K::OperationApproved => "its recovery was approved",
         K::OperationStarted => "its recovery began",
         K::OperationResumed => "its recovery is gone on with",
+        K::OperationSuspended => "its recovery sleeps",
+        K::OperationDiverged => "its recovery cannot be gone on with",
         K::OperationRetrying => "an attempt to recover it failed",
         K::OperationValidating => "its recovery is validated",
         K::EffectPerformed => "its recovery asked for an effect",
+        K::EffectInDoubt => "nobody knows whether an effect of its recovery happened",
+        K::EffectResolved => "a person said whether an effect of its recovery happened",
         K::SilenceBegan => "alerts are silenced",
         K::SilenceEnded => "alerts are not silenced any more",
         K::NoteAdded => "a person wrote something down",
@@ -106,6 +112,7 @@ pub(super) fn headline(event: &Event) -> &'static str {
         K::AlertQueued
         | K::AlertHeld
         | K::AlertLapsed
+        | K::AlertGrouped
         | K::AlertDelivered
         | K::AlertDelayed
         | K::AlertAbandoned => event.kind.as_str(),

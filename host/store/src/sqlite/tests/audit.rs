@@ -287,7 +287,9 @@ async fn a_log_begins_with_the_version_that_keeps_one_also_where_the_journal_bef
     // As the version before left it: events without a row.
     let file = rusqlite::Connection::open(directory.path().join(FILE_NAME)).unwrap();
     file.execute_batch(&format!(
-        "DROP TABLE audit; DROP TABLE audit_head; PRAGMA user_version = {};
+        "DROP TABLE audit; DROP TABLE audit_head;
+         DROP TABLE calls; ALTER TABLE head DROP COLUMN fencing;
+         PRAGMA user_version = {};
          UPDATE events SET record = '{{}}' WHERE seq = 3",
         WITH_AUDIT - 1
     ))

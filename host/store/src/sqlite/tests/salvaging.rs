@@ -156,8 +156,8 @@ fn a_journal_of_a_newer_version_and_the_database_of_another_program_are_left_alo
         assert!(!directory.path().join("journal.salvage").exists());
     };
     check(
-        "CREATE TABLE later (x); PRAGMA user_version = 5",
-        "newer Mainstay: its schema is 5",
+        "CREATE TABLE later (x); PRAGMA user_version = 99",
+        "newer Mainstay: its schema is 99",
     );
     check(
         "CREATE TABLE theirs (x); PRAGMA application_id = 77",
