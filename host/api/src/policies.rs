@@ -172,7 +172,7 @@ impl PolicyRoute {
         let strategy = route.map(|route| &route.strategy);
         let attempts = strategy.map_or(0, |strategy| strategy.max_attempts());
         let shown = 2..=attempts.min(SHOWN_DELAYS + 1);
-        let delay = |attempt| strategy.and_then(|strategy| strategy.delay_before(attempt));
+        let delay = |attempt| strategy.and_then(|strategy| strategy.usual_delay_before(attempt));
         let length = |of: fn(&RouteSpec) -> Duration| route.map_or(0, |route| millis(of(route)));
         let left = one.cooling_until.map(|until| until.since(now));
         Self {

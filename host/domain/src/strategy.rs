@@ -74,6 +74,30 @@ impl Strategy {
         (1..=self.max_attempts()).contains(&attempt)
     }
 
+    /// What is waited before an attempt, counted from 1, as long as nothing spreads it; `None` where there is no such attempt.
+    pub fn usual_delay_before(&self, attempt: u32) -> Option<Duration> {
+        if !self.has_attempt(attempt) {
+            return None;
+        }
+        let failures = attempt.saturating_sub(1);
+        Some(match *self {
+            Strategy::Exponential {
+                max_delay,
+                delay_first,
+                ..
+            }
+            | Strategy::Linear {
+                max_delay,
+                delay_first,
+                ..
+            } => {
+                let failures = failures.saturating_add(u32::from(delay_first));
+                self.back_off(failures).min(max_delay)
+            }
+            Strategy::Immediate { .. } | Strategy::Manual { .. } => Duration::ZERO,
+        })
+    }
+
     /// What is waited before an attempt of an incident, counted from 1; `None` where there is no such attempt. The first runs
     /// at once, unless the strategy delays it too.
     pub fn delay_before(&self, attempt: u32, of: &IncidentId) -> Option<Duration> {
