@@ -5,7 +5,6 @@
 
 mod approvals;
 mod calls;
-mod escalation;
 mod escalations;
 mod incidents;
 mod pauses;
@@ -15,8 +14,10 @@ mod tests;
 
 pub(super) use approvals::{approved, awaits};
 pub(super) use calls::{diverged, in_doubt, resolved, suspended};
-pub(super) use escalation::{acknowledged, overdue, unacknowledged};
-pub(super) use escalations::{did_not_help, left_to_people, no_route_fits, round_did_not_help};
+pub(super) use escalations::{
+    acknowledged, did_not_help, left_to_people, no_route_fits, overdue, round_did_not_help,
+    unacknowledged,
+};
 pub(super) use incidents::{
     closed, escalated, flapping, let_go, opened, reopened, rto_exceeded, steady, unwatched,
     worsened,
