@@ -1,4 +1,6 @@
 //! What kinds of events there are.
+//!
+//! Length: one line of meaning for each kind.
 
 use crate::words::words;
 

@@ -1,4 +1,6 @@
 //! Operations, and the journal of one.
+//!
+//! Length: the forms of an operation and of all that is shown with it.
 
 use crate::{calls::HandlerCall, notes::Note, severity::Severity, words::words};
 use mainstay_domain::{

@@ -1,6 +1,8 @@
 //! What is asked: queries of the URL and bodies of commands.
 //!
 //! Invariant: a field that is not known is refused, so that a misspelt one is not passed over.
+//!
+//! Length: the bodies and queries of all paths, side by side.
 
 use crate::{backups::BackupType, operations::OperationState, severity::Severity};
 use schemars::JsonSchema;

@@ -3,6 +3,8 @@
 //! Invariant: standard output holds what was asked for and nothing else; everything else goes to standard error.
 //! Invariant: the exit code is 0 for done, 1 for failed, 2 for bad usage or config, 3 for what is done but for what was
 //! said; with --exit-code that of a monitoring plugin.
+//!
+//! Length: one arm for each command.
 
 mod alerts;
 mod arguments;

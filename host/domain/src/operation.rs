@@ -1,6 +1,8 @@
 //! A recovery operation: one durable run of a recovery chain for an incident.
 //!
 //! Invariant: no clock, no I/O; the legal moves between states are one table, and an illegal one is a typed error.
+//!
+//! Length: the record, its states and their table of moves in one place.
 
 use crate::{
     doubt::Doubt,

@@ -11,6 +11,8 @@
 //! set many operations aside, cost a visit to each case concerned; the end of the daemon costs a visit to each.
 //! Invariant: an impossible input is a typed error and changes nothing. If a defect shows halfway, the changes made
 //! by then are written with the next input.
+//!
+//! Length: the whole state of the machine, and each input with where it goes.
 
 mod approving;
 mod asking;

@@ -1,4 +1,6 @@
 //! What is commanded of recovery: recover, decide, pause; and one operation in full.
+//!
+//! Length: the story of an operation and all that people decide about one.
 
 use super::{
     arguments::{Decision, Paused, ResolveArguments},

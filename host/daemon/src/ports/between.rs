@@ -1,4 +1,6 @@
 //! What services offer to one another.
+//!
+//! Length: what services ask of each other, side by side.
 
 mod backups;
 mod detectors;

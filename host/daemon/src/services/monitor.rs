@@ -13,6 +13,8 @@
 //! Invariant: what failed while the daemon itself was held up is no failure, and no deadline passes in that time.
 //! Invariant: a look that came to nothing for the host's own reasons changes nothing of its target but what is shown.
 //! Paused targets are watched as all others are: a pause keeps recovery back, not the eyes.
+//!
+//! Length: the state of all targets and what each change of it sets off.
 
 mod blind;
 mod check_timer;

@@ -3,15 +3,14 @@
 use super::{
     Action, Attempt, AttemptProgress, Call, Case, Failed, IllegalMove, InputTime, Outcome,
     Recovery, Running, Stage, Work,
-    chain::{stand_at, stood_at},
+    chain::{stand_at, stood_at, write},
     spacing, turn, words,
 };
 use crate::{
     call::RecoverRequest,
     call_record::CallPlace,
     incident::Incident,
-    operation::{Operation, OperationEvent},
-    record::Change,
+    operation::OperationEvent,
     spec::{RouteSpec, StepSpec},
 };
 use std::sync::Arc;
@@ -284,18 +283,5 @@ impl Recovery {
             }
             _ => self.give_up_or_cancel(case, running, why, at, out),
         }
-    }
-}
-
-/// Writes the record of an operation: in place of what this input has written of it, where it has.
-fn write(operation: &Operation, out: &mut Outcome) {
-    let mut writes = out.writes.iter_mut().rev();
-    let before = writes.find_map(|change| match change {
-        Change::Operation(before) if before.id == operation.id => Some(before),
-        _ => None,
-    });
-    match before {
-        Some(before) => before.clone_from(operation),
-        None => out.writes.push(Change::Operation(operation.clone())),
     }
 }

@@ -5,7 +5,8 @@ use super::{
     Running, Stage, words,
 };
 use crate::{
-    operation::{ChainPlace, OperationEvent, OperationState},
+    operation::{ChainPlace, Operation, OperationEvent, OperationState},
+    record::Change,
     replay::Halt,
     time::Timestamp,
 };
@@ -123,4 +124,17 @@ pub(super) fn stood_at(running: &mut Running) -> (Option<usize>, AttemptProgress
     running.work.permanently_failed = place.permanently_failed;
     let step = usize::try_from(place.step).unwrap_or(usize::MAX);
     (step.checked_sub(1), place.progress)
+}
+
+/// Writes the record of an operation: in place of what this input has written of it, where it has.
+pub(super) fn write(operation: &Operation, out: &mut Outcome) {
+    let mut writes = out.writes.iter_mut().rev();
+    let before = writes.find_map(|change| match change {
+        Change::Operation(before) if before.id == operation.id => Some(before),
+        _ => None,
+    });
+    match before {
+        Some(before) => before.clone_from(operation),
+        None => out.writes.push(Change::Operation(operation.clone())),
+    }
 }

@@ -1,6 +1,8 @@
 //! The run of a simulation: what is due next, and what the machine asks for.
 //!
 //! Invariant: the machine is driven as the daemon drives it: one input after the other, its actions after its writes.
+//!
+//! Length: one turn of the simulated world, from the agenda to what follows of it.
 
 use super::{
     calls::Answering,

@@ -1,4 +1,6 @@
 //! `[[route]]` and `[[alert]]`.
+//!
+//! Length: every key of a route, its strategy, its steps and of an alert route.
 
 mod when;
 
