@@ -174,7 +174,6 @@ fn what_is_stored_is_read_as_what_its_kind_says_and_written_as_it_was() {
         ("incident.unacknowledged", "IncidentUnacknowledged"),
         ("target.broken", "TargetBroken"),
         ("target.drilled", "TargetDrilled"),
-        ("target.drilled", "TargetDrilled"),
         ("phase.changed", "PhaseChanged"),
         ("charter.broken", "CharterBroken"),
         ("charter.whole", "Nothing"),
