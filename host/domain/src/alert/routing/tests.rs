@@ -199,6 +199,8 @@ fn by_default_only_what_somebody_should_know_is_an_alert() {
             "circuit.flapping",
             "incident.opened",
             "incident.worsened",
+            "incident.overdue",
+            "incident.unacknowledged",
             "incident.closed",
             "rto.exceeded",
             "operation.awaiting-manual",
