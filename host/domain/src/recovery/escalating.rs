@@ -27,17 +27,22 @@ impl Recovery {
         let spec = &self.settings.spec().escalation;
         let incident = &case.incident;
         let escalation = &incident.escalation;
-        let step = match escalation.told_at {
+        let left = match escalation.told_at {
             _ if !self.settings.knows(&incident.target) => None,
             _ if escalation.acknowledged.is_some() || incident.by_hand => None,
             None if incident.state != IncidentState::Open => None,
-            None => spec.after.map(|after| (incident.opened_at, after)),
+            None => {
+                let failed = self.failed_for(incident);
+                spec.after.map(|after| after.saturating_sub(failed))
+            }
             Some(_) if escalation.second_level_at.is_some() => None,
-            Some(told_at) => spec.second_level_after.map(|after| (told_at, after)),
+            Some(told_at) => {
+                let told = self.timeline.lived_since(told_at);
+                let after = spec.second_level_after;
+                after.map(|after| after.saturating_sub(told))
+            }
         };
-        case.escalates = step.map(|(since, after)| {
-            at.monotonic + after.saturating_sub(self.timeline.lived_since(since))
-        });
+        case.escalates = left.map(|left| at.monotonic + left);
     }
 
     /// Does the step that is due by the clock, where it still is.
@@ -49,7 +54,7 @@ impl Recovery {
             return;
         }
         let Some(told_at) = case.incident.escalation.told_at else {
-            let lasts = self.timeline.lived_since(case.detected_at());
+            let lasts = self.failed_for(&case.incident);
             let waits = match case.stage {
                 Stage::AwaitingApproval(_) => "; it waits for a person",
                 _ => "",
