@@ -220,6 +220,7 @@ mod tests {
             observed_at: Timestamp::from_millis(1),
             message: "private".to_owned(),
             value: None,
+            score: None,
             output: Some("private".to_owned()),
         }]);
         for (effect, result, kept) in [

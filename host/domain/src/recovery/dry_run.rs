@@ -2,7 +2,7 @@
 
 use super::{
     Action, AttemptProgress, Case, CaseKey, Failed, Handled, IllegalMove, InputTime, Outcome,
-    Recovery, Refusal, Reply, Ticket, Work, called::record_answer, chain, turn, words,
+    Recovery, Refusal, Reply, Ticket, Work, called::record_answer, turn, words,
 };
 use crate::{
     actor::Actor,

@@ -47,7 +47,7 @@ impl Recovery {
                 "{breach} from {}: `mainstay recover {} --failure {}` recovers it",
                 key.failure, key.target, key.failure
             );
-            self.escalate(case, None, (message, AfterEscalation::People), at.now, out);
+            self.escalate(case, None, (message, AfterEscalation::People), at, out);
             return Ok(());
         }
         let Some(route) = self.settings.route(&key, case.incident.severity).cloned() else {

@@ -120,7 +120,7 @@ impl View<'_> {
         others: impl Iterator<Item = (&'b TargetName, &'b OperationId)>,
     ) -> Spent {
         let (mut running, mut coming) = (0_u32, 0_u32);
-        for (other, operation) in others.filter(|(other, _)| self.is_in(&scope, other)) {
+        for (_, operation) in others.filter(|(other, _)| self.is_in(&scope, other)) {
             running = running.saturating_add(1);
             if !self.is_counted(operation) {
                 coming = coming.saturating_add(1);

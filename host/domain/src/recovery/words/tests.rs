@@ -353,7 +353,7 @@ fn a_page_has_the_last_lines_that_were_printed_at_all() {
         });
         let operation = operation(|operation| operation.output = printed.map(str::to_owned));
         let then = AfterEscalation::Round;
-        let page = escalated(&incident, Some(&operation), String::new(), then, BEGIN);
+        let page = escalated(&incident, Some(&operation), (String::new(), then), Vec::new(), BEGIN);
         match page {
             Change::Event(event) => event.data.output().map(str::to_owned),
             other => panic!("{other:?}"),
