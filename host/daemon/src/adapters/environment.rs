@@ -16,7 +16,7 @@ pub const DEFAULT_PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bi
 
 /// What is said to the daemon alone: by its service manager, as systemd.exec(5) lists it, and by a Mainstay that
 /// supervises this one. `MAINSTAY_CONFIG` is not among it: by that, `mainstay heartbeat` in a child finds the daemon.
-const SAID_TO_THE_DAEMON: [&str; 19] = [
+const SAID_TO_THE_DAEMON: [&str; 20] = [
     "NOTIFY_SOCKET",
     "WATCHDOG_PID",
     "WATCHDOG_USEC",
