@@ -1,5 +1,8 @@
 //! Sessions against a world that notes what it is told, and whose HTTP requests take as long as the test wants.
 
+mod costs;
+mod crashes;
+
 use super::*;
 use crate::{
     ports::{
