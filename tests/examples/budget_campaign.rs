@@ -8,4 +8,6 @@ fn main() {
     });
     let report = mainstay_tests::campaign::budget(targets, seed, restarts);
     println!("{report:?}");
+    let begun = mainstay_tests::campaign::budget_day(targets, seed);
+    println!("{begun} recoveries begin at the same times in a simulation of the day");
 }

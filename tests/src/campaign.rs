@@ -17,7 +17,7 @@ mod taint;
 
 pub use alerts::{AlertsReport, alerts};
 pub use api::{ApiReport, api};
-pub use budget::{BudgetReport, budget};
+pub use budget::{BudgetReport, budget, budget_day};
 pub use config::{ConfigReport, config};
 pub use crash::crash;
 pub use damage::{DamageReport, damage};

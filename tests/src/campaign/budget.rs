@@ -2,6 +2,8 @@
 //!
 //! Each input is followed by a look at what runs and at what began within the hour before: neither may ever be more than the
 //! budget says. At the end everything was recovered, the more urgent before the less, and nothing before what it depends on.
+//!
+//! The same day, without losses, is also played by `simulate`: it begins the same recoveries at the same times.
 
 use super::Random;
 use mainstay_domain::{
@@ -20,11 +22,12 @@ use mainstay_domain::{
         Stage,
     },
     severity::Severity,
+    simulation::{Rule, Scenario, Step, What, simulate},
     spec::{
         BreakerSpec, BudgetSpec, DrillSpec, ForeignCommands, HostSpec, OverBudget, PolicySpec,
         RouteSpec, SocketSpec, Spec, StepSpec, Strategy, TargetSpec, Workflow,
     },
-    time::{Monotonic, Timestamp},
+    time::{Monotonic, Timestamp, millis},
 };
 use std::{
     collections::{BTreeMap, BTreeSet, VecDeque},
@@ -41,6 +44,10 @@ const PER_HOUR: u32 = 60;
 /// When the wall clock begins.
 const BEGIN: Timestamp = Timestamp::from_millis(1_700_000_000_000);
 const HOUR: Duration = Duration::from_secs(3_600);
+/// Identifiers are drawn from this, as in a simulation: the older operation has the lesser one in both.
+const FIRST_IDS: u64 = 11;
+/// How long each call takes where the day is also simulated.
+const EACH_CALL: Duration = Duration::from_secs(10);
 
 /// What a storm came to.
 #[derive(Debug)]
@@ -64,7 +71,7 @@ pub struct BudgetReport {
 /// # Panics
 /// A budget was exceeded, something was not recovered, or not in its order.
 pub fn budget(targets: u32, seed: u64, restarts: u32) -> BudgetReport {
-    let mut storm = Storm::new(targets, seed);
+    let mut storm = Storm::new(targets, seed, None);
     storm.strike();
     // By the budget it takes about so long; the losses are spread over that.
     let hours = targets.div_ceil(PER_HOUR).max(1);
@@ -93,6 +100,45 @@ pub fn budget(targets: u32, seed: u64, restarts: u32) -> BudgetReport {
     storm.report
 }
 
+/// One storm whose day is decided twice: by the machine as it is driven here, and by `simulate`. How many recoveries began.
+///
+/// # Panics
+/// Another recovery began, or at another time; or what [`budget`] says.
+pub fn budget_day(targets: u32, seed: u64) -> usize {
+    let mut storm = Storm::new(targets, seed, Some(EACH_CALL));
+    storm.strike();
+    while storm.has_failing() {
+        storm.go_on(None);
+        assert!(storm.report.inputs < 1_000_000, "it comes to no end");
+    }
+    storm.judge_order();
+    let scenario = Scenario {
+        begin: BEGIN,
+        until: Some(storm.clock + HOUR),
+        rules: vec![Rule {
+            after: EACH_CALL,
+            ..Rule::default()
+        }],
+        steps: std::mem::take(&mut storm.day),
+    };
+    let report = simulate(&storm.spec, &scenario, None).unwrap();
+    let simulated = report.lines.iter();
+    let simulated = simulated.filter(|line| line.kind == EventKind::OperationStarted.as_str());
+    let simulated: Vec<(u64, &TargetName)> = simulated
+        .map(|line| (millis(line.at), line.target.as_ref().unwrap()))
+        .collect();
+    let begun = storm.events.iter();
+    let begun = begun.filter(|event| event.kind == EventKind::OperationStarted);
+    let begun: Vec<(u64, &TargetName)> = begun
+        .map(|event| (millis(event.at.since(BEGIN)), event.target.as_ref().unwrap()))
+        .collect();
+    for (place, (simulated, begun)) in simulated.iter().zip(&begun).enumerate() {
+        assert_eq!(simulated, begun, "number {place}: simulated, and decided");
+    }
+    assert_eq!(simulated.len(), begun.len(), "simulated, and decided");
+    begun.len()
+}
+
 struct Storm {
     spec: Arc<Spec>,
     machine: Recovery,
@@ -104,8 +150,12 @@ struct Storm {
     operations: BTreeMap<OperationId, Operation>,
     events: Vec<Event>,
     failing: BTreeSet<CaseKey>,
-    /// Calls under way, and when they end.
-    calls: BTreeSet<(Duration, OperationId)>,
+    /// How long each call takes; none: that is drawn.
+    takes: Option<Duration>,
+    /// What happened, as a scenario has it.
+    day: Vec<Step>,
+    /// Calls under way, and when they end; of those that end at one time the first that was made first.
+    calls: BTreeSet<(Duration, u64, OperationId)>,
     /// Looks under way, oldest first.
     looks: VecDeque<(OperationId, u64)>,
     /// How many events there were when the last target had failed.
@@ -114,11 +164,11 @@ struct Storm {
 }
 
 impl Storm {
-    fn new(targets: u32, seed: u64) -> Self {
+    fn new(targets: u32, seed: u64, takes: Option<Duration>) -> Self {
         let mut random = Random::new(seed);
         let spec = Arc::new(spec(targets, &mut random));
         Self {
-            machine: Recovery::new(Arc::clone(&spec), IdSource::new(1)),
+            machine: Recovery::new(Arc::clone(&spec), IdSource::new(FIRST_IDS)),
             spec,
             random,
             clock: Duration::ZERO,
@@ -127,6 +177,8 @@ impl Storm {
             operations: BTreeMap::new(),
             events: Vec::new(),
             failing: BTreeSet::new(),
+            takes,
+            day: Vec::new(),
             calls: BTreeSet::new(),
             looks: VecDeque::new(),
             struck: 0,
@@ -168,9 +220,10 @@ impl Storm {
         for action in outcome.after {
             match action {
                 Action::Call(call) => {
-                    let takes = Duration::from_millis(100 + self.random.below(20_000));
-                    self.calls
-                        .insert((self.clock + takes, call.request.operation));
+                    let drawn = || Duration::from_millis(100 + self.random.below(20_000));
+                    let ends = self.clock + self.takes.unwrap_or_else(drawn);
+                    let id = call.request.operation;
+                    self.calls.insert((ends, self.report.inputs, id));
                 }
                 Action::Look {
                     operation, number, ..
@@ -220,6 +273,15 @@ impl Storm {
                 failure: FailureType::parse("down").unwrap(),
             };
             self.failing.insert(key.clone());
+            self.day.push(Step {
+                at: self.clock,
+                target: Some(key.target.clone()),
+                what: What::Reported {
+                    failure: key.failure.clone(),
+                    severity,
+                    message: "refused".to_owned(),
+                },
+            });
             let detected_at = BEGIN + self.clock;
             self.input(Input::Raised {
                 key,
@@ -234,6 +296,11 @@ impl Storm {
                 },
                 detected_at,
             });
+            let due = self.machine.wakes_at();
+            let is_due = due.is_some_and(|due| self.started + due.elapsed() <= self.clock);
+            if is_due && self.takes.is_some() {
+                self.input(Input::Tick);
+            }
         }
         self.struck = self.events.len();
     }
@@ -248,14 +315,14 @@ impl Storm {
         if let Some((id, number)) = self.looks.pop_front() {
             return self.look(id, number);
         }
-        let call = self.calls.first().map(|(ends, _)| *ends);
+        let call = self.calls.first().map(|(ends, _, _)| *ends);
         let tick = self.machine.wakes_at();
         let tick = tick.map(|due| self.started + due.elapsed());
         let next = [call, tick, loss].into_iter().flatten().min();
         let next = next.expect("something is to come while something fails");
         self.clock = self.clock.max(next);
         match self.calls.pop_first() {
-            Some((ends, id)) if ends <= self.clock => {
+            Some((ends, _, id)) if ends <= self.clock => {
                 let handled = Handled {
                     by: None,
                     result: Ok(Report {
@@ -312,7 +379,7 @@ impl Storm {
         self.started = self.clock;
         self.calls.clear();
         self.looks.clear();
-        let ids = IdSource::new(u64::from(self.report.restarts) + 1);
+        let ids = IdSource::new(FIRST_IDS + u64::from(self.report.restarts));
         self.machine = Recovery::new(Arc::clone(&self.spec), ids);
         let incidents: Vec<Incident> = self.incidents.values().cloned().collect();
         let operations = self.operations.values();
