@@ -8,6 +8,11 @@ use mainstay_plugin_sdk::recovery::*;
 use mainstay_plugin_sdk::settings::{DurationText, check, schema_of};
 use schemars::JsonSchema;
 use serde::Deserialize;
+use std::{
+    collections::{HashMap, hash_map::RandomState},
+    hash::{BuildHasher, Hasher},
+    time::{Instant, SystemTime, UNIX_EPOCH},
+};
 
 /// The version of this build.
 pub const VERSION: &str = if cfg!(feature = "v2_0_0") {
@@ -90,6 +95,8 @@ enum Deed {
     Steps,
     /// Twelve effects of all kinds: `name` is a server that knows idempotency keys, and the word one that does not.
     Twelve,
+    /// Sets values in an order and of a kind that only chance and clocks know.
+    Chance,
     /// Fails, another attempt may help.
     Retryable,
     /// Fails for good.
@@ -224,6 +231,7 @@ impl RecoveryHandler for Probe {
                 host.target(&op.target).status()?;
                 report.and(format!("run {run}"))
             }
+            Deed::Chance => report.and(chance(host)?),
             Deed::Retryable => return Err(RecoveryFailure::Retryable("asked to".into())),
             Deed::Permanent => return Err(RecoveryFailure::Permanent("asked to".into())),
             Deed::NeedsOperator => {
@@ -244,6 +252,25 @@ fn of_its_own(text: &str) -> String {
 /// What the file system refuses once it refuses again.
 fn permanent(error: std::io::Error) -> RecoveryFailure {
     RecoveryFailure::Permanent(error.to_string())
+}
+
+/// Sets values in the order of a `HashMap`, of random numbers and of what the clocks say; gives all of it in words.
+fn chance(host: &mut impl Host) -> Result<String, EffectError> {
+    let began = Instant::now();
+    let drawn = RandomState::new().build_hasher().finish();
+    let words: HashMap<u32, u64> = (0..8).map(|turns| (turns, drawn.rotate_left(turns))).collect();
+    let mut told = String::new();
+    for (number, word) in &words {
+        let today = SystemTime::now().duration_since(UNIX_EPOCH);
+        let today = today.unwrap_or_default().as_nanos();
+        let value = format!("{word:x} {today} {}", began.elapsed().as_nanos());
+        told.push_str(&format!("{number}: {value} {}; ", host.now()));
+        host.kv().set(&format!("chance-{number}"), value)?;
+        if word % 2 == 0 {
+            host.sleep(std::time::Duration::from_millis(u64::from(*number)));
+        }
+    }
+    Ok(told)
 }
 
 /// Adds one to a durable count and gives it.
