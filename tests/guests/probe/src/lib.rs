@@ -1,7 +1,8 @@
 //! A well-behaved recovery handler that does what the operation's `params` say, and says which version did it:
 //! the first action of every report is `probe VERSION`.
 //!
-//! One of its versions is chosen by a cargo feature, for tests that load several side by side.
+//! One of its versions is chosen by a cargo feature, for tests that load several side by side; with `hasty` it is a build that
+//! restarts the target first, for tests that rehearse it.
 
 use mainstay_plugin_sdk::plugin::{Capability, Descriptor, Plugin};
 use mainstay_plugin_sdk::recovery::*;
@@ -135,6 +136,9 @@ impl RecoveryHandler for Probe {
             .map(DurationText::get)
             .unwrap_or_default();
         let name = params.name.as_str();
+        if cfg!(feature = "hasty") {
+            host.target(&op.target).restart()?;
+        }
         Ok(match params.deed.at(op.attempt, params.until) {
             Deed::Version => report,
             Deed::Echo => report.and(params.word.unwrap_or(settings.word)),

@@ -223,6 +223,40 @@ fn a_call_that_sleeps_holds_nothing_and_goes_on_when_the_sleep_is_over() {
 }
 
 #[test]
+fn an_hour_of_sleep_over_ten_daemons_ends_on_time_and_holds_nothing_meanwhile() {
+    let mut world = World::new(usual());
+    world.raise("api down", High);
+    world.keep_on_record();
+    let until = world.at().now + Duration::from_secs(3600);
+    let asleep = |world: &World| {
+        let left = until.since(world.at().now);
+        Err(NotHandled::Halted(Halt::Suspended { until, left }))
+    };
+    let halted = asleep(&world);
+    world.answer(halted);
+    for daemon in 1..=10 {
+        world.restart(300_000);
+        assert!(world.calls[0].resumed, "daemon {daemon} asks the call");
+        let halted = asleep(&world);
+        world.answer(halted);
+        assert_eq!(world.machine.calls(), 0, "daemon {daemon} holds nothing");
+        assert_eq!(world.stage("api down"), "resting", "daemon {daemon}");
+    }
+    world.wait(599_999);
+    assert!(world.calls.is_empty(), "it sleeps");
+    world.wait(1);
+    assert_eq!(world.at().now, until);
+    let call = &world.calls[0];
+    assert_eq!(
+        (call.resumed, call.place.call, call.request.attempt),
+        (true, 1, 1)
+    );
+    world.recover_it();
+    assert_eq!(world.stage("api down"), "watched");
+    assert!(world.open_calls.is_empty());
+}
+
+#[test]
 fn a_call_that_sleeps_can_be_cancelled_at_once() {
     let mut world = World::new(usual());
     world.raise("api down", High);
