@@ -1,13 +1,16 @@
 //! `kill -9` of the daemon at random inside a handler with twelve effects.
 //!
-//! In the end each operation has succeeded, and of what it did nothing with a key counted twice, nothing without one
-//! happened twice, and nothing was forgotten. Where nobody knows whether something happened, the campaign looks and says,
-//! as a person would.
+//! After some of the kills the log of the journal ends in a torn page, as after a loss of power. In the end each operation
+//! has succeeded, and of what it did nothing with a key counted twice, nothing without one happened twice, and nothing was
+//! forgotten. Where nobody knows whether something happened, the operation names it, and the campaign looks and says, as a
+//! person would.
 
 use super::Random;
 use crate::{Daemon, HOST, Receiver, guest, sleeper, wait_for};
 use serde_json::Value;
-use std::{collections::BTreeMap, fs, thread, time::Duration};
+use std::{
+    collections::BTreeMap, fs, os::unix::fs::FileExt, path::Path, thread, time::Duration,
+};
 
 /// The effects of the handler, in order.
 const EFFECTS: [&str; 12] = [
@@ -24,6 +27,10 @@ const EFFECTS: [&str; 12] = [
     "http.send",
     "targets.status",
 ];
+/// The header of SQLite's write-ahead log; of a frame in it; and the page behind that.
+const LOG_HEADER: usize = 32;
+const FRAME_HEADER: usize = 24;
+const PAGE: usize = 4_096;
 /// One operation meets at most so many kills: a call is not begun again for ever.
 const KILLS_OF_ONE: u64 = 2;
 
@@ -32,6 +39,8 @@ const KILLS_OF_ONE: u64 = 2;
 pub struct DurableReport {
     /// Kills.
     pub kills: u32,
+    /// Those of them after which the journal ended in a torn page.
+    pub torn: u32,
     /// Operations, all of which succeeded.
     pub operations: u32,
     /// Effects in doubt, about which the campaign said what it saw.
@@ -49,6 +58,7 @@ pub fn durable(count: u32, seed: u64) -> DurableReport {
     daemon.wait_for_plugins(1);
     let mut report = DurableReport {
         kills: 0,
+        torn: 0,
         operations: 0,
         doubts: 0,
     };
@@ -70,6 +80,9 @@ pub fn durable(count: u32, seed: u64) -> DurableReport {
         for _ in 0..=random.below(KILLS_OF_ONE) {
             thread::sleep(Duration::from_millis(random.below(500)));
             daemon.kill();
+            if random.once_in(2) && tear(&daemon.path("state/journal.db-wal"), &mut random) {
+                report.torn += 1;
+            }
             daemon.run();
             report.kills += 1;
         }
@@ -111,6 +124,30 @@ http = ["{unkeyed}", {{ origin = "{keyed}", idempotent = true }}]
     )
 }
 
+/// Half of a page that was being written, behind all that was written: its frame has the salt of the log and a size as of a
+/// commit, and what it holds does not fit its sum. Whether there is a log.
+fn tear(log: &Path, random: &mut Random) -> bool {
+    let bytes = fs::read(log).unwrap_or_default();
+    if bytes.len() < LOG_HEADER {
+        return false;
+    }
+    let salt = bytes[16..24].to_vec();
+    let mut end = LOG_HEADER;
+    while bytes.get(end + 8..end + 16) == Some(salt.as_slice()) {
+        end += FRAME_HEADER + PAGE;
+    }
+    let mut torn = [1_u32.to_be_bytes(), 9_u32.to_be_bytes()].concat();
+    torn.extend(salt);
+    let length = FRAME_HEADER + random.index(PAGE);
+    while torn.len() < length {
+        torn.extend(random.number().to_be_bytes());
+    }
+    let file = fs::OpenOptions::new().write(true).open(log).unwrap();
+    let end = u64::try_from(end.min(bytes.len())).unwrap();
+    file.write_all_at(&torn, end).unwrap();
+    true
+}
+
 /// How often each key was posted.
 fn posted(receiver: &Receiver) -> BTreeMap<String, u32> {
     let received = receiver.received().into_iter();
@@ -137,6 +174,8 @@ fn say_what_happened(daemon: &Daemon, operation: &Value, keyed: &Receiver, unkey
     let doubt = journal.iter().find(|entry| entry["in_doubt"] == true);
     let doubt = doubt.unwrap_or_else(|| panic!("it waits, and nothing is in doubt: {operation}"));
     let key = doubt["key"].as_str().unwrap();
+    let error = operation["error"].as_str().unwrap_or_default();
+    assert!(error.contains(key), "the doubt is not named: {operation}");
     let seen = [posted(keyed), posted(unkeyed), marked(daemon)];
     let said = match seen.iter().any(|keys| keys.contains_key(key)) {
         true => "--happened",
