@@ -1,7 +1,8 @@
 //! `cargo run --release -p mainstay-tests --example bench_simulation -- [TARGETS]...`: how long a simulated day takes.
 //!
 //! Each target has one check every ten seconds and fails three times a day: once for a moment, once until a handler
-//! succeeds, and once so that every attempt fails until it ends by itself an hour later. It prints, and judges nothing.
+//! succeeds, and once so that every attempt fails until it ends by itself an hour later. Each input of the recovery machine is a
+//! decision. It prints, and judges nothing.
 
 use mainstay_daemon::config;
 use mainstay_domain::simulation::{Lines, Scenario, read_lines, simulate};
@@ -14,8 +15,8 @@ fn main() {
         sizes = vec![10, 100, 1_000];
     }
     println!(
-        "{:>8} {:>10} {:>10} {:>10}",
-        "targets", "inputs", "looks", "ms"
+        "{:>8} {:>10} {:>10} {:>10} {:>14}",
+        "targets", "inputs", "looks", "ms", "decisions/s"
     );
     for size in sizes {
         let directory = tempfile::tempdir().expect("a directory");
@@ -28,10 +29,13 @@ fn main() {
         let scenario = Scenario::new(draft, &spec).expect("it fits");
         let begun = Instant::now();
         let report = simulate(&spec, &scenario, None).expect("no defect");
-        let took = begun.elapsed().as_millis();
+        let took = begun.elapsed();
+        let each_second = report.inputs as f64 / took.as_secs_f64();
         println!(
-            "{size:>8} {:>10} {:>10} {took:>10}",
-            report.inputs, report.observations
+            "{size:>8} {:>10} {:>10} {:>10} {each_second:>14.0}",
+            report.inputs,
+            report.observations,
+            took.as_millis()
         );
     }
 }

@@ -51,6 +51,8 @@ struct Params {
     name: String,
     /// From this attempt on, what fails restarts the target instead; 0 for never.
     until: u32,
+    /// How often `many` does it.
+    times: u32,
 }
 
 /// What to do.
@@ -96,6 +98,8 @@ enum Deed {
     Steps,
     /// Twelve effects of all kinds: `name` is a server that knows idempotency keys, and the word one that does not.
     Twelve,
+    /// Sets a value again and again.
+    Many,
     /// Sets values in an order and of a kind that only chance and clocks know.
     Chance,
     /// Fails, another attempt may help.
@@ -234,6 +238,12 @@ impl RecoveryHandler for Probe {
                 host.http(Request::get(format!("{name}/look")))?;
                 host.target(&op.target).status()?;
                 report.and(format!("run {run}"))
+            }
+            Deed::Many => {
+                for number in 0..params.times {
+                    host.kv().set("many", number.to_string())?;
+                }
+                report.and(format!("{} values", params.times))
             }
             Deed::Chance => report.and(chance(host)?),
             Deed::Retryable => return Err(RecoveryFailure::Retryable("asked to".into())),
