@@ -54,6 +54,11 @@ impl Held {
         Some(value.trim())
     }
 
+    /// Its request line, in lower case: `get /path http/1.1`.
+    pub fn line(&self) -> &str {
+        self.head.first().map_or("", String::as_str)
+    }
+
     /// Answers 200.
     pub fn answer(mut self) {
         let answer = b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\nconnection: close\r\n\r\n";

@@ -7,6 +7,7 @@ mod durable;
 mod handlers;
 mod journal;
 mod pauses;
+mod places;
 mod queue;
 mod relapse;
 mod restore;

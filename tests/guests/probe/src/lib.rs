@@ -98,6 +98,8 @@ enum Deed {
     Steps,
     /// Twelve effects of all kinds: `name` is a server that knows idempotency keys, and the word one that does not.
     Twelve,
+    /// One effect, which the word names, between two requests to the server `name`.
+    Between,
     /// Sets a value again and again.
     Many,
     /// Sets values in an order and of a kind that only chance and clocks know.
@@ -239,6 +241,10 @@ impl RecoveryHandler for Probe {
                 host.target(&op.target).status()?;
                 report.and(format!("run {run}"))
             }
+            Deed::Between => {
+                let word = params.word.unwrap_or(settings.word);
+                report.and(between(host, &op.target, name, &word)?)
+            }
             Deed::Many => {
                 for number in 0..params.times {
                     host.kv().set("many", number.to_string())?;
@@ -266,6 +272,43 @@ fn of_its_own(text: &str) -> String {
 /// What the file system refuses once it refuses again.
 fn permanent(error: std::io::Error) -> RecoveryFailure {
     RecoveryFailure::Permanent(error.to_string())
+}
+
+/// One effect between two requests, at which a test can stop it; says what came of it.
+fn between(host: &mut impl Host, target: &str, name: &str, word: &str) -> Result<String> {
+    // It is on the disk before the first request, and the record of the call with it.
+    host.kv().set("between", word)?;
+    if word == "start" {
+        host.target(target).stop()?;
+    }
+    host.http(Request::get(format!("{name}/before")))?;
+    let it = |method| Request::new(method, format!("{name}/it"));
+    let mut told = word.to_owned();
+    match word {
+        "restart" => host.target(target).restart()?,
+        "stop" => host.target(target).stop()?,
+        "start" => host.target(target).start()?,
+        "hup" => host.target(target).signal(Signal::Hup)?,
+        "term" => host.target(target).signal(Signal::Term)?,
+        "put" => told = host.http(it(Method::Put))?.status.to_string(),
+        "delete" => told = host.http(it(Method::Delete))?.status.to_string(),
+        "post" => told = host.http(it(Method::Post))?.status.to_string(),
+        "command" => {
+            let output = host.command("once", &[("target", target)])?;
+            told = output.exit_code.to_string();
+        }
+        "count" => told = format!("run {}", count(host)?),
+        "backup" => told = host.backup("state").create(BackupType::Snapshot)?.id,
+        other => {
+            let why = format!("there is no effect `{other}`");
+            return Err(RecoveryFailure::Permanent(why));
+        }
+    }
+    host.http(Request::get(format!("{name}/after")))?;
+    if word == "stop" {
+        host.target(target).start()?;
+    }
+    Ok(told)
 }
 
 /// Sets values in the order of a `HashMap`, of random numbers and of what the clocks say; gives all of it in words.

@@ -1,0 +1,319 @@
+//! One effect of a handler, and `kill -9` of the daemon before it, in it and after it: the handler waits at a gate before and
+//! behind the effect, so that each place is met for certain.
+
+use super::{ask, route_of, shown, start, wait_until};
+use mainstay_tests::{Daemon, Gate, Held, guest, lives, wait_for};
+use serde_json::Value;
+use std::fs;
+
+/// What the effects are about. The job tells of its starts and of the signals that it gets, and outlives its stop signal, so
+/// that a stop takes as long as its grace.
+const CONFIG: &str = r#"
+[[target]]
+name = "job"
+run = ["/bin/sh", "-c", "trap 'echo >> hupped' HUP; trap 'echo >> termed' TERM; echo >> started; while :; do sleep 0.05; done"]
+grace = "2s"
+
+[command.once]
+run = ["/bin/sh", "-c", "echo $MAINSTAY_IDEMPOTENCY_KEY $$ >> marks; if test -e hold-command; then exec sleep 1000; fi", "{target}"]
+placeholders = ["target"]
+
+[[job]]
+name = "state"
+encryption = "none"
+source = [{ kind = "command", run = ["/bin/sh", "-c", "echo >> begun; while test -e hold-backup; do sleep 0.02; done; echo done"], key = "it" }]
+"#;
+
+/// The effects, which are also the failures that they are asked for by.
+const WORDS: [&str; 11] = [
+    "restart", "stop", "start", "hup", "term", "put", "delete", "post", "command", "count",
+    "backup",
+];
+
+/// Where the daemon is killed; in the effect itself each test has its own way.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Place {
+    Before,
+    After,
+}
+
+const PLACES: [Place; 2] = [Place::Before, Place::After];
+
+fn start_at(gate: &Gate) -> Daemon {
+    let url = &gate.url;
+    let routes = WORDS.map(|word| {
+        let params = format!("do = \"between\", word = \"{word}\", name = \"{url}\"");
+        let lines = format!(
+            "relapse_window = \"0s\"\nstrategy = {{ kind = \"immediate\", max_attempts = 1 }}\n\
+             chain = [{{ handler = \"probe\", timeout = \"50s\", params = {{ {params} }} }}]"
+        );
+        route_of(word, &lines)
+    });
+    let grants = format!(
+        "\n[plugin.probe.grants]\ntarget = [\"start\", \"stop\", \"restart\", \"signal\"]\n\
+         command = [\"once\"]\nkv = \"1KiB\"\nbackup = [\"state\"]\nhttp = [\"{url}\"]\n"
+    );
+    let routes = routes.concat();
+    let config = [CONFIG, routes.as_str(), grants.as_str()];
+    let daemon = start(&config, &[guest("probe", &[])]);
+    wait_for("the job to run", || match lines(&daemon, "started") {
+        1 => Ok(()),
+        other => Err(format!("{other} starts")),
+    });
+    daemon
+}
+
+/// How often something was done that leaves a line in a file.
+fn lines(daemon: &Daemon, file: &str) -> usize {
+    let text = fs::read_to_string(daemon.path(file)).unwrap_or_default();
+    text.lines().count()
+}
+
+/// The next request, which is this one.
+fn expect(gate: &Gate, path: &str) -> Held {
+    let held = gate.next(path);
+    let line = held.line();
+    assert!(line.contains(path), "{line} in place of {path}");
+    held
+}
+
+/// The daemon is killed while it waits for this answer, and another one is started.
+fn kill_in(daemon: &mut Daemon, held: Held) {
+    daemon.kill();
+    drop(held);
+    daemon.run();
+}
+
+/// One operation with one effect of this word and name; the daemon is killed at this place. It succeeds.
+fn play(daemon: &mut Daemon, gate: &Gate, (word, effect): (&str, &str), place: Place) -> Value {
+    let id = ask(daemon, "job", word, false);
+    let is_request = effect == "http.send";
+    let mut held = expect(gate, "/before");
+    if place == Place::Before {
+        kill_in(daemon, held);
+        held = expect(gate, "/before");
+    }
+    held.answer();
+    if is_request {
+        expect(gate, "/it").answer();
+    }
+    let mut held = expect(gate, "/after");
+    if place == Place::After {
+        // The request before it has a result too.
+        on_record(daemon, &id, effect, 1 + usize::from(is_request));
+        kill_in(daemon, held);
+        // What has its answer is not asked again, and what was done is not done again.
+        held = expect(gate, "/after");
+    }
+    held.answer();
+    wait_until(daemon, &id, "succeeded")
+}
+
+/// Waits until the journal has so many results of an effect: they are written while the handler goes on.
+fn on_record(daemon: &Daemon, id: &Value, effect: &str, results: usize) {
+    wait_for(&format!("the result of {effect}"), || {
+        let operation = shown(daemon, id);
+        match entries(&operation, effect, "result") == results {
+            true => Ok(()),
+            false => Err(operation.to_string()),
+        }
+    });
+}
+
+/// Waits until an effect of an operation has begun; it has no result.
+fn begun(daemon: &Daemon, id: &Value, effect: &str) {
+    wait_for(&format!("{effect} to begin"), || {
+        let operation = shown(daemon, id);
+        let count = |kind| entries(&operation, effect, kind);
+        match (count("intent"), count("result")) {
+            (1, 0) => Ok(()),
+            _ => Err(operation.to_string()),
+        }
+    });
+}
+
+fn entries(operation: &Value, effect: &str, kind: &str) -> usize {
+    let journal = operation["journal"].as_array().unwrap().iter();
+    let own = journal.filter(|entry| entry["effect"] == effect && entry["kind"] == kind);
+    own.count()
+}
+
+/// It was begun once and came to one result.
+fn is_once(operation: &Value, effect: &str) {
+    for kind in ["intent", "result"] {
+        assert_eq!(entries(operation, effect, kind), 1, "{effect}: {operation}");
+    }
+    assert_eq!(operation["attempts"], 1, "{operation}");
+}
+
+/// Waits for the line that is to come, and sees that there is no other.
+fn is_one_more(daemon: &Daemon, file: &str, before: usize, what: &str) {
+    let now = wait_for(&format!("{what}: a line in {file}"), || {
+        match lines(daemon, file) {
+            same if same == before => Err(format!("{same} lines")),
+            now => Ok(now),
+        }
+    });
+    assert_eq!(now - before, 1, "{what} happened more than once");
+}
+
+#[test]
+fn what_is_done_with_a_target_is_done_once_wherever_the_daemon_is_killed() {
+    let gate = Gate::start();
+    let mut daemon = start_at(&gate);
+    for (word, effect, file) in [
+        ("restart", "targets.restart", "started"),
+        ("stop", "targets.stop", "started"),
+        ("start", "targets.start", "started"),
+        ("hup", "targets.send", "hupped"),
+        ("term", "targets.send", "termed"),
+    ] {
+        for place in PLACES {
+            let before = lines(&daemon, file);
+            let ended = play(&mut daemon, &gate, (word, effect), place);
+            is_once(&ended, effect);
+            is_one_more(&daemon, file, before, &format!("{word}, {place:?}"));
+        }
+    }
+}
+
+#[test]
+fn a_stop_and_a_restart_in_which_the_daemon_is_killed_are_done_to_the_end_and_once() {
+    let gate = Gate::start();
+    let mut daemon = start_at(&gate);
+    for (word, effect) in [("restart", "targets.restart"), ("stop", "targets.stop")] {
+        let before = lines(&daemon, "started");
+        let process = daemon.pids()["job"];
+        let id = ask(&daemon, "job", word, false);
+        expect(&gate, "/before").answer();
+        begun(&daemon, &id, effect);
+        daemon.kill();
+        assert!(lives(process), "it was killed in the middle of its grace");
+        daemon.run();
+        expect(&gate, "/after").answer();
+        let ended = wait_until(&daemon, &id, "succeeded");
+        is_once(&ended, effect);
+        assert!(!lives(process), "{word}: {process} lives on");
+        is_one_more(&daemon, "started", before, word);
+    }
+}
+
+#[test]
+fn a_request_that_acts_is_sent_once_wherever_the_daemon_is_killed_beside_it() {
+    let gate = Gate::start();
+    let mut daemon = start_at(&gate);
+    for word in ["put", "delete", "post"] {
+        for place in PLACES {
+            let it = (word, "http.send");
+            let ended = play(&mut daemon, &gate, it, place);
+            assert_eq!(entries(&ended, "http.send", "intent"), 1, "{ended}");
+            assert_eq!(entries(&ended, "http.send", "result"), 3, "{ended}");
+        }
+    }
+}
+
+#[test]
+fn a_request_in_which_the_daemon_is_killed_is_sent_again_with_its_key_or_left_to_a_person() {
+    let gate = Gate::start();
+    let mut daemon = start_at(&gate);
+    for word in ["put", "delete", "post"] {
+        let id = ask(&daemon, "job", word, false);
+        expect(&gate, "/before").answer();
+        let held = expect(&gate, "/it");
+        let key = held.header("idempotency-key").unwrap().to_owned();
+        kill_in(&mut daemon, held);
+        if word == "post" {
+            let number = doubted(&daemon, &id, &key);
+            let id = id.as_str().unwrap();
+            daemon.json(&["operation", "resolve", id, &number, "--did-not"]);
+        }
+        let again = expect(&gate, "/it");
+        assert_eq!(again.header("idempotency-key"), Some(key.as_str()));
+        again.answer();
+        expect(&gate, "/after").answer();
+        let ended = wait_until(&daemon, &id, "succeeded");
+        assert_eq!(entries(&ended, "http.send", "result"), 3, "{ended}");
+    }
+}
+
+/// Waits until a person is asked about the effect with this key, in lower case; its number.
+fn doubted(daemon: &Daemon, id: &Value, key: &str) -> String {
+    let asking = wait_until(daemon, id, "awaiting-manual");
+    let error = asking["error"].as_str().unwrap().to_lowercase();
+    assert!(error.contains(key), "the doubt is not named: {asking}");
+    let mut journal = asking["journal"].as_array().unwrap().iter();
+    let doubt = journal.find(|entry| entry["in_doubt"] == true);
+    doubt.unwrap_or_else(|| panic!("{asking}"))["seq"].to_string()
+}
+
+#[test]
+fn a_command_is_run_once_wherever_the_daemon_is_killed() {
+    let gate = Gate::start();
+    let mut daemon = start_at(&gate);
+    for place in PLACES {
+        let before = lines(&daemon, "marks");
+        let ended = play(&mut daemon, &gate, ("command", "commands.run"), place);
+        is_once(&ended, "commands.run");
+        is_one_more(&daemon, "marks", before, &format!("{place:?}"));
+    }
+
+    let before = lines(&daemon, "marks");
+    fs::write(daemon.path("hold-command"), "").unwrap();
+    let id = ask(&daemon, "job", "command", false);
+    expect(&gate, "/before").answer();
+    is_one_more(&daemon, "marks", before, "the command");
+    let marks = fs::read_to_string(daemon.path("marks")).unwrap();
+    let (key, pid) = marks.lines().next_back().unwrap().split_once(' ').unwrap();
+    daemon.kill();
+    daemon.run();
+    let number = doubted(&daemon, &id, &key.to_lowercase());
+    assert!(!lives(pid.parse().unwrap()), "what is left of it was ended");
+    let text = id.as_str().unwrap();
+    daemon.json(&["operation", "resolve", text, &number, "--happened"]);
+    expect(&gate, "/after").answer();
+    let ended = wait_until(&daemon, &id, "succeeded");
+    is_once(&ended, "commands.run");
+    assert_eq!(lines(&daemon, "marks") - before, 1, "it was run again");
+}
+
+#[test]
+fn a_value_is_counted_once_wherever_the_daemon_is_killed() {
+    let gate = Gate::start();
+    let mut daemon = start_at(&gate);
+    for (run, place) in (1..).zip(PLACES) {
+        let ended = play(&mut daemon, &gate, ("count", "kv.compare-and-set"), place);
+        is_once(&ended, "kv.compare-and-set");
+        assert_eq!(ended["actions"][1], format!("run {run}"), "{place:?}");
+    }
+}
+
+#[test]
+fn a_backup_is_there_once_wherever_the_daemon_is_killed() {
+    let gate = Gate::start();
+    let mut daemon = start_at(&gate);
+    let verified = |daemon: &Daemon| {
+        let backups = daemon.json(&["backup", "list", "--job", "state"]);
+        let mut backups = backups.as_array().unwrap().clone();
+        backups.retain(|backup| backup["status"] == "verified");
+        backups.len()
+    };
+    for place in PLACES {
+        let before = verified(&daemon);
+        let ended = play(&mut daemon, &gate, ("backup", "backups.create"), place);
+        is_once(&ended, "backups.create");
+        assert_eq!(verified(&daemon) - before, 1, "{place:?}");
+    }
+
+    let (before, sources) = (verified(&daemon), lines(&daemon, "begun"));
+    fs::write(daemon.path("hold-backup"), "").unwrap();
+    let id = ask(&daemon, "job", "backup", false);
+    expect(&gate, "/before").answer();
+    is_one_more(&daemon, "begun", sources, "the source");
+    daemon.kill();
+    fs::remove_file(daemon.path("hold-backup")).unwrap();
+    daemon.run();
+    expect(&gate, "/after").answer();
+    let ended = wait_until(&daemon, &id, "succeeded");
+    is_once(&ended, "backups.create");
+    assert_eq!(verified(&daemon) - before, 1, "what was cut off is none");
+}
