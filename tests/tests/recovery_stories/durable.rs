@@ -233,19 +233,25 @@ grants = { command = ["once"] }
 
 #[test]
 fn a_long_sleep_is_held_by_nobody_and_ends_on_time_whatever_is_killed_meanwhile() {
-    let params = "do = \"sleep\", length = \"9s\"";
+    let params = "do = \"sleep\", length = \"20s\"";
     let config = format!("{}{}{GRANTS}", sleeper("job"), chain_of(params));
     let mut daemon = start(&[&config], &[guest("probe", &[])]);
     daemon.kill_child("job");
     let before = in_the_middle(&daemon, "clock.sleep");
-    daemon.wait_for_status("that it sleeps", |status| {
-        let mut targets = status["targets"].as_array().unwrap().iter();
-        let row = targets.find(|row| row["name"] == "job").unwrap();
-        row["rests"]["why"] == "its handler sleeps"
-    });
-    for _ in 0..4 {
+    // Its handler is not running, in whichever daemon; or, on a slow machine, the sleep is over by now.
+    let is_held_by_nobody = |daemon: &Daemon| {
+        daemon.wait_for_status("that it sleeps, or is done", |status| {
+            let mut targets = status["targets"].as_array().unwrap().iter();
+            let row = targets.find(|row| row["name"] == "job").unwrap();
+            row["rests"]["why"] == "its handler sleeps"
+                || entries(&shown(daemon, &before["id"]), "clock.sleep", "result") == 1
+        });
+    };
+    is_held_by_nobody(&daemon);
+    for _ in 0..10 {
         daemon.kill();
         daemon.run();
+        is_held_by_nobody(&daemon);
     }
     let handled = wait_for("the report", || {
         let operation = shown(&daemon, &before["id"]);
@@ -256,7 +262,7 @@ fn a_long_sleep_is_held_by_nobody_and_ends_on_time_whatever_is_killed_meanwhile(
     });
     let slept = handled["actions"][1].as_str().unwrap();
     let millis: u64 = slept.split(' ').nth(1).unwrap().parse().unwrap();
-    assert!((9_000..20_000).contains(&millis), "{handled}");
+    assert!((20_000..35_000).contains(&millis), "{handled}");
     assert_eq!(entries(&handled, "clock.sleep", "intent"), 1, "{handled}");
     assert_eq!(entries(&handled, "clock.sleep", "result"), 1, "{handled}");
 }
