@@ -85,7 +85,8 @@ impl PluginCalls {
             Err(error) => match error.cause {
                 CallFailure::Halted(halt) => {
                     let change = Change::Call(Box::new(before));
-                    drop(journal.shared.journal.commit(vec![change].into()));
+                    // On the disk before anybody is told: a daemon that ends during a long sleep would count it for each time.
+                    let _ = journal.shared.journal.commit(vec![change].into()).await;
                     Err(NotHandled::Halted(halt))
                 }
                 CallFailure::Resting(..) => {
