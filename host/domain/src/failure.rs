@@ -170,27 +170,66 @@ mod tests {
         assert!(affected(&unknown).is_empty());
     }
 
-    /// [seed 000]
+    /// [seed 000] What a person has to do about corrupt data, about a crash of the engine, and about anything else.
     #[test]
     fn each_failure_has_a_checklist_and_two_have_the_seeds_own() {
         let of = |name: &str| checklist(&FailureType::parse(name).unwrap());
-        assert_eq!(of("data-corruption").first(), Some(&"stop all trading"));
-        assert_eq!(of("data-corruption").last(), Some(&"resume gradually"));
-        let engine = of("trading-engine-crash");
-        assert_eq!(engine.first(), Some(&"cancel pending orders"));
-        assert_eq!(engine.last(), Some(&"resume with reduced limits"));
-        assert_eq!((engine.len(), of("data-corruption").len()), (7, 7));
-        for other in ["redis-down", "printer-on-fire"] {
-            assert_eq!(of(other).first(), Some(&"assess the situation"));
+        let corruption = [
+            "stop all trading",
+            "make an emergency checkpoint",
+            "verify the integrity of the backups",
+            "restore the last known good state",
+            "validate all position data",
+            "reconcile with the broker",
+            "resume gradually",
+        ];
+        assert_eq!(of("data-corruption"), corruption);
+        let engine = [
+            "cancel pending orders",
+            "verify that positions are consistent",
+            "check partial fills",
+            "reconcile with the exchange",
+            "restart the engine",
+            "run the validation tests",
+            "resume with reduced limits",
+        ];
+        assert_eq!(of("trading-engine-crash"), engine);
+        let other = [
+            "assess the situation",
+            "contact support",
+            "follow the runbook of this failure",
+        ];
+        for name in ["redis-down", "disk-full", "printer-on-fire"] {
+            assert_eq!(of(name), other, "{name}");
         }
     }
 
+    /// [seed 000] The ten failures, and what suffers with each.
     #[test]
     fn each_of_the_ten_names_what_suffers_with_it() {
-        for name in all_well_known().filter(|name| *name != service_down()) {
-            assert!(!affected(&name).is_empty(), "{name}");
+        let seeds: [(&str, &[&str]); 10] = [
+            ("redis-down", &["cache", "hot-storage", "real-time-data"]),
+            (
+                "postgres-down",
+                &["warm-storage", "persistence", "history"],
+            ),
+            ("s3-unavailable", &["cold-storage", "backups", "archives"]),
+            ("network-partition", &["network", "remote-dependencies"]),
+            ("data-corruption", &["all-storage", "data-integrity"]),
+            (
+                "trading-engine-crash",
+                &["order-execution", "position-management"],
+            ),
+            ("ml-model-failure", &["predictions", "strategy-selection"]),
+            ("api-gateway-down", &["external-api", "user-interface"]),
+            ("memory-overflow", &["performance", "cache"]),
+            ("disk-full", &["storage", "logging", "checkpoints"]),
+        ];
+        let names = seeds.map(|(name, _)| FailureType::parse(name).unwrap());
+        let known: Vec<FailureType> = all_well_known().collect();
+        assert_eq!(known.strip_suffix(&[service_down()]), Some(&names[..]));
+        for (name, (_, expected)) in names.iter().zip(seeds) {
+            assert_eq!(affected(name), expected, "{name}");
         }
-        let disk = FailureType::parse("disk-full").unwrap();
-        assert_eq!(affected(&disk), ["storage", "logging", "checkpoints"]);
     }
 }
