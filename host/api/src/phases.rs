@@ -1,9 +1,10 @@
 //! The phase of the host: what is recovered automatically.
 
 use crate::{severity::Severity, words::words};
-use mainstay_domain::{event, policy, spec::PhaseSpec};
+use mainstay_domain::{event, name::PluginName, policy, spec::PhaseSpec};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeSet;
 
 words! {
     /// A phase of operation.
@@ -29,7 +30,9 @@ pub struct HostPhase {
     pub phase: Phase,
     /// The least severity that is recovered automatically; null: nothing is.
     pub least: Option<Severity>,
-    /// Handlers that are not called automatically.
+    /// The only handlers that are called automatically; null: all are.
+    pub allowed: Option<Vec<String>>,
+    /// Handlers that are not called automatically, also where they are among those.
     pub forbidden: Vec<String>,
     /// How many times as many failures it takes until a check counts as failed.
     pub multiplier: f64,
@@ -63,12 +66,17 @@ impl HostPhase {
         Self {
             phase: phase.into(),
             least: rule.least.map(Into::into),
-            forbidden: rule.forbidden.iter().map(ToString::to_string).collect(),
-            multiplier: f64::from(phase.multiplier_tenths()) / 10.0,
+            allowed: rule.allowed.as_ref().map(words_of),
+            forbidden: words_of(&rule.forbidden),
+            multiplier: rule.multiplier.factor(),
             next: phase.next().iter().copied().map(Into::into).collect(),
             changes: events.iter().filter_map(PhaseChange::of).collect(),
         }
     }
+}
+
+fn words_of(handlers: &BTreeSet<PluginName>) -> Vec<String> {
+    handlers.iter().map(ToString::to_string).collect()
 }
 
 impl PhaseChange {

@@ -15,7 +15,7 @@
 use crate::{
     health::{Evidence, Health, Observation, Outcome},
     name::{CheckName, FailureType},
-    phase::Phase,
+    phase::Multiplier,
     severity::Severity,
     spec::{BreakerSpec, CheckSpec},
     time::Monotonic,
@@ -109,7 +109,7 @@ pub struct TargetHealth {
     /// When the supervised process will have run for a moment; one that is over may stay here where nothing waits for it.
     settles_at: Option<Monotonic>,
     health: Health,
-    phase: Phase,
+    multiplier: Multiplier,
 }
 
 impl TargetHealth {
@@ -130,13 +130,13 @@ impl TargetHealth {
             start_ends: None,
             settles_at: None,
             health: Health::Unknown,
-            phase: Phase::default(),
+            multiplier: Multiplier::default(),
         }
     }
 
-    /// The phase of the host, which says how many failures are enough from now on.
-    pub fn set_phase(&mut self, phase: Phase) {
-        self.phase = phase;
+    /// That of the phase of the host, which says how many failures are enough from now on.
+    pub fn set_multiplier(&mut self, multiplier: Multiplier) {
+        self.multiplier = multiplier;
     }
 
     /// Takes up a failure that held when the host ended: it holds until its checks pass afresh, and comes back at once

@@ -25,6 +25,40 @@ pub enum Phase {
     Safe,
 }
 
+/// How many times as much it takes until something counts as failed, in hundredths.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Multiplier(u32);
+
+impl Default for Multiplier {
+    /// As much as ever.
+    fn default() -> Self {
+        Self(100)
+    }
+}
+
+impl Multiplier {
+    /// The nearest hundredth of a factor; what is below nothing is nothing.
+    ///
+    /// ```
+    /// use mainstay_domain::policy::Multiplier;
+    /// assert_eq!(Multiplier::new(1.5).threshold(5), 8);
+    /// ```
+    pub fn new(factor: f64) -> Self {
+        Self((factor * 100.0).round() as u32)
+    }
+
+    /// The factor.
+    pub fn factor(self) -> f64 {
+        f64::from(self.0) / 100.0
+    }
+
+    /// A number of failures, times the multiplier: rounded up, and at least one.
+    pub fn threshold(self, failures: u32) -> u32 {
+        let hundredths = u64::from(failures) * u64::from(self.0);
+        u32::try_from(hundredths.div_ceil(100).max(1)).unwrap_or(u32::MAX)
+    }
+}
+
 /// A text that is no phase.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("`{0}` is no phase: launch, deployment, normal, payload and safe are")]
@@ -83,21 +117,15 @@ impl Phase {
         }
     }
 
-    /// How many times as much it takes until something counts as failed, in tenths: launch 2.0, deployment 1.5, normal and
-    /// payload 1.0, safe 0.8.
-    pub fn multiplier_tenths(self) -> u32 {
-        match self {
-            Phase::Launch => 20,
-            Phase::Deployment => 15,
-            Phase::Normal | Phase::Payload => 10,
-            Phase::Safe => 8,
-        }
-    }
-
-    /// A number of failures, times the multiplier: rounded up, and at least one.
-    pub fn threshold(self, failures: u32) -> u32 {
-        let tenths = u64::from(failures) * u64::from(self.multiplier_tenths());
-        u32::try_from(tenths.div_ceil(10).max(1)).unwrap_or(u32::MAX)
+    /// How many times as much it takes until something counts as failed: launch 2.0, deployment 1.5, normal and payload 1.0,
+    /// safe 0.8.
+    pub fn multiplier(self) -> Multiplier {
+        Multiplier(match self {
+            Phase::Launch => 200,
+            Phase::Deployment => 150,
+            Phase::Normal | Phase::Payload => 100,
+            Phase::Safe => 80,
+        })
     }
 
     /// Where it goes from here.
@@ -136,13 +164,13 @@ mod tests {
     #[test]
     fn each_phase_has_the_multiplier_and_the_severities_of_the_seed() {
         let found =
-            Phase::ALL.map(|phase| (phase.as_str(), phase.multiplier_tenths(), phase.least()));
+            Phase::ALL.map(|phase| (phase.as_str(), phase.multiplier().factor(), phase.least()));
         let expected = [
-            ("launch", 20, Some(Severity::Critical)),
-            ("deployment", 15, Some(Severity::High)),
-            ("normal", 10, Some(Severity::Low)),
-            ("payload", 10, Some(Severity::Medium)),
-            ("safe", 8, None),
+            ("launch", 2.0, Some(Severity::Critical)),
+            ("deployment", 1.5, Some(Severity::High)),
+            ("normal", 1.0, Some(Severity::Low)),
+            ("payload", 1.0, Some(Severity::Medium)),
+            ("safe", 0.8, None),
         ];
         assert_eq!(found, expected);
     }
@@ -160,8 +188,21 @@ mod tests {
             (Phase::Launch, u32::MAX, u32::MAX),
             (Phase::Safe, 0, 1),
         ] {
-            assert_eq!(phase.threshold(failures), expected, "{phase} {failures}");
+            let found = phase.multiplier().threshold(failures);
+            assert_eq!(found, expected, "{phase} {failures}");
         }
+        for (factor, failures, expected) in [
+            (1.1, 10, 11),
+            (1.25, 4, 5),
+            (0.1, 5, 1),
+            (100.0, 5, 500),
+            (-1.0, 5, 1),
+            (f64::NAN, 5, 1),
+        ] {
+            let found = Multiplier::new(factor).threshold(failures);
+            assert_eq!(found, expected, "{factor} {failures}");
+        }
+        assert_eq!(Multiplier::default(), Phase::Normal.multiplier());
     }
 
     /// [seed 001] launch → deployment → normal ⇄ payload; any → safe; safe → normal, deployment, launch.

@@ -15,7 +15,7 @@ mod target_policy;
 #[cfg(test)]
 mod tests;
 
-pub use crate::phase::{Phase, PhaseChange, UnknownPhase};
+pub use crate::phase::{Multiplier, Phase, PhaseChange, UnknownPhase};
 pub use crate::target_policy::TargetPolicy;
 pub use budget::{Ledger, WINDOW};
 pub use charter::{CharterBreach, sha256_hex};

@@ -629,6 +629,7 @@ fn a_phase_says_what_it_recovers_where_it_goes_and_how_it_came_to_be() {
         &json!({
             "phase": "launch",
             "least": "critical",
+            "allowed": null,
             "forbidden": [],
             "multiplier": 2.0,
             "next": ["deployment", "safe"],

@@ -37,11 +37,15 @@ fn sentence(host: &HostPhase) -> String {
         None => "nothing is recovered automatically".to_owned(),
         Some(least) => format!("what is {least} or worse is recovered automatically"),
     };
+    let by = match &host.allowed {
+        None => String::new(),
+        Some(allowed) => format!(", by {} alone", list(allowed, "no handler")),
+    };
     let but = match host.forbidden.is_empty() {
         true => String::new(),
         false => format!(", without {}", list(&host.forbidden, "")),
     };
-    format!("the phase is {phase}: {what}{but}; from here it goes to {next}")
+    format!("the phase is {phase}: {what}{by}{but}; from here it goes to {next}")
 }
 
 fn changes_table(changes: &[PhaseChange], times: &Times) -> Table {
@@ -69,6 +73,7 @@ mod tests {
         let mut host = HostPhase {
             phase: Phase::Launch,
             least: Some(Severity::Critical),
+            allowed: None,
             forbidden: Vec::new(),
             multiplier: 2.0,
             next: vec![Phase::Deployment, Phase::Safe],
@@ -78,6 +83,9 @@ mod tests {
             sentence(&host),
             "the phase is launch: what is critical or worse is recovered automatically; from here it goes to deployment, safe"
         );
+        host.allowed = Some(vec!["restart-service".to_owned()]);
+        assert!(sentence(&host).contains("automatically, by restart-service alone;"));
+        host.allowed = None;
         host.least = None;
         host.forbidden = vec!["disk-cleanup".to_owned()];
         assert!(

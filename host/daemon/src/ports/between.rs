@@ -19,7 +19,7 @@ use mainstay_domain::{
     id::{IncidentId, OperationId},
     name::{CheckName, FailureType, PluginName, TargetName},
     plugin::PluginIdentity,
-    policy::Phase,
+    policy::Multiplier,
     record::ProcessIdentity,
     recovery::{Call, Decide, Handled, PauseSummary},
     severity::Severity,
@@ -137,8 +137,8 @@ pub struct Looked {
 
 /// What the monitor offers to the others.
 pub trait Watch: Send + Sync {
-    /// The phase of the host, by which checks count from now on. Who counts nothing passes over it.
-    fn set_phase(&self, _: Phase) {}
+    /// That of the phase of the host, by which checks count from now on. Who counts nothing passes over it.
+    fn set_multiplier(&self, _: Multiplier) {}
     /// Runs each check of a target once, all at the same time; the observations also count as scheduled ones do.
     fn check_now(&self, target: TargetName) -> Boxed<'_, Result<Vec<Observation>, EffectError>>;
     /// The same, with the checks that have nothing to say, and how long each took.

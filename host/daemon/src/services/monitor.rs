@@ -42,7 +42,7 @@ use mainstay_domain::{
     breaker::HealthChange,
     health::Observation,
     name::{FailureType, TargetName},
-    policy::Phase,
+    policy::Multiplier,
     pulse::{BEAT, Pulse},
     spec::Spec,
     time::Monotonic,
@@ -85,8 +85,8 @@ struct Core {
     reported: Mutex<HashMap<TargetName, BTreeSet<FailureType>>>,
     /// Locked after all others.
     pulse: Mutex<Pulse>,
-    /// Of the host: how many failures of a check are enough.
-    phase: Mutex<Phase>,
+    /// Of the phase of the host: how many failures of a check are enough.
+    multiplier: Mutex<Multiplier>,
     /// Those that may have checks which are not in the schedule yet.
     fresh: Mutex<Vec<Arc<MonitoredTarget>>>,
     wake: Notify,
@@ -122,7 +122,7 @@ impl Monitor {
             blindness: Mutex::default(),
             reported: Mutex::default(),
             pulse: Mutex::default(),
-            phase: Mutex::default(),
+            multiplier: Mutex::default(),
             fresh: Mutex::default(),
             wake: Notify::new(),
             changed: ChangedTargets::default(),

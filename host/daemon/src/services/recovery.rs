@@ -277,7 +277,8 @@ impl RecoveryEngine {
                 .update(target, self.machine.summary_of(target));
         }
         if may_pause {
-            self.ports.watch.set_phase(self.machine.phase());
+            let multiplier = self.machine.phase_rule().multiplier;
+            self.ports.watch.set_multiplier(multiplier);
             self.snapshot.pause(&self.machine);
         }
         self.writes.push(writes);

@@ -6,7 +6,7 @@ use super::recent::RecentLooks;
 use crate::{
     health::{Health, Outcome},
     name::{CheckName, FailureType},
-    phase::Phase,
+    phase::Multiplier,
     severity::Severity,
     spec::{CheckKind, CheckSpec, FailOf},
 };
@@ -125,12 +125,12 @@ impl CheckCounter {
         self.recent.add(false);
     }
 
-    /// Whether it has failed as often as it may in this phase [seed 001: its threshold multiplier]. An end of the process is
+    /// Whether it has failed as often as it may in the phase of this threshold multiplier [seed 001]. An end of the process is
     /// certain at once in each.
-    pub(super) fn has_failed_enough(&self, phase: Phase) -> bool {
+    pub(super) fn has_failed_enough(&self, multiplier: Multiplier) -> bool {
         let least = |failures| match self.is_exit() {
             true => failures,
-            false => phase.threshold(failures),
+            false => multiplier.threshold(failures),
         };
         match self.fail_of {
             None => self.failures >= least(self.fail_after),

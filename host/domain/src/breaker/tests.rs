@@ -5,6 +5,7 @@
 use super::*;
 use crate::{
     name::TargetName,
+    phase::Phase,
     spec::{CheckKind, FailOf},
     time::Timestamp,
 };
@@ -648,7 +649,7 @@ fn a_phase_multiplies_how_many_failures_are_enough_and_an_end_of_the_process_is_
         (Phase::Safe, 4),
     ] {
         let mut target = TargetHealth::new(&[check_spec("a", "down", 5, 2)], None, BREAKER);
-        target.set_phase(phase);
+        target.set_multiplier(phase.multiplier());
         for number in 1..=enough {
             let now = Monotonic::from_start(Duration::from_secs(number));
             let changes = target.observe(&seen("a", Outcome::Failed), now);
@@ -656,7 +657,7 @@ fn a_phase_multiplies_how_many_failures_are_enough_and_an_end_of_the_process_is_
             assert_eq!(opens, number == enough, "{phase} {number}");
         }
         let mut child = only_exit();
-        child.set_phase(phase);
+        child.set_multiplier(phase.multiplier());
         let ended = seen(CheckName::process().as_str(), Outcome::Failed);
         let changes = child.observe_exit(&ended, Monotonic::default());
         assert!(changes.contains(&HealthChange::CircuitOpened), "{phase}");
@@ -668,7 +669,7 @@ fn of_the_last_looks_a_phase_asks_for_no_more_than_there_are() {
     let mut spec = check_spec("a", "down", 5, 2);
     spec.fail_of = Some(FailOf { failures: 2, of: 3 });
     let mut target = TargetHealth::new(&[spec], None, BREAKER);
-    target.set_phase(Phase::Launch);
+    target.set_multiplier(Phase::Launch.multiplier());
     let mut opens = (1..=3).map(|number| {
         let now = Monotonic::from_start(Duration::from_secs(number));
         let changes = target.observe(&seen("a", Outcome::Failed), now);

@@ -23,7 +23,7 @@ impl TargetHealth {
             return;
         };
         let already_holds = self.is_failing(&failure);
-        let phase = self.phase;
+        let multiplier = self.multiplier;
         let Some(check) = self.find(seen, by) else {
             return;
         };
@@ -43,7 +43,7 @@ impl TargetHealth {
         // In a trial, a failure that was raised returns at the first failing run; any other still needs
         // as many as ever. An open circuit always has a reason.
         let recurs = half_open && (already_holds || !any_raised);
-        let counts = recurs || check.has_failed_enough(phase);
+        let counts = recurs || check.has_failed_enough(multiplier);
         let (severity, name) = (check.severity, check.name.clone());
         if counts {
             check.state = FailureState::Raised;

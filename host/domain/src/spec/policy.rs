@@ -2,7 +2,7 @@
 
 use crate::{
     name::{GroupName, PluginName, TargetName},
-    phase::Phase,
+    phase::{Multiplier, Phase},
     severity::Severity,
 };
 use std::{
@@ -136,13 +136,17 @@ impl CharterSpec {
     }
 }
 
-/// What may be done in a phase.
+/// What may be done in a phase [seed 001].
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PhaseSpec {
     /// The least severity that is recovered automatically; none: nothing is.
     pub least: Option<Severity>,
-    /// Handlers that are not called.
+    /// The only handlers that are called; none: all are.
+    pub allowed: Option<BTreeSet<PluginName>>,
+    /// Handlers that are not called, also where they are among those.
     pub forbidden: BTreeSet<PluginName>,
+    /// How many times as much it takes until something counts as failed.
+    pub multiplier: Multiplier,
 }
 
 impl PhaseSpec {
@@ -150,7 +154,9 @@ impl PhaseSpec {
     pub fn of(phase: Phase) -> Self {
         Self {
             least: phase.least(),
+            allowed: None,
             forbidden: BTreeSet::new(),
+            multiplier: phase.multiplier(),
         }
     }
 }

@@ -1393,6 +1393,19 @@ fn policy_keys(keys: &mut Keys) {
         |s| launch(s).least,
         Some(Severity::Critical),
     );
+    let fix = PluginName::parse("fix").unwrap();
+    let allow = "[phase.launch]\nallow = [\"fix\"]\n";
+    keys.arrives(
+        "phase.allow",
+        allow,
+        |s| launch(s).allowed,
+        Some([fix].into()),
+    );
+    let multiplier = |spec: &Spec| launch(spec).multiplier.factor();
+    let text = "[phase.launch]\nmultiplier = 2.25\n";
+    keys.arrives("phase.multiplier", text, multiplier, 2.25);
+    keys.arrives("phase.forbid", forbid, multiplier, 2.0);
+    keys.arrives("phase.forbid", forbid, |s| launch(s).allowed, None);
 }
 
 fn job_keys(keys: &mut Keys) {

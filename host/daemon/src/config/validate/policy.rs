@@ -5,14 +5,14 @@ use super::{
         charter,
         context::EntityKind,
         reader::{Fields, ValueAt},
-        values::{existing, name, one_of, path, positive_duration, whole, word},
+        values::{existing, name, number, one_of, path, positive_duration, whole, word},
     },
     named,
 };
 use mainstay_domain::{
     code::ErrorCode,
     name::{GroupName, PluginName, TargetName},
-    policy::{CharterBreach, Phase},
+    policy::{CharterBreach, Multiplier, Phase},
     severity::Severity,
     spec::{
         ApprovalSpec, BudgetSpec, CharterSpec, GroupSpec, OverBudget, PhaseSpec, PolicySpec,
@@ -256,11 +256,15 @@ fn phases(at: ValueAt<'_>) -> Option<BTreeMap<Phase, PhaseSpec>> {
         let rule = at.fields(&format!("phase `{key}`"), |fields| {
             let usual = PhaseSpec::of(phase.unwrap_or_default());
             let severity = |at| one_of("a severity, or never", &LEAST, at);
+            let help = "write allow = [\"restart-service\"]";
+            let allowed = fields.optional("allow", |at| at.each(help, name(PluginName::parse)));
             let handler = name(PluginName::parse);
             let forbidden = fields.list("forbid", "forbid = [\"disk-cleanup\"]", handler);
             Some(PhaseSpec {
                 least: fields.or("severity", usual.least, severity),
+                allowed: allowed.map(|allowed| allowed.into_iter().collect()),
                 forbidden: forbidden.into_iter().collect(),
+                multiplier: fields.or("multiplier", usual.multiplier, multiplier),
             })
         });
         if let (Ok(phase), Some(rule)) = (phase, rule) {
@@ -268,4 +272,15 @@ fn phases(at: ValueAt<'_>) -> Option<BTreeMap<Phase, PhaseSpec>> {
         }
     }
     Some(found)
+}
+
+/// How many times as many failures are enough.
+fn multiplier(at: ValueAt<'_>) -> Option<Multiplier> {
+    match number(at)? {
+        factor if (0.1..=100.0).contains(&factor) => Some(Multiplier::new(factor)),
+        _ => at.not(
+            "a multiplier from 0.1 to 100",
+            "write e.g. multiplier = 2.0: twice as many failures are needed then",
+        ),
+    }
 }

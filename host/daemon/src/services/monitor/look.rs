@@ -92,7 +92,7 @@ impl Core {
         if state.epoch == epoch {
             run.saw(&seen, end.since(start));
             self.has_looked(&seen.target, run);
-            state.health.set_phase(*self.phase.lock());
+            state.health.set_multiplier(*self.multiplier.lock());
             let changes = state.health.observe(&seen, end);
             self.publish(monitored, &mut state, &changes, Some(&seen));
         }

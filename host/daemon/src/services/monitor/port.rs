@@ -8,7 +8,7 @@ use mainstay_domain::{
     effect::EffectError,
     health::{Health, Observation},
     name::{FailureType, TargetName},
-    policy::Phase,
+    policy::Multiplier,
     spec::CheckKind,
 };
 use std::{sync::Arc, time::Duration};
@@ -18,8 +18,8 @@ use tokio::task::JoinSet;
 const EVIDENCE_WITHIN: Duration = Duration::from_millis(5);
 
 impl Watch for Monitor {
-    fn set_phase(&self, phase: Phase) {
-        *self.core.phase.lock() = phase;
+    fn set_multiplier(&self, multiplier: Multiplier) {
+        *self.core.multiplier.lock() = multiplier;
     }
 
     fn check_now(&self, target: TargetName) -> Boxed<'_, Result<Vec<Observation>, EffectError>> {

@@ -97,9 +97,15 @@ impl Recovery {
             ));
         }
         let phase = self.keeper.phase;
-        if policy.phase(phase).forbidden.contains(handler) {
+        let rule = policy.phase(phase);
+        if rule.forbidden.contains(handler) {
             return Some(format!(
                 "{handler} was not called: it is forbidden in the phase {phase} [skipped-phase]"
+            ));
+        }
+        if rule.allowed.is_some_and(|allowed| !allowed.contains(handler)) {
+            return Some(format!(
+                "{handler} was not called: it is none of those that the phase {phase} allows [skipped-phase]"
             ));
         }
         let rests = self.rests_until(&operation.target, handler, self.keeper.now);

@@ -168,6 +168,31 @@ fn a_handler_that_the_phase_forbids_is_not_called_and_that_is_on_the_record() {
     assert_eq!(operation.actions.len(), 1, "{:?}", operation.actions);
 }
 
+/// [seed 001] A phase has handlers that it allows and handlers that it forbids; what is in both is forbidden.
+#[test]
+fn a_phase_that_allows_some_handlers_has_no_other_called() {
+    for (allowed, forbidden, called) in [
+        (vec!["fix"], vec![], vec!["fix"]),
+        (vec!["other"], vec![], vec![]),
+        (vec!["fix"], vec!["fix"], vec![]),
+        (vec![], vec![], vec![]),
+    ] {
+        let mut spec = usual();
+        let rule = PhaseSpec {
+            allowed: Some(allowed.iter().map(|name| plugin(name)).collect()),
+            forbidden: forbidden.iter().map(|name| plugin(name)).collect(),
+            ..PhaseSpec::of(Phase::Normal)
+        };
+        spec.policy.phases.insert(Phase::Normal, rule);
+        let mut world = World::new(spec);
+        world.raise("api down", High);
+        assert_eq!(world.called(), called, "{allowed:?} {forbidden:?}");
+        let operation = world.operations.values().next().unwrap();
+        let word = operation.actions.iter().any(|action| action.ends_with("[skipped-phase]"));
+        assert_eq!(word, called.is_empty(), "{:?}", operation.actions);
+    }
+}
+
 #[test]
 fn above_the_hour_a_person_is_asked_and_told_why_and_their_approval_is_enough() {
     let mut world = World::new(with_host(budget(0, 1, OverBudget::Ask)));
