@@ -133,6 +133,11 @@ impl<'a> Run<'a> {
             .push_back(Input::Recovered(Recovered::default()));
         self.inputs.push_back(Input::Tick);
         self.apply_all()?;
+        // As the daemon's own checks do. No step changes the phase.
+        let multiplier = self.machine.phase_rule().multiplier;
+        for target in &mut self.targets {
+            target.health.set_multiplier(multiplier);
+        }
         let scenario = self.scenario;
         for (place, step) in scenario.steps.iter().enumerate() {
             self.enter(step.at, Due::Step(place));

@@ -8,8 +8,9 @@ use super::*;
 use crate::{
     id::IdSource,
     incident::IncidentState,
+    policy::{Multiplier, Phase},
     recovery::{Input, InputTime, Outcome, Recovery},
-    spec::Spec,
+    spec::{PhaseSpec, Spec},
     time::millis,
 };
 use fixtures::{check, host, play, scenario, supervised, when};
@@ -37,6 +38,20 @@ fn a_failing_check_is_raised_recovered_and_over_when_the_config_and_the_rules_sa
     };
     assert_eq!(one.incident.state, IncidentState::Recovered);
     assert_eq!((one.operations.len(), &one.waits), (1, &None));
+}
+
+#[test]
+fn as_many_failures_are_needed_as_the_multiplier_of_the_phase_says() {
+    let mut spec = (*host(vec![check("api")])).clone();
+    let rule = PhaseSpec {
+        multiplier: Multiplier::new(2.0),
+        ..PhaseSpec::of(Phase::Normal)
+    };
+    spec.policy.phases.insert(Phase::Normal, rule);
+    let failing = r#"{"at":"10s","target":"api","check":"tcp"}"#;
+    let report = play(&Arc::new(spec), failing);
+    // Six times in a row in place of three.
+    assert_eq!(when(&report, "incident.opened"), [60_000]);
 }
 
 #[test]
