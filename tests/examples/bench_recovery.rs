@@ -264,6 +264,7 @@ fn route(target: Option<TargetName>) -> RouteSpec {
         cooldown: Duration::ZERO,
         relapse_window: Duration::ZERO,
         workflow: Workflow::Standard,
+        simulate: false,
         chain: vec![StepSpec {
             handler: PluginName::parse("fix").unwrap(),
             version: semver::VersionReq::STAR,

@@ -78,6 +78,8 @@ pub struct PolicyRoute {
     pub routed: bool,
     /// Whether a person has to approve it first.
     pub asks: bool,
+    /// Whether it is only planned: people see what would be done, and it is left to them.
+    pub simulates: bool,
     /// How often it is tried.
     pub max_attempts: u32,
     /// What is waited before the second attempt and each after it, milliseconds; twenty at most.
@@ -180,6 +182,7 @@ impl PolicyRoute {
             severity: one.severity.into(),
             routed: route.is_some(),
             asks: strategy.is_some_and(|strategy| strategy.awaits_approval()),
+            simulates: route.is_some_and(|route| route.simulate),
             max_attempts: attempts,
             delays_ms: shown.filter_map(delay).map(millis).collect(),
             cooldown_ms: length(|route| route.cooldown),

@@ -744,6 +744,7 @@ mod tests {
             cooldown: Duration::ZERO,
             relapse_window,
             workflow: Workflow::Standard,
+            simulate: false,
             chain: Vec::new(),
         };
         spec.routes = [5 * hour, Duration::ZERO].map(route).into();

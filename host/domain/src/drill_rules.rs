@@ -64,7 +64,8 @@ pub fn may_drill(
             "no route fits {failure} of {name}, so nothing would recover it; add a [[route]] with failure = \"{failure}\""
         ));
     };
-    if route.strategy.awaits_approval() || target.leaves_to_people(failure) {
+    let is_left = route.strategy.awaits_approval() || route.simulate;
+    if is_left || target.leaves_to_people(failure) {
         return Err(format!(
             "only a person recovers {name} from {failure}, by its config, so there is no recovery to be timed"
         ));
@@ -115,7 +116,7 @@ fn held_back(
         return Some(Why::Phase { phase, least }.to_string());
     }
     let is_forbidden = |step: &StepSpec| {
-        rule.forbidden.contains(&step.handler)
+        !rule.lets(&step.handler)
             || charter.is_some_and(|charter| charter.handlers.contains(&step.handler))
     };
     let may_none = !route.chain.is_empty() && route.chain.iter().all(is_forbidden);
@@ -159,7 +160,7 @@ mod tests {
     use super::*;
     use crate::{
         simulation::tests::fixtures::{host, supervised},
-        spec::Strategy,
+        spec::{PhaseSpec, Strategy},
     };
 
     const WELL: DrillState = DrillState {
@@ -240,13 +241,19 @@ mod tests {
         check(&unrouted, "down", kill, WELL, Err("no route fits down"));
         let mut manual = usual();
         manual.routes[0].strategy = Strategy::Manual { max_attempts: 1 };
-        check(
-            &manual,
-            "down",
-            kill,
-            WELL,
-            Err("only a person recovers web"),
-        );
+        let mut planned = usual();
+        planned.routes[0].simulate = true;
+        for left in [&manual, &planned] {
+            check(left, "down", kill, WELL, Err("only a person recovers web"));
+        }
+        let mut none = usual();
+        let rule = PhaseSpec {
+            allowed: Some(BTreeSet::new()),
+            ..PhaseSpec::of(Phase::Normal)
+        };
+        none.policy.phases.insert(Phase::Normal, rule);
+        let why = "no handler of its chain may be called";
+        check(&none, "down", kill, WELL, Err(why));
     }
 
     #[test]

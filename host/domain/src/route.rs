@@ -96,6 +96,7 @@ mod tests {
             cooldown: Duration::ZERO,
             relapse_window: Duration::ZERO,
             workflow: Workflow::Standard,
+            simulate: false,
             chain: Vec::new(),
         }
     }

@@ -494,6 +494,7 @@ fn spec(targets: u32, random: &mut Random) -> Spec {
             cooldown: Duration::ZERO,
             relapse_window: Duration::from_secs(60),
             workflow: Workflow::default(),
+            simulate: false,
             chain: vec![StepSpec {
                 handler: PluginName::parse("restart-service").unwrap(),
                 version: semver::VersionReq::STAR,

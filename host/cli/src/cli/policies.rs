@@ -61,6 +61,7 @@ fn routes_table(routes: &[PolicyRoute]) -> Table {
         let delays = delays.map(|millis| length(Duration::from_millis(*millis)));
         let what = match (route.routed, route.asks) {
             (false, _) => "no route fits".to_owned(),
+            _ if route.simulates => format!("only planned: {}", list(&route.handlers, "none")),
             (true, true) => format!("a person is asked, then {}", list(&route.handlers, "none")),
             (true, false) => list(&route.handlers, "none"),
         };

@@ -104,6 +104,7 @@ mod tests {
             cooldown: Duration::ZERO,
             relapse_window: Duration::ZERO,
             workflow: Default::default(),
+            simulate: false,
             chain: Vec::new(),
         }
     }

@@ -46,6 +46,10 @@ impl Recovery {
             return self.resume_call(case, running, open, at, out);
         }
         let is_automatic = work.operation.mode == Mode::Automatic;
+        if is_automatic && route.simulate {
+            let why = "its route only simulates by now".to_owned();
+            return self.give_up(case, work, why, at, out);
+        }
         if is_automatic && route.strategy.awaits_approval() {
             self.queue.finished(&key.target, &work.operation.id);
             return self.await_operator(case, work, at, out);

@@ -99,7 +99,9 @@ impl Recovery {
         match self.settings.route(&key, case.incident.severity) {
             _ if is_left => AfterEscalation::People,
             None => AfterEscalation::Route,
-            Some(route) if route.strategy.awaits_approval() => AfterEscalation::People,
+            Some(route) if route.simulate || route.strategy.awaits_approval() => {
+                AfterEscalation::People
+            }
             Some(_) => AfterEscalation::Round,
         }
     }

@@ -2,11 +2,13 @@
 
 use super::{
     Action, AttemptProgress, Case, CaseKey, Failed, Handled, IllegalMove, InputTime, Outcome,
-    Recovery, Refusal, Reply, Ticket, Work, called::record_answer, turn, words,
+    Recovery, Refusal, Reply, Stage, Ticket, Work, called::record_answer, turn, words,
 };
 use crate::{
     actor::Actor,
+    event::AfterEscalation,
     id::OperationId,
+    incident::{Incident, IncidentState},
     operation::{Mode, Operation, OperationEvent},
     record::Change,
     severity::Severity,
@@ -130,13 +132,52 @@ impl Recovery {
             progress: AttemptProgress::default(),
             cancelled: None,
         };
-        self.dry_run_step(dry_run, 0, at, out)
+        self.dry_run_step(dry_run, 0, None, at, out)
     }
 
+    /// The route of a failure only simulates: it is left to people, who are told once, and see what would be done.
+    pub(super) fn plan_only(
+        &mut self,
+        case: &mut Case,
+        route: Arc<RouteSpec>,
+        at: InputTime,
+        out: &mut Outcome,
+    ) -> Result<(), IllegalMove> {
+        let is_news = case.incident.state == IncidentState::Open;
+        case.stage = Stage::Unrouted;
+        let told = (
+            words::only_simulated(&case.key()),
+            AfterEscalation::People,
+        );
+        self.escalate(case, None, told, at, out);
+        let is_full = self.dry_runs.len() >= CONCURRENT_DRY_RUNS;
+        if !is_news || is_full || self.stopping {
+            return Ok(());
+        }
+        let mut operation = self.new_operation(&case.incident, Mode::Automatic, at.now);
+        operation.incident = None;
+        operation.dry_run = true;
+        let mut work = Work::new(operation);
+        out.writes.push(words::scheduled(&work.operation, at.now));
+        self.step(&mut work, OperationEvent::AttemptBegan, at, out)?;
+        out.writes
+            .push(words::started(&work.operation, &route, at.now));
+        let dry_run = DryRun {
+            work,
+            route,
+            step: 0,
+            progress: AttemptProgress::default(),
+            cancelled: None,
+        };
+        self.dry_run_step(dry_run, 0, Some(&*case.incident), at, out)
+    }
+
+    /// `of`: its incident, where that is in no case yet.
     fn dry_run_step(
         &mut self,
         mut dry_run: DryRun,
         from: usize,
+        of: Option<&Incident>,
         at: InputTime,
         out: &mut Outcome,
     ) -> Result<(), IllegalMove> {
@@ -149,7 +190,7 @@ impl Recovery {
             dry_run.cancelled.get_or_insert(why);
         }
         let known = self.case(&CaseKey::from(&dry_run.work.operation));
-        let incident = known.map(|case| &*case.incident);
+        let incident = of.or_else(|| known.map(|case| &*case.incident));
         let incident = incident.filter(|incident| incident.state.is_open());
         let facts = self.facts(incident, &dry_run.work.operation);
         let turn = turn::next(
@@ -237,7 +278,7 @@ impl Recovery {
             turn::note(&mut dry_run.work.operation, vec![planned]);
         }
         let from = dry_run.step.saturating_add(1);
-        self.dry_run_step(dry_run, from, at, out)
+        self.dry_run_step(dry_run, from, None, at, out)
     }
 }
 

@@ -56,6 +56,9 @@ impl Recovery {
             self.escalate(case, None, (message, AfterEscalation::Route), at, out);
             return Ok(());
         };
+        if route.simulate {
+            return self.plan_only(case, route, at, out);
+        }
         if case.incident.attempts >= route.strategy.max_attempts() {
             self.count_failed_round(case, at, out);
         }

@@ -15,8 +15,8 @@ mod tests;
 pub(super) use approvals::{approved, awaits};
 pub(super) use calls::{diverged, in_doubt, resolved, suspended};
 pub(super) use escalations::{
-    acknowledged, did_not_help, left_to_people, no_route_fits, overdue, round_did_not_help,
-    unacknowledged,
+    acknowledged, did_not_help, left_to_people, no_route_fits, only_simulated, overdue,
+    round_did_not_help, unacknowledged,
 };
 pub(super) use incidents::{
     closed, escalated, flapping, let_go, opened, reopened, rto_exceeded, steady, unwatched,
@@ -59,12 +59,9 @@ pub(super) fn about(
 }
 
 pub(super) fn scheduled(operation: &Operation, now: Timestamp) -> Change {
-    let (target, failure) = (&operation.target, &operation.failure);
     let message = match operation.due {
-        None => format!("recovery of {target} from {failure} is scheduled"),
-        Some(due) => {
-            format!("recovery of {target} from {failure} is scheduled, not before {due}")
-        }
+        None => moved_words(operation, "is scheduled"),
+        Some(due) => moved_words(operation, &format!("is scheduled, not before {due}")),
     };
     let data = OperationScheduled {
         about: OperationFacts::of(operation),

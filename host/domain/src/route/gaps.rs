@@ -188,6 +188,7 @@ mod tests {
             cooldown: Duration::ZERO,
             relapse_window: Duration::ZERO,
             workflow: Workflow::Standard,
+            simulate: false,
             chain: steps.collect(),
         }
     }

@@ -159,4 +159,10 @@ impl PhaseSpec {
             multiplier: phase.multiplier(),
         }
     }
+
+    /// Whether it lets a handler be called.
+    pub fn lets(&self, handler: &PluginName) -> bool {
+        let allowed = self.allowed.as_ref();
+        !self.forbidden.contains(handler) && allowed.is_none_or(|all| all.contains(handler))
+    }
 }

@@ -33,6 +33,8 @@ pub struct RouteSpec {
     pub relapse_window: Duration,
     /// How much each attempt is validated, and for how long.
     pub workflow: Workflow,
+    /// Whether what is automatic is only planned: a dry run shows what would be done, and the failure is left to people.
+    pub simulate: bool,
     /// What is run, in order. At least one.
     pub chain: Vec<StepSpec>,
 }

@@ -812,6 +812,7 @@ fn spec(random: &mut Random, busy: bool) -> Spec {
         cooldown: Duration::from_secs([0, 0, 7][random.below(3) as usize]),
         relapse_window: Duration::from_secs([0, 60, 60][random.below(3) as usize]),
         workflow: Workflow::ALL[random.below(3) as usize],
+        simulate: false,
         chain: (0..1 + random.below(3))
             .map(|step| StepSpec {
                 handler: handler(step),

@@ -174,6 +174,36 @@ fn a_dry_run_plans_what_a_real_one_does_and_does_nothing() {
     assert_eq!(effects(&planned, "planned"), executed);
 }
 
+/// Acts: `route.simulate`
+#[test]
+fn a_route_that_simulates_shows_what_it_would_do_and_leaves_the_failure_to_people() {
+    let daemon =
+        start("simulate = true\nchain = [{ handler = \"probe\", params = { do = \"restart\" } }]");
+    daemon.kill_child("job");
+    let told = daemon.wait_for_event("people to be told", |event| {
+        event["kind"] == "operation.escalated" && event["target"] == "job"
+    });
+    assert!(told["message"].as_str().unwrap().contains("only simulates"));
+    let ended = daemon.wait_for_event("the dry run to end", |event| {
+        event["kind"] == "operation.succeeded" && event["target"] == "job"
+    });
+    let history = daemon.json(&["history", "--target", "job"]);
+    let planned = &history[0];
+    assert_eq!(planned["id"], ended["operation"]);
+    assert_eq!(
+        (&planned["dry_run"], &planned["mode"]),
+        (&Value::from(true), &Value::from("automatic"))
+    );
+    let effects = daemon.journal(planned, "planned");
+    let restarts = effects.iter().any(|entry| entry["effect"] == "targets.restart");
+    assert!(restarts, "{effects:?}");
+    let_time_pass(&daemon);
+    assert!(!daemon.pids().contains_key("job"));
+    let shown = daemon.json(&["policy", "show", "job"]);
+    assert_eq!(shown["routes"][0]["simulates"], true);
+    assert_eq!(daemon.recover("job", "service-down")["state"], "succeeded");
+}
+
 #[test]
 fn a_recovery_without_a_route_is_refused_and_leaves_nothing() {
     let daemon = start("failure = \"slow\"\nchain = [{ handler = \"probe\" }]");

@@ -941,6 +941,7 @@ fn route_keys(keys: &mut Keys) {
         |r| r.workflow,
         Workflow::Thorough,
     );
+    keys.route("route.simulate", "simulate = true", |r| r.simulate, true);
     let line = "strategy = { kind = \"exponential\", max_attempts = 3, initial_delay = \"2s\", multiplier = 1.5, max_delay = \"4s\" }";
     let exponential = Strategy::Exponential {
         max_attempts: 3,
@@ -1714,7 +1715,7 @@ fn what_is_not_written_has_its_documented_default() {
     );
     assert_eq!(route.cooldown, Duration::ZERO);
     assert_eq!(route.relapse_window, seconds(60));
-    assert_eq!(route.workflow, Workflow::Standard);
+    assert_eq!((route.workflow, route.simulate), (Workflow::Standard, false));
     let strategy = Strategy::Exponential {
         max_attempts: 5,
         initial_delay: seconds(1),

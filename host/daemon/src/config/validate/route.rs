@@ -43,6 +43,7 @@ pub(super) fn route(at: ValueAt<'_>) -> Option<RouteSpec> {
         let cooldown = fields.or("cooldown", Duration::ZERO, duration);
         let relapse_window = fields.or("relapse_window", RELAPSE_WINDOW, duration);
         let workflow = fields.or("workflow", Workflow::Standard, workflow);
+        let simulate = fields.or("simulate", false, boolean);
         let example = "chain = [ { handler = \"restart-service\" } ]";
         let chain = fields.required("chain", example, |at| {
             let steps = at.each(&format!("write {example}"), step)?;
@@ -72,6 +73,7 @@ pub(super) fn route(at: ValueAt<'_>) -> Option<RouteSpec> {
             cooldown,
             relapse_window,
             workflow,
+            simulate,
             chain: chain?,
         })
     })

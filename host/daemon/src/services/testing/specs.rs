@@ -77,6 +77,7 @@ pub(crate) fn route(handler: &str) -> RouteSpec {
         cooldown: Duration::ZERO,
         relapse_window: Duration::ZERO,
         workflow: Workflow::Standard,
+        simulate: false,
         chain: vec![StepSpec {
             handler: PluginName::parse(handler).unwrap(),
             version: VersionReq::STAR,

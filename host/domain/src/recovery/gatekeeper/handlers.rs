@@ -103,7 +103,7 @@ impl Recovery {
                 "{handler} was not called: it is forbidden in the phase {phase} [skipped-phase]"
             ));
         }
-        if rule.allowed.is_some_and(|allowed| !allowed.contains(handler)) {
+        if !rule.lets(handler) {
             return Some(format!(
                 "{handler} was not called: it is none of those that the phase {phase} allows [skipped-phase]"
             ));

@@ -147,6 +147,7 @@ pub(super) fn route() -> RouteSpec {
         cooldown: Duration::ZERO,
         relapse_window: Duration::from_secs(60),
         workflow: Workflow::Standard,
+        simulate: false,
         chain: vec![step("fix")],
     }
 }

@@ -10,7 +10,7 @@ use super::{
 };
 use crate::{
     event::EventKind,
-    operation::{Operation, OperationState},
+    operation::{Mode, Operation, OperationState},
     severity::Severity::High,
     spec::RouteSpec,
 };
@@ -185,6 +185,55 @@ fn a_dry_run_holds_nothing_back() {
     let is_planned = |one: &&Operation| one.dry_run && one.state == OperationState::Succeeded;
     assert_eq!(world.operations.values().filter(is_planned).count(), 1);
     assert_eq!(world.stage("api down"), "calling");
+}
+
+/// A dry run of what is automatic, where its route says so.
+#[test]
+fn a_route_that_only_simulates_plans_once_and_leaves_the_failure_to_people() {
+    let simulating = || {
+        with_route(RouteSpec {
+            simulate: true,
+            ..route()
+        })
+    };
+    let mut world = World::new(simulating());
+    world.raise("api down", High);
+    let request = &world.calls[0].request;
+    assert!(request.dry_run && request.evidence.len() == 1);
+    assert_eq!(world.stage("api down"), "unrouted");
+    world.answer(done());
+    let planned = world.operations.values().next().unwrap();
+    assert_eq!(planned.actions[0], "would restart");
+    assert_eq!(
+        (planned.dry_run, planned.mode, planned.state),
+        (true, Mode::Automatic, OperationState::Succeeded)
+    );
+    world.raise("api down", High);
+    world.configure(simulating());
+    let told = world.events.iter();
+    let told = told.filter(|event| event.kind == EventKind::OperationEscalated);
+    assert_eq!((told.count(), world.operations.len()), (1, 1));
+    // A person has it recovered all the same.
+    world.ask_for("api down", false);
+    assert!(!world.calls[0].request.dry_run);
+}
+
+#[test]
+fn what_is_recovered_when_its_route_begins_to_simulate_is_left_to_people() {
+    let mut world = World::new(usual());
+    world.raise("api down", High);
+    world.answer(retryable());
+    assert_eq!(world.stage("api down"), "resting");
+    world.configure(with_route(RouteSpec {
+        simulate: true,
+        ..route()
+    }));
+    world.wait(60_000);
+    assert_eq!(world.stage("api down"), "unrouted");
+    assert_eq!(world.calls.len(), 0);
+    let failed = world.operations.values().next().unwrap();
+    assert_eq!(failed.state, OperationState::Failed);
+    assert_eq!(failed.error.as_deref(), Some("its route only simulates by now"));
 }
 
 #[test]

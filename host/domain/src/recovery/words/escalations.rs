@@ -53,6 +53,15 @@ pub(in crate::recovery) fn left_to_people(key: &CaseKey) -> String {
     )
 }
 
+/// Its route says that what is automatic is only planned.
+pub(in crate::recovery) fn only_simulated(key: &CaseKey) -> String {
+    let CaseKey { target, failure } = key;
+    format!(
+        "the route of {failure} of {target} only simulates, and leaves it to people: `mainstay recover {target} --failure \
+         {failure}` recovers it"
+    )
+}
+
 /// The config has nothing that would recover it.
 pub(in crate::recovery) fn no_route_fits(key: &CaseKey) -> String {
     format!(

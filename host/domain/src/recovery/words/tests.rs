@@ -433,6 +433,10 @@ fn why_people_have_to_act_is_said() {
         "down of api is left to people, for its `restart` is \"never\": `mainstay recover api --failure down` recovers it"
     );
     assert_eq!(
+        only_simulated(&key),
+        "the route of down of api only simulates, and leaves it to people: `mainstay recover api --failure down` recovers it"
+    );
+    assert_eq!(
         no_route_fits(&key),
         "no route fits down of api: nothing is done about it"
     );

@@ -104,6 +104,7 @@ pub(crate) fn host(targets: Vec<TargetSpec>) -> Arc<Spec> {
         cooldown: Duration::ZERO,
         relapse_window: Duration::from_secs(60),
         workflow: Workflow::Standard,
+        simulate: false,
         chain: vec![StepSpec {
             handler: PluginName::parse("fix").unwrap(),
             version: semver::VersionReq::STAR,
