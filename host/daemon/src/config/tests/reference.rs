@@ -1523,7 +1523,7 @@ fn job_keys(keys: &mut Keys) {
 fn what_a_preset_of_breakers_does_not_say_has_its_default() {
     let text = format!(
         "{HOST}[breaker.x]\n[[target]]\nname = \"a\"\nbreaker = \"x\"\n\
-         [[target.check]]\nkind = \"heartbeat\"\nfailure = \"late\"\n"
+         [[target.check]]\nkind = \"tcp\"\naddress = \"h:1\"\nfailure = \"late\"\n"
     );
     let spec = load_text(&text).unwrap().spec;
     let check = check(&spec);
