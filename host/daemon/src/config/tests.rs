@@ -6,6 +6,7 @@ mod placeholders;
 mod reference;
 mod refused;
 mod scale;
+mod seeds;
 
 use super::{ConfigErrors, Loaded, Source, parse};
 use std::path::Path;
