@@ -111,6 +111,7 @@ impl Phase {
         match self {
             Phase::Launch => Some(Severity::Critical),
             Phase::Deployment => Some(Severity::High),
+            // What is low is only logged in the seed's usual phase; here a route says what is not to be recovered.
             Phase::Normal => Some(Severity::Low),
             Phase::Payload => Some(Severity::Medium),
             Phase::Safe => None,

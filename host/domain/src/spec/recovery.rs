@@ -57,7 +57,7 @@ pub struct StepSpec {
     pub pause: Duration,
     /// Handed to the handler; a JSON object, with secrets as in its settings.
     pub params: serde_json::Value,
-    /// Wall time for one call, effects included; default 60 s.
+    /// Wall time for one call, effects included; default 60 s (the seed's 45 s, 1.5 times 30 s [seed 001], where written).
     pub timeout: Duration,
 }
 
@@ -184,7 +184,7 @@ pub enum Strategy {
     },
     /// Waits in `awaiting-manual` until it is approved; then as `Immediate`.
     Manual {
-        /// At least 1; default 1.
+        /// At least 1; default 1: a person approves one attempt, and more of them where written (the seed's 5 [seed 002]).
         max_attempts: u32,
     },
 }

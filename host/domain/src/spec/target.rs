@@ -9,7 +9,8 @@ use std::time::Duration;
 pub struct TargetSpec {
     /// Its name.
     pub name: TargetName,
-    /// 1 is most urgent, 10 least; default 5 [seed 002].
+    /// 1 is most urgent, 10 least; 1 to 3 are for what others need, 4 to 7 as usual, 8 to 10 for what can wait [seed 002].
+    /// Default 5: with the seed's default, 1, nothing could be more urgent than what says nothing.
     pub priority: u8,
     /// Targets that must not be failing before this one is recovered. It is first started when each of them is healthy
     /// or, where that runs once, done, has failed, or is past its `start_period`, and stopped before them when the daemon ends.
