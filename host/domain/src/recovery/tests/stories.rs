@@ -3,15 +3,15 @@
 use super::{
     super::{Input, LookResult, Reply},
     fixtures::{
-        BEGIN, done, missing, needs_operator, permanent, plugin, retryable, route, step, usual,
-        with_route,
+        BEGIN, done, missing, needs_operator, permanent, plugin, retryable, route, spec, step,
+        target, usual, with_route,
     },
     world::World,
 };
 use crate::{
     event::EventKind,
     operation::{Mode, Operation, OperationState},
-    severity::Severity::High,
+    severity::Severity::{Critical, High, Low},
     spec::RouteSpec,
 };
 use std::time::Duration;
@@ -22,6 +22,18 @@ pub(super) fn two_steps() -> RouteSpec {
         chain: vec![step("first"), step("second")],
         ..route()
     }
+}
+
+/// Trap 6 of the seeds' systems: only what is critical was ever recovered, one after the other, and history lived in memory.
+#[test]
+fn trap_6_what_is_low_is_recovered_beside_what_is_critical_and_both_stay_on_record() {
+    let mut world = World::new(spec(vec![target("a"), target("b")], vec![route()]));
+    world.raise("a down", Low);
+    world.raise("b down", Critical);
+    assert_eq!(world.called(), ["a down", "b down"]);
+    world.restart(1_000);
+    let severities = world.operations.values().map(|one| one.severity);
+    assert_eq!(severities.collect::<Vec<_>>(), [Low, Critical]);
 }
 
 #[test]
