@@ -7,6 +7,7 @@ use super::{
 use crate::{
     health::Outcome,
     name::{CheckName, FailureType, TargetName},
+    phase::Phase,
     severity::Severity,
     time::Timestamp,
 };
@@ -33,8 +34,8 @@ pub struct Draft {
     pub steps: Vec<Entry>,
 }
 
-/// One thing that happens. Which it is, is said by what is there: `check` with `outcome`, `exit`, `started`, `failure`, or
-/// `command`.
+/// One thing that happens. Which it is, is said by what is there: `check` with `outcome`, `exit`, `started`, `failure`,
+/// `command`, or `phase`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Entry {
@@ -67,6 +68,9 @@ pub struct Entry {
     /// What a person commands.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub command: Option<CommandWord>,
+    /// From now on the host is in this phase.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub phase: Option<Phase>,
     /// What was seen, for people.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub message: Option<String>,
@@ -86,6 +90,7 @@ impl Entry {
             started: None,
             lasts: None,
             command: None,
+            phase: None,
             message: None,
         }
     }

@@ -12,9 +12,10 @@ use super::{
     draft::{CommandWord, Draft, Entry, SeenAs},
 };
 use crate::{
-    event::{Event, EventData, EventKind},
+    event::{Event, EventData, EventKind, PhaseChanged},
     name::{CheckName, FailureType, TargetName},
     pause::MAINTENANCE,
+    phase::{Phase, PhaseChange},
     spec::Spec,
     time::Timestamp,
 };
@@ -33,6 +34,8 @@ pub fn recorded(events: &[Event], spec: &Spec) -> (Draft, Vec<String>) {
     }
     let mut day = Day {
         spec,
+        begin: events.first().map(|event| event.at),
+        has_phase: false,
         healed: attempts.healed,
         failing: HashSet::new(),
         steps: Vec::new(),
@@ -48,7 +51,7 @@ pub fn recorded(events: &[Event], spec: &Spec) -> (Draft, Vec<String>) {
     let notes = notes.collect();
     let draft = Draft {
         format: None,
-        begin: events.first().map(|event| event.at),
+        begin: day.begin,
         until: None,
         rules: attempts.rules,
         steps: day.steps,
@@ -59,6 +62,9 @@ pub fn recorded(events: &[Event], spec: &Spec) -> (Draft, Vec<String>) {
 /// What was seen.
 struct Day<'a> {
     spec: &'a Spec,
+    begin: Option<Timestamp>,
+    /// The phase was changed before.
+    has_phase: bool,
     healed: Vec<Healed>,
     /// The checks that were told to fail.
     failing: HashSet<(TargetName, CheckName)>,
@@ -70,6 +76,9 @@ struct Day<'a> {
 impl Day<'_> {
     fn hear(&mut self, event: &Event) {
         let at = At::Time(event.at);
+        if let EventData::PhaseChanged(facts) = &event.data {
+            return self.phase(facts, at);
+        }
         let Some(target) = &event.target else {
             self.command(event, None, at);
             return;
@@ -148,6 +157,22 @@ impl Day<'_> {
         }
     }
 
+    /// A person changed the phase; before the first change the host was in the phase that this says.
+    fn phase(&mut self, facts: &PhaseChanged, at: At) {
+        let mut phases = Vec::new();
+        let begin = self.begin.filter(|_| !self.has_phase);
+        if let Some(begin) = begin {
+            let way = way_to(facts.from).into_iter();
+            phases.extend(way.map(|phase| (At::Time(begin), phase)));
+        }
+        self.has_phase = true;
+        phases.push((at, facts.to));
+        self.steps.extend(phases.into_iter().map(|(at, phase)| Entry {
+            phase: Some(phase),
+            ..Entry::new(at)
+        }));
+    }
+
     fn saw(&mut self, entry: Entry, check: &CheckName, seen: SeenAs, event: &Event) {
         let spec = self.spec;
         let target = event.target.as_ref().and_then(|target| spec.target(target));
@@ -209,6 +234,15 @@ impl Day<'_> {
             lasts,
             ..Entry::new(at)
         });
+    }
+}
+
+/// The phases by which a host comes from the usual one to this.
+fn way_to(phase: Phase) -> Vec<Phase> {
+    match Phase::default().change_to(phase) {
+        PhaseChange::Same => Vec::new(),
+        PhaseChange::Changed => vec![phase],
+        PhaseChange::Refused => vec![Phase::Safe, phase],
     }
 }
 

@@ -15,6 +15,7 @@ use crate::{
     event::Event,
     id::{IdSource, IncidentId, OperationId},
     name::TargetName,
+    phase::Phase,
     record::Change,
     recovery::{Action, IllegalMove, Input, InputTime, Recovered, Recovery, Reply},
     severity::Severity,
@@ -79,6 +80,8 @@ pub(super) struct Run<'a> {
     pub(super) scenario: &'a Scenario,
     observer: Option<Observer<'a>>,
     pub(super) machine: Recovery,
+    /// In which phase the checks know the host; none before the first input.
+    phase: Option<Phase>,
     pub(super) targets: Vec<Watched<'a>>,
     places: HashMap<&'a TargetName, usize>,
     /// By time, then in the order in which it was put there.
@@ -101,6 +104,7 @@ impl<'a> Run<'a> {
             scenario,
             observer,
             machine: Recovery::new(Arc::clone(spec), IdSource::new(SEED)),
+            phase: None,
             targets: spec.targets.iter().map(Watched::new).collect(),
             places: places.collect(),
             agenda: BTreeMap::new(),
@@ -133,11 +137,6 @@ impl<'a> Run<'a> {
             .push_back(Input::Recovered(Recovered::default()));
         self.inputs.push_back(Input::Tick);
         self.apply_all()?;
-        // As the daemon's own checks do. No step changes the phase.
-        let multiplier = self.machine.phase_rule().multiplier;
-        for target in &mut self.targets {
-            target.health.set_multiplier(multiplier);
-        }
         let scenario = self.scenario;
         for (place, step) in scenario.steps.iter().enumerate() {
             self.enter(step.at, Due::Step(place));
@@ -244,7 +243,20 @@ impl<'a> Run<'a> {
                 self.act(action);
             }
         }
+        self.follow_phase();
         Ok(())
+    }
+
+    /// As many failures are needed as the phase says, as for the daemon's own checks.
+    fn follow_phase(&mut self) {
+        let phase = self.machine.phase();
+        if self.phase.replace(phase) == Some(phase) {
+            return;
+        }
+        let multiplier = self.machine.phase_rule().multiplier;
+        for target in &mut self.targets {
+            target.health.set_multiplier(multiplier);
+        }
     }
 
     fn act(&mut self, action: Action) {

@@ -9,6 +9,7 @@ use crate::{
     health::Outcome,
     name::{CheckName, FailureType, TargetName},
     pause::LONGEST_PAUSE,
+    phase::Phase,
     severity::Severity,
     spec::{Spec, TargetSpec},
     text::list,
@@ -72,6 +73,8 @@ pub enum What {
     },
     /// A report is taken back.
     TakenBack(FailureType),
+    /// A person changes the phase of the host.
+    Phase(Phase),
     /// A person commands something.
     Command {
         /// What.
@@ -155,14 +158,21 @@ fn steps_of(entry: Entry, begin: Timestamp, spec: &Spec) -> Result<Vec<Step>, St
         .map(|name| known(spec, name))
         .transpose()?;
     let lasts = entry.lasts.map(|Length(length)| length);
-    let (what, over) = match (&entry.command, target) {
-        (Some(command), target) => (command_of(*command, &entry, target)?, None),
-        (None, None) => {
+    let (what, over) = match (entry.phase, &entry.command, target) {
+        (Some(phase), None, None) if says_nothing_of_a_target(&entry) => {
+            (What::Phase(phase), None)
+        }
+        (Some(_), _, _) => {
+            return Err("a `phase` is of the host, and has nothing beside it but `at`".to_owned());
+        }
+        (None, Some(command), target) => (command_of(*command, &entry, target)?, None),
+        (None, None, None) => {
             return Err(
-                "it has no `target`; only commands over the whole host need none".to_owned(),
+                "it has no `target`; only a `phase` and commands over the whole host need none"
+                    .to_owned(),
             );
         }
-        (None, Some(target)) => happens(&entry, target)?,
+        (None, None, Some(target)) => happens(&entry, target)?,
     };
     let step = |at: Duration, what: What| Step {
         at,
@@ -178,6 +188,11 @@ fn steps_of(entry: Entry, begin: Timestamp, spec: &Spec) -> Result<Vec<Step>, St
         _ => {}
     }
     Ok(steps)
+}
+
+fn says_nothing_of_a_target(entry: &Entry) -> bool {
+    let is_seen = entry.check.is_some() || entry.failure.is_some();
+    !is_seen && entry.exit.is_none() && entry.started.is_none() && entry.lasts.is_none()
 }
 
 fn known<'a>(spec: &'a Spec, name: &TargetName) -> Result<&'a TargetSpec, String> {

@@ -26,6 +26,13 @@ impl Run<'_> {
         {
             return self.command(*command, step.target.as_ref(), failure.as_ref(), *lasts);
         }
+        if let What::Phase(to) = &step.what {
+            return self.ask(Command::SetPhase {
+                to: *to,
+                reason: "as the scenario says".to_owned(),
+                by: Actor::new(PERSON, ""),
+            });
+        }
         let Some(target) = step.target.as_ref().and_then(|name| self.place(name)) else {
             return;
         };
@@ -74,7 +81,7 @@ impl Run<'_> {
                 }
             }
             What::TakenBack(failure) => self.take_back(target, failure),
-            What::Command { .. } => {}
+            What::Command { .. } | What::Phase(_) => {}
         }
         self.go_on_looking(target);
     }
@@ -173,16 +180,18 @@ impl Run<'_> {
             (_, None) => None,
         };
         match asked {
-            Some(asked) => {
-                self.tickets += 1;
-                let ticket = Ticket(self.tickets);
-                self.inputs.push_back(Input::Command(asked, ticket));
-            }
+            Some(asked) => self.ask(asked),
             None => {
                 let message = "there is no operation of it that this could be about".to_owned();
                 self.tell("command.refused", target.cloned(), None, message);
             }
         }
+    }
+
+    fn ask(&mut self, command: Command) {
+        self.tickets += 1;
+        let ticket = Ticket(self.tickets);
+        self.inputs.push_back(Input::Command(command, ticket));
     }
 
     /// A decision about the operation that the target has now.

@@ -1,8 +1,12 @@
 //! Recorded days.
 
 use super::{super::*, fixtures};
-use crate::{event::Event, operation::OperationState, spec::Spec};
-use fixtures::{check, host, scenario, supervised};
+use crate::{
+    event::{Event, EventKind},
+    operation::OperationState,
+    spec::Spec,
+};
+use fixtures::{check, host, scenario, supervised, when};
 use std::sync::Arc;
 
 /// Plays it, and gives the events that a journal would hold.
@@ -56,6 +60,34 @@ fn a_recorded_day_that_is_played_again_is_decided_in_the_same_way() {
     let replayed = simulate(&spec, &again, None).unwrap();
     assert_eq!(report.incidents.len(), 2, "{:?}", decisions(&report));
     assert_eq!(decisions(&replayed), decisions(&report));
+}
+
+#[test]
+fn a_day_with_phases_is_decided_in_the_same_way_also_where_it_begins_in_one() {
+    let spec = host(vec![check("api")]);
+    let day = scenario(
+        &spec,
+        r#"
+        {"until":"6h"}
+        {"at":"1s","phase":"safe"}
+        {"at":"2s","phase":"launch"}
+        {"at":"10m","target":"api","check":"tcp","message":"refused"}
+        {"at":"1h","phase":"safe"}
+        {"at":"1h","phase":"normal"}"#,
+    );
+    let (report, events) = events_of(&spec, &day);
+    // In a launch six failures are needed in place of three, and what is high is not recovered.
+    assert_eq!(when(&report, "incident.opened"), [650_000]);
+    assert_eq!(when(&report, "handler.called"), [3_600_000]);
+    let is_change = |event: &&Event| event.kind == EventKind::PhaseChanged;
+    let later = events.iter().skip_while(is_change).cloned();
+    for recorded_day in [events.clone(), later.collect()] {
+        let (draft, notes) = recorded(&recorded_day, &spec);
+        assert!(notes.is_empty(), "{notes:?}");
+        let again = Scenario::new(draft, &spec).unwrap();
+        let replayed = simulate(&spec, &again, None).unwrap();
+        assert_eq!(decisions(&replayed), decisions(&report));
+    }
 }
 
 #[test]
