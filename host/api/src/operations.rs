@@ -50,6 +50,10 @@ words! {
         Automatic,
         /// An operator, by command, or by approving.
         Manual,
+        /// An operator, by command: it goes before all that waits.
+        Emergency,
+        /// An operator, by command, as a part of planned work: it goes behind all that waits.
+        Maintenance,
     }
 }
 

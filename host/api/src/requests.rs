@@ -4,7 +4,7 @@
 //!
 //! Length: the bodies and queries of all paths, side by side.
 
-use crate::{backups::BackupType, operations::OperationState, severity::Severity};
+use crate::{backups::BackupType, operations::{Mode, OperationState}, severity::Severity};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -91,6 +91,9 @@ pub struct RecoverBody {
     /// Plan the effects only.
     #[serde(default)]
     pub dry_run: bool,
+    /// In which mode: manual, which it is where it is absent, emergency or maintenance.
+    #[serde(default)]
+    pub mode: Option<Mode>,
     /// On whose behalf, as a note: who asks is the user of the socket's peer, or the name of the token's secret.
     #[serde(default)]
     pub by: String,

@@ -149,6 +149,7 @@ async fn dispatch(cli: Cli, out: &Output) -> anyhow::Result<Ending> {
             target,
             failure,
             dry_run,
+            mode,
             wait,
             by,
         } => {
@@ -156,6 +157,7 @@ async fn dispatch(cli: Cli, out: &Output) -> anyhow::Result<Ending> {
                 target: target.to_string(),
                 failure: failure.to_string(),
                 dry_run,
+                mode: Some(mode.into()),
                 by: by.by,
             };
             operations::recover(&client().await?, out, body, wait).await

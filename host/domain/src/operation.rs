@@ -9,6 +9,7 @@ use crate::{
     id::{IncidentId, OperationId},
     name::{FailureType, PluginName, TargetName},
     severity::Severity,
+    text::excerpt,
     time::{Timestamp, millis},
 };
 use serde::{Deserialize, Serialize};
@@ -63,6 +64,39 @@ pub enum Mode {
     Automatic,
     /// An operator, by command, or by approving.
     Manual,
+    /// An operator, by command: it goes before all that waits.
+    Emergency,
+    /// An operator, by command, as a part of planned work: it goes behind all that waits.
+    Maintenance,
+}
+
+/// A text that is no mode in which an operator asks.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("`{0}` is no mode in which a recovery is asked for: manual, emergency and maintenance are")]
+pub struct NotAsked(String);
+
+impl Mode {
+    /// Reads the word of a mode in which an operator asks.
+    ///
+    /// # Errors
+    /// It is none.
+    pub fn parse_asked(text: &str) -> Result<Self, NotAsked> {
+        match text {
+            "manual" => Ok(Self::Manual),
+            "emergency" => Ok(Self::Emergency),
+            "maintenance" => Ok(Self::Maintenance),
+            other => Err(NotAsked(excerpt(other))),
+        }
+    }
+
+    /// How urgent an operation in this mode is, where its target is so urgent.
+    pub fn priority(self, of_target: u8) -> u8 {
+        match self {
+            Self::Automatic | Self::Manual => of_target,
+            Self::Emergency => 0,
+            Self::Maintenance => u8::MAX,
+        }
+    }
 }
 
 /// One operation. Serialised as it is stored.
@@ -295,7 +329,7 @@ impl Operation {
                 self.attempts = self.attempts.saturating_add(1);
                 self.started_at.get_or_insert(now);
             }
-            OperationEvent::Approved => self.mode = Mode::Manual,
+            OperationEvent::Approved if self.mode == Mode::Automatic => self.mode = Mode::Manual,
             OperationEvent::Rejected => self.escalated = true,
             OperationEvent::GaveUp => {
                 self.escalated |= self.mode == Mode::Automatic && !self.dry_run;

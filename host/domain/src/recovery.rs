@@ -41,6 +41,7 @@ mod index;
 mod input;
 mod key;
 mod looked;
+mod nearest;
 mod objective;
 mod operator_decision;
 mod pausing;

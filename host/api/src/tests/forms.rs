@@ -724,7 +724,7 @@ fn a_row_of_the_audit_log_says_nothing_where_there_is_nothing() {
 fn a_request_may_leave_out_what_it_could_before() {
     check_request::<RecoverBody>(
         json!({ "target": "api", "failure": "f", "by": "ann" }),
-        json!({ "target": "api", "failure": "f", "dry_run": false, "by": "ann" }),
+        json!({ "target": "api", "failure": "f", "dry_run": false, "mode": null, "by": "ann" }),
     );
     check_request::<DecisionBody>(
         json!({ "by": "ann" }),

@@ -10,6 +10,7 @@ use mainstay_domain::{
     drill::DrillMethod,
     id::{IncidentId, OperationId},
     name::{FailureType, JobName, PluginName, TargetName},
+    operation::Mode,
     pause::LONGEST_PAUSE,
     plugin::{PluginKind, parse_version},
     policy::Phase,
@@ -368,6 +369,9 @@ pub enum Command {
         /// Plan the effects, and perform none
         #[arg(long)]
         dry_run: bool,
+        /// Its place among what waits: manual as ever, emergency before all, maintenance behind all
+        #[arg(long, default_value = "manual", value_parser = Mode::parse_asked)]
+        mode: Mode,
         /// Follow the operation to its end
         #[arg(long)]
         wait: bool,

@@ -51,6 +51,7 @@ pub(super) async fn recover(
         target,
         failure: requests::failure(&body.failure)?,
         dry_run: body.dry_run,
+        mode: requests::mode(body.mode)?,
         by: actor(who, &body.by)?,
     };
     let recovery = served.ports.recovery.clone();

@@ -11,6 +11,7 @@ use mainstay_api::{
 use mainstay_domain::{
     id::{BackupId, IncidentId, OperationId},
     name::{FailureType, InvalidName, JobName, TargetName},
+    operation::Mode,
     time::Timestamp,
 };
 use std::path::PathBuf;
@@ -23,6 +24,14 @@ pub(super) fn target(name: &str) -> Result<TargetName, ApiError> {
 /// The failure that a body names.
 pub(super) fn failure(name: &str) -> Result<FailureType, ApiError> {
     FailureType::parse(name).map_err(|why| ApiError::bad_body("failure", why))
+}
+
+/// The mode in which a recovery is asked for; manual where the body names none.
+pub(super) fn mode(mode: Option<mainstay_api::Mode>) -> Result<Mode, ApiError> {
+    let Some(mode) = mode else {
+        return Ok(Mode::Manual);
+    };
+    Mode::parse_asked(&mode.to_string()).map_err(|why| ApiError::bad_body("mode", why))
 }
 
 /// The job that a body names.

@@ -650,6 +650,7 @@ impl RecoveryControl for FakeWorld {
             target: name,
             failure,
             dry_run,
+            mode,
             by,
         } = request;
         if name != target("api") {
@@ -661,7 +662,7 @@ impl RecoveryControl for FakeWorld {
         ));
         let (mut operation, journal) = operation(2);
         operation.dry_run = dry_run;
-        operation.mode = Mode::Manual;
+        operation.mode = mode;
         let id = operation.id.clone();
         self.operations.lock().push((operation, journal));
         self.happen(EventKind::OperationSucceeded, |event| {

@@ -9,7 +9,7 @@ use mainstay_domain::{
     drill::DrillMethod,
     id::{BackupId, IncidentId, OperationId, SilenceId},
     name::{FailureType, JobName, TargetName},
-    operation::Operation,
+    operation::{Mode, Operation},
     orders::Reported,
     policy::{EffectivePolicy, Phase},
     recovery::{FoundOut, PolicyOrder, Verb},
@@ -47,6 +47,8 @@ pub struct RecoverRequest {
     pub failure: FailureType,
     /// Plan the effects only.
     pub dry_run: bool,
+    /// In which mode; not automatic.
+    pub mode: Mode,
     /// Who asks, for the record.
     pub by: Actor,
 }

@@ -33,6 +33,7 @@ impl RecoveryControl for OperatorWords {
             target: request.target,
             failure: request.failure,
             dry_run: request.dry_run,
+            mode: request.mode,
         })
     }
 

@@ -106,6 +106,23 @@ fn an_automatic_recovery_that_failed_is_escalated_and_a_manual_one_is_not() {
     assert!(!check(Mode::Manual, &failed, OperationState::Failed).escalated);
 }
 
+/// [seed 000] Automatic, manual, emergency, maintenance; a person asks in each but the first.
+#[test]
+fn a_person_asks_in_each_mode_but_the_automatic_and_an_approval_changes_no_other() {
+    assert!(Mode::parse_asked("automatic").is_err());
+    for (word, mode) in [
+        ("manual", Mode::Manual),
+        ("emergency", Mode::Emergency),
+        ("maintenance", Mode::Maintenance),
+    ] {
+        assert_eq!(Mode::parse_asked(word), Ok(mode));
+        assert_eq!(serde_json::to_value(mode).unwrap(), word);
+        let decided = [OperationEvent::NeedsOperator, OperationEvent::Approved];
+        let approved = check(mode, &decided, OperationState::Scheduled);
+        assert_eq!(approved.mode, mode);
+    }
+}
+
 /// Trap 4 of the seeds' systems: "manual" executed at once; awaiting-manual was never set.
 #[test]
 fn trap_4_what_awaits_a_person_does_not_begin_before_the_approval() {

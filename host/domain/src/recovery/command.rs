@@ -5,7 +5,7 @@
 use super::{
     Action, Case, CaseKey, Command, IllegalMove, InputTime, Outcome, Recovery, Refusal, Reply,
     Stage, Ticket, Tracked, Verb, Work, begin::due_of, escalating::TakenOn, index::IndexEntry,
-    operator_decision::OperatorDecision, words,
+    nearest::distance, operator_decision::OperatorDecision, words,
 };
 use crate::{
     actor::Actor,
@@ -29,14 +29,19 @@ impl Recovery {
         out: &mut Outcome,
     ) -> Result<(), IllegalMove> {
         let reply = match command {
-            Command::Recover { key, dry_run, by } => {
+            Command::Recover {
+                key,
+                dry_run,
+                mode,
+                by,
+            } => {
                 match self.may_recover(&key) {
                     Err(refusal) => Err(refusal),
                     // It answers by itself, before it calls anything.
                     Ok(severity) if dry_run => {
                         return self.begin_dry_run(&key, severity, &by, ticket, at, out);
                     }
-                    Ok(severity) => self.recover(&key, severity, &by, at, out),
+                    Ok(severity) => self.recover(&key, (mode, severity), &by, at, out),
                 }
             }
             Command::Decide {
@@ -149,7 +154,7 @@ impl Recovery {
     fn recover(
         &mut self,
         key: &CaseKey,
-        severity: Severity,
+        (mode, severity): (Mode, Severity),
         by: &Actor,
         at: InputTime,
         out: &mut Outcome,
@@ -174,7 +179,7 @@ impl Recovery {
             incident.openings.clear();
             let mut case = Case::new(Tracked::new(incident), Stage::Unrouted);
             self.set_objective(&mut case, at);
-            let operation = self.begin_manual(&mut case, None, severity, by, at, out);
+            let operation = self.begin_manual(&mut case, None, (mode, severity), by, at, out);
             self.put(key.clone(), Box::new(case), &before, out);
             return Ok(Reply::Operation(Box::new(operation)));
         }
@@ -191,10 +196,10 @@ impl Recovery {
             }
             Stage::Queued(work) => {
                 let work = work.clone();
-                Ok(machine.begin_manual(case, Some(work), severity, by, at, out))
+                Ok(machine.begin_manual(case, Some(work), (mode, severity), by, at, out))
             }
             Stage::Unrouted | Stage::HandedOver(_) | Stage::RelapseWindow { .. } | Stage::Over => {
-                Ok(machine.begin_manual(case, None, severity, by, at, out))
+                Ok(machine.begin_manual(case, None, (mode, severity), by, at, out))
             }
         });
         let missing = || Refusal::Unknown(format!("{} has no {}", key.target, key.failure));
@@ -207,7 +212,7 @@ impl Recovery {
         &mut self,
         case: &mut Case,
         waiting: Option<Work>,
-        severity: Severity,
+        (mode, severity): (Mode, Severity),
         by: &Actor,
         at: InputTime,
         out: &mut Outcome,
@@ -222,11 +227,11 @@ impl Recovery {
             incident.missing = None;
         }
         let mut work = waiting.unwrap_or_else(|| {
-            let operation = self.new_operation(&case.incident, Mode::Manual, at.now);
+            let operation = self.new_operation(&case.incident, mode, at.now);
             Work::on(&case.incident, operation)
         });
         work.revise(out, |operation| {
-            operation.mode = Mode::Manual;
+            operation.mode = mode;
             operation.severity = severity.max(operation.severity);
             operation.due = due_of(operation, Duration::ZERO, at.now);
         });
@@ -270,24 +275,6 @@ impl Recovery {
 
 /// So many names are named in a refusal.
 const NEAREST: usize = 5;
-
-/// How many letters have to be added, taken away or exchanged to make one word of the other.
-fn distance(one: &str, other: &str) -> usize {
-    let letters: Vec<char> = other.chars().collect();
-    let mut row: Vec<usize> = (0..=letters.len()).collect();
-    for (above, letter) in one.chars().enumerate() {
-        let mut left = above + 1;
-        let mut next = vec![left];
-        for (place, same) in letters.iter().map(|known| *known == letter).enumerate() {
-            let cost = |at: usize| row.get(at).copied().unwrap_or(usize::MAX - 1);
-            let exchanged = cost(place) + usize::from(!same);
-            left = exchanged.min(left + 1).min(cost(place + 1) + 1);
-            next.push(left);
-        }
-        row = next;
-    }
-    row.last().copied().unwrap_or_default()
-}
 
 fn recovered_already(key: &CaseKey, id: &OperationId) -> Refusal {
     Refusal::Conflict(format!(

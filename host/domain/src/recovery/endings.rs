@@ -106,7 +106,7 @@ impl Recovery {
             self.start_relapse_window(case, None, window, at, out);
             return Ok(());
         }
-        if !case.is_present && operation.mode == Mode::Manual {
+        if !case.is_present && operation.mode != Mode::Automatic {
             // A person asked for it, and no check sees anything that could end it.
             self.close(case, None, IncidentEnd::Unseen, at.now, out);
             return Ok(());

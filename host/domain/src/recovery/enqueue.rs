@@ -137,10 +137,11 @@ impl Recovery {
 
     pub(super) fn entry(&self, operation: &Operation, due: Monotonic) -> QueueEntry {
         let target = self.settings.target(&operation.target);
+        let priority = target.map_or(u8::MAX, |target| target.priority);
         QueueEntry {
             operation: operation.id.clone(),
             target: operation.target.clone(),
-            priority: target.map_or(u8::MAX, |target| target.priority),
+            priority: operation.mode.priority(priority),
             severity: operation.severity,
             due,
             depends_on: target.map_or_else(Vec::new, |target| target.depends_on.clone()),

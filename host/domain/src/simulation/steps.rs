@@ -5,6 +5,7 @@ use crate::{
     actor::Actor,
     health::Evidence,
     name::{FailureType, TargetName},
+    operation::Mode,
     recovery::{CaseKey, Command, Input, Ticket, Verb},
 };
 use std::time::Duration;
@@ -172,6 +173,7 @@ impl Run<'_> {
             (CommandWord::Recover, Some(target)) => failure.map(|failure| Command::Recover {
                 key: key(target, failure),
                 dry_run: false,
+                mode: Mode::Manual,
                 by: by(),
             }),
             (CommandWord::Approve, Some(target)) => self.decision(target, Verb::Approve),

@@ -201,7 +201,13 @@ fn every_form_of_an_operation_is_in_the_corpus() {
         OperationState::Cancelled,
         OperationState::AwaitingManual,
     );
-    met!(all.iter().map(|one| one.mode); Mode::Automatic, Mode::Manual);
+    met!(
+        all.iter().map(|one| one.mode);
+        Mode::Automatic,
+        Mode::Manual,
+        Mode::Emergency,
+        Mode::Maintenance,
+    );
     severities(all.iter().map(|one| one.severity));
     there_and_absent!(
         all,

@@ -345,6 +345,11 @@ impl<'a> World<'a> {
             0 | 1 => Command::Recover {
                 key: key(which >> 8),
                 dry_run: which % 16 < 8,
+                mode: match which % 5 {
+                    0 => Mode::Emergency,
+                    1 => Mode::Maintenance,
+                    _ => Mode::Manual,
+                },
                 by: by(),
             },
             2 => Command::Pause {
@@ -530,7 +535,7 @@ impl<'a> World<'a> {
         // What a person asked for waits for a person.
         let open = self.journal.operations.values();
         let asking = open
-            .filter(|one| one.state == OperationState::AwaitingManual && one.mode == Mode::Manual);
+            .filter(|one| one.state == OperationState::AwaitingManual && one.mode != Mode::Automatic);
         for id in asking.map(|one| one.id.clone()).collect::<Vec<_>>() {
             self.tickets += 1;
             let command = Command::Decide {

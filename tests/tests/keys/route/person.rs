@@ -205,6 +205,20 @@ fn a_route_that_simulates_shows_what_it_would_do_and_leaves_the_failure_to_peopl
 }
 
 #[test]
+fn a_recovery_is_asked_for_in_a_mode_that_stays_on_record() {
+    let daemon = start("failure = \"slow\"\nchain = [{ handler = \"probe\" }]");
+    let ask = ["recover", "job", "--failure", "slow", "--wait", "--mode"];
+    let done = daemon.json(&[ask.as_slice(), &["emergency"]].concat());
+    assert_eq!(
+        (&done["state"], &done["mode"]),
+        (&Value::from("succeeded"), &Value::from("emergency"))
+    );
+    let refused = daemon.cli(&[ask.as_slice(), &["automatic"]].concat());
+    let stderr = String::from_utf8_lossy(&refused.stderr);
+    assert!(stderr.contains("manual, emergency and maintenance are"), "{stderr}");
+}
+
+#[test]
 fn a_recovery_without_a_route_is_refused_and_leaves_nothing() {
     let daemon = start("failure = \"slow\"\nchain = [{ handler = \"probe\" }]");
     let output = daemon.cli(&["recover", "job", "--failure", "odd"]);

@@ -135,6 +135,7 @@ fn recovered(dry_run: bool) -> Vec<Event> {
             Command::Recover {
                 key: key(),
                 dry_run,
+                mode: Mode::Manual,
                 by: "ann".into(),
             },
             Ticket(1),

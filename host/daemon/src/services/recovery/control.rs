@@ -78,11 +78,17 @@ impl RecoveryControl for RecoveryHandle {
             target,
             failure,
             dry_run,
+            mode,
             by,
         } = request;
         let key = CaseKey { target, failure };
         Box::pin(async move {
-            let command = Command::Recover { key, dry_run, by };
+            let command = Command::Recover {
+                key,
+                dry_run,
+                mode,
+                by,
+            };
             Ok(self.ask_for_operation(command).await?.id)
         })
     }

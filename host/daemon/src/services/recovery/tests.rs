@@ -252,6 +252,7 @@ impl Story {
             target: name("api"),
             failure: failure("api-down"),
             dry_run,
+            mode: Mode::Manual,
             by: "ann".into(),
         };
         within(self.operator.recover(request)).await.unwrap()

@@ -4,7 +4,7 @@ use crate::{
     actor::Actor,
     id::{IncidentId, OperationId},
     name::TargetName,
-    operation::Operation,
+    operation::{Mode, Operation},
     policy::{EffectivePolicy, Phase},
     recovery::{CaseKey, PolicyOrder},
 };
@@ -50,6 +50,8 @@ pub enum Command {
         key: CaseKey,
         /// Effects are only planned.
         dry_run: bool,
+        /// In which mode; not automatic.
+        mode: Mode,
         /// Who asks.
         by: Actor,
     },

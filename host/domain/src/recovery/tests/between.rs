@@ -1,14 +1,16 @@
 //! Who goes first, and who goes between.
 
 use super::{
-    super::LookResult,
-    fixtures::{done, retryable, route, spec, target, usual},
+    super::{LookResult, Reply},
+    fixtures::{done, permanent, retryable, route, spec, target, usual},
     world::World,
 };
 use crate::{
     id::OperationId,
+    operation::{Mode, OperationState},
     severity::Severity::{self, Critical, High, Low, Medium},
     spec::TargetSpec,
+    time::Monotonic,
 };
 
 /// The targets whose operations look first, in order, when a pause of everything ends.
@@ -21,6 +23,29 @@ fn order(mut world: World, raised: &[(&str, Severity)]) -> Vec<String> {
     world.pause(None, false);
     let target = |(id, _): &(OperationId, u64)| world.operations[id].target.to_string();
     world.looks.iter().map(target).collect()
+}
+
+/// [seed 000] The modes of an operation.
+#[test]
+fn an_emergency_goes_before_all_that_waits_and_maintenance_behind_it() {
+    for (mode, priority) in [
+        (Mode::Manual, 5),
+        (Mode::Emergency, 0),
+        (Mode::Maintenance, 255),
+    ] {
+        let mut world = World::new(usual());
+        let Reply::Operation(asked) = world.ask_in(mode, "api down", false) else {
+            panic!("it is taken");
+        };
+        assert_eq!(asked.mode, mode);
+        let entry = world.machine.entry(&asked, Monotonic::default());
+        assert_eq!((entry.priority, entry.is_manual), (priority, true));
+        // Only what is automatic is escalated.
+        world.answer(permanent());
+        let failed = &world.operations[&asked.id];
+        assert_eq!(failed.state, OperationState::Failed);
+        assert!(!failed.escalated, "{mode:?}");
+    }
 }
 
 #[test]

@@ -94,6 +94,7 @@ pub(super) fn apply(world: &mut World, name: &str) -> Result<Outcome, IllegalMov
     let recover = |dry_run| Command::Recover {
         key: key("api down"),
         dry_run,
+        mode: crate::operation::Mode::Manual,
         by: "ann".into(),
     };
     let pause = |paused| Command::Pause {

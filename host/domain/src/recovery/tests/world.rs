@@ -16,7 +16,7 @@ use crate::{
     id::{IdSource, IncidentId, OperationId},
     incident::Incident,
     name::{FailureType, TargetName},
-    operation::Operation,
+    operation::{Mode, Operation},
     pause::TimedPauses,
     policy::PolicyHistory,
     record::{Change, EffectEntry},
@@ -314,9 +314,14 @@ impl World {
     }
 
     pub(super) fn ask_for(&mut self, name: &str, dry_run: bool) -> Reply {
+        self.ask_in(Mode::Manual, name, dry_run)
+    }
+
+    pub(super) fn ask_in(&mut self, mode: Mode, name: &str, dry_run: bool) -> Reply {
         self.command(Command::Recover {
             key: key(name),
             dry_run,
+            mode,
             by: "ann".into(),
         })
     }
