@@ -160,9 +160,12 @@ words! {
         /// The daemon ended during a call of a recovery, and another goes on with it.
         #[serde(rename = "operation.resumed")]
         OperationResumed,
-        /// A handler sleeps for long, and is not held meanwhile.
+        /// A handler sleeps for long, or waits for a signal, and is not held meanwhile.
         #[serde(rename = "operation.suspended")]
         OperationSuspended,
+        /// A person signalled to the handler of a recovery.
+        #[serde(rename = "operation.signalled")]
+        OperationSignalled,
         /// A handler that is gone on with does something else than before the daemon ended: nothing acts.
         #[serde(rename = "operation.diverged")]
         OperationDiverged,

@@ -52,7 +52,8 @@ pub use journal::{CheckedTable, JournalCheck, JournalCopy, JournalSalvage, Salva
 pub use notes::{Note, NoteBody};
 pub use openapi::openapi;
 pub use operations::{
-    Approval, EntryKind, JournalEntry, Mode, Operation, OperationDetail, OperationState, Vote,
+    Approval, EntryKind, JournalEntry, Mode, Operation, OperationDetail, OperationState, Signal,
+    Vote,
 };
 pub use phases::{HostPhase, Phase, PhaseBody, PhaseChange};
 pub use plugins::{
@@ -68,7 +69,8 @@ pub use rehearsals::{
 pub use requests::{
     AcknowledgeBody, BackupQuery, CreateBody, DecisionBody, DrillBody, EventQuery,
     ForgetPluginBody, HistoryQuery, IncidentQuery, PauseBody, PruneBody, RecoverBody, RenameQuery,
-    ReportBody, ResolveBody, RestoreBody, SilenceBody, TargetBody, TargetDrillBody, UnsilenceBody,
+    ReportBody, ResolveBody, RestoreBody, SignalBody, SilenceBody, TargetBody, TargetDrillBody,
+    UnsilenceBody,
 };
 pub use severity::Severity;
 pub use silences::Silence;

@@ -147,6 +147,40 @@ pub struct Operation {
     /// Who has to approve it, and who has. Absent where one person may, and none has.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub approval: Option<Approval>,
+    /// What people signalled to its handlers, in the order in which it came. Absent where nobody did.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub signals: Vec<Signal>,
+}
+
+/// A signal that an operation has got.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Signal {
+    /// Its number within its operation, from 1.
+    pub number: u32,
+    /// What it is called.
+    pub name: String,
+    /// What came with it, as JSON text; empty where nothing did.
+    pub text: String,
+    /// When it came.
+    #[schemars(extend("format" = "date-time"))]
+    pub at: String,
+    /// Who sent it: the user of the socket's peer, or the name of the token's secret.
+    pub by: String,
+    /// What they say about themselves.
+    pub note: Option<String>,
+}
+
+impl From<&operation::ReceivedSignal> for Signal {
+    fn from(signal: &operation::ReceivedSignal) -> Self {
+        Self {
+            number: signal.number,
+            name: signal.name.to_string(),
+            text: signal.text.clone(),
+            at: signal.at.to_string(),
+            by: signal.by.clone(),
+            note: signal.note.clone(),
+        }
+    }
 }
 
 /// The approval that an operation awaits, or was let run by.
@@ -223,6 +257,7 @@ impl From<&operation::Operation> for Operation {
             cancel_asked: operation.cancel_asked.clone(),
             runbook: operation.runbook.clone(),
             approval: operation.approval.as_ref().map(Approval::from),
+            signals: operation.signals.iter().map(Signal::from).collect(),
         }
     }
 }

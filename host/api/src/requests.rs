@@ -142,6 +142,20 @@ pub struct ResolveBody {
     pub by: String,
 }
 
+/// The body of `POST /v1/operations/{id}/signal`.
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct SignalBody {
+    /// What the signal is called; a handler waits for it by this name.
+    pub name: String,
+    /// What comes with it; the handler gets it as JSON text, of at most 4,096 bytes, or an empty text where it is absent.
+    #[serde(default)]
+    pub value: Option<serde_json::Value>,
+    /// On whose behalf, as a note: who signals is the user of the socket's peer, or the name of the token's secret.
+    #[serde(default)]
+    pub by: String,
+}
+
 /// The body of `pause` and `resume`.
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]

@@ -138,6 +138,9 @@ async fn dispatch(cli: Cli, out: &Output) -> anyhow::Result<Ending> {
         Command::Operation(OperationCommand::Resolve(arguments)) => {
             done(operations::resolve(&client().await?, out, arguments).await)
         }
+        Command::Operation(OperationCommand::Signal(arguments)) => {
+            done(operations::signal(&client().await?, out, arguments).await)
+        }
         Command::Operation(OperationCommand::Export { id, redact }) => {
             done(rehearse::export(&client().await?, out, &id, redact).await)
         }

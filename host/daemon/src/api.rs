@@ -261,6 +261,7 @@ fn routes(served: Arc<Served>) -> Router {
         .route("/operations/{id}/reject", deciding(Verb::Reject))
         .route("/operations/{id}/cancel", deciding(Verb::Cancel))
         .route("/operations/{id}/resolve", post(commands::resolve))
+        .route("/operations/{id}/signal", post(commands::signal))
         .route("/events", get(events::events))
         .route("/audit", get(reads::audit))
         .route("/renames", get(reads::renames))

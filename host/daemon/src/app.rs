@@ -54,6 +54,7 @@ use crate::{
         effects::{EffectSessions, Effects},
         feed::EventFeed,
         history_pruner::HistoryPruner,
+        inbox::SignalInbox,
         metrics::{Metrics, MetricsPorts, MetricsService, Numbers},
         monitor::Monitor,
         notes::NoteService,
@@ -341,7 +342,10 @@ pub async fn run(options: RunOptions) -> anyhow::Result<()> {
     };
     let backups =
         BackupService::open(parts, recovered.backups.clone(), recovered.slots.clone()).await?;
+    let inbox = SignalInbox::default();
+    inbox.recover(&recovered.operations, &*records).await;
     let effects = EffectSessions::new(Effects {
+        inbox: inbox.clone(),
         shared: shared.clone(),
         targets: Arc::new(supervisor.clone()),
         watch: Arc::new(monitor.clone()),
@@ -377,6 +381,7 @@ pub async fn run(options: RunOptions) -> anyhow::Result<()> {
 
     // What decides and acts.
     let ports = RecoveryPorts {
+        inbox,
         shared: shared.clone(),
         watch: Arc::new(monitor.clone()),
         handlers: plugins.clone(),

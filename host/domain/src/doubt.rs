@@ -53,6 +53,7 @@ pub fn request_words(effect: &Effect) -> String {
         Effect::BackupNewest { job, .. }
         | Effect::BackupCreate { job, .. }
         | Effect::BackupRestore { job, .. } => format!("{name} of {job}"),
+        Effect::AwaitSignal { name: signal, .. } => format!("{name} of `{signal}`"),
         Effect::ClockNow | Effect::ClockSleep { .. } | Effect::KvKeys { .. } => name.to_owned(),
     }
 }

@@ -26,6 +26,11 @@ pub struct DryRunFacts {
 pub fn dry_run_answer(effect: &Effect, facts: &DryRunFacts) -> Option<EffectResult> {
     Some(Ok(match effect {
         Effect::ClockSleep { .. } => Answer::Done,
+        // As if it had come.
+        Effect::AwaitSignal { .. } => Answer::Signal {
+            number: 0,
+            text: String::new(),
+        },
         _ if effect.only_reads() => return None,
         Effect::CommandRun { .. } => Answer::Output(CommandOutput {
             exit_code: 0,
@@ -105,6 +110,14 @@ mod tests {
         let target = || "api".to_owned();
         let done = |a: Option<&Answer>| a == Some(&Answer::Done);
         check(Effect::ClockSleep { length_ms: 9 }, done);
+        let awaits = Effect::AwaitSignal {
+            name: "go".to_owned(),
+            until: Timestamp::from_millis(9),
+        };
+        check(
+            awaits,
+            |a| matches!(a, Some(Answer::Signal { number: 0, text }) if text.is_empty()),
+        );
         check(Effect::TargetStart { target: target() }, done);
         check(Effect::TargetStop { target: target() }, done);
         check(Effect::TargetRestart { target: target() }, done);

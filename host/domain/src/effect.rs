@@ -27,6 +27,14 @@ pub enum Effect {
         /// Milliseconds.
         length_ms: u64,
     },
+    /// Wait for a signal to the operation of the call.
+    #[serde(rename = "durable.await-signal")]
+    AwaitSignal {
+        /// What it is called.
+        name: String,
+        /// Until when.
+        until: Timestamp,
+    },
     /// What the host knows of a target.
     #[serde(rename = "targets.status")]
     TargetStatus {
@@ -144,6 +152,7 @@ impl Effect {
         match self {
             Effect::ClockNow => "clock.now",
             Effect::ClockSleep { .. } => "clock.sleep",
+            Effect::AwaitSignal { .. } => "durable.await-signal",
             Effect::TargetStatus { .. } => "targets.status",
             Effect::TargetStart { .. } => "targets.start",
             Effect::TargetStop { .. } => "targets.stop",
@@ -176,6 +185,7 @@ impl Effect {
         match self {
             Effect::ClockNow
             | Effect::ClockSleep { .. }
+            | Effect::AwaitSignal { .. }
             | Effect::TargetStatus { .. }
             | Effect::TargetCheck { .. }
             | Effect::KvGet { .. }
@@ -309,6 +319,13 @@ pub enum Answer {
     Done,
     /// `clock.now`.
     Now(Timestamp),
+    /// `durable.await-signal`.
+    Signal {
+        /// The number of the signal within its operation; 0 where a plan answers.
+        number: u32,
+        /// What came with it; may be empty.
+        text: String,
+    },
     /// `targets.status`.
     Status(TargetStatus),
     /// `targets.check`.

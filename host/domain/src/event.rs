@@ -20,7 +20,9 @@ mod target;
 
 pub use alert::{AlertDelivery, AlertHeld, AlertQueued};
 pub use backup::{BackupDeleted, BackupRestored, BackupTaken};
-pub use call::{EffectInDoubt, EffectResolved, OperationDiverged, OperationSuspended};
+pub use call::{
+    EffectInDoubt, EffectResolved, OperationDiverged, OperationSignalled, OperationSuspended,
+};
 pub use data::EventData;
 pub use host::{
     CharterBroken, ConfigApplied, ConfigRejected, JournalDamaged, MonitorBlind, PausedBy,

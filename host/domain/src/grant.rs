@@ -29,7 +29,7 @@ pub fn check(
     own_target: Option<&TargetName>,
 ) -> Result<(), EffectError> {
     let missing = match effect {
-        Effect::ClockNow | Effect::ClockSleep { .. } => None,
+        Effect::ClockNow | Effect::ClockSleep { .. } | Effect::AwaitSignal { .. } => None,
         Effect::TargetStatus { target } => may(grants, TargetVerb::Status, target, own_target),
         Effect::TargetStart { target } => may(grants, TargetVerb::Start, target, own_target),
         Effect::TargetStop { target } => may(grants, TargetVerb::Stop, target, own_target),

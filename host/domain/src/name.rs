@@ -124,6 +124,10 @@ kebab_name!(
     GroupName, "group name"
 );
 kebab_name!(
+    /// The name of a signal to the handler of an operation.
+    SignalName, "name of a signal"
+);
+kebab_name!(
     /// The name of a command that the operator lets plugins run.
     CommandName, "command name"
 );

@@ -17,12 +17,14 @@ use std::time::Duration;
 
 mod approval;
 mod chain;
+mod signal;
 #[cfg(test)]
 mod tests;
 mod words;
 
 pub use approval::{Approval, Vote};
 pub use chain::{AttemptProgress, ChainPlace, Failed};
+pub use signal::{AwaitedSignal, MAX_SIGNAL_BYTES, MAX_SIGNALS, ReceivedSignal};
 
 /// Where an operation stands [seed 002, 000].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -182,6 +184,9 @@ pub struct Operation {
     /// The effect of which nobody knows whether it happened, where it waits for who can say.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub doubt: Option<Box<Doubt>>,
+    /// What people signalled to its handlers, in the order in which it came.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub signals: Vec<ReceivedSignal>,
 }
 
 /// What happens to an operation.
@@ -296,6 +301,7 @@ impl Operation {
             approval: None,
             chain: None,
             doubt: None,
+            signals: Vec::new(),
         }
     }
 

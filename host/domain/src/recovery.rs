@@ -51,6 +51,7 @@ mod raised;
 mod recovered;
 mod seen;
 mod settings;
+mod signalling;
 mod spacing;
 mod step;
 mod summary;
@@ -63,8 +64,8 @@ pub use crate::operation::{AttemptProgress, Failed};
 pub use case::{Attempt, Case, HandOverReason, OpenCall, Running, Stage, Work};
 pub use input::{
     Action, Call, Command, Decide, FoundOut, Handled, IllegalMove, Input, InputTime, Look,
-    LookResult, NotHandled, Outcome, PauseSummary, Recovered, Refusal, Reply, TargetSummary,
-    Ticket, Verb,
+    LookResult, NewSignal, NotHandled, Outcome, PauseSummary, Recovered, Refusal, Reply,
+    TargetSummary, Ticket, Verb,
 };
 pub use key::CaseKey;
 pub use policies::PolicyOrder;

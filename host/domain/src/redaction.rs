@@ -76,6 +76,7 @@ fn request(effect: &mut Effect) {
         }
         Effect::ClockNow
         | Effect::ClockSleep { .. }
+        | Effect::AwaitSignal { .. }
         | Effect::TargetStatus { .. }
         | Effect::TargetStart { .. }
         | Effect::TargetStop { .. }
@@ -103,6 +104,7 @@ fn answer(answer: &mut Answer) {
             bytes(&mut response.body);
         }
         Answer::Value(value) => value.iter_mut().for_each(bytes),
+        Answer::Signal { text: said, .. } => text(said),
         Answer::Done
         | Answer::Now(_)
         | Answer::Status(_)
@@ -204,6 +206,14 @@ mod tests {
         let check = Effect::TargetCheck {
             target: "api".to_owned(),
         };
+        let awaits = Effect::AwaitSignal {
+            name: "go".to_owned(),
+            until: Timestamp::from_millis(9),
+        };
+        let signal = Answer::Signal {
+            number: 1,
+            text: "private".to_owned(),
+        };
         let response = Answer::Response(HttpResponse {
             status: 201,
             headers: pair(),
@@ -230,6 +240,7 @@ mod tests {
             (set, Ok(Answer::Done), "key"),
             (get, Ok(Answer::Value(Some(private()))), "key"),
             (check, Ok(seen), "up"),
+            (awaits, Ok(signal), "go"),
             (
                 run,
                 Err(EffectError::Failed("private".to_owned())),

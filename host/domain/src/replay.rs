@@ -8,6 +8,7 @@
 use crate::{
     doubt::{Doubt, request_words},
     effect::{Answer, Effect, EffectResult, HttpMethod, Signal},
+    operation::AwaitedSignal,
     record::{EffectEntry, EntryKind, TargetIdentity},
     time::Timestamp,
 };
@@ -81,16 +82,9 @@ impl Recorded {
     /// How much of its time a call that began then had used up when the last of it was written: sleeps that nobody held
     /// are no time of it.
     pub fn spent(&self, began_at: Timestamp) -> Duration {
-        let slept = |effect: &RecordedEffect| match &effect.intent {
-            Some(intent) => match (&intent.effect, &effect.result) {
-                (Effect::ClockSleep { length_ms }, Some(result))
-                    if Duration::from_millis(*length_ms) > LONGEST_HELD_SLEEP =>
-                {
-                    result.at.since(intent.at)
-                }
-                _ => Duration::ZERO,
-            },
-            None => Duration::ZERO,
+        let slept = |effect: &RecordedEffect| match (&effect.intent, &effect.result) {
+            (Some(intent), Some(result)) if is_not_held(intent) => result.at.since(intent.at),
+            _ => Duration::ZERO,
         };
         let slept: Duration = self.effects.values().map(slept).sum();
         let last = self.last_at().unwrap_or(began_at);
@@ -103,6 +97,16 @@ impl Recorded {
         let entries = entries.flat_map(|effect| [&effect.intent, &effect.result]);
         entries.flatten().map(|entry| entry.at).max()
     }
+}
+
+/// Whether it is a wait that nobody holds.
+fn is_not_held(intent: &EffectEntry) -> bool {
+    let length = match &intent.effect {
+        Effect::ClockSleep { length_ms } => Duration::from_millis(*length_ms),
+        Effect::AwaitSignal { until, .. } => until.since(intent.at),
+        _ => Duration::ZERO,
+    };
+    length > LONGEST_HELD_SLEEP
 }
 
 /// What is seen now of what an effect was about.
@@ -140,7 +144,7 @@ pub enum Turn {
     Again,
     /// Of a restart the stop was done: what is left is the start.
     Start,
-    /// What is left of a sleep.
+    /// What is left of a sleep, or of the wait for a signal.
     Wait(Duration),
     /// Nobody knows whether it happened, and to repeat it may do harm.
     InDoubt,
@@ -180,6 +184,9 @@ pub enum Halt {
         /// How long that is.
         left: Duration,
     },
+    /// It waits for a signal, and nothing of it is held meanwhile.
+    #[error("it waits for the signal `{}` until {}", .0.name, .0.until)]
+    Awaits(AwaitedSignal),
 }
 
 impl Halt {
@@ -193,7 +200,7 @@ impl Halt {
             Halt::Diverged(_) | Halt::GivenUp(_) => {
                 vec!["see in its journal what was done, and put the rest right by hand".to_owned()]
             }
-            Halt::Suspended { .. } => Vec::new(),
+            Halt::Suspended { .. } | Halt::Awaits(_) => Vec::new(),
         }
     }
 }
@@ -233,6 +240,9 @@ fn begun(asked: &Effect, intent: &EffectEntry, seen: &Seen) -> Turn {
             let until = intent.until.unwrap_or(intent.at + length);
             // A clock that was set back makes it no longer than it was.
             Turn::Wait(until.since(seen.now).min(length))
+        }
+        Effect::AwaitSignal { until, .. } => {
+            Turn::Wait(until.since(seen.now).min(until.since(intent.at)))
         }
         Effect::TargetStart { .. } => match &seen.target {
             Some(Runs(_)) => Turn::Done(Answer::Done),

@@ -220,6 +220,7 @@ pub(crate) fn answer_bytes(answer: &Answer) -> usize {
             response.body.0.len() + headers.sum::<usize>()
         }
         Answer::Value(Some(value)) => value.0.len(),
+        Answer::Signal { text, .. } => text.len(),
         Answer::Keys(keys) => keys.iter().map(String::len).sum(),
         Answer::Evidence(evidence) => evidence
             .iter()

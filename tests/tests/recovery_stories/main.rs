@@ -11,6 +11,7 @@ mod places;
 mod queue;
 mod relapse;
 mod restore;
+mod signals;
 mod start;
 mod validation;
 

@@ -23,7 +23,7 @@ use crate::{
     requests::{
         AcknowledgeBody, BackupQuery, CreateBody, DecisionBody, DrillBody, EventQuery,
         ForgetPluginBody, HistoryQuery, IncidentQuery, PauseBody, PruneBody, RecoverBody,
-        RenameQuery, ReportBody, ResolveBody, RestoreBody, SilenceBody, TargetBody,
+        RenameQuery, ReportBody, ResolveBody, RestoreBody, SignalBody, SilenceBody, TargetBody,
         TargetDrillBody, UnsilenceBody,
     },
     silences::Silence,
@@ -197,6 +197,13 @@ fn commands(schemas: &mut Schemas) -> Vec<Endpoint> {
             Accepted(schemas.answer::<Operation>()),
         )
         .with_body(schemas.body::<ResolveBody>()),
+        Endpoint::post(
+            "/v1/operations/{id}/signal",
+            "signal",
+            "Signal to the handler of an operation, whether it waits for it by now or not",
+            Accepted(schemas.answer::<Operation>()),
+        )
+        .with_body(schemas.body::<SignalBody>()),
         Endpoint::post(
             "/v1/recover",
             "recover",

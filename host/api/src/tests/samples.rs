@@ -7,8 +7,8 @@ use mainstay_domain::{
     health::Evidence,
     id::{BackupId, IncidentId, OperationId},
     incident::{Acknowledgement, Escalation, Incident, IncidentState},
-    name::{FailureType, JobName, PluginName, TargetName},
-    operation::{Approval, Mode, Operation, OperationState, Vote},
+    name::{FailureType, JobName, PluginName, SignalName, TargetName},
+    operation::{Approval, Mode, Operation, OperationState, ReceivedSignal, Vote},
     plugin::{PluginInstanceRow, PluginKind, PluginRow, PluginState},
     record::{EffectEntry, EntryKind},
     severity::Severity,
@@ -84,6 +84,14 @@ pub(super) fn operations() -> [Operation; 2] {
             }],
             expires: Some(NOW),
         }),
+        signals: vec![ReceivedSignal {
+            number: 1,
+            name: SignalName::parse("drained").unwrap(),
+            text: "{\"left\":0}".to_owned(),
+            at: NOW,
+            by: "root".to_owned(),
+            note: Some("ann".to_owned()),
+        }],
         ..short.clone()
     };
     [short, whole]

@@ -9,7 +9,7 @@ use mainstay_domain::{
     code::ErrorCode,
     drill::DrillMethod,
     id::{IncidentId, OperationId},
-    name::{FailureType, JobName, PluginName, TargetName},
+    name::{FailureType, JobName, PluginName, SignalName, TargetName},
     operation::Mode,
     pause::LONGEST_PAUSE,
     plugin::{PluginKind, parse_version},
@@ -829,6 +829,14 @@ pub enum OperationCommand {
   mainstay operation resolve op-01K0000000000000000000000A 12 --happened
   mainstay operation resolve op-01K0000000000000000000000A 12 --did-not"))]
     Resolve(ResolveArguments),
+    /// Signal to the handler of an operation, which waits for it or will
+    ///
+    /// A durable handler can wait for a signal by its name. It is kept with the operation, over restarts of the daemon too,
+    /// and the handler has it once, whether it waits by then or later. `operation show` shows what came.
+    #[command(after_long_help = examples!("
+  mainstay operation signal op-01K0000000000000000000000A drained
+  mainstay operation signal op-01K0000000000000000000000A go '{\"left\": 0}'"))]
+    Signal(SignalArguments),
     /// Print the calls and the journal of an operation, to rehearse a build on them elsewhere
     ///
     /// Secrets are in it by name; requests and answers are as the journal has them.
@@ -889,6 +897,28 @@ pub struct ResolveArguments {
     #[command(flatten)]
     #[allow(missing_docs, reason = "its own docs are the help")]
     pub by: By,
+}
+
+/// A signal to a handler.
+#[derive(Debug, Args)]
+pub struct SignalArguments {
+    /// To which operation; its beginning or end will do where no other has it
+    #[arg(value_parser = IdText::parse)]
+    pub id: IdText,
+    /// What the signal is called, as the handler does
+    #[arg(value_parser = SignalName::parse)]
+    pub name: SignalName,
+    /// What comes with it, as JSON; the handler gets its text
+    #[arg(value_name = "JSON", value_parser = parse_json)]
+    pub value: Option<serde_json::Value>,
+    #[command(flatten)]
+    #[allow(missing_docs, reason = "its own docs are the help")]
+    pub by: By,
+}
+
+fn parse_json(text: &str) -> Result<serde_json::Value, String> {
+    serde_json::from_str(text)
+        .map_err(|error| format!("it is no JSON: {error}; a text is written \"so\""))
 }
 
 /// On whose behalf something is commanded. Who commands the daemon sees for itself.

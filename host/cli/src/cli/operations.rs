@@ -3,7 +3,7 @@
 //! Length: the story of an operation and all that people decide about one.
 
 use super::{
-    arguments::{Decision, Paused, ResolveArguments},
+    arguments::{Decision, Paused, ResolveArguments, SignalArguments},
     client::{Client, path_with},
     failure::Ending,
     identifiers::IdText,
@@ -15,7 +15,7 @@ use super::{
 use anyhow::Context;
 use mainstay_api::{
     DecisionBody, Event, EventKind, Operation, OperationDetail, OperationState, PauseBody,
-    PauseReport, RecoverBody, ResolveBody, Scheduled, Status,
+    PauseReport, RecoverBody, ResolveBody, Scheduled, SignalBody, Status,
 };
 use mainstay_domain::{id::OperationId, time::millis};
 use std::time::Duration;
@@ -195,6 +195,30 @@ pub(super) async fn resolve(
         let state = out.paint(&operation.state.to_string(), state_tone(operation.state));
         out.line(&format!(
             "{} of {} is {state}, and its call goes on",
+            operation.id, operation.target
+        ))
+    })
+}
+
+/// Signals to the handler of an operation.
+pub(super) async fn signal(
+    client: &Client,
+    out: &Output,
+    arguments: SignalArguments,
+) -> anyhow::Result<()> {
+    let id: OperationId = arguments.id.resolve(client).await?;
+    let name = arguments.name.to_string();
+    let body = SignalBody {
+        name: name.clone(),
+        value: arguments.value,
+        by: arguments.by.by,
+    };
+    let path = format!("/v1/operations/{id}/signal");
+    let answer = client.post(&path, &body).await?;
+    present(out, &answer, |out, operation: Operation| {
+        let state = out.paint(&operation.state.to_string(), state_tone(operation.state));
+        out.line(&format!(
+            "{} of {} is {state}, and has the signal `{name}`",
             operation.id, operation.target
         ))
     })

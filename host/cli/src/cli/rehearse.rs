@@ -16,7 +16,7 @@ use mainstay_api::{OperationExport, RehearsalClass, RehearsalReport, outcome_wor
 use mainstay_daemon::config;
 use mainstay_domain::{
     call_record::{CallOutcome, RecordedCall},
-    effect::{Effect, EffectResult},
+    effect::{Answer, Effect, EffectError, EffectResult},
     id::OperationId,
     name::PluginName,
     record::EffectEntry,
@@ -24,6 +24,7 @@ use mainstay_domain::{
     replay::Recorded,
     secret::Masked,
     spec::{Grants, PluginSpec},
+    time::Timestamp,
 };
 use mainstay_runtime::{
     effects::{Boxed, Call, EffectPort, EffectSession, LogLine, Settling},
@@ -243,6 +244,20 @@ impl EffectSession for Session {
         let masked = effect.masked(&self.call.secrets);
         let answer = self.rehearsal.lock().answer(&masked);
         Box::pin(std::future::ready(answer))
+    }
+
+    fn await_signal(
+        &mut self,
+        name: String,
+        until: Timestamp,
+    ) -> Boxed<'_, Result<String, EffectError>> {
+        let answered = self.perform(Effect::AwaitSignal { name, until });
+        Box::pin(async move {
+            Ok(match answered.await? {
+                Answer::Signal { text, .. } => text,
+                _ => String::new(),
+            })
+        })
     }
 
     fn settle(self: Box<Self>) -> Settling {

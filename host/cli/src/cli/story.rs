@@ -89,6 +89,17 @@ fn facts(detail: &OperationDetail, times: &Times) -> Vec<(String, Cell)> {
     let planned = "effects were only planned".to_owned();
     add("dry run", operation.dry_run.then_some(planned));
     add("revision", Some(operation.revision.to_string()));
+    for signal in &operation.signals {
+        let said = match signal.text.as_str() {
+            "" => String::new(),
+            text => format!(": {text}"),
+        };
+        let by = &signal.by;
+        add(
+            "signal",
+            Some(format!("{}{said}, by {by}, {}", signal.name, times.both(&signal.at))),
+        );
+    }
     for action in &operation.actions {
         add("action", Some(action.clone()));
     }

@@ -452,6 +452,9 @@ fn bad_usage_is_refused_with_what_is_allowed() {
         "cannot be used with",
     );
     check(&format!("{doubt} --did-not --answer a.json"), "--happened");
+    let signal = "mainstay operation signal op-01K0000000000000000000000A";
+    check(&format!("{signal} No"), "a-z, 0-9");
+    check(&format!("{signal} go now"), "no JSON");
     check("mainstay history --state done", "awaiting-manual");
     check("mainstay history --before 7", "op-01K");
     check("mainstay incidents --before op-1", "inc-01K");

@@ -13,13 +13,14 @@ use crate::ports::{Decision, PauseRequest, RecoverRequest, Refused, Resolution};
 use axum::{Json, extract::State, http::StatusCode};
 use mainstay_api::{
     DecisionBody, ForgetPluginBody, Operation, PauseBody, RecoverBody, ResolveBody, Scheduled,
+    SignalBody,
 };
 use mainstay_domain::{
     actor::Actor,
     id::OperationId,
-    name::{PluginName, TargetName},
+    name::{PluginName, SignalName, TargetName},
     plugin::parse_version,
-    recovery::{FoundOut, Verb},
+    recovery::{FoundOut, NewSignal, Verb},
     text::excerpt,
 };
 use std::{future::Future, sync::Arc, time::Duration};
@@ -115,6 +116,28 @@ pub(super) async fn resolve(
     let recovery = served.ports.recovery.clone();
     let resolved = async move { Ok(recovery.resolve(resolution).await) };
     match served.finish(resolved).await? {
+        Ok(operation) => Ok((StatusCode::ACCEPTED, Json(Operation::from(&operation)))),
+        Err(refused) => Err(undecided(&served, id, refused).await),
+    }
+}
+
+pub(super) async fn signal(
+    State(served): State<Arc<Served>>,
+    who: Known,
+    Named(id): Named<OperationId>,
+    Body(body): Body<SignalBody>,
+) -> Result<(StatusCode, Json<Operation>), ApiError> {
+    let name = SignalName::parse(&body.name)
+        .map_err(|error| ApiError::bad_request(error.to_string(), "name it as its handler does"))?;
+    let signal = NewSignal {
+        id: id.clone(),
+        name,
+        text: body.value.map_or_else(String::new, |value| value.to_string()),
+        by: actor(who, &body.by)?,
+    };
+    let recovery = served.ports.recovery.clone();
+    let signalled = async move { Ok(recovery.signal(signal).await) };
+    match served.finish(signalled).await? {
         Ok(operation) => Ok((StatusCode::ACCEPTED, Json(Operation::from(&operation)))),
         Err(refused) => Err(undecided(&served, id, refused).await),
     }

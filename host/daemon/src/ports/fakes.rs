@@ -22,7 +22,7 @@ use mainstay_domain::{
     plugin::{PluginIdentity, PluginInstanceRow, PluginRow},
     policy::{EffectivePolicy, Phase, TargetPolicy},
     record::{Change, EffectEntry, EntryKind},
-    recovery::PolicyOrder,
+    recovery::{NewSignal, PolicyOrder},
     severity::Severity,
     silence::Silence,
     time::{Monotonic, Timestamp},
@@ -126,6 +126,7 @@ pub(crate) fn operation(number: u8) -> (Operation, Vec<EffectEntry>) {
         approval: None,
         chain: None,
         doubt: None,
+        signals: Vec::new(),
     };
     let entry = |kind, result| EffectEntry {
         operation: id.clone(),
@@ -694,6 +695,14 @@ impl RecoveryControl for FakeWorld {
             by,
         } = resolution;
         self.command(format!("Resolve {id} {number} {found:?} by {by}"));
+        let operations = self.operations.lock();
+        let mut found = operations.iter().map(|(operation, _)| operation);
+        let found = found.find(|operation| operation.id == id).cloned();
+        ready(found.ok_or_else(|| Refused(format!("there is no operation {id}"))))
+    }
+    fn signal(&self, signal: NewSignal) -> Boxed<'_, Result<Operation, Refused>> {
+        let NewSignal { id, name, text, by } = signal;
+        self.command(format!("Signal {name} to {id} by {by}: {text}"));
         let operations = self.operations.lock();
         let mut found = operations.iter().map(|(operation, _)| operation);
         let found = found.find(|operation| operation.id == id).cloned();

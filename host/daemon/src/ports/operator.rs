@@ -12,7 +12,7 @@ use mainstay_domain::{
     operation::{Mode, Operation},
     orders::Reported,
     policy::{EffectivePolicy, Phase},
-    recovery::{FoundOut, PolicyOrder, Verb},
+    recovery::{FoundOut, NewSignal, PolicyOrder, Verb},
     severity::Severity,
     silence::{Silence, Silenced},
     spec::PhaseSpec,
@@ -130,6 +130,8 @@ pub trait RecoveryControl: Send + Sync {
     fn acknowledge(&self, request: AcknowledgeRequest) -> Boxed<'_, Result<(), Refused>>;
     /// Takes what a person found out about an effect in doubt; its operation goes on.
     fn resolve(&self, resolution: Resolution) -> Boxed<'_, Result<Operation, Refused>>;
+    /// Keeps a signal for the handler of an operation.
+    fn signal(&self, signal: NewSignal) -> Boxed<'_, Result<Operation, Refused>>;
     /// Pauses or resumes automatic operations of a target, or with none of the host.
     fn pause(
         &self,

@@ -24,7 +24,7 @@ mod planned;
 mod replayed;
 mod sizes;
 
-use super::shared::Shared;
+use super::{inbox::SignalInbox, shared::Shared};
 use crate::ports::{BackupControl, Commands, HttpClient, Secrets, TargetControl, Values, Watch};
 use clocks::OperationClocks;
 use delivering::AlertSession;
@@ -56,6 +56,8 @@ pub struct Effects {
     pub backups: Arc<dyn BackupControl>,
     /// Keeps secrets out of what guests log.
     pub secrets: Arc<dyn Secrets>,
+    /// What people signalled to operations.
+    pub inbox: SignalInbox,
 }
 
 /// Begins the session that fits the purpose of each call.

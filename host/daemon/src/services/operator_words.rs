@@ -12,7 +12,7 @@ use mainstay_domain::{
     name::TargetName,
     operation::Operation,
     policy::{EffectivePolicy, Phase},
-    recovery::PolicyOrder,
+    recovery::{NewSignal, PolicyOrder},
     spec::PhaseSpec,
     time::Timestamp,
 };
@@ -63,6 +63,15 @@ impl RecoveryControl for OperatorWords {
             id: resolution.id,
             number: resolution.number,
             found: resolution.found,
+        })
+    }
+
+    fn signal(&self, signal: NewSignal) -> Boxed<'_, Result<Operation, Refused>> {
+        self.recovery.signal(NewSignal {
+            by: self.secrets.conceal_note(signal.by),
+            text: self.secrets.conceal_text(&signal.text),
+            id: signal.id,
+            name: signal.name,
         })
     }
 

@@ -30,7 +30,9 @@ pub use snapshot::RecoverySnapshot;
 
 use crate::{
     ports::{self, Finding, Handlers, Watch},
-    services::{next_spec::next_spec, shared::Shared, status_view::ChangedTargets},
+    services::{
+        inbox::SignalInbox, next_spec::next_spec, shared::Shared, status_view::ChangedTargets,
+    },
 };
 use control::Asked;
 use mainstay_domain::{
@@ -67,6 +69,8 @@ pub struct RecoveryPorts {
     pub handlers: Arc<dyn Handlers>,
     /// What the file of the charter is.
     pub charter: CharterDigest,
+    /// Where handlers get what people signal to them.
+    pub inbox: SignalInbox,
 }
 
 /// The driver.
@@ -281,6 +285,7 @@ impl RecoveryEngine {
             self.ports.watch.set_multiplier(multiplier);
             self.snapshot.pause(&self.machine);
         }
+        self.ports.inbox.note(&writes);
         self.writes.push(writes);
         self.execute_actions(after);
     }

@@ -96,6 +96,7 @@ pub(super) fn concern(kind: EventKind) -> Concern {
         | K::OperationStarted
         | K::OperationResumed
         | K::OperationSuspended
+        | K::OperationSignalled
         | K::OperationDiverged
         | K::OperationRetrying
         | K::OperationValidating

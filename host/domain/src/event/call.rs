@@ -1,10 +1,10 @@
 //! What events say to programs of the calls that a daemon goes on with.
 
 use super::OperationFacts;
-use crate::time::Timestamp;
+use crate::{name::SignalName, time::Timestamp};
 use serde::{Deserialize, Serialize};
 
-/// A handler sleeps for long, and is not held meanwhile.
+/// A handler sleeps for long, or waits for a signal, and is not held meanwhile.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct OperationSuspended {
     /// Which.
@@ -12,6 +12,20 @@ pub struct OperationSuspended {
     pub about: OperationFacts,
     /// When it is woken.
     pub until: Timestamp,
+}
+
+/// A person signalled to the handler of an operation.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct OperationSignalled {
+    /// Which.
+    #[serde(flatten)]
+    pub about: OperationFacts,
+    /// What the signal is called. What came with it is in the record of the operation.
+    pub signal: SignalName,
+    /// Who did: the user of the socket's peer, or the name of the token's secret.
+    pub by: String,
+    /// What they say about themselves.
+    pub note: Option<String>,
 }
 
 /// A handler does something else than it did before the daemon ended.

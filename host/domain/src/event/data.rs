@@ -11,7 +11,8 @@ use super::{
     IncidentReopened, IncidentUnacknowledged, IncidentWorsened, JournalDamaged, MonitorBlind,
     NoteAdded, OperationApproved, OperationAskedFor, OperationAwaitingManual, OperationCancelled,
     OperationDiverged, OperationEnded, OperationEscalated, OperationResumed, OperationRetrying,
-    OperationScheduled, OperationStarted, OperationSuspended, OperationValidating, PausedBy,
+    OperationScheduled, OperationSignalled, OperationStarted, OperationSuspended,
+    OperationValidating, PausedBy,
     PausedFor, PhaseChanged, PluginRejected, PluginServing, PluginWithdrawn, PolicyChanged,
     ProcessFacts, RecordSetAside, RtoExceeded, SilenceBegan, SilenceEnded, TargetBroken,
     TargetCommanded, TargetDrilled, TargetRenamed,
@@ -133,6 +134,8 @@ event_data! {
     OperationResumed,
     /// `operation.suspended`.
     OperationSuspended,
+    /// `operation.signalled`.
+    OperationSignalled,
     /// `operation.diverged`.
     OperationDiverged,
     /// `operation.retrying`.

@@ -17,6 +17,7 @@ impl EventData {
             Self::OperationStarted(facts) => Some(&facts.about),
             Self::OperationResumed(facts) => Some(&facts.about),
             Self::OperationSuspended(facts) => Some(&facts.about),
+            Self::OperationSignalled(facts) => Some(&facts.about),
             Self::OperationDiverged(facts) => Some(&facts.about),
             Self::OperationRetrying(facts) => Some(&facts.about),
             Self::OperationValidating(facts) => Some(&facts.about),

@@ -127,8 +127,10 @@ event_kinds! {
     OperationStarted = "operation.started",
     /// The daemon ended during a call of a recovery, and another resumes it.
     OperationResumed = "operation.resumed",
-    /// A handler sleeps for long, and is not held meanwhile.
+    /// A handler sleeps for long, or waits for a signal, and is not held meanwhile.
     OperationSuspended = "operation.suspended",
+    /// A person signalled to the handler of a recovery.
+    OperationSignalled = "operation.signalled",
     /// A handler that is gone on with does something else than before the daemon ended: nothing acts.
     OperationDiverged = "operation.diverged",
     /// An attempt failed and another follows.

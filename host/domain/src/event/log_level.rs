@@ -98,6 +98,7 @@ impl Event {
             | Kind::OperationStarted
             | Kind::OperationResumed
             | Kind::OperationSuspended
+            | Kind::OperationSignalled
             | Kind::EffectResolved
             | Kind::OperationSucceeded
             | Kind::OperationCancelling

@@ -35,6 +35,7 @@ impl Recovery {
             let Some(mut running) = case.take_running() else {
                 return Ok(());
             };
+            running.work.awaits = None;
             let Attempt::Calling { step, mut progress } = std::mem::replace(
                 &mut running.attempt,
                 Attempt::Calling {
@@ -51,6 +52,9 @@ impl Recovery {
             if let Err(NotHandled::Halted(Halt::Suspended { until, left })) = &handled.result {
                 let sleep = (*until, *left);
                 return machine.suspended(case, running, sleep, handled.effects, at, out);
+            }
+            if let Err(NotHandled::Halted(Halt::Awaits(awaited))) = &handled.result {
+                return machine.awaits(case, running, awaited, handled.effects, at, out);
             }
             if let Err(NotHandled::Halted(Halt::Diverged(divergence))) = &handled.result {
                 let operation = &running.work.operation;

@@ -5,6 +5,7 @@ use crate::{
     event::IncidentEnd,
     id::OperationId,
     incident::Incident,
+    name::SignalName,
     operation::{AttemptProgress, Operation},
     record::Change,
     spec::RouteSpec,
@@ -79,6 +80,8 @@ pub struct Work {
     pub calls: u32,
     /// The call that the daemon before was in, where it is to be gone on with.
     pub open_call: Option<OpenCall>,
+    /// The signal that its call waits for, where nothing of that is held.
+    pub awaits: Option<SignalName>,
     /// Why the last attempt did not help; none before the first.
     pub error: Option<String>,
     /// When nobody has approved it in time.
@@ -117,6 +120,7 @@ impl Work {
             effects: 0,
             calls: 0,
             open_call: None,
+            awaits: None,
             error: None,
             expires: None,
             tried_at: None,

@@ -13,7 +13,7 @@ use crate::{
 use std::time::Duration;
 
 impl Recovery {
-    /// The call sleeps: it is gone on with when that is over, and holds nothing meanwhile.
+    /// The call sleeps, or waits for a signal: it is gone on with when that is over, and holds nothing meanwhile.
     pub(super) fn suspended(
         &mut self,
         case: &mut Case,
@@ -38,8 +38,9 @@ impl Recovery {
         work.open_call.get_or_insert(open);
         work.effects = work.effects.max(effects);
         work.revise(out, |operation| operation.due = Some(until));
+        let awaits = work.awaits.as_ref();
         out.writes
-            .push(words::suspended(&work.operation, until, at.now));
+            .push(words::suspended(&work.operation, awaits, until, at.now));
         let entry = self.entry(&work.operation, at.monotonic + left);
         self.queue.rest(entry);
         case.stage = Stage::Queued(work);

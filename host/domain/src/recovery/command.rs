@@ -83,6 +83,7 @@ impl Recovery {
                 found,
                 by,
             } => self.resolve((&id, number), &found, &by, at, out)?,
+            Command::Signal(signal) => self.signal(&signal, at, out),
             Command::Pause { target, paused, by } => {
                 self.pause_or_resume(target, paused, &by, at, out)?
             }

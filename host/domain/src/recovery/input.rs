@@ -2,7 +2,7 @@
 
 mod asked;
 
-pub use asked::{Command, FoundOut, Refusal, Reply, Ticket, Verb};
+pub use asked::{Command, FoundOut, NewSignal, Refusal, Reply, Ticket, Verb};
 
 use super::key::CaseKey;
 use crate::{

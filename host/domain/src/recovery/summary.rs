@@ -109,8 +109,14 @@ fn waits_for(key: &CaseKey, case: &Case) -> Option<String> {
                 "its recovery from {failure} waits for {who}{why}: `mainstay approve {id}`, or `mainstay reject {id}`"
             ))
         }
+        Stage::Queued(work) => {
+            let name = work.awaits.as_ref()?;
+            Some(format!(
+                "its recovery from {failure} waits for the signal `{name}`: `mainstay operation signal {} {name}`",
+                work.operation.id
+            ))
+        }
         Stage::Unrouted
-        | Stage::Queued(_)
         | Stage::Running(_)
         | Stage::RelapseWindow { .. }
         | Stage::Over => None,
@@ -119,6 +125,9 @@ fn waits_for(key: &CaseKey, case: &Case) -> Option<String> {
 
 fn rest_words(case: &Case) -> String {
     let incident = &case.incident;
+    if let Some(name) = case.work().and_then(|work| work.awaits.as_ref()) {
+        return format!("its handler waits for the signal `{name}`");
+    }
     match case.work().and_then(|work| work.error.as_ref()) {
         Some(error) if error == CANNOT_LOOK => CANNOT_LOOK.to_owned(),
         Some(_) => "between two attempts".to_owned(),

@@ -17,6 +17,7 @@ mod person;
 mod relapse;
 mod restart;
 mod sentences;
+mod signalling;
 mod stages;
 mod stopping;
 mod stories;

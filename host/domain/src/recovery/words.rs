@@ -13,7 +13,7 @@ mod policy;
 mod tests;
 
 pub(super) use approvals::{approved, awaits};
-pub(super) use calls::{diverged, in_doubt, resolved, suspended};
+pub(super) use calls::{diverged, in_doubt, resolved, signalled, suspended};
 pub(super) use escalations::{
     acknowledged, did_not_help, left_to_people, no_route_fits, only_simulated, overdue,
     round_did_not_help, unacknowledged,

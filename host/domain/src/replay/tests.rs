@@ -21,7 +21,10 @@ fn identity(pid: u32) -> TargetIdentity {
 }
 
 fn entry(effect: &Effect, result: Option<EffectResult>) -> EffectEntry {
-    let is_sleep = matches!(effect, Effect::ClockSleep { .. });
+    let is_sleep = matches!(
+        effect,
+        Effect::ClockSleep { .. } | Effect::AwaitSignal { .. }
+    );
     EffectEntry {
         operation: OperationId::parse("op-01K0000000000000000000000A").unwrap(),
         number: 3,
@@ -68,6 +71,13 @@ fn command() -> Effect {
     }
 }
 
+fn signal() -> Effect {
+    Effect::AwaitSignal {
+        name: "go".to_owned(),
+        until: at(60),
+    }
+}
+
 fn swap() -> Effect {
     Effect::KvCompareAndSet {
         key: "k".to_owned(),
@@ -80,6 +90,7 @@ fn swap() -> Effect {
 fn acting() -> Vec<Effect> {
     vec![
         Effect::ClockSleep { length_ms: 60_000 },
+        signal(),
         Effect::TargetStart { target: target() },
         Effect::TargetStop { target: target() },
         Effect::TargetRestart { target: target() },
@@ -229,22 +240,23 @@ fn what_reaches_further_is_repeated_only_where_that_can_do_no_harm() {
 }
 
 #[test]
-fn a_sleep_waits_for_what_is_left_of_it_and_no_longer_whatever_the_clock_says() {
-    let sleep = Effect::ClockSleep { length_ms: 60_000 };
-    for (now, left) in [(0, 60), (20, 40), (60, 0), (500, 0)] {
-        let seen = Seen {
-            now: at(now),
+fn a_sleep_or_a_signal_is_waited_for_as_long_as_is_left_of_it_and_no_longer_whatever_the_clock_says() {
+    for wait in [Effect::ClockSleep { length_ms: 60_000 }, signal()] {
+        for (now, left) in [(0, 60), (20, 40), (60, 0), (500, 0)] {
+            let seen = Seen {
+                now: at(now),
+                ..Seen::default()
+            };
+            let left = Turn::Wait(Duration::from_secs(left));
+            assert_eq!(after_intent(&wait, &seen), left, "after {now} s");
+        }
+        let set_back = Seen {
+            now: Timestamp::from_millis(0),
             ..Seen::default()
         };
-        let left = Turn::Wait(Duration::from_secs(left));
-        assert_eq!(after_intent(&sleep, &seen), left, "after {now} s");
+        let whole = Turn::Wait(Duration::from_secs(60));
+        assert_eq!(after_intent(&wait, &set_back), whole);
     }
-    let set_back = Seen {
-        now: Timestamp::from_millis(0),
-        ..Seen::default()
-    };
-    let whole = Turn::Wait(Duration::from_secs(60));
-    assert_eq!(after_intent(&sleep, &set_back), whole);
 }
 
 #[test]
@@ -337,4 +349,16 @@ fn a_sleep_that_nobody_held_is_no_time_of_the_call() {
     assert_eq!(recorded.last_at(), Some(at(70)));
     assert_eq!(recorded.spent(at(0)), Duration::from_secs(10));
     assert_eq!(Recorded::default().spent(at(9)), Duration::ZERO);
+    // Nor is the wait for a signal that came after 40 of the 60 seconds that it may last.
+    let begun = entry(&signal(), None);
+    let answer = Answer::Signal {
+        number: 1,
+        text: String::new(),
+    };
+    let came = EffectEntry {
+        at: at(40),
+        ..entry(&signal(), Some(Ok(answer)))
+    };
+    let recorded = Recorded::of(&[begun, came], 1, 1);
+    assert_eq!(recorded.spent(at(0)), Duration::ZERO);
 }

@@ -185,6 +185,10 @@ impl Masked for Effect {
         let text = |text: String| text.masked(handles);
         match self {
             Self::ClockNow | Self::ClockSleep { .. } => self,
+            Self::AwaitSignal { name, until } => Self::AwaitSignal {
+                name: text(name),
+                until,
+            },
             Self::TargetStatus { target } => Self::TargetStatus {
                 target: text(target),
             },

@@ -233,6 +233,10 @@ fn whatever_a_guest_asks_for_is_shown_with_names() {
     check_masked(request(&hook, ("a", "b"), ""));
     check_masked(request("", (hook.as_str(), "b"), ""));
     check_masked(request("", ("a", hook.as_str()), ""));
+    check_masked(Effect::AwaitSignal {
+        name: said(),
+        until: crate::time::Timestamp::from_millis(1),
+    });
     check_masked(Effect::TargetStatus { target: said() });
     check_masked(Effect::TargetStart { target: said() });
     check_masked(Effect::TargetStop { target: said() });

@@ -28,7 +28,8 @@ use crate::{
     health::{Evidence, Health},
     incident::{Acknowledgement, Escalation, Incident, IncidentState},
     operation::{
-        Approval, AttemptProgress, ChainPlace, Failed, Mode, Operation, OperationState, Vote,
+        Approval, AttemptProgress, ChainPlace, Failed, Mode, Operation, OperationState,
+        ReceivedSignal, Vote,
     },
     orders::{DrillOrder, Orders, Reported, StopOrder},
     policy::{Phase, TargetPolicy},
@@ -189,6 +190,7 @@ fn every_form_of_an_operation_is_in_the_corpus() {
         approval: _,
         chain: _,
         doubt: _,
+        signals: _,
     } = &all[0];
     met!(
         all.iter().map(|one| one.state);
@@ -278,7 +280,17 @@ fn every_form_of_an_operation_is_in_the_corpus() {
     } = votes[0];
     there_and_absent!(votes, note);
     true_and_false!(all, rto_exceeded, escalated, dry_run, cut_off);
-    some_and_none!(all, actions, steps, runbook);
+    some_and_none!(all, actions, steps, runbook, signals);
+    let signals: Vec<&ReceivedSignal> = all.iter().flat_map(|one| &one.signals).collect();
+    let ReceivedSignal {
+        number: _,
+        name: _,
+        text: _,
+        at: _,
+        by: _,
+        note: _,
+    } = signals[0];
+    there_and_absent!(signals, note);
 }
 
 #[test]
@@ -421,6 +433,7 @@ fn every_form_of_an_event_is_in_the_corpus() {
         EventData::OperationStarted(_),
         EventData::OperationResumed(_),
         EventData::OperationSuspended(_),
+        EventData::OperationSignalled(_),
         EventData::OperationDiverged(_),
         EventData::OperationRetrying(_),
         EventData::OperationValidating(_),
@@ -513,6 +526,7 @@ fn every_form_of_an_effect_is_in_the_corpus() {
         all.iter().map(|one| &one.effect);
         Effect::ClockNow,
         Effect::ClockSleep { length_ms: _ },
+        Effect::AwaitSignal { name: _, until: _ },
         Effect::TargetStatus { target: _ },
         Effect::TargetStart { target: _ },
         Effect::TargetStop { target: _ },
@@ -608,6 +622,7 @@ fn every_answer_to_an_effect_is_in_the_corpus() {
             })
             | Answer::Done
             | Answer::Now(_)
+            | Answer::Signal { number: _, text: _ }
             | Answer::Value(_)
             | Answer::Swapped(_)
             | Answer::Keys(_)
@@ -622,6 +637,7 @@ fn every_answer_to_an_effect_is_in_the_corpus() {
         answers.iter();
         Answer::Done,
         Answer::Now(_),
+        Answer::Signal { number: _, text: _ },
         Answer::Status(_),
         Answer::Evidence(_),
         Answer::Output(_),

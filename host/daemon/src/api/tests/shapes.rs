@@ -168,6 +168,36 @@ async fn commands_reach_the_engine_with_who_and_why() {
 }
 
 #[tokio::test]
+async fn a_signal_reaches_the_engine_with_what_comes_with_it() {
+    let served = Served::start().await;
+    let path = format!("/v1/operations/{}/signal", operation_id(1));
+    for (body, expected) in [
+        (json!({"name": "go", "by": "ann"}), StatusCode::ACCEPTED),
+        (
+            json!({"name": "drained", "value": {"left": 0}}),
+            StatusCode::ACCEPTED,
+        ),
+        (json!({"name": "No name"}), StatusCode::BAD_REQUEST),
+    ] {
+        let (status, text) = post(&served, &path, body).await;
+        assert_eq!(status, expected, "{text}");
+    }
+    let commands = served.world.commands.lock().clone();
+    let [go, drained] = &commands[..] else {
+        panic!("{commands:?}");
+    };
+    let id = operation_id(1);
+    assert!(go.starts_with(&format!("Signal go to {id} by ")), "{go}");
+    assert!(go.contains("ann") && go.ends_with(": "), "{go}");
+    assert!(drained.ends_with(": {\"left\":0}"), "{drained}");
+    let (status, text) = post(&served, &path, json!({"value": 1})).await;
+    assert!(status.is_client_error(), "{status} {text}");
+    let nobody = format!("/v1/operations/{}/signal", operation_id(9));
+    let (status, text) = post(&served, &nobody, json!({"name": "go"})).await;
+    assert!(status.is_client_error(), "{status} {text}");
+}
+
+#[tokio::test]
 async fn whatever_the_openapi_document_names_is_served() {
     let served = Served::start().await;
     let document = mainstay_api::openapi();

@@ -28,6 +28,10 @@ impl Effects {
                 tokio::time::sleep(Duration::from_millis(length_ms)).await;
                 Ok(Answer::Done)
             }
+            Effect::AwaitSignal { name, .. } => {
+                let why = format!("only a durable call of an operation waits for `{name}`");
+                Err(EffectError::Unavailable(why))
+            }
             Effect::TargetStatus { target } => {
                 let target = target_name(&target)?;
                 self.targets

@@ -4,6 +4,8 @@
 //! Invariant: of a call that is made again nothing acts before the record is used up, but what was begun and has no result;
 //! see [`mainstay_domain::replay`].
 
+mod signals;
+
 use super::OperationCall;
 use crate::ports::Boxed;
 use futures_util::FutureExt;
@@ -12,6 +14,7 @@ use mainstay_domain::{
     record::{Change, EntryKind},
     replay::{Halt, LONGEST_HELD_SLEEP, Recorded, Turn},
     secret::Masked,
+    time::Timestamp,
 };
 use mainstay_runtime::{EffectSession, Settling};
 use std::{sync::Arc, time::Duration};
@@ -149,6 +152,14 @@ impl EffectSession for LiveSession {
 
     fn halted(&self) -> Option<Halt> {
         self.halted.clone()
+    }
+
+    fn await_signal(
+        &mut self,
+        name: String,
+        until: Timestamp,
+    ) -> Boxed<'_, Result<String, EffectError>> {
+        Box::pin(self.signal(name, until))
     }
 
     fn settle(self: Box<Self>) -> Settling {

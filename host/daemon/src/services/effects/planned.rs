@@ -4,7 +4,7 @@ use super::OperationCall;
 use crate::ports::Boxed;
 use mainstay_domain::{
     dry_run_answer::{DryRunFacts, dry_run_answer},
-    effect::{Effect, EffectError, EffectResult},
+    effect::{Answer, Effect, EffectError, EffectResult},
     record::{Change, EntryKind},
     secret::Masked,
     time::Timestamp,
@@ -31,8 +31,18 @@ impl EffectSession for DryRunSession {
     }
 
     /// As if it had come.
-    fn await_signal(&mut self, _: String, _: Timestamp) -> Boxed<'_, Result<String, EffectError>> {
-        Box::pin(std::future::ready(Ok(String::new())))
+    fn await_signal(
+        &mut self,
+        name: String,
+        until: Timestamp,
+    ) -> Boxed<'_, Result<String, EffectError>> {
+        let planned = self.perform(Effect::AwaitSignal { name, until });
+        Box::pin(async move {
+            Ok(match planned.await? {
+                Answer::Signal { text, .. } => text,
+                _ => String::new(),
+            })
+        })
     }
 
     fn settle(self: Box<Self>) -> Settling {

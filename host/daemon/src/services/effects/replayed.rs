@@ -31,9 +31,16 @@ impl OperationCall {
             return None;
         };
         let length = Duration::from_millis(*length_ms);
-        let allowed = self.call.record.as_ref()?.timeout();
-        let allowed = allowed.min(self.call.limits.timeout);
-        (length > LONGEST_HELD_SLEEP && length <= allowed && self.may_suspend()).then_some(length)
+        self.suspends_for(length).then_some(length)
+    }
+
+    /// Whether nobody holds a wait of this length that begins.
+    pub(super) fn suspends_for(&self, length: Duration) -> bool {
+        let Some(record) = self.call.record.as_ref() else {
+            return false;
+        };
+        let allowed = record.timeout().min(self.call.limits.timeout);
+        length > LONGEST_HELD_SLEEP && length <= allowed && self.may_suspend()
     }
 
     /// What is written before it is begun.
@@ -44,6 +51,7 @@ impl OperationCall {
         }
         let until = match masked {
             Effect::ClockSleep { length_ms } => Some(entry.at + Duration::from_millis(*length_ms)),
+            Effect::AwaitSignal { until, .. } => Some(*until),
             _ => None,
         };
         let before = match self.target(masked).await {

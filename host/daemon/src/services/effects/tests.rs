@@ -2,6 +2,7 @@
 
 mod costs;
 mod crashes;
+mod signals;
 
 use super::*;
 use crate::{
@@ -213,6 +214,7 @@ struct Bench {
     journal: Arc<MemoryJournal>,
     spec: watch::Receiver<Arc<Spec>>,
     call: Call,
+    inbox: SignalInbox,
 }
 
 fn operation() -> OperationId {
@@ -256,6 +258,7 @@ fn bench() -> Bench {
         journal: MemoryJournal::new(),
         spec: watch::channel(spec(Vec::new())).1,
         call,
+        inbox: SignalInbox::default(),
     }
 }
 
@@ -279,6 +282,7 @@ impl Bench {
             values: self.world.clone(),
             backups: self.world.clone(),
             secrets: self.world.clone(),
+            inbox: self.inbox.clone(),
         });
         sessions.begin(&Arc::new(self.call.clone()))
     }

@@ -11,7 +11,7 @@ use mainstay_domain::{
     name::TargetName,
     operation::Operation,
     policy::{EffectivePolicy, Phase},
-    recovery::{CaseKey, Command, PolicyOrder, Reply},
+    recovery::{CaseKey, Command, NewSignal, PolicyOrder, Reply},
     spec::PhaseSpec,
     time::Timestamp,
 };
@@ -142,6 +142,10 @@ impl RecoveryControl for RecoveryHandle {
             found,
             by,
         }))
+    }
+
+    fn signal(&self, signal: NewSignal) -> Boxed<'_, Result<Operation, Refused>> {
+        Box::pin(self.ask_for_operation(Command::Signal(signal)))
     }
 
     fn pause(

@@ -164,6 +164,7 @@ impl Story {
             watch: patient.clone(),
             handlers: patient.clone(),
             charter: Arc::new(|_: &std::path::Path| Ok(String::new())),
+            inbox: SignalInbox::default(),
         };
         let (mut engine, operator) =
             RecoveryEngine::new(ports, found, IdSource::new(1), ChangedTargets::default());

@@ -90,6 +90,7 @@ pub(super) fn headline(event: &Event) -> &'static str {
         K::OperationStarted => "its recovery began",
         K::OperationResumed => "its recovery is gone on with",
         K::OperationSuspended => "its recovery sleeps",
+        K::OperationSignalled => "a person signalled to its recovery",
         K::OperationDiverged => "its recovery cannot be gone on with",
         K::OperationRetrying => "an attempt to recover it failed",
         K::OperationValidating => "its recovery is validated",

@@ -3,7 +3,7 @@
 use crate::{
     actor::Actor,
     id::{IncidentId, OperationId},
-    name::TargetName,
+    name::{SignalName, TargetName},
     operation::{Mode, Operation},
     policy::{EffectivePolicy, Phase},
     recovery::{CaseKey, PolicyOrder},
@@ -90,6 +90,8 @@ pub enum Command {
         /// Who says so.
         by: Actor,
     },
+    /// Signals to the handler of an operation.
+    Signal(NewSignal),
     /// Pauses automatic operations of a target, or with none of the host.
     Pause {
         /// Whose.
@@ -123,6 +125,20 @@ pub enum Command {
         /// Who asks.
         by: Actor,
     },
+}
+
+/// What a person signals to the handler of an operation.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NewSignal {
+    /// Of which operation.
+    pub id: OperationId,
+    /// What it is called.
+    pub name: SignalName,
+    /// What comes with it; may be empty, and has at most
+    /// [`MAX_SIGNAL_BYTES`](crate::operation::MAX_SIGNAL_BYTES).
+    pub text: String,
+    /// Who signals.
+    pub by: Actor,
 }
 
 /// What a person found out about an effect that was in doubt.

@@ -6,10 +6,12 @@ use crate::{
     doubt::{Doubt, request_words},
     event::{
         EffectInDoubt, EffectResolved, EventKind, OperationDiverged, OperationFacts,
-        OperationSuspended,
+        OperationSignalled, OperationSuspended,
     },
+    name::SignalName,
     operation::Operation,
     record::Change,
+    recovery::NewSignal,
     replay::Divergence,
     severity::Severity,
     time::Timestamp,
@@ -17,11 +19,16 @@ use crate::{
 
 pub(in crate::recovery) fn suspended(
     operation: &Operation,
+    awaits: Option<&SignalName>,
     until: Timestamp,
     now: Timestamp,
 ) -> Change {
+    let does = match awaits {
+        None => "sleeps".to_owned(),
+        Some(name) => format!("waits for the signal `{name}`"),
+    };
     let message = format!(
-        "the handler that recovers {} from {} sleeps until {until}, and is not held meanwhile",
+        "the handler that recovers {} from {} {does} until {until}, and is not held meanwhile",
         operation.target, operation.failure
     );
     let data = OperationSuspended {
@@ -30,6 +37,26 @@ pub(in crate::recovery) fn suspended(
     };
     let kind = EventKind::OperationSuspended;
     about(operation, kind, operation.severity, now, message, data)
+}
+
+pub(in crate::recovery) fn signalled(
+    operation: &Operation,
+    signal: &NewSignal,
+    now: Timestamp,
+) -> Change {
+    let NewSignal { name, by, .. } = signal;
+    let message = format!(
+        "{by} signalled `{name}` to the recovery of {} from {}",
+        operation.target, operation.failure
+    );
+    let data = OperationSignalled {
+        about: OperationFacts::of(operation),
+        signal: name.clone(),
+        by: by.name.clone(),
+        note: by.note.clone(),
+    };
+    let kind = EventKind::OperationSignalled;
+    about(operation, kind, Severity::Low, now, message, data)
 }
 
 pub(in crate::recovery) fn diverged(

@@ -150,6 +150,33 @@ fn what_waits_for_a_person_is_said_with_and_without_steps_and_what_they_decide_w
 }
 
 #[test]
+fn a_call_that_is_not_held_says_what_it_waits_for_and_a_signal_who_sent_it() {
+    let new = operation(as_it_is);
+    let until = BEGIN + Duration::from_secs(60);
+    let name = crate::name::SignalName::parse("go").unwrap();
+    check(
+        suspended(&new, None, until, BEGIN),
+        &format!("the handler that recovers api from down sleeps until {until}, and is not held meanwhile"),
+    );
+    check(
+        suspended(&new, Some(&name), until, BEGIN),
+        &format!(
+            "the handler that recovers api from down waits for the signal `go` until {until}, and is not held meanwhile"
+        ),
+    );
+    let signal = crate::recovery::NewSignal {
+        id: new.id.clone(),
+        name,
+        text: "private".to_owned(),
+        by: ann(),
+    };
+    check(
+        signalled(&new, &signal, BEGIN),
+        "ann signalled `go` to the recovery of api from down",
+    );
+}
+
+#[test]
 fn a_cancelled_recovery_says_what_becomes_of_its_failure() {
     for (dry_run, is_stopped, expected) in [
         (

@@ -142,6 +142,7 @@ pub(super) fn operation(n: u64, name: &str, state: OperationState) -> Operation 
         approval: None,
         chain: None,
         doubt: None,
+        signals: Vec::new(),
     }
 }
 

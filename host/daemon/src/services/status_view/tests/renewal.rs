@@ -19,7 +19,7 @@ use mainstay_domain::{
     name::{FailureType, TargetName},
     operation::Operation,
     policy::{EffectivePolicy, Phase},
-    recovery::PolicyOrder,
+    recovery::{NewSignal, PolicyOrder},
     time::Timestamp,
 };
 use parking_lot::MutexGuard;
@@ -117,6 +117,9 @@ impl RecoveryControl for Changing {
     }
     fn resolve(&self, _: Resolution) -> Boxed<'_, Result<Operation, Refused>> {
         unreachable!("the status resolves nothing")
+    }
+    fn signal(&self, _: NewSignal) -> Boxed<'_, Result<Operation, Refused>> {
+        unreachable!("the status signals nothing")
     }
     fn pause_for(&self, _: PauseRequest) -> Boxed<'_, Result<(), Refused>> {
         unreachable!()
