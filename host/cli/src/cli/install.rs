@@ -142,6 +142,7 @@ fn config_of(plugin: &Carried) -> Vec<String> {
             "[[target.check]]".to_owned(),
             "kind = \"plugin\"".to_owned(),
             format!("plugin = \"{name}\""),
+            "params = { url = \"https://hooks.example/health\" }".to_owned(),
         ],
         PluginKind::RecoveryStrategy => vec![
             "# in a [[route]]".to_owned(),
@@ -197,6 +198,7 @@ fn example_of(setting: &str) -> &'static str {
         "path" => "\"alerts/alerts.jsonl\"",
         "directory" => "\"/var/log/app\"",
         "older_than" => "\"7d\"",
+        "command" => "\"my-command\"",
         _ => "\"\"",
     }
 }
