@@ -14,7 +14,10 @@ fn main() {
     let given = std::env::args().nth(1);
     let effects: u32 = given.map_or(500, |text| text.parse().expect("a number of effects"));
     let daemon = start(effects);
-    println!("{:>10} {:>8} {:>10} {:>12}", "operations", "effects", "ms", "effects/s");
+    println!(
+        "{:>10} {:>8} {:>10} {:>12}",
+        "operations", "effects", "ms", "effects/s"
+    );
     for count in [1, AT_ONCE] {
         let operations: Vec<Value> = thread::scope(|scope| {
             let all: Vec<_> = (0..count)
@@ -60,8 +63,14 @@ fn print(daemon: &Daemon, operations: &[Value]) {
         entries.extend(daemon.journal(operation, "intent"));
         entries.extend(daemon.journal(operation, "result"));
     }
-    let first = entries.iter().min_by_key(|entry| time(&entry["at"])).unwrap();
-    let last = entries.iter().max_by_key(|entry| time(&entry["at"])).unwrap();
+    let first = entries
+        .iter()
+        .min_by_key(|entry| time(&entry["at"]))
+        .unwrap();
+    let last = entries
+        .iter()
+        .max_by_key(|entry| time(&entry["at"]))
+        .unwrap();
     let took = Duration::from_millis(millis_between(&first["at"], &last["at"]).max(1));
     let effects = entries.iter().filter(|entry| entry["kind"] == "result");
     let effects = effects.count();

@@ -4,7 +4,11 @@
 //!
 //! Length: the bodies and queries of all paths, side by side.
 
-use crate::{backups::BackupType, operations::{Mode, OperationState}, severity::Severity};
+use crate::{
+    backups::BackupType,
+    operations::{Mode, OperationState},
+    severity::Severity,
+};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 

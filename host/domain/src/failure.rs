@@ -209,10 +209,7 @@ mod tests {
     fn each_of_the_ten_names_what_suffers_with_it() {
         let seeds: [(&str, &[&str]); 10] = [
             ("redis-down", &["cache", "hot-storage", "real-time-data"]),
-            (
-                "postgres-down",
-                &["warm-storage", "persistence", "history"],
-            ),
+            ("postgres-down", &["warm-storage", "persistence", "history"]),
             ("s3-unavailable", &["cold-storage", "backups", "archives"]),
             ("network-partition", &["network", "remote-dependencies"]),
             ("data-corruption", &["all-storage", "data-integrity"]),

@@ -130,7 +130,12 @@ pub fn budget_day(targets: u32, seed: u64) -> usize {
     let begun = storm.events.iter();
     let begun = begun.filter(|event| event.kind == EventKind::OperationStarted);
     let begun: Vec<(u64, &TargetName)> = begun
-        .map(|event| (millis(event.at.since(BEGIN)), event.target.as_ref().unwrap()))
+        .map(|event| {
+            (
+                millis(event.at.since(BEGIN)),
+                event.target.as_ref().unwrap(),
+            )
+        })
         .collect();
     for (place, (simulated, begun)) in simulated.iter().zip(&begun).enumerate() {
         assert_eq!(simulated, begun, "number {place}: simulated, and decided");

@@ -8,9 +8,7 @@
 use super::Random;
 use crate::{Daemon, HOST, Receiver, guest, sleeper, wait_for};
 use serde_json::Value;
-use std::{
-    collections::BTreeMap, fs, os::unix::fs::FileExt, path::Path, thread, time::Duration,
-};
+use std::{collections::BTreeMap, fs, os::unix::fs::FileExt, path::Path, thread, time::Duration};
 
 /// The effects of the handler, in order.
 const EFFECTS: [&str; 12] = [

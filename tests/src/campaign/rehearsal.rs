@@ -156,9 +156,16 @@ fn rehearse(daemon: &Daemon, operation: &Value, build: &Path) -> (Option<i32>, V
 /// The build restarts the target first.
 fn must_be_caught(told: &Value, executed: &[(Value, Value, Value)], target: &str) {
     let class = told["class"].as_str().unwrap();
-    assert!(["effects-differ", "outcome-differs"].contains(&class), "{told}");
+    assert!(
+        ["effects-differ", "outcome-differs"].contains(&class),
+        "{told}"
+    );
     let first = &told["first_difference"];
-    assert_eq!(first["asked"], format!("targets.restart of {target}"), "{told}");
+    assert_eq!(
+        first["asked"],
+        format!("targets.restart of {target}"),
+        "{told}"
+    );
     let restarts_first = executed[0].1 == "targets.restart";
     let number = match restarts_first {
         // Its first restart is the recorded one, and its second is one too many.

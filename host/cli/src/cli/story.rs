@@ -97,7 +97,11 @@ fn facts(detail: &OperationDetail, times: &Times) -> Vec<(String, Cell)> {
         let by = &signal.by;
         add(
             "signal",
-            Some(format!("{}{said}, by {by}, {}", signal.name, times.both(&signal.at))),
+            Some(format!(
+                "{}{said}, by {by}, {}",
+                signal.name,
+                times.both(&signal.at)
+            )),
         );
     }
     for action in &operation.actions {

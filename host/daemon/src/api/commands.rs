@@ -132,7 +132,9 @@ pub(super) async fn signal(
     let signal = NewSignal {
         id: id.clone(),
         name,
-        text: body.value.map_or_else(String::new, |value| value.to_string()),
+        text: body
+            .value
+            .map_or_else(String::new, |value| value.to_string()),
         by: actor(who, &body.by)?,
     };
     let recovery = served.ports.recovery.clone();

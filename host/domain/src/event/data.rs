@@ -12,10 +12,9 @@ use super::{
     NoteAdded, OperationApproved, OperationAskedFor, OperationAwaitingManual, OperationCancelled,
     OperationDiverged, OperationEnded, OperationEscalated, OperationResumed, OperationRetrying,
     OperationScheduled, OperationSignalled, OperationStarted, OperationSuspended,
-    OperationValidating, PausedBy,
-    PausedFor, PhaseChanged, PluginRejected, PluginServing, PluginWithdrawn, PolicyChanged,
-    ProcessFacts, RecordSetAside, RtoExceeded, SilenceBegan, SilenceEnded, TargetBroken,
-    TargetCommanded, TargetDrilled, TargetRenamed,
+    OperationValidating, PausedBy, PausedFor, PhaseChanged, PluginRejected, PluginServing,
+    PluginWithdrawn, PolicyChanged, ProcessFacts, RecordSetAside, RtoExceeded, SilenceBegan,
+    SilenceEnded, TargetBroken, TargetCommanded, TargetDrilled, TargetRenamed,
 };
 use serde::{Serialize, Serializer, ser::SerializeMap};
 use serde_json::Value;

@@ -11,10 +11,10 @@ use super::{
     IncidentOverdue, IncidentReopened, IncidentUnacknowledged, IncidentWorsened, JournalDamaged,
     MonitorBlind, NoteAdded, OperationApproved, OperationAskedFor, OperationAwaitingManual,
     OperationCancelled, OperationDiverged, OperationEnded, OperationEscalated, OperationResumed,
-    OperationRetrying, OperationScheduled, OperationSignalled, OperationStarted, OperationSuspended,
-    OperationValidating, PausedBy, PausedFor, PhaseChanged, PluginRejected, PluginServing,
-    PluginWithdrawn, PolicyChanged, ProcessFacts, RecordSetAside, RtoExceeded, SilenceBegan,
-    SilenceEnded, TargetBroken, TargetCommanded, TargetDrilled, TargetRenamed,
+    OperationRetrying, OperationScheduled, OperationSignalled, OperationStarted,
+    OperationSuspended, OperationValidating, PausedBy, PausedFor, PhaseChanged, PluginRejected,
+    PluginServing, PluginWithdrawn, PolicyChanged, ProcessFacts, RecordSetAside, RtoExceeded,
+    SilenceBegan, SilenceEnded, TargetBroken, TargetCommanded, TargetDrilled, TargetRenamed,
 };
 use serde::{Deserialize, Serialize};
 use serde_json::Value;

@@ -145,10 +145,7 @@ impl Recovery {
     ) -> Result<(), IllegalMove> {
         let is_news = case.incident.state == IncidentState::Open;
         case.stage = Stage::Unrouted;
-        let told = (
-            words::only_simulated(&case.key()),
-            AfterEscalation::People,
-        );
+        let told = (words::only_simulated(&case.key()), AfterEscalation::People);
         self.escalate(case, None, told, at, out);
         let is_full = self.dry_runs.len() >= CONCURRENT_DRY_RUNS;
         if !is_news || is_full || self.stopping {

@@ -29,9 +29,7 @@ impl Recovery {
             work.revise(out, |operation| {
                 let before = operation.signals.len();
                 operation.signals.push(ReceivedSignal {
-                    number: u32::try_from(before)
-                        .unwrap_or(u32::MAX)
-                        .saturating_add(1),
+                    number: u32::try_from(before).unwrap_or(u32::MAX).saturating_add(1),
                     name: signal.name.clone(),
                     text: signal.text.clone(),
                     at: at.now,

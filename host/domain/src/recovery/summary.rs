@@ -116,10 +116,7 @@ fn waits_for(key: &CaseKey, case: &Case) -> Option<String> {
                 work.operation.id
             ))
         }
-        Stage::Unrouted
-        | Stage::Running(_)
-        | Stage::RelapseWindow { .. }
-        | Stage::Over => None,
+        Stage::Unrouted | Stage::Running(_) | Stage::RelapseWindow { .. } | Stage::Over => None,
     }
 }
 

@@ -240,7 +240,8 @@ fn what_reaches_further_is_repeated_only_where_that_can_do_no_harm() {
 }
 
 #[test]
-fn a_sleep_or_a_signal_is_waited_for_as_long_as_is_left_of_it_and_no_longer_whatever_the_clock_says() {
+fn a_sleep_or_a_signal_is_waited_for_as_long_as_is_left_of_it_and_no_longer_whatever_the_clock_says()
+ {
     for wait in [Effect::ClockSleep { length_ms: 60_000 }, signal()] {
         for (now, left) in [(0, 60), (20, 40), (60, 0), (500, 0)] {
             let seen = Seen {

@@ -167,10 +167,11 @@ impl Day<'_> {
         }
         self.has_phase = true;
         phases.push((at, facts.to));
-        self.steps.extend(phases.into_iter().map(|(at, phase)| Entry {
-            phase: Some(phase),
-            ..Entry::new(at)
-        }));
+        self.steps
+            .extend(phases.into_iter().map(|(at, phase)| Entry {
+                phase: Some(phase),
+                ..Entry::new(at)
+            }));
     }
 
     fn saw(&mut self, entry: Entry, check: &CheckName, seen: SeenAs, event: &Event) {

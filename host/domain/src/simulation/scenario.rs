@@ -159,9 +159,7 @@ fn steps_of(entry: Entry, begin: Timestamp, spec: &Spec) -> Result<Vec<Step>, St
         .transpose()?;
     let lasts = entry.lasts.map(|Length(length)| length);
     let (what, over) = match (entry.phase, &entry.command, target) {
-        (Some(phase), None, None) if says_nothing_of_a_target(&entry) => {
-            (What::Phase(phase), None)
-        }
+        (Some(phase), None, None) if says_nothing_of_a_target(&entry) => (What::Phase(phase), None),
         (Some(_), _, _) => {
             return Err("a `phase` is of the host, and has nothing beside it but `at`".to_owned());
         }

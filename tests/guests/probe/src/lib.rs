@@ -315,7 +315,9 @@ fn between(host: &mut impl Host, target: &str, name: &str, word: &str) -> Result
 fn chance(host: &mut impl Host) -> Result<String, EffectError> {
     let began = Instant::now();
     let drawn = RandomState::new().build_hasher().finish();
-    let words: HashMap<u32, u64> = (0..8).map(|turns| (turns, drawn.rotate_left(turns))).collect();
+    let words: HashMap<u32, u64> = (0..8)
+        .map(|turns| (turns, drawn.rotate_left(turns)))
+        .collect();
     let mut told = String::new();
     for (number, word) in &words {
         let today = SystemTime::now().duration_since(UNIX_EPOCH);

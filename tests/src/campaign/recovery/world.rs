@@ -534,8 +534,9 @@ impl<'a> World<'a> {
         self.settle();
         // What a person asked for waits for a person.
         let open = self.journal.operations.values();
-        let asking = open
-            .filter(|one| one.state == OperationState::AwaitingManual && one.mode != Mode::Automatic);
+        let asking = open.filter(|one| {
+            one.state == OperationState::AwaitingManual && one.mode != Mode::Automatic
+        });
         for id in asking.map(|one| one.id.clone()).collect::<Vec<_>>() {
             self.tickets += 1;
             let command = Command::Decide {

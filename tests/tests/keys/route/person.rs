@@ -195,7 +195,9 @@ fn a_route_that_simulates_shows_what_it_would_do_and_leaves_the_failure_to_peopl
         (&Value::from(true), &Value::from("automatic"))
     );
     let effects = daemon.journal(planned, "planned");
-    let restarts = effects.iter().any(|entry| entry["effect"] == "targets.restart");
+    let restarts = effects
+        .iter()
+        .any(|entry| entry["effect"] == "targets.restart");
     assert!(restarts, "{effects:?}");
     let_time_pass(&daemon);
     assert!(!daemon.pids().contains_key("job"));
@@ -215,7 +217,10 @@ fn a_recovery_is_asked_for_in_a_mode_that_stays_on_record() {
     );
     let refused = daemon.cli(&[ask.as_slice(), &["automatic"]].concat());
     let stderr = String::from_utf8_lossy(&refused.stderr);
-    assert!(stderr.contains("manual, emergency and maintenance are"), "{stderr}");
+    assert!(
+        stderr.contains("manual, emergency and maintenance are"),
+        "{stderr}"
+    );
 }
 
 #[test]

@@ -1715,7 +1715,10 @@ fn what_is_not_written_has_its_documented_default() {
     );
     assert_eq!(route.cooldown, Duration::ZERO);
     assert_eq!(route.relapse_window, seconds(60));
-    assert_eq!((route.workflow, route.simulate), (Workflow::Standard, false));
+    assert_eq!(
+        (route.workflow, route.simulate),
+        (Workflow::Standard, false)
+    );
     let strategy = Strategy::Exponential {
         max_attempts: 5,
         initial_delay: seconds(1),

@@ -34,7 +34,11 @@ fn the_presets_of_the_seed_are_presets_here() {
         let spec = load_text(&text).unwrap().spec;
         let target = &spec.targets[0];
         let check = &target.checks[0];
-        assert_eq!((check.fail_after, check.recover_after), (fail_after, 2), "{name}");
+        assert_eq!(
+            (check.fail_after, check.recover_after),
+            (fail_after, 2),
+            "{name}"
+        );
         assert_eq!(target.breaker.open_for, seconds(open_for), "{name}");
     }
 }
@@ -132,7 +136,11 @@ fn the_policies_of_the_seed_are_routes_here() {
                 text => Some(Condition::parse(text).unwrap()),
             };
             assert_eq!(step.when, expected, "{name}: {handler}");
-            assert_eq!(step.timeout, Duration::from_millis(*millis), "{name}: {handler}");
+            assert_eq!(
+                step.timeout,
+                Duration::from_millis(*millis),
+                "{name}: {handler}"
+            );
             let on_failure = (!step.always).then_some(OnFailure::Continue);
             assert_eq!(step.on_failure, on_failure, "{name}: {handler}");
             let pause = if place == 0 { 0 } else { 2 };

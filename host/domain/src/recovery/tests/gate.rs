@@ -188,7 +188,10 @@ fn a_phase_that_allows_some_handlers_has_no_other_called() {
         world.raise("api down", High);
         assert_eq!(world.called(), called, "{allowed:?} {forbidden:?}");
         let operation = world.operations.values().next().unwrap();
-        let word = operation.actions.iter().any(|action| action.ends_with("[skipped-phase]"));
+        let word = operation
+            .actions
+            .iter()
+            .any(|action| action.ends_with("[skipped-phase]"));
         assert_eq!(word, called.is_empty(), "{:?}", operation.actions);
     }
 }

@@ -245,7 +245,10 @@ fn what_is_recovered_when_its_route_begins_to_simulate_is_left_to_people() {
     assert_eq!(world.calls.len(), 0);
     let failed = world.operations.values().next().unwrap();
     assert_eq!(failed.state, OperationState::Failed);
-    assert_eq!(failed.error.as_deref(), Some("its route only simulates by now"));
+    assert_eq!(
+        failed.error.as_deref(),
+        Some("its route only simulates by now")
+    );
 }
 
 #[test]

@@ -156,7 +156,9 @@ fn a_call_that_is_not_held_says_what_it_waits_for_and_a_signal_who_sent_it() {
     let name = crate::name::SignalName::parse("go").unwrap();
     check(
         suspended(&new, None, until, BEGIN),
-        &format!("the handler that recovers api from down sleeps until {until}, and is not held meanwhile"),
+        &format!(
+            "the handler that recovers api from down sleeps until {until}, and is not held meanwhile"
+        ),
     );
     check(
         suspended(&new, Some(&name), until, BEGIN),
@@ -380,7 +382,13 @@ fn a_page_has_the_last_lines_that_were_printed_at_all() {
         });
         let operation = operation(|operation| operation.output = printed.map(str::to_owned));
         let then = AfterEscalation::Round;
-        let page = escalated(&incident, Some(&operation), (String::new(), then), Vec::new(), BEGIN);
+        let page = escalated(
+            &incident,
+            Some(&operation),
+            (String::new(), then),
+            Vec::new(),
+            BEGIN,
+        );
         match page {
             Change::Event(event) => event.data.output().map(str::to_owned),
             other => panic!("{other:?}"),

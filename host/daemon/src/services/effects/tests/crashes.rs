@@ -470,9 +470,7 @@ async fn play(row: &Row, crash: Crash) -> (usize, End) {
     entries.append(&mut host.site.kept.lock());
 
     *host.site.crash.lock() = None;
-    let has_result = entries
-        .iter()
-        .any(|entry| entry.kind == EntryKind::Result);
+    let has_result = entries.iter().any(|entry| entry.kind == EntryKind::Result);
     let (mut session, journal) = host.daemon(&entries);
     let answer = within(session.perform(row.effect.clone())).await;
     let key = format!("{}-3", operation());
@@ -500,7 +498,11 @@ async fn play(row: &Row, crash: Crash) -> (usize, End) {
     }
     let ends = done.iter().filter(|what| what.starts_with("end "));
     let ends = ends.count();
-    if let Some(second) = done.iter().skip(1).position(|what| what.starts_with("run ")) {
+    if let Some(second) = done
+        .iter()
+        .skip(1)
+        .position(|what| what.starts_with("run "))
+    {
         // Of `done` without the first: what is there is the one before.
         assert!(done[second].starts_with("end "), "two at a time: {done:?}");
     }
@@ -640,5 +642,8 @@ async fn a_sleep_of_an_hour_ends_on_time_over_ten_daemons_and_nothing_is_held_me
     assert!(began.elapsed() < Duration::from_millis(10), "it is over");
     let written = entries_of(&journal);
     assert_eq!(written.len(), 1, "{written:?}");
-    assert_eq!((written[0].kind, written[0].at), (EntryKind::Result, ends_at));
+    assert_eq!(
+        (written[0].kind, written[0].at),
+        (EntryKind::Result, ends_at)
+    );
 }
