@@ -70,13 +70,13 @@ impl Recovery {
         out: &mut Outcome,
     ) -> Result<(), IllegalMove> {
         // What the gate withholds now is not asked for its condition.
-        let mut passed_by = self.withhold(&mut running, after, &mut progress, out);
-        passed_by.extend(&running.work.permanently_failed);
+        let withheld = self.withhold(&mut running, after, &mut progress, out);
+        let passed_by = (&running.work.permanently_failed, &withheld);
         let facts = self.facts(Some(&*case.incident), &running.work.operation);
         let goes_on = running.cancelled.is_none();
         let route = Arc::clone(&running.route);
         let chain = &route.chain;
-        let turn = turn::next(chain, after, &passed_by, goes_on, &facts, &mut progress);
+        let turn = turn::next(chain, after, passed_by, goes_on, &facts, &mut progress);
         let noted = turn::note(&mut running.work.operation, turn.skipped);
         let step = turn
             .place

@@ -193,7 +193,7 @@ impl Recovery {
         let turn = turn::next(
             &dry_run.route.chain,
             from.checked_sub(1),
-            &BTreeSet::new(),
+            (&BTreeSet::new(), &BTreeSet::new()),
             true,
             &facts,
             &mut dry_run.progress,

@@ -23,12 +23,12 @@ pub(super) struct Turn {
     pub(super) skipped: Vec<String>,
 }
 
-/// The step behind `after`, or the first. `goes_on` is false where only what always runs is still called. What comes of the
-/// steps that are passed by is added to `progress`.
+/// The step behind `after`, or the first. `goes_on` is false where only what always runs is still called. What the gate has
+/// `withheld` has not failed. What comes of the steps that are passed by is added to `progress`.
 pub(super) fn next(
     chain: &[StepSpec],
     after: Option<usize>,
-    permanently_failed: &BTreeSet<usize>,
+    (permanently_failed, withheld): (&BTreeSet<usize>, &BTreeSet<usize>),
     goes_on: bool,
     facts: &Facts,
     progress: &mut AttemptProgress,
@@ -38,6 +38,9 @@ pub(super) fn next(
     for (place, step) in chain.iter().enumerate().skip(from) {
         if permanently_failed.contains(&place) {
             progress.stopped |= step.on_failure == Some(OnFailure::Stop);
+            continue;
+        }
+        if withheld.contains(&place) {
             continue;
         }
         let is_left = goes_on && progress.failed.is_none() && !progress.stopped;

@@ -348,7 +348,7 @@ proptest! {
             stopped: is_stopped,
             ..AttemptProgress::default()
         };
-        let turn = next(&chain, None, &permanent, goes_on, &Facts::default(), &mut progress);
+        let turn = next(&chain, None, (&permanent, &BTreeSet::new()), goes_on, &Facts::default(), &mut progress);
         let first = (0..chain.len()).find(|place| chain[*place].always && !permanent.contains(place));
         match (turn.place, first) {
             (Some(place), Some(first)) => prop_assert!(place <= first),

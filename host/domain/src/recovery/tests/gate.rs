@@ -11,8 +11,8 @@ use crate::{
     policy::{CharterBreach, Phase, TargetPolicy},
     severity::Severity::{Critical, High, Low, Medium},
     spec::{
-        BudgetSpec, CharterSpec, GroupSpec, OverBudget, PhaseSpec, RouteSpec, Spec,
-        TargetPolicySpec, TargetSpec,
+        BudgetSpec, CharterSpec, GroupSpec, OnFailure, OverBudget, PhaseSpec, RouteSpec, Spec,
+        StepSpec, TargetPolicySpec, TargetSpec,
     },
     time::Timestamp,
 };
@@ -464,6 +464,40 @@ fn a_charter_that_is_another_one_holds_back_everything_until_it_is_whole() {
     assert_eq!(world.count(EventKind::CharterWhole), 1);
     world.see(LookResult::Failing);
     assert_eq!(world.called(), ["api down", "db down"]);
+}
+
+#[test]
+fn a_charter_that_breaks_in_the_last_call_of_an_attempt_does_not_undo_what_it_did() {
+    let breach = CharterBreach::Unreadable("gone".to_owned());
+    let mut world = World::new(usual());
+    world.raise("api down", High);
+    world.input(Input::Charter(Some(breach)));
+    world.answer(done());
+    assert_eq!(world.stage("api down"), "validating");
+    world.see(LookResult::Healthy);
+    assert_eq!(world.stage("api down"), "watched");
+}
+
+#[test]
+fn a_step_that_is_withheld_has_not_failed_so_it_does_not_stop_its_chain() {
+    let first = StepSpec {
+        on_failure: Some(OnFailure::Stop),
+        ..step("fix")
+    };
+    let mut spec = with_route(RouteSpec {
+        chain: vec![first, step("other")],
+        ..route()
+    });
+    let rule = PhaseSpec {
+        forbidden: [plugin("fix")].into(),
+        ..PhaseSpec::of(Phase::Normal)
+    };
+    spec.policy.phases.insert(Phase::Normal, rule);
+    let mut world = World::new(spec);
+    world.raise("api down", High);
+    assert_eq!(world.calls[0].handler, plugin("other"));
+    world.recover_it();
+    assert_eq!(world.stage("api down"), "watched");
 }
 
 #[test]
