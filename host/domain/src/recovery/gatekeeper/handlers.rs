@@ -20,13 +20,16 @@ impl Recovery {
         out: &mut Outcome,
     ) -> BTreeSet<usize> {
         let chain = &running.route.chain;
-        if let Err(refusal) = self.must_be_chartered() {
+        let mut withheld = BTreeSet::new();
+        let from = after.map_or(0, |step| step.saturating_add(1));
+        // Where no step is left there is nothing that it could keep back.
+        if let Err(refusal) = self.must_be_chartered()
+            && from < chain.len()
+        {
             let why = Failed::Retryable(refusal.to_string());
             progress.failed.get_or_insert(why);
             return (0..chain.len()).collect();
         }
-        let mut withheld = BTreeSet::new();
-        let from = after.map_or(0, |step| step.saturating_add(1));
         let operation = &mut running.work.operation;
         let noted = operation.actions.len();
         for (place, step) in chain.iter().enumerate().skip(from) {
