@@ -2,7 +2,7 @@
 
 use super::{
     Action, Attempt, AttemptProgress, Case, IllegalMove, InputTime, OpenCall, Outcome, Recovery,
-    Running, Stage, words,
+    Running, Stage, step::end_open_call, words,
 };
 use crate::{
     operation::{ChainPlace, Operation, OperationEvent, OperationState},
@@ -64,7 +64,7 @@ impl Recovery {
                 "the chain of its route is another one than when the daemon ended in a call of it"
                     .to_owned();
             let halt = Halt::GivenUp(why.clone());
-            running.work.open_call = None;
+            end_open_call(&mut running.work, &why, at, out);
             return self.request_operator(case, running.work, why, halt.steps(), at, out);
         };
         running.work.error = None;

@@ -2,7 +2,7 @@
 
 use super::{
     super::{Command, FoundOut, NotHandled, Refusal, Reply, Verb},
-    fixtures::usual,
+    fixtures::{route, step, usual, with_route},
     world::World,
 };
 use crate::{
@@ -15,6 +15,7 @@ use crate::{
     record::EntryKind,
     replay::Halt,
     severity::Severity::High,
+    spec::RouteSpec,
 };
 
 fn doubt(world: &World) -> Doubt {
@@ -123,4 +124,19 @@ fn who_is_asked_may_end_it_instead() {
     let (mut world, id) = in_doubt();
     world.decide(Verb::Reject, &id);
     assert_eq!(world.operations[&id].state, OperationState::Cancelled);
+    assert!(world.open_calls.is_empty(), "nobody goes on with its call");
+}
+
+#[test]
+fn a_call_whose_chain_is_another_one_has_ended_and_a_person_is_asked() {
+    let mut world = World::new(usual());
+    world.raise("api down", High);
+    world.keep_on_record();
+    world.spec = with_route(RouteSpec {
+        chain: vec![step("other")],
+        ..route()
+    });
+    world.restart(10);
+    assert_eq!(world.stage("api down"), "asking");
+    assert!(world.open_calls.is_empty(), "nobody goes on with it");
 }
