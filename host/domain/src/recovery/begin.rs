@@ -34,6 +34,7 @@ impl Recovery {
         };
         if let Some(open) = work.open_call {
             work.route = Some(Arc::clone(&route));
+            let cancelled = work.operation.cancel_asked.clone();
             let running = Running {
                 work,
                 route,
@@ -41,9 +42,12 @@ impl Recovery {
                     step: 0,
                     progress: AttemptProgress::default(),
                 },
-                cancelled: None,
+                cancelled,
             };
-            return self.resume_call(case, running, open, at, out);
+            return match running.cancelled.is_some() {
+                true => self.pass_call(case, running, at, out),
+                false => self.resume_call(case, running, open, at, out),
+            };
         }
         let is_automatic = work.operation.mode == Mode::Automatic;
         if is_automatic && route.simulate {

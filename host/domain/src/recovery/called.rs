@@ -45,11 +45,17 @@ impl Recovery {
             ) else {
                 return Ok(());
             };
-            if let Err(NotHandled::Halted(Halt::InDoubt(doubt))) = &handled.result {
+            // Of what is cancelled only what always runs is still called, whatever halted the call.
+            let goes_on = running.cancelled.is_none();
+            if let Err(NotHandled::Halted(Halt::InDoubt(doubt))) = &handled.result
+                && goes_on
+            {
                 running.work.effects = running.work.effects.max(handled.effects);
                 return machine.doubted(case, running, Doubt::clone(doubt), at, out);
             }
-            if let Err(NotHandled::Halted(Halt::Suspended { until, left })) = &handled.result {
+            if let Err(NotHandled::Halted(Halt::Suspended { until, left })) = &handled.result
+                && goes_on
+            {
                 let sleep = (*until, *left);
                 return machine.suspended(case, running, sleep, handled.effects, at, out);
             }

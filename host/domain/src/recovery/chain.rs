@@ -1,8 +1,8 @@
 //! Where in its chain an attempt stands, and how the next daemon goes on there.
 
 use super::{
-    Action, Attempt, AttemptProgress, Case, IllegalMove, InputTime, OpenCall, Outcome, Recovery,
-    Running, Stage, step::end_open_call, words,
+    Action, Attempt, AttemptProgress, Case, CaseKey, Failed, IllegalMove, InputTime, OpenCall,
+    Outcome, Recovery, Running, Stage, Work, step::end_open_call, words,
 };
 use crate::{
     operation::{ChainPlace, Operation, OperationEvent, OperationState},
@@ -23,14 +23,7 @@ impl Recovery {
         at: InputTime,
         out: &mut Outcome,
     ) -> Result<(), IllegalMove> {
-        let Running {
-            mut work,
-            cancelled,
-            ..
-        } = running;
-        if let Some(words) = cancelled {
-            return self.cancelled(case, work, &words, at, out).map(drop);
-        }
+        let mut work = running.work;
         let open = OpenCall {
             call: work.calls,
             effects: work.effects,
@@ -45,6 +38,37 @@ impl Recovery {
         self.queue.rest(entry);
         case.stage = Stage::Queued(work);
         Ok(())
+    }
+
+    /// A person cancelled it while its call slept: only what always runs behind that is still called.
+    pub(super) fn pass_call(
+        &mut self,
+        case: &mut Case,
+        mut running: Running,
+        at: InputTime,
+        out: &mut Outcome,
+    ) -> Result<(), IllegalMove> {
+        let (before, mut progress) = stood_at(&mut running);
+        let step = before.map_or(0, |before| before.saturating_add(1));
+        let why = running.cancelled.clone().unwrap_or_default();
+        end_open_call(&mut running.work, &why, at, out);
+        running.work.revise(out, |operation| operation.due = None);
+        let cancelled = Failed::NeedsOperator(why, Vec::new());
+        progress.failed.get_or_insert(cancelled);
+        self.next_step(case, running, Some(step), progress, at, out)
+    }
+
+    /// Whether something that always runs is behind the call that sleeps.
+    pub(super) fn has_always_behind(&self, work: &Work) -> bool {
+        let operation = &work.operation;
+        let key = CaseKey::from(operation);
+        let route = self.settings.route(&key, operation.severity);
+        let (Some(route), Some(place), Some(_)) = (route, &operation.chain, work.open_call) else {
+            return false;
+        };
+        let step = usize::try_from(place.step).unwrap_or(usize::MAX);
+        let mut behind = route.chain.iter().skip(step.saturating_add(1));
+        behind.any(|step| step.always)
     }
 
     /// The call that the daemon before was in goes on, as a part of the same attempt.

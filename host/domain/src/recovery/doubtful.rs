@@ -27,11 +27,6 @@ impl Recovery {
         at: InputTime,
         out: &mut Outcome,
     ) -> Result<(), IllegalMove> {
-        if let Some(words) = running.cancelled.take() {
-            return self
-                .cancelled(case, running.work, &words, at, out)
-                .map(drop);
-        }
         let event = words::in_doubt(&running.work.operation, &doubt, at.now);
         out.writes.push(event);
         let halt = Halt::InDoubt(Box::new(doubt.clone()));

@@ -145,7 +145,8 @@ impl Recovery {
             severity: operation.severity,
             due,
             depends_on: target.map_or_else(Vec::new, |target| target.depends_on.clone()),
-            is_manual: operation.mode != Mode::Automatic,
+            // Nothing bounds the end that a person wants.
+            is_manual: operation.mode != Mode::Automatic || operation.cancel_asked.is_some(),
         }
     }
 

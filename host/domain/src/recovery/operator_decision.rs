@@ -174,6 +174,18 @@ impl Recovery {
         };
         let operation = self.with(&key, out, |machine, case, out| {
             match std::mem::replace(&mut case.stage, Stage::Over) {
+                Stage::Queued(mut work) if machine.has_always_behind(&work) => {
+                    if work.operation.cancel_asked.is_some() {
+                        case.stage = Stage::Queued(work);
+                        return Ok(None);
+                    }
+                    case.incident.handed_over = Some(decision.sentence("cancelled"));
+                    let operation = ask_to_cancel(&mut work, decision, said, at, out);
+                    machine.retime(&mut work, at.monotonic, at, out);
+                    case.stage = Stage::Queued(work);
+                    case.incident.by_hand = true;
+                    Ok(Some(operation))
+                }
                 Stage::Queued(work) | Stage::AwaitingApproval(work) => {
                     case.incident.handed_over = Some(decision.sentence("cancelled"));
                     machine.cancelled(case, work, &said, at, out).map(Some)

@@ -3,8 +3,8 @@
 use super::{
     super::{Input, LookResult, NotHandled, Verb},
     fixtures::{
-        done, key, missing, needs_operator, permanent, plugin, retryable, route, spec, target,
-        usual, with_route,
+        done, key, missing, needs_operator, permanent, plugin, retryable, route, spec, step,
+        target, usual, with_route,
     },
     stories::two_steps,
     world::World,
@@ -14,7 +14,7 @@ use crate::{
     operation::OperationState,
     replay::{Divergence, Halt},
     severity::Severity::High,
-    spec::RouteSpec,
+    spec::{RouteSpec, StepSpec},
 };
 use std::time::Duration;
 
@@ -269,6 +269,44 @@ fn a_call_that_sleeps_can_be_cancelled_at_once() {
     let id = world.operation("api down").id;
     world.decide(Verb::Cancel, &id);
     assert_eq!(world.operations[&id].state, OperationState::Cancelled);
+}
+
+#[test]
+fn what_always_runs_is_called_also_where_a_call_is_cancelled_while_it_sleeps() {
+    let always = StepSpec {
+        always: true,
+        ..step("alert")
+    };
+    let route = RouteSpec {
+        chain: vec![step("fix"), step("second"), always],
+        ..route()
+    };
+    let halt = |world: &World| {
+        let left = Duration::from_secs(3600);
+        let until = world.at().now + left;
+        Err(NotHandled::Halted(Halt::Suspended { until, left }))
+    };
+    // Asked for while it sleeps, and before it would have slept.
+    for sleeps in [true, false] {
+        let mut world = World::new(with_route(route.clone()));
+        world.raise("api down", High);
+        world.keep_on_record();
+        let id = world.operation("api down").id;
+        let asleep = halt(&world);
+        if sleeps {
+            world.answer(asleep.clone());
+            world.pause(None, true);
+        }
+        world.decide(Verb::Cancel, &id);
+        if !sleeps {
+            world.answer(asleep);
+        }
+        assert!(world.open_calls.is_empty(), "{sleeps}: it has its end");
+        assert_eq!(world.calls[0].handler, plugin("alert"), "{sleeps}");
+        world.answer(done());
+        assert_eq!(world.operations[&id].state, OperationState::Cancelled);
+        assert_eq!(world.stage("api down"), "people", "{sleeps}");
+    }
 }
 
 #[test]
