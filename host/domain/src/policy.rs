@@ -265,12 +265,17 @@ pub fn gate(ask: &Ask, facts: &Facts) -> Gate {
     {
         return answer;
     }
-    let at_once = facts.budgets.iter().find_map(|spent| {
-        let limit = spent.budget.concurrent?.get();
-        let scope = spent.scope.clone();
-        (spent.running >= limit).then_some(Why::AtOnce { scope, limit })
-    });
+    let at_once = facts.budgets.iter().find_map(Spent::at_once);
     at_once.map_or(Gate::Go, Gate::Wait)
+}
+
+impl Spent {
+    /// Why one more may not run beside those that do, where it may not.
+    pub fn at_once(&self) -> Option<Why> {
+        let limit = self.budget.concurrent?.get();
+        let scope = self.scope.clone();
+        (self.running >= limit).then_some(Why::AtOnce { scope, limit })
+    }
 }
 
 /// What becomes of one more than may begin within the hour.

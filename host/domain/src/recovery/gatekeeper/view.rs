@@ -6,7 +6,7 @@ use crate::{
     name::TargetName,
     policy::{Ask, Breach, Facts, Floor, Gate, Scope, Spent, Why, gate},
     queue::QueueEntry,
-    recovery::{Case, CaseKey, settings::Settings},
+    recovery::{Case, CaseKey, Work, settings::Settings},
     spec::{BudgetSpec, PolicySpec},
     time::Monotonic,
 };
@@ -40,7 +40,13 @@ impl View<'_> {
             is_manual: entry.is_manual,
             is_counted: self.is_counted(&entry.operation),
         };
-        match self.gate(&entry.target, &ask, busy) {
+        match self.gate(&entry.target, &ask, busy.clone()) {
+            // Its call has begun, and no phase ends what has.
+            Gate::Wait(Why::Phase { .. }) if self.is_in_call(&entry.operation) => {
+                let others = busy.filter(|(other, _)| **other != entry.target);
+                let spent = self.spent(&entry.target, others);
+                spent.iter().find_map(Spent::at_once)
+            }
             Gate::Wait(why) => Some(why),
             Gate::Go | Gate::Ask(_) | Gate::Forbid(_) => None,
         }
@@ -159,10 +165,19 @@ impl View<'_> {
 
     /// Whether an operation has begun an attempt, and so is in the ledger where that was of late.
     fn is_counted(&self, operation: &OperationId) -> bool {
-        let case = self.operations.get(operation);
-        let case = case.and_then(|key| self.cases.get(key));
-        let work = case.and_then(|case| case.work());
+        let work = self.work(operation);
         work.is_some_and(|work| work.operation.started_at.is_some())
+    }
+
+    /// Whether an operation is in the middle of a call, which sleeps or is to be gone on with.
+    fn is_in_call(&self, operation: &OperationId) -> bool {
+        let work = self.work(operation);
+        work.is_some_and(|work| work.open_call.is_some())
+    }
+
+    fn work(&self, operation: &OperationId) -> Option<&Work> {
+        let key = self.operations.get(operation)?;
+        self.cases.get(key)?.work()
     }
 
     /// Whether what held something back still does.

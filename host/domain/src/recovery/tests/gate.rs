@@ -1,7 +1,9 @@
 //! The gate: phases, budgets and floors, and that they hold over restarts.
 
 use super::{
-    super::{Attempt, Command, Input, LookResult, PolicyOrder, Refusal, Reply, Stage, Verb},
+    super::{
+        Attempt, Command, Input, LookResult, NotHandled, PolicyOrder, Refusal, Reply, Stage, Verb,
+    },
     fixtures::{BEGIN, done, plugin, retryable, route, spec, step, target, usual, with_route},
     world::World,
 };
@@ -9,6 +11,7 @@ use crate::{
     event::EventKind,
     name::{GroupName, TargetName},
     policy::{CharterBreach, Phase, TargetPolicy},
+    replay::Halt,
     severity::Severity::{Critical, High, Low, Medium},
     spec::{
         BudgetSpec, CharterSpec, GroupSpec, OnFailure, OverBudget, PhaseSpec, RouteSpec, Spec,
@@ -137,6 +140,22 @@ fn a_way_that_the_seed_does_not_have_is_refused_and_says_which_there_are() {
         "{why}"
     );
     assert_eq!(world.machine.phase(), Phase::Normal);
+}
+
+#[test]
+fn a_call_that_has_begun_goes_on_in_every_phase() {
+    let mut world = World::new(usual());
+    world.raise("api down", High);
+    world.keep_on_record();
+    let left = Duration::from_secs(60);
+    let until = world.at().now + left;
+    world.answer(Err(NotHandled::Halted(Halt::Suspended { until, left })));
+    set_phase(&mut world, Phase::Safe);
+    world.wait(60_000);
+    assert_eq!(world.called(), ["api down"]);
+    world.restart(10);
+    assert_eq!(world.called(), ["api down"]);
+    assert!(world.calls[0].resumed);
 }
 
 #[test]
