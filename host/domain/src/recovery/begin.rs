@@ -64,6 +64,14 @@ impl Recovery {
         if let Some(breach) = self.breach_by(&key.target).filter(|_| is_automatic) {
             return self.give_up(case, work, breach.to_string(), at, out);
         }
+        let rest = self.all_rest(&key, &route, at.now);
+        if is_automatic && !work.operation.cut_off && !rest.is_zero() {
+            // Another failure of the target was recovered by it meanwhile: nothing could be called before that is over.
+            self.queue.finished(&key.target, &work.operation.id);
+            self.retime(&mut work, at.monotonic + rest, at, out);
+            case.stage = Stage::Queued(work);
+            return Ok(());
+        }
         let next = work.operation.attempts.saturating_add(1);
         let has_next = work.operation.cut_off || route.strategy.has_attempt(next);
         if let Some(error) = work.error.clone().filter(|_| is_automatic && !has_next) {

@@ -542,6 +542,23 @@ fn what_the_charter_forbids_is_escalated_and_left_to_people() {
 }
 
 #[test]
+fn what_waits_for_its_turn_waits_for_its_only_handler_too_where_that_recovered_another_failure() {
+    let mut spec = usual();
+    let minute = Duration::from_secs(60);
+    spec.policy.cooldowns.insert(plugin("fix"), minute);
+    let mut world = World::new(spec);
+    world.raise("api down", High);
+    world.raise("api slow", Medium);
+    world.recover_it();
+    assert_eq!(world.stage("api slow"), "scheduled");
+    assert_eq!(world.waits("api slow"), minute);
+    assert_eq!(world.count(EventKind::OperationEscalated), 0);
+    world.wait(60_000);
+    world.see(LookResult::Failing);
+    assert_eq!(world.called(), ["api slow"]);
+}
+
+#[test]
 fn a_handler_that_rests_for_a_target_is_passed_over_and_the_next_is_called() {
     let mut spec = with_route(RouteSpec {
         relapse_window: Duration::ZERO,
