@@ -91,9 +91,11 @@ impl Recovery {
         match &mut running.attempt {
             // The call that the daemon's end cut off is the likeliest cause.
             Attempt::Looking(_) if is_over && running.work.operation.cut_off => {
-                let cause = running.route.chain.first().map(|step| &step.handler);
-                let acted_by = &mut running.work.operation.acted_by;
-                *acted_by = acted_by.take().or_else(|| cause.cloned());
+                let operation = &mut running.work.operation;
+                let stood = operation.chain.as_ref().map(|place| &place.handler);
+                let first = running.route.chain.first().map(|step| &step.handler);
+                let cause = operation.acted_by.take().or(stood.or(first).cloned());
+                operation.acted_by = cause;
                 self.step(&mut running.work, OperationEvent::HandlerFinished, at, out)?;
                 self.succeeded(case, running, at, out)
             }

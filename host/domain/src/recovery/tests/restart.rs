@@ -181,6 +181,19 @@ fn a_chain_goes_on_at_the_step_that_it_was_in() {
 }
 
 #[test]
+fn what_was_cut_off_is_what_recovered_a_target_that_is_healthy_after_it() {
+    let mut world = World::new(with_route(two_steps()));
+    world.raise("api down", High);
+    world.answer(Ok(Default::default()));
+    let id = world.operation("api down").id;
+    world.restart(10);
+    world.see(LookResult::Healthy);
+    let recovered = &world.operations[&id];
+    assert_eq!(recovered.state, OperationState::Succeeded);
+    assert_eq!(recovered.acted_by, Some(plugin("second")));
+}
+
+#[test]
 fn a_call_that_sleeps_holds_nothing_and_goes_on_when_the_sleep_is_over() {
     let mut world = World::new(usual());
     world.raise("api down", High);
