@@ -14,11 +14,19 @@ const BATCH: u32 = 5_000;
 /// So many of the oldest events are looked at, and may go, at a time.
 const EVENTS: u32 = 20_000;
 
-/// The oldest operations that have ended; what they did goes with them.
+/// The oldest operations that have ended; what they did goes with them. Those with one of the newest 50 calls of a plugin
+/// stay: a newer version of it is rehearsed on these.
 const ENDED: &str = "
     SELECT id FROM operations
     WHERE state IN ('succeeded', 'failed', 'partial', 'cancelled') AND detected_at < ?1
         AND detected_at < (SELECT detected_at FROM operations ORDER BY detected_at DESC LIMIT 1 OFFSET ?2 - 1)
+        AND NOT EXISTS (
+            SELECT 1 FROM calls AS own WHERE own.operation = operations.id AND 50 > (
+                SELECT count(*) FROM (
+                    SELECT 1 FROM calls AS newer
+                    WHERE json_extract(newer.record, '$.plugin') = json_extract(own.record, '$.plugin')
+                        AND (newer.operation, newer.call) > (own.operation, own.call)
+                    LIMIT 50)))
     ORDER BY detected_at LIMIT ?3";
 
 /// The oldest events that are too old; and those whose time is later than the newest's, which a clock that was ahead

@@ -157,6 +157,7 @@ pub(super) const MIGRATIONS: &[&str] = &["
         PRIMARY KEY (operation, call)
     ) STRICT;
     CREATE INDEX calls_open ON calls (operation) WHERE ended IS NULL;
+    CREATE INDEX calls_of_plugin ON calls (json_extract(record, '$.plugin'), operation, call);
     -- Which daemon writes: a result of one before is refused.
     ALTER TABLE head ADD COLUMN fencing INTEGER NOT NULL DEFAULT 0;
 "];

@@ -74,6 +74,43 @@ async fn a_call_is_read_back_with_its_end_also_where_its_record_is_written_again
 }
 
 #[tokio::test]
+async fn the_newest_fifty_calls_of_each_plugin_stay_with_their_journals_however_old_they_are() {
+    let directory = tempfile::tempdir().unwrap();
+    let journal = open(directory.path()).unwrap();
+    // The first five call a handler that nothing calls any more, the next sixty another, the rest none.
+    for n in 0..200 {
+        let operation = operation(n, "api", OperationState::Succeeded);
+        let mut changes = vec![
+            Change::Operation(operation.clone()),
+            Change::Effect(of_call(intent(&operation.id, 1), 1)),
+        ];
+        if n < 65 {
+            let name = if n < 5 { "retired" } else { "fixer" };
+            changes.push(Change::Call(Box::new(CallRecord {
+                plugin: plugin(name),
+                ..call(&operation, 1, 1)
+            })));
+        }
+        drop(journal.commit(changes.into()));
+    }
+    let forget = vec![Change::Forget(at(1_000))];
+    journal.commit(forget.into()).await.unwrap();
+    let mut kept = Vec::new();
+    for n in 0..100 {
+        let id = operation(n, "api", OperationState::Succeeded).id;
+        let calls = journal.calls(id.clone()).await.unwrap();
+        if let Some((_, entries)) = journal.operation(id).await.unwrap() {
+            assert_eq!((calls.len(), entries.len()), (1, 1), "{n}");
+            kept.push(n);
+        } else {
+            assert!(calls.is_empty(), "{n}");
+        }
+    }
+    let expected: Vec<u64> = (0..5).chain(15..65).collect();
+    assert_eq!(kept, expected);
+}
+
+#[tokio::test]
 async fn a_result_of_a_daemon_that_has_a_successor_is_refused_and_its_neighbours_are_written() {
     let directory = tempfile::tempdir().unwrap();
     let journal = open(directory.path()).unwrap();
