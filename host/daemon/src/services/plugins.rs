@@ -156,7 +156,7 @@ impl Handlers for PluginCalls {
             let settled = match call.request.dry_run {
                 true => plugin.recover(&call.request, effects, call.timeout).await,
                 false => {
-                    let place = &call.place;
+                    let place = (&call.place, 0);
                     let recovering =
                         plugin.recover_on_record(&call.request, effects, call.timeout, place);
                     recovering.await

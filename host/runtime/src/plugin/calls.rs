@@ -62,13 +62,14 @@ impl Plugin {
             .await
     }
 
-    /// The same, on record: the session of its effects has what it takes to make the call again.
+    /// The same, on record: the session of its effects has what it takes to make the call again. It was begun so often
+    /// before, as `replays` says.
     pub async fn recover_on_record(
         &self,
         request: &RecoverRequest,
         effects: u32,
         timeout: Duration,
-        place: &CallPlace,
+        (place, replays): (&CallPlace, u32),
     ) -> Settled<Report, RecoveryFailure> {
         let seed = self.shared.seeds.draw();
         let identity = &self.identity;
@@ -90,7 +91,7 @@ impl Plugin {
             began_at: place.began_at,
             timeout_ms: millis(timeout),
             wake_at: None,
-            replays: 0,
+            replays,
             fencing: request.fencing,
         };
         let making = Making {

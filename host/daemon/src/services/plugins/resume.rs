@@ -7,7 +7,6 @@ use super::{PluginCalls, handled};
 use crate::{ports::Browse, services::shared::Shared};
 use mainstay_domain::{
     call_record::{CallRecord, RecordedCall},
-    plugin::PluginIdentity,
     record::Change,
     recovery::{Call, Handled, NotHandled},
     replay::{Divergence, Halt, MAX_REPLAYS, Recorded},
@@ -69,7 +68,7 @@ impl PluginCalls {
         let identity = record.identity();
         if !plugin.grants().dir.is_empty() {
             // What it sees of its directories is in no record, so it is called anew.
-            return Ok(call_anew(&plugin, call, last, identity).await);
+            return Ok(call_anew(&plugin, call, last, &record).await);
         }
         let spent = recorded.spent(record.began_at);
         let left = record.timeout().saturating_sub(spent).max(LEAST_LEFT);
@@ -156,12 +155,14 @@ async fn build_of(
     Ok(plugin.instance(&record.plugin).cloned().unwrap_or(plugin))
 }
 
-async fn call_anew(plugin: &Plugin, call: &Call, last: u32, identity: PluginIdentity) -> Handled {
+/// Its new record has how often it was begun in the one before.
+async fn call_anew(plugin: &Plugin, call: &Call, last: u32, record: &CallRecord) -> Handled {
+    let place = (&call.place, record.replays);
     let settled = plugin
-        .recover_on_record(&call.request, last, call.timeout, &call.place)
+        .recover_on_record(&call.request, last, call.timeout, place)
         .await;
     Handled {
-        by: Some(identity),
+        by: Some(record.identity()),
         result: handled(settled.called),
         effects: settled.effects,
         acted: settled.acted,
