@@ -11,7 +11,7 @@ use mainstay_domain::{
     recovery::{Call, Handled, NotHandled},
     replay::{Divergence, Halt, MAX_REPLAYS, Recorded},
 };
-use mainstay_runtime::{CallFailure, Plugin, PluginHost};
+use mainstay_runtime::{CallError, CallFailure, Plugin, PluginHost};
 use std::{sync::Arc, time::Duration};
 
 /// What a call has left at least: how long no daemon ran is a part of the time in its record.
@@ -81,6 +81,13 @@ impl PluginCalls {
         let replaying = plugin.replay(Arc::new(record), Arc::new(recorded), left);
         let settled = replaying.await;
         let result = match settled.called {
+            Err(error) if ended_early(&error, settled.effects, last) => {
+                let why = format!(
+                    "{error}; that was after effect {} of the {last} that its record has",
+                    settled.effects
+                );
+                Err(NotHandled::Halted(Halt::GivenUp(why)))
+            }
             Err(error) => match error.cause {
                 CallFailure::Halted(halt) => {
                     let change = Change::Call(Box::new(before));
@@ -113,6 +120,12 @@ impl PluginCalls {
             acted: settled.acted,
         })
     }
+}
+
+/// Whether a call that was made again ended, by no halt of its session, before all of its record was fed: another attempt
+/// would know nothing of what the rest of that began.
+fn ended_early(error: &CallError, effects: u32, last: u32) -> bool {
+    effects < last && !matches!(error.cause, CallFailure::Halted(_))
 }
 
 /// Reads a call, and its effects.
@@ -166,5 +179,29 @@ async fn call_anew(plugin: &Plugin, call: &Call, last: u32, record: &CallRecord)
         result: handled(settled.called),
         effects: settled.effects,
         acted: settled.acted,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use mainstay_domain::{name::PluginName, plugin::PluginIdentity};
+
+    #[test]
+    fn a_call_that_ends_before_its_record_is_used_up_is_no_attempt_that_failed() {
+        let error = |cause| CallError {
+            plugin: Arc::new(PluginIdentity {
+                name: PluginName::parse("fix").unwrap(),
+                version: semver::Version::new(1, 0, 0),
+                digest: "ab".repeat(32),
+            }),
+            function: "recover",
+            cause,
+        };
+        let late = error(CallFailure::TimedOut(Duration::from_secs(10)));
+        assert!(ended_early(&late, 2, 3));
+        assert!(!ended_early(&late, 3, 3), "all of it was fed");
+        let halted = CallFailure::Halted(Halt::GivenUp("x".to_owned()));
+        assert!(!ended_early(&error(halted), 2, 3), "it says itself why");
     }
 }
