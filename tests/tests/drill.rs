@@ -4,6 +4,7 @@ use mainstay_tests::{Daemon, HOST, plugin, sleeper, wait_for};
 use serde_json::Value;
 use std::{
     fs,
+    path::PathBuf,
     process::{Child, Command, Stdio},
 };
 
@@ -227,9 +228,9 @@ fn a_drill_by_commands_runs_what_breaks_the_target_and_in_the_end_what_undoes_it
     runs(&daemon);
 }
 
-#[test]
-fn what_a_drill_broke_is_undone_by_the_next_daemon_where_the_first_is_killed() {
-    let mut daemon = Daemon::start(&by_commands(), &[]);
+/// A daemon that was killed in the middle of a drill, and what its target is broken by.
+fn killed_in_a_drill(config: &str) -> (Daemon, PathBuf) {
+    let mut daemon = Daemon::start(config, &[]);
     runs(&daemon);
     let mut client = Command::new(mainstay_tests::program())
         .args([
@@ -259,8 +260,27 @@ fn what_a_drill_broke_is_undone_by_the_next_daemon_where_the_first_is_killed() {
         broken.exists(),
         "the daemon was killed before it was undone"
     );
+    (daemon, broken)
+}
+
+#[test]
+fn what_a_drill_broke_is_undone_by_the_next_daemon_where_the_first_is_killed() {
+    let (mut daemon, broken) = killed_in_a_drill(&by_commands());
     daemon.run();
     daemon.wait_for_event("the end", |event| event["kind"] == "target.drilled");
     assert!(!broken.exists());
     runs(&daemon);
+}
+
+#[test]
+fn what_still_breaks_a_target_when_its_daemon_is_killed_ends_before_it_is_undone() {
+    let config = by_commands().replace(
+        "\"touch broken-block\"",
+        "\"while :; do touch broken-block; sleep 0.05; done\"",
+    );
+    let (mut daemon, broken) = killed_in_a_drill(&config);
+    daemon.run();
+    daemon.wait_for_event("the end", |event| event["kind"] == "target.drilled");
+    runs(&daemon);
+    assert!(!broken.exists(), "nothing breaks it any more");
 }

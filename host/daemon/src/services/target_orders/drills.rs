@@ -207,6 +207,7 @@ impl Inner {
     /// Tells of the drills that the daemon before did not see the end of.
     pub(super) async fn end_cut_off_drills(&self) {
         for order in &self.cut_off {
+            self.end_break(order).await;
             let outcome = self
                 .undone(order, DrillEnd::CutOff.outcome(Duration::ZERO))
                 .await;

@@ -16,6 +16,14 @@ use std::sync::Arc;
 /// So much of what a command prints is taken from it; nobody reads it.
 const MOST_OUTPUT: u64 = 64 << 10;
 
+/// The key of the command that breaks a target.
+const BREAKS: &str = "run";
+
+/// By which what a command of a drill left running is found.
+fn key_of(order: &DrillOrder, step: &str) -> String {
+    format!("drill-{}-{}-{step}", order.target, order.at.as_millis())
+}
+
 impl Inner {
     /// Puts on record that it is broken, then breaks it.
     pub(super) async fn break_it(&self, order: &DrillOrder) -> Result<(), String> {
@@ -49,11 +57,18 @@ impl Inner {
             DrillMethod::Block | DrillMethod::Fill | DrillMethod::Command => {
                 let commands = self.commands_of(order);
                 let commands = commands.ok_or("the config does not name its commands any more")?;
-                return self.run_for(order, &commands.run, "run").await;
+                return self.run_for(order, &commands.run, BREAKS).await;
             }
         };
         let broken = self.ports.targets.signal(target.clone(), signal).await;
         broken.map_err(|error| error.to_string())
+    }
+
+    /// Ends what still breaks it: a daemon that was killed has left its command running, which would go on beside what undoes it.
+    pub(super) async fn end_break(&self, order: &DrillOrder) {
+        if !matches!(order.method, DrillMethod::Kill | DrillMethod::Stop) {
+            self.ports.commands.end(key_of(order, BREAKS)).await;
+        }
     }
 
     fn commands_of(&self, order: &DrillOrder) -> Option<DrillCommands> {
@@ -73,7 +88,7 @@ impl Inner {
         let command = spec.commands.get(name).cloned();
         let command =
             command.ok_or_else(|| format!("the config has no command `{name}` any more"))?;
-        let key = format!("drill-{}-{}-{step}", order.target, order.at.as_millis());
+        let key = key_of(order, step);
         let commands = &self.ports.commands;
         let ran = commands.run(name.clone(), command, Vec::new(), key, MOST_OUTPUT);
         match ran.await {
