@@ -174,10 +174,12 @@ pub(super) async fn operation(
 fn held(operation: &operation::Operation, active: Active) -> Option<String> {
     let rests = operation.due.is_some() && !operation.state.is_final();
     let waits = rests || operation.state == OperationState::Scheduled;
-    if !waits || operation.mode != operation::Mode::Automatic {
+    if !waits {
         return None;
     }
-    let Some(pause) = active.pause else {
+    // A pause holds nothing back that a person asked for; the gate may.
+    let is_automatic = operation.mode == operation::Mode::Automatic;
+    let Some(pause) = active.pause.filter(|_| is_automatic) else {
         return active
             .held
             .filter(|_| active.operation.as_ref() == Some(&operation.id));
@@ -210,4 +212,44 @@ pub(super) async fn metrics(State(served): State<Arc<Served>>) -> Response {
     let text = served.ports.metrics.render();
     let content_type = "text/plain; version=0.0.4; charset=utf-8";
     ([(CONTENT_TYPE, content_type)], text).into_response()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use mainstay_domain::{
+        name::{FailureType, TargetName},
+        recovery::PauseSummary,
+        severity::Severity,
+        time::Timestamp,
+    };
+
+    #[test]
+    fn what_the_gate_holds_back_is_said_also_of_what_a_person_asked_for() {
+        let asked = operation::Operation::scheduled(
+            OperationId::parse("op-01K0000000000000000000000A").unwrap(),
+            TargetName::parse("api").unwrap(),
+            FailureType::parse("down").unwrap(),
+            Severity::High,
+            operation::Mode::Manual,
+            Timestamp::from_millis(1),
+        );
+        let active = Active {
+            operation: Some(asked.id.clone()),
+            held: Some("it is held back".to_owned()),
+            ..Active::default()
+        };
+        let said = held(&asked, active.clone());
+        assert_eq!(said.as_deref(), Some("it is held back"));
+        let paused = Active {
+            held: None,
+            pause: Some(PauseSummary {
+                of_host: true,
+                by: None,
+                until: None,
+            }),
+            ..active
+        };
+        assert_eq!(held(&asked, paused), None, "no pause holds it");
+    }
 }
