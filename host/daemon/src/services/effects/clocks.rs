@@ -1,17 +1,24 @@
-//! What operations were told of the time.
+//! What operations were told of the time, and until when their calls sleep.
 //!
 //! Invariant: within one operation the time never goes back, over all of its calls, whatever the wall clock does.
+//! Invariant: a wall clock that is set back makes no sleep longer than it was.
 
-use mainstay_domain::{id::OperationId, time::Timestamp};
+use mainstay_domain::{
+    id::OperationId,
+    time::{Monotonic, Timestamp},
+};
 use parking_lot::Mutex;
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, time::Duration};
 
 /// So many operations are remembered, the newest by their identifiers; more do not run at one time.
 const MOST: usize = 1024;
 
-/// The latest time that each operation was told.
+/// The latest time that each operation was told, and the effect by which its call sleeps, with the end of that.
 #[derive(Debug, Default)]
-pub(super) struct OperationClocks(Mutex<BTreeMap<OperationId, Timestamp>>);
+pub(super) struct OperationClocks(
+    Mutex<BTreeMap<OperationId, Timestamp>>,
+    Mutex<BTreeMap<OperationId, (u32, Monotonic)>>,
+);
 
 impl OperationClocks {
     /// The time that an operation is told: this one, or the latest that it knows.
@@ -23,6 +30,24 @@ impl OperationClocks {
             told.pop_first();
         }
         latest
+    }
+
+    /// What is left of a sleep of which so much is left by the wall clock: no more than this daemon knew to be left before.
+    pub(super) fn sleeps(
+        &self,
+        operation: &OperationId,
+        number: u32,
+        left: Duration,
+        now: Monotonic,
+    ) -> Duration {
+        let mut sleeps = self.1.lock();
+        let known = sleeps.get(operation).filter(|(of, _)| *of == number);
+        let end = known.map_or(now + left, |(_, known)| (now + left).min(*known));
+        sleeps.insert(operation.clone(), (number, end));
+        while sleeps.len() > MOST {
+            sleeps.pop_first();
+        }
+        end.since(now)
     }
 }
 
@@ -43,6 +68,22 @@ mod tests {
             assert_eq!(clocks.tell(&one, at(now)), at(told));
         }
         assert_eq!(clocks.tell(&other, at(2)), at(2));
+    }
+
+    #[test]
+    fn a_clock_that_is_set_back_makes_no_sleep_longer() {
+        let clocks = OperationClocks::default();
+        let one = OperationId::parse("op-01K0000000000000000000000A").unwrap();
+        let second = |seconds| Monotonic::from_start(Duration::from_secs(seconds));
+        let left = |number, by_the_wall, now| {
+            let left = Duration::from_secs(by_the_wall);
+            clocks.sleeps(&one, number, left, second(now)).as_secs()
+        };
+        assert_eq!(left(3, 3_600, 10), 3_600);
+        assert_eq!(left(3, 3_600, 3_000), 610, "it was set back by all of that");
+        assert_eq!(left(3, 100, 3_500), 100, "it was set forward");
+        assert_eq!(left(3, 3_600, 3_600), 0);
+        assert_eq!(left(4, 60, 3_600), 60, "that is another sleep");
     }
 
     #[test]

@@ -78,7 +78,11 @@ impl LiveSession {
         let Some(recorded) = recorded.and_then(|all| all.get(number)).cloned() else {
             return Way::Perform;
         };
-        let halt = match self.of.turn(number, effect, &recorded).await {
+        let turn = match self.of.turn(number, effect, &recorded).await {
+            Turn::Wait(left) => Turn::Wait(self.of.sleeps(number, left)),
+            turn => turn,
+        };
+        let halt = match turn {
             Turn::Perform => return Way::Perform,
             Turn::Again => return Way::Again,
             Turn::Wait(left) if left > LONGEST_HELD_SLEEP && self.of.may_suspend() => {
@@ -186,6 +190,7 @@ async fn begin_sleep(
     let until = intent.until.unwrap_or(intent.at + length);
     let changes = of.with_record([Change::Effect(intent)]);
     let written = of.effects.shared.journal.commit(changes.into()).await;
+    let length = of.sleeps(number, length);
     let is_durable = written.is_ok_and(|written| written.is_durable());
     is_durable.then_some(Halt::Suspended {
         until,

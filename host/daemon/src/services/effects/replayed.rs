@@ -43,6 +43,12 @@ impl OperationCall {
         length > LONGEST_HELD_SLEEP && length <= allowed && self.may_suspend()
     }
 
+    /// What is left of a sleep, of which so much is left by the wall clock.
+    pub(super) fn sleeps(&self, number: u32, left: Duration) -> Duration {
+        let now = self.effects.shared.clock.monotonic();
+        self.clocks.sleeps(&self.operation, number, left, now)
+    }
+
     /// What is written before it is begun.
     pub(super) async fn intent(&self, number: u32, masked: &Effect) -> EffectEntry {
         let entry = self.entry(number, EntryKind::Intent, masked, None);
