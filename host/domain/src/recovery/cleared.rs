@@ -65,8 +65,8 @@ impl Recovery {
                 }
                 Ok(())
             }
-            // It is in the middle of a call, which is gone on with.
-            Stage::Queued(work) if work.open_call.is_some() => {
+            // It is in the middle of a call, which is gone on with, also where a person has to say first what it did.
+            Stage::Queued(work) | Stage::AwaitingApproval(work) if work.open_call.is_some() => {
                 case.cleared_during_operation = true;
                 Ok(())
             }

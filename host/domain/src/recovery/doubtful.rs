@@ -31,7 +31,8 @@ impl Recovery {
         out.writes.push(event);
         let halt = Halt::InDoubt(Box::new(doubt.clone()));
         running.work.operation.doubt = Some(Box::new(doubt));
-        self.request_operator(case, running.work, halt.to_string(), halt.steps(), at, out)
+        // Also where the failure is over: what it was about is not.
+        self.ask_operator(case, running.work, halt.to_string(), halt.steps(), at, out)
     }
 
     /// A person says whether it happened.

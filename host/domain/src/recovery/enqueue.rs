@@ -160,16 +160,33 @@ impl Recovery {
         at: InputTime,
         out: &mut Outcome,
     ) -> Result<(), IllegalMove> {
-        self.queue
-            .finished(&work.operation.target, &work.operation.id);
-        work.operation.error = Some(why.clone());
-        work.error = Some(why);
         if case.cleared_during_operation {
             // Nothing more would ever say that it is over.
+            self.queue
+                .finished(&work.operation.target, &work.operation.id);
+            work.operation.error = Some(why.clone());
+            work.error = Some(why);
             case.stage = Stage::Queued(work);
             let how = case.end_without_operation();
             return self.close_unrecovered(case, how, at, out);
         }
+        self.ask_operator(case, work, why, steps, at, out)
+    }
+
+    /// The same, whether or not the failure is over.
+    pub(super) fn ask_operator(
+        &mut self,
+        case: &mut Case,
+        mut work: Work,
+        why: String,
+        steps: Vec<String>,
+        at: InputTime,
+        out: &mut Outcome,
+    ) -> Result<(), IllegalMove> {
+        self.queue
+            .finished(&work.operation.target, &work.operation.id);
+        work.operation.error = Some(why.clone());
+        work.error = Some(why);
         work.operation.steps = steps;
         self.await_operator(case, work, at, out)
     }

@@ -28,8 +28,9 @@ impl Recovery {
         match work.operation.state {
             OperationState::AwaitingManual => {
                 work.expires = self.approval_ends(&work, at);
+                let is_in_call = work.open_call.is_some();
                 case.stage = Stage::AwaitingApproval(work);
-                if !case.is_present {
+                if !case.is_present && !is_in_call {
                     self.close_unrecovered(case, IncidentEnd::Unseen, at, out)?;
                 }
             }

@@ -120,6 +120,24 @@ fn another_effect_or_an_answer_of_another_shape_is_refused_and_it_is_asked_on() 
 }
 
 #[test]
+fn a_doubt_is_asked_about_also_where_its_failure_is_over() {
+    let (mut world, id) = in_doubt();
+    world.clear("api down");
+    assert_eq!(world.stage("api down"), "asking");
+    world.restart(10);
+    assert_eq!(world.stage("api down"), "asking");
+    resolve(&mut world, &id, 3, FoundOut::DidNot);
+    assert!(world.calls[0].resumed);
+    // It is over before that is seen to be in doubt.
+    let halt = Halt::InDoubt(Box::new(doubt(&world)));
+    world.answer(Err(NotHandled::Halted(halt)));
+    assert_eq!(world.stage("api down"), "asking");
+    resolve(&mut world, &id, 3, FoundOut::Happened(None));
+    world.recover_it();
+    assert_eq!(world.operations[&id].state, OperationState::Succeeded);
+}
+
+#[test]
 fn who_is_asked_may_end_it_instead() {
     let (mut world, id) = in_doubt();
     world.decide(Verb::Reject, &id);
