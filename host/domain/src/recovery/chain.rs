@@ -58,7 +58,7 @@ impl Recovery {
         self.next_step(case, running, Some(step), progress, at, out)
     }
 
-    /// Whether something that always runs is behind the call that sleeps.
+    /// Whether something that always runs is behind the call that sleeps, and may be called.
     pub(super) fn has_always_behind(&self, work: &Work) -> bool {
         let operation = &work.operation;
         let key = CaseKey::from(operation);
@@ -68,7 +68,7 @@ impl Recovery {
         };
         let step = usize::try_from(place.step).unwrap_or(usize::MAX);
         let mut behind = route.chain.iter().skip(step.saturating_add(1));
-        behind.any(|step| step.always)
+        behind.any(|step| step.always) && self.must_be_chartered().is_ok()
     }
 
     /// The call that the daemon before was in goes on, as a part of the same attempt.
