@@ -162,6 +162,10 @@ impl Recovery {
         case.stage = match work {
             Some(work) if case.incident.by_hand => {
                 let asked = work.operation.cancel_asked.clone();
+                if asked.is_some() && self.has_always_behind(&work) {
+                    self.queue_again(case, work, at.monotonic);
+                    return Ok(());
+                }
                 let before = || "cancelled by a person before the daemon ended".to_owned();
                 let why = asked.unwrap_or_else(before);
                 return self.cancelled(case, work, &why, at, out).map(drop);

@@ -92,7 +92,7 @@ impl Recovery {
         }
     }
 
-    fn queue_again(&mut self, case: &mut Case, work: Work, due: Monotonic) {
+    pub(super) fn queue_again(&mut self, case: &mut Case, work: Work, due: Monotonic) {
         let entry = self.entry(&work.operation, due);
         self.queue.push(entry);
         case.stage = Stage::Queued(work);

@@ -320,6 +320,16 @@ fn what_always_runs_is_called_also_where_a_call_is_cancelled_while_it_sleeps() {
         assert_eq!(world.operations[&id].state, OperationState::Cancelled);
         assert_eq!(world.stage("api down"), "people", "{sleeps}");
     }
+    // Asked for in its call, and the daemon ends in that.
+    let mut world = World::new(with_route(route));
+    world.raise("api down", High);
+    world.keep_on_record();
+    let id = world.operation("api down").id;
+    world.decide(Verb::Cancel, &id);
+    world.restart(10);
+    assert_eq!(world.calls[0].handler, plugin("alert"));
+    world.answer(done());
+    assert_eq!(world.operations[&id].state, OperationState::Cancelled);
 }
 
 #[test]
