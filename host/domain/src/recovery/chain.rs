@@ -52,7 +52,7 @@ impl Recovery {
         let step = before.map_or(0, |before| before.saturating_add(1));
         let why = running.cancelled.clone().unwrap_or_default();
         end_open_call(&mut running.work, &why, at, out);
-        running.work.revise(out, |operation| operation.due = None);
+        self.go_on_as_before(&mut running.work, at, out)?;
         let cancelled = Failed::NeedsOperator(why, Vec::new());
         progress.failed.get_or_insert(cancelled);
         self.next_step(case, running, Some(step), progress, at, out)
@@ -92,17 +92,7 @@ impl Recovery {
             return self.request_operator(case, running.work, why, halt.steps(), at, out);
         };
         running.work.error = None;
-        let operation = &mut running.work.operation;
-        if operation.state == OperationState::InProgress {
-            running.work.revise(out, |operation| {
-                operation.due = None;
-                operation.cut_off = false;
-            });
-        } else {
-            // A person said what nobody knew: it is the same attempt.
-            operation.attempts = operation.attempts.saturating_sub(1);
-            self.step(&mut running.work, OperationEvent::AttemptBegan, at, out)?;
-        }
+        self.go_on_as_before(&mut running.work, at, out)?;
         let mut call = self.call(
             Some(&*case.incident),
             &running.work,
@@ -117,6 +107,27 @@ impl Recovery {
         running.attempt = Attempt::Calling { step, progress };
         case.stage = Stage::Running(Box::new(running));
         Ok(())
+    }
+}
+
+impl Recovery {
+    /// It is the same attempt, which goes on.
+    fn go_on_as_before(
+        &self,
+        work: &mut Work,
+        at: InputTime,
+        out: &mut Outcome,
+    ) -> Result<(), IllegalMove> {
+        if work.operation.state == OperationState::InProgress {
+            work.revise(out, |operation| {
+                operation.due = None;
+                operation.cut_off = false;
+            });
+            return Ok(());
+        }
+        // A person said what nobody knew, or has it end.
+        work.operation.attempts = work.operation.attempts.saturating_sub(1);
+        self.step(work, OperationEvent::AttemptBegan, at, out)
     }
 }
 

@@ -4,7 +4,7 @@
 
 use super::{
     CaseKey, FoundOut, IllegalMove, InputTime, Outcome, Recovery, Refusal, Reply, Running, Stage,
-    words,
+    Work, words,
 };
 use crate::{
     actor::Actor,
@@ -12,7 +12,7 @@ use crate::{
     dry_run_answer::{DryRunFacts, dry_run_answer},
     effect::{Answer, EffectResult},
     id::OperationId,
-    operation::OperationEvent,
+    operation::{Operation, OperationEvent},
     record::{Change, EffectEntry, EntryKind},
     replay::Halt,
 };
@@ -85,6 +85,28 @@ impl Recovery {
         Ok(operation
             .map(|operation| Reply::Operation(Box::new(operation)))
             .ok_or_else(|| not_in_doubt(id, number)))
+    }
+
+    /// A person ends what is in doubt: what always runs behind its call is called still, and then it ends.
+    pub(super) fn end_doubt(
+        &mut self,
+        case: &mut super::Case,
+        mut work: Work,
+        why: &str,
+        at: InputTime,
+        out: &mut Outcome,
+    ) -> Result<Operation, IllegalMove> {
+        work.operation.doubt = None;
+        work.operation.steps.clear();
+        work.operation.approval = None;
+        work.expires = None;
+        self.step(&mut work, OperationEvent::Approved, at, out)?;
+        work.revise(out, |operation| operation.cancel_asked = Some(why.to_owned()));
+        self.queue.push(self.entry(&work.operation, at.monotonic));
+        let operation = work.operation.clone();
+        case.stage = Stage::Queued(work);
+        case.incident.by_hand = true;
+        Ok(operation)
     }
 
     /// Whose operation it is, and what is written of what was found out.

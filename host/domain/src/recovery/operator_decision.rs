@@ -142,12 +142,19 @@ impl Recovery {
             let (by, reason) = (decision.by, decision.reason);
             let why = decision.words("rejected");
             case.incident.handed_over = Some(decision.sentence("rejected"));
-            let event = OperationEvent::Rejected;
-            machine.stop_operation(&mut work, event, &why, case.is_present, at, out)?;
             let message = format!(
                 "{by} rejected the recovery of {} from {}: {reason}",
                 key.target, key.failure
             );
+            if machine.has_always_behind(&work) {
+                work.operation.escalated = true;
+                let operation = machine.end_doubt(case, work, &why, at, out)?;
+                let told = (message, AfterEscalation::People);
+                machine.escalate(case, Some(&operation), told, at, out);
+                return Ok(Some(operation));
+            }
+            let event = OperationEvent::Rejected;
+            machine.stop_operation(&mut work, event, &why, case.is_present, at, out)?;
             let operation = Some(&work.operation);
             machine.escalate(case, operation, (message, AfterEscalation::People), at, out);
             machine.hand_over_to_operator(case, at, out);
@@ -185,6 +192,10 @@ impl Recovery {
                     case.stage = Stage::Queued(work);
                     case.incident.by_hand = true;
                     Ok(Some(operation))
+                }
+                Stage::AwaitingApproval(work) if machine.has_always_behind(&work) => {
+                    case.incident.handed_over = Some(decision.sentence("cancelled"));
+                    machine.end_doubt(case, work, &said, at, out).map(Some)
                 }
                 Stage::Queued(work) | Stage::AwaitingApproval(work) => {
                     case.incident.handed_over = Some(decision.sentence("cancelled"));

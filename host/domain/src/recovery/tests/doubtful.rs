@@ -15,7 +15,7 @@ use crate::{
     record::EntryKind,
     replay::Halt,
     severity::Severity::High,
-    spec::RouteSpec,
+    spec::{RouteSpec, StepSpec},
 };
 
 fn doubt(world: &World) -> Doubt {
@@ -143,6 +143,35 @@ fn who_is_asked_may_end_it_instead() {
     world.decide(Verb::Reject, &id);
     assert_eq!(world.operations[&id].state, OperationState::Cancelled);
     assert!(world.open_calls.is_empty(), "nobody goes on with its call");
+}
+
+#[test]
+fn what_always_runs_is_called_before_an_operation_in_doubt_is_ended() {
+    let always = StepSpec {
+        always: true,
+        ..step("alert")
+    };
+    for verb in [Verb::Reject, Verb::Cancel] {
+        let mut world = World::new(with_route(RouteSpec {
+            chain: vec![step("fix"), always.clone()],
+            ..route()
+        }));
+        world.raise("api down", High);
+        world.keep_on_record();
+        world.restart(10);
+        let halt = Halt::InDoubt(Box::new(doubt(&world)));
+        world.answer(Err(NotHandled::Halted(halt)));
+        let id = world.operation("api down").id;
+        world.decide(verb, &id);
+        assert!(world.open_calls.is_empty(), "{verb:?}");
+        assert_eq!(world.calls[0].handler, always.handler, "{verb:?}");
+        assert_eq!(world.calls[0].request.attempt, 1, "{verb:?}");
+        world.answer(Ok(Default::default()));
+        let ended = &world.operations[&id];
+        assert_eq!(ended.state, OperationState::Cancelled, "{verb:?}");
+        assert_eq!(ended.escalated, verb == Verb::Reject);
+        assert_eq!(world.stage("api down"), "people", "{verb:?}");
+    }
 }
 
 #[test]
