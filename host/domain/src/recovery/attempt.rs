@@ -69,8 +69,9 @@ impl Recovery {
         at: InputTime,
         out: &mut Outcome,
     ) -> Result<(), IllegalMove> {
-        // What the gate withholds now is not asked for its condition.
-        let withheld = self.withhold(&mut running, after, &mut progress, out);
+        let Some(withheld) = self.withheld(&running, after, &mut progress) else {
+            return self.finish_attempt(case, running, progress, at, out);
+        };
         let passed_by = (&running.work.permanently_failed, &withheld);
         let facts = self.facts(Some(&*case.incident), &running.work.operation);
         let goes_on = running.cancelled.is_none();

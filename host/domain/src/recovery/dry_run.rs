@@ -14,7 +14,10 @@ use crate::{
     severity::Severity,
     spec::RouteSpec,
 };
-use std::{collections::BTreeSet, sync::Arc};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
 
 /// So many run at one time: a plan costs a call, and nobody reads hundreds at once.
 const CONCURRENT_DRY_RUNS: usize = 16;
@@ -193,7 +196,7 @@ impl Recovery {
         let turn = turn::next(
             &dry_run.route.chain,
             from.checked_sub(1),
-            (&BTreeSet::new(), &BTreeSet::new()),
+            (&BTreeSet::new(), &BTreeMap::new()),
             true,
             &facts,
             &mut dry_run.progress,

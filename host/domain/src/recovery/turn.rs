@@ -9,7 +9,7 @@ use crate::{
     operation::Operation,
     spec::{OnFailure, StepSpec},
 };
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// What is said of an attempt in which no step was called, for its condition was not met.
 pub(super) const UNMET: &str = "the condition of no step of its chain was met";
@@ -24,11 +24,12 @@ pub(super) struct Turn {
 }
 
 /// The step behind `after`, or the first. `goes_on` is false where only what always runs is still called. What the gate has
-/// `withheld` has not failed. What comes of the steps that are passed by is added to `progress`.
+/// `withheld`, and why, has not failed, and is not asked for its condition. What comes of the steps that are passed by is
+/// added to `progress`.
 pub(super) fn next(
     chain: &[StepSpec],
     after: Option<usize>,
-    (permanently_failed, withheld): (&BTreeSet<usize>, &BTreeSet<usize>),
+    (permanently_failed, withheld): (&BTreeSet<usize>, &BTreeMap<usize, String>),
     goes_on: bool,
     facts: &Facts,
     progress: &mut AttemptProgress,
@@ -40,11 +41,14 @@ pub(super) fn next(
             progress.stopped |= step.on_failure == Some(OnFailure::Stop);
             continue;
         }
-        if withheld.contains(&place) {
-            continue;
-        }
         let is_left = goes_on && progress.failed.is_none() && !progress.stopped;
         if !step.always && !is_left {
+            continue;
+        }
+        if let Some(why) = withheld.get(&place) {
+            // What is left where no other step is.
+            progress.permanently_failed.get_or_insert_with(|| why.clone());
+            skipped.push(why.clone());
             continue;
         }
         let number = number_of(place);

@@ -3,24 +3,22 @@
 use crate::{
     name::{PluginName, TargetName},
     operation::{Mode, Operation},
-    record::Change,
-    recovery::{AttemptProgress, CaseKey, Failed, Outcome, Recovery, Running},
+    recovery::{AttemptProgress, CaseKey, Failed, Recovery, Running},
     spec::RouteSpec,
     time::Timestamp,
 };
-use std::{collections::BTreeSet, time::Duration};
+use std::{collections::BTreeMap, time::Duration};
 
 impl Recovery {
-    /// The places of the steps behind this one that the gate does not let be called now. Why is noted with the operation, once.
-    pub(in crate::recovery) fn withhold(
+    /// The places of the steps behind this one that the gate does not let be called now, and why; none where it lets nothing
+    /// at all be called.
+    pub(in crate::recovery) fn withheld(
         &self,
-        running: &mut Running,
+        running: &Running,
         after: Option<usize>,
         progress: &mut AttemptProgress,
-        out: &mut Outcome,
-    ) -> BTreeSet<usize> {
+    ) -> Option<BTreeMap<usize, String>> {
         let chain = &running.route.chain;
-        let mut withheld = BTreeSet::new();
         let from = after.map_or(0, |step| step.saturating_add(1));
         // Where no step is left there is nothing that it could keep back.
         if let Err(refusal) = self.must_be_chartered()
@@ -28,25 +26,15 @@ impl Recovery {
         {
             let why = Failed::Retryable(refusal.to_string());
             progress.failed.get_or_insert(why);
-            return (0..chain.len()).collect();
+            return None;
         }
-        let operation = &mut running.work.operation;
-        let noted = operation.actions.len();
-        for (place, step) in chain.iter().enumerate().skip(from) {
-            let Some(why) = self.why_withheld(operation, &step.handler) else {
-                continue;
-            };
-            withheld.insert(place);
-            // What is left where no other step is.
-            progress.permanently_failed.get_or_insert(why.clone());
-            if !operation.actions.contains(&why) {
-                operation.actions.push(why);
-            }
-        }
-        if operation.actions.len() > noted {
-            out.writes.push(Change::Operation(operation.clone()));
-        }
-        withheld
+        let behind = chain.iter().enumerate().skip(from);
+        let operation = &running.work.operation;
+        let withheld = behind.filter_map(|(place, step)| {
+            let why = self.why_withheld(operation, &step.handler)?;
+            Some((place, why))
+        });
+        Some(withheld.collect())
     }
 
     /// A handler recovered a target: it rests for it, where it is to.

@@ -20,7 +20,10 @@ use proptest::{
     collection::vec,
     prelude::{any, prop_assert, prop_assert_eq, proptest},
 };
-use std::{collections::BTreeSet, time::Duration};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    time::Duration,
+};
 
 fn when(handler: &str, condition: &str) -> StepSpec {
     StepSpec {
@@ -348,7 +351,7 @@ proptest! {
             stopped: is_stopped,
             ..AttemptProgress::default()
         };
-        let turn = next(&chain, None, (&permanent, &BTreeSet::new()), goes_on, &Facts::default(), &mut progress);
+        let turn = next(&chain, None, (&permanent, &BTreeMap::new()), goes_on, &Facts::default(), &mut progress);
         let first = (0..chain.len()).find(|place| chain[*place].always && !permanent.contains(place));
         match (turn.place, first) {
             (Some(place), Some(first)) => prop_assert!(place <= first),

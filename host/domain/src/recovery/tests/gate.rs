@@ -542,6 +542,31 @@ fn what_the_charter_forbids_is_escalated_and_left_to_people() {
 }
 
 #[test]
+fn a_step_is_said_to_be_withheld_only_where_it_was_its_turn() {
+    let mut spec = with_route(RouteSpec {
+        chain: vec![step("fix"), step("other")],
+        ..route()
+    });
+    let rule = PhaseSpec {
+        forbidden: [plugin("other")].into(),
+        ..PhaseSpec::of(Phase::Normal)
+    };
+    spec.policy.phases.insert(Phase::Normal, rule);
+    // The step before it failed.
+    let mut world = World::new(spec.clone());
+    world.raise("api down", High);
+    world.answer(retryable());
+    assert_eq!(world.operation("api down").actions, [""; 0]);
+    // By the time that it was its turn it was allowed.
+    let mut world = World::new(spec);
+    world.raise("api down", High);
+    set_phase(&mut world, Phase::Payload);
+    world.answer(done());
+    assert_eq!(world.calls[0].handler, plugin("other"));
+    assert_eq!(world.operation("api down").actions, ["restarted"]);
+}
+
+#[test]
 fn what_waits_for_its_turn_waits_for_its_only_handler_too_where_that_recovered_another_failure() {
     let mut spec = usual();
     let minute = Duration::from_secs(60);
