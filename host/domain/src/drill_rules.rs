@@ -25,6 +25,8 @@ pub struct DrillState {
     pub runs: bool,
     /// A drill of it is under way.
     pub is_drilled: bool,
+    /// A person set that each recovery of it is approved.
+    pub asks: bool,
     /// The phase of the host.
     pub phase: Phase,
 }
@@ -68,6 +70,12 @@ pub fn may_drill(
     if is_left || target.leaves_to_people(failure) {
         return Err(format!(
             "only a person recovers {name} from {failure}, by its config, so there is no recovery to be timed"
+        ));
+    }
+    if state.asks {
+        return Err(format!(
+            "a person has to approve each recovery of {name}, so there is none to be timed; `mainstay policy show {name}` \
+             says what was set"
         ));
     }
     if let Some(why) = held_back(spec, target, route, severity, state.phase) {
@@ -119,7 +127,9 @@ fn held_back(
         !rule.lets(&step.handler)
             || charter.is_some_and(|charter| charter.handlers.contains(&step.handler))
     };
-    let may_none = !route.chain.is_empty() && route.chain.iter().all(is_forbidden);
+    // What always runs recovers nothing by itself.
+    let mut recovers = route.chain.iter().filter(|step| !step.always).peekable();
+    let may_none = recovers.peek().is_some() && recovers.all(is_forbidden);
     may_none.then(|| {
         format!("no handler of its chain may be called in the phase {phase}, or under the charter")
     })
@@ -159,6 +169,7 @@ fn can_be_broken(spec: &Spec, target: &TargetSpec, method: DrillMethod) -> Resul
 mod tests {
     use super::*;
     use crate::{
+        name::PluginName,
         simulation::tests::fixtures::{host, supervised},
         spec::{PhaseSpec, Strategy},
     };
@@ -168,6 +179,7 @@ mod tests {
         is_failing: false,
         runs: true,
         is_drilled: false,
+        asks: false,
         phase: Phase::Normal,
     };
 
@@ -226,6 +238,7 @@ mod tests {
                 },
                 "is under way",
             ),
+            (DrillState { asks: true, ..WELL }, "has to approve each"),
             (
                 DrillState {
                     phase: Phase::Safe,
@@ -254,6 +267,23 @@ mod tests {
         none.policy.phases.insert(Phase::Normal, rule);
         let why = "no handler of its chain may be called";
         check(&none, "down", kill, WELL, Err(why));
+    }
+
+    #[test]
+    fn a_chain_of_which_only_what_always_runs_may_be_called_recovers_nothing() {
+        let mut spec = usual();
+        let mut always = spec.routes[0].chain[0].clone();
+        always.always = true;
+        always.handler = PluginName::parse("alert").unwrap();
+        let only = spec.routes[0].chain[0].handler.clone();
+        spec.routes[0].chain.push(always);
+        let rule = PhaseSpec {
+            forbidden: [only].into(),
+            ..PhaseSpec::of(Phase::Normal)
+        };
+        spec.policy.phases.insert(Phase::Normal, rule);
+        let why = "no handler of its chain may be called in the phase normal";
+        check(&spec, "down", DrillMethod::Kill, WELL, Err(why));
     }
 
     #[test]

@@ -49,7 +49,9 @@ impl Inner {
             note: by.note,
             at: self.ports.shared.clock.now(),
         };
-        self.may_drill(&order)?;
+        let policy = self.ports.recovery.policy(order.target.clone()).await;
+        let asks = policy.is_ok_and(|policy| policy.set.ask == Some(true));
+        self.may_drill(&order, asks)?;
         let written = order.clone();
         self.try_change(|orders| match orders.drill(written) {
             true => Ok(()),
@@ -74,7 +76,8 @@ impl Inner {
         })
     }
 
-    fn may_drill(&self, order: &DrillOrder) -> Result<(), Refused> {
+    /// `asks`: a person set that each recovery of it is approved.
+    fn may_drill(&self, order: &DrillOrder, asks: bool) -> Result<(), Refused> {
         let spec = Arc::clone(&self.ports.shared.spec.borrow());
         let name = &order.target;
         let target = spec
@@ -90,6 +93,7 @@ impl Inner {
             is_failing: recovery.active(name).is_some(),
             runs: process.is_some_and(|process| process.pid.is_some()),
             is_drilled: self.orders.lock().is_drilled(name),
+            asks,
             phase: recovery.phase(),
         };
         may_drill(&spec, target, &order.failure, order.method, state).map_err(Refused)
