@@ -84,13 +84,37 @@ impl Recovery {
         };
         let mut work = work.clone();
         let (target, failure) = (&case.incident.target, &case.incident.failure);
-        let message = format!("nobody approved the recovery of {target} from {failure} in time");
-        work.operation.error = Some("nobody approved it in time".to_owned());
+        let (message, missed, error) = match work.operation.doubt.as_deref() {
+            Some(doubt) => {
+                let missed = format!(
+                    "nobody said in time whether effect {} of its recovery happened",
+                    doubt.number
+                );
+                let message = format!(
+                    "nobody said in time whether effect {} of the recovery of {target} from {failure} happened",
+                    doubt.number
+                );
+                (message, missed.clone(), missed)
+            }
+            None => (
+                format!("nobody approved the recovery of {target} from {failure} in time"),
+                "nobody approved its recovery in time".to_owned(),
+                "nobody approved it in time".to_owned(),
+            ),
+        };
+        case.incident.handed_over = Some(missed);
+        if self.has_always_behind(&work) {
+            work.operation.escalated = true;
+            let operation = self.end_doubt(case, work, &error, at, out)?;
+            let told = (message, AfterEscalation::People);
+            self.escalate(case, Some(&operation), told, at, out);
+            return Ok(());
+        }
+        work.operation.error = Some(error);
         self.step(&mut work, OperationEvent::GaveUp, at, out)?;
         let again = case.incident.state == IncidentState::Escalated;
         out.writes
             .push(words::ended(&work.operation, false, again, at.now));
-        case.incident.handed_over = Some("nobody approved its recovery in time".to_owned());
         let told = (message, AfterEscalation::People);
         self.escalate(case, Some(&work.operation), told, at, out);
         self.hand_over_to_operator(case, at, out);

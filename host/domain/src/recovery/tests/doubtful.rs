@@ -17,6 +17,7 @@ use crate::{
     severity::Severity::High,
     spec::{RouteSpec, StepSpec},
 };
+use std::time::Duration;
 
 fn doubt(world: &World) -> Doubt {
     Doubt {
@@ -172,6 +173,29 @@ fn what_always_runs_is_called_before_an_operation_in_doubt_is_ended() {
         assert_eq!(ended.escalated, verb == Verb::Reject);
         assert_eq!(world.stage("api down"), "people", "{verb:?}");
     }
+}
+
+#[test]
+fn a_doubt_that_nobody_ends_in_time_is_left_to_people_with_what_was_missed() {
+    let mut config = usual();
+    config.policy.approval.expires = Some(Duration::from_secs(60));
+    let mut world = World::new(config);
+    world.raise("api down", High);
+    world.keep_on_record();
+    world.restart(10);
+    let halt = Halt::InDoubt(Box::new(doubt(&world)));
+    world.answer(Err(NotHandled::Halted(halt)));
+    let id = world.operation("api down").id;
+    // Also where no daemon lived meanwhile.
+    world.restart(60_000);
+    assert_eq!(world.stage("api down"), "people");
+    let missed = "nobody said in time whether effect 3 of its recovery happened";
+    let ended = &world.operations[&id];
+    assert_eq!(ended.state, OperationState::Failed);
+    assert_eq!(ended.error.as_deref(), Some(missed));
+    let incident = world.incident("api down");
+    assert_eq!(incident.handed_over.as_deref(), Some(missed));
+    assert!(world.open_calls.is_empty());
 }
 
 #[test]
