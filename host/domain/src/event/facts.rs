@@ -165,6 +165,14 @@ impl EventData {
         matches!(self, Self::IncidentClosed(facts) if facts.stopped.is_some())
     }
 
+    /// The effect of which a person has to say whether it happened.
+    pub fn doubt(&self) -> Option<u32> {
+        match self {
+            Self::OperationAwaitingManual(facts) => facts.doubt,
+            _ => None,
+        }
+    }
+
     /// What follows, where people were told that they have to act.
     pub fn after_escalation(&self) -> Option<AfterEscalation> {
         match self {

@@ -119,6 +119,9 @@ pub struct OperationAwaitingManual {
     pub error: Option<String>,
     /// Attempts begun.
     pub attempts: u32,
+    /// The number of the effect of which a person has to say first whether it happened, where one is in doubt.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub doubt: Option<u32>,
 }
 
 /// A person approved a recovery, or asked to cancel one that runs.

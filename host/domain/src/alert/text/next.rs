@@ -64,9 +64,15 @@ pub(super) fn next_step(event: &Event) -> String {
         (K::CircuitFlapping, _) => {
             "find what makes it fail: `mainstay history` lists its recoveries".to_owned()
         }
-        (K::OperationAwaitingManual, Some(id)) => format!(
-            "look at `mainstay operation show {id}`, then `mainstay approve {id}` or `mainstay reject {id}`"
-        ),
+        (K::OperationAwaitingManual, Some(id)) => match event.data.doubt() {
+            None => format!(
+                "look at `mainstay operation show {id}`, then `mainstay approve {id}` or `mainstay reject {id}`"
+            ),
+            Some(number) => format!(
+                "find out whether effect {number} happened, then `mainstay operation resolve {id} {number} --happened` or `--did-not`, or \
+                 `mainstay reject {id}`"
+            ),
+        },
         (K::OperationPartial | K::OperationFailed | K::OperationEscalated, Some(id)) => {
             let is_stopped = event.data.after_escalation() == Some(AfterEscalation::People);
             let again = match (&event.target, event.data.failure()) {

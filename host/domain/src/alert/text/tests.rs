@@ -302,6 +302,25 @@ fn what_waits_for_a_person_says_how_far_it_came() {
     }
 }
 
+#[test]
+fn what_is_in_doubt_is_said_to_have_happened_or_not_and_not_approved() {
+    let change = |data: &mut EventData| match data {
+        EventData::OperationAwaitingManual(facts) => {
+            facts.attempts = 0;
+            facts.doubt = Some(3);
+        }
+        other => panic!("{other:?}"),
+    };
+    check(
+        EventKind::OperationAwaitingManual,
+        change,
+        &format!(
+            "its recovery waits for your decision | nothing yet; it does not go on without you | find out whether effect 3 happened, \
+             then `mainstay operation resolve {ID} 3 --happened` or `--did-not`, or `mainstay reject {ID}`"
+        ),
+    );
+}
+
 /// Of these nothing is said that the state of anything else could make untrue.
 #[test]
 fn what_is_said_of_everything_else() {

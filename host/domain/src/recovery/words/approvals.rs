@@ -45,6 +45,7 @@ pub(in crate::recovery) fn awaits(operation: &Operation, now: Timestamp) -> Chan
         steps: operation.steps.clone(),
         error: operation.error.clone(),
         attempts: operation.attempts,
+        doubt: operation.doubt.as_deref().map(|doubt| doubt.number),
     };
     let kind = EventKind::OperationAwaitingManual;
     about(operation, kind, operation.severity, now, message, data)
