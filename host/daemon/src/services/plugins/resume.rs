@@ -7,12 +7,14 @@ use super::{PluginCalls, handled};
 use crate::{ports::Browse, services::shared::Shared};
 use mainstay_domain::{
     call_record::{CallRecord, RecordedCall},
+    name::PluginName,
     record::Change,
     recovery::{Call, Handled, NotHandled},
     replay::{Divergence, Halt, MAX_REPLAYS, Recorded},
+    spec::PluginSpec,
 };
 use mainstay_runtime::{CallError, CallFailure, Plugin, PluginHost};
-use std::{sync::Arc, time::Duration};
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 /// What a call has left at least: how long no daemon ran is a part of the time in its record.
 const LEAST_LEFT: Duration = Duration::from_secs(10);
@@ -156,7 +158,7 @@ async fn build_of(
     record: &CallRecord,
 ) -> Result<Arc<Plugin>, String> {
     let specs = journal.shared.spec.borrow().plugin_specs();
-    let spec = specs.get(&record.plugin).cloned().unwrap_or_default();
+    let spec = spec_of(&specs, &record.plugin);
     let built = host.by_digest(&record.digest, &spec).await;
     let plugin = built.map_err(|error| {
         format!(
@@ -166,6 +168,15 @@ async fn build_of(
         )
     })?;
     Ok(plugin.instance(&record.plugin).cloned().unwrap_or(plugin))
+}
+
+/// What the config says of the plugin that is called by this name, or that this is an instance of.
+fn spec_of(specs: &BTreeMap<PluginName, PluginSpec>, name: &PluginName) -> PluginSpec {
+    let mut all = specs.values();
+    // An instance that a route calls is named there too, with nothing.
+    let of_instance = all.find(|spec| spec.instances.contains_key(name));
+    let spec = of_instance.or_else(|| specs.get(name));
+    spec.cloned().unwrap_or_default()
 }
 
 /// Its new record has how often it was begun in the one before.
@@ -185,7 +196,23 @@ async fn call_anew(plugin: &Plugin, call: &Call, last: u32, record: &CallRecord)
 #[cfg(test)]
 mod tests {
     use super::*;
-    use mainstay_domain::{name::PluginName, plugin::PluginIdentity};
+    use mainstay_domain::plugin::PluginIdentity;
+
+    #[test]
+    fn a_build_is_configured_as_the_plugin_that_it_is_an_instance_of() {
+        let name = |text: &str| PluginName::parse(text).unwrap();
+        let base = PluginSpec {
+            instances: [(name("fix-web"), PluginSpec::default())].into(),
+            ..PluginSpec::default()
+        };
+        let specs = BTreeMap::from([
+            (name("fix"), base.clone()),
+            (name("fix-web"), PluginSpec::default()),
+        ]);
+        assert_eq!(spec_of(&specs, &name("fix-web")), base);
+        assert_eq!(spec_of(&specs, &name("fix")), base);
+        assert_eq!(spec_of(&specs, &name("other")), PluginSpec::default());
+    }
 
     #[test]
     fn a_call_that_ends_before_its_record_is_used_up_is_no_attempt_that_failed() {
