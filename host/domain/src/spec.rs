@@ -86,8 +86,16 @@ impl Spec {
         let alerters = self.alerts.iter().map(|alert| &alert.alerter);
         let policies = self.jobs.iter().filter_map(|job| job.retention.as_ref());
         let policies = policies.map(|retention| &retention.policy);
+        let deciders = self.routes.iter().filter_map(|route| route.decider.as_ref());
+        let deciders = deciders.map(|decider| &decider.plugin);
+        let checks = self.targets.iter().flat_map(|target| &target.checks);
+        let detectors = checks.filter_map(|check| match &check.kind {
+            CheckKind::Plugin(asked) => Some(&asked.plugin),
+            _ => None,
+        });
         let mut specs = self.plugins.clone();
-        for name in handlers.chain(alerters).chain(policies) {
+        let named = handlers.chain(alerters).chain(policies);
+        for name in named.chain(deciders).chain(detectors) {
             specs.entry(name.clone()).or_default().only_instances = false;
         }
         specs
@@ -171,4 +179,32 @@ pub enum SecretSource {
     File(PathBuf),
     /// An environment variable of the daemon.
     Env(String),
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::simulation::tests::fixtures::{check, host};
+    use semver::VersionReq;
+
+    #[test]
+    fn whoever_names_a_plugin_it_is_there_by_its_own_name() {
+        let name = |text: &str| PluginName::parse(text).unwrap();
+        let mut looked_at = check("web");
+        looked_at.checks[0].kind = CheckKind::Plugin(PluginCheck {
+            plugin: name("trend"),
+            version: VersionReq::STAR,
+            params: serde_json::json!({}),
+        });
+        let mut spec = (*host(vec![looked_at])).clone();
+        spec.routes[0].decider = Some(DeciderSpec {
+            plugin: name("fibonacci"),
+            version: VersionReq::STAR,
+            params: serde_json::json!({}),
+        });
+        let specs = spec.plugin_specs();
+        for named in ["fix", "trend", "fibonacci"] {
+            assert!(!specs[&name(named)].only_instances, "{named}");
+        }
+    }
 }
