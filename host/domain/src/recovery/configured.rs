@@ -149,6 +149,12 @@ impl Recovery {
                 self.schedule(case, at, out)?;
             }
             Stage::Unrouted if route.is_some() => self.schedule(case, at, out)?,
+            // When it is gone on with its call says.
+            Stage::Queued(work) if work.open_call.is_some() => {
+                let due = self.queue.get(&work.operation.id).map(|entry| entry.due);
+                let entry = self.entry(&work.operation, due.unwrap_or(at.monotonic));
+                self.queue.push(entry);
+            }
             Stage::Queued(work) if work.operation.mode == Mode::Automatic => {
                 let Some(route) = route else {
                     return Ok(());

@@ -270,6 +270,24 @@ fn an_hour_of_sleep_over_ten_daemons_ends_on_time_and_holds_nothing_meanwhile() 
 }
 
 #[test]
+fn another_config_neither_wakes_a_call_that_sleeps_nor_lets_it_sleep_longer() {
+    let mut world = World::new(usual());
+    world.raise("api down", High);
+    world.keep_on_record();
+    let left = Duration::from_secs(3600);
+    let until = world.at().now + left;
+    world.answer(Err(NotHandled::Halted(Halt::Suspended { until, left })));
+    world.pass(1_000);
+    world.configure(with_route(RouteSpec {
+        cooldown: Duration::from_secs(7_200),
+        ..route()
+    }));
+    assert!(world.calls.is_empty(), "it sleeps");
+    world.wait(3_599_000);
+    assert!(world.calls[0].resumed);
+}
+
+#[test]
 fn a_call_that_sleeps_can_be_cancelled_at_once() {
     let mut world = World::new(usual());
     world.raise("api down", High);

@@ -332,6 +332,7 @@ impl Host {
             values: self.site.clone(),
             backups: self.site.clone(),
             secrets: bench().world,
+            inbox: SignalInbox::default(),
         });
         let recorded = || Arc::new(Recorded::of(entries, 2, 3));
         let call = Call {
