@@ -86,7 +86,10 @@ impl Spec {
         let alerters = self.alerts.iter().map(|alert| &alert.alerter);
         let policies = self.jobs.iter().filter_map(|job| job.retention.as_ref());
         let policies = policies.map(|retention| &retention.policy);
-        let deciders = self.routes.iter().filter_map(|route| route.decider.as_ref());
+        let deciders = self
+            .routes
+            .iter()
+            .filter_map(|route| route.decider.as_ref());
         let deciders = deciders.map(|decider| &decider.plugin);
         let checks = self.targets.iter().flat_map(|target| &target.checks);
         let detectors = checks.filter_map(|check| match &check.kind {

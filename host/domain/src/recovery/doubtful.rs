@@ -101,7 +101,9 @@ impl Recovery {
         work.operation.approval = None;
         work.expires = None;
         self.step(&mut work, OperationEvent::Approved, at, out)?;
-        work.revise(out, |operation| operation.cancel_asked = Some(why.to_owned()));
+        work.revise(out, |operation| {
+            operation.cancel_asked = Some(why.to_owned())
+        });
         self.queue.push(self.entry(&work.operation, at.monotonic));
         let operation = work.operation.clone();
         case.stage = Stage::Queued(work);

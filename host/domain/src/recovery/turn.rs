@@ -47,7 +47,9 @@ pub(super) fn next(
         }
         if let Some(why) = withheld.get(&place) {
             // What is left where no other step is.
-            progress.permanently_failed.get_or_insert_with(|| why.clone());
+            progress
+                .permanently_failed
+                .get_or_insert_with(|| why.clone());
             skipped.push(why.clone());
             continue;
         }
