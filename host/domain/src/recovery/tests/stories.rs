@@ -174,7 +174,8 @@ fn a_dry_run_says_what_a_recovery_would_do_and_makes_the_attempt_that_it_would_m
     let planned = world.calls[0].request.attempt;
     world.answer(done());
     let dry = &world.operations[&asked.id];
-    assert_eq!(dry.actions, ["would restart"]);
+    let planned_only = "step 1, fix, was only planned [dry-run]";
+    assert_eq!(dry.actions, ["would restart", planned_only]);
     assert_eq!(dry.recovery_ms, None);
     let said = world.events.iter();
     let said = said.filter(|event| event.operation.as_ref() == Some(&asked.id));

@@ -359,7 +359,7 @@ async fn a_check_finds_what_was_damaged_and_nothing_in_a_whole_journal_that_is_i
     let report = sqlite::check(directory.path()).unwrap();
     assert!(report.is_whole(), "{report:?}");
     assert_eq!(report.commits, report.acknowledged);
-    assert_eq!(report.tables.len(), 12);
+    assert_eq!(report.tables.len(), 13);
     assert!(
         report
             .tables
