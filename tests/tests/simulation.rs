@@ -77,6 +77,29 @@ fn the_same_day_gives_the_same_bytes_without_a_daemon_and_shows_what_is_decided_
 }
 
 #[test]
+fn the_phase_that_a_day_is_played_in_decides_as_that_of_the_daemon() {
+    let daemon = Daemon::prepare(&format!("{HOST}{API}"));
+    let file = write(&daemon, "day.toml", DAY);
+    let called = |phase: &str| {
+        let day = daemon.json(&["simulate", &file, "--phase", phase]);
+        let timeline = day["timeline"].as_array().unwrap().iter();
+        let called = timeline.filter(|one| one["kind"] == "handler.called");
+        (called.count(), day["incidents"][0]["rto_exceeded"].clone())
+    };
+    let (normal, _) = called("normal");
+    assert!(normal > 0);
+    let (safe, is_late) = called("safe");
+    assert_eq!((safe, is_late), (0, Value::Bool(true)), "nothing is recovered");
+    // The same as a line of the file.
+    let safe_day = format!("phase = \"safe\"\n{DAY}");
+    let file = write(&daemon, "safe.toml", &safe_day);
+    let day = daemon.json(&["simulate", &file]);
+    assert!(!day["timeline"].to_string().contains("handler.called"), "{day}");
+    let wrong = daemon.cli(&["simulate", &file, "--phase", "lunch"]);
+    assert_eq!(wrong.status.code(), Some(2), "{wrong:?}");
+}
+
+#[test]
 fn a_scenario_that_does_not_fit_is_refused_with_every_step_of_it() {
     let daemon = Daemon::prepare(&format!("{HOST}{API}"));
     let file = write(
@@ -140,4 +163,9 @@ grants = {{ target = ["restart"] }}
         daemon.json(&["simulate", &exported])["timeline"],
         of_file["timeline"]
     );
+    // Where nobody changed the phase since, it is that of the host.
+    assert!(daemon.cli(&["phase", "safe"]).status.success());
+    let later = "2100-01-01T00:00:00Z";
+    let journal = ["simulate", "--from-journal", "--since", later, "--export"];
+    assert_eq!(daemon.json(&journal)["phase"], "safe");
 }

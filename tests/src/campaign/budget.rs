@@ -15,7 +15,7 @@ use mainstay_domain::{
     name::{FailureType, PluginName, TargetName},
     operation::Operation,
     pause::TimedPauses,
-    policy::PolicyHistory,
+    policy::{Phase, PolicyHistory},
     record::Change,
     recovery::{
         Action, Attempt, CaseKey, Handled, Input, InputTime, Look, LookResult, Recovered, Recovery,
@@ -115,6 +115,7 @@ pub fn budget_day(targets: u32, seed: u64) -> usize {
     let scenario = Scenario {
         begin: BEGIN,
         until: Some(storm.clock + HOUR),
+        phase: Phase::default(),
         rules: vec![Rule {
             after: EACH_CALL,
             ..Rule::default()

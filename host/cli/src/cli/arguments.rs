@@ -390,6 +390,7 @@ pub enum Command {
     /// file, and --from-journal asks the daemon for it.
     #[command(after_long_help = examples!("
   mainstay simulate day.toml
+  mainstay simulate day.toml --phase deployment
   mainstay events --since 24h --json | mainstay --config new.toml simulate -
   mainstay simulate --from-journal --since 7d --json | jq '.incidents[] | select(.escalated)'
   mainstay simulate --from-journal --export > day.jsonl"))]
@@ -694,6 +695,10 @@ pub struct SimulateArguments {
     /// How long it lasts, e.g. 90s, 2h or 1d; else as the scenario says, or until nothing is left to be done, at most a day
     #[arg(long, value_name = "LENGTH", value_parser = parse_lasts)]
     pub until: Option<Duration>,
+    /// In which phase the host is at the beginning: launch, deployment, normal, payload or safe; else as the scenario says, and of
+    /// a daemon's journal as it was
+    #[arg(long, value_name = "PHASE", value_parser = Phase::parse)]
+    pub phase: Option<Phase>,
     /// Print the scenario as JSON lines, to be kept or changed, and play nothing
     #[arg(long)]
     pub export: bool,

@@ -1,6 +1,6 @@
 //! `simulate`: a recorded or written day, played through the real recovery on virtual time.
 //!
-//! Invariant: nothing is changed, and the daemon is asked for its events alone, where they are wanted.
+//! Invariant: nothing is changed, and the daemon is asked for its events and its phase alone, where they are wanted.
 //! Invariant: the same scenario with the same config prints the same bytes: no clock of this machine is in it.
 
 mod read;
@@ -34,6 +34,7 @@ pub(super) async fn run(
     if let Some(until) = arguments.until {
         draft.until = Some(Length(until));
     }
+    draft.phase = arguments.phase.or(draft.phase);
     if arguments.export {
         for line in write_lines(&draft).context("cannot write the scenario")? {
             out.json_text(&line)?;

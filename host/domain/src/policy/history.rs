@@ -50,6 +50,14 @@ impl PolicyHistory {
         }
     }
 
+    /// Of a host that is in this phase, and where nothing began of late.
+    pub fn in_phase(phase: Phase) -> Self {
+        Self {
+            phase: Some(phase),
+            ..Self::default()
+        }
+    }
+
     /// The kinds of events that it is known from.
     pub const KINDS: [EventKind; 4] = [
         EventKind::PhaseChanged,

@@ -26,6 +26,9 @@ pub struct Draft {
     /// For how long it lasts; absent: until nothing is left to be done, at most a day.
     #[serde(default)]
     pub until: Option<Length>,
+    /// In which phase the host is at the beginning; absent: normal.
+    #[serde(default)]
+    pub phase: Option<Phase>,
     /// What handlers answer.
     #[serde(default)]
     pub rules: Vec<Rule>,
@@ -41,7 +44,7 @@ pub struct Draft {
 pub struct Entry {
     /// When.
     pub at: At,
-    /// Of which target; absent for a command over the whole host.
+    /// Of which target; absent for a phase, and for a command over the whole host.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub target: Option<TargetName>,
     /// From now on this check sees `outcome`.
@@ -68,7 +71,7 @@ pub struct Entry {
     /// What a person commands.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub command: Option<CommandWord>,
-    /// From now on the host is in this phase.
+    /// A person changes the phase of the host to this one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub phase: Option<Phase>,
     /// What was seen, for people.

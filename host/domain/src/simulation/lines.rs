@@ -5,7 +5,7 @@ use super::{
     draft::{Draft, Entry},
     rule::Rule,
 };
-use crate::{event::Event, time::Timestamp};
+use crate::{event::Event, phase::Phase, time::Timestamp};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
@@ -38,6 +38,8 @@ struct Head {
     begin: Option<Timestamp>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     until: Option<Length>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    phase: Option<Phase>,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -78,11 +80,12 @@ pub fn read_lines(text: &str) -> Result<Lines, LinesError> {
             draft
                 .rules
                 .push(RuleLine::deserialize(&value).map_err(wrong)?.rule);
-        } else if has("format") || has("begin") || has("until") {
+        } else if has("format") || has("begin") || has("until") || (has("phase") && !has("at")) {
             let head = Head::deserialize(&value).map_err(wrong)?;
             draft.format = head.format.or(draft.format);
             draft.begin = head.begin.or(draft.begin);
             draft.until = head.until.or(draft.until);
+            draft.phase = head.phase.or(draft.phase);
         } else {
             draft.steps.push(Entry::deserialize(&value).map_err(wrong)?);
         }
@@ -102,6 +105,7 @@ pub fn write_lines(draft: &Draft) -> Result<Vec<String>, serde_json::Error> {
         format: Some(draft.format.unwrap_or(1)),
         begin: draft.begin,
         until: draft.until,
+        phase: draft.phase,
     };
     let mut lines = vec![serde_json::to_string(&head)?];
     for rule in &draft.rules {

@@ -15,7 +15,7 @@ use crate::{
     event::{Event, EventData, EventKind, PhaseChanged},
     name::{CheckName, FailureType, TargetName},
     pause::MAINTENANCE,
-    phase::{Phase, PhaseChange},
+    phase::Phase,
     spec::Spec,
     time::Timestamp,
 };
@@ -34,10 +34,9 @@ pub fn recorded(events: &[Event], spec: &Spec) -> (Draft, Vec<String>) {
     }
     let mut day = Day {
         spec,
-        begin: events.first().map(|event| event.at),
-        has_phase: false,
         healed: attempts.healed,
         failing: HashSet::new(),
+        phase: None,
         steps: Vec::new(),
         left_out: BTreeMap::new(),
     };
@@ -51,8 +50,9 @@ pub fn recorded(events: &[Event], spec: &Spec) -> (Draft, Vec<String>) {
     let notes = notes.collect();
     let draft = Draft {
         format: None,
-        begin: day.begin,
+        begin: events.first().map(|event| event.at),
         until: None,
+        phase: day.phase,
         rules: attempts.rules,
         steps: day.steps,
     };
@@ -62,12 +62,11 @@ pub fn recorded(events: &[Event], spec: &Spec) -> (Draft, Vec<String>) {
 /// What was seen.
 struct Day<'a> {
     spec: &'a Spec,
-    begin: Option<Timestamp>,
-    /// The phase was changed before.
-    has_phase: bool,
     healed: Vec<Healed>,
     /// The checks that were told to fail.
     failing: HashSet<(TargetName, CheckName)>,
+    /// In which phase it began, where an event says so.
+    phase: Option<Phase>,
     steps: Vec<Entry>,
     /// How many events of names that the config does not have.
     left_out: BTreeMap<String, u32>,
@@ -159,19 +158,11 @@ impl Day<'_> {
 
     /// A person changed the phase; before the first change the host was in the phase that this says.
     fn phase(&mut self, facts: &PhaseChanged, at: At) {
-        let mut phases = Vec::new();
-        let begin = self.begin.filter(|_| !self.has_phase);
-        if let Some(begin) = begin {
-            let way = way_to(facts.from).into_iter();
-            phases.extend(way.map(|phase| (At::Time(begin), phase)));
-        }
-        self.has_phase = true;
-        phases.push((at, facts.to));
-        self.steps
-            .extend(phases.into_iter().map(|(at, phase)| Entry {
-                phase: Some(phase),
-                ..Entry::new(at)
-            }));
+        self.phase.get_or_insert(facts.from);
+        self.steps.push(Entry {
+            phase: Some(facts.to),
+            ..Entry::new(at)
+        });
     }
 
     fn saw(&mut self, entry: Entry, check: &CheckName, seen: SeenAs, event: &Event) {
@@ -235,15 +226,6 @@ impl Day<'_> {
             lasts,
             ..Entry::new(at)
         });
-    }
-}
-
-/// The phases by which a host comes from the usual one to this.
-fn way_to(phase: Phase) -> Vec<Phase> {
-    match Phase::default().change_to(phase) {
-        PhaseChange::Same => Vec::new(),
-        PhaseChange::Changed => vec![phase],
-        PhaseChange::Refused => vec![Phase::Safe, phase],
     }
 }
 

@@ -16,6 +16,7 @@ use crate::{
     id::{IdSource, IncidentId, OperationId},
     name::TargetName,
     phase::Phase,
+    policy::PolicyHistory,
     record::Change,
     recovery::{Action, IllegalMove, Input, InputTime, Recovered, Recovery, Reply},
     severity::Severity,
@@ -133,8 +134,10 @@ impl<'a> Run<'a> {
         for target in &mut self.targets {
             target.settle_down(at);
         }
-        self.inputs
-            .push_back(Input::Recovered(Recovered::default()));
+        self.inputs.push_back(Input::Recovered(Recovered {
+            policy: PolicyHistory::in_phase(self.scenario.phase),
+            ..Recovered::default()
+        }));
         self.inputs.push_back(Input::Tick);
         self.apply_all()?;
         let scenario = self.scenario;
@@ -216,6 +219,7 @@ impl<'a> Run<'a> {
             let told = self.observer.is_some().then(|| input.clone());
             let outcome = self.machine.apply(input, at)?;
             self.gathered.inputs += 1;
+            self.follow_phase();
             if let (Some(observer), Some(input)) = (&mut self.observer, told) {
                 (*observer)(Heard::Input {
                     input: &input,
@@ -243,7 +247,6 @@ impl<'a> Run<'a> {
                 self.act(action);
             }
         }
-        self.follow_phase();
         Ok(())
     }
 

@@ -29,6 +29,8 @@ pub struct Scenario {
     pub begin: Timestamp,
     /// For how long it lasts; absent: until nothing is left to be done, at most a day.
     pub until: Option<Duration>,
+    /// In which phase the host is then.
+    pub phase: Phase,
     /// What handlers answer: the first that fits.
     pub rules: Vec<Rule>,
     /// What happens, earliest first.
@@ -130,6 +132,7 @@ impl Scenario {
         Ok(Self {
             begin,
             until: draft.until.map(|Length(length)| length),
+            phase: draft.phase.unwrap_or_default(),
             rules: draft.rules,
             steps,
         })
@@ -159,10 +162,7 @@ fn steps_of(entry: Entry, begin: Timestamp, spec: &Spec) -> Result<Vec<Step>, St
         .transpose()?;
     let lasts = entry.lasts.map(|Length(length)| length);
     let (what, over) = match (entry.phase, &entry.command, target) {
-        (Some(phase), None, None) if says_nothing_of_a_target(&entry) => (What::Phase(phase), None),
-        (Some(_), _, _) => {
-            return Err("a `phase` is of the host, and has nothing beside it but `at`".to_owned());
-        }
+        (Some(phase), ..) => (phase_of(phase, &entry)?, None),
         (None, Some(command), target) => (command_of(*command, &entry, target)?, None),
         (None, None, None) => {
             return Err(
@@ -186,11 +186,6 @@ fn steps_of(entry: Entry, begin: Timestamp, spec: &Spec) -> Result<Vec<Step>, St
         _ => {}
     }
     Ok(steps)
-}
-
-fn says_nothing_of_a_target(entry: &Entry) -> bool {
-    let is_seen = entry.check.is_some() || entry.failure.is_some();
-    !is_seen && entry.exit.is_none() && entry.started.is_none() && entry.lasts.is_none()
 }
 
 fn known<'a>(spec: &'a Spec, name: &TargetName) -> Result<&'a TargetSpec, String> {
@@ -256,7 +251,18 @@ fn happens(entry: &Entry, target: &TargetSpec) -> Result<(What, Option<What>), S
         )),
         (None, None, Some(how), None) => Ok((What::Exit(how.clone()), Some(What::Started))),
         (None, None, None, Some(true)) => Ok((What::Started, None)),
-        _ => Err("it says more than one thing, or nothing: write one of `check`, `failure`, `exit`, `started = true` and `command`".to_owned()),
+        _ => Err("it says more than one thing, or nothing: write one of `check`, `failure`, `exit`, `started = true`, `phase` and `command`".to_owned()),
+    }
+}
+
+fn phase_of(phase: Phase, entry: &Entry) -> Result<What, String> {
+    let alone = Entry {
+        phase: Some(phase),
+        ..Entry::new(entry.at)
+    };
+    match *entry == alone {
+        true => Ok(What::Phase(phase)),
+        false => Err("a `phase` is of the host, and has nothing beside it but `at`".to_owned()),
     }
 }
 

@@ -143,6 +143,52 @@ fn a_reported_failure_is_recovered_and_a_pause_keeps_it_back() {
 }
 
 #[test]
+fn a_phase_says_how_many_failures_are_enough_and_holds_back_what_it_does_not_recover() {
+    let spec = host(vec![check("api")]);
+    let day = |phase: &str| {
+        let text = format!(
+            "{{\"until\":\"10m\",\"phase\":\"{phase}\"}}\n\
+             {{\"at\":\"10s\",\"target\":\"api\",\"check\":\"tcp\"}}"
+        );
+        let report = play(&spec, &text);
+        let opened = when(&report, "incident.opened");
+        (opened, !when(&report, "handler.called").is_empty())
+    };
+    // Three failures, times 1, 1.5 and 2; the severity is high.
+    assert_eq!(day("normal"), (vec![30_000], true));
+    assert_eq!(day("deployment"), (vec![50_000], true));
+    assert_eq!(day("launch"), (vec![60_000], false));
+    assert_eq!(day("safe"), (vec![30_000], false));
+}
+
+#[test]
+fn a_change_of_the_phase_lets_begin_what_waited_and_one_that_has_no_way_is_refused() {
+    let spec = host(vec![check("api")]);
+    let report = play(
+        &spec,
+        r#"
+        {"phase":"safe"}
+        {"at":"10s","target":"api","check":"tcp"}
+        {"at":"1m","phase":"payload"}
+        {"at":"2m","phase":"normal"}"#,
+    );
+    assert_eq!(when(&report, "command.refused"), [60_000]);
+    assert_eq!(when(&report, "phase.changed"), [120_000]);
+    assert_eq!(when(&report, "handler.called"), [120_000]);
+    assert_eq!(report.incidents[0].incident.state, IncidentState::Recovered);
+    for more in [
+        r#""target":"api""#,
+        r#""for":"5m""#,
+        r#""command":"pause""#,
+    ] {
+        let beside = fixtures::draft(&format!(r#"{{"at":"1s","phase":"safe",{more}}}"#));
+        let problems = Scenario::new(beside, &spec).unwrap_err();
+        let problem = &problems[0].problem;
+        assert!(problem.contains("has nothing beside it"), "{problems:?}");
+    }
+}
+
+#[test]
 fn what_does_not_fit_the_config_is_told_step_by_step() {
     let spec = host(vec![check("api")]);
     let draft = fixtures::draft(

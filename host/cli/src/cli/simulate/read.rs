@@ -4,9 +4,10 @@ use super::super::{
     arguments::Since,
     client::{Client, path_with},
     failure::WithHelp,
-    listings::time_of,
+    listings::{parse, time_of},
 };
 use anyhow::Context;
+use mainstay_api::HostPhase;
 use mainstay_domain::{
     event::Event,
     simulation::{Draft, Lines, read_lines, recorded},
@@ -79,7 +80,13 @@ pub(super) async fn journal(
             None => unknown += 1,
         }
     }
-    Ok(of_events(&events, unknown, spec))
+    let (mut draft, notes) = of_events(&events, unknown, spec);
+    if draft.phase.is_none() {
+        // Nobody changed it since then.
+        let host: HostPhase = parse(&client.get("/v1/phase").await?)?;
+        draft.phase = Some(host.phase.into());
+    }
+    Ok((draft, notes))
 }
 
 /// So long a day is that nobody says more of.

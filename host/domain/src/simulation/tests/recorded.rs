@@ -4,6 +4,7 @@ use super::{super::*, fixtures};
 use crate::{
     event::{Event, EventKind},
     operation::OperationState,
+    phase::Phase,
     spec::Spec,
 };
 use fixtures::{check, host, scenario, supervised, when};
@@ -81,10 +82,16 @@ fn a_day_with_phases_is_decided_in_the_same_way_also_where_it_begins_in_one() {
     assert_eq!(when(&report, "handler.called"), [3_600_000]);
     let is_change = |event: &&Event| event.kind == EventKind::PhaseChanged;
     let later = events.iter().skip_while(is_change).cloned();
-    for recorded_day in [events.clone(), later.collect()] {
+    for (recorded_day, began_in) in [
+        (events.clone(), Phase::Normal),
+        (later.collect(), Phase::Launch),
+    ] {
         let (draft, notes) = recorded(&recorded_day, &spec);
         assert!(notes.is_empty(), "{notes:?}");
+        assert_eq!(draft.phase, Some(began_in));
+        let exported = write_lines(&draft).unwrap().join("\n");
         let again = Scenario::new(draft, &spec).unwrap();
+        assert_eq!(scenario(&spec, &exported), again);
         let replayed = simulate(&spec, &again, None).unwrap();
         assert_eq!(decisions(&replayed), decisions(&report));
     }
