@@ -7,6 +7,11 @@
 //! and readers of the events rely on finding it as they say.
 //! Invariant: while the disk takes nothing nobody waits for it: changes are answered as held, values of plugins, which
 //! must be durable, are refused.
+//! Invariant: what nobody waits for stays in the line for [`LINGER`] at most before the writer takes it, and not at all
+//! once somebody waits for anything in the line: a recovery begins with a handful of the first kind, and a moment later its
+//! first effect waits for its intent, so that all of them cost one fsync and not two.
+//!
+//! Length: what waits, and how each kind of it is answered, is one matter.
 
 use super::{
     error::{sentence, writer_gone},
@@ -17,7 +22,7 @@ use super::{
 };
 use crate::port::{Committed, SetAside, StoreError, StoreErrorKind};
 use mainstay_domain::{code::ErrorCode, effect::EffectError, record::Change};
-use parking_lot::{Condvar, Mutex};
+use parking_lot::{Condvar, Mutex, MutexGuard};
 use std::{collections::VecDeque, path::PathBuf, time::Duration};
 use tokio::sync::oneshot;
 
@@ -27,6 +32,9 @@ pub(super) const BOUND: Load = Load {
     changes: 200_000,
     bytes: 64 << 20,
 };
+
+/// From the first event of a failure to the intent of its recovery's first effect it is about a millisecond.
+const LINGER: Duration = Duration::from_millis(3);
 
 pub(super) type Ack<T> = oneshot::Sender<Result<T, StoreError>>;
 
@@ -67,6 +75,8 @@ pub(super) enum Taken {
 pub(super) struct Queue {
     path: PathBuf,
     bound: Load,
+    /// [`LINGER`], and other lengths in tests.
+    linger: Duration,
     state: Mutex<State>,
     changed: Condvar,
 }
@@ -86,6 +96,7 @@ impl Queue {
         Self {
             path,
             bound,
+            linger: LINGER,
             state: Mutex::default(),
             changed: Condvar::new(),
         }
@@ -157,6 +168,7 @@ impl Queue {
             }
         }
         if !state.waiting.is_empty() {
+            self.linger(&mut state, most);
             let taken = most.min(state.waiting.len());
             return Taken::Batch(state.waiting.drain(..taken).collect());
         }
@@ -164,6 +176,19 @@ impl Queue {
             true => Taken::Closed,
             false => Taken::Quiet,
         }
+    }
+
+    /// Waits a little for more, while nobody waits for what is there and there is room in one transaction.
+    fn linger(&self, state: &mut MutexGuard<'_, State>, most: usize) {
+        // Nobody begins to wait for what was looked at.
+        let mut looked_at = 0;
+        let may_wait = |state: &mut State| {
+            let mut new = state.waiting.iter().skip(looked_at);
+            let is_awaited = new.any(|waiting| waiting.work.is_awaited());
+            looked_at = state.waiting.len();
+            !is_awaited && looked_at < most && !state.intake.is_closed()
+        };
+        self.changed.wait_while_for(state, may_wait, self.linger);
     }
 
     /// This is written, or refused for good: it waits no more, and the disk takes something.
@@ -253,6 +278,16 @@ impl Work {
         matches!(self, Work::Changes(changes, _) if changes.is_empty())
     }
 
+    /// Whether somebody waits for its answer.
+    fn is_awaited(&self) -> bool {
+        match self {
+            Work::Changes(_, ack) => ack.as_ref().is_some_and(|ack| !ack.is_closed()),
+            Work::Value(..) | Work::SetAside(..) => true,
+            #[cfg(test)]
+            Work::Connection(..) => true,
+        }
+    }
+
     pub(super) fn refuse(self, why: StoreError) {
         match self {
             Work::Changes(_, ack) => {
@@ -292,5 +327,67 @@ impl Work {
             #[cfg(test)]
             Work::Connection(..) => Some(self),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::{sync::Arc, time::Instant};
+
+    const LONG: Duration = Duration::from_secs(3_600);
+
+    fn line(linger: Duration) -> Queue {
+        Queue {
+            linger,
+            ..Queue::new(PathBuf::from("/a/journal.db"), BOUND)
+        }
+    }
+
+    /// A submission, and who waits for its answer.
+    fn submit(queue: &Queue) -> oneshot::Receiver<Result<Committed, StoreError>> {
+        let (ack, answer) = oneshot::channel();
+        queue.push(Work::Changes(vec![Change::Paused(None, true)], Some(ack)));
+        answer
+    }
+
+    fn taken(queue: &Queue) -> usize {
+        match queue.take(1_024, None) {
+            Taken::Batch(batch) => batch.len(),
+            Taken::Quiet | Taken::Closed => 0,
+        }
+    }
+
+    #[test]
+    fn what_nobody_waits_for_stays_for_what_somebody_waits_for_and_goes_with_it() {
+        let queue = Arc::new(line(LONG));
+        drop(submit(&queue));
+        let later = Arc::clone(&queue);
+        let submitting = std::thread::spawn(move || submit(&later));
+        assert_eq!(taken(&queue), 2, "it is not taken alone");
+        drop(submitting.join().unwrap());
+    }
+
+    #[test]
+    fn what_nobody_waits_for_is_taken_alone_once_it_has_stayed_for_a_moment() {
+        let (queue, start) = (line(Duration::from_millis(20)), Instant::now());
+        drop(submit(&queue));
+        assert_eq!(taken(&queue), 1);
+        assert!(start.elapsed() >= Duration::from_millis(20));
+    }
+
+    #[test]
+    fn what_somebody_waits_for_is_taken_at_once_and_so_is_all_where_the_line_is_closed_or_long() {
+        let queue = line(LONG);
+        let answer = submit(&queue);
+        assert_eq!(taken(&queue), 1);
+        drop(answer);
+        for _ in 0..1_500 {
+            drop(submit(&queue));
+        }
+        assert_eq!(taken(&queue), 1_024, "one transaction is full");
+        queue.close();
+        assert_eq!(taken(&queue), 476);
+        assert_eq!(taken(&queue), 0);
     }
 }
