@@ -1,6 +1,7 @@
 //! The reload task: what is asked of it, and when it looks.
 
 use super::{ApplyError, Specs, reload::Reloader};
+use crate::memory;
 use mainstay_domain::name::PluginName;
 use semver::Version;
 use std::{io, time::Duration};
@@ -20,6 +21,8 @@ pub(super) async fn follow(
     rescan: Duration,
     due: Option<Duration>,
 ) {
+    // What the first loads took; nobody waits for it.
+    drop(tokio::task::spawn_blocking(memory::release_to_os));
     let hints = reloader.watch.hints().clone();
     let mut wait = due.unwrap_or(rescan).min(rescan);
     loop {
