@@ -29,6 +29,9 @@ fn main() -> ExitCode {
         Ok(cli) => cli,
         Err(error) => return report_usage(&error),
     };
+    if cli.is_daemon() {
+        share_arenas();
+    }
     let log = match log(&cli.global, cli.is_daemon()) {
         Ok(log) => log,
         Err(error) => {
@@ -58,6 +61,25 @@ fn unblock_signals() {
         }
     }
 }
+
+/// The allocator of glibc makes an arena for each thread, up to eight for each core, and each keeps some of what was freed
+/// in it. The daemon has many threads that do little: they share as many as there are cores, and none waits for long.
+/// Called while there is one thread. `MALLOC_ARENA_MAX` says otherwise where an operator sets it.
+#[cfg(all(target_os = "linux", target_env = "gnu"))]
+#[allow(unsafe_code, reason = "a call of the C library that no crate wraps")]
+fn share_arenas() {
+    if std::env::var_os("MALLOC_ARENA_MAX").is_some() {
+        return;
+    }
+    let cores = std::thread::available_parallelism().map_or(1, usize::from);
+    let arenas = libc::c_int::try_from(cores.clamp(2, 8)).unwrap_or(2);
+    // SAFETY: it takes two numbers, and no other thread allocates yet.
+    unsafe { libc::mallopt(libc::M_ARENA_MAX, arenas) };
+}
+
+/// See above: another C library has no such arenas.
+#[cfg(not(all(target_os = "linux", target_env = "gnu")))]
+fn share_arenas() {}
 
 /// Logs panics. The standard hook writes to standard error itself and would block if nobody reads it, and a blocked
 /// service would be taken for alive.
