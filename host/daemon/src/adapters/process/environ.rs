@@ -7,7 +7,7 @@
 //! Invariant: who looks at every process waits some two seconds for one that does not answer, much less for others like it,
 //! and at the next look for none of them.
 
-use super::stat::ProcessStat;
+use super::stat::{self, ProcessStat};
 use crate::adapters::limits;
 use parking_lot::Mutex;
 use std::{
@@ -151,7 +151,8 @@ fn start_of(pid: u32) -> Option<u64> {
 }
 
 fn read(proc: &Path, pid: u32) -> Answer {
-    limits::seen(std::fs::read(proc.join(pid.to_string()).join("environ")))
+    let file = proc.join(pid.to_string()).join("environ");
+    limits::seen(stat::read_to_end(&file))
 }
 
 #[cfg(test)]

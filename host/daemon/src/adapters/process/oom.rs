@@ -3,6 +3,7 @@
 //! Of the daemon's own control group, in which its children are too, where there is version 2 of them; else of the whole
 //! machine. Which process it ended is in the kernel's log only, which a daemon may not be able to read.
 
+use super::stat;
 use std::path::Path;
 
 /// The count since the boot, or since the group was made; none where the kernel tells neither.
@@ -18,7 +19,7 @@ fn of_own_group() -> Option<u64> {
 }
 
 fn read(path: &Path) -> Option<String> {
-    std::fs::read_to_string(path).ok()
+    String::from_utf8(stat::read_to_end(path).ok()?).ok()
 }
 
 pub(super) fn count(text: &str) -> Option<u64> {

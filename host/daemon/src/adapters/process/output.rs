@@ -267,8 +267,9 @@ struct Info {
 impl Info {
     /// The error is what the daemon lacks.
     fn of(pid: u32, descriptor: &impl Display) -> io::Result<Option<Self>> {
-        let info = std::fs::read_to_string(format!("/proc/{pid}/fdinfo/{descriptor}"));
-        Ok(limits::seen(info)?.and_then(|info| Self::parse(&info)))
+        let file = format!("/proc/{pid}/fdinfo/{descriptor}");
+        let info = limits::seen(stat::read_to_end(Path::new(&file)))?;
+        Ok(info.and_then(|info| Self::parse(std::str::from_utf8(&info).ok()?)))
     }
 
     fn parse(info: &str) -> Option<Self> {

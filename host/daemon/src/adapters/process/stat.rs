@@ -6,10 +6,13 @@ use std::{
     fs::File,
     io::{self, Read},
     os::unix::fs::DirEntryExt,
+    path::Path,
 };
 
 /// More than the kernel tells of a process in one of its small files.
 const SMALL: usize = 4096;
+/// Room for most of what the kernel tells in one of its files.
+const LARGE: usize = 8 << 10;
 
 /// `PF_KTHREAD` of the kernel's `include/linux/sched.h`.
 const KERNEL_THREAD: u32 = 0x0020_0000;
@@ -102,6 +105,14 @@ pub(super) fn read_file(pid: u32, name: &str) -> io::Result<Vec<u8>> {
     if length == SMALL {
         file.read_to_end(&mut text)?;
     }
+    Ok(text)
+}
+
+/// Another file of the kernel, to its end, in few calls: it tells no size either, and where it has many lines the kernel
+/// makes them anew for each call.
+pub(super) fn read_to_end(path: &Path) -> io::Result<Vec<u8>> {
+    let mut text = Vec::with_capacity(LARGE);
+    File::open(path)?.read_to_end(&mut text)?;
     Ok(text)
 }
 
