@@ -40,7 +40,12 @@ pub(crate) fn of(pid: u32) -> Option<Vec<u8>> {
 
 /// The same; the error is what the daemon lacks, so that nobody knows.
 pub(crate) fn look(pid: u32) -> Answer {
-    OF_THIS_MACHINE.read(pid)
+    look_all(&[pid]).pop().unwrap_or(Ok(None))
+}
+
+/// The same of many, in their order: who asks does not wake a thread for each, nor is woken for each.
+pub(super) fn look_all(pids: &[u32]) -> Vec<Answer> {
+    OF_THIS_MACHINE.read_all(pids)
 }
 
 type Answer = io::Result<Option<Vec<u8>>>;
@@ -60,6 +65,20 @@ struct Known {
     found_at: Option<Instant>,
 }
 
+impl Known {
+    /// Whether it has not answered yet; the number may be another process's by now.
+    fn is_silent(&mut self, pid: u32) -> bool {
+        let Some(start) = self.silent.get(&pid).copied() else {
+            return false;
+        };
+        let is_the_same = start == start_of(pid);
+        if !is_the_same {
+            self.silent.remove(&pid);
+        }
+        is_the_same
+    }
+}
+
 /// One thread; it ends with this value, or when it is answered.
 struct Reader {
     asks: Sender<u32>,
@@ -74,53 +93,82 @@ impl Readers {
         }
     }
 
+    #[cfg(test)]
     fn read(&self, pid: u32) -> Answer {
-        let (idle, patience) = {
+        self.read_all(&[pid]).pop().unwrap()
+    }
+
+    /// Of each of these, in their order.
+    fn read_all(&self, pids: &[u32]) -> Vec<Answer> {
+        let mut answers = Vec::with_capacity(pids.len());
+        while let Some(rest) = pids.get(answers.len()..).filter(|rest| !rest.is_empty()) {
+            self.read_some(rest, &mut answers);
+        }
+        answers
+    }
+
+    /// Of the first of these, and of more.
+    fn read_some(&self, pids: &[u32], answers: &mut Vec<Answer>) {
+        let (asked, idle, patience) = {
             let mut known = self.known.lock();
-            if let Some(start) = known.silent.get(&pid).copied() {
-                if start == start_of(pid) {
-                    return Ok(None);
-                }
-                known.silent.remove(&pid);
+            let pids = pids.iter().copied();
+            let asked: Vec<u32> = pids.take_while(|pid| !known.is_silent(*pid)).collect();
+            if asked.is_empty() {
+                answers.push(Ok(None));
+                return;
             }
             let was_just_now = known.found_at.is_some_and(|at| at.elapsed() < JUST_NOW);
             let patience = match was_just_now {
                 true => SHORT_PATIENCE,
                 false => PATIENCE,
             };
-            (known.idle.pop(), patience)
+            (asked, known.idle.pop(), patience)
         };
         let reader = match idle.map_or_else(|| self.start(), Ok) {
             Ok(reader) => reader,
-            // Better one look that may last than a process that is not found.
-            Err(_) => return read(&self.proc, pid),
-        };
-        if reader.asks.send(pid).is_err() {
-            return Ok(None);
-        }
-        let answer = reader.answers.recv_timeout(patience);
-        let mut known = self.known.lock();
-        // It may have come between the two.
-        match answer.or_else(|_| reader.answers.try_recv()) {
-            Ok(environment) => {
-                if known.idle.len() < IDLE {
-                    known.idle.push(reader);
-                }
-                environment
-            }
+            // Better looks that may last than processes that are not found.
             Err(_) => {
-                known.silent.insert(pid, start_of(pid));
-                known.found_at = Some(Instant::now());
-                // Before others have the lock: its thread sees by that that nobody waits any more.
-                drop(reader);
-                drop(known);
-                tracing::warn!(
-                    pid,
-                    "the memory of a process is locked, so its environment is not looked at; \
-                     /proc/{pid}/wchan tells what it waits for"
-                );
-                Ok(None)
+                answers.extend(asked.into_iter().map(|pid| read(&self.proc, pid)));
+                return;
             }
+        };
+        // All at once: it goes on to the next while the answer before is looked at.
+        if asked.iter().any(|pid| reader.asks.send(*pid).is_err()) {
+            answers.push(Ok(None));
+            return;
+        }
+        for pid in asked {
+            let answer = reader.answers.recv_timeout(patience);
+            let environment = match answer {
+                Ok(environment) => environment,
+                Err(_) => {
+                    let mut known = self.known.lock();
+                    // It may have come between the two.
+                    match reader.answers.try_recv() {
+                        Ok(environment) => environment,
+                        Err(_) => {
+                            known.silent.insert(pid, start_of(pid));
+                            known.found_at = Some(Instant::now());
+                            // Before others have the lock: its thread sees by that that nobody waits any more.
+                            // Another one reads the rest.
+                            drop(reader);
+                            drop(known);
+                            tracing::warn!(
+                                pid,
+                                "the memory of a process is locked, so its environment is not looked at; \
+                                 /proc/{pid}/wchan tells what it waits for"
+                            );
+                            answers.push(Ok(None));
+                            return;
+                        }
+                    }
+                }
+            };
+            answers.push(environment);
+        }
+        let mut known = self.known.lock();
+        if known.idle.len() < IDLE {
+            known.idle.push(reader);
         }
     }
 
@@ -196,6 +244,37 @@ mod tests {
         while readers.read(silent).unwrap().as_deref() != Some(&b"B=2\0"[..]) {
             assert!(start.elapsed() < Duration::from_secs(20));
         }
+    }
+
+    #[test]
+    fn one_among_many_that_does_not_answer_is_left_out_and_the_others_answer_in_their_order() {
+        let dir = tempfile::tempdir().unwrap();
+        let silent = std::process::id();
+        let pids: Vec<u32> = (silent - 2..=silent + 2).collect();
+        for pid in &pids {
+            let environ = dir.path().join(pid.to_string()).join("environ");
+            std::fs::create_dir(environ.parent().unwrap()).unwrap();
+            if *pid == silent {
+                mkfifoat(CWD, environ, Mode::RUSR | Mode::WUSR).unwrap();
+            } else {
+                std::fs::write(environ, pid.to_string()).unwrap();
+            }
+        }
+        let readers = Readers::of(dir.path());
+        // The second time it is known.
+        for _ in 0..2 {
+            let answers = readers.read_all(&pids);
+            let answers: Vec<_> = answers.into_iter().map(Result::unwrap).collect();
+            let expected = pids.iter().map(|pid| {
+                let text = pid.to_string().into_bytes();
+                Some(text).filter(|_| *pid != silent)
+            });
+            assert_eq!(answers, expected.collect::<Vec<_>>());
+        }
+        assert!(readers.read_all(&[]).is_empty());
+        // Its thread ends.
+        let environ = dir.path().join(silent.to_string()).join("environ");
+        std::fs::write(environ, "").unwrap();
     }
 
     #[test]

@@ -19,6 +19,15 @@ use std::{
 /// A machine on which programs start all the time is listed no more often than this.
 const MOST_LISTS: usize = 8;
 
+/// A process that may carry a mark that is looked for.
+struct Candidate {
+    process: Listed,
+    stat: ProcessStat,
+    uid: u32,
+    /// It runs as one whose processes can be a target's, so that what its environment says counts.
+    is_of_user: bool,
+}
+
 impl Marks {
     /// Every living, marked leader of a process group, oldest first. Their descendants may be among them, where they
     /// lead a group of their own; those that lead a session are not. `uids` has the users that targets run as, where it is
@@ -72,22 +81,38 @@ impl Marks {
         let users = all_users(own, uids);
         let mut found = Vec::new();
         let mut look = self.seen.look();
-        visit_all(all_listed, |process| {
-            let found_here = self.carrier(process, &mut look, &users, &wanted)?;
-            let Some((target, stat, uid)) = found_here else {
-                return Ok(());
-            };
-            let pid = process.pid;
-            let is_trusted = uid == own
-                || uids.get(&target) == Some(&uid)
-                || output::is_output_of(pid, &self.logs, &target, &self.written);
-            if is_trusted {
-                found.push(Marked {
-                    target,
-                    pid,
-                    start_ticks: stat.start_ticks,
-                    state: char::from(stat.state),
-                });
+        visit_all(all_listed, |new| {
+            let mut candidates = Vec::new();
+            for process in new {
+                candidates.extend(self.candidate(process, &mut look, &users, &wanted)?);
+            }
+            let read = candidates.iter().filter(|one| one.is_of_user);
+            let read: Vec<u32> = read.map(|one| one.process.pid).collect();
+            let mut environments = environ::look_all(&read).into_iter();
+            for one in candidates {
+                let pid = one.process.pid;
+                let mark = match one.is_of_user {
+                    true => {
+                        let environment = environments.next().transpose()?.flatten();
+                        self.mark_in(&one, environment, &mut look)?
+                    }
+                    false => self.by_output(pid)?,
+                };
+                let target = mark.map(|mark| mark.target);
+                let Some(target) = target.filter(&wanted) else {
+                    continue;
+                };
+                let is_trusted = one.uid == own
+                    || uids.get(&target) == Some(&one.uid)
+                    || output::is_output_of(pid, &self.logs, &target, &self.written);
+                if is_trusted {
+                    found.push(Marked {
+                        target,
+                        pid,
+                        start_ticks: one.stat.start_ticks,
+                        state: char::from(one.stat.state),
+                    });
+                }
             }
             Ok(())
         })?;
@@ -95,14 +120,14 @@ impl Marks {
         Ok(found)
     }
 
-    /// Whose mark a living process carries, where that is `wanted`, and the user that it runs as.
-    fn carrier(
+    /// A living process that may carry a mark that is `wanted`.
+    fn candidate(
         &self,
         process: Listed,
         look: &mut Look<'_>,
         users: &HashSet<u32>,
         wanted: impl Fn(&TargetName) -> bool,
-    ) -> io::Result<Option<(TargetName, ProcessStat, u32)>> {
+    ) -> io::Result<Option<Candidate>> {
         let pid = process.pid;
         if pid == std::process::id() || look.passes_over(process) {
             return Ok(None);
@@ -125,25 +150,32 @@ impl Marks {
         if known.iter().flatten().any(|mark| !is_wanted(mark)) {
             return Ok(None);
         }
-        let Some(uid) = uid_of(pid)? else {
-            return Ok(None);
-        };
-        let mark = match users.contains(&uid) {
-            true => {
-                let read = self.read(pid)?;
-                let mark = self.or_by_output(pid, read.clone().flatten())?;
-                if let Some(read) = read
-                    // One that is known by its output alone may be another's later on.
-                    && (read.is_some() || mark.is_none())
-                {
-                    look.read(process, &stat, read);
-                }
-                mark
-            }
-            false => self.by_output(pid)?,
-        };
-        let target = mark.map(|mark| mark.target).filter(&wanted);
-        Ok(target.map(|target| (target, stat, uid)))
+        let uid = uid_of(pid)?;
+        Ok(uid.map(|uid| Candidate {
+            process,
+            stat,
+            uid,
+            is_of_user: users.contains(&uid),
+        }))
+    }
+
+    /// What marks a process with this environment, which is none where that cannot be told.
+    fn mark_in(
+        &self,
+        one: &Candidate,
+        environment: Option<Vec<u8>>,
+        look: &mut Look<'_>,
+    ) -> io::Result<Option<Mark>> {
+        let read = environment
+            .map(|environment| Self::in_environment(&environment, &[&self.state]));
+        let mark = self.or_by_output(one.process.pid, read.clone().flatten())?;
+        if let Some(read) = read
+            // One that is known by its output alone may be another's later on.
+            && (read.is_some() || mark.is_none())
+        {
+            look.read(one.process, &one.stat, read);
+        }
+        Ok(mark)
     }
 
     /// Kills what is left of the groups of leaders that are not there any more: one look at every process, however many
@@ -182,11 +214,11 @@ impl Marks {
     }
 }
 
-/// Visits every process, and those that have come meanwhile: one that is listed may start another one and end before it is
-/// visited, as programs do that put themselves into the background.
+/// Visits every process, and then those that have come meanwhile: one that is listed may start another one and end before
+/// it is visited, as programs do that put themselves into the background.
 fn visit_all<T: Copy + Eq + Hash>(
     mut list: impl FnMut() -> io::Result<Vec<T>>,
-    mut visit: impl FnMut(T) -> io::Result<()>,
+    mut visit: impl FnMut(Vec<T>) -> io::Result<()>,
 ) -> io::Result<()> {
     let mut met = HashSet::new();
     for _ in 0..MOST_LISTS {
@@ -195,9 +227,7 @@ fn visit_all<T: Copy + Eq + Hash>(
         if new.is_empty() {
             break;
         }
-        for one in new {
-            visit(one)?;
-        }
+        visit(new)?;
     }
     Ok(())
 }
@@ -229,8 +259,8 @@ mod tests {
         let mut visited = Vec::new();
         let visits = visit_all(
             || Ok(lists.next().unwrap()),
-            |pid| {
-                visited.push(pid);
+            |new| {
+                visited.extend(new);
                 Ok(())
             },
         );
