@@ -18,6 +18,8 @@ use std::{
 
 /// A machine on which programs start all the time is listed no more often than this.
 const MOST_LISTS: usize = 8;
+/// So many processes are looked at together, for their environments are in memory at one time.
+const TOGETHER: usize = 64;
 
 /// A process that may carry a mark that is looked for.
 struct Candidate {
@@ -82,36 +84,38 @@ impl Marks {
         let mut found = Vec::new();
         let mut look = self.seen.look();
         visit_all(all_listed, |new| {
-            let mut candidates = Vec::new();
-            for process in new {
-                candidates.extend(self.candidate(process, &mut look, &users, &wanted)?);
-            }
-            let read = candidates.iter().filter(|one| one.is_of_user);
-            let read: Vec<u32> = read.map(|one| one.process.pid).collect();
-            let mut environments = environ::look_all(&read).into_iter();
-            for one in candidates {
-                let pid = one.process.pid;
-                let mark = match one.is_of_user {
-                    true => {
-                        let environment = environments.next().transpose()?.flatten();
-                        self.mark_in(&one, environment, &mut look)?
+            for some in new.chunks(TOGETHER) {
+                let mut candidates = Vec::new();
+                for process in some {
+                    candidates.extend(self.candidate(*process, &mut look, &users, &wanted)?);
+                }
+                let read = candidates.iter().filter(|one| one.is_of_user);
+                let read: Vec<u32> = read.map(|one| one.process.pid).collect();
+                let mut environments = environ::look_all(&read).into_iter();
+                for one in candidates {
+                    let pid = one.process.pid;
+                    let mark = match one.is_of_user {
+                        true => {
+                            let environment = environments.next().transpose()?.flatten();
+                            self.mark_in(&one, environment, &mut look)?
+                        }
+                        false => self.by_output(pid)?,
+                    };
+                    let target = mark.map(|mark| mark.target);
+                    let Some(target) = target.filter(&wanted) else {
+                        continue;
+                    };
+                    let is_trusted = one.uid == own
+                        || uids.get(&target) == Some(&one.uid)
+                        || output::is_output_of(pid, &self.logs, &target, &self.written);
+                    if is_trusted {
+                        found.push(Marked {
+                            target,
+                            pid,
+                            start_ticks: one.stat.start_ticks,
+                            state: char::from(one.stat.state),
+                        });
                     }
-                    false => self.by_output(pid)?,
-                };
-                let target = mark.map(|mark| mark.target);
-                let Some(target) = target.filter(&wanted) else {
-                    continue;
-                };
-                let is_trusted = one.uid == own
-                    || uids.get(&target) == Some(&one.uid)
-                    || output::is_output_of(pid, &self.logs, &target, &self.written);
-                if is_trusted {
-                    found.push(Marked {
-                        target,
-                        pid,
-                        start_ticks: one.stat.start_ticks,
-                        state: char::from(one.stat.state),
-                    });
                 }
             }
             Ok(())
