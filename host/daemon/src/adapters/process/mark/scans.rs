@@ -260,10 +260,10 @@ mod tests {
     #[test]
     fn what_one_that_is_gone_has_started_meanwhile_is_visited_and_nobody_twice() {
         let mut lists = [vec![1, 2, 7], vec![1, 8], vec![1, 9, 8], vec![9, 1]].into_iter();
-        let mut visited = Vec::new();
+        let mut visited: Vec<i32> = Vec::new();
         let visits = visit_all(
             || Ok(lists.next().unwrap()),
-            |new| {
+            |new: Vec<i32>| {
                 visited.extend(new);
                 Ok(())
             },
