@@ -576,6 +576,7 @@ pub async fn run(options: RunOptions) -> anyhow::Result<()> {
         base.try_spawn("reaper", reaper::run);
     }
 
+    let stops = signals.with_stops().context("cannot listen to signals")?;
     let name = spec.borrow().host.name.clone();
     let is_durable = record_host_event(
         &shared,
@@ -591,7 +592,7 @@ pub async fn run(options: RunOptions) -> anyhow::Result<()> {
     manager.ready();
     let (why, words) = tokio::select! { biased;
         why = ended_early.wait() => (Some(why.clone()), why.clone()),
-        asked = signals.until_asked_to_stop(&reload_asked, || processes.reopen_logs()) => (None, asked?.to_owned()),
+        asked = stops.until_asked(&reload_asked, || processes.reopen_logs()) => (None, asked.to_owned()),
     };
     manager.stopping(&words);
     let deadline = spec.borrow().host.shutdown_deadline;

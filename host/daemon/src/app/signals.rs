@@ -39,8 +39,8 @@ pub(super) struct Signals {
 }
 
 impl Signals {
-    /// Listens from now on. SIGTERM and SIGINT end the daemon as they do by default until
-    /// [`Signals::until_asked_to_stop`].
+    /// Listens from now on. SIGTERM and SIGINT end the daemon as they do by default until [`Signals::with_stops`]: a start
+    /// that takes long need not be waited for.
     pub(super) fn listen() -> io::Result<Self> {
         let meaningless = MEANINGLESS.iter().map(|number| number.as_raw());
         // Before one is listened to, which is not ignored any more then.
@@ -58,29 +58,51 @@ impl Signals {
         })
     }
 
+    /// From now on SIGTERM and SIGINT ask the daemon to stop. To be called before anybody is told that it is ready: who
+    /// reads that may ask at once.
+    pub(super) fn with_stops(self) -> io::Result<Stops> {
+        Ok(Stops {
+            terminate: signal(SignalKind::terminate())?,
+            interrupt: signal(SignalKind::interrupt())?,
+            others: self,
+        })
+    }
+}
+
+/// All that the daemon listens to while it serves.
+pub(super) struct Stops {
+    terminate: Signal,
+    interrupt: Signal,
+    others: Signals,
+}
+
+impl Stops {
     /// SIGTERM and SIGINT stop the daemon, and so does the end of the terminal that it runs in; SIGHUP asks for a reload else;
     /// SIGUSR1 has `reopen` look at the logs of targets. Why it is to stop, for people.
-    pub(super) async fn until_asked_to_stop(
-        mut self,
+    pub(super) async fn until_asked(
+        self,
         reload_asked: &Notify,
         reopen: impl Fn(),
-    ) -> anyhow::Result<&'static str> {
-        let mut terminate = signal(SignalKind::terminate())?;
-        let mut interrupt = signal(SignalKind::interrupt())?;
+    ) -> &'static str {
+        let Self {
+            mut terminate,
+            mut interrupt,
+            others: mut signals,
+        } = self;
         let closed = "asked to stop: the terminal that it ran in was closed";
         loop {
-            let look = self.terminal.next_look();
+            let look = signals.terminal.next_look();
             tokio::select! {
-                _ = terminate.recv() => return Ok("asked to stop by SIGTERM"),
-                _ = interrupt.recv() => return Ok("asked to stop by SIGINT"),
-                _ = self.hang_up.recv() => match self.terminal.hung_up() {
-                    true => return Ok(closed),
+                _ = terminate.recv() => return "asked to stop by SIGTERM",
+                _ = interrupt.recv() => return "asked to stop by SIGINT",
+                _ = signals.hang_up.recv() => match signals.terminal.hung_up() {
+                    true => return closed,
                     false => reload_asked.notify_one(),
                 },
-                _ = self.reopen.recv() => reopen(),
+                _ = signals.reopen.recv() => reopen(),
                 () = tokio::time::sleep(look.unwrap_or(Duration::MAX)), if look.is_some() => {
-                    if self.terminal.look() {
-                        return Ok(closed);
+                    if signals.terminal.look() {
+                        return closed;
                     }
                 }
             }
