@@ -89,12 +89,19 @@ fn the_phase_that_a_day_is_played_in_decides_as_that_of_the_daemon() {
     let (normal, _) = called("normal");
     assert!(normal > 0);
     let (safe, is_late) = called("safe");
-    assert_eq!((safe, is_late), (0, Value::Bool(true)), "nothing is recovered");
+    assert_eq!(
+        (safe, is_late),
+        (0, Value::Bool(true)),
+        "nothing is recovered"
+    );
     // The same as a line of the file.
     let safe_day = format!("phase = \"safe\"\n{DAY}");
     let file = write(&daemon, "safe.toml", &safe_day);
     let day = daemon.json(&["simulate", &file]);
-    assert!(!day["timeline"].to_string().contains("handler.called"), "{day}");
+    assert!(
+        !day["timeline"].to_string().contains("handler.called"),
+        "{day}"
+    );
     let wrong = daemon.cli(&["simulate", &file, "--phase", "lunch"]);
     assert_eq!(wrong.status.code(), Some(2), "{wrong:?}");
 }

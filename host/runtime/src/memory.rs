@@ -115,7 +115,10 @@ mod tests {
             release_to_os();
             least = least.min(resident_code());
         }
-        assert!(least * 2 <= before, "{before} kB, and at the least {least} kB");
+        assert!(
+            least * 2 <= before,
+            "{before} kB, and at the least {least} kB"
+        );
         let again = crate::compiler::compile(&wat::parse_str("(component)").unwrap(), false);
         assert!(again.is_ok(), "it runs on");
     }

@@ -846,8 +846,8 @@ pub enum OperationCommand {
     ///
     /// Secrets are in it by name; requests and answers are as the journal has them.
     #[command(after_long_help = examples!("
-  mainstay operation export op-01K0000000000000000000000A > operation.json
-  mainstay operation export op-01K0000000000000000000000A --redact > for-strangers.json"))]
+  mainstay operation export op-01K0000000000000000000000A > op.json
+  mainstay operation export op-01K0000000000000000000000A --redact > op.json"))]
     Export {
         /// Which one; its beginning or end will do where no other has it
         #[arg(value_parser = IdText::parse)]
@@ -894,7 +894,7 @@ pub struct ResolveArguments {
     #[arg(long, conflicts_with = "did_not", required_unless_present = "did_not")]
     pub happened: bool,
     /// What it was answered, as JSON: the `response` of such an effect in a journal; else that it went well
-    #[arg(long, value_name = "FILE", requires = "happened")]
+    #[arg(long, value_name = "FILE", conflicts_with = "did_not")]
     pub answer: Option<PathBuf>,
     /// It did not happen, and is performed now
     #[arg(long)]

@@ -451,7 +451,10 @@ fn bad_usage_is_refused_with_what_is_allowed() {
         &format!("{doubt} --happened --did-not"),
         "cannot be used with",
     );
-    check(&format!("{doubt} --did-not --answer a.json"), "--happened");
+    check(
+        &format!("{doubt} --did-not --answer a.json"),
+        "cannot be used with",
+    );
     let signal = "mainstay operation signal op-01K0000000000000000000000A";
     check(&format!("{signal} No"), "a-z, 0-9");
     check(&format!("{signal} go now"), "no JSON");

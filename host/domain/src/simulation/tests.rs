@@ -176,11 +176,7 @@ fn a_change_of_the_phase_lets_begin_what_waited_and_one_that_has_no_way_is_refus
     assert_eq!(when(&report, "phase.changed"), [120_000]);
     assert_eq!(when(&report, "handler.called"), [120_000]);
     assert_eq!(report.incidents[0].incident.state, IncidentState::Recovered);
-    for more in [
-        r#""target":"api""#,
-        r#""for":"5m""#,
-        r#""command":"pause""#,
-    ] {
+    for more in [r#""target":"api""#, r#""for":"5m""#, r#""command":"pause""#] {
         let beside = fixtures::draft(&format!(r#"{{"at":"1s","phase":"safe",{more}}}"#));
         let problems = Scenario::new(beside, &spec).unwrap_err();
         let problem = &problems[0].problem;

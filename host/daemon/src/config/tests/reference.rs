@@ -435,8 +435,8 @@ fn target_keys(keys: &mut Keys) {
         breaker,
     );
 
-    let preset = "breaker = \"brisk\"\n[[target.check]]\nkind = \"heartbeat\"\nfailure = \"late\"\n\
-                  [breaker.brisk]\nfail_after = 3\nrecover_after = 4\nopen_for = \"15s\"";
+    let preset = "breaker = \"brisk\"\n[[target.check]]\nkind = \"tcp\"\nfailure = \"late\"\n\
+                  address = \"127.0.0.1:1\"\n[breaker.brisk]\nfail_after = 3\nrecover_after = 4\nopen_for = \"15s\"";
     let said = |s: &Spec| {
         let check = check(s);
         let open_for = target(s).breaker.open_for;

@@ -170,8 +170,8 @@ impl Marks {
         environment: Option<Vec<u8>>,
         look: &mut Look<'_>,
     ) -> io::Result<Option<Mark>> {
-        let read = environment
-            .map(|environment| Self::in_environment(&environment, &[&self.state]));
+        let read =
+            environment.map(|environment| Self::in_environment(&environment, &[&self.state]));
         let mark = self.or_by_output(one.process.pid, read.clone().flatten())?;
         if let Some(read) = read
             // One that is known by its output alone may be another's later on.
