@@ -392,7 +392,7 @@ pub enum Command {
   mainstay simulate day.toml
   mainstay simulate day.toml --phase deployment
   mainstay events --since 24h --json | mainstay --config new.toml simulate -
-  mainstay simulate --from-journal --since 7d --json | jq '.incidents[] | select(.escalated)'
+  mainstay simulate --from-journal --since 7d --json | jq .incidents
   mainstay simulate --from-journal --export > day.jsonl"))]
     Simulate(SimulateArguments),
     /// Let an operation that awaits a person run
@@ -863,7 +863,7 @@ pub enum OperationCommand {
     /// or it gives no answer.
     #[command(after_long_help = examples!("
   mainstay operation replay op-01K0000000000000000000000A --plugin fixed.wasm
-  mainstay operation replay op-01K0000000000000000000000A --plugin restart-service@1.0.0
+  mainstay operation replay op-01K0000000000000000000000A --plugin fix@1.0.0
   mainstay operation replay operation.json --plugin fixed.wasm --json"))]
     Replay(ReplayArguments),
 }
@@ -1020,7 +1020,7 @@ pub enum PolicyCommand {
     ///
     /// What is not named stays as it is. It outlives a restart and a new config, and is on the record.
     #[command(after_long_help = examples!("
-  mainstay policy set api --max-attempts 2 --cooldown 5m --reason 'the disk is slow'
+  mainstay policy set api --max-attempts 2 --cooldown 5m --reason 'slow disk'
   mainstay policy set api --ask true
   mainstay policy set api --clear"))]
     Set(PolicySet),

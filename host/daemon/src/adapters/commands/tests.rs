@@ -52,6 +52,15 @@ async fn run(
     pairs: &[(&str, &str)],
     max_output: u64,
 ) -> Result<CommandOutput, EffectError> {
+    run_as_effect("op-1/2", spec, pairs, max_output).await
+}
+
+async fn run_as_effect(
+    key: &str,
+    spec: CommandSpec,
+    pairs: &[(&str, &str)],
+    max_output: u64,
+) -> Result<CommandOutput, EffectError> {
     let name = CommandName::parse("tool").unwrap();
     let directory = tempfile::tempdir().unwrap();
     let commands = LocalCommands::new(
@@ -60,7 +69,7 @@ async fn run(
         outputs(directory.path()),
     );
     commands
-        .run(name, spec, values(pairs), "op-1/2".to_owned(), max_output)
+        .run(name, spec, values(pairs), key.to_owned(), max_output)
         .await
 }
 
@@ -431,7 +440,8 @@ async fn a_command_whose_start_hangs_is_given_up_in_its_time() {
 #[tokio::test]
 async fn what_still_runs_of_a_command_is_ended_by_its_key_also_in_a_session_of_its_own() {
     let left = "setsid sleep 1000 </dev/null >/dev/null 2>&1 & echo $!";
-    let output = run(spec(&["/bin/sh", "-c", left], &[]), &[], 100)
+    // Not of the effect that the other tests do meanwhile.
+    let output = run_as_effect("op-7/2", spec(&["/bin/sh", "-c", left], &[]), &[], 100)
         .await
         .unwrap();
     let pid: u32 = text(&output.stdout).trim().parse().unwrap();
@@ -442,8 +452,8 @@ async fn what_still_runs_of_a_command_is_ended_by_its_key_also_in_a_session_of_i
     let directory = tempfile::tempdir().unwrap();
     let outputs = outputs(directory.path());
     let commands = LocalCommands::new(Arc::new(OneSecret), Arc::default(), outputs);
-    commands.end("op-1/3".to_owned()).await;
+    commands.end("op-7/3".to_owned()).await;
     assert!(runs(), "it has another key");
-    commands.end("op-1/2".to_owned()).await;
+    commands.end("op-7/2".to_owned()).await;
     assert!(!runs());
 }
