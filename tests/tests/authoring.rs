@@ -16,6 +16,12 @@ plugin_dir = "plugins"
 [plugin.an-alerter]
 settings = { url = "http://127.0.0.1:9/" }
 grants = { http = ["http://127.0.0.1:9"] }
+[plugin.an-detector]
+settings = { url = "http://127.0.0.1:9/" }
+grants = { http = ["http://127.0.0.1:9"] }
+[plugin.an-backup-source]
+settings = { url = "http://127.0.0.1:9/" }
+grants = { http = ["http://127.0.0.1:9"] }
 "#;
 
 /// Runs it where all generated plugins of a test share one build directory, and cargo knows nothing but what it is given.
