@@ -18,8 +18,8 @@ pub(super) fn next_step(event: &Event) -> String {
         }
         (K::IncidentOverdue | K::IncidentUnacknowledged, _) => match event.data.incident() {
             Some(about) => format!(
-                "say that you take it on: `mainstay ack {0}`; `mainstay incident show {0}` says what was seen",
-                about.incident
+                "say that you take it on: `mainstay ack {id}`; `mainstay incident show {id}` says what was seen",
+                id = about.incident
             ),
             None => "look at `mainstay incidents --open`".to_owned(),
         },
