@@ -186,6 +186,8 @@ failure = "blocked"
 
 [[route]]
 chain = [{ handler = "nobody" }]
+# An incident that people heard of is over once that has lasted.
+relapse_window = "0s"
 "#;
 
 fn by_commands() -> String {
