@@ -139,7 +139,7 @@ fn no_more_run_at_one_time_than_the_budget_says() {
     let daemon = start(bounds, &[("a", ""), ("b", "")], true);
     one_after_the_other(
         &daemon,
-        "it waits for its turn: as many recoveries run as may",
+        "it is due, and waits for its turn: as many recoveries go on as may",
     );
 }
 

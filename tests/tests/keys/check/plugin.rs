@@ -20,7 +20,7 @@ fn wait_for_health(daemon: &Daemon, target: &str, health: &str) {
 }
 
 /// Acts: `target.check(plugin)`, `target.check(plugin).plugin`, `target.check(plugin).params`,
-/// `target.check(plugin).version`
+/// Acts: `target.check(plugin).version`
 #[test]
 fn a_detector_compares_with_its_last_looks_and_what_it_cannot_see_is_no_failure() {
     let shop = Receiver::start();

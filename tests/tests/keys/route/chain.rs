@@ -16,6 +16,7 @@ fn a_step_is_called_under_its_condition_and_the_record_says_which_were_not() {
     let daemon = start(
         r#"
 [[route]]
+failure = "odd"
 chain = [
     { handler = "probe", params = { do = "echo", word = "the worst" }, when = "severity == critical" },
     { handler = "probe", params = { do = "echo", word = "the rest" }, when = "not severity >= 0.9 and step == 2 and attempt == 1" },
@@ -87,6 +88,7 @@ fn a_pause_lies_between_a_step_and_the_one_before_it() {
     let daemon = start(
         r#"
 [[route]]
+failure = "odd"
 chain = [
     { handler = "probe", params = { do = "count" } },
     { handler = "probe", params = { do = "count" }, pause = "400ms" },

@@ -110,6 +110,7 @@ chain = [
 fn jitter_spreads_the_delays_around_those_of_the_strategy() {
     let routes = r#"
 [[route]]
+failure = "odd"
 strategy = { kind = "exponential", max_attempts = 7, initial_delay = "100ms", multiplier = 1.0, max_delay = "1m", jitter = "full" }
 chain = [
     { handler = "probe", params = { do = "retryable" } },

@@ -17,6 +17,7 @@ fn a_thorough_recovery_has_to_last_and_a_fast_one_is_given_up_soon() {
     let routes = r#"
 [[route]]
 target = "well"
+failure = "odd"
 workflow = "thorough"
 chain = [{ handler = "probe" }]
 
