@@ -13,6 +13,7 @@ kind = "tcp"
 address = "localhost:9"
 every = "10s"
 fail_after = 3
+failure = "service-down"
 
 [[route]]
 chain = [{ handler = "restart-service" }]

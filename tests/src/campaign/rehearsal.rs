@@ -41,18 +41,18 @@ pub fn rehearsal(count: u32, seed: u64) -> RehearsalReport {
     for number in 0..count {
         // So that also a small campaign has each of them.
         let deed = (first + usize::try_from(number).unwrap()) % deeds.len();
-        let (target, failure) = (name_of(deed), format!("odd-{number}"));
+        let (target, failure) = (name_of(deed), "odd");
         let before = did(&daemon, &receiver);
         let planned = daemon.json(&[
             "recover",
             target.as_str(),
             "--failure",
-            failure.as_str(),
+            failure,
             "--dry-run",
         ]);
         assert_eq!(planned["state"], "succeeded", "{planned}");
         assert_eq!(did(&daemon, &receiver), before, "a dry run acted");
-        let done = daemon.recover(&target, &failure);
+        let done = daemon.recover(&target, failure);
         assert_eq!(done["state"], "succeeded", "{done}");
         let executed = effects_of(&daemon, &done, "result");
         let planned = effects_of(&daemon, &planned, "planned");
@@ -102,7 +102,7 @@ fn config(url: &str, deeds: &[String]) -> String {
         let target = name_of(deed);
         write!(
             config,
-            "\n[[route]]\ntarget = \"{target}\"\nrelapse_window = \"0s\"\n\
+            "\n[[route]]\ntarget = \"{target}\"\nfailure = \"odd\"\nrelapse_window = \"0s\"\n\
              strategy = {{ kind = \"immediate\", max_attempts = 1 }}\n\
              chain = [{{ handler = \"probe\", params = {{ {params} }} }}]\n"
         )

@@ -82,7 +82,9 @@ fn a_signal_that_comes_before_the_handler_waits_is_had_when_it_does() {
     let mut results = journal.filter(|entry| entry["effect"] == effect);
     let answer = &results.next().unwrap()["response"]["signal"];
     assert_eq!(answer["text"], r#"{"left":0}"#, "{ended}");
-    let said = daemon.wait_for_event("operation.signalled", |event| event["operation"] == id);
+    let said = daemon.wait_for_event("operation.signalled", |event| {
+        event["kind"] == "operation.signalled" && event["operation"] == id
+    });
     assert_eq!(said["data"]["signal"], "empty", "{said}");
     let audit = daemon.json(&["audit"]);
     let mut rows = audit.as_array().unwrap().iter();
