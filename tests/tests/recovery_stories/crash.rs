@@ -75,7 +75,7 @@ fn an_operation_whose_calls_the_daemon_never_outlives_waits_for_a_person() {
     let gate = Gate::start();
     let mut daemon = start_with(&gate);
     daemon.kill_child("job");
-    for _ in 0..3 {
+    for _ in 0..4 {
         let cut_off = gate.next("the call");
         daemon.kill();
         drop(cut_off);

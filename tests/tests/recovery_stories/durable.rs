@@ -143,8 +143,9 @@ fn a_request_of_which_a_person_says_that_it_happened_is_not_sent_again() {
     assert_eq!(entries(&handled, "http.send", "result"), 1, "{handled}");
 }
 
-/// A daemon that was killed while a request of its handler was not answered, and the next one; `granted` is the grant.
-fn killed_in_a_request(gate: &Gate, granted: &str, more: &str) -> (Daemon, String) {
+/// A daemon that was killed while a request of its handler was not answered, and the next one; the key of the request, and
+/// the operation. `granted` is the grant.
+fn killed_in_a_request(gate: &Gate, granted: &str, more: &str) -> (Daemon, String, Value) {
     let params = format!("do = \"post\", word = \"on\", name = \"{}/\"", gate.url);
     let grants = format!("\n[plugin.probe]\n{more}\ngrants = {{ http = [{granted}] }}\n");
     let config = format!("{}{}{grants}", sleeper("job"), chain_of(&params));
@@ -152,10 +153,11 @@ fn killed_in_a_request(gate: &Gate, granted: &str, more: &str) -> (Daemon, Strin
     daemon.kill_child("job");
     let cut_off = gate.next("the request");
     let key = cut_off.header("idempotency-key").unwrap().to_owned();
+    let operation = daemon.json(&["history"])[0]["id"].clone();
     daemon.kill();
     drop(cut_off);
     daemon.run();
-    (daemon, key)
+    (daemon, key, operation)
 }
 
 /// Acts: `plugin.*.grants.http.origin`, `plugin.*.grants.http.idempotent`
@@ -163,13 +165,13 @@ fn killed_in_a_request(gate: &Gate, granted: &str, more: &str) -> (Daemon, Strin
 fn a_request_to_an_origin_that_knows_keys_is_sent_again_with_its_own() {
     let gate = Gate::start();
     let granted = format!("{{ origin = \"{}\", idempotent = true }}", gate.url);
-    let (daemon, key) = killed_in_a_request(&gate, &granted, "");
+    let (daemon, key, operation) = killed_in_a_request(&gate, &granted, "");
     let again = gate.next("the request again");
     assert_eq!(again.header("idempotency-key").unwrap(), key);
     again.answer();
     let handled = wait_for("its answer", || {
-        let history = daemon.json(&["history"]);
-        let operation = shown(&daemon, &history[0]["id"]);
+        // Not the newest: what did not help is soon followed by the next.
+        let operation = shown(&daemon, &operation);
         match entries(&operation, "http.send", "result") {
             1 => Ok(operation),
             _ => Err(operation.to_string()),
@@ -183,8 +185,8 @@ fn a_request_to_an_origin_that_knows_keys_is_sent_again_with_its_own() {
 fn a_plugin_that_wants_to_be_told_of_a_doubt_is_and_nobody_is_asked() {
     let gate = Gate::start();
     let granted = format!("\"{}\"", gate.url);
-    let (daemon, _) = killed_in_a_request(&gate, &granted, "on_doubt = \"tell\"");
-    let failed = daemon.wait_for_operation("job", "failed");
+    let (daemon, _, operation) = killed_in_a_request(&gate, &granted, "on_doubt = \"tell\"");
+    let failed = wait_until(&daemon, &operation, "failed");
     let error = failed["error"].as_str().unwrap();
     assert!(error.contains("in doubt after a crash"), "{failed}");
     assert!(daemon.events_of("operation.awaiting-manual").is_empty());
@@ -283,7 +285,14 @@ fn what_the_journal_of_an_operation_has_no_room_for_does_not_act() {
     let config = format!("{}{}{plugin}", sleeper("job"), chain_of(&params));
     let daemon = start(&[&config], &[guest("probe", &[])]);
     daemon.kill_child("job");
-    let failed = daemon.wait_for_operation("job", "failed");
+    // Not the newest: what did not help is soon followed by the next.
+    let failed = wait_for("an operation to fail", || {
+        let failed = daemon.json(&["history", "--state", "failed"]);
+        match failed[0].is_object() {
+            true => Ok(failed[0].clone()),
+            false => Err(failed.to_string()),
+        }
+    });
     let error = failed["error"].as_str().unwrap();
     assert!(error.contains("limits.journal"), "{failed}");
     assert!(receiver.received().is_empty(), "nothing was sent");
