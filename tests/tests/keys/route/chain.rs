@@ -13,16 +13,15 @@ fn start(routes: &str) -> Daemon {
 
 #[test]
 fn a_step_is_called_under_its_condition_and_the_record_says_which_were_not() {
-    let daemon = start(
-        r#"
-[[route]]
-failure = "odd"
+    let chain = r#"
 chain = [
     { handler = "probe", params = { do = "echo", word = "the worst" }, when = "severity == critical" },
     { handler = "probe", params = { do = "echo", word = "the rest" }, when = "not severity >= 0.9 and step == 2 and attempt == 1" },
 ]
-"#,
-    );
+"#;
+    let routes = ["odd", "data-corruption"];
+    let routes = routes.map(|failure| format!("\n[[route]]\nfailure = \"{failure}\"{chain}"));
+    let daemon = start(&routes.concat());
     let odd = daemon.recover("job", "odd");
     assert_eq!(odd["state"], "succeeded", "{odd}");
     assert_eq!(
