@@ -50,12 +50,15 @@ fn seed_001() -> Spec {
     }
 }
 
+/// The handler, the condition and the time of each step.
+type Steps = &'static [(&'static str, &'static str, u64)];
+
 /// [seed 001] Six policies, each a chain of which the steps have conditions; the severities from which they act, and that a
 /// failed step does not keep the next from its turn.
 #[test]
 fn the_policies_of_the_seed_are_routes_here() {
     let spec = seed_001();
-    let policies: [(&str, &[(&str, &str, u64)]); 6] = [
+    let policies: [(&str, Steps); 6] = [
         (
             "power",
             &[
