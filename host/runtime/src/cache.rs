@@ -196,17 +196,19 @@ fn read_or_make_key(path: &Path) -> io::Result<[u8; KEY_BYTES]> {
             %error,
             "the key of the compile cache is damaged; it is made anew, and plugins are compiled again"
         ),
-        Err(error) => return Err(error),
+        Err(error) => return Err(in_the_way("read", path, &error)),
     }
     let key: [u8; KEY_BYTES] = random_key()?;
-    files::write_atomically(path, &[&key]).map_err(|error| {
-        let what = format!(
-            "cannot write {}: {error}; move away what lies there",
-            path.display()
-        );
-        io::Error::new(error.kind(), what)
-    })?;
+    let written = files::write_atomically(path, &[&key]);
+    written.map_err(|error| in_the_way("write", path, &error))?;
     Ok(key)
+}
+
+/// What the system says does not name the file that it is about.
+fn in_the_way(what: &str, path: &Path, error: &io::Error) -> io::Error {
+    let path = path.display();
+    let text = format!("cannot {what} {path}: {error}; move away what lies there");
+    io::Error::new(error.kind(), text)
 }
 
 #[cfg(test)]
@@ -321,6 +323,10 @@ mod tests {
         let refused = CompileCache::open(&directory.path().join("compiled"));
         assert!(refused.unwrap_err().to_string().contains("compiled.key"));
         fs::remove_dir(&key).unwrap();
+        std::os::unix::fs::symlink(&key, &key).unwrap();
+        let refused = CompileCache::open(&directory.path().join("compiled"));
+        assert!(refused.unwrap_err().to_string().contains("compiled.key"));
+        fs::remove_file(&key).unwrap();
         fs::write(&key, whole).unwrap();
 
         let authentic = fs::read(&path).unwrap();

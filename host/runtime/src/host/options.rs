@@ -56,7 +56,7 @@ pub enum HostError {
     #[error(transparent)]
     Engine(#[from] EngineError),
     /// A directory cannot be made or opened.
-    #[error("cannot open {path}: {source}")]
+    #[error("cannot open {path}")]
     Directory {
         /// Which.
         path: PathBuf,
