@@ -102,12 +102,6 @@ impl DemoHost {
         .await
     }
 
-    /// SIGKILL: it ends where it stands.
-    pub(super) async fn kill_daemon(&mut self) -> anyhow::Result<()> {
-        let mut daemon = self.daemon.take().context("the daemon does not run")?;
-        daemon.kill().await.context("it cannot be killed")
-    }
-
     /// SIGTERM; its exit code.
     pub(super) async fn stop_daemon(&mut self) -> anyhow::Result<i32> {
         let mut daemon = self.daemon.take().context("the daemon does not run")?;

@@ -51,8 +51,6 @@ pub(super) async fn run_steps(host: &mut DemoHost, timeline: &mut Timeline) {
         "phase-that-forbids" => gate::phase_forbids(host),
         "approval" => gate::approved_by_a_person(host),
         "dry-run" => durable::dry_run(host),
-        "kill-in-recovery" => durable::killed_in_a_recovery(host),
-        "replay" => durable::replayed(host),
         "retention-changed" => config::retention_changed(host),
         "invalid-config" => config::invalid_config(host),
         "shutdown" => shutdown(host),
