@@ -3,7 +3,7 @@
 //! Invariant: total for every input: no overflow, no NaN, never longer than the greatest delay.
 //! Invariant: the delay before an attempt of an incident is the same each time that it is asked for.
 
-use crate::{backoff::Backoff, id::IncidentId, spec::Strategy};
+use crate::{backoff::Backoff, id::IncidentId, jitter::Jitter, spec::Strategy};
 use std::time::Duration;
 
 /// Why a strategy is none.
@@ -76,31 +76,21 @@ impl Strategy {
 
     /// What is waited before an attempt, counted from 1, as long as nothing spreads it; `None` where there is no such attempt.
     pub fn usual_delay_before(&self, attempt: u32) -> Option<Duration> {
-        if !self.has_attempt(attempt) {
-            return None;
-        }
-        let failures = attempt.saturating_sub(1);
-        Some(match *self {
-            Strategy::Exponential {
-                max_delay,
-                delay_first,
-                ..
-            }
-            | Strategy::Linear {
-                max_delay,
-                delay_first,
-                ..
-            } => {
-                let failures = failures.saturating_add(u32::from(delay_first));
-                self.back_off(failures).min(max_delay)
-            }
-            Strategy::Immediate { .. } | Strategy::Manual { .. } => Duration::ZERO,
-        })
+        let (delay, spread) = self.unspread(attempt)?;
+        Some(spread.map_or(delay, |(_, max_delay)| delay.min(max_delay)))
     }
 
     /// What is waited before an attempt of an incident, counted from 1; `None` where there is no such attempt. The first runs
     /// at once, unless the strategy delays it too.
     pub fn delay_before(&self, attempt: u32, of: &IncidentId) -> Option<Duration> {
+        let (delay, spread) = self.unspread(attempt)?;
+        Some(spread.map_or(delay, |(jitter, max_delay)| {
+            jitter.spread(delay, max_delay, of, attempt)
+        }))
+    }
+
+    /// The delay before an attempt, and what spreads it up to which bound; `None` where there is no such attempt.
+    fn unspread(&self, attempt: u32) -> Option<(Duration, Option<(Jitter, Duration)>)> {
         if !self.has_attempt(attempt) {
             return None;
         }
@@ -119,9 +109,9 @@ impl Strategy {
                 ..
             } => {
                 let failures = failures.saturating_add(u32::from(delay_first));
-                jitter.spread(self.back_off(failures), max_delay, of, attempt)
+                (self.back_off(failures), Some((jitter, max_delay)))
             }
-            Strategy::Immediate { .. } | Strategy::Manual { .. } => Duration::ZERO,
+            Strategy::Immediate { .. } | Strategy::Manual { .. } => (Duration::ZERO, None),
         })
     }
 
@@ -147,7 +137,6 @@ impl Strategy {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::jitter::Jitter;
     use proptest::prelude::{any, prop_assert, prop_assert_eq, proptest};
 
     const SECOND: Duration = Duration::from_secs(1);

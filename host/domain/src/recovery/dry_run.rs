@@ -118,24 +118,35 @@ impl Recovery {
         operation.dry_run = true;
         // The attempt that a recovery would make now.
         operation.attempts = attempts;
-        let mut work = Work::new(operation);
+        let work = Work::new(operation);
         out.writes
             .push(words::asked_for(&work.operation, by, at.now));
-        self.step(&mut work, OperationEvent::AttemptBegan, at, out)?;
-        out.writes
-            .push(words::started(&work.operation, &route, at.now));
+        let dry_run = self.begin_planning(work, route, at, out)?;
         out.after.push(Action::Answer(
             ticket,
-            Reply::Operation(Box::new(work.operation.clone())),
+            Reply::Operation(Box::new(dry_run.work.operation.clone())),
         ));
-        let dry_run = DryRun {
+        self.dry_run_step(dry_run, 0, None, at, out)
+    }
+
+    /// The attempt whose effects are planned begins.
+    fn begin_planning(
+        &mut self,
+        mut work: Work,
+        route: Arc<RouteSpec>,
+        at: InputTime,
+        out: &mut Outcome,
+    ) -> Result<DryRun, IllegalMove> {
+        self.step(&mut work, OperationEvent::AttemptBegan, at, out)?;
+        let event = words::started(&work.operation, &route, at.now);
+        out.writes.push(event);
+        Ok(DryRun {
             work,
             route,
             step: 0,
             progress: AttemptProgress::default(),
             cancelled: None,
-        };
-        self.dry_run_step(dry_run, 0, None, at, out)
+        })
     }
 
     /// The route of a failure only simulates: it is left to people, who are told once, and see what would be done.
@@ -157,18 +168,9 @@ impl Recovery {
         let mut operation = self.new_operation(&case.incident, Mode::Automatic, at.now);
         operation.incident = None;
         operation.dry_run = true;
-        let mut work = Work::new(operation);
+        let work = Work::new(operation);
         out.writes.push(words::scheduled(&work.operation, at.now));
-        self.step(&mut work, OperationEvent::AttemptBegan, at, out)?;
-        out.writes
-            .push(words::started(&work.operation, &route, at.now));
-        let dry_run = DryRun {
-            work,
-            route,
-            step: 0,
-            progress: AttemptProgress::default(),
-            cancelled: None,
-        };
+        let dry_run = self.begin_planning(work, route, at, out)?;
         self.dry_run_step(dry_run, 0, Some(&*case.incident), at, out)
     }
 
