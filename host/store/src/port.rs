@@ -139,6 +139,11 @@ pub trait Journal: Send + Sync {
         self.commit(batch)
     }
 
+    /// Resolves as [`Journal::commit`] does, when all that was submitted before is durable; writes nothing itself.
+    fn written(&self) -> Commit {
+        self.commit(Vec::new().into())
+    }
+
     /// Every event from now on, once it is durable. A receiver that falls behind gets `Lagged` and reads
     /// [`Browse::events`] from the last `seq` it saw.
     fn subscribe(&self) -> tokio::sync::broadcast::Receiver<Arc<Event>>;

@@ -136,8 +136,7 @@ impl RecoveryEngine {
     ) {
         let recovered = previous::of(recovered, pauses, policy, &*self.ports.watch);
         self.input(Input::Recovered(recovered));
-        // Nothing to write: it waits for all that was written before.
-        if let Err(error) = self.ports.shared.journal.commit(Vec::new().into()).await {
+        if let Err(error) = self.ports.shared.journal.written().await {
             tracing::error!(%error, "what the daemon before left is not gone on with durably");
         }
     }

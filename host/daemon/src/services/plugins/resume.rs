@@ -51,7 +51,7 @@ impl PluginCalls {
         let host = self.host.get().ok_or("plugins are not loaded yet")?;
         let journal = self.journal.get().ok_or("there is no journal to read")?;
         // What a person found out of an effect may not be written yet, and is read below.
-        let written = journal.shared.journal.commit(Vec::new().into()).await;
+        let written = journal.shared.journal.written().await;
         written.map_err(|error| format!("what is known of it was not written: {error}"))?;
         let Found {
             mut record,

@@ -54,8 +54,7 @@ impl Writes {
 
     /// Ends when whatever was pushed before is durable, or held because the disk is full.
     pub(super) fn durable(&self) -> impl Future<Output = ()> + Send + use<> {
-        // Nothing to write: it waits for all that was written before.
-        self.journal.commit(Vec::new().into()).map(drop)
+        self.journal.written().map(drop)
     }
 }
 
