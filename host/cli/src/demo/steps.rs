@@ -6,7 +6,7 @@
 )]
 
 mod config;
-mod durable;
+mod dry_run;
 mod gate;
 mod plugins;
 
@@ -50,7 +50,7 @@ pub(super) async fn run_steps(host: &mut DemoHost, timeline: &mut Timeline) {
         "looping-plugin" => plugins::looping_plugin(host),
         "phase-that-forbids" => gate::phase_forbids(host),
         "approval" => gate::approved_by_a_person(host),
-        "dry-run" => durable::dry_run(host),
+        "dry-run" => dry_run::dry_run(host),
         "retention-changed" => config::retention_changed(host),
         "invalid-config" => config::invalid_config(host),
         "shutdown" => shutdown(host),
@@ -102,6 +102,14 @@ async fn wait_until_stable(host: &mut DemoHost) -> StepReport {
         })
         .await?;
     Ok(((), format!("pid {pid} serves and is healthy")))
+}
+
+async fn pid_of_service(host: &DemoHost) -> anyhow::Result<i64> {
+    host.wait("the service to run", async || {
+        let status = host.status().await?;
+        target(&status)["pid"].as_i64().context("it has no pid")
+    })
+    .await
 }
 
 /// The newest operation against a failure, once it has succeeded.

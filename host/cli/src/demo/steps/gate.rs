@@ -1,6 +1,6 @@
 //! What bounds automatic recovery: a phase that forbids it, and a person who has to approve.
 
-use super::{StepReport, newest_success, target};
+use super::{StepReport, newest_success, pid_of_service, target};
 use crate::demo::host::DemoHost;
 use anyhow::{Context, ensure};
 use reqwest::Method;
@@ -8,12 +8,7 @@ use serde_json::Value;
 
 /// Ends the service, whatever it is doing.
 async fn kill(host: &DemoHost) -> anyhow::Result<i64> {
-    let pid = host
-        .wait("the service to run", async || {
-            let status = host.status().await?;
-            target(&status)["pid"].as_i64().context("it has no pid")
-        })
-        .await?;
+    let pid = pid_of_service(host).await?;
     let raw = rustix::process::Pid::from_raw(i32::try_from(pid)?).context("no pid")?;
     rustix::process::kill_process(raw, rustix::process::Signal::KILL)?;
     Ok(pid)
