@@ -76,21 +76,19 @@ impl Strategy {
 
     /// What is waited before an attempt, counted from 1, as long as nothing spreads it; `None` where there is no such attempt.
     pub fn usual_delay_before(&self, attempt: u32) -> Option<Duration> {
-        let (delay, spread) = self.unspread(attempt)?;
-        Some(spread.map_or(delay, |(_, max_delay)| delay.min(max_delay)))
+        let (delay, _, longest) = self.unspread(attempt)?;
+        Some(delay.min(longest))
     }
 
     /// What is waited before an attempt of an incident, counted from 1; `None` where there is no such attempt. The first runs
     /// at once, unless the strategy delays it too.
     pub fn delay_before(&self, attempt: u32, of: &IncidentId) -> Option<Duration> {
-        let (delay, spread) = self.unspread(attempt)?;
-        Some(spread.map_or(delay, |(jitter, max_delay)| {
-            jitter.spread(delay, max_delay, of, attempt)
-        }))
+        let (delay, jitter, longest) = self.unspread(attempt)?;
+        Some(jitter.spread(delay, longest, of, attempt))
     }
 
-    /// The delay before an attempt, and what spreads it up to which bound; `None` where there is no such attempt.
-    fn unspread(&self, attempt: u32) -> Option<(Duration, Option<(Jitter, Duration)>)> {
+    /// The delay before an attempt, how it is spread, and the longest it may be; `None` where there is no such attempt.
+    fn unspread(&self, attempt: u32) -> Option<(Duration, Jitter, Duration)> {
         if !self.has_attempt(attempt) {
             return None;
         }
@@ -109,9 +107,11 @@ impl Strategy {
                 ..
             } => {
                 let failures = failures.saturating_add(u32::from(delay_first));
-                (self.back_off(failures), Some((jitter, max_delay)))
+                (self.back_off(failures), jitter, max_delay)
             }
-            Strategy::Immediate { .. } | Strategy::Manual { .. } => (Duration::ZERO, None),
+            Strategy::Immediate { .. } | Strategy::Manual { .. } => {
+                (Duration::ZERO, Jitter::None, Duration::ZERO)
+            }
         })
     }
 
