@@ -112,6 +112,14 @@ async fn pid_of_service(host: &DemoHost) -> anyhow::Result<i64> {
     .await
 }
 
+/// Ends the service, whatever it is doing.
+async fn kill_service(host: &DemoHost) -> anyhow::Result<i64> {
+    let pid = pid_of_service(host).await?;
+    let raw = rustix::process::Pid::from_raw(i32::try_from(pid)?).context("no pid")?;
+    rustix::process::kill_process(raw, rustix::process::Signal::KILL)?;
+    Ok(pid)
+}
+
 /// The newest operation against a failure, once it has succeeded.
 async fn newest_success(host: &DemoHost, failure: &str) -> anyhow::Result<Value> {
     host.wait("the operation to succeed", async || {
@@ -128,12 +136,7 @@ async fn newest_success(host: &DemoHost, failure: &str) -> anyhow::Result<Value>
 }
 
 async fn kill_and_recover(host: &mut DemoHost) -> StepReport {
-    let status = host.status().await?;
-    let pid = target(&status)["pid"]
-        .as_i64()
-        .context("the service has no pid")?;
-    let raw = rustix::process::Pid::from_raw(i32::try_from(pid)?).context("no pid")?;
-    rustix::process::kill_process(raw, rustix::process::Signal::KILL)?;
+    let pid = kill_service(host).await?;
     let killed = Instant::now();
     // Only a new process can answer: the old one is dead.
     while !matches!(host.service(Method::GET, "/health", "").await, Ok(200)) {

@@ -1,18 +1,10 @@
 //! What bounds automatic recovery: a phase that forbids it, and a person who has to approve.
 
-use super::{StepReport, newest_success, pid_of_service, target};
+use super::{StepReport, kill_service, newest_success, target};
 use crate::demo::host::DemoHost;
 use anyhow::{Context, ensure};
 use reqwest::Method;
 use serde_json::Value;
-
-/// Ends the service, whatever it is doing.
-async fn kill(host: &DemoHost) -> anyhow::Result<i64> {
-    let pid = pid_of_service(host).await?;
-    let raw = rustix::process::Pid::from_raw(i32::try_from(pid)?).context("no pid")?;
-    rustix::process::kill_process(raw, rustix::process::Signal::KILL)?;
-    Ok(pid)
-}
 
 async fn must_not_serve(host: &DemoHost) -> anyhow::Result<()> {
     let answer = host.service(Method::GET, "/health", "").await;
@@ -23,7 +15,7 @@ async fn must_not_serve(host: &DemoHost) -> anyhow::Result<()> {
 pub(super) async fn phase_forbids(host: &mut DemoHost) -> StepReport {
     host.cli(&["phase", "safe", "--reason", "nobody touches it now"])
         .await?;
-    let pid = kill(host).await?;
+    let pid = kill_service(host).await?;
     let held = host
         .wait("the recovery to be held back", async || {
             let status = host.status().await?;
@@ -44,7 +36,7 @@ pub(super) async fn phase_forbids(host: &mut DemoHost) -> StepReport {
 pub(super) async fn approved_by_a_person(host: &mut DemoHost) -> StepReport {
     host.cli(&["policy", "set", "shop", "--ask", "true"])
         .await?;
-    let pid = kill(host).await?;
+    let pid = kill_service(host).await?;
     let asked = host
         .wait("the recovery to await a person", async || {
             let history = host.cli(&["history", "--state", "awaiting-manual"]).await?;
