@@ -269,10 +269,7 @@ async fn a_commit_is_written_even_when_its_answer_is_dropped() {
     let journal = open(directory.path()).unwrap();
     drop(journal.commit(vec![Change::Event(event(1))].into()));
     // An empty commit is answered after everything before it.
-    assert_eq!(
-        journal.commit(Vec::new().into()).await.unwrap().events(),
-        []
-    );
+    assert_eq!(journal.written().await.unwrap().events(), []);
     assert_eq!(journal.events(0, 10).await.unwrap().len(), 1);
     for n in 0..100 {
         drop(journal.commit(vec![Change::Event(event(n))].into()));
@@ -377,6 +374,6 @@ async fn a_line_at_its_bound_refuses_events_at_once_and_still_takes_what_is_to_b
     assert_eq!(refused, expected);
     assert_eq!(journal.last_events(1).await.unwrap()[0].seq, 100);
     assert_eq!(journal.history(everything()).await.unwrap().len(), 100);
-    journal.commit(Vec::new().into()).await.unwrap();
+    journal.written().await.unwrap();
     assert!(!journal.queue.is_refusing());
 }

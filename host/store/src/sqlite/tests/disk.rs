@@ -57,13 +57,7 @@ async fn what_a_full_disk_does_not_take_is_held_and_written_when_it_does() {
     for seq in 1..=submitted as u64 {
         assert_eq!(subscriber.recv().await.unwrap().seq, seq);
     }
-    assert!(
-        journal
-            .commit(Vec::new().into())
-            .await
-            .unwrap()
-            .is_durable()
-    );
+    assert!(journal.written().await.unwrap().is_durable());
     drop(journal);
     let journal = open(directory.path()).unwrap();
     assert_eq!(journal.events(0, 100).await.unwrap().len(), submitted);

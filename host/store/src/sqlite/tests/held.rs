@@ -63,7 +63,7 @@ async fn while_nothing_can_be_written_changes_are_held_and_values_are_refused_at
         assert_eq!(answer.unwrap(), Committed::Held);
     }
     assert_eq!(
-        journal.commit(Vec::new().into()).await.unwrap(),
+        journal.written().await.unwrap(),
         Committed::Held,
         "what was before it is not durable"
     );
@@ -190,7 +190,7 @@ proptest! {
                         drop(journal.commit(changes.into()));
                     },
                     Step::Fail(count) => journal.faults.failures.store(count.into(), SeqCst),
-                    Step::Wait => drop(journal.commit(Vec::new().into()).await.unwrap()),
+                    Step::Wait => drop(journal.written().await.unwrap()),
                     Step::Restart => {
                         drop(journal);
                         journal = open(directory.path()).unwrap();

@@ -27,7 +27,7 @@ async fn history_is_filtered_and_newest_first() {
         };
         drop(journal.commit(vec![Change::Operation(operation(n, name, state))].into()));
     }
-    journal.commit(Vec::new().into()).await.unwrap();
+    journal.written().await.unwrap();
     let numbers = async |filter: HistoryFilter| -> Vec<u32> {
         let found = journal.history(filter).await.unwrap();
         found.iter().map(|operation| operation.attempts).collect()
@@ -87,7 +87,7 @@ async fn history_is_filtered_and_newest_first() {
 async fn every_history_query_is_answered_from_an_index_in_its_order() {
     let directory = tempfile::tempdir().unwrap();
     let journal = open(directory.path()).unwrap();
-    journal.commit(Vec::new().into()).await.unwrap();
+    journal.written().await.unwrap();
     for filters in 0..16 {
         let columns = [
             "target = 't'",
@@ -143,7 +143,7 @@ fn hold_all(journal: &SqliteJournal) -> (std::sync::mpsc::Sender<()>, Vec<Readin
 async fn a_query_whose_asker_has_gone_has_its_place_until_it_ends() {
     let directory = tempfile::tempdir().unwrap();
     let journal = open(directory.path()).unwrap();
-    journal.commit(Vec::new().into()).await.unwrap();
+    journal.written().await.unwrap();
     let (go_on, queries) = hold_all(&journal);
     let moment = Duration::from_millis(50);
     for query in queries {
@@ -209,7 +209,7 @@ async fn incidents_of_a_target_and_since_a_time_are_listed_page_by_page() {
         let incident = incident(n, name, IncidentState::Recovered);
         drop(journal.commit(vec![Change::Incident(incident.into())].into()));
     }
-    journal.commit(Vec::new().into()).await.unwrap();
+    journal.written().await.unwrap();
     let redis = IncidentFilter {
         target: Some(target("redis")),
         since: Some(at(9)),
@@ -237,7 +237,7 @@ async fn events_of_a_target_and_since_a_time_are_given_in_their_order() {
         };
         drop(journal.commit(vec![Change::Event(about)].into()));
     }
-    journal.commit(Vec::new().into()).await.unwrap();
+    journal.written().await.unwrap();
     let filter = |name: Option<&str>, from: Option<u64>| EventFilter {
         target: name.map(target),
         from: from.map(at),
@@ -441,7 +441,7 @@ async fn what_is_too_old_is_forgotten_and_the_newest_stay() {
         (operations.len(), incidents.len(), events.len())
     };
     let oldest = operation(0, "api", OperationState::Succeeded).id;
-    journal.commit(Vec::new().into()).await.unwrap();
+    journal.written().await.unwrap();
     assert!(journal.operation(oldest.clone()).await.unwrap().is_some());
     journal
         .commit(vec![Change::Forget(at(0))].into())
@@ -481,7 +481,7 @@ async fn events_of(
         let at = at(if others.contains(&n) { time } else { n });
         drop(journal.commit(vec![Change::Event(Event { at, ..event(n) })].into()));
     }
-    journal.commit(Vec::new().into()).await.unwrap();
+    journal.written().await.unwrap();
     (directory, journal)
 }
 

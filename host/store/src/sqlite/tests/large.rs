@@ -23,7 +23,7 @@ async fn written() -> tempfile::TempDir {
         let changes = vec![Change::Event(event(n)), Change::Incident(incident.into())];
         drop(journal.commit(changes.into()));
     }
-    journal.commit(Vec::new().into()).await.unwrap();
+    journal.written().await.unwrap();
     directory
 }
 

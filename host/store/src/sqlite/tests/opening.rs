@@ -155,7 +155,7 @@ async fn written() -> tempfile::TempDir {
     for n in 0..500 {
         drop(journal.commit(vec![Change::Event(event(n))].into()));
     }
-    journal.commit(Vec::new().into()).await.unwrap();
+    journal.written().await.unwrap();
     directory
 }
 
