@@ -85,14 +85,36 @@ pub struct Batch {
     pub fence: Fence,
     /// What is written, in order; may be empty.
     pub changes: Vec<Change>,
+    /// How soon.
+    pub haste: Haste,
+}
+
+/// How soon a batch is to be written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Haste {
+    /// At once: somebody waits for it.
+    Now,
+    /// Within a few milliseconds, together with the next that somebody waits for, so that both cost one fsync.
+    Soon,
+}
+
+impl Batch {
+    /// Of the only owner, for which nobody waits, or nobody who is in a hurry.
+    pub fn soon(changes: Vec<Change>) -> Self {
+        Self {
+            haste: Haste::Soon,
+            ..Self::from(changes)
+        }
+    }
 }
 
 impl From<Vec<Change>> for Batch {
-    /// Of the only owner.
+    /// Of the only owner, who waits for it.
     fn from(changes: Vec<Change>) -> Self {
         Self {
             fence: Fence::ONLY,
             changes,
+            haste: Haste::Now,
         }
     }
 }

@@ -287,7 +287,7 @@ impl Journal for SqliteJournal {
             let error = error::fenced(&self.path, batch.fence);
             return Box::pin(std::future::ready(Err(error)));
         }
-        self.submit(|ack| Work::Changes(batch.changes, Some(ack)))
+        self.submit(|ack| Work::Changes(batch.changes, batch.haste, Some(ack)))
     }
 
     fn subscribe(&self) -> broadcast::Receiver<Arc<Event>> {

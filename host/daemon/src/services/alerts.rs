@@ -26,7 +26,7 @@ pub use arrivals::{Arrival, Arrivals, arrivals};
 
 use self::grouping::Groups;
 use super::{alerter_watch::AlerterHealth, metrics::Numbers, shared::Shared};
-use crate::ports::{AlertHolds, Alerters, Delivery};
+use crate::ports::{AlertHolds, Alerters, Batch, Delivery};
 use mainstay_domain::{
     alert::{
         AlertStatus, Arrived, HeldAlerts, Outbox, OutboxEntry, after_failure, retry_after,
@@ -197,7 +197,7 @@ impl DeliveryContext {
         drop(held);
         if !changes.is_empty() {
             // Written in order; nothing waits for it.
-            drop(self.shared.journal.commit(changes.into()));
+            drop(self.shared.journal.commit(Batch::soon(changes)));
         }
         accepted
     }
@@ -240,7 +240,11 @@ impl DeliveryContext {
             [done(entry), event]
         });
         // Written in order; nothing waits for it.
-        drop(self.shared.journal.commit(gone.collect::<Vec<_>>().into()));
+        drop(
+            self.shared
+                .journal
+                .commit(Batch::soon(gone.collect::<Vec<_>>())),
+        );
     }
 
     /// Starts what may be delivered now; how long until the next is due.

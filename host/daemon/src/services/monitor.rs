@@ -34,7 +34,7 @@ mod tests;
 mod wheel;
 
 use super::{metrics::Numbers, next_spec::next_spec, shared::Shared, status_view::ChangedTargets};
-use crate::ports::{Clock, Finding, Journal, Probe, ProcessUpdate};
+use crate::ports::{Batch, Clock, Finding, Journal, Probe, ProcessUpdate};
 use check_timer::{CheckTimer, Due};
 use finding_sender::FindingSender;
 use mainstay_domain::{
@@ -289,7 +289,7 @@ impl Core {
         let events = events::of(&state.spec, changes, seen, at);
         if !events.is_empty() {
             // Durable soon; who needs to know reads the journal.
-            drop(self.journal.commit(events.into()));
+            drop(self.journal.commit(Batch::soon(events)));
         }
         for mut finding in changes
             .iter()

@@ -146,10 +146,11 @@ impl Journal for Recorder {
         batch.changes.extend(added);
         let fence = batch.fence;
         let committed = self.journal.commit(batch);
-        // Answered after what was submitted before it, and of the same kind.
+        // Answered after what was submitted before it, and of the same kind. An alert can wait for a few milliseconds, and
+        // the recovery that it tells of, for which another fsync would be one more to wait for, cannot.
         let written = self.journal.commit(Batch {
             fence,
-            changes: Vec::new(),
+            ..Batch::soon(Vec::new())
         });
         // Where nobody delivers any more, the next daemon does.
         let _ = self.arrivals.send(Arrival { entries, written });

@@ -1,6 +1,6 @@
 //! What most services are given.
 
-use crate::ports::{Clock, Journal};
+use crate::ports::{Batch, Clock, Journal};
 use mainstay_domain::{event::Event, record::Change, spec::Spec};
 use std::sync::Arc;
 use tokio::sync::watch;
@@ -19,6 +19,6 @@ pub struct Shared {
 impl Shared {
     /// Submits an event for which nobody waits: it is written in its turn.
     pub(crate) fn submit_event(&self, event: Event) {
-        drop(self.journal.commit(vec![Change::Event(event)].into()));
+        drop(self.journal.commit(Batch::soon(vec![Change::Event(event)])));
     }
 }

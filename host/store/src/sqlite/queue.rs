@@ -20,7 +20,7 @@ use super::{
     unread::Unread,
     value_write::ValueWrite,
 };
-use crate::port::{Committed, SetAside, StoreError, StoreErrorKind};
+use crate::port::{Committed, Haste, SetAside, StoreError, StoreErrorKind};
 use mainstay_domain::{code::ErrorCode, effect::EffectError, record::Change};
 use parking_lot::{Condvar, Mutex, MutexGuard};
 use std::{collections::VecDeque, path::PathBuf, time::Duration};
@@ -42,7 +42,7 @@ pub(super) type Ack<T> = oneshot::Sender<Result<T, StoreError>>;
 #[derive(Debug)]
 pub(super) enum Work {
     /// Changes that are written together or not at all; without an ack where it is answered already.
-    Changes(Vec<Change>, Option<Ack<Committed>>),
+    Changes(Vec<Change>, Haste, Option<Ack<Committed>>),
     /// A value of a plugin; answered with whether it was set, or with why the plugin may not.
     Value(ValueWrite, Ack<Result<bool, EffectError>>),
     /// Rows that cannot be read leave their tables.
@@ -143,7 +143,7 @@ impl Queue {
         let is_event = |change: &Change| matches!(change, Change::Event(_));
         match work {
             // One without any only waits for those before it.
-            Work::Changes(changes, _) if changes.is_empty() || !changes.iter().all(is_event) => {
+            Work::Changes(changes, ..) if changes.is_empty() || !changes.iter().all(is_event) => {
                 self.bound.plus(self.bound)
             }
             _ => self.bound,
@@ -261,7 +261,7 @@ impl Waiting {
 impl Work {
     fn load(&self) -> Load {
         match self {
-            Work::Changes(changes, _) => Load::of(changes),
+            Work::Changes(changes, ..) => Load::of(changes),
             Work::Value(write, _) => Load {
                 changes: 1,
                 bytes: write.bytes(),
@@ -275,13 +275,16 @@ impl Work {
 
     /// Whether it writes nothing, and only waits for what was submitted before it.
     pub(super) fn is_empty(&self) -> bool {
-        matches!(self, Work::Changes(changes, _) if changes.is_empty())
+        matches!(self, Work::Changes(changes, ..) if changes.is_empty())
     }
 
-    /// Whether somebody waits for its answer.
+    /// Whether somebody waits for its answer. Who submits it says so: whether the answer is dropped is not known yet
+    /// when the writer looks.
     fn is_awaited(&self) -> bool {
         match self {
-            Work::Changes(_, ack) => ack.as_ref().is_some_and(|ack| !ack.is_closed()),
+            Work::Changes(_, haste, ack) => {
+                *haste == Haste::Now && ack.as_ref().is_some_and(|ack| !ack.is_closed())
+            }
             Work::Value(..) | Work::SetAside(..) => true,
             #[cfg(test)]
             Work::Connection(..) => true,
@@ -290,7 +293,7 @@ impl Work {
 
     pub(super) fn refuse(self, why: StoreError) {
         match self {
-            Work::Changes(_, ack) => {
+            Work::Changes(_, _, ack) => {
                 let answer = ack.map(|ack| ack.send(Err(why.clone())));
                 if !matches!(answer, Some(Ok(()))) && why.kind == StoreErrorKind::Unreadable {
                     tracing::error!(error = %why, "a change was not written, and nobody waited to hear it");
@@ -309,11 +312,11 @@ impl Work {
             return Some(self);
         };
         match self {
-            Work::Changes(changes, ack) => {
+            Work::Changes(changes, haste, ack) => {
                 if let Some(ack) = ack {
                     let _ = ack.send(Ok(Committed::Held));
                 }
-                (!changes.is_empty()).then_some(Work::Changes(changes, None))
+                (!changes.is_empty()).then_some(Work::Changes(changes, haste, None))
             }
             Work::Value(_, ack) => {
                 let _ = ack.send(Err(why.clone()));
@@ -344,10 +347,11 @@ mod tests {
         }
     }
 
-    /// A submission, and who waits for its answer.
-    fn submit(queue: &Queue) -> oneshot::Receiver<Result<Committed, StoreError>> {
+    /// A submission, and who may wait for its answer.
+    fn submit(queue: &Queue, haste: Haste) -> oneshot::Receiver<Result<Committed, StoreError>> {
         let (ack, answer) = oneshot::channel();
-        queue.push(Work::Changes(vec![Change::Paused(None, true)], Some(ack)));
+        let changes = vec![Change::Paused(None, true)];
+        queue.push(Work::Changes(changes, haste, Some(ack)));
         answer
     }
 
@@ -361,29 +365,33 @@ mod tests {
     #[test]
     fn what_nobody_waits_for_stays_for_what_somebody_waits_for_and_goes_with_it() {
         let queue = Arc::new(line(LONG));
-        drop(submit(&queue));
+        // Its answer is still there: the writer may look before it is dropped.
+        let first = submit(&queue, Haste::Soon);
         let later = Arc::clone(&queue);
-        let submitting = std::thread::spawn(move || submit(&later));
+        let submitting = std::thread::spawn(move || submit(&later, Haste::Now));
         assert_eq!(taken(&queue), 2, "it is not taken alone");
-        drop(submitting.join().unwrap());
+        drop((first, submitting.join().unwrap()));
     }
 
     #[test]
     fn what_nobody_waits_for_is_taken_alone_once_it_has_stayed_for_a_moment() {
         let (queue, start) = (line(Duration::from_millis(20)), Instant::now());
-        drop(submit(&queue));
+        let answer = submit(&queue, Haste::Soon);
         assert_eq!(taken(&queue), 1);
+        drop(answer);
         assert!(start.elapsed() >= Duration::from_millis(20));
     }
 
     #[test]
     fn what_somebody_waits_for_is_taken_at_once_and_so_is_all_where_the_line_is_closed_or_long() {
         let queue = line(LONG);
-        let answer = submit(&queue);
+        let answer = submit(&queue, Haste::Now);
         assert_eq!(taken(&queue), 1);
         drop(answer);
-        for _ in 0..1_500 {
-            drop(submit(&queue));
+        // Who waited for it does not any more.
+        drop(submit(&queue, Haste::Now));
+        for _ in 1..1_500 {
+            drop(submit(&queue, Haste::Soon));
         }
         assert_eq!(taken(&queue), 1_024, "one transaction is full");
         queue.close();

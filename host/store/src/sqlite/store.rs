@@ -83,7 +83,7 @@ impl Store {
 
     fn apply(&self, work: &Work) -> rusqlite::Result<Done> {
         match work {
-            Work::Changes(list, _) => self
+            Work::Changes(list, ..) => self
                 .in_savepoint(|connection| changes::apply(connection, list))
                 .map(Done::Changes),
             Work::Value(write, _) => self

@@ -119,7 +119,13 @@ async fn what_another_owner_submits_is_refused_and_nothing_of_it_written() {
     let journal = open(directory.path()).unwrap();
     for fence in [Fence(0), Fence(2)] {
         let changes = vec![Change::Event(event(1))];
-        let refused = journal.commit(Batch { fence, changes }).await.unwrap_err();
+        let refused = journal
+            .commit(Batch {
+                fence,
+                ..changes.into()
+            })
+            .await
+            .unwrap_err();
         assert_eq!(refused.kind, StoreErrorKind::Fenced);
         assert!(!refused.is_retryable());
     }

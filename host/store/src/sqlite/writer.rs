@@ -103,9 +103,14 @@ impl Writer {
             let work = batch.iter().take(now).map(|waiting| &waiting.work);
             match self.store.write(work) {
                 Ok(done) => {
+                    let mut told = Vec::new();
                     for (waiting, done) in batch.drain(..now).zip(done) {
                         self.queue.written(waiting.load());
-                        self.answer(waiting.work, done);
+                        answer(waiting.work, done, &mut told);
+                    }
+                    // Who waits comes first: each event wakes those who follow them, and they are many.
+                    for event in told {
+                        let _ = self.events.send(event);
                     }
                     size = size.saturating_mul(2);
                     retries.end(&self.path);
@@ -128,27 +133,6 @@ impl Writer {
             }
         }
         true
-    }
-
-    /// Tells the events, then the submitter. Who submitted may have gone; who subscribed too.
-    fn answer(&self, work: Work, done: Done) {
-        match (work, done) {
-            (Work::Changes(_, ack), Done::Changes(Ok(events))) => {
-                for event in &events {
-                    let _ = self.events.send(Arc::clone(event));
-                }
-                if let Some(ack) = ack {
-                    let _ = ack.send(Ok(Committed::Durable(events)));
-                }
-            }
-            (Work::Value(_, ack), Done::Value(result)) => drop(ack.send(result)),
-            (Work::SetAside(_, ack), Done::SetAside(result)) => drop(ack.send(result)),
-            #[cfg(test)]
-            (Work::Connection(_, ack), Done::Connection(result)) => drop(ack.send(result)),
-            (work, Done::Changes(Err(why)) | Done::Value(Err(why))) => work.refuse(why),
-            // The answers of a batch are of the kinds of its submissions.
-            _ => {}
-        }
     }
 
     /// A write failed, and may work later. Waits until it is worth another try; false where the daemon ends.
@@ -224,6 +208,25 @@ impl Writer {
 struct Retries {
     count: u32,
     closed_at: Option<Instant>,
+}
+
+/// Tells the submitter, who may have gone; the events are left for those who subscribed.
+fn answer(work: Work, done: Done, told: &mut Vec<Arc<Event>>) {
+    match (work, done) {
+        (Work::Changes(_, _, ack), Done::Changes(Ok(events))) => {
+            told.extend(events.iter().cloned());
+            if let Some(ack) = ack {
+                let _ = ack.send(Ok(Committed::Durable(events)));
+            }
+        }
+        (Work::Value(_, ack), Done::Value(result)) => drop(ack.send(result)),
+        (Work::SetAside(_, ack), Done::SetAside(result)) => drop(ack.send(result)),
+        #[cfg(test)]
+        (Work::Connection(_, ack), Done::Connection(result)) => drop(ack.send(result)),
+        (work, Done::Changes(Err(why)) | Done::Value(Err(why))) => work.refuse(why),
+        // The answers of a batch are of the kinds of its submissions.
+        _ => {}
+    }
 }
 
 impl Retries {

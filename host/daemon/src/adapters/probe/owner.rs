@@ -143,18 +143,23 @@ pub(super) fn look(
             age: since_boot().saturating_sub(started),
         })
     };
-    let listening = listening();
-    let asked: HashSet<u64> = listening
+    let mut own: HashSet<u64> = sockets(pid).into_iter().collect();
+    let is_asked = |address: SocketAddr| to.iter().any(|to| takes(address, *to));
+    let mut all = Vec::new();
+    for (address, inode) in listening() {
+        // It mostly is, and nothing behind it is looked at.
+        if own.contains(&inode) && is_asked(address) {
+            return found(Owner::Own);
+        }
+        all.push((address, inode));
+    }
+    let asked: HashSet<u64> = all
         .iter()
-        .filter(|(address, _)| to.iter().any(|to| takes(*address, *to)))
+        .filter(|(address, _)| is_asked(*address))
         .map(|(_, inode)| *inode)
         .collect();
     if asked.is_empty() {
         return found(Owner::Unknown);
-    }
-    let mut own: HashSet<u64> = sockets(pid).into_iter().collect();
-    if !own.is_disjoint(&asked) {
-        return found(Owner::Own);
     }
     for member in groups.members(pid, Kin::Group) {
         own.extend(sockets(member));
@@ -188,8 +193,7 @@ pub(super) fn look(
     for more in groups.of_others(pid, Kin::Group, |member, _| Some(sockets(member))) {
         own.extend(more);
     }
-    let all: HashSet<u64> = listening.iter().map(|(_, inode)| *inode).collect();
-    let has_its_own = !own.is_disjoint(&all) || listens_in_files(&own);
+    let has_its_own = all.iter().any(|(_, inode)| own.contains(inode)) || listens_in_files(&own);
     match has_its_own || is_connected(&own, to) {
         true => found(Owner::Unknown),
         false => found(Owner::Stranger(format!("process {other} ({name})"))),

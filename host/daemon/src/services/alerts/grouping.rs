@@ -4,6 +4,7 @@
 //! before it is written that the delivery of that message begins.
 
 use super::{DeliveryContext, done, event_of_held};
+use crate::ports::Batch;
 use mainstay_domain::{
     alert::{AlertGroups, GroupRule, GroupStep, OutboxEntry, Telling, Together},
     event::{AlertQueued, Event, EventKind},
@@ -87,7 +88,11 @@ impl DeliveryContext {
                 GroupStep::Alone(entry) => entries.push(*entry),
                 GroupStep::Together(together) => {
                     // Written in order; nothing waits for it.
-                    drop(self.shared.journal.commit(changes(&together, now).into()));
+                    drop(
+                        self.shared
+                            .journal
+                            .commit(Batch::soon(changes(&together, now))),
+                    );
                     // Who silences its key silences the group.
                     entries.extend(self.hold(together.told, true));
                 }

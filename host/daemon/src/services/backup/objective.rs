@@ -1,6 +1,7 @@
 //! Recovery point objectives: what is missed is told, once, and is over with the next backup that is verified.
 
 use super::BackupService;
+use crate::ports::Batch;
 use mainstay_domain::{
     archive::Manifest,
     backup_chain::newest_verified,
@@ -47,7 +48,11 @@ impl BackupService {
             .event(EventKind::BackupRpoMissed, Severity::High, message)
             .with_job(&job.name);
         // Nothing waits for it.
-        drop(self.core.journal.commit(vec![Change::Event(event)].into()));
+        drop(
+            self.core
+                .journal
+                .commit(Batch::soon(vec![Change::Event(event)])),
+        );
     }
 
     /// A backup of a job is verified.

@@ -5,6 +5,7 @@
 //! Invariant: that a backup waits is told once, and shown for as long as it does.
 
 use super::BackupService;
+use crate::ports::Batch;
 use mainstay_domain::{
     event::EventKind, health::Health, name::TargetName, record::Change, severity::Severity,
     spec::JobSpec,
@@ -69,7 +70,11 @@ impl BackupService {
                 .event(EventKind::BackupWaiting, Severity::Medium, message)
                 .with_job(&job.name);
             // Nothing waits for it.
-            drop(self.core.journal.commit(vec![Change::Event(event)].into()));
+            drop(
+                self.core
+                    .journal
+                    .commit(Batch::soon(vec![Change::Event(event)])),
+            );
         }
         false
     }

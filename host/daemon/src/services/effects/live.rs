@@ -7,7 +7,7 @@
 mod signals;
 
 use super::OperationCall;
-use crate::ports::Boxed;
+use crate::ports::{Batch, Boxed};
 use futures_util::FutureExt;
 use mainstay_domain::{
     effect::{Answer, Effect, EffectError, EffectResult},
@@ -221,7 +221,7 @@ async fn journaled(of: &OperationCall, number: u32, effect: Effect, way: Way) ->
                 "the disk of the journal is full, and a daemon that forgets it would do it again; free some space",
             );
             let refused = of.entry(number, EntryKind::Result, &masked, Some(Err(why.clone())));
-            drop(journal.commit(vec![Change::Effect(refused)].into()));
+            drop(journal.commit(Batch::soon(vec![Change::Effect(refused)])));
             return Err(why);
         }
     }

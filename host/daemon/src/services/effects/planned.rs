@@ -1,7 +1,7 @@
 //! The session of a dry run: looks where an effect only looks, and answers from the plan where it would act.
 
 use super::OperationCall;
-use crate::ports::Boxed;
+use crate::ports::{Batch, Boxed};
 use mainstay_domain::{
     dry_run_answer::{DryRunFacts, dry_run_answer},
     effect::{Answer, Effect, EffectError, EffectResult},
@@ -60,7 +60,7 @@ async fn plan(of: &OperationCall, number: u32, effect: Effect) -> EffectResult {
     let event = of.event(&effect, &result, "planned");
     let entry = of.entry(number, EntryKind::Planned, &masked, Some(result.clone()));
     let changes = vec![Change::Effect(entry), Change::Event(event)];
-    drop(of.effects.shared.journal.commit(changes.into()));
+    drop(of.effects.shared.journal.commit(Batch::soon(changes)));
     result
 }
 

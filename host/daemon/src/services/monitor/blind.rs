@@ -6,6 +6,7 @@ use super::{
     Core,
     target::{CheckRun, MonitoredState, MonitoredTarget},
 };
+use crate::ports::Batch;
 use mainstay_domain::{
     blindness::LostLook,
     event::{Event, EventKind, MonitorBlind},
@@ -99,7 +100,7 @@ impl Core {
     }
 
     fn tell(&self, event: Event) {
-        drop(self.journal.commit(vec![Change::Event(event)].into()));
+        drop(self.journal.commit(Batch::soon(vec![Change::Event(event)])));
     }
 }
 

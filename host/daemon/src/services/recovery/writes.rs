@@ -2,7 +2,7 @@
 //!
 //! Invariant: writes are submitted in order, each after the one before was accepted; none is dropped.
 
-use crate::ports::Journal;
+use crate::ports::{Batch, Journal};
 use futures_util::FutureExt;
 use mainstay_domain::record::Change;
 use std::{collections::VecDeque, sync::Arc};
@@ -35,9 +35,11 @@ impl Writes {
     /// Submits what waits; whether the journal accepted all of it.
     pub(super) fn flush(&mut self) -> bool {
         while let Some(changes) = self.waiting.front() {
+            // What has to be durable is waited for by [`Writes::durable`].
+            let batch = Batch::soon(changes.clone());
             let commit = match self.is_refused {
-                true => self.journal.commit_again(changes.clone().into()),
-                false => self.journal.commit(changes.clone().into()),
+                true => self.journal.commit_again(batch),
+                false => self.journal.commit(batch),
             };
             // What is refused is refused in the call.
             self.is_refused = matches!(
@@ -61,7 +63,7 @@ impl Writes {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::ports::{Batch, Commit, Committed, StoreError, StoreErrorKind};
+    use crate::ports::{Commit, Committed, StoreError, StoreErrorKind};
     use mainstay_domain::event::Event;
     use std::sync::atomic::{AtomicBool, AtomicU32, Ordering::SeqCst};
     use tokio::sync::broadcast;

@@ -1,6 +1,7 @@
 //! What the supervisor writes down.
 
 use super::{Core, target::SupervisedTarget};
+use crate::ports::Batch;
 use mainstay_domain::{
     event::{Event, EventKind, ProcessFacts},
     name::TargetName,
@@ -11,7 +12,7 @@ use mainstay_domain::{
 impl Core {
     /// Written in this order, soon; a start that is lost with the daemon is found again by its mark.
     pub(super) fn submit(&self, changes: Vec<Change>) {
-        drop(self.ports.shared.journal.commit(changes.into()));
+        drop(self.ports.shared.journal.commit(Batch::soon(changes)));
     }
 
     pub(super) fn event(
