@@ -12,6 +12,7 @@
 //! Invariant: directories are 0700 and files 0600; an archive can hold what its sources hid from others.
 //! Invariant: nothing here decides what is taken, kept or deleted.
 
+mod apart;
 mod coverage;
 mod documents;
 mod error;

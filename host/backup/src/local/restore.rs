@@ -6,12 +6,13 @@
 //! Invariant: a stop counts until the new trees are whole and durable; from then on the restore goes through.
 
 use super::{
+    apart::{Whereabouts, whereabouts},
     check_stop,
     coverage::covered_places,
     error::unavailable,
     files::Layout,
     read::{Sink, read_chain},
-    swap::Swap,
+    swap::{Swap, resolve},
 };
 use crate::port::{
     BackupStoreError, NotPutBack, OnProgress, RestorePlace, RestoredTree, StagedRestore,
@@ -92,19 +93,22 @@ pub(super) fn stage(
     Ok(StagedTrees { swaps, restored })
 }
 
-/// A tree that held the backups would take them with it when it is replaced.
+/// A tree that held the backups would take them with it when it is replaced, and one among them their place.
 fn check_apart(layout: &Layout, target: &Path) -> Result<(), BackupStoreError> {
-    let (store, target) = (layout.root().canonicalize(), target.canonicalize());
-    match (store, target) {
-        (Ok(store), Ok(target)) if store.starts_with(&target) => {
-            Err(BackupStoreError::Unavailable(ErrorCode::RestoreRefused.mark(format!(
-                "{} cannot be replaced: it holds the backups, which are in {}; restore into another directory",
-                target.display(),
-                store.display()
-            ))))
-        }
-        _ => Ok(()),
-    }
+    let found = whereabouts(layout, &resolve(target))?;
+    let (target, store) = (target.display(), layout.root().display());
+    let why = match found {
+        Whereabouts::Apart => return Ok(()),
+        Whereabouts::AboveStore => format!(
+            "{target} cannot be replaced: it holds the backups, which are in {store}; restore into another directory"
+        ),
+        Whereabouts::InStore => format!(
+            "nothing can be restored into {target}: it is where the backups are, in {store}; restore into another directory"
+        ),
+    };
+    Err(BackupStoreError::Unavailable(
+        ErrorCode::RestoreRefused.mark(why),
+    ))
 }
 
 type Targets<'a> = (Vec<(&'a str, &'a PathBuf, bool)>, HashSet<DocumentKey>);

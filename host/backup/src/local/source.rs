@@ -6,13 +6,14 @@
 //! file, directory or link, is left out, with a warning.
 
 use super::{
+    apart::Identity,
     check_stop,
     tree::{Tree, names},
 };
 use crate::port::BackupStoreError;
 use std::{
     ffi::OsString,
-    fs::{File, Metadata},
+    fs::{self, File, Metadata},
     io::{self, ErrorKind, Read},
     os::unix::{ffi::OsStrExt, fs::FileTypeExt},
     path::{Path, PathBuf},
@@ -61,23 +62,24 @@ pub(super) fn walk(
     };
     let root = root.canonicalize().map_err(unreadable)?;
     let tree = Tree::open(&root).map_err(unreadable)?;
-    let except = rules.except.canonicalize().ok();
+    let except = fs::metadata(rules.except).ok();
+    let except = except.map(|store| Identity::of(&store));
     let mut open = vec![(b".".to_vec(), root.clone())];
     while let Some((relative, path)) = open.pop() {
         check_stop(rules.stop)?;
-        if except.as_ref() == Some(&path) {
-            warnings.push(format!(
-                "left out {}: it is where the backups are",
-                path.display()
-            ));
-            continue;
-        }
         let looked_at = tree
             .place(&relative)
             .and_then(|place| Ok((place.metadata()?, place)));
         let Some((metadata, place)) = tolerate(looked_at, &path, rules, warnings)? else {
             continue;
         };
+        if except == Some(Identity::of(&metadata)) {
+            warnings.push(format!(
+                "left out {}: it is where the backups are",
+                path.display()
+            ));
+            continue;
+        }
         let kind = metadata.file_type();
         let mut inside = Vec::new();
         if kind.is_dir() {

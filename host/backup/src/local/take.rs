@@ -2,6 +2,7 @@
 
 use super::{
     TIER,
+    apart::{Whereabouts, whereabouts},
     documents::SourceReader,
     error::unavailable,
     files::{Layout, create_private_dir, remove_file, sync_dir, write_create_only},
@@ -176,18 +177,15 @@ fn check_sources(layout: &Layout, sources: &[BackupSource]) -> Result<(), Backup
             faulty.fault
         )));
     }
-    let Ok(store) = layout.root().canonicalize() else {
-        return Ok(());
-    };
     for source in &resolved {
         if let BackupSource::Directory { path, .. } = source
-            && path.starts_with(&store)
+            && whereabouts(layout, path)? == Whereabouts::InStore
         {
             return Err(BackupStoreError::Source(format!(
                 "the source {} lies in {}, where backups are stored: each backup would hold those before it; name what \
                  is to be backed up itself",
                 path.display(),
-                store.display()
+                layout.root().display()
             )));
         }
     }

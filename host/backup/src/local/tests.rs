@@ -1,3 +1,4 @@
+mod destinations;
 mod faults;
 mod histories;
 mod in_place;

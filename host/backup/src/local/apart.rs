@@ -1,0 +1,86 @@
+//! Where a directory is to the store, whatever path it is named by.
+//!
+//! Invariant: directories are told apart by themselves and not by their paths: links and mounts give one of them many.
+
+use super::{error::unavailable, files::Layout};
+use crate::port::BackupStoreError;
+use std::{
+    collections::BTreeSet,
+    fs::{self, Metadata},
+    io::ErrorKind,
+    os::unix::fs::MetadataExt,
+    path::{Path, PathBuf},
+};
+
+/// Where a directory, or one that may be made, is to the store.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Whereabouts {
+    /// Neither has anything of the other.
+    Apart,
+    /// The store is below it.
+    AboveStore,
+    /// It is the store or of it: below its directory, or below that of one of its jobs.
+    InStore,
+}
+
+/// What tells a directory from every other.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Identity {
+    device: u64,
+    inode: u64,
+}
+
+impl Identity {
+    pub(super) fn of(metadata: &Metadata) -> Self {
+        Self {
+            device: metadata.dev(),
+            inode: metadata.ino(),
+        }
+    }
+
+    /// That of what a path leads to, links followed; none where nothing is there.
+    fn at(path: &Path) -> Result<Option<Self>, BackupStoreError> {
+        match fs::metadata(path) {
+            Ok(found) => Ok(Some(Self::of(&found))),
+            Err(error)
+                if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) =>
+            {
+                Ok(None)
+            }
+            Err(error) => Err(unavailable("cannot look at", path)(error)),
+        }
+    }
+}
+
+/// Where a path, which has no links in it, is to the store. It may lead to nothing yet.
+pub(super) fn whereabouts(layout: &Layout, path: &Path) -> Result<Whereabouts, BackupStoreError> {
+    let mut own = Vec::from([layout.root().to_owned()]);
+    for job in layout.jobs()? {
+        own.push(layout.job(&job).join("trash"));
+        own.push(layout.job(&job));
+    }
+    let in_store = identities(own.iter().map(PathBuf::as_path))?;
+    for place in path.ancestors() {
+        if Identity::at(place)?.is_some_and(|place| in_store.contains(&place)) {
+            return Ok(Whereabouts::InStore);
+        }
+    }
+    let Some(target) = Identity::at(path)? else {
+        return Ok(Whereabouts::Apart);
+    };
+    // Where a link leads from the store, and where it lies itself.
+    let resolved = own.iter().filter_map(|own| own.canonicalize().ok());
+    let named: Vec<PathBuf> = resolved.chain([layout.root().to_owned()]).collect();
+    let above_store = identities(named.iter().flat_map(|path| path.ancestors().skip(1)))?;
+    Ok(match above_store.contains(&target) {
+        true => Whereabouts::AboveStore,
+        false => Whereabouts::Apart,
+    })
+}
+
+fn identities<'a>(
+    paths: impl Iterator<Item = &'a Path>,
+) -> Result<BTreeSet<Identity>, BackupStoreError> {
+    let found = paths.map(Identity::at).filter_map(Result::transpose);
+    found.collect()
+}
