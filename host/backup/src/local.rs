@@ -23,6 +23,7 @@ mod presence;
 mod read;
 mod regular;
 mod restore;
+mod room;
 mod scan;
 mod source;
 mod swap;
@@ -144,6 +145,10 @@ impl BackupStore for LocalBackups {
 
     fn delete(&self, job: &JobName, id: &BackupId) -> Result<(), BackupStoreError> {
         self.layout.delete(job, id)
+    }
+
+    fn has_room(&self) -> bool {
+        room::is_there(self.layout.root())
     }
 
     fn sweep(&self, sources: &[BackupSource], known: &BTreeSet<BackupId>) -> Vec<BackupStoreError> {

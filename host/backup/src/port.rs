@@ -164,9 +164,22 @@ pub enum BackupStoreError {
     /// The store or the destination cannot be written or read now.
     #[error("{0}")]
     Unavailable(String),
+    /// The file system of the store or of the destination is full, or a quota is used up.
+    #[error("{0}")]
+    NoRoom(String),
     /// The daemon stops.
     #[error("the host is stopping; what was begun is removed")]
     Interrupted,
+}
+
+impl BackupStoreError {
+    /// Whether the same may work later with nothing else changed by who asks.
+    pub fn may_pass(&self) -> bool {
+        match self {
+            Self::Unavailable(_) | Self::NoRoom(_) | Self::Interrupted => true,
+            Self::Source(_) | Self::Corrupted { .. } => false,
+        }
+    }
 }
 
 /// A backup that a store holds.
@@ -222,8 +235,11 @@ pub trait BackupStore: Send + Sync {
     ) -> Result<RestoredTree, BackupStoreError>;
     /// Moves a backup to the trash; one that is there already is no error.
     fn trash(&self, job: &JobName, id: &BackupId) -> Result<(), BackupStoreError>;
-    /// Deletes a backup from the trash; one that is gone is no error.
+    /// Deletes a backup that has expired from the trash, and from its place where it could not be moved there; one that is
+    /// gone is no error.
     fn delete(&self, job: &JobName, id: &BackupId) -> Result<(), BackupStoreError>;
+    /// Whether there is any room: a MiB, and one more file. True where nobody can tell.
+    fn has_room(&self) -> bool;
     /// Removes what a crash left: pieces without a manifest, scratch directories, and beside `sources` the trees of a
     /// restore that was interrupted. What cannot be removed stays, with an error for each. Of the backups that are `known`
     /// as stored nothing is removed; one that lies there without its manifest is [`BackupStoreError::Corrupted`].

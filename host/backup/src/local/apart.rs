@@ -2,8 +2,9 @@
 //!
 //! Invariant: directories are told apart by themselves and not by their paths: links and mounts give one of them many.
 
-use super::{error::unavailable, files::Layout};
+use super::{error::unavailable, files::Layout, swap::resolve};
 use crate::port::BackupStoreError;
+use mainstay_domain::code::ErrorCode;
 use std::{
     collections::BTreeSet,
     fs::{self, Metadata},
@@ -52,11 +53,29 @@ impl Identity {
     }
 }
 
+/// A tree that held the backups would take them with it when it is replaced, and one among them their place.
+pub(super) fn check_apart(layout: &Layout, target: &Path) -> Result<(), BackupStoreError> {
+    let found = whereabouts(layout, &resolve(target))?;
+    let (target, store) = (target.display(), layout.root().display());
+    let why = match found {
+        Whereabouts::Apart => return Ok(()),
+        Whereabouts::AboveStore => format!(
+            "{target} cannot be replaced: it holds the backups, which are in {store}; restore into another directory"
+        ),
+        Whereabouts::InStore => format!(
+            "nothing can be restored into {target}: it is where the backups are, in {store}; restore into another directory"
+        ),
+    };
+    Err(BackupStoreError::Unavailable(
+        ErrorCode::RestoreRefused.mark(why),
+    ))
+}
+
 /// Where a path, which has no links in it, is to the store. It may lead to nothing yet.
 pub(super) fn whereabouts(layout: &Layout, path: &Path) -> Result<Whereabouts, BackupStoreError> {
     let mut own = Vec::from([layout.root().to_owned()]);
     for job in layout.jobs()? {
-        own.push(layout.job(&job).join("trash"));
+        own.push(layout.trash_of(&job));
         own.push(layout.job(&job));
     }
     let in_store = identities(own.iter().map(PathBuf::as_path))?;

@@ -12,7 +12,9 @@ pub(super) fn unavailable(what: &str, path: &Path) -> impl Fn(io::Error) -> Back
     move |error| {
         let help = match error.kind() {
             ErrorKind::StorageFull | ErrorKind::QuotaExceeded => {
-                "; make room, or let retention expire more"
+                return BackupStoreError::NoRoom(format!(
+                    "{text}: {error}; make room, or let retention expire more"
+                ));
             }
             ErrorKind::FileTooLarge => "; raise the limit for file sizes of the daemon",
             ErrorKind::PermissionDenied => "; give the daemon's user access to it",

@@ -37,6 +37,11 @@ impl Layout {
         self.root.join(job.as_str())
     }
 
+    /// Where its backups wait that have expired.
+    pub(super) fn trash_of(&self, job: &JobName) -> PathBuf {
+        self.job(job).join("trash")
+    }
+
     pub(super) fn index(&self, job: &JobName, id: &BackupId) -> PathBuf {
         self.job(job).join(format!("{id}{INDEX}"))
     }
@@ -66,7 +71,7 @@ impl Layout {
         if place.1.exists() {
             return place;
         }
-        let trash = self.job(job).join("trash");
+        let trash = self.trash_of(job);
         let trashed = (
             trash.join(format!("{id}{ARCHIVE}")),
             trash.join(format!("{id}{MANIFEST}")),
@@ -77,7 +82,7 @@ impl Layout {
     /// Moves archive and manifest to the trash. The manifest goes last, so that a crash between leaves a backup that
     /// `find` sees in one place or a leftover, never one that looks whole and is not.
     pub(super) fn trash(&self, job: &JobName, id: &BackupId) -> Result<(), BackupStoreError> {
-        let trash = self.job(job).join("trash");
+        let trash = self.trash_of(job);
         create_private_dir(&trash)?;
         for path in [self.archive(job, id), self.manifest(job, id)] {
             let Some(name) = path.file_name() else {
@@ -91,17 +96,17 @@ impl Layout {
         sync_dir(&self.job(job))
     }
 
-    /// Deletes from the trash; the manifest first, so that what is half deleted looks like no backup.
+    /// Deletes from the trash, and from its place what could not be moved there; the manifest first, so that what is half
+    /// deleted looks like no backup.
     pub(super) fn delete(&self, job: &JobName, id: &BackupId) -> Result<(), BackupStoreError> {
-        let trash = self.job(job).join("trash");
-        for name in [format!("{id}{MANIFEST}"), format!("{id}{ARCHIVE}")] {
-            remove_file(&trash.join(name))?;
+        let places = [self.trash_of(job), self.job(job)];
+        for suffix in [MANIFEST, ARCHIVE, INDEX] {
+            for place in &places {
+                remove_file(&place.join(format!("{id}{suffix}")))?;
+            }
         }
-        if trash.exists() {
-            sync_dir(&trash)
-        } else {
-            Ok(())
-        }
+        let mut there = places.iter().filter(|place| place.exists());
+        there.try_for_each(|place| sync_dir(place))
     }
 
     /// The jobs that have a directory.
@@ -119,7 +124,7 @@ impl Layout {
         job: &JobName,
     ) -> Result<Vec<(PathBuf, bool)>, BackupStoreError> {
         let mut found = Vec::new();
-        for (directory, in_trash) in [(self.job(job), false), (self.job(job).join("trash"), true)] {
+        for (directory, in_trash) in [(self.job(job), false), (self.trash_of(job), true)] {
             for name in names_in(&directory)? {
                 let id = name
                     .strip_suffix(MANIFEST)
@@ -138,7 +143,7 @@ impl Layout {
         known: &BTreeSet<BackupId>,
     ) -> Result<BTreeSet<BackupId>, BackupStoreError> {
         remove_tree(&self.scratch(job))?;
-        let (place, trash) = (self.job(job), self.job(job).join("trash"));
+        let (place, trash) = (self.job(job), self.trash_of(job));
         let mut without_manifest = BTreeSet::new();
         for directory in [&place, &trash] {
             for name in names_in(directory)? {
@@ -182,7 +187,7 @@ impl Layout {
             let Some(id) = name.and_then(|id| BackupId::parse(id).ok()) else {
                 continue;
             };
-            let trashed = self.job(job).join("trash").join(format!("{id}{ARCHIVE}"));
+            let trashed = self.trash_of(job).join(format!("{id}{ARCHIVE}"));
             if !in_trash && !self.archive(job, &id).exists() && trashed.exists() {
                 self.trash(job, &id)?;
             }

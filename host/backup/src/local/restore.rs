@@ -6,13 +6,13 @@
 //! Invariant: a stop counts until the new trees are whole and durable; from then on the restore goes through.
 
 use super::{
-    apart::{Whereabouts, whereabouts},
+    apart::check_apart,
     check_stop,
     coverage::covered_places,
     error::unavailable,
     files::Layout,
     read::{Sink, read_chain},
-    swap::{Swap, resolve},
+    swap::Swap,
 };
 use crate::port::{
     BackupStoreError, NotPutBack, OnProgress, RestorePlace, RestoredTree, StagedRestore,
@@ -91,24 +91,6 @@ pub(super) fn stage(
     }
     let swaps = places.into_iter().map(|(_, swap)| swap).collect();
     Ok(StagedTrees { swaps, restored })
-}
-
-/// A tree that held the backups would take them with it when it is replaced, and one among them their place.
-fn check_apart(layout: &Layout, target: &Path) -> Result<(), BackupStoreError> {
-    let found = whereabouts(layout, &resolve(target))?;
-    let (target, store) = (target.display(), layout.root().display());
-    let why = match found {
-        Whereabouts::Apart => return Ok(()),
-        Whereabouts::AboveStore => format!(
-            "{target} cannot be replaced: it holds the backups, which are in {store}; restore into another directory"
-        ),
-        Whereabouts::InStore => format!(
-            "nothing can be restored into {target}: it is where the backups are, in {store}; restore into another directory"
-        ),
-    };
-    Err(BackupStoreError::Unavailable(
-        ErrorCode::RestoreRefused.mark(why),
-    ))
 }
 
 type Targets<'a> = (Vec<(&'a str, &'a PathBuf, bool)>, HashSet<DocumentKey>);

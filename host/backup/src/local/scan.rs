@@ -31,7 +31,10 @@ pub(super) fn drill(
     let compared = restore_and_compare(layout, stop, job, chain, &scratch, progress);
     let removed = remove_tree(&scratch);
     let restored = compared?;
-    removed.map(|()| restored)
+    if let Err(error) = removed {
+        tracing::error!(%error, "the drill passed, and what it wrote is still there");
+    }
+    Ok(restored)
 }
 
 fn restore_and_compare(

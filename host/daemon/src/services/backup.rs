@@ -19,6 +19,7 @@ mod port;
 mod rebuild;
 mod restore;
 mod retention;
+mod room;
 #[cfg(test)]
 mod tests;
 mod turns;
@@ -75,10 +76,8 @@ impl From<BackupError> for EffectError {
     fn from(error: BackupError) -> Self {
         let text = error.to_string();
         match error {
-            BackupError::Store(
-                BackupStoreError::Unavailable(_) | BackupStoreError::Interrupted,
-            )
-            | BackupError::Journal(_) => EffectError::Unavailable(text),
+            BackupError::Store(error) if error.may_pass() => EffectError::Unavailable(text),
+            BackupError::Journal(_) => EffectError::Unavailable(text),
             _ => EffectError::Failed(text),
         }
     }
@@ -124,6 +123,7 @@ struct Core {
     tasks: TaskTracker,
     wake: Notify,
     numbers: Numbers,
+    room: room::Room,
 }
 
 fn no_progress() -> OnProgress {
@@ -169,6 +169,7 @@ impl BackupService {
             tasks: TaskTracker::new(),
             wake: Notify::new(),
             numbers,
+            room: room::Room::default(),
         };
         let service = Self {
             core: Arc::new(core),

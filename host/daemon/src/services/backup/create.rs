@@ -113,10 +113,11 @@ impl BackupService {
             created_at,
         };
         let progress = progress.clone();
-        match self
+        let taken = self
             .with_store(move |store| store.take(&request, &progress))
-            .await
-        {
+            .await;
+        self.note_room(&taken);
+        match taken {
             Ok(taken) => self.record_success(taken, slots).await,
             Err(error) => {
                 record.status = BackupStatus::Failed;

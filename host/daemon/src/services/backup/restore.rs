@@ -70,7 +70,9 @@ impl BackupService {
             .event(EventKind::BackupVerified, Severity::Low, message)
             .with_backup(&job, &id);
         let verified = plan.last().cloned();
-        self.commit(plan, vec![Change::Event(event)]).await?;
+        if let Err(error) = self.commit(plan, vec![Change::Event(event)]).await {
+            tracing::error!(%error, "it was read back and is right, and that is not in the journal");
+        }
         let backup = verified.ok_or(BackupChainError::Unknown(id))?;
         Ok(ReadBack { backup, notes })
     }

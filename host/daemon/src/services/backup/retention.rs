@@ -1,7 +1,7 @@
 //! Retention: the policy judges, the host guards, what expires goes to the trash, and from there, after a time, away.
 
-use super::{BackupError, BackupService};
-use crate::ports::{JudgeError, Pruned};
+use super::{BackupError, BackupService, room};
+use crate::ports::{BackupStoreError, JudgeError, Pruned};
 use mainstay_domain::{
     backup::{BackupRecord, BackupStatus, Verdict},
     event::{BackupDeleted, EventKind},
@@ -82,10 +82,11 @@ impl BackupService {
         }
     }
 
-    /// What has lain in the trash long enough, by a time that can be believed.
+    /// What has lain in the trash long enough, by a time that can be believed; all of it where the store has no room.
     fn deletable(&self, settled: Timestamp) -> impl Iterator<Item = BackupRecord> + use<> {
         let expired = self.core.catalog.lock().expired().into_iter();
-        expired.filter(move |record| record.expires.is_none_or(|at| at <= settled))
+        let all = self.is_short_of_room();
+        expired.filter(move |record| all || room::is_over(record, settled))
     }
 
     /// When retention or a deletion from the trash is due next. Work that was due and could not start is retried when
@@ -185,6 +186,7 @@ impl BackupService {
                 tracing::error!(%job, %error, "why backups are kept is not in the journal");
             }
             self.expire(&expired).await?;
+            self.make_room(&job).await?;
             let (policy, gone) = (&retention.policy, expired.len());
             let message = format!("{policy} judged the backups of job {job}: {gone} expired");
             let event = self.event(EventKind::RetentionJudged, Severity::Low, message);
@@ -225,15 +227,24 @@ impl BackupService {
             self.commit(vec![record.clone()], vec![Change::Event(event)])
                 .await?;
             let (job, id) = (record.job.clone(), record.id.clone());
-            self.with_store(move |store| store.trash(&job, &id)).await?;
+            let moved = self.with_store(move |store| store.trash(&job, &id)).await;
+            match moved {
+                // It is deleted where it is.
+                Err(error @ BackupStoreError::NoRoom(_)) => self.note_if_short(&error),
+                moved => moved?,
+            }
         }
         Ok(())
     }
 
     /// Deletes in batches; where the journal does not take a batch it gets one record at a time [seed 003]. What cannot
     /// be deleted is tried again at the next look. How many went.
-    async fn delete(&self, mut records: Vec<BackupRecord>) -> Result<usize, BackupError> {
+    pub(super) async fn delete(
+        &self,
+        mut records: Vec<BackupRecord>,
+    ) -> Result<usize, BackupError> {
         let mut gone = 0;
+        let early = room::early(&records, self.settled_now());
         records.sort_by(|a, b| mainstay_domain::backup_chain::by_age(b, a));
         for batch in records.chunks(BATCH) {
             let files: Vec<(JobName, BackupId)> = batch
@@ -253,7 +264,7 @@ impl BackupService {
                 })
                 .await?;
             let changes = |job: &JobName, id: &BackupId| {
-                let message = format!("backup {id} of job {job} was deleted from the trash");
+                let message = room::deleted(id, job, early.contains(id));
                 let event = self
                     .event(EventKind::BackupDeleted, Severity::Low, message)
                     .with_backup(job, id)

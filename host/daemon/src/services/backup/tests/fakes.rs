@@ -38,6 +38,7 @@ struct Behaviour {
     /// What the newest sweep was told that it may not touch.
     known: BTreeSet<BackupId>,
     unswept: Vec<BackupStoreError>,
+    is_full: bool,
     not_put_back: NotPutBack,
     warnings: Vec<String>,
     /// What was done to take backups and to restore them, in order.
@@ -83,6 +84,11 @@ impl FakeStore {
     /// Nothing can be swept or moved to the trash from now on.
     pub(super) fn fail_upkeep(&self, error: BackupStoreError) {
         self.with(|it| it.unswept.push(error));
+    }
+
+    /// It has no room to speak of from now on.
+    pub(super) fn fill(&self) {
+        self.with(|it| it.is_full = true);
     }
 
     pub(super) fn damage(&self, id: &BackupId) {
@@ -289,6 +295,10 @@ impl BackupStore for FakeStore {
             it.manifests.remove(id);
             Ok(())
         })
+    }
+
+    fn has_room(&self) -> bool {
+        self.with(|it| !it.is_full)
     }
 
     fn sweep(&self, _: &[BackupSource], known: &BTreeSet<BackupId>) -> Vec<BackupStoreError> {

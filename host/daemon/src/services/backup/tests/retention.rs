@@ -347,3 +347,77 @@ async fn a_cleanup_is_counted_where_it_begins_and_where_it_ends_whatever_it_remo
     check("cleaned_success_total", "2");
     check("cleaned_failed_total", "1");
 }
+
+fn no_room() -> BackupStoreError {
+    BackupStoreError::NoRoom("cannot make /trash: No space left on device".to_owned())
+}
+
+/// What was said of the deletions.
+fn told_of_deletions(fixture: &Fixture) -> Vec<String> {
+    let mut events = fixture.journal.events();
+    events.retain(|event| event.kind == EventKind::BackupDeleted);
+    events.into_iter().map(|event| event.message).collect()
+}
+
+#[tokio::test]
+async fn a_full_store_is_freed_by_pruning_also_where_nothing_can_be_moved_to_the_trash() {
+    for is_seen in [true, false] {
+        let (fixture, records) = two_chains().await;
+        match is_seen {
+            true => fixture.store.fill(),
+            false => fixture.store.fail_upkeep(no_room()),
+        }
+        let pruned = prune(&fixture, true).await.unwrap();
+        assert_eq!(pruned.expired.len(), 2);
+        assert!(
+            fixture.store.holds(&records[0].id),
+            "a dry run frees nothing"
+        );
+        let pruned = prune(&fixture, false).await.unwrap();
+        assert_eq!(pruned.expired.len(), 2, "{is_seen}");
+        let held = records.iter().map(|record| fixture.store.holds(&record.id));
+        assert_eq!(held.collect::<Vec<_>>(), [false, false, true], "{is_seen}");
+        assert_eq!(fixture.service.list(None).len(), 1);
+        let told = told_of_deletions(&fixture);
+        assert_eq!(told.len(), 2);
+        assert!(told[0].contains("for the store has no room"), "{told:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_backup_for_which_there_is_no_room_empties_the_trash_and_room_fills_it_again() {
+    let (fixture, records) = two_chains().await;
+    prune(&fixture, false).await.unwrap();
+    assert!(fixture.store.holds(&records[0].id) && fixture.store.holds(&records[1].id));
+    fixture.store.fail_next(no_room());
+    fixture.create(BackupType::Full).await.unwrap_err();
+    fixture.service.start_due();
+    wait_until("the deletions", || told_of_deletions(&fixture).len() == 2).await;
+    assert!(!fixture.store.holds(&records[0].id) && !fixture.store.holds(&records[1].id));
+    assert!(fixture.store.holds(&records[2].id));
+
+    fixture.create(BackupType::Full).await.unwrap();
+    prune(&fixture, false).await.unwrap();
+    assert!(fixture.store.has_in_trash(&records[2].id) && fixture.store.holds(&records[2].id));
+}
+
+#[tokio::test]
+async fn what_was_read_back_and_restored_is_so_where_the_journal_takes_nothing() {
+    let (fixture, records) = two_chains().await;
+    fixture.journal.fill(true);
+    let id = records[2].id.clone();
+    let verified = fixture.service.verify(id.clone(), no_progress());
+    assert_eq!(within(verified).await.unwrap().backup.id, id);
+    let request = RestoreRequest {
+        job: job(None).name,
+        id: Some(id),
+        into: Some("/elsewhere".into()),
+        replace: false,
+    };
+    let restored = BackupOperator::restore(&fixture.service, request, no_progress());
+    within(restored).await.unwrap();
+    within(fixture.service.drill(job(None).name, no_progress()))
+        .await
+        .unwrap();
+    assert_eq!(fixture.store.restores(), 1);
+}

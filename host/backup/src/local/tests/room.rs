@@ -1,0 +1,83 @@
+//! A store on a disk that is full.
+
+use super::*;
+
+/// A file system in memory for the store, unmounted when it is dropped.
+struct SmallDisk(PathBuf);
+
+impl SmallDisk {
+    /// None where nothing can be mounted here.
+    fn mount(at: PathBuf) -> Option<Self> {
+        fs::create_dir(&at).unwrap();
+        let mut mount = Command::new("mount");
+        mount.args(["-t", "tmpfs", "-o", "size=4m,nr_inodes=64", "mainstay-test"]);
+        let is_mounted = mount
+            .arg(&at)
+            .output()
+            .is_ok_and(|done| done.status.success());
+        is_mounted.then_some(Self(at))
+    }
+
+    /// Takes every byte, and every file.
+    fn fill(&self) {
+        fs::write(self.0.join("filler"), vec![7; 8 << 20]).unwrap_err();
+        let mut more = (0..64).map(|number: u8| fs::write(self.0.join(number.to_string()), ""));
+        let error = more.find_map(Result::err).unwrap();
+        assert_eq!(error.kind(), ErrorKind::StorageFull);
+    }
+}
+
+impl Drop for SmallDisk {
+    fn drop(&mut self) {
+        let unmounted = Command::new("umount").arg(&self.0).status();
+        assert!(unmounted.unwrap().success(), "{}", self.0.display());
+    }
+}
+
+#[test]
+fn an_expired_backup_is_deleted_wherever_it_is() {
+    for moved in ["", "jsonl.zst", "jsonl.zst json"] {
+        let fixture = Fixture::new();
+        fixture.put("a", "one");
+        let id = fixture.take(BackupType::Full, &[]).manifest.id;
+        let trash = fixture.job_dir().join("trash");
+        fs::create_dir(&trash).unwrap();
+        for suffix in moved.split_whitespace() {
+            let name = format!("{id}.{suffix}");
+            fs::rename(fixture.job_dir().join(&name), trash.join(&name)).unwrap();
+        }
+        fixture.store.delete(&job(), &id).unwrap();
+        fs::remove_dir(&trash).unwrap();
+        let left = fs::read_dir(fixture.job_dir()).unwrap().count();
+        assert_eq!(left, 0, "{moved}");
+    }
+}
+
+#[test]
+fn on_a_full_disk_backups_are_read_back_restored_and_deleted() {
+    let fixture = Fixture::new();
+    let Some(disk) = SmallDisk::mount(fixture.directory.path().join("state")) else {
+        println!("SKIPPED, nothing was tested: nothing can be mounted here");
+        return;
+    };
+    fixture.put("a", "one");
+    let chain = [fixture.take(BackupType::Full, &[]).manifest.id];
+    assert!(fixture.store.has_room());
+    disk.fill();
+    assert!(!fixture.store.has_room());
+    let request = fixture.request(BackupType::Full, &[]);
+    let error = fixture.store.take(&request, &no_progress()).unwrap_err();
+    assert!(matches!(error, BackupStoreError::NoRoom(_)), "{error}");
+    assert!(error.to_string().contains("make room"), "{error}");
+
+    fixture
+        .store
+        .verify(&job(), &chain, &no_progress())
+        .unwrap();
+    let restored = fixture.restore_into(&chain, "restored").unwrap();
+    assert_eq!(fs::read_to_string(restored.join("a")).unwrap(), "one");
+    let moved = fixture.store.trash(&job(), &chain[0]).unwrap_err();
+    assert!(matches!(moved, BackupStoreError::NoRoom(_)), "{moved}");
+    fixture.store.delete(&job(), &chain[0]).unwrap();
+    assert_eq!(fs::read_dir(fixture.job_dir()).unwrap().count(), 0);
+}
