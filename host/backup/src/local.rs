@@ -18,10 +18,13 @@ mod documents;
 mod error;
 mod files;
 mod index;
+mod inside;
+mod judge;
 mod mounts;
 mod presence;
 mod read;
 mod regular;
+mod resolve;
 mod restore;
 mod room;
 mod scan;
@@ -128,6 +131,15 @@ impl BackupStore for LocalBackups {
     ) -> Result<Box<dyn StagedRestore>, BackupStoreError> {
         let staged = restore::stage(&self.layout, &self.stop, job, chain, place, progress)?;
         Ok(Box::new(staged))
+    }
+
+    fn judge_in_place(
+        &self,
+        job: &JobName,
+        chain: &[BackupId],
+        sources: &[BackupSource],
+    ) -> Result<(), BackupStoreError> {
+        judge::judge_in_place(&self.layout, job, chain, sources)
     }
 
     fn drill(

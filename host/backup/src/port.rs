@@ -226,6 +226,15 @@ pub trait BackupStore: Send + Sync {
         place: &RestorePlace,
         progress: &OnProgress,
     ) -> Result<Box<dyn StagedRestore>, BackupStoreError>;
+    /// Whether the state that a chain gives could be put in place over these sources, as far as that can be known before:
+    /// mount points, rights, what is immutable, and room. Changes nothing. [`BackupStoreError::Unavailable`] or
+    /// [`BackupStoreError::NoRoom`] where it could not.
+    fn judge_in_place(
+        &self,
+        job: &JobName,
+        chain: &[BackupId],
+        sources: &[BackupSource],
+    ) -> Result<(), BackupStoreError>;
     /// Restores into a scratch directory, reads that again, compares every document and the root hash, and removes it.
     fn drill(
         &self,

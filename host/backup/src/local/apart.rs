@@ -2,7 +2,7 @@
 //!
 //! Invariant: directories are told apart by themselves and not by their paths: links and mounts give one of them many.
 
-use super::{error::unavailable, files::Layout, swap::resolve};
+use super::{error::unavailable, files::Layout, resolve::resolve};
 use crate::port::BackupStoreError;
 use mainstay_domain::code::ErrorCode;
 use std::{

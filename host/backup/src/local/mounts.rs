@@ -13,10 +13,29 @@ use std::{
 /// The kernel's list of what this process sees mounted (proc_pid_mountinfo(5)).
 const MOUNTS: &str = "/proc/self/mountinfo";
 
+/// Whether a directory, whose path has no links in it, is a mount point.
+pub(super) fn is_mount_point(directory: &Path) -> Result<bool, BackupStoreError> {
+    Ok(mount_points(&list()?).any(|point| point == directory))
+}
+
 /// Refuses a directory, whose path has no links in it, that is or holds a mount point.
 pub(super) fn check_none_within(directory: &Path) -> Result<(), BackupStoreError> {
-    let list = fs::read(MOUNTS).map_err(unavailable("cannot read", Path::new(MOUNTS)))?;
-    match mounted_within(&list, directory) {
+    let list = list()?;
+    refuse(directory, mounted_within(&list, directory))
+}
+
+/// Refuses a directory, whose path has no links in it, that holds a mount point; it may be one itself.
+pub(super) fn check_none_below(directory: &Path) -> Result<(), BackupStoreError> {
+    let list = list()?;
+    refuse(directory, mounted_below(&list, directory))
+}
+
+fn list() -> Result<Vec<u8>, BackupStoreError> {
+    fs::read(MOUNTS).map_err(unavailable("cannot read", Path::new(MOUNTS)))
+}
+
+fn refuse(directory: &Path, mounted: Option<PathBuf>) -> Result<(), BackupStoreError> {
+    match mounted {
         None => Ok(()),
         Some(mounted) => Err(BackupStoreError::Unavailable(ErrorCode::RestoreRefused.mark(format!(
             "{} cannot be replaced or removed: {} is a mount point, and what is mounted there would go with it; unmount it, or restore into another directory",
@@ -28,10 +47,18 @@ pub(super) fn check_none_within(directory: &Path) -> Result<(), BackupStoreError
 
 /// The first mount point of the list at or below a directory.
 fn mounted_within(list: &[u8], directory: &Path) -> Option<PathBuf> {
+    mount_points(list).find(|point| point.starts_with(directory))
+}
+
+/// The first mount point of the list below a directory.
+fn mounted_below(list: &[u8], directory: &Path) -> Option<PathBuf> {
+    mount_points(list).find(|point| point.starts_with(directory) && point != directory)
+}
+
+fn mount_points(list: &[u8]) -> impl Iterator<Item = PathBuf> {
     let lines = list.split(|byte| *byte == b'\n');
     let points = lines.filter_map(|line| line.split(|byte| *byte == b' ').nth(4));
-    let mut paths = points.map(|point| PathBuf::from(OsStr::from_bytes(&unescape(point))));
-    paths.find(|path| path.starts_with(directory))
+    points.map(|point| PathBuf::from(OsStr::from_bytes(&unescape(point))))
 }
 
 /// The kernel writes space, tab, line feed and backslash as `\` with three octal digits.
@@ -70,6 +97,9 @@ mod tests {
         ] {
             let mounted = mounted_within(list, Path::new(directory));
             assert_eq!(mounted.as_deref(), found.map(Path::new), "{directory}");
+            let below = mounted_below(list, Path::new(directory));
+            let found = found.filter(|found| *found != directory);
+            assert_eq!(below.as_deref(), found.map(Path::new), "{directory}");
         }
     }
 }

@@ -8,6 +8,7 @@
 use super::{
     apart::Identity,
     check_stop,
+    inside::is_work,
     tree::{Tree, names},
 };
 use crate::port::BackupStoreError;
@@ -78,6 +79,9 @@ pub(super) fn walk(
                 "left out {}: it is where the backups are",
                 path.display()
             ));
+            continue;
+        }
+        if metadata.is_dir() && is_work(&relative, &path) {
             continue;
         }
         let kind = metadata.file_type();

@@ -9,12 +9,15 @@
 //! Invariant: at every moment one of the two trees is whole on the disk.
 //! Invariant: without leave to replace, what is in the place stays, also where it came while the new tree was written.
 //! Invariant: of the restores to one place one is under way at a time.
-//! Invariant: no tree is replaced that something is mounted in.
+//! Invariant: no tree is replaced that something is mounted in; of what is mounted itself, the content is exchanged
+//! (`inside`).
 
 use super::{
     error::unavailable,
     files::{ignore_not_found, remove_tree, sync_dir},
-    mounts::check_none_within,
+    inside::Inside,
+    mounts::{check_none_below, check_none_within, is_mount_point},
+    resolve::resolve,
 };
 use crate::port::BackupStoreError;
 use parking_lot::{Mutex, MutexGuard};
@@ -24,7 +27,7 @@ use std::{
     fs::{self, DirBuilder},
     io::{self, ErrorKind},
     os::unix::fs::DirBuilderExt,
-    path::{Component, Path, PathBuf},
+    path::{Path, PathBuf},
 };
 
 /// A tree that is written beside the place that it is for.
@@ -35,6 +38,8 @@ pub(super) struct Swap {
     old: PathBuf,
     replace: bool,
     state: SwapState,
+    /// Of a mount point.
+    inside: Option<Inside>,
     _claim: Claim,
 }
 
@@ -83,11 +88,21 @@ impl Swap {
         let target = resolve(target);
         let (parent, staging, old) = beside(&target)?;
         let claim = Claim::on(&target)?;
-        check_none_within(&target)?;
-        recover(&target, &staging, &old)?;
-        let is_occupied = match fs::read_dir(&target) {
-            Ok(mut entries) => entries.next().is_some(),
-            Err(_) => fs::symlink_metadata(&target).is_ok(),
+        check_none_below(&target)?;
+        let is_inside = target.is_dir() && is_mount_point(&target)?;
+        let inside = is_inside.then(|| Inside::of(&target));
+        let is_occupied = match &inside {
+            Some(inside) => {
+                inside.recover()?;
+                inside.is_occupied()?
+            }
+            None => {
+                recover(&target, &staging, &old)?;
+                match fs::read_dir(&target) {
+                    Ok(mut entries) => entries.next().is_some(),
+                    Err(_) => fs::symlink_metadata(&target).is_ok(),
+                }
+            }
         };
         if is_occupied && !target.is_dir() {
             return Err(BackupStoreError::Unavailable(format!(
@@ -101,11 +116,10 @@ impl Swap {
                 target.display()
             )));
         }
-        fs::create_dir_all(&parent).map_err(unavailable("cannot make", &parent))?;
-        DirBuilder::new()
-            .mode(0o700)
-            .create(&staging)
-            .map_err(unavailable("cannot make", &staging))?;
+        let staging = match &inside {
+            Some(inside) => inside.begin()?,
+            None => make_staging(&parent, staging)?,
+        };
         Ok(Self {
             target,
             parent,
@@ -113,6 +127,7 @@ impl Swap {
             old,
             replace,
             state: SwapState::Staged,
+            inside,
             _claim: claim,
         })
     }
@@ -129,6 +144,15 @@ impl Swap {
 
     /// Puts the new tree, which is durable, in place.
     pub(super) fn place(&mut self) -> Result<(), BackupStoreError> {
+        if let Some(inside) = &self.inside {
+            check_none_below(&self.target)?;
+            if !self.replace && inside.is_occupied()? {
+                return Err(self.filled());
+            }
+            inside.place()?;
+            self.state = SwapState::Placed;
+            return Ok(());
+        }
         check_none_within(&self.target)?;
         let cannot = unavailable("cannot put the restored tree in place at", &self.target);
         if !self.replace || !self.target.exists() {
@@ -160,14 +184,22 @@ impl Swap {
     /// Removes the old tree. Where that fails the new one is in place all the same, and the next sweep tries again.
     pub(super) fn commit(mut self) {
         self.state = SwapState::Committed;
-        let removed = remove_tree(&self.staging).and(remove_tree(&self.old));
-        if let Err(error) = removed.and_then(|()| sync_dir(&self.parent)) {
+        let removed = match &self.inside {
+            Some(inside) => inside.finish(),
+            None => remove_tree(&self.staging)
+                .and(remove_tree(&self.old))
+                .and_then(|()| sync_dir(&self.parent)),
+        };
+        if let Err(error) = removed {
             tracing::error!(path = %self.target.display(), %error, "restored, but the old tree is still beside it");
         }
     }
 
     /// Puts the old tree back.
     fn roll_back(&self) -> Result<(), BackupStoreError> {
+        if let Some(inside) = &self.inside {
+            return inside.take_back().and_then(|()| inside.finish());
+        }
         if self.state == SwapState::Placed {
             let unplaced = self.unplace();
             unplaced.map_err(unavailable("cannot put the old tree back at", &self.target))?;
@@ -202,11 +234,19 @@ impl Drop for Swap {
 /// Removes what an interrupted restore left beside a directory, and puts an old tree back that was on its way out.
 pub(super) fn sweep(target: &Path) -> Result<(), BackupStoreError> {
     let target = resolve(target);
+    Inside::of(&target).recover()?;
     // What cannot be replaced was not.
     let Ok((_, staging, old)) = beside(&target) else {
         return Ok(());
     };
     recover(&target, &staging, &old)
+}
+
+fn make_staging(parent: &Path, staging: PathBuf) -> Result<PathBuf, BackupStoreError> {
+    fs::create_dir_all(parent).map_err(unavailable("cannot make", parent))?;
+    let made = DirBuilder::new().mode(0o700).create(&staging);
+    made.map_err(unavailable("cannot make", &staging))?;
+    Ok(staging)
 }
 
 /// Where the new tree is still in `staging`, the old one is the only whole one, and goes back where it was.
@@ -236,34 +276,6 @@ fn put_back(old: &Path, target: &Path) -> Result<(), BackupStoreError> {
             target.display()
         ))
     })
-}
-
-/// The path without links and `..`, also where nothing is at its end yet, or any more: a restore that was interrupted may
-/// have left the link to its target dangling.
-pub(super) fn resolve(path: &Path) -> PathBuf {
-    match path.canonicalize() {
-        Ok(found) => return found,
-        Err(error) if error.kind() != ErrorKind::NotFound => return path.to_owned(),
-        Err(_) => {}
-    }
-    let mut parts = path.components();
-    let (last, above) = (parts.next_back(), parts.as_path());
-    match last {
-        Some(Component::Normal(name)) => {
-            let parent = resolve(above);
-            let path = parent.join(name);
-            match fs::read_link(&path) {
-                Ok(link) => resolve(&parent.join(link)),
-                Err(_) => path,
-            }
-        }
-        // What is above has no links any more, so that this is the directory that holds it.
-        Some(Component::ParentDir) => {
-            let above = resolve(above);
-            above.parent().unwrap_or(&above).to_owned()
-        }
-        _ => path.to_owned(),
-    }
 }
 
 fn beside(target: &Path) -> Result<(PathBuf, PathBuf, PathBuf), BackupStoreError> {

@@ -13,6 +13,7 @@ mod cleanups;
 mod create;
 mod due;
 mod jobs;
+mod judged;
 mod leftovers;
 mod objective;
 mod port;

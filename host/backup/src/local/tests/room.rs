@@ -1,37 +1,16 @@
 //! A store on a disk that is full.
 
-use super::*;
+use super::{
+    mounted::{Mounted, may_mount},
+    *,
+};
 
-/// A file system in memory for the store, unmounted when it is dropped.
-struct SmallDisk(PathBuf);
-
-impl SmallDisk {
-    /// None where nothing can be mounted here.
-    fn mount(at: PathBuf) -> Option<Self> {
-        fs::create_dir(&at).unwrap();
-        let mut mount = Command::new("mount");
-        mount.args(["-t", "tmpfs", "-o", "size=4m,nr_inodes=64", "mainstay-test"]);
-        let is_mounted = mount
-            .arg(&at)
-            .output()
-            .is_ok_and(|done| done.status.success());
-        is_mounted.then_some(Self(at))
-    }
-
-    /// Takes every byte, and every file.
-    fn fill(&self) {
-        fs::write(self.0.join("filler"), vec![7; 8 << 20]).unwrap_err();
-        let mut more = (0..64).map(|number: u8| fs::write(self.0.join(number.to_string()), ""));
-        let error = more.find_map(Result::err).unwrap();
-        assert_eq!(error.kind(), ErrorKind::StorageFull);
-    }
-}
-
-impl Drop for SmallDisk {
-    fn drop(&mut self) {
-        let unmounted = Command::new("umount").arg(&self.0).status();
-        assert!(unmounted.unwrap().success(), "{}", self.0.display());
-    }
+/// Takes every byte, and every file.
+fn fill(disk: &Path) {
+    fs::write(disk.join("filler"), vec![7; 8 << 20]).unwrap_err();
+    let mut more = (0..64).map(|number: u8| fs::write(disk.join(number.to_string()), ""));
+    let error = more.find_map(Result::err).unwrap();
+    assert_eq!(error.kind(), ErrorKind::StorageFull);
 }
 
 #[test]
@@ -55,15 +34,15 @@ fn an_expired_backup_is_deleted_wherever_it_is() {
 
 #[test]
 fn on_a_full_disk_backups_are_read_back_restored_and_deleted() {
-    let fixture = Fixture::new();
-    let Some(disk) = SmallDisk::mount(fixture.directory.path().join("state")) else {
-        println!("SKIPPED, nothing was tested: nothing can be mounted here");
+    if !may_mount("room::on_a_full_disk_backups_are_read_back_restored_and_deleted") {
         return;
-    };
+    }
+    let fixture = Fixture::new();
+    let disk = Mounted::memory(fixture.directory.path().join("state"));
     fixture.put("a", "one");
     let chain = [fixture.take(BackupType::Full, &[]).manifest.id];
     assert!(fixture.store.has_room());
-    disk.fill();
+    fill(&disk.0);
     assert!(!fixture.store.has_room());
     let request = fixture.request(BackupType::Full, &[]);
     let error = fixture.store.take(&request, &no_progress()).unwrap_err();

@@ -4,14 +4,6 @@ use super::*;
 use swap::Swap;
 
 #[test]
-fn a_directory_that_something_is_mounted_at_is_not_replaced() {
-    // Mounted wherever the list of mounts can be read.
-    let refused = Swap::begin(Path::new("/proc"), true).err().unwrap();
-    let error = refused.to_string();
-    assert!(error.contains("/proc is a mount point"), "{error}");
-}
-
-#[test]
 fn what_came_into_an_empty_directory_meanwhile_is_not_replaced() {
     let fixture = Fixture::new();
     fixture.put("a", "good");

@@ -8,7 +8,6 @@ use crate::ports::{
 use mainstay_domain::{
     backup::{BackupRecord, BackupStatus, BackupSummary, BackupType},
     backup_chain::{BackupChainError, by_age_at, newest_verified, plan_restore, standing},
-    code::ErrorCode,
     effect::EffectError,
     id::BackupId,
     name::JobName,
@@ -104,17 +103,9 @@ impl BackupControl for BackupService {
         job: JobName,
         before: Option<Timestamp>,
     ) -> Boxed<'_, Result<Option<BackupSummary>, EffectError>> {
-        let found = self.job(&job).and_then(|spec| {
-            // Who asks for it wants to restore it: that it cannot be is to be known before anything is stopped.
-            if !spec.is_restorable_in_place() {
-                return Err(BackupError::Refused(ErrorCode::RestoreRefused.mark(format!(
-                    "job {job} has no directory among its sources, and what a command printed cannot be put back in place; restore it into a directory, and from there by hand"
-                ))));
-            }
-            let records = self.core.catalog.lock().of(Some(&job));
-            Ok(newest_verified(&records, &job, before, self.now()).map(BackupSummary::from))
-        });
-        Box::pin(std::future::ready(found.map_err(EffectError::from)))
+        // Who asks for it wants to restore it.
+        let found = self.newest_restorable(job, before);
+        Box::pin(async move { found.await.map_err(EffectError::from) })
     }
 
     fn create(

@@ -226,7 +226,7 @@ impl BackupService {
     }
 
     /// Notes damage where that is what went wrong.
-    async fn mark_if_corrupted<T>(
+    pub(super) async fn mark_if_corrupted<T>(
         &self,
         result: Result<T, BackupStoreError>,
     ) -> Result<T, BackupError> {

@@ -941,3 +941,30 @@ async fn a_handler_learns_that_a_job_cannot_be_restored_in_place_before_it_stops
         other => panic!("{other:?}"),
     }
 }
+
+#[tokio::test]
+async fn what_cannot_be_put_in_place_is_told_to_who_asks_for_a_backup_before_anything_is_stopped() {
+    let fixture = Fixture::new().await;
+    let newest = || {
+        within(BackupControl::newest(
+            &fixture.service,
+            job(None).name,
+            None,
+        ))
+    };
+    let in_the_way = |why| fixture.store.be_in_the_way(why);
+    in_the_way(BackupStoreError::Unavailable("it is mounted".to_owned()));
+    assert_eq!(newest().await, Ok(None), "there is none to be put there");
+    let full = fixture.create(BackupType::Full).await.unwrap();
+    let failed = Err(EffectError::Failed("it is mounted".to_owned()));
+    assert_eq!(newest().await, failed);
+    in_the_way(BackupStoreError::NoRoom("it is full".to_owned()));
+    let passes = Err(EffectError::Unavailable("it is full".to_owned()));
+    assert_eq!(newest().await, passes);
+    in_the_way(BackupStoreError::Corrupted {
+        id: full.id,
+        what: "a bit was flipped".to_owned(),
+    });
+    assert!(newest().await.is_err());
+    assert_eq!(newest().await, Ok(None));
+}

@@ -39,6 +39,8 @@ struct Behaviour {
     known: BTreeSet<BackupId>,
     unswept: Vec<BackupStoreError>,
     is_full: bool,
+    /// Why nothing can be put in place.
+    in_the_way: Option<BackupStoreError>,
     not_put_back: NotPutBack,
     warnings: Vec<String>,
     /// What was done to take backups and to restore them, in order.
@@ -84,6 +86,11 @@ impl FakeStore {
     /// Nothing can be swept or moved to the trash from now on.
     pub(super) fn fail_upkeep(&self, error: BackupStoreError) {
         self.with(|it| it.unswept.push(error));
+    }
+
+    /// Nothing can be put in place from now on.
+    pub(super) fn be_in_the_way(&self, why: BackupStoreError) {
+        self.with(|it| it.in_the_way = Some(why));
     }
 
     /// It has no room to speak of from now on.
@@ -265,6 +272,15 @@ impl BackupStore for FakeStore {
             behaviour,
             restored,
         }))
+    }
+
+    fn judge_in_place(
+        &self,
+        _: &JobName,
+        _: &[BackupId],
+        _: &[BackupSource],
+    ) -> Result<(), BackupStoreError> {
+        self.with(|it| it.in_the_way.clone().map_or(Ok(()), Err))
     }
 
     fn drill(
