@@ -20,6 +20,7 @@ mod files;
 mod index;
 mod inside;
 mod judge;
+mod metadata;
 mod mounts;
 mod presence;
 mod read;

@@ -122,6 +122,8 @@ pub struct RestoredTree {
     pub bytes: u64,
     /// What has no place there.
     pub not_put_back: NotPutBack,
+    /// What is not as it was, and costs no content; sentences for people.
+    pub notes: Vec<String>,
 }
 
 /// Documents of a backup for which a restore in place has no place: what a command printed, and what is below no

@@ -11,6 +11,7 @@ use super::{
     coverage::covered_places,
     error::unavailable,
     files::Layout,
+    metadata::{Unset, set_metadata},
     read::{Sink, read_chain},
     swap::Swap,
 };
@@ -24,7 +25,7 @@ use mainstay_domain::{
     name::JobName,
     spec::BackupSource,
 };
-use rustix::fs::{AtFlags, CWD, Timespec, Timestamps, syncfs, utimensat};
+use rustix::fs::{CWD, syncfs};
 use std::{
     collections::{HashMap, HashSet},
     ffi::OsStr,
@@ -32,7 +33,7 @@ use std::{
     io::Write,
     os::unix::{
         ffi::OsStrExt,
-        fs::{OpenOptionsExt, PermissionsExt, lchown, symlink},
+        fs::{OpenOptionsExt, symlink},
     },
     path::{Path, PathBuf},
 };
@@ -171,6 +172,14 @@ impl TreeWriter {
             documents: 0,
             bytes: 0,
             not_put_back: NotPutBack::default(),
+            notes: Vec::new(),
+        };
+        let mut unset = Unset::default();
+        let mut set = |path: &Path, key: &DocumentKey, entry: &Entry| {
+            let name = path.as_os_str().as_bytes();
+            let set = set_metadata(CWD, name, (key, entry), &mut unset);
+            let cannot = unavailable("cannot set owner, permissions or time of", path);
+            set.map_err(|error| cannot(error.into()))
         };
         let mut directories = Vec::new();
         for (key, entry) in state.iter() {
@@ -182,24 +191,25 @@ impl TreeWriter {
             match entry.kind {
                 DocumentKind::Directory => {
                     fs::create_dir_all(&path).map_err(unavailable("cannot make", &path))?;
-                    directories.push((path, entry));
+                    directories.push((path, key, entry));
                 }
                 DocumentKind::Symlink => {
                     make_parent(&path)?;
                     let target = self.links.remove(key).unwrap_or_default();
                     symlink(OsStr::from_bytes(&target), &path)
                         .map_err(unavailable("cannot make", &path))?;
-                    set_metadata(&path, entry)?;
+                    set(&path, key, entry)?;
                 }
-                DocumentKind::File => set_metadata(&path, entry)?,
+                DocumentKind::File => set(&path, key, entry)?,
             }
             restored.documents += 1;
             restored.bytes += entry.size;
         }
         // Children before their directory: making them changes its time, and it may forbid writing.
-        for (path, entry) in directories.into_iter().rev() {
-            set_metadata(&path, entry)?;
+        for (path, key, entry) in directories.into_iter().rev() {
+            set(&path, key, entry)?;
         }
+        restored.notes.extend(unset.note());
         for (_, root) in &self.roots {
             let synced = File::open(root).and_then(|directory| Ok(syncfs(&directory)?));
             synced.map_err(unavailable("cannot fsync", root))?;
@@ -262,24 +272,4 @@ fn make_parent(path: &Path) -> Result<(), BackupStoreError> {
         }
         _ => Ok(()),
     }
-}
-
-fn set_metadata(path: &Path, entry: &Entry) -> Result<(), BackupStoreError> {
-    let cannot = unavailable("cannot set owner, permissions or time of", path);
-    if rustix::process::geteuid().is_root() {
-        lchown(path, Some(entry.uid), Some(entry.gid)).map_err(&cannot)?;
-    }
-    if entry.kind != DocumentKind::Symlink {
-        fs::set_permissions(path, fs::Permissions::from_mode(entry.mode.bits()))
-            .map_err(&cannot)?;
-    }
-    let time = Timespec {
-        tv_sec: entry.mtime.as_second(),
-        tv_nsec: entry.mtime.subsec_nanosecond().into(),
-    };
-    let times = Timestamps {
-        last_access: time,
-        last_modification: time,
-    };
-    utimensat(CWD, path, &times, AtFlags::SYMLINK_NOFOLLOW).map_err(|error| cannot(error.into()))
 }

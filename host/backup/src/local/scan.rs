@@ -4,6 +4,7 @@ use super::{
     documents::entry_of,
     error::unavailable,
     files::{Layout, create_private_dir, remove_tree},
+    metadata::Unset,
     read::check_root,
     restore::write_tree,
     source::{WalkRules, walk},
@@ -48,7 +49,7 @@ fn restore_and_compare(
     let everything =
         KeyPrefix::parse("").map_err(|error| BackupStoreError::Unavailable(error.to_string()))?;
     let roots = vec![(everything, scratch.to_owned())];
-    let (restored, expected) =
+    let (mut restored, expected) =
         write_tree(layout, stop, job, chain, roots, HashSet::new(), progress)?;
     let found = scan(scratch, stop)?;
     let Some(newest) = chain.last() else {
@@ -60,15 +61,20 @@ fn restore_and_compare(
         id: newest.clone(),
         what,
     };
+    let mut unset = Unset::default();
     for (key, entry) in expected.iter() {
-        let same = found.get(key).is_some_and(|found| {
-            found.same_content(entry) && found.mode == entry.mode && found.mtime == entry.mtime
-        });
-        if !same {
+        let Some(found) = found.get(key).filter(|found| found.same_content(entry)) else {
             return Err(corrupted(format!(
                 "document `{key}` is not the same after a restore"
             )));
+        };
+        if (found.mode, found.mtime) != (entry.mode, entry.mtime) {
+            unset.add(key, "it is another one after a restore");
         }
+    }
+    // What could not be set was told of already.
+    if restored.notes.is_empty() {
+        restored.notes.extend(unset.note());
     }
     // Directories above a prefix are in no backup, and are made by a restore.
     let is_implied = |key: &DocumentKey| {
@@ -87,7 +93,10 @@ fn restore_and_compare(
     }
     let restored_state: State = found
         .into_iter()
-        .filter(|(key, _)| expected.get(key).is_some())
+        .filter_map(|(key, found)| {
+            let mode = expected.get(&key)?.mode;
+            Some((key, Entry { mode, ..found }))
+        })
         .collect();
     check_root(&restored_state, expected.root_hash()).map_err(corrupted)?;
     Ok(restored)

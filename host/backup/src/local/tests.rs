@@ -253,6 +253,30 @@ fn names_that_are_not_utf_8_survive() {
 }
 
 #[test]
+fn times_before_1970_come_back_to_the_nanosecond() {
+    let fixture = Fixture::new();
+    fixture.put("a", "one");
+    fixture.put("dir/b", "two");
+    let before = UNIX_EPOCH - Duration::from_millis(1_500);
+    for (name, nanoseconds) in [("a", 0), ("dir/b", 1), ("dir", 499_999_999), ("", 0)] {
+        let file = fs::File::open(fixture.data().join(name)).unwrap();
+        let time = before - Duration::from_nanos(nanoseconds);
+        file.set_modified(time).unwrap();
+    }
+    let expected = fixture.tree(&fixture.data());
+    let mut chain = vec![];
+    fixture.extend(BackupType::Full, &mut chain);
+    let taken = fixture.extend(BackupType::Incremental, &mut chain).manifest;
+    assert_eq!(taken.documents, 0, "nothing changed");
+    let restored = fixture.restore_into(&chain, "restored").unwrap();
+    assert_same_tree(&fixture, &restored, &expected);
+    let time = fs::metadata(restored.join("a")).unwrap().modified();
+    assert_eq!(time.unwrap(), before);
+    let drilled = fixture.store.drill(&job(), &chain, &no_progress()).unwrap();
+    assert!(drilled.notes.is_empty(), "{:?}", drilled.notes);
+}
+
+#[test]
 fn stored_files_are_for_their_owner_only() {
     let fixture = Fixture::new();
     fixture.put("a", "secret");
@@ -335,7 +359,8 @@ fn a_restore_in_place_swaps_the_trees_and_replaces_only_when_told() {
         RestoredTree {
             documents: 2,
             bytes: 4,
-            not_put_back: NotPutBack::default()
+            not_put_back: NotPutBack::default(),
+            notes: vec![]
         }
     );
     assert_same_tree(&fixture, &fixture.data(), &good);

@@ -178,6 +178,7 @@ impl Done {
         done.restored = Some((restored.documents, restored.bytes));
         done.not_put_back = restored.not_put_back;
         done.skipped = restored.skipped;
+        done.notes = restored.notes;
         done
     }
 

@@ -868,6 +868,7 @@ impl BackupOperator for FakeWorld {
                 documents: 3,
                 bytes: 12_345,
                 not_put_back: NotPutBack::default(),
+                notes: Vec::new(),
                 elapsed,
             })
         })

@@ -300,6 +300,8 @@ pub struct Restored {
     pub bytes: u64,
     /// What a restore in place has no place for.
     pub not_put_back: NotPutBack,
+    /// What is not as it was, and costs no content; sentences for people.
+    pub notes: Vec<String>,
     /// How long it took, with the emergency backup where one was taken.
     pub elapsed: Duration,
 }

@@ -21,6 +21,7 @@ mod rebuild;
 mod restore;
 mod retention;
 mod room;
+mod saved;
 #[cfg(test)]
 mod tests;
 mod turns;

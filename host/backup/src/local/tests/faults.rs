@@ -310,7 +310,8 @@ fn trap_3_a_restore_and_a_drill_really_write_and_read() {
         RestoredTree {
             documents: 2,
             bytes: 3,
-            not_put_back: NotPutBack::default()
+            not_put_back: NotPutBack::default(),
+            notes: vec![]
         }
     );
     let archive = fixture.job_dir().join(format!("{}.jsonl.zst", chain[0]));

@@ -3,7 +3,8 @@
 use super::*;
 use mainstay_domain::archive::State;
 use proptest::prelude::*;
-use std::os::unix::ffi::OsStrExt;
+use rustix::fs::{AtFlags, CWD, Timespec, Timestamps, utimensat};
+use std::os::unix::{ffi::OsStrExt, fs::lchown};
 
 const NAMES: [&str; 7] = ["a", "b c", "ü/é", "d/e/f", "d/g", "100%", "h"];
 
@@ -14,6 +15,9 @@ enum Step {
     Link(usize, &'static str),
     Mode(usize, u32),
     Directory(usize),
+    /// Seconds and nanoseconds.
+    Time(usize, i64, i64),
+    Owner(usize, u32),
 }
 
 fn step() -> impl Strategy<Value = Step> {
@@ -23,6 +27,8 @@ fn step() -> impl Strategy<Value = Step> {
         2 => name.clone().prop_map(Step::Delete),
         1 => (name.clone(), prop::sample::select(vec!["a", "../x", "/etc", "nowhere"])).prop_map(|(name, target)| Step::Link(name, target)),
         1 => (name.clone(), prop::sample::select(vec![0o600, 0o755, 0o444])).prop_map(|(name, mode)| Step::Mode(name, mode)),
+        1 => (name.clone(), -2_000_000_000_i64..4_000_000_000, 0..1_000_000_000_i64).prop_map(|(name, second, nanosecond)| Step::Time(name, second, nanosecond)),
+        1 => (name.clone(), 0..u32::MAX).prop_map(|(name, owner)| Step::Owner(name, owner)),
         1 => name.prop_map(Step::Directory),
     ]
 }
@@ -57,6 +63,22 @@ fn apply(root: &Path, step: &Step) {
         Step::Delete(name) => drop(clear(root, NAMES[*name])),
         Step::Link(name, target) => symlink(target, clear(root, NAMES[*name])).unwrap(),
         Step::Directory(name) => fs::create_dir(clear(root, NAMES[*name])).unwrap(),
+        // Where nothing is there, and where nobody may, nothing changes.
+        Step::Time(name, tv_sec, tv_nsec) => {
+            let time = Timespec {
+                tv_sec: *tv_sec,
+                tv_nsec: *tv_nsec,
+            };
+            let times = Timestamps {
+                last_access: time,
+                last_modification: time,
+            };
+            let path = root.join(NAMES[*name]);
+            drop(utimensat(CWD, path, &times, AtFlags::SYMLINK_NOFOLLOW));
+        }
+        Step::Owner(name, owner) => {
+            drop(lchown(root.join(NAMES[*name]), Some(*owner), Some(*owner)));
+        }
         Step::Mode(name, mode) => {
             let path = root.join(NAMES[*name]);
             if path

@@ -5,10 +5,9 @@
 use super::{BackupError, BackupService, words};
 use crate::ports::{
     BackupStoreError, OnProgress, ReadBack, RestorePlace, RestoreRequest, Restored, RestoredTree,
-    Unreadable,
 };
 use mainstay_domain::{
-    backup::{BackupRecord, BackupStatus, BackupType},
+    backup::{BackupRecord, BackupStatus},
     backup_chain::{BackupChainError, newest_verified, plan_restore, skipped},
     code::ErrorCode,
     event::{BackupRestored, Event, EventKind},
@@ -16,7 +15,6 @@ use mainstay_domain::{
     name::JobName,
     record::Change,
     severity::Severity,
-    spec::{BackupSource, JobSpec},
     text::counted,
     time::millis,
 };
@@ -127,6 +125,7 @@ impl BackupService {
             documents,
             bytes,
             not_put_back,
+            notes,
         } = self.with_store(move |_| staged.place()).await?;
         let restored = Restored {
             chain: plan,
@@ -134,6 +133,7 @@ impl BackupService {
             documents,
             bytes,
             not_put_back,
+            notes,
             elapsed: self.core.clock.monotonic().since(started),
         };
         let event = self.event_of(
@@ -213,6 +213,7 @@ impl BackupService {
             documents,
             bytes,
             not_put_back,
+            notes,
         } = self.mark_if_corrupted(done).await?;
         let elapsed = self.core.clock.monotonic().since(started);
         Ok(Restored {
@@ -221,6 +222,7 @@ impl BackupService {
             documents,
             bytes,
             not_put_back,
+            notes,
             elapsed,
         })
     }
@@ -250,6 +252,7 @@ impl BackupService {
             documents,
             bytes,
             not_put_back,
+            notes,
             elapsed,
         } = restored;
         let elapsed_ms = millis(*elapsed);
@@ -257,12 +260,13 @@ impl BackupService {
             .last()
             .map_or_else(String::new, |record| record.id.to_string());
         let message = format!(
-            "backup {id} of job {job} {what}: {}, {}, {:?}{}{}",
+            "backup {id} of job {job} {what}: {}, {}, {:?}{}{}{}",
             counted(*documents, "document"),
             counted(*bytes, "byte"),
             Duration::from_millis(elapsed_ms),
             words::not_put_back(not_put_back, job, &id),
-            words::skipped(skipped)
+            words::skipped(skipped),
+            words::noted(notes)
         );
         let data = BackupRestored {
             documents: *documents,
@@ -275,26 +279,5 @@ impl BackupService {
             Some(record) => event.with_backup(job, &record.id),
             None => event.with_job(job),
         }
-    }
-
-    /// Takes an emergency backup of what a restore is about to replace: of all of it, or the restore does not go on, for
-    /// what is not saved would be lost.
-    async fn save_before_restore(&self, job: &JobSpec) -> Result<(), BackupError> {
-        let mut directories = job.clone();
-        directories
-            .sources
-            .retain(|source| matches!(source, BackupSource::Directory { .. }));
-        let saved = self.take(
-            &directories,
-            BackupType::Emergency,
-            Unreadable::Fails,
-            Vec::new(),
-            super::no_progress(),
-        );
-        saved.await.map(drop).map_err(|error| {
-            BackupError::Refused(ErrorCode::RestoreRefused.mark(format!(
-                "nothing was restored, for the emergency backup of what is there now failed: {error}; restore --into another directory, or make that work"
-            )))
-        })
     }
 }

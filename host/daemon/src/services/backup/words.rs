@@ -77,6 +77,11 @@ pub(super) fn not_put_back(left: &NotPutBack, job: &JobName, id: &str) -> String
     )
 }
 
+/// What is not as it was, and costs no content; follows what else is said.
+pub(super) fn noted(notes: &[String]) -> String {
+    notes.iter().map(|note| format!("; {note}")).collect()
+}
+
 /// The newest that can be restored was asked for, and these are newer and cannot; follows what else is said.
 pub(super) fn skipped(newer: &[BackupRecord]) -> String {
     match newer {

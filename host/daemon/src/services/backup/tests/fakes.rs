@@ -181,6 +181,7 @@ impl FakeStore {
                 documents: 1,
                 bytes: 2,
                 not_put_back: self.with(|it| it.not_put_back.clone()),
+                notes: Vec::new(),
             }),
         }
     }

@@ -1,0 +1,168 @@
+//! Owner, permissions and time of what is restored.
+//!
+//! Invariant: what a file system does not take of these costs itself and a note, never the restore.
+
+use mainstay_domain::{
+    archive::{DocumentKey, DocumentKind, Entry},
+    text::counted,
+};
+use rustix::{
+    fs::{AtFlags, Gid, Mode, Timespec, Timestamps, Uid, chmodat, chownat, utimensat},
+    io::Errno,
+};
+use std::os::fd::BorrowedFd;
+
+/// Documents that do not have the owner, permissions or time that they had.
+#[derive(Debug, Default)]
+pub(super) struct Unset {
+    documents: u64,
+    first: Option<String>,
+}
+
+impl Unset {
+    /// One more, and why.
+    pub(super) fn add(&mut self, key: &DocumentKey, why: &str) {
+        self.documents += 1;
+        self.first.get_or_insert_with(|| format!("`{key}`: {why}"));
+    }
+
+    /// A sentence for people; none where all have them.
+    pub(super) fn note(&self) -> Option<String> {
+        let first = self.first.as_ref()?;
+        Some(format!(
+            "owner, permissions or time could not be restored of {}, the first {first}",
+            counted(self.documents, "document")
+        ))
+    }
+}
+
+/// Makes owner, permissions and time of what a directory has by a name those of an entry; owners only where the daemon may
+/// set them. An error is one of the file system, not of what it is asked.
+pub(super) fn set_metadata(
+    directory: BorrowedFd<'_>,
+    name: &[u8],
+    (key, entry): (&DocumentKey, &Entry),
+    unset: &mut Unset,
+) -> rustix::io::Result<()> {
+    let mut refused = None;
+    let mut tolerate = |set: rustix::io::Result<()>| match set {
+        Err(error) if is_refusal(error) => {
+            refused.get_or_insert(error);
+            Ok(())
+        }
+        set => set,
+    };
+    if rustix::process::geteuid().is_root() {
+        // The highest number means that nothing is changed.
+        let (owner, group) = (
+            Uid::from_raw_unchecked(entry.uid),
+            Gid::from_raw_unchecked(entry.gid),
+        );
+        let flags = AtFlags::SYMLINK_NOFOLLOW;
+        tolerate(chownat(directory, name, Some(owner), Some(group), flags))?;
+    }
+    if entry.kind != DocumentKind::Symlink {
+        let mode = Mode::from_raw_mode(entry.mode.bits());
+        tolerate(chmodat(directory, name, mode, AtFlags::empty()))?;
+    }
+    let time = timespec(entry.mtime);
+    let times = Timestamps {
+        last_access: time,
+        last_modification: time,
+    };
+    tolerate(utimensat(
+        directory,
+        name,
+        &times,
+        AtFlags::SYMLINK_NOFOLLOW,
+    ))?;
+    if let Some(error) = refused {
+        unset.add(key, &error.to_string());
+    }
+    Ok(())
+}
+
+/// Whether a file system, or the daemon's user, does not take such a thing at all.
+fn is_refusal(error: Errno) -> bool {
+    matches!(
+        error,
+        Errno::PERM
+            | Errno::ACCESS
+            | Errno::INVAL
+            | Errno::OPNOTSUPP
+            | Errno::OVERFLOW
+            | Errno::RANGE
+            | Errno::NOSYS
+    )
+}
+
+/// Its nanoseconds count forward from the second, also before 1970.
+fn timespec(time: jiff::Timestamp) -> Timespec {
+    let (second, nanosecond) = (time.as_second(), i64::from(time.subsec_nanosecond()));
+    let (tv_sec, tv_nsec) = match nanosecond < 0 {
+        true => (second.saturating_sub(1), nanosecond + 1_000_000_000),
+        false => (second, nanosecond),
+    };
+    Timespec { tv_sec, tv_nsec }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use rustix::fs::CWD;
+
+    #[test]
+    fn nanoseconds_count_forward_on_both_sides_of_1970() {
+        for (text, seconds, nanoseconds) in [
+            ("1970-01-01T00:00:00.5Z", 0, 500_000_000),
+            ("1970-01-01T00:00:00Z", 0, 0),
+            ("1969-12-31T23:59:59.999999999Z", -1, 999_999_999),
+            ("1969-12-31T23:59:59Z", -1, 0),
+            ("1969-12-31T23:59:58.5Z", -2, 500_000_000),
+            ("1901-01-01T00:00:00.000000001Z", -2_177_452_800, 1),
+        ] {
+            let found = timespec(text.parse().unwrap());
+            assert_eq!(
+                (found.tv_sec, found.tv_nsec),
+                (seconds, nanoseconds),
+                "{text}"
+            );
+        }
+    }
+
+    #[test]
+    fn what_a_file_system_refuses_is_noted_and_what_is_not_there_is_an_error() {
+        let entry = Entry {
+            kind: DocumentKind::File,
+            mode: mainstay_domain::archive::Mode::from_bits(0o640),
+            mtime: jiff::Timestamp::UNIX_EPOCH,
+            uid: rustix::process::geteuid().as_raw(),
+            gid: rustix::process::getegid().as_raw(),
+            size: 0,
+            hash: mainstay_domain::archive::ContentHash::of(b""),
+        };
+        let key = DocumentKey::parse("a").unwrap();
+        let mut unset = Unset::default();
+        // The permissions of files of processes are the kernel's.
+        let refused = b"/proc/self/status";
+        set_metadata(CWD, refused, (&key, &entry), &mut unset).unwrap();
+        let note = unset.note().unwrap();
+        assert!(
+            note.contains("`a`") && note.contains("not permitted"),
+            "{note}"
+        );
+        let missing = b"/proc/self/nothing";
+        set_metadata(CWD, missing, (&key, &entry), &mut unset).unwrap_err();
+    }
+
+    #[test]
+    fn what_is_unset_is_counted_with_the_first_of_it() {
+        let mut unset = Unset::default();
+        assert_eq!(unset.note(), None);
+        for key in ["a", "b"] {
+            unset.add(&DocumentKey::parse(key).unwrap(), "not permitted");
+        }
+        let said = "owner, permissions or time could not be restored of 2 documents, the first `a`: not permitted";
+        assert_eq!(unset.note().as_deref(), Some(said));
+    }
+}
