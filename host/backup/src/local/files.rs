@@ -1,13 +1,13 @@
 //! Where backups lie, and how files are made durable and private.
 
-use super::{error::unavailable, mounts::check_none_within};
+use super::{error::unavailable, removal::remove_tree};
 use crate::port::BackupStoreError;
 use mainstay_domain::{id::BackupId, name::JobName};
 use std::{
     collections::BTreeSet,
-    fs::{self, DirBuilder, File, OpenOptions, Permissions},
+    fs::{self, DirBuilder, File, OpenOptions},
     io::{self, ErrorKind, Write},
-    os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt},
+    os::unix::fs::{DirBuilderExt, OpenOptionsExt},
     path::{Path, PathBuf},
 };
 
@@ -242,35 +242,6 @@ pub(super) fn sync_dir(path: &Path) -> Result<(), BackupStoreError> {
 
 pub(super) fn remove_file(path: &Path) -> Result<(), BackupStoreError> {
     ignore_not_found(fs::remove_file(path)).map_err(unavailable("cannot remove", path))
-}
-
-/// Removes a directory and all below it, also where directories among it forbid that to their owner; not where
-/// something is mounted in it.
-pub(super) fn remove_tree(path: &Path) -> Result<(), BackupStoreError> {
-    if fs::symlink_metadata(path).is_ok_and(|metadata| metadata.is_dir()) {
-        let real = path.canonicalize();
-        check_none_within(&real.map_err(unavailable("cannot remove", path))?)?;
-    }
-    let removed = match fs::remove_dir_all(path) {
-        Err(error) if error.kind() == ErrorKind::PermissionDenied => {
-            open_to_owner(path).and_then(|()| fs::remove_dir_all(path))
-        }
-        removed => removed,
-    };
-    ignore_not_found(removed).map_err(unavailable("cannot remove", path))
-}
-
-/// Lets the owner of a directory, and of those below it, list and change them. Links are not followed.
-pub(super) fn open_to_owner(path: &Path) -> io::Result<()> {
-    let metadata = fs::symlink_metadata(path)?;
-    if !metadata.is_dir() {
-        return Ok(());
-    }
-    let mode = metadata.permissions().mode();
-    if mode & 0o700 != 0o700 {
-        fs::set_permissions(path, Permissions::from_mode(mode | 0o700))?;
-    }
-    fs::read_dir(path)?.try_for_each(|entry| open_to_owner(&entry?.path()))
 }
 
 pub(super) fn ignore_not_found(result: io::Result<()>) -> io::Result<()> {

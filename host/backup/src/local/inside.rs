@@ -10,7 +10,8 @@
 
 use super::{
     error::unavailable,
-    files::{create_private, remove_tree, sync_dir},
+    files::{create_private, sync_dir},
+    removal::remove_tree,
     tree::names,
 };
 use crate::port::BackupStoreError;

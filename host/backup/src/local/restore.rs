@@ -14,6 +14,7 @@ use super::{
     metadata::{Unset, set_metadata},
     read::{Sink, read_chain},
     swap::Swap,
+    tree::Tree,
 };
 use crate::port::{
     BackupStoreError, NotPutBack, OnProgress, RestorePlace, RestoredTree, StagedRestore,
@@ -25,17 +26,14 @@ use mainstay_domain::{
     name::JobName,
     spec::BackupSource,
 };
-use rustix::fs::{CWD, syncfs};
+use rustix::fs::syncfs;
 use std::{
     collections::{HashMap, HashSet},
     ffi::OsStr,
-    fs::{self, File, OpenOptions},
-    io::Write,
-    os::unix::{
-        ffi::OsStrExt,
-        fs::{OpenOptionsExt, symlink},
-    },
-    path::{Path, PathBuf},
+    fs::File,
+    io::{self, Write},
+    os::{fd::AsFd, unix::ffi::OsStrExt},
+    path::PathBuf,
 };
 use tokio_util::sync::CancellationToken;
 
@@ -125,8 +123,12 @@ pub(super) fn write_tree(
     ignored: HashSet<DocumentKey>,
     progress: &OnProgress,
 ) -> Result<(RestoredTree, State), BackupStoreError> {
+    let open = |(prefix, path): (KeyPrefix, PathBuf)| match Tree::open(&path) {
+        Ok(tree) => Ok(Root { prefix, path, tree }),
+        Err(error) => Err(unavailable("cannot open", &path)(error)),
+    };
     let mut tree = TreeWriter {
-        roots,
+        roots: roots.into_iter().map(open).collect::<Result<_, _>>()?,
         ignored,
         links: HashMap::new(),
         open: None,
@@ -137,34 +139,74 @@ pub(super) fn write_tree(
 }
 
 struct TreeWriter {
-    roots: Vec<(KeyPrefix, PathBuf)>,
+    roots: Vec<Root>,
     ignored: HashSet<DocumentKey>,
     links: HashMap<DocumentKey, Vec<u8>>,
     open: Option<(DocumentKey, PathBuf, File)>,
 }
 
+/// Where the documents with a prefix go.
+struct Root {
+    prefix: KeyPrefix,
+    path: PathBuf,
+    tree: Tree,
+}
+
+/// Where a document goes.
+struct Place<'a> {
+    root: &'a Root,
+    /// `.` for the root itself.
+    relative: Vec<u8>,
+}
+
+impl Place<'_> {
+    /// For people.
+    fn path(&self) -> PathBuf {
+        match self.relative.as_slice() {
+            b"." => self.root.path.clone(),
+            relative => self.root.path.join(OsStr::from_bytes(relative)),
+        }
+    }
+
+    fn cannot(&self, what: &str) -> impl Fn(io::Error) -> BackupStoreError + use<> {
+        let (what, path) = (what.to_owned(), self.path());
+        move |error| unavailable(&what, &path)(error)
+    }
+
+    /// Makes permissions, owner and time those of the state. Owners only where the daemon may set them.
+    fn set_metadata(
+        &self,
+        document: (&DocumentKey, &Entry),
+        unset: &mut Unset,
+    ) -> Result<(), BackupStoreError> {
+        let set = self.root.tree.above(&self.relative);
+        let set =
+            set.and_then(|(above, name)| Ok(set_metadata(above.as_fd(), name, document, unset)?));
+        set.map_err(self.cannot("cannot set owner, permissions or time of"))
+    }
+}
+
 impl TreeWriter {
     /// Where a document belongs: below the root with the longest prefix.
-    fn place(&self, key: &DocumentKey) -> Option<PathBuf> {
+    fn place(&self, key: &DocumentKey) -> Option<Place<'_>> {
         if self.ignored.contains(key) {
             return None;
         }
-        let mut fitting: Vec<_> = self
-            .roots
-            .iter()
-            .filter_map(|(prefix, root)| Some((prefix.as_str().len(), prefix.strip(key)?, root)))
-            .collect();
-        fitting.sort_by_key(|(length, ..)| *length);
-        let (_, below, root) = fitting.pop()?;
-        if below.is_root() {
-            return Some(root.clone());
-        }
-        Some(root.join(OsStr::from_bytes(&below.to_bytes())))
+        let fitting = self.roots.iter().filter_map(|root| {
+            let below = root.prefix.strip(key)?;
+            Some((root.prefix.as_str().len(), below, root))
+        });
+        let (_, below, root) = fitting.max_by_key(|(length, ..)| *length)?;
+        let relative = match below.is_root() {
+            true => b".".to_vec(),
+            false => below.to_bytes(),
+        };
+        Some(Place { root, relative })
     }
 
-    /// Makes permissions, owner and times those of the state. Owners only where the daemon may set them.
+    /// Makes directories and links, and gives everything its metadata.
     fn finish(
-        &mut self,
+        mut self,
         state: &State,
         stop: &CancellationToken,
     ) -> Result<RestoredTree, BackupStoreError> {
@@ -174,45 +216,40 @@ impl TreeWriter {
             not_put_back: NotPutBack::default(),
             notes: Vec::new(),
         };
-        let mut unset = Unset::default();
-        let mut set = |path: &Path, key: &DocumentKey, entry: &Entry| {
-            let name = path.as_os_str().as_bytes();
-            let set = set_metadata(CWD, name, (key, entry), &mut unset);
-            let cannot = unavailable("cannot set owner, permissions or time of", path);
-            set.map_err(|error| cannot(error.into()))
-        };
-        let mut directories = Vec::new();
+        let mut links = std::mem::take(&mut self.links);
+        let (mut unset, mut directories) = (Unset::default(), Vec::new());
         for (key, entry) in state.iter() {
             check_stop(stop)?;
-            let Some(path) = self.place(key) else {
+            let Some(place) = self.place(key) else {
                 restored.not_put_back.add(key);
                 continue;
             };
+            let tree = &place.root.tree;
             match entry.kind {
                 DocumentKind::Directory => {
-                    fs::create_dir_all(&path).map_err(unavailable("cannot make", &path))?;
-                    directories.push((path, key, entry));
+                    let made = tree.new_directory(&place.relative);
+                    made.map_err(place.cannot("cannot make"))?;
+                    directories.push((place, key, entry));
                 }
                 DocumentKind::Symlink => {
-                    make_parent(&path)?;
-                    let target = self.links.remove(key).unwrap_or_default();
-                    symlink(OsStr::from_bytes(&target), &path)
-                        .map_err(unavailable("cannot make", &path))?;
-                    set(&path, key, entry)?;
+                    let leads_to = links.remove(key).unwrap_or_default();
+                    let made = tree.new_link(&place.relative, &leads_to);
+                    made.map_err(place.cannot("cannot make"))?;
+                    place.set_metadata((key, entry), &mut unset)?;
                 }
-                DocumentKind::File => set(&path, key, entry)?,
+                DocumentKind::File => place.set_metadata((key, entry), &mut unset)?,
             }
             restored.documents += 1;
             restored.bytes += entry.size;
         }
         // Children before their directory: making them changes its time, and it may forbid writing.
-        for (path, key, entry) in directories.into_iter().rev() {
-            set(&path, key, entry)?;
+        for (place, key, entry) in directories.into_iter().rev() {
+            place.set_metadata((key, entry), &mut unset)?;
         }
         restored.notes.extend(unset.note());
-        for (_, root) in &self.roots {
-            let synced = File::open(root).and_then(|directory| Ok(syncfs(&directory)?));
-            synced.map_err(unavailable("cannot fsync", root))?;
+        for Root { path, .. } in &self.roots {
+            let synced = File::open(path).and_then(|directory| Ok(syncfs(&directory)?));
+            synced.map_err(unavailable("cannot fsync", path))?;
         }
         Ok(restored)
     }
@@ -243,18 +280,12 @@ impl Sink for TreeWriter {
     ) -> Result<(), BackupStoreError> {
         if first {
             self.open = None;
-            let Some(path) = self.place(key) else {
+            let Some(place) = self.place(key) else {
                 return Ok(());
             };
-            make_parent(&path)?;
-            let file = OpenOptions::new()
-                .write(true)
-                .create(true)
-                .truncate(true)
-                .mode(0o600)
-                .open(&path);
-            let file = file.map_err(unavailable("cannot make", &path))?;
-            self.open = Some((key.clone(), path, file));
+            let file = place.root.tree.new_file(&place.relative);
+            let file = file.map_err(place.cannot("cannot make"))?;
+            self.open = Some((key.clone(), place.path(), file));
         }
         match &mut self.open {
             Some((open, path, file)) if open == key => file
@@ -262,14 +293,5 @@ impl Sink for TreeWriter {
                 .map_err(unavailable("cannot write", path)),
             _ => Ok(()),
         }
-    }
-}
-
-fn make_parent(path: &Path) -> Result<(), BackupStoreError> {
-    match path.parent() {
-        Some(parent) if !parent.is_dir() => {
-            fs::create_dir_all(parent).map_err(unavailable("cannot make", parent))
-        }
-        _ => Ok(()),
     }
 }

@@ -3,11 +3,13 @@
 use super::{
     documents::entry_of,
     error::unavailable,
-    files::{Layout, create_private_dir, remove_tree},
+    files::{Layout, create_private_dir},
     metadata::Unset,
     read::check_root,
+    removal::remove_tree,
     restore::write_tree,
     source::{WalkRules, walk},
+    tree::target,
 };
 use crate::port::{BackupStoreError, OnProgress, RestoredTree};
 use mainstay_domain::{
@@ -15,7 +17,7 @@ use mainstay_domain::{
     id::BackupId,
     name::JobName,
 };
-use std::{collections::HashSet, fs, io, os::unix::ffi::OsStrExt, path::Path};
+use std::{collections::HashSet, io, path::Path};
 use tokio_util::sync::CancellationToken;
 
 /// Restores, reads again, compares, removes.
@@ -118,11 +120,10 @@ pub(super) fn scan(root: &Path, stop: &CancellationToken) -> Result<State, Backu
         let entry = if kind.is_dir() {
             entry_of(DocumentKind::Directory, &found.metadata)
         } else if kind.is_symlink() {
-            let target = fs::read_link(&found.path).map_err(cannot)?;
-            let target = target.as_os_str().as_bytes();
+            let target = target(&found.place).map_err(cannot)?;
             let (size, hash, mode) = (
                 target.len() as u64,
-                ContentHash::of(target),
+                ContentHash::of(&target),
                 Mode::from_bits(0o777),
             );
             Entry {
@@ -133,7 +134,8 @@ pub(super) fn scan(root: &Path, stop: &CancellationToken) -> Result<State, Backu
             }
         } else {
             let mut hasher = blake3::Hasher::new();
-            let size = fs::File::open(&found.path)
+            let opened = found.tree.file(&found.relative);
+            let size = opened
                 .and_then(|mut file| io::copy(&mut file, &mut hasher))
                 .map_err(cannot)?;
             Entry {

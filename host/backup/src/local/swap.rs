@@ -14,10 +14,12 @@
 
 use super::{
     error::unavailable,
-    files::{ignore_not_found, remove_tree, sync_dir},
+    files::{ignore_not_found, sync_dir},
     inside::Inside,
     mounts::{check_none_below, check_none_within, is_mount_point},
+    removal::remove_tree,
     resolve::resolve,
+    temporary::temporary,
 };
 use crate::port::BackupStoreError;
 use parking_lot::{Mutex, MutexGuard};
@@ -285,10 +287,6 @@ fn beside(target: &Path) -> Result<(PathBuf, PathBuf, PathBuf), BackupStoreError
             target.display()
         )));
     };
-    let name = name.to_string_lossy();
-    let (staging, old) = (
-        format!(".{name}.mainstay-restore"),
-        format!(".{name}.mainstay-old"),
-    );
+    let (staging, old) = (temporary(name, "restore"), temporary(name, "old"));
     Ok((parent.to_owned(), parent.join(staging), parent.join(old)))
 }

@@ -1,10 +1,11 @@
-//! A directory whose content is opened without ever leaving it.
+//! A directory whose content is opened, and made, without ever leaving it.
 //!
+//! Invariant: no name is too long: the kernel is given no more of one than it takes at once.
 //! Invariant: no symbolic link is followed, at no place of a name: whoever may change a source while it is read cannot
 //! turn a directory into a way out of it.
 
 use rustix::{
-    fs::{CWD, Dir, Mode, OFlags, ResolveFlags, openat, openat2, readlinkat},
+    fs::{CWD, Dir, Mode, OFlags, ResolveFlags, mkdirat, openat, openat2, readlinkat, symlinkat},
     io::Errno,
 };
 use std::{
@@ -14,6 +15,9 @@ use std::{
     os::{fd::OwnedFd, unix::ffi::OsStringExt},
     path::Path,
 };
+
+/// So much of a name is opened at once. The kernel takes 4,095 bytes.
+const AT_ONCE: usize = 4_000;
 
 /// A directory that is held open.
 pub(super) struct Tree {
@@ -38,14 +42,75 @@ impl Tree {
         self.at(relative, OFlags::RDONLY | OFlags::NONBLOCK)
     }
 
+    /// The directory that a name is in, to be used with the last part of the name.
+    pub(super) fn above<'a>(&self, relative: &'a [u8]) -> io::Result<(File, &'a [u8])> {
+        let (above, name) = split_last(relative);
+        Ok((self.at(above, OFlags::PATH | OFlags::DIRECTORY)?, name))
+    }
+
+    /// Makes a file, for its owner only, and the directories above it.
+    pub(super) fn new_file(&self, relative: &[u8]) -> io::Result<File> {
+        let (above, name) = split_last(relative);
+        let above = self.new_directory(above)?;
+        let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::TRUNC;
+        let flags = flags | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+        Ok(openat(&above, name, flags, Mode::RUSR | Mode::WUSR)?.into())
+    }
+
+    /// Makes a symbolic link, and the directories above it.
+    pub(super) fn new_link(&self, relative: &[u8], leads_to: &[u8]) -> io::Result<()> {
+        let (above, name) = split_last(relative);
+        let above = self.new_directory(above)?;
+        Ok(symlinkat(leads_to, &above, name)?)
+    }
+
+    /// Makes a directory, and those above it, where they are not there.
+    pub(super) fn new_directory(&self, relative: &[u8]) -> io::Result<File> {
+        let flags = OFlags::PATH | OFlags::DIRECTORY;
+        let mut missing = Vec::new();
+        let mut rest = relative;
+        let mut open = loop {
+            match self.at(rest, flags) {
+                Err(error) if error.kind() == io::ErrorKind::NotFound && rest != b"." => {
+                    let (above, name) = split_last(rest);
+                    missing.push(name);
+                    rest = above;
+                }
+                open => break open?,
+            }
+        };
+        for name in missing.into_iter().rev() {
+            match mkdirat(&open, name, Mode::RWXU | Mode::RWXG | Mode::RWXO) {
+                Ok(()) | Err(Errno::EXIST) => {}
+                Err(error) => return Err(error.into()),
+            }
+            let always = OFlags::NOFOLLOW | OFlags::CLOEXEC;
+            open = openat(&open, name, always | flags, Mode::empty())?.into();
+        }
+        Ok(open)
+    }
+
     fn at(&self, relative: &[u8], flags: OFlags) -> io::Result<File> {
+        let mut near: Option<Self> = None;
+        let mut rest = relative;
+        while let Some((first, after)) = first_steps(rest) {
+            let from = near.as_ref().unwrap_or(self);
+            let root = from.open_near(first, OFlags::PATH | OFlags::DIRECTORY)?;
+            near = Some(Self { root });
+            rest = after;
+        }
+        let opened = near.as_ref().unwrap_or(self).open_near(rest, flags)?;
+        Ok(opened.into())
+    }
+
+    fn open_near(&self, relative: &[u8], flags: OFlags) -> io::Result<OwnedFd> {
         let opened = match self.in_one_step(relative, flags) {
             // The kernel is older than 5.6, or a sandbox does not know the call.
             Err(Errno::NOSYS | Errno::PERM) => self.step_by_step(relative, flags),
             opened => opened,
         };
         match opened {
-            Ok(opened) => Ok(opened.into()),
+            Ok(opened) => Ok(opened),
             // A link or a file took its place, or that of a directory above it: what was listed is gone.
             Err(Errno::LOOP | Errno::NOTDIR) => Err(Errno::NOENT.into()),
             Err(error) => Err(error.into()),
@@ -73,6 +138,20 @@ impl Tree {
     }
 }
 
+/// As much of a name as is opened at once, and the rest; none where that is all of it.
+fn first_steps(relative: &[u8]) -> Option<(&[u8], &[u8])> {
+    let (near, _) = relative.split_at_checked(AT_ONCE)?;
+    let at = near.iter().rposition(|byte| *byte == b'/')?;
+    Some((relative.get(..at)?, relative.get(at + 1..)?))
+}
+
+/// What a name is in, and the last part of it.
+fn split_last(relative: &[u8]) -> (&[u8], &[u8]) {
+    let at = relative.iter().rposition(|byte| *byte == b'/');
+    let parts = at.and_then(|at| Some((relative.get(..at)?, relative.get(at + 1..)?)));
+    parts.unwrap_or((b".".as_slice(), relative))
+}
+
 /// The names in a directory, sorted by their bytes.
 pub(super) fn names(directory: &File) -> io::Result<Vec<OsString>> {
     let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
@@ -97,6 +176,36 @@ pub(super) fn target(link: &File) -> io::Result<Vec<u8>> {
 mod tests {
     use super::*;
     use std::{fs, io::Read, os::unix::fs::symlink};
+
+    #[test]
+    fn a_name_of_any_length_is_made_and_opened() {
+        let directory = tempfile::tempdir().unwrap();
+        let tree = Tree::open(directory.path()).unwrap();
+        for parts in [1, 15, 16, 17, 40] {
+            for part in [200, 248, 249, 250, 255] {
+                let name = vec!["n".repeat(part); parts].join("/");
+                let (file, link) = (format!("{name}/file"), format!("{name}/link"));
+                tree.new_file(file.as_bytes()).unwrap();
+                tree.new_link(link.as_bytes(), b"file").unwrap();
+                let found = tree.place(file.as_bytes()).unwrap();
+                assert!(found.metadata().unwrap().is_file());
+                assert_eq!(
+                    target(&tree.place(link.as_bytes()).unwrap()).unwrap(),
+                    b"file"
+                );
+                let listed = names(&tree.place(name.as_bytes()).unwrap()).unwrap();
+                assert!(listed.contains(&"file".into()) && listed.contains(&"link".into()));
+                let (above, last) = tree.above(file.as_bytes()).unwrap();
+                assert_eq!(last, b"file");
+                assert!(names(&above).unwrap().contains(&"file".into()));
+                let missing = format!("{name}/none/file");
+                let gone = tree.file(missing.as_bytes()).unwrap_err();
+                assert_eq!(gone.kind(), io::ErrorKind::NotFound);
+            }
+        }
+        let long = "n".repeat(256);
+        assert!(tree.new_file(long.as_bytes()).is_err());
+    }
 
     #[test]
     fn a_tree_is_not_left_by_a_link_whatever_the_kernel_has() {
