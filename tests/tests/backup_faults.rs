@@ -1,0 +1,258 @@
+//! What once made backups useless, or took them away, with the whole program.
+
+use mainstay_tests::{Daemon, HOST, plugin};
+use rustix::fs::{CWD, Mode, OFlags, mkdirat, openat};
+use std::{
+    fs::{self, File},
+    io::{ErrorKind, Write},
+    os::fd::OwnedFd,
+    path::{Path, PathBuf},
+    process::{Command, Output},
+    time::{Duration, UNIX_EPOCH},
+};
+
+const JOB: &str = r#"
+[[job]]
+name = "state"
+encryption = "none"
+source = [{ kind = "directory", path = "data" }]
+"#;
+
+fn said(output: &Output) -> String {
+    let text = [output.stdout.as_slice(), &output.stderr].concat();
+    String::from_utf8(text).unwrap()
+}
+
+#[track_caller]
+fn succeeds(daemon: &Daemon, arguments: &[&str]) -> String {
+    let output = daemon.cli(arguments);
+    let text = said(&output);
+    assert_eq!(output.status.code(), Some(0), "{arguments:?}: {text}");
+    text
+}
+
+/// Restores the newest into a new directory.
+#[track_caller]
+fn restore_into(daemon: &Daemon, name: &str) {
+    let into = daemon.path(name);
+    let into = into.to_str().unwrap();
+    succeeds(daemon, &["backup", "restore", "state", "--into", into]);
+}
+
+fn take(daemon: &Daemon) -> String {
+    let report = daemon.json(&["backup", "create", "state", "--type", "full"]);
+    report["backups"][0]["id"].as_str().unwrap().to_owned()
+}
+
+fn first_backup(daemon: &Daemon) {
+    daemon.wait_for_status("the first backup", |status| {
+        status["jobs"][0]["last_status"] == "verified"
+    });
+}
+
+fn prepare() -> Daemon {
+    let mut daemon = Daemon::prepare(&[HOST, JOB].concat());
+    fs::create_dir(daemon.path("data")).unwrap();
+    fs::write(daemon.path("data/a"), "one").unwrap();
+    daemon.run();
+    first_backup(&daemon);
+    daemon
+}
+
+/// Makes directories until a path in them is too long for the kernel, and a file there.
+fn put_deep(directory: &Path) {
+    let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
+    let mut above: OwnedFd = openat(CWD, directory, flags, Mode::empty()).unwrap();
+    let name = "n".repeat(200);
+    for _ in 0..25 {
+        mkdirat(&above, name.as_str(), Mode::RWXU).unwrap();
+        above = openat(&above, name.as_str(), flags, Mode::empty()).unwrap();
+    }
+    let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::CLOEXEC;
+    let file = openat(&above, "deep", flags, Mode::RUSR | Mode::WUSR).unwrap();
+    File::from(file).write_all(b"deep").unwrap();
+}
+
+#[test]
+fn a_restore_goes_nowhere_into_the_store_and_its_backups_stay() {
+    let daemon = prepare();
+    let id = take(&daemon);
+    std::os::unix::fs::symlink("state/backups", daemon.path("link")).unwrap();
+    for into in [
+        "state/backups/state",
+        "state/backups/new",
+        "link/state",
+        "missing/../state/backups/state",
+        "state",
+    ] {
+        let into = daemon.path(into);
+        let into = into.to_str().unwrap();
+        let refused = daemon.cli(&["backup", "restore", "state", "--into", into, "--replace"]);
+        let text = said(&refused);
+        assert_eq!(refused.status.code(), Some(1), "{into}: {text}");
+        assert!(text.contains("[MS-0501]"), "{into}: {text}");
+    }
+    succeeds(&daemon, &["backup", "verify", &id]);
+    restore_into(&daemon, "new");
+    assert_eq!(fs::read_to_string(daemon.path("new/a")).unwrap(), "one");
+}
+
+#[test]
+fn odd_times_and_deep_trees_are_drilled_and_restored() {
+    let daemon = prepare();
+    let odd = UNIX_EPOCH - Duration::from_millis(1_500);
+    let file = File::open(daemon.path("data/a")).unwrap();
+    file.set_modified(odd).unwrap();
+    put_deep(&daemon.path("data"));
+    take(&daemon);
+    succeeds(&daemon, &["backup", "drill", "state"]);
+    restore_into(&daemon, "new");
+    let restored = fs::metadata(daemon.path("new/a")).unwrap();
+    assert_eq!(restored.modified().unwrap(), odd);
+    fs::write(daemon.path("data/a"), "lost").unwrap();
+    succeeds(&daemon, &["backup", "restore", "state", "--replace"]);
+    assert_eq!(fs::read_to_string(daemon.path("data/a")).unwrap(), "one");
+    let again = take(&daemon);
+    let shown = daemon.json(&["backup", "show", &again]);
+    // The source, `a`, 25 directories and the file in the last of them.
+    assert_eq!(shown["documents"], 28, "{shown}");
+}
+
+/// Runs this very test in a mount namespace of its own, where it may mount. Whether this is the process in it.
+fn in_a_mount_namespace(test: &str) -> bool {
+    const MARK: &str = "MAINSTAY_TEST_MAY_MOUNT";
+    if std::env::var_os(MARK).is_some() {
+        return true;
+    }
+    let allowed = Command::new("unshare").args(["-rm", "true"]).status();
+    if !allowed.is_ok_and(|status| status.success()) {
+        println!("SKIPPED, nothing was tested: this machine allows no mount namespace");
+        return false;
+    }
+    // Built outside: what is built belongs to who builds it.
+    plugin("gfs-retention");
+    let mut again = Command::new("unshare");
+    again.arg("-rm").arg(std::env::current_exe().unwrap());
+    again.args(["--exact", test, "--nocapture"]).env(MARK, "1");
+    assert!(again.status().unwrap().success());
+    false
+}
+
+/// A file system in memory, until it is dropped.
+struct Mounted(PathBuf);
+
+impl Mounted {
+    fn at(path: PathBuf) -> Self {
+        let mut mount = Command::new("mount");
+        mount
+            .args(["-t", "tmpfs", "-o", "size=48m,mode=0700", "test"])
+            .arg(&path);
+        assert!(mount.status().unwrap().success());
+        Self(path)
+    }
+}
+
+impl Drop for Mounted {
+    fn drop(&mut self) {
+        // The daemon may still have files open there.
+        let unmounted = Command::new("umount").arg("-l").arg(&self.0).status();
+        assert!(unmounted.unwrap().success());
+    }
+}
+
+#[test]
+fn a_source_that_is_a_mount_point_is_restored_in_place() {
+    if !in_a_mount_namespace("a_source_that_is_a_mount_point_is_restored_in_place") {
+        return;
+    }
+    let mut daemon = Daemon::prepare(&[HOST, JOB].concat());
+    fs::create_dir(daemon.path("data")).unwrap();
+    let _mounted = Mounted::at(daemon.path("data"));
+    fs::write(daemon.path("data/a"), "one").unwrap();
+    daemon.run();
+    first_backup(&daemon);
+    fs::write(daemon.path("data/a"), "lost").unwrap();
+    fs::write(daemon.path("data/b"), "lost").unwrap();
+    succeeds(&daemon, &["backup", "restore", "state", "--replace"]);
+    let left = fs::read_dir(daemon.path("data")).unwrap();
+    let names: Vec<_> = left.map(|entry| entry.unwrap().file_name()).collect();
+    assert_eq!(names, ["a"]);
+    assert_eq!(fs::read_to_string(daemon.path("data/a")).unwrap(), "one");
+    let saved = daemon.json(&["backup", "list"]);
+    assert_eq!(saved[0]["type"], "emergency", "{saved}");
+}
+
+/// Takes every byte that is left.
+fn fill(directory: &Path) {
+    let path = directory.join("filler");
+    let mut filler = File::options()
+        .create(true)
+        .append(true)
+        .open(path)
+        .unwrap();
+    let block = vec![0xa5; 1 << 20];
+    let mut size = block.len();
+    while size > 0 {
+        match filler.write(&block[..size]) {
+            Ok(written) => size = size.min(written.max(1)),
+            Err(error) if error.kind() == ErrorKind::StorageFull => size /= 2,
+            Err(error) => panic!("the disk cannot be filled: {error}"),
+        }
+    }
+}
+
+#[test]
+fn a_full_state_disk_is_freed_by_pruning_and_read_and_restored_from() {
+    if !in_a_mount_namespace("a_full_state_disk_is_freed_by_pruning_and_read_and_restored_from") {
+        return;
+    }
+    let policy = "retention = { policy = \"gfs-retention\" }\n\
+        [plugin.gfs-retention]\n\
+        settings = { last = 1, hourly = 0, daily = 0, weekly = 0, monthly = 0, yearly = 0 }\n";
+    let mut daemon = Daemon::prepare(&[HOST, JOB, policy].concat());
+    for directory in ["data", "state"] {
+        fs::create_dir(daemon.path(directory)).unwrap();
+    }
+    let _mounted = Mounted::at(daemon.path("state"));
+    // Bytes that do not become fewer.
+    let mut state = 7_u32;
+    let noise = std::iter::repeat_with(|| {
+        state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+        state.to_le_bytes()[3]
+    });
+    fs::write(
+        daemon.path("data/a"),
+        noise.take(2 << 20).collect::<Vec<_>>(),
+    )
+    .unwrap();
+    daemon.drop_plugin(&plugin("gfs-retention"));
+    daemon.run();
+    daemon.wait_for_plugins(1);
+    first_backup(&daemon);
+    let mut taken = vec![take(&daemon), take(&daemon)];
+    // What the daemon keeps in reserve is let go of at first.
+    for _ in 0..30 {
+        fill(&daemon.path("state"));
+        let output = daemon.cli(&["backup", "create", "state", "--type", "full", "--json"]);
+        if output.status.code() != Some(0) {
+            break;
+        }
+        let report: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+        taken.push(report["backups"][0]["id"].as_str().unwrap().to_owned());
+    }
+    let newest = taken.pop().unwrap();
+    succeeds(&daemon, &["backup", "prune"]);
+    let stored = |id: &str| {
+        let places = ["state/backups/state", "state/backups/state/trash"];
+        let archives = places.map(|place| daemon.path(place).join(format!("{id}.jsonl.zst")));
+        archives.iter().any(|archive| archive.exists())
+    };
+    for id in &taken {
+        assert!(!stored(id), "{id}");
+    }
+    assert!(stored(&newest));
+    succeeds(&daemon, &["backup", "verify", &newest]);
+    restore_into(&daemon, "restored");
+    let read = |name: &str| fs::read(daemon.path(name)).unwrap();
+    assert!(read("restored/a") == read("data/a"));
+}
