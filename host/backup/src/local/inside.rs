@@ -10,7 +10,7 @@
 
 use super::{
     error::unavailable,
-    files::{create_private, sync_dir},
+    files::{create_private, remove_file, sync_dir},
     removal::remove_tree,
     tree::names,
 };
@@ -64,18 +64,25 @@ impl Inside {
     pub(super) fn begin(&self) -> Result<PathBuf, BackupStoreError> {
         let before = fs::metadata(&self.target);
         let before = before.map_err(unavailable("cannot look at", &self.target))?;
-        // Of one that was only just begun.
+        // Of one that had only just begun, or all but ended.
         drop(fs::remove_dir(&self.work));
         make_dir(&self.work)?;
+        let begun = self.make_all(&before);
+        if begun.is_err() {
+            self.finish()?;
+        }
+        begun.map(|()| self.work.join(NEW))
+    }
+
+    fn make_all(&self, before: &Metadata) -> Result<(), BackupStoreError> {
         for file in [AS_IT_WAS, AS_IT_WILL_BE] {
             create_private(&self.work.join(file))?;
         }
-        copy_metadata(&before, &self.work.join(AS_IT_WAS));
+        copy_metadata(before, &self.work.join(AS_IT_WAS));
         for directory in [OLD, LATE, NEW] {
             make_dir(&self.work.join(directory))?;
         }
-        sync_dir(&self.work)?;
-        Ok(self.work.join(NEW))
+        sync_dir(&self.work)
     }
 
     /// Puts the new tree, which is durable, in place: all of it, or nothing is changed.
@@ -142,8 +149,10 @@ impl Inside {
         for directory in [OLD, LATE, NEW, PLACED] {
             remove_tree(&self.work.join(directory))?;
         }
-        // Its time is another one as soon as anything is removed from it.
-        let metadata = fs::metadata(self.work.join(AS_IT_WILL_BE));
+        let will_be = self.work.join(AS_IT_WILL_BE);
+        let metadata = fs::metadata(&will_be);
+        remove_file(&will_be)?;
+        // Last goes what tells that it is ours. The time of the directory is another one from then on.
         remove_tree(&self.work)?;
         if is_placed && let Ok(metadata) = metadata {
             copy_metadata(&metadata, &self.target);
