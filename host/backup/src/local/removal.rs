@@ -74,7 +74,7 @@ fn open(above: BorrowedFd<'_>, name: &OsStr) -> io::Result<File> {
     let opened = File::from(openat(above, name, flags, Mode::empty())?);
     if !rustix::process::geteuid().is_root() {
         // Where that is needed and fails, what needs it says so.
-        drop(chmodat(above, name, Mode::RWXU, AtFlags::empty()));
+        let _ = chmodat(above, name, Mode::RWXU, AtFlags::empty());
     }
     Ok(opened)
 }

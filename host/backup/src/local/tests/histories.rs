@@ -74,7 +74,7 @@ fn apply(root: &Path, step: &Step) {
                 last_modification: time,
             };
             let path = root.join(NAMES[*name]);
-            drop(utimensat(CWD, path, &times, AtFlags::SYMLINK_NOFOLLOW));
+            let _ = utimensat(CWD, path, &times, AtFlags::SYMLINK_NOFOLLOW);
         }
         Step::Owner(name, owner) => {
             drop(lchown(root.join(NAMES[*name]), Some(*owner), Some(*owner)));
