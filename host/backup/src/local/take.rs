@@ -179,7 +179,7 @@ fn check_sources(layout: &Layout, sources: &[BackupSource]) -> Result<(), Backup
     }
     for source in &resolved {
         if let BackupSource::Directory { path, .. } = source
-            && whereabouts(layout, path)? == Whereabouts::InStore
+            && whereabouts(layout, path).is_ok_and(|found| found == Whereabouts::InStore)
         {
             return Err(BackupStoreError::Source(format!(
                 "the source {} lies in {}, where backups are stored: each backup would hold those before it; name what \

@@ -38,7 +38,8 @@ pub trait RetentionJudge: Send + Sync {
 
 /// What the backup service offers to effects.
 pub trait BackupControl: Send + Sync {
-    /// The newest verified backup of a job, at or before a time.
+    /// The newest verified backup of a job, at or before a time. An error where it could not be restored in place, so that
+    /// who would stop something for that knows before.
     fn newest(
         &self,
         job: JobName,
