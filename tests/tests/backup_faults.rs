@@ -131,6 +131,7 @@ fn in_a_mount_namespace(test: &str) -> bool {
     }
     // Built outside: what is built belongs to who builds it.
     plugin("gfs-retention");
+    plugin("corruption-restore");
     let mut again = Command::new("unshare");
     again.arg("-rm").arg(std::env::current_exe().unwrap());
     again.args(["--exact", test, "--nocapture"]).env(MARK, "1");
@@ -180,6 +181,57 @@ fn a_source_that_is_a_mount_point_is_restored_in_place() {
     assert_eq!(fs::read_to_string(daemon.path("data/a")).unwrap(), "one");
     let saved = daemon.json(&["backup", "list"]);
     assert_eq!(saved[0]["type"], "emergency", "{saved}");
+}
+
+const RECOVERED: &str = r#"
+[[target]]
+name = "store"
+run = ["/bin/sh", "-c", "exec sleep 1000"]
+[[target.check]]
+kind = "file"
+path = "data/a"
+contains = "one"
+every = "1s"
+fail_after = 1
+recover_after = 1
+failure = "data-corruption"
+
+[[route]]
+failure = "data-corruption"
+strategy = { kind = "immediate", max_attempts = 1 }
+chain = [{ handler = "corruption-restore" }]
+
+[plugin.corruption-restore]
+grants = { target = ["status", "start", "stop"], backup = ["state"] }
+settings = { job = "state" }
+"#;
+
+#[test]
+fn a_service_whose_data_cannot_be_put_back_is_not_stopped_for_it() {
+    if !in_a_mount_namespace("a_service_whose_data_cannot_be_put_back_is_not_stopped_for_it") {
+        return;
+    }
+    let mut daemon = Daemon::prepare(&[HOST, JOB, RECOVERED].concat());
+    fs::create_dir_all(daemon.path("data/below")).unwrap();
+    fs::write(daemon.path("data/a"), "one").unwrap();
+    let _mounted = Mounted::at(daemon.path("data/below"));
+    daemon.drop_plugin(&plugin("corruption-restore"));
+    daemon.run();
+    daemon.wait_for_plugins(1);
+    first_backup(&daemon);
+    let before = daemon.pids();
+    assert!(before.contains_key("store"), "{before:?}");
+    fs::write(daemon.path("data/a"), "torn").unwrap();
+    let failed = daemon.wait_for_event("the failure of the recovery", |event| {
+        event["kind"] == "operation.failed"
+    });
+    assert!(failed.to_string().contains("is a mount point"), "{failed}");
+    assert_eq!(daemon.pids(), before);
+    let events = daemon.events();
+    let stopped = events
+        .iter()
+        .find(|event| event["kind"] == "process.stopped");
+    assert_eq!(stopped, None);
 }
 
 /// Takes every byte that is left.
