@@ -9,6 +9,7 @@ mod directories;
 mod gaps;
 mod programs;
 mod secrets;
+mod sources;
 mod state;
 
 use super::component;
@@ -38,6 +39,7 @@ pub(super) async fn check(file: &Path) -> anyhow::Result<Vec<Problem>> {
     found.extend(accounts::problems(&loaded));
     found.extend(directories::problems(&loaded));
     found.extend(secrets::problems(&loaded));
+    found.extend(sources::problems(&loaded));
     found.extend(bounds::problems(&loaded));
     found.extend(programs::problems(&loaded));
     let named = loaded.spec.plugin_specs();
