@@ -308,6 +308,29 @@ fn a_secret_that_nobody_defines_is_refused() {
 }
 
 #[test]
+fn a_secret_is_refused_in_every_text_of_a_source_that_is_a_command() {
+    let job = |keys: &str| {
+        format!(
+            "{HOST}[[job]]\nname = \"j\"\nencryption = \"none\"\nsource = [{{ kind = \"command\", {keys} }}]\n"
+        )
+    };
+    for (keys, key) in [
+        (
+            r#"run = ["dump", "--password=${secret:db}"], key = "a""#,
+            "run",
+        ),
+        (r#"run = ["dump"], key = "${secret:db}""#, "key"),
+        (
+            r#"run = ["dump"], key = "a", cwd = "/srv/${secret:db}""#,
+            "cwd",
+        ),
+    ] {
+        let says = format!("`{key}` holds \"${{secret:db}}\", and no secret is put in there");
+        is_told(&job(keys), ERROR, "source", &says);
+    }
+}
+
+#[test]
 fn sources_that_could_never_be_restored_are_refused() {
     let job = |sources: &[&str]| {
         let sources = sources.join(",\n");
