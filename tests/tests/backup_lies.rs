@@ -2,7 +2,7 @@
 
 use mainstay_tests::{Daemon, HOST};
 use serde_json::Value;
-use std::{fs, os::unix::fs::symlink};
+use std::{fs, os::unix::fs::symlink, process::Output};
 
 fn job(source: &str) -> String {
     format!("{HOST}\n[[job]]\nname = \"state\"\nencryption = \"none\"\nsource = [{source}]\n")
@@ -36,4 +36,84 @@ fn check_refuses_sources_that_are_no_directories_or_are_one_by_a_link() {
     fs::remove_file(&place).unwrap();
     fs::create_dir(&place).unwrap();
     check(None);
+}
+
+/// What every SQLite database begins with, and what its write-ahead log does while somebody has it open.
+const DATABASE: &[u8] = b"SQLite format 3\0";
+const LOG: &[u8] = &[0x37, 0x7f, 0x06, 0x82];
+
+fn said(output: &Output) -> String {
+    let text = [output.stdout.as_slice(), &output.stderr].concat();
+    String::from_utf8(text).unwrap()
+}
+
+#[test]
+fn a_backup_of_a_database_in_use_is_incomplete_wherever_it_is_told_of() {
+    let mut daemon = Daemon::prepare(&job("{ kind = \"directory\", path = \"data\" }"));
+    fs::create_dir(daemon.path("data")).unwrap();
+    fs::write(daemon.path("data/a"), "one").unwrap();
+    daemon.run();
+    daemon.wait_for_status("the first backup", |status| {
+        status["jobs"][0]["last_status"] == "verified"
+    });
+    let status = daemon.cli(&["status", "--exit-code"]);
+    assert_eq!(status.status.code(), Some(0), "{}", said(&status));
+    let whole = daemon.json(&["backup", "list"])[0]["id"].clone();
+
+    let database = [DATABASE, &[0; 496]].concat();
+    fs::write(daemon.path("data/app.db"), database).unwrap();
+    fs::write(daemon.path("data/app.db-wal"), LOG).unwrap();
+    let taken = daemon.cli(&["backup", "create", "state", "--json"]);
+    assert_eq!(taken.status.code(), Some(3), "{}", said(&taken));
+    let report: Value = serde_json::from_slice(&taken.stdout).unwrap();
+    let torn = report["backups"][0].clone();
+    assert_eq!(
+        (&torn["status"], &torn["incomplete"]),
+        (&"verified".into(), &true.into())
+    );
+    let warnings = torn["warnings"].to_string();
+    assert!(warnings.contains("app.db is in use"), "{warnings}");
+
+    let id = torn["id"].as_str().unwrap();
+    for command in [
+        ["backup", "list", "--utc"].as_slice(),
+        &["backup", "show", id],
+        &["status", "--all"],
+    ] {
+        let shown = said(&daemon.cli(command));
+        assert!(shown.contains("verified, incomplete"), "{shown}");
+    }
+    let status = daemon.cli(&["status", "--exit-code"]);
+    assert_eq!(status.status.code(), Some(1), "{}", said(&status));
+    daemon.wait_for_event("that it is incomplete", |event| {
+        event["backup"] == id && event["data"]["incomplete"] == true
+    });
+
+    // The newest that holds everything is restored; this one where it is asked for, and then it is said.
+    let into = daemon.path("newest");
+    let report = daemon.json(&[
+        "backup",
+        "restore",
+        "state",
+        "--into",
+        into.to_str().unwrap(),
+    ]);
+    assert_eq!(report["backups"][0]["id"], whole);
+    assert_eq!(report["skipped"][0]["id"], id);
+    let into = daemon.path("asked-for");
+    let into = into.to_str().unwrap();
+    let restored = daemon.cli(&["backup", "restore", "state", "--id", id, "--into", into]);
+    assert_eq!(restored.status.code(), Some(3), "{}", said(&restored));
+    assert!(
+        said(&restored).contains("is incomplete"),
+        "{}",
+        said(&restored)
+    );
+
+    // Whoever had it open has closed it.
+    fs::remove_file(daemon.path("data/app.db-wal")).unwrap();
+    let taken = daemon.json(&["backup", "create", "state"]);
+    assert_eq!(taken["backups"][0]["incomplete"], Value::Null);
+    let status = daemon.cli(&["status", "--exit-code"]);
+    assert_eq!(status.status.code(), Some(0), "{}", said(&status));
 }

@@ -87,6 +87,9 @@ pub struct Backup {
     /// What was left out or changed while it was read; sentences for people, the first 20 of them.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub warnings: Vec<String>,
+    /// Whether something that was there is not in it as it was: `warnings` says what. Absent where that is not so.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub incomplete: bool,
 }
 
 impl From<&backup::BackupRecord> for Backup {
@@ -110,6 +113,7 @@ impl From<&backup::BackupRecord> for Backup {
             expires: backup.expires.map(String::from),
             reason: backup.reason.clone(),
             warnings: backup.warnings.clone(),
+            incomplete: backup.incomplete,
         }
     }
 }
@@ -159,8 +163,8 @@ pub struct BackupReport {
     /// The first 20 of them.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub not_put_back: Vec<String>,
-    /// Restore and drill of the newest alone: the backups that are newer than those in `backups` and corrupted, so that
-    /// their state is not in what was restored; the newest first.
+    /// Restore and drill of the newest alone: the backups that are newer than those in `backups` and corrupted, or incomplete
+    /// where the restored one is not, so that their state is not in what was restored; the newest first.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub skipped: Vec<Backup>,
     /// Verify alone: what was wrong beside the backup and was mended, or is to be known; sentences for people.

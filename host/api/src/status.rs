@@ -296,10 +296,13 @@ pub struct JobRow {
     pub last_verified: Option<String>,
     /// How its newest backup stands.
     pub last_status: Option<BackupStatus>,
+    /// Whether its newest backup is incomplete. Absent where that is not so.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub last_incomplete: bool,
     /// When the next one is due.
     #[schemars(extend("format" = "date-time"))]
     pub next_due: Option<String>,
-    /// Whether the newest verified backup is within the recovery point objective; null where there is none.
+    /// Whether the newest verified and complete backup is within the recovery point objective; null where there is none.
     pub rpo_met: Option<bool>,
     /// What a backup that is due waits for, for people; null where none waits.
     #[serde(default)]

@@ -14,6 +14,7 @@
 
 mod apart;
 mod coverage;
+mod database;
 mod documents;
 mod error;
 mod files;

@@ -67,6 +67,10 @@ pub struct BackupRecord {
     /// of one that was made anew from what is stored, it is not known, and none.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub warnings: Vec<String>,
+    /// Whether something that was there is not in it as it was: unreadable, gone while it was read, or changed under the
+    /// reader's hands. Of a record of before it is not known, and no.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub incomplete: bool,
 }
 
 /// What plugins see of a backup.

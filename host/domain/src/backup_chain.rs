@@ -346,17 +346,23 @@ fn broken_link(by_id: &HashMap<&BackupId, &BackupRecord>, record: &BackupRecord)
     Some("what it needs leads in a circle".to_owned())
 }
 
-/// The corrupted backups of a job that are newer than the one that was chosen: their state is not in what it gives. Never
-/// an emergency backup, which is not chosen either. The newest first, each with how it stands.
+/// The backups of a job that are newer than the one that was chosen, and corrupted, or incomplete where that one is not: their
+/// state is not in what it gives. Never an emergency backup, which is not chosen either. The newest first, each with how it
+/// stands.
 pub fn skipped(
     records: Vec<BackupRecord>,
     chosen: &BackupRecord,
     now: Timestamp,
 ) -> Vec<BackupRecord> {
     let mut newer = standing(records);
+    let is_passed_over = |record: &BackupRecord| match record.status {
+        BackupStatus::Corrupted => true,
+        BackupStatus::Verified => record.incomplete && !chosen.incomplete,
+        _ => false,
+    };
     newer.retain(|record| {
         record.job == chosen.job
-            && record.status == BackupStatus::Corrupted
+            && is_passed_over(record)
             && record.backup_type != BackupType::Emergency
             && by_age_at(now, record, chosen).is_gt()
     });
@@ -414,7 +420,7 @@ pub fn verified(records: &[BackupRecord]) -> HashSet<&BackupId> {
 
 /// The newest backup of a job that is verified with all that it needs, at or before a time. Never an emergency backup:
 /// it holds what was there before a restore, and so what the restore was to get rid of; it can be asked for by its
-/// name. One from the future only where there is no other.
+/// name. One that is incomplete only where there is no other, and of those one from the future.
 pub fn newest_verified<'a>(
     records: &'a [BackupRecord],
     job: &JobName,
@@ -427,7 +433,19 @@ pub fn newest_verified<'a>(
         .filter(|record| &record.job == job && verified.contains(&record.id))
         .filter(|record| record.backup_type != BackupType::Emergency);
     let in_time = of_job.filter(|record| before.is_none_or(|before| record.created_at <= before));
-    in_time.max_by(|a, b| by_age_at(now, a, b))
+    in_time.max_by(|a, b| {
+        let by_completeness = b.incomplete.cmp(&a.incomplete);
+        by_completeness.then_with(|| by_age_at(now, a, b))
+    })
+}
+
+/// As [`newest_verified`], and complete: what an objective is met by.
+pub fn newest_complete<'a>(
+    records: &'a [BackupRecord],
+    job: &JobName,
+    now: Timestamp,
+) -> Option<&'a BackupRecord> {
+    newest_verified(records, job, None, now).filter(|record| !record.incomplete)
 }
 
 /// What a new backup of this type is the difference to: the chain of its parent, the full one first. Empty where it

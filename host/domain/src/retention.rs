@@ -2,7 +2,8 @@
 //!
 //! A policy is a plugin: it may be wrong, or hostile. Its verdicts are advice. The host keeps a backup
 //! - that a kept one depends on,
-//! - that belongs to the newest verified chain, or to one of the `min_redundancy` newest,
+//! - that belongs to the newest verified chain, or to one of the `min_redundancy` newest; one that gives no complete state
+//!   is none of them as long as there are others,
 //! - that is held, is not finished, or lies in the future because the clock went back,
 //! - that has no verdict, or contradicting ones, or one whose own `expires` is still to come.
 //!
@@ -118,7 +119,8 @@ fn inherent_reason(
 }
 
 /// The usable members of the newest verified chains: those of full backups first, for a snapshot or an emergency
-/// backup is no replacement for them. Those from the future come last; each of them is kept for that alone.
+/// backup is no replacement for them; of those first the ones that give a complete state, for an incomplete one is none for
+/// that. Those from the future come last; each of them is kept for that alone.
 fn newest_backup_chains(
     records: &[BackupRecord],
     min_redundancy: u32,
@@ -128,14 +130,21 @@ fn newest_backup_chains(
         .iter()
         .filter(|r| r.backup_type.stands_alone() && r.status == BackupStatus::Verified)
         .collect();
+    let verified = verified(records);
+    let gives_all: BTreeSet<&BackupId> = records
+        .iter()
+        .filter(|record| !record.incomplete && verified.contains(&record.id))
+        .map(|record| &record.base)
+        .collect();
     bases.sort_by(|a, b| {
         let is_full = |record: &BackupRecord| record.backup_type == BackupType::Full;
+        let gives_all = |record: &BackupRecord| gives_all.contains(&record.id);
         is_full(b)
             .cmp(&is_full(a))
+            .then_with(|| gives_all(b).cmp(&gives_all(a)))
             .then_with(|| by_age_at(now, b, a))
     });
     let count = usize::try_from(min_redundancy.max(1)).unwrap_or(usize::MAX);
-    let verified = verified(records);
     let mut members = Vec::new();
     for (place, base) in bases.into_iter().take(count).enumerate() {
         let why = match place {

@@ -225,6 +225,7 @@ pub(super) fn backups() -> [BackupRecord; 2] {
         expires: None,
         reason: None,
         warnings: Vec::new(),
+        incomplete: false,
     };
     let whole = BackupRecord {
         backup_type: BackupType::Incremental,
@@ -235,6 +236,7 @@ pub(super) fn backups() -> [BackupRecord; 2] {
         expires: Some(NOW),
         reason: Some("yearly 2024".to_owned()),
         warnings: vec!["left out /srv/fifo: it is a FIFO".to_owned()],
+        incomplete: true,
         ..short.clone()
     };
     [short, whole]

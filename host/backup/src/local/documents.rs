@@ -6,7 +6,7 @@
 //! Length: a document's way from its source to its line in the archive is one story, told in order.
 
 use super::{
-    check_stop,
+    check_stop, database,
     error::unavailable,
     files::{Layout, create_private, remove_file},
     index::{Index, Stamp},
@@ -23,6 +23,7 @@ use mainstay_domain::{
     spec::BackupSource,
 };
 use std::{
+    cell::Cell,
     fs::{self, File, Metadata},
     io::{ErrorKind, Read, Seek},
     os::unix::fs::MetadataExt,
@@ -44,6 +45,8 @@ pub(super) struct SourceReader<'a> {
     pub(super) found: Index,
     /// What people should know.
     pub(super) warnings: Vec<String>,
+    /// Whether something that was there is not in the archive as it was.
+    pub(super) incomplete: bool,
     done: Progress,
 }
 
@@ -91,6 +94,7 @@ impl<'a> SourceReader<'a> {
             writer,
             found,
             warnings,
+            incomplete: false,
             done,
         }
     }
@@ -142,9 +146,11 @@ impl<'a> SourceReader<'a> {
                 .push(format!("the source {} is not there", path.display()));
             return Ok(());
         }
+        let gaps = Cell::new(false);
         let rules = WalkRules {
             except: self.layout.root(),
             tolerant: self.is_tolerant(),
+            gaps: &gaps,
             stop: self.stop,
         };
         let mut warnings = std::mem::take(&mut self.warnings);
@@ -154,9 +160,11 @@ impl<'a> SourceReader<'a> {
             self.read_found(prefix.join(&key), &found, &rules, warnings)
         });
         self.warnings = warnings;
+        self.incomplete |= gaps.get();
         match walked {
             // The other sources may be readable.
             Err(BackupStoreError::Source(what)) if self.is_tolerant() => {
+                self.incomplete = true;
                 self.warnings.push(what);
                 Ok(())
             }
@@ -212,15 +220,16 @@ impl<'a> SourceReader<'a> {
             };
             return self.record(key, entry, Content::Here(target), None);
         }
-        if let Some(entry) = self.unchanged(&key, &found.metadata) {
-            return self.record(
-                key,
-                entry,
-                Content::Unchanged,
-                Some(Stamp::of(&found.metadata)),
-            );
+        match self.unchanged(&key, &found.metadata) {
+            Some(entry) => {
+                let stamp = Some(Stamp::of(&found.metadata));
+                self.record(key, entry, Content::Unchanged, stamp)?;
+            }
+            None => self.read_file(key, found, rules, warnings)?,
         }
-        self.read_file(key, found, rules, warnings)
+        // After it was read: what is written by then was begun before, or makes another stamp.
+        database::look(found, rules, warnings);
+        Ok(())
     }
 
     /// What the baseline says of a file that need not be read, with the metadata that it has now.
@@ -261,6 +270,7 @@ impl<'a> SourceReader<'a> {
             }
         }
         if !read.is_same {
+            rules.gaps.set(true);
             warnings.push(format!(
                 "{} changed while it was read; what was read is stored",
                 found.path.display()
@@ -288,6 +298,7 @@ impl<'a> SourceReader<'a> {
         let (size, hash, content) =
             match self.read_content(key, &mut file, path, before.len(), warnings) {
                 Err(BackupStoreError::Source(what)) if rules.tolerant => {
+                    rules.gaps.set(true);
                     warnings.push(what);
                     return Ok(None);
                 }
@@ -354,6 +365,7 @@ impl<'a> SourceReader<'a> {
         match ended.map_err(unreadable) {
             // The parts are in the archive; they are closed with what could be read.
             Err(BackupStoreError::Source(what)) if self.is_tolerant() && parts > 0 => {
+                self.incomplete = true;
                 warnings.push(format!("{what}; its first {size} bytes are stored"));
             }
             ended => ended?,

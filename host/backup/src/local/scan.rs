@@ -17,7 +17,7 @@ use mainstay_domain::{
     id::BackupId,
     name::JobName,
 };
-use std::{collections::HashSet, io, path::Path};
+use std::{cell::Cell, collections::HashSet, io, path::Path};
 use tokio_util::sync::CancellationToken;
 
 /// Restores, reads again, compares, removes.
@@ -110,6 +110,7 @@ pub(super) fn scan(root: &Path, stop: &CancellationToken) -> Result<State, Backu
     let rules = WalkRules {
         except: Path::new(""),
         tolerant: false,
+        gaps: &Cell::new(false),
         stop,
     };
     walk(root, &rules, &mut Vec::new(), &mut |found, _| {

@@ -4,6 +4,8 @@
 //! of a directory meanwhile.
 //! Invariant: what cannot be read is an error, never left out in silence; only what vanished meanwhile, and what is no
 //! file, directory or link, is left out, with a warning.
+//! Invariant: what vanished is a gap, and so is the whole source where it is taken away while it is read, however little of
+//! it was listed by then.
 
 use super::{
     apart::Identity,
@@ -13,6 +15,7 @@ use super::{
 };
 use crate::port::BackupStoreError;
 use std::{
+    cell::Cell,
     ffi::OsString,
     fs::{self, File, Metadata},
     io::{self, ErrorKind, Read},
@@ -41,6 +44,8 @@ pub(super) struct WalkRules<'a> {
     pub(super) except: &'a Path,
     /// Whether what cannot be read is left out with a warning, as an emergency backup does.
     pub(super) tolerant: bool,
+    /// Set where something that was there is not found as it was; what is no document, a socket say, is not missed.
+    pub(super) gaps: &'a Cell<bool>,
     pub(super) stop: &'a CancellationToken,
 }
 
@@ -63,6 +68,8 @@ pub(super) fn walk(
     };
     let root = root.canonicalize().map_err(unreadable)?;
     let tree = Tree::open(&root).map_err(unreadable)?;
+    let began = tree.place(b".").and_then(|place| place.metadata());
+    let began = Identity::of(&began.map_err(unreadable)?);
     let except = fs::metadata(rules.except).ok();
     let except = except.map(|store| Identity::of(&store));
     let mut open = vec![(b".".to_vec(), root.clone())];
@@ -114,6 +121,14 @@ pub(super) fn walk(
             warnings.push(format!("left out {}: it is {what}", path.display()));
         }
     }
+    let is_there = fs::symlink_metadata(&root).is_ok_and(|now| Identity::of(&now) == began);
+    if !is_there {
+        rules.gaps.set(true);
+        warnings.push(format!(
+            "the source {} was taken away while it was read",
+            root.display()
+        ));
+    }
     Ok(())
 }
 
@@ -127,6 +142,7 @@ pub(super) fn tolerate<T>(
     match result {
         Ok(value) => Ok(Some(value)),
         Err(error) if error.kind() == ErrorKind::NotFound => {
+            rules.gaps.set(true);
             warnings.push(format!(
                 "left out {}: it vanished while it was read",
                 path.display()
@@ -134,6 +150,7 @@ pub(super) fn tolerate<T>(
             Ok(None)
         }
         Err(error) if rules.tolerant => {
+            rules.gaps.set(true);
             warnings.push(format!("left out {}: {error}", path.display()));
             Ok(None)
         }

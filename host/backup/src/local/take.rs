@@ -107,6 +107,7 @@ fn write_and_verify(
         mut writer,
         found,
         warnings,
+        incomplete,
         ..
     } = reader;
     for (key, _) in baseline
@@ -151,6 +152,7 @@ fn write_and_verify(
         },
         encryption: Encryption::None,
         sources: request.sources.iter().map(note).collect(),
+        incomplete,
     };
     let bytes = manifest
         .to_bytes()

@@ -2,6 +2,7 @@ mod destinations;
 mod faults;
 mod histories;
 mod in_place;
+mod incomplete;
 mod lengths;
 mod mounted;
 mod room;

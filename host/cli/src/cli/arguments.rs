@@ -226,8 +226,8 @@ pub enum Command {
     /// what comes next, what each check saw last and how long it took, and the last lines of its log.
     ///
     /// With --exit-code it ends as monitoring plugins do: 2 (critical) where a target failed; 1 (warning) where one is degraded
-    /// or has an open incident, a backup failed or is too old, a plugin is quarantined, a route has no handler, or the last
-    /// reload was refused; 3 (unknown) where a target cannot be looked at, or the daemon could not be asked; else 0. What a
+    /// or has an open incident, a backup failed, is incomplete or is too old, a plugin is quarantined, a route has no handler,
+    /// or the last reload was refused; 3 (unknown) where a target cannot be looked at, or the daemon could not be asked; else 0. What a
     /// person stopped or paused is no alarm. Of several counts the one that comes last in the row unknown, warning, critical.
     #[command(after_long_help = examples!("
   mainstay status
@@ -1096,6 +1096,8 @@ pub struct Paused {
 #[derive(Debug, Subcommand)]
 pub enum BackupCommand {
     /// Take a backup, read it back and verify it
+    ///
+    /// Exit code 3 where it is incomplete: something that was there is not in it as it was, and is named.
     #[command(after_long_help = examples!("
   mainstay backup create state
   mainstay backup create state --type snapshot"))]
@@ -1139,7 +1141,7 @@ pub enum BackupCommand {
     ///
     /// Composes the backup with those that it needs and checks every hash on the way. Into a directory, which must be
     /// empty or not exist; or with --replace alone in place, over the job's directories: what a command printed has no place
-    /// there, is named, and makes the exit code 3. Nothing is overwritten without --replace.
+    /// there, is named, and makes the exit code 3, as does a backup that is incomplete. Nothing is overwritten without --replace.
     #[command(after_long_help = examples!("
   mainstay backup restore state --into /tmp/state
   mainstay backup restore state --id add-01K0000000000000000000000A --replace"))]

@@ -1,11 +1,18 @@
 //! What is to be known of work on backups beside that it is done.
 
 use super::failure::Ending;
-use mainstay_api::{Backup, BackupReport};
+use mainstay_api::{Backup, BackupReport, BackupStatus};
 use mainstay_domain::text::counted;
 
 /// In the order in which it is said; a line each.
 pub(super) fn notes(report: &BackupReport) -> Vec<String> {
+    let incomplete = report.backups.last().filter(|backup| backup.incomplete);
+    let incomplete = incomplete.map(|backup| {
+        format!(
+            "{} is incomplete: not all that was there is in it as it was",
+            backup.id
+        )
+    });
     let skipped = report.skipped.iter().map(skipped);
     let beside = report.notes.iter().cloned();
     let newest = report.backups.last();
@@ -14,14 +21,17 @@ pub(super) fn notes(report: &BackupReport) -> Vec<String> {
         backup.warnings.iter().map(note)
     });
     let notes = skipped.chain(not_put_back(report)).chain(beside);
-    notes.chain(of_newest).collect()
+    notes.chain(incomplete).chain(of_newest).collect()
 }
 
-/// Whether everything was done that was asked for.
-pub(super) fn ending_of(report: &BackupReport) -> Ending {
+/// Whether everything was done that was asked for. `of_content`: the work was on what the newest backup holds, so that it is
+/// not whole where that is not.
+pub(super) fn ending_of(report: &BackupReport, of_content: bool) -> Ending {
+    let newest = report.backups.last();
+    let is_whole = newest.is_none_or(|backup| !backup.incomplete);
     match report.not_put_back_documents {
-        None | Some(0) => Ending::Done,
-        Some(_) => Ending::Incomplete,
+        None | Some(0) if is_whole || !of_content => Ending::Done,
+        _ => Ending::Incomplete,
     }
 }
 
@@ -48,6 +58,9 @@ fn not_put_back(report: &BackupReport) -> Option<String> {
 
 fn skipped(backup: &Backup) -> String {
     let why = match &backup.reason {
+        _ if backup.incomplete && backup.status != BackupStatus::Corrupted => {
+            "incomplete".to_owned()
+        }
         Some(why) => format!("{}: {why}", backup.status),
         None => backup.status.to_string(),
     };
@@ -60,7 +73,7 @@ fn skipped(backup: &Backup) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use mainstay_api::{BackupStatus, BackupType};
+    use mainstay_api::BackupType;
 
     fn backup() -> Backup {
         Backup {
@@ -82,6 +95,7 @@ mod tests {
             expires: None,
             reason: Some("it needs ful-01K0000000000000000000000B, which is corrupted".to_owned()),
             warnings: Vec::new(),
+            incomplete: false,
         }
     }
 
@@ -117,14 +131,14 @@ mod tests {
 
     #[test]
     fn what_was_not_put_back_is_named_with_how_to_get_it_and_makes_it_incomplete() {
-        assert_eq!(ending_of(&report()), Ending::Done);
+        assert_eq!(ending_of(&report(), true), Ending::Done);
         let report = BackupReport {
             backups: vec![backup()],
             not_put_back_documents: Some(2),
             not_put_back: vec!["app.sql".to_owned()],
             ..report()
         };
-        assert_eq!(ending_of(&report), Ending::Incomplete);
+        assert_eq!(ending_of(&report, false), Ending::Incomplete);
         assert_eq!(
             notes(&report),
             [
@@ -146,6 +160,41 @@ mod tests {
             notes(&report),
             ["add-01K0000000000000000000000A: left out /srv/fifo"]
         );
-        assert_eq!(ending_of(&report), Ending::Done);
+        assert_eq!(ending_of(&report, true), Ending::Done);
+    }
+
+    #[test]
+    fn an_incomplete_backup_is_named_taken_and_restored_in_part_and_skipped_for_a_whole_one() {
+        let torn = Backup {
+            status: BackupStatus::Verified,
+            reason: None,
+            incomplete: true,
+            warnings: vec!["left out a".to_owned()],
+            ..backup()
+        };
+        let of_torn = BackupReport {
+            backups: vec![torn.clone()],
+            ..report()
+        };
+        assert_eq!(
+            notes(&of_torn),
+            [
+                "add-01K0000000000000000000000A is incomplete: not all that was there is in it as it was",
+                "add-01K0000000000000000000000A: left out a"
+            ]
+        );
+        assert_eq!(ending_of(&of_torn, true), Ending::Incomplete);
+        assert_eq!(ending_of(&of_torn, false), Ending::Done);
+        let skipping = BackupReport {
+            skipped: vec![torn],
+            ..report()
+        };
+        assert_eq!(
+            notes(&skipping),
+            [
+                "skipped add-01K0000000000000000000000A of 2024-01-31T12:00:00.000Z, which is newer and incomplete; what changed \
+                 since is not restored"
+            ]
+        );
     }
 }

@@ -45,14 +45,14 @@ pub(super) async fn run(
             let what = format!("backing up {job}");
             let job = job.to_string();
             let body = CreateBody { job, backup_type };
-            work(client, out, ("/v1/backups", &body), &what).await
+            work(client, out, ("/v1/backups", &body), &what, true).await
         }
         BackupCommand::Verify { id } => {
             let id: BackupId = id.resolve(client).await?;
             let path = format!("/v1/backups/{id}/verify");
             let what = format!("verifying {id}");
             let body = serde_json::json!({});
-            work(client, out, (path.as_str(), &body), &what).await
+            work(client, out, (path.as_str(), &body), &what, false).await
         }
         BackupCommand::Restore {
             job,
@@ -76,31 +76,35 @@ pub(super) async fn run(
                 into: into.map(text_of).transpose()?,
                 replace,
             };
-            work(client, out, ("/v1/restore", &body), &what).await
+            work(client, out, ("/v1/restore", &body), &what, true).await
         }
         BackupCommand::Prune { job, dry_run } => {
             let job = job.map(|job| job.to_string());
             let body = PruneBody { job, dry_run };
             let lines = client.post_lines("/v1/prune", &body).await?;
-            finish(out, lines, "judging backups", dry_run).await
+            let result = result_of(out, lines, "judging backups").await?;
+            finish(out, result, dry_run, false)
         }
         BackupCommand::Drill { job } => {
             let what = format!("drilling {job}");
             let job = job.to_string();
             let body = DrillBody { job };
-            work(client, out, ("/v1/drill", &body), &what).await
+            work(client, out, ("/v1/drill", &body), &what, false).await
         }
     }
 }
 
-/// Has work done, and shows how it goes and what came of it.
+/// Has work done, and shows how it goes and what came of it. `of_content` as for [`ending_of`].
 async fn work(
     client: &Client,
     out: &Output,
     (path, body): (&str, &impl Serialize),
     what: &str,
+    of_content: bool,
 ) -> anyhow::Result<Ending> {
-    finish(out, client.post_lines(path, body).await?, what, false).await
+    let lines = client.post_lines(path, body).await?;
+    let result = result_of(out, lines, what).await?;
+    finish(out, result, false, of_content)
 }
 
 /// JSON has no other texts than UTF-8.
@@ -114,10 +118,14 @@ fn text_of(path: PathBuf) -> anyhow::Result<String> {
     }
 }
 
-/// Shows progress, then the result, which in a dry run is what would be done.
-async fn finish(out: &Output, lines: Lines, what: &str, dry_run: bool) -> anyhow::Result<Ending> {
-    let result = result_of(out, lines, what).await?;
-    let ending = ending_of(&result);
+/// Shows the result, which in a dry run is what would be done.
+fn finish(
+    out: &Output,
+    result: BackupReport,
+    dry_run: bool,
+    of_content: bool,
+) -> anyhow::Result<Ending> {
+    let ending = ending_of(&result, of_content);
     match out.json {
         true => out.json_line(&result)?,
         false => show_report(out, result, dry_run)?,
@@ -213,11 +221,12 @@ pub(super) fn backup_table(backups: &[Backup], times: &Times) -> Table {
 }
 
 fn row(backup: &Backup, times: &Times) -> Vec<Cell> {
+    let (status, of_status) = standing(backup);
     vec![
         cell(&backup.id, Tone::Plain),
         cell(&backup.job, Tone::Plain),
         cell(backup.backup_type, Tone::Plain),
-        cell(backup.status, tone(backup.status)),
+        cell(status, of_status),
         cell(&backup.tier, Tone::Plain),
         cell(times.both(&backup.created_at), Tone::Plain),
         cell(backup.documents, Tone::Plain),
@@ -228,6 +237,16 @@ fn row(backup: &Backup, times: &Times) -> Vec<Cell> {
             false => maybe(backup.expires.as_ref().map(|time| times.both(time))),
         },
     ]
+}
+
+/// How it stands.
+fn standing(backup: &Backup) -> (String, Tone) {
+    let tone = tone(backup.status);
+    match (backup.incomplete, tone) {
+        (false, tone) => (backup.status.to_string(), tone),
+        (true, Tone::Good) => (format!("{}, incomplete", backup.status), Tone::Warn),
+        (true, tone) => (format!("{}, incomplete", backup.status), tone),
+    }
 }
 
 fn tone(status: BackupStatus) -> Tone {
@@ -245,11 +264,12 @@ fn show_backup(out: &Output, backup: Backup) -> anyhow::Result<()> {
     let absent = || "-".to_owned();
     let both = |time: &String| out.times.both(time);
     let held = if backup.held { "yes" } else { "no" };
+    let (status, of_status) = standing(&backup);
     let facts = [
         ("backup", backup.id),
         ("job", backup.job),
         ("type", backup.backup_type.to_string()),
-        ("status", backup.status.to_string()),
+        ("status", status),
         ("tier", backup.tier),
         ("created", both(&backup.created_at)),
         (
@@ -268,7 +288,7 @@ fn show_backup(out: &Output, backup: Backup) -> anyhow::Result<()> {
         ("reason", backup.reason.unwrap_or_else(absent)),
     ];
     let tone_of = |name: &str| match name {
-        "status" => tone(backup.status),
+        "status" => of_status,
         _ => Tone::Plain,
     };
     let fact = |(name, text): (&str, String)| (name.to_owned(), cell(text, tone_of(name)));

@@ -172,6 +172,7 @@ pub(crate) fn backup(number: u8) -> BackupRecord {
         expires: None,
         reason: None,
         warnings: Vec::new(),
+        incomplete: false,
     }
 }
 
@@ -878,6 +879,7 @@ impl BackupOperator for FakeWorld {
             name: job("state"),
             last_verified: Some(NOW),
             last_status: Some(BackupStatus::Verified),
+            last_incomplete: false,
             next_due: Some(NOW + Duration::from_secs(3_600)),
             rpo_met: Some(true),
             waits: None,

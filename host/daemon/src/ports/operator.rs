@@ -324,9 +324,11 @@ pub struct JobStatus {
     pub last_verified: Option<Timestamp>,
     /// How its newest backup stands, emergency ones aside.
     pub last_status: Option<BackupStatus>,
+    /// Whether that one is incomplete.
+    pub last_incomplete: bool,
     /// When the next one is due.
     pub next_due: Option<Timestamp>,
-    /// Whether the newest verified backup is within the recovery point objective; absent where there is none.
+    /// Whether the newest verified and complete backup is within the recovery point objective; absent where there is none.
     pub rpo_met: Option<bool>,
     /// What a backup that is due waits for, for people; absent where none waits.
     pub waits: Option<String>,

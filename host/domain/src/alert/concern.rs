@@ -165,13 +165,14 @@ pub(super) fn ends(event: &Event, fired: EventKind) -> bool {
         && !event.data.is_unproved()
 }
 
-/// Whether it is of a backup by which the job is not known to do its work again: an old one that was read again, or an
-/// emergency backup, which is of what happened to be there, and may hold nothing.
+/// Whether it is of a backup by which the job is not known to do its work again: an old one that was read again, an
+/// emergency backup, which is of what happened to be there, and may hold nothing, or one that is incomplete.
 fn proves_nothing_of_its_job(event: &Event) -> bool {
     let is_new = matches!(event.data, EventData::BackupTaken(_));
     let backup = event.backup.as_ref();
     let is_emergency = backup.is_some_and(|backup| backup.is_of(BackupType::Emergency));
-    event.kind == EventKind::BackupVerified && (!is_new || is_emergency)
+    event.kind == EventKind::BackupVerified
+        && (!is_new || is_emergency || event.data.is_incomplete_backup())
 }
 
 /// The keys of what an event ends. Where a plugin serves, or its file is gone, that file is none any more that was refused.

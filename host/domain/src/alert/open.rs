@@ -312,6 +312,7 @@ mod tests {
             stored_bytes: 1,
             elapsed_ms: 1,
             warnings: Vec::new(),
+            incomplete: false,
         })
     }
 
@@ -384,6 +385,23 @@ mod tests {
         assert_eq!(
             sent(&mut open, &routes, &[full]),
             ["resolved high db1/backup/state to page"]
+        );
+    }
+
+    #[test]
+    fn an_incomplete_backup_ends_nothing_that_was_told_of_the_job() {
+        let routes = [route("page", Severity::High, &[])];
+        let incomplete = match taken().data {
+            EventData::BackupTaken(facts) => taken().with_data(BackupTaken {
+                incomplete: true,
+                ..facts
+            }),
+            data => panic!("{data:?}"),
+        };
+        let missed = of_job(EventKind::BackupRpoMissed, Severity::High);
+        assert_eq!(
+            sent(&mut OpenAlerts::default(), &routes, &[missed, incomplete]),
+            ["firing high db1/backup/state to page"]
         );
     }
 

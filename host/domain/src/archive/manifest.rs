@@ -127,6 +127,9 @@ pub struct Manifest {
     pub encryption: Encryption,
     /// Where its documents came from.
     pub sources: Vec<SourceNote>,
+    /// Whether something that was there is not in it as it was; written only where it is so.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub incomplete: bool,
 }
 
 impl Manifest {
@@ -187,6 +190,7 @@ impl Manifest {
             expires: None,
             reason: None,
             warnings: Vec::new(),
+            incomplete: self.incomplete,
         }
     }
 }
@@ -241,6 +245,7 @@ mod tests {
                 path: "/data ä\"".to_owned(),
                 prefix: String::new(),
             }],
+            incomplete: false,
         }
     }
 
@@ -257,6 +262,14 @@ mod tests {
             "{text}"
         );
         assert_eq!(Manifest::from_bytes(&bytes), Ok(manifest()));
+        assert!(!text.contains("incomplete"), "{text}");
+        let incomplete = Manifest {
+            incomplete: true,
+            ..manifest()
+        };
+        let bytes = incomplete.to_bytes().unwrap();
+        assert_eq!(Manifest::from_bytes(&bytes), Ok(incomplete.clone()));
+        assert!(incomplete.to_record().incomplete && !manifest().to_record().incomplete);
     }
 
     #[test]

@@ -59,6 +59,7 @@ fn record(name: &str, parent: Option<&str>, base: &str, status: BackupStatus) ->
         expires: None,
         reason: None,
         warnings: Vec::new(),
+        incomplete: false,
     }
 }
 
@@ -218,6 +219,34 @@ fn the_newest_verified_backup_is_never_what_a_restore_was_to_get_rid_of() {
         Some(id("ful01"))
     );
     assert_eq!(newest(Some(Timestamp::from_millis(500))), None);
+}
+
+#[test]
+fn an_incomplete_backup_is_the_newest_only_where_there_is_no_other_and_meets_no_objective() {
+    let job = JobName::parse("state").unwrap();
+    let incomplete = |name: &str, parent| BackupRecord {
+        incomplete: true,
+        ..good(name, parent, "ful01")
+    };
+    let mut records = vec![incomplete("ful01", None)];
+    let newest = |records: &[BackupRecord]| {
+        newest_verified(records, &job, None, NOW).map(|it| it.id.clone())
+    };
+    let complete =
+        |records: &[BackupRecord]| newest_complete(records, &job, NOW).map(|it| it.id.clone());
+    assert_eq!(
+        (newest(&records), complete(&records)),
+        (Some(id("ful01")), None)
+    );
+    // What it needs may be incomplete: its own state is not.
+    records.push(good("add02", Some("ful01"), "ful01"));
+    records.push(incomplete("add03", Some("add02")));
+    assert_eq!(newest(&records), Some(id("add02")));
+    assert_eq!(complete(&records), Some(id("add02")));
+    let passed_over = |chosen: usize| names(&skipped(records.clone(), &records[chosen], NOW));
+    assert_eq!(passed_over(1), [id("add03")]);
+    assert!(passed_over(0).is_empty());
+    assert_eq!(plan_restore(&records, &id("add03")).unwrap().len(), 3);
 }
 
 #[test]

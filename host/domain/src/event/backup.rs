@@ -18,6 +18,9 @@ pub struct BackupTaken {
     pub elapsed_ms: u64,
     /// What was left out or changed while it was read; sentences for people, the first of them.
     pub warnings: Vec<String>,
+    /// Whether something that was there is not in it as it was; written only where it is so.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub incomplete: bool,
 }
 
 /// A backup in the trash was deleted.

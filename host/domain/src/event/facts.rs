@@ -186,6 +186,11 @@ impl EventData {
         matches!(self, Self::BackupTaken(_))
     }
 
+    /// Whether it is of a backup that does not hold all that was there.
+    pub fn is_incomplete_backup(&self) -> bool {
+        matches!(self, Self::BackupTaken(taken) if taken.incomplete)
+    }
+
     /// Whether an incident was opened because a person asked for a recovery, and no check has seen it.
     pub fn is_asked_for(&self) -> bool {
         matches!(self, Self::IncidentOpened(facts) if facts.asked_for)

@@ -183,6 +183,7 @@ fn what_is_stored_is_read_as_what_its_kind_says_and_written_as_it_was() {
         ("effect.in-doubt", "EffectInDoubt"),
         ("effect.resolved", "EffectResolved"),
         ("operation.signalled", "OperationSignalled"),
+        ("backup.verified", "BackupTaken"),
     ]
     .map(|(kind, variant)| (kind.to_owned(), variant.to_owned()));
     assert_eq!(found, expected);

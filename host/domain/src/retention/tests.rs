@@ -27,6 +27,7 @@ fn record(number: usize, backup_type: BackupType, parent: Option<&BackupRecord>)
         expires: None,
         reason: None,
         warnings: Vec::new(),
+        incomplete: false,
     }
 }
 
@@ -117,6 +118,20 @@ fn a_corrupted_chain_is_not_the_newest_verified_one() {
     let mut records = two_chains();
     records[3].status = BackupStatus::Corrupted;
     check(&records, &[], 1, &[3, 4, 5]);
+}
+
+#[test]
+fn an_incomplete_chain_does_not_stand_in_for_one_that_gives_everything() {
+    let mut records = two_chains();
+    records[3].incomplete = true;
+    check(&records, &[], 1, &[0, 1, 2, 5]);
+    records[4].incomplete = true;
+    check(&records, &[], 1, &[3, 4, 5]);
+    check(&records, &[], 2, &[5]);
+    records[0].incomplete = true;
+    records[1].incomplete = true;
+    records[2].incomplete = true;
+    check(&records, &[], 1, &[0, 1, 2, 5]);
 }
 
 #[test]

@@ -813,6 +813,7 @@ fn every_form_of_a_backup_is_in_the_corpus() {
         expires: _,
         reason: _,
         warnings: _,
+        incomplete: _,
     } = &all[0];
     backup_types(all.iter().map(|one| one.backup_type));
     met!(
@@ -827,7 +828,7 @@ fn every_form_of_a_backup_is_in_the_corpus() {
     );
     there_and_absent!(all, parent, verified_at, expires, reason);
     some_and_none!(all, warnings);
-    true_and_false!(all, held);
+    true_and_false!(all, held, incomplete);
 }
 
 #[test]
@@ -896,6 +897,7 @@ fn every_form_of_a_manifest_is_in_the_corpus() {
         compression: _,
         encryption: _,
         sources: _,
+        incomplete: _,
     } = &all[0];
     backup_types(all.iter().map(|one| one.backup_type));
     met!(all.iter().map(|one| &one.parent); Some(ParentLink { id: _, manifest_hash: _ }), None);
@@ -903,6 +905,7 @@ fn every_form_of_a_manifest_is_in_the_corpus() {
     let Compression::Zstd { level: _ } = all[0].compression;
     let Encryption::None = all[0].encryption;
     some_and_none!(all, sources);
+    true_and_false!(all, incomplete);
     met!(
         all.iter().flat_map(|one| &one.sources);
         SourceNote::Directory { path: _, prefix: _ }, SourceNote::Command { program: _, key: _ },

@@ -10,7 +10,7 @@ pub(in crate::cli) fn is_amiss(job: &JobRow) -> bool {
         job.last_status,
         Some(BackupStatus::Failed | BackupStatus::Corrupted)
     );
-    is_bad || job.rpo_met == Some(false)
+    is_bad || job.last_incomplete || job.rpo_met == Some(false)
 }
 
 /// What a job is at before it has its first backup, where nothing is wrong; none where it has one that was right.
@@ -79,6 +79,9 @@ fn job_row(job: &JobRow, times: &Times) -> Vec<Cell> {
             Some(status @ (BackupStatus::Failed | BackupStatus::Corrupted)) => {
                 cell(status, Tone::Bad)
             }
+            Some(status) if job.last_incomplete => {
+                cell(format!("{status}, incomplete"), Tone::Warn)
+            }
             status => maybe(status),
         },
         rpo,
@@ -96,6 +99,7 @@ mod tests {
             name: "state".to_owned(),
             last_verified: last_verified.map(str::to_owned),
             last_status,
+            last_incomplete: false,
             next_due: None,
             rpo_met: None,
             waits: None,

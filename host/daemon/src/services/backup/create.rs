@@ -94,6 +94,7 @@ impl BackupService {
             expires: None,
             reason: None,
             warnings: Vec::new(),
+            incomplete: false,
         };
         let message = words::began(&id, &job.name, backup_type, asked);
         let started = self
@@ -152,6 +153,7 @@ impl BackupService {
             stored_bytes: record.stored_bytes,
             elapsed_ms: manifest.elapsed_ms,
             warnings: record.warnings.clone(),
+            incomplete: record.incomplete,
         };
         let event = self
             .event(EventKind::BackupVerified, severity, message)
@@ -165,7 +167,7 @@ impl BackupService {
         );
         self.commit(vec![record.clone()], changes).await?;
         self.core.catalog.lock().take_slots(&record.job, slots);
-        if record.backup_type != BackupType::Emergency {
+        if record.backup_type != BackupType::Emergency && !record.incomplete {
             self.objective_is_met(&manifest);
         }
         Ok(record)

@@ -4,7 +4,7 @@ use super::BackupService;
 use crate::ports::Batch;
 use mainstay_domain::{
     archive::Manifest,
-    backup_chain::newest_verified,
+    backup_chain::newest_complete,
     event::EventKind,
     record::Change,
     severity::Severity,
@@ -29,8 +29,7 @@ impl BackupService {
             return;
         }
         let records = self.core.catalog.lock().of(Some(&job.name));
-        let newest =
-            newest_verified(&records, &job.name, None, now).map(|record| record.created_at);
+        let newest = newest_complete(&records, &job.name, now).map(|record| record.created_at);
         let is_news = self.job_state(&job.name, |state| {
             state.objective.look(newest, rpo, now, monotonic)
         });
@@ -41,7 +40,7 @@ impl BackupService {
             format!("the newest is of {at}")
         });
         let message = format!(
-            "job {} has no verified backup that is newer than its rpo of {rpo:?}: {newest}",
+            "job {} has no verified and complete backup that is newer than its rpo of {rpo:?}: {newest}",
             job.name
         );
         let event = self

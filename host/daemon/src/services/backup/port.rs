@@ -7,7 +7,9 @@ use crate::ports::{
 };
 use mainstay_domain::{
     backup::{BackupRecord, BackupStatus, BackupSummary, BackupType},
-    backup_chain::{BackupChainError, by_age_at, newest_verified, plan_restore, standing},
+    backup_chain::{
+        BackupChainError, by_age_at, newest_complete, newest_verified, plan_restore, standing,
+    },
     effect::EffectError,
     id::BackupId,
     name::JobName,
@@ -76,6 +78,8 @@ impl BackupOperator for BackupService {
             let records = standing(self.core.catalog.lock().of(Some(&job.name)));
             let last_verified =
                 newest_verified(&records, &job.name, None, now).map(|record| record.created_at);
+            let complete =
+                newest_complete(&records, &job.name, now).map(|record| record.created_at);
             // An emergency backup is of no schedule, and of what happened to be there.
             let newest = records
                 .iter()
@@ -86,9 +90,10 @@ impl BackupOperator for BackupService {
                 name: job.name.clone(),
                 last_verified,
                 last_status: newest.map(|record| record.status),
+                last_incomplete: newest.is_some_and(|record| record.incomplete),
                 next_due: self.next_due(job, now),
                 rpo_met: job.rpo.map(|rpo| {
-                    last_verified.is_some_and(|taken| taken <= now && now.since(taken) <= rpo)
+                    complete.is_some_and(|taken| taken <= now && now.since(taken) <= rpo)
                 }),
                 waits: self.waits_for(job),
             }

@@ -260,10 +260,11 @@ impl BackupService {
             .last()
             .map_or_else(String::new, |record| record.id.to_string());
         let message = format!(
-            "backup {id} of job {job} {what}: {}, {}, {:?}{}{}{}",
+            "backup {id} of job {job} {what}: {}, {}, {:?}{}{}{}{}",
             counted(*documents, "document"),
             counted(*bytes, "byte"),
             Duration::from_millis(elapsed_ms),
+            words::incomplete(chain.last()),
             words::not_put_back(not_put_back, job, &id),
             words::skipped(skipped),
             words::noted(notes)

@@ -389,6 +389,60 @@ async fn what_a_backup_left_out_is_kept_with_it() {
 }
 
 #[tokio::test]
+async fn an_incomplete_backup_is_shown_as_one_and_a_restore_of_the_newest_takes_a_complete_one() {
+    let fixture = Fixture::new().await;
+    let restored = || {
+        let request = RestoreRequest {
+            job: job(None).name,
+            id: None,
+            into: Some("/restored".into()),
+            replace: false,
+        };
+        within(BackupOperator::restore(
+            &fixture.service,
+            request,
+            no_progress(),
+        ))
+    };
+    let told = || fixture.journal.events().last().unwrap().message.clone();
+    let whole = fixture.create(BackupType::Full).await.unwrap();
+    assert!(!whole.incomplete && !fixture.service.jobs()[0].last_incomplete);
+    fixture
+        .store
+        .leave_gaps("left out /data/a: it vanished while it was read");
+    let torn = fixture.create(BackupType::Full).await.unwrap();
+    assert!(
+        torn.incomplete && told().contains("is verified, and incomplete: "),
+        "{}",
+        told()
+    );
+    let state = fixture.service.jobs()[0].clone();
+    assert!(state.last_incomplete);
+    assert_eq!(state.last_status, Some(BackupStatus::Verified));
+    let newest = restored().await.unwrap();
+    assert_eq!(newest.chain[0].id, whole.id);
+    assert_eq!(newest.skipped[0].id, torn.id);
+    assert!(
+        told().contains("1 backup is newer and incomplete"),
+        "{}",
+        told()
+    );
+
+    // Where there is no other it is used, and that is said.
+    fixture.store.damage(&whole.id);
+    within(fixture.service.verify(whole.id.clone(), no_progress()))
+        .await
+        .unwrap_err();
+    let newest = restored().await.unwrap();
+    assert_eq!(newest.chain[0].id, torn.id);
+    assert!(
+        told().contains("it is incomplete, so that not all is in it"),
+        "{}",
+        told()
+    );
+}
+
+#[tokio::test]
 async fn one_backup_of_a_job_runs_at_a_time() {
     let fixture = Fixture::new().await;
     fixture.store.hang();

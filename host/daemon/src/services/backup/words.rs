@@ -4,7 +4,7 @@
 
 use crate::ports::NotPutBack;
 use mainstay_domain::{
-    backup::{BackupRecord, BackupType},
+    backup::{BackupRecord, BackupStatus, BackupType},
     code::ErrorCode,
     id::BackupId,
     name::JobName,
@@ -36,8 +36,12 @@ pub(super) fn verified(record: &BackupRecord, elapsed_ms: u64, warnings: &[Strin
             counted(warnings.len(), "thing")
         ),
     };
+    let and_what = match record.incomplete {
+        true => ", and incomplete",
+        false => "",
+    };
     format!(
-        "backup {} of job {} is verified: {}, {}, {} stored in {elapsed_ms} ms{more}",
+        "backup {} of job {} is verified{and_what}: {}, {}, {} stored in {elapsed_ms} ms{more}",
         record.id,
         record.job,
         counted(record.documents, "document"),
@@ -82,18 +86,51 @@ pub(super) fn noted(notes: &[String]) -> String {
     notes.iter().map(|note| format!("; {note}")).collect()
 }
 
-/// The newest that can be restored was asked for, and these are newer and cannot; follows what else is said.
+/// What was restored does not hold all that was there; follows what else is said.
+pub(super) fn incomplete(restored: Option<&BackupRecord>) -> String {
+    match restored.filter(|backup| backup.incomplete) {
+        None => String::new(),
+        Some(backup) => format!(
+            "; it is incomplete, so that not all is in it that was there: {}",
+            backup
+                .warnings
+                .first()
+                .map_or("what is missing is not recorded", String::as_str)
+        ),
+    }
+}
+
+/// It can be restored, and another was preferred.
+fn is_only_incomplete(backup: &BackupRecord) -> bool {
+    backup.incomplete && backup.status != BackupStatus::Corrupted
+}
+
+/// The newest that can be restored was asked for, and these are newer and cannot, or are incomplete; follows what else is
+/// said.
 pub(super) fn skipped(newer: &[BackupRecord]) -> String {
     match newer {
         [] => String::new(),
         [newest, ..] => format!(
-            "; {} newer and corrupted, and skipped, so that later changes are not in it; the newest of them is {}: {}",
+            "; {} newer and {}, and skipped, so that later changes are not in it; the newest of them is {}: {}",
             match newer.len() {
                 1 => "1 backup is".to_owned(),
                 more => format!("{more} backups are"),
             },
+            match newer
+                .iter()
+                .filter(|backup| is_only_incomplete(backup))
+                .count()
+            {
+                0 => "corrupted",
+                all if all == newer.len() => "incomplete",
+                _ => "corrupted or incomplete",
+            },
             newest.id,
-            newest.reason.as_deref().unwrap_or("no reason is recorded")
+            match is_only_incomplete(newest) {
+                true => newest.warnings.first(),
+                false => newest.reason.as_ref(),
+            }
+            .map_or("no reason is recorded", String::as_str)
         ),
     }
 }
@@ -109,7 +146,7 @@ pub(super) fn corrupted(id: &BackupId, job: &JobName, what: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use mainstay_domain::{backup::BackupStatus, time::Timestamp};
+    use mainstay_domain::time::Timestamp;
 
     fn id(of_type: &str) -> BackupId {
         BackupId::parse(&format!("{of_type}-01K0000000000000000000000A")).unwrap()
@@ -139,6 +176,7 @@ mod tests {
             expires: None,
             reason: None,
             warnings: Vec::new(),
+            incomplete: false,
         }
     }
 
@@ -166,6 +204,7 @@ mod tests {
     fn what_was_skipped_is_said_with_its_number_and_why() {
         assert_eq!(skipped(&[]), "");
         let lost = BackupRecord {
+            status: BackupStatus::Corrupted,
             reason: Some("its archive is missing".to_owned()),
             ..record(1, 0, 1)
         };
@@ -174,7 +213,52 @@ mod tests {
             "; 1 backup is newer and corrupted, and skipped, so that later changes are not in it; the newest of them is \
              ful-01K0000000000000000000000A: its archive is missing"
         );
-        assert!(skipped(&[lost.clone(), lost]).starts_with("; 2 backups are newer"));
+        let torn = BackupRecord {
+            incomplete: true,
+            warnings: vec!["left out a: it vanished while it was read".to_owned()],
+            ..record(1, 0, 1)
+        };
+        assert_eq!(
+            skipped(std::slice::from_ref(&torn)),
+            "; 1 backup is newer and incomplete, and skipped, so that later changes are not in it; the newest of them is \
+             ful-01K0000000000000000000000A: left out a: it vanished while it was read"
+        );
+        let both = skipped(&[lost.clone(), torn]);
+        assert!(
+            both.starts_with("; 2 backups are newer and corrupted or incomplete, and skipped"),
+            "{both}"
+        );
+        assert!(
+            skipped(&[lost.clone(), lost]).starts_with("; 2 backups are newer and corrupted, and")
+        );
+    }
+
+    #[test]
+    fn what_is_incomplete_is_said_where_it_is_taken_and_where_it_is_restored() {
+        let whole = record(1, 0, 1);
+        assert_eq!(
+            (incomplete(None), incomplete(Some(&whole))),
+            (String::new(), String::new())
+        );
+        let torn = BackupRecord {
+            incomplete: true,
+            ..whole
+        };
+        let taken = verified(&torn, 41, &["a changed".to_owned()]);
+        assert!(
+            taken.contains(" of job state is verified, and incomplete: 1 document, ")
+                && taken.ends_with("the first: a changed"),
+            "{taken}"
+        );
+        assert!(incomplete(Some(&torn)).contains("what is missing is not recorded"));
+        let named = BackupRecord {
+            warnings: vec!["a changed".to_owned()],
+            ..torn
+        };
+        assert_eq!(
+            incomplete(Some(&named)),
+            "; it is incomplete, so that not all is in it that was there: a changed"
+        );
     }
 
     #[test]

@@ -368,6 +368,7 @@ fn taken() -> BackupTaken {
         stored_bytes: 2_345,
         elapsed_ms: 20,
         warnings: Vec::new(),
+        incomplete: false,
     }
 }
 

@@ -91,6 +91,7 @@ impl StatusSources {
             name: job.name.to_string(),
             last_verified: job.last_verified.map(String::from),
             last_status: job.last_status.map(Into::into),
+            last_incomplete: job.last_incomplete,
             next_due: job.next_due.map(String::from),
             rpo_met: job.rpo_met,
             waits: job.waits,

@@ -297,6 +297,7 @@ pub(super) fn backup(n: u64) -> BackupRecord {
         expires: None,
         reason: None,
         warnings: Vec::new(),
+        incomplete: false,
     }
 }
 

@@ -43,6 +43,7 @@ struct Behaviour {
     in_the_way: Option<BackupStoreError>,
     not_put_back: NotPutBack,
     warnings: Vec<String>,
+    incomplete: bool,
     /// What was done to take backups and to restore them, in order.
     steps: Vec<&'static str>,
 }
@@ -105,6 +106,12 @@ impl FakeStore {
     /// Every backup from now on has this to say.
     pub(super) fn warn(&self, text: &str) {
         self.with(|it| it.warnings.push(text.to_owned()));
+    }
+
+    /// Every backup from now on is incomplete, for this reason.
+    pub(super) fn leave_gaps(&self, why: &str) {
+        self.warn(why);
+        self.with(|it| it.incomplete = true);
     }
 
     /// Its files are gone.
@@ -242,6 +249,7 @@ impl BackupStore for FakeStore {
             },
             encryption: Encryption::None,
             sources: vec![],
+            incomplete: it.incomplete,
         };
         it.manifests.insert(request.id.clone(), manifest.clone());
         Ok(TakenBackup {
