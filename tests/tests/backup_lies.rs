@@ -117,3 +117,61 @@ fn a_backup_of_a_database_in_use_is_incomplete_wherever_it_is_told_of() {
     let status = daemon.cli(&["status", "--exit-code"]);
     assert_eq!(status.status.code(), Some(0), "{}", said(&status));
 }
+
+#[test]
+fn a_store_whose_disk_is_not_mounted_is_no_corrupted_one_and_no_new_one_begins_in_its_place() {
+    let mut daemon = Daemon::prepare(&job("{ kind = \"directory\", path = \"data\" }"));
+    fs::create_dir(daemon.path("data")).unwrap();
+    fs::write(daemon.path("data/a"), "one").unwrap();
+    daemon.run();
+    daemon.wait_for_status("the first backup", |status| {
+        status["jobs"][0]["last_status"] == "verified"
+    });
+    let id = daemon.json(&["backup", "list"])[0]["id"].clone();
+    let id = id.as_str().unwrap();
+    assert!(daemon.stop());
+
+    let (store, away) = (daemon.path("state/backups"), daemon.path("away"));
+    fs::rename(&store, &away).unwrap();
+    fs::create_dir(&store).unwrap();
+    daemon.run();
+    let event = daemon.wait_for_event("that it is not there", |event| {
+        event["kind"] == "backup.failed"
+    });
+    let message = event["message"].as_str().unwrap();
+    assert!(
+        message.contains("store.json is not there; mount"),
+        "{message}"
+    );
+    let into = daemon.path("restored");
+    for command in [
+        ["backup", "create", "state"].as_slice(),
+        &["backup", "verify", id],
+        &["backup", "drill", "state"],
+        &[
+            "backup",
+            "restore",
+            "state",
+            "--into",
+            into.to_str().unwrap(),
+        ],
+    ] {
+        let output = daemon.cli(command);
+        assert_eq!(output.status.code(), Some(1), "{}", said(&output));
+        assert!(
+            said(&output).contains("is not there; mount"),
+            "{}",
+            said(&output)
+        );
+    }
+    let shown = daemon.json(&["backup", "show", id]);
+    assert_eq!(shown["status"], "verified", "{shown}");
+    assert_eq!(fs::read_dir(&store).unwrap().count(), 0);
+
+    assert!(daemon.stop());
+    fs::remove_dir(&store).unwrap();
+    fs::rename(&away, &store).unwrap();
+    daemon.run();
+    daemon.json(&["backup", "verify", id]);
+    daemon.json(&["backup", "create", "state"]);
+}

@@ -1,4 +1,5 @@
-//! Backups in local files: `STATE_DIR/backups/JOB/ID.jsonl.zst` with `ID.json`, the manifest, beside it.
+//! Backups in local files: `STATE_DIR/backups/JOB/ID.jsonl.zst` with `ID.json`, the manifest, beside it, and `store.json`, by
+//! which the store of a job is known.
 //!
 //! The order of a backup: archive under a temporary name → fsync → rename → read back from the disk and verify →
 //! manifest, create-only → fsync of file and directory. The manifest is the commit point: an archive without one is a
@@ -32,6 +33,7 @@ mod restore;
 mod room;
 mod scan;
 mod source;
+mod store;
 mod swap;
 mod take;
 mod temporary;
@@ -123,6 +125,7 @@ impl BackupStore for LocalBackups {
         chain: &[BackupId],
         progress: &OnProgress,
     ) -> Result<Vec<String>, BackupStoreError> {
+        store::check_there(&self.layout, job)?;
         verify::verify(&self.layout, &self.stop, job, chain, progress)
     }
 
@@ -133,6 +136,7 @@ impl BackupStore for LocalBackups {
         place: &RestorePlace,
         progress: &OnProgress,
     ) -> Result<Box<dyn StagedRestore>, BackupStoreError> {
+        store::check_there(&self.layout, job)?;
         let staged = restore::stage(&self.layout, &self.stop, job, chain, place, progress)?;
         Ok(Box::new(staged))
     }
@@ -143,6 +147,7 @@ impl BackupStore for LocalBackups {
         chain: &[BackupId],
         sources: &[BackupSource],
     ) -> Result<(), BackupStoreError> {
+        store::check_there(&self.layout, job)?;
         judge::judge_in_place(&self.layout, job, chain, sources)
     }
 
@@ -152,14 +157,17 @@ impl BackupStore for LocalBackups {
         chain: &[BackupId],
         progress: &OnProgress,
     ) -> Result<RestoredTree, BackupStoreError> {
+        store::check_there(&self.layout, job)?;
         scan::drill(&self.layout, &self.stop, job, chain, progress)
     }
 
     fn trash(&self, job: &JobName, id: &BackupId) -> Result<(), BackupStoreError> {
+        store::check_there(&self.layout, job)?;
         self.layout.trash(job, id)
     }
 
     fn delete(&self, job: &JobName, id: &BackupId) -> Result<(), BackupStoreError> {
+        store::check_there(&self.layout, job)?;
         self.layout.delete(job, id)
     }
 
@@ -188,6 +196,9 @@ impl BackupStore for LocalBackups {
     }
 
     fn lost(&self, job: &JobName, stored: &[(BackupId, u64)]) -> Vec<BackupStoreError> {
+        if let Err(error) = store::check_there(&self.layout, job) {
+            return vec![error];
+        }
         let looks = stored
             .iter()
             .map(|(id, bytes)| presence::look(&self.layout, job, id, *bytes));

@@ -75,6 +75,8 @@ pub struct TakeBackup {
     pub unreadable: Unreadable,
     /// zstd level.
     pub compression: i32,
+    /// Whether backups of the job are known to be stored: then their store has to be there, and none is begun in its place.
+    pub is_known: bool,
     /// The chain of the backup that it is the difference to, the full one first; empty where it stands alone.
     pub chain: Vec<BackupId>,
     /// When its sources are read.
@@ -202,7 +204,8 @@ pub trait StagedRestore: Send {
 }
 
 /// Stores backups. Every function blocks, perhaps for long: call it on a blocking thread. A chain is told by its links,
-/// the one that stands alone first.
+/// the one that stands alone first. Where the store of backups that it is asked for is not there, it is
+/// [`BackupStoreError::Unavailable`], and no backup is wrong for that.
 pub trait BackupStore: Send + Sync {
     /// Reads the sources, stores what differs, reads it back, and only then commits it with its manifest. A failure
     /// leaves nothing behind.
@@ -256,7 +259,8 @@ pub trait BackupStore: Send + Sync {
     /// as stored nothing is removed; one that lies there without its manifest is [`BackupStoreError::Corrupted`].
     fn sweep(&self, sources: &[BackupSource], known: &BTreeSet<BackupId>) -> Vec<BackupStoreError>;
     /// Which of these backups, told with the bytes that were stored of each, are not there as long as they were: their files
-    /// are looked for, and not read. [`BackupStoreError::Corrupted`] for each; another error where nobody can tell.
+    /// are looked for, and not read. [`BackupStoreError::Corrupted`] for each; another error where nobody can tell, as where
+    /// their whole store is not there.
     fn lost(&self, job: &JobName, stored: &[(BackupId, u64)]) -> Vec<BackupStoreError>;
     /// The manifest of a backup that is committed; none where it is not.
     fn committed(&self, job: &JobName, id: &BackupId)

@@ -255,7 +255,7 @@ pub(super) fn ignore_not_found(result: io::Result<()>) -> io::Result<()> {
 }
 
 /// The names in a directory, sorted; none where there is no such directory.
-fn names_in(directory: &Path) -> Result<Vec<String>, BackupStoreError> {
+pub(super) fn names_in(directory: &Path) -> Result<Vec<String>, BackupStoreError> {
     let entries = match fs::read_dir(directory) {
         Err(error) if error.kind() == ErrorKind::NotFound => return Ok(Vec::new()),
         entries => entries.map_err(unavailable("cannot list", directory))?,

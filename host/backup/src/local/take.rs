@@ -7,7 +7,7 @@ use super::{
     error::unavailable,
     files::{Layout, create_private_dir, remove_file, sync_dir, write_create_only},
     index::Index,
-    presence, read,
+    presence, read, store,
     write::ArchiveWriter,
 };
 use crate::port::{
@@ -34,6 +34,10 @@ pub(super) fn take(
     request: &TakeBackup,
     progress: &OnProgress,
 ) -> Result<TakenBackup, BackupStoreError> {
+    if request.is_known {
+        store::check_there(layout, &request.job)?;
+    }
+    store::check_own(layout, &request.job)?;
     create_private_dir(&layout.job(&request.job))?;
     let taken = write_and_verify(layout, programs, now, stop, request, progress);
     if taken.is_err() {
@@ -157,6 +161,7 @@ fn write_and_verify(
     let bytes = manifest
         .to_bytes()
         .map_err(|error| BackupStoreError::Unavailable(error.to_string()))?;
+    store::mark(layout, job, id)?;
     write_create_only(&layout.manifest(job, id), &bytes)?;
     keep_index(layout, request, &found);
     Ok(TakenBackup { manifest, warnings })

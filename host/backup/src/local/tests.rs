@@ -3,6 +3,7 @@ mod faults;
 mod histories;
 mod in_place;
 mod incomplete;
+mod known;
 mod lengths;
 mod mounted;
 mod room;
@@ -123,6 +124,7 @@ impl Fixture {
             sources: self.sources.clone(),
             unreadable: Unreadable::Fails,
             compression: 3,
+            is_known: !chain.is_empty(),
             chain: chain.to_vec(),
             created_at: now,
         }

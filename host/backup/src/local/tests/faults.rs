@@ -356,6 +356,7 @@ fn trap_7_a_crash_at_any_point_leaves_no_half_of_a_backup() {
             format!("{id}.index.zst"),
             format!("{id}.json"),
             format!("{id}.jsonl.zst"),
+            "store.json".to_owned(),
             "trash".to_owned()
         ]
     );

@@ -111,15 +111,10 @@ impl Catalog {
         })
     }
 
-    /// What was stored whole: in its place or in the trash, right or found wrong since.
+    /// What was stored whole.
     pub(super) fn stored(&self) -> BTreeSet<BackupId> {
-        let stored = self.records.values().filter(|record| match record.status {
-            BackupStatus::Completed
-            | BackupStatus::Verified
-            | BackupStatus::Corrupted
-            | BackupStatus::Expired => true,
-            BackupStatus::Pending | BackupStatus::InProgress | BackupStatus::Failed => false,
-        });
+        let stored = self.records.values();
+        let stored = stored.filter(|record| is_stored(record.status));
         stored.map(|record| record.id.clone()).collect()
     }
 
@@ -142,6 +137,17 @@ impl Catalog {
             .filter(|record| is_wanted(record.status))
             .cloned()
             .collect()
+    }
+}
+
+/// Whether what stands like this was stored whole: in its place or in the trash, right or found wrong since.
+pub(super) fn is_stored(status: BackupStatus) -> bool {
+    match status {
+        BackupStatus::Completed
+        | BackupStatus::Verified
+        | BackupStatus::Corrupted
+        | BackupStatus::Expired => true,
+        BackupStatus::Pending | BackupStatus::InProgress | BackupStatus::Failed => false,
     }
 }
 

@@ -1,6 +1,6 @@
 //! One backup, from its record in progress to its record verified or failed.
 
-use super::{BackupError, BackupService, words};
+use super::{BackupError, BackupService, catalog::is_stored, words};
 use crate::ports::{BackupStoreError, OnProgress, TakeBackup, TakenBackup, Unreadable};
 use mainstay_domain::{
     backup::{BackupRecord, BackupStatus, BackupType},
@@ -110,6 +110,7 @@ impl BackupService {
             sources: job.sources.clone(),
             unreadable,
             compression: job.compression,
+            is_known: records.iter().any(|record| is_stored(record.status)),
             chain: chain.into_iter().map(|link| link.id).collect(),
             created_at,
         };

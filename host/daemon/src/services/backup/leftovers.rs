@@ -77,8 +77,9 @@ impl BackupService {
         }
         Ok(())
     }
+
     /// What is not there any more, or not as long as it was stored, is corrupted: nothing is built on it, and people hear of
-    /// it before they need it.
+    /// it before they need it. Of what cannot be looked at they hear too, and it is not wrong for that.
     async fn look_for_stored(&self) -> Result<(), BackupError> {
         let mut of_jobs: BTreeMap<JobName, Vec<(BackupId, u64)>> = BTreeMap::new();
         let records = self.core.catalog.lock().of(None);
@@ -92,16 +93,23 @@ impl BackupService {
             }
         }
         for (job, stored) in of_jobs {
-            let looked = self.with_store(move |store| Ok(store.lost(&job, &stored)));
+            let of_job = job.clone();
+            let looked = self.with_store(move |store| Ok(store.lost(&of_job, &stored)));
+            let mut unreachable = None;
             for error in looked.await.unwrap_or_else(|error| vec![error]) {
-                match &error {
-                    BackupStoreError::Corrupted { id, what } => {
-                        self.mark_corrupted(id, what).await?;
-                    }
-                    _ => {
-                        tracing::error!(%error, "whether a stored backup is there cannot be told now")
-                    }
+                if let BackupStoreError::Corrupted { id, what } = &error {
+                    self.mark_corrupted(id, what).await?;
+                } else {
+                    tracing::error!(%error, "whether a stored backup is there cannot be told now");
+                    unreachable = Some(error);
                 }
+            }
+            if let Some(error) = unreachable {
+                let message = format!("no backup of job {job} can be taken or restored: {error}");
+                let event = self
+                    .event(EventKind::BackupFailed, Severity::High, message)
+                    .with_job(&job);
+                self.commit(Vec::new(), vec![Change::Event(event)]).await?;
             }
         }
         Ok(())

@@ -1,0 +1,127 @@
+//! A store that knows itself: `store.json` in a job's directory says that the job's backups are kept there.
+//!
+//! Where a disk is not mounted, its mount point is an empty directory. Without a mark it is one like any other: the backups
+//! that are known would be missing, and a new store would begin there, under the mount point.
+//!
+//! Invariant: nothing is written where a known store is not, and nothing is said of what it holds.
+//! Invariant: a mark keeps nobody from what lies beside it: where it cannot be read, it is only missed by who would write.
+
+use super::{
+    error::unavailable,
+    files::{Layout, names_in, remove_file, write_create_only},
+    regular::read_manifest,
+};
+use crate::port::BackupStoreError;
+use mainstay_domain::{id::BackupId, name::JobName};
+use serde::{Deserialize, Serialize};
+use std::{io::ErrorKind, path::PathBuf};
+
+const NAME: &str = "store.json";
+
+/// The version of the mark that this host writes, and the newest that it may write beside.
+const FORMAT: u32 = 1;
+
+/// What a mark says.
+#[derive(Debug, Serialize, Deserialize)]
+struct Mark {
+    format: u32,
+    /// The backup that the store began with; no other store has it.
+    began_with: BackupId,
+    job: JobName,
+}
+
+/// Whether the store of a job is there of which backups are known. Where a version before kept them there is no mark, and
+/// what it stored says the same. An empty mark is a person's word that a new store may begin.
+pub(super) fn check_there(layout: &Layout, job: &JobName) -> Result<(), BackupStoreError> {
+    let path = path(layout, job);
+    match path.try_exists() {
+        Ok(true) => Ok(()),
+        Ok(false) if holds_any(layout, job)? => Ok(()),
+        Ok(false) => Err(BackupStoreError::Unavailable(format!(
+            "the backups of job {job} are known and not where they were stored: {} is not there; mount what belongs below {}, or \
+             put it back; where it is lost for good, make an empty {}, and a new store begins there",
+            path.display(),
+            layout.root().display(),
+            path.display()
+        ))),
+        Err(error) => Err(unavailable("cannot look at", &path)(error)),
+    }
+}
+
+/// Whether the job may write here: not where the store is another's.
+pub(super) fn check_own(layout: &Layout, job: &JobName) -> Result<(), BackupStoreError> {
+    let path = path(layout, job);
+    let bytes = match read_manifest(&path) {
+        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(()),
+        bytes => bytes.map_err(unavailable("cannot read", &path))?,
+    };
+    let refused = |what: String, help: &str| {
+        Err(BackupStoreError::Unavailable(format!(
+            "no backup of job {job} is stored in {}: {what}; {help}",
+            layout.job(job).display()
+        )))
+    };
+    match serde_json::from_slice::<Mark>(&bytes) {
+        Ok(mark) if mark.format > FORMAT => refused(
+            format!(
+                "its store.json has format {}, and this mainstay writes up to {FORMAT}",
+                mark.format
+            ),
+            "go on with the version that wrote it or a newer one",
+        ),
+        Ok(mark) if &mark.job != job => refused(
+            format!(
+                "its store.json says that it is the store of job {}",
+                mark.job
+            ),
+            "mount or put there what belongs there",
+        ),
+        Ok(_) => Ok(()),
+        Err(_) if bytes.is_empty() => Ok(()),
+        Err(error) => refused(
+            format!("its store.json cannot be read: {error}"),
+            "look at the disk; where what lies beside it is right, make it an empty file, and it is written anew",
+        ),
+    }
+}
+
+/// Marks the store of a job, before its first backup is committed.
+pub(super) fn mark(
+    layout: &Layout,
+    job: &JobName,
+    began_with: &BackupId,
+) -> Result<(), BackupStoreError> {
+    let path = path(layout, job);
+    match read_manifest(&path) {
+        Ok(bytes) if bytes.is_empty() => remove_file(&path)?,
+        Ok(_) => return Ok(()),
+        Err(error) if error.kind() == ErrorKind::NotFound => {}
+        Err(error) => return Err(unavailable("cannot read", &path)(error)),
+    }
+    let mark = Mark {
+        format: FORMAT,
+        began_with: began_with.clone(),
+        job: job.clone(),
+    };
+    let mut bytes = serde_json::to_vec(&mark)
+        .map_err(|error| BackupStoreError::Unavailable(error.to_string()))?;
+    bytes.push(b'\n');
+    // A crash may have left it half written.
+    remove_file(&path.with_extension("json.partial"))?;
+    write_create_only(&path, &bytes)
+}
+
+/// Whether there is any file of any backup of a job.
+fn holds_any(layout: &Layout, job: &JobName) -> Result<bool, BackupStoreError> {
+    let is_of_backup = |name: &String| {
+        let id = name.split_once('.').map(|(id, _)| id);
+        id.is_some_and(|id| BackupId::parse(id).is_ok())
+    };
+    let place = layout.job(job);
+    let of_trash = names_in(&place.join("trash"))?;
+    Ok(names_in(&place)?.iter().chain(&of_trash).any(is_of_backup))
+}
+
+fn path(layout: &Layout, job: &JobName) -> PathBuf {
+    layout.job(job).join(NAME)
+}
