@@ -175,3 +175,49 @@ fn a_store_whose_disk_is_not_mounted_is_no_corrupted_one_and_no_new_one_begins_i
     daemon.json(&["backup", "verify", id]);
     daemon.json(&["backup", "create", "state"]);
 }
+
+#[test]
+fn on_a_new_machine_the_store_is_taken_up_before_the_empty_sources_are_backed_up() {
+    let source = job("{ kind = \"directory\", path = \"data\" }");
+    let mut daemon = Daemon::prepare(&source.replace("encryption", "full = \"1s\"\nencryption"));
+    fs::create_dir(daemon.path("data")).unwrap();
+    fs::write(daemon.path("data/a"), "one").unwrap();
+    daemon.run();
+    daemon.wait_for_status("the first backup", |status| {
+        status["jobs"][0]["last_status"] == "verified"
+    });
+    assert!(daemon.stop());
+    for file in [
+        "journal.db",
+        "journal.db-wal",
+        "journal.db-shm",
+        "journal.mark",
+    ] {
+        let _ = fs::remove_file(daemon.path("state").join(file));
+    }
+    fs::remove_file(daemon.path("data/a")).unwrap();
+    daemon.run();
+    daemon.wait_for_event("that it waits", |event| event["kind"] == "backup.waiting");
+    let backups = daemon.json(&["backup", "list"]);
+    let backups = backups.as_array().unwrap();
+    assert!(!backups.is_empty());
+    for backup in backups {
+        assert_eq!(
+            (&backup["status"], &backup["size_bytes"]),
+            (&"verified".into(), &3.into())
+        );
+    }
+    let events = daemon.events();
+    assert!(!events.iter().any(|event| event["kind"] == "backup.started"));
+    let waits = daemon.json(&["status"])["jobs"][0]["waits"].to_string();
+    assert!(
+        waits.contains("`mainstay backup restore state` gives them back"),
+        "{waits}"
+    );
+
+    daemon.json(&["backup", "restore", "state", "--replace"]);
+    assert_eq!(fs::read_to_string(daemon.path("data/a")).unwrap(), "one");
+    daemon.wait_for_event("that the schedule goes on", |event| {
+        event["kind"] == "backup.verified" && event["data"]["size_bytes"] == 3
+    });
+}

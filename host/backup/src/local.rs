@@ -43,7 +43,7 @@ mod write;
 
 use crate::port::{
     BackupStore, BackupStoreError, OnProgress, RestorePlace, RestoredTree, SourcePrograms,
-    StagedRestore, StoredBackup, TakeBackup, TakenBackup, WallClock,
+    StagedRestore, StoredBackup, StoredLook, TakeBackup, TakenBackup, WallClock,
 };
 use error::unavailable;
 use files::Layout;
@@ -228,13 +228,28 @@ impl BackupStore for LocalBackups {
         self.layout.jobs()
     }
 
-    fn stored(&self, job: &JobName) -> Result<Vec<StoredBackup>, BackupStoreError> {
+    fn stored(
+        &self,
+        job: &JobName,
+        known: &BTreeSet<BackupId>,
+        look: StoredLook,
+    ) -> Result<Vec<StoredBackup>, BackupStoreError> {
         let mut found = Vec::new();
         for (path, in_trash) in self.layout.manifests(job)? {
+            let name = path.file_stem().and_then(|name| name.to_str());
+            let id = name.and_then(|name| BackupId::parse(name).ok());
+            if id.is_some_and(|id| known.contains(&id)) {
+                continue;
+            }
             let bytes = read_manifest(&path).map_err(unavailable("cannot read", &path))?;
             match Manifest::from_bytes(&bytes) {
                 Ok(manifest) => {
-                    let intact = read::stored_bytes_match(&self.layout, &self.stop, &manifest)?;
+                    let intact = match look {
+                        StoredLook::Content => {
+                            read::stored_bytes_match(&self.layout, &self.stop, &manifest)?
+                        }
+                        StoredLook::Length => presence::is_there(&self.layout, &manifest)?,
+                    };
                     found.push(StoredBackup {
                         manifest,
                         intact,

@@ -186,12 +186,21 @@ impl BackupStoreError {
     }
 }
 
+/// How a store looks at the archives that it holds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum StoredLook {
+    /// Whether they are as long as their manifests say; none is read.
+    Length,
+    /// Every byte is read.
+    Content,
+}
+
 /// A backup that a store holds.
 #[derive(Debug, Clone, PartialEq)]
 pub struct StoredBackup {
     /// Its manifest.
     pub manifest: Manifest,
-    /// Whether the stored bytes are those that the manifest names.
+    /// Whether the stored bytes are those that the manifest names, as far as they were looked at.
     pub intact: bool,
     /// Whether it is in the trash.
     pub in_trash: bool,
@@ -267,7 +276,12 @@ pub trait BackupStore: Send + Sync {
     -> Result<Option<Manifest>, BackupStoreError>;
     /// The jobs of which the store may hold backups.
     fn jobs(&self) -> Result<Vec<JobName>, BackupStoreError>;
-    /// Every backup of a job that the store holds, read from its manifests; the catalog can be rebuilt from it. What changes
-    /// the job's backups meanwhile makes it fail, or find what is gone.
-    fn stored(&self, job: &JobName) -> Result<Vec<StoredBackup>, BackupStoreError>;
+    /// The backups of a job that the store holds, but for those that are `known`, read from their manifests; the catalog can be
+    /// rebuilt from it. What changes the job's backups meanwhile makes it fail, or find what is gone.
+    fn stored(
+        &self,
+        job: &JobName,
+        known: &BTreeSet<BackupId>,
+        look: StoredLook,
+    ) -> Result<Vec<StoredBackup>, BackupStoreError>;
 }

@@ -2,8 +2,17 @@
 
 use super::{error::unavailable, files::Layout, no_manifest};
 use crate::port::BackupStoreError;
-use mainstay_domain::{id::BackupId, name::JobName};
+use mainstay_domain::{archive::Manifest, id::BackupId, name::JobName};
 use std::{fs, io::ErrorKind};
+
+/// Whether the archive of a manifest is there, as long as it was stored.
+pub(super) fn is_there(layout: &Layout, manifest: &Manifest) -> Result<bool, BackupStoreError> {
+    match look(layout, &manifest.job, &manifest.id, manifest.stored_bytes) {
+        Ok(()) => Ok(true),
+        Err(BackupStoreError::Corrupted { .. }) => Ok(false),
+        Err(error) => Err(error),
+    }
+}
 
 /// Looks for archive and manifest of a backup, of which so many bytes were stored.
 pub(super) fn look(

@@ -369,7 +369,7 @@ fn trap_7_a_crash_at_any_point_leaves_no_half_of_a_backup() {
     )
     .unwrap();
     assert_eq!(fixture.sweep(&[]), []);
-    assert!(fixture.store.stored(&job()).unwrap()[0].in_trash);
+    assert!(fixture.stored()[0].in_trash);
     fixture
         .store
         .verify(&job(), &chain, &no_progress())
@@ -503,7 +503,7 @@ fn a_catalog_can_be_rebuilt_and_damage_shows_in_it() {
     let mut chain = vec![];
     let taken = fixture.extend(BackupType::Full, &mut chain);
     fixture.extend(BackupType::Incremental, &mut chain);
-    let stored = fixture.store.stored(&job()).unwrap();
+    let stored = fixture.stored();
     assert_eq!(stored.len(), 2);
     assert!(
         stored
@@ -521,9 +521,7 @@ fn a_catalog_can_be_rebuilt_and_damage_shows_in_it() {
     )
     .unwrap();
     let damaged: Vec<_> = fixture
-        .store
-        .stored(&job())
-        .unwrap()
+        .stored()
         .into_iter()
         .filter(|stored| !stored.intact)
         .collect();

@@ -111,6 +111,11 @@ impl Catalog {
         })
     }
 
+    /// All that there is a record of.
+    pub(super) fn known(&self) -> BTreeSet<BackupId> {
+        self.records.keys().cloned().collect()
+    }
+
     /// What was stored whole.
     pub(super) fn stored(&self) -> BTreeSet<BackupId> {
         let stored = self.records.values();

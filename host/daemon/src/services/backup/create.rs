@@ -25,6 +25,7 @@ impl BackupService {
         progress: OnProgress,
     ) -> Result<BackupRecord, BackupError> {
         let spec = self.job(&job)?;
+        self.job_state(&job, |state| state.waiting.goes_on());
         // Of what is about to be lost, some is better than none.
         let unreadable = match backup_type {
             BackupType::Emergency => Unreadable::IsLeftOut,

@@ -10,8 +10,8 @@ use std::collections::BTreeMap;
 
 impl BackupService {
     /// Removes pieces, and makes their records say so; what the catalog knows stays, and is corrupted where its manifest is
-    /// lost. Records what was committed and not recorded; moves to the trash what
-    /// had expired.
+    /// lost. Records what was committed and not recorded, and what is stored and not known; moves to the trash what had
+    /// expired.
     pub(super) async fn reconcile_leftovers(&self) -> Result<(), BackupError> {
         let sources: Vec<BackupSource> = self
             .core
@@ -32,6 +32,7 @@ impl BackupService {
             }
         }
         self.look_for_stored().await?;
+        self.take_up_stored().await?;
         let unfinished = self.core.catalog.lock().unfinished();
         for mut record in unfinished {
             let (job, id) = (record.job.clone(), record.id.clone());

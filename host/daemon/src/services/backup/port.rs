@@ -55,7 +55,11 @@ impl BackupOperator for BackupService {
     ) -> Boxed<'_, Result<Restored, Refused>> {
         let job = request.job.clone();
         let work = self.clone().restore_now(request, progress);
-        Box::pin(async move { self.in_turn_of(&job, work).await.map_err(refused) })
+        Box::pin(async move {
+            let restored = self.in_turn_of(&job, work).await.map_err(refused)?;
+            self.job_state(&job, |state| state.waiting.goes_on());
+            Ok(restored)
+        })
     }
 
     fn rebuild(&self) -> Boxed<'_, Result<Vec<BackupRecord>, Refused>> {

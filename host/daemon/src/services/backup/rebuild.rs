@@ -1,12 +1,14 @@
 //! The catalog, made anew from what is stored: for when the journal was lost.
 //!
+//! Invariant: what is stored is in the catalog before anything is scheduled. Where all backups of a job were found so, none is
+//! taken by itself for a while: its sources may not be what they were, and a backup of them would be the newest.
 //! Invariant: of each job in its turn. What takes, deletes or moves its backups ends before, so that nothing is found that is
 //! gone by then, and nothing is read that somebody moves away.
 
 use super::{BackupError, BackupService};
-use crate::ports::StoredBackup;
+use crate::ports::{StoredBackup, StoredLook};
 use mainstay_domain::{
-    backup::{BackupRecord, BackupStatus},
+    backup::{BackupRecord, BackupStatus, BackupType},
     event::EventKind,
     name::JobName,
     record::Change,
@@ -24,15 +26,66 @@ impl BackupService {
         let jobs = self.with_store(|store| store.jobs()).await?;
         let mut found = Vec::new();
         for job in jobs {
-            let rebuilt = self.clone().rebuild_job(job.clone());
+            let rebuilt = self.clone().rebuild_job(job.clone(), StoredLook::Content);
             found.append(&mut self.in_turn_of(&job, rebuilt).await?);
         }
         Ok(found)
     }
 
+    /// The same at the start, when no job has its turn; no byte of an archive is read.
+    pub(super) async fn take_up_stored(&self) -> Result<(), BackupError> {
+        let jobs = self.with_store(|store| store.jobs()).await;
+        let jobs = jobs.unwrap_or_else(|error| {
+            tracing::error!(%error, "what is stored and not in the catalog cannot be looked for now");
+            Vec::new()
+        });
+        for job in jobs {
+            let is_new = self.core.catalog.lock().of(Some(&job)).is_empty();
+            let taken_up = self.clone().rebuild_job(job.clone(), StoredLook::Length);
+            match taken_up.await {
+                Ok(found) => {
+                    let is_restorable =
+                        |record: &BackupRecord| record.status == BackupStatus::Verified;
+                    if is_new && found.iter().any(is_restorable) {
+                        self.wait_for_a_person(&job).await?;
+                    }
+                }
+                Err(error @ BackupError::Journal(_)) => return Err(error),
+                Err(error) => {
+                    tracing::error!(%job, %error, "what is stored of the job cannot be taken up now");
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// The slots until now are used, so that nothing is due at once after a restart either.
+    async fn wait_for_a_person(&self, job: &JobName) -> Result<(), BackupError> {
+        let now = self.now();
+        let scheduled = [
+            BackupType::Full,
+            BackupType::Differential,
+            BackupType::Incremental,
+        ];
+        let slots = scheduled.map(|backup_type| (backup_type, now));
+        let changes = slots.map(|(backup_type, slot)| Change::Slot(job.clone(), backup_type, slot));
+        self.commit(Vec::new(), changes.into()).await?;
+        self.core.catalog.lock().take_slots(job, &slots);
+        let monotonic = self.core.clock.monotonic();
+        self.job_state(job, |state| state.waiting.taken_up(monotonic));
+        Ok(())
+    }
+
     /// The same of one job; the caller has its turn.
-    async fn rebuild_job(self, job: JobName) -> Result<Vec<BackupRecord>, BackupError> {
-        let stored = self.with_store(move |store| store.stored(&job)).await?;
+    async fn rebuild_job(
+        self,
+        job: JobName,
+        look: StoredLook,
+    ) -> Result<Vec<BackupRecord>, BackupError> {
+        let known = self.core.catalog.lock().known();
+        let stored = self
+            .with_store(move |store| store.stored(&job, &known, look))
+            .await?;
         let now = self.now();
         let mut found: Vec<BackupRecord> = stored
             .into_iter()

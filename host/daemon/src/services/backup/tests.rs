@@ -839,7 +839,7 @@ async fn records_of_failures_do_not_grow_without_bound() {
 }
 
 #[tokio::test]
-async fn a_lost_catalog_is_rebuilt_from_the_store() {
+async fn a_lost_catalog_is_made_anew_before_anything_is_scheduled() {
     let fixture = Fixture::new().await;
     fixture.create(BackupType::Full).await.unwrap();
     fixture.create(BackupType::Incremental).await.unwrap();
@@ -851,13 +851,36 @@ async fn a_lost_catalog_is_rebuilt_from_the_store() {
         &[job(None)],
     )
     .await;
-    assert!(fresh.service.list(None).is_empty());
-    within(fresh.service.rebuild()).await.unwrap();
+    assert_eq!(fresh.service.list(None), known);
     assert!(
         within(fresh.service.rebuild()).await.unwrap().is_empty(),
         "twice is once"
     );
-    assert_eq!(fresh.service.list(None), known);
+    // What the sources hold now may be nothing, and is not to be the newest before somebody has looked.
+    fresh.clock.advance(2 * HOUR);
+    let spec = Arc::clone(&fresh.spec.borrow());
+    assert!(
+        fresh
+            .service
+            .due(&spec.jobs[0], fresh.service.now())
+            .is_some()
+    );
+    let may_be_taken = || fresh.service.may_be_taken(&spec.jobs[0]);
+    assert!(!may_be_taken());
+    let why = fresh.service.jobs()[0].waits.clone().unwrap();
+    assert!(
+        why.contains("`mainstay backup restore state` gives them back"),
+        "{why}"
+    );
+    let request = RestoreRequest {
+        job: job(None).name,
+        id: None,
+        into: Some("/restored".into()),
+        replace: false,
+    };
+    let restored = BackupOperator::restore(&fresh.service, request, no_progress());
+    assert_eq!(within(restored).await.unwrap().chain[0].id, known[1].id);
+    assert!(may_be_taken());
 }
 
 #[tokio::test]

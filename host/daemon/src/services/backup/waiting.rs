@@ -1,4 +1,5 @@
-//! Backups that are due and wait until the targets that their job names are healthy.
+//! Backups that are due and wait until the targets that their job names are healthy, or until a person has seen that all
+//! earlier ones were found in the store and in no journal.
 //!
 //! Invariant: a target counts once it was seen healthy in this life of the daemon; from then on it also does while it is
 //! degraded, for it answers.
@@ -7,21 +8,52 @@
 use super::BackupService;
 use crate::ports::Batch;
 use mainstay_domain::{
-    event::EventKind, health::Health, name::TargetName, record::Change, severity::Severity,
+    event::EventKind,
+    health::Health,
+    name::{JobName, TargetName},
+    record::Change,
+    severity::Severity,
     spec::JobSpec,
+    time::Monotonic,
 };
-use std::collections::BTreeSet;
+use std::{collections::BTreeSet, time::Duration};
 
 /// What one job waits for.
 #[derive(Debug, Default)]
 pub(super) struct Waiting {
     /// Targets that were healthy since the daemon's start.
     were_healthy: BTreeSet<TargetName>,
+    /// When all backups of the job were taken up; none where a person has acted since.
+    taken_up: Option<Monotonic>,
     /// For people; none where nothing is due, or nothing in its way.
     pub(super) why: Option<String>,
 }
 
+/// So long a person has time to restore what was taken up.
+const TIME_TO_RESTORE: Duration = Duration::from_secs(86_400);
+
 impl Waiting {
+    /// All backups of the job were found in the store.
+    pub(super) fn taken_up(&mut self, now: Monotonic) {
+        self.taken_up = Some(now);
+    }
+
+    /// A person took or restored one.
+    pub(super) fn goes_on(&mut self) {
+        self.taken_up = None;
+    }
+
+    /// Whether a person is waited for, and why.
+    fn look_for_person(&self, job: &JobName, now: Monotonic) -> Option<String> {
+        let since = self.taken_up?;
+        (now.since(since) < TIME_TO_RESTORE).then(|| {
+            format!(
+                "all its backups were found in the store, and the journal had none of them; `mainstay backup restore {job}` gives \
+                 them back, and after that or after `mainstay backup create {job}`, or in a day, the schedules go on"
+            )
+        })
+    }
+
     /// Looks at the targets; what is in the way.
     fn look(
         &mut self,
@@ -56,8 +88,11 @@ impl BackupService {
     /// Whether a backup that is due may be taken now; where it may not, that is told once.
     pub(super) fn may_be_taken(&self, job: &JobSpec) -> bool {
         let health = |target: &TargetName| self.core.watch.health(target).map(|(health, _)| health);
+        let now = self.core.clock.monotonic();
         let (why, is_news) = self.job_state(&job.name, |state| {
-            let why = state.waiting.look(&job.after, health);
+            let of_person = state.waiting.look_for_person(&job.name, now);
+            let of_targets = state.waiting.look(&job.after, health);
+            let why = of_person.or(of_targets);
             let before = std::mem::replace(&mut state.waiting.why, why.clone());
             (why, before.is_none())
         });
@@ -111,5 +146,20 @@ mod tests {
         assert_eq!(look(Some(Health::Degraded)), None);
         assert_eq!(look(Some(Health::Failed)).as_deref(), Some("pg is failed"));
         assert_eq!(Waiting::default().look(&[], |_| None), None);
+    }
+
+    #[test]
+    fn a_person_is_waited_for_a_day_at_most() {
+        let job = JobName::parse("state").unwrap();
+        let at = |seconds| Monotonic::from_start(Duration::from_secs(seconds));
+        let mut waiting = Waiting::default();
+        assert_eq!(waiting.look_for_person(&job, at(1)), None);
+        waiting.taken_up(at(1));
+        let why = waiting.look_for_person(&job, at(86_400)).unwrap();
+        assert!(why.contains("mainstay backup restore state"), "{why}");
+        assert_eq!(waiting.look_for_person(&job, at(86_401)), None);
+        waiting.taken_up(at(1));
+        waiting.goes_on();
+        assert_eq!(waiting.look_for_person(&job, at(1)), None);
     }
 }

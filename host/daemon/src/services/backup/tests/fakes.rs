@@ -3,7 +3,7 @@
 use super::*;
 use crate::ports::{
     BackupStore, JudgeError, NotPutBack, RestorePlace, RestoredTree, RetentionJudge, StagedRestore,
-    StoredBackup, TakeBackup, TakenBackup,
+    StoredBackup, StoredLook, TakeBackup, TakenBackup,
 };
 use crate::services::testing::specs;
 use mainstay_domain::{
@@ -361,7 +361,12 @@ impl BackupStore for FakeStore {
         Ok(jobs.into_iter().collect())
     }
 
-    fn stored(&self, job: &JobName) -> Result<Vec<StoredBackup>, BackupStoreError> {
+    fn stored(
+        &self,
+        job: &JobName,
+        known: &BTreeSet<BackupId>,
+        _: StoredLook,
+    ) -> Result<Vec<StoredBackup>, BackupStoreError> {
         let stored = |manifest: &Manifest| StoredBackup {
             manifest: manifest.clone(),
             intact: true,
@@ -371,7 +376,7 @@ impl BackupStore for FakeStore {
             let of_job = it
                 .manifests
                 .values()
-                .filter(|manifest| manifest.job == *job);
+                .filter(|manifest| manifest.job == *job && !known.contains(&manifest.id));
             of_job.map(stored).collect()
         }))
     }
