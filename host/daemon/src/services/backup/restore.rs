@@ -188,12 +188,13 @@ impl BackupService {
             return Ok(Plan { chain, skipped });
         }
         let now = self.now();
-        let newest = newest_verified(&records, job, None, now).cloned();
-        let newest = newest.ok_or_else(|| {
-            BackupError::Refused(format!(
+        let Some(newest) = newest_verified(&records, job, None, now).cloned() else {
+            // One that is mistyped has none either.
+            self.job(job)?;
+            return Err(BackupError::Refused(format!(
                 "job {job} has no verified backup; take one with `mainstay backup create {job}`"
-            ))
-        })?;
+            )));
+        };
         let chain = plan_restore(&records, &newest.id)?;
         let skipped = skipped(records, &newest, now);
         Ok(Plan { chain, skipped })

@@ -807,6 +807,20 @@ async fn a_job_that_is_not_in_the_config_is_refused_with_those_that_are() {
         error.0.contains("no backup job `other`") && error.0.contains("state"),
         "{error}"
     );
+    let request = RestoreRequest {
+        job: other.clone(),
+        id: None,
+        into: Some("/restored".into()),
+        replace: false,
+    };
+    let restored = BackupOperator::restore(&fixture.service, request, no_progress());
+    let drilled = BackupOperator::drill(&fixture.service, other.clone(), no_progress());
+    for error in [
+        within(restored).await.unwrap_err(),
+        within(drilled).await.unwrap_err(),
+    ] {
+        assert!(error.0.contains("no backup job `other`"), "{error}");
+    }
     assert!(
         within(BackupControl::newest(&fixture.service, other, None))
             .await
