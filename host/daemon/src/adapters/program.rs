@@ -47,6 +47,8 @@ pub(super) enum Remains {
     LiveOn,
     /// It is killed before anything is awaited, in other sessions soon after; only what it has printed by then is read.
     AreKilled,
+    /// It is killed as well; what was printed by then is waited for, as a whole.
+    AreKilledAndHeard,
 }
 
 impl Program {
@@ -105,14 +107,14 @@ async fn end_of<T>(
         }
     };
     let grace = match remains {
-        Remains::LiveOn => OUTPUT_GRACE,
+        Remains::LiveOn | Remains::AreKilledAndHeard => OUTPUT_GRACE,
         Remains::AreKilled => Duration::ZERO,
     };
     match remains {
         // Before anything else is awaited: what it left behind in its group is to live.
         Remains::LiveOn if status.is_ok() => group.has_ended(),
         Remains::LiveOn => {}
-        Remains::AreKilled => group.kill(),
+        Remains::AreKilled | Remains::AreKilledAndHeard => group.kill(),
     }
     if !is_read {
         let _ = tokio::time::timeout(grace, reading).await;

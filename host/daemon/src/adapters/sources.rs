@@ -1,8 +1,8 @@
 //! Runs the programs that are sources of backups.
 //!
 //! Invariant: what is told of what it said has no secret in it.
-//! Invariant: what such a program leaves behind when it has ended lives on; what is given up is killed with its group, and
-//! so is what starts after that.
+//! Invariant: what such a program leaves behind ends with it, whether it has ended or is given up: the next backup would meet
+//! it, and what it goes on writing belongs to no backup.
 
 use super::{
     environment::ChildEnvironment,
@@ -80,7 +80,9 @@ impl SourcePrograms for LocalSources {
                 Err(()) => return Ok(Err(())),
             };
             let reading = read_end(said.reader().as_mut(), TAIL, &mut tail);
-            Ok(program.end(reading, given_up, Remains::LiveOn).await)
+            Ok(program
+                .end(reading, given_up, Remains::AreKilledAndHeard)
+                .await)
         });
         let status = match ended? {
             Ok(Ok(status)) if status.success() => return Ok(()),

@@ -111,6 +111,26 @@ async fn one_that_does_not_end_is_killed_with_its_children() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn what_one_leaves_behind_ends_with_it_also_in_a_session_of_its_own() {
+    let script = "sleep 300 & echo $!; setsid sleep 300 & echo $!";
+    let (ended, printed) = run(script, LONG, CancellationToken::new()).await;
+    ended.unwrap();
+    let pids: Vec<&str> = printed.split_ascii_whitespace().collect();
+    assert_eq!(pids.len(), 2, "{printed}");
+    let deadline = Instant::now() + LONG;
+    for pid in pids {
+        let lives = || {
+            let stat = std::fs::read_to_string(format!("/proc/{pid}/stat"));
+            stat.is_ok_and(|stat| !stat.rsplit(") ").next().unwrap().starts_with('Z'))
+        };
+        while lives() {
+            assert!(Instant::now() < deadline, "{pid} lives");
+            tokio::task::yield_now().await;
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_stop_interrupts_it() {
     let stop = CancellationToken::new();
     stop.cancel();
