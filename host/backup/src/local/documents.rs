@@ -202,6 +202,12 @@ impl<'a> SourceReader<'a> {
         rules: &WalkRules<'_>,
         warnings: &mut Vec<String>,
     ) -> Result<(), BackupStoreError> {
+        if time_of(&found.metadata).is_err() {
+            warnings.push(format!(
+                "the time of {} is outside of the years -9999 to 9999, and is stored as the nearest in them",
+                found.path.display()
+            ));
+        }
         let kind = found.metadata.file_type();
         if kind.is_dir() {
             let entry = entry_of(DocumentKind::Directory, &found.metadata);
@@ -435,17 +441,59 @@ impl<'a> SourceReader<'a> {
     }
 }
 
+/// When a file was last changed; the error is the nearest time that can be stored.
+fn time_of(metadata: &Metadata) -> Result<jiff::Timestamp, jiff::Timestamp> {
+    let nanoseconds = i32::try_from(metadata.mtime_nsec()).unwrap_or_default();
+    let time = jiff::Timestamp::new(metadata.mtime(), nanoseconds);
+    time.map_err(|_| nearest_time(metadata.mtime()))
+}
+
+/// The nearest time that can be stored to one that cannot.
+fn nearest_time(seconds: i64) -> jiff::Timestamp {
+    match seconds < 0 {
+        true => jiff::Timestamp::MIN,
+        false => jiff::Timestamp::MAX,
+    }
+}
+
 /// The metadata of a file as a document's, without content.
 pub(super) fn entry_of(kind: DocumentKind, metadata: &Metadata) -> Entry {
-    let nanoseconds = i32::try_from(metadata.mtime_nsec()).unwrap_or_default();
+    let (Ok(mtime) | Err(mtime)) = time_of(metadata);
     Entry {
         kind,
         mode: Mode::from_bits(metadata.mode()),
-        mtime: jiff::Timestamp::new(metadata.mtime(), nanoseconds)
-            .unwrap_or(jiff::Timestamp::UNIX_EPOCH),
+        mtime,
         uid: metadata.uid(),
         gid: metadata.gid(),
         size: 0,
         hash: ContentHash::of(b""),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use jiff::Timestamp;
+
+    #[test]
+    fn a_time_that_cannot_be_stored_is_stored_as_the_nearest() {
+        for (seconds, stored, nearest) in [
+            (0, true, Timestamp::UNIX_EPOCH),
+            (
+                253_402_207_200,
+                true,
+                Timestamp::from_second(253_402_207_200).unwrap(),
+            ),
+            (253_402_300_800, false, Timestamp::MAX),
+            (i64::MAX, false, Timestamp::MAX),
+            (-377_705_116_801, false, Timestamp::MIN),
+            (i64::MIN, false, Timestamp::MIN),
+        ] {
+            let time = Timestamp::new(seconds, 999_999_999);
+            assert_eq!(time.is_ok(), stored, "{seconds}");
+            if !stored {
+                assert_eq!(nearest_time(seconds), nearest, "{seconds}");
+            }
+        }
     }
 }
