@@ -24,6 +24,7 @@ mod inside;
 mod judge;
 mod metadata;
 mod mounts;
+mod pending;
 mod presence;
 mod read;
 mod regular;
@@ -53,6 +54,7 @@ use mainstay_domain::{
     name::JobName,
     spec::BackupSource,
 };
+use pending::{Noted, Pending};
 use regular::read_manifest;
 use std::{collections::BTreeSet, io::ErrorKind, path::Path, sync::Arc};
 use tokio_util::sync::CancellationToken;
@@ -137,8 +139,9 @@ impl BackupStore for LocalBackups {
         progress: &OnProgress,
     ) -> Result<Box<dyn StagedRestore>, BackupStoreError> {
         store::check_there(&self.layout, job)?;
+        let pending = Pending::begin(&self.layout, job, place);
         let staged = restore::stage(&self.layout, &self.stop, job, chain, place, progress)?;
-        Ok(Box::new(staged))
+        Ok(Box::new(Noted::new(Box::new(staged), pending)))
     }
 
     fn judge_in_place(
@@ -186,6 +189,7 @@ impl BackupStore for LocalBackups {
         };
         let mut problems: Vec<_> = beside.filter_map(Result::err).collect();
         for job in &jobs {
+            problems.extend(pending::sweep(&self.layout, job).err());
             match self.layout.sweep(job, known) {
                 Ok(without) => problems.extend(without.into_iter().map(no_manifest)),
                 Err(error) => problems.push(error),

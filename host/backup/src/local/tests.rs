@@ -6,6 +6,7 @@ mod incomplete;
 mod known;
 mod lengths;
 mod mounted;
+mod pending;
 mod room;
 mod swaps;
 mod unrestorable;
