@@ -24,6 +24,7 @@ mod inside;
 mod judge;
 mod metadata;
 mod mounts;
+mod orphans;
 mod pending;
 mod presence;
 mod read;
@@ -226,6 +227,10 @@ impl BackupStore for LocalBackups {
                 Manifest::from_bytes(&bytes).map(Some).map_err(corrupted)
             }
         }
+    }
+
+    fn orphans(&self, job: &JobName) -> Result<Vec<(BackupId, u64)>, BackupStoreError> {
+        orphans::orphans(&self.layout, job)
     }
 
     fn jobs(&self) -> Result<Vec<JobName>, BackupStoreError> {

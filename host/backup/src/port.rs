@@ -274,6 +274,8 @@ pub trait BackupStore: Send + Sync {
     /// The manifest of a backup that is committed; none where it is not.
     fn committed(&self, job: &JobName, id: &BackupId)
     -> Result<Option<Manifest>, BackupStoreError>;
+    /// The archives of a job that lie there without their manifests, each with its bytes; while none is being taken.
+    fn orphans(&self, job: &JobName) -> Result<Vec<(BackupId, u64)>, BackupStoreError>;
     /// The jobs of which the store may hold backups.
     fn jobs(&self) -> Result<Vec<JobName>, BackupStoreError>;
     /// The backups of a job that the store holds, but for those that are `known`, read from their manifests; the catalog can be

@@ -160,6 +160,22 @@ impl BackupId {
         &self.0
     }
 
+    /// What it is of, and when that was begun.
+    ///
+    /// ```
+    /// use mainstay_domain::{backup::BackupType, id::BackupId, time::Timestamp};
+    /// let id = BackupId::parse("dif-01K0000000000000000000000A").unwrap();
+    /// let began = Timestamp::from_millis(1_752_346_656_768);
+    /// assert_eq!(id.says(), Some((BackupType::Differential, began)));
+    /// ```
+    pub fn says(&self) -> Option<(BackupType, Timestamp)> {
+        let (_, ulid) = self.0.split_once('-')?;
+        let ulid = Ulid::from_string(ulid).ok()?;
+        let mut types = BackupType::ALL.into_iter();
+        let backup_type = types.find(|backup_type| self.is_of(*backup_type))?;
+        Some((backup_type, Timestamp::from_millis(ulid.timestamp_ms())))
+    }
+
     /// Whether it is of a backup of this type.
     pub fn is_of(&self, backup_type: BackupType) -> bool {
         let prefix = self.0.split_once('-').map(|(prefix, _)| prefix);

@@ -125,3 +125,22 @@ fn a_store_of_before_is_known_by_what_lies_in_it_and_one_of_another_job_is_not_w
             .unwrap();
     }
 }
+
+#[test]
+fn an_archive_without_its_manifest_is_found_in_its_place_and_in_the_trash() {
+    let fixture = Fixture::new();
+    fixture.put("a", "one");
+    let taken = (0..3).map(|_| fixture.take(BackupType::Full, &[]).manifest);
+    let taken: Vec<_> = taken.collect();
+    assert_eq!(fixture.store.orphans(&job()).unwrap(), []);
+    fixture.store.trash(&job(), &taken[1].id).unwrap();
+    assert_eq!(fixture.store.orphans(&job()).unwrap(), []);
+    let manifest = |place: &str, at: usize| {
+        let below = format!("{place}{}.json", taken[at].id);
+        fixture.job_dir().join(below)
+    };
+    fs::remove_file(manifest("", 0)).unwrap();
+    fs::remove_file(manifest("trash/", 1)).unwrap();
+    let expected = [1, 0].map(|at: usize| (taken[at].id.clone(), taken[at].stored_bytes));
+    assert_eq!(fixture.store.orphans(&job()).unwrap(), expected);
+}

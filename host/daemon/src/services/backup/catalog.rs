@@ -111,9 +111,11 @@ impl Catalog {
         })
     }
 
-    /// All that there is a record of.
+    /// All that there is a record of, but for those of which no manifest was ever seen.
     pub(super) fn known(&self) -> BTreeSet<BackupId> {
-        self.records.keys().cloned().collect()
+        let records = self.records.values();
+        let known = records.filter(|record| !is_orphan(record));
+        known.map(|record| record.id.clone()).collect()
     }
 
     /// What was stored whole.
@@ -143,6 +145,11 @@ impl Catalog {
             .cloned()
             .collect()
     }
+}
+
+/// Whether it was recorded by its archive alone: what it is and needs would stand in its manifest.
+fn is_orphan(record: &BackupRecord) -> bool {
+    record.status == BackupStatus::Corrupted && record.root_hash.is_empty()
 }
 
 /// Whether what stands like this was stored whole: in its place or in the trash, right or found wrong since.

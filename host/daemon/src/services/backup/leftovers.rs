@@ -21,6 +21,8 @@ impl BackupService {
             .iter()
             .flat_map(|job| job.sources.clone())
             .collect();
+        // Before anything is removed: an archive that nothing is known of may be all that is left of a backup.
+        self.take_up_stored().await?;
         let known = self.core.catalog.lock().stored();
         let swept = self.with_store(move |store| Ok(store.sweep(&sources, &known)));
         for error in swept.await.unwrap_or_else(|error| vec![error]) {
@@ -32,7 +34,6 @@ impl BackupService {
             }
         }
         self.look_for_stored().await?;
-        self.take_up_stored().await?;
         let unfinished = self.core.catalog.lock().unfinished();
         for mut record in unfinished {
             let (job, id) = (record.job.clone(), record.id.clone());

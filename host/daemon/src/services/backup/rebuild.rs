@@ -5,11 +5,12 @@
 //! Invariant: of each job in its turn. What takes, deletes or moves its backups ends before, so that nothing is found that is
 //! gone by then, and nothing is read that somebody moves away.
 
-use super::{BackupError, BackupService};
+use super::{BackupError, BackupService, words};
 use crate::ports::{StoredBackup, StoredLook};
 use mainstay_domain::{
     backup::{BackupRecord, BackupStatus, BackupType},
     event::EventKind,
+    id::BackupId,
     name::JobName,
     record::Change,
     severity::Severity,
@@ -83,16 +84,28 @@ impl BackupService {
         look: StoredLook,
     ) -> Result<Vec<BackupRecord>, BackupError> {
         let known = self.core.catalog.lock().known();
-        let stored = self
-            .with_store(move |store| store.stored(&job, &known, look))
+        let of_job = job.clone();
+        let (stored, orphans) = self
+            .with_store(move |store| {
+                let stored = store.stored(&of_job, &known, look)?;
+                Ok((stored, store.orphans(&of_job)?))
+            })
             .await?;
         let now = self.now();
         let mut found: Vec<BackupRecord> = stored
             .into_iter()
             .map(|stored| record_of(stored, now))
             .collect();
-        found.retain(|record| self.core.catalog.lock().get(&record.id).is_none());
+        let is_recorded = |id: &BackupId| self.core.catalog.lock().get(id).is_some();
+        let orphans = orphans.into_iter().filter(|(id, _)| !is_recorded(id));
+        found.extend(orphans.filter_map(|(id, bytes)| record_of_orphan(&job, id, bytes)));
         let event = |record: &BackupRecord| {
+            if record.status == BackupStatus::Corrupted {
+                let what = record.reason.as_deref().unwrap_or("it is not whole");
+                let message = words::corrupted(&record.id, &record.job, what);
+                let event = self.event(EventKind::BackupCorrupted, Severity::Critical, message);
+                return Change::Event(event.with_backup(&record.job, &record.id));
+            }
             let message = format!("backup {} was found in the store, and recorded", record.id);
             let event = self
                 .event(EventKind::BackupRecorded, Severity::Low, message)
@@ -103,6 +116,35 @@ impl BackupService {
         self.commit(found.clone(), events).await?;
         Ok(found)
     }
+}
+
+/// Of an archive without its manifest; none where even its name says nothing.
+fn record_of_orphan(job: &JobName, id: BackupId, bytes: u64) -> Option<BackupRecord> {
+    let (backup_type, created_at) = id.says()?;
+    Some(BackupRecord {
+        job: job.clone(),
+        backup_type,
+        status: BackupStatus::Corrupted,
+        tier: "local".to_owned(),
+        created_at,
+        parent: None,
+        base: id.clone(),
+        documents: 0,
+        tombstones: 0,
+        size_bytes: 0,
+        stored_bytes: bytes,
+        root_hash: String::new(),
+        verified_at: None,
+        held: false,
+        expires: None,
+        reason: Some(
+            "its manifest is missing; put it back beside the archive, and take it up with `mainstay backup list --rebuild`"
+                .to_owned(),
+        ),
+        warnings: Vec::new(),
+        incomplete: false,
+        id,
+    })
 }
 
 fn record_of(stored: StoredBackup, now: Timestamp) -> BackupRecord {

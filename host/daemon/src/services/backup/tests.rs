@@ -898,6 +898,33 @@ async fn a_lost_catalog_is_made_anew_before_anything_is_scheduled() {
 }
 
 #[tokio::test]
+async fn an_archive_without_its_manifest_is_neither_removed_nor_passed_over_in_silence() {
+    let fixture = Fixture::new().await;
+    fixture.create(BackupType::Full).await.unwrap();
+    let left = fixture.create(BackupType::Snapshot).await.unwrap();
+    fixture.store.lose_manifest(&left.id, 3);
+    let fresh = Fixture::with(
+        fixture.store.clone(),
+        MemoryJournal::new(),
+        fixture.clock.clone(),
+        &[job(None)],
+    )
+    .await;
+    let record = record_of(&fresh.service, &left.id);
+    assert_eq!(record.status, BackupStatus::Corrupted);
+    assert_eq!(
+        (record.backup_type, record.stored_bytes),
+        (BackupType::Snapshot, 3)
+    );
+    let reason = record.reason.unwrap();
+    assert!(reason.contains("its manifest is missing"), "{reason}");
+    assert!(fresh.kinds().contains(&EventKind::BackupCorrupted));
+    let known = fresh.store.known();
+    assert!(known.contains(&left.id), "the sweep is told: {known:?}");
+    assert_eq!(within(fresh.service.rebuild()).await.unwrap(), []);
+}
+
+#[tokio::test]
 async fn a_rebuild_waits_for_the_turn_of_each_job_that_has_backups() {
     let fixture = Fixture::new().await;
     fixture.create(BackupType::Full).await.unwrap();

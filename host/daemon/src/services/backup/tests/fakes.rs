@@ -27,6 +27,7 @@ struct Behaviour {
     denied: u32,
     damaged: HashSet<BackupId>,
     lost: HashSet<BackupId>,
+    orphans: Vec<(BackupId, u64)>,
     failures: VecDeque<BackupStoreError>,
     hangs: bool,
     hanging: bool,
@@ -117,6 +118,14 @@ impl FakeStore {
     /// Its files are gone.
     pub(super) fn lose(&self, id: &BackupId) {
         self.with(|it| it.lost.insert(id.clone()));
+    }
+
+    /// The manifest of a backup is gone, and this is how long its archive is.
+    pub(super) fn lose_manifest(&self, id: &BackupId, bytes: u64) {
+        self.with(|it| {
+            it.manifests.remove(id);
+            it.orphans.push((id.clone(), bytes));
+        });
     }
 
     /// Restores have no place for this document from now on.
@@ -351,6 +360,10 @@ impl BackupStore for FakeStore {
 
     fn committed(&self, _: &JobName, id: &BackupId) -> Result<Option<Manifest>, BackupStoreError> {
         Ok(self.with(|it| it.manifests.get(id).cloned()))
+    }
+
+    fn orphans(&self, _: &JobName) -> Result<Vec<(BackupId, u64)>, BackupStoreError> {
+        Ok(self.with(|it| it.orphans.clone()))
     }
 
     fn jobs(&self) -> Result<Vec<JobName>, BackupStoreError> {
