@@ -36,8 +36,8 @@ impl Unset {
     }
 }
 
-/// Makes owner, permissions and time of what a directory has by a name those of an entry; owners only where the daemon may
-/// set them. An error is one of the file system, not of what it is asked.
+/// Makes owner, permissions and time of what a directory has by a name those of an entry. Who is not root may set no owner but
+/// itself, and no group but its own, and the kernel says so. An error is one of the file system, not of what it is asked.
 pub(super) fn set_metadata(
     directory: BorrowedFd<'_>,
     name: &[u8],
@@ -52,15 +52,13 @@ pub(super) fn set_metadata(
         }
         set => set,
     };
-    if rustix::process::geteuid().is_root() {
-        // The highest number means that nothing is changed.
-        let (owner, group) = (
-            Uid::from_raw_unchecked(entry.uid),
-            Gid::from_raw_unchecked(entry.gid),
-        );
-        let flags = AtFlags::SYMLINK_NOFOLLOW;
-        tolerate(chownat(directory, name, Some(owner), Some(group), flags))?;
-    }
+    // The highest number means that nothing is changed.
+    let (owner, group) = (
+        Uid::from_raw_unchecked(entry.uid),
+        Gid::from_raw_unchecked(entry.gid),
+    );
+    let flags = AtFlags::SYMLINK_NOFOLLOW;
+    tolerate(chownat(directory, name, Some(owner), Some(group), flags))?;
     if entry.kind != DocumentKind::Symlink {
         let mode = Mode::from_raw_mode(entry.mode.bits());
         tolerate(chmodat(directory, name, mode, AtFlags::empty()))?;
@@ -130,9 +128,9 @@ mod tests {
         }
     }
 
-    #[test]
-    fn what_a_file_system_refuses_is_noted_and_what_is_not_there_is_an_error() {
-        let entry = Entry {
+    /// Of a file of the user who runs the tests.
+    fn own_file() -> Entry {
+        Entry {
             kind: DocumentKind::File,
             mode: mainstay_domain::archive::Mode::from_bits(0o640),
             mtime: jiff::Timestamp::UNIX_EPOCH,
@@ -140,7 +138,34 @@ mod tests {
             gid: rustix::process::getegid().as_raw(),
             size: 0,
             hash: mainstay_domain::archive::ContentHash::of(b""),
+        }
+    }
+
+    #[test]
+    fn an_owner_that_only_root_may_set_is_noted_by_whoever_is_not() {
+        let directory = tempfile::tempdir().unwrap();
+        let file = directory.path().join("a");
+        std::fs::write(&file, "").unwrap();
+        let key = DocumentKey::parse("a").unwrap();
+        let note = |entry: &Entry| {
+            let mut unset = Unset::default();
+            let name = file.as_os_str().as_encoded_bytes();
+            set_metadata(CWD, name, (&key, entry), &mut unset).unwrap();
+            unset.note()
         };
+        let own = own_file();
+        assert_eq!(note(&own), None);
+        let another = Entry {
+            uid: own.uid + 1,
+            ..own
+        };
+        let is_root = rustix::process::geteuid().is_root();
+        assert_eq!(note(&another).is_some(), !is_root);
+    }
+
+    #[test]
+    fn what_a_file_system_refuses_is_noted_and_what_is_not_there_is_an_error() {
+        let entry = own_file();
         let key = DocumentKey::parse("a").unwrap();
         let mut unset = Unset::default();
         // The permissions of files of processes are the kernel's.

@@ -173,7 +173,7 @@ impl Place<'_> {
         move |error| unavailable(&what, &path)(error)
     }
 
-    /// Makes permissions, owner and time those of the state. Owners only where the daemon may set them.
+    /// Makes permissions, owner and time those of the state, as far as the daemon may set them.
     fn set_metadata(
         &self,
         document: (&DocumentKey, &Entry),
