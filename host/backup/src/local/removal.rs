@@ -125,7 +125,7 @@ mod tests {
         fs::create_dir_all(path.join("a/b")).unwrap();
         fs::write(path.join("a/b/file"), "").unwrap();
         for closed in ["a/b", "a", ""] {
-            fs::set_permissions(path.join(closed), fs::Permissions::from_mode(0)).unwrap();
+            fs::set_permissions(path.join(closed), fs::Permissions::from_mode(0o000)).unwrap();
         }
         remove_tree(&path).unwrap();
         assert!(!path.exists());
