@@ -43,6 +43,9 @@ words! {
         /// An operator set what holds over the routes of a target.
         #[serde(rename = "policy.changed")]
         PolicyChanged,
+        /// The host works in another mode, by how its targets and recoveries do.
+        #[serde(rename = "mode.changed")]
+        ModeChanged,
         /// The charter is not what the config is pinned to: nothing is begun.
         #[serde(rename = "charter.broken")]
         CharterBroken,

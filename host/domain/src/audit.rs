@@ -82,6 +82,7 @@ pub fn is_audited(kind: EventKind) -> bool {
             | K::JournalWritable
             | K::MonitorBlind
             | K::MonitorSees
+            | K::ModeChanged
             | K::ProcessStarted
             | K::ProcessAdopted
             | K::ProcessExited

@@ -25,8 +25,8 @@ pub use call::{
 };
 pub use data::EventData;
 pub use host::{
-    CharterBroken, ConfigApplied, ConfigRejected, JournalDamaged, MonitorBlind, PausedBy,
-    PausedFor, PhaseChanged, PolicyChanged, RecordSetAside,
+    CharterBroken, ConfigApplied, ConfigRejected, JournalDamaged, ModeChanged, MonitorBlind,
+    PausedBy, PausedFor, PhaseChanged, PolicyChanged, RecordSetAside,
 };
 pub use incident::{
     AfterEscalation, IncidentAcknowledged, IncidentClosed, IncidentEnd, IncidentFacts,

@@ -75,6 +75,7 @@ pub(super) fn concern(kind: EventKind) -> Concern {
         | K::HostStopping
         | K::PhaseChanged
         | K::PolicyChanged
+        | K::ModeChanged
         | K::ProcessStarted
         | K::ProcessAdopted
         | K::ProcessExited

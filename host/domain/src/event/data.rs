@@ -8,13 +8,13 @@ use super::{
     CharterBroken, CheckDegraded, CheckFailed, CheckRecovered, CircuitOpened, ConfigApplied,
     ConfigRejected, EffectInDoubt, EffectPerformed, EffectResolved, FailureCleared,
     FailureReported, IncidentAcknowledged, IncidentClosed, IncidentOpened, IncidentOverdue,
-    IncidentReopened, IncidentUnacknowledged, IncidentWorsened, JournalDamaged, MonitorBlind,
-    NoteAdded, OperationApproved, OperationAskedFor, OperationAwaitingManual, OperationCancelled,
-    OperationDiverged, OperationEnded, OperationEscalated, OperationResumed, OperationRetrying,
-    OperationScheduled, OperationSignalled, OperationStarted, OperationSuspended,
-    OperationValidating, PausedBy, PausedFor, PhaseChanged, PluginRejected, PluginServing,
-    PluginWithdrawn, PolicyChanged, ProcessFacts, RecordSetAside, RtoExceeded, SilenceBegan,
-    SilenceEnded, TargetBroken, TargetCommanded, TargetDrilled, TargetRenamed,
+    IncidentReopened, IncidentUnacknowledged, IncidentWorsened, JournalDamaged, ModeChanged,
+    MonitorBlind, NoteAdded, OperationApproved, OperationAskedFor, OperationAwaitingManual,
+    OperationCancelled, OperationDiverged, OperationEnded, OperationEscalated, OperationResumed,
+    OperationRetrying, OperationScheduled, OperationSignalled, OperationStarted,
+    OperationSuspended, OperationValidating, PausedBy, PausedFor, PhaseChanged, PluginRejected,
+    PluginServing, PluginWithdrawn, PolicyChanged, ProcessFacts, RecordSetAside, RtoExceeded,
+    SilenceBegan, SilenceEnded, TargetBroken, TargetCommanded, TargetDrilled, TargetRenamed,
 };
 use serde::{Serialize, Serializer, ser::SerializeMap};
 use serde_json::Value;
@@ -70,6 +70,8 @@ event_data! {
     PolicyChanged,
     /// `phase.changed`.
     PhaseChanged,
+    /// `mode.changed`.
+    ModeChanged,
     /// `config.applied`.
     ConfigApplied,
     /// `config.rejected`.

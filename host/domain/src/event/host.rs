@@ -1,6 +1,9 @@
 //! What events of the host itself say.
 
-use crate::{name::TargetName, phase::Phase, target_policy::TargetPolicy, time::Timestamp};
+use crate::{
+    fallback_mode::FallbackMode, name::TargetName, phase::Phase, target_policy::TargetPolicy,
+    time::Timestamp,
+};
 use serde::{Deserialize, Serialize};
 
 /// The host or a target was paused or resumed.
@@ -50,6 +53,17 @@ pub struct PolicyChanged {
     /// What they say about themselves.
     pub note: Option<String>,
     /// Why, as they say; may be empty.
+    pub reason: String,
+}
+
+/// The host works in another mode.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ModeChanged {
+    /// The mode before.
+    pub from: FallbackMode,
+    /// The mode now.
+    pub to: FallbackMode,
+    /// What calls for it, for people.
     pub reason: String,
 }
 

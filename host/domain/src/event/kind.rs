@@ -49,6 +49,8 @@ event_kinds! {
     PhaseChanged = "phase.changed",
     /// An operator set what holds over the routes of a target.
     PolicyChanged = "policy.changed",
+    /// The host works in another mode, by how its targets and recoveries do.
+    ModeChanged = "mode.changed",
     /// The charter is not what the config is pinned to: nothing is begun.
     CharterBroken = "charter.broken",
     /// It is again what the config is pinned to.

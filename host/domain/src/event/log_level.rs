@@ -26,6 +26,8 @@ impl Event {
         Some(match self.kind {
             // As expected, or of no weight by its config; what comes of that is told besides.
             Kind::ProcessExited if self.severity == Severity::Low => EventLogLevel::Info,
+            // A better mode than before.
+            Kind::ModeChanged if self.severity == Severity::Low => EventLogLevel::Info,
             Kind::JournalFull
             | Kind::CharterBroken
             | Kind::JournalDamaged
@@ -57,6 +59,7 @@ impl Event {
             Kind::HostPaused
             | Kind::PhaseChanged
             | Kind::PolicyChanged
+            | Kind::ModeChanged
             | Kind::ProcessExited
             | Kind::TargetWarned
             | Kind::TargetBroken
@@ -176,6 +179,8 @@ mod tests {
             (EventKind::JournalWritable, Severity::Critical, Info),
             (EventKind::ProcessExited, Severity::High, Warn),
             (EventKind::ProcessExited, Severity::Low, Info),
+            (EventKind::ModeChanged, Severity::High, Warn),
+            (EventKind::ModeChanged, Severity::Low, Info),
         ] {
             let level = event(kind, severity).log_level();
             assert_eq!(level, Some(expected), "{kind} {severity:?}");

@@ -9,12 +9,13 @@ use super::{
     ConfigRejected, EffectInDoubt, EffectPerformed, EffectResolved, EventData, EventKind,
     FailureCleared, FailureReported, IncidentAcknowledged, IncidentClosed, IncidentOpened,
     IncidentOverdue, IncidentReopened, IncidentUnacknowledged, IncidentWorsened, JournalDamaged,
-    MonitorBlind, NoteAdded, OperationApproved, OperationAskedFor, OperationAwaitingManual,
-    OperationCancelled, OperationDiverged, OperationEnded, OperationEscalated, OperationResumed,
-    OperationRetrying, OperationScheduled, OperationSignalled, OperationStarted,
-    OperationSuspended, OperationValidating, PausedBy, PausedFor, PhaseChanged, PluginRejected,
-    PluginServing, PluginWithdrawn, PolicyChanged, ProcessFacts, RecordSetAside, RtoExceeded,
-    SilenceBegan, SilenceEnded, TargetBroken, TargetCommanded, TargetDrilled, TargetRenamed,
+    ModeChanged, MonitorBlind, NoteAdded, OperationApproved, OperationAskedFor,
+    OperationAwaitingManual, OperationCancelled, OperationDiverged, OperationEnded,
+    OperationEscalated, OperationResumed, OperationRetrying, OperationScheduled,
+    OperationSignalled, OperationStarted, OperationSuspended, OperationValidating, PausedBy,
+    PausedFor, PhaseChanged, PluginRejected, PluginServing, PluginWithdrawn, PolicyChanged,
+    ProcessFacts, RecordSetAside, RtoExceeded, SilenceBegan, SilenceEnded, TargetBroken,
+    TargetCommanded, TargetDrilled, TargetRenamed,
 };
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -33,6 +34,7 @@ impl EventData {
             K::CharterBroken => facts::<CharterBroken>(&data),
             K::PolicyChanged => facts::<PolicyChanged>(&data),
             K::PhaseChanged => facts::<PhaseChanged>(&data),
+            K::ModeChanged => facts::<ModeChanged>(&data),
             K::ConfigApplied => facts::<ConfigApplied>(&data),
             K::ConfigRejected => facts::<ConfigRejected>(&data),
             K::ProcessStarted | K::ProcessAdopted | K::ProcessExited | K::ProcessStopped => {

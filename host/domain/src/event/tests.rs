@@ -184,6 +184,7 @@ fn what_is_stored_is_read_as_what_its_kind_says_and_written_as_it_was() {
         ("effect.resolved", "EffectResolved"),
         ("operation.signalled", "OperationSignalled"),
         ("backup.verified", "BackupTaken"),
+        ("mode.changed", "ModeChanged"),
     ]
     .map(|(kind, variant)| (kind.to_owned(), variant.to_owned()));
     assert_eq!(found, expected);

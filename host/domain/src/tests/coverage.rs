@@ -25,6 +25,7 @@ use crate::{
         TargetStatus,
     },
     event::{AfterEscalation, Event, EventData, IncidentEnd},
+    fallback_mode::FallbackMode,
     health::{Evidence, Health},
     incident::{Acknowledgement, Escalation, Incident, IncidentState},
     operation::{
@@ -401,6 +402,7 @@ fn every_form_of_an_event_is_in_the_corpus() {
         EventData::PausedFor(_),
         EventData::PhaseChanged(_),
         EventData::PolicyChanged(_),
+        EventData::ModeChanged(_),
         EventData::CharterBroken(_),
         EventData::JournalDamaged(_),
         EventData::RecordSetAside(_),
@@ -486,6 +488,14 @@ fn every_form_of_an_event_is_in_the_corpus() {
     met!(
         phases.flatten();
         Phase::Launch, Phase::Deployment, Phase::Normal, Phase::Payload, Phase::Safe,
+    );
+    let modes = all.iter().filter_map(|one| match &one.data {
+        EventData::ModeChanged(changed) => Some([changed.from, changed.to]),
+        _ => None,
+    });
+    met!(
+        modes.flatten();
+        FallbackMode::Primary, FallbackMode::Heuristic, FallbackMode::Safe,
     );
     let ends = all.iter().filter_map(|one| match &one.data {
         EventData::IncidentClosed(closed) => Some(closed.how),

@@ -74,6 +74,7 @@ pub(super) fn headline(event: &Event) -> &'static str {
         K::HostResumed => "automatic recovery is resumed",
         K::PhaseChanged => "the phase of the host is another one",
         K::PolicyChanged => "a person set how it is recovered",
+        K::ModeChanged => "the host works in another mode",
         K::ProcessStarted => "its process was started",
         K::ProcessAdopted => "its process was found again",
         K::ProcessExited => "its process ended",
