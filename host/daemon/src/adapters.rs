@@ -7,6 +7,7 @@ pub mod compiler;
 pub mod environment;
 pub mod http;
 pub mod limits;
+pub mod local_coordinator;
 pub mod orders_file;
 pub mod pid_files;
 pub mod probe;

@@ -29,6 +29,7 @@ use crate::{
         finish_remains,
         http::EgressClient,
         limits,
+        local_coordinator::LocalCoordinator,
         orders_file::OrdersFile,
         pid_files::HostPidFiles,
         probe::HostProbe,
@@ -54,6 +55,7 @@ use crate::{
         effects::{EffectSessions, Effects},
         feed::EventFeed,
         history_pruner::HistoryPruner,
+        host_mode::{HostMode, HostModeService, recent_failures},
         inbox::SignalInbox,
         metrics::{Metrics, MetricsPorts, MetricsService, Numbers},
         monitor::Monitor,
@@ -253,6 +255,8 @@ pub async fn run(options: RunOptions) -> anyhow::Result<()> {
     };
     // From the first event of this daemon on.
     let counted = EventFeed::of_newest(0, &*shared.journal, records.clone()).await?;
+    let heard = EventFeed::of_newest(0, &*shared.journal, records.clone()).await?;
+    let failed_attempts = recent_failures(&*records, started_at).await;
     for aside in &recovered.set_aside {
         host_events::record_set_aside(&shared, aside);
     }
@@ -317,6 +321,12 @@ pub async fn run(options: RunOptions) -> anyhow::Result<()> {
         let evidence = report.evidence();
         monitor.reported(&report.target, &report.failure, report.severity, evidence);
     }
+    // What the daemon before left failing is known by now.
+    let host_mode = HostModeService {
+        mode: HostMode::new(shared.clone(), Arc::new(monitor.clone()), failed_attempts),
+        coordinator: Arc::new(LocalCoordinator::new(clock.clone())),
+        feed: heard,
+    };
 
     // Plugins, and what they may ask for.
     let compiler_environment = environment.clone();
@@ -548,6 +558,7 @@ pub async fn run(options: RunOptions) -> anyhow::Result<()> {
     work.spawn("monitor", |stop| async move { monitor.run(stop).await });
     work.spawn("recovery", |stop| async move { engine.run(stop).await });
     work.spawn("routes", |stop| async move { route_watch.run(stop).await });
+    work.spawn("mode", |stop| host_mode.run(stop));
     work.spawn(
         "alerters",
         |stop| async move { alerter_watch.run(stop).await },

@@ -6,6 +6,7 @@
 
 mod alert_tests;
 mod between;
+mod coordination;
 mod logs;
 mod notes;
 mod operator;
@@ -17,8 +18,8 @@ mod views;
 mod world;
 
 pub use {
-    alert_tests::*, between::*, logs::*, notes::*, operator::*, pid_files::*, process::*,
-    reports::*, secrets::*, views::*, world::*,
+    alert_tests::*, between::*, coordination::*, logs::*, notes::*, operator::*, pid_files::*,
+    process::*, reports::*, secrets::*, views::*, world::*,
 };
 
 pub use {mainstay_backup::port::*, mainstay_store::port::*};

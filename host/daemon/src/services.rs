@@ -10,6 +10,7 @@ pub mod disk_state;
 pub mod effects;
 pub mod feed;
 pub mod history_pruner;
+pub mod host_mode;
 pub mod inbox;
 pub mod metrics;
 pub mod monitor;

@@ -4,6 +4,8 @@ use super::{Boxed, Refused};
 use mainstay_domain::{
     actor::Actor,
     alert::AlerterState,
+    fallback_mode::FallbackMode,
+    host_health::HostHealth,
     maintenance::OpenWindow,
     name::{PluginName, TargetName},
     plugin::PluginRow,
@@ -54,6 +56,23 @@ pub trait HostView: Send + Sync {
     fn facts(&self) -> StatusFacts;
     /// The last reload; absent where there was none since the start.
     fn last_reload(&self) -> Option<LastReload>;
+}
+
+/// How the host as a whole does.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct HostCondition {
+    /// What its targets, their circuits and its recoveries come to, now.
+    pub health: HostHealth,
+    /// The mode in which it works.
+    pub mode: FallbackMode,
+    /// Since when.
+    pub mode_since: Timestamp,
+}
+
+/// The condition of the host, for those who show it and who say whether it is ready. Answers from memory.
+pub trait ConditionView: Send + Sync {
+    /// As it is now.
+    fn condition(&self) -> HostCondition;
 }
 
 /// The plugins, for those who show them and say what is one.
