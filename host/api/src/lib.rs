@@ -18,8 +18,10 @@ mod demo;
 mod errors;
 mod event_kind;
 mod events;
+mod health;
 mod incidents;
 mod journal;
+mod modes;
 mod notes;
 mod openapi;
 mod operations;
@@ -47,8 +49,13 @@ pub use demo::{DemoEnd, DemoStep};
 pub use errors::{ErrorBody, ErrorPage, ListedError};
 pub use event_kind::EventKind;
 pub use events::Event;
+pub use health::{
+    ClusterCircuit, Consensus, HostHealth, Liveness, Node, NodeState, Readiness, RetryState,
+    TargetCounts,
+};
 pub use incidents::{Acknowledgement, Escalation, Evidence, Incident, IncidentState};
 pub use journal::{CheckedTable, JournalCheck, JournalCopy, JournalSalvage, SalvagedTable};
+pub use modes::FallbackMode;
 pub use notes::{Note, NoteBody};
 pub use openapi::openapi;
 pub use operations::{

@@ -3,7 +3,8 @@
 //! Length: one answer, all of it.
 
 use crate::{
-    alerts::AlerterRow, backups::BackupStatus, plugins::PluginRow, silences::Silence, words::words,
+    alerts::AlerterRow, backups::BackupStatus, modes::FallbackMode, plugins::PluginRow,
+    silences::Silence, words::words,
 };
 use mainstay_domain::{breaker, health, maintenance, recovery::PauseSummary};
 use schemars::JsonSchema;
@@ -104,6 +105,9 @@ pub struct HostStatus {
     pub version: String,
     /// The operating phase.
     pub phase: String,
+    /// In which mode it works; null of a daemon that does not say.
+    #[serde(default)]
+    pub mode: Option<FallbackMode>,
     /// The SHA-256 of the charter, hexadecimal; null where there is no charter.
     #[serde(default)]
     pub charter: Option<String>,

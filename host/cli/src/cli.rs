@@ -21,6 +21,7 @@ mod drill;
 mod exit_codes;
 mod explain;
 mod failure;
+mod health;
 mod help;
 mod identifiers;
 mod incident;
@@ -54,7 +55,9 @@ mod wiring;
 pub use arguments::{Cli, Color, Command, Global, LogFormat};
 pub use failure::{Ending, Monitored, report_usage};
 
-use arguments::{AlertCommand, IncidentCommand, OperationCommand, PluginCommand, PolicyCommand};
+use arguments::{
+    AlertCommand, IncidentCommand, NodeCommand, OperationCommand, PluginCommand, PolicyCommand,
+};
 use clap::CommandFactory;
 use mainstay_api::{AcknowledgeBody, AlertTestBody, RecoverBody, SilenceBody, TargetDrillBody};
 use mainstay_domain::time::millis;
@@ -129,6 +132,8 @@ async fn dispatch(cli: Cli, out: &Output) -> anyhow::Result<Ending> {
         }
         Command::Events(arguments) => listings::events(&client().await?, out, arguments).await,
         Command::Stats(arguments) => done(statistics::show(&client().await?, out, arguments).await),
+        Command::Health => done(health::show(&client().await?, out).await),
+        Command::Node(NodeCommand::List) => done(health::nodes(&client().await?, out).await),
         Command::Incident(IncidentCommand::Show { id }) => {
             done(incident::show(&client().await?, out, &id).await)
         }

@@ -18,6 +18,7 @@ mod connections;
 pub mod error;
 mod events;
 mod extract;
+mod health;
 mod hosts;
 mod names;
 mod notes;
@@ -39,8 +40,9 @@ pub use socket::SOCKET_NAME;
 
 use crate::{
     ports::{
-        Accounts, AlertTests, BackupOperator, Browse, Clock, HostView, Journal, Notes, PluginView,
-        RecoveryControl, SilenceControl, TargetControl, TargetOperator, TargetVerb, Watch,
+        Accounts, AlertTests, BackupOperator, Browse, Clock, ConditionView, Coordinator, HostView,
+        Journal, Notes, PluginView, RecoveryControl, SilenceControl, TargetControl, TargetOperator,
+        TargetVerb, Watch,
     },
     services::{
         metrics::Metrics,
@@ -90,6 +92,8 @@ pub struct ApiState {
     pub orders: Arc<dyn TargetOperator>,
     pub plugins: Arc<dyn PluginView>,
     pub host: Arc<dyn HostView>,
+    pub condition: Arc<dyn ConditionView>,
+    pub coordinator: Arc<dyn Coordinator>,
     pub accounts: Arc<dyn Accounts>,
     pub clock: Arc<dyn Clock>,
     pub changed: ChangedTargets,
@@ -216,6 +220,7 @@ impl ApiState {
             recovery: self.recovery.clone(),
             silences: self.silences.clone(),
             backups: self.backups.clone(),
+            condition: self.condition.clone(),
             clock: self.clock.clone(),
             changed: self.changed.clone(),
         }
@@ -268,6 +273,8 @@ fn routes(served: Arc<Served>) -> Router {
         .route("/recover", post(commands::recover))
         .route("/pause", post(commands::pause))
         .route("/phase", get(phases::show).post(phases::change))
+        .route("/health", get(health::show))
+        .route("/nodes", get(health::nodes))
         .route("/resume", post(commands::resume))
         .route("/stats", get(statistics::stats))
         .route("/silences", get(silences::list))
@@ -299,6 +306,8 @@ fn routes(served: Arc<Served>) -> Router {
     Router::new()
         .nest("/v1", v1)
         .route("/metrics", get(reads::metrics))
+        .route("/ready", get(health::ready))
+        .route("/live", get(health::live))
         .fallback(|| async { ApiError::no_such_path() })
         .method_not_allowed_fallback(|| async { ApiError::wrong_method() })
         .layer(DefaultBodyLimit::max(MAX_BODY))

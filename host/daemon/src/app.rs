@@ -322,9 +322,11 @@ pub async fn run(options: RunOptions) -> anyhow::Result<()> {
         monitor.reported(&report.target, &report.failure, report.severity, evidence);
     }
     // What the daemon before left failing is known by now.
-    let host_mode = HostModeService {
-        mode: HostMode::new(shared.clone(), Arc::new(monitor.clone()), failed_attempts),
-        coordinator: Arc::new(LocalCoordinator::new(clock.clone())),
+    let mode = HostMode::new(shared.clone(), Arc::new(monitor.clone()), failed_attempts);
+    let coordinator = Arc::new(LocalCoordinator::new(clock.clone()));
+    let mode_service = HostModeService {
+        mode: mode.clone(),
+        coordinator: coordinator.clone(),
         feed: heard,
     };
 
@@ -535,6 +537,8 @@ pub async fn run(options: RunOptions) -> anyhow::Result<()> {
         orders: Arc::new(orders.clone()),
         plugins: plugins.clone(),
         host,
+        condition: Arc::new(mode),
+        coordinator,
         accounts: Arc::new(LocalAccounts),
         clock: clock.clone(),
         changed: monitor.changed(),
@@ -558,7 +562,7 @@ pub async fn run(options: RunOptions) -> anyhow::Result<()> {
     work.spawn("monitor", |stop| async move { monitor.run(stop).await });
     work.spawn("recovery", |stop| async move { engine.run(stop).await });
     work.spawn("routes", |stop| async move { route_watch.run(stop).await });
-    work.spawn("mode", |stop| host_mode.run(stop));
+    work.spawn("mode", |stop| mode_service.run(stop));
     work.spawn(
         "alerters",
         |stop| async move { alerter_watch.run(stop).await },

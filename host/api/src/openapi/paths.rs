@@ -13,6 +13,7 @@ use crate::{
     commands::{Commanded, ReportedFailure, Scheduled},
     errors::ErrorBody,
     events::Event,
+    health::{HostHealth, Liveness, Node, Readiness},
     incidents::Incident,
     notes::{Note, NoteBody},
     operations::{Operation, OperationDetail},
@@ -152,6 +153,30 @@ fn reads(schemas: &mut Schemas) -> Vec<Endpoint> {
             "phase",
             "The phase of the host, what it recovers automatically, and how it came to be",
             Json(schemas.answer::<HostPhase>()),
+        ),
+        Endpoint::get(
+            "/v1/health",
+            "health",
+            "How the host as a whole does: its mode, its score, and what it comes from",
+            Json(schemas.answer::<HostHealth>()),
+        ),
+        Endpoint::get(
+            "/v1/nodes",
+            "nodes",
+            "The hosts that work together; one that works alone is the only one",
+            Json(schemas.answer::<Vec<Node>>()),
+        ),
+        Endpoint::get(
+            "/ready",
+            "ready",
+            "Whether the host is as it should be: in the mode `primary`, and no target has failed; else 503",
+            Json(schemas.answer::<Readiness>()),
+        ),
+        Endpoint::get(
+            "/live",
+            "live",
+            "That the daemon answers",
+            Json(schemas.answer::<Liveness>()),
         ),
         Endpoint::get("/metrics", "metrics", "Numbers for Prometheus", Metrics),
     ]

@@ -58,6 +58,7 @@ fn words_are_spelt_as_before() {
     check_words::<_, backup::BackupStatus>(BackupStatus::ALL);
     check_words::<_, health::Health>(Health::ALL);
     check_words::<_, breaker::CircuitState>(CircuitState::ALL);
+    check_words::<_, mainstay_domain::fallback_mode::FallbackMode>(FallbackMode::ALL);
     check_words::<_, plugin::PluginKind>(PluginKind::ALL);
     check_words::<_, plugin::PluginState>(PluginState::ALL);
     assert_eq!(EventKind::ALL.len(), event::EventKind::ALL.len());
@@ -249,6 +250,7 @@ fn the_status_says_null_where_there_is_nothing() {
             name: "example".to_owned(),
             version: "0.1.0".to_owned(),
             phase: "normal".to_owned(),
+            mode: Some(FallbackMode::Safe),
             charter: Some("cd".repeat(32)),
             started_at: samples::NOW.to_string(),
             contract_versions: vec!["1.0.0".to_owned()],
@@ -302,6 +304,7 @@ fn the_status_says_null_where_there_is_nothing() {
             "name": "example",
             "version": "0.1.0",
             "phase": "normal",
+            "mode": "safe",
             "charter": "cd".repeat(32),
             "started_at": at,
             "contract_versions": ["1.0.0"],

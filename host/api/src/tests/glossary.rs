@@ -1,8 +1,8 @@
 //! Every word that is shown stands in the glossary, and no other stands there.
 
 use crate::{
-    BackupStatus, BackupType, CircuitState, EntryKind, EventKind, Health, IncidentState, Mode,
-    OperationState, PluginKind, PluginState, ProblemSeverity, Severity,
+    BackupStatus, BackupType, CircuitState, EntryKind, EventKind, FallbackMode, Health,
+    IncidentState, Mode, OperationState, PluginKind, PluginState, ProblemSeverity, Severity,
 };
 use mainstay_domain::{
     alert::AlertStatus,
@@ -140,6 +140,7 @@ fn every_word_that_is_shown_stands_in_the_glossary_and_no_other_does() {
     check("How an incident ended", &ends_of_incidents());
     check("State of an operation", OperationState::ALL);
     check("Mode of an operation", Mode::ALL);
+    check("Mode of the host", FallbackMode::ALL);
     check("After an escalation", &after_escalations());
     check("Answer of a handler", &answers_of_handlers());
     check("Entry of an operation's journal", EntryKind::ALL);

@@ -305,6 +305,18 @@ pub enum Command {
   mainstay stats
   mainstay stats --target api --since 7d --json"))]
     Stats(StatsArguments),
+    /// Show how the host as a whole does: its mode, its score, and what they come from
+    ///
+    /// The mode is `primary` where all is well, `heuristic` while a circuit is open or attempts to recover fail again and again,
+    /// and `safe` while two targets or more have failed. A worse one begins at once, a better one after 30 s without cause. The
+    /// score is from 0 to 1: 0.40 of the targets, 0.35 of their circuits, 0.25 of the attempts.
+    #[command(after_long_help = examples!("
+  mainstay health
+  mainstay health --json | jq .score"))]
+    Health,
+    /// Look at the hosts that work together
+    #[command(subcommand, arg_required_else_help = true)]
+    Node(NodeCommand),
     /// Look at one incident
     #[command(subcommand, arg_required_else_help = true)]
     Incident(IncidentCommand),
@@ -799,6 +811,16 @@ pub enum AlertCommand {
         #[allow(missing_docs, reason = "its own docs are the help")]
         by: By,
     },
+}
+
+/// What can be asked about the hosts that work together.
+#[derive(Debug, Subcommand)]
+pub enum NodeCommand {
+    /// List the hosts that work together; one that works alone is the only one
+    #[command(after_long_help = examples!("
+  mainstay node list
+  mainstay node list --json"))]
+    List,
 }
 
 /// What can be done with one incident.

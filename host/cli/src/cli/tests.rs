@@ -224,6 +224,29 @@ async fn the_numbers_of_each_target_are_shown() {
 }
 
 #[tokio::test]
+async fn the_health_of_the_host_and_the_nodes_are_shown() {
+    let served = Served::start().await;
+    let written = done_with(&served, false, "health").await;
+    assert!(
+        written.starts_with("the mode is heuristic since "),
+        "{written}"
+    );
+    assert!(
+        written.contains("2 targets: 1 failed, 1 unknown"),
+        "{written}"
+    );
+    let written = done_with(&served, true, "health").await;
+    let host: mainstay_api::HostHealth = serde_json::from_str(&written).unwrap();
+    assert_eq!(host.failed_attempts, 7);
+    let written = done_with(&served, false, "node list").await;
+    assert!(written.contains("example"), "{written}");
+    assert!(written.contains("1.5 s ago"), "{written}");
+    let written = done_with(&served, true, "node list").await;
+    let nodes: Vec<mainstay_api::Node> = serde_json::from_str(&written).unwrap();
+    assert!(nodes.len() == 1 && nodes[0].leader, "{nodes:?}");
+}
+
+#[tokio::test]
 async fn a_test_alert_is_told_with_what_each_receiver_answered() {
     let served = Served::start().await;
     let (ending, written) = run(&served, false, "alert test").await;

@@ -110,6 +110,13 @@ impl ApiError {
         Self::new(StatusCode::SERVICE_UNAVAILABLE, error, Some(help.into()))
     }
 
+    /// The host is not as it should be.
+    pub fn not_ready(why: &str) -> Self {
+        let error = format!("the host is not ready: {why}");
+        let help = "`mainstay status` says what has failed and what is done about it, `mainstay health` when the mode changed";
+        Self::new(StatusCode::SERVICE_UNAVAILABLE, error, Some(help.into()))
+    }
+
     /// A request whose body does not come.
     pub fn body_too_slow(waited: Duration) -> Self {
         let error = format!("the body of the request has not come within {waited:?}");

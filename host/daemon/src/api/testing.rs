@@ -59,6 +59,8 @@ pub(crate) fn state(world: &Arc<FakeWorld>) -> ApiState {
         orders: world.clone(),
         plugins: world.clone(),
         host: world.clone(),
+        condition: world.clone(),
+        coordinator: world.clone(),
         accounts: world.clone(),
         clock: world.clone(),
         changed: ChangedTargets::default(),

@@ -1,6 +1,6 @@
 //! One fake world behind every port that the admin API, the status and the metrics use.
 //!
-//! Length: one struct behind eleven traits, so that a test tells its whole story in one place.
+//! Length: one struct behind so many traits, so that a test tells its whole story in one place.
 
 use super::*;
 use mainstay_domain::{
@@ -10,9 +10,12 @@ use mainstay_domain::{
     backup::{BackupRecord, BackupStatus, BackupType, Verdict},
     breaker::CircuitState,
     call_record::RecordedCall,
+    coordination::{Consensus, NodeBeat, NodeInfo, NodeState, NodeVote, Work},
     effect::{EffectError, Signal, TargetStatus},
     event::{Event, EventData, EventKind, NoteAdded, PhaseChanged},
+    fallback_mode::FallbackMode,
     health::{Evidence, Health, Observation, Outcome},
+    host_health::HostHealth,
     id::{BackupId, IdSource, IncidentId, OperationId, SilenceId},
     incident::Incident,
     maintenance::OpenWindow,
@@ -1080,6 +1083,58 @@ impl HostView for FakeWorld {
             ok: false,
             error: Some("mainstay.toml:3:1: no".into()),
         })
+    }
+}
+
+impl ConditionView for FakeWorld {
+    fn condition(&self) -> HostCondition {
+        let targets = ["api", "redis"].map(|name| self.health(&target(name)).unwrap_or_default());
+        HostCondition {
+            health: HostHealth::of(targets, 7),
+            mode: self.mode(),
+            mode_since: NOW,
+        }
+    }
+    fn mode(&self) -> FallbackMode {
+        FallbackMode::Heuristic
+    }
+}
+
+impl Coordinator for FakeWorld {
+    fn startup(&self, _: NodeBeat) -> Boxed<'_, Result<(), CoordinationError>> {
+        ready(Ok(()))
+    }
+    fn shutdown(&self) -> Boxed<'_, Result<(), CoordinationError>> {
+        ready(Ok(()))
+    }
+    fn elect_leader(&self) -> Boxed<'_, Result<bool, CoordinationError>> {
+        ready(Ok(true))
+    }
+    fn assign_work(&self, _: Work) -> Boxed<'_, Result<String, CoordinationError>> {
+        ready(Ok("example".to_owned()))
+    }
+    fn heartbeat(&self, _: NodeBeat) -> Boxed<'_, Result<(), CoordinationError>> {
+        ready(Ok(()))
+    }
+    fn get_nodes(&self) -> Boxed<'_, Result<Vec<NodeInfo>, CoordinationError>> {
+        ready(Ok(vec![NodeInfo {
+            name: "example".to_owned(),
+            version: "0.1.0".to_owned(),
+            state: NodeState::Live,
+            is_leader: true,
+            health: Health::Failed,
+            health_score: 0.0,
+            mode: FallbackMode::Heuristic,
+            last_seen: Some(Duration::from_millis(1_500)),
+        }]))
+    }
+    fn get_consensus(&self) -> Boxed<'_, Result<Consensus, CoordinationError>> {
+        let vote = NodeVote {
+            node: "example".to_owned(),
+            circuit: CircuitState::Open,
+            mode: FallbackMode::Heuristic,
+        };
+        ready(Ok(Consensus::of(&[vote], 1, Some("example".to_owned()))))
     }
 }
 

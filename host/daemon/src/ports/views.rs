@@ -71,8 +71,10 @@ pub struct HostCondition {
 
 /// The condition of the host, for those who show it and who say whether it is ready. Answers from memory.
 pub trait ConditionView: Send + Sync {
-    /// As it is now.
+    /// As it is now; looks at every target.
     fn condition(&self) -> HostCondition;
+    /// The mode alone, which costs nothing.
+    fn mode(&self) -> FallbackMode;
 }
 
 /// The plugins, for those who show them and say what is one.

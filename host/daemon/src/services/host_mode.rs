@@ -1,7 +1,7 @@
 //! Keeps the mode in which the host works, tells of its changes, and says to the other nodes how this one does.
 //!
-//! Invariant: a mode changes within [`SETTLES`] of the event that calls for it, or when its time is over; each change is
-//! one event.
+//! Invariant: a mode changes within a quarter of a second of the event that calls for it, or when its time is over; each
+//! change is one event.
 //! Invariant: a node that stops says so to the others.
 
 use super::{feed::EventFeed, shared::Shared};
@@ -148,6 +148,10 @@ impl ConditionView for HostMode {
             mode: kept.fallback.mode(),
             mode_since: kept.since,
         }
+    }
+
+    fn mode(&self) -> FallbackMode {
+        self.0.kept.lock().fallback.mode()
     }
 }
 

@@ -75,6 +75,8 @@ async fn over_tcp_nothing_answers_without_the_token() {
         "/v1/status",
         "/v1/events?follow=true",
         "/metrics",
+        "/ready",
+        "/live",
         "/no-such-path",
     ];
     for path in paths {

@@ -24,6 +24,8 @@ async fn what_is_read_has_its_documented_shape() {
         ("operation", format!("/v1/operations/{}", operation_id(1))),
         ("target", "/v1/targets/api".to_owned()),
         ("target_log", "/v1/targets/api/log".to_owned()),
+        ("health", "/v1/health".to_owned()),
+        ("nodes", "/v1/nodes".to_owned()),
         ("backups", "/v1/backups?job=state".to_owned()),
         ("backup", format!("/v1/backups/{}", backup_id(1))),
     ] {
@@ -31,6 +33,20 @@ async fn what_is_read_has_its_documented_shape() {
         assert_eq!(status, StatusCode::OK, "{path}: {text}");
         insta::assert_snapshot!(name, pretty(&text));
     }
+}
+
+#[tokio::test]
+async fn a_host_that_is_amiss_lives_and_is_not_ready() {
+    let served = Served::start().await;
+    let (status, text) = get(&served, "/live").await;
+    assert_eq!(status, StatusCode::OK);
+    assert_eq!(text, r#"{"live":true,"uptime_ms":60000}"#);
+    let (status, text) = get(&served, "/ready").await;
+    assert_eq!(status, StatusCode::SERVICE_UNAVAILABLE);
+    let error: Value = serde_json::from_str(&text).unwrap();
+    let expected = "the host is not ready: mode heuristic, 1 failed target";
+    assert_eq!(error["error"], expected);
+    assert!(error["help"].as_str().unwrap().contains("mainstay health"));
 }
 
 #[tokio::test]

@@ -2,7 +2,7 @@
 
 use super::ChangedTargets;
 use crate::ports::{
-    BackupOperator, Clock, HostView, JobStatus, Looked, PluginView, RecoveryControl,
+    BackupOperator, Clock, ConditionView, HostView, JobStatus, Looked, PluginView, RecoveryControl,
     SilenceControl, StatusFacts, TargetControl, Watch,
 };
 use mainstay_api::{
@@ -27,6 +27,7 @@ pub struct StatusSources {
     pub recovery: Arc<dyn RecoveryControl>,
     pub silences: Arc<dyn SilenceControl>,
     pub backups: Arc<dyn BackupOperator>,
+    pub condition: Arc<dyn ConditionView>,
     pub clock: Arc<dyn Clock>,
     pub changed: ChangedTargets,
 }
@@ -103,6 +104,7 @@ impl StatusSources {
                 name: facts.name,
                 version: facts.version,
                 phase: self.recovery.phase().to_string(),
+                mode: Some(self.condition.mode().into()),
                 charter: facts.charter,
                 started_at: facts.started_at.to_string(),
                 contract_versions: facts.contract_versions,

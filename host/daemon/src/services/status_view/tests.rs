@@ -17,6 +17,7 @@ fn cache(world: &Arc<FakeWorld>) -> StatusCache {
         recovery: world.clone(),
         silences: world.clone(),
         backups: world.clone(),
+        condition: world.clone(),
         clock: world.clone(),
         changed: ChangedTargets::default(),
     };

@@ -170,6 +170,7 @@ impl Bench {
             recovery: host.clone(),
             silences: world.clone(),
             backups: world.clone(),
+            condition: world.clone(),
             clock: world.clone(),
             changed: host.changed.clone(),
         };
