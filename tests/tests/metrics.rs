@@ -78,6 +78,8 @@ fn the_state_of_the_daemon_is_exported_with_help_and_type_for_each() {
         "mainstay_build_info{version=\"",
         "mainstay_targets{health=\"failed\"} 0",
         "mainstay_incidents_open{severity=\"critical\"} 0",
+        "mainstay_fallback_mode 0",
+        "mainstay_health_score ",
         "mainstay_silences 0",
         "mainstay_alerts_waiting 0",
         "mainstay_alerts_in_flight 0",

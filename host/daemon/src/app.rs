@@ -475,6 +475,7 @@ pub async fn run(options: RunOptions) -> anyhow::Result<()> {
         plugins: plugins.clone(),
         watch: Arc::new(monitor.clone()),
         host: host.clone(),
+        condition: Arc::new(mode.clone()),
         silences: silences.clone(),
         journal: Arc::new(move || counts.numbers()),
         clock: clock.clone(),

@@ -41,6 +41,7 @@ pub(crate) fn state(world: &Arc<FakeWorld>) -> ApiState {
         plugins: world.clone(),
         watch: world.clone(),
         host: world.clone(),
+        condition: world.clone(),
         silences: world.clone(),
         journal: Arc::new(JournalNumbers::default),
         clock: world.clone(),

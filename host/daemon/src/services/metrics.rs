@@ -18,11 +18,12 @@ pub use numbers::{MetricsError, Numbers};
 
 use super::feed::EventFeed;
 use crate::ports::{
-    BackupOperator, Clock, HostView, JournalNumbers, PluginView, SilenceControl, Watch,
+    BackupOperator, Clock, ConditionView, HostView, JournalNumbers, PluginView, SilenceControl,
+    Watch,
 };
 use mainstay_domain::{
-    event::Event, health::Health, id::IncidentId, name::FailureType, severity::Severity,
-    time::Timestamp,
+    event::Event, fallback_mode::FallbackMode, health::Health, id::IncidentId, name::FailureType,
+    severity::Severity, time::Timestamp,
 };
 use metrics::{Label, counter, gauge, histogram};
 use parking_lot::Mutex;
@@ -60,6 +61,8 @@ pub struct MetricsPorts {
     pub watch: Arc<dyn Watch>,
     /// The targets of the config in use, and the program.
     pub host: Arc<dyn HostView>,
+    /// How the host as a whole does.
+    pub condition: Arc<dyn ConditionView>,
     /// The silences that hold.
     pub silences: Arc<dyn SilenceControl>,
     /// How the journal does.
@@ -173,6 +176,13 @@ impl Metrics {
         for (_, word, count) in targets {
             gauge!("mainstay_targets", "health" => word).set(f64::from(count));
         }
+        let condition = self.ports.condition.condition();
+        gauge!("mainstay_fallback_mode").set(match condition.mode {
+            FallbackMode::Primary => 0.0,
+            FallbackMode::Heuristic => 1.0,
+            FallbackMode::Safe => 2.0,
+        });
+        gauge!("mainstay_health_score").set(condition.health.score());
         let open: Vec<Severity> = self.open.lock().values().copied().collect();
         for severity in Severity::ALL {
             let count = open.iter().filter(|one| **one == severity).count();

@@ -101,6 +101,16 @@ pub(super) const CATALOG: &[Described] = &[
         &["health"],
         "Targets of the config in use, by how they do.",
     ),
+    gauge(
+        "mainstay_fallback_mode",
+        &[],
+        "The mode of the host: 0 primary, 1 heuristic, 2 safe.",
+    ),
+    gauge(
+        "mainstay_health_score",
+        &[],
+        "How the host as a whole does, from 0 to 1.",
+    ),
     counter(
         "mainstay_incidents_total",
         &["severity"],

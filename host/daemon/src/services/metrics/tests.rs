@@ -49,6 +49,7 @@ fn metrics(world: &Arc<FakeWorld>, numbers: &Numbers) -> Arc<Metrics> {
         plugins: world.clone(),
         watch: world.clone(),
         host: world.clone(),
+        condition: world.clone(),
         silences: world.clone(),
         journal: Arc::new(|| JournalNumbers {
             size_bytes: 5 << 30,
