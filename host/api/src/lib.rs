@@ -82,7 +82,7 @@ pub use requests::{
 pub use severity::Severity;
 pub use silences::Silence;
 pub use simulation::{SimulatedEvent, SimulatedIncident, Simulation};
-pub use statistics::{Stats, StatsQuery, TargetStats};
+pub use statistics::{Stats, StatsQuery, StatsTotal, TargetStats};
 pub use status::{
     CircuitState, Health, HostStatus, JobRow, LastLook, OpenWindow, ProbeReport, ProbedCheck,
     RecoveryPause, ReloadRow, Rest, Status, TargetDetail, TargetLog, TargetRow, Unseen,

@@ -23,8 +23,31 @@ pub struct Stats {
     /// Until when: now.
     #[schemars(extend("format" = "date-time"))]
     pub until: String,
+    /// All that is in `targets`, as one; null of a daemon that does not say.
+    #[serde(default)]
+    pub total: Option<StatsTotal>,
     /// Each target of the config, in its order, then those of the past.
     pub targets: Vec<TargetStats>,
+}
+
+/// What became of the failures of several targets as one. Shares are from 0 to 1; dry runs do not count.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct StatsTotal {
+    /// Incidents that were opened.
+    pub incidents: u64,
+    /// How often one of them came back within the relapse window of its recovery.
+    pub relapses: u64,
+    /// Operations that succeeded.
+    pub recoveries: u64,
+    /// Operations that failed, or were done with checks that still failed.
+    pub failed: u64,
+    /// The share of these two that were recoveries after which the failure did not come back at once; null where there was
+    /// none.
+    pub success_rate: Option<f64>,
+    /// The mean time of a recovery, from the first detection; null where none is known.
+    pub mean_recovery_ms: Option<u64>,
+    /// The share of them within the recovery time objective.
+    pub rto_met: Option<f64>,
 }
 
 /// What became of the failures of one target. Shares are from 0 to 1; dry runs do not count.

@@ -96,6 +96,7 @@ fn the_numbers_of_a_target_say_null_where_nothing_is_known() {
     let stats = Stats {
         since: samples::NOW.to_string(),
         until: samples::NOW.to_string(),
+        total: None,
         targets: vec![TargetStats {
             target: "api".to_owned(),
             incidents: 1,
@@ -116,6 +117,7 @@ fn the_numbers_of_a_target_say_null_where_nothing_is_known() {
     let expected = json!({
         "since": at,
         "until": at,
+        "total": null,
         "targets": [{
             "target": "api",
             "incidents": 1,

@@ -6,7 +6,8 @@ use super::{
     listings::{present, time_of},
     output::{Block, Cell, Output, Table, Tone, cell, length, maybe},
 };
-use mainstay_api::{Stats, TargetStats};
+use mainstay_api::{Stats, StatsTotal, TargetStats};
+use mainstay_domain::text::counted;
 use std::time::Duration;
 
 pub(super) async fn show(
@@ -36,11 +37,30 @@ pub(super) async fn show(
         ];
         let rows = stats.targets.into_iter().map(row).collect();
         let since = out.times.both(&stats.since);
-        out.show(&[
+        let table = Table::new(&headings, rows, "no targets are configured").led_by(&[0, 10]);
+        let mut blocks = vec![
             Block::text(format!("since {since}"), Tone::Plain),
-            Block::Table(Table::new(&headings, rows, "no targets are configured").led_by(&[0, 10])),
-        ])
+            Block::Table(table),
+        ];
+        let total = stats.total.as_ref().map(sentence);
+        blocks.extend(total.map(|total| Block::text(total, Tone::Plain)));
+        out.show(&blocks)
     })
+}
+
+/// What became of all failures.
+fn sentence(total: &StatsTotal) -> String {
+    let mut parts = vec![
+        counted(total.incidents, "incident"),
+        format!("{} recovered, {} failed", total.recoveries, total.failed),
+    ];
+    let share =
+        |share: Option<f64>, what: &str| share.map(|share| format!("{} {what}", percent(share)));
+    parts.extend(share(total.success_rate, "successful"));
+    let mean = total.mean_recovery_ms.map(Duration::from_millis);
+    parts.extend(mean.map(|mean| format!("{} on average", length(mean))));
+    parts.extend(share(total.rto_met, "within the objective"));
+    format!("in all: {}", parts.join(", "))
 }
 
 fn row(stats: TargetStats) -> Vec<Cell> {

@@ -3,7 +3,7 @@
 use super::{Served, error::ApiError, extract::Parameters, names, requests};
 use crate::ports::{StatisticsFilter, TargetStatistics};
 use axum::{Json, extract::State};
-use mainstay_api::{Stats, StatsQuery, TargetStats};
+use mainstay_api::{Stats, StatsQuery, StatsTotal, TargetStats};
 use mainstay_domain::time::millis;
 use std::{sync::Arc, time::Duration};
 
@@ -32,24 +32,57 @@ pub(super) async fn stats(
     };
     let mut found = served.ports.records.statistics(filter).await?;
     let window = now.since(since);
-    let mut targets = Vec::new();
+    let mut shown = Vec::new();
     for name in &configured {
         if target.as_ref().is_some_and(|asked| asked != name) {
             continue;
         }
         // In the order of their names.
-        let numbers = match found.binary_search_by(|numbers| numbers.target.cmp(name)) {
-            Ok(place) => found.remove(place),
-            Err(_) => TargetStatistics::none(name.clone()),
-        };
-        targets.push(form(&numbers, window));
+        shown.push(
+            match found.binary_search_by(|numbers| numbers.target.cmp(name)) {
+                Ok(place) => found.remove(place),
+                Err(_) => TargetStatistics::none(name.clone()),
+            },
+        );
     }
-    targets.extend(found.iter().map(|numbers| form(numbers, window)));
+    shown.extend(found);
     Ok(Json(Stats {
         since: since.to_string(),
         until: now.to_string(),
-        targets,
+        total: Some(total(&shown)),
+        targets: shown.iter().map(|one| form(one, window)).collect(),
     }))
+}
+
+/// All of them as one, as the seed counts recoveries [seed 000].
+fn total(all: &[TargetStatistics]) -> StatsTotal {
+    let (recoveries, failed) = (
+        sum_of(all, |one| one.recoveries),
+        sum_of(all, |one| one.failures),
+    );
+    let (relapses, timed) = (
+        sum_of(all, |one| one.relapses),
+        sum_of(all, |one| one.timed),
+    );
+    let times = sum_of(all, |one| {
+        one.mean_ms.unwrap_or(0).saturating_mul(one.timed)
+    });
+    StatsTotal {
+        incidents: sum_of(all, |one| one.incidents),
+        relapses,
+        recoveries,
+        failed,
+        success_rate: share(
+            recoveries.saturating_sub(relapses),
+            recoveries.saturating_add(failed),
+        ),
+        mean_recovery_ms: times.checked_div(timed),
+        rto_met: share(timed.saturating_sub(sum_of(all, |one| one.late)), timed),
+    }
+}
+
+fn sum_of(all: &[TargetStatistics], of: fn(&TargetStatistics) -> u64) -> u64 {
+    all.iter().map(of).fold(0, u64::saturating_add)
 }
 
 fn form(numbers: &TargetStatistics, window: Duration) -> TargetStats {
@@ -84,4 +117,34 @@ fn share(part: u64, whole: u64) -> Option<f64> {
     )]
     let share = |part: u64, whole: u64| part as f64 / whole as f64;
     (whole > 0).then(|| share(part, whole))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ports::fakes::target;
+
+    #[test]
+    fn targets_count_as_one_by_how_much_happened_to_each() {
+        let of = |recoveries, failures, mean_ms, late| TargetStatistics {
+            incidents: recoveries,
+            recoveries,
+            failures,
+            timed: recoveries,
+            mean_ms,
+            late,
+            relapses: 1,
+            ..TargetStatistics::none(target("api"))
+        };
+        let all = [of(3, 1, Some(1_000), 1), of(1, 0, Some(5_000), 0)];
+        let found = total(&all);
+        assert_eq!((found.incidents, found.recoveries, found.failed), (4, 4, 1));
+        assert_eq!(found.relapses, 2);
+        assert_eq!(found.mean_recovery_ms, Some(2_000));
+        assert_eq!(found.success_rate, Some(0.4));
+        assert_eq!(found.rto_met, Some(0.75));
+        let none = total(&[TargetStatistics::none(target("api"))]);
+        assert_eq!((none.success_rate, none.mean_recovery_ms), (None, None));
+        assert_eq!((none.incidents, none.rto_met), (0, None));
+    }
 }
