@@ -79,6 +79,8 @@ pub struct HostHealth {
     pub retry: RetryState,
     /// How many did; a thousand at most.
     pub failed_attempts: u64,
+    /// What recovery does now.
+    pub recovery: RecoveryCounts,
     /// How long the daemon runs.
     pub uptime_ms: u64,
     /// What the hosts that work together decided; of one that works alone, as it is itself.
@@ -100,6 +102,21 @@ pub struct TargetCounts {
     pub starting: u64,
     /// Nothing is known of them.
     pub unknown: u64,
+}
+
+/// What recovery does now, in targets: of one it does several of these at a time.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct RecoveryCounts {
+    /// They have an open incident.
+    pub failing: u64,
+    /// They have an operation that has not ended.
+    pub operations: u64,
+    /// Their next operation, or its next attempt, waits for its time.
+    pub resting: u64,
+    /// Their operation is due and held: by a budget, the phase, a dependency, its turn.
+    pub held: u64,
+    /// Their recovery waits for a person.
+    pub waiting: u64,
 }
 
 /// What several hosts decided together.
@@ -159,10 +176,11 @@ pub struct Liveness {
 }
 
 impl HostHealth {
-    /// The form of a host in this mode, that started so long ago.
+    /// The form of a host in this mode, of which recovery does this, and that started so long ago.
     pub fn of(
         health: &host_health::HostHealth,
         (mode, since): (fallback_mode::FallbackMode, Timestamp),
+        recovery: RecoveryCounts,
         uptime: Duration,
         consensus: &coordination::Consensus,
     ) -> Self {
@@ -185,6 +203,7 @@ impl HostHealth {
             open_circuits: number(health.open),
             retry: health.retry().into(),
             failed_attempts: number(health.failed_attempts),
+            recovery,
             uptime_ms: millis(uptime),
             consensus: Consensus::from(consensus),
         }

@@ -50,8 +50,8 @@ pub use errors::{ErrorBody, ErrorPage, ListedError};
 pub use event_kind::EventKind;
 pub use events::Event;
 pub use health::{
-    ClusterCircuit, Consensus, HostHealth, Liveness, Node, NodeState, Readiness, RetryState,
-    TargetCounts,
+    ClusterCircuit, Consensus, HostHealth, Liveness, Node, NodeState, Readiness, RecoveryCounts,
+    RetryState, TargetCounts,
 };
 pub use incidents::{Acknowledgement, Escalation, Evidence, Incident, IncidentState};
 pub use journal::{CheckedTable, JournalCheck, JournalCopy, JournalSalvage, SalvagedTable};

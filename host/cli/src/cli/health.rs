@@ -79,10 +79,29 @@ fn sentences(host: &HostHealth, since: &str) -> Vec<String> {
         true => "with a quorum",
         false => "without a quorum",
     };
+    let recovery = &host.recovery;
+    let doing = [
+        (recovery.operations, "with a recovery"),
+        (recovery.resting, "at rest until the next attempt"),
+        (recovery.held, "held"),
+        (recovery.waiting, "waiting for a person"),
+    ];
+    let doing = doing.into_iter().filter(|(count, _)| *count > 0);
+    let doing: Vec<String> = doing
+        .map(|(count, what)| format!("{count} {what}"))
+        .collect();
+    let doing = match doing.is_empty() {
+        true => String::new(),
+        false => format!(": {}", doing.join(", ")),
+    };
     vec![
         format!("the mode is {} since {since}", host.mode),
         format!("the score is {}: {}", two_places(host.score), host.class),
         format!("{}{of_them}; {open}", counted(targets.total, "target")),
+        format!(
+            "{} with an open incident{doing}",
+            counted(recovery.failing, "target")
+        ),
         format!(
             "{} within the hour: {}",
             counted(host.failed_attempts, "failed attempt"),
@@ -129,6 +148,7 @@ mod tests {
             "mode": "safe", "mode_since": "2026-03-04T11:00:00Z", "score": 0.125, "class": "failed", "health": "failed",
             "targets": {"total": 3, "healthy": 1, "degraded": 0, "failed": 2, "starting": 0, "unknown": 0},
             "circuit": "open", "open_circuits": 1, "retry": "elevated", "failed_attempts": 7, "uptime_ms": 60_000,
+            "recovery": {"failing": 2, "operations": 2, "resting": 1, "held": 0, "waiting": 1},
             "consensus": {
                 "circuit": "open", "mode": "safe", "leader": "db1", "quorum_met": true, "voting": 1, "strength": 1.0,
             },
@@ -140,6 +160,7 @@ mod tests {
                 "the mode is safe since 11:00",
                 "the score is 0.12: failed",
                 "3 targets: 1 healthy, 2 failed; 1 open circuit",
+                "2 targets with an open incident: 2 with a recovery, 1 at rest until the next attempt, 1 waiting for a person",
                 "7 failed attempts within the hour: elevated",
                 "db1 leads, with a quorum of 1 vote",
             ]
@@ -154,7 +175,7 @@ mod tests {
             said[2].ends_with("; the worst circuit is half-open"),
             "{said:?}"
         );
-        assert_eq!(said[4], "nobody leads, without a quorum of 0 votes");
+        assert_eq!(said[5], "nobody leads, without a quorum of 0 votes");
     }
 
     #[test]

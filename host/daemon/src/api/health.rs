@@ -3,7 +3,7 @@
 use super::{Served, error::ApiError};
 use crate::ports::{CoordinationError, HostCondition};
 use axum::{Json, extract::State};
-use mainstay_api::{HostHealth, Liveness, Node, Readiness};
+use mainstay_api::{HostHealth, Liveness, Node, Readiness, RecoveryCounts};
 use mainstay_domain::{fallback_mode::FallbackMode, text::counted, time::millis};
 use std::{sync::Arc, time::Duration};
 
@@ -12,8 +12,25 @@ pub(super) async fn show(State(served): State<Arc<Served>>) -> Result<Json<HostH
     let consensus = consensus.map_err(no_coordination)?;
     let condition = served.ports.condition.condition();
     let mode = (condition.mode, condition.mode_since);
-    let health = HostHealth::of(&condition.health, mode, uptime(&served), &consensus);
+    let (recovery, uptime) = (recovery(&served), uptime(&served));
+    let health = HostHealth::of(&condition.health, mode, recovery, uptime, &consensus);
     Ok(Json(health))
+}
+
+/// What recovery does about each target, counted.
+fn recovery(served: &Served) -> RecoveryCounts {
+    let mut counts = RecoveryCounts::default();
+    for (name, _) in served.ports.host.facts().targets.iter() {
+        let Some(active) = served.ports.recovery.active(name) else {
+            continue;
+        };
+        counts.failing += u64::from(active.incident.is_some());
+        counts.operations += u64::from(active.operation.is_some());
+        counts.resting += u64::from(active.rests.is_some());
+        counts.held += u64::from(active.held.is_some());
+        counts.waiting += u64::from(!active.waits.is_empty());
+    }
+    counts
 }
 
 pub(super) async fn nodes(State(served): State<Arc<Served>>) -> Result<Json<Vec<Node>>, ApiError> {
