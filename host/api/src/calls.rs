@@ -27,7 +27,7 @@ pub struct HandlerCall {
     pub ended_at: Option<String>,
     /// `done`, or how it failed; null while it has not ended.
     pub outcome: Option<String>,
-    /// How often it was begun again after an end of the daemon.
+    /// How often in a row it was begun again after an end of the daemon without getting further.
     pub replays: u32,
 }
 

@@ -117,7 +117,7 @@ pub struct CallRecord {
     /// When it is woken, where it sleeps and is held by nobody meanwhile.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub wake_at: Option<Timestamp>,
-    /// How often it was begun again after an end of the daemon.
+    /// How often in a row it was begun again after an end of the daemon, and got no further before the next end.
     #[serde(default)]
     pub replays: u32,
     /// The fencing number of the daemon that makes it now; the guest was told that of the first.

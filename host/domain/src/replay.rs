@@ -5,18 +5,19 @@
 //! in doubt.
 //! Invariant: a guest that asks for something else than it asked for then is not fed, and nothing acts for it.
 
+mod halt;
+mod tries;
+
+pub use halt::{Divergence, Halt};
+pub use tries::{MAX_REPLAYS, next_try};
+
 use crate::{
-    doubt::{Doubt, request_words},
+    doubt::request_words,
     effect::{Answer, Effect, EffectResult, HttpMethod, Signal},
-    operation::AwaitedSignal,
     record::{EffectEntry, EntryKind, TargetIdentity},
     time::Timestamp,
 };
-use serde::{Deserialize, Serialize};
 use std::{collections::BTreeMap, time::Duration};
-
-/// So often one call is begun again after an end of the daemon; then a person is asked, for it may be what ends it.
-pub const MAX_REPLAYS: u32 = 3;
 
 /// A sleep that is longer is not held: its call ends, and is made again when the sleep is over.
 pub const LONGEST_HELD_SLEEP: Duration = Duration::from_secs(5);
@@ -91,11 +92,20 @@ impl Recorded {
         last.since(began_at).saturating_sub(slept)
     }
 
+    /// Whether the daemon with this fencing number wrote any of it.
+    pub fn has_of(&self, fencing: u64) -> bool {
+        self.entries().any(|entry| entry.fencing == fencing)
+    }
+
     /// When the last of it was written.
     pub fn last_at(&self) -> Option<Timestamp> {
+        self.entries().map(|entry| entry.at).max()
+    }
+
+    fn entries(&self) -> impl Iterator<Item = &EffectEntry> {
         let entries = self.effects.values();
         let entries = entries.flat_map(|effect| [&effect.intent, &effect.result]);
-        entries.flatten().map(|entry| entry.at).max()
+        entries.flatten()
     }
 }
 
@@ -150,59 +160,6 @@ pub enum Turn {
     InDoubt,
     /// Something else was asked then.
     Diverged(Divergence),
-}
-
-/// A guest did not do what it did before.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
-#[error("at effect {number} the record has {recorded}, and now it asks for {asked}")]
-pub struct Divergence {
-    /// The number of the effect.
-    pub number: u32,
-    /// What it asked for then.
-    pub recorded: String,
-    /// What it asks for now.
-    pub asked: String,
-}
-
-/// Why a call is not gone on with.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum Halt {
-    /// It does something else than it did.
-    #[error("its handler does something else than before the daemon ended: {0}")]
-    Diverged(Divergence),
-    /// One of its effects is in doubt.
-    #[error("{0}")]
-    InDoubt(Box<Doubt>),
-    /// It cannot be begun again.
-    #[error("{0}")]
-    GivenUp(String),
-    /// It sleeps, and nothing of it is held meanwhile.
-    #[error("it sleeps until {until}")]
-    Suspended {
-        /// When it is woken.
-        until: Timestamp,
-        /// How long that is.
-        left: Duration,
-    },
-    /// It waits for a signal, and nothing of it is held meanwhile.
-    #[error("it waits for the signal `{}` until {}", .0.name, .0.until)]
-    Awaits(AwaitedSignal),
-}
-
-impl Halt {
-    /// What a person has to do first.
-    pub fn steps(&self) -> Vec<String> {
-        match self {
-            Halt::InDoubt(doubt) => vec![format!(
-                "find out whether {} happened",
-                request_words(&doubt.effect)
-            )],
-            Halt::Diverged(_) | Halt::GivenUp(_) => {
-                vec!["see in its journal what was done, and put the rest right by hand".to_owned()]
-            }
-            Halt::Suspended { .. } | Halt::Awaits(_) => Vec::new(),
-        }
-    }
 }
 
 /// What is done at the effect with this number, of which the journal has `recorded`. `asked` is masked.

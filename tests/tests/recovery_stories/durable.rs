@@ -180,6 +180,65 @@ fn a_request_to_an_origin_that_knows_keys_is_sent_again_with_its_own() {
     assert_eq!(entries(&handled, "http.send", "intent"), 1, "{handled}");
 }
 
+#[test]
+fn a_handler_that_gets_further_is_gone_on_with_however_often_the_daemon_ends() {
+    let gate = Gate::start();
+    let url = &gate.url;
+    let params = format!("do = \"twelve\", length = \"10ms\", name = \"{url}\", word = \"{url}\"");
+    let granted = format!(
+        r#"
+[command.mark]
+run = ["/bin/sh", "-c", "echo >> marks", "{{target}}"]
+placeholders = ["target"]
+
+[plugin.probe.grants]
+target = ["restart", "status"]
+command = ["mark"]
+kv = "1KiB"
+http = [{{ origin = "{url}", idempotent = true }}]
+"#
+    );
+    let config = format!("{}{}{granted}", sleeper("job"), chain_of(&params));
+    let mut daemon = start(&[&config], &[guest("probe", &[])]);
+    daemon.kill_child("job");
+    for place in ["/begin", "/once", "/end", "/look"] {
+        let cut_off = gate.next(place);
+        assert!(cut_off.line().contains(place), "{}", cut_off.line());
+        daemon.kill();
+        drop(cut_off);
+        daemon.run();
+        let again = gate.next("the same request again");
+        assert!(again.line().contains(place), "{}", again.line());
+        again.answer();
+    }
+    let ended = daemon.wait_for_operation("job", "succeeded");
+    assert_eq!(ended["actions"][1], "run 1", "{ended}");
+    let marks = fs::read_to_string(daemon.path("marks")).unwrap();
+    assert_eq!(marks.lines().count(), 1, "what was done is fed");
+    let operation = shown(&daemon, &ended["id"]);
+    assert_eq!(operation["calls"][0]["replays"], 1, "{operation}");
+}
+
+#[test]
+fn a_handler_that_gets_no_further_is_left_to_a_person_after_three_tries() {
+    let gate = Gate::start();
+    let granted = format!("{{ origin = \"{}\", idempotent = true }}", gate.url);
+    let (mut daemon, _, operation) = killed_in_a_request(&gate, &granted, "");
+    for attempt in 1..=3 {
+        let cut_off = gate.next(&format!("the request of try {attempt}"));
+        daemon.kill();
+        drop(cut_off);
+        daemon.run();
+    }
+    let asking = wait_until(&daemon, &operation, "awaiting-manual");
+    let error = asking["error"].as_str().unwrap();
+    assert!(
+        error.contains("3 tries") && error.contains("none got further"),
+        "{asking}"
+    );
+    assert_eq!(asking["calls"][0]["replays"], 3, "{asking}");
+}
+
 /// Acts: `plugin.*.on_doubt`
 #[test]
 fn a_plugin_that_wants_to_be_told_of_a_doubt_is_and_nobody_is_asked() {

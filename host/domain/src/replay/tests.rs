@@ -328,6 +328,21 @@ fn what_a_person_says_did_not_happen_is_as_if_it_was_never_begun_until_it_is_beg
 }
 
 #[test]
+fn a_record_knows_which_daemons_got_it_further() {
+    let effect = http(HttpMethod::Put);
+    let by = |fencing, result| EffectEntry {
+        fencing,
+        ..entry(&effect, result)
+    };
+    let begun = Recorded::of(&[by(4, None)], 1, 1);
+    assert!(begun.has_of(4) && !begun.has_of(5));
+    let ended = Recorded::of(&[by(4, None), by(6, Some(Ok(Answer::Done)))], 1, 1);
+    assert!(ended.has_of(4) && !ended.has_of(5) && ended.has_of(6));
+    let of_another_call = Recorded::of(&[by(4, None)], 2, 1);
+    assert!(!of_another_call.has_of(4));
+}
+
+#[test]
 fn a_sleep_that_nobody_held_is_no_time_of_the_call() {
     let slept = |number, length_ms, seconds| {
         let effect = Effect::ClockSleep { length_ms };

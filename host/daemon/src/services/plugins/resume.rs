@@ -1,7 +1,7 @@
 //! Goes on with a call that the daemon before was in: the same build, by its digest, is fed what the journal has of it.
 //!
-//! Invariant: a call is begun again so often and no more, and that is durable before it is: a guest that ends the daemon
-//! does not do so for ever.
+//! Invariant: a call that gets no further is begun again so often and no more, and that is durable before it is: a guest that
+//! ends the daemon does not do so for ever.
 
 use super::{PluginCalls, handled};
 use crate::{ports::Browse, services::shared::Shared};
@@ -10,7 +10,7 @@ use mainstay_domain::{
     name::PluginName,
     record::Change,
     recovery::{Call, Handled, NotHandled},
-    replay::{Divergence, Halt, MAX_REPLAYS, Recorded},
+    replay::{Divergence, Halt, MAX_REPLAYS, Recorded, next_try},
     spec::PluginSpec,
 };
 use mainstay_runtime::{CallError, CallFailure, Plugin, PluginHost};
@@ -58,20 +58,22 @@ impl PluginCalls {
             recorded,
             last,
         } = find(&*journal.records, call).await?;
-        if record.replays >= MAX_REPLAYS {
-            return Err(format!(
-                "the daemon ended again in each of {MAX_REPLAYS} tries to go on with a call of {}",
-                record.identity()
-            ));
-        }
         let plugin = build_of(host, journal, &record).await?;
-        record.replays += 1;
+        let is_replayed = plugin.grants().dir.is_empty();
+        // What is called anew writes as much each time.
+        let got_further = is_replayed && recorded.has_of(record.fencing);
+        record.replays = next_try(record.replays, got_further).ok_or_else(|| {
+            format!(
+                "the daemon ended again in each of {MAX_REPLAYS} tries to go on with a call of {}, and none got further",
+                record.identity()
+            )
+        })?;
         record.fencing = call.request.fencing;
         let change = Change::Call(Box::new(record.clone()));
         let raised = journal.shared.journal.commit(vec![change].into()).await;
         raised.map_err(|error| format!("that it is begun again was not written: {error}"))?;
         let identity = record.identity();
-        if !plugin.grants().dir.is_empty() {
+        if !is_replayed {
             // What it sees of its directories is in no record, so it is called anew.
             return Ok(call_anew(&plugin, call, last, &record).await);
         }
