@@ -71,6 +71,10 @@ pub struct BackupRecord {
     /// reader's hands. Of a record of before it is not known, and no.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub incomplete: bool,
+    /// The idempotency key of the effect that asked for it: by it the same call finds it again after an end of the daemon.
+    /// Absent where no effect did, and in records of before.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub key: Option<String>,
 }
 
 /// What plugins see of a backup.

@@ -231,7 +231,7 @@ fn begun(asked: &Effect, intent: &EffectEntry, seen: &Seen) -> Turn {
         },
         Effect::CommandRun { .. } if seen.is_idempotent => Turn::Again,
         Effect::CommandRun { .. } => Turn::InDoubt,
-        // A value is written with its result, so it was not; and a backup that is taken or restored once more does no harm.
+        // A value is written with its result, so it was not; a backup is found by its key, and restoring does no harm twice.
         Effect::KvSet { .. }
         | Effect::KvDelete { .. }
         | Effect::KvCompareAndSet { .. }

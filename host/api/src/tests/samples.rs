@@ -226,6 +226,7 @@ pub(super) fn backups() -> [BackupRecord; 2] {
         reason: None,
         warnings: Vec::new(),
         incomplete: false,
+        key: None,
     };
     let whole = BackupRecord {
         backup_type: BackupType::Incremental,

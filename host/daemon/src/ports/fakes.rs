@@ -176,6 +176,7 @@ pub(crate) fn backup(number: u8) -> BackupRecord {
         reason: None,
         warnings: Vec::new(),
         incomplete: false,
+        key: None,
     }
 }
 

@@ -191,6 +191,7 @@ impl Manifest {
             reason: None,
             warnings: Vec::new(),
             incomplete: self.incomplete,
+            key: None,
         }
     }
 }

@@ -60,6 +60,7 @@ fn record(name: &str, parent: Option<&str>, base: &str, status: BackupStatus) ->
         reason: None,
         warnings: Vec::new(),
         incomplete: false,
+        key: None,
     }
 }
 

@@ -28,6 +28,7 @@ fn record(number: usize, backup_type: BackupType, parent: Option<&BackupRecord>)
         reason: None,
         warnings: Vec::new(),
         incomplete: false,
+        key: None,
     }
 }
 

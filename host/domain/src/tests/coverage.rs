@@ -824,6 +824,7 @@ fn every_form_of_a_backup_is_in_the_corpus() {
         reason: _,
         warnings: _,
         incomplete: _,
+        key: _,
     } = &all[0];
     backup_types(all.iter().map(|one| one.backup_type));
     met!(
@@ -836,7 +837,7 @@ fn every_form_of_a_backup_is_in_the_corpus() {
         BackupStatus::Corrupted,
         BackupStatus::Expired,
     );
-    there_and_absent!(all, parent, verified_at, expires, reason);
+    there_and_absent!(all, parent, verified_at, expires, reason, key);
     some_and_none!(all, warnings);
     true_and_false!(all, held, incomplete);
 }

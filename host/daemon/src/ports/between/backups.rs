@@ -45,11 +45,13 @@ pub trait BackupControl: Send + Sync {
         job: JobName,
         before: Option<Timestamp>,
     ) -> Boxed<'_, Result<Option<BackupSummary>, EffectError>>;
-    /// Takes a backup now.
+    /// Takes a backup now, for the effect with this idempotency key; where that took one already, which is verified, it is
+    /// that one.
     fn create(
         &self,
         job: JobName,
         backup_type: BackupType,
+        key: String,
     ) -> Boxed<'_, Result<BackupSummary, EffectError>>;
     /// Restores in place, over what the job's directory sources hold, after an emergency backup. Documents and bytes.
     fn restore(&self, job: JobName, id: String) -> Boxed<'_, Result<(u64, u64), EffectError>>;

@@ -89,6 +89,14 @@ impl Catalog {
         found
     }
 
+    /// The verified backup of a job that the effect with this key asked for.
+    pub(super) fn made_for(&self, job: &JobName, key: &str) -> Option<BackupRecord> {
+        let mut all = self.of(Some(job)).into_iter();
+        all.find(|record| {
+            record.status == BackupStatus::Verified && record.key.as_deref() == Some(key)
+        })
+    }
+
     pub(super) fn new_id(&mut self, backup_type: BackupType, now: Timestamp) -> BackupId {
         BackupId::new(backup_type, self.ids.next(now))
     }

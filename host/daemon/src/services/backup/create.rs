@@ -16,12 +16,34 @@ use mainstay_domain::{
 /// So many of the things to know of a backup are kept with it.
 const WARNINGS_KEPT: usize = 20;
 
+/// What is to be taken.
+pub(super) struct Wanted {
+    pub(super) backup_type: BackupType,
+    pub(super) unreadable: Unreadable,
+    /// The slots that it takes.
+    pub(super) slots: Vec<(BackupType, Timestamp)>,
+    /// The key of the effect that asks for it.
+    pub(super) key: Option<String>,
+}
+
+impl Wanted {
+    /// Of no slot, and asked for by no effect.
+    pub(super) fn of(backup_type: BackupType, unreadable: Unreadable) -> Self {
+        Self {
+            backup_type,
+            unreadable,
+            slots: Vec::new(),
+            key: None,
+        }
+    }
+}
+
 impl BackupService {
-    /// Takes a backup.
+    /// Takes a backup; one that an effect asks for carries its key.
     pub(super) async fn create_now(
         self,
         job: JobName,
-        backup_type: BackupType,
+        (backup_type, key): (BackupType, Option<String>),
         progress: OnProgress,
     ) -> Result<BackupRecord, BackupError> {
         let spec = self.job(&job)?;
@@ -31,8 +53,11 @@ impl BackupService {
             BackupType::Emergency => Unreadable::IsLeftOut,
             _ => Unreadable::Fails,
         };
-        self.take(&spec, backup_type, unreadable, Vec::new(), progress)
-            .await
+        let wanted = Wanted {
+            key,
+            ..Wanted::of(backup_type, unreadable)
+        };
+        self.take(&spec, wanted, progress).await
     }
 
     /// Takes a backup; the caller has the job's turn. A difference that has nothing to build on, or whose chain turns
@@ -40,20 +65,19 @@ impl BackupService {
     pub(super) async fn take(
         &self,
         job: &JobSpec,
-        backup_type: BackupType,
-        unreadable: Unreadable,
-        slots: Vec<(BackupType, Timestamp)>,
+        wanted: Wanted,
         progress: OnProgress,
     ) -> Result<BackupRecord, BackupError> {
-        let taken = self
-            .take_once(job, backup_type, unreadable, &slots, &progress)
-            .await;
+        let taken = self.take_once(job, &wanted, &progress).await;
         match taken {
             Err(BackupError::Store(BackupStoreError::Corrupted { id, what }))
                 if self.mark_corrupted(&id, &what).await? =>
             {
-                self.take_once(job, BackupType::Full, unreadable, &slots, &progress)
-                    .await
+                let full = Wanted {
+                    backup_type: BackupType::Full,
+                    ..wanted
+                };
+                self.take_once(job, &full, &progress).await
             }
             taken => taken,
         }
@@ -62,11 +86,10 @@ impl BackupService {
     async fn take_once(
         &self,
         job: &JobSpec,
-        asked: BackupType,
-        unreadable: Unreadable,
-        slots: &[(BackupType, Timestamp)],
+        wanted: &Wanted,
         progress: &OnProgress,
     ) -> Result<BackupRecord, BackupError> {
+        let asked = wanted.backup_type;
         let created_at = self.now();
         let records = self.core.catalog.lock().of(Some(&job.name));
         let (backup_type, chain) = match join(&records, &job.name, asked, created_at) {
@@ -96,6 +119,7 @@ impl BackupService {
             reason: None,
             warnings: Vec::new(),
             incomplete: false,
+            key: wanted.key.clone(),
         };
         let message = words::began(&id, &job.name, backup_type, asked);
         let started = self
@@ -109,7 +133,7 @@ impl BackupService {
             job: job.name.clone(),
             backup_type,
             sources: job.sources.clone(),
-            unreadable,
+            unreadable: wanted.unreadable,
             compression: job.compression,
             is_known: records.iter().any(|record| is_stored(record.status)),
             chain: chain.into_iter().map(|link| link.id).collect(),
@@ -121,7 +145,7 @@ impl BackupService {
             .await;
         self.note_room(&taken);
         match taken {
-            Ok(taken) => self.record_success(taken, slots).await,
+            Ok(taken) => self.record_success(taken, wanted).await,
             Err(error) => {
                 record.status = BackupStatus::Failed;
                 record.reason = Some(error.to_string());
@@ -134,10 +158,12 @@ impl BackupService {
     async fn record_success(
         &self,
         taken: TakenBackup,
-        slots: &[(BackupType, Timestamp)],
+        wanted: &Wanted,
     ) -> Result<BackupRecord, BackupError> {
         let TakenBackup { manifest, warnings } = taken;
+        let slots = &wanted.slots;
         let mut record = manifest.to_record();
+        record.key.clone_from(&wanted.key);
         record.warnings = warnings.iter().take(WARNINGS_KEPT).cloned().collect();
         for warning in &warnings {
             tracing::warn!(backup = %record.id, "{warning}");

@@ -1,6 +1,6 @@
 //! Which backups are due, and how long nothing is.
 
-use super::{BackupService, LONGEST_BACKOFF, no_progress, turns::Turn};
+use super::{BackupService, LONGEST_BACKOFF, create::Wanted, no_progress, turns::Turn};
 use crate::ports::Unreadable;
 use mainstay_domain::{
     backoff::Backoff,
@@ -49,7 +49,11 @@ impl BackupService {
     fn spawn_due(&self, job: JobSpec, due: DueBackup, turn: Turn) {
         let service = self.clone();
         self.core.tasks.spawn(async move {
-            let taken = service.take(&job, due.backup_type, Unreadable::Fails, due.slots, no_progress()).await;
+            let wanted = Wanted {
+                slots: due.slots,
+                ..Wanted::of(due.backup_type, Unreadable::Fails)
+            };
+            let taken = service.take(&job, wanted, no_progress()).await;
             service.job_state(&job.name, |state| match taken {
                 Ok(_) => state.backup_succeeded(),
                 Err(error) => {

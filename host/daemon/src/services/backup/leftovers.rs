@@ -3,8 +3,13 @@
 use super::{BackupError, BackupService};
 use crate::ports::BackupStoreError;
 use mainstay_domain::{
-    backup::BackupStatus, event::EventKind, id::BackupId, name::JobName, record::Change,
-    severity::Severity, spec::BackupSource,
+    backup::{BackupRecord, BackupStatus},
+    event::EventKind,
+    id::BackupId,
+    name::JobName,
+    record::Change,
+    severity::Severity,
+    spec::BackupSource,
 };
 use std::collections::BTreeMap;
 
@@ -49,7 +54,11 @@ impl BackupService {
                     let event = self
                         .event(EventKind::BackupVerified, Severity::Low, message)
                         .with_backup(&record.job, &record.id);
-                    self.commit(vec![manifest.to_record()], vec![Change::Event(event)])
+                    let stored = BackupRecord {
+                        key: record.key,
+                        ..manifest.to_record()
+                    };
+                    self.commit(vec![stored], vec![Change::Event(event)])
                         .await?;
                 }
                 Ok(None) | Err(_) => {

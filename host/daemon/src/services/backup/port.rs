@@ -27,7 +27,8 @@ impl BackupOperator for BackupService {
         backup_type: BackupType,
         progress: OnProgress,
     ) -> Boxed<'_, Result<BackupRecord, Refused>> {
-        let work = self.clone().create_now(job.clone(), backup_type, progress);
+        let asked = (backup_type, None);
+        let work = self.clone().create_now(job.clone(), asked, progress);
         Box::pin(async move { self.in_turn_of(&job, work).await.map_err(refused) })
     }
 
@@ -121,10 +122,16 @@ impl BackupControl for BackupService {
         &self,
         job: JobName,
         backup_type: BackupType,
+        key: String,
     ) -> Boxed<'_, Result<BackupSummary, EffectError>> {
+        let made = self.core.catalog.lock().made_for(&job, &key);
+        if let Some(made) = made {
+            return Box::pin(std::future::ready(Ok(BackupSummary::from(&made))));
+        }
+        let asked = (backup_type, Some(key));
         let work = self
             .clone()
-            .create_now(job.clone(), backup_type, super::no_progress());
+            .create_now(job.clone(), asked, super::no_progress());
         Box::pin(async move {
             let Some(taken) = self.in_free_turn_of(&job, work).await else {
                 return Err(EffectError::Unavailable(format!(

@@ -1,6 +1,6 @@
 //! What is there before a restore in place, saved.
 
-use super::{BackupError, BackupService};
+use super::{BackupError, BackupService, create::Wanted};
 use crate::ports::Unreadable;
 use mainstay_domain::{
     backup::BackupType,
@@ -18,9 +18,7 @@ impl BackupService {
             .retain(|source| matches!(source, BackupSource::Directory { .. }));
         let saved = self.take(
             &directories,
-            BackupType::Emergency,
-            Unreadable::Fails,
-            Vec::new(),
+            Wanted::of(BackupType::Emergency, Unreadable::Fails),
             super::no_progress(),
         );
         saved.await.map(drop).map_err(|error| {

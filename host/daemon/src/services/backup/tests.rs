@@ -228,6 +228,42 @@ async fn a_backup_that_was_committed_but_not_recorded_is_not_lost() {
 }
 
 #[tokio::test]
+async fn a_backup_that_an_effect_asked_for_is_found_by_its_key_after_a_restart() {
+    let mut fixture = Fixture::new().await;
+    let asked = |fixture: &Fixture, key: &str| {
+        let service = fixture.service.clone();
+        let (name, key) = (job(None).name, key.to_owned());
+        async move {
+            let made = BackupControl::create(&service, name, BackupType::Full, key);
+            within(made).await.unwrap().id
+        }
+    };
+    let first = asked(&fixture, "op-1-1").await;
+    fixture = fixture.restarted().await;
+    assert_eq!(asked(&fixture, "op-1-1").await, first);
+    assert_eq!(fixture.store.taken(), 1, "it is not taken again");
+    let second = asked(&fixture, "op-1-2").await;
+    assert_ne!(second, first, "another effect asks for another");
+
+    // The daemon ended between the store's part and the journal's.
+    let id = BackupId::parse(&second).unwrap();
+    let unrecorded = BackupRecord {
+        status: BackupStatus::InProgress,
+        ..record_of(&fixture.service, &id)
+    };
+    let change = Change::Backup(unrecorded);
+    fixture.journal.commit(vec![change].into()).await.unwrap();
+    fixture = fixture.restarted().await;
+    assert_eq!(asked(&fixture, "op-1-2").await, second);
+
+    // What is not there is none.
+    fixture.store.lose(&id);
+    fixture = fixture.restarted().await;
+    assert_ne!(asked(&fixture, "op-1-2").await, second);
+    assert_eq!(fixture.store.taken(), 3);
+}
+
+#[tokio::test]
 async fn a_stored_backup_that_lost_its_manifest_is_known_to_the_sweep_and_marked_corrupted() {
     let fixture = Fixture::new().await;
     let lost = fixture.create(BackupType::Full).await.unwrap();
@@ -537,7 +573,8 @@ async fn what_waits_its_turn_ends_with_its_caller() {
         let create =
             BackupOperator::create(service, name.clone(), BackupType::Snapshot, no_progress());
         // Who is in the middle of a recovery is not held up, but told.
-        let busy = BackupControl::create(service, name, BackupType::Snapshot).await;
+        let busy =
+            BackupControl::create(service, name, BackupType::Snapshot, "op-1-1".to_owned()).await;
         assert!(matches!(busy, Err(EffectError::Unavailable(_))), "{busy:?}");
         let prune = fixture.service.prune(None, false);
         let all = async { tokio::join!(restore, create, prune) };

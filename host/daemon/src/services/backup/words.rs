@@ -177,6 +177,7 @@ mod tests {
             reason: None,
             warnings: Vec::new(),
             incomplete: false,
+            key: None,
         }
     }
 

@@ -128,7 +128,7 @@ impl Effects {
                 .map(Answer::Backup),
             Effect::BackupCreate { job, backup_type } => self
                 .backups
-                .create(job_name(&job)?, backup_type)
+                .create(job_name(&job)?, backup_type, key)
                 .await
                 .map(|backup| Answer::Backup(Some(backup))),
             Effect::BackupRestore { job, id } => {

@@ -169,7 +169,12 @@ impl BackupControl for World {
     ) -> Boxed<'_, Result<Option<BackupSummary>, EffectError>> {
         not_there()
     }
-    fn create(&self, _: JobName, _: BackupType) -> Boxed<'_, Result<BackupSummary, EffectError>> {
+    fn create(
+        &self,
+        _: JobName,
+        _: BackupType,
+        _: String,
+    ) -> Boxed<'_, Result<BackupSummary, EffectError>> {
         not_there()
     }
     fn restore(&self, _: JobName, _: String) -> Boxed<'_, Result<(u64, u64), EffectError>> {

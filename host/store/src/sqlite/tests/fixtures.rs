@@ -298,6 +298,7 @@ pub(super) fn backup(n: u64) -> BackupRecord {
         reason: None,
         warnings: Vec::new(),
         incomplete: false,
+        key: None,
     }
 }
 

@@ -46,6 +46,8 @@ const SEEN: Expected = ([1, 1, 1, 1, 1], End::GoesOn, End::GoesOn);
 const RESTARTED: Expected = ([1, 1, 2, 1, 1], End::GoesOn, End::GoesOn);
 /// It may be done again, with its key.
 const AGAIN: Expected = ([1, 1, 2, 2, 1], End::GoesOn, End::GoesOn);
+/// What is whole is found by its key, and what is not is done again.
+const FOUND: Expected = ([1, 1, 2, 1, 1], End::GoesOn, End::GoesOn);
 /// Nobody knows, so it is done once at most.
 const ASKED: Expected = ([1, 0, 1, 1, 1], End::GoesOn, End::InDoubt);
 
@@ -71,6 +73,8 @@ struct Site {
     done: Mutex<Vec<String>>,
     /// What was written together with its result.
     kept: Mutex<Vec<EffectEntry>>,
+    /// The keys of the backups that are there whole.
+    backups: Mutex<Vec<String>>,
     /// Where the present daemon ends.
     crash: Mutex<Option<Crash>>,
 }
@@ -253,9 +257,23 @@ impl BackupControl for Site {
     ) -> Boxed<'_, Result<Option<BackupSummary>, EffectError>> {
         self.act("newest".to_owned(), |_, _| (), None)
     }
-    fn create(&self, _: JobName, _: BackupType) -> Boxed<'_, Result<BackupSummary, EffectError>> {
+    fn create(
+        &self,
+        _: JobName,
+        _: BackupType,
+        key: String,
+    ) -> Boxed<'_, Result<BackupSummary, EffectError>> {
         let made = BackupSummary::from(&backup(1));
-        self.act("create".to_owned(), |_, _| (), made)
+        if self.backups.lock().contains(&key) {
+            return Box::pin(std::future::ready(Ok(made)));
+        }
+        let what = format!("create {key}");
+        let finish = move |_: &mut Process, is_cut_off: bool| {
+            if !is_cut_off {
+                self.backups.lock().push(key);
+            }
+        };
+        self.act(what, finish, made)
     }
     fn restore(&self, _: JobName, _: String) -> Boxed<'_, Result<(u64, u64), EffectError>> {
         self.act("restore".to_owned(), |_, _| (), (1, 1))
@@ -307,6 +325,7 @@ impl Host {
                 }),
                 done: Mutex::default(),
                 kept: Mutex::default(),
+                backups: Mutex::default(),
                 crash: Mutex::default(),
             }),
             clock: ManualClock::new(),
@@ -434,14 +453,14 @@ fn rows() -> Vec<Row> {
         row(request(HttpMethod::Patch), ASKED),
         idempotent(request(HttpMethod::Post)),
         idempotent(request(HttpMethod::Patch)),
-        // What is backed up or put back once more does no harm.
         row(
             Effect::BackupCreate {
                 job: job(),
                 backup_type: BackupType::Full,
             },
-            AGAIN,
+            FOUND,
         ),
+        // What is put back once more does no harm.
         row(Effect::BackupRestore { job: job(), id }, AGAIN),
     ]
 }
