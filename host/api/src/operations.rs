@@ -150,6 +150,10 @@ pub struct Operation {
     /// What people signalled to its handlers, in the order in which it came. Absent where nobody did.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub signals: Vec<Signal>,
+    /// What it waits for, for people: a person, its time, its turn, a budget, the phase, the end of a pause. Absent where it
+    /// waits for nothing, and in answers to commands.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub waits: Option<String>,
 }
 
 /// A signal that an operation has got.
@@ -258,6 +262,7 @@ impl From<&operation::Operation> for Operation {
             runbook: operation.runbook.clone(),
             approval: operation.approval.as_ref().map(Approval::from),
             signals: operation.signals.iter().map(Signal::from).collect(),
+            waits: None,
         }
     }
 }
@@ -270,9 +275,6 @@ pub struct OperationDetail {
     pub operation: Operation,
     /// Its effects, in order.
     pub journal: Vec<JournalEntry>,
-    /// What a person has to do for the recovery of its incident to go on; null where nothing waits for one.
-    #[serde(default)]
-    pub waits: Option<String>,
     /// What people wrote down about it, oldest first. Absent where there is none.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub notes: Vec<Note>,

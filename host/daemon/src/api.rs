@@ -29,6 +29,7 @@ mod policies;
 mod reads;
 mod requests;
 mod sharing;
+mod shown_operation;
 mod silences;
 mod socket;
 mod statistics;

@@ -93,6 +93,10 @@ fn a_dead_target_that_a_pause_keeps_down_is_what_needs_a_person() {
     let operation = daemon.json(&["operation", "show", row["operation"].as_str().unwrap()]);
     let waits = operation["waits"].as_str().unwrap();
     assert!(waits.contains("`mainstay resume` lets it go on"), "{waits}");
+    let listed = daemon.json(&["history"]);
+    assert_eq!(listed[0]["waits"], operation["waits"], "{listed}");
+    let listed = String::from_utf8(daemon.cli(&["history"]).stdout).unwrap();
+    assert!(listed.contains(&format!(" waits: {waits}")), "{listed}");
     assert!(daemon.cli(&["resume"]).status.success());
     daemon.wait_for_successes("job", 1);
 }

@@ -5,7 +5,7 @@ use super::{
     client::{Client, path_with, refused},
     failure::Ending,
     output::{Block, Output, Tone, now, printable, relative},
-    records::{event_block, incident_table, operation_table},
+    records::{event_block, incident_table, operation_table, waiting_blocks},
 };
 use crate::console;
 use anyhow::Context;
@@ -82,6 +82,7 @@ pub(super) async fn history(
     let answer = client.get(&path_with("/v1/operations", &query)).await?;
     present(out, &answer, |out, operations: Vec<Operation>| {
         let mut blocks = vec![Block::Table(operation_table(&operations, &out.times))];
+        blocks.extend(waiting_blocks(&operations, &out.times));
         let last = operations.last().map(|operation| operation.id.as_str());
         blocks.extend(next_page("history", operations.len(), limit, last));
         out.show(&blocks)

@@ -4,6 +4,7 @@
 
 use super::output::{Block, Cell, Table, Times, Tone, cell, length, maybe, tone_of};
 use mainstay_api::{Event, Incident, IncidentState, Operation, OperationState};
+use mainstay_domain::time::Timestamp;
 use std::time::Duration;
 
 /// Incidents; what is open comes first.
@@ -80,6 +81,25 @@ pub(super) fn operation_table(operations: &[Operation], times: &Times) -> Table 
         "ERROR",
     ];
     Table::new(&headings, rows, "no operations").led_by(&[0, 1, 5])
+}
+
+/// What those of them that wait wait for, and until when where that is known.
+pub(super) fn waiting_blocks(operations: &[Operation], times: &Times) -> Vec<Block> {
+    let lines = operations.iter().filter_map(|operation| {
+        let waits = operation.waits.as_ref()?;
+        let is_ahead = |due: &&String| Timestamp::parse(due).is_ok_and(|due| due > times.now());
+        let due = operation.due.as_ref().filter(is_ahead);
+        let until = due.map(|due| format!(", until {}", times.both(due)));
+        Some(Block::Text {
+            hang: 4,
+            pieces: vec![
+                cell(format!("{} waits: ", operation.id), Tone::Plain),
+                cell(waits, Tone::Warn),
+                cell(until.unwrap_or_default(), Tone::Plain),
+            ],
+        })
+    });
+    lines.collect()
 }
 
 fn operation_row(operation: &Operation, times: &Times) -> Vec<Cell> {
@@ -162,6 +182,7 @@ pub(super) fn event_block(event: &Event, times: &Times, is_terminal: bool) -> Bl
 mod tests {
     use super::*;
     use crate::cli::output::Output;
+    use jiff::tz::TimeZone;
 
     #[test]
     fn a_message_does_not_say_again_what_it_is_about() {
@@ -180,6 +201,44 @@ mod tests {
             out.show(&[block]).unwrap();
             let shown = out.written();
             assert!(shown.ends_with(&format!("  {expected}")), "{shown}");
+        }
+    }
+
+    #[test]
+    fn what_waits_says_for_what_and_until_when_where_that_is_to_come() {
+        let now = Timestamp::parse("2026-03-04T11:22:00Z").unwrap();
+        let times = Times::at(now, TimeZone::UTC);
+        let operation = |waits: Option<&str>, due: Option<&str>| -> Operation {
+            serde_json::from_value(serde_json::json!({
+                "id": "op-1", "incident": "inc-1", "target": "web", "failure": "down", "severity": "high",
+                "mode": "automatic", "state": "scheduled", "attempts": 0, "handler": null, "handler_version": null,
+                "handler_digest": null, "actions": [], "error": null, "detected_at": "2026-03-04T11:20:00Z",
+                "started_at": null, "finished_at": null, "recovery_ms": null, "rto_exceeded": false,
+                "escalated": false, "dry_run": false, "revision": 1, "steps": [], "due": due, "waits": waits,
+            }))
+            .unwrap()
+        };
+        let rests = Some("between two attempts");
+        let until = format!(", until {}", times.both("2026-03-04T11:22:30Z"));
+        for (operation, expected) in [
+            (operation(None, None), String::new()),
+            (operation(None, Some("2026-03-04T11:22:30Z")), String::new()),
+            (
+                operation(rests, None),
+                "op-1 waits: between two attempts\n".to_owned(),
+            ),
+            (
+                operation(rests, Some("2026-03-04T11:21:00Z")),
+                "op-1 waits: between two attempts\n".to_owned(),
+            ),
+            (
+                operation(rests, Some("2026-03-04T11:22:30Z")),
+                format!("op-1 waits: between two attempts{until}\n"),
+            ),
+        ] {
+            let out = Output::in_memory(false, false);
+            out.show(&waiting_blocks(&[operation], &times)).unwrap();
+            assert_eq!(out.written(), expected);
         }
     }
 }

@@ -50,7 +50,7 @@ fn facts(detail: &OperationDetail, times: &Times) -> Vec<(String, Cell)> {
     toned("operation", Some(operation.id.clone()), Tone::Plain);
     let state = operation.state.to_string();
     toned("state", Some(state), state_tone(operation.state));
-    toned("waits", detail.waits.clone(), Tone::Warn);
+    toned("waits", operation.waits.clone(), Tone::Warn);
     for step in &operation.steps {
         toned("step", Some(step.clone()), Tone::Warn);
     }

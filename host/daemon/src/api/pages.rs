@@ -3,7 +3,7 @@
 //! Invariant: of a list no more than a page is in memory, however long it is and however many read it at one time; the next is
 //! read when the client has taken the one before.
 
-use super::error::ApiError;
+use super::{error::ApiError, shown_operation::ShownOperation};
 use crate::ports::{Reading, StoreError};
 use axum::{
     body::{Body, Bytes},
@@ -15,7 +15,6 @@ use mainstay_domain::{
     audit::AuditRow,
     id::{IncidentId, OperationId},
     incident::Incident,
-    operation::Operation,
 };
 use serde::Serialize;
 
@@ -32,15 +31,15 @@ pub(super) trait Row: Send + Sync + 'static {
     fn form(&self) -> impl Serialize;
 }
 
-impl Row for Operation {
+impl Row for ShownOperation {
     type Id = OperationId;
 
     fn id(&self) -> OperationId {
-        self.id.clone()
+        self.id().clone()
     }
 
     fn form(&self) -> impl Serialize {
-        mainstay_api::Operation::from(self)
+        self.form()
     }
 }
 

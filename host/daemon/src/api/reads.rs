@@ -5,8 +5,9 @@ use super::{
     error::ApiError,
     extract::{Named, Parameters},
     names, notes, pages, requests,
+    shown_operation::ShownOperation,
 };
-use crate::ports::{Active, AuditFilter, HistoryFilter, IncidentFilter};
+use crate::ports::{AuditFilter, HistoryFilter, IncidentFilter};
 use axum::{
     Json,
     body::Bytes,
@@ -15,14 +16,13 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use mainstay_api::{
-    AuditQuery, Event, HandlerCall, HistoryQuery, Incident, IncidentQuery, JournalEntry, Operation,
+    AuditQuery, Event, HandlerCall, HistoryQuery, Incident, IncidentQuery, JournalEntry,
     OperationDetail, OperationExport, PluginRow, RenameQuery,
 };
-use mainstay_domain::operation::OperationState;
 use mainstay_domain::{
     audit::AuditRow,
     id::{IncidentId, OperationId},
-    incident, operation,
+    incident,
 };
 use std::sync::Arc;
 
@@ -87,15 +87,20 @@ pub(super) async fn history(
     let limit = query.limit.unwrap_or(LIMIT).min(MAX_LIMIT);
     let filter = requests::filter(query, limit)?;
     names::known(&served, filter.target.as_ref()).await?;
-    let records = served.ports.records.clone();
-    pages::answer::<operation::Operation>(limit, filter.before.clone(), move |before, limit| {
+    let (records, recovery) = (served.ports.records.clone(), served.ports.recovery.clone());
+    pages::answer::<ShownOperation>(limit, filter.before.clone(), move |before, limit| {
         let (records, filter) = (records.clone(), filter.clone());
+        let recovery = recovery.clone();
         let page = HistoryFilter {
             before,
             limit,
             ..filter
         };
-        Box::pin(async move { records.history(page).await })
+        let shown = move |operation| ShownOperation::new(operation, &*recovery);
+        Box::pin(async move {
+            let page = records.history(page).await;
+            page.map(|page| page.into_iter().map(shown).collect::<Vec<_>>())
+        })
     })
     .await
 }
@@ -141,16 +146,6 @@ pub(super) async fn operation(
             help,
         ));
     };
-    // An operation of the past says what its incident waits for only where it is the one that a person ended.
-    let may_wait = matches!(
-        operation.state,
-        OperationState::AwaitingManual | OperationState::Cancelled
-    );
-    let mut active = served.ports.recovery.active(&operation.target);
-    let waits = operation.incident.as_ref().filter(|_| may_wait);
-    let waits = waits.and_then(|incident| active.as_mut()?.waits.remove(incident));
-    // Several may wait for the target; which one a pause or the like holds does not matter to who reads it.
-    let waits = waits.or_else(|| held(&operation, active?));
     let mut journal: Vec<JournalEntry> = entries.iter().map(JournalEntry::from).collect();
     if let Some(doubt) = &operation.doubt {
         for entry in journal.iter_mut().filter(|entry| entry.seq == doubt.number) {
@@ -158,40 +153,16 @@ pub(super) async fn operation(
         }
     }
     let calls = served.ports.records.calls(id.clone()).await?;
+    let revision = operation.revision;
     let detail = OperationDetail {
-        operation: Operation::from(&operation),
+        operation: ShownOperation::new(operation, &*served.ports.recovery).form(),
         journal,
-        waits,
         calls: calls.iter().map(HandlerCall::from).collect(),
         notes: notes::about(&served, id.to_string()).await?,
     };
     // What `If-Match` of a decision takes.
-    let revision = format!("\"{}\"", operation.revision);
+    let revision = format!("\"{revision}\"");
     Ok(([(ETAG, revision)], Json(detail)).into_response())
-}
-
-/// What keeps an operation that has not begun, or not its next attempt, for people.
-fn held(operation: &operation::Operation, active: Active) -> Option<String> {
-    let rests = operation.due.is_some() && !operation.state.is_final();
-    let waits = rests || operation.state == OperationState::Scheduled;
-    if !waits {
-        return None;
-    }
-    // A pause holds nothing back that a person asked for; the gate may.
-    let is_automatic = operation.mode == operation::Mode::Automatic;
-    let Some(pause) = active.pause.filter(|_| is_automatic) else {
-        return active
-            .held
-            .filter(|_| active.operation.as_ref() == Some(&operation.id));
-    };
-    let by = pause.by.map_or(String::new(), |by| format!(" by {by}"));
-    let whose = match pause.of_host {
-        true => String::new(),
-        false => format!(" {}", operation.target),
-    };
-    Some(format!(
-        "automatic recovery is paused{by}; `mainstay resume{whose}` lets it go on"
-    ))
 }
 
 pub(super) async fn export(
@@ -212,44 +183,4 @@ pub(super) async fn metrics(State(served): State<Arc<Served>>) -> Response {
     let text = served.ports.metrics.render();
     let content_type = "text/plain; version=0.0.4; charset=utf-8";
     ([(CONTENT_TYPE, content_type)], text).into_response()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use mainstay_domain::{
-        name::{FailureType, TargetName},
-        recovery::PauseSummary,
-        severity::Severity,
-        time::Timestamp,
-    };
-
-    #[test]
-    fn what_the_gate_holds_back_is_said_also_of_what_a_person_asked_for() {
-        let asked = operation::Operation::scheduled(
-            OperationId::parse("op-01K0000000000000000000000A").unwrap(),
-            TargetName::parse("api").unwrap(),
-            FailureType::parse("down").unwrap(),
-            Severity::High,
-            operation::Mode::Manual,
-            Timestamp::from_millis(1),
-        );
-        let active = Active {
-            operation: Some(asked.id.clone()),
-            held: Some("it is held back".to_owned()),
-            ..Active::default()
-        };
-        let said = held(&asked, active.clone());
-        assert_eq!(said.as_deref(), Some("it is held back"));
-        let paused = Active {
-            held: None,
-            pause: Some(PauseSummary {
-                of_host: true,
-                by: None,
-                until: None,
-            }),
-            ..active
-        };
-        assert_eq!(held(&asked, paused), None, "no pause holds it");
-    }
 }

@@ -240,6 +240,8 @@ pub struct Active {
     pub pause: Option<PauseSummary>,
     /// Of which incidents the recovery waits for a person, and what they can do, for people.
     pub waits: BTreeMap<IncidentId, String>,
+    /// What each of its operations that waits waits for, whoever or whatever that is, for people.
+    pub operations: BTreeMap<OperationId, String>,
 }
 
 /// Until when something waits, and why.

@@ -756,6 +756,7 @@ impl RecoveryControl for FakeWorld {
             held: None,
             pause: None,
             waits: Default::default(),
+            operations: Default::default(),
         })
     }
     fn phase(&self) -> Phase {

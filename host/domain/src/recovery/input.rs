@@ -234,6 +234,8 @@ pub struct TargetSummary {
     pub pause: Option<PauseSummary>,
     /// Of which incidents the recovery waits for a person, and what they can do.
     pub waits: BTreeMap<IncidentId, String>,
+    /// What each of its operations that waits waits for, whoever or whatever that is, for people.
+    pub operations: BTreeMap<OperationId, String>,
 }
 
 /// A pause that keeps an operation from beginning.
@@ -245,6 +247,19 @@ pub struct PauseSummary {
     pub by: Option<String>,
     /// Until when it lasts, where it has an end.
     pub until: Option<Timestamp>,
+}
+
+impl PauseSummary {
+    /// That it keeps the recovery of this target from beginning, for people.
+    pub fn words(&self, target: &TargetName) -> String {
+        let by = self.by.as_ref();
+        let by = by.map_or(String::new(), |by| format!(" by {by}"));
+        let whose = match self.of_host {
+            true => String::new(),
+            false => format!(" {target}"),
+        };
+        format!("automatic recovery is paused{by}; `mainstay resume{whose}` lets it go on")
+    }
 }
 
 /// What the journal holds of recovery.

@@ -1,12 +1,45 @@
 //! The summary of a target, for status.
 
-use super::{Case, CaseKey, Recovery, Stage, TargetSummary, looked::CANNOT_LOOK};
+use super::{Case, CaseKey, PauseSummary, Recovery, Stage, TargetSummary, looked::CANNOT_LOOK};
 use crate::{
     name::TargetName,
     operation::{Approval, Mode, Operation},
     queue::{Place, StartBlock},
     text::counted,
+    time::Timestamp,
 };
+
+/// What an operation in the queue waits for.
+#[derive(Default)]
+struct Wait {
+    /// The pause that keeps it from beginning.
+    pause: Option<PauseSummary>,
+    /// Until when, and why.
+    rests: Option<(Timestamp, String)>,
+    /// What it waits for though it is due.
+    held: Option<String>,
+}
+
+impl Wait {
+    /// For people, who see beside it when it is due.
+    fn words(&self, target: &TargetName) -> Option<String> {
+        match (&self.pause, &self.held, &self.rests) {
+            (Some(pause), ..) => Some(pause.words(target)),
+            (None, Some(held), Some((until, _))) => Some(format!("{held}; until {until}")),
+            (None, Some(held), None) => Some(held.clone()),
+            (None, None, rests) => rests.as_ref().map(|(_, why)| why.clone()),
+        }
+    }
+
+    fn show_in(self, summary: &mut TargetSummary) {
+        if self.pause.is_some() {
+            summary.pause = self.pause;
+            return;
+        }
+        summary.rests = self.rests.or_else(|| summary.rests.take());
+        summary.held = self.held.or_else(|| summary.held.take());
+    }
+}
 
 impl Recovery {
     /// The open incident, the operation and the wait of a target; default if it has none.
@@ -20,60 +53,75 @@ impl Recovery {
             if case.incident.state.is_open() {
                 summary.incident = summary.incident.take().max(Some(case.incident.id.clone()));
             }
-            if let Some(waits) = waits_for(&key, case) {
-                summary.waits.insert(case.incident.id.clone(), waits);
+            let asks = waits_for(&key, case);
+            if let Some(waits) = &asks {
+                let incident = case.incident.id.clone();
+                summary.waits.insert(incident, waits.clone());
             }
             let Some(work) = case.work() else {
                 continue;
             };
+            let id = &work.operation.id;
             let is_running = matches!(case.stage, Stage::Running(_));
             if is_running || !runs {
-                summary.operation = Some(work.operation.id.clone());
+                summary.operation = Some(id.clone());
             }
             runs |= is_running;
-            if matches!(case.stage, Stage::Queued(_)) {
-                self.add_wait(case, &work.operation, &mut summary);
-            }
+            let wait = match case.stage {
+                Stage::Queued(_) => self.wait_of(case, &work.operation),
+                _ => Wait::default(),
+            };
+            let words = asks.or_else(|| wait.words(target));
+            let words = words.map(|words| (id.clone(), words));
+            summary.operations.extend(words);
+            wait.show_in(&mut summary);
         }
         summary
     }
 
     /// What an operation waits for that has not begun, or not its next attempt. A time that has passed is nothing that
     /// anything waits for.
-    fn add_wait(&self, case: &Case, operation: &Operation, summary: &mut TargetSummary) {
+    fn wait_of(&self, case: &Case, operation: &Operation) -> Wait {
         let is_automatic = operation.mode == Mode::Automatic;
         let pause = self.pause_of(&operation.target).filter(|_| is_automatic);
         if pause.is_some() {
-            summary.pause = pause;
-            return;
+            return Wait {
+                pause,
+                ..Wait::default()
+            };
         }
-        match self.queue.place(&operation.id) {
+        let held = match self.queue.place(&operation.id) {
             Some(Place::Waiting) => {
-                let rests = operation.due.map(|due| (due, rest_words(case)));
-                summary.rests = rests.or_else(|| summary.rests.take());
+                return Wait {
+                    rests: operation.due.map(|due| (due, rest_words(case))),
+                    ..Wait::default()
+                };
             }
             Some(Place::Ready) => {
-                let held = "it is due, and waits for its turn: as many recoveries go on as may";
-                summary.held = Some(held.to_owned());
+                "it is due, and waits for its turn: as many recoveries go on as may".to_owned()
             }
             Some(Place::Blocked(StartBlock::Dependency(target))) => {
-                summary.held = Some(format!(
-                    "it is due, and waits until {target} is recovered, on which it depends"
-                ));
+                format!("it is due, and waits until {target} is recovered, on which it depends")
             }
             Some(Place::Blocked(StartBlock::TargetBusy(_))) => {
-                let held = "it is due, and waits until another recovery of the target has ended";
-                summary.held = Some(held.to_owned());
+                "it is due, and waits until another recovery of the target has ended".to_owned()
             }
             Some(Place::Blocked(StartBlock::Gate(why))) => {
                 let (until, words) = self.held_words(why);
-                let held = format!("it is due, and is held back: {words}");
-                let rests = until.map(|until| (until, words));
-                summary.rests = rests.or_else(|| summary.rests.take());
-                summary.held = Some(held);
+                return Wait {
+                    held: Some(format!("it is due, and is held back: {words}")),
+                    rests: until.map(|until| (until, words)),
+                    ..Wait::default()
+                };
             }
             // The pause is over, and it begins.
-            Some(Place::Blocked(StartBlock::HostPaused | StartBlock::TargetPaused(_))) | None => {}
+            Some(Place::Blocked(StartBlock::HostPaused | StartBlock::TargetPaused(_))) | None => {
+                return Wait::default();
+            }
+        };
+        Wait {
+            held: Some(held),
+            ..Wait::default()
         }
     }
 }

@@ -61,6 +61,7 @@ impl RecoverySnapshot {
             held: summary.held,
             pause: summary.pause,
             waits: summary.waits,
+            operations: summary.operations,
         });
         let mut state = self.write();
         if state.active.get(target) == active.as_ref() {

@@ -62,6 +62,12 @@ fn what_a_pause_keeps_from_beginning_says_so_and_shows_no_time_that_has_passed()
             for _ in 0..2 {
                 let summary = world.machine.summary_of(&api);
                 assert_eq!(summary.pause.as_ref(), Some(&expected));
+                let own = summary.operation.and_then(|id| summary.operations.get(&id));
+                let whose = if of_host { "" } else { " api" };
+                let words = format!(
+                    "automatic recovery is paused by ann; `mainstay resume{whose}` lets it go on"
+                );
+                assert_eq!(own, Some(&words));
                 assert_eq!((summary.rests, summary.held), (None, None));
                 world.restart(1_000);
             }
@@ -114,13 +120,18 @@ fn what_is_due_and_waits_for_another_target_says_so_in_place_of_a_time() {
     world.raise("api down", High);
     world.answer(super::fixtures::retryable());
     world.raise("db down", High);
-    assert!(world.machine.summary_of(&api).rests.is_some());
+    let resting = world.machine.summary_of(&api);
+    let words: Vec<&String> = resting.operations.values().collect();
+    assert_eq!(words, ["between two attempts"]);
+    assert!(resting.rests.is_some());
     let outcome = world.wait(1_000);
     assert!(outcome.changed.contains(&api));
     let summary = world.machine.summary_of(&api);
     assert_eq!(summary.rests, None);
     let held = summary.held.expect("it waits");
     assert!(held.contains("db"), "{held}");
+    let words: Vec<&String> = summary.operations.values().collect();
+    assert_eq!(words, [&held]);
 }
 
 #[test]

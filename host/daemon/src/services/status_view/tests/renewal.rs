@@ -261,6 +261,7 @@ proptest! {
                             .then(|| (incident().id, "a person".to_owned()))
                             .into_iter()
                             .collect(),
+                        operations: Default::default(),
                     };
                     now.active.insert(target.clone(), active);
                 }
