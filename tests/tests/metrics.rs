@@ -71,10 +71,17 @@ fn every_event_of_a_daemon_is_counted_from_its_first_on() {
 /// The numbers of what the daemon is and does besides checks, whole from the first scrape on.
 #[test]
 fn the_state_of_the_daemon_is_exported_with_help_and_type_for_each() {
-    let config = [HOST, &mainstay_tests::sleeper("web")].concat();
+    let budget = "\n[budget]\nconcurrent = 5\nper_hour = 60\n";
+    let config = [HOST, &mainstay_tests::sleeper("web"), budget].concat();
     let daemon = Daemon::start(&config, &[&plugin("restart-service")]);
     daemon.wait_for_plugins(1);
     for series in [
+        "recovery_operations_waiting{reason=\"person\"} 0",
+        "recovery_gate_refusals_total{reason=\"phase\"} 0",
+        "recovery_gate_running{scope=\"host\",name=\"\"} 0",
+        "recovery_gate_running_limit{scope=\"host\",name=\"\"} 5",
+        "recovery_gate_begun_limit{scope=\"host\",name=\"\"} 60",
+        "recovery_gate_cooldowns 0",
         "mainstay_build_info{version=\"",
         "mainstay_targets{health=\"failed\"} 0",
         "mainstay_incidents_open{severity=\"critical\"} 0",

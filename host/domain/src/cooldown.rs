@@ -113,6 +113,13 @@ impl Cooldowns {
         Some(until)
     }
 
+    /// How many failures cool down.
+    pub fn cooling(&self, now: Timestamp) -> u32 {
+        let cooling = self.cooling.values();
+        let count = cooling.filter(|cooling| cooling.until > now).count();
+        u32::try_from(count).unwrap_or(u32::MAX)
+    }
+
     /// Until when this failure cools down; `None` where an operation may start now. `length` is what the route says
     /// today, counted from the recovery: neither a longer one of yesterday nor a clock that went back makes it longer
     /// than that.

@@ -10,6 +10,7 @@
 
 mod budget;
 mod charter;
+mod gate_numbers;
 mod history;
 mod target_policy;
 #[cfg(test)]
@@ -19,6 +20,7 @@ pub use crate::phase::{Multiplier, Phase, PhaseChange, UnknownPhase};
 pub use crate::target_policy::TargetPolicy;
 pub use budget::{Ledger, WINDOW};
 pub use charter::{CharterBreach, sha256_hex};
+pub use gate_numbers::{BudgetNumbers, GateNumbers, GateReason, WaitReason};
 pub use history::PolicyHistory;
 pub use target_policy::{EffectivePolicy, EffectiveRoute};
 

@@ -78,7 +78,8 @@ use crate::{
     flap::FlapDetector,
     id::{IdSource, OperationId},
     name::{FailureType, PluginName, TargetName},
-    queue::{Conditions, NextStart, RecoveryQueue},
+    policy::GateReason,
+    queue::{Conditions, NextStart, QueueEntry, RecoveryQueue},
     spec::Spec,
     time::{Monotonic, Timestamp},
     timeline::Timeline,
@@ -89,6 +90,7 @@ use index::IndexEntry;
 use pausing::RunningPause;
 use settings::Settings;
 use std::{
+    cell::RefCell,
     collections::{BTreeMap, BTreeSet, HashMap, VecDeque},
     num::NonZeroUsize,
     sync::Arc,
@@ -256,13 +258,21 @@ impl Recovery {
             cases: &self.cases,
             operations: &self.operations,
         };
+        let refused = RefCell::new(Vec::new());
+        let held_back = |entry: &QueueEntry, busy: &BTreeMap<TargetName, OperationId>| {
+            let why = view.holds_back(entry, busy.iter());
+            refused
+                .borrow_mut()
+                .extend(why.as_ref().map(GateReason::from));
+            why
+        };
         let most = self.settings.spec().policy.host.concurrent;
         let conditions = Conditions {
             host_paused: self.paused_host,
             is_paused: &|target| self.paused_targets.contains(target),
             // Recovering what it depends on first is what helps.
             is_failing: &|target| self.failing.contains_key(target),
-            held_back: &|entry, busy| view.holds_back(entry, busy.iter()),
+            held_back: &held_back,
             max_running: most.map_or(CONCURRENT_OPERATIONS, |most| {
                 let most = usize::try_from(most.get()).unwrap_or(usize::MAX);
                 NonZeroUsize::new(most).unwrap_or(NonZeroUsize::MIN)
@@ -270,7 +280,11 @@ impl Recovery {
             // Who writes a budget wants no more touched than that.
             counts_lent: most.is_some(),
         };
-        self.queue.next(&conditions, now)
+        let next = self.queue.next(&conditions, now);
+        for reason in refused.into_inner() {
+            self.count_refusal(reason);
+        }
+        next
     }
 
     /// Begins whatever is due and has room.

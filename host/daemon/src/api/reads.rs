@@ -180,7 +180,8 @@ pub(super) async fn export(
 }
 
 pub(super) async fn metrics(State(served): State<Arc<Served>>) -> Response {
-    let text = served.ports.metrics.render();
+    let gate = served.ports.recovery.gate().await;
+    let text = served.ports.metrics.render(gate.as_ref());
     let content_type = "text/plain; version=0.0.4; charset=utf-8";
     ([(CONTENT_TYPE, content_type)], text).into_response()
 }

@@ -23,7 +23,7 @@ use mainstay_domain::{
     operation::{Mode, Operation, OperationState},
     orders::Reported,
     plugin::{PluginIdentity, PluginInstanceRow, PluginRow},
-    policy::{EffectivePolicy, Phase, TargetPolicy},
+    policy::{EffectivePolicy, GateNumbers, Phase, TargetPolicy},
     record::{Change, EffectEntry, EntryKind},
     recovery::{NewSignal, PolicyOrder},
     severity::Severity,
@@ -747,6 +747,9 @@ impl RecoveryControl for FakeWorld {
     }
     fn paused_until(&self, _: Option<&TargetName>) -> Option<Timestamp> {
         None
+    }
+    fn gate(&self) -> Boxed<'_, Option<GateNumbers>> {
+        ready(Some(GateNumbers::default()))
     }
     fn active(&self, name: &TargetName) -> Option<Active> {
         (*name == target("api")).then(|| Active {

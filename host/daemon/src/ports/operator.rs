@@ -11,7 +11,7 @@ use mainstay_domain::{
     name::{FailureType, JobName, TargetName},
     operation::{Mode, Operation},
     orders::Reported,
-    policy::{EffectivePolicy, Phase},
+    policy::{EffectivePolicy, GateNumbers, Phase},
     recovery::{FoundOut, NewSignal, PolicyOrder, Verb},
     severity::Severity,
     silence::{Silence, Silenced},
@@ -159,6 +159,8 @@ pub trait RecoveryControl: Send + Sync {
     fn set_policy(&self, order: PolicyOrder) -> Boxed<'_, Result<EffectivePolicy, Refused>>;
     /// What recovery does about a target; none where nothing is open.
     fn active(&self, target: &TargetName) -> Option<Active>;
+    /// The gate in numbers; none where the engine has stopped.
+    fn gate(&self) -> Boxed<'_, Option<GateNumbers>>;
 }
 
 /// What a person wants of a target.

@@ -10,6 +10,7 @@
 
 mod catalog;
 mod events;
+mod gate;
 mod numbers;
 mod places;
 mod seed_names;
@@ -23,7 +24,7 @@ use crate::ports::{
 };
 use mainstay_domain::{
     event::Event, fallback_mode::FallbackMode, health::Health, id::IncidentId, name::FailureType,
-    severity::Severity, time::Timestamp,
+    policy::GateNumbers, severity::Severity, time::Timestamp,
 };
 use metrics::{Label, counter, gauge, histogram};
 use parking_lot::Mutex;
@@ -96,14 +97,22 @@ impl Metrics {
         }
     }
 
-    /// Every number in the text format of Prometheus.
-    pub fn render(&self) -> String {
+    /// Every number in the text format of Prometheus, also those of the gate where it is known how that is.
+    pub fn render(&self, gate: Option<&GateNumbers>) -> String {
         let journal = (self.ports.journal)();
-        self.numbers.write(|| self.look_up_counts(&journal));
+        self.numbers.write(|| {
+            self.look_up_counts(&journal);
+            gate::look_up_refusals(gate);
+        });
         let mut text = self.numbers.render();
         match Numbers::new() {
             Ok(now) => {
-                now.write(|| self.look_up_states(&journal));
+                now.write(|| {
+                    self.look_up_states(&journal);
+                    if let Some(gate) = gate {
+                        gate::look_up_gate(gate);
+                    }
+                });
                 text.push_str(&now.render());
             }
             Err(error) => tracing::error!(%error, "the metrics lack what is a state"),

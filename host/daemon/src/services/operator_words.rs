@@ -11,7 +11,7 @@ use mainstay_domain::{
     id::OperationId,
     name::TargetName,
     operation::Operation,
-    policy::{EffectivePolicy, Phase},
+    policy::{EffectivePolicy, GateNumbers, Phase},
     recovery::{NewSignal, PolicyOrder},
     spec::PhaseSpec,
     time::Timestamp,
@@ -134,5 +134,9 @@ impl RecoveryControl for OperatorWords {
 
     fn active(&self, target: &TargetName) -> Option<Active> {
         self.recovery.active(target)
+    }
+
+    fn gate(&self) -> Boxed<'_, Option<GateNumbers>> {
+        self.recovery.gate()
     }
 }

@@ -14,6 +14,7 @@ mod call;
 mod charter;
 mod control;
 mod finding;
+mod gate;
 mod heartbeat;
 mod look;
 mod previous;
@@ -37,9 +38,8 @@ use crate::{
 use control::Asked;
 use mainstay_domain::{
     id::IdSource,
-    name::PluginName,
     pause::TimedPauses,
-    policy::PolicyHistory,
+    policy::{GateNumbers, PolicyHistory},
     recovery::{Input, InputTime, Outcome, Recovery, Reply, Ticket},
     spec::Spec,
     time::Monotonic,
@@ -80,6 +80,7 @@ pub struct RecoveryEngine {
     spec: watch::Receiver<Arc<Spec>>,
     findings: mpsc::Receiver<Finding>,
     asked: mpsc::Receiver<Asked>,
+    gate_asked: mpsc::Receiver<oneshot::Sender<GateNumbers>>,
     snapshot: RecoverySnapshot,
     /// Calls and looks under way; each comes to the input that answers it.
     work: JoinSet<Input>,
@@ -101,7 +102,8 @@ impl RecoveryEngine {
     ) -> (Self, RecoveryHandle) {
         let (sender, asked) = mpsc::channel(64);
         let snapshot = RecoverySnapshot::new(changed);
-        let handle = RecoveryHandle::new(sender, snapshot.clone());
+        let (gate, gate_asked) = mpsc::channel(8);
+        let handle = RecoveryHandle::new(sender, gate, snapshot.clone());
         let mut spec = ports.shared.spec.clone();
         let present = Arc::clone(&spec.borrow_and_update());
         let writes = Writes::new(ports.shared.journal.clone());
@@ -111,6 +113,7 @@ impl RecoveryEngine {
             spec,
             findings,
             asked,
+            gate_asked,
             snapshot,
             work: JoinSet::new(),
             waiting: BTreeMap::new(),
@@ -157,6 +160,7 @@ impl RecoveryEngine {
                 () = stop.cancelled() => break,
                 () = heartbeat::due(&mut self.heartbeat) => heartbeat::give(self.heartbeat.as_ref()),
                 Some(done) = self.work.join_next() => self.done(done),
+                Some(answer) = self.gate_asked.recv() => self.tell_gate(answer),
                 Some(handler) = serving.recv(), if !is_blocked => self.serves(handler),
                 Some(finding) = self.findings.recv(), if !is_blocked => self.found(finding),
                 Some(asked) = self.asked.recv(), if !is_blocked => self.asked(asked),
@@ -164,6 +168,8 @@ impl RecoveryEngine {
                 () = sleep(rest) => self.input(Input::Tick),
             }
         }
+        self.gate_asked.close();
+        while self.gate_asked.try_recv().is_ok() {}
         self.input(Input::Stop);
         while self.machine.calls() > 0 {
             let Some(done) = self.work.join_next().await else {
@@ -206,24 +212,6 @@ impl RecoveryEngine {
         let ticket = Ticket(self.tickets);
         self.waiting.insert(ticket, answer);
         self.input(Input::Command(command, ticket));
-    }
-
-    fn serves(&mut self, handler: Option<PluginName>) {
-        let handlers = match handler {
-            Some(handler) => {
-                let spec = Arc::clone(&self.spec.borrow());
-                let plugin = spec.plugins.get(&handler);
-                let instances = plugin
-                    .into_iter()
-                    .flat_map(|plugin| plugin.instances.keys());
-                let instances: Vec<PluginName> = instances.cloned().collect();
-                std::iter::once(handler).chain(instances).collect()
-            }
-            None => self.machine.missing(),
-        };
-        for handler in handlers {
-            self.input(Input::Serves(handler));
-        }
     }
 
     fn done(&mut self, done: Result<Input, tokio::task::JoinError>) {

@@ -7,6 +7,7 @@ use super::{
 use crate::{
     name::PluginName,
     operation::{Mode, Operation, OperationState},
+    policy::GateReason,
     spec::RouteSpec,
     time::{Monotonic, Timestamp},
 };
@@ -62,6 +63,7 @@ impl Recovery {
             return self.ask_about(case, work, &why, at, out);
         }
         if let Some(breach) = self.breach_by(&key.target).filter(|_| is_automatic) {
+            self.count_refusal(GateReason::Forbidden);
             return self.give_up(case, work, breach.to_string(), at, out);
         }
         let rest = self.all_rest(&key, &route, at.now);

@@ -12,6 +12,7 @@ use crate::{
     id::OperationId,
     incident::Incident,
     operation::{Mode, Operation, OperationEvent},
+    policy::GateReason,
     queue::QueueEntry,
     record::Change,
     spec::RouteSpec,
@@ -42,6 +43,7 @@ impl Recovery {
             return Ok(());
         }
         if let Some(breach) = self.breach_by(&key.target) {
+            self.count_refusal(GateReason::Forbidden);
             case.stage = Stage::Unrouted;
             let message = format!(
                 "{breach} from {}: `mainstay recover {} --failure {}` recovers it",

@@ -4,6 +4,7 @@
 //! Invariant: what the gate holds back is released with the first input after its reason is over.
 
 mod handlers;
+mod numbers;
 mod view;
 
 pub(super) use view::View;
@@ -15,7 +16,10 @@ use crate::{
     code::ErrorCode,
     name::{PluginName, TargetName},
     operation::{Mode, Operation},
-    policy::{Ask, Breach, CharterBreach, Gate, Ledger, Phase, PhaseChange, PolicyHistory, Why},
+    policy::{
+        Ask, Breach, CharterBreach, Gate, GateReason, Ledger, Phase, PhaseChange, PolicyHistory,
+        Why,
+    },
     queue::StartBlock,
     record::Change,
     spec::{PhaseSpec, Spec},
@@ -33,6 +37,8 @@ pub(super) struct Gatekeeper {
     /// When which handler recovered which target last.
     recovered: HashMap<TargetName, BTreeMap<PluginName, Timestamp>>,
     ledger: Ledger,
+    /// How often it did not let an operation go on.
+    refusals: BTreeMap<GateReason, u64>,
     /// What the audit log was told to say of what is done.
     audited: AuditContext,
     /// Both clocks, as the last input had them.
@@ -49,6 +55,7 @@ impl Gatekeeper {
             breach: None,
             recovered: HashMap::new(),
             ledger: Ledger::default(),
+            refusals: BTreeMap::new(),
             now: Timestamp::from_millis(0),
             monotonic: Monotonic::default(),
         }
@@ -245,6 +252,7 @@ impl Recovery {
         at: InputTime,
         out: &mut Outcome,
     ) -> Result<(), IllegalMove> {
+        self.count_refusal(GateReason::from(why));
         self.queue
             .finished(&work.operation.target, &work.operation.id);
         work.operation.error = Some(why.to_string());

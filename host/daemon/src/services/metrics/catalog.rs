@@ -35,6 +35,7 @@ pub(super) struct Described {
 
 /// Of an operation.
 const OPERATION: &[&str] = &["target", "failure", "handler", "handler_version"];
+const BUDGET: &[&str] = &["scope", "name"];
 const JOB: &[&str] = &["backup_job"];
 const ALERTER: &[&str] = &["alerter"];
 const PLUGIN: &[&str] = &["plugin", "version"];
@@ -239,6 +240,51 @@ pub(super) const CATALOG: &[Described] = &[
         Kind::Histogram(ATTEMPTS),
         OPERATION,
         "Attempts that an operation took; 1 where the first worked, 0 where there was no handler.",
+    ),
+    gauge(
+        "recovery_operations_waiting",
+        &["reason"],
+        "Recovery operations that wait now, by what for.",
+    ),
+    counter(
+        "recovery_gate_refusals_total",
+        &["reason"],
+        "Looks of the gate at an operation that it did not let go on, by why; what is held back again counts again.",
+    ),
+    gauge(
+        "recovery_gate_running",
+        BUDGET,
+        "Recoveries that run now, by the budget that they count in.",
+    ),
+    gauge(
+        "recovery_gate_running_limit",
+        BUDGET,
+        "Recoveries that may run at one time, by budget.",
+    ),
+    gauge(
+        "recovery_gate_begun",
+        BUDGET,
+        "Recoveries that have begun within the hour, by the budget that they count in.",
+    ),
+    gauge(
+        "recovery_gate_begun_limit",
+        BUDGET,
+        "Recoveries that may begin within an hour, by budget.",
+    ),
+    gauge(
+        "recovery_gate_healthy",
+        &["group"],
+        "Members of a group with a floor that neither fail nor are being recovered.",
+    ),
+    gauge(
+        "recovery_gate_floor",
+        &["group"],
+        "Members of a group that have to be well beside the one that is recovered.",
+    ),
+    gauge(
+        "recovery_gate_cooldowns",
+        &[],
+        "Failures that were recovered of late and cool down now.",
     ),
     counter("backup_operations_created_total", JOB, "Backups begun."),
     counter(

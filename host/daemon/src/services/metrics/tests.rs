@@ -29,18 +29,20 @@ use mainstay_domain::{
     },
     health::{Evidence, Outcome},
     id::{AlertId, IdSource, IncidentId, OperationId},
-    name::PluginName,
+    name::{GroupName, PluginName},
     operation::{Mode, Operation},
     plugin::PluginIdentity,
+    policy::{BudgetNumbers, Floor, GateNumbers, GateReason, Scope, WaitReason},
     record::Change,
     recovery::{
         Action, CaseKey, Command, Handled, Input, InputTime, Look, LookResult, Recovery, Ticket,
     },
     severity::Severity,
+    spec::BudgetSpec,
     time::Monotonic,
 };
 use semver::Version;
-use std::{sync::atomic::Ordering::SeqCst, time::Duration};
+use std::{num::NonZeroU32, sync::atomic::Ordering::SeqCst, time::Duration};
 use tokio::sync::{mpsc, watch};
 
 fn metrics(world: &Arc<FakeWorld>, numbers: &Numbers) -> Arc<Metrics> {
@@ -82,17 +84,73 @@ async fn counted_into(
     let last = "mainstay_events_total{kind=\"host.stopping\"} 1";
     world.happen(EventKind::HostStopping, |event| event);
     let deadline = tokio::time::Instant::now() + Duration::from_secs(10);
-    while !metrics.render().contains(last) {
+    while !metrics.render(None).contains(last) {
         assert!(
             tokio::time::Instant::now() < deadline,
             "{}",
-            metrics.render()
+            metrics.render(None)
         );
         tokio::task::yield_now().await;
     }
     stop.cancel();
     running.await.unwrap();
-    metrics.render()
+    metrics.render(Some(&gate()))
+}
+
+/// A gate with a number of each kind.
+fn gate() -> GateNumbers {
+    let numbers = |scope, running, begun| BudgetNumbers {
+        scope,
+        budget: BudgetSpec {
+            concurrent: NonZeroU32::new(3),
+            per_hour: NonZeroU32::new(60),
+            ..BudgetSpec::default()
+        },
+        running,
+        begun,
+    };
+    let web = GroupName::parse("web").unwrap();
+    GateNumbers {
+        budgets: vec![
+            numbers(Scope::Host, 2, 17),
+            numbers(Scope::Group(web.clone()), 1, 4),
+            numbers(Scope::Target(name("api")), 0, 1),
+        ],
+        floors: vec![Floor {
+            group: web,
+            healthy: 3,
+            least: 2,
+        }],
+        cooling: 5,
+        refusals: [(GateReason::PerHour, 9)].into(),
+        waiting: [
+            (WaitReason::Person, 1),
+            (WaitReason::Gate(GateReason::AtOnce), 6),
+        ]
+        .into(),
+    }
+}
+
+#[tokio::test]
+async fn the_gate_is_shown_by_budget_and_group_and_what_waits_by_what_for() {
+    let text = counted(&FakeWorld::new(16), |_| ()).await;
+    check(
+        &text,
+        &[
+            "recovery_gate_running{scope=\"host\",name=\"\"} 2\n",
+            "recovery_gate_running_limit{scope=\"host\",name=\"\"} 3\n",
+            "recovery_gate_begun{scope=\"group\",name=\"web\"} 4\n",
+            "recovery_gate_begun_limit{scope=\"target\",name=\"api\"} 60\n",
+            "recovery_gate_healthy{group=\"web\"} 3\n",
+            "recovery_gate_floor{group=\"web\"} 2\n",
+            "recovery_gate_cooldowns 5\n",
+            "recovery_gate_refusals_total{reason=\"per-hour\"} 9\n",
+            "recovery_gate_refusals_total{reason=\"phase\"} 0\n",
+            "recovery_operations_waiting{reason=\"person\"} 1\n",
+            "recovery_operations_waiting{reason=\"at-once\"} 6\n",
+            "recovery_operations_waiting{reason=\"pause\"} 0\n",
+        ],
+    );
 }
 
 fn check(text: &str, lines: &[&str]) {
@@ -461,7 +519,7 @@ async fn checks_are_counted_by_outcome_and_timed() {
     }
     let labels = "target=\"db\",check=\"tcp\"";
     check(
-        &metrics.render(),
+        &metrics.render(None),
         &[
             &format!("checks_total{{{labels},outcome=\"healthy\"}} 2\n"),
             &format!("checks_total{{{labels},outcome=\"degraded\"}} 1\n"),
@@ -481,13 +539,16 @@ async fn runs_that_are_late_or_left_out_are_counted() {
     let stop = CancellationToken::new();
     let running = tokio::spawn(monitor.run(stop.clone()));
     let skipped = "checks_skipped_total{target=\"db\",check=\"tcp\"} ";
-    wait_until("runs are left out", || metrics.render().contains(skipped)).await;
+    wait_until("runs are left out", || {
+        metrics.render(None).contains(skipped)
+    })
+    .await;
     gate.add_permits(1);
     let ran = "checks_total{target=\"db\",check=\"tcp\",outcome=\"healthy\"} 1\n";
-    wait_until("the one before ends", || metrics.render().contains(ran)).await;
+    wait_until("the one before ends", || metrics.render(None).contains(ran)).await;
     let late = "check_lateness_seconds_count ";
     let begun = || {
-        let text = metrics.render();
+        let text = metrics.render(None);
         let count = text.lines().find_map(|line| line.strip_prefix(late));
         count.map_or(0, |count| count.parse::<u64>().unwrap())
     };

@@ -10,7 +10,7 @@ use mainstay_domain::{
     id::OperationId,
     name::TargetName,
     operation::Operation,
-    policy::{EffectivePolicy, Phase},
+    policy::{EffectivePolicy, GateNumbers, Phase},
     recovery::{CaseKey, Command, NewSignal, PolicyOrder, Reply},
     spec::PhaseSpec,
     time::Timestamp,
@@ -27,12 +27,21 @@ pub(super) struct Asked {
 #[derive(Clone)]
 pub struct RecoveryHandle {
     asked: mpsc::Sender<Asked>,
+    gate: mpsc::Sender<oneshot::Sender<GateNumbers>>,
     snapshot: RecoverySnapshot,
 }
 
 impl RecoveryHandle {
-    pub(super) fn new(asked: mpsc::Sender<Asked>, snapshot: RecoverySnapshot) -> Self {
-        Self { asked, snapshot }
+    pub(super) fn new(
+        asked: mpsc::Sender<Asked>,
+        gate: mpsc::Sender<oneshot::Sender<GateNumbers>>,
+        snapshot: RecoverySnapshot,
+    ) -> Self {
+        Self {
+            asked,
+            gate,
+            snapshot,
+        }
     }
 
     async fn reply_to(&self, command: Command) -> Result<Reply, Refused> {
@@ -212,5 +221,13 @@ impl RecoveryControl for RecoveryHandle {
 
     fn active(&self, target: &TargetName) -> Option<Active> {
         self.snapshot.active(target)
+    }
+
+    fn gate(&self) -> Boxed<'_, Option<GateNumbers>> {
+        Box::pin(async move {
+            let (answer, answered) = oneshot::channel();
+            self.gate.send(answer).await.ok()?;
+            answered.await.ok()
+        })
     }
 }

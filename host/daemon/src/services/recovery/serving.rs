@@ -1,11 +1,35 @@
 //! Tells the driver of handlers that serve from now on.
 
+use super::RecoveryEngine;
 use crate::ports::Journal;
 use mainstay_domain::{
     event::{Event, EventKind},
     name::PluginName,
+    recovery::Input,
 };
+use std::sync::Arc;
 use tokio::sync::{broadcast::error::RecvError, mpsc};
+
+impl RecoveryEngine {
+    /// A handler serves from now on; none: whichever was missed.
+    pub(super) fn serves(&mut self, handler: Option<PluginName>) {
+        let handlers = match handler {
+            Some(handler) => {
+                let spec = Arc::clone(&self.spec.borrow());
+                let plugin = spec.plugins.get(&handler);
+                let instances = plugin
+                    .into_iter()
+                    .flat_map(|plugin| plugin.instances.keys());
+                let instances: Vec<PluginName> = instances.cloned().collect();
+                std::iter::once(handler).chain(instances).collect()
+            }
+            None => self.machine.missing(),
+        };
+        for handler in handlers {
+            self.input(Input::Serves(handler));
+        }
+    }
+}
 
 /// Tells of handlers that serve from now on; of none by name where some may have been missed.
 pub(super) fn forward_serving_handlers(

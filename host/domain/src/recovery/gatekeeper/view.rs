@@ -119,7 +119,7 @@ impl View<'_> {
             .collect()
     }
 
-    fn spent_in<'b>(
+    pub(super) fn spent_in<'b>(
         &self,
         scope: Scope,
         budget: BudgetSpec,

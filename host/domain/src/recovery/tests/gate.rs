@@ -10,7 +10,7 @@ use super::{
 use crate::{
     event::EventKind,
     name::{GroupName, TargetName},
-    policy::{CharterBreach, Phase, TargetPolicy},
+    policy::{CharterBreach, GateReason, Phase, Scope, TargetPolicy, WaitReason},
     replay::Halt,
     severity::Severity::{Critical, High, Low, Medium},
     spec::{
@@ -91,6 +91,32 @@ fn a_phase_holds_back_what_it_does_not_recover_and_lets_it_go_when_it_is_over() 
     world.see(LookResult::Failing);
     assert_eq!(world.called(), ["db down", "api down"]);
     assert_eq!(world.machine.summary_of(&name("api")).held, None);
+}
+
+#[test]
+fn the_gate_in_numbers_is_how_much_is_used_and_what_it_has_refused() {
+    let mut world = World::new(grouped(budget(1, 5, OverBudget::Wait), 0));
+    world.raise("a down", High);
+    world.raise("b down", High);
+    assert_eq!(world.called(), ["a down"]);
+    let numbers = world.machine.gate_numbers(world.at());
+    let of_group = &numbers.budgets[0];
+    assert_eq!(
+        of_group.scope,
+        Scope::Group(GroupName::parse("web").unwrap())
+    );
+    assert_eq!((of_group.running, of_group.begun), (1, 1));
+    let at_once = GateReason::AtOnce;
+    assert_eq!(numbers.waiting, [(WaitReason::Gate(at_once), 1)].into());
+    assert!(numbers.refusals[&at_once] >= 1, "{numbers:?}");
+    assert_eq!(numbers.refusals.len(), 1, "{numbers:?}");
+    world.pause(None, true);
+    world.raise("c down", High);
+    let numbers = world.machine.gate_numbers(world.at());
+    assert_eq!(numbers.waiting, [(WaitReason::Pause, 2)].into());
+    world.wait(HOUR);
+    let later = world.machine.gate_numbers(world.at());
+    assert_eq!(later.budgets[0].begun, 0, "the hour is over");
 }
 
 #[test]

@@ -18,7 +18,7 @@ use mainstay_domain::{
     id::OperationId,
     name::{FailureType, TargetName},
     operation::Operation,
-    policy::{EffectivePolicy, Phase},
+    policy::{EffectivePolicy, GateNumbers, Phase},
     recovery::{NewSignal, PolicyOrder},
     time::Timestamp,
 };
@@ -148,6 +148,9 @@ impl RecoveryControl for Changing {
     }
     fn active(&self, target: &TargetName) -> Option<Active> {
         self.now().active.get(target).cloned()
+    }
+    fn gate(&self) -> Boxed<'_, Option<GateNumbers>> {
+        unreachable!("the status shows no numbers")
     }
 }
 
