@@ -57,6 +57,7 @@ impl DemoHost {
             host.drop_plugin(plugin)?;
         }
         host.drop_plugin(&host.built.gfs_retention)?;
+        host.drop_plugin(&host.built.run_command)?;
         Ok(host)
     }
 
@@ -87,7 +88,9 @@ impl DemoHost {
     }
 
     pub(super) async fn start_daemon(&mut self) -> anyhow::Result<()> {
-        let log = fs::File::create(self.directory.join("daemon.log"))?;
+        let mut log = fs::File::options();
+        let log = log.create(true).append(true);
+        let log = log.open(self.directory.join("daemon.log"))?;
         let mut command = Command::new(std::env::current_exe()?);
         command.args(["run", "--config"]).arg(self.config_path());
         command
@@ -100,6 +103,12 @@ impl DemoHost {
             self.status().await.map(drop)
         })
         .await
+    }
+
+    /// SIGKILL: it ends where it stands.
+    pub(super) async fn kill_daemon(&mut self) -> anyhow::Result<()> {
+        let mut daemon = self.daemon.take().context("the daemon does not run")?;
+        daemon.kill().await.context("it cannot be killed")
     }
 
     /// SIGTERM; its exit code.

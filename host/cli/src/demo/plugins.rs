@@ -21,6 +21,7 @@ pub(super) struct Built {
     pub(super) corruption_restore: PathBuf,
     pub(super) webhook: PathBuf,
     pub(super) gfs_retention: PathBuf,
+    pub(super) run_command: PathBuf,
     /// Loops in `describe`.
     pub(super) looping: PathBuf,
 }
@@ -77,13 +78,14 @@ fn build_blocking(source: &Path) -> anyhow::Result<(Built, String)> {
         corruption_restore: build(source, "corruption-restore", &[], "corruption-restore")?,
         webhook: build(source, "webhook", &[], "webhook")?,
         gfs_retention: build(source, "gfs-retention", &[], "gfs-retention")?,
+        run_command: build(source, "run-command", &[], "run-command")?,
         looping: build(source, "hostile", &["loop-in-describe"], "looping")?,
         newer_restart_service: build(&newer, "restart-service", &[], "restart-service-newer")?,
     };
     Ok((
         built,
         format!(
-            "six components, by the toolchain route `{}`",
+            "seven components, by the toolchain route `{}`",
             toolchain.route().as_str()
         ),
     ))

@@ -7,6 +7,7 @@
 
 mod config;
 mod dry_run;
+mod durable;
 mod gate;
 mod plugins;
 
@@ -51,6 +52,8 @@ pub(super) async fn run_steps(host: &mut DemoHost, timeline: &mut Timeline) {
         "phase-that-forbids" => gate::phase_forbids(host),
         "approval" => gate::approved_by_a_person(host),
         "dry-run" => dry_run::dry_run(host),
+        "kill-in-recovery" => durable::killed_in_a_recovery(host),
+        "replay" => durable::replayed(host),
         "retention-changed" => config::retention_changed(host),
         "invalid-config" => config::invalid_config(host),
         "shutdown" => shutdown(host),
@@ -60,12 +63,12 @@ pub(super) async fn run_steps(host: &mut DemoHost, timeline: &mut Timeline) {
 async fn start(host: &mut DemoHost) -> StepReport {
     host.start_daemon().await?;
     let rows = host
-        .wait("four plugins to serve", async || {
+        .wait("five plugins to serve", async || {
             let rows = host.cli(&["plugin", "list"]).await?;
             let serving = rows.as_array().map_or(0, |rows| {
                 rows.iter().filter(|row| row["state"] == "serving").count()
             });
-            ensure!(serving == 4, "{serving} of 4 serve: {rows}");
+            ensure!(serving == 5, "{serving} of 5 serve: {rows}");
             Ok(serving)
         })
         .await?;
