@@ -22,7 +22,7 @@ pub use budget::{BudgetReport, budget, budget_day};
 pub use config::{ConfigReport, config};
 pub use crash::crash;
 pub use damage::{DamageReport, damage};
-pub use durable::{DurableReport, durable};
+pub use durable::{DurableGuest, DurableReport, durable};
 pub use full_disk::full_disk;
 pub use recovery::{RecoveryReport, recovery};
 pub use rehearsal::{RehearsalReport, rehearsal};

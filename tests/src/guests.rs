@@ -6,8 +6,12 @@ use std::{
     collections::HashMap,
     fs,
     path::PathBuf,
+    process::Command,
     sync::{Mutex, OnceLock},
 };
+
+/// What makes a component of a guest in Python, by its name and version in PyPI.
+const COMPONENTIZE: &str = "componentize-py==0.25.1";
 
 fn toolchain() -> &'static Toolchain {
     static TOOLCHAIN: OnceLock<Toolchain> = OnceLock::new();
@@ -52,4 +56,55 @@ pub fn guest(name: &str, features: &[&str]) -> PathBuf {
             kept
         })
         .clone()
+}
+
+/// A durable recovery handler in Python, of `tests/python-guests`, built on first use. Its toolchain is put below the target
+/// directory, which needs `python3` and PyPI once.
+pub fn python_guest(name: &str) -> PathBuf {
+    static BUILT: Mutex<Option<HashMap<String, PathBuf>>> = Mutex::new(None);
+    let mut built = BUILT
+        .lock()
+        .unwrap_or_else(std::sync::PoisonError::into_inner);
+    let known = built.get_or_insert_default();
+    known
+        .entry(name.to_owned())
+        .or_insert_with(|| {
+            let target = crate::build_directories().0.join("guests");
+            let tools = target.join("python");
+            let program = tools.join("bin/componentize-py");
+            if !program.is_file() {
+                report(&format!("providing {COMPONENTIZE}"));
+                must(Command::new("python3").args(["-m", "venv"]).arg(&tools));
+                let pip = tools.join("bin/pip");
+                must(Command::new(pip).args(["install", "--quiet", COMPONENTIZE]));
+            }
+            report(&format!("building guest {name}"));
+            let kept = target.join("kept");
+            fs::create_dir_all(&kept).unwrap();
+            let kept = kept.join(format!("{name}-{}.wasm", std::process::id()));
+            let contract = repository().join("plugin-sdk/wit/1.1.0");
+            let mut build = Command::new(program);
+            build.current_dir(repository().join("tests/python-guests").join(name));
+            build.env("PYTHONDONTWRITEBYTECODE", "1");
+            build.arg("-d").arg(contract);
+            build.args([
+                "-w",
+                "durable-recovery-handler",
+                "componentize",
+                "app",
+                "-o",
+            ]);
+            must(build.arg(&kept));
+            kept
+        })
+        .clone()
+}
+
+/// Runs it to its end, which has to be a good one.
+fn must(command: &mut Command) {
+    let output = command.output().unwrap_or_else(|error| {
+        panic!("{command:?}: {error}; the guests in Python need `python3` with `venv`")
+    });
+    let errors = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{command:?}: {errors}");
 }

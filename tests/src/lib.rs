@@ -20,7 +20,7 @@ mod shorthand;
 pub use daemon::Daemon;
 pub use figures::{peak_kb, print_spread, resident_kb};
 pub use gate::{Gate, Held};
-pub use guests::{guest, plugin};
+pub use guests::{guest, plugin, python_guest};
 pub use packages::{Packages, packages};
 pub use processes::{lives, parent};
 pub use receiver::{Received, Receiver, response};

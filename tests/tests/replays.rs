@@ -1,5 +1,5 @@
 //! A call that is made again asks for the same as before, whatever its handler makes of chance and of clocks: a real guest
-//! that orders by a `HashMap`, draws random numbers and reads every clock, run by the runtime itself.
+//! that orders by a `HashMap`, draws random numbers and reads every clock, run by the runtime itself; and one in Python.
 
 use mainstay_domain::{
     call::RecoverRequest,
@@ -14,8 +14,9 @@ use mainstay_runtime::{
     Call, EffectPort, EffectSession, Engine, Loader, LoaderOptions, LogLine, Plugin, Settling,
     effects::Boxed,
 };
-use mainstay_tests::{campaign::recover_request, guest};
+use mainstay_tests::{campaign::recover_request, guest, python_guest};
 use std::{
+    path::Path,
     sync::{Arc, Mutex},
     time::Duration,
 };
@@ -97,10 +98,14 @@ struct Bench {
 
 impl Bench {
     async fn new() -> Self {
+        Self::of(&guest("probe", &[])).await
+    }
+
+    async fn of(component: &Path) -> Self {
         let world = World::default();
         let options = LoaderOptions::new(Engine::new().unwrap(), Arc::new(world.clone()));
         let loader = Loader::new(options).unwrap();
-        let candidate = loader.load_file(&guest("probe", &[])).await.unwrap();
+        let candidate = loader.load_file(component).await.unwrap();
         let spec = PluginSpec {
             grants: Grants {
                 kv_bytes: 64 << 10,
@@ -222,4 +227,24 @@ async fn another_call_is_no_replay_of_a_record_and_is_told_at_its_first_differen
     };
     assert!(strange.contains("Diverged"), "{strange}");
     assert_eq!(asked.performed, 0, "nothing acts");
+}
+
+#[tokio::test]
+async fn a_guest_in_python_of_chance_and_clocks_goes_on_alike_wherever_its_record_ends() {
+    let bench = Bench::of(&python_guest("durable-python")).await;
+    let record = bench.record(7);
+    let (first, report) = bench.call(&record, &[]).await;
+    assert!(first.effects.len() >= 16, "{first:?}");
+    let entries = entries(&record, &first.effects);
+    for cut in 0..=entries.len() {
+        let (asked, told) = bench.call(&record, &entries[..cut]).await;
+        assert_eq!(asked.strange, [""; 0], "cut off after {cut}");
+        assert_eq!(asked.performed, entries.len() - cut, "cut off after {cut}");
+        assert_eq!(asked.effects, first.effects, "cut off after {cut}");
+        assert_eq!(told, report, "cut off after {cut}");
+    }
+    // Its chance is chance: another call does something else.
+    let (other, told) = bench.call(&bench.record(8), &[]).await;
+    assert_ne!(other.effects, first.effects);
+    assert_ne!(told, report);
 }

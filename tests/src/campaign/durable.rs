@@ -6,9 +6,16 @@
 //! person would.
 
 use super::Random;
-use crate::{Daemon, HOST, Receiver, guest, sleeper, wait_for};
+use crate::{Daemon, HOST, Receiver, guest, python_guest, sleeper, wait_for};
 use serde_json::Value;
-use std::{collections::BTreeMap, fs, os::unix::fs::FileExt, path::Path, thread, time::Duration};
+use std::{
+    collections::BTreeMap,
+    fs,
+    os::unix::fs::FileExt,
+    path::{Path, PathBuf},
+    thread,
+    time::Duration,
+};
 
 /// The effects of the handler, in order.
 const EFFECTS: [&str; 12] = [
@@ -45,13 +52,72 @@ pub struct DurableReport {
     pub doubts: u32,
 }
 
+/// Whose handler it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum DurableGuest {
+    /// The guest `probe`, in Rust.
+    Rust,
+    /// The guest `durable-python`.
+    Python,
+}
+
+impl DurableGuest {
+    /// What it is called.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Rust => "probe",
+            Self::Python => "durable-python",
+        }
+    }
+
+    /// Its component, built on first use.
+    pub fn component(self) -> PathBuf {
+        match self {
+            Self::Rust => guest(self.name(), &[]),
+            Self::Python => python_guest(self.name()),
+        }
+    }
+
+    /// A route on which it does its twelve effects, with what that needs: `keyed` is a server that knows idempotency keys, and
+    /// `unkeyed` one that does not, unless it is the same. Its command leaves a line in `marks`.
+    pub fn config(self, keyed: &str, unkeyed: &str) -> String {
+        let name = self.name();
+        let other = match keyed == unkeyed {
+            true => String::new(),
+            false => format!("\"{unkeyed}\", "),
+        };
+        format!(
+            r#"
+[[route]]
+strategy = {{ kind = "immediate", max_attempts = 1 }}
+relapse_window = "0s"
+
+[[route.chain]]
+handler = "{name}"
+timeout = "50s"
+params = {{ do = "twelve", length = "100ms", sleep_ms = 100, name = "{keyed}", word = "{unkeyed}" }}
+
+[command.mark]
+run = ["/bin/sh", "-c", "echo $MAINSTAY_IDEMPOTENCY_KEY >> marks", "{{target}}"]
+placeholders = ["target"]
+
+[plugin.{name}.grants]
+target = ["restart", "status"]
+command = ["mark"]
+kv = "1KiB"
+http = [{other}{{ origin = "{keyed}", idempotent = true }}]
+"#
+        )
+    }
+}
+
 /// Kills so many times; panics at the first broken promise.
-pub fn durable(count: u32, seed: u64) -> DurableReport {
+pub fn durable(handler: DurableGuest, count: u32, seed: u64) -> DurableReport {
     let mut random = Random::new(seed);
     let (keyed, unkeyed) = (Receiver::start(), Receiver::start());
-    let config = config(&keyed.url, &unkeyed.url);
+    let config = handler.config(&keyed.url, &unkeyed.url);
     let mut daemon = Daemon::prepare(&[HOST, &sleeper("job"), &config].concat());
-    daemon.drop_plugin(&guest("probe", &[]));
+    daemon.drop_plugin(&handler.component());
     daemon.run();
     daemon.wait_for_plugins(1);
     let mut report = DurableReport {
@@ -103,27 +169,6 @@ pub fn durable(count: u32, seed: u64) -> DurableReport {
         fs::write(daemon.path("daemon.log"), "").unwrap();
     }
     report
-}
-
-fn config(keyed: &str, unkeyed: &str) -> String {
-    format!(
-        r#"
-[[route]]
-strategy = {{ kind = "immediate", max_attempts = 1 }}
-relapse_window = "0s"
-chain = [{{ handler = "probe", timeout = "50s", params = {{ do = "twelve", length = "100ms", name = "{keyed}", word = "{unkeyed}" }} }}]
-
-[command.mark]
-run = ["/bin/sh", "-c", "echo $MAINSTAY_IDEMPOTENCY_KEY >> marks", "{{target}}"]
-placeholders = ["target"]
-
-[plugin.probe.grants]
-target = ["restart", "status"]
-command = ["mark"]
-kv = "1KiB"
-http = ["{unkeyed}", {{ origin = "{keyed}", idempotent = true }}]
-"#
-    )
 }
 
 /// Half of a page that was being written, behind all that was written: its frame has the salt of the log and a size as of a

@@ -1,0 +1,99 @@
+"""A durable recovery handler in Python. Its parameters are those of the guest `probe`, and so is what it does by them:
+
+`twelve`  twelve effects of all kinds: `name` is a server that knows idempotency keys, and `word` one that does not;
+`chance`  sets values in an order and of a kind that only chance and clocks know.
+
+What a module computes at its import is frozen into the component when that is built: nothing is drawn there, and the order
+of a set of texts is that of the build.
+"""
+
+import json
+import random
+import time
+
+from componentize_py_types import Err
+from wit_world import exports
+from wit_world.exports import plugin, recovery
+from wit_world.imports import clock, commands, durable, http, kv, targets
+from wit_world.imports import random as host_random
+
+
+class Plugin(exports.Plugin):
+    def describe(self) -> plugin.Descriptor:
+        return plugin.Descriptor(
+            name="durable-python",
+            version="1.0.0",
+            summary="Does twelve effects, or what chance and clocks say.",
+            handles=["service-down"],
+            capabilities=[
+                plugin.Capability("target", "restart the target"),
+                plugin.Capability("command", "run `mark`"),
+                plugin.Capability("http", "post to servers"),
+                plugin.Capability("kv", "count its runs"),
+            ],
+            settings_schema=None,
+        )
+
+    def configure(self, settings: str) -> None:
+        pass
+
+
+class Recovery(exports.Recovery):
+    def recover(self, operation: recovery.Operation) -> recovery.Report:
+        params = json.loads(operation.params)
+        deeds = {"twelve": twelve, "chance": chance}
+        deed = deeds.get(params.get("do"))
+        if deed is None:
+            why = f"`do` is one of {', '.join(sorted(deeds))}, and not {params.get('do')!r}"
+            raise Err(recovery.RecoveryFailure_Permanent(why))
+        try:
+            told = deed(operation, params)
+        except Err as error:
+            # What a host did not do may be done by it later.
+            why = getattr(error.value, "value", repr(error.value))
+            raise Err(recovery.RecoveryFailure_Retryable(why)) from None
+        return recovery.Report(actions=["durable-python 1.0.0", told], data_loss=None)
+
+
+def send(method: http.Method, url: str) -> http.Response:
+    body = b"{}" if method == http.Method.POST else b""
+    headers = [("content-type", "application/json")] if body else []
+    return http.send(http.Request(method, url, headers, body, None))
+
+
+def count() -> int:
+    while True:
+        before = kv.get("count")
+        number = int(before or b"0") + 1
+        if kv.compare_and_set("count", before, str(number).encode()):
+            return number
+
+
+def twelve(operation: recovery.Operation, params: dict) -> str:
+    name, word = params["name"], params["word"]
+    run = count()
+    began = clock.now()
+    send(http.Method.POST, f"{name}/begin")
+    commands.run("mark", [("target", operation.target)])
+    clock.sleep(params["sleep_ms"])
+    send(http.Method.POST, f"{word}/once")
+    targets.restart(operation.target)
+    kv.set("began", str(began).encode())
+    send(http.Method.POST, f"{name}/end")
+    send(http.Method.GET, f"{name}/look")
+    targets.status(operation.target)
+    return f"run {run}"
+
+
+def chance(operation: recovery.Operation, params: dict) -> str:
+    """What is drawn here comes from WASI, and so does what the clocks say."""
+    del operation, params
+    told = [durable.key("chance"), str(host_random.number())]
+    drawn = random.SystemRandom()
+    for text in {f"value {number}" for number in range(8)}:
+        value = f"{drawn.getrandbits(64):x} {time.time_ns()} {time.monotonic_ns()}"
+        kv.set(f"chance-{text[-1]}", value.encode())
+        told.append(f"{text}: {value} {clock.now()}")
+        if drawn.random() < 0.5:
+            clock.sleep(int(text[-1]))
+    return "; ".join(told)
