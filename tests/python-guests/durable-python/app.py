@@ -1,7 +1,8 @@
 """A durable recovery handler in Python. Its parameters are those of the guest `probe`, and so is what it does by them:
 
-`twelve`  twelve effects of all kinds: `name` is a server that knows idempotency keys, and `word` one that does not;
-`chance`  sets values in an order and of a kind that only chance and clocks know.
+`twelve`   twelve effects of all kinds: `name` is a server that knows idempotency keys, and `word` one that does not;
+`between`  one effect, which `word` names, between two requests to the server `name`;
+`chance`   sets values in an order and of a kind that only chance and clocks know.
 
 What a module computes at its import is frozen into the component when that is built: nothing is drawn there, and the order
 of a set of texts is that of the build.
@@ -14,8 +15,9 @@ import time
 from componentize_py_types import Err
 from wit_world import exports
 from wit_world.exports import plugin, recovery
-from wit_world.imports import clock, commands, durable, http, kv, targets
+from wit_world.imports import backups, clock, commands, durable, http, kv, targets
 from wit_world.imports import random as host_random
+from wit_world.imports.types import BackupType
 
 
 class Plugin(exports.Plugin):
@@ -23,13 +25,14 @@ class Plugin(exports.Plugin):
         return plugin.Descriptor(
             name="durable-python",
             version="1.0.0",
-            summary="Does twelve effects, or what chance and clocks say.",
+            summary="Does what the step's `do` says, to be killed in the middle.",
             handles=["service-down"],
             capabilities=[
                 plugin.Capability("target", "restart the target"),
-                plugin.Capability("command", "run `mark`"),
+                plugin.Capability("command", "run `mark` and `once`"),
                 plugin.Capability("http", "post to servers"),
                 plugin.Capability("kv", "count its runs"),
+                plugin.Capability("backup", "take a backup of `state`"),
             ],
             settings_schema=None,
         )
@@ -41,7 +44,7 @@ class Plugin(exports.Plugin):
 class Recovery(exports.Recovery):
     def recover(self, operation: recovery.Operation) -> recovery.Report:
         params = json.loads(operation.params)
-        deeds = {"twelve": twelve, "chance": chance}
+        deeds = {"twelve": twelve, "between": between, "chance": chance}
         deed = deeds.get(params.get("do"))
         if deed is None:
             why = f"`do` is one of {', '.join(sorted(deeds))}, and not {params.get('do')!r}"
@@ -49,6 +52,8 @@ class Recovery(exports.Recovery):
         try:
             told = deed(operation, params)
         except Err as error:
+            if isinstance(error.value, recovery.RecoveryFailure_Permanent):
+                raise
             # What a host did not do may be done by it later.
             why = getattr(error.value, "value", repr(error.value))
             raise Err(recovery.RecoveryFailure_Retryable(why)) from None
@@ -83,6 +88,41 @@ def twelve(operation: recovery.Operation, params: dict) -> str:
     send(http.Method.GET, f"{name}/look")
     targets.status(operation.target)
     return f"run {run}"
+
+
+def between(operation: recovery.Operation, params: dict) -> str:
+    name, word, target = params["name"], params["word"], operation.target
+    # It is on the disk before the first request, and the record of the call with it.
+    kv.set("between", word.encode())
+    if word == "start":
+        targets.stop(target)
+    send(http.Method.GET, f"{name}/before")
+    told = word
+    match word:
+        case "restart":
+            targets.restart(target)
+        case "stop":
+            targets.stop(target)
+        case "start":
+            targets.start(target)
+        case "hup":
+            targets.send(target, targets.Signal.HUP)
+        case "term":
+            targets.send(target, targets.Signal.TERM)
+        case "put" | "delete" | "post":
+            told = str(send(http.Method[word.upper()], f"{name}/it").status)
+        case "command":
+            told = str(commands.run("once", [("target", target)]).exit_code)
+        case "count":
+            told = f"run {count()}"
+        case "backup":
+            told = backups.create("state", BackupType.SNAPSHOT).id
+        case _:
+            raise Err(recovery.RecoveryFailure_Permanent(f"there is no effect `{word}`"))
+    send(http.Method.GET, f"{name}/after")
+    if word == "stop":
+        targets.start(target)
+    return told
 
 
 def chance(operation: recovery.Operation, params: dict) -> str:

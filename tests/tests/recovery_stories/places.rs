@@ -1,8 +1,8 @@
 //! One effect of a handler, and `kill -9` of the daemon before it, in it and after it: the handler waits at a gate before and
-//! behind the effect, so that each place is met for certain.
+//! behind the effect, so that each place is met for certain. Each story is told of a handler in Rust and of one in Python.
 
 use super::{ask, route_of, shown, start, wait_until};
-use mainstay_tests::{Daemon, Gate, Held, guest, lives, wait_for};
+use mainstay_tests::{Daemon, Gate, Held, campaign::DurableGuest, lives, wait_for};
 use serde_json::Value;
 use std::fs;
 
@@ -39,23 +39,23 @@ enum Place {
 
 const PLACES: [Place; 2] = [Place::Before, Place::After];
 
-fn start_at(gate: &Gate) -> Daemon {
-    let url = &gate.url;
+fn start_at(gate: &Gate, guest: DurableGuest) -> Daemon {
+    let (url, handler) = (&gate.url, guest.name());
     let routes = WORDS.map(|word| {
         let params = format!("do = \"between\", word = \"{word}\", name = \"{url}\"");
         let lines = format!(
             "relapse_window = \"0s\"\nstrategy = {{ kind = \"immediate\", max_attempts = 1 }}\n\
-             chain = [{{ handler = \"probe\", timeout = \"50s\", params = {{ {params} }} }}]"
+             chain = [{{ handler = \"{handler}\", timeout = \"50s\", params = {{ {params} }} }}]"
         );
         route_of(word, &lines)
     });
     let grants = format!(
-        "\n[plugin.probe.grants]\ntarget = [\"start\", \"stop\", \"restart\", \"signal\"]\n\
+        "\n[plugin.{handler}.grants]\ntarget = [\"start\", \"stop\", \"restart\", \"signal\"]\n\
          command = [\"once\"]\nkv = \"1KiB\"\nbackup = [\"state\"]\nhttp = [\"{url}\"]\n"
     );
     let routes = routes.concat();
     let config = [CONFIG, routes.as_str(), grants.as_str()];
-    let daemon = start(&config, &[guest("probe", &[])]);
+    let daemon = start(&config, &[guest.component()]);
     wait_for("the job to run", || match lines(&daemon, "started") {
         1 => Ok(()),
         other => Err(format!("{other} starts")),
@@ -157,10 +157,42 @@ fn is_one_more(daemon: &Daemon, file: &str, before: usize, what: &str) {
     assert_eq!(now - before, 1, "{what} happened more than once");
 }
 
-#[test]
-fn what_is_done_with_a_target_is_done_once_wherever_the_daemon_is_killed() {
+/// Has each story told of both handlers.
+macro_rules! stories {
+    ($($story:ident,)*) => {
+        mod in_rust {
+            $(
+                #[test]
+                fn $story() {
+                    super::$story(super::DurableGuest::Rust);
+                }
+            )*
+        }
+
+        mod in_python {
+            $(
+                #[test]
+                fn $story() {
+                    super::$story(super::DurableGuest::Python);
+                }
+            )*
+        }
+    };
+}
+
+stories! {
+    what_is_done_with_a_target_is_done_once_wherever_the_daemon_is_killed,
+    a_stop_and_a_restart_in_which_the_daemon_is_killed_are_done_to_the_end_and_once,
+    a_request_that_acts_is_sent_once_wherever_the_daemon_is_killed_beside_it,
+    a_request_in_which_the_daemon_is_killed_is_sent_again_with_its_key_or_left_to_a_person,
+    a_command_is_run_once_wherever_the_daemon_is_killed,
+    a_value_is_counted_once_wherever_the_daemon_is_killed,
+    a_backup_is_there_once_wherever_the_daemon_is_killed,
+}
+
+fn what_is_done_with_a_target_is_done_once_wherever_the_daemon_is_killed(guest: DurableGuest) {
     let gate = Gate::start();
-    let mut daemon = start_at(&gate);
+    let mut daemon = start_at(&gate, guest);
     for (word, effect, file) in [
         ("restart", "targets.restart", "started"),
         ("stop", "targets.stop", "started"),
@@ -177,10 +209,11 @@ fn what_is_done_with_a_target_is_done_once_wherever_the_daemon_is_killed() {
     }
 }
 
-#[test]
-fn a_stop_and_a_restart_in_which_the_daemon_is_killed_are_done_to_the_end_and_once() {
+fn a_stop_and_a_restart_in_which_the_daemon_is_killed_are_done_to_the_end_and_once(
+    guest: DurableGuest,
+) {
     let gate = Gate::start();
-    let mut daemon = start_at(&gate);
+    let mut daemon = start_at(&gate, guest);
     for (word, effect) in [("restart", "targets.restart"), ("stop", "targets.stop")] {
         let before = lines(&daemon, "started");
         let process = daemon.pids()["job"];
@@ -198,10 +231,9 @@ fn a_stop_and_a_restart_in_which_the_daemon_is_killed_are_done_to_the_end_and_on
     }
 }
 
-#[test]
-fn a_request_that_acts_is_sent_once_wherever_the_daemon_is_killed_beside_it() {
+fn a_request_that_acts_is_sent_once_wherever_the_daemon_is_killed_beside_it(guest: DurableGuest) {
     let gate = Gate::start();
-    let mut daemon = start_at(&gate);
+    let mut daemon = start_at(&gate, guest);
     for word in ["put", "delete", "post"] {
         for place in PLACES {
             let it = (word, "http.send");
@@ -212,10 +244,11 @@ fn a_request_that_acts_is_sent_once_wherever_the_daemon_is_killed_beside_it() {
     }
 }
 
-#[test]
-fn a_request_in_which_the_daemon_is_killed_is_sent_again_with_its_key_or_left_to_a_person() {
+fn a_request_in_which_the_daemon_is_killed_is_sent_again_with_its_key_or_left_to_a_person(
+    guest: DurableGuest,
+) {
     let gate = Gate::start();
-    let mut daemon = start_at(&gate);
+    let mut daemon = start_at(&gate, guest);
     for word in ["put", "delete", "post"] {
         let id = ask(&daemon, "job", word, false);
         expect(&gate, "/before").answer();
@@ -246,10 +279,9 @@ fn doubted(daemon: &Daemon, id: &Value, key: &str) -> String {
     doubt.unwrap_or_else(|| panic!("{asking}"))["seq"].to_string()
 }
 
-#[test]
-fn a_command_is_run_once_wherever_the_daemon_is_killed() {
+fn a_command_is_run_once_wherever_the_daemon_is_killed(guest: DurableGuest) {
     let gate = Gate::start();
-    let mut daemon = start_at(&gate);
+    let mut daemon = start_at(&gate, guest);
     for place in PLACES {
         let before = lines(&daemon, "marks");
         let ended = play(&mut daemon, &gate, ("command", "commands.run"), place);
@@ -276,10 +308,9 @@ fn a_command_is_run_once_wherever_the_daemon_is_killed() {
     assert_eq!(lines(&daemon, "marks") - before, 1, "it was run again");
 }
 
-#[test]
-fn a_value_is_counted_once_wherever_the_daemon_is_killed() {
+fn a_value_is_counted_once_wherever_the_daemon_is_killed(guest: DurableGuest) {
     let gate = Gate::start();
-    let mut daemon = start_at(&gate);
+    let mut daemon = start_at(&gate, guest);
     for (run, place) in (1..).zip(PLACES) {
         let ended = play(&mut daemon, &gate, ("count", "kv.compare-and-set"), place);
         is_once(&ended, "kv.compare-and-set");
@@ -287,10 +318,9 @@ fn a_value_is_counted_once_wherever_the_daemon_is_killed() {
     }
 }
 
-#[test]
-fn a_backup_is_there_once_wherever_the_daemon_is_killed() {
+fn a_backup_is_there_once_wherever_the_daemon_is_killed(guest: DurableGuest) {
     let gate = Gate::start();
-    let mut daemon = start_at(&gate);
+    let mut daemon = start_at(&gate, guest);
     let verified = |daemon: &Daemon| {
         let backups = daemon.json(&["backup", "list", "--job", "state"]);
         let mut backups = backups.as_array().unwrap().clone();
