@@ -1,5 +1,5 @@
-//! `cargo run --release -p mainstay-tests --example durable_campaign -- [KILLS] [SEED] [python]`: kills the daemon inside a handler,
-//! of the guest in Rust or of that in Python.
+//! `cargo run --release -p mainstay-tests --example durable_campaign -- [KILLS] [SEED] [python]`: kills the daemon inside a
+//! handler, of the guest in Rust or of that in Python.
 
 use mainstay_tests::campaign::{DurableGuest, arguments, durable};
 

@@ -1,5 +1,5 @@
-//! Handlers in which the daemon is killed, in Rust and in Python: at random, in the campaign of `examples/durable_campaign.rs` with a
-//! small count; and in each of their requests.
+//! Handlers in which the daemon is killed, in Rust and in Python: at random, in the campaign of
+//! `examples/durable_campaign.rs` with a small count; and in each of their requests.
 
 use mainstay_tests::{
     Daemon, Gate, HOST,
