@@ -2,7 +2,7 @@
 
 pub use crate::backup_type::BackupType;
 
-use crate::{id::BackupId, name::JobName, time::Timestamp};
+use crate::{checkpoint::Checkpoint, id::BackupId, name::JobName, time::Timestamp};
 use serde::{Deserialize, Serialize};
 
 /// Where a backup stands [seed 003].
@@ -75,6 +75,10 @@ pub struct BackupRecord {
     /// Absent where no effect did, and in records of before.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub key: Option<String>,
+    /// What makes it a checkpoint; absent where it is none. Of one that was recorded anew from what is stored it is not
+    /// known, and absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub checkpoint: Option<Checkpoint>,
 }
 
 /// What plugins see of a backup.

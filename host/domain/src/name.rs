@@ -120,6 +120,10 @@ kebab_name!(
     JobName, "job name"
 );
 kebab_name!(
+    /// What people call a checkpoint of a job.
+    CheckpointName, "name of a checkpoint"
+);
+kebab_name!(
     /// The name of a group of targets that share a budget.
     GroupName, "group name"
 );

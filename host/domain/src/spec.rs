@@ -19,7 +19,7 @@ mod targets;
 pub use check::{CheckKind, CheckSpec, ExecCheck, FailOf, HttpCheck, LogPattern, Trust};
 pub use drill::{DrillCommands, DrillSpec};
 pub use escalation::EscalationSpec;
-pub use job::{BackupSource, JobSpec, RetentionSpec, Schedule};
+pub use job::{BackupSource, CheckpointSpec, JobSpec, RetentionSpec, Schedule};
 pub use maintenance::{MaintenanceBegin, MaintenanceSpec};
 pub use plugin::{
     DirectoryGrant, Grants, HttpOrigin, Limits, OnDoubt, PluginSpec, TargetGrant, TargetVerb,
@@ -50,7 +50,7 @@ pub struct Spec {
     pub host: HostSpec,
     /// Managed targets, in the order of the file; names are unique, dependencies exist and have no cycle.
     pub targets: Targets,
-    /// Commands that plugins may be granted.
+    /// Commands that plugins may be granted, and that drills and rollbacks run.
     pub commands: BTreeMap<CommandName, CommandSpec>,
     /// Where secrets come from.
     pub secrets: BTreeMap<SecretName, SecretSource>,

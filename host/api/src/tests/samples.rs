@@ -227,6 +227,7 @@ pub(super) fn backups() -> [BackupRecord; 2] {
         warnings: Vec::new(),
         incomplete: false,
         key: None,
+        checkpoint: None,
     };
     let whole = BackupRecord {
         backup_type: BackupType::Incremental,

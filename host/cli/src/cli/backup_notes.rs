@@ -96,6 +96,7 @@ mod tests {
             reason: Some("it needs ful-01K0000000000000000000000B, which is corrupted".to_owned()),
             warnings: Vec::new(),
             incomplete: false,
+            checkpoint: None,
         }
     }
 

@@ -177,6 +177,7 @@ pub(crate) fn backup(number: u8) -> BackupRecord {
         warnings: Vec::new(),
         incomplete: false,
         key: None,
+        checkpoint: None,
     }
 }
 

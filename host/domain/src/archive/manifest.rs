@@ -192,6 +192,7 @@ impl Manifest {
             warnings: Vec::new(),
             incomplete: self.incomplete,
             key: None,
+            checkpoint: None,
         }
     }
 }

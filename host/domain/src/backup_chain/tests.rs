@@ -61,6 +61,7 @@ fn record(name: &str, parent: Option<&str>, base: &str, status: BackupStatus) ->
         warnings: Vec::new(),
         incomplete: false,
         key: None,
+        checkpoint: None,
     }
 }
 

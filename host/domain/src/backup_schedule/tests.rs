@@ -45,6 +45,7 @@ fn job(
         rpo: None,
         compression: 3,
         retention: None,
+        checkpoints: None,
     }
 }
 

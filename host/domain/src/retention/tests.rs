@@ -29,6 +29,7 @@ fn record(number: usize, backup_type: BackupType, parent: Option<&BackupRecord>)
         warnings: Vec::new(),
         incomplete: false,
         key: None,
+        checkpoint: None,
     }
 }
 

@@ -1,6 +1,6 @@
 //! Backup jobs, as configured.
 
-use crate::name::{JobName, PluginName, TargetName};
+use crate::name::{CommandName, JobName, PluginName, TargetName};
 use semver::VersionReq;
 use std::{path::PathBuf, time::Duration};
 
@@ -25,6 +25,8 @@ pub struct JobSpec {
     pub compression: i32,
     /// What is kept; absent: everything.
     pub retention: Option<RetentionSpec>,
+    /// Its checkpoints; absent: it keeps none, and cannot be rolled back.
+    pub checkpoints: Option<CheckpointSpec>,
 }
 
 impl JobSpec {
@@ -33,6 +35,25 @@ impl JobSpec {
         let mut sources = self.sources.iter();
         sources.any(|source| matches!(source, BackupSource::Directory { .. }))
     }
+}
+
+/// When checkpoints of a job are taken, how many are kept, and what a rollback runs.
+#[derive(Debug, Clone, PartialEq)]
+pub struct CheckpointSpec {
+    /// When an automatic one is due; default every 15 min [seed 003].
+    pub automatic: Schedule,
+    /// When a daily one is due, which counts as an automatic one too; default every 24 h [seed 003].
+    pub daily: Schedule,
+    /// So many are kept, at least one; default 50 [seed 003]. See [`crate::checkpoint_rules::excess`].
+    pub keep: u32,
+    /// None is kept longer; default 7 d [seed 003].
+    pub max_age: Duration,
+    /// Pauses what uses the state, before a rollback; absent: nothing is paused.
+    pub pause: Option<CommandName>,
+    /// Says by its exit code 0 whether what was rolled back to is right; absent: nobody asks.
+    pub check: Option<CommandName>,
+    /// Resumes what was paused, after a rollback that succeeded; there where `pause` is.
+    pub resume: Option<CommandName>,
 }
 
 /// When something is due.

@@ -18,6 +18,7 @@ use crate::{
     backup::{BackupRecord, BackupStatus, BackupSummary, BackupType},
     call::{RecoverRequest, RecoveryFailure},
     call_record::{CallEnd, CallOutcome, CallRecord, CallSeed, RecordedLimits},
+    checkpoint::{Checkpoint, CheckpointKind, Rollback, RollbackStep},
     doubt::Doubt,
     drill::DrillMethod,
     effect::{
@@ -84,6 +85,17 @@ fn backup_types(found: impl Iterator<Item = BackupType>) {
     met!(
         found;
         BackupType::Full, BackupType::Incremental, BackupType::Differential, BackupType::Snapshot, BackupType::Emergency,
+    );
+}
+
+fn checkpoint_kinds(found: impl Iterator<Item = CheckpointKind>) {
+    met!(
+        found;
+        CheckpointKind::Manual,
+        CheckpointKind::Automatic,
+        CheckpointKind::Emergency,
+        CheckpointKind::PreUpgrade,
+        CheckpointKind::Daily,
     );
 }
 
@@ -825,6 +837,7 @@ fn every_form_of_a_backup_is_in_the_corpus() {
         warnings: _,
         incomplete: _,
         key: _,
+        checkpoint: _,
     } = &all[0];
     backup_types(all.iter().map(|one| one.backup_type));
     met!(
@@ -837,9 +850,43 @@ fn every_form_of_a_backup_is_in_the_corpus() {
         BackupStatus::Corrupted,
         BackupStatus::Expired,
     );
-    there_and_absent!(all, parent, verified_at, expires, reason, key);
+    there_and_absent!(all, parent, verified_at, expires, reason, key, checkpoint);
     some_and_none!(all, warnings);
     true_and_false!(all, held, incomplete);
+    let checkpoints = all.iter().filter_map(|one| one.checkpoint.as_ref());
+    let checkpoints: Vec<&Checkpoint> = checkpoints.collect();
+    let Checkpoint {
+        kind: _,
+        name: _,
+        rollback: _,
+    } = checkpoints[0];
+    checkpoint_kinds(checkpoints.iter().map(|one| one.kind));
+    there_and_absent!(checkpoints, name, rollback);
+    let rollbacks = checkpoints.iter().filter_map(|one| one.rollback.as_ref());
+    let rollbacks: Vec<&Rollback> = rollbacks.collect();
+    let Rollback {
+        begun_at: _,
+        by: _,
+        note: _,
+        step: _,
+        saved: _,
+        error: _,
+    } = rollbacks[0];
+    there_and_absent!(rollbacks, note, saved, error);
+    met!(
+        rollbacks.iter().map(|one| one.step);
+        RollbackStep::Pausing,
+        RollbackStep::Saving,
+        RollbackStep::Staging,
+        RollbackStep::Placing,
+        RollbackStep::Checking,
+        RollbackStep::PuttingBack,
+        RollbackStep::Resuming,
+        RollbackStep::Succeeded,
+        RollbackStep::Failed,
+        RollbackStep::Unresumed,
+        RollbackStep::Stranded,
+    );
 }
 
 #[test]

@@ -56,6 +56,7 @@ pub(super) fn job(at: ValueAt<'_>) -> Option<JobSpec> {
             rpo: rpo.and_then(positive_duration),
             compression,
             retention,
+            checkpoints: None,
             name: job_name?,
         };
         if let Some(rpo) = rpo {

@@ -120,6 +120,7 @@ impl BackupService {
             warnings: Vec::new(),
             incomplete: false,
             key: wanted.key.clone(),
+            checkpoint: None,
         };
         let message = words::began(&id, &job.name, backup_type, asked);
         let started = self

@@ -144,6 +144,7 @@ fn record_of_orphan(job: &JobName, id: BackupId, bytes: u64) -> Option<BackupRec
         warnings: Vec::new(),
         incomplete: false,
         key: None,
+        checkpoint: None,
         id,
     })
 }

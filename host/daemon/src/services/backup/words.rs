@@ -178,6 +178,7 @@ mod tests {
             warnings: Vec::new(),
             incomplete: false,
             key: None,
+            checkpoint: None,
         }
     }
 

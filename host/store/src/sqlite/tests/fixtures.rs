@@ -299,6 +299,7 @@ pub(super) fn backup(n: u64) -> BackupRecord {
         warnings: Vec::new(),
         incomplete: false,
         key: None,
+        checkpoint: None,
     }
 }
 

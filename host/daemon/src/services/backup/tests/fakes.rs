@@ -498,6 +498,7 @@ pub(super) fn job(retention: Option<RetentionSpec>) -> JobSpec {
         rpo: Some(HOUR),
         compression: 3,
         retention,
+        checkpoints: None,
     }
 }
 
