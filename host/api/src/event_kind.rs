@@ -307,6 +307,21 @@ words! {
         /// A retention policy judged the backups of a job.
         #[serde(rename = "retention.judged")]
         RetentionJudged,
+        /// A checkpoint of a job was taken.
+        #[serde(rename = "checkpoint.taken")]
+        CheckpointTaken,
+        /// A rollback of a job to a checkpoint began.
+        #[serde(rename = "rollback.started")]
+        RollbackStarted,
+        /// The job's state is the checkpoint's, and what was paused is resumed.
+        #[serde(rename = "rollback.succeeded")]
+        RollbackSucceeded,
+        /// It is not, or what was paused could not be resumed; it stays paused.
+        #[serde(rename = "rollback.failed")]
+        RollbackFailed,
+        /// A person had resumed what a rollback had paused.
+        #[serde(rename = "rollback.resumed")]
+        RollbackResumed,
         /// A restore into a scratch directory gave the right state.
         #[serde(rename = "drill.passed")]
         DrillPassed,

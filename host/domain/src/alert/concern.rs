@@ -53,6 +53,7 @@ pub(super) fn concern(kind: EventKind) -> Concern {
         K::BackupFailed | K::BackupRpoMissed | K::BackupCorrupted => Fires(&[K::BackupVerified]),
         K::RetentionFailed => Fires(&[K::RetentionJudged]),
         K::DrillFailed => Fires(&[K::DrillPassed]),
+        K::RollbackFailed => Fires(&[K::RollbackSucceeded, K::RollbackResumed]),
         K::OperationSucceeded
         | K::IncidentClosed
         | K::CheckRecovered
@@ -70,6 +71,8 @@ pub(super) fn concern(kind: EventKind) -> Concern {
         | K::AlerterRecovered
         | K::BackupVerified
         | K::RetentionJudged
+        | K::RollbackSucceeded
+        | K::RollbackResumed
         | K::DrillPassed => Ends,
         K::HostStarted
         | K::HostStopping
@@ -124,7 +127,9 @@ pub(super) fn concern(kind: EventKind) -> Concern {
         | K::BackupExpired
         | K::BackupDeleted
         | K::BackupRecorded
-        | K::BackupRestored => Tells,
+        | K::BackupRestored
+        | K::CheckpointTaken
+        | K::RollbackStarted => Tells,
     }
 }
 

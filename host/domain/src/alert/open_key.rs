@@ -73,6 +73,9 @@ impl OpenKey {
                 EventKind::RetentionFailed if job.retention.is_none() => {
                     Some(format!("job {name} has no `retention` any more"))
                 }
+                EventKind::RollbackFailed if job.checkpoints.is_none() => {
+                    Some(format!("job {name} has no `checkpoints` any more"))
+                }
                 _ => None,
             };
         }

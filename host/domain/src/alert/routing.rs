@@ -41,6 +41,7 @@ pub fn is_alert_by_default(event: &Event) -> bool {
         | K::BackupCorrupted
         | K::RetentionFailed
         | K::DrillFailed
+        | K::RollbackFailed
         | K::JournalFull
         | K::JournalWritable
         | K::JournalDamaged

@@ -50,6 +50,8 @@ fn record(number: u64, kind: CheckpointKind, created_at: Timestamp) -> BackupRec
         expires: None,
         reason: None,
         warnings: Vec::new(),
+        incomplete: false,
+        key: None,
         checkpoint: Some(Checkpoint::new(kind, None)),
     }
 }

@@ -1,6 +1,6 @@
 //! What events of backups say.
 
-use crate::id::BackupId;
+use crate::{checkpoint::CheckpointKind, id::BackupId, name::CheckpointName};
 use serde::{Deserialize, Serialize};
 
 /// A backup was taken, read back and found right.
@@ -41,4 +41,30 @@ pub struct BackupRestored {
     pub elapsed_ms: u64,
     /// The backups that it was composed from, the full one first.
     pub chain: Vec<BackupId>,
+}
+
+/// A checkpoint was taken.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CheckpointTaken {
+    /// Why it was.
+    pub kind: CheckpointKind,
+    /// What people call it.
+    pub name: Option<CheckpointName>,
+    /// Who asked for it: the user of the socket's peer, or the name of the token's secret; none: it was due.
+    pub by: Option<String>,
+    /// What they say about themselves.
+    pub note: Option<String>,
+}
+
+/// How a rollback goes.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RollbackFacts {
+    /// Who asked for it, or had resumed what it paused: the user of the socket's peer, or the name of the token's secret.
+    pub by: String,
+    /// What they say about themselves.
+    pub note: Option<String>,
+    /// The emergency checkpoint of what was there before; none where there is none.
+    pub saved: Option<BackupId>,
+    /// Why it failed, for people.
+    pub error: Option<String>,
 }

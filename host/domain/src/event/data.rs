@@ -5,16 +5,17 @@
 
 use super::{
     AlertDelivery, AlertHeld, AlertQueued, BackupDeleted, BackupRestored, BackupTaken,
-    CharterBroken, CheckDegraded, CheckFailed, CheckRecovered, CircuitOpened, ConfigApplied,
-    ConfigRejected, EffectInDoubt, EffectPerformed, EffectResolved, FailureCleared,
+    CharterBroken, CheckDegraded, CheckFailed, CheckRecovered, CheckpointTaken, CircuitOpened,
+    ConfigApplied, ConfigRejected, EffectInDoubt, EffectPerformed, EffectResolved, FailureCleared,
     FailureReported, IncidentAcknowledged, IncidentClosed, IncidentOpened, IncidentOverdue,
     IncidentReopened, IncidentUnacknowledged, IncidentWorsened, JournalDamaged, ModeChanged,
     MonitorBlind, NoteAdded, OperationApproved, OperationAskedFor, OperationAwaitingManual,
     OperationCancelled, OperationDiverged, OperationEnded, OperationEscalated, OperationResumed,
     OperationRetrying, OperationScheduled, OperationSignalled, OperationStarted,
     OperationSuspended, OperationValidating, PausedBy, PausedFor, PhaseChanged, PluginRejected,
-    PluginServing, PluginWithdrawn, PolicyChanged, ProcessFacts, RecordSetAside, RtoExceeded,
-    SilenceBegan, SilenceEnded, TargetBroken, TargetCommanded, TargetDrilled, TargetRenamed,
+    PluginServing, PluginWithdrawn, PolicyChanged, ProcessFacts, RecordSetAside, RollbackFacts,
+    RtoExceeded, SilenceBegan, SilenceEnded, TargetBroken, TargetCommanded, TargetDrilled,
+    TargetRenamed,
 };
 use serde::{Serialize, Serializer, ser::SerializeMap};
 use serde_json::Value;
@@ -179,4 +180,8 @@ event_data! {
     BackupDeleted,
     /// `backup.restored` and `drill.passed`.
     BackupRestored,
+    /// `checkpoint.taken`.
+    CheckpointTaken,
+    /// `rollback.started`, `rollback.succeeded`, `rollback.failed` and `rollback.resumed`.
+    RollbackFacts,
 }

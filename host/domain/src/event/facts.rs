@@ -87,6 +87,7 @@ impl EventData {
             Self::OperationRetrying(facts) => Some(facts.error.as_str()),
             Self::OperationAwaitingManual(facts) => facts.error.as_deref(),
             Self::OperationEscalated(facts) => facts.error.as_deref(),
+            Self::RollbackFacts(facts) => facts.error.as_deref(),
             _ => self.outcome()?.error.as_deref(),
         }
     }

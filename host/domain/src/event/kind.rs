@@ -225,6 +225,16 @@ event_kinds! {
     RetentionFailed = "retention.failed",
     /// A retention policy judged the backups of a job.
     RetentionJudged = "retention.judged",
+    /// A checkpoint of a job was taken.
+    CheckpointTaken = "checkpoint.taken",
+    /// A rollback of a job to a checkpoint began.
+    RollbackStarted = "rollback.started",
+    /// The job's state is the checkpoint's, and what was paused is resumed.
+    RollbackSucceeded = "rollback.succeeded",
+    /// It is not, or what was paused could not be resumed; it stays paused.
+    RollbackFailed = "rollback.failed",
+    /// A person had resumed what a rollback had paused.
+    RollbackResumed = "rollback.resumed",
     /// A restore into a scratch directory gave the right state.
     DrillPassed = "drill.passed",
     /// A restore into a scratch directory did not.

@@ -52,6 +52,7 @@ impl Event {
             | Kind::BackupRpoMissed
             | Kind::BackupCorrupted
             | Kind::RetentionFailed
+            | Kind::RollbackFailed
             | Kind::DrillFailed => match self.severity >= Severity::High {
                 true => EventLogLevel::Error,
                 false => EventLogLevel::Warn,
@@ -73,6 +74,7 @@ impl Event {
             | Kind::OperationDiverged
             | Kind::EffectInDoubt
             | Kind::AlertDelayed
+            | Kind::RollbackStarted
             | Kind::BackupWaiting => EventLogLevel::Warn,
             Kind::HostStarted
             | Kind::HostStopping
@@ -124,6 +126,9 @@ impl Event {
             | Kind::BackupExpired
             | Kind::BackupRecorded
             | Kind::BackupRestored
+            | Kind::CheckpointTaken
+            | Kind::RollbackSucceeded
+            | Kind::RollbackResumed
             | Kind::RetentionJudged
             | Kind::DrillPassed => EventLogLevel::Info,
             Kind::CircuitHalfOpened

@@ -5,17 +5,17 @@
 
 use super::{
     AlertDelivery, AlertHeld, AlertQueued, BackupDeleted, BackupRestored, BackupTaken,
-    CharterBroken, CheckDegraded, CheckFailed, CheckRecovered, CircuitOpened, ConfigApplied,
-    ConfigRejected, EffectInDoubt, EffectPerformed, EffectResolved, EventData, EventKind,
-    FailureCleared, FailureReported, IncidentAcknowledged, IncidentClosed, IncidentOpened,
-    IncidentOverdue, IncidentReopened, IncidentUnacknowledged, IncidentWorsened, JournalDamaged,
-    ModeChanged, MonitorBlind, NoteAdded, OperationApproved, OperationAskedFor,
+    CharterBroken, CheckDegraded, CheckFailed, CheckRecovered, CheckpointTaken, CircuitOpened,
+    ConfigApplied, ConfigRejected, EffectInDoubt, EffectPerformed, EffectResolved, EventData,
+    EventKind, FailureCleared, FailureReported, IncidentAcknowledged, IncidentClosed,
+    IncidentOpened, IncidentOverdue, IncidentReopened, IncidentUnacknowledged, IncidentWorsened,
+    JournalDamaged, ModeChanged, MonitorBlind, NoteAdded, OperationApproved, OperationAskedFor,
     OperationAwaitingManual, OperationCancelled, OperationDiverged, OperationEnded,
     OperationEscalated, OperationResumed, OperationRetrying, OperationScheduled,
     OperationSignalled, OperationStarted, OperationSuspended, OperationValidating, PausedBy,
     PausedFor, PhaseChanged, PluginRejected, PluginServing, PluginWithdrawn, PolicyChanged,
-    ProcessFacts, RecordSetAside, RtoExceeded, SilenceBegan, SilenceEnded, TargetBroken,
-    TargetCommanded, TargetDrilled, TargetRenamed,
+    ProcessFacts, RecordSetAside, RollbackFacts, RtoExceeded, SilenceBegan, SilenceEnded,
+    TargetBroken, TargetCommanded, TargetDrilled, TargetRenamed,
 };
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -97,6 +97,10 @@ impl EventData {
             K::BackupVerified => facts::<BackupTaken>(&data),
             K::BackupDeleted => facts::<BackupDeleted>(&data),
             K::BackupRestored | K::DrillPassed => facts::<BackupRestored>(&data),
+            K::CheckpointTaken => facts::<CheckpointTaken>(&data),
+            K::RollbackStarted | K::RollbackSucceeded | K::RollbackFailed | K::RollbackResumed => {
+                facts::<RollbackFacts>(&data)
+            }
             // They say nothing to programs.
             K::HostStarted
             | K::HostStopping

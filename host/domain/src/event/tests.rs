@@ -185,6 +185,11 @@ fn what_is_stored_is_read_as_what_its_kind_says_and_written_as_it_was() {
         ("operation.signalled", "OperationSignalled"),
         ("backup.verified", "BackupTaken"),
         ("mode.changed", "ModeChanged"),
+        ("checkpoint.taken", "CheckpointTaken"),
+        ("rollback.started", "RollbackFacts"),
+        ("rollback.succeeded", "RollbackFacts"),
+        ("rollback.failed", "RollbackFacts"),
+        ("rollback.resumed", "RollbackFacts"),
     ]
     .map(|(kind, variant)| (kind.to_owned(), variant.to_owned()));
     assert_eq!(found, expected);

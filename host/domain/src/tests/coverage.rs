@@ -25,7 +25,7 @@ use crate::{
         Answer, CommandOutput, Effect, EffectError, HttpMethod, HttpRequest, HttpResponse, Signal,
         TargetStatus,
     },
-    event::{AfterEscalation, Event, EventData, IncidentEnd},
+    event::{AfterEscalation, CheckpointTaken, Event, EventData, IncidentEnd, RollbackFacts},
     fallback_mode::FallbackMode,
     health::{Evidence, Health},
     incident::{Acknowledgement, Escalation, Incident, IncidentState},
@@ -469,8 +469,35 @@ fn every_form_of_an_event_is_in_the_corpus() {
         EventData::BackupTaken(_),
         EventData::BackupDeleted(_),
         EventData::BackupRestored(_),
+        EventData::CheckpointTaken(_),
+        EventData::RollbackFacts(_),
         EventData::Other(_),
     );
+    let taken = all.iter().filter_map(|one| match &one.data {
+        EventData::CheckpointTaken(taken) => Some(taken),
+        _ => None,
+    });
+    let taken: Vec<&CheckpointTaken> = taken.collect();
+    let CheckpointTaken {
+        kind: _,
+        name: _,
+        by: _,
+        note: _,
+    } = taken[0];
+    checkpoint_kinds(taken.iter().map(|one| one.kind));
+    there_and_absent!(taken, name, by, note);
+    let rollbacks = all.iter().filter_map(|one| match &one.data {
+        EventData::RollbackFacts(facts) => Some(facts),
+        _ => None,
+    });
+    let rollbacks: Vec<&RollbackFacts> = rollbacks.collect();
+    let RollbackFacts {
+        by: _,
+        note: _,
+        saved: _,
+        error: _,
+    } = rollbacks[0];
+    there_and_absent!(rollbacks, note, saved, error);
     let set = all.iter().filter_map(|one| match &one.data {
         EventData::PolicyChanged(changed) => Some(&changed.policy),
         _ => None,

@@ -50,6 +50,9 @@ pub(super) fn headline(event: &Event) -> &'static str {
         K::BackupCorrupted => "a stored backup is corrupted",
         K::RetentionFailed => "its retention policy failed",
         K::DrillFailed => "its restore drill failed",
+        K::RollbackFailed => "its rollback failed, and what it paused stays paused",
+        K::RollbackSucceeded => "it was rolled back",
+        K::RollbackResumed => "what its rollback had paused is resumed",
         K::JournalFull => "the state directory cannot be written",
         K::JournalWritable => "the state directory is written again",
         K::JournalDamaged => "its journal is damaged",
@@ -110,6 +113,8 @@ pub(super) fn headline(event: &Event) -> &'static str {
         K::BackupDeleted => "a backup of it was deleted",
         K::BackupRecorded => "a stored backup of it was recorded",
         K::BackupRestored => "a backup of it was restored",
+        K::CheckpointTaken => "a checkpoint of it was taken",
+        K::RollbackStarted => "a rollback of it began",
         // No alert is about alerts.
         K::AlertQueued
         | K::AlertHeld

@@ -129,6 +129,11 @@ pub(super) fn next_step(event: &Event) -> String {
                 "look at the policy in `mainstay plugin list`, then `mainstay backup prune --job {job}`"
             )
         }
+        (K::RollbackFailed, _) => {
+            format!(
+                "look at the state and at `mainstay checkpoint list --job {job}`; then roll back again, or `mainstay checkpoint resume {job}`"
+            )
+        }
         (K::DrillFailed, _) => {
             format!(
                 "do not rely on these backups: `mainstay backup list --job {job}` and `mainstay backup verify ID` for each, then `mainstay backup drill {job}`"

@@ -422,6 +422,21 @@ fn what_is_said_of_everything_else() {
             "it left the stored backups and the sources as they are",
         ),
         (
+            K::RollbackFailed,
+            "its rollback failed, and what it paused stays paused",
+            "it resumed nothing; the message says which state is in place",
+        ),
+        (
+            K::RollbackSucceeded,
+            "it was rolled back",
+            "it put the checkpoint in place, and resumed what it had paused",
+        ),
+        (
+            K::RollbackResumed,
+            "what its rollback had paused is resumed",
+            "it ran the command that resumes, where the job has one",
+        ),
+        (
             K::DrillPassed,
             "its restore drill passed",
             "it restored the newest backup into a directory of its own, and compared",
