@@ -351,6 +351,7 @@ pub async fn run(options: RunOptions) -> anyhow::Result<()> {
         settled: settled.clone(),
         told_missed,
         numbers: numbers.clone(),
+        commands: commands.clone(),
     };
     let backups =
         BackupService::open(parts, recovered.backups.clone(), recovered.slots.clone()).await?;

@@ -4,7 +4,7 @@
 //! - that a kept one depends on,
 //! - that belongs to the newest verified chain, or to one of the `min_redundancy` newest; one that gives no complete state
 //!   is none of them as long as there are others,
-//! - that is held, is not finished, or lies in the future because the clock went back,
+//! - that is held, is a checkpoint, is not finished, or lies in the future because the clock went back,
 //! - that has no verdict, or contradicting ones, or one whose own `expires` is still to come.
 //!
 //! Invariant: whatever the verdicts are, no kept backup needs an expired one.
@@ -105,6 +105,8 @@ fn inherent_reason(
         Some(String::new())
     } else if record.held {
         Some("the operator holds it".to_owned())
+    } else if record.checkpoint.is_some() {
+        Some("it is a checkpoint, which goes by the job's `checkpoints` alone".to_owned())
     } else if matches!(
         record.status,
         BackupStatus::Pending | BackupStatus::InProgress

@@ -10,6 +10,7 @@ use mainstay_domain::{
     backup::{BackupRecord, BackupStatus, BackupType, Verdict},
     breaker::CircuitState,
     call_record::RecordedCall,
+    checkpoint::Checkpoint,
     coordination::{Consensus, NodeBeat, NodeInfo, NodeState, NodeVote, Work},
     effect::{EffectError, Signal, TargetStatus},
     event::{Event, EventData, EventKind, NoteAdded, PhaseChanged},
@@ -882,6 +883,39 @@ impl BackupOperator for FakeWorld {
                 elapsed,
             })
         })
+    }
+    fn take_checkpoint(
+        &self,
+        request: CheckpointRequest,
+        progress: OnProgress,
+    ) -> Boxed<'_, Result<BackupRecord, Refused>> {
+        Box::pin(async move {
+            let name = request
+                .name
+                .map_or_else(String::new, |name| format!(" {name}"));
+            let done = format!(
+                "took {} checkpoint{name} of {} for {}",
+                request.kind, request.job, request.by
+            );
+            self.work(progress, Some(done)).await;
+            Ok(BackupRecord {
+                checkpoint: Some(Checkpoint::new(request.kind, None)),
+                ..backup(2)
+            })
+        })
+    }
+    fn roll_back(
+        &self,
+        id: BackupId,
+        by: Actor,
+        progress: OnProgress,
+    ) -> Boxed<'_, Result<Restored, Refused>> {
+        self.command(format!("roll back to {id} for {by}"));
+        BackupOperator::drill(self, job("state"), progress)
+    }
+    fn resume_rolled_back(&self, job: JobName, by: Actor) -> Boxed<'_, Result<(), Refused>> {
+        self.command(format!("resume {job} after a rollback for {by}"));
+        ready(Ok(()))
     }
     fn jobs(&self) -> Vec<JobStatus> {
         vec![JobStatus {

@@ -6,9 +6,10 @@ use super::{Boxed, NotPutBack, OnProgress, between::Active};
 use mainstay_domain::{
     actor::Actor,
     backup::{BackupRecord, BackupStatus, BackupType, Verdict},
+    checkpoint::CheckpointKind,
     drill::DrillMethod,
     id::{BackupId, IncidentId, OperationId, SilenceId},
-    name::{FailureType, JobName, TargetName},
+    name::{CheckpointName, FailureType, JobName, TargetName},
     operation::{Mode, Operation},
     orders::Reported,
     policy::{EffectivePolicy, GateNumbers, Phase},
@@ -308,6 +309,19 @@ pub struct Restored {
     pub elapsed: Duration,
 }
 
+/// A checkpoint that is asked for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CheckpointRequest {
+    /// The job.
+    pub job: JobName,
+    /// Why it is taken; what is due is taken by itself.
+    pub kind: CheckpointKind,
+    /// What people call it.
+    pub name: Option<CheckpointName>,
+    /// Who asks, for the record.
+    pub by: Actor,
+}
+
 /// What one run of retention judged.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Pruned {
@@ -362,6 +376,21 @@ pub trait BackupOperator: Send + Sync {
     fn prune(&self, job: Option<JobName>, dry_run: bool) -> Boxed<'_, Result<Pruned, Refused>>;
     /// Restores the newest chain into a scratch directory and compares the root hash.
     fn drill(&self, job: JobName, progress: OnProgress) -> Boxed<'_, Result<Restored, Refused>>;
+    /// Takes a checkpoint, verifies it, and answers with its record.
+    fn take_checkpoint(
+        &self,
+        request: CheckpointRequest,
+        progress: OnProgress,
+    ) -> Boxed<'_, Result<BackupRecord, Refused>>;
+    /// Rolls a job back to a checkpoint; refused where it is not there in the end.
+    fn roll_back(
+        &self,
+        id: BackupId,
+        by: Actor,
+        progress: OnProgress,
+    ) -> Boxed<'_, Result<Restored, Refused>>;
+    /// Resumes what a rollback that failed has left paused.
+    fn resume_rolled_back(&self, job: JobName, by: Actor) -> Boxed<'_, Result<(), Refused>>;
     /// Each job.
     fn jobs(&self) -> Vec<JobStatus>;
 }

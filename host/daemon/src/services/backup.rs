@@ -1,4 +1,4 @@
-//! Takes backups when they are due or asked for, proves them, restores them, and lets retention expire them.
+//! Takes backups when they are due or asked for, proves them, restores them, rolls back to them, and lets retention expire them.
 //!
 //! Invariant: of one job one thing runs at a time; what comes meanwhile waits its turn.
 //! Invariant: an operation that was begun goes on when who asked for it goes away, and ends in a record and an event;
@@ -7,8 +7,11 @@
 //! one is taken again; after a failure with growing waits.
 //! Invariant: the baseline of the next difference is a verified backup, never one that is being taken.
 //! Invariant: nothing is judged too old, and nothing leaves the trash, by a wall clock that has not settled.
+//!
+//! Length: what the service is made of, and what all that it does shares.
 
 mod catalog;
+mod checkpoints;
 mod cleanups;
 mod create;
 mod due;
@@ -20,6 +23,7 @@ mod port;
 mod rebuild;
 mod restore;
 mod retention;
+mod rollback;
 mod room;
 mod saved;
 #[cfg(test)]
@@ -31,7 +35,8 @@ mod words;
 
 use super::{metrics::Numbers, next_spec::next_spec, settled::Settled, shared::Shared};
 use crate::ports::{
-    BackupStore, BackupStoreError, Clock, Journal, OnProgress, RetentionJudge, StoreError, Watch,
+    BackupStore, BackupStoreError, Clock, Commands, Journal, OnProgress, RetentionJudge,
+    StoreError, Watch,
 };
 use catalog::Catalog;
 use jobs::JobState;
@@ -103,6 +108,8 @@ pub struct BackupParts {
     pub told_missed: Vec<JobName>,
     /// Cleanups are counted there.
     pub numbers: Numbers,
+    /// Runs the operator's commands of rollbacks.
+    pub commands: Arc<dyn Commands>,
 }
 
 /// The service, and the handle by which others reach it; clones are the same service.
@@ -126,6 +133,7 @@ struct Core {
     wake: Notify,
     numbers: Numbers,
     room: room::Room,
+    commands: Arc<dyn Commands>,
 }
 
 fn no_progress() -> OnProgress {
@@ -152,6 +160,7 @@ impl BackupService {
             settled,
             told_missed,
             numbers,
+            commands,
         } = parts;
         let Shared {
             journal,
@@ -172,6 +181,7 @@ impl BackupService {
             wake: Notify::new(),
             numbers,
             room: room::Room::default(),
+            commands,
         };
         let service = Self {
             core: Arc::new(core),
@@ -191,6 +201,7 @@ impl BackupService {
     pub async fn run(self, stop: CancellationToken) -> Result<(), BackupError> {
         let mut spec = self.core.spec.clone();
         let mut before = Arc::clone(&spec.borrow_and_update());
+        self.settle_rollbacks();
         loop {
             let begun = tokio::time::Instant::now();
             let looked_at = self.start_due();

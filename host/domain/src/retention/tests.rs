@@ -1,5 +1,8 @@
 use super::*;
-use crate::name::JobName;
+use crate::{
+    checkpoint::{Checkpoint, CheckpointKind},
+    name::JobName,
+};
 use proptest::prelude::*;
 
 fn id(prefix: &str, number: usize) -> BackupId {
@@ -243,4 +246,20 @@ proptest! {
         let left = records.iter().filter(verified).filter(|r| !gone.contains(r.id.as_str())).count();
         prop_assert!(left >= fulls.min(min_redundancy.max(1) as usize));
     }
+}
+
+#[test]
+fn a_checkpoint_is_no_matter_of_the_policy() {
+    let mut records = two_chains();
+    let snapshot = records.last_mut().unwrap();
+    let id = snapshot.id.clone();
+    snapshot.checkpoint = Some(Checkpoint::new(CheckpointKind::Automatic, None));
+    let wishes: Vec<Verdict> = records.iter().map(|it| verdict(it, false)).collect();
+    let now = Timestamp::from_millis(1_000_000);
+    let verdicts = guard(&records, &wishes, 1, now);
+    let judged = verdicts.iter().find(|it| it.id == id.as_str()).unwrap();
+    assert!(
+        judged.keep && judged.reason.contains("checkpoint"),
+        "{judged:?}"
+    );
 }

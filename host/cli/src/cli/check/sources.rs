@@ -109,6 +109,7 @@ mod tests {
                 rpo: Some(Duration::from_secs(1)),
                 compression: 3,
                 retention: None,
+                checkpoints: None,
             };
             let found = faults(&job, &at("state/backups"));
             let found: Vec<String> = found.into_iter().map(|(message, _)| message).collect();

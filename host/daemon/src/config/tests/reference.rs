@@ -1517,6 +1517,49 @@ fn job_keys(keys: &mut Keys) {
         |j| retention(j).trash_for,
         Duration::ZERO,
     );
+    checkpoint_keys(keys);
+}
+
+fn checkpoint_keys(keys: &mut Keys) {
+    let lines = "checkpoints = { automatic = \"9h\", daily = \"99h\", keep = 9, max_age = \"9d\", pause = \"p\", check = \"c\", resume = \"r\" }\n\
+                 [command.p]\nrun = [\"x\"]\n[command.c]\nrun = [\"x\"]\n[command.r]\nrun = [\"x\"]\n";
+    let of = |j: &mainstay_domain::spec::JobSpec| j.checkpoints.clone().unwrap();
+    for (key, read) in [
+        ("job.checkpoints.automatic", false),
+        ("job.checkpoints.daily", true),
+    ] {
+        let every = if read { hours(99) } else { hours(9) };
+        keys.job(
+            key,
+            lines,
+            |j| if read { of(j).daily } else { of(j).automatic },
+            Schedule::Every(every),
+        );
+    }
+    for key in ["job.checkpoints.daily.cron", "job.checkpoints.daily.zone"] {
+        let line = "checkpoints = { daily = { cron = \"30 2 * * *\", zone = \"Europe/Berlin\" } }";
+        let cron = Schedule::Cron {
+            expression: "30 2 * * *".to_owned(),
+            zone: "Europe/Berlin".to_owned(),
+        };
+        keys.job(key, line, |j| of(j).daily, cron);
+    }
+    keys.0.remove("job.checkpoints.daily");
+    keys.job("job.checkpoints.keep", lines, |j| of(j).keep, 9);
+    let max_age = hours(9 * 24);
+    keys.job("job.checkpoints.max_age", lines, |j| of(j).max_age, max_age);
+    for (key, name) in [
+        ("job.checkpoints.pause", "p"),
+        ("job.checkpoints.check", "c"),
+        ("job.checkpoints.resume", "r"),
+    ] {
+        let read = |j: &mainstay_domain::spec::JobSpec| match name {
+            "p" => of(j).pause.unwrap().to_string(),
+            "c" => of(j).check.unwrap().to_string(),
+            _ => of(j).resume.unwrap().to_string(),
+        };
+        keys.job(key, lines, read, name.to_owned());
+    }
 }
 
 #[test]
@@ -1611,7 +1654,7 @@ fn what_is_not_written_has_its_documented_default() {
          [[route]]\nchain = [{{ handler = \"h\" }}]\n[plugin.p]\n[[alert]]\nalerter = \"w\"\n\
          [command.c]\nrun = [\"x\"]\n\
          [[job]]\nname = \"j\"\nsource = [{{ kind = \"directory\", path = \"d\" }}, {{ kind = \"command\", run = [\"x\"], key = \"k\" }}]\n\
-         retention = {{ policy = \"p\" }}\n\
+         retention = {{ policy = \"p\" }}\ncheckpoints = {{}}\n\
          [[maintenance]]\nat = \"2026-12-01T03:00:00Z\"\nduration = \"1h\"\n"
     );
     let spec = load_text(&text).unwrap().spec;
@@ -1771,6 +1814,13 @@ fn what_is_not_written_has_its_documented_default() {
         (hours(24), hours(24))
     );
     assert_eq!(retention.min_redundancy, 1);
+    // [seed 003]
+    let checkpoints = job.checkpoints.as_ref().unwrap();
+    assert_eq!(checkpoints.automatic, Schedule::Every(minutes(15)));
+    assert_eq!(checkpoints.daily, Schedule::Every(hours(24)));
+    assert_eq!((checkpoints.keep, checkpoints.max_age), (50, hours(7 * 24)));
+    let commands = (&checkpoints.pause, &checkpoints.check, &checkpoints.resume);
+    assert_eq!(commands, (&None, &None, &None));
 }
 
 /// A miss of what comes once, or in its own time, is not waited for five times over.

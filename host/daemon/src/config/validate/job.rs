@@ -1,5 +1,6 @@
 //! `[[job]]`.
 
+mod checkpoints;
 mod source;
 
 use super::super::{
@@ -47,6 +48,7 @@ pub(super) fn job(at: ValueAt<'_>) -> Option<JobSpec> {
         encryption(fields);
         let compression = fields.or("compression", 3, whole(1..=19));
         let retention = fields.optional("retention", retention);
+        let checkpoints = fields.optional("checkpoints", checkpoints::checkpoints);
         let spec = JobSpec {
             sources: sources?,
             after,
@@ -56,7 +58,7 @@ pub(super) fn job(at: ValueAt<'_>) -> Option<JobSpec> {
             rpo: rpo.and_then(positive_duration),
             compression,
             retention,
-            checkpoints: None,
+            checkpoints,
             name: job_name?,
         };
         if let Some(rpo) = rpo {

@@ -5,6 +5,7 @@ use crate::ports::{BackupStoreError, OnProgress, TakeBackup, TakenBackup, Unread
 use mainstay_domain::{
     backup::{BackupRecord, BackupStatus, BackupType},
     backup_chain::join,
+    checkpoint::Checkpoint,
     event::{BackupTaken, EventKind},
     name::JobName,
     record::Change,
@@ -24,16 +25,19 @@ pub(super) struct Wanted {
     pub(super) slots: Vec<(BackupType, Timestamp)>,
     /// The key of the effect that asks for it.
     pub(super) key: Option<String>,
+    /// What makes it a checkpoint.
+    pub(super) checkpoint: Option<Checkpoint>,
 }
 
 impl Wanted {
-    /// Of no slot, and asked for by no effect.
+    /// Of no slot, asked for by no effect, and no checkpoint.
     pub(super) fn of(backup_type: BackupType, unreadable: Unreadable) -> Self {
         Self {
             backup_type,
             unreadable,
             slots: Vec::new(),
             key: None,
+            checkpoint: None,
         }
     }
 }
@@ -120,7 +124,7 @@ impl BackupService {
             warnings: Vec::new(),
             incomplete: false,
             key: wanted.key.clone(),
-            checkpoint: None,
+            checkpoint: wanted.checkpoint.clone(),
         };
         let message = words::began(&id, &job.name, backup_type, asked);
         let started = self
@@ -165,6 +169,7 @@ impl BackupService {
         let slots = &wanted.slots;
         let mut record = manifest.to_record();
         record.key.clone_from(&wanted.key);
+        record.checkpoint.clone_from(&wanted.checkpoint);
         record.warnings = warnings.iter().take(WARNINGS_KEPT).cloned().collect();
         for warning in &warnings {
             tracing::warn!(backup = %record.id, "{warning}");

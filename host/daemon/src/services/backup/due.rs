@@ -5,6 +5,7 @@ use crate::ports::Unreadable;
 use mainstay_domain::{
     backoff::Backoff,
     backup_schedule::{DueBackup, LastSlots, due_backup, next_backup},
+    checkpoint::{Checkpoint, CheckpointKind},
     name::JobName,
     spec::JobSpec,
     time::Timestamp,
@@ -18,6 +19,12 @@ const LOOK_AT_TARGETS: Duration = Duration::from_millis(500);
 /// The backoff after a failed backup; doubled for each further one up to [`LONGEST_BACKOFF`].
 pub(super) const FIRST_BACKOFF: Duration = Duration::from_secs(60);
 const BACKOFF: Backoff = Backoff::doubled(FIRST_BACKOFF, LONGEST_BACKOFF);
+
+/// What a job's turn is taken for.
+enum DueWork {
+    Backup(DueBackup),
+    Checkpoint(CheckpointKind),
+}
 
 impl BackupService {
     /// Starts what is due in every job whose turn it is; gives the time by which it judged that.
@@ -33,7 +40,7 @@ impl BackupService {
             if self.backoff_until(&job.name, now).is_some() {
                 continue;
             }
-            match self.due(job, now) {
+            match self.due_work(job, now) {
                 Some(due) if self.may_be_taken(job) => {
                     self.spawn_due(job.clone(), due, self.turn(held));
                 }
@@ -46,14 +53,29 @@ impl BackupService {
         now
     }
 
-    fn spawn_due(&self, job: JobSpec, due: DueBackup, turn: Turn) {
+    /// Backups first: a checkpoint that is due stays so.
+    fn due_work(&self, job: &JobSpec, now: Timestamp) -> Option<DueWork> {
+        let backup = self.due(job, now).map(DueWork::Backup);
+        backup.or_else(|| self.due_checkpoint(job, now).map(DueWork::Checkpoint))
+    }
+
+    fn spawn_due(&self, job: JobSpec, due: DueWork, turn: Turn) {
         let service = self.clone();
         self.core.tasks.spawn(async move {
-            let wanted = Wanted {
-                slots: due.slots,
-                ..Wanted::of(due.backup_type, Unreadable::Fails)
+            let taken = match due {
+                DueWork::Backup(due) => {
+                    let wanted = Wanted {
+                        slots: due.slots,
+                        ..Wanted::of(due.backup_type, Unreadable::Fails)
+                    };
+                    service.take(&job, wanted, no_progress()).await
+                }
+                DueWork::Checkpoint(kind) => {
+                    let checkpoint = Checkpoint::new(kind, None);
+                    let taking = service.take_one(&job, checkpoint, None, Unreadable::Fails, no_progress());
+                    taking.await
+                }
             };
-            let taken = service.take(&job, wanted, no_progress()).await;
             service.job_state(&job.name, |state| match taken {
                 Ok(_) => state.backup_succeeded(),
                 Err(error) => {
@@ -102,7 +124,8 @@ impl BackupService {
             waiting.partition(|job| self.waits_for(job).is_some());
         let next = free
             .into_iter()
-            .filter_map(|job| self.next_due(job, now))
+            .flat_map(|job| [self.next_due(job, now), self.next_checkpoint(job, now)])
+            .flatten()
             .chain(self.next_retention(&spec, looked_at))
             .min();
         let objective = self.time_to_next_objective(&spec).unwrap_or(LOOK_AGAIN);

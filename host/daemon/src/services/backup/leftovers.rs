@@ -56,6 +56,7 @@ impl BackupService {
                         .with_backup(&record.job, &record.id);
                     let stored = BackupRecord {
                         key: record.key,
+                        checkpoint: record.checkpoint,
                         ..manifest.to_record()
                     };
                     self.commit(vec![stored], vec![Change::Event(event)])

@@ -2,10 +2,11 @@
 
 use super::{BackupError, BackupService};
 use crate::ports::{
-    BackupControl, BackupOperator, Boxed, JobStatus, OnProgress, Pruned, ReadBack, Refused,
-    RestoreRequest, Restored,
+    BackupControl, BackupOperator, Boxed, CheckpointRequest, JobStatus, OnProgress, Pruned,
+    ReadBack, Refused, RestoreRequest, Restored,
 };
 use mainstay_domain::{
+    actor::Actor,
     backup::{BackupRecord, BackupStatus, BackupSummary, BackupType},
     backup_chain::{
         BackupChainError, by_age_at, newest_complete, newest_verified, plan_restore, standing,
@@ -74,6 +75,37 @@ impl BackupOperator for BackupService {
 
     fn drill(&self, job: JobName, progress: OnProgress) -> Boxed<'_, Result<Restored, Refused>> {
         let work = self.clone().drill_now(job.clone(), progress);
+        Box::pin(async move { self.in_turn_of(&job, work).await.map_err(refused) })
+    }
+
+    fn take_checkpoint(
+        &self,
+        request: CheckpointRequest,
+        progress: OnProgress,
+    ) -> Boxed<'_, Result<BackupRecord, Refused>> {
+        let job = request.job.clone();
+        let work = self.clone().take_checkpoint_now(request, progress);
+        Box::pin(async move { self.in_turn_of(&job, work).await.map_err(refused) })
+    }
+
+    fn roll_back(
+        &self,
+        id: BackupId,
+        by: Actor,
+        progress: OnProgress,
+    ) -> Boxed<'_, Result<Restored, Refused>> {
+        Box::pin(async move {
+            let known = self.core.catalog.lock().get(&id);
+            let job = known
+                .map(|record| record.job)
+                .ok_or_else(|| refused(BackupChainError::Unknown(id.clone()).into()))?;
+            let work = self.clone().roll_back_now(id, by, progress);
+            self.in_turn_of(&job, work).await.map_err(refused)
+        })
+    }
+
+    fn resume_rolled_back(&self, job: JobName, by: Actor) -> Boxed<'_, Result<(), Refused>> {
+        let work = self.clone().resume_now(job.clone(), by);
         Box::pin(async move { self.in_turn_of(&job, work).await.map_err(refused) })
     }
 

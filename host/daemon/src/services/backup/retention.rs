@@ -145,12 +145,13 @@ impl BackupService {
         };
         let now = self.settled_now();
         let records = self.core.catalog.lock().of(Some(&job));
-        let wishes = self.wishes(&retention, &job, &records, now).await;
+        let judged_as = as_judged(&spec, &records);
+        let wishes = self.wishes(&retention, &job, &judged_as, now).await;
         let wishes = match wishes {
             Ok(wishes) => wishes,
             Err(why) => return Err(self.policy_failed(&spec, &retention, why).await),
         };
-        let verdicts = guard(&records, &wishes, retention.min_redundancy, now);
+        let verdicts = guard(&judged_as, &wishes, retention.min_redundancy, now);
         let by_id: HashMap<&str, &Verdict> = verdicts
             .iter()
             .map(|verdict| (verdict.id.as_str(), verdict))
@@ -213,7 +214,7 @@ impl BackupService {
     }
 
     /// The record first: a backup that lies in the trash while its record says otherwise would be missed by a restore.
-    async fn expire(&self, expired: &[BackupRecord]) -> Result<(), BackupError> {
+    pub(super) async fn expire(&self, expired: &[BackupRecord]) -> Result<(), BackupError> {
         for record in expired {
             let until = record.expires.map_or_else(String::new, |at| at.to_string());
             let reason = record.reason.as_deref().unwrap_or("the policy let it go");
@@ -290,4 +291,17 @@ impl BackupService {
         }
         Ok(gone)
     }
+}
+
+/// The records of a job as a policy is asked about them. Where the job keeps no checkpoints any more, nothing else lets go of
+/// those that need not stay for ever, and they are judged as any other backup.
+fn as_judged(job: &JobSpec, records: &[BackupRecord]) -> Vec<BackupRecord> {
+    let mut judged_as = records.to_vec();
+    for record in &mut judged_as {
+        let checkpoint = record.checkpoint.as_ref();
+        if checkpoint.is_some_and(|it| job.checkpoints.is_none() && !it.kind.is_never_pruned()) {
+            record.checkpoint = None;
+        }
+    }
+    judged_as
 }

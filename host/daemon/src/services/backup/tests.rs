@@ -1,3 +1,4 @@
+mod checkpoints;
 mod fakes;
 mod retention;
 
@@ -6,7 +7,7 @@ use crate::{
     ports::{BackupControl, BackupOperator, RestoreRequest, Unreadable},
     services::testing::{ManualClock, MemoryJournal, MemorySettled, wait_until, within},
 };
-use fakes::{FakeJudge, FakeStore, FakeWatch, job, record_of, spec_with};
+use fakes::{FakeCommands, FakeJudge, FakeStore, FakeWatch, job, record_of, spec_with};
 use mainstay_domain::{
     backup::{BackupStatus, BackupType},
     backup_chain::by_age,
@@ -27,6 +28,7 @@ pub(super) struct Fixture {
     pub(super) clock: Arc<ManualClock>,
     pub(super) spec: watch::Sender<Arc<Spec>>,
     pub(super) numbers: Numbers,
+    pub(super) commands: Arc<FakeCommands>,
 }
 
 impl Fixture {
@@ -50,6 +52,7 @@ impl Fixture {
         let judge = FakeJudge::new();
         let watch = FakeWatch::new();
         let numbers = Numbers::new().unwrap();
+        let commands = Arc::new(FakeCommands::default());
         let (records, slots) = left_in(&journal);
         let parts = BackupParts {
             store: store.clone(),
@@ -69,6 +72,7 @@ impl Fixture {
             )),
             told_missed: Vec::new(),
             numbers: numbers.clone(),
+            commands: commands.clone(),
         };
         let service = BackupService::open(parts, records, slots).await.unwrap();
         Self {
@@ -80,16 +84,17 @@ impl Fixture {
             clock,
             spec,
             numbers,
+            commands,
         }
     }
 
     /// The daemon is killed and started again: only journal, store and clock stay.
-    async fn restarted(self) -> Self {
+    pub(super) async fn restarted(self) -> Self {
         let jobs = self.spec.borrow().jobs.clone();
         Self::with(self.store, self.journal, self.clock, &jobs).await
     }
 
-    fn start(&self) -> (JoinHandle<Result<(), BackupError>>, CancellationToken) {
+    pub(super) fn start(&self) -> (JoinHandle<Result<(), BackupError>>, CancellationToken) {
         let stop = CancellationToken::new();
         (tokio::spawn(self.service.clone().run(stop.clone())), stop)
     }

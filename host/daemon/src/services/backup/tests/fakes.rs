@@ -2,18 +2,18 @@
 
 use super::*;
 use crate::ports::{
-    BackupStore, JudgeError, NotPutBack, RestorePlace, RestoredTree, RetentionJudge, StagedRestore,
-    StoredBackup, StoredLook, TakeBackup, TakenBackup,
+    BackupStore, Boxed, Commands, JudgeError, NotPutBack, RestorePlace, RestoredTree,
+    RetentionJudge, StagedRestore, StoredBackup, StoredLook, TakeBackup, TakenBackup,
 };
 use crate::services::testing::specs;
 use mainstay_domain::{
     archive::{Compression, ContentHash, Encryption, FORMAT, Manifest, ParentLink},
     backup::{BackupSummary, Verdict},
     breaker::CircuitState,
-    effect::EffectError,
+    effect::{CommandOutput, EffectError},
     health::{Health, Observation},
-    name::{FailureType, PluginName, TargetName},
-    spec::{RetentionSpec, Schedule},
+    name::{CommandName, FailureType, PluginName, TargetName},
+    spec::{CommandSpec, RetentionSpec, RunAs, Schedule},
 };
 use parking_lot::Condvar;
 use std::collections::{BTreeMap, BTreeSet, HashSet, VecDeque};
@@ -47,6 +47,10 @@ struct Behaviour {
     incomplete: bool,
     /// What was done to take backups and to restore them, in order.
     steps: Vec<&'static str>,
+    /// The newest backup of each chain that was put in place, in order.
+    placed: Vec<BackupId>,
+    /// So many more are not put in place.
+    unplaceable: u32,
 }
 
 /// Stores nothing but manifests.
@@ -178,6 +182,16 @@ impl FakeStore {
         self.with(|it| it.steps.clone())
     }
 
+    /// What was put in place, in order.
+    pub(super) fn placed(&self) -> Vec<BackupId> {
+        self.with(|it| it.placed.clone())
+    }
+
+    /// The next so many cannot be put in place.
+    pub(super) fn fail_to_place(&self, count: u32) {
+        self.with(|it| it.unplaceable = count);
+    }
+
     pub(super) fn holds(&self, id: &BackupId) -> bool {
         self.with(|it| it.manifests.contains_key(id))
     }
@@ -206,12 +220,24 @@ impl FakeStore {
 struct FakeStaged {
     behaviour: Arc<Mutex<Behaviour>>,
     restored: RestoredTree,
+    newest: Option<BackupId>,
 }
 
 impl StagedRestore for FakeStaged {
     fn place(self: Box<Self>) -> Result<RestoredTree, BackupStoreError> {
-        self.behaviour.lock().steps.push("placed");
-        Ok(self.restored)
+        let Self {
+            behaviour,
+            restored,
+            newest,
+        } = *self;
+        let mut it = behaviour.lock();
+        if it.unplaceable > 0 {
+            it.unplaceable -= 1;
+            return Err(BackupStoreError::Unavailable("no room".to_owned()));
+        }
+        it.steps.push("placed");
+        it.placed.extend(newest);
+        Ok(restored)
     }
 }
 
@@ -289,6 +315,7 @@ impl BackupStore for FakeStore {
         Ok(Box::new(FakeStaged {
             behaviour,
             restored,
+            newest: chain.last().cloned(),
         }))
     }
 
@@ -480,6 +507,58 @@ impl Watch for FakeWatch {
 
     fn heartbeat(&self, _: &TargetName) -> bool {
         false
+    }
+}
+
+/// Notes the commands that it is asked to run, and fails those that it is told to.
+#[derive(Default)]
+pub(super) struct FakeCommands {
+    ran: Mutex<Vec<String>>,
+    failing: Mutex<Vec<&'static str>>,
+}
+
+impl FakeCommands {
+    pub(super) fn ran(&self) -> Vec<String> {
+        self.ran.lock().clone()
+    }
+
+    /// This one ends with exit code 1 from now on.
+    pub(super) fn fail(&self, name: &'static str) {
+        self.failing.lock().push(name);
+    }
+
+    pub(super) fn mend(&self) {
+        self.failing.lock().clear();
+    }
+}
+
+impl Commands for FakeCommands {
+    fn run(
+        &self,
+        name: CommandName,
+        _: CommandSpec,
+        _: Vec<(String, String)>,
+        _: String,
+        _: u64,
+    ) -> Boxed<'_, Result<CommandOutput, EffectError>> {
+        let fails = self.failing.lock().contains(&name.as_str());
+        self.ran.lock().push(name.to_string());
+        Box::pin(std::future::ready(Ok(CommandOutput {
+            exit_code: fails.into(),
+            stdout: Vec::new().into(),
+            stderr: Vec::new().into(),
+            truncated: false,
+        })))
+    }
+
+    fn run_foreign(
+        &self,
+        _: Vec<String>,
+        _: std::path::PathBuf,
+        _: Duration,
+        _: RunAs,
+    ) -> Boxed<'_, Result<CommandOutput, EffectError>> {
+        unreachable!("it runs named commands alone")
     }
 }
 
