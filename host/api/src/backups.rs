@@ -1,6 +1,6 @@
 //! Backups, and what long work on them answers.
 
-use crate::{errors::ErrorBody, words::words};
+use crate::{checkpoints::Checkpoint, errors::ErrorBody, words::words};
 use mainstay_domain::backup;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -90,6 +90,9 @@ pub struct Backup {
     /// Whether something that was there is not in it as it was: `warnings` says what. Absent where that is not so.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub incomplete: bool,
+    /// What makes it a checkpoint; absent where it is none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub checkpoint: Option<Checkpoint>,
 }
 
 impl From<&backup::BackupRecord> for Backup {
@@ -114,6 +117,7 @@ impl From<&backup::BackupRecord> for Backup {
             reason: backup.reason.clone(),
             warnings: backup.warnings.clone(),
             incomplete: backup.incomplete,
+            checkpoint: backup.checkpoint.as_ref().map(Checkpoint::from),
         }
     }
 }
@@ -143,7 +147,7 @@ impl From<&backup::Verdict> for Verdict {
     }
 }
 
-/// What `backup create`, `verify`, `restore`, `prune` and `drill` print with `--json`.
+/// What `backup create`, `verify`, `restore`, `prune` and `drill` print with `--json`, and `checkpoint take` and `rollback`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct BackupReport {
     /// The backups that were taken, read, composed or expired, as `backup list --json` prints them.

@@ -13,6 +13,7 @@ mod audit;
 mod backups;
 mod calls;
 mod check;
+mod checkpoints;
 mod commands;
 mod demo;
 mod errors;
@@ -42,6 +43,10 @@ pub use audit::{AuditCheck, AuditQuery, AuditRow};
 pub use backups::{Backup, BackupReport, BackupStatus, BackupType, Progress, Verdict, WorkLine};
 pub use calls::HandlerCall;
 pub use check::{CheckReport, Problem, ProblemSeverity};
+pub use checkpoints::{
+    Checkpoint, CheckpointBody, CheckpointKind, ResumeJobBody, ResumedJob, Rollback, RollbackBody,
+    RollbackStep,
+};
 pub use commands::{
     Commanded, EndedSilence, ForgottenPlugin, PauseReport, ReportedFailure, Scheduled,
 };

@@ -7,6 +7,7 @@ mod schemas;
 use crate::{
     audit::AuditCheck,
     check::CheckReport,
+    checkpoints::ResumedJob,
     commands::{EndedSilence, ForgottenPlugin, PauseReport},
     demo::{DemoEnd, DemoStep},
     errors::{ErrorBody, ErrorPage, ListedError},
@@ -34,6 +35,7 @@ pub fn openapi() -> Value {
     schemas.answer::<WrittenPlugin>();
     schemas.answer::<PauseReport>();
     schemas.answer::<EndedSilence>();
+    schemas.answer::<ResumedJob>();
     schemas.answer::<ForgottenPlugin>();
     schemas.answer::<ErrorPage>();
     schemas.answer::<ListedError>();

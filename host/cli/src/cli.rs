@@ -12,6 +12,7 @@ mod audit;
 mod backup_notes;
 mod backups;
 mod check;
+mod checkpoints;
 mod client;
 mod compile;
 mod complete;
@@ -274,6 +275,7 @@ async fn dispatch(cli: Cli, out: &Output) -> anyhow::Result<Ending> {
         Command::Heartbeat { target } => done(orders::heartbeat(&client().await?, &target).await),
         Command::Journal { state_dir, command } => journal::run(&global, out, state_dir, command),
         Command::Backup(command) => backups::run(&client().await?, out, command).await,
+        Command::Checkpoint(command) => checkpoints::run(&client().await?, out, command).await,
     }
 }
 

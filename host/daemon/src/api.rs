@@ -13,6 +13,7 @@ mod alerts;
 mod backups;
 mod bind_error;
 mod caller;
+mod checkpoints;
 mod commands;
 mod connections;
 pub mod error;
@@ -300,6 +301,12 @@ fn routes(served: Arc<Served>) -> Router {
         .route("/backups", get(backups::list).post(backups::create))
         .route("/backups/{id}", get(backups::show))
         .route("/backups/{id}/verify", post(backups::verify))
+        .route(
+            "/checkpoints",
+            get(checkpoints::list).post(checkpoints::take),
+        )
+        .route("/checkpoints/resume", post(checkpoints::resume))
+        .route("/checkpoints/{id}/rollback", post(checkpoints::roll_back))
         .route("/rebuild", post(backups::rebuild))
         .route("/restore", post(backups::restore))
         .route("/prune", post(backups::prune))

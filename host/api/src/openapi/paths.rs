@@ -10,6 +10,7 @@ use crate::{
     alerts::{AlertTestBody, TestedAlert},
     audit::{AuditQuery, AuditRow},
     backups::{Backup, WorkLine},
+    checkpoints::{CheckpointBody, ResumeJobBody, RollbackBody},
     commands::{Commanded, ReportedFailure, Scheduled},
     errors::ErrorBody,
     events::Event,
@@ -148,6 +149,13 @@ fn reads(schemas: &mut Schemas) -> Vec<Endpoint> {
             "One backup",
             Json(schemas.answer::<Backup>()),
         ),
+        Endpoint::get(
+            "/v1/checkpoints",
+            "checkpoints",
+            "Backups that are checkpoints, newest first",
+            Json(schemas.answer::<Vec<Backup>>()),
+        )
+        .with_query(schemas.query::<BackupQuery>()),
         Endpoint::get(
             "/v1/phase",
             "phase",
@@ -397,6 +405,16 @@ fn work(schemas: &mut Schemas) -> Vec<Endpoint> {
         "verify-backup",
         "Read a backup, and those that it needs, back from where they are stored",
     );
+    let checkpoint = work(
+        "/v1/checkpoints",
+        "take-checkpoint",
+        "Take a checkpoint of a job, read it back and verify it",
+    );
+    let rollback = work(
+        "/v1/checkpoints/{id}/rollback",
+        "roll-back",
+        "Roll a job back to a checkpoint; an error where its state is not the checkpoint's in the end, or what was paused stays so",
+    );
     let rebuild = work(
         "/v1/rebuild",
         "rebuild-catalog",
@@ -413,9 +431,18 @@ fn work(schemas: &mut Schemas) -> Vec<Endpoint> {
         "drill",
         "Prove that the newest backup of a job can be restored",
     );
+    let resume = Endpoint::post(
+        "/v1/checkpoints/resume",
+        "resume-job",
+        "Resume what a rollback that failed has left paused",
+        Answer::Nothing,
+    );
     vec![
         create.with_body(schemas.body::<CreateBody>()),
         verify,
+        checkpoint.with_body(schemas.body::<CheckpointBody>()),
+        rollback.with_body(schemas.body::<RollbackBody>()),
+        resume.with_body(schemas.body::<ResumeJobBody>()),
         rebuild,
         restore.with_body(schemas.body::<RestoreBody>()),
         prune.with_body(schemas.body::<PruneBody>()),

@@ -3,7 +3,8 @@
 use super::samples;
 use crate::*;
 use mainstay_domain::{
-    backup, breaker, event, health, incident, name::TargetName, operation, plugin, record, silence,
+    backup, breaker, checkpoint, event, health, incident, name::TargetName, operation, plugin,
+    record, silence,
 };
 use serde::{Serialize, de::DeserializeOwned};
 use serde_json::{Value, json};
@@ -56,6 +57,8 @@ fn words_are_spelt_as_before() {
     check_words::<_, event::EventKind>(EventKind::ALL);
     check_words::<_, backup::BackupType>(BackupType::ALL);
     check_words::<_, backup::BackupStatus>(BackupStatus::ALL);
+    check_words::<_, checkpoint::CheckpointKind>(CheckpointKind::ALL);
+    check_words::<_, checkpoint::RollbackStep>(RollbackStep::ALL);
     check_words::<_, health::Health>(Health::ALL);
     check_words::<_, breaker::CircuitState>(CircuitState::ALL);
     check_words::<_, mainstay_domain::fallback_mode::FallbackMode>(FallbackMode::ALL);
@@ -768,6 +771,15 @@ fn a_request_may_leave_out_what_it_could_before() {
     check_request::<CreateBody>(
         json!({ "job": "state" }),
         json!({ "job": "state", "type": "full" }),
+    );
+    check_request::<CheckpointBody>(
+        json!({ "job": "state" }),
+        json!({ "job": "state", "kind": "manual", "name": null, "by": "" }),
+    );
+    check_request::<RollbackBody>(json!({}), json!({ "by": "" }));
+    check_request::<ResumeJobBody>(
+        json!({ "job": "state" }),
+        json!({ "job": "state", "by": "" }),
     );
     check_request::<RestoreBody>(
         json!({ "job": "state" }),

@@ -1,8 +1,9 @@
 //! Every word that is shown stands in the glossary, and no other stands there.
 
 use crate::{
-    BackupStatus, BackupType, CircuitState, EntryKind, EventKind, FallbackMode, Health,
-    IncidentState, Mode, OperationState, PluginKind, PluginState, ProblemSeverity, Severity,
+    BackupStatus, BackupType, CheckpointKind, CircuitState, EntryKind, EventKind, FallbackMode,
+    Health, IncidentState, Mode, OperationState, PluginKind, PluginState, ProblemSeverity,
+    RollbackStep, Severity,
 };
 use mainstay_domain::{
     alert::AlertStatus,
@@ -148,6 +149,8 @@ fn every_word_that_is_shown_stands_in_the_glossary_and_no_other_does() {
     check("State of a plugin", PluginState::ALL);
     check("Type of a backup", BackupType::ALL);
     check("State of a backup", BackupStatus::ALL);
+    check("Kind of checkpoint", CheckpointKind::ALL);
+    check("Step of a rollback", RollbackStep::ALL);
     check(
         "Status of an alert",
         &[AlertStatus::Firing, AlertStatus::Resolved],

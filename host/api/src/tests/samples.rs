@@ -2,12 +2,13 @@
 
 use mainstay_domain::{
     backup::{BackupRecord, BackupStatus, BackupType, Verdict},
+    checkpoint::{Checkpoint, CheckpointKind, Rollback, RollbackStep},
     effect::{Answer, Effect, EffectError},
     event::{Event, EventData, EventKind},
     health::Evidence,
     id::{BackupId, IncidentId, OperationId},
     incident::{Acknowledgement, Escalation, Incident, IncidentState},
-    name::{FailureType, JobName, PluginName, SignalName, TargetName},
+    name::{CheckpointName, FailureType, JobName, PluginName, SignalName, TargetName},
     operation::{Approval, Mode, Operation, OperationState, ReceivedSignal, Vote},
     plugin::{PluginInstanceRow, PluginKind, PluginRow, PluginState},
     record::{EffectEntry, EntryKind},
@@ -239,6 +240,18 @@ pub(super) fn backups() -> [BackupRecord; 2] {
         reason: Some("yearly 2024".to_owned()),
         warnings: vec!["left out /srv/fifo: it is a FIFO".to_owned()],
         incomplete: true,
+        checkpoint: Some(Checkpoint {
+            kind: CheckpointKind::PreUpgrade,
+            name: Some(CheckpointName::parse("before-2").unwrap()),
+            rollback: Some(Rollback {
+                begun_at: NOW,
+                by: "root".to_owned(),
+                note: Some("ann".to_owned()),
+                step: RollbackStep::PuttingBack,
+                saved: Some(backup_id()),
+                error: Some("no room".to_owned()),
+            }),
+        }),
         ..short.clone()
     };
     [short, whole]

@@ -4,12 +4,14 @@
 
 use super::{help::examples, identifiers::IdText};
 use clap::{Args, Parser, Subcommand, ValueEnum};
-use mainstay_api::{BackupType, OperationState, PolicyBody, PolicyChange, Severity};
+use mainstay_api::{
+    BackupType, CheckpointKind, OperationState, PolicyBody, PolicyChange, Severity,
+};
 use mainstay_domain::{
     code::ErrorCode,
     drill::DrillMethod,
     id::{IncidentId, OperationId},
-    name::{FailureType, JobName, PluginName, SignalName, TargetName},
+    name::{CheckpointName, FailureType, JobName, PluginName, SignalName, TargetName},
     operation::Mode,
     pause::LONGEST_PAUSE,
     plugin::{PluginKind, parse_version},
@@ -596,6 +598,9 @@ pub enum Command {
     /// Take, list, verify, restore, prune and drill backups
     #[command(subcommand, arg_required_else_help = true)]
     Backup(BackupCommand),
+    /// Take and list checkpoints of a job, and roll it back to one
+    #[command(subcommand, arg_required_else_help = true)]
+    Checkpoint(CheckpointCommand),
     /// Check, salvage or copy the journal's file
     ///
     /// Works on the file of the state directory itself, and needs no daemon.
@@ -1213,6 +1218,68 @@ pub enum BackupCommand {
     },
 }
 
+/// What can be done with checkpoints.
+#[derive(Debug, Subcommand)]
+pub enum CheckpointCommand {
+    /// Take a checkpoint of a job, read it back and verify it
+    ///
+    /// It is a backup that stands alone. Manual and emergency ones stay; the others go when they are too old or too many, as
+    /// `checkpoints` of the job says.
+    #[command(after_long_help = examples!("
+  mainstay checkpoint take trading --name before-the-move
+  mainstay checkpoint take trading --kind pre-upgrade"))]
+    Take {
+        /// The job
+        #[arg(value_parser = JobName::parse)]
+        job: JobName,
+        /// Why: manual, pre-upgrade or emergency; of what cannot be read an emergency one leaves out what it must
+        #[arg(long, value_name = "KIND", default_value = "manual", value_parser = parse_checkpoint_kind)]
+        kind: CheckpointKind,
+        /// What to call it
+        #[arg(long, value_parser = CheckpointName::parse)]
+        name: Option<CheckpointName>,
+        #[command(flatten)]
+        #[allow(missing_docs, reason = "its own docs are the help")]
+        by: By,
+    },
+    /// List checkpoints, newest first, each with the last rollback to it
+    #[command(after_long_help = examples!("
+  mainstay checkpoint list --job trading"))]
+    List {
+        /// Only of this job
+        #[arg(long, value_parser = JobName::parse)]
+        job: Option<JobName>,
+    },
+    /// Roll a job back to a checkpoint
+    ///
+    /// Pauses what uses the state, by the command `pause` of the job's `checkpoints`; takes an emergency checkpoint of what is
+    /// there; puts the checkpoint in place of the job's directories; asks the command `check`; and runs the command `resume`.
+    /// Where that fails the emergency checkpoint is put back, nothing is resumed, and an alert says so.
+    #[command(after_long_help = examples!("
+  mainstay checkpoint rollback sna-01K0000000000000000000000A"))]
+    Rollback {
+        /// To which one; its beginning or end will do where no other has it
+        #[arg(value_parser = IdText::parse)]
+        id: IdText,
+        #[command(flatten)]
+        #[allow(missing_docs, reason = "its own docs are the help")]
+        by: By,
+    },
+    /// Resume what a rollback that failed has left paused
+    ///
+    /// Runs the command `resume` of the job's `checkpoints`, and ends the alert.
+    #[command(after_long_help = examples!("
+  mainstay checkpoint resume trading"))]
+    Resume {
+        /// The job
+        #[arg(value_parser = JobName::parse)]
+        job: JobName,
+        #[command(flatten)]
+        #[allow(missing_docs, reason = "its own docs are the help")]
+        by: By,
+    },
+}
+
 /// What can be done with the journal's file.
 #[derive(Debug, Subcommand)]
 pub enum JournalCommand {
@@ -1398,6 +1465,15 @@ fn parse_type(text: &str) -> Result<BackupType, String> {
         text,
         "full, incremental, differential, snapshot and emergency",
     )
+}
+
+/// What is due is taken by itself.
+fn parse_checkpoint_kind(text: &str) -> Result<CheckpointKind, String> {
+    const ALLOWED: &str = "manual, pre-upgrade and emergency";
+    match parse_word(text, ALLOWED)? {
+        CheckpointKind::Automatic | CheckpointKind::Daily => Err(format!("allowed are {ALLOWED}")),
+        kind => Ok(kind),
+    }
 }
 
 pub(super) fn parse_plugin(text: &str) -> Result<(PluginName, Version), String> {

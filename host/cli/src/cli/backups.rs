@@ -95,7 +95,7 @@ pub(super) async fn run(
 }
 
 /// Has work done, and shows how it goes and what came of it. `of_content` as for [`ending_of`].
-async fn work(
+pub(super) async fn work(
     client: &Client,
     out: &Output,
     (path, body): (&str, &impl Serialize),
@@ -240,7 +240,7 @@ fn row(backup: &Backup, times: &Times) -> Vec<Cell> {
 }
 
 /// How it stands.
-fn standing(backup: &Backup) -> (String, Tone) {
+pub(super) fn standing(backup: &Backup) -> (String, Tone) {
     let tone = tone(backup.status);
     match (backup.incomplete, tone) {
         (false, tone) => (backup.status.to_string(), tone),
@@ -293,6 +293,11 @@ fn show_backup(out: &Output, backup: Backup) -> anyhow::Result<()> {
     };
     let fact = |(name, text): (&str, String)| (name.to_owned(), cell(text, tone_of(name)));
     let mut facts: Vec<(String, Cell)> = facts.into_iter().map(fact).collect();
+    if let Some(checkpoint) = backup.checkpoint {
+        let named = checkpoint.name.map(|name| format!(", {name}"));
+        let text = format!("{}{}", checkpoint.kind, named.unwrap_or_default());
+        facts.push(("checkpoint".to_owned(), cell(text, Tone::Plain)));
+    }
     let warnings = backup.warnings.into_iter();
     facts.extend(warnings.map(|warning| ("to know".to_owned(), cell(warning, Tone::Warn))));
     out.show(&[Block::Facts(facts)])

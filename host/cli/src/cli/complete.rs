@@ -31,6 +31,7 @@ enum Names {
     Waiting,
     Silences,
     Backups,
+    Checkpoints,
     Noted,
 }
 
@@ -182,6 +183,7 @@ fn names_for(arg: &str, path: &[&str]) -> Option<Names> {
         ("id", ["operation", ..] | ["cancel"]) => Names::Operations,
         ("id", ["unsilence"]) => Names::Silences,
         ("id", ["backup", ..]) => Names::Backups,
+        ("id", ["checkpoint", ..]) => Names::Checkpoints,
         ("id", ["note" | "ack"]) => Names::Noted,
         ("before", ["incidents"]) => Names::Incidents,
         ("before", ["history"]) => Names::Operations,
@@ -223,6 +225,7 @@ async fn names_of(client: &Client, names: Names) -> Vec<String> {
         }
         Names::Silences => ids::<Silence>(client, "/v1/silences", |one| one.id).await,
         Names::Backups => ids::<Backup>(client, "/v1/backups", |one| one.id).await,
+        Names::Checkpoints => ids::<Backup>(client, "/v1/checkpoints", |one| one.id).await,
         Names::Noted => {
             let mut both = ids::<Incident>(client, &incidents, |one| one.id).await;
             both.extend(ids::<Operation>(client, &operations, |one| one.id).await);
@@ -279,6 +282,8 @@ mod tests {
             ("backup create ", Some(Names::Jobs)),
             ("backup list --job ", Some(Names::Jobs)),
             ("backup show ", Some(Names::Backups)),
+            ("checkpoint take ", Some(Names::Jobs)),
+            ("checkpoint rollback ", Some(Names::Checkpoints)),
             ("plugin forget ", Some(Names::Plugins)),
             ("alert test --alerter ", Some(Names::Alerters)),
             ("incident show ", Some(Names::Incidents)),

@@ -152,7 +152,7 @@ pub(super) async fn prune(
 }
 
 /// What long work gives.
-struct Done {
+pub(super) struct Done {
     backups: Vec<BackupRecord>,
     restored: Option<(u64, u64)>,
     not_put_back: NotPutBack,
@@ -162,7 +162,7 @@ struct Done {
 }
 
 impl Done {
-    fn of(backups: Vec<BackupRecord>) -> Self {
+    pub(super) fn of(backups: Vec<BackupRecord>) -> Self {
         Self {
             backups,
             restored: None,
@@ -173,7 +173,7 @@ impl Done {
         }
     }
 
-    fn restored(restored: Restored) -> Self {
+    pub(super) fn restored(restored: Restored) -> Self {
         let mut done = Self::of(restored.chain);
         done.restored = Some((restored.documents, restored.bytes));
         done.not_put_back = restored.not_put_back;
@@ -200,7 +200,7 @@ impl Done {
 }
 
 /// Begins the work and answers with its lines.
-async fn long_work<F>(
+pub(super) async fn long_work<F>(
     served: &Arc<Served>,
     work: impl FnOnce(OnProgress) -> F,
 ) -> Result<Response, ApiError>

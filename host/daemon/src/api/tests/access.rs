@@ -260,7 +260,14 @@ async fn what_is_refused_says_what_to_do() {
         "did you mean `state`?",
     )
     .await;
-    for path in ["backups", "restore", "prune", "drill"] {
+    for path in [
+        "backups",
+        "restore",
+        "prune",
+        "drill",
+        "checkpoints",
+        "checkpoints/resume",
+    ] {
         let body = match path {
             "restore" => serde_json::json!({"job": "stat", "into": "/x"}),
             _ => serde_json::json!({"job": "stat"}),

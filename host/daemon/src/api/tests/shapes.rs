@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::ports::fakes::{backup_id, operation_id};
+use mainstay_domain::checkpoint::{Checkpoint, CheckpointKind};
 use serde_json::json;
 
 /// One line for each field, so that a difference is seen at once.
@@ -237,4 +238,54 @@ async fn metrics_are_prometheus_text() {
     let (status, text) = get(&served, "/metrics").await;
     assert_eq!(status, StatusCode::OK);
     assert!(text.contains("# TYPE plugin_calls_total counter"), "{text}");
+}
+
+#[tokio::test]
+async fn checkpoints_are_taken_rolled_back_to_and_resumed_for_who_asks() {
+    let served = Served::start().await;
+    served.world.gate.add_permits(100);
+    let take = json!({"job": "state", "kind": "pre-upgrade", "name": "before-2", "by": "ann"});
+    let (status, text) = post(&served, "/v1/checkpoints", take).await;
+    assert_eq!(status, StatusCode::OK, "{text}");
+    let last: Value = serde_json::from_str(text.lines().last().unwrap()).unwrap();
+    let taken = &last["result"]["backups"][0]["checkpoint"];
+    assert_eq!(taken["kind"], "pre-upgrade", "{text}");
+    let path = format!("/v1/checkpoints/{}/rollback", backup_id(1));
+    let (status, text) = post(&served, &path, json!({"by": "ann"})).await;
+    assert_eq!(status, StatusCode::OK, "{text}");
+    let resume = json!({"job": "state"});
+    let (status, text) = post(&served, "/v1/checkpoints/resume", resume).await;
+    assert_eq!(status, StatusCode::NO_CONTENT, "{text}");
+    let commands = served.world.commands.lock().clone();
+    assert_eq!(
+        commands,
+        [
+            "took pre-upgrade checkpoint before-2 of state for keeper (who says: ann)".to_owned(),
+            format!("roll back to {} for keeper (who says: ann)", backup_id(1)),
+            "resume state after a rollback for keeper".to_owned(),
+        ]
+    );
+
+    for (body, says) in [
+        (json!({"job": "state", "kind": "daily"}), "when it is due"),
+        (
+            json!({"job": "state", "name": "A B"}),
+            "name of a checkpoint",
+        ),
+    ] {
+        let (status, text) = post(&served, "/v1/checkpoints", body).await;
+        assert_eq!(status, StatusCode::UNPROCESSABLE_ENTITY, "{text}");
+        assert!(text.contains(says), "{text}");
+    }
+}
+
+#[tokio::test]
+async fn of_all_backups_the_checkpoints_are_listed() {
+    let served = Served::start().await;
+    assert_eq!(get(&served, "/v1/checkpoints").await.1, "[]");
+    let checkpoint = Checkpoint::new(CheckpointKind::Daily, None);
+    served.world.backups.lock()[0].checkpoint = Some(checkpoint);
+    let (_, text) = get(&served, "/v1/checkpoints?job=state").await;
+    let listed: Value = serde_json::from_str(&text).unwrap();
+    assert_eq!(listed[0]["checkpoint"], json!({"kind": "daily"}), "{text}");
 }
