@@ -1524,27 +1524,14 @@ fn checkpoint_keys(keys: &mut Keys) {
     let lines = "checkpoints = { automatic = \"9h\", daily = \"99h\", keep = 9, max_age = \"9d\", pause = \"p\", check = \"c\", resume = \"r\" }\n\
                  [command.p]\nrun = [\"x\"]\n[command.c]\nrun = [\"x\"]\n[command.r]\nrun = [\"x\"]\n";
     let of = |j: &mainstay_domain::spec::JobSpec| j.checkpoints.clone().unwrap();
-    for (key, read) in [
-        ("job.checkpoints.automatic", false),
-        ("job.checkpoints.daily", true),
-    ] {
-        let every = if read { hours(99) } else { hours(9) };
-        keys.job(
-            key,
-            lines,
-            |j| if read { of(j).daily } else { of(j).automatic },
-            Schedule::Every(every),
-        );
-    }
-    for key in ["job.checkpoints.daily.cron", "job.checkpoints.daily.zone"] {
-        let line = "checkpoints = { daily = { cron = \"30 2 * * *\", zone = \"Europe/Berlin\" } }";
-        let cron = Schedule::Cron {
-            expression: "30 2 * * *".to_owned(),
-            zone: "Europe/Berlin".to_owned(),
-        };
-        keys.job(key, line, |j| of(j).daily, cron);
-    }
-    keys.0.remove("job.checkpoints.daily");
+    let (nine, ninety_nine) = (Schedule::Every(hours(9)), Schedule::Every(hours(99)));
+    keys.job(
+        "job.checkpoints.automatic",
+        lines,
+        |j| of(j).automatic,
+        nine,
+    );
+    keys.job("job.checkpoints.daily", lines, |j| of(j).daily, ninety_nine);
     keys.job("job.checkpoints.keep", lines, |j| of(j).keep, 9);
     let max_age = hours(9 * 24);
     keys.job("job.checkpoints.max_age", lines, |j| of(j).max_age, max_age);
