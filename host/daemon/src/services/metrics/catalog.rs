@@ -341,6 +341,16 @@ pub(super) const CATALOG: &[Described] = &[
         "How long the last restore drill of a job took that gave the right state.",
     ),
     counter(
+        "backup_checkpoints_total",
+        &["backup_job", "kind"],
+        "Checkpoints taken, by their kind.",
+    ),
+    counter(
+        "backup_rollbacks_total",
+        &["backup_job", "outcome"],
+        "Rollbacks that ended, by how.",
+    ),
+    counter(
         "checks_total",
         &["target", "check", "outcome"],
         "Runs of checks, by what they saw.",

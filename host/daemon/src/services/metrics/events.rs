@@ -124,6 +124,21 @@ impl Metrics {
                         .set(took.as_secs_f64());
                 }
             }
+            EventKind::CheckpointTaken => {
+                if let EventData::CheckpointTaken(taken) = &event.data {
+                    let kind = taken.kind.as_str();
+                    counter!("backup_checkpoints_total", "backup_job" => job, "kind" => kind)
+                        .increment(1);
+                }
+            }
+            EventKind::RollbackSucceeded | EventKind::RollbackFailed => {
+                let outcome = match event.kind {
+                    EventKind::RollbackFailed => "failed",
+                    _ => "succeeded",
+                };
+                counter!("backup_rollbacks_total", "backup_job" => job, "outcome" => outcome)
+                    .increment(1);
+            }
             _ => {}
         }
     }

@@ -22,10 +22,11 @@ use crate::{
 };
 use mainstay_domain::{
     call::Report,
+    checkpoint::CheckpointKind,
     event::{
         AfterEscalation, AlertDelivery, AlertHeld, AlertQueued, BackupRestored, BackupTaken,
-        EventData, EventKind, IncidentClosed, IncidentEnd, IncidentFacts, IncidentOpened,
-        OperationEnded, OperationEscalated,
+        CheckpointTaken, EventData, EventKind, IncidentClosed, IncidentEnd, IncidentFacts,
+        IncidentOpened, OperationEnded, OperationEscalated,
     },
     health::{Evidence, Outcome},
     id::{AlertId, IdSource, IncidentId, OperationId},
@@ -456,6 +457,39 @@ fn backups_happen(world: &FakeWorld) {
     });
 }
 
+/// A checkpoint that is taken, and a rollback of each end.
+fn rollbacks_happen(world: &FakeWorld) {
+    world.happen(EventKind::CheckpointTaken, |event| {
+        event.with_job(&job("state")).with_data(CheckpointTaken {
+            kind: CheckpointKind::PreUpgrade,
+            name: None,
+            by: None,
+            note: None,
+        })
+    });
+    for kind in [
+        EventKind::RollbackStarted,
+        EventKind::RollbackFailed,
+        EventKind::RollbackSucceeded,
+    ] {
+        world.happen(kind, |event| event.with_job(&job("state")));
+    }
+}
+
+#[tokio::test]
+async fn checkpoints_and_rollbacks_are_counted_by_their_kind_and_end() {
+    let world = FakeWorld::new(16);
+    let text = counted(&world, rollbacks_happen).await;
+    check(
+        &text,
+        &[
+            "backup_checkpoints_total{backup_job=\"state\",kind=\"pre-upgrade\"} 1\n",
+            "backup_rollbacks_total{backup_job=\"state\",outcome=\"failed\"} 1\n",
+            "backup_rollbacks_total{backup_job=\"state\",outcome=\"succeeded\"} 1\n",
+        ],
+    );
+}
+
 #[tokio::test]
 async fn backups_are_counted_and_a_second_verification_is_not_a_second_backup() {
     let world = FakeWorld::new(16);
@@ -646,6 +680,7 @@ fn everything_happens(world: &FakeWorld) {
             chain: vec![backup_id(1)],
         })
     });
+    rollbacks_happen(world);
     world.happen(EventKind::ConfigApplied, |event| event);
     world.happen(EventKind::ConfigRejected, |event| event);
     alerts_happen(world);

@@ -512,7 +512,7 @@ impl Watch for FakeWatch {
 
 /// Notes the commands that it is asked to run, and fails those that it is told to.
 #[derive(Default)]
-pub(super) struct FakeCommands {
+pub(in crate::services::backup) struct FakeCommands {
     ran: Mutex<Vec<String>>,
     failing: Mutex<Vec<&'static str>>,
 }
