@@ -76,6 +76,8 @@ async fn programs_read_what_the_api_said() {
         "audit --limit 5",
         "ack inc-01K0000000000000000000000A --reason looking",
         "backup list",
+        "checkpoint list",
+        "checkpoint resume state",
     ] {
         let written = done_with(&served, true, line).await;
         assert!(
