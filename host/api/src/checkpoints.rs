@@ -44,7 +44,7 @@ words! {
         Succeeded,
         /// The state is that of before, and what was paused stays so.
         Failed,
-        /// The state is the checkpoint's, and what was paused could not be resumed.
+        /// The state is the checkpoint's, and what was paused is not known to be resumed.
         Unresumed,
         /// Neither the checkpoint nor the state of before could be put in place, and what was paused stays so.
         Stranded,

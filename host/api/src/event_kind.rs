@@ -316,7 +316,7 @@ words! {
         /// The job's state is the checkpoint's, and what was paused is resumed.
         #[serde(rename = "rollback.succeeded")]
         RollbackSucceeded,
-        /// It is not, or what was paused could not be resumed; it stays paused.
+        /// It is not, or what was paused is not known to be resumed.
         #[serde(rename = "rollback.failed")]
         RollbackFailed,
         /// A person had resumed what a rollback had paused.

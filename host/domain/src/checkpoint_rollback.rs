@@ -45,15 +45,16 @@ pub fn after(step: RollbackStep, end: StepEnd) -> RollbackStep {
 }
 
 /// What a daemon does about a rollback that the end of the one before cut off at this step; an end where nothing is to be
-/// done any more.
-pub fn after_cut_off(step: RollbackStep) -> RollbackStep {
+/// done any more. `may_resume_again`: to run the command that resumes twice with one key is to run it once.
+pub fn after_cut_off(step: RollbackStep, may_resume_again: bool) -> RollbackStep {
     use RollbackStep as Step;
     match step {
         Step::Pausing | Step::Saving | Step::Staging => Step::Failed,
         // Whether it was put in place, and is right, nobody knows.
         Step::Placing | Step::Checking | Step::PuttingBack => Step::PuttingBack,
-        // What was put in place was found right; the command is run with the same key again.
-        Step::Resuming => Step::Resuming,
+        // What was put in place was found right.
+        Step::Resuming if may_resume_again => Step::Resuming,
+        Step::Resuming => Step::Unresumed,
         Step::Succeeded | Step::Failed | Step::Unresumed | Step::Stranded => step,
     }
 }
@@ -101,7 +102,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn whatever_fails_and_whenever_the_daemon_ends_its_end_says_what_is_there(fates_of_steps in fates()) {
+        fn whatever_fails_and_whenever_the_daemon_ends_its_end_says_what_is_there(fates_of_steps in fates(), may_resume_again in any::<bool>()) {
             let mut machine = Machine { held: Held::Before, resumed: false };
             let mut step = Step::Pausing;
             let mut fates = fates_of_steps.into_iter();
@@ -118,7 +119,7 @@ mod tests {
                 machine.does(step, end);
                 step = match is_recorded {
                     true => after(step, end),
-                    false => after_cut_off(step),
+                    false => after_cut_off(step, may_resume_again),
                 };
                 prop_assert!(!machine.resumed || matches!(step, Step::Resuming | Step::Succeeded | Step::Unresumed));
             }
@@ -146,7 +147,7 @@ mod tests {
         for step in Step::ALL.into_iter().filter(|step| step.is_end()) {
             assert_eq!(after(step, StepEnd::Done), step);
             assert_eq!(after(step, StepEnd::Failed), step);
-            assert_eq!(after_cut_off(step), step);
+            assert_eq!(after_cut_off(step, true), step);
         }
     }
 

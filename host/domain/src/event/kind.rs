@@ -231,7 +231,7 @@ event_kinds! {
     RollbackStarted = "rollback.started",
     /// The job's state is the checkpoint's, and what was paused is resumed.
     RollbackSucceeded = "rollback.succeeded",
-    /// It is not, or what was paused could not be resumed; it stays paused.
+    /// It is not, or what was paused is not known to be resumed.
     RollbackFailed = "rollback.failed",
     /// A person had resumed what a rollback had paused.
     RollbackResumed = "rollback.resumed",

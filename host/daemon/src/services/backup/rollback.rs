@@ -129,7 +129,6 @@ impl BackupService {
             return Ok(());
         };
         let cut_off = rollback.step;
-        rollback.step = after_cut_off(cut_off);
         let why = || "the daemon ended while it ran".to_owned();
         rollback.error.get_or_insert_with(why);
         let spec = self.job(&record.job).and_then(|job| {
@@ -140,7 +139,7 @@ impl BackupService {
             Ok(found) => found,
             // Nobody knows any more where it was put, and which command resumes.
             Err(error) => {
-                rollback.step = after(rollback.step, StepEnd::Failed);
+                rollback.step = after(after_cut_off(cut_off, false), StepEnd::Failed);
                 let put_back = PutBack::Failed(error.to_string());
                 let facts = (&record.job, &record.id, &rollback, &put_back, None);
                 let event = self
@@ -156,6 +155,9 @@ impl BackupService {
                     .await;
             }
         };
+        let resume = rules.resume.as_ref();
+        let may_resume_again = resume.is_none_or(|resume| self.is_idempotent(resume));
+        rollback.step = after_cut_off(cut_off, may_resume_again);
         let mut running = Running {
             started: self.core.clock.monotonic(),
             service: self.clone(),
@@ -180,6 +182,12 @@ impl BackupService {
             // It is told by its event.
             Ok(_) | Err(_) => Ok(()),
         }
+    }
+
+    /// Whether to run a command twice with one key is to run it once.
+    fn is_idempotent(&self, name: &CommandName) -> bool {
+        let spec = self.core.spec.borrow();
+        spec.commands.get(name).is_some_and(|it| it.idempotent)
     }
 
     /// Puts on record how a rollback to this checkpoint goes.

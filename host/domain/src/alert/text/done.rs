@@ -91,7 +91,9 @@ pub(super) fn actions_taken(event: &Event) -> String {
         K::CircuitSteady => "nothing",
         K::BackupCorrupted => "it marked the backup, and restores nothing from it",
         K::RetentionFailed => "it kept every backup",
-        K::RollbackFailed => "it resumed nothing; the message says which state is in place",
+        K::RollbackFailed => {
+            "it left what it paused as it is; the message says which state is in place"
+        }
         K::RollbackSucceeded => "it put the checkpoint in place, and resumed what it had paused",
         K::RollbackResumed => "it ran the command that resumes, where the job has one",
         K::DrillFailed => "it left the stored backups and the sources as they are",

@@ -423,8 +423,8 @@ fn what_is_said_of_everything_else() {
         ),
         (
             K::RollbackFailed,
-            "its rollback failed, and what it paused stays paused",
-            "it resumed nothing; the message says which state is in place",
+            "its rollback failed, and needs a person",
+            "it left what it paused as it is; the message says which state is in place",
         ),
         (
             K::RollbackSucceeded,

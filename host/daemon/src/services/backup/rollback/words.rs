@@ -37,7 +37,7 @@ pub(super) fn failed((job, id, rollback, put_back, pause): Facts<'_>) -> String 
     let what = match rollback.step {
         RollbackStep::Unresumed => {
             return format!(
-                "job {job} was rolled back to checkpoint {id}, and what was paused could not be resumed: {error}; make that work, then `mainstay checkpoint resume {job}`"
+                "job {job} was rolled back to checkpoint {id}, and what was paused is not known to be resumed: {error}; look at it, then `mainstay checkpoint resume {job}`"
             );
         }
         RollbackStep::Stranded => {

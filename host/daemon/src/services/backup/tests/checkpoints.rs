@@ -32,8 +32,8 @@ fn checked_job() -> JobSpec {
     }
 }
 
-/// The config with this job, and its commands.
-fn spec_of(job: JobSpec) -> Arc<Spec> {
+/// The config with this job, and its commands, which may or may not be run again.
+fn spec_of(job: JobSpec, idempotent: bool) -> Arc<Spec> {
     let mut spec = Spec::clone(&spec_with(&[job]));
     for name in ["pause", "check", "resume"] {
         let of_command = CommandSpec {
@@ -43,7 +43,7 @@ fn spec_of(job: JobSpec) -> Arc<Spec> {
             env: Default::default(),
             user: None,
             timeout: HOUR,
-            idempotent: false,
+            idempotent,
         };
         spec.commands.insert(command(name), of_command);
     }
@@ -52,7 +52,7 @@ fn spec_of(job: JobSpec) -> Arc<Spec> {
 
 async fn fixture() -> Fixture {
     let fixture = Fixture::new().await;
-    fixture.spec.send_replace(spec_of(checked_job()));
+    fixture.spec.send_replace(spec_of(checked_job(), false));
     fixture
 }
 
@@ -207,7 +207,7 @@ async fn what_cannot_be_resumed_is_told_and_stays_rolled_back() {
     let id = take(&fixture, CheckpointKind::Manual).await;
     fixture.commands.fail("resume");
     let refused = roll_back(&fixture, &id).await.unwrap_err();
-    assert!(refused.contains("could not be resumed"), "{refused}");
+    assert!(refused.contains("not known to be resumed"), "{refused}");
     assert_eq!(rollback_of(&fixture, &id).step, RollbackStep::Unresumed);
     assert_eq!(fixture.store.placed(), [id]);
 }
@@ -215,8 +215,8 @@ async fn what_cannot_be_resumed_is_told_and_stays_rolled_back() {
 #[tokio::test]
 async fn a_rollback_that_the_daemons_end_cut_off_is_ended_by_the_next_daemon() {
     use RollbackStep as Step;
-    // Where it was cut off; how it ends, what is put in place, and what runs.
-    let table: [(Step, Step, bool, &[&str]); 7] = [
+    // Where it was cut off; how it ends, whether the state of before is put back, and what runs.
+    let table: [(Step, Step, bool, &[&str]); 8] = [
         (Step::Pausing, Step::Failed, false, &[]),
         (Step::Saving, Step::Failed, false, &[]),
         (Step::Staging, Step::Failed, false, &[]),
@@ -224,6 +224,8 @@ async fn a_rollback_that_the_daemons_end_cut_off_is_ended_by_the_next_daemon() {
         (Step::Checking, Step::Failed, true, &[]),
         (Step::PuttingBack, Step::Failed, true, &[]),
         (Step::Resuming, Step::Succeeded, false, &["resume"]),
+        // What is not idempotent is not run twice.
+        (Step::Resuming, Step::Unresumed, false, &[]),
     ];
     for (cut_off, ends, is_put_back, runs) in table {
         let fixture = fixture().await;
@@ -240,7 +242,8 @@ async fn a_rollback_that_the_daemons_end_cut_off_is_ended_by_the_next_daemon() {
         let recorded = fixture.service.record_rollback(&id, rollback, Vec::new());
         recorded.await.unwrap();
         let next = fixture.restarted().await;
-        next.spec.send_replace(spec_of(checked_job()));
+        let spec = spec_of(checked_job(), ends == Step::Succeeded);
+        next.spec.send_replace(spec);
         let (_running, _stop) = next.start();
         let told_as = match ends {
             Step::Succeeded => EventKind::RollbackSucceeded,
