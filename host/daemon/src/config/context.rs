@@ -8,7 +8,7 @@ use super::{
     problem::{Location, Problem},
 };
 use mainstay_domain::{
-    name::{FailureType, PluginName, SecretName, TargetName},
+    name::{CommandName, FailureType, PluginName, SecretName, TargetName},
     severity::Severity,
     spec::TargetPolicySpec,
 };
@@ -96,6 +96,8 @@ pub(crate) struct Facts {
     pub(crate) handed: Vec<(PluginName, SecretName, Place)>,
     /// Which directories are sources of backups, and where that is said.
     pub(crate) backed_up: Vec<(PathBuf, Place)>,
+    /// Which commands rollbacks run, and where that is said.
+    pub(crate) hooks: Vec<(CommandName, Place)>,
     /// What targets say of their budgets and groups.
     pub(crate) policies: Vec<(TargetName, TargetPolicySpec)>,
     /// Of which plugins there are instances, and where they say so.

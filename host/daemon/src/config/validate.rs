@@ -52,6 +52,7 @@ pub(crate) fn validate(
         judge::secrets(&context, &spec.plugins);
         judge::stores(&context, &spec.host);
         judge::instances(&context, &spec.plugins);
+        job::hooks(&context, &spec.commands);
     }
     if let Some(spec) = spec.as_ref().filter(|_| context.is_usable()) {
         judge::routes(&context, &spec.routes);

@@ -3,6 +3,8 @@
 mod checkpoints;
 mod source;
 
+pub(super) use checkpoints::hooks;
+
 use super::super::{
     context::EntityKind,
     document::Value,

@@ -2,7 +2,7 @@
 
 use super::{
     super::super::{
-        context::EntityKind,
+        context::{Context, EntityKind},
         reader::{Fields, ValueAt},
         values::{existing, positive_duration, whole},
     },
@@ -10,9 +10,9 @@ use super::{
 };
 use mainstay_domain::{
     name::CommandName,
-    spec::{CheckpointSpec, Schedule},
+    spec::{CheckpointSpec, CommandSpec, Schedule},
 };
-use std::time::Duration;
+use std::{collections::BTreeMap, time::Duration};
 
 /// More of them nobody looks through.
 const MOST_KEPT: u32 = 10_000;
@@ -48,5 +48,30 @@ pub(super) fn checkpoints(at: ValueAt<'_>) -> Option<CheckpointSpec> {
 }
 
 fn command(fields: &mut Fields<'_>, key: &'static str) -> Option<CommandName> {
-    fields.optional(key, existing(EntityKind::Command, CommandName::parse))
+    fields.optional(key, |at| {
+        let name = existing(EntityKind::Command, CommandName::parse)(at)?;
+        let mut facts = at.context.facts.borrow_mut();
+        facts.hooks.push((name.clone(), at.node.place));
+        Some(name)
+    })
+}
+
+/// A rollback has no values for placeholders: that is not to be found out when it runs.
+pub(in super::super) fn hooks(
+    context: &Context<'_>,
+    commands: &BTreeMap<CommandName, CommandSpec>,
+) {
+    let facts = context.facts.borrow();
+    for (name, place) in &facts.hooks {
+        let command = commands.get(name);
+        if command.is_some_and(|command| !command.placeholders.is_empty()) {
+            context.error(
+                *place,
+                format!(
+                    "the command `{name}` has placeholders, and a rollback has no values for them"
+                ),
+                "name a command without `placeholders`",
+            );
+        }
+    }
 }
