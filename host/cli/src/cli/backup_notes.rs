@@ -1,6 +1,6 @@
 //! What is to be known of work on backups beside that it is done.
 
-use super::failure::Ending;
+use super::{failure::Ending, output::Tone};
 use mainstay_api::{Backup, BackupReport, BackupStatus};
 use mainstay_domain::text::counted;
 
@@ -68,6 +68,28 @@ fn skipped(backup: &Backup) -> String {
         "skipped {} of {}, which is newer and {why}; what changed since is not restored",
         backup.id, backup.created_at
     )
+}
+
+/// How a backup stands.
+pub(super) fn standing(backup: &Backup) -> (String, Tone) {
+    let tone = tone(backup.status);
+    match (backup.incomplete, tone) {
+        (false, tone) => (backup.status.to_string(), tone),
+        (true, Tone::Good) => (format!("{}, incomplete", backup.status), Tone::Warn),
+        (true, tone) => (format!("{}, incomplete", backup.status), tone),
+    }
+}
+
+/// How good that is.
+pub(super) fn tone(status: BackupStatus) -> Tone {
+    match status {
+        BackupStatus::Verified => Tone::Good,
+        BackupStatus::Failed | BackupStatus::Corrupted => Tone::Bad,
+        BackupStatus::Pending
+        | BackupStatus::InProgress
+        | BackupStatus::Completed
+        | BackupStatus::Expired => Tone::Plain,
+    }
 }
 
 #[cfg(test)]

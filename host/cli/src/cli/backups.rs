@@ -2,7 +2,7 @@
 
 use super::{
     arguments::BackupCommand,
-    backup_notes::{ending_of, notes},
+    backup_notes::{ending_of, notes, standing, tone},
     client::{Client, Lines, path_with, refused},
     done,
     failure::Ending,
@@ -12,8 +12,7 @@ use super::{
 };
 use anyhow::Context;
 use mainstay_api::{
-    Backup, BackupReport, BackupStatus, CreateBody, DrillBody, PruneBody, RestoreBody, Verdict,
-    WorkLine,
+    Backup, BackupReport, CreateBody, DrillBody, PruneBody, RestoreBody, Verdict, WorkLine,
 };
 use mainstay_domain::{id::BackupId, text::counted};
 use serde::Serialize;
@@ -237,27 +236,6 @@ fn row(backup: &Backup, times: &Times) -> Vec<Cell> {
             false => maybe(backup.expires.as_ref().map(|time| times.both(time))),
         },
     ]
-}
-
-/// How it stands.
-pub(super) fn standing(backup: &Backup) -> (String, Tone) {
-    let tone = tone(backup.status);
-    match (backup.incomplete, tone) {
-        (false, tone) => (backup.status.to_string(), tone),
-        (true, Tone::Good) => (format!("{}, incomplete", backup.status), Tone::Warn),
-        (true, tone) => (format!("{}, incomplete", backup.status), tone),
-    }
-}
-
-fn tone(status: BackupStatus) -> Tone {
-    match status {
-        BackupStatus::Verified => Tone::Good,
-        BackupStatus::Failed | BackupStatus::Corrupted => Tone::Bad,
-        BackupStatus::Pending
-        | BackupStatus::InProgress
-        | BackupStatus::Completed
-        | BackupStatus::Expired => Tone::Plain,
-    }
 }
 
 fn show_backup(out: &Output, backup: Backup) -> anyhow::Result<()> {

@@ -2,7 +2,8 @@
 
 use super::{
     arguments::CheckpointCommand,
-    backups::{standing, work},
+    backup_notes::standing,
+    backups::work,
     client::{Client, path_with},
     done,
     failure::Ending,

@@ -1,4 +1,6 @@
 //! Inputs and outputs of the machine.
+//!
+//! Length: one list of what it is told and one of what it asks for, with their docs.
 
 mod asked;
 

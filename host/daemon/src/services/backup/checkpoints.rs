@@ -31,6 +31,19 @@ pub(super) fn kept_by(job: &JobSpec) -> Result<CheckpointSpec, BackupError> {
     })
 }
 
+/// The records of a job as a policy is asked about them. Where the job keeps no checkpoints any more, nothing else lets go of
+/// those that need not stay for ever, and they are judged as any other backup.
+pub(super) fn as_judged(job: &JobSpec, records: &[BackupRecord]) -> Vec<BackupRecord> {
+    let mut judged_as = records.to_vec();
+    for record in &mut judged_as {
+        let checkpoint = record.checkpoint.as_ref();
+        if checkpoint.is_some_and(|it| job.checkpoints.is_none() && !it.kind.is_never_pruned()) {
+            record.checkpoint = None;
+        }
+    }
+    judged_as
+}
+
 impl BackupService {
     /// Takes one that somebody asks for.
     pub(super) async fn take_checkpoint_now(

@@ -1,6 +1,6 @@
 //! Retention: the policy judges, the host guards, what expires goes to the trash, and from there, after a time, away.
 
-use super::{BackupError, BackupService, room};
+use super::{BackupError, BackupService, checkpoints::as_judged, room};
 use crate::ports::{BackupStoreError, JudgeError, Pruned};
 use mainstay_domain::{
     backup::{BackupRecord, BackupStatus, Verdict},
@@ -291,17 +291,4 @@ impl BackupService {
         }
         Ok(gone)
     }
-}
-
-/// The records of a job as a policy is asked about them. Where the job keeps no checkpoints any more, nothing else lets go of
-/// those that need not stay for ever, and they are judged as any other backup.
-fn as_judged(job: &JobSpec, records: &[BackupRecord]) -> Vec<BackupRecord> {
-    let mut judged_as = records.to_vec();
-    for record in &mut judged_as {
-        let checkpoint = record.checkpoint.as_ref();
-        if checkpoint.is_some_and(|it| job.checkpoints.is_none() && !it.kind.is_never_pruned()) {
-            record.checkpoint = None;
-        }
-    }
-    judged_as
 }
