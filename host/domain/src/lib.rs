@@ -63,6 +63,7 @@ pub mod phase;
 pub mod plugin;
 pub mod plugin_file;
 pub mod policy;
+pub mod protocol;
 pub mod pulse;
 pub mod queue;
 pub mod record;

@@ -6,6 +6,7 @@
 mod check;
 mod drill;
 mod escalation;
+mod http_check;
 mod job;
 mod maintenance;
 mod plugin;
@@ -13,12 +14,14 @@ mod plugin_check;
 mod policy;
 mod process;
 mod recovery;
+mod service_check;
 mod target;
 mod targets;
 
-pub use check::{CheckKind, CheckSpec, ExecCheck, FailOf, HttpCheck, LogPattern, Trust};
+pub use check::{CheckKind, CheckSpec, ExecCheck, FailOf, LogPattern};
 pub use drill::{DrillCommands, DrillSpec};
 pub use escalation::EscalationSpec;
+pub use http_check::{HttpCheck, Trust};
 pub use job::{BackupSource, CheckpointSpec, JobSpec, RetentionSpec, Schedule};
 pub use maintenance::{MaintenanceBegin, MaintenanceSpec};
 pub use plugin::{
@@ -37,6 +40,7 @@ pub use recovery::{
     AlertGrouping, AlertRoute, DeciderSpec, GroupBy, OnFailure, RouteSpec, StepSpec, Strategy,
     Workflow,
 };
+pub use service_check::{RedisCheck, RedisRole, ServiceAddress};
 pub use target::{BreakerSpec, TargetSpec};
 pub use targets::Targets;
 

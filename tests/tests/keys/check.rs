@@ -8,6 +8,7 @@ mod foreign;
 mod http;
 mod log;
 mod plugin;
+mod redis;
 mod tls;
 
 use crate::target::{HOST, crash, incident_of, row_of};

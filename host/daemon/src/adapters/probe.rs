@@ -1,4 +1,5 @@
-//! Looks at targets: HTTP, TCP, TLS, processes, programs, files, file systems, memory, CPU use, logs, detectors.
+//! Looks at targets: HTTP, TCP, TLS, services in their own protocols, processes, programs, files, file systems, memory,
+//! CPU use, logs, detectors.
 //!
 //! Invariant: a look ends within the check's timeout, and what goes wrong is what was seen; there is no error. Where it
 //! needs a thread, it begins when it has one, within the check's period: that the daemon is busy fails no target. So does
@@ -24,6 +25,7 @@ mod own_answer;
 mod owner;
 mod places;
 mod seen;
+mod services;
 mod sockets;
 mod steps;
 mod tail;
@@ -214,6 +216,8 @@ impl HostProbe {
                 let seen = in_time(check, check.timeout, look).await;
                 seen.unwrap_or_else(late)
             }
+            // Apart, as that of a URL.
+            CheckKind::Redis(_) => Box::pin(self.ask(target, check, pid)).await,
             CheckKind::Heartbeat => Err(Seen::failed(
                 "heartbeats come to the monitor; there is nothing to look at",
             )),

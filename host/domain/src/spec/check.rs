@@ -1,9 +1,8 @@
 //! Checks of targets, as configured.
 
-use super::plugin_check::PluginCheck;
+use super::{http_check::HttpCheck, plugin_check::PluginCheck, service_check::RedisCheck};
 use crate::{
     certificate::DaysLeft,
-    effect::HttpMethod,
     name::{CheckName, FailureType},
     severity::Severity,
 };
@@ -135,6 +134,8 @@ pub enum CheckKind {
     Heartbeat,
     /// What a detector says.
     Plugin(PluginCheck),
+    /// What a Redis answers.
+    Redis(RedisCheck),
 }
 
 impl CheckKind {
@@ -165,7 +166,8 @@ impl CheckKind {
             | CheckKind::Cpu { .. }
             | CheckKind::Log { .. }
             | CheckKind::Heartbeat
-            | CheckKind::Plugin(_) => true,
+            | CheckKind::Plugin(_)
+            | CheckKind::Redis(_) => true,
         }
     }
 
@@ -173,6 +175,7 @@ impl CheckKind {
     pub fn warn_latency(&self) -> Option<Duration> {
         match self {
             CheckKind::Http(http) => http.warn_latency,
+            CheckKind::Redis(redis) => redis.warn_latency,
             CheckKind::Tcp { warn_latency, .. } | CheckKind::Unix { warn_latency, .. } => {
                 *warn_latency
             }
@@ -183,7 +186,7 @@ impl CheckKind {
     /// The unit of what it measures, where that is always the same one.
     pub fn unit(&self) -> Option<&'static str> {
         match self {
-            CheckKind::Tcp { .. } | CheckKind::Unix { .. } => Some("ms"),
+            CheckKind::Tcp { .. } | CheckKind::Unix { .. } | CheckKind::Redis(_) => Some("ms"),
             CheckKind::Tls { .. } => Some("days"),
             CheckKind::Memory {
                 max_bytes: Some(_), ..
@@ -216,29 +219,9 @@ impl CheckKind {
             CheckKind::Log { .. } => "log",
             CheckKind::Heartbeat => "heartbeat",
             CheckKind::Plugin(_) => "plugin",
+            CheckKind::Redis(_) => "redis",
         }
     }
-}
-
-/// A request, and what makes its answer good: the status is in the range, and the body holds the text.
-#[derive(Debug, Clone, PartialEq)]
-pub struct HttpCheck {
-    /// `http` or `https`.
-    pub url: String,
-    /// Default GET; its body is empty.
-    pub method: HttpMethod,
-    /// By name in lower case; values may hold `${secret:NAME}`. Sent to the origin of `url` and to no other.
-    pub headers: BTreeMap<String, String>,
-    /// Whether the answer is looked for where a redirect leads to; default no: that it redirects is the answer.
-    pub follow_redirects: bool,
-    /// Whose certificate counts.
-    pub trust: Trust,
-    /// Lowest and highest good status; default 200 to 399.
-    pub status: (u16, u16),
-    /// Text that the body must hold, within its first MiB.
-    pub body_contains: Option<String>,
-    /// Degraded where a good answer takes longer; default: never.
-    pub warn_latency: Option<Duration>,
 }
 
 /// What is looked for in a line of a log.
@@ -257,18 +240,6 @@ impl LogPattern {
             LogPattern::Text(text) | LogPattern::Regex(text) => text,
         }
     }
-}
-
-/// By whom the certificate of a server has to be signed.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub enum Trust {
-    /// An authority that this machine trusts.
-    #[default]
-    Machine,
-    /// One of those in this PEM file, and by no other.
-    Authorities(PathBuf),
-    /// Anyone: it is not looked at.
-    Anyone,
 }
 
 /// A program whose exit and output say how the target is: healthy where it exits 0, failed else, but for what the

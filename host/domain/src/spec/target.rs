@@ -63,6 +63,7 @@ impl TargetSpec {
                     | CheckKind::Tcp { .. }
                     | CheckKind::Unix { .. }
                     | CheckKind::Tls { .. }
+                    | CheckKind::Redis(_)
             )
         });
         let process = self.process.as_ref();

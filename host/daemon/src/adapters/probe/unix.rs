@@ -7,29 +7,37 @@ use tokio::net::UnixStream;
 /// How often a server is asked again whose queue is full.
 const AGAIN: Duration = Duration::from_millis(10);
 
-/// Looks for the socket on a thread, for a file system that does not answer must not hold up the daemon; then connects.
+/// Connects, and closes the connection.
 pub(super) async fn look(path: &Path, warn: Option<Duration>, turn: Turn) -> Seen {
+    match open(path, turn).await {
+        Ok((_, after)) => words::connected(&path.display().to_string(), after, warn),
+        Err(seen) => seen,
+    }
+}
+
+/// Looks for the socket on a thread, for a file system that does not answer must not hold up the daemon; then connects.
+/// Gives the connection, and how long that took. The error is what is seen where none opens.
+pub(super) async fn open(path: &Path, turn: Turn) -> Result<(UnixStream, Duration), Seen> {
     let shown = path.display().to_string();
     let found = path.to_owned();
     let is_socket = move || -> io::Result<bool> {
         let metadata = std::fs::metadata(found)?;
         Ok(metadata.file_type().is_socket())
     };
-    match turn.run(is_socket).await {
-        Ok(Ok(true)) => {}
-        Ok(Ok(false)) => return Seen::failed(format!("{shown}: it is no socket")),
-        Ok(Err(error)) => return Seen::of_error(&shown, &error),
-        Err(seen) => return seen,
+    match turn.run(is_socket).await? {
+        Ok(true) => {}
+        Ok(false) => return Err(Seen::failed(format!("{shown}: it is no socket"))),
+        Err(error) => return Err(Seen::of_error(&shown, &error)),
     }
     let start = tokio::time::Instant::now();
     loop {
         match UnixStream::connect(path).await {
-            Ok(_) => return words::connected(&shown, start.elapsed(), warn),
+            Ok(stream) => return Ok((stream, start.elapsed())),
             // Its queue is full: who blocks waits here too, until the check's timeout.
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
                 tokio::time::sleep(AGAIN).await;
             }
-            Err(error) => return Seen::of_error(&shown, &error),
+            Err(error) => return Err(Seen::of_error(&shown, &error)),
         }
     }
 }

@@ -20,6 +20,7 @@ pub(super) fn no_answer(check: &CheckSpec) -> String {
             format!("{}: no connection within {within}", path.display())
         }
         CheckKind::Tls { address, .. } => format!("{address}: no certificate within {within}"),
+        CheckKind::Redis(redis) => format!("{}: no answer within {within}", redis.at),
         CheckKind::Exec(exec) => {
             format!(
                 "`{}` did not end within {within} and was killed",

@@ -15,8 +15,9 @@ use mainstay_domain::{
         DeciderSpec, DirectoryGrant, DrillCommands, DrillSpec, ExecCheck, FailOf, ForeignCommands,
         Grants, GroupBy, HttpCheck, HttpOrigin, Limits, LogPattern, MaintenanceBegin, OnDoubt,
         OnFailure, OnShutdown, OverBudget, PluginCheck, PluginSpec, PolicySpec, ProcessSpec,
-        Reload, RestartPolicy, RunAs, Schedule, SecretSource, SocketSpec, Spec, Strategy,
-        TargetGrant, TargetSpec, TargetVerb, Trust, ViewerSpec, Workflow,
+        RedisCheck, RedisRole, Reload, RestartPolicy, RunAs, Schedule, SecretSource,
+        ServiceAddress, SocketSpec, Spec, Strategy, TargetGrant, TargetSpec, TargetVerb, Trust,
+        ViewerSpec, Workflow,
     },
     time::Timestamp,
 };
@@ -778,6 +779,49 @@ fn check_keys(keys: &mut Keys) {
     for key in ["target.check.path", "target.check.warn_latency"] {
         keys.check(key, line, |c| c.kind.clone(), kind.clone());
     }
+    let secrets = "[secrets]\nt = { env = \"T\" }";
+    let line = format!(
+        "kind = \"redis\"\naddress = \"h:1\"\nuser = \"u\"\npassword = \"t\"\nrole = \"replica\"\n\
+         warn_memory = \"1KiB\"\nwarn_lag = \"9s\"\nread_key = \"r\"\nwrite_key = \"w\"\nwarn_latency = \"9ms\"\n{secrets}"
+    );
+    let redis = RedisCheck {
+        at: ServiceAddress::Tcp("h:1".into()),
+        user: Some("u".into()),
+        password: SecretName::parse("t").ok(),
+        role: Some(RedisRole::Replica),
+        warn_memory: Some(1024),
+        warn_lag: Some(seconds(9)),
+        read_key: Some("r".into()),
+        write_key: Some("w".into()),
+        warn_latency: Some(Duration::from_millis(9)),
+    };
+    let kind = CheckKind::Redis(redis);
+    for key in [
+        "target.check.address",
+        "target.check.user",
+        "target.check.password",
+        "target.check.role",
+        "target.check.warn_memory",
+        "target.check.warn_lag",
+        "target.check.read_key",
+        "target.check.write_key",
+        "target.check.warn_latency",
+    ] {
+        keys.check(key, &line, |c| c.kind.clone(), kind.clone());
+    }
+    let kind = CheckKind::Redis(RedisCheck {
+        at: ServiceAddress::Unix("/s".into()),
+        user: None,
+        password: None,
+        role: None,
+        warn_memory: None,
+        warn_lag: None,
+        read_key: None,
+        write_key: None,
+        warn_latency: None,
+    });
+    let line = "kind = \"redis\"\npath = \"/s\"";
+    keys.check("target.check.path", line, |c| c.kind.clone(), kind);
     let line =
         "kind = \"tls\"\naddress = \"h:443\"\nserver_name = \"n\"\nmin_days = 9\nwarn_days = 99";
     let kind = CheckKind::Tls {

@@ -4,6 +4,7 @@ mod exec;
 mod machine;
 mod network;
 mod plugin;
+mod services;
 
 use super::{
     super::{
@@ -34,7 +35,7 @@ const EVERY: Duration = Duration::from_secs(10);
 /// How the key `kind` selects the other keys.
 type ReadKind = fn(&mut Fields<'_>, is_child: bool) -> Option<CheckKind>;
 
-const KINDS: [(&str, ReadKind); 13] = [
+const KINDS: [(&str, ReadKind); 14] = [
     ("http", network::http),
     ("tcp", network::tcp),
     ("unix", network::unix),
@@ -48,10 +49,11 @@ const KINDS: [(&str, ReadKind); 13] = [
     ("log", machine::log),
     ("heartbeat", |_, _| Some(CheckKind::Heartbeat)),
     ("plugin", plugin::plugin),
+    ("redis", services::redis),
 ];
 
 /// Kinds that the documentation names and this version does not have.
-const LATER: [&str; 2] = ["redis", "postgres"];
+const LATER: [&str; 1] = ["postgres"];
 
 /// The checks of a target. `is_child`: the host runs it. `breaker`: what they do not say themselves.
 pub(super) fn checks(

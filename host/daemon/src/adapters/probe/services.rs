@@ -1,0 +1,169 @@
+//! Services that are asked in their own protocol: what is asked and what the answers mean is decided in the domain.
+//!
+//! Invariant: a password goes into the connection and nowhere else; what a server says is told without it.
+//! Invariant: what is said of a service that is well has no words of its own in it.
+
+mod redis;
+
+use super::{
+    HostProbe, Seen,
+    blocking::Turn,
+    tcp, unix, within,
+    words::{latency, length},
+};
+use crate::ports::Secrets;
+use mainstay_domain::{
+    health::Outcome,
+    name::SecretName,
+    protocol::Verdict,
+    spec::{CheckKind, CheckSpec, ServiceAddress, TargetSpec},
+};
+use std::{net::SocketAddr, path::Path, sync::Arc, time::Duration};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
+
+/// A connection of either kind.
+trait Stream: AsyncRead + AsyncWrite + Send + Unpin {}
+
+impl<T: AsyncRead + AsyncWrite + Send + Unpin> Stream for T {}
+
+/// How a service is reached.
+enum Way<'a> {
+    /// To one of these addresses, which have this name.
+    Tcp(&'a str, Vec<SocketAddr>),
+    /// To this socket.
+    Unix(&'a Path, Turn),
+}
+
+impl Way<'_> {
+    /// The error is what is seen where no connection opens.
+    async fn open(self) -> Result<Box<dyn Stream>, Seen> {
+        let stream: Box<dyn Stream> = match self {
+            Way::Tcp(address, to) => Box::new(tcp::open(address, &to).await?),
+            Way::Unix(path, turn) => Box::new(unix::open(path, turn).await?.0),
+        };
+        Ok(stream)
+    }
+
+    /// The addresses that may answer; none of a socket, of which nobody can have taken the port.
+    fn addresses(&self) -> Vec<SocketAddr> {
+        match self {
+            Way::Tcp(_, to) => to.clone(),
+            Way::Unix(..) => Vec::new(),
+        }
+    }
+}
+
+impl HostProbe {
+    /// The error is what is seen where the look itself could not be done.
+    pub(super) async fn ask(
+        &self,
+        target: &TargetSpec,
+        check: &Arc<CheckSpec>,
+        pid: Option<u32>,
+    ) -> Result<Seen, Seen> {
+        match &check.kind {
+            CheckKind::Redis(redis) => {
+                let password = self.password(redis.password.as_ref(), &redis.at)?;
+                let way = self.way_to(&redis.at, target, check).await?;
+                let to = way.addresses();
+                let look = redis::look(way, redis, password.as_deref(), &*self.secrets);
+                let seen = within(check, look).await;
+                Ok(self.of_own(target, check, pid, to, seen).await)
+            }
+            other => Err(Seen::failed(format!("{} is no service", other.as_str()))),
+        }
+    }
+
+    async fn way_to<'a>(
+        &self,
+        at: &'a ServiceAddress,
+        target: &TargetSpec,
+        check: &Arc<CheckSpec>,
+    ) -> Result<Way<'a>, Seen> {
+        Ok(match at {
+            ServiceAddress::Tcp(address) => {
+                Way::Tcp(address, self.addresses_of(address, check).await?)
+            }
+            ServiceAddress::Unix(path) => {
+                Way::Unix(path, self.blocking.turn(&target.name, check).await?)
+            }
+        })
+    }
+
+    /// The value of a secret that a check names. That it cannot be had says nothing about the target.
+    fn password(
+        &self,
+        name: Option<&SecretName>,
+        at: &ServiceAddress,
+    ) -> Result<Option<String>, Seen> {
+        let value = name.map(|name| self.secrets.value(name)).transpose();
+        value.map_err(|why| Seen::not_done(format!("{at}: {why}")))
+    }
+
+    /// As [`HostProbe::own_answer`], where the service was asked at addresses.
+    async fn of_own(
+        &self,
+        target: &TargetSpec,
+        check: &Arc<CheckSpec>,
+        pid: Option<u32>,
+        to: Vec<SocketAddr>,
+        seen: Seen,
+    ) -> Seen {
+        match to.is_empty() {
+            true => seen,
+            false => self.own_answer(target, check, pid, to, seen).await,
+        }
+    }
+}
+
+/// Sends something, and reads until what came back is whole. `read` gives none until it is; its error says why it never
+/// will be. The error is what is seen then.
+async fn exchange<S: Stream, T>(
+    stream: &mut S,
+    sent: &[u8],
+    what: &str,
+    read: impl Fn(&[u8]) -> Result<Option<T>, String>,
+) -> Result<T, Seen> {
+    // Who takes no one more says so and closes the connection before it reads anything. What it said is read still, and
+    // where it said nothing that fails as this did.
+    let _ = stream.write_all(sent).await;
+    let mut received = Vec::new();
+    loop {
+        match read(&received) {
+            Ok(Some(answer)) => return Ok(answer),
+            Ok(None) => {}
+            Err(why) => return Err(Seen::failed(format!("{what}: {why}"))),
+        }
+        match stream.read_buf(&mut received).await {
+            Ok(0) => {
+                return Err(Seen::failed(format!(
+                    "{what}: it closed the connection without an answer"
+                )));
+            }
+            Ok(_) => {}
+            Err(error) => return Err(Seen::of_error(what, &error)),
+        }
+    }
+}
+
+/// What is seen by an answer that is not good; none where it is.
+fn seen_by(verdict: Verdict, what: &str, secrets: &dyn Secrets) -> Option<Seen> {
+    // One that is refused is logged as well.
+    let said = |why: String| secrets.conceal_text(&format!("{what}: {why}"));
+    Some(match verdict {
+        Verdict::Good => return None,
+        Verdict::Warns(why) => Seen::new(Outcome::Degraded, said(why)),
+        Verdict::Fails(why) => Seen::failed(said(why)),
+        Verdict::NotReady(why) => Seen::unknown(said(why)),
+        Verdict::Refuses(why) => Seen::not_done(said(why)),
+    })
+}
+
+/// What is seen by good answers, which took so long together.
+fn answered(what: &str, taken: Duration, warn: Option<Duration>) -> Seen {
+    let seen = match latency(taken, warn) {
+        (Outcome::Healthy, _) => Seen::healthy(format!("{what} answered within {}", length(taken))),
+        (outcome, warning) => Seen::new(outcome, format!("{what} answered{warning}")),
+    };
+    seen.with_value(taken.as_secs_f64() * 1e3)
+}

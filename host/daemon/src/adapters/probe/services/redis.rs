@@ -1,0 +1,32 @@
+//! A Redis, asked over a connection of its own for each look.
+
+use super::{Seen, Way, answered, exchange, seen_by};
+use crate::ports::Secrets;
+use mainstay_domain::{protocol::redis, spec::RedisCheck};
+use tokio::time::Instant;
+
+pub(super) async fn look(
+    way: Way<'_>,
+    check: &RedisCheck,
+    password: Option<&str>,
+    secrets: &dyn Secrets,
+) -> Seen {
+    let what = check.at.to_string();
+    let start = Instant::now();
+    let mut stream = match way.open().await {
+        Ok(stream) => stream,
+        Err(seen) => return seen,
+    };
+    for question in redis::questions(check) {
+        let command = redis::command(question, check, password);
+        let reply = match exchange(&mut stream, &command, &what, redis::reply).await {
+            Ok(reply) => reply,
+            Err(seen) => return seen,
+        };
+        let verdict = redis::judge(question, check, &reply);
+        if let Some(seen) = seen_by(verdict, &what, secrets) {
+            return seen;
+        }
+    }
+    answered(&what, start.elapsed(), check.warn_latency)
+}

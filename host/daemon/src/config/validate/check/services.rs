@@ -1,0 +1,68 @@
+//! Checks that speak the protocol of a service.
+
+use super::super::super::{
+    addresses::host_and_port,
+    context::EntityKind,
+    reader::{Fields, ValueAt},
+    values::{existing, one_of, path, positive_duration, size, word},
+};
+use mainstay_domain::{
+    name::SecretName,
+    spec::{CheckKind, RedisCheck, RedisRole, ServiceAddress},
+};
+
+/// No service uses more memory.
+const MOST_MEMORY: u64 = 1 << 50;
+
+pub(super) fn redis(fields: &mut Fields<'_>, _: bool) -> Option<CheckKind> {
+    let at = address(
+        fields,
+        "a redis check needs either `address` or `path`",
+        "write address = \"127.0.0.1:6379\", or path = \"/run/redis/redis.sock\" for a socket in the file system",
+    );
+    let user = fields.optional("user", word);
+    let password = fields.optional("password", secret);
+    if user.is_some() && fields.get("password").is_none() {
+        fields.needs(
+            "a redis check with `user` needs `password`",
+            "add password = \"NAME\", a secret of [secrets], or remove `user`",
+        );
+    }
+    let roles = RedisRole::ALL.map(|role| (role.as_str(), role));
+    let role = fields.optional("role", |at| one_of("a role of a Redis", &roles, at));
+    let check = RedisCheck {
+        user,
+        password,
+        role,
+        warn_memory: fields.optional("warn_memory", size(1..=MOST_MEMORY)),
+        warn_lag: fields.optional("warn_lag", positive_duration),
+        read_key: fields.optional("read_key", word),
+        write_key: fields.optional("write_key", word),
+        warn_latency: fields.optional("warn_latency", positive_duration),
+        at: at?,
+    };
+    if check.read_key.is_some() && check.read_key == check.write_key {
+        fields.needs(
+            "`read_key` and `write_key` are the same key, which the check itself writes",
+            "write a key into `write_key` that nobody else uses: it is overwritten",
+        );
+    }
+    Some(CheckKind::Redis(check))
+}
+
+/// `address` or `path`; `message` and `help` are for where there is neither, or both.
+fn address(fields: &mut Fields<'_>, message: &str, help: &str) -> Option<ServiceAddress> {
+    let address = fields.optional("address", host_and_port);
+    let socket = fields.optional("path", path);
+    if fields.get("address").is_some() == fields.get("path").is_some() {
+        fields.needs(message, help);
+        return None;
+    }
+    let address = address.map(ServiceAddress::Tcp);
+    address.or(socket.map(ServiceAddress::Unix))
+}
+
+/// The name of a secret.
+fn secret(at: ValueAt<'_>) -> Option<SecretName> {
+    existing(EntityKind::Secret, SecretName::parse)(at)
+}

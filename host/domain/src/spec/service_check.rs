@@ -1,0 +1,67 @@
+//! Checks that speak the protocol of a service, as configured.
+
+use crate::name::SecretName;
+use std::{fmt, path::PathBuf, time::Duration};
+
+/// Where a service listens. What it is called in texts is what [`fmt::Display`] gives.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ServiceAddress {
+    /// `host:port`.
+    Tcp(String),
+    /// A socket in the file system.
+    Unix(PathBuf),
+}
+
+impl fmt::Display for ServiceAddress {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            ServiceAddress::Tcp(address) => formatter.write_str(address),
+            ServiceAddress::Unix(path) => write!(formatter, "{}", path.display()),
+        }
+    }
+}
+
+/// A Redis, healthy where it answers PING, and what else is asked of it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RedisCheck {
+    /// Where it listens.
+    pub at: ServiceAddress,
+    /// As whom; default: its user `default`. Needs `password`.
+    pub user: Option<String>,
+    /// The secret that it is given; default: none is asked for.
+    pub password: Option<SecretName>,
+    /// Failed where it is another one.
+    pub role: Option<RedisRole>,
+    /// Degraded where it uses more bytes.
+    pub warn_memory: Option<u64>,
+    /// Degraded where its replicas, or it as a replica, have not heard of the other side for longer.
+    pub warn_lag: Option<Duration>,
+    /// Failed where this key is not there.
+    pub read_key: Option<String>,
+    /// Failed where this key cannot be written; it is overwritten, and expires after an hour.
+    pub write_key: Option<String>,
+    /// Degraded where all that it is asked takes longer; default: never.
+    pub warn_latency: Option<Duration>,
+}
+
+/// What a Redis is in its replication.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum RedisRole {
+    /// It takes writes.
+    Master,
+    /// It follows a master.
+    Replica,
+}
+
+impl RedisRole {
+    /// Each of them.
+    pub const ALL: [RedisRole; 2] = [RedisRole::Master, RedisRole::Replica];
+
+    /// The word that operators write.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            RedisRole::Master => "master",
+            RedisRole::Replica => "replica",
+        }
+    }
+}
