@@ -3,7 +3,11 @@
 //! Invariant: no bytes of a server make it panic, read outside of them, or hold more than a bound.
 //! Invariant: what is said of an answer shows the words of a server as an excerpt, and nothing of a password.
 
+mod hmac;
+mod md5;
+pub mod postgres;
 pub mod redis;
+mod scram;
 
 /// What an answer means for the check that asked.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -40,7 +40,7 @@ pub use recovery::{
     AlertGrouping, AlertRoute, DeciderSpec, GroupBy, OnFailure, RouteSpec, StepSpec, Strategy,
     Workflow,
 };
-pub use service_check::{RedisCheck, RedisRole, ServiceAddress};
+pub use service_check::{PostgresCheck, RedisCheck, RedisRole, ServiceAddress};
 pub use target::{BreakerSpec, TargetSpec};
 pub use targets::Targets;
 

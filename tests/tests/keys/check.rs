@@ -8,6 +8,7 @@ mod foreign;
 mod http;
 mod log;
 mod plugin;
+mod postgres;
 mod redis;
 mod tls;
 

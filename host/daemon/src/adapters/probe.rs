@@ -217,7 +217,9 @@ impl HostProbe {
                 seen.unwrap_or_else(late)
             }
             // Apart, as that of a URL.
-            CheckKind::Redis(_) => Box::pin(self.ask(target, check, pid)).await,
+            CheckKind::Redis(_) | CheckKind::Postgres(_) => {
+                Box::pin(self.ask(target, check, pid)).await
+            }
             CheckKind::Heartbeat => Err(Seen::failed(
                 "heartbeats come to the monitor; there is nothing to look at",
             )),

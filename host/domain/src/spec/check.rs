@@ -1,6 +1,10 @@
 //! Checks of targets, as configured.
 
-use super::{http_check::HttpCheck, plugin_check::PluginCheck, service_check::RedisCheck};
+use super::{
+    http_check::HttpCheck,
+    plugin_check::PluginCheck,
+    service_check::{PostgresCheck, RedisCheck},
+};
 use crate::{
     certificate::DaysLeft,
     name::{CheckName, FailureType},
@@ -136,6 +140,8 @@ pub enum CheckKind {
     Plugin(PluginCheck),
     /// What a Redis answers.
     Redis(RedisCheck),
+    /// What a PostgreSQL answers.
+    Postgres(PostgresCheck),
 }
 
 impl CheckKind {
@@ -167,7 +173,8 @@ impl CheckKind {
             | CheckKind::Log { .. }
             | CheckKind::Heartbeat
             | CheckKind::Plugin(_)
-            | CheckKind::Redis(_) => true,
+            | CheckKind::Redis(_)
+            | CheckKind::Postgres(_) => true,
         }
     }
 
@@ -176,6 +183,7 @@ impl CheckKind {
         match self {
             CheckKind::Http(http) => http.warn_latency,
             CheckKind::Redis(redis) => redis.warn_latency,
+            CheckKind::Postgres(postgres) => postgres.warn_latency,
             CheckKind::Tcp { warn_latency, .. } | CheckKind::Unix { warn_latency, .. } => {
                 *warn_latency
             }
@@ -186,7 +194,10 @@ impl CheckKind {
     /// The unit of what it measures, where that is always the same one.
     pub fn unit(&self) -> Option<&'static str> {
         match self {
-            CheckKind::Tcp { .. } | CheckKind::Unix { .. } | CheckKind::Redis(_) => Some("ms"),
+            CheckKind::Tcp { .. }
+            | CheckKind::Unix { .. }
+            | CheckKind::Redis(_)
+            | CheckKind::Postgres(_) => Some("ms"),
             CheckKind::Tls { .. } => Some("days"),
             CheckKind::Memory {
                 max_bytes: Some(_), ..
@@ -220,6 +231,7 @@ impl CheckKind {
             CheckKind::Heartbeat => "heartbeat",
             CheckKind::Plugin(_) => "plugin",
             CheckKind::Redis(_) => "redis",
+            CheckKind::Postgres(_) => "postgres",
         }
     }
 }

@@ -65,3 +65,22 @@ impl RedisRole {
         }
     }
 }
+
+/// A PostgreSQL, healthy where it takes a login and answers a query.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PostgresCheck {
+    /// Where it listens.
+    pub at: ServiceAddress,
+    /// As whom.
+    pub user: String,
+    /// The secret that it is given; default: none is asked for.
+    pub password: Option<SecretName>,
+    /// Default: that of the user's name.
+    pub database: String,
+    /// Default `select 1`.
+    pub query: String,
+    /// Failed where the first column of the first row is another text; default: whatever it is.
+    pub expects: Option<String>,
+    /// Degraded where login and query take longer; default: never.
+    pub warn_latency: Option<Duration>,
+}

@@ -64,6 +64,7 @@ impl TargetSpec {
                     | CheckKind::Unix { .. }
                     | CheckKind::Tls { .. }
                     | CheckKind::Redis(_)
+                    | CheckKind::Postgres(_)
             )
         });
         let process = self.process.as_ref();

@@ -3,6 +3,7 @@
 //! Invariant: a password goes into the connection and nowhere else; what a server says is told without it.
 //! Invariant: what is said of a service that is well has no words of its own in it.
 
+mod postgres;
 mod redis;
 
 use super::{
@@ -67,6 +68,14 @@ impl HostProbe {
                 let way = self.way_to(&redis.at, target, check).await?;
                 let to = way.addresses();
                 let look = redis::look(way, redis, password.as_deref(), &*self.secrets);
+                let seen = within(check, look).await;
+                Ok(self.of_own(target, check, pid, to, seen).await)
+            }
+            CheckKind::Postgres(postgres) => {
+                let password = self.password(postgres.password.as_ref(), &postgres.at)?;
+                let way = self.way_to(&postgres.at, target, check).await?;
+                let to = way.addresses();
+                let look = postgres::look(way, postgres, password.as_deref(), &*self.secrets);
                 let seen = within(check, look).await;
                 Ok(self.of_own(target, check, pid, to, seen).await)
             }
@@ -135,15 +144,18 @@ async fn exchange<S: Stream, T>(
             Err(why) => return Err(Seen::failed(format!("{what}: {why}"))),
         }
         match stream.read_buf(&mut received).await {
-            Ok(0) => {
-                return Err(Seen::failed(format!(
-                    "{what}: it closed the connection without an answer"
-                )));
-            }
+            Ok(0) => return Err(closed(what)),
             Ok(_) => {}
             Err(error) => return Err(Seen::of_error(what, &error)),
         }
     }
+}
+
+/// What is seen where a connection ends before what was asked for is there.
+fn closed(what: &str) -> Seen {
+    Seen::failed(format!(
+        "{what}: it closed the connection without an answer"
+    ))
 }
 
 /// What is seen by an answer that is not good; none where it is.

@@ -3,7 +3,7 @@
 use super::Seen;
 use mainstay_domain::{
     health::Outcome,
-    spec::{CheckKind, CheckSpec},
+    spec::{CheckKind, CheckSpec, PostgresCheck, RedisCheck},
 };
 use std::time::Duration;
 
@@ -20,7 +20,9 @@ pub(super) fn no_answer(check: &CheckSpec) -> String {
             format!("{}: no connection within {within}", path.display())
         }
         CheckKind::Tls { address, .. } => format!("{address}: no certificate within {within}"),
-        CheckKind::Redis(redis) => format!("{}: no answer within {within}", redis.at),
+        CheckKind::Redis(RedisCheck { at, .. }) | CheckKind::Postgres(PostgresCheck { at, .. }) => {
+            format!("{at}: no answer within {within}")
+        }
         CheckKind::Exec(exec) => {
             format!(
                 "`{}` did not end within {within} and was killed",

@@ -14,8 +14,8 @@ use mainstay_domain::{
         ApprovalSpec, BackupSource, BeforeStart, BreakerSpec, CheckKind, CheckSpec, CommandSpec,
         DeciderSpec, DirectoryGrant, DrillCommands, DrillSpec, ExecCheck, FailOf, ForeignCommands,
         Grants, GroupBy, HttpCheck, HttpOrigin, Limits, LogPattern, MaintenanceBegin, OnDoubt,
-        OnFailure, OnShutdown, OverBudget, PluginCheck, PluginSpec, PolicySpec, ProcessSpec,
-        RedisCheck, RedisRole, Reload, RestartPolicy, RunAs, Schedule, SecretSource,
+        OnFailure, OnShutdown, OverBudget, PluginCheck, PluginSpec, PolicySpec, PostgresCheck,
+        ProcessSpec, RedisCheck, RedisRole, Reload, RestartPolicy, RunAs, Schedule, SecretSource,
         ServiceAddress, SocketSpec, Spec, Strategy, TargetGrant, TargetSpec, TargetVerb, Trust,
         ViewerSpec, Workflow,
     },
@@ -821,6 +821,41 @@ fn check_keys(keys: &mut Keys) {
         warn_latency: None,
     });
     let line = "kind = \"redis\"\npath = \"/s\"";
+    keys.check("target.check.path", line, |c| c.kind.clone(), kind);
+    let line = format!(
+        "kind = \"postgres\"\naddress = \"h:1\"\nuser = \"u\"\npassword = \"t\"\ndatabase = \"d\"\n\
+         query = \"q\"\nexpects = \"\"\nwarn_latency = \"9ms\"\n{secrets}"
+    );
+    let kind = CheckKind::Postgres(PostgresCheck {
+        at: ServiceAddress::Tcp("h:1".into()),
+        user: "u".into(),
+        password: SecretName::parse("t").ok(),
+        database: "d".into(),
+        query: "q".into(),
+        expects: Some(String::new()),
+        warn_latency: Some(Duration::from_millis(9)),
+    });
+    for key in [
+        "target.check.address",
+        "target.check.user",
+        "target.check.password",
+        "target.check.database",
+        "target.check.query",
+        "target.check.expects",
+        "target.check.warn_latency",
+    ] {
+        keys.check(key, &line, |c| c.kind.clone(), kind.clone());
+    }
+    let kind = CheckKind::Postgres(PostgresCheck {
+        at: ServiceAddress::Unix("/s".into()),
+        user: "u".into(),
+        password: None,
+        database: "u".into(),
+        query: "select 1".into(),
+        expects: None,
+        warn_latency: None,
+    });
+    let line = "kind = \"postgres\"\npath = \"/s\"\nuser = \"u\"";
     keys.check("target.check.path", line, |c| c.kind.clone(), kind);
     let line =
         "kind = \"tls\"\naddress = \"h:443\"\nserver_name = \"n\"\nmin_days = 9\nwarn_days = 99";

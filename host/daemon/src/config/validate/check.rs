@@ -10,7 +10,6 @@ use super::{
     super::{
         context::Raised,
         reader::{Fields, ValueAt},
-        suggest::listed,
         values::{
             as_written, count, duration, interval, name, one_of, positive_duration, severity, whole,
         },
@@ -35,7 +34,7 @@ const EVERY: Duration = Duration::from_secs(10);
 /// How the key `kind` selects the other keys.
 type ReadKind = fn(&mut Fields<'_>, is_child: bool) -> Option<CheckKind>;
 
-const KINDS: [(&str, ReadKind); 14] = [
+const KINDS: [(&str, ReadKind); 15] = [
     ("http", network::http),
     ("tcp", network::tcp),
     ("unix", network::unix),
@@ -50,10 +49,8 @@ const KINDS: [(&str, ReadKind); 14] = [
     ("heartbeat", |_, _| Some(CheckKind::Heartbeat)),
     ("plugin", plugin::plugin),
     ("redis", services::redis),
+    ("postgres", services::postgres),
 ];
-
-/// Kinds that the documentation names and this version does not have.
-const LATER: [&str; 1] = ["postgres"];
 
 /// The checks of a target. `is_child`: the host runs it. `breaker`: what they do not say themselves.
 pub(super) fn checks(
@@ -177,13 +174,6 @@ fn check(
 }
 
 fn read_kind(at: ValueAt<'_>) -> Option<ReadKind> {
-    if let Some(later) = at.as_text().filter(|kind| LATER.contains(kind)) {
-        let supported = KINDS.map(|(kind, _)| kind);
-        return at.refuse(
-            format!("checks of kind \"{later}\" are not supported by this version"),
-            format!("supported are {}", listed(supported, '"')),
-        );
-    }
     one_of("a kind of check", &KINDS, at)
 }
 

@@ -4,11 +4,11 @@ use super::super::super::{
     addresses::host_and_port,
     context::EntityKind,
     reader::{Fields, ValueAt},
-    values::{existing, one_of, path, positive_duration, size, word},
+    values::{existing, one_of, path, positive_duration, size, text, word},
 };
 use mainstay_domain::{
     name::SecretName,
-    spec::{CheckKind, RedisCheck, RedisRole, ServiceAddress},
+    spec::{CheckKind, PostgresCheck, RedisCheck, RedisRole, ServiceAddress},
 };
 
 /// No service uses more memory.
@@ -50,6 +50,30 @@ pub(super) fn redis(fields: &mut Fields<'_>, _: bool) -> Option<CheckKind> {
     Some(CheckKind::Redis(check))
 }
 
+pub(super) fn postgres(fields: &mut Fields<'_>, _: bool) -> Option<CheckKind> {
+    let at = address(
+        fields,
+        "a postgres check needs either `address` or `path`",
+        "write address = \"127.0.0.1:5432\", or path = \"/run/postgresql/.s.PGSQL.5432\" for a socket in the file system",
+    );
+    let user = fields.required("user", "user = \"health\"", word);
+    let password = fields.optional("password", secret);
+    let database = fields.optional("database", word);
+    let query = fields.or("query", "select 1".to_owned(), word);
+    let expects = fields.optional("expects", text);
+    let warn_latency = fields.optional("warn_latency", positive_duration);
+    let user = user?;
+    Some(CheckKind::Postgres(PostgresCheck {
+        at: at?,
+        password,
+        database: database.unwrap_or_else(|| user.clone()),
+        user,
+        query,
+        expects,
+        warn_latency,
+    }))
+}
+
 /// `address` or `path`; `message` and `help` are for where there is neither, or both.
 fn address(fields: &mut Fields<'_>, message: &str, help: &str) -> Option<ServiceAddress> {
     let address = fields.optional("address", host_and_port);
@@ -64,5 +88,13 @@ fn address(fields: &mut Fields<'_>, message: &str, help: &str) -> Option<Service
 
 /// The name of a secret.
 fn secret(at: ValueAt<'_>) -> Option<SecretName> {
-    existing(EntityKind::Secret, SecretName::parse)(at)
+    let found = at.as_text().unwrap_or_default();
+    let named = found.strip_prefix("${secret:");
+    match named.and_then(|rest| rest.strip_suffix('}')) {
+        Some(named) => at.not(
+            "the name of a secret",
+            format!("write {} = \"{named}\"", at.key),
+        ),
+        None => existing(EntityKind::Secret, SecretName::parse)(at),
+    }
 }

@@ -1,0 +1,77 @@
+//! A PostgreSQL, asked over a connection of its own for each look.
+
+use super::{Seen, Way, answered, closed, seen_by};
+use crate::ports::Secrets;
+use mainstay_domain::{
+    protocol::postgres::{Session, Step, goodbye, message},
+    spec::PostgresCheck,
+};
+use std::{
+    fs::File,
+    io::{self, Read},
+};
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    time::Instant,
+};
+
+pub(super) async fn look(
+    way: Way<'_>,
+    check: &PostgresCheck,
+    password: Option<&str>,
+    secrets: &dyn Secrets,
+) -> Seen {
+    let what = check.at.to_string();
+    let nonce = match nonce() {
+        Ok(nonce) => nonce,
+        Err(error) => {
+            let seen = Seen::of_error(format_args!("{what}: no random numbers"), &error);
+            return seen.into_unknown();
+        }
+    };
+    let start = Instant::now();
+    let mut stream = match way.open().await {
+        Ok(stream) => stream,
+        Err(seen) => return seen,
+    };
+    let mut session = Session::new(check, password, nonce);
+    // Who takes no one more may have closed the connection already; what it said before is read still.
+    let _ = stream.write_all(&session.begin()).await;
+    let mut received = Vec::new();
+    let verdict = loop {
+        match message(&received) {
+            Ok(Some((message, length))) => {
+                received.drain(..length);
+                match session.take(&message) {
+                    Step::Wait => {}
+                    Step::Send(bytes) => {
+                        if let Err(error) = stream.write_all(&bytes).await {
+                            return Seen::of_error(&what, &error);
+                        }
+                    }
+                    Step::End(verdict) => break verdict,
+                }
+            }
+            Ok(None) => match stream.read_buf(&mut received).await {
+                Ok(0) => return closed(&what),
+                Ok(_) => {}
+                Err(error) => return Seen::of_error(&what, &error),
+            },
+            Err(why) => return Seen::failed(format!("{what}: {why}")),
+        }
+    };
+    let taken = start.elapsed();
+    // Else its log would have a line about each look.
+    let _ = stream.write_all(&goodbye()).await;
+    match seen_by(verdict, &what, secrets) {
+        Some(seen) => seen,
+        None => answered(&what, taken, check.warn_latency),
+    }
+}
+
+/// What no login had before and nobody can guess.
+fn nonce() -> io::Result<String> {
+    let mut bytes = [0_u8; 18];
+    File::open("/dev/urandom")?.read_exact(&mut bytes)?;
+    Ok(bytes.map(|byte| format!("{byte:02x}")).concat())
+}
