@@ -27,6 +27,7 @@ pub mod certificate;
 pub mod checkpoint;
 pub mod checkpoint_rollback;
 pub mod checkpoint_rules;
+pub mod checksum;
 pub mod clock_steps;
 pub mod code;
 pub mod compile_queue;

@@ -1,6 +1,7 @@
 //! Checks: `[[target.check]]`. What programs say of a target is in [`exec`], how servers are asked in [`http`]
 //! and [`connect`].
 
+mod checksum;
 mod connect;
 mod counted;
 mod exec;

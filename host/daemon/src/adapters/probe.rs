@@ -10,6 +10,7 @@
 
 mod address;
 mod blocking;
+mod checksums;
 mod clients;
 mod cpu;
 mod detector;
@@ -216,10 +217,6 @@ impl HostProbe {
                 let seen = in_time(check, check.timeout, look).await;
                 seen.unwrap_or_else(late)
             }
-            // Apart, as that of a URL.
-            CheckKind::Redis(_) | CheckKind::Postgres(_) => {
-                Box::pin(self.ask(target, check, pid)).await
-            }
             CheckKind::Heartbeat => Err(Seen::failed(
                 "heartbeats come to the monitor; there is nothing to look at",
             )),
@@ -227,6 +224,8 @@ impl HostProbe {
                 let now = self.clock.now();
                 Ok(detector::look(self.detectors.as_deref(), target, check, now).await)
             }
+            // Apart, as that of a URL.
+            _ => Box::pin(self.ask(target, check, pid)).await,
         }
     }
 }

@@ -142,6 +142,13 @@ pub enum CheckKind {
     Redis(RedisCheck),
     /// What a PostgreSQL answers.
     Postgres(PostgresCheck),
+    /// Failed where a JSON document is not that of the checksum in it; see [`checksum`](crate::checksum).
+    Checksum {
+        /// At least one.
+        paths: Vec<PathBuf>,
+        /// Failed too where one has no checksum; default no: it is not judged [seed 000].
+        required: bool,
+    },
 }
 
 impl CheckKind {
@@ -174,7 +181,8 @@ impl CheckKind {
             | CheckKind::Heartbeat
             | CheckKind::Plugin(_)
             | CheckKind::Redis(_)
-            | CheckKind::Postgres(_) => true,
+            | CheckKind::Postgres(_)
+            | CheckKind::Checksum { .. } => true,
         }
     }
 
@@ -210,7 +218,8 @@ impl CheckKind {
             | CheckKind::File { .. }
             | CheckKind::Process { .. }
             | CheckKind::Heartbeat
-            | CheckKind::Plugin(_) => None,
+            | CheckKind::Plugin(_)
+            | CheckKind::Checksum { .. } => None,
         }
     }
 
@@ -232,6 +241,7 @@ impl CheckKind {
             CheckKind::Plugin(_) => "plugin",
             CheckKind::Redis(_) => "redis",
             CheckKind::Postgres(_) => "postgres",
+            CheckKind::Checksum { .. } => "checksum",
         }
     }
 }

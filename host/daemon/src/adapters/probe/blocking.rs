@@ -196,8 +196,10 @@ impl BlockingLooks {
                 check.kind.as_str()
             ));
             return Err(match check.kind {
-                // What hangs is no part of the target: a file of authorities, or a log.
-                CheckKind::Http(_) | CheckKind::Log { .. } => seen.into_unknown(),
+                // What hangs is no part of the target: a file of authorities, a log, or where documents lie.
+                CheckKind::Http(_) | CheckKind::Log { .. } | CheckKind::Checksum { .. } => {
+                    seen.into_unknown()
+                }
                 _ => seen,
             });
         };

@@ -79,7 +79,14 @@ impl HostProbe {
                 let seen = within(check, look).await;
                 Ok(self.of_own(target, check, pid, to, seen).await)
             }
-            other => Err(Seen::failed(format!("{} is no service", other.as_str()))),
+            CheckKind::Checksum { paths, required } => {
+                self.look_at_documents(target, check, paths, *required)
+                    .await
+            }
+            other => Err(Seen::failed(format!(
+                "{} is not looked at here",
+                other.as_str()
+            ))),
         }
     }
 

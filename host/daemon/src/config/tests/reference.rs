@@ -925,6 +925,20 @@ fn check_keys(keys: &mut Keys) {
     ] {
         keys.check(key, line, |c| c.kind.clone(), kind.clone());
     }
+    let line = "kind = \"checksum\"\npaths = [\"a\", \"/b\"]\nrequired = true";
+    let kind = CheckKind::Checksum {
+        paths: vec!["/etc/mainstay/a".into(), "/b".into()],
+        required: true,
+    };
+    for key in ["target.check.paths", "target.check.required"] {
+        keys.check(key, line, |c| c.kind.clone(), kind.clone());
+    }
+    let line = "kind = \"checksum\"\npaths = [\"/b\"]";
+    let kind = CheckKind::Checksum {
+        paths: vec!["/b".into()],
+        required: false,
+    };
+    keys.check("target.check.kind", line, |c| c.kind.clone(), kind);
     let line = "kind = \"disk\"\npath = \"/\"\nmax_percent = 80\nwarn_percent = 70.5";
     let kind = CheckKind::Disk {
         path: "/".into(),

@@ -34,7 +34,7 @@ const EVERY: Duration = Duration::from_secs(10);
 /// How the key `kind` selects the other keys.
 type ReadKind = fn(&mut Fields<'_>, is_child: bool) -> Option<CheckKind>;
 
-const KINDS: [(&str, ReadKind); 15] = [
+const KINDS: [(&str, ReadKind); 16] = [
     ("http", network::http),
     ("tcp", network::tcp),
     ("unix", network::unix),
@@ -50,6 +50,7 @@ const KINDS: [(&str, ReadKind); 15] = [
     ("plugin", plugin::plugin),
     ("redis", services::redis),
     ("postgres", services::postgres),
+    ("checksum", machine::checksum),
 ];
 
 /// The checks of a target. `is_child`: the host runs it. `breaker`: what they do not say themselves.

@@ -1,8 +1,9 @@
 //! Checks that look at this machine: processes, files, file systems, memory, CPU use and logs.
 
 use super::super::super::{
+    document::Value,
     reader::{Fields, ValueAt},
-    values::{core_percent, path, percent, positive_duration, size, text, word},
+    values::{boolean, core_percent, path, percent, positive_duration, size, text, word},
 };
 use mainstay_domain::spec::{CheckKind, LogPattern};
 
@@ -24,6 +25,26 @@ pub(super) fn file(fields: &mut Fields<'_>, _: bool) -> Option<CheckKind> {
         min_bytes: fields.optional("min_bytes", size(0..=1 << 50)),
         contains: fields.optional("contains", text),
         path: file?,
+    })
+}
+
+pub(super) fn checksum(fields: &mut Fields<'_>, _: bool) -> Option<CheckKind> {
+    const EXAMPLE: &str = "paths = [\"data/portfolio.json\"]";
+    let help = format!("write {EXAMPLE}");
+    let documents = |at: ValueAt<'_>| {
+        let documents = at.each(&help, path)?;
+        match &at.node.value {
+            Value::Array(items) if items.is_empty() => {
+                at.refuse("`paths` names no document", help.as_str())
+            }
+            _ => Some(documents),
+        }
+    };
+    let paths = fields.required("paths", EXAMPLE, documents);
+    let required = fields.or("required", false, boolean);
+    Some(CheckKind::Checksum {
+        paths: paths?,
+        required,
     })
 }
 
