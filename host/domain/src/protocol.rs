@@ -3,6 +3,7 @@
 //! Invariant: no bytes of a server make it panic, read outside of them, or hold more than a bound.
 //! Invariant: what is said of an answer shows the words of a server as an excerpt, and nothing of a password.
 
+pub mod engine;
 mod hmac;
 mod md5;
 pub mod postgres;
@@ -18,6 +19,8 @@ pub enum Verdict {
     Warns(String),
     /// The service does not work.
     Fails(String),
+    /// As [`Verdict::Fails`], for it is too old by the wall clock.
+    Stale(String),
     /// The service says itself that it is not ready yet. That is no success, and no failure either: a restart would only
     /// make it begin again.
     NotReady(String),

@@ -6,6 +6,7 @@
 mod check;
 mod drill;
 mod escalation;
+mod exec_check;
 mod http_check;
 mod job;
 mod maintenance;
@@ -18,9 +19,10 @@ mod service_check;
 mod target;
 mod targets;
 
-pub use check::{CheckKind, CheckSpec, ExecCheck, FailOf, LogPattern};
+pub use check::{CheckKind, CheckSpec, FailOf, LogPattern};
 pub use drill::{DrillCommands, DrillSpec};
 pub use escalation::EscalationSpec;
+pub use exec_check::ExecCheck;
 pub use http_check::{HttpCheck, Trust};
 pub use job::{BackupSource, CheckpointSpec, JobSpec, RetentionSpec, Schedule};
 pub use maintenance::{MaintenanceBegin, MaintenanceSpec};
@@ -40,7 +42,7 @@ pub use recovery::{
     AlertGrouping, AlertRoute, DeciderSpec, GroupBy, OnFailure, RouteSpec, StepSpec, Strategy,
     Workflow,
 };
-pub use service_check::{PostgresCheck, RedisCheck, RedisRole, ServiceAddress};
+pub use service_check::{EngineCheck, PostgresCheck, RedisCheck, RedisRole, ServiceAddress};
 pub use target::{BreakerSpec, TargetSpec};
 pub use targets::Targets;
 

@@ -4,6 +4,7 @@
 mod checksum;
 mod connect;
 mod counted;
+mod engine;
 mod exec;
 mod foreign;
 mod http;

@@ -1,16 +1,17 @@
 //! Checks of targets, as configured.
 
 use super::{
+    exec_check::ExecCheck,
     http_check::HttpCheck,
     plugin_check::PluginCheck,
-    service_check::{PostgresCheck, RedisCheck},
+    service_check::{EngineCheck, PostgresCheck, RedisCheck},
 };
 use crate::{
     certificate::DaysLeft,
     name::{CheckName, FailureType},
     severity::Severity,
 };
-use std::{collections::BTreeMap, path::PathBuf, time::Duration};
+use std::{path::PathBuf, time::Duration};
 
 /// One probe of a target, on a schedule.
 #[derive(Debug, Clone, PartialEq)]
@@ -149,6 +150,8 @@ pub enum CheckKind {
         /// Failed too where one has no checksum; default no: it is not judged [seed 000].
         required: bool,
     },
+    /// What a trading engine tells of itself.
+    Engine(EngineCheck),
 }
 
 impl CheckKind {
@@ -182,7 +185,8 @@ impl CheckKind {
             | CheckKind::Plugin(_)
             | CheckKind::Redis(_)
             | CheckKind::Postgres(_)
-            | CheckKind::Checksum { .. } => true,
+            | CheckKind::Checksum { .. }
+            | CheckKind::Engine(_) => true,
         }
     }
 
@@ -192,6 +196,7 @@ impl CheckKind {
             CheckKind::Http(http) => http.warn_latency,
             CheckKind::Redis(redis) => redis.warn_latency,
             CheckKind::Postgres(postgres) => postgres.warn_latency,
+            CheckKind::Engine(engine) => engine.warn_latency,
             CheckKind::Tcp { warn_latency, .. } | CheckKind::Unix { warn_latency, .. } => {
                 *warn_latency
             }
@@ -205,7 +210,8 @@ impl CheckKind {
             CheckKind::Tcp { .. }
             | CheckKind::Unix { .. }
             | CheckKind::Redis(_)
-            | CheckKind::Postgres(_) => Some("ms"),
+            | CheckKind::Postgres(_)
+            | CheckKind::Engine(_) => Some("ms"),
             CheckKind::Tls { .. } => Some("days"),
             CheckKind::Memory {
                 max_bytes: Some(_), ..
@@ -242,6 +248,7 @@ impl CheckKind {
             CheckKind::Redis(_) => "redis",
             CheckKind::Postgres(_) => "postgres",
             CheckKind::Checksum { .. } => "checksum",
+            CheckKind::Engine(_) => "engine",
         }
     }
 }
@@ -261,32 +268,5 @@ impl LogPattern {
         match self {
             LogPattern::Text(text) | LogPattern::Regex(text) => text,
         }
-    }
-}
-
-/// A program whose exit and output say how the target is: healthy where it exits 0, failed else, but for what the
-/// operator calls degraded.
-#[derive(Debug, Clone, PartialEq)]
-pub struct ExecCheck {
-    /// Program and arguments, never a shell.
-    pub run: Vec<String>,
-    /// Where it runs.
-    pub cwd: PathBuf,
-    /// Added to the daemon's environment; values may hold `${secret:NAME}`.
-    pub env: BTreeMap<String, String>,
-    /// As whom; needs a daemon that runs as root.
-    pub user: Option<String>,
-    /// The exit code that means degraded.
-    pub degraded_exit: Option<i32>,
-    /// What its output must hold to be good, within the last 64 KiB.
-    pub output_contains: Option<String>,
-    /// What in its output means degraded, whatever the exit code: of a service that works and takes no one more, say.
-    pub degraded_output: Option<String>,
-}
-
-impl ExecCheck {
-    /// Whether more of its output counts than what is shown of it.
-    pub fn judges_output(&self) -> bool {
-        self.output_contains.is_some() || self.degraded_output.is_some()
     }
 }

@@ -1,7 +1,7 @@
 //! Checks that speak the protocol of a service, as configured.
 
 use crate::name::SecretName;
-use std::{fmt, path::PathBuf, time::Duration};
+use std::{collections::BTreeMap, fmt, path::PathBuf, time::Duration};
 
 /// Where a service listens. What it is called in texts is what [`fmt::Display`] gives.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -82,5 +82,22 @@ pub struct PostgresCheck {
     /// Failed where the first column of the first row is another text; default: whatever it is.
     pub expects: Option<String>,
     /// Degraded where login and query take longer; default: never.
+    pub warn_latency: Option<Duration>,
+}
+
+/// A trading engine, healthy where it tells over HTTP that it is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct EngineCheck {
+    /// Of its API, `http` or `https`, with a slash at its end: `status`, `orders` and `positions` lie below it.
+    pub api: String,
+    /// By name in lower case; values may hold `${secret:NAME}`. Sent to the origin of `api` and to no other.
+    pub headers: BTreeMap<String, String>,
+    /// Failed where the `updated_at` of its status is older; default: it is not looked at.
+    pub max_age: Option<Duration>,
+    /// Failed where more of its orders are pending; default: they are not looked at.
+    pub max_pending: Option<u32>,
+    /// Failed where a position lacks its symbol, quantity or entry price [seed 000]; default no: they are not looked at.
+    pub positions: bool,
+    /// Degraded where all that takes longer; default: never.
     pub warn_latency: Option<Duration>,
 }

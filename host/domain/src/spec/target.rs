@@ -65,6 +65,7 @@ impl TargetSpec {
                     | CheckKind::Tls { .. }
                     | CheckKind::Redis(_)
                     | CheckKind::Postgres(_)
+                    | CheckKind::Engine(_)
             )
         });
         let process = self.process.as_ref();

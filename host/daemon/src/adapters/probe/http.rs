@@ -12,10 +12,10 @@ use reqwest::{
     Client, Method, Response, Url,
     header::{HeaderMap, HeaderName, HeaderValue, LOCATION},
 };
-use std::{io, net::SocketAddr, time::Duration};
+use std::{collections::BTreeMap, io, net::SocketAddr, time::Duration};
 
 /// So much of a body is looked through.
-const MAX_BODY: usize = 1 << 20;
+pub(super) const MAX_BODY: usize = 1 << 20;
 /// Redirects that are followed.
 const MAX_REDIRECTS: usize = 10;
 
@@ -49,7 +49,7 @@ impl<'a> Walk<'a> {
         secrets: &dyn Secrets,
     ) -> Result<Self, Seen> {
         let what = format!("{} {}", check.method.as_str(), check.url);
-        let headers = headers(check, secrets, &what)?;
+        let headers = headers(&check.headers, secrets, &what)?;
         let first = Url::parse(&check.url);
         let first = first.map_err(|error| Seen::failed(format!("{what}: {error}")))?;
         Ok(Self {
@@ -79,13 +79,7 @@ impl<'a> Walk<'a> {
         }
         let response = match request.send().await {
             Ok(response) => response,
-            Err(error) => {
-                let seen = Seen::of_cause(&self.what, &error);
-                return Hop::End(match has_no_port(&error) {
-                    true => tcp::judge_without_port(seen, &self.what, to).await,
-                    false => seen,
-                });
-            }
+            Err(error) => return Hop::End(no_response(&self.what, &error, to).await),
         };
         let next = match self.next(&response) {
             Ok(next) => next,
@@ -158,6 +152,15 @@ impl<'a> Walk<'a> {
     }
 }
 
+/// What is seen where a request had no response; `to` is where it was sent.
+pub(super) async fn no_response(what: &str, error: &reqwest::Error, to: &[SocketAddr]) -> Seen {
+    let seen = Seen::of_cause(what, error);
+    match has_no_port(error) {
+        true => tcp::judge_without_port(seen, what, to).await,
+        false => seen,
+    }
+}
+
 /// The client tells of one address, of several that it has tried.
 fn has_no_port(error: &reqwest::Error) -> bool {
     let by_system = causes(error).find_map(|cause| cause.downcast_ref::<io::Error>());
@@ -190,9 +193,13 @@ fn method(method: HttpMethod) -> Method {
 }
 
 /// What the operator wrote, with secrets in their places.
-fn headers(check: &HttpCheck, secrets: &dyn Secrets, what: &str) -> Result<HeaderMap, Seen> {
-    let mut headers = HeaderMap::with_capacity(check.headers.len());
-    for (name, written) in &check.headers {
+pub(super) fn headers(
+    written: &BTreeMap<String, String>,
+    secrets: &dyn Secrets,
+    what: &str,
+) -> Result<HeaderMap, Seen> {
+    let mut headers = HeaderMap::with_capacity(written.len());
+    for (name, written) in written {
         let cannot = |why: String| Seen::not_done(format!("{what}: header `{name}`: {why}"));
         let value = secrets.reveal(written);
         let value = value.map_err(|why| cannot(why.to_string()))?;
@@ -207,7 +214,13 @@ fn headers(check: &HttpCheck, secrets: &dyn Secrets, what: &str) -> Result<Heade
     Ok(headers)
 }
 
-async fn contains(mut response: Response, wanted: &str) -> Result<bool, reqwest::Error> {
+async fn contains(response: Response, wanted: &str) -> Result<bool, reqwest::Error> {
+    let body = body(response).await?;
+    Ok(String::from_utf8_lossy(&body).contains(wanted))
+}
+
+/// The body, as far as it is looked through.
+pub(super) async fn body(mut response: Response) -> Result<Vec<u8>, reqwest::Error> {
     let mut body = Vec::new();
     while body.len() < MAX_BODY {
         let Some(chunk) = response.chunk().await? else {
@@ -216,5 +229,5 @@ async fn contains(mut response: Response, wanted: &str) -> Result<bool, reqwest:
         let room = MAX_BODY - body.len();
         body.extend_from_slice(chunk.get(..room).unwrap_or(&chunk));
     }
-    Ok(String::from_utf8_lossy(&body).contains(wanted))
+    Ok(body)
 }

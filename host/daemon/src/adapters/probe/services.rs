@@ -3,6 +3,7 @@
 //! Invariant: a password goes into the connection and nowhere else; what a server says is told without it.
 //! Invariant: what is said of a service that is well has no words of its own in it.
 
+mod engine;
 mod postgres;
 mod redis;
 
@@ -14,12 +15,13 @@ use super::{
 };
 use crate::ports::Secrets;
 use mainstay_domain::{
+    effect::HttpMethod,
     health::Outcome,
     name::SecretName,
     protocol::Verdict,
-    spec::{CheckKind, CheckSpec, ServiceAddress, TargetSpec},
+    spec::{CheckKind, CheckSpec, HttpCheck, ServiceAddress, TargetSpec, Trust},
 };
-use std::{net::SocketAddr, path::Path, sync::Arc, time::Duration};
+use std::{collections::BTreeMap, net::SocketAddr, path::Path, sync::Arc, time::Duration};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 
 /// A connection of either kind.
@@ -79,6 +81,15 @@ impl HostProbe {
                 let seen = within(check, look).await;
                 Ok(self.of_own(target, check, pid, to, seen).await)
             }
+            CheckKind::Engine(engine) => {
+                let request = get(&engine.api);
+                let to = self.addresses_of_url(&request, check).await?;
+                let client = self.http.of(&request, None).await?;
+                let now = self.clock.now();
+                let look = engine::look(&client, engine, &to, &*self.secrets, now);
+                let seen = within(check, look).await;
+                Ok(self.of_own(target, check, pid, to, seen).await)
+            }
             CheckKind::Checksum { paths, required } => {
                 self.look_at_documents(target, check, paths, *required)
                     .await
@@ -132,6 +143,20 @@ impl HostProbe {
     }
 }
 
+/// A request for a URL that nobody is led away from.
+fn get(url: &str) -> HttpCheck {
+    HttpCheck {
+        url: url.to_owned(),
+        method: HttpMethod::Get,
+        headers: BTreeMap::new(),
+        follow_redirects: false,
+        trust: Trust::Machine,
+        status: (200, 299),
+        body_contains: None,
+        warn_latency: None,
+    }
+}
+
 /// Sends something, and reads until what came back is whole. `read` gives none until it is; its error says why it never
 /// will be. The error is what is seen then.
 async fn exchange<S: Stream, T>(
@@ -173,6 +198,7 @@ fn seen_by(verdict: Verdict, what: &str, secrets: &dyn Secrets) -> Option<Seen> 
         Verdict::Good => return None,
         Verdict::Warns(why) => Seen::new(Outcome::Degraded, said(why)),
         Verdict::Fails(why) => Seen::failed(said(why)),
+        Verdict::Stale(why) => Seen::failed(said(why)).by_wall_clock(),
         Verdict::NotReady(why) => Seen::unknown(said(why)),
         Verdict::Refuses(why) => Seen::not_done(said(why)),
     })

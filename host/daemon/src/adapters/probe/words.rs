@@ -23,6 +23,7 @@ pub(super) fn no_answer(check: &CheckSpec) -> String {
         CheckKind::Redis(RedisCheck { at, .. }) | CheckKind::Postgres(PostgresCheck { at, .. }) => {
             format!("{at}: no answer within {within}")
         }
+        CheckKind::Engine(engine) => format!("{}: no answer within {within}", engine.api),
         CheckKind::Exec(exec) => {
             format!(
                 "`{}` did not end within {within} and was killed",

@@ -12,12 +12,12 @@ use mainstay_domain::{
     severity::Severity,
     spec::{
         ApprovalSpec, BackupSource, BeforeStart, BreakerSpec, CheckKind, CheckSpec, CommandSpec,
-        DeciderSpec, DirectoryGrant, DrillCommands, DrillSpec, ExecCheck, FailOf, ForeignCommands,
-        Grants, GroupBy, HttpCheck, HttpOrigin, Limits, LogPattern, MaintenanceBegin, OnDoubt,
-        OnFailure, OnShutdown, OverBudget, PluginCheck, PluginSpec, PolicySpec, PostgresCheck,
-        ProcessSpec, RedisCheck, RedisRole, Reload, RestartPolicy, RunAs, Schedule, SecretSource,
-        ServiceAddress, SocketSpec, Spec, Strategy, TargetGrant, TargetSpec, TargetVerb, Trust,
-        ViewerSpec, Workflow,
+        DeciderSpec, DirectoryGrant, DrillCommands, DrillSpec, EngineCheck, ExecCheck, FailOf,
+        ForeignCommands, Grants, GroupBy, HttpCheck, HttpOrigin, Limits, LogPattern,
+        MaintenanceBegin, OnDoubt, OnFailure, OnShutdown, OverBudget, PluginCheck, PluginSpec,
+        PolicySpec, PostgresCheck, ProcessSpec, RedisCheck, RedisRole, Reload, RestartPolicy,
+        RunAs, Schedule, SecretSource, ServiceAddress, SocketSpec, Spec, Strategy, TargetGrant,
+        TargetSpec, TargetVerb, Trust, ViewerSpec, Workflow,
     },
     time::Timestamp,
 };
@@ -925,6 +925,37 @@ fn check_keys(keys: &mut Keys) {
     ] {
         keys.check(key, line, |c| c.kind.clone(), kind.clone());
     }
+    let line = "kind = \"engine\"\napi = \"http://h/v1\"\nheaders = { X-A = \"b\" }\nmax_age = \"9s\"\n\
+                max_pending = 9\npositions = true\nwarn_latency = \"9ms\"";
+    let engine = EngineCheck {
+        api: "http://h/v1/".into(),
+        headers: [("x-a".to_owned(), "b".to_owned())].into(),
+        max_age: Some(seconds(9)),
+        max_pending: Some(9),
+        positions: true,
+        warn_latency: Some(Duration::from_millis(9)),
+    };
+    let kind = CheckKind::Engine(engine);
+    for key in [
+        "target.check.api",
+        "target.check.headers",
+        "target.check.max_age",
+        "target.check.max_pending",
+        "target.check.positions",
+        "target.check.warn_latency",
+    ] {
+        keys.check(key, line, |c| c.kind.clone(), kind.clone());
+    }
+    let kind = CheckKind::Engine(EngineCheck {
+        api: "http://h/".into(),
+        headers: BTreeMap::new(),
+        max_age: None,
+        max_pending: None,
+        positions: false,
+        warn_latency: None,
+    });
+    let line = "kind = \"engine\"\napi = \"http://h/\"";
+    keys.check("target.check.api", line, |c| c.kind.clone(), kind);
     let line = "kind = \"checksum\"\npaths = [\"a\", \"/b\"]\nrequired = true";
     let kind = CheckKind::Checksum {
         paths: vec!["/etc/mainstay/a".into(), "/b".into()],

@@ -34,7 +34,7 @@ const EVERY: Duration = Duration::from_secs(10);
 /// How the key `kind` selects the other keys.
 type ReadKind = fn(&mut Fields<'_>, is_child: bool) -> Option<CheckKind>;
 
-const KINDS: [(&str, ReadKind); 16] = [
+const KINDS: [(&str, ReadKind); 17] = [
     ("http", network::http),
     ("tcp", network::tcp),
     ("unix", network::unix),
@@ -51,6 +51,7 @@ const KINDS: [(&str, ReadKind); 16] = [
     ("redis", services::redis),
     ("postgres", services::postgres),
     ("checksum", machine::checksum),
+    ("engine", network::engine),
 ];
 
 /// The checks of a target. `is_child`: the host runs it. `breaker`: what they do not say themselves.

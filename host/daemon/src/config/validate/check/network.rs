@@ -9,7 +9,7 @@ use super::super::super::{
 use mainstay_domain::{
     certificate::DaysLeft,
     effect::HttpMethod,
-    spec::{CheckKind, HttpCheck, Trust},
+    spec::{CheckKind, EngineCheck, HttpCheck, Trust},
 };
 use reqwest::header::{HeaderName, HeaderValue};
 use rustls::pki_types::ServerName;
@@ -26,6 +26,9 @@ const OF_THE_HOST: [&str; 8] = [
     "transfer-encoding",
     "upgrade",
 ];
+
+/// With more orders at once no engine is sound.
+const MOST_PENDING: u32 = 1_000_000;
 
 const METHODS: [HttpMethod; 7] = [
     HttpMethod::Get,
@@ -154,6 +157,31 @@ pub(super) fn unix(fields: &mut Fields<'_>, _: bool) -> Option<CheckKind> {
         path: socket?,
         warn_latency,
     })
+}
+
+pub(super) fn engine(fields: &mut Fields<'_>, _: bool) -> Option<CheckKind> {
+    let api = fields.required("api", "api = \"http://127.0.0.1:8080/v1/\"", api);
+    Some(CheckKind::Engine(EngineCheck {
+        headers: fields.or("headers", BTreeMap::new(), headers),
+        max_age: fields.optional("max_age", positive_duration),
+        max_pending: fields.optional("max_pending", whole(0..=MOST_PENDING)),
+        positions: fields.or("positions", false, boolean),
+        warn_latency: fields.optional("warn_latency", positive_duration),
+        api: api?,
+    }))
+}
+
+/// The URL of an API, with a slash at its end.
+fn api(at: ValueAt<'_>) -> Option<String> {
+    let found = url(at)?;
+    match found.ends_with('/') {
+        _ if found.contains(['?', '#']) => at.not(
+            "the URL of an API",
+            "leave out what begins with `?` or `#`: what is asked lies below it",
+        ),
+        true => Some(found),
+        false => Some(format!("{found}/")),
+    }
 }
 
 /// A certificate of longer validity is none that has to be renewed.
