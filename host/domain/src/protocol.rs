@@ -8,6 +8,7 @@ mod hmac;
 mod md5;
 pub mod postgres;
 pub mod redis;
+pub mod s3;
 mod scram;
 
 /// What an answer means for the check that asked.

@@ -42,7 +42,9 @@ pub use recovery::{
     AlertGrouping, AlertRoute, DeciderSpec, GroupBy, OnFailure, RouteSpec, StepSpec, Strategy,
     Workflow,
 };
-pub use service_check::{EngineCheck, PostgresCheck, RedisCheck, RedisRole, ServiceAddress};
+pub use service_check::{
+    EngineCheck, PostgresCheck, RedisCheck, RedisRole, S3Check, ServiceAddress,
+};
 pub use target::{BreakerSpec, TargetSpec};
 pub use targets::Targets;
 

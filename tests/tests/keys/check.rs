@@ -12,6 +12,7 @@ mod log;
 mod plugin;
 mod postgres;
 mod redis;
+mod s3;
 mod tls;
 
 use crate::target::{HOST, crash, incident_of, row_of};

@@ -4,7 +4,7 @@ use super::{
     exec_check::ExecCheck,
     http_check::HttpCheck,
     plugin_check::PluginCheck,
-    service_check::{EngineCheck, PostgresCheck, RedisCheck},
+    service_check::{EngineCheck, PostgresCheck, RedisCheck, S3Check},
 };
 use crate::{
     certificate::DaysLeft,
@@ -152,6 +152,8 @@ pub enum CheckKind {
     },
     /// What a trading engine tells of itself.
     Engine(EngineCheck),
+    /// What an S3 answers.
+    S3(S3Check),
 }
 
 impl CheckKind {
@@ -186,7 +188,8 @@ impl CheckKind {
             | CheckKind::Redis(_)
             | CheckKind::Postgres(_)
             | CheckKind::Checksum { .. }
-            | CheckKind::Engine(_) => true,
+            | CheckKind::Engine(_)
+            | CheckKind::S3(_) => true,
         }
     }
 
@@ -197,6 +200,7 @@ impl CheckKind {
             CheckKind::Redis(redis) => redis.warn_latency,
             CheckKind::Postgres(postgres) => postgres.warn_latency,
             CheckKind::Engine(engine) => engine.warn_latency,
+            CheckKind::S3(s3) => s3.warn_latency,
             CheckKind::Tcp { warn_latency, .. } | CheckKind::Unix { warn_latency, .. } => {
                 *warn_latency
             }
@@ -211,7 +215,8 @@ impl CheckKind {
             | CheckKind::Unix { .. }
             | CheckKind::Redis(_)
             | CheckKind::Postgres(_)
-            | CheckKind::Engine(_) => Some("ms"),
+            | CheckKind::Engine(_)
+            | CheckKind::S3(_) => Some("ms"),
             CheckKind::Tls { .. } => Some("days"),
             CheckKind::Memory {
                 max_bytes: Some(_), ..
@@ -249,6 +254,7 @@ impl CheckKind {
             CheckKind::Postgres(_) => "postgres",
             CheckKind::Checksum { .. } => "checksum",
             CheckKind::Engine(_) => "engine",
+            CheckKind::S3(_) => "s3",
         }
     }
 }

@@ -1,6 +1,6 @@
 //! Checks that speak the protocol of a service, as configured.
 
-use crate::name::SecretName;
+use crate::{effect::HttpMethod, name::SecretName};
 use std::{collections::BTreeMap, fmt, path::PathBuf, time::Duration};
 
 /// Where a service listens. What it is called in texts is what [`fmt::Display`] gives.
@@ -99,5 +99,20 @@ pub struct EngineCheck {
     /// Failed where a position lacks its symbol, quantity or entry price [seed 000]; default no: they are not looked at.
     pub positions: bool,
     /// Degraded where all that takes longer; default: never.
+    pub warn_latency: Option<Duration>,
+}
+
+/// A bucket of an S3, or an object in one, healthy where it can be asked for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct S3Check {
+    /// Of the bucket or the object, `http` or `https`, without a query.
+    pub url: String,
+    /// HEAD or GET; default HEAD.
+    pub method: HttpMethod,
+    /// Where the bucket is; default `us-east-1`.
+    pub region: String,
+    /// The secrets that it is asked with, the access key before the secret key; default: as anybody.
+    pub keys: Option<(SecretName, SecretName)>,
+    /// Degraded where that takes longer; default: never.
     pub warn_latency: Option<Duration>,
 }

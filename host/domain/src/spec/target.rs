@@ -66,6 +66,7 @@ impl TargetSpec {
                     | CheckKind::Redis(_)
                     | CheckKind::Postgres(_)
                     | CheckKind::Engine(_)
+                    | CheckKind::S3(_)
             )
         });
         let process = self.process.as_ref();

@@ -6,6 +6,7 @@
 mod engine;
 mod postgres;
 mod redis;
+mod s3;
 
 use super::{
     HostProbe, Seen,
@@ -21,7 +22,9 @@ use mainstay_domain::{
     protocol::Verdict,
     spec::{CheckKind, CheckSpec, HttpCheck, ServiceAddress, TargetSpec, Trust},
 };
-use std::{collections::BTreeMap, net::SocketAddr, path::Path, sync::Arc, time::Duration};
+use std::{
+    collections::BTreeMap, fmt::Display, net::SocketAddr, path::Path, sync::Arc, time::Duration,
+};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 
 /// A connection of either kind.
@@ -90,6 +93,18 @@ impl HostProbe {
                 let seen = within(check, look).await;
                 Ok(self.of_own(target, check, pid, to, seen).await)
             }
+            CheckKind::S3(s3) => {
+                let keys = s3.keys.as_ref();
+                let access = self.password(keys.map(|(access, _)| access), &s3.url)?;
+                let secret = self.password(keys.map(|(_, secret)| secret), &s3.url)?;
+                let request = get(&s3.url);
+                let to = self.addresses_of_url(&request, check).await?;
+                let client = self.http.of(&request, None).await?;
+                let (keys, now) = (access.zip(secret), self.clock.now());
+                let look = s3::look(&client, s3, keys, &to, &*self.secrets, now);
+                let seen = within(check, look).await;
+                Ok(self.of_own(target, check, pid, to, seen).await)
+            }
             CheckKind::Checksum { paths, required } => {
                 self.look_at_documents(target, check, paths, *required)
                     .await
@@ -121,7 +136,7 @@ impl HostProbe {
     fn password(
         &self,
         name: Option<&SecretName>,
-        at: &ServiceAddress,
+        at: impl Display,
     ) -> Result<Option<String>, Seen> {
         let value = name.map(|name| self.secrets.value(name)).transpose();
         value.map_err(|why| Seen::not_done(format!("{at}: {why}")))

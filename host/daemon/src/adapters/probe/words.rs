@@ -23,6 +23,10 @@ pub(super) fn no_answer(check: &CheckSpec) -> String {
         CheckKind::Redis(RedisCheck { at, .. }) | CheckKind::Postgres(PostgresCheck { at, .. }) => {
             format!("{at}: no answer within {within}")
         }
+        CheckKind::S3(s3) => {
+            let method = s3.method.as_str();
+            format!("{method} {}: no answer within {within}", s3.url)
+        }
         CheckKind::Engine(engine) => format!("{}: no answer within {within}", engine.api),
         CheckKind::Exec(exec) => {
             format!(

@@ -16,8 +16,8 @@ use mainstay_domain::{
         ForeignCommands, Grants, GroupBy, HttpCheck, HttpOrigin, Limits, LogPattern,
         MaintenanceBegin, OnDoubt, OnFailure, OnShutdown, OverBudget, PluginCheck, PluginSpec,
         PolicySpec, PostgresCheck, ProcessSpec, RedisCheck, RedisRole, Reload, RestartPolicy,
-        RunAs, Schedule, SecretSource, ServiceAddress, SocketSpec, Spec, Strategy, TargetGrant,
-        TargetSpec, TargetVerb, Trust, ViewerSpec, Workflow,
+        RunAs, S3Check, Schedule, SecretSource, ServiceAddress, SocketSpec, Spec, Strategy,
+        TargetGrant, TargetSpec, TargetVerb, Trust, ViewerSpec, Workflow,
     },
     time::Timestamp,
 };
@@ -956,6 +956,37 @@ fn check_keys(keys: &mut Keys) {
     });
     let line = "kind = \"engine\"\napi = \"http://h/\"";
     keys.check("target.check.api", line, |c| c.kind.clone(), kind);
+    let two = "[secrets]\na = { env = \"A\" }\nb = { env = \"B\" }";
+    let line = format!(
+        "kind = \"s3\"\nurl = \"http://h/b\"\nmethod = \"GET\"\nregion = \"r\"\naccess_key = \"a\"\nsecret_key = \"b\"\n\
+         warn_latency = \"9ms\"\n{two}"
+    );
+    let kind = CheckKind::S3(S3Check {
+        url: "http://h/b".into(),
+        method: HttpMethod::Get,
+        region: "r".into(),
+        keys: SecretName::parse("a").ok().zip(SecretName::parse("b").ok()),
+        warn_latency: Some(Duration::from_millis(9)),
+    });
+    for key in [
+        "target.check.url",
+        "target.check.method",
+        "target.check.region",
+        "target.check.access_key",
+        "target.check.secret_key",
+        "target.check.warn_latency",
+    ] {
+        keys.check(key, &line, |c| c.kind.clone(), kind.clone());
+    }
+    let kind = CheckKind::S3(S3Check {
+        url: "http://h/b".into(),
+        method: HttpMethod::Head,
+        region: "us-east-1".into(),
+        keys: None,
+        warn_latency: None,
+    });
+    let line = "kind = \"s3\"\nurl = \"http://h/b\"";
+    keys.check("target.check.url", line, |c| c.kind.clone(), kind);
     let line = "kind = \"checksum\"\npaths = [\"a\", \"/b\"]\nrequired = true";
     let kind = CheckKind::Checksum {
         paths: vec!["/etc/mainstay/a".into(), "/b".into()],

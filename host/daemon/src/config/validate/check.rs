@@ -34,7 +34,7 @@ const EVERY: Duration = Duration::from_secs(10);
 /// How the key `kind` selects the other keys.
 type ReadKind = fn(&mut Fields<'_>, is_child: bool) -> Option<CheckKind>;
 
-const KINDS: [(&str, ReadKind); 17] = [
+const KINDS: [(&str, ReadKind); 18] = [
     ("http", network::http),
     ("tcp", network::tcp),
     ("unix", network::unix),
@@ -52,6 +52,7 @@ const KINDS: [(&str, ReadKind); 17] = [
     ("postgres", services::postgres),
     ("checksum", machine::checksum),
     ("engine", network::engine),
+    ("s3", services::s3),
 ];
 
 /// The checks of a target. `is_child`: the host runs it. `breaker`: what they do not say themselves.

@@ -1,14 +1,15 @@
 //! Checks that speak the protocol of a service.
 
 use super::super::super::{
-    addresses::host_and_port,
+    addresses::{host_and_port, url},
     context::EntityKind,
     reader::{Fields, ValueAt},
     values::{existing, one_of, path, positive_duration, size, text, word},
 };
 use mainstay_domain::{
+    effect::HttpMethod,
     name::SecretName,
-    spec::{CheckKind, PostgresCheck, RedisCheck, RedisRole, ServiceAddress},
+    spec::{CheckKind, PostgresCheck, RedisCheck, RedisRole, S3Check, ServiceAddress},
 };
 
 /// No service uses more memory.
@@ -72,6 +73,42 @@ pub(super) fn postgres(fields: &mut Fields<'_>, _: bool) -> Option<CheckKind> {
         expects,
         warn_latency,
     }))
+}
+
+pub(super) fn s3(fields: &mut Fields<'_>, _: bool) -> Option<CheckKind> {
+    let address = fields.required("url", "url = \"http://127.0.0.1:9000/bucket\"", plain_url);
+    let methods = [HttpMethod::Head, HttpMethod::Get].map(|method| (method.as_str(), method));
+    let method = |at| one_of("HEAD or GET", &methods, at);
+    let method = fields.or("method", HttpMethod::Head, method);
+    let region = fields.or("region", "us-east-1".to_owned(), word);
+    let access_key = fields.optional("access_key", secret);
+    let secret_key = fields.optional("secret_key", secret);
+    if fields.get("access_key").is_some() != fields.get("secret_key").is_some() {
+        fields.needs(
+            "an s3 check has both `access_key` and `secret_key`, or neither",
+            "write the names of two secrets of [secrets], or none where anybody may ask",
+        );
+    }
+    let warn_latency = fields.optional("warn_latency", positive_duration);
+    Some(CheckKind::S3(S3Check {
+        url: address?,
+        method,
+        region,
+        keys: access_key.zip(secret_key),
+        warn_latency,
+    }))
+}
+
+/// A URL of which the path says everything.
+fn plain_url(at: ValueAt<'_>) -> Option<String> {
+    let found = url(at)?;
+    match found.contains(['?', '#']) {
+        true => at.not(
+            "the URL of a bucket or an object",
+            "leave out what begins with `?` or `#`",
+        ),
+        false => Some(found),
+    }
 }
 
 /// `address` or `path`; `message` and `help` are for where there is neither, or both.
