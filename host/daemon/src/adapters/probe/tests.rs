@@ -20,6 +20,7 @@ use tokio::{
 
 mod asked;
 mod on_this_machine;
+mod services;
 
 const SECOND: Duration = Duration::from_secs(1);
 
