@@ -55,7 +55,8 @@ pub enum Outcome {
     Degraded,
     /// It does not work.
     Failed,
-    /// The host could not look, for reasons of its own; this says nothing about the target.
+    /// The host could not look, for reasons of its own, or as the service starts up or refuses it; this says nothing about
+    /// whether the target works.
     Unknown,
 }
 

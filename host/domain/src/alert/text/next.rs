@@ -59,7 +59,7 @@ pub(super) fn next_step(event: &Event) -> String {
             "look at what the check saw before it becomes a failure".to_owned()
         }
         (K::MonitorBlind, _) => {
-            "look at the host itself: open files, memory, processes, name servers and file systems; `unseen` in `mainstay status --json` says which targets and why".to_owned()
+            "see why: `unseen` in `mainstay status --json` says it of each target; a service starts up for long, or refuses what the check asks it with, or the host itself lacks something: open files, memory, processes, name servers or file systems".to_owned()
         }
         (K::CircuitFlapping, _) => {
             "find what makes it fail: `mainstay history` lists its recoveries".to_owned()
