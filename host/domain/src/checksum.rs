@@ -78,6 +78,20 @@ pub fn verify(document: &str) -> Result<Checksum, String> {
     }
 }
 
+/// Which of these members a document does not have; one that is no object has none. What is null is not there.
+///
+/// ```
+/// use mainstay_domain::checksum::lacking;
+/// let wanted = ["cash".to_owned(), "total".to_owned()];
+/// assert_eq!(lacking(r#"{"cash": 0, "total": null}"#, &wanted), ["total"]);
+/// ```
+pub fn lacking<'a>(document: &str, wanted: &'a [String]) -> Vec<&'a str> {
+    let document: Value = serde_json::from_str(document).unwrap_or_default();
+    let is_there = |name: &str| document.get(name).is_some_and(|value| !value.is_null());
+    let wanted = wanted.iter().map(String::as_str);
+    wanted.filter(|name| !is_there(name)).collect()
+}
+
 /// What of a document is still to be read, which is JSON.
 struct Reader<'a>(&'a str);
 
@@ -280,6 +294,20 @@ mod tests {
             deep.as_str(),
         ] {
             assert!(verify(document).is_err(), "{document:.20}");
+        }
+    }
+
+    #[test]
+    fn a_member_that_is_null_or_of_something_inside_is_not_there() {
+        let wanted = ["a", "b"].map(str::to_owned);
+        for (document, expected) in [
+            (r#"{"a": 0, "b": []}"#, vec![]),
+            (r#"{"a": null, "b": false}"#, vec!["a"]),
+            (r#"{"c": {"a": 1, "b": 2}}"#, vec!["a", "b"]),
+            (r#"["a", "b"]"#, vec!["a", "b"]),
+            (r#""a""#, vec!["a", "b"]),
+        ] {
+            assert_eq!(lacking(document, &wanted), expected, "{document}");
         }
     }
 }

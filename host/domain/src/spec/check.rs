@@ -149,6 +149,8 @@ pub enum CheckKind {
         paths: Vec<PathBuf>,
         /// Failed too where one has no checksum; default no: it is not judged [seed 000].
         required: bool,
+        /// Failed too where one lacks one of these members; default: none [seed 000, critical data].
+        members: Vec<String>,
     },
     /// What a trading engine tells of itself.
     Engine(EngineCheck),

@@ -17,7 +17,8 @@ write("good", _checksum=checksum)
 write("other", _checksum=checksum, cash_balance=100000.11)
 "#;
 
-/// Acts: `target.check(checksum)`, `target.check(checksum).paths`, `target.check(checksum).required`
+/// Acts: `target.check(checksum)`, `target.check(checksum).paths`, `target.check(checksum).required`,
+/// Acts: `target.check(checksum).members`
 #[test]
 fn a_document_has_failed_that_is_not_the_one_of_its_checksum() {
     let mut daemon = Daemon::prepare("");
@@ -41,6 +42,19 @@ fn a_document_has_failed_that_is_not_the_one_of_its_checksum() {
             "other.json is not what its checksum is of",
         ),
         case(of("\"torn.json\"", ""), "failed", "torn.json is no JSON"),
+        case(
+            of(
+                "\"bare.json\"",
+                "members = [\"positions\", \"total_value\"]",
+            ),
+            "healthy",
+            "",
+        ),
+        case(
+            of("\"bare.json\"", "members = [\"orders\", \"positions\"]"),
+            "failed",
+            "bare.json has no `orders`",
+        ),
         case(
             of("\"none.json\", \"torn.json\"", ""),
             "failed",

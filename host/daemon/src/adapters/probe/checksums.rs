@@ -4,7 +4,7 @@
 
 use super::{HostProbe, Seen, in_time, seen::io_cause};
 use mainstay_domain::{
-    checksum::{Checksum, verify},
+    checksum::{Checksum, lacking, verify},
     health::Outcome,
     spec::{CheckSpec, TargetSpec},
     text::{counted, excerpt},
@@ -15,18 +15,23 @@ use std::{path::PathBuf, sync::Arc};
 /// So large may a document be. It is held in memory while it is looked at.
 const MAX_DOCUMENT: u64 = 16 << 20;
 
+/// What is looked at, and what it has to have.
+pub(super) struct Wanted {
+    pub(super) paths: Vec<PathBuf>,
+    pub(super) has_checksum: bool,
+    pub(super) members: Vec<String>,
+}
+
 impl HostProbe {
     /// The error is what is seen where the look itself could not be done.
     pub(super) async fn look_at_documents(
         &self,
         target: &TargetSpec,
         check: &Arc<CheckSpec>,
-        paths: &[PathBuf],
-        required: bool,
+        wanted: Wanted,
     ) -> Result<Seen, Seen> {
         let turn = self.blocking.turn(&target.name, check).await?;
-        let paths = paths.to_vec();
-        let look = turn.run(move || look(&paths, required));
+        let look = turn.run(move || look(&wanted));
         // A file system that does not answer says nothing about the data.
         let late = |late: Seen| Err(late.into_unknown());
         let seen = in_time(check, check.timeout, look).await;
@@ -35,23 +40,27 @@ impl HostProbe {
 }
 
 /// The worst of what is seen of each. Blocks.
-fn look(paths: &[PathBuf], required: bool) -> Seen {
+fn look(wanted: &Wanted) -> Seen {
     let mut unread = None;
     let mut unjudged = 0_usize;
-    for path in paths {
+    for path in &wanted.paths {
         let shown = path.display();
         match read_whole(path, MAX_DOCUMENT) {
             Err(error) => {
                 let why = io_cause(&error);
                 unread.get_or_insert_with(|| Seen::unknown(format!("{shown}: {why}")));
             }
-            Ok(content) => match judge(&content) {
-                Ok(Checksum::Good) => {}
-                Ok(Checksum::None) if required => {
+            Ok(content) => match judge(&content, &wanted.members) {
+                Ok((_, lacks)) if !lacks.is_empty() => {
+                    let lacks = lacks.join("`, no `");
+                    return Seen::failed(format!("{shown} has no `{lacks}`"));
+                }
+                Ok((Checksum::Good, _)) => {}
+                Ok((Checksum::None, _)) if wanted.has_checksum => {
                     return Seen::failed(format!("{shown} has no `_checksum`"));
                 }
-                Ok(Checksum::None) => unjudged += 1,
-                Ok(Checksum::Bad { stated, found }) => {
+                Ok((Checksum::None, _)) => unjudged += 1,
+                Ok((Checksum::Bad { stated, found }, _)) => {
                     return Seen::failed(format!(
                         "{shown} is not what its checksum is of: it says {stated}, and has {found}"
                     ));
@@ -62,7 +71,7 @@ fn look(paths: &[PathBuf], required: bool) -> Seen {
             },
         }
     }
-    let all = counted(paths.len(), "document");
+    let all = counted(wanted.paths.len(), "document");
     let seen = match unjudged {
         0 => Seen::new(Outcome::Healthy, format!("{all} as its checksum says")),
         _ => Seen::new(
@@ -73,8 +82,13 @@ fn look(paths: &[PathBuf], required: bool) -> Seen {
     unread.unwrap_or(seen)
 }
 
-/// The error says why it is no JSON.
-fn judge(content: &[u8]) -> Result<Checksum, String> {
-    let document = std::str::from_utf8(content);
-    document.map_err(|error| error.to_string()).and_then(verify)
+/// What its checksum says, and which of these members it lacks. The error says why it is no JSON.
+fn judge<'a>(content: &[u8], members: &'a [String]) -> Result<(Checksum, Vec<&'a str>), String> {
+    let document = std::str::from_utf8(content).map_err(|error| error.to_string())?;
+    let checksum = verify(document)?;
+    let lacks = match members.is_empty() {
+        true => Vec::new(),
+        false => lacking(document, members),
+    };
+    Ok((checksum, lacks))
 }

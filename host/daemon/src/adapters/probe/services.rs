@@ -11,6 +11,7 @@ mod s3;
 use super::{
     HostProbe, Seen,
     blocking::Turn,
+    checksums::Wanted,
     tcp, unix, within,
     words::{latency, length},
 };
@@ -105,9 +106,17 @@ impl HostProbe {
                 let seen = within(check, look).await;
                 Ok(self.of_own(target, check, pid, to, seen).await)
             }
-            CheckKind::Checksum { paths, required } => {
-                self.look_at_documents(target, check, paths, *required)
-                    .await
+            CheckKind::Checksum {
+                paths,
+                required,
+                members,
+            } => {
+                let wanted = Wanted {
+                    paths: paths.clone(),
+                    has_checksum: *required,
+                    members: members.clone(),
+                };
+                self.look_at_documents(target, check, wanted).await
             }
             other => Err(Seen::failed(format!(
                 "{} is not looked at here",

@@ -987,18 +987,24 @@ fn check_keys(keys: &mut Keys) {
     });
     let line = "kind = \"s3\"\nurl = \"http://h/b\"";
     keys.check("target.check.url", line, |c| c.kind.clone(), kind);
-    let line = "kind = \"checksum\"\npaths = [\"a\", \"/b\"]\nrequired = true";
+    let line = "kind = \"checksum\"\npaths = [\"a\", \"/b\"]\nrequired = true\nmembers = [\"m\"]";
     let kind = CheckKind::Checksum {
         paths: vec!["/etc/mainstay/a".into(), "/b".into()],
         required: true,
+        members: words("m"),
     };
-    for key in ["target.check.paths", "target.check.required"] {
+    for key in [
+        "target.check.paths",
+        "target.check.required",
+        "target.check.members",
+    ] {
         keys.check(key, line, |c| c.kind.clone(), kind.clone());
     }
     let line = "kind = \"checksum\"\npaths = [\"/b\"]";
     let kind = CheckKind::Checksum {
         paths: vec!["/b".into()],
         required: false,
+        members: Vec::new(),
     };
     keys.check("target.check.kind", line, |c| c.kind.clone(), kind);
     let line = "kind = \"disk\"\npath = \"/\"\nmax_percent = 80\nwarn_percent = 70.5";

@@ -42,9 +42,11 @@ pub(super) fn checksum(fields: &mut Fields<'_>, _: bool) -> Option<CheckKind> {
     };
     let paths = fields.required("paths", EXAMPLE, documents);
     let required = fields.or("required", false, boolean);
+    let members = fields.optional("members", |at| at.each("write members = [\"total\"]", word));
     Some(CheckKind::Checksum {
         paths: paths?,
         required,
+        members: members.unwrap_or_default(),
     })
 }
 
