@@ -251,19 +251,6 @@ pub struct PauseSummary {
     pub until: Option<Timestamp>,
 }
 
-impl PauseSummary {
-    /// That it keeps the recovery of this target from beginning, for people.
-    pub fn words(&self, target: &TargetName) -> String {
-        let by = self.by.as_ref();
-        let by = by.map_or(String::new(), |by| format!(" by {by}"));
-        let whose = match self.of_host {
-            true => String::new(),
-            false => format!(" {target}"),
-        };
-        format!("automatic recovery is paused{by}; `mainstay resume{whose}` lets it go on")
-    }
-}
-
 /// What the journal holds of recovery.
 #[derive(Debug, Clone, Default)]
 pub struct Recovered {

@@ -41,6 +41,19 @@ impl Wait {
     }
 }
 
+impl PauseSummary {
+    /// That it keeps the recovery of this target from beginning, for people.
+    fn words(&self, target: &TargetName) -> String {
+        let by = self.by.as_ref();
+        let by = by.map_or(String::new(), |by| format!(" by {by}"));
+        let whose = match self.of_host {
+            true => String::new(),
+            false => format!(" {target}"),
+        };
+        format!("automatic recovery is paused{by}; `mainstay resume{whose}` lets it go on")
+    }
+}
+
 impl Recovery {
     /// The open incident, the operation and the wait of a target; default if it has none.
     pub fn summary_of(&self, target: &TargetName) -> TargetSummary {
