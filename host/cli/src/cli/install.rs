@@ -124,6 +124,9 @@ fn install_one(
     out.verbatim(&config_of(plugin).join("\n"))
 }
 
+/// The longest line of an example: as wide as a terminal is at least.
+const WIDEST: usize = 80;
+
 /// What a config needs for a plugin, with examples for its values: who names it, what is granted and what is set.
 fn config_of(plugin: &Carried) -> Vec<String> {
     let about = &plugin.about;
@@ -166,8 +169,11 @@ fn config_of(plugin: &Carried) -> Vec<String> {
         return lines;
     }
     lines.extend([String::new(), format!("[plugin.{name}]")]);
-    if !grants.is_empty() {
-        lines.push(format!("grants = {{ {} }}", grants.join(", ")));
+    let inline = format!("grants = {{ {} }}", grants.join(", "));
+    if inline.len() > WIDEST {
+        lines.extend(grants.iter().map(|grant| format!("grants.{grant}")));
+    } else if !grants.is_empty() {
+        lines.push(inline);
     }
     if !settings.is_empty() {
         lines.push(format!("settings = {{ {} }}", settings.join(", ")));
@@ -184,7 +190,11 @@ fn grant_of(plugin: &str, asked: &str) -> Option<&'static str> {
         "target" if plugin == "corruption-restore" => {
             Some("target = [\"status\", \"stop\", \"start\"]")
         }
+        "target" if plugin == "redis-recovery" => Some("target = [\"check\", \"restart\"]"),
         "target" => Some("target = [\"restart\"]"),
+        "command" if plugin == "redis-recovery" => {
+            Some("command = [\"read-rows\", \"write-rows\"]")
+        }
         "command" => Some("command = [\"my-command\"]"),
         "backup" => Some("backup = [\"my-job\"]"),
         _ => None,
@@ -199,6 +209,8 @@ fn example_of(setting: &str) -> &'static str {
         "directory" => "\"/var/log/app\"",
         "older_than" => "\"7d\"",
         "command" => "\"my-command\"",
+        "rows" => "\"read-rows\"",
+        "write" => "\"write-rows\"",
         _ => "\"\"",
     }
 }
