@@ -190,6 +190,9 @@ fn grant_of(plugin: &str, asked: &str) -> Option<&'static str> {
         "target" if plugin == "corruption-restore" => {
             Some("target = [\"status\", \"stop\", \"start\"]")
         }
+        "target" if plugin == "postgres-recovery" => {
+            Some("target = [\"check\", \"restart\", \"start\", \"status\", \"stop\"]")
+        }
         "target" if plugin == "redis-recovery" => Some("target = [\"check\", \"restart\"]"),
         "target" => Some("target = [\"restart\"]"),
         "command" if plugin == "redis-recovery" => {
@@ -209,6 +212,7 @@ fn example_of(setting: &str) -> &'static str {
         "directory" => "\"/var/log/app\"",
         "older_than" => "\"7d\"",
         "command" => "\"my-command\"",
+        "job" => "\"my-job\"",
         "rows" => "\"read-rows\"",
         "write" => "\"write-rows\"",
         _ => "\"\"",

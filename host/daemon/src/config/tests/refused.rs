@@ -426,6 +426,10 @@ settings = {{ job = "dump" }}
     is_told(&itself, WARNING, "[[route]]", says);
     let instance = of("put-back", "plugin = \"corruption-restore\"");
     is_told(&instance, WARNING, "[[route]]", says);
+    let postgres = of("postgres-recovery", "");
+    is_told(&postgres, WARNING, "[[route]]", says);
+    let checkpoints = postgres.replace("{ job =", "{ checkpoints =");
+    is_told(&checkpoints, WARNING, "[[route]]", says);
     is_fine(&of("put-back", "plugin = \"another\""));
 }
 

@@ -175,8 +175,11 @@ pub(super) fn instances(context: &Context<'_>, plugins: &BTreeMap<PluginName, Pl
     }
 }
 
-/// The first-party handler that restores backups in place.
-const RESTORES: &str = "corruption-restore";
+/// The first-party handlers that restore backups in place, with their settings that name a job.
+const RESTORE: &[(&str, &[&str])] = &[
+    ("corruption-restore", &["job"]),
+    ("postgres-recovery", &["checkpoints", "job"]),
+];
 
 /// Steps that would restore what cannot be put back in place. Needs a config without errors.
 pub(super) fn restores(context: &Context<'_>, spec: &Spec) {
@@ -191,21 +194,24 @@ pub(super) fn restores(context: &Context<'_>, spec: &Spec) {
         for step in steps {
             let settings = spec.plugins.get(&step.handler);
             let of = settings.and_then(|plugin| plugin.plugin.as_ref());
-            if of.unwrap_or(&step.handler).as_str() != RESTORES {
+            let of = of.unwrap_or(&step.handler).as_str();
+            let Some((handler, keys)) = RESTORE.iter().find(|(name, _)| *name == of) else {
                 continue;
-            }
-            let of_step = step.params.get("job");
-            let named = of_step.or_else(|| settings?.settings.get("job"));
-            let job = named.and_then(|name| jobs.get(name.as_str()?));
-            if let Some(job) = job.filter(|job| !job.is_restorable_in_place()) {
-                context.warn(
-                    *place,
-                    format!(
-                        "`{RESTORES}` cannot restore the job `{}`: it has no directory among its sources, and what a command printed cannot be put back in place",
-                        job.name
-                    ),
-                    "name a job with a source of kind \"directory\", or let a handler of your own put the dump back",
-                );
+            };
+            for key in *keys {
+                let of_step = step.params.get(*key);
+                let named = of_step.or_else(|| settings?.settings.get(*key));
+                let job = named.and_then(|name| jobs.get(name.as_str()?));
+                if let Some(job) = job.filter(|job| !job.is_restorable_in_place()) {
+                    context.warn(
+                        *place,
+                        format!(
+                            "`{handler}` cannot restore the job `{}`: it has no directory among its sources, and what a command printed cannot be put back in place",
+                            job.name
+                        ),
+                        "name a job with a source of kind \"directory\", or let a handler of your own put the dump back",
+                    );
+                }
             }
         }
     }
