@@ -13,7 +13,9 @@ use mainstay_api::{PluginKind, WrittenPlugin};
 use mainstay_daemon::config;
 use mainstay_domain::name::PluginName;
 use std::{
+    borrow::Borrow,
     collections::BTreeSet,
+    fmt::Display,
     fs, io,
     path::{Path, PathBuf},
 };
@@ -169,16 +171,19 @@ fn config_of(plugin: &Carried) -> Vec<String> {
         return lines;
     }
     lines.extend([String::new(), format!("[plugin.{name}]")]);
-    let inline = format!("grants = {{ {} }}", grants.join(", "));
-    if inline.len() > WIDEST {
-        lines.extend(grants.iter().map(|grant| format!("grants.{grant}")));
-    } else if !grants.is_empty() {
-        lines.push(inline);
-    }
-    if !settings.is_empty() {
-        lines.push(format!("settings = {{ {} }}", settings.join(", ")));
-    }
+    lines.extend(table("grants", &grants));
+    lines.extend(table("settings", &settings));
     lines
+}
+
+/// A table of the config on one line, or a line for each of its keys where that is too long.
+fn table<S: Borrow<str> + Display>(name: &str, keys: &[S]) -> Vec<String> {
+    let inline = format!("{name} = {{ {} }}", keys.join(", "));
+    match keys {
+        [] => Vec::new(),
+        _ if inline.len() <= WIDEST => vec![inline],
+        _ => keys.iter().map(|key| format!("{name}.{key}")).collect(),
+    }
 }
 
 /// A grant of what a plugin asks for.
@@ -194,9 +199,13 @@ fn grant_of(plugin: &str, asked: &str) -> Option<&'static str> {
             Some("target = [\"check\", \"restart\", \"start\", \"status\", \"stop\"]")
         }
         "target" if plugin == "redis-recovery" => Some("target = [\"check\", \"restart\"]"),
+        "target" if plugin == "storage-failover" => Some("target = [\"check\"]"),
         "target" => Some("target = [\"restart\"]"),
         "command" if plugin == "redis-recovery" => {
             Some("command = [\"read-rows\", \"write-rows\"]")
+        }
+        "command" if plugin == "storage-failover" => {
+            Some("command = [\"storage-serving\", \"to-local\", \"to-store\"]")
         }
         "command" => Some("command = [\"my-command\"]"),
         "backup" => Some("backup = [\"my-job\"]"),
@@ -214,6 +223,9 @@ fn example_of(setting: &str) -> &'static str {
         "command" => "\"my-command\"",
         "job" => "\"my-job\"",
         "rows" => "\"read-rows\"",
+        "serving" => "\"storage-serving\"",
+        "to_local" => "\"to-local\"",
+        "to_store" => "\"to-store\"",
         "write" => "\"write-rows\"",
         _ => "\"\"",
     }
