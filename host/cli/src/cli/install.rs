@@ -189,6 +189,7 @@ fn table<S: Borrow<str> + Display>(name: &str, keys: &[S]) -> Vec<String> {
 /// A grant of what a plugin asks for.
 fn grant_of(plugin: &str, asked: &str) -> Option<&'static str> {
     match asked {
+        "http" if plugin == "engine-recovery" => Some("http = [\"http://127.0.0.1:8080\"]"),
         "http" => Some("http = [\"https://hooks.example\"]"),
         "dir" if plugin == "log-file" => Some("dir = [{ path = \"alerts\", write = true }]"),
         "dir" => Some("dir = [{ path = \"/var/log/app\", write = true }]"),
@@ -220,6 +221,7 @@ fn example_of(setting: &str) -> &'static str {
         "path" => "\"alerts/alerts.jsonl\"",
         "directory" => "\"/var/log/app\"",
         "older_than" => "\"7d\"",
+        "api" => "\"http://127.0.0.1:8080\"",
         "command" => "\"my-command\"",
         "job" => "\"my-job\"",
         "rows" => "\"read-rows\"",
