@@ -1,5 +1,8 @@
 //! Real services out of packages, broken as services are: Redis, nginx and PostgreSQL.
 
+#[path = "services/handlers.rs"]
+mod handlers;
+
 use mainstay_tests::{
     DEADLINE, Daemon, HOST, free_port, lives, packages, parent, plugin, wait_for,
 };
