@@ -78,6 +78,15 @@ impl DeliveryFailure {
     pub fn retry(what_failed: impl Into<String>) -> Self {
         Self::RetryAfter((what_failed.into(), None))
     }
+
+    /// A response that is no delivery: what may work later is tried again, after the wait that it asks for, and all
+    /// else is permanent.
+    pub fn of_response(response: &Response, what_failed: impl Into<String>) -> Self {
+        match response.may_work_later() {
+            true => Self::RetryAfter((what_failed.into(), response.retry_after())),
+            false => Self::Permanent(what_failed.into()),
+        }
+    }
 }
 
 impl From<EffectError> for DeliveryFailure {

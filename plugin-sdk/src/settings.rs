@@ -28,11 +28,15 @@ mod duration;
 pub mod plain;
 #[cfg(feature = "settings")]
 mod typed;
+#[cfg(feature = "settings")]
+mod url;
 
 #[cfg(feature = "settings")]
 pub use duration::{DurationText, DurationTextError};
 #[cfg(feature = "settings")]
 pub use typed::{check, parse, parse_strictly, schema_of};
+#[cfg(feature = "settings")]
+pub use url::UrlText;
 
 /// Settings that do not fit their type. The text says which field, what was found and what is allowed.
 #[derive(Debug, Clone, PartialEq, Eq)]

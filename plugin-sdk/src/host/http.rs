@@ -1,7 +1,10 @@
 //! One HTTP request, one bounded response.
 
-use super::{EffectError, Method, Request, Response, to_duration_ms};
+use super::{DurationMs, EffectError, Method, Request, Response, to_duration_ms};
 use std::time::Duration;
+
+/// How much of a body [`Response::summary`] quotes, in characters.
+const QUOTED: usize = 200;
 
 /// Requests to origins that the operator named: `http = ["https://hooks.example"]`.
 pub trait Http {
@@ -88,5 +91,75 @@ impl Response {
     /// The body as text; what is not UTF-8 is replaced.
     pub fn text(&self) -> String {
         String::from_utf8_lossy(&self.body).into_owned()
+    }
+
+    /// The status and the beginning of the body, for people: `503: busy`.
+    pub fn summary(&self) -> String {
+        let said: String = self.text().trim().chars().take(QUOTED).collect();
+        match said.is_empty() {
+            true => self.status.to_string(),
+            false => format!("{}: {said}", self.status),
+        }
+    }
+
+    /// Whether the status says that the same request may work later: 408, 425, 429 and 500 to 599.
+    pub fn may_work_later(&self) -> bool {
+        matches!(self.status, 408 | 425 | 429 | 500..=599)
+    }
+
+    /// `Retry-After` in its form of seconds (RFC 9110, 10.2.3). Its form of a date leaves the wait to the host's own
+    /// back-off.
+    pub fn retry_after(&self) -> Option<DurationMs> {
+        let seconds = self.header("retry-after")?.trim().parse::<DurationMs>();
+        seconds.ok()?.checked_mul(1_000)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_status_says_whether_the_same_request_may_work_later() {
+        for (status, later) in [
+            (200, false),
+            (302, false),
+            (404, false),
+            (408, true),
+            (425, true),
+            (429, true),
+            (499, false),
+            (500, true),
+            (599, true),
+        ] {
+            assert_eq!(
+                Response::new(status, "").may_work_later(),
+                later,
+                "{status}"
+            );
+        }
+    }
+
+    #[test]
+    fn a_wait_is_one_of_whole_seconds() {
+        for (value, milliseconds) in [
+            ("30", Some(30_000)),
+            (" 0 ", Some(0)),
+            ("Wed, 21 Oct 2026 07:28:00 GMT", None),
+            ("18446744073709551615", None),
+            ("-1", None),
+        ] {
+            let response = Response::new(503, "").with_header("Retry-After", value);
+            assert_eq!(response.retry_after(), milliseconds, "{value}");
+        }
+        assert_eq!(Response::new(503, "").retry_after(), None);
+    }
+
+    #[test]
+    fn a_summary_is_short() {
+        assert_eq!(Response::new(503, " busy\n").summary(), "503: busy");
+        assert_eq!(Response::new(404, "").summary(), "404");
+        let long = Response::new(500, "x".repeat(5_000)).summary();
+        assert_eq!(long.len(), "500: ".len() + QUOTED);
     }
 }

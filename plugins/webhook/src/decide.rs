@@ -3,7 +3,7 @@
 use mainstay_plugin_sdk::alerting::{DeliveryFailure, Receipt, Response};
 use std::collections::BTreeMap;
 
-/// How much of a response's body a failure quotes, in characters.
+/// How much of the address that a redirect names a failure quotes, in characters.
 const QUOTED: usize = 200;
 
 /// The headers of a request: the plugin's own, and the operator's in their place or after them.
@@ -39,23 +39,14 @@ pub(crate) fn outcome(response: &Response) -> Result<Receipt, DeliveryFailure> {
             reference: response.header("x-request-id").map(str::to_owned),
         });
     }
-    let said: String = response.text().trim().chars().take(QUOTED).collect();
-    let what = if let Some(location) = pointed_to(response) {
-        format!(
+    let what = match pointed_to(response) {
+        Some(location) => format!(
             "the receiver answered {status} and points to {location}, which takes no alert that is posted; write its own \
              address as `url` in the settings"
-        )
-    } else if said.is_empty() {
-        format!("the receiver answered {status}")
-    } else {
-        format!("the receiver answered {status}: {said}")
+        ),
+        None => format!("the receiver answered {}", response.summary()),
     };
-    match status {
-        408 | 425 | 429 | 500..=599 => {
-            Err(DeliveryFailure::RetryAfter((what, retry_after(response))))
-        }
-        _ => Err(DeliveryFailure::Permanent(what)),
-    }
+    Err(DeliveryFailure::of_response(response, what))
 }
 
 /// Where a redirect leads to, as it says.
@@ -63,17 +54,6 @@ fn pointed_to(response: &Response) -> Option<String> {
     let location = response.header("location")?.trim();
     let leads_on = matches!(response.status, 301 | 302 | 303 | 307 | 308) && !location.is_empty();
     leads_on.then(|| location.chars().take(QUOTED).collect())
-}
-
-/// `Retry-After` in its form of seconds (RFC 9110, 10.2.3), in milliseconds. Its form of a date leaves the wait to
-/// the host's own back-off.
-fn retry_after(response: &Response) -> Option<u64> {
-    response
-        .header("retry-after")?
-        .trim()
-        .parse::<u64>()
-        .ok()?
-        .checked_mul(1_000)
 }
 
 #[cfg(test)]

@@ -1,6 +1,6 @@
 //! Where alerts go, checked when the configuration is.
 
-use mainstay_plugin_sdk::settings::DurationText;
+use mainstay_plugin_sdk::settings::{DurationText, UrlText};
 use schemars::JsonSchema;
 use serde::Deserialize;
 use std::collections::BTreeMap;
@@ -10,42 +10,13 @@ use std::collections::BTreeMap;
 #[serde(deny_unknown_fields)]
 pub struct WebhookSettings {
     /// Absolute `http` or `https` URL; may hold `${secret:NAME}`. Its origin needs the grant `http`.
-    pub(crate) url: Url,
+    pub(crate) url: UrlText,
     /// Further request headers by name; values may hold `${secret:NAME}`. Those of the plugin itself
     /// (`content-type`, `idempotency-key`, `alert-attempt`) can be replaced.
     #[serde(default)]
     pub(crate) headers: Headers,
     /// How long to wait for the response; the host's default where it is absent.
     pub(crate) timeout: Option<DurationText>,
-}
-
-/// An absolute URL of a scheme that the host can speak.
-#[derive(Debug, Clone, Deserialize, JsonSchema)]
-#[serde(try_from = "String")]
-pub(crate) struct Url(String);
-
-impl Url {
-    pub(crate) fn as_str(&self) -> &str {
-        &self.0
-    }
-}
-
-impl TryFrom<String> for Url {
-    type Error = String;
-
-    fn try_from(text: String) -> Result<Self, String> {
-        let rest = text
-            .strip_prefix("http://")
-            .or_else(|| text.strip_prefix("https://"));
-        match rest {
-            Some(rest) if !rest.is_empty() && !text.chars().any(char::is_whitespace) => {
-                Ok(Self(text))
-            }
-            _ => Err(format!(
-                "found {text:?}, expected a URL that starts with \"http://\" or \"https://\""
-            )),
-        }
-    }
 }
 
 /// Header names and values that a request can carry.
