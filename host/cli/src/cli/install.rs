@@ -138,7 +138,12 @@ fn config_of(plugin: &Carried) -> Vec<String> {
             "[[route]]".to_owned(),
             format!("chain = [{{ handler = \"{name}\" }}]"),
         ],
-        PluginKind::Alerter => vec!["[[alert]]".to_owned(), format!("alerter = \"{name}\"")],
+        PluginKind::Alerter => {
+            let mut lines = vec!["[[alert]]".to_owned(), format!("alerter = \"{name}\"")];
+            let least = least_of(name).map(|word| format!("min_severity = \"{word}\""));
+            lines.extend(least);
+            lines
+        }
         PluginKind::RetentionPolicy => vec![
             "# in a [[job]]".to_owned(),
             format!("retention = {{ policy = \"{name}\" }}"),
@@ -165,7 +170,7 @@ fn config_of(plugin: &Carried) -> Vec<String> {
     let required = required.into_iter().flatten();
     let settings: Vec<String> = required
         .filter_map(|setting| setting.as_str())
-        .map(|setting| format!("{setting} = {}", example_of(setting)))
+        .map(|setting| format!("{setting} = {}", example_of(name, setting)))
         .collect();
     if grants.is_empty() && settings.is_empty() {
         return lines;
@@ -186,10 +191,19 @@ fn table<S: Borrow<str> + Display>(name: &str, keys: &[S]) -> Vec<String> {
     }
 }
 
+/// The least severity that an alerter is meant for; none where it is meant for all.
+fn least_of(alerter: &str) -> Option<&'static str> {
+    match alerter {
+        "slack" | "webhook" => Some("medium"),
+        _ => None,
+    }
+}
+
 /// A grant of what a plugin asks for.
 fn grant_of(plugin: &str, asked: &str) -> Option<&'static str> {
     match asked {
         "http" if plugin == "engine-recovery" => Some("http = [\"http://127.0.0.1:8080\"]"),
+        "http" if plugin == "slack" => Some("http = [\"https://hooks.slack.com\"]"),
         "http" => Some("http = [\"https://hooks.example\"]"),
         "dir" if plugin == "log-file" => Some("dir = [{ path = \"alerts\", write = true }]"),
         "dir" => Some("dir = [{ path = \"/var/log/app\", write = true }]"),
@@ -215,8 +229,9 @@ fn grant_of(plugin: &str, asked: &str) -> Option<&'static str> {
 }
 
 /// A value that a required setting may have.
-fn example_of(setting: &str) -> &'static str {
+fn example_of(plugin: &str, setting: &str) -> &'static str {
     match setting {
+        "url" if plugin == "slack" => "\"https://hooks.slack.com/services/T0/B0/${secret:slack}\"",
         "url" => "\"https://hooks.example/alerts\"",
         "path" => "\"alerts/alerts.jsonl\"",
         "directory" => "\"/var/log/app\"",
@@ -321,7 +336,8 @@ mod tests {
             let required = schema.and_then(|schema| schema.get("required")?.as_array());
             for setting in required.into_iter().flatten() {
                 let setting = setting.as_str().unwrap();
-                assert!(example_of(setting).len() > 2, "{setting} has no example");
+                let example = example_of(&about.name, setting);
+                assert!(example.len() > 2, "{setting} has no example");
                 assert!(text.contains(&format!("{setting} = ")), "{text}");
             }
             assert!(text.lines().all(|line| line.len() <= 80), "{text}");
