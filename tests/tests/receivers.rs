@@ -6,8 +6,8 @@ use std::{fs, os::unix::fs::PermissionsExt};
 
 const SECRET: &str = "s3cr3tZq7OfTheReceiver";
 
-/// A supervised service that is restarted, and an alerter that has a secret.
-fn start(alerter: &str, settings: &str, receiver: &Receiver) -> Daemon {
+/// A supervised service that is restarted, and an alerter that has a secret; `more` is a part of the config.
+fn start(alerter: &str, settings: &str, receiver: &Receiver, more: &str) -> Daemon {
     let url = &receiver.url;
     let rest = format!(
         r#"
@@ -15,6 +15,7 @@ fn start(alerter: &str, settings: &str, receiver: &Receiver) -> Daemon {
 token = {{ file = "token" }}
 
 [[route]]
+target = "job"
 chain = [{{ handler = "restart-service" }}]
 
 [plugin.restart-service]
@@ -27,7 +28,7 @@ min_severity = "high"
 [plugin.{alerter}]
 grants = {{ http = ["{url}"] }}
 settings = {{ {settings} }}
-"#
+{more}"#
     );
     let mut daemon = Daemon::prepare(&[HOST, &sleeper("job"), &rest].concat());
     let token = daemon.path("token");
@@ -43,7 +44,7 @@ settings = {{ {settings} }}
 fn slack(receiver: &Receiver) -> Daemon {
     let url = &receiver.url;
     let settings = format!("url = \"{url}/services/T0/B0/${{secret:token}}\"");
-    start("slack", &settings, receiver)
+    start("slack", &settings, receiver, "")
 }
 
 /// The attachment of a message to Slack, where it begins with this mark.
@@ -138,5 +139,123 @@ fn a_webhook_that_slack_does_not_know_is_told_with_what_to_do() {
         told.contains("no_service") && told.contains("make a new one"),
         "{told}"
     );
+    must_not_tell_the_secret(&daemon);
+}
+
+const SUCCESS: &str =
+    r#"{"status": "success", "message": "Event processed", "dedup_key": "of PagerDuty"}"#;
+
+fn pagerduty(receiver: &Receiver, more: &str) -> Daemon {
+    let url = &receiver.url;
+    let settings = format!("routing_key = \"${{secret:token}}\", url = \"{url}/v2/enqueue\"");
+    start("pagerduty", &settings, receiver, more)
+}
+
+fn is_action(one: &Received, action: &str) -> bool {
+    one.json()["event_action"] == action
+}
+
+/// The events of one action so far.
+fn all_of(receiver: &Receiver, action: &str) -> Vec<Value> {
+    let received = receiver.received();
+    let of_action = received.iter().filter(|one| is_action(one, action));
+    of_action.map(Received::json).collect()
+}
+
+#[test]
+fn a_failure_triggers_and_its_end_resolves_the_same_incident_of_pagerduty() {
+    let receiver = Receiver::start();
+    receiver.answer_with("202 Accepted", "", SUCCESS);
+    let daemon = pagerduty(&receiver, "");
+    daemon.kill_child("job");
+    let fired = receiver.wait_for("the page", |one| is_action(one, "trigger"));
+    assert_eq!(fired.line, "POST /v2/enqueue");
+    let fired = fired.json();
+    assert_eq!(fired["routing_key"], SECRET);
+    let payload = &fired["payload"];
+    assert_eq!(payload["severity"], "error", "{fired}");
+    assert_eq!(payload["component"], "job", "{fired}");
+    assert_eq!(payload["class"], "service-down", "{fired}");
+    let summary = payload["summary"].as_str().unwrap();
+    assert!(summary.contains("job: service-down"), "{fired}");
+    let over = receiver.wait_for("its end", |one| is_action(one, "resolve"));
+    assert_eq!(over.json()["dedup_key"], fired["dedup_key"]);
+    assert_eq!(over.json()["payload"], Value::Null);
+    let delivered = daemon.wait_for_event("the delivery", |event| {
+        event["kind"] == "alert.delivered" && said(event).contains("of PagerDuty")
+    });
+    assert_eq!(delivered["target"], "job", "{delivered}");
+    must_not_tell_the_secret(&daemon);
+}
+
+#[test]
+fn what_pagerduty_is_told_again_is_the_same_event_under_the_same_key() {
+    let receiver = Receiver::start();
+    receiver.answer_with("503 Service Unavailable", "", "maintenance");
+    let daemon = pagerduty(&receiver, "");
+    daemon.kill_child("job");
+    let delayed = daemon.wait_for_event("the delay", |event| event["kind"] == "alert.delayed");
+    assert!(
+        said(&delayed).contains("PagerDuty answered 503: maintenance"),
+        "{delayed}"
+    );
+    receiver.answer_with("202 Accepted", "", SUCCESS);
+    let over = receiver.wait_for("its end", |one| is_action(one, "resolve"));
+    let triggers = all_of(&receiver, "trigger");
+    assert!(triggers.len() >= 2, "{triggers:?}");
+    assert!(
+        triggers.iter().all(|one| *one == triggers[0]),
+        "{triggers:?}"
+    );
+    assert_eq!(over.json()["dedup_key"], triggers[0]["dedup_key"]);
+}
+
+#[test]
+fn a_person_who_takes_an_incident_on_acknowledges_it_in_pagerduty_and_all_of_it_is_one_incident_there()
+ {
+    let receiver = Receiver::start();
+    receiver.answer_with("202 Accepted", "", SUCCESS);
+    let more = r#"
+[[alert]]
+alerter = "pagerduty"
+events = ["incident.acknowledged"]
+
+[[target]]
+name = "deaf"
+
+[[target.check]]
+kind = "tcp"
+address = "127.0.0.1:1"
+every = "100ms"
+timeout = "100ms"
+fail_after = 1
+failure = "service-down"
+"#;
+    let daemon = pagerduty(&receiver, more);
+    let escalated = daemon.wait_for_event("the escalation", |event| {
+        event["kind"] == "operation.escalated" && event["target"] == "deaf"
+    });
+    let fired = receiver.wait_for("the page", |one| is_action(one, "trigger"));
+    let incident = escalated["data"]["incident"].as_str().unwrap();
+    daemon.json(&["ack", incident, "--reason", "I look at it"]);
+    let taken = receiver.wait_for("that it is taken on", |one| is_action(one, "acknowledge"));
+    assert_eq!(taken.json()["dedup_key"], fired.json()["dedup_key"]);
+    for trigger in all_of(&receiver, "trigger") {
+        assert_eq!(trigger["dedup_key"], fired.json()["dedup_key"], "{trigger}");
+    }
+}
+
+#[test]
+fn a_key_that_pagerduty_does_not_know_is_told_with_where_to_look() {
+    let receiver = Receiver::start();
+    let refusal = r#"{"status": "invalid event", "errors": ["'routing_key' is not known"]}"#;
+    receiver.answer_with("400 Bad Request", "", refusal);
+    let daemon = pagerduty(&receiver, "");
+    daemon.kill_child("job");
+    let ended = daemon.wait_for_event("the refusal", |event| event["kind"] == "alert.abandoned");
+    let told = said(&ended);
+    for part in ["is not known", "the integration key of a service"] {
+        assert!(told.contains(part), "{part}: {told}");
+    }
     must_not_tell_the_secret(&daemon);
 }

@@ -194,6 +194,7 @@ fn table<S: Borrow<str> + Display>(name: &str, keys: &[S]) -> Vec<String> {
 /// The least severity that an alerter is meant for; none where it is meant for all.
 fn least_of(alerter: &str) -> Option<&'static str> {
     match alerter {
+        "pagerduty" => Some("high"),
         "slack" | "webhook" => Some("medium"),
         _ => None,
     }
@@ -203,6 +204,7 @@ fn least_of(alerter: &str) -> Option<&'static str> {
 fn grant_of(plugin: &str, asked: &str) -> Option<&'static str> {
     match asked {
         "http" if plugin == "engine-recovery" => Some("http = [\"http://127.0.0.1:8080\"]"),
+        "http" if plugin == "pagerduty" => Some("http = [\"https://events.pagerduty.com\"]"),
         "http" if plugin == "slack" => Some("http = [\"https://hooks.slack.com\"]"),
         "http" => Some("http = [\"https://hooks.example\"]"),
         "dir" if plugin == "log-file" => Some("dir = [{ path = \"alerts\", write = true }]"),
@@ -239,6 +241,7 @@ fn example_of(plugin: &str, setting: &str) -> &'static str {
         "api" => "\"http://127.0.0.1:8080\"",
         "command" => "\"my-command\"",
         "job" => "\"my-job\"",
+        "routing_key" => "\"${secret:pagerduty}\"",
         "rows" => "\"read-rows\"",
         "serving" => "\"storage-serving\"",
         "to_local" => "\"to-local\"",
