@@ -94,6 +94,13 @@ impl Default for Report {
 }
 
 impl Operation {
+    /// Whether evidence is of a check that saw the failure; where no check did, for a person asked for the operation, any
+    /// check is one of them.
+    pub fn is_seen_by(&self, evidence: &Evidence) -> bool {
+        let mut seen = self.evidence.iter().map(|seen| &seen.check);
+        self.evidence.is_empty() || seen.any(|check| *check == evidence.check)
+    }
+
     /// The parameters of the chain's step as the plugin's own type.
     ///
     /// # Errors

@@ -1,6 +1,10 @@
 //! Managed targets: status, start, stop, restart, signal and check.
 
-use super::{EffectError, Evidence, Signal, TargetStatus};
+use super::{Clock, EffectError, Evidence, Signal, TargetStatus};
+use std::time::Duration;
+
+const FIRST_PAUSE: Duration = Duration::from_millis(50);
+const LONGEST_PAUSE: Duration = Duration::from_secs(1);
 
 /// Managed targets. Granted by verb: `target = ["restart", …]`; other targets than the operation's own by name.
 ///
@@ -97,5 +101,93 @@ impl<H: Targets> Target<'_, H> {
     /// As for every function of [`Targets`], or the checks did not end in time.
     pub fn check(&mut self) -> Result<Vec<Evidence>, EffectError> {
         self.host.target_check(&self.name)
+    }
+}
+
+impl<H: Targets + Clock> Target<'_, H> {
+    /// Runs its checks until those that count pass or `limit` is over: at once, and then after pauses that grow from 50 ms
+    /// to 1 s. Gives the evidence of those that still do not pass: empty means that every one that counts passes.
+    ///
+    /// A dry run waits for nothing, so do not watch in one.
+    ///
+    /// # Errors
+    /// As for [`Target::check`].
+    pub fn watch(
+        &mut self,
+        limit: Duration,
+        counts: impl Fn(&Evidence) -> bool,
+    ) -> Result<Vec<Evidence>, EffectError> {
+        let start = self.host.now();
+        let mut looks = 0_u32;
+        loop {
+            let mut failing = self.check()?;
+            failing.retain(&counts);
+            if failing.is_empty() {
+                return Ok(failing);
+            }
+            looks = looks.saturating_add(1);
+            let elapsed = Duration::from_millis(self.host.now().saturating_sub(start));
+            match pause_after(looks, limit.saturating_sub(elapsed)) {
+                Some(pause) => self.host.sleep(pause),
+                None => return Ok(failing),
+            }
+        }
+    }
+}
+
+/// The pause after the look number `looks`, from 1; none where no time is left.
+fn pause_after(looks: u32, left: Duration) -> Option<Duration> {
+    let doublings = looks.saturating_sub(1).min(10);
+    let pause = FIRST_PAUSE
+        .saturating_mul(1 << doublings)
+        .min(LONGEST_PAUSE);
+    (!left.is_zero()).then(|| pause.min(left))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::{Effect, ScriptedHost, evidence};
+
+    #[test]
+    fn pauses_grow_to_a_second_and_end_at_the_limit() {
+        let millis = Duration::from_millis;
+        for (looks, left, pause) in [
+            (1, 20_000, Some(50)),
+            (2, 19_950, Some(100)),
+            (6, 17_000, Some(1_000)),
+            (u32::MAX, 17_000, Some(1_000)),
+            (6, 300, Some(300)),
+            (7, 0, None),
+            (1, 0, None),
+        ] {
+            let expected = pause.map(millis);
+            assert_eq!(
+                pause_after(looks, millis(left)),
+                expected,
+                "{looks}, {left}"
+            );
+        }
+    }
+
+    #[test]
+    fn it_is_watched_until_what_counts_passes_or_the_time_is_over() {
+        let failing = |check: &str| Ok(vec![evidence(check, "no")]);
+        let mut host = ScriptedHost::new();
+        host.on_check("api", failing("http"))
+            .on_check("api", failing("disk"));
+        let of_http = |seen: &Evidence| seen.check == "http";
+        let limit = Duration::from_secs(9);
+        let seen = host.target("api").watch(limit, of_http).unwrap();
+        assert!(seen.is_empty(), "{seen:?}");
+        let look = Effect::Check("api".into());
+        let pause = Effect::Sleep(FIRST_PAUSE);
+        assert_eq!(host.effects(), [look.clone(), pause, look]);
+        for _ in 0..3 {
+            host.on_check("api", failing("http"));
+        }
+        let limit = Duration::from_millis(150);
+        let seen = host.target("api").watch(limit, of_http).unwrap();
+        assert_eq!(seen, [evidence("http", "no")]);
     }
 }

@@ -2,9 +2,6 @@
 //!
 //! Invariant: nothing waits before the first look, and without settings nothing looks: the host verifies anyway.
 
-mod decide;
-
-use decide::{Look, next_look};
 use mainstay_plugin_sdk::recovery::*;
 use mainstay_plugin_sdk::settings::DurationText;
 use schemars::JsonSchema;
@@ -69,21 +66,11 @@ enum Seen {
 
 /// Looks at the target's checks until they pass or `limit` is over.
 fn watch(op: &Operation, host: &mut impl Host, limit: Duration) -> Result<Seen, EffectError> {
-    let start = host.now();
-    for looks in 1.. {
-        let failing = host.target(&op.target).check()?;
-        let Some(first) = failing.first() else {
-            return Ok(Seen::Passing);
-        };
-        let elapsed = Duration::from_millis(host.now().saturating_sub(start));
-        match next_look(looks, elapsed, limit) {
-            Look::After(pause) => host.sleep(pause),
-            Look::NoMore => {
-                return Ok(Seen::Failing(format!("{}: {}", first.check, first.message)));
-            }
-        }
-    }
-    Ok(Seen::Passing)
+    let failing = host.target(&op.target).watch(limit, |_| true)?;
+    Ok(match failing.first() {
+        None => Seen::Passing,
+        Some(first) => Seen::Failing(format!("{}: {}", first.check, first.message)),
+    })
 }
 
 export_recovery_handler!(
