@@ -2,6 +2,8 @@
 //!
 //! Invariant: a component is never half in its place, and no other one is ever replaced.
 
+mod examples;
+
 use super::{
     arguments::Global,
     output::{Block, Output, Tone, cell},
@@ -9,6 +11,7 @@ use super::{
 };
 use crate::carried::{self, Carried};
 use anyhow::{Context, bail};
+use examples::{example_of, grant_of, least_of};
 use mainstay_api::{PluginKind, WrittenPlugin};
 use mainstay_daemon::config;
 use mainstay_domain::name::PluginName;
@@ -188,66 +191,6 @@ fn table<S: Borrow<str> + Display>(name: &str, keys: &[S]) -> Vec<String> {
         [] => Vec::new(),
         _ if inline.len() <= WIDEST => vec![inline],
         _ => keys.iter().map(|key| format!("{name}.{key}")).collect(),
-    }
-}
-
-/// The least severity that an alerter is meant for; none where it is meant for all.
-fn least_of(alerter: &str) -> Option<&'static str> {
-    match alerter {
-        "pagerduty" => Some("high"),
-        "slack" | "webhook" => Some("medium"),
-        _ => None,
-    }
-}
-
-/// A grant of what a plugin asks for.
-fn grant_of(plugin: &str, asked: &str) -> Option<&'static str> {
-    match asked {
-        "http" if plugin == "engine-recovery" => Some("http = [\"http://127.0.0.1:8080\"]"),
-        "http" if plugin == "pagerduty" => Some("http = [\"https://events.pagerduty.com\"]"),
-        "http" if plugin == "slack" => Some("http = [\"https://hooks.slack.com\"]"),
-        "http" => Some("http = [\"https://hooks.example\"]"),
-        "dir" if plugin == "log-file" => Some("dir = [{ path = \"alerts\", write = true }]"),
-        "dir" => Some("dir = [{ path = \"/var/log/app\", write = true }]"),
-        "target" if plugin == "corruption-restore" => {
-            Some("target = [\"status\", \"stop\", \"start\"]")
-        }
-        "target" if plugin == "postgres-recovery" => {
-            Some("target = [\"check\", \"restart\", \"start\", \"status\", \"stop\"]")
-        }
-        "target" if plugin == "redis-recovery" => Some("target = [\"check\", \"restart\"]"),
-        "target" if plugin == "storage-failover" => Some("target = [\"check\"]"),
-        "target" => Some("target = [\"restart\"]"),
-        "command" if plugin == "redis-recovery" => {
-            Some("command = [\"read-rows\", \"write-rows\"]")
-        }
-        "command" if plugin == "storage-failover" => {
-            Some("command = [\"storage-serving\", \"to-local\", \"to-store\"]")
-        }
-        "command" => Some("command = [\"my-command\"]"),
-        "backup" => Some("backup = [\"my-job\"]"),
-        _ => None,
-    }
-}
-
-/// A value that a required setting may have.
-fn example_of(plugin: &str, setting: &str) -> &'static str {
-    match setting {
-        "url" if plugin == "slack" => "\"https://hooks.slack.com/services/T0/B0/${secret:slack}\"",
-        "url" => "\"https://hooks.example/alerts\"",
-        "path" => "\"alerts/alerts.jsonl\"",
-        "directory" => "\"/var/log/app\"",
-        "older_than" => "\"7d\"",
-        "api" => "\"http://127.0.0.1:8080\"",
-        "command" => "\"my-command\"",
-        "job" => "\"my-job\"",
-        "routing_key" => "\"${secret:pagerduty}\"",
-        "rows" => "\"read-rows\"",
-        "serving" => "\"storage-serving\"",
-        "to_local" => "\"to-local\"",
-        "to_store" => "\"to-store\"",
-        "write" => "\"write-rows\"",
-        _ => "\"\"",
     }
 }
 
