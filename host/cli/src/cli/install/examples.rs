@@ -21,6 +21,9 @@ pub(super) fn grant_of(plugin: &str, asked: &str) -> Option<&'static str> {
         "target" if plugin == "corruption-restore" => {
             Some("target = [\"status\", \"stop\", \"start\"]")
         }
+        "target" if plugin == "memory-relief" => {
+            Some("target = [\"check\", \"signal\", \"restart\"]")
+        }
         "target" if plugin == "postgres-recovery" => {
             Some("target = [\"check\", \"restart\", \"start\", \"status\", \"stop\"]")
         }
