@@ -13,6 +13,7 @@ pub(super) fn least_of(alerter: &str) -> Option<&'static str> {
 pub(super) fn grant_of(plugin: &str, asked: &str) -> Option<&'static str> {
     match asked {
         "http" if plugin == "engine-recovery" => Some("http = [\"http://127.0.0.1:8080\"]"),
+        "http" if plugin == "gateway-recovery" => Some("http = [\"http://127.0.0.1:8001\"]"),
         "http" if plugin == "pagerduty" => Some("http = [\"https://events.pagerduty.com\"]"),
         "http" if plugin == "slack" => Some("http = [\"https://hooks.slack.com\"]"),
         "http" => Some("http = [\"https://hooks.example\"]"),
@@ -27,7 +28,9 @@ pub(super) fn grant_of(plugin: &str, asked: &str) -> Option<&'static str> {
         "target" if plugin == "postgres-recovery" => {
             Some("target = [\"check\", \"restart\", \"start\", \"status\", \"stop\"]")
         }
-        "target" if plugin == "redis-recovery" => Some("target = [\"check\", \"restart\"]"),
+        "target" if ["gateway-recovery", "redis-recovery"].contains(&plugin) => {
+            Some("target = [\"check\", \"restart\"]")
+        }
         "target" if plugin == "storage-failover" => Some("target = [\"check\"]"),
         "target" => Some("target = [\"restart\"]"),
         "command" if plugin == "redis-recovery" => {

@@ -1,0 +1,115 @@
+//! Restarts an API gateway, clears its rate limits, and sees it serve.
+//!
+//! Invariant: it succeeds only where the checks that saw the failure pass, after all that it did.
+//! Invariant: each part may be done twice: after a crash of the host it begins anew, and restarts no gateway that serves.
+
+mod decide;
+
+use decide::cleared;
+use mainstay_plugin_sdk::recovery::*;
+use mainstay_plugin_sdk::settings::{DurationText, UrlText};
+use schemars::JsonSchema;
+use serde::Deserialize;
+use std::{collections::BTreeMap, time::Duration};
+
+/// How long the checks may take to pass where the settings do not say.
+const WITHIN: Duration = Duration::from_secs(30);
+
+/// What else than a restart a gateway needs.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct GatewaySettings {
+    /// A command of the config that clears the rate limits in the store that the gateway keeps them in; it runs before the
+    /// restart. Needs the grant `command`.
+    clear: Option<String>,
+    /// A URL to send DELETE to, which clears the rate limits that the gateway keeps itself; it is asked when the gateway
+    /// serves again. Needs the grant `http`.
+    limits: Option<UrlText>,
+    /// Headers of that request by name; values may hold `${secret:NAME}`.
+    headers: BTreeMap<String, String>,
+    /// How long the checks may take to pass after the restart; default 30s. Needs the grant `target = ["check"]`.
+    within: Option<DurationText>,
+}
+
+/// Recovers the gateway.
+#[derive(Debug, Default)]
+pub struct GatewayRecovery;
+
+impl RecoveryHandler for GatewayRecovery {
+    fn recover(&self, op: &Operation, host: &mut impl Host) -> Result<Report> {
+        let settings: GatewaySettings = host.settings()?;
+        // A person who asks for it gets it, and a plan shows all of it.
+        let is_asked = op.dry_run || op.evidence.is_empty();
+        let serves = !is_asked && watch(op, host, Duration::ZERO)?.is_none();
+        let mut report = Report::default();
+        if let Some(name) = &settings.clear {
+            let output = host.command(name, &[])?;
+            if !output.success() {
+                return Err(RecoveryFailure::Retryable(format!(
+                    "`{name}` ended with {}",
+                    output.exit_code
+                )));
+            }
+            report = report.and(format!("ran `{name}`"));
+        }
+        if !serves {
+            host.target(&op.target).restart()?;
+            report = report.and(format!("restarted {}", op.target));
+            let within = settings.within.map_or(WITHIN, DurationText::get);
+            must_serve(op, host, within, &report)?;
+        }
+        if let Some(limits) = &settings.limits {
+            let mut request = Request::new(Method::Delete, limits.as_str());
+            for (name, value) in &settings.headers {
+                request = request.header(name.as_str(), value.as_str());
+            }
+            report = report.and(cleared(&host.http(request)?)?);
+        }
+        if op.dry_run {
+            return Ok(report);
+        }
+        must_serve(op, host, Duration::ZERO, &report)?;
+        Ok(report.and("saw its checks pass"))
+    }
+}
+
+/// The checks that saw the failure pass within this time; a plan is not waited for.
+fn must_serve(
+    op: &Operation,
+    host: &mut impl Host,
+    within: Duration,
+    report: &Report,
+) -> Result<()> {
+    if op.dry_run {
+        return Ok(());
+    }
+    match watch(op, host, within)? {
+        None => Ok(()),
+        Some(seen) => Err(RecoveryFailure::Retryable(format!(
+            "{}; its checks do not pass: {seen}",
+            report.actions.join("; ")
+        ))),
+    }
+}
+
+/// What the first check that saw the failure and still does says; none where all pass.
+fn watch(op: &Operation, host: &mut impl Host, limit: Duration) -> Result<Option<String>> {
+    let mut target = host.target(&op.target);
+    let failing = target.watch(limit, |seen| op.is_seen_by(seen))?;
+    let first = failing.first();
+    Ok(first.map(|first| format!("{}: {}", first.check, first.message)))
+}
+
+export_recovery_handler!(
+    GatewayRecovery,
+    handles = ["api-gateway-down"],
+    capabilities = [
+        "target" => "see whether the gateway serves (`check`), and `restart` it",
+        "http" => "clear the rate limits that it keeps itself, where `limits` is set",
+        "command" => "clear the rate limits in its store, where `clear` names the command",
+    ],
+    settings = GatewaySettings,
+);
+
+#[cfg(test)]
+mod tests;
