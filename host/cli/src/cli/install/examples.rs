@@ -31,7 +31,9 @@ pub(super) fn grant_of(plugin: &str, asked: &str) -> Option<&'static str> {
         "target" if ["gateway-recovery", "redis-recovery"].contains(&plugin) => {
             Some("target = [\"check\", \"restart\"]")
         }
-        "target" if plugin == "storage-failover" => Some("target = [\"check\"]"),
+        "target" if ["network-failover", "storage-failover"].contains(&plugin) => {
+            Some("target = [\"check\"]")
+        }
         "target" => Some("target = [\"restart\"]"),
         "command" if plugin == "redis-recovery" => {
             Some("command = [\"read-rows\", \"write-rows\"]")
