@@ -18,6 +18,9 @@ pub(super) fn grant_of(plugin: &str, asked: &str) -> Option<&'static str> {
         "http" if plugin == "slack" => Some("http = [\"https://hooks.slack.com\"]"),
         "http" => Some("http = [\"https://hooks.example\"]"),
         "dir" if plugin == "log-file" => Some("dir = [{ path = \"alerts\", write = true }]"),
+        "dir" if plugin == "model-rollback" => {
+            Some("dir = [{ path = \"/srv/models\", write = true }]")
+        }
         "dir" => Some("dir = [{ path = \"/var/log/app\", write = true }]"),
         "target" if plugin == "corruption-restore" => {
             Some("target = [\"status\", \"stop\", \"start\"]")
@@ -58,6 +61,7 @@ pub(super) fn example_of(plugin: &str, setting: &str) -> &'static str {
         "api" => "\"http://127.0.0.1:8080\"",
         "command" => "\"my-command\"",
         "job" => "\"my-job\"",
+        "registry" => "\"/srv/models\"",
         "routing_key" => "\"${secret:pagerduty}\"",
         "rows" => "\"read-rows\"",
         "serving" => "\"storage-serving\"",
