@@ -16,6 +16,7 @@ mod processes;
 mod receiver;
 pub mod scale;
 mod shorthand;
+mod tls;
 
 pub use daemon::Daemon;
 pub use figures::{peak_kb, print_spread, resident_kb};
@@ -25,6 +26,7 @@ pub use packages::{Packages, packages};
 pub use processes::{lives, parent};
 pub use receiver::{Received, Receiver, response};
 pub use shorthand::{HOST, make_fifo, millis_between, sleeper, time, user_name};
+pub use tls::{TlsServer, tls_file};
 
 use std::{
     path::{Path, PathBuf},

@@ -1,14 +1,13 @@
 //! The alerters that speak to a service of somebody else, against a receiver that answers as that service does.
 
-use mainstay_tests::{Daemon, HOST, Received, Receiver, plugin, sleeper};
+use mainstay_tests::{Daemon, HOST, Received, Receiver, TlsServer, plugin, sleeper};
 use serde_json::Value;
 use std::{fs, os::unix::fs::PermissionsExt};
 
 const SECRET: &str = "s3cr3tZq7OfTheReceiver";
 
 /// A supervised service that is restarted, and an alerter that has a secret; `more` is a part of the config.
-fn start(alerter: &str, settings: &str, receiver: &Receiver, more: &str) -> Daemon {
-    let url = &receiver.url;
+fn start(alerter: &str, settings: &str, origin: &str, more: &str) -> Daemon {
     let rest = format!(
         r#"
 [secrets]
@@ -26,7 +25,7 @@ alerter = "{alerter}"
 min_severity = "high"
 
 [plugin.{alerter}]
-grants = {{ http = ["{url}"] }}
+grants = {{ http = ["{origin}"] }}
 settings = {{ {settings} }}
 {more}"#
     );
@@ -44,7 +43,7 @@ settings = {{ {settings} }}
 fn slack(receiver: &Receiver) -> Daemon {
     let url = &receiver.url;
     let settings = format!("url = \"{url}/services/T0/B0/${{secret:token}}\"");
-    start("slack", &settings, receiver, "")
+    start("slack", &settings, url, "")
 }
 
 /// The attachment of a message to Slack, where it begins with this mark.
@@ -148,7 +147,7 @@ const SUCCESS: &str =
 fn pagerduty(receiver: &Receiver, more: &str) -> Daemon {
     let url = &receiver.url;
     let settings = format!("routing_key = \"${{secret:token}}\", url = \"{url}/v2/enqueue\"");
-    start("pagerduty", &settings, receiver, more)
+    start("pagerduty", &settings, url, more)
 }
 
 fn is_action(one: &Received, action: &str) -> bool {
@@ -258,4 +257,27 @@ fn a_key_that_pagerduty_does_not_know_is_told_with_where_to_look() {
         assert!(told.contains(part), "{part}: {told}");
     }
     must_not_tell_the_secret(&daemon);
+}
+
+#[test]
+fn a_receiver_whose_certificate_does_not_verify_is_told_nothing_and_asked_again() {
+    let server = TlsServer::start("server.pem");
+    let origin = format!("https://localhost:{}", server.port);
+    for (alerter, settings) in [
+        (
+            "slack",
+            format!("url = \"{origin}/services/${{secret:token}}\""),
+        ),
+        (
+            "pagerduty",
+            format!("routing_key = \"${{secret:token}}\", url = \"{origin}/v2/enqueue\""),
+        ),
+    ] {
+        let daemon = start(alerter, &settings, &origin, "");
+        daemon.kill_child("job");
+        let delayed = daemon.wait_for_event("the delay", |event| event["kind"] == "alert.delayed");
+        assert!(said(&delayed).contains("certificate"), "{delayed}");
+        assert!(daemon.events_of("alert.delivered").is_empty(), "{alerter}");
+        must_not_tell_the_secret(&daemon);
+    }
 }

@@ -1,10 +1,7 @@
 //! Checks of kind `http`: what is sent, to whom, and whose answer counts.
 
-use super::{
-    case, judge, judge_with,
-    tls::{TlsServer, fixture},
-};
-use mainstay_tests::{Daemon, Receiver};
+use super::{case, judge, judge_with};
+use mainstay_tests::{Daemon, Receiver, TlsServer, tls_file};
 use std::{
     fs,
     io::{Read, Write},
@@ -90,7 +87,7 @@ fn a_server_is_known_by_the_authority_of_the_check_or_by_nothing() {
     let https =
         |server: &TlsServer, more: &str| http(&format!("https://localhost:{}/", server.port), more);
     let mut daemon = Daemon::prepare("");
-    fs::copy(fixture("authority.pem"), daemon.path("ca.pem")).unwrap();
+    fs::copy(tls_file("authority.pem"), daemon.path("ca.pem")).unwrap();
     let ca = "ca = \"ca.pem\"\nbody_contains = \"well\"";
     let cases = [
         case(https(&signed, ca), "healthy", ""),

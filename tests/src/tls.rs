@@ -1,0 +1,80 @@
+//! Servers that speak TLS, by the certificates of `tests/fixtures/tls`.
+
+use crate::repository;
+use std::{
+    io::{BufRead, BufReader},
+    path::PathBuf,
+    process::{Child, Command, Stdio},
+};
+
+const SERVER: &str = r#"
+import socket, ssl, sys, threading
+context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+context.load_cert_chain(sys.argv[1], sys.argv[2])
+if len(sys.argv) > 3:
+    other = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    other.load_cert_chain(sys.argv[3], sys.argv[2])
+    def choose(stream, name, _):
+        if name == "other.example":
+            stream.context = other
+    context.sni_callback = choose
+listener = socket.create_server(("127.0.0.1", 0))
+print(listener.getsockname()[1], flush=True)
+def serve(peer):
+    try:
+        with context.wrap_socket(peer, server_side=True) as stream:
+            if stream.recv(65536):
+                stream.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 4\r\nConnection: close\r\n\r\nwell")
+    except OSError:
+        pass
+while True:
+    peer, _ = listener.accept()
+    threading.Thread(target=serve, args=(peer,), daemon=True).start()
+"#;
+
+/// A file of `tests/fixtures/tls`: `authority.pem`, `server.pem`, which it signed for localhost until 2119, and
+/// `expired.pem`, which signed itself until 2021; `server.key` is the key of both.
+pub fn tls_file(name: &str) -> PathBuf {
+    repository().join("tests/fixtures/tls").join(name)
+}
+
+/// Answers `well` to every request; ends with this.
+pub struct TlsServer {
+    process: Child,
+    /// Of 127.0.0.1.
+    pub port: u16,
+}
+
+impl TlsServer {
+    /// With the certificate of this name.
+    pub fn start(certificate: &str) -> Self {
+        Self::run(&[tls_file(certificate), tls_file("server.key")])
+    }
+
+    /// With the second one for who asks for `other.example`.
+    pub fn with_other(certificate: &str, other: &str) -> Self {
+        let key = tls_file("server.key");
+        Self::run(&[tls_file(certificate), key, tls_file(other)])
+    }
+
+    fn run(arguments: &[PathBuf]) -> Self {
+        let mut process = Command::new("python3")
+            .args(["-c", SERVER])
+            .args(arguments)
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let mut line = String::new();
+        let output = process.stdout.take().unwrap();
+        BufReader::new(output).read_line(&mut line).unwrap();
+        let port = line.trim().parse().unwrap();
+        Self { process, port }
+    }
+}
+
+impl Drop for TlsServer {
+    fn drop(&mut self) {
+        let _ = self.process.kill();
+        let _ = self.process.wait();
+    }
+}
