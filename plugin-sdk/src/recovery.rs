@@ -41,6 +41,11 @@ pub use crate::host::{
 };
 pub use crate::plugin_settings;
 
+use std::time::Duration;
+
+/// What evidence of a person who asked for an operation, and of another system that reported a failure, has for a check.
+const NO_CHECKS: [&str; 2] = ["operator", "report"];
+
 /// What a recovery handler gives back.
 pub type Result<T, E = RecoveryFailure> = core::result::Result<T, E>;
 
@@ -94,11 +99,35 @@ impl Default for Report {
 }
 
 impl Operation {
-    /// Whether evidence is of a check that saw the failure; where no check did, for a person asked for the operation, any
-    /// check is one of them.
-    pub fn is_seen_by(&self, evidence: &Evidence) -> bool {
-        let mut seen = self.evidence.iter().map(|seen| &seen.check);
-        self.evidence.is_empty() || seen.any(|check| *check == evidence.check)
+    /// Whether checks of the target, its process among them, saw the failure. Else a person asked for the operation, or
+    /// another system reported the failure.
+    pub fn is_seen_by_checks(&self) -> bool {
+        self.seen_by().next().is_some()
+    }
+
+    /// Looks at the checks of the target that saw the failure until they pass or `limit` is over, as [`Target::watch`] does:
+    /// what the first of them that does not says, as `check: message`, or none where all pass. Where no check saw it, every
+    /// one counts.
+    ///
+    /// # Errors
+    /// As for [`Target::check`].
+    pub fn still_seen(
+        &self,
+        host: &mut (impl Targets + Clock),
+        limit: Duration,
+    ) -> core::result::Result<Option<String>, EffectError> {
+        let counts = |seen: &Evidence| {
+            !self.is_seen_by_checks() || self.seen_by().any(|check| check == seen.check)
+        };
+        let failing = host.target(&self.target).watch(limit, counts)?;
+        let first = failing.first();
+        Ok(first.map(|first| format!("{}: {}", first.check, first.message)))
+    }
+
+    /// The checks that saw the failure.
+    fn seen_by(&self) -> impl Iterator<Item = &str> {
+        let seen = self.evidence.iter().map(|seen| seen.check.as_str());
+        seen.filter(|check| !NO_CHECKS.contains(check))
     }
 
     /// The parameters of the chain's step as the plugin's own type.
@@ -171,4 +200,32 @@ macro_rules! export_recovery_handler {
         $crate::__describe!($plugin, [$($failure),*], [$($($capability => $why),*)?] $(, $settings)?);
         $crate::__export!($plugin, recovery);
     };
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::{ScriptedHost, evidence, operation};
+
+    #[test]
+    fn only_the_checks_that_saw_the_failure_count_and_every_one_where_none_did() {
+        let failing = |check: &str| Ok(vec![evidence(check, "no")]);
+        let mut host = ScriptedHost::new();
+        host.on_check("api", failing("disk"));
+        let mut op = operation("api", "service-down");
+        let at_once = Duration::ZERO;
+        assert_eq!(op.still_seen(&mut host, at_once), Ok(None));
+        host.on_check("api", failing("http"));
+        let told = op.still_seen(&mut host, at_once).unwrap();
+        assert_eq!(told.as_deref(), Some("http: no"));
+        assert!(op.is_seen_by_checks());
+        // A person asked for it, or another system reported it.
+        for evidence in [vec![], vec![evidence("operator", "anna asked for it")]] {
+            op.evidence = evidence;
+            host.on_check("api", failing("disk"));
+            let told = op.still_seen(&mut host, at_once).unwrap();
+            assert_eq!(told.as_deref(), Some("disk: no"));
+            assert!(!op.is_seen_by_checks());
+        }
+    }
 }

@@ -39,8 +39,8 @@ impl RecoveryHandler for GatewayRecovery {
     fn recover(&self, op: &Operation, host: &mut impl Host) -> Result<Report> {
         let settings: GatewaySettings = host.settings()?;
         // A person who asks for it gets it, and a plan shows all of it.
-        let is_asked = op.dry_run || op.evidence.is_empty();
-        let serves = !is_asked && watch(op, host, Duration::ZERO)?.is_none();
+        let is_asked = op.dry_run || !op.is_seen_by_checks();
+        let serves = !is_asked && op.still_seen(host, Duration::ZERO)?.is_none();
         let mut report = Report::default();
         if let Some(name) = &settings.clear {
             let output = host.command(name, &[])?;
@@ -83,21 +83,13 @@ fn must_serve(
     if op.dry_run {
         return Ok(());
     }
-    match watch(op, host, within)? {
+    match op.still_seen(host, within)? {
         None => Ok(()),
         Some(seen) => Err(RecoveryFailure::Retryable(format!(
             "{}; its checks do not pass: {seen}",
             report.actions.join("; ")
         ))),
     }
-}
-
-/// What the first check that saw the failure and still does says; none where all pass.
-fn watch(op: &Operation, host: &mut impl Host, limit: Duration) -> Result<Option<String>> {
-    let mut target = host.target(&op.target);
-    let failing = target.watch(limit, |seen| op.is_seen_by(seen))?;
-    let first = failing.first();
-    Ok(first.map(|first| format!("{}: {}", first.check, first.message)))
 }
 
 export_recovery_handler!(

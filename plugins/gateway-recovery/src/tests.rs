@@ -102,7 +102,7 @@ fn what_serves_again_is_not_restarted_and_its_limits_are_cleared() {
     assert!(!acts(&host).contains(&Effect::Restart("gateway".into())));
     // A person who asks for a restart gets one.
     let mut op = operation("gateway", "api-gateway-down");
-    op.evidence = Vec::new();
+    op.evidence = vec![evidence("operator", "anna asked for it")];
     host.set_settings("{}");
     let report = GatewayRecovery.recover(&op, &mut host).unwrap();
     assert_eq!(report.actions, ["restarted gateway", "saw its checks pass"]);

@@ -33,7 +33,7 @@ impl RecoveryHandler for MemoryRelief {
         if op.dry_run {
             return plan(&steps, op, host);
         }
-        if !op.evidence.is_empty() && watch(op, host, Duration::ZERO)?.is_none() {
+        if op.is_seen_by_checks() && op.still_seen(host, Duration::ZERO)?.is_none() {
             return Ok(Report::action("found its checks passing"));
         }
         let settle = settings.settle.map_or(SETTLE, DurationText::get);
@@ -41,7 +41,7 @@ impl RecoveryHandler for MemoryRelief {
         let mut last = String::new();
         for step in &steps {
             report = report.and(act(step, op, host)?);
-            match watch(op, host, settle)? {
+            match op.still_seen(host, settle)? {
                 None => return Ok(report.and("saw its checks pass")),
                 Some(seen) => last = seen,
             }
@@ -79,14 +79,6 @@ fn act(step: &Step, op: &Operation, host: &mut impl Host) -> Result<String> {
         Err(error @ (EffectError::Denied(_) | EffectError::Limited(_))) => Err(error.into()),
         Err(error) => Ok(step.failed(target, error.text())),
     }
-}
-
-/// What the first check that saw the failure and still does says; none where all pass.
-fn watch(op: &Operation, host: &mut impl Host, limit: Duration) -> Result<Option<String>> {
-    let mut target = host.target(&op.target);
-    let failing = target.watch(limit, |seen| op.is_seen_by(seen))?;
-    let first = failing.first();
-    Ok(first.map(|first| format!("{}: {}", first.check, first.message)))
 }
 
 export_recovery_handler!(

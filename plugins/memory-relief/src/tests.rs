@@ -88,7 +88,7 @@ fn memory_that_is_back_within_its_limit_is_left_alone_and_other_checks_say_nothi
     assert!(acts(&host).is_empty(), "{:?}", host.effects());
     // A person who asks for it gets it.
     let mut op = overflow();
-    op.evidence = Vec::new();
+    op.evidence = vec![evidence("operator", "anna asked for it")];
     let report = MemoryRelief.recover(&op, &mut host).unwrap();
     assert_eq!(
         report.actions,

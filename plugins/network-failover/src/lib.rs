@@ -22,7 +22,7 @@ impl RecoveryHandler for NetworkFailover {
         if op.dry_run {
             return plan(&settings, host);
         }
-        let mut report = match watch(op, host, settings.wait())? {
+        let mut report = match op.still_seen(host, settings.wait())? {
             None => Report::action("saw the network come back"),
             Some(seen) => other_path(&settings, op, host, seen)?,
         };
@@ -37,7 +37,7 @@ impl RecoveryHandler for NetworkFailover {
             }
             report = report.and(format!("ran `{name}`"));
         }
-        match watch(op, host, Duration::ZERO)? {
+        match op.still_seen(host, Duration::ZERO)? {
             None => Ok(report.and("saw its checks pass")),
             Some(seen) => Err(RecoveryFailure::Retryable(still_partitioned(
                 &report.actions,
@@ -73,7 +73,7 @@ fn other_path(
             continue;
         }
         report = report.and(format!("took `{name}`"));
-        match watch(op, host, settings.settle())? {
+        match op.still_seen(host, settings.settle())? {
             None => return Ok(report),
             Some(last) => seen = last,
         }
@@ -97,14 +97,6 @@ fn plan(settings: &FailoverSettings, host: &mut impl Host) -> Result<Report> {
         report = report.and(format!("would run `{name}`"));
     }
     Ok(report)
-}
-
-/// What the first check that saw the failure and still does says; none where all pass.
-fn watch(op: &Operation, host: &mut impl Host, limit: Duration) -> Result<Option<String>> {
-    let mut target = host.target(&op.target);
-    let failing = target.watch(limit, |seen| op.is_seen_by(seen))?;
-    let first = failing.first();
-    Ok(first.map(|first| format!("{}: {}", first.check, first.message)))
 }
 
 export_recovery_handler!(
