@@ -106,12 +106,13 @@ impl<H: Targets> Target<'_, H> {
 
 impl<H: Targets + Clock> Target<'_, H> {
     /// Runs its checks until those that count pass or `limit` is over: at once, and then after pauses that grow from 50 ms
-    /// to 1 s. Gives the evidence of those that still do not pass: empty means that every one that counts passes.
+    /// to 1 s. Gives the evidence of those that still do not pass: empty means that every one that counts passes. Where
+    /// nobody can look for now, as while its process is only being started, it looks again too.
     ///
     /// A dry run waits for nothing, so do not watch in one.
     ///
     /// # Errors
-    /// As for [`Target::check`].
+    /// As for [`Target::check`]; what may work later only where it is still so when `limit` is over.
     pub fn watch(
         &mut self,
         limit: Duration,
@@ -120,16 +121,22 @@ impl<H: Targets + Clock> Target<'_, H> {
         let start = self.host.now();
         let mut looks = 0_u32;
         loop {
-            let mut failing = self.check()?;
-            failing.retain(&counts);
-            if failing.is_empty() {
-                return Ok(failing);
+            let seen = self.check().map(|mut failing| {
+                failing.retain(&counts);
+                failing
+            });
+            let is_over = match &seen {
+                Ok(failing) => failing.is_empty(),
+                Err(error) => !error.is_temporary(),
+            };
+            if is_over {
+                return seen;
             }
             looks = looks.saturating_add(1);
             let elapsed = Duration::from_millis(self.host.now().saturating_sub(start));
             match pause_after(looks, limit.saturating_sub(elapsed)) {
                 Some(pause) => self.host.sleep(pause),
-                None => return Ok(failing),
+                None => return seen,
             }
         }
     }
@@ -189,5 +196,21 @@ mod tests {
         let limit = Duration::from_millis(150);
         let seen = host.target("api").watch(limit, of_http).unwrap();
         assert_eq!(seen, [evidence("http", "no")]);
+    }
+
+    #[test]
+    fn where_nobody_can_look_for_now_it_looks_again_until_the_time_is_over() {
+        let unseen = || EffectError::Unavailable("its process is only being started".into());
+        let mut host = ScriptedHost::new();
+        host.on_check("api", Err(unseen()));
+        let limit = Duration::from_millis(50);
+        assert_eq!(host.target("api").watch(limit, |_| true), Ok(Vec::new()));
+        for _ in 0..2 {
+            host.on_check("api", Err(unseen()));
+        }
+        assert_eq!(host.target("api").watch(limit, |_| true), Err(unseen()));
+        let denied = EffectError::Denied("target = [\"check\"]".into());
+        host.on_check("api", Err(denied.clone()));
+        assert_eq!(host.target("api").watch(limit, |_| true), Err(denied));
     }
 }
