@@ -22,8 +22,6 @@ use std::time::Duration;
 
 /// Between two looks at an engine that was restarted.
 const PAUSE: Duration = Duration::from_millis(500);
-/// The longest part of an answer that is told, in characters.
-const LONGEST_TOLD: usize = 200;
 
 /// Brings the engine into order.
 #[derive(Debug, Default)]
@@ -247,19 +245,14 @@ fn send(
 /// An answer that is no success: some pass.
 fn failed(what: &str, response: &Response) -> RecoveryFailure {
     let why = refused(what, response);
-    match response.status {
-        408 | 425 | 429 | 500..=599 => RecoveryFailure::Retryable(why),
-        _ => RecoveryFailure::Permanent(why),
+    match response.may_work_later() {
+        true => RecoveryFailure::Retryable(why),
+        false => RecoveryFailure::Permanent(why),
     }
 }
 
 fn refused(what: &str, response: &Response) -> String {
-    let status = response.status;
-    let said: String = response.text().trim().chars().take(LONGEST_TOLD).collect();
-    match said.is_empty() {
-        true => format!("{what} was answered with {status}"),
-        false => format!("{what} was answered with {status}: {said}"),
-    }
+    format!("{what} was answered with {}", response.summary())
 }
 
 /// A number of things, by the noun of one of them.
