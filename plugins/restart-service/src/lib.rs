@@ -29,6 +29,10 @@ impl RecoveryHandler for RestartService {
         let settings: RestartSettings = host.settings()?;
         host.target(&op.target).restart()?;
         let report = Report::action(format!("restarted {}", op.target));
+        // Nothing was restarted, and no pause of a dry run takes any time.
+        if op.dry_run {
+            return Ok(report);
+        }
         if let Some(wait) = settings.wait {
             return match watch(op, host, wait.get())? {
                 Seen::Passing => Ok(report.and("saw its checks pass")),

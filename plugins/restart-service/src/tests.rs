@@ -93,6 +93,19 @@ fn grace_ends_at_once_where_looking_is_not_granted() {
 }
 
 #[test]
+fn a_dry_run_is_not_watched() {
+    for settings in [r#"{"wait": "20s"}"#, r#"{"grace": "20s"}"#] {
+        let mut host = ScriptedHost::new();
+        host.set_settings(settings).on_check("api", failing());
+        let mut op = operation("api", "service-down");
+        op.dry_run = true;
+        let report = RestartService.recover(&op, &mut host).unwrap();
+        assert_eq!(report, Report::action("restarted api"));
+        assert_eq!(host.effects(), [Effect::Restart("api".into())]);
+    }
+}
+
+#[test]
 fn what_the_restart_says_decides_whether_another_attempt_may_help() {
     fn check(error: EffectError, expected: RecoveryFailure) {
         let mut host = ScriptedHost::new();
