@@ -15,6 +15,7 @@ use serde::Deserialize;
 /// ```
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(try_from = "String")]
+#[schemars(description = "An absolute `http` or `https` URL; it may hold `${secret:NAME}`.")]
 pub struct UrlText(String);
 
 impl UrlText {
