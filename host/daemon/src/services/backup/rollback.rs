@@ -53,6 +53,13 @@ impl BackupService {
         }
         let records = self.core.catalog.lock().of(Some(&job.name));
         let chain = plan_restore(&records, &id)?;
+        // Before anything is paused for it.
+        let links: Vec<BackupId> = chain.iter().map(|link| link.id.clone()).collect();
+        let (of_job, sources) = (job.name.clone(), job.sources.clone());
+        let judged = self
+            .with_store(move |store| store.judge_in_place(&of_job, &links, &sources))
+            .await;
+        self.mark_if_corrupted(judged).await?;
         let rollback = Rollback {
             begun_at: self.now(),
             by: by.name,

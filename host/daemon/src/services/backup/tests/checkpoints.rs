@@ -272,6 +272,18 @@ async fn a_rollback_that_makes_no_sense_is_refused_before_anything_is_begun() {
 }
 
 #[tokio::test]
+async fn a_rollback_that_could_not_be_put_in_place_is_refused_before_anything_is_paused() {
+    let fixture = fixture().await;
+    let id = take(&fixture, CheckpointKind::Manual).await;
+    let why = BackupStoreError::Unavailable("/data is immutable".to_owned());
+    fixture.store.be_in_the_way(why);
+    let refused = roll_back(&fixture, &id).await.unwrap_err();
+    assert!(refused.contains("is immutable"), "{refused}");
+    assert_eq!(fixture.commands.ran(), [""; 0]);
+    assert_eq!(told(&fixture, EventKind::RollbackStarted), [""; 0]);
+}
+
+#[tokio::test]
 async fn a_checkpoint_that_was_stored_before_a_kill_is_one_after_it() {
     let fixture = fixture().await;
     let id = take(&fixture, CheckpointKind::Daily).await;
