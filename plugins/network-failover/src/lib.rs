@@ -73,9 +73,12 @@ fn other_path(
             continue;
         }
         report = report.and(format!("took `{name}`"));
-        match op.still_seen(host, settings.settle())? {
-            None => return Ok(report),
-            Some(last) => seen = last,
+        match op.still_seen(host, settings.settle()) {
+            Ok(None) => return Ok(report),
+            Ok(Some(last)) => seen = last,
+            // A path on which nobody can look, for it leads to no name server, does not keep the next one back either.
+            Err(error) if error.is_temporary() => error.text().clone_into(&mut seen),
+            Err(error) => return Err(error.into()),
         }
     }
     Err(RecoveryFailure::Retryable(still_partitioned(

@@ -97,6 +97,33 @@ fn a_path_that_cannot_be_taken_does_not_keep_the_next_one_back() {
 }
 
 #[test]
+fn a_path_on_which_nobody_can_look_does_not_keep_the_next_one_back() {
+    let mut host = host();
+    cut(&mut host, 2);
+    for _ in 0..2 {
+        let unseen = EffectError::Unavailable("no name server answers".into());
+        host.on_check("exchange", Err(unseen));
+    }
+    let report = run(&mut host).unwrap();
+    assert_eq!(
+        report.actions[..3],
+        ["waited 50ms", "took `by-dsl`", "took `by-lte`"]
+    );
+    // Where nobody can look before anything is begun, nothing is.
+    let mut host = self::host();
+    for _ in 0..2 {
+        let unseen = EffectError::Unavailable("no name server answers".into());
+        host.on_check("exchange", Err(unseen));
+    }
+    let why = "no name server answers";
+    assert_eq!(
+        run(&mut host).unwrap_err(),
+        RecoveryFailure::Retryable(why.into())
+    );
+    assert!(commands(&host).is_empty());
+}
+
+#[test]
 fn where_no_path_helps_nobody_connects_anew_and_another_attempt_may_help() {
     let mut host = host();
     cut(&mut host, 9);
