@@ -14,6 +14,10 @@ use mainstay_api::{
     Backup, CheckpointBody, ResumeJobBody, ResumedJob, Rollback, RollbackBody, RollbackStep,
 };
 use mainstay_domain::{id::BackupId, name::JobName};
+use std::time::Duration;
+
+/// The command that resumes has 30 s where the config says nothing else; the daemon's answer comes after it.
+const ANSWERED_WITHIN: Duration = Duration::from_secs(40);
 
 pub(super) async fn run(
     client: &Client,
@@ -60,7 +64,9 @@ async fn resume(client: &Client, out: &Output, job: &JobName, by: String) -> any
         job: job.clone(),
         by,
     };
-    client.post("/v1/checkpoints/resume", &body).await?;
+    client
+        .post_slow("/v1/checkpoints/resume", &body, ANSWERED_WITHIN)
+        .await?;
     if out.json {
         return out.json_line(&ResumedJob { job });
     }
