@@ -27,9 +27,11 @@ impl FailedAttempts {
         for operation in operations.iter().rev().filter(|one| !one.dry_run) {
             let begun = operation.attempts;
             let failed = match operation.state {
-                // The last one worked, or is not over.
-                S::Succeeded | S::InProgress | S::Validating => begun.saturating_sub(1),
-                S::Failed | S::Partial | S::Cancelled | S::AwaitingManual | S::Scheduled => begun,
+                // The last one worked, is not over, or was cut short.
+                S::Succeeded | S::InProgress | S::Validating | S::Cancelled => {
+                    begun.saturating_sub(1)
+                }
+                S::Failed | S::Partial | S::AwaitingManual | S::Scheduled => begun,
             };
             let known = operation.finished_at.or(operation.started_at);
             all.note(known.unwrap_or(operation.detected_at), failed);
@@ -118,6 +120,8 @@ mod tests {
             (S::Failed, 0, 0),
             (S::Failed, 5, 5),
             (S::Partial, 1, 1),
+            (S::Cancelled, 0, 0),
+            (S::Cancelled, 2, 1),
             (S::AwaitingManual, 2, 2),
         ] {
             let mut all = FailedAttempts::of(&[operation(state, attempts)]);
