@@ -37,12 +37,13 @@ impl LocalCoordinator {
             node: Mutex::default(),
         }
     }
+}
 
-    /// The name of the node that takes part.
-    fn live(&self) -> Result<String, CoordinationError> {
-        let node = self.node.lock();
-        match &node.last {
-            Some((beat, _)) if node.is_live => Ok(beat.name.clone()),
+impl Node {
+    /// Its name, where it takes part.
+    fn name(&self) -> Result<String, CoordinationError> {
+        match &self.last {
+            Some((beat, _)) if self.is_live => Ok(beat.name.clone()),
             _ => Err(CoordinationError::NotStarted),
         }
     }
@@ -64,21 +65,23 @@ impl Coordinator for LocalCoordinator {
     }
 
     fn elect_leader(&self) -> Boxed<'_, Result<bool, CoordinationError>> {
-        let elected = self.live().map(|_| {
-            self.node.lock().is_leader = true;
-            true
-        });
+        let mut node = self.node.lock();
+        let elected = node.name().map(|_| true);
+        node.is_leader = elected.is_ok();
         Box::pin(ready(elected))
     }
 
     fn assign_work(&self, _work: Work) -> Boxed<'_, Result<String, CoordinationError>> {
-        Box::pin(ready(self.live()))
+        let name = self.node.lock().name();
+        Box::pin(ready(name))
     }
 
     fn heartbeat(&self, beat: NodeBeat) -> Boxed<'_, Result<(), CoordinationError>> {
-        let heard = self.live().map(|_| {
-            self.node.lock().last = Some((beat, self.clock.monotonic()));
-        });
+        let mut node = self.node.lock();
+        let heard = node.name().map(|_| ());
+        if heard.is_ok() {
+            node.last = Some((beat, self.clock.monotonic()));
+        }
         Box::pin(ready(heard))
     }
 
