@@ -1,9 +1,9 @@
 //! Every word that is shown stands in the glossary, and no other stands there.
 
 use crate::{
-    BackupStatus, BackupType, CheckpointKind, CircuitState, EntryKind, EventKind, FallbackMode,
-    Health, IncidentState, Mode, OperationState, PluginKind, PluginState, ProblemSeverity,
-    RollbackStep, Severity,
+    BackupStatus, BackupType, CheckpointKind, CircuitState, ClusterCircuit, EntryKind, EventKind,
+    FallbackMode, Health, IncidentState, Mode, NodeState, OperationState, PluginKind, PluginState,
+    ProblemSeverity, RetryState, RollbackStep, Severity,
 };
 use mainstay_domain::{
     alert::AlertStatus,
@@ -142,6 +142,9 @@ fn every_word_that_is_shown_stands_in_the_glossary_and_no_other_does() {
     check("State of an operation", OperationState::ALL);
     check("Mode of an operation", Mode::ALL);
     check("Mode of the host", FallbackMode::ALL);
+    check("Failed attempts", RetryState::ALL);
+    check("State of a node", NodeState::ALL);
+    check("Circuits of all nodes", ClusterCircuit::ALL);
     check("After an escalation", &after_escalations());
     check("Answer of a handler", &answers_of_handlers());
     check("Entry of an operation's journal", EntryKind::ALL);

@@ -17,7 +17,7 @@ use mainstay_domain::{
     health::{Evidence, Health, Observation, Outcome},
     id::{IncidentId, OperationId},
     incident::Incident,
-    name::{FailureType, TargetName},
+    name::{FailureType, PluginName, TargetName},
     operation::{Mode, Operation, OperationState},
     pause::TimedPauses,
     policy::PolicyHistory,
