@@ -121,7 +121,7 @@ async fn a_rollback_that_succeeds_saves_restores_asks_and_resumes_in_that_order(
     let id = take(&fixture, CheckpointKind::Manual).await;
     roll_back(&fixture, &id).await.unwrap();
     assert_eq!(fixture.commands.ran(), ["pause", "check", "resume"]);
-    assert_eq!(fixture.store.placed(), [id.clone()]);
+    assert_eq!(fixture.store.placed(), std::slice::from_ref(&id));
     let steps = ["taken", "taken", "staged", "placed"];
     assert_eq!(fixture.store.steps(), steps);
     let rollback = rollback_of(&fixture, &id);
