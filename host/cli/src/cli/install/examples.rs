@@ -12,7 +12,9 @@ pub(super) fn least_of(alerter: &str) -> Option<&'static str> {
 /// A grant of what a plugin asks for.
 pub(super) fn grant_of(plugin: &str, asked: &str) -> Option<&'static str> {
     match asked {
-        "http" if plugin == "engine-recovery" => Some("http = [\"http://127.0.0.1:8080\"]"),
+        "http" if ["account-equity", "engine-recovery", "market-data"].contains(&plugin) => {
+            Some("http = [\"http://127.0.0.1:8080\"]")
+        }
         "http" if plugin == "gateway-recovery" => Some("http = [\"http://127.0.0.1:8001\"]"),
         "http" if plugin == "pagerduty" => Some("http = [\"https://events.pagerduty.com\"]"),
         "http" if plugin == "slack" => Some("http = [\"https://hooks.slack.com\"]"),
