@@ -16,6 +16,7 @@ mod processes;
 mod receiver;
 pub mod scale;
 mod shorthand;
+mod stand_ins;
 mod tls;
 
 pub use daemon::Daemon;
@@ -26,6 +27,7 @@ pub use packages::{Packages, packages};
 pub use processes::{lives, parent};
 pub use receiver::{Received, Receiver, response};
 pub use shorthand::{HOST, make_fifo, millis_between, sleeper, time, user_name};
+pub use stand_ins::{free_ports, get_json};
 pub use tls::{TlsServer, tls_file};
 
 use std::{

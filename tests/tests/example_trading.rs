@@ -1,0 +1,259 @@
+//! The example `trading`: each part of it is broken as such parts break, and is healed, or a person is asked.
+
+use mainstay_daemon::config;
+use mainstay_domain::{maintenance::open_now, time::Timestamp};
+use mainstay_tests::{Daemon, free_ports, get_json, plugin, repository, wait_for};
+use serde_json::{Value, json};
+use std::{fs, process::Command};
+
+const PORTS: [u16; 4] = [7401, 7402, 7403, 7404];
+const PROFILES: [&str; 5] = ["dev", "demo", "spot", "prod", "canary"];
+/// All that the example asks for.
+const PLUGINS: [&str; 7] = [
+    "account-equity",
+    "engine-recovery",
+    "log-file",
+    "market-data",
+    "network-failover",
+    "restart-service",
+    "run-command",
+];
+
+fn prepare(profile: &str) -> Daemon {
+    let config = format!("{profile}.toml");
+    Daemon::prepare_example("trading", &config, &free_ports(&PORTS))
+}
+
+fn wait_for_all_to_be_healthy(daemon: &Daemon) {
+    daemon.wait_for_status("all to be healthy", |status| {
+        let targets = status["targets"].as_array().unwrap();
+        targets.iter().all(|target| target["health"] == "healthy")
+    });
+}
+
+fn actions(operation: &Value) -> String {
+    operation["actions"].to_string()
+}
+
+fn book(daemon: &Daemon) -> Value {
+    let text = fs::read_to_string(daemon.path("book/book.json")).unwrap();
+    serde_json::from_str(&text).unwrap()
+}
+
+fn way(daemon: &Daemon) -> String {
+    fs::read_to_string(daemon.path("feed.way")).unwrap()
+}
+
+/// Runs a line of the example's README in its directory.
+fn readme(daemon: &Daemon, line: &str) {
+    let text = fs::read_to_string(repository().join("examples/trading/README.md")).unwrap();
+    assert!(text.lines().any(|one| one == line), "no such line: {line}");
+    let mut shell = Command::new("sh");
+    shell
+        .args(["-c", line])
+        .current_dir(daemon.directory.path());
+    assert!(shell.status().unwrap().success(), "{line}");
+}
+
+#[test]
+fn the_stream_falls_back_to_rest_the_engine_comes_back_and_a_loss_stops_the_trading() {
+    let mut daemon = prepare("dev");
+    for name in PLUGINS {
+        daemon.drop_plugin(&plugin(name));
+    }
+    daemon.run();
+    daemon.wait_for_plugins(PLUGINS.len());
+    wait_for_all_to_be_healthy(&daemon);
+
+    // The stream stays open and says nothing.
+    readme(&daemon, "touch exchange.silent");
+    let left = &daemon.wait_for_successes("feed", 1)[0];
+    assert_eq!(left["failure"], "network-partition", "{left}");
+    assert_eq!(left["handler"], "network-failover", "{left}");
+    for action in [
+        "took `use-stream`",
+        "took `use-rest`",
+        "saw its checks pass",
+    ] {
+        assert!(actions(left).contains(action), "{action}: {left}");
+    }
+    assert_eq!(way(&daemon), "rest");
+    // It speaks again.
+    readme(&daemon, "rm exchange.silent");
+    let home = &daemon.wait_for_successes("feed", 2)[1];
+    assert_eq!(home["failure"], "stream-fallback", "{home}");
+    assert_eq!(way(&daemon), "stream");
+
+    daemon.kill_child("engine");
+    let engine = daemon.wait_for_operation("engine", "succeeded");
+    assert_eq!(engine["failure"], "trading-engine-crash", "{engine}");
+    for action in [
+        "cancelled 1 pending order: o1",
+        "found the portfolio",
+        "saved the positions in backup ",
+        "removed 1 invalid position: p2 (no entry_price)",
+        "restarted engine",
+    ] {
+        assert!(actions(&engine).contains(action), "{action}: {engine}");
+    }
+    let held = book(&daemon);
+    assert_eq!(held["orders"][0]["status"], "cancelled", "{held}");
+    assert_eq!(held["positions"].as_array().unwrap().len(), 1, "{held}");
+    wait_for_all_to_be_healthy(&daemon);
+
+    // Of the cash 5,000 are left, and one position of some 600.
+    readme(&daemon, "python3 engine.py pay -95000");
+    let asking = daemon.wait_for_operation("account", "awaiting-manual");
+    assert_eq!(asking["failure"], "equity-low", "{asking}");
+    let steps = json!([
+        "see in /positions what lost",
+        "pay in",
+        "approve this operation"
+    ]);
+    assert_eq!(asking["steps"], steps, "{asking}");
+    assert_eq!(book(&daemon)["stopped"], true);
+    readme(&daemon, "python3 engine.py pay 95000");
+    let id = asking["id"].as_str().unwrap();
+    assert!(daemon.cli(&["approve", id]).status.success());
+    wait_for("the trading to go on", || {
+        let shown = daemon.json(&["operation", "show", id]);
+        match shown["state"] == "succeeded" {
+            true => Ok(()),
+            false => Err(shown.to_string()),
+        }
+    });
+    assert_eq!(book(&daemon)["stopped"], false);
+
+    wait_for("the alert of the loss", || {
+        let alerts = fs::read_to_string(daemon.path("alerts/alerts.jsonl")).unwrap_or_default();
+        match alerts.contains("equity-low") {
+            true => Ok(()),
+            false => Err(alerts),
+        }
+    });
+}
+
+#[test]
+fn each_profile_is_a_config_that_check_takes() {
+    for profile in PROFILES {
+        let daemon = prepare(profile);
+        for name in PLUGINS {
+            daemon.drop_plugin(&plugin(name));
+        }
+        let report = daemon.cli(&["check", "--json"]);
+        let report: Value = serde_json::from_slice(&report.stdout).unwrap();
+        assert_eq!(report["ok"], true, "{profile}: {report}");
+    }
+}
+
+#[test]
+fn what_a_profile_says_is_locked_for_the_files_behind_it() {
+    let daemon = prepare("canary");
+    readme(
+        &daemon,
+        r"printf '[budget]\nconcurrent = 4\n' > conf.d/local.toml",
+    );
+    for (later, said) in [
+        (
+            "[budget]\nconcurrent = 4\n",
+            "`concurrent` is already set at",
+        ),
+        (
+            "[[target]]\nname = \"engine\"\nrun = [\"python3\", \"engine.py\", \"serve\"]\n",
+            "target `engine` is already defined at",
+        ),
+    ] {
+        fs::write(daemon.path("conf.d/local.toml"), later).unwrap();
+        let checked = daemon.cli(&["check"]);
+        assert!(!checked.status.success(), "{later}");
+        let text = [checked.stdout, checked.stderr].concat();
+        let text = String::from_utf8(text).unwrap();
+        let names_both = text.contains("mainstay.toml:") && text.contains("conf.d/local.toml:");
+        assert!(text.contains(said) && names_both, "{text}");
+    }
+}
+
+#[test]
+fn a_session_is_closed_for_an_hour_on_weekdays_and_from_friday_to_sunday_evening() {
+    for profile in ["spot", "prod", "canary"] {
+        let daemon = prepare(profile);
+        let loaded = config::load(&daemon.path("mainstay.toml")).unwrap();
+        for (time, is_closed) in [
+            // In New York it is a Thursday in winter.
+            ("2026-01-15T16:59:59-05:00", false),
+            ("2026-01-15T17:00:00-05:00", true),
+            ("2026-01-15T18:00:00-05:00", false),
+            // A Friday in summer, the two days behind it, and the Monday.
+            ("2026-07-10T16:59:59-04:00", false),
+            ("2026-07-10T17:00:00-04:00", true),
+            ("2026-07-11T03:00:00-04:00", true),
+            ("2026-07-12T17:59:59-04:00", true),
+            ("2026-07-12T18:00:00-04:00", false),
+            ("2026-07-13T17:30:00-04:00", true),
+        ] {
+            let now = Timestamp::parse(time).unwrap();
+            let open = open_now(&loaded.spec.maintenance, now);
+            assert_eq!(!open.is_empty(), is_closed, "{profile} at {time}");
+            assert!(
+                open.iter()
+                    .all(|one| one.holds_alerts && one.pauses_recovery)
+            );
+        }
+    }
+}
+
+#[test]
+fn the_engine_of_a_canary_has_its_locked_keys_whatever_the_machine_says() {
+    let ports = free_ports(&PORTS);
+    let mut daemon = Daemon::prepare_example("trading", "canary.toml", &ports);
+    let local = "MAX_LEVERAGE=10\nREDUCE_ONLY_MODE=0\nTIME_IN_FORCE=GTC\nSHORTS=1\n";
+    fs::write(daemon.path("local.env"), local).unwrap();
+    daemon.drop_plugin(&plugin("market-data"));
+    daemon.run();
+    let profile = wait_for("the engine to answer", || {
+        get_json(ports[&7404], "/profile")
+    });
+    let locked = ["max_leverage", "reduce_only_mode", "time_in_force"].map(|key| &profile[key]);
+    assert_eq!(locked, [&json!(1.0), &json!(true), &json!("IOC")]);
+    assert_eq!(profile["shorts"], true, "this one is not locked");
+}
+
+#[test]
+fn a_profile_that_is_none_is_refused_before_the_engine_starts() {
+    let engine = repository().join("examples/trading/engine.py");
+    let said = |name: &str, value: &str| {
+        let mut check = Command::new("python3");
+        check.arg(&engine).arg("check");
+        check.env("PYTHONDONTWRITEBYTECODE", "1");
+        check.envs([("SYMBOLS", "BTC-USD"), ("MAX_POSITION", "1")]);
+        let output = check.env(name, value).output().unwrap();
+        let text = String::from_utf8(output.stderr).unwrap();
+        (output.status.success(), text.trim().to_owned())
+    };
+    assert_eq!(said("MAX_LEVERAGE", "3"), (true, String::new()));
+    for (name, value, expected) in [
+        ("SYMBOLS", " , ", "SYMBOLS names none"),
+        (
+            "INTERVAL_S",
+            "0",
+            "INTERVAL_S is 0.0: more than 0 is wanted",
+        ),
+        (
+            "MAX_POSITION",
+            "-1",
+            "MAX_POSITION is -1.0: more than 0 is wanted",
+        ),
+        (
+            "MAX_LEVERAGE",
+            "0",
+            "MAX_LEVERAGE is 0.0: more than 0 is wanted",
+        ),
+        (
+            "TIME_IN_FORCE",
+            "DAY",
+            "TIME_IN_FORCE is DAY: it is one of GTC, IOC, FOK",
+        ),
+    ] {
+        assert_eq!(said(name, value), (false, expected.to_owned()));
+    }
+}
