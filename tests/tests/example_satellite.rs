@@ -1,0 +1,125 @@
+//! The example `satellite`: what each chain does about an anomaly, by its score and by the phase of the mission.
+
+use mainstay_tests::{Daemon, plugin, repository, wait_for};
+use serde_json::Value;
+use std::{collections::BTreeMap, fs, process::Command};
+
+/// The example, with all that it asks for, when its subsystems are healthy.
+fn start() -> Daemon {
+    let mut daemon = Daemon::prepare_example("satellite", "mainstay.toml", &BTreeMap::new());
+    let plugins = ["log-file", "restart-service", "run-command"];
+    for name in plugins {
+        daemon.drop_plugin(&plugin(name));
+    }
+    daemon.run();
+    daemon.wait_for_plugins(plugins.len());
+    daemon.wait_for_status("all to be healthy", |status| {
+        let targets = status["targets"].as_array().unwrap();
+        targets.iter().all(|target| target["health"] == "healthy")
+    });
+    daemon
+}
+
+/// Makes an anomaly by a line of the example's README.
+fn break_it(daemon: &Daemon, subsystem: &str, score: &str) {
+    let line = format!("python3 craft.py break {subsystem} {score}");
+    let text = fs::read_to_string(repository().join("examples/satellite/README.md")).unwrap();
+    assert!(text.lines().any(|one| one == line), "no such line: {line}");
+    let mut craft = Command::new("python3");
+    craft.args(["craft.py", "break", subsystem, score]);
+    let status = craft.current_dir(daemon.directory.path()).status();
+    assert!(status.unwrap().success());
+}
+
+/// The actions that the craft took for a subsystem, in order.
+fn done(daemon: &Daemon, subsystem: &str) -> Vec<String> {
+    let log = fs::read_to_string(daemon.path("done.log")).unwrap_or_default();
+    let rows = log.lines().map(|line| line.split_once(' ').unwrap());
+    let of_it = rows.filter(|(_, name)| *name == subsystem);
+    of_it.map(|(action, _)| action.to_owned()).collect()
+}
+
+fn actions(operation: &Value) -> String {
+    operation["actions"].to_string()
+}
+
+#[test]
+fn each_chain_does_as_much_as_the_score_of_its_anomaly_asks_for() {
+    let daemon = start();
+    let cases: [(&str, &str, &[&str]); 5] = [
+        ("power", "0.85", &["reduce-power-load", "alert-ground"]),
+        (
+            "thermal",
+            "0.75",
+            &["activate-cooling", "reduce-processor-load"],
+        ),
+        ("attitude", "0.85", &["stabilize-attitude", "alert-ground"]),
+        (
+            "comm",
+            "0.96",
+            &["restart-radio", "switch-to-backup-radio", "enter-safe-mode"],
+        ),
+        ("memory", "0.72", &["purge-cache"]),
+    ];
+    for (subsystem, score, expected) in cases {
+        break_it(&daemon, subsystem, score);
+        let operation = daemon.wait_for_operation(subsystem, "succeeded");
+        assert_eq!(done(&daemon, subsystem), expected, "{operation}");
+        assert_eq!(operation["attempts"], 1, "{operation}");
+    }
+    let ground = fs::read_to_string(daemon.path("ground.log")).unwrap();
+    let told: Vec<&str> = ground
+        .lines()
+        .filter_map(|line| line.split(' ').next())
+        .collect();
+    assert_eq!(told, ["power", "attitude"]);
+
+    // What nobody knows is written down and left to people.
+    break_it(&daemon, "unknown", "0.9");
+    let operation = daemon.wait_for_operation("unknown", "partial");
+    assert_eq!(
+        done(&daemon, "unknown")[0],
+        "log-detailed-state",
+        "{operation}"
+    );
+    let state = fs::read_to_string(daemon.path("state.log")).unwrap();
+    assert!(state.contains("\"unknown\": 0.9"), "{state}");
+    daemon.wait_for_event("people to be told", |event| {
+        event["kind"] == "operation.escalated" && event["target"] == "unknown"
+    });
+}
+
+#[test]
+fn a_phase_forbids_an_action_and_the_rest_of_the_chain_has_to_do() {
+    let daemon = start();
+    for phase in ["safe", "deployment"] {
+        let output = daemon.cli(&["phase", phase]);
+        let said = String::from_utf8_lossy(&output.stderr);
+        assert!(output.status.success(), "{phase}: {said}");
+    }
+    break_it(&daemon, "attitude", "0.95");
+    let operation = daemon.wait_for_operation("attitude", "succeeded");
+    assert_eq!(
+        done(&daemon, "attitude"),
+        ["enter-safe-mode", "alert-ground"]
+    );
+    let skipped = "stabilize-attitude was not called: it is forbidden in the phase deployment [skipped-phase]";
+    assert!(actions(&operation).contains(skipped), "{operation}");
+}
+
+#[test]
+fn what_the_watch_does_not_report_the_checks_see() {
+    let daemon = start();
+    let output = daemon.cli(&["stop", "watch"]);
+    assert!(output.status.success(), "{output:?}");
+    wait_for("the watch to be stopped", || {
+        match daemon.pids().get("watch") {
+            None => Ok(()),
+            Some(pid) => Err(format!("it runs as {pid}")),
+        }
+    });
+    break_it(&daemon, "memory", "0.72");
+    let operation = daemon.wait_for_operation("memory", "succeeded");
+    assert_eq!(operation["failure"], "memory-anomaly", "{operation}");
+    assert_eq!(done(&daemon, "memory"), ["purge-cache"], "{operation}");
+}
