@@ -222,6 +222,33 @@ impl Daemon {
         child.wait().unwrap();
     }
 
+    /// Kills it, and all that runs in its directory or was given that.
+    pub fn end(&mut self) {
+        if let Some(mut child) = self.child.take() {
+            let _ = child.kill();
+            let _ = child.wait();
+        }
+        // Children outlive a killed daemon; they are found by the directory that they run in or were given.
+        let marker = self.directory.path().to_string_lossy().into_owned();
+        for entry in fs::read_dir("/proc").unwrap().flatten() {
+            let Some(pid) = entry
+                .file_name()
+                .to_str()
+                .and_then(|name| name.parse::<i32>().ok())
+            else {
+                continue;
+            };
+            let about = |file: &str| fs::read(entry.path().join(file)).unwrap_or_default();
+            let text = [about("cmdline"), about("environ")].concat();
+            let inside =
+                fs::read_link(entry.path().join("cwd")).is_ok_and(|cwd| cwd.starts_with(&marker));
+            let is_ours = inside || String::from_utf8_lossy(&text).contains(&marker);
+            if let Some(pid) = rustix::process::Pid::from_raw(pid).filter(|_| is_ours) {
+                let _ = rustix::process::kill_process(pid, rustix::process::Signal::KILL);
+            }
+        }
+    }
+
     /// SIGTERM; whether it ended with 0.
     pub fn stop(&mut self) -> bool {
         let mut child = self.child.take().unwrap();
@@ -270,28 +297,6 @@ impl Drop for Daemon {
                 log.get(tail..).unwrap_or(&log)
             );
         }
-        if let Some(mut child) = self.child.take() {
-            let _ = child.kill();
-            let _ = child.wait();
-        }
-        // Children outlive a killed daemon; they are found by the directory that they run in or were given.
-        let marker = self.directory.path().to_string_lossy().into_owned();
-        for entry in fs::read_dir("/proc").unwrap().flatten() {
-            let Some(pid) = entry
-                .file_name()
-                .to_str()
-                .and_then(|name| name.parse::<i32>().ok())
-            else {
-                continue;
-            };
-            let about = |file: &str| fs::read(entry.path().join(file)).unwrap_or_default();
-            let text = [about("cmdline"), about("environ")].concat();
-            let inside =
-                fs::read_link(entry.path().join("cwd")).is_ok_and(|cwd| cwd.starts_with(&marker));
-            let is_ours = inside || String::from_utf8_lossy(&text).contains(&marker);
-            if let Some(pid) = rustix::process::Pid::from_raw(pid).filter(|_| is_ours) {
-                let _ = rustix::process::kill_process(pid, rustix::process::Signal::KILL);
-            }
-        }
+        self.end();
     }
 }

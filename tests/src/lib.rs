@@ -17,6 +17,8 @@ mod receiver;
 pub mod scale;
 mod shorthand;
 mod stand_ins;
+mod small_disk;
+mod stranger;
 mod tls;
 
 pub use daemon::Daemon;
@@ -28,6 +30,8 @@ pub use processes::{lives, parent};
 pub use receiver::{Received, Receiver, response};
 pub use shorthand::{HOST, make_fifo, millis_between, sleeper, time, user_name};
 pub use stand_ins::{free_ports, get_json};
+pub use small_disk::SmallDisk;
+pub use stranger::Stranger;
 pub use tls::{TlsServer, tls_file};
 
 use std::{

@@ -4,20 +4,16 @@
 mod handlers;
 
 use mainstay_tests::{
-    DEADLINE, Daemon, HOST, free_port, lives, packages, parent, plugin, wait_for,
+    DEADLINE, Daemon, HOST, Stranger, free_port, lives, packages, parent, plugin, wait_for,
 };
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
 use std::{
     fs,
     io::{Read, Write},
-    net::{TcpListener, TcpStream},
+    net::TcpStream,
     path::Path,
     process::{Child, Command, Stdio},
-    sync::{
-        Arc,
-        atomic::{AtomicBool, Ordering},
-    },
 };
 
 /// Everything is restarted, at once, three times.
@@ -81,38 +77,6 @@ fn redis_answers(port: u16) -> bool {
         Ok(answer == *b"+PONG\r\n")
     });
     asked.unwrap_or(false)
-}
-
-/// Takes every connection on a port, and says nothing.
-struct Stranger {
-    is_over: Arc<AtomicBool>,
-    port: u16,
-}
-
-impl Stranger {
-    fn take(port: u16) -> Self {
-        let listener = wait_for("the port", || {
-            TcpListener::bind(("127.0.0.1", port)).map_err(|error| error.to_string())
-        });
-        let is_over = Arc::new(AtomicBool::new(false));
-        let seen = Arc::clone(&is_over);
-        std::thread::spawn(move || {
-            for stream in listener.incoming() {
-                drop(stream);
-                if seen.load(Ordering::SeqCst) {
-                    return;
-                }
-            }
-        });
-        Self { is_over, port }
-    }
-}
-
-impl Drop for Stranger {
-    fn drop(&mut self) {
-        self.is_over.store(true, Ordering::SeqCst);
-        let _ = TcpStream::connect(("127.0.0.1", self.port));
-    }
 }
 
 #[test]

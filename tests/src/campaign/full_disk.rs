@@ -5,76 +5,19 @@
 //! that happened since that daemon was started, in order, and no alert may have been sent twice.
 
 use super::Random;
-use crate::{Daemon, Receiver, plugin, sleeper, wait_for};
+use crate::{Daemon, Receiver, SmallDisk, plugin, sleeper, wait_for};
 use serde_json::Value;
-use std::{
-    fs,
-    io::{ErrorKind, Write},
-    os::unix::fs::symlink,
-    path::Path,
-    process::Command,
-};
+use std::{fs, os::unix::fs::symlink, path::Path};
 use tempfile::TempDir;
 
 /// A service is killed at most so often in a round, each time another one: none of them fails again and again.
 const KILLS: u32 = 3;
 
+/// What fills the disk.
+const FILLER: &str = "filler";
+
 /// What a service that was killed leaves in the journal, in this order.
 const TOLD: [&str; 3] = ["process.exited", "incident.opened", "operation.succeeded"];
-
-/// A file system in memory, unmounted when it is dropped.
-struct SmallDisk {
-    directory: TempDir,
-}
-
-impl SmallDisk {
-    fn mount() -> Result<Self, String> {
-        let directory = TempDir::new().unwrap();
-        let output = Command::new("mount")
-            .args(["-t", "tmpfs", "-o", "size=32m,mode=0700", "mainstay-test"])
-            .arg(directory.path())
-            .output()
-            .map_err(|error| format!("there is no program `mount`: {error}"))?;
-        if output.status.success() {
-            return Ok(Self { directory });
-        }
-        let why = String::from_utf8_lossy(&output.stderr);
-        Err(format!("a tmpfs cannot be mounted here: {}", why.trim()))
-    }
-
-    fn path(&self) -> &Path {
-        self.directory.path()
-    }
-
-    /// Takes every byte that is left.
-    fn fill(&self) {
-        let mut filler = fs::OpenOptions::new()
-            .create(true)
-            .append(true)
-            .open(self.path().join("filler"))
-            .unwrap();
-        let block = vec![0xa5; 1 << 20];
-        let mut size = block.len();
-        while size > 0 {
-            match filler.write(&block[..size]) {
-                // What is written in part is all that was left.
-                Ok(written) => size = size.min(written.max(1)),
-                Err(error) if error.kind() == ErrorKind::StorageFull => size /= 2,
-                Err(error) => panic!("the disk cannot be filled: {error}"),
-            }
-        }
-    }
-
-    fn make_room(&self) {
-        fs::remove_file(self.path().join("filler")).unwrap();
-    }
-}
-
-impl Drop for SmallDisk {
-    fn drop(&mut self) {
-        let _ = Command::new("umount").arg("-l").arg(self.path()).status();
-    }
-}
 
 fn config(state: &Path, receiver: &str, targets: u32) -> String {
     let targets: String = (0..targets).map(|n| sleeper(&format!("t{n}"))).collect();
@@ -110,7 +53,8 @@ settings = {{ url = "{receiver}/alerts" }}
 /// No file system can be mounted here, so nothing was tried.
 pub fn full_disk(rounds: u32, seed: u64) -> Result<(), String> {
     let mut random = Random::new(seed);
-    let disk = SmallDisk::mount()?;
+    let place = TempDir::new().unwrap();
+    let disk = SmallDisk::mount(place.path(), "32m")?;
     let receiver = Receiver::start();
     let config = config(disk.path(), &receiver.url, rounds * KILLS);
     let mut daemon = Daemon::prepare(&config);
@@ -130,11 +74,11 @@ pub fn full_disk(rounds: u32, seed: u64) -> Result<(), String> {
     for round in 1..=rounds {
         // What happened since the daemon was started, and so may not be lost.
         let mut told = Vec::new();
-        disk.fill();
+        disk.fill(FILLER);
         told.push(kill_one(&daemon));
         if round == 1 || random.below(2) == 0 {
             // The reserve is gone as well.
-            disk.fill();
+            disk.fill(FILLER);
             told.push(kill_one(&daemon));
         }
         if round > 1 && random.below(3) == 0 {
@@ -144,7 +88,7 @@ pub fn full_disk(rounds: u32, seed: u64) -> Result<(), String> {
             killed += told.len();
             told = vec![kill_one(&daemon)];
         }
-        disk.make_room();
+        fs::remove_file(disk.path().join(FILLER)).unwrap();
         wait_for("all that was held to be written", || {
             is_written(&daemon, &told)
         });
