@@ -7,6 +7,7 @@
 mod admin;
 pub mod campaign;
 mod daemon;
+mod example;
 mod figures;
 mod gate;
 mod guests;
@@ -22,6 +23,7 @@ mod stranger;
 mod tls;
 
 pub use daemon::Daemon;
+pub use example::Example;
 pub use figures::{peak_kb, print_spread, resident_kb};
 pub use gate::{Gate, Held};
 pub use guests::{guest, plugin, python_guest};

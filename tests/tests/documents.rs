@@ -9,7 +9,7 @@ use std::{
     process::Command,
 };
 
-/// Those outside of `docs`.
+/// Those outside of `docs` and `examples`.
 const ROOT: [&str; 3] = ["README.md", "ARCHITECTURE.md", "CONTRIBUTING.md"];
 
 fn read(file: &str) -> String {
@@ -19,7 +19,7 @@ fn read(file: &str) -> String {
 /// All documents, as seen from the repository.
 fn documents() -> BTreeSet<String> {
     let mut found: BTreeSet<String> = ROOT.map(str::to_owned).into();
-    let mut open = vec![PathBuf::from("docs")];
+    let mut open = vec![PathBuf::from("docs"), PathBuf::from("examples")];
     while let Some(directory) = open.pop() {
         for entry in fs::read_dir(repository().join(&directory)).unwrap() {
             let entry = entry.unwrap();

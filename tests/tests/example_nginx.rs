@@ -1,0 +1,123 @@
+//! `examples/nginx`, broken as reality breaks it.
+
+use mainstay_tests::{Example, Stranger, repository};
+use serde_json::Value;
+use std::{
+    fs,
+    os::unix::fs::PermissionsExt,
+    time::{Duration, SystemTime},
+};
+
+/// With looks that come sooner, where the test breaks it.
+fn example() -> Example {
+    Example::prepare("nginx", 8088)
+        .fill(
+            "every = \"5s\"\ntimeout = \"2s\"",
+            "every = \"1s\"\ntimeout = \"1s\"",
+        )
+        .fill("grace = \"10s\"", "grace = \"1s\"")
+        .fill(
+            "validation_timeout = \"20s\"",
+            "validation_timeout = \"5s\"",
+        )
+}
+
+fn started() -> Example {
+    let mut example = example();
+    example.start();
+    example
+}
+
+fn actions(operation: &Value) -> String {
+    operation["actions"].to_string()
+}
+
+#[test]
+fn the_commands_of_its_readme_run() {
+    let example = started();
+    let printed = example.walk();
+    assert!(printed.contains("service-down"), "{printed}");
+}
+
+#[test]
+fn it_serves_again_after_a_kill_and_after_a_hang() {
+    let example = started();
+    let before = example.daemon.pids()["nginx"];
+    example.daemon.kill_child("nginx");
+    let killed = example.daemon.wait_for_successes("nginx", 1);
+    assert!(
+        actions(&killed[0]).contains("restarted nginx"),
+        "{killed:?}"
+    );
+    let told = example.wait_for_alert("incident.opened", "service-down");
+    assert!(told.contains("start worker process"), "{told}");
+    example.wait_until_healthy();
+    let second = example.daemon.pids()["nginx"];
+    assert_ne!(second, before);
+    example.hang();
+    example.daemon.wait_for_successes("nginx", 2);
+    example.wait_until_healthy();
+    assert_ne!(example.daemon.pids()["nginx"], second);
+}
+
+#[test]
+fn a_page_that_is_cut_off_is_put_back_out_of_the_backup() {
+    let example = started();
+    example.daemon.json(&["backup", "create", "site"]);
+    let page = example.daemon.path("site/index.html");
+    let whole = fs::read_to_string(repository().join("examples/nginx/site/index.html")).unwrap();
+    fs::write(&page, &whole[..20]).unwrap();
+    let operation = example.daemon.wait_for_operation("nginx", "succeeded");
+    assert_eq!(operation["handler"], "corruption-restore", "{operation}");
+    assert_eq!(fs::read_to_string(&page).unwrap(), whole);
+    example.wait_until_healthy();
+}
+
+#[test]
+fn a_config_that_it_refuses_is_left_to_a_person_with_its_own_words() {
+    let example = started();
+    let config = example.daemon.path("nginx.conf");
+    let good = fs::read_to_string(&config).unwrap();
+    example.break_while_dead(|| fs::write(&config, format!("{good}bogus on;\n")).unwrap());
+    example.escalates("service-down", "unknown directive \"bogus\"", || {
+        fs::write(&config, &good).unwrap();
+    });
+}
+
+#[test]
+fn a_port_that_is_taken_is_left_to_a_person_with_its_own_words() {
+    let example = started();
+    let stranger = example.break_while_dead(|| Stranger::take(example.port));
+    example.escalates("service-down", "Address already in use", || drop(stranger));
+}
+
+#[test]
+fn a_page_that_it_may_not_read_is_left_to_a_person_with_its_own_words() {
+    let example = started();
+    let page = example.daemon.path("site/index.html");
+    let set = |mode| fs::set_permissions(&page, fs::Permissions::from_mode(mode)).unwrap();
+    set(0);
+    example.escalates("service-down", "Permission denied", || set(0o644));
+}
+
+#[test]
+fn a_full_disk_of_logs_is_freed_of_old_ones_while_it_serves() {
+    let mut example = example();
+    if let Err(why) = example.mount("logs", "16m") {
+        println!("SKIPPED, nothing was tested: {why}");
+        return;
+    }
+    example.start();
+    let before = example.daemon.pids()["nginx"];
+    let old = example.daemon.path("logs/access.log.9.gz");
+    example.disk().fill("access.log.9.gz");
+    let week = Duration::from_secs(8 * 24 * 3600);
+    let file = fs::File::options().write(true).open(&old).unwrap();
+    file.set_modified(SystemTime::now() - week).unwrap();
+    let operation = example.daemon.wait_for_operation("nginx", "succeeded");
+    assert_eq!(operation["handler"], "disk-cleanup", "{operation}");
+    assert!(!old.exists());
+    assert!(example.daemon.path("logs/access.log").exists());
+    example.wait_until_healthy();
+    assert_eq!(example.daemon.pids()["nginx"], before);
+}
