@@ -141,6 +141,12 @@ pub fn reply(received: &[u8]) -> Result<Option<Reply>, String> {
 pub fn judge(question: Question, check: &RedisCheck, reply: &Reply) -> Verdict {
     let key = |key: &Option<String>| excerpt(key.as_deref().unwrap_or_default());
     match (question, reply) {
+        // It serves who reads, and a restart would lose what is only in its memory.
+        (Question::Ping, Reply::Error(error))
+            if error.starts_with("MISCONF") && check.write_key.is_none() =>
+        {
+            Verdict::Warns(said(question, error))
+        }
         (_, Reply::Error(error)) => judge_error(question, error),
         (Question::Auth | Question::Write, Reply::Text(_)) => Verdict::Good,
         (Question::Ping, Reply::Text(text)) if text == "PONG" => Verdict::Good,
@@ -156,8 +162,12 @@ pub fn judge(question: Question, check: &RedisCheck, reply: &Reply) -> Verdict {
     }
 }
 
+fn said(question: Question, error: &str) -> String {
+    format!("it answered {} with: {}", question.as_str(), excerpt(error))
+}
+
 fn judge_error(question: Question, error: &str) -> Verdict {
-    let said = format!("it answered {} with: {}", question.as_str(), excerpt(error));
+    let said = said(question, error);
     let code = error.split(' ').next().unwrap_or_default();
     match code {
         "LOADING" => Verdict::NotReady(said),
@@ -381,6 +391,19 @@ mod tests {
         assert!(matches!(full, Verdict::Warns(_)), "{full:?}");
         let odd = judge(Question::Ping, &check(), &Reply::Number(1));
         assert!(matches!(odd, Verdict::Fails(_)), "{odd:?}");
+    }
+
+    #[test]
+    fn one_that_cannot_save_is_degraded_where_nobody_asks_to_write() {
+        let error = Reply::Error("MISCONF Redis is configured to save RDB snapshots".to_owned());
+        let seen = judge(Question::Ping, &check(), &error);
+        assert!(matches!(seen, Verdict::Warns(_)), "{seen:?}");
+        let writing = RedisCheck {
+            write_key: Some("mine".to_owned()),
+            ..check()
+        };
+        let seen = judge(Question::Ping, &writing, &error);
+        assert!(matches!(seen, Verdict::Fails(_)), "{seen:?}");
     }
 
     #[test]
