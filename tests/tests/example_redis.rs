@@ -180,3 +180,27 @@ fn a_full_disk_is_freed_of_what_killed_snapshots_left_and_it_takes_writes_again(
     ask(&example, "SET kept 2");
     assert_eq!(example.daemon.pids()["redis"], before);
 }
+
+/// It answers PING with an error then, too: a restart would lose what is only in its memory.
+#[test]
+fn one_that_refuses_writes_saves_anew_and_takes_them_again_without_a_restart() {
+    let often = "every = \"1s\"\nfail_after = 2";
+    let mut example = example().fill("every = \"10s\"\nfail_after = 6", often);
+    example.start();
+    let before = example.daemon.pids()["redis"];
+    let data = example.daemon.path("data");
+    let set = |mode| fs::set_permissions(&data, fs::Permissions::from_mode(mode)).unwrap();
+    ask(&example, "SET kept 1");
+    set(0o555);
+    ask(&example, "BGSAVE");
+    let told = example.wait_for_alert("incident.opened", "redis-read-only");
+    assert!(told.contains("MISCONF"), "{told}");
+    set(0o755);
+    let told = example.wait_for_alert("operation.succeeded", "redis-read-only");
+    assert!(told.contains("ran `save`"), "{told}");
+    example.wait_until_healthy();
+    ask(&example, "SET kept 2");
+    assert_eq!(example.daemon.pids()["redis"], before);
+    let failures = example.daemon.json(&["history", "--target", "redis"]);
+    assert!(!failures.to_string().contains("redis-down"), "{failures}");
+}
