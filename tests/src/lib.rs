@@ -17,8 +17,8 @@ mod processes;
 mod receiver;
 pub mod scale;
 mod shorthand;
-mod stand_ins;
 mod small_disk;
+mod stand_ins;
 mod stranger;
 mod tls;
 
@@ -31,8 +31,8 @@ pub use packages::{Packages, packages};
 pub use processes::{lives, parent};
 pub use receiver::{Received, Receiver, response};
 pub use shorthand::{HOST, make_fifo, millis_between, sleeper, time, user_name};
-pub use stand_ins::{free_ports, get_json};
 pub use small_disk::SmallDisk;
+pub use stand_ins::{free_ports, get_json};
 pub use stranger::Stranger;
 pub use tls::{TlsServer, tls_file};
 
