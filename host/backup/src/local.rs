@@ -87,6 +87,27 @@ impl LocalBackups {
             stop,
         }
     }
+
+    /// What a manifest is of, and whether that is there.
+    fn stored_at(
+        &self,
+        path: &Path,
+        in_trash: bool,
+        look: StoredLook,
+    ) -> Result<StoredBackup, BackupStoreError> {
+        let bytes = read_manifest(path).map_err(unavailable("cannot read", path))?;
+        let manifest = Manifest::from_bytes(&bytes)
+            .map_err(|error| BackupStoreError::Unavailable(error.to_string()))?;
+        let intact = match look {
+            StoredLook::Content => read::stored_bytes_match(&self.layout, &self.stop, &manifest)?,
+            StoredLook::Length => presence::is_there(&self.layout, &manifest)?,
+        };
+        Ok(StoredBackup {
+            manifest,
+            intact,
+            in_trash,
+        })
+    }
 }
 
 /// A backup that is known, and lies there as an archive alone.
@@ -250,23 +271,12 @@ impl BackupStore for LocalBackups {
             if id.is_some_and(|id| known.contains(&id)) {
                 continue;
             }
-            let bytes = read_manifest(&path).map_err(unavailable("cannot read", &path))?;
-            match Manifest::from_bytes(&bytes) {
-                Ok(manifest) => {
-                    let intact = match look {
-                        StoredLook::Content => {
-                            read::stored_bytes_match(&self.layout, &self.stop, &manifest)?
-                        }
-                        StoredLook::Length => presence::is_there(&self.layout, &manifest)?,
-                    };
-                    found.push(StoredBackup {
-                        manifest,
-                        intact,
-                        in_trash,
-                    });
-                }
+            match self.stored_at(&path, in_trash, look) {
+                Ok(stored) => found.push(stored),
+                Err(BackupStoreError::Interrupted) => return Err(BackupStoreError::Interrupted),
+                // It stays where it is, and keeps nobody from the others.
                 Err(error) => {
-                    tracing::warn!(path = %path.display(), %error, "a backup's manifest is left out")
+                    tracing::error!(path = %path.display(), %error, "a stored backup is left out, for it cannot be read");
                 }
             }
         }

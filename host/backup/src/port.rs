@@ -279,7 +279,8 @@ pub trait BackupStore: Send + Sync {
     /// The jobs of which the store may hold backups.
     fn jobs(&self) -> Result<Vec<JobName>, BackupStoreError>;
     /// The backups of a job that the store holds, but for those that are `known`, read from their manifests; the catalog can be
-    /// rebuilt from it. What changes the job's backups meanwhile makes it fail, or find what is gone.
+    /// rebuilt from it. One that cannot be read is logged and left out, and stays where it is. What changes the job's backups
+    /// meanwhile makes it fail, or find what is gone.
     fn stored(
         &self,
         job: &JobName,

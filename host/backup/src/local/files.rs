@@ -145,8 +145,10 @@ impl Layout {
         remove_tree(&self.scratch(job))?;
         let (place, trash) = (self.job(job), self.trash_of(job));
         let mut without_manifest = BTreeSet::new();
-        for directory in [&place, &trash] {
-            for name in names_in(directory)? {
+        // Where one of them cannot be listed nothing is removed: then nobody could take up what is known by its name alone.
+        let listed = [(&place, names_in(&place)?), (&trash, names_in(&trash)?)];
+        for (directory, names) in listed {
+            for name in names {
                 let Some((id, rest)) = name.split_once('.') else {
                     continue;
                 };

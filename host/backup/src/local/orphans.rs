@@ -1,9 +1,6 @@
 //! Archives whose manifest is gone.
 
-use super::{
-    error::unavailable,
-    files::{Layout, names_in},
-};
+use super::files::{Layout, names_in};
 use crate::port::BackupStoreError;
 use mainstay_domain::{id::BackupId, name::JobName};
 use std::fs;
@@ -26,8 +23,9 @@ pub(super) fn orphans(
                 continue;
             }
             let path = directory.join(&name);
-            let archive = fs::metadata(&path).map_err(unavailable("cannot look at", &path))?;
-            found.push((id, archive.len()));
+            // Of one that cannot be looked at nothing else is known, and it keeps nobody from the others.
+            let bytes = fs::metadata(&path).map_or(0, |archive| archive.len());
+            found.push((id, bytes));
         }
     }
     Ok(found)

@@ -36,7 +36,7 @@ pub(super) fn check_there(layout: &Layout, job: &JobName) -> Result<(), BackupSt
     let path = path(layout, job);
     match path.try_exists() {
         Ok(true) => Ok(()),
-        Ok(false) if holds_any(layout, job)? => Ok(()),
+        Ok(false) | Err(_) if holds_any(layout, job)? => Ok(()),
         Ok(false) => Err(BackupStoreError::Unavailable(format!(
             "the backups of job {job} are known and not where they were stored: {} is not there; mount what belongs below {}, or \
              put it back; where it is lost for good, make an empty {}, and a new store begins there",

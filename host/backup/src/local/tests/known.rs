@@ -144,3 +144,54 @@ fn an_archive_without_its_manifest_is_found_in_its_place_and_in_the_trash() {
     let expected = [1, 0].map(|at: usize| (taken[at].id.clone(), taken[at].stored_bytes));
     assert_eq!(fixture.store.orphans(&job()).unwrap(), expected);
 }
+
+#[test]
+fn a_mark_that_cannot_be_looked_at_keeps_nobody_from_what_lies_beside_it() {
+    let fixture = Fixture::new();
+    fixture.put("a", "one");
+    let chain = [fixture.take(BackupType::Full, &[]).manifest.id];
+    let mark = fixture.job_dir().join("store.json");
+    fs::remove_file(&mark).unwrap();
+    symlink("store.json", &mark).unwrap();
+    fixture
+        .store
+        .verify(&job(), &chain, &no_progress())
+        .unwrap();
+    let what = unavailable(fixture.store.take(&known(&fixture), &no_progress()));
+    assert!(what.contains("store.json"), "{what}");
+}
+
+#[test]
+fn a_backup_that_cannot_be_read_keeps_nobody_from_the_others_and_stays() {
+    let fixture = Fixture::new();
+    fixture.put("a", "one");
+    let taken = [(); 2].map(|()| fixture.take(BackupType::Full, &[]).manifest.id);
+    let name = format!("{}.json", taken[0]);
+    let manifest = fixture.job_dir().join(&name);
+    fs::remove_file(&manifest).unwrap();
+    symlink(&name, &manifest).unwrap();
+    let found = fixture.stored().into_iter();
+    let found: Vec<_> = found.map(|stored| stored.manifest.id).collect();
+    assert_eq!(found, [taken[1].clone()]);
+    assert_eq!(fixture.sweep(&[]), []);
+    let archive = fixture.job_dir().join(format!("{}.jsonl.zst", taken[0]));
+    assert!(archive.exists());
+}
+
+#[test]
+fn nothing_is_removed_while_the_trash_cannot_be_listed() {
+    let fixture = Fixture::new();
+    fixture.put("a", "one");
+    let id = fixture.take(BackupType::Full, &[]).manifest.id;
+    fs::remove_file(fixture.job_dir().join(format!("{id}.json"))).unwrap();
+    let archive = fixture.job_dir().join(format!("{id}.jsonl.zst"));
+    let trash = fixture.job_dir().join("trash");
+    fs::write(&trash, "").unwrap();
+    unavailable(fixture.store.orphans(&job()));
+    assert_eq!(fixture.sweep(&[]).len(), 1);
+    assert!(archive.exists());
+    fs::remove_file(&trash).unwrap();
+    assert_eq!(fixture.store.orphans(&job()).unwrap().len(), 1);
+    assert_eq!(fixture.sweep(&[]), []);
+    assert!(!archive.exists());
+}
