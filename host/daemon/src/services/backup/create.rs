@@ -51,7 +51,10 @@ impl BackupService {
         progress: OnProgress,
     ) -> Result<BackupRecord, BackupError> {
         let spec = self.job(&job)?;
-        self.job_state(&job, |state| state.waiting.goes_on());
+        // A handler that asks is no person, who would have seen what the sources hold.
+        if key.is_none() {
+            self.job_state(&job, |state| state.waiting.goes_on());
+        }
         // Of what is about to be lost, some is better than none.
         let unreadable = match backup_type {
             BackupType::Emergency => Unreadable::IsLeftOut,

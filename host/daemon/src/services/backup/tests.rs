@@ -928,6 +928,12 @@ async fn a_lost_catalog_is_made_anew_before_anything_is_scheduled() {
         why.contains("`mainstay backup restore state` gives them back"),
         "{why}"
     );
+    let cannot = BackupStoreError::Unavailable("no".to_owned());
+    fresh.store.fail_next(cannot);
+    let (name, key) = (job(None).name, "op-1-1".to_owned());
+    let asked = BackupControl::create(&fresh.service, name, BackupType::Full, key);
+    within(asked).await.unwrap_err();
+    assert!(!may_be_taken(), "a handler that asks is no person");
     let request = RestoreRequest {
         job: job(None).name,
         id: None,
