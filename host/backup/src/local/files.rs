@@ -232,8 +232,12 @@ pub(super) fn write_create_only(path: &Path, bytes: &[u8]) -> Result<(), BackupS
         fs::hard_link(&partial, path).map_err(unavailable("cannot make", path))
     })();
     let removed = remove_file(&partial);
-    written.and(removed)?;
-    path.parent().map_or(Ok(()), sync_dir)
+    written?;
+    let durable = removed.and_then(|()| path.parent().map_or(Ok(()), sync_dir));
+    if durable.is_err() {
+        remove_file(path)?;
+    }
+    durable
 }
 
 /// Makes the names in a directory durable.

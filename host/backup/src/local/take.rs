@@ -41,8 +41,6 @@ pub(super) fn take(
     create_private_dir(&layout.job(&request.job))?;
     let taken = write_and_verify(layout, programs, now, stop, request, progress);
     if taken.is_err() {
-        // It is there where only its name could not be made durable.
-        remove_file(&layout.manifest(&request.job, &request.id))?;
         for what in ["archive", "index", "spool"] {
             remove_file(&layout.partial(&request.job, &request.id, what))?;
         }
