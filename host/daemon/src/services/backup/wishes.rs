@@ -33,7 +33,15 @@ impl BackupService {
             .filter(|record| record.status == BackupStatus::Corrupted)
             .map(|record| record.id.to_string())
             .collect();
-        let all: Vec<BackupSummary> = judged.iter().map(BackupSummary::from).collect();
+        // What is stored was verified, also where all that said when is gone with its manifest.
+        let summary = |record: &BackupRecord| {
+            let mut summary = BackupSummary::from(record);
+            if record.status == BackupStatus::Corrupted {
+                summary.verified_at.get_or_insert(record.created_at);
+            }
+            summary
+        };
+        let all: Vec<BackupSummary> = judged.iter().map(summary).collect();
         if useless.is_empty() {
             return self.ask_policy(retention, job, all, now).await;
         }

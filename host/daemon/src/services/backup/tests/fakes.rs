@@ -448,6 +448,13 @@ impl FakeJudge {
             |backups: &Vec<BackupSummary>| backups.iter().map(|backup| backup.id.clone()).collect();
         self.asked.lock().iter().map(ids).collect()
     }
+
+    /// When this one was verified, as it was told the last time.
+    pub(super) fn told_verified(&self, id: &BackupId) -> Option<Timestamp> {
+        let asked = self.asked.lock();
+        let mut told = asked.iter().flatten();
+        told.rfind(|backup| backup.id == id.as_str())?.verified_at
+    }
 }
 
 impl RetentionJudge for FakeJudge {

@@ -130,6 +130,24 @@ async fn what_cannot_be_restored_takes_no_place_from_what_can() {
     assert!(reason(2).contains("newest verified chain"), "{}", reason(2));
 }
 
+/// A policy lets go of what it was told was never verified.
+#[tokio::test]
+async fn one_whose_manifest_is_missing_is_judged_as_the_verified_one_that_it_was() {
+    let (fixture, records) = two_chains().await;
+    let id = &records[0].id;
+    fixture.store.lose_manifest(id, 3);
+    let fresh = Fixture::with(
+        fixture.store.clone(),
+        MemoryJournal::new(),
+        fixture.clock.clone(),
+        &[judged_job(1)],
+    )
+    .await;
+    prune(&fresh, true).await.unwrap();
+    let told = fresh.judge.told_verified(id);
+    assert_eq!(told, Some(records[0].created_at));
+}
+
 #[tokio::test]
 async fn one_that_cannot_be_deleted_keeps_no_other() {
     let (fixture, records) = two_chains().await;
