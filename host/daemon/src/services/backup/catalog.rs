@@ -46,6 +46,11 @@ impl Catalog {
         catalog
     }
 
+    /// Those that have records.
+    pub(super) fn jobs(&self) -> Vec<JobName> {
+        self.of_jobs.keys().cloned().collect()
+    }
+
     /// Gives what was there before.
     pub(super) fn put(&mut self, record: BackupRecord) -> Option<BackupRecord> {
         let (id, job) = (record.id.clone(), record.job.clone());

@@ -87,6 +87,7 @@ impl BackupService {
                 tracing::error!(%error, "an expired backup is not in the trash for now");
             }
         }
+        self.wait_on();
         Ok(())
     }
 

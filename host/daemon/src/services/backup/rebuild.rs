@@ -5,7 +5,7 @@
 //! Invariant: of each job in its turn. What takes, deletes or moves its backups ends before, so that nothing is found that is
 //! gone by then, and nothing is read that somebody moves away.
 
-use super::{BackupError, BackupService, words};
+use super::{BackupError, BackupService, catalog::is_stored, waiting::TIME_TO_RESTORE, words};
 use crate::ports::{StoredBackup, StoredLook};
 use mainstay_domain::{
     backup::{BackupRecord, BackupStatus, BackupType},
@@ -20,6 +20,13 @@ use std::time::Duration;
 
 /// What lies in the trash stays there as long again.
 const NEW_GRACE: Duration = Duration::from_secs(86_400);
+
+/// What has slots, which are used for what was taken up.
+const SCHEDULED: [BackupType; 3] = [
+    BackupType::Full,
+    BackupType::Differential,
+    BackupType::Incremental,
+];
 
 impl BackupService {
     /// Records whatever is stored and not in the catalog. What is damaged is recorded as corrupted. Gives what is new.
@@ -63,18 +70,44 @@ impl BackupService {
     /// The slots until now are used, so that nothing is due at once after a restart either.
     async fn wait_for_a_person(&self, job: &JobName) -> Result<(), BackupError> {
         let now = self.now();
-        let scheduled = [
-            BackupType::Full,
-            BackupType::Differential,
-            BackupType::Incremental,
-        ];
-        let slots = scheduled.map(|backup_type| (backup_type, now));
+        let slots = SCHEDULED.map(|backup_type| (backup_type, now));
         let changes = slots.map(|(backup_type, slot)| Change::Slot(job.clone(), backup_type, slot));
         self.commit(Vec::new(), changes.into()).await?;
         self.core.catalog.lock().take_slots(job, &slots);
         let monotonic = self.core.clock.monotonic();
-        self.job_state(job, |state| state.waiting.taken_up(monotonic));
+        self.job_state(job, |state| {
+            state.waiting.taken_up(monotonic, TIME_TO_RESTORE);
+        });
         Ok(())
+    }
+
+    /// Goes on with the waits that the daemon before began. What it took up is older than the slots, all of one time, that it
+    /// used for that; a backup that is taken is newer than the slots that it takes.
+    pub(super) fn wait_on(&self) {
+        let (now, monotonic) = (self.now(), self.core.clock.monotonic());
+        let jobs = self.core.catalog.lock().jobs();
+        for job in jobs {
+            let (records, slots) = {
+                let catalog = self.core.catalog.lock();
+                (catalog.of(Some(&job)), catalog.slots(&job))
+            };
+            let [Some(used), differential, incremental] =
+                SCHEDULED.map(|backup_type| slots.get(&backup_type).copied())
+            else {
+                continue;
+            };
+            let is_of_one_time = [differential, incremental] == [Some(used); 2];
+            // What a handler asked for was no person's.
+            let is_newer = |record: &BackupRecord| {
+                is_stored(record.status) && record.key.is_none() && record.created_at >= used
+            };
+            let left = TIME_TO_RESTORE.saturating_sub(now.since(used));
+            let has_time = used <= now && !left.is_zero();
+            let has_any = records.iter().any(|record| is_stored(record.status));
+            if is_of_one_time && has_time && has_any && !records.iter().any(is_newer) {
+                self.job_state(&job, |state| state.waiting.taken_up(monotonic, left));
+            }
+        }
     }
 
     /// The same of one job; the caller has its turn.

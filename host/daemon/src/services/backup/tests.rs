@@ -946,6 +946,34 @@ async fn a_lost_catalog_is_made_anew_before_anything_is_scheduled() {
 }
 
 #[tokio::test]
+async fn a_restart_does_not_end_the_wait_for_a_person_and_a_backup_by_hand_does() {
+    let fixture = Fixture::new().await;
+    fixture.create(BackupType::Full).await.unwrap();
+    fixture.clock.advance(HOUR);
+    let fresh = Fixture::with(
+        fixture.store.clone(),
+        MemoryJournal::new(),
+        fixture.clock.clone(),
+        &[job(None)],
+    )
+    .await;
+    fresh.clock.advance(23 * HOUR);
+    let again = fresh.restarted().await;
+    let spec = Arc::clone(&again.spec.borrow());
+    let may_be_taken = |one: &Fixture| one.service.may_be_taken(&spec.jobs[0]);
+    assert!(!may_be_taken(&again));
+    again.clock.advance(HOUR);
+    assert!(may_be_taken(&again), "it was a day");
+    again.clock.set_back(2 * HOUR);
+    let early = again.restarted().await;
+    assert!(!may_be_taken(&early));
+    early.create(BackupType::Full).await.unwrap();
+    assert!(may_be_taken(&early));
+    let last = early.restarted().await;
+    assert!(may_be_taken(&last));
+}
+
+#[tokio::test]
 async fn an_archive_without_its_manifest_is_neither_removed_nor_passed_over_in_silence() {
     let fixture = Fixture::new().await;
     fixture.create(BackupType::Full).await.unwrap();

@@ -23,19 +23,19 @@ use std::{collections::BTreeSet, time::Duration};
 pub(super) struct Waiting {
     /// Targets that were healthy since the daemon's start.
     were_healthy: BTreeSet<TargetName>,
-    /// When all backups of the job were taken up; none where a person has acted since.
-    taken_up: Option<Monotonic>,
+    /// Since when, and how long, a person is waited for who acts on backups that were all taken up; none where one has.
+    taken_up: Option<(Monotonic, Duration)>,
     /// For people; none where nothing is due, or nothing in its way.
     pub(super) why: Option<String>,
 }
 
 /// So long a person has time to restore what was taken up.
-const TIME_TO_RESTORE: Duration = Duration::from_secs(86_400);
+pub(super) const TIME_TO_RESTORE: Duration = Duration::from_secs(86_400);
 
 impl Waiting {
-    /// All backups of the job were found in the store.
-    pub(super) fn taken_up(&mut self, now: Monotonic) {
-        self.taken_up = Some(now);
+    /// All backups of the job were found in the store; a person has so long to restore them.
+    pub(super) fn taken_up(&mut self, now: Monotonic, time: Duration) {
+        self.taken_up = Some((now, time));
     }
 
     /// A person took or restored one.
@@ -45,8 +45,8 @@ impl Waiting {
 
     /// Whether a person is waited for, and why.
     fn look_for_person(&self, job: &JobName, now: Monotonic) -> Option<String> {
-        let since = self.taken_up?;
-        (now.since(since) < TIME_TO_RESTORE).then(|| {
+        let (since, time) = self.taken_up?;
+        (now.since(since) < time).then(|| {
             format!(
                 "all its backups were found in the store, and the journal had none of them; `mainstay backup restore {job}` gives \
                  them back, and after that or after `mainstay backup create {job}`, or in a day, the schedules go on"
@@ -154,11 +154,11 @@ mod tests {
         let at = |seconds| Monotonic::from_start(Duration::from_secs(seconds));
         let mut waiting = Waiting::default();
         assert_eq!(waiting.look_for_person(&job, at(1)), None);
-        waiting.taken_up(at(1));
+        waiting.taken_up(at(1), TIME_TO_RESTORE);
         let why = waiting.look_for_person(&job, at(86_400)).unwrap();
         assert!(why.contains("mainstay backup restore state"), "{why}");
         assert_eq!(waiting.look_for_person(&job, at(86_401)), None);
-        waiting.taken_up(at(1));
+        waiting.taken_up(at(1), TIME_TO_RESTORE);
         waiting.goes_on();
         assert_eq!(waiting.look_for_person(&job, at(1)), None);
     }
