@@ -41,9 +41,12 @@ impl RecoveryHandler for MemoryRelief {
         let mut last = String::new();
         for step in &steps {
             report = report.and(act(step, op, host)?);
-            match op.still_seen(host, settle)? {
-                None => return Ok(report.and("saw its checks pass")),
-                Some(seen) => last = seen,
+            match op.still_seen(host, settle) {
+                Ok(None) => return Ok(report.and("saw its checks pass")),
+                Ok(Some(seen)) => last = seen,
+                // What nobody can look at, for the signal has ended it, a later step may start again.
+                Err(error) if error.is_temporary() => error.text().clone_into(&mut last),
+                Err(error) => return Err(error.into()),
             }
         }
         Err(RecoveryFailure::Retryable(format!(

@@ -69,6 +69,23 @@ fn where_nothing_gentler_helps_it_is_restarted() {
 }
 
 #[test]
+fn a_step_after_which_nobody_can_look_does_not_keep_the_next_one_back() {
+    let mut host = host(r#"{"signal": "SIGUSR1", "settle": "50ms"}"#);
+    high(&mut host, 1);
+    for _ in 0..2 {
+        let unseen = EffectError::Unavailable("it has no process".into());
+        host.on_check("api", Err(unseen));
+    }
+    let report = run(&mut host).unwrap();
+    let actions = [
+        "sent SIGUSR1 to api",
+        "restarted api",
+        "saw its checks pass",
+    ];
+    assert_eq!(report.actions, actions);
+}
+
+#[test]
 fn what_does_not_help_is_no_success() {
     let mut host = host(r#"{"commands": ["clear-cache"], "restart": false, "settle": "50ms"}"#);
     high(&mut host, 9);
