@@ -280,7 +280,7 @@ fn target(endpoint: &Endpoint, there: &There, random: &mut Random) -> String {
         .path
         .split('/')
         .map(|part| match part {
-            "{id}" if endpoint.path.contains("backups") => name(&there.backups, random),
+            "{id}" if is_of_backup(endpoint) => name(&there.backups, random),
             "{id}" => name(&there.operations, random),
             "{target}" => name(&["nightly".to_owned(), "web".to_owned()], random),
             part => part.to_owned(),
@@ -301,6 +301,12 @@ fn target(endpoint: &Endpoint, there: &There, random: &mut Random) -> String {
         let _ = write!(target, "{between}{key}={value}");
     }
     target
+}
+
+/// Whether what its path names is a backup; a checkpoint is one.
+fn is_of_backup(endpoint: &Endpoint) -> bool {
+    let nouns = ["backups", "checkpoints"];
+    nouns.iter().any(|noun| endpoint.path.contains(noun))
 }
 
 /// A name of something that is there, or none.
