@@ -301,12 +301,22 @@ pub struct RestoreBody {
     /// The identifier of the backup; absent: the newest verified.
     #[serde(default)]
     pub id: Option<String>,
+    /// Where no backup is named: the newest verified one that was taken at this time or before.
+    #[serde(default)]
+    #[schemars(extend("format" = "date-time"))]
+    pub at: Option<String>,
+    /// Only what lies at and under these keys, as `backup ls` shows them; none: everything. In place it needs `merge`.
+    #[serde(default)]
+    pub paths: Vec<String>,
     /// Into this directory, an absolute path; absent: in place.
     #[serde(default)]
     pub into: Option<String>,
-    /// Needed in place, and where `into` holds something.
+    /// Needed in place, and where `into` holds something, unless it is merged: what is there goes.
     #[serde(default)]
     pub replace: bool,
+    /// What is there and not in the backup stays.
+    #[serde(default)]
+    pub merge: bool,
 }
 
 /// The body of `POST /v1/prune`.

@@ -40,12 +40,13 @@ mod swap;
 mod take;
 mod temporary;
 mod tree;
+mod tree_writer;
 mod verify;
 mod write;
 
 use crate::port::{
-    BackupStore, BackupStoreError, OnProgress, RestorePlace, RestoredTree, SourcePrograms,
-    StagedRestore, StoredBackup, StoredLook, TakeBackup, TakenBackup, WallClock,
+    BackupStore, BackupStoreError, OnProgress, RestorePlace, RestoreRules, RestoredTree,
+    SourcePrograms, StagedRestore, StoredBackup, StoredLook, TakeBackup, TakenBackup, WallClock,
 };
 use error::unavailable;
 use files::Layout;
@@ -158,11 +159,19 @@ impl BackupStore for LocalBackups {
         job: &JobName,
         chain: &[BackupId],
         place: &RestorePlace,
+        rules: &RestoreRules,
         progress: &OnProgress,
     ) -> Result<Box<dyn StagedRestore>, BackupStoreError> {
         store::check_there(&self.layout, job)?;
         let pending = Pending::begin(&self.layout, job, place);
-        let staged = restore::stage(&self.layout, &self.stop, job, chain, place, progress)?;
+        let staged = restore::stage(
+            &self.layout,
+            &self.stop,
+            job,
+            chain,
+            (place, rules),
+            progress,
+        )?;
         Ok(Box::new(Noted::new(Box::new(staged), pending)))
     }
 

@@ -1,13 +1,12 @@
 //! Where backups are stored, and what a store needs of its host.
 
+mod restore;
+
+pub use restore::*;
+
 use mainstay_domain::{
-    archive::{DocumentKey, Manifest},
-    backup::BackupType,
-    code::ErrorCode,
-    id::BackupId,
-    name::JobName,
-    spec::BackupSource,
-    time::Timestamp,
+    archive::Manifest, backup::BackupType, code::ErrorCode, id::BackupId, name::JobName,
+    spec::BackupSource, time::Timestamp,
 };
 use std::{
     collections::BTreeSet,
@@ -101,56 +100,6 @@ pub struct TakenBackup {
     pub warnings: Vec<String>,
 }
 
-/// Where a store puts what it restores.
-#[derive(Debug, Clone, PartialEq)]
-pub enum RestorePlace {
-    /// Everything below one directory; with `replace` whatever it holds goes.
-    Into {
-        /// Absolute.
-        path: PathBuf,
-        /// Needed where it exists and is not empty.
-        replace: bool,
-    },
-    /// Over these sources; only directories can be.
-    InPlace(Vec<BackupSource>),
-}
-
-/// What a store restored.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct RestoredTree {
-    /// Documents written.
-    pub documents: u64,
-    /// Bytes written.
-    pub bytes: u64,
-    /// What has no place there.
-    pub not_put_back: NotPutBack,
-    /// What is not as it was, and costs no content; sentences for people.
-    pub notes: Vec<String>,
-}
-
-/// Documents of a backup for which a restore in place has no place: what a command printed, and what is below no
-/// directory that is a source now. Empty where everything was restored.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct NotPutBack {
-    /// How many.
-    pub documents: u64,
-    /// The keys of the first of them, at most [`NotPutBack::NAMED`].
-    pub first: Vec<String>,
-}
-
-impl NotPutBack {
-    /// So many are named.
-    pub const NAMED: usize = 20;
-
-    /// One more.
-    pub fn add(&mut self, key: &DocumentKey) {
-        self.documents += 1;
-        if self.first.len() < Self::NAMED {
-            self.first.push(key.to_string());
-        }
-    }
-}
-
 /// Why a store could not do it. All texts are sentences for people.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum BackupStoreError {
@@ -206,12 +155,6 @@ pub struct StoredBackup {
     pub in_trash: bool,
 }
 
-/// A restored state that waits beside its place. Dropping it removes it, and blocks as placing it does.
-pub trait StagedRestore: Send {
-    /// Puts it in place: all of it, or nothing is changed.
-    fn place(self: Box<Self>) -> Result<RestoredTree, BackupStoreError>;
-}
-
 /// Stores backups. Every function blocks, perhaps for long: call it on a blocking thread. A chain is told by its links,
 /// the one that stands alone first. Where the store of backups that it is asked for is not there, it is
 /// [`BackupStoreError::Unavailable`], and no backup is wrong for that.
@@ -231,13 +174,14 @@ pub trait BackupStore: Send + Sync {
         chain: &[BackupId],
         progress: &OnProgress,
     ) -> Result<Vec<String>, BackupStoreError>;
-    /// Writes the state that a chain gives beside the place that it is for, whole and durable; what is in place does
-    /// not change.
+    /// Writes the state that a chain gives, or what the rules say of it, beside the place that it is for, whole and
+    /// durable; what is in place does not change.
     fn stage(
         &self,
         job: &JobName,
         chain: &[BackupId],
         place: &RestorePlace,
+        rules: &RestoreRules,
         progress: &OnProgress,
     ) -> Result<Box<dyn StagedRestore>, BackupStoreError>;
     /// Whether the state that a chain gives could be put in place over these sources, as far as that can be known before:

@@ -43,6 +43,7 @@ mod policies;
 mod progress;
 mod records;
 mod rehearse;
+mod restore;
 mod scaffold;
 mod silences;
 mod simulate;

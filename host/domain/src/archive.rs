@@ -23,19 +23,23 @@
 //! Invariant: nothing here reads or writes; callers pass lines and bytes.
 //! Invariant: a [`DocumentKey`] never leads out of the directory that it is put under.
 
+mod comparison;
 mod error;
 mod key;
 mod line;
 mod manifest;
 mod parser;
+mod selection;
 mod sources;
 mod state;
 
+pub use comparison::{ChangeKind, DocumentChange, compare};
 pub use error::ArchiveError;
 pub use key::{DocumentKey, InvalidKey, KeyPrefix};
 pub use line::{ArchiveLine, Content, Document, End, Header, Part, Tombstone};
 pub use manifest::{Compression, Encryption, Manifest, ManifestError, ParentLink, SourceNote};
 pub use parser::{ArchiveItem, ArchiveParser, DocumentContent};
+pub use selection::{KeyPattern, Selection};
 pub use sources::{FaultySource, SourceFault, faulty_sources};
 pub use state::{ContentHash, DocumentKind, Entry, Mode, State, TreeError};
 

@@ -783,7 +783,9 @@ fn a_request_may_leave_out_what_it_could_before() {
     );
     check_request::<RestoreBody>(
         json!({ "job": "state" }),
-        json!({ "job": "state", "id": null, "into": null, "replace": false }),
+        json!({
+            "job": "state", "id": null, "at": null, "paths": [], "into": null, "replace": false, "merge": false
+        }),
     );
     check_request::<PruneBody>(json!({}), json!({ "job": null, "dry_run": false }));
     check_request::<DrillBody>(json!({ "job": "state" }), json!({ "job": "state" }));

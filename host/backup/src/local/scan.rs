@@ -7,13 +7,13 @@ use super::{
     metadata::Unset,
     read::check_root,
     removal::remove_tree,
-    restore::write_tree,
     source::{WalkRules, walk},
     tree::target,
+    tree_writer::{Destination, write_tree},
 };
 use crate::port::{BackupStoreError, OnProgress, RestoredTree};
 use mainstay_domain::{
-    archive::{ContentHash, DocumentKey, DocumentKind, Entry, KeyPrefix, Mode, State},
+    archive::{ContentHash, DocumentKey, DocumentKind, Entry, KeyPrefix, Mode, Selection, State},
     id::BackupId,
     name::JobName,
 };
@@ -50,9 +50,12 @@ fn restore_and_compare(
 ) -> Result<RestoredTree, BackupStoreError> {
     let everything =
         KeyPrefix::parse("").map_err(|error| BackupStoreError::Unavailable(error.to_string()))?;
-    let roots = vec![(everything, scratch.to_owned())];
-    let (mut restored, expected) =
-        write_tree(layout, stop, job, chain, roots, HashSet::new(), progress)?;
+    let to = Destination {
+        roots: vec![(everything, scratch.to_owned())],
+        ignored: HashSet::new(),
+        only: Selection::default(),
+    };
+    let (mut restored, expected) = write_tree(layout, stop, job, chain, to, progress)?;
     let found = scan(scratch, stop)?;
     let Some(newest) = chain.last() else {
         return Err(BackupStoreError::Unavailable(

@@ -12,6 +12,9 @@
 //! Invariant: no tree is replaced that something is mounted in; of what is mounted itself, the content is exchanged
 //! (`inside`).
 
+mod claim;
+mod merge;
+
 use super::{
     error::unavailable,
     files::{ignore_not_found, sync_dir},
@@ -22,10 +25,10 @@ use super::{
     temporary::temporary,
 };
 use crate::port::BackupStoreError;
-use parking_lot::{Mutex, MutexGuard};
+use claim::Claim;
+use merge::Move;
 use rustix::fs::{CWD, RenameFlags, renameat_with};
 use std::{
-    collections::BTreeSet,
     fs::{self, DirBuilder},
     io::{self, ErrorKind},
     os::unix::fs::DirBuilderExt,
@@ -40,38 +43,11 @@ pub(super) struct Swap {
     old: PathBuf,
     replace: bool,
     state: SwapState,
+    /// What was merged into the target, in this order.
+    merged: Vec<Move>,
     /// Of a mount point.
     inside: Option<Inside>,
     _claim: Claim,
-}
-
-/// The targets of the restores that are under way. A job's turn keeps no other job from the same target, and the names
-/// beside it are the same for all.
-static CLAIMED: Mutex<BTreeSet<PathBuf>> = Mutex::new(BTreeSet::new());
-
-/// The right to a target, until it is dropped.
-struct Claim(PathBuf);
-
-impl Claim {
-    fn on(target: &Path) -> Result<Self, BackupStoreError> {
-        if claimed().insert(target.to_owned()) {
-            return Ok(Self(target.to_owned()));
-        }
-        Err(BackupStoreError::Unavailable(format!(
-            "another restore to {} is under way; wait until it has ended, or restore into another directory",
-            target.display()
-        )))
-    }
-}
-
-impl Drop for Claim {
-    fn drop(&mut self) {
-        claimed().remove(&self.0);
-    }
-}
-
-fn claimed() -> MutexGuard<'static, BTreeSet<PathBuf>> {
-    CLAIMED.lock()
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -80,6 +56,8 @@ enum SwapState {
     Staged,
     /// It is in place; the old one, where there was one, is at `staging` or `old`.
     Placed,
+    /// What it holds is in the target, which holds other things too; what it replaced is at `staging`.
+    Merged,
     /// It stays.
     Committed,
 }
@@ -129,6 +107,7 @@ impl Swap {
             old,
             replace,
             state: SwapState::Staged,
+            merged: Vec::new(),
             inside,
             _claim: claim,
         })
@@ -199,6 +178,9 @@ impl Swap {
 
     /// Puts the old tree back.
     fn roll_back(&self) -> Result<(), BackupStoreError> {
+        if self.state == SwapState::Merged {
+            self.unmerge()?;
+        }
         if let Some(inside) = &self.inside {
             return inside.take_back().and_then(|()| inside.finish());
         }

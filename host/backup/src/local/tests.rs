@@ -5,6 +5,7 @@ mod in_place;
 mod incomplete;
 mod known;
 mod lengths;
+mod merged;
 mod mounted;
 mod pending;
 mod room;
@@ -74,7 +75,8 @@ impl LocalBackups {
         place: &RestorePlace,
         progress: &OnProgress,
     ) -> Result<RestoredTree, BackupStoreError> {
-        self.stage(job, chain, place, progress)?.place()
+        self.stage(job, chain, place, &RestoreRules::default(), progress)?
+            .place()
     }
 }
 

@@ -8,6 +8,7 @@ use mainstay_api::{
     BackupType, CheckpointKind, OperationState, PolicyBody, PolicyChange, Severity,
 };
 use mainstay_domain::{
+    archive::DocumentKey,
     code::ErrorCode,
     drill::DrillMethod,
     id::{IncidentId, OperationId},
@@ -1164,34 +1165,18 @@ pub enum BackupCommand {
         #[arg(value_parser = IdText::parse)]
         id: IdText,
     },
-    /// Restore a job's state
+    /// Restore a job's state, or a part of it
     ///
     /// Composes the backup with those that it needs and checks every hash on the way. Into a directory, which must be
-    /// empty or not exist; or with --replace alone in place, over the job's directories: what a command printed has no place
-    /// there, is named, and makes the exit code 3, as does a backup that is incomplete. Nothing is overwritten without --replace.
+    /// empty or not exist; or in place, over the job's directories. Nothing is lost without --replace: with --merge what is
+    /// there and not in the backup stays, and the files that are in both are exchanged one by one. What a command printed has no
+    /// place among directories, is named, and makes the exit code 3, as does a backup that is incomplete.
     #[command(after_long_help = examples!("
   mainstay backup restore state --into /tmp/state
+  mainstay backup restore state --at 24h --path data/config --into /tmp/state
+  mainstay backup restore state --at 2026-01-31T12:00:00Z --path data/config --merge
   mainstay backup restore state --id add-01K0000000000000000000000A --replace"))]
-    #[command(group(
-        clap::ArgGroup::new("place")
-            .args(["into", "replace"])
-            .required(true)
-            .multiple(true)
-    ))]
-    Restore {
-        /// The job
-        #[arg(value_parser = JobName::parse)]
-        job: JobName,
-        /// Which backup; absent: the newest verified
-        #[arg(long, value_parser = IdText::parse)]
-        id: Option<IdText>,
-        /// Into this directory
-        #[arg(long, value_name = "DIRECTORY")]
-        into: Option<PathBuf>,
-        /// Replace what is there
-        #[arg(long)]
-        replace: bool,
-    },
+    Restore(RestoreArguments),
     /// Run retention now, and show every verdict with its reason
     ///
     /// What the policy lets go and nothing needs goes to the trash, and is deleted after its grace.
@@ -1278,6 +1263,38 @@ pub enum CheckpointCommand {
         #[allow(missing_docs, reason = "its own docs are the help")]
         by: By,
     },
+}
+
+/// What is restored, and where to.
+#[derive(Debug, Args)]
+#[command(group(
+    clap::ArgGroup::new("place")
+        .args(["into", "replace", "merge"])
+        .required(true)
+        .multiple(true)
+))]
+pub struct RestoreArguments {
+    /// The job
+    #[arg(value_parser = JobName::parse)]
+    pub job: JobName,
+    /// Which backup; absent: the newest verified
+    #[arg(long, value_parser = IdText::parse, conflicts_with = "at")]
+    pub id: Option<IdText>,
+    /// The newest verified of this time or before: a time (2026-01-31T12:00:00Z) or a length back from now (90s, 15m, 24h, 7d)
+    #[arg(long, value_name = "TIME", value_parser = parse_since)]
+    pub at: Option<Since>,
+    /// Only what lies at or under it, named as `backup ls` shows it; may be said several times
+    #[arg(long = "path", value_name = "PATH", value_parser = DocumentKey::of_person)]
+    pub paths: Vec<DocumentKey>,
+    /// Into this directory
+    #[arg(long, value_name = "DIRECTORY")]
+    pub into: Option<PathBuf>,
+    /// Replace what is there
+    #[arg(long)]
+    pub replace: bool,
+    /// Keep what is there and not in the backup
+    #[arg(long, conflicts_with = "replace")]
+    pub merge: bool,
 }
 
 /// What can be done with the journal's file.

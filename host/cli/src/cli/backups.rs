@@ -9,14 +9,14 @@ use super::{
     listings::{parse, present},
     output::{Block, Cell, Output, Table, Times, Tone, cell, length, maybe, size},
     progress::ProgressDisplay,
+    restore::restore,
 };
-use anyhow::Context;
 use mainstay_api::{
-    Backup, BackupReport, CreateBody, DrillBody, PruneBody, RestoreBody, Verdict, WorkLine,
+    Backup, BackupReport, CreateBody, DrillBody, PruneBody, Verdict, WorkLine,
 };
 use mainstay_domain::{id::BackupId, text::counted};
 use serde::Serialize;
-use std::{path::PathBuf, time::Duration};
+use std::time::Duration;
 
 pub(super) async fn run(
     client: &Client,
@@ -53,30 +53,7 @@ pub(super) async fn run(
             let body = serde_json::json!({});
             work(client, out, (path.as_str(), &body), &what, false).await
         }
-        BackupCommand::Restore {
-            job,
-            id,
-            into,
-            replace,
-        } => {
-            let what = format!("restoring {job}");
-            // The daemon works elsewhere.
-            let into = into
-                .map(std::path::absolute)
-                .transpose()
-                .context("cannot tell the present directory")?;
-            let id = match id {
-                Some(id) => Some(id.resolve::<BackupId>(client).await?.to_string()),
-                None => None,
-            };
-            let body = RestoreBody {
-                job: job.to_string(),
-                id,
-                into: into.map(text_of).transpose()?,
-                replace,
-            };
-            work(client, out, ("/v1/restore", &body), &what, true).await
-        }
+        BackupCommand::Restore(arguments) => restore(client, out, arguments).await,
         BackupCommand::Prune { job, dry_run } => {
             let job = job.map(|job| job.to_string());
             let body = PruneBody { job, dry_run };
@@ -104,17 +81,6 @@ pub(super) async fn work(
     let lines = client.post_lines(path, body).await?;
     let result = result_of(out, lines, what).await?;
     finish(out, result, false, of_content)
-}
-
-/// JSON has no other texts than UTF-8.
-fn text_of(path: PathBuf) -> anyhow::Result<String> {
-    match path.into_os_string().into_string() {
-        Ok(text) => Ok(text),
-        Err(path) => anyhow::bail!(
-            "{} is not UTF-8; name a directory whose path is",
-            path.display()
-        ),
-    }
 }
 
 /// Shows the result, which in a dry run is what would be done.

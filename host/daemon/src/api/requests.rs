@@ -3,12 +3,15 @@
 //! Invariant: a field that does not say what it has to is refused with its name, before anything is begun.
 
 use super::error::ApiError;
-use crate::ports::{AuditFilter, EventFilter, HistoryFilter, IncidentFilter, RestoreRequest};
+use crate::ports::{
+    AuditFilter, EventFilter, HistoryFilter, IncidentFilter, RestoreRequest, RestoreRules,
+};
 use mainstay_api::{
     AuditQuery, BackupQuery, EventQuery, HistoryQuery, IncidentQuery, RenameQuery, RestoreBody,
     StatsQuery,
 };
 use mainstay_domain::{
+    archive::{DocumentKey, Selection},
     id::{BackupId, IncidentId, OperationId},
     name::{FailureType, InvalidName, JobName, TargetName},
     operation::Mode,
@@ -39,12 +42,28 @@ pub(super) fn job(name: &str) -> Result<JobName, ApiError> {
     JobName::parse(name).map_err(|why| ApiError::bad_body("job", why))
 }
 
+/// The document that a field of a body names.
+pub(super) fn key(field: &str, path: &str) -> Result<DocumentKey, ApiError> {
+    DocumentKey::of_person(path).map_err(|why| ApiError::bad_body(field, why))
+}
+
 /// What a body wants restored, and where to.
 pub(super) fn restore(body: RestoreBody) -> Result<RestoreRequest, ApiError> {
     let id = body.id.as_deref().map(BackupId::parse).transpose();
+    let at = body.at.as_deref().map(Timestamp::parse).transpose();
+    let keys: Result<_, ApiError> = body.paths.iter().map(|path| key("paths", path)).collect();
+    if body.id.is_some() && body.at.is_some() {
+        let help = "name the backup, or a time to have the newest of then";
+        return Err(ApiError::bad_request("both `id` and `at` are given", help));
+    }
     let request = RestoreRequest {
         job: job(&body.job)?,
         id: id.map_err(|why| ApiError::bad_body("id", why))?,
+        at: at.map_err(|why| ApiError::bad_body("at", why))?,
+        rules: RestoreRules {
+            only: Selection::under(keys?),
+            merge: body.merge,
+        },
         into: body.into.map(PathBuf::from),
         replace: body.replace,
     };

@@ -2,7 +2,7 @@
 //!
 //! Length: all that operators meet, in one place.
 
-use super::{Boxed, NotPutBack, OnProgress, between::Active};
+use super::{Boxed, NotPutBack, OnProgress, RestoreRules, between::Active};
 use mainstay_domain::{
     actor::Actor,
     backup::{BackupRecord, BackupStatus, BackupType, Verdict},
@@ -267,16 +267,20 @@ pub trait SilenceControl: Send + Sync {
     fn silences(&self) -> Vec<(Silence, Timestamp)>;
 }
 
-/// Where a restore goes.
+/// What is restored, and where it goes.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RestoreRequest {
     /// The job.
     pub job: JobName,
     /// Which backup; absent: the newest verified.
     pub id: Option<BackupId>,
+    /// Where no backup is named: the newest verified one that was taken by then.
+    pub at: Option<Timestamp>,
+    /// What of it, and whether other things stay. A part is not restored in place unless they do.
+    pub rules: RestoreRules,
     /// Into this directory, which must not exist or be empty; absent: in place, over the sources.
     pub into: Option<PathBuf>,
-    /// Needed in place, and where `into` holds something.
+    /// Needed in place, and where `into` holds something, unless it is merged.
     pub replace: bool,
 }
 

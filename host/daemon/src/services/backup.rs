@@ -19,6 +19,7 @@ mod jobs;
 mod judged;
 mod leftovers;
 mod objective;
+mod plan;
 mod port;
 mod rebuild;
 mod restore;

@@ -82,7 +82,13 @@ fn a_source_that_is_a_mount_point_is_restored_in_place() {
     let place = RestorePlace::InPlace(fixture.sources.clone());
     let staged = fixture
         .store
-        .stage(&job(), &chain, &place, &no_progress())
+        .stage(
+            &job(),
+            &chain,
+            &place,
+            &RestoreRules::default(),
+            &no_progress(),
+        )
         .unwrap();
     // What is saved of it meanwhile holds nothing of the restore.
     let saved = fixture.take(BackupType::Emergency, &[]).manifest;

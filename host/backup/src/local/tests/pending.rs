@@ -4,7 +4,10 @@ use super::*;
 
 /// A restore that gets as far as that its tree is whole, and then its daemon is gone.
 fn crash_in_a_restore(fixture: &Fixture, chain: &[BackupId], place: &RestorePlace) {
-    let staged = fixture.store.stage(&job(), chain, place, &no_progress());
+    let rules = RestoreRules::default();
+    let staged = fixture
+        .store
+        .stage(&job(), chain, place, &rules, &no_progress());
     std::mem::forget(staged.unwrap());
 }
 

@@ -3,7 +3,7 @@
 use super::{BackupError, BackupService};
 use crate::ports::{
     BackupControl, BackupOperator, Boxed, CheckpointRequest, JobStatus, OnProgress, Pruned,
-    ReadBack, Refused, RestoreRequest, Restored,
+    ReadBack, Refused, RestoreRequest, RestoreRules, Restored,
 };
 use mainstay_domain::{
     actor::Actor,
@@ -181,6 +181,8 @@ impl BackupControl for BackupService {
             let request = RestoreRequest {
                 job: job.clone(),
                 id: Some(id),
+                at: None,
+                rules: RestoreRules::default(),
                 into: None,
                 replace: true,
             };

@@ -2,14 +2,17 @@
 //!
 //! Invariant: whoever calls has the job's turn.
 
-use super::{BackupError, BackupService, words};
+use super::{
+    BackupError, BackupService,
+    plan::{Plan, check_place, ids},
+    words,
+};
 use crate::ports::{
     BackupStoreError, OnProgress, ReadBack, RestorePlace, RestoreRequest, Restored, RestoredTree,
 };
 use mainstay_domain::{
     backup::{BackupRecord, BackupStatus},
-    backup_chain::{BackupChainError, newest_verified, plan_restore, skipped},
-    code::ErrorCode,
+    backup_chain::{BackupChainError, plan_restore},
     event::{BackupRestored, Event, EventKind},
     id::BackupId,
     name::JobName,
@@ -19,18 +22,6 @@ use mainstay_domain::{
     time::millis,
 };
 use std::time::Duration;
-
-/// What is restored.
-struct Plan {
-    /// The full one first.
-    chain: Vec<BackupRecord>,
-    /// What is newer and corrupted, where the newest was asked for.
-    skipped: Vec<BackupRecord>,
-}
-
-fn ids(plan: &[BackupRecord]) -> Vec<BackupId> {
-    plan.iter().map(|record| record.id.clone()).collect()
-}
 
 impl BackupService {
     /// Reads a backup and all that it needs back from the tier.
@@ -82,32 +73,34 @@ impl BackupService {
         request: RestoreRequest,
         progress: OnProgress,
     ) -> Result<Restored, BackupError> {
+        check_place(&request)?;
         let RestoreRequest {
             job,
             id,
+            at,
+            rules,
             into,
             replace,
         } = request;
         let Plan {
             chain: plan,
             skipped,
-        } = self.plan(&job, id)?;
+        } = self.plan(&job, id, at)?;
         let (place, replaced) = match into {
             Some(path) => (RestorePlace::Into { path, replace }, None),
-            None if !replace => {
-                return Err(BackupError::Refused(ErrorCode::RestoreRefused.mark(format!(
-                    "a restore in place replaces what the sources of job {job} hold now; say --replace, or restore --into a new directory"
-                ))));
-            }
             None => {
                 let spec = self.job(&job)?;
                 (RestorePlace::InPlace(spec.sources.clone()), Some(spec))
             }
         };
+        let what = match rules.only.is_everything() {
+            true => "was restored",
+            false => "was restored in part",
+        };
         let started = self.core.clock.monotonic();
         let (chain, of_job) = (ids(&plan), job.clone());
         let staged = self
-            .with_store(move |store| store.stage(&of_job, &chain, &place, &progress))
+            .with_store(move |store| store.stage(&of_job, &chain, &place, &rules, &progress))
             .await;
         let staged = self.mark_if_corrupted(staged).await?;
         // As late as can be: what is written after it was read is lost when the trees are exchanged.
@@ -141,7 +134,7 @@ impl BackupService {
             Severity::Medium,
             &job,
             &restored,
-            "was restored",
+            what,
         );
         self.record_done(event).await;
         Ok(restored)
@@ -153,7 +146,7 @@ impl BackupService {
         job: JobName,
         progress: OnProgress,
     ) -> Result<Restored, BackupError> {
-        let plan = self.plan(&job, None)?;
+        let plan = self.plan(&job, None, None)?;
         let newest = plan.chain.last().map(|record| record.id.clone());
         let drilled = self.timed_drill(&job, plan, progress).await;
         let event = match &drilled {
@@ -177,27 +170,6 @@ impl BackupService {
         };
         self.record_done(event).await;
         drilled
-    }
-
-    /// The chain of a backup of a job, or of its newest verified one, and in that case what is newer and corrupted.
-    fn plan(&self, job: &JobName, id: Option<BackupId>) -> Result<Plan, BackupError> {
-        let records = self.core.catalog.lock().of(Some(job));
-        if let Some(id) = id {
-            let chain = plan_restore(&records, &id)?;
-            let skipped = Vec::new();
-            return Ok(Plan { chain, skipped });
-        }
-        let now = self.now();
-        let Some(newest) = newest_verified(&records, job, None, now).cloned() else {
-            // One that is mistyped has none either.
-            self.job(job)?;
-            return Err(BackupError::Refused(format!(
-                "job {job} has no verified backup; take one with `mainstay backup create {job}`"
-            )));
-        };
-        let chain = plan_restore(&records, &newest.id)?;
-        let skipped = skipped(records, &newest, now);
-        Ok(Plan { chain, skipped })
     }
 
     async fn timed_drill(

@@ -4,7 +4,7 @@ mod retention;
 
 use super::{due::FIRST_BACKOFF, *};
 use crate::{
-    ports::{BackupControl, BackupOperator, RestoreRequest, Unreadable},
+    ports::{BackupControl, BackupOperator, RestoreRequest, RestoreRules, Unreadable},
     services::testing::{ManualClock, MemoryJournal, MemorySettled, wait_until, within},
 };
 use fakes::{FakeCommands, FakeJudge, FakeStore, FakeWatch, job, record_of, spec_with};
@@ -436,6 +436,8 @@ async fn an_incomplete_backup_is_shown_as_one_and_a_restore_of_the_newest_takes_
         let request = RestoreRequest {
             job: job(None).name,
             id: None,
+            at: None,
+            rules: RestoreRules::default(),
             into: Some("/restored".into()),
             replace: false,
         };
@@ -603,6 +605,8 @@ async fn a_restore_in_place_takes_an_emergency_backup_just_before_it_replaces_an
     let request = |replace| RestoreRequest {
         job: job(None).name,
         id: None,
+        at: None,
+        rules: RestoreRules::default(),
         into: None,
         replace,
     };
@@ -670,6 +674,8 @@ async fn a_restore_tells_what_it_did_not_put_back() {
     let request = RestoreRequest {
         job: job(None).name,
         id: None,
+        at: None,
+        rules: RestoreRules::default(),
         into: None,
         replace: true,
     };
@@ -741,6 +747,8 @@ async fn what_needs_a_corrupted_backup_is_corrupted_wherever_it_is_shown_and_ski
     let request = RestoreRequest {
         job: job(None).name,
         id: None,
+        at: None,
+        rules: RestoreRules::default(),
         into: Some("/restored".into()),
         replace: false,
     };
@@ -852,6 +860,8 @@ async fn a_job_that_is_not_in_the_config_is_refused_with_those_that_are() {
     let request = RestoreRequest {
         job: other.clone(),
         id: None,
+        at: None,
+        rules: RestoreRules::default(),
         into: Some("/restored".into()),
         replace: false,
     };
@@ -937,6 +947,8 @@ async fn a_lost_catalog_is_made_anew_before_anything_is_scheduled() {
     let request = RestoreRequest {
         job: job(None).name,
         id: None,
+        at: None,
+        rules: RestoreRules::default(),
         into: Some("/restored".into()),
         replace: false,
     };

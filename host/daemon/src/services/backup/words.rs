@@ -9,6 +9,7 @@ use mainstay_domain::{
     id::BackupId,
     name::JobName,
     text::counted,
+    time::Timestamp,
 };
 
 /// It began; one that was `asked` for may have nothing to build on.
@@ -61,6 +62,18 @@ pub(super) fn read_back(id: &BackupId, job: &JobName, needed: usize, notes: &[St
     let mut all = vec![right];
     all.extend(notes.iter().cloned());
     all.join("; ")
+}
+
+/// No backup of a job can be restored, or none that was taken by then; with when the oldest was taken that can be.
+pub(super) fn none_by(job: &JobName, at: Option<Timestamp>, oldest: Option<Timestamp>) -> String {
+    match (at, oldest) {
+        (Some(at), Some(oldest)) => format!(
+            "job {job} has no verified backup of {at} or before: its oldest is of {oldest}; name that time or a later one"
+        ),
+        _ => format!(
+            "job {job} has no verified backup; take one with `mainstay backup create {job}`"
+        ),
+    }
 }
 
 /// Documents for which a restore in place had no place; follows what else is said.
@@ -146,7 +159,6 @@ pub(super) fn corrupted(id: &BackupId, job: &JobName, what: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use mainstay_domain::time::Timestamp;
 
     fn id(of_type: &str) -> BackupId {
         BackupId::parse(&format!("{of_type}-01K0000000000000000000000A")).unwrap()
@@ -180,6 +192,22 @@ mod tests {
             key: None,
             checkpoint: None,
         }
+    }
+
+    #[test]
+    fn where_there_is_no_backup_of_a_time_it_is_said_which_there_are() {
+        let at = Timestamp::from_millis;
+        for (time, oldest) in [(None, None), (Some(at(5)), None)] {
+            assert_eq!(
+                none_by(&job(), time, oldest),
+                "job state has no verified backup; take one with `mainstay backup create state`"
+            );
+        }
+        assert_eq!(
+            none_by(&job(), Some(at(5)), Some(at(7))),
+            "job state has no verified backup of 1970-01-01T00:00:00.005Z or before: its oldest is of \
+             1970-01-01T00:00:00.007Z; name that time or a later one"
+        );
     }
 
     #[test]

@@ -5,8 +5,8 @@
 use super::words;
 use crate::{
     ports::{
-        BackupStoreError, OnProgress, RestorePlace, Restored, RestoredTree, StagedRestore,
-        Unreadable,
+        BackupStoreError, OnProgress, RestorePlace, RestoreRules, Restored, RestoredTree,
+        StagedRestore, Unreadable,
     },
     services::backup::{BackupError, BackupService, no_progress},
 };
@@ -146,9 +146,10 @@ impl Running {
     async fn stage(&mut self, chain: Vec<BackupId>) -> Result<Box<dyn StagedRestore>, BackupError> {
         let (job, progress) = (self.job.name.clone(), self.progress.clone());
         let place = RestorePlace::InPlace(self.job.sources.clone());
+        let rules = RestoreRules::default();
         let staged = self
             .service
-            .with_store(move |store| store.stage(&job, &chain, &place, &progress))
+            .with_store(move |store| store.stage(&job, &chain, &place, &rules, &progress))
             .await;
         self.service.mark_if_corrupted(staged).await
     }

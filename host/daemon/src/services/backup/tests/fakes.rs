@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::ports::{
-    BackupStore, Boxed, Commands, JudgeError, NotPutBack, RestorePlace, RestoredTree,
+    BackupStore, Boxed, Commands, JudgeError, NotPutBack, RestorePlace, RestoreRules, RestoredTree,
     RetentionJudge, StagedRestore, StoredBackup, StoredLook, TakeBackup, TakenBackup,
 };
 use crate::services::testing::specs;
@@ -307,6 +307,7 @@ impl BackupStore for FakeStore {
         _: &JobName,
         chain: &[BackupId],
         _: &RestorePlace,
+        _: &RestoreRules,
         _: &OnProgress,
     ) -> Result<Box<dyn StagedRestore>, BackupStoreError> {
         let restored = self.check(chain)?;

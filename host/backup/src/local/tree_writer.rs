@@ -1,0 +1,244 @@
+//! Writes the documents of a state into directories.
+//!
+//! Invariant: while content is written there is no symbolic link in the new tree, and links are made only once the state
+//! is known to be a tree, so no archive can make a restore write elsewhere.
+
+use super::{
+    check_stop,
+    error::unavailable,
+    files::Layout,
+    metadata::{Unset, set_metadata},
+    read::{Sink, read_chain},
+    tree::Tree,
+};
+use crate::port::{BackupStoreError, NotPutBack, OnProgress, RestoredTree};
+use mainstay_domain::{
+    archive::{DocumentKey, DocumentKind, Entry, KeyPrefix, Selection, State},
+    id::BackupId,
+    name::JobName,
+};
+use rustix::fs::syncfs;
+use std::{
+    collections::{HashMap, HashSet},
+    ffi::OsStr,
+    fs::File,
+    io::{self, Write},
+    os::{fd::AsFd, unix::ffi::OsStrExt},
+    path::PathBuf,
+};
+use tokio_util::sync::CancellationToken;
+
+/// Where the documents of a state are written.
+pub(super) struct Destination {
+    /// Directories, each for the keys with its prefix.
+    pub(super) roots: Vec<(KeyPrefix, PathBuf)>,
+    /// What has no place in them.
+    pub(super) ignored: HashSet<DocumentKey>,
+    /// What is written; the directories that it lies in are, too.
+    pub(super) only: Selection,
+}
+
+/// Writes the state that a chain gives, and makes it durable.
+pub(super) fn write_tree(
+    layout: &Layout,
+    stop: &CancellationToken,
+    job: &JobName,
+    chain: &[BackupId],
+    to: Destination,
+    progress: &OnProgress,
+) -> Result<(RestoredTree, State), BackupStoreError> {
+    let Destination {
+        roots,
+        ignored,
+        only,
+    } = to;
+    let open = |(prefix, path): (KeyPrefix, PathBuf)| match Tree::open(&path) {
+        Ok(tree) => Ok(Root { prefix, path, tree }),
+        Err(error) => Err(unavailable("cannot open", &path)(error)),
+    };
+    let mut tree = TreeWriter {
+        roots: roots.into_iter().map(open).collect::<Result<_, _>>()?,
+        ignored,
+        only,
+        links: HashMap::new(),
+        open: None,
+    };
+    let state = read_chain(layout, stop, job, chain, progress, &mut tree)?;
+    if let Some(missing) = tree.only.missing_in(&state) {
+        return Err(nothing_under(missing, chain.last()));
+    }
+    let restored = tree.finish(&state, stop)?;
+    Ok((restored, state))
+}
+
+/// A backup has nothing by this name.
+pub(super) fn nothing_under(key: &DocumentKey, backup: Option<&BackupId>) -> BackupStoreError {
+    let id = backup.map_or_else(String::new, ToString::to_string);
+    BackupStoreError::Unavailable(format!(
+        "backup {id} holds nothing at or under `{key}`; `mainstay backup ls {id}` lists what it holds"
+    ))
+}
+
+struct TreeWriter {
+    roots: Vec<Root>,
+    ignored: HashSet<DocumentKey>,
+    only: Selection,
+    links: HashMap<DocumentKey, Vec<u8>>,
+    open: Option<(DocumentKey, PathBuf, File)>,
+}
+
+/// Where the documents with a prefix go.
+struct Root {
+    prefix: KeyPrefix,
+    path: PathBuf,
+    tree: Tree,
+}
+
+/// Where a document goes.
+struct Place<'a> {
+    root: &'a Root,
+    /// `.` for the root itself.
+    relative: Vec<u8>,
+}
+
+impl Place<'_> {
+    /// For people.
+    fn path(&self) -> PathBuf {
+        match self.relative.as_slice() {
+            b"." => self.root.path.clone(),
+            relative => self.root.path.join(OsStr::from_bytes(relative)),
+        }
+    }
+
+    fn cannot(&self, what: &str) -> impl Fn(io::Error) -> BackupStoreError + use<> {
+        let (what, path) = (what.to_owned(), self.path());
+        move |error| unavailable(&what, &path)(error)
+    }
+
+    /// Makes permissions, owner and time those of the state, as far as the daemon may set them.
+    fn set_metadata(
+        &self,
+        document: (&DocumentKey, &Entry),
+        unset: &mut Unset,
+    ) -> Result<(), BackupStoreError> {
+        let set = self.root.tree.above(&self.relative);
+        let set =
+            set.and_then(|(above, name)| Ok(set_metadata(above.as_fd(), name, document, unset)?));
+        set.map_err(self.cannot("cannot set owner, permissions or time of"))
+    }
+}
+
+impl TreeWriter {
+    /// Where a document belongs: below the root with the longest prefix.
+    fn place(&self, key: &DocumentKey) -> Option<Place<'_>> {
+        if self.ignored.contains(key) {
+            return None;
+        }
+        let fitting = self.roots.iter().filter_map(|root| {
+            let below = root.prefix.strip(key)?;
+            Some((root.prefix.as_str().len(), below, root))
+        });
+        let (_, below, root) = fitting.max_by_key(|(length, ..)| *length)?;
+        let relative = match below.is_root() {
+            true => b".".to_vec(),
+            false => below.to_bytes(),
+        };
+        Some(Place { root, relative })
+    }
+
+    /// Makes directories and links, and gives everything its metadata.
+    fn finish(
+        mut self,
+        state: &State,
+        stop: &CancellationToken,
+    ) -> Result<RestoredTree, BackupStoreError> {
+        let mut restored = RestoredTree {
+            documents: 0,
+            bytes: 0,
+            not_put_back: NotPutBack::default(),
+            notes: Vec::new(),
+        };
+        let mut links = std::mem::take(&mut self.links);
+        let (mut unset, mut directories) = (Unset::default(), Vec::new());
+        for (key, entry) in state.iter() {
+            check_stop(stop)?;
+            let leads_there = entry.kind == DocumentKind::Directory && self.only.leads_through(key);
+            if !self.only.holds(key) && !leads_there {
+                continue;
+            }
+            let Some(place) = self.place(key) else {
+                restored.not_put_back.add(key);
+                continue;
+            };
+            let tree = &place.root.tree;
+            match entry.kind {
+                DocumentKind::Directory => {
+                    let made = tree.new_directory(&place.relative);
+                    made.map_err(place.cannot("cannot make"))?;
+                    directories.push((place, key, entry));
+                }
+                DocumentKind::Symlink => {
+                    let leads_to = links.remove(key).unwrap_or_default();
+                    let made = tree.new_link(&place.relative, &leads_to);
+                    made.map_err(place.cannot("cannot make"))?;
+                    place.set_metadata((key, entry), &mut unset)?;
+                }
+                DocumentKind::File => place.set_metadata((key, entry), &mut unset)?,
+            }
+            restored.documents += 1;
+            restored.bytes += entry.size;
+        }
+        // Children before their directory: making them changes its time, and it may forbid writing.
+        for (place, key, entry) in directories.into_iter().rev() {
+            place.set_metadata((key, entry), &mut unset)?;
+        }
+        restored.notes.extend(unset.note());
+        for Root { path, .. } in &self.roots {
+            let synced = File::open(path).and_then(|directory| Ok(syncfs(&directory)?));
+            synced.map_err(unavailable("cannot fsync", path))?;
+        }
+        Ok(restored)
+    }
+}
+
+impl Sink for TreeWriter {
+    fn document(
+        &mut self,
+        key: &DocumentKey,
+        kind: DocumentKind,
+        bytes: &[u8],
+    ) -> Result<(), BackupStoreError> {
+        match kind {
+            DocumentKind::Directory => Ok(()),
+            DocumentKind::Symlink => {
+                self.links.insert(key.clone(), bytes.to_vec());
+                Ok(())
+            }
+            DocumentKind::File => self.part(key, true, bytes),
+        }
+    }
+
+    fn part(
+        &mut self,
+        key: &DocumentKey,
+        first: bool,
+        bytes: &[u8],
+    ) -> Result<(), BackupStoreError> {
+        if first {
+            self.open = None;
+            let place = self.place(key).filter(|_| self.only.holds(key));
+            let Some(place) = place else {
+                return Ok(());
+            };
+            let file = place.root.tree.new_file(&place.relative);
+            let file = file.map_err(place.cannot("cannot make"))?;
+            self.open = Some((key.clone(), place.path(), file));
+        }
+        match &mut self.open {
+            Some((open, path, file)) if open == key => file
+                .write_all(bytes)
+                .map_err(unavailable("cannot write", path)),
+            _ => Ok(()),
+        }
+    }
+}
