@@ -15,6 +15,7 @@ mod calls;
 mod check;
 mod checkpoints;
 mod commands;
+mod contents;
 mod demo;
 mod errors;
 mod event_kind;
@@ -50,6 +51,9 @@ pub use checkpoints::{
 pub use commands::{
     Commanded, EndedSilence, ForgottenPlugin, PauseReport, ReportedFailure, Scheduled,
 };
+pub use contents::{
+    ChangeKind, ContentEnd, ContentLine, Document, DocumentChange, DocumentKind, DocumentPart,
+};
 pub use demo::{DemoEnd, DemoStep};
 pub use errors::{ErrorBody, ErrorPage, ListedError};
 pub use event_kind::EventKind;
@@ -79,10 +83,10 @@ pub use rehearsals::{
     RehearsalOutcome, RehearsalReport, outcome_words,
 };
 pub use requests::{
-    AcknowledgeBody, BackupQuery, CreateBody, DecisionBody, DrillBody, EventQuery,
-    ForgetPluginBody, HistoryQuery, IncidentQuery, PauseBody, PruneBody, RecoverBody, RenameQuery,
-    ReportBody, ResolveBody, RestoreBody, SignalBody, SilenceBody, TargetBody, TargetDrillBody,
-    UnsilenceBody,
+    AcknowledgeBody, BackupQuery, ContentBody, CreateBody, DecisionBody, DiffBody, DocumentsBody,
+    DrillBody, EventQuery, ForgetPluginBody, HistoryQuery, IncidentQuery, PauseBody, PruneBody,
+    RecoverBody, RenameQuery, ReportBody, ResolveBody, RestoreBody, SignalBody, SilenceBody,
+    TargetBody, TargetDrillBody, UnsilenceBody,
 };
 pub use severity::Severity;
 pub use silences::Silence;

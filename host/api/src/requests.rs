@@ -319,6 +319,36 @@ pub struct RestoreBody {
     pub merge: bool,
 }
 
+/// The body of `POST /v1/backups/{id}/documents`.
+#[derive(Debug, Clone, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct DocumentsBody {
+    /// Only what lies at and under this key.
+    #[serde(default)]
+    pub path: Option<String>,
+    /// Only what this names: `*` stands for any part of one name, `**` for any part of a key, `?` for one letter. One without
+    /// a slash is held against the last name of a key, any other against the whole key.
+    #[serde(default)]
+    pub pattern: Option<String>,
+}
+
+/// The body of `POST /v1/backups/{id}/diff`.
+#[derive(Debug, Clone, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct DiffBody {
+    /// The identifier of the backup to compare with; absent: what the sources of the job hold now.
+    #[serde(default)]
+    pub to: Option<String>,
+}
+
+/// The body of `POST /v1/backups/{id}/content`.
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ContentBody {
+    /// The document, as `backup ls` shows it: a file, or a link, of which it is where that leads.
+    pub key: String,
+}
+
 /// The body of `POST /v1/prune`.
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]

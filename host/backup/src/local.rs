@@ -14,6 +14,7 @@
 //! Invariant: nothing here decides what is taken, kept or deleted.
 
 mod apart;
+mod contents;
 mod coverage;
 mod database;
 mod documents;

@@ -1,8 +1,9 @@
 //! Where backups are stored, and what a store needs of its host.
 
+mod contents;
 mod restore;
 
-pub use restore::*;
+pub use {contents::*, restore::*};
 
 use mainstay_domain::{
     archive::Manifest, backup::BackupType, code::ErrorCode, id::BackupId, name::JobName,
@@ -158,7 +159,7 @@ pub struct StoredBackup {
 /// Stores backups. Every function blocks, perhaps for long: call it on a blocking thread. A chain is told by its links,
 /// the one that stands alone first. Where the store of backups that it is asked for is not there, it is
 /// [`BackupStoreError::Unavailable`], and no backup is wrong for that.
-pub trait BackupStore: Send + Sync {
+pub trait BackupStore: BackupContents {
     /// Reads the sources, stores what differs, reads it back, and only then commits it with its manifest. A failure
     /// leaves nothing behind.
     fn take(

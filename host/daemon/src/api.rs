@@ -16,11 +16,13 @@ mod caller;
 mod checkpoints;
 mod commands;
 mod connections;
+mod contents;
 pub mod error;
 mod events;
 mod extract;
 mod health;
 mod hosts;
+mod lines;
 mod names;
 mod notes;
 mod pace;
@@ -307,6 +309,9 @@ fn routes(served: Arc<Served>) -> Router {
         )
         .route("/checkpoints/resume", post(checkpoints::resume))
         .route("/checkpoints/{id}/rollback", post(checkpoints::roll_back))
+        .route("/backups/{id}/documents", post(contents::documents))
+        .route("/backups/{id}/diff", post(contents::diff))
+        .route("/backups/{id}/content", post(contents::content))
         .route("/rebuild", post(backups::rebuild))
         .route("/restore", post(backups::restore))
         .route("/prune", post(backups::prune))

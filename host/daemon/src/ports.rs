@@ -5,6 +5,7 @@
 //! be dropped only where its docs say so; a dropped effect is an effect in doubt.
 
 mod alert_tests;
+mod backup_views;
 mod between;
 mod coordination;
 mod logs;
@@ -18,8 +19,8 @@ mod views;
 mod world;
 
 pub use {
-    alert_tests::*, between::*, coordination::*, logs::*, notes::*, operator::*, pid_files::*,
-    process::*, reports::*, secrets::*, views::*, world::*,
+    alert_tests::*, backup_views::*, between::*, coordination::*, logs::*, notes::*, operator::*,
+    pid_files::*, process::*, reports::*, secrets::*, views::*, world::*,
 };
 
 pub use {mainstay_backup::port::*, mainstay_store::port::*};

@@ -12,6 +12,7 @@ use crate::{
     backups::{Backup, WorkLine},
     checkpoints::{CheckpointBody, ResumeJobBody, RollbackBody},
     commands::{Commanded, ReportedFailure, Scheduled},
+    contents::ContentLine,
     errors::ErrorBody,
     events::Event,
     health::{HostHealth, Liveness, Node, Readiness},
@@ -23,10 +24,10 @@ use crate::{
     policies::{PolicyBody, TargetPolicy},
     rehearsals::OperationExport,
     requests::{
-        AcknowledgeBody, BackupQuery, CreateBody, DecisionBody, DrillBody, EventQuery,
-        ForgetPluginBody, HistoryQuery, IncidentQuery, PauseBody, PruneBody, RecoverBody,
-        RenameQuery, ReportBody, ResolveBody, RestoreBody, SignalBody, SilenceBody, TargetBody,
-        TargetDrillBody, UnsilenceBody,
+        AcknowledgeBody, BackupQuery, ContentBody, CreateBody, DecisionBody, DiffBody,
+        DocumentsBody, DrillBody, EventQuery, ForgetPluginBody, HistoryQuery, IncidentQuery,
+        PauseBody, PruneBody, RecoverBody, RenameQuery, ReportBody, ResolveBody, RestoreBody,
+        SignalBody, SilenceBody, TargetBody, TargetDrillBody, UnsilenceBody,
     },
     silences::Silence,
     statistics::{Stats, StatsQuery},
@@ -52,6 +53,7 @@ fn endpoints(schemas: &mut Schemas) -> Vec<Endpoint> {
     all.extend(commands(schemas));
     all.extend(targets(schemas));
     all.extend(work(schemas));
+    all.extend(contents(schemas));
     all
 }
 
@@ -447,5 +449,32 @@ fn work(schemas: &mut Schemas) -> Vec<Endpoint> {
         restore.with_body(schemas.body::<RestoreBody>()),
         prune.with_body(schemas.body::<PruneBody>()),
         drill.with_body(schemas.body::<DrillBody>()),
+    ]
+}
+
+fn contents(schemas: &mut Schemas) -> Vec<Endpoint> {
+    let mut lines = |path, id, summary| {
+        let line = schemas.answer::<ContentLine>();
+        Endpoint::post(path, id, summary, Answer::Lines(line))
+    };
+    let documents = lines(
+        "/v1/backups/{id}/documents",
+        "backup-documents",
+        "What a backup holds: its documents, by key",
+    );
+    let diff = lines(
+        "/v1/backups/{id}/diff",
+        "diff-backup",
+        "What leads from a backup to another one, or to what the sources of its job hold now",
+    );
+    let content = lines(
+        "/v1/backups/{id}/content",
+        "backup-content",
+        "The content of one document of a backup, after all that it is read from was checked",
+    );
+    vec![
+        documents.with_body(schemas.body::<DocumentsBody>()),
+        diff.with_body(schemas.body::<DiffBody>()),
+        content.with_body(schemas.body::<ContentBody>()),
     ]
 }

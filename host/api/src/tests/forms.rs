@@ -3,8 +3,8 @@
 use super::samples;
 use crate::*;
 use mainstay_domain::{
-    backup, breaker, checkpoint, event, health, incident, name::TargetName, operation, plugin,
-    record, silence,
+    archive, backup, breaker, checkpoint, event, health, incident, name::TargetName, operation,
+    plugin, record, silence,
 };
 use serde::{Serialize, de::DeserializeOwned};
 use serde_json::{Value, json};
@@ -59,6 +59,7 @@ fn words_are_spelt_as_before() {
     check_words::<_, backup::BackupStatus>(BackupStatus::ALL);
     check_words::<_, checkpoint::CheckpointKind>(CheckpointKind::ALL);
     check_words::<_, checkpoint::RollbackStep>(RollbackStep::ALL);
+    check_words::<_, archive::DocumentKind>(DocumentKind::ALL);
     check_words::<_, health::Health>(Health::ALL);
     check_words::<_, breaker::CircuitState>(CircuitState::ALL);
     check_words::<_, mainstay_domain::fallback_mode::FallbackMode>(FallbackMode::ALL);
@@ -428,6 +429,60 @@ fn a_report_leaves_out_what_does_not_apply() {
 }
 
 #[test]
+fn a_line_about_contents_is_told_by_its_one_field() {
+    let key = archive::DocumentKey::parse("etc/100%25").unwrap();
+    let entry = archive::Entry {
+        kind: archive::DocumentKind::Symlink,
+        mode: archive::Mode::from_bits(0o777),
+        mtime: "2024-01-31T12:00:00.5Z".parse().unwrap(),
+        uid: 1,
+        gid: 2,
+        size: 3,
+        hash: archive::ContentHash::of(b"one"),
+    };
+    let document = Document::from((&key, &entry));
+    let expected = json!({
+        "key": "etc/100%25", "kind": "symlink", "mode": "0777", "mtime": "2024-01-31T12:00:00.5Z",
+        "uid": 1, "gid": 2, "size_bytes": 3, "hash": archive::ContentHash::of(b"one").to_string()
+    });
+    check(
+        &ContentLine::Document { document },
+        &json!({ "document": expected }),
+    );
+    let change = archive::DocumentChange {
+        key,
+        kind: archive::ChangeKind::Added,
+        before: None,
+        after: Some(entry),
+    };
+    let change = DocumentChange::from(&change);
+    check(
+        &ContentLine::Change { change },
+        &json!({ "change": {
+            "key": "etc/100%25", "change": "added", "before": null, "after": expected
+        } }),
+    );
+    let part = DocumentPart {
+        text: None,
+        base64: Some("AP8=".to_owned()),
+    };
+    check(
+        &ContentLine::Part { part },
+        &json!({ "part": { "base64": "AP8=" } }),
+    );
+    let done = ContentEnd { notes: Vec::new() };
+    check(&ContentLine::Done { done }, &json!({ "done": {} }));
+    let error = ErrorBody {
+        error: "it is corrupted".to_owned(),
+        help: None,
+    };
+    check(
+        &ContentLine::Error(error),
+        &json!({ "error": "it is corrupted", "help": null }),
+    );
+}
+
+#[test]
 fn a_line_of_long_work_is_progress_a_result_or_an_error() {
     let progress = Progress {
         documents: 1,
@@ -787,6 +842,9 @@ fn a_request_may_leave_out_what_it_could_before() {
             "job": "state", "id": null, "at": null, "paths": [], "into": null, "replace": false, "merge": false
         }),
     );
+    check_request::<DocumentsBody>(json!({}), json!({ "path": null, "pattern": null }));
+    check_request::<DiffBody>(json!({}), json!({ "to": null }));
+    check_request::<ContentBody>(json!({ "key": "a" }), json!({ "key": "a" }));
     check_request::<PruneBody>(json!({}), json!({ "job": null, "dry_run": false }));
     check_request::<DrillBody>(json!({ "job": "state" }), json!({ "job": "state" }));
     check_request::<HistoryQuery>(

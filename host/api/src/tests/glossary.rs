@@ -1,9 +1,9 @@
 //! Every word that is shown stands in the glossary, and no other stands there.
 
 use crate::{
-    BackupStatus, BackupType, CheckpointKind, CircuitState, ClusterCircuit, EntryKind, EventKind,
-    FallbackMode, Health, IncidentState, Mode, NodeState, OperationState, PluginKind, PluginState,
-    ProblemSeverity, RetryState, RollbackStep, Severity,
+    BackupStatus, BackupType, ChangeKind, CheckpointKind, CircuitState, ClusterCircuit,
+    DocumentKind, EntryKind, EventKind, FallbackMode, Health, IncidentState, Mode, NodeState,
+    OperationState, PluginKind, PluginState, ProblemSeverity, RetryState, RollbackStep, Severity,
 };
 use mainstay_domain::{
     alert::AlertStatus,
@@ -154,6 +154,8 @@ fn every_word_that_is_shown_stands_in_the_glossary_and_no_other_does() {
     check("State of a backup", BackupStatus::ALL);
     check("Kind of checkpoint", CheckpointKind::ALL);
     check("Step of a rollback", RollbackStep::ALL);
+    check("Kind of a document", DocumentKind::ALL);
+    check("Change of a document", ChangeKind::ALL);
     check(
         "Status of an alert",
         &[AlertStatus::Firing, AlertStatus::Resolved],

@@ -7,7 +7,7 @@ use super::{
     metadata::Unset,
     read::check_root,
     removal::remove_tree,
-    source::{WalkRules, walk},
+    source::{Found, WalkRules, walk},
     tree::target,
     tree_writer::{Destination, write_tree},
 };
@@ -119,38 +119,35 @@ pub(super) fn scan(root: &Path, stop: &CancellationToken) -> Result<State, Backu
     walk(root, &rules, &mut Vec::new(), &mut |found, _| {
         let key = DocumentKey::from_bytes(&found.relative)
             .map_err(|error| BackupStoreError::Source(error.to_string()))?;
-        let cannot = unavailable("cannot read", &found.path);
-        let kind = found.metadata.file_type();
-        let entry = if kind.is_dir() {
-            entry_of(DocumentKind::Directory, &found.metadata)
-        } else if kind.is_symlink() {
-            let target = target(&found.place).map_err(cannot)?;
-            let (size, hash, mode) = (
-                target.len() as u64,
-                ContentHash::of(&target),
-                Mode::from_bits(0o777),
-            );
-            Entry {
-                size,
-                hash,
-                mode,
-                ..entry_of(DocumentKind::Symlink, &found.metadata)
-            }
-        } else {
-            let mut hasher = blake3::Hasher::new();
-            let opened = found.tree.file(&found.relative);
-            let size = opened
-                .and_then(|mut file| io::copy(&mut file, &mut hasher))
-                .map_err(cannot)?;
-            Entry {
-                size,
-                hash: hasher.finalize().into(),
-                ..entry_of(DocumentKind::File, &found.metadata)
-            }
-        };
+        let entry = read_found(&found).map_err(unavailable("cannot read", &found.path))?;
         state
             .insert(key, entry)
             .map_err(|error| BackupStoreError::Source(error.to_string()))
     })?;
     Ok(state)
+}
+
+/// What was found as a document, with the hash of what it holds, which is read for it.
+pub(super) fn read_found(found: &Found<'_>) -> io::Result<Entry> {
+    let kind = found.metadata.file_type();
+    if kind.is_dir() {
+        return Ok(entry_of(DocumentKind::Directory, &found.metadata));
+    }
+    if kind.is_symlink() {
+        let target = target(&found.place)?;
+        return Ok(Entry {
+            size: target.len() as u64,
+            hash: ContentHash::of(&target),
+            mode: Mode::from_bits(0o777),
+            ..entry_of(DocumentKind::Symlink, &found.metadata)
+        });
+    }
+    let mut hasher = blake3::Hasher::new();
+    let mut file = found.tree.file(&found.relative)?;
+    let size = io::copy(&mut file, &mut hasher)?;
+    Ok(Entry {
+        size,
+        hash: hasher.finalize().into(),
+        ..entry_of(DocumentKind::File, &found.metadata)
+    })
 }

@@ -1,3 +1,4 @@
+mod contents;
 mod destinations;
 mod faults;
 mod histories;

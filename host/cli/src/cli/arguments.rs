@@ -1173,10 +1173,74 @@ pub enum BackupCommand {
     /// place among directories, is named, and makes the exit code 3, as does a backup that is incomplete.
     #[command(after_long_help = examples!("
   mainstay backup restore state --into /tmp/state
-  mainstay backup restore state --at 24h --path data/config --into /tmp/state
-  mainstay backup restore state --at 2026-01-31T12:00:00Z --path data/config --merge
+  mainstay backup restore state --at 24h --path data/conf --into /tmp/state
+  mainstay backup restore state --at 2026-01-31T12:00:00Z --path data --merge
   mainstay backup restore state --id add-01K0000000000000000000000A --replace"))]
     Restore(RestoreArguments),
+    /// List what a backup holds
+    ///
+    /// All of it, or what lies at or under PATH. A key is a relative path in which `%XX` stands for a byte that is not part
+    /// of UTF-8. With --json one object a line.
+    #[command(after_long_help = examples!("
+  mainstay backup ls ful-01K0000000000000000000000A
+  mainstay backup ls ful-01K0000000000000000000000A data --json | jq .key"))]
+    Ls {
+        /// Which backup; its beginning or end will do where no other has it
+        #[arg(value_parser = IdText::parse)]
+        id: IdText,
+        /// Only what lies at or under it
+        #[arg(value_parser = DocumentKey::of_person)]
+        path: Option<DocumentKey>,
+    },
+    /// Find files in backups by their names
+    ///
+    /// In PATTERN `*` stands for any part of one name, `**` for any part of a key, `?` for one letter. One without a slash is
+    /// held against the last name of a key, any other against the whole key. Without --id in every backup that can be
+    /// restored, the newest first; what was found is listed once as long as it does not change, with the newest backup that
+    /// holds it. With --json one object a line. Exit code 1 where nothing was found.
+    #[command(after_long_help = examples!("
+  mainstay backup find '*.conf' --job state
+  mainstay backup find 'data/**/users.db' --json"))]
+    Find {
+        /// Which names
+        pattern: String,
+        /// Only in backups of this job
+        #[arg(long, value_parser = JobName::parse, conflicts_with = "id")]
+        job: Option<JobName>,
+        /// Only in this backup; its beginning or end will do where no other has it
+        #[arg(long, value_parser = IdText::parse)]
+        id: Option<IdText>,
+    },
+    /// Show what differs between two backups, or a backup and what is there now
+    ///
+    /// `+` is new, `-` is gone, `M` has another content, `m` has other permissions, another owner or time. To compare with
+    /// what is there now, every file of the job's directories is read. With --json one object a line. Exit code 3 where
+    /// something could not be compared.
+    #[command(after_long_help = examples!("
+  mainstay backup diff ful-01K0000000000000000000000A
+  mainstay backup diff ful-01K0000000000000000000000A add-01K000000 --json"))]
+    Diff {
+        /// Which backup; its beginning or end will do where no other has it
+        #[arg(value_parser = IdText::parse)]
+        from: IdText,
+        /// Which other one; absent: what the job's directories hold now
+        #[arg(value_parser = IdText::parse)]
+        to: Option<IdText>,
+    },
+    /// Print one file of a backup
+    ///
+    /// All that it is read from is checked before. Of a symbolic link that is where it leads. With --json pieces of it, one
+    /// a line, as `text` or `base64`.
+    #[command(after_long_help = examples!("
+  mainstay backup dump ful-01K0000000000000000000000A data/a.db > a.db"))]
+    Dump {
+        /// Which backup; its beginning or end will do where no other has it
+        #[arg(value_parser = IdText::parse)]
+        id: IdText,
+        /// Which file, named as `backup ls` shows it
+        #[arg(value_parser = DocumentKey::of_person)]
+        path: DocumentKey,
+    },
     /// Run retention now, and show every verdict with its reason
     ///
     /// What the policy lets go and nothing needs goes to the trash, and is deleted after its grace.

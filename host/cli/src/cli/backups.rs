@@ -4,8 +4,9 @@ use super::{
     arguments::BackupCommand,
     backup_notes::{ending_of, notes, standing, tone},
     client::{Client, Lines, path_with, refused},
-    done,
+    contents, done,
     failure::Ending,
+    find::find,
     listings::{parse, present},
     output::{Block, Cell, Output, Table, Times, Tone, cell, length, maybe, size},
     progress::ProgressDisplay,
@@ -54,6 +55,12 @@ pub(super) async fn run(
             work(client, out, (path.as_str(), &body), &what, false).await
         }
         BackupCommand::Restore(arguments) => restore(client, out, arguments).await,
+        BackupCommand::Ls { id, path } => contents::ls(client, out, id, path).await,
+        BackupCommand::Find { pattern, job, id } => {
+            find(client, out, pattern, job, id).await
+        }
+        BackupCommand::Diff { from, to } => contents::diff(client, out, from, to).await,
+        BackupCommand::Dump { id, path } => contents::dump(client, out, id, path).await,
         BackupCommand::Prune { job, dry_run } => {
             let job = job.map(|job| job.to_string());
             let body = PruneBody { job, dry_run };

@@ -182,7 +182,7 @@ fn names_for(arg: &str, path: &[&str]) -> Option<Names> {
         ("id", ["approve" | "reject"]) => Names::Waiting,
         ("id", ["operation", ..] | ["cancel"]) => Names::Operations,
         ("id", ["unsilence"]) => Names::Silences,
-        ("id", ["backup", ..]) => Names::Backups,
+        ("id" | "from" | "to", ["backup", ..]) => Names::Backups,
         ("id", ["checkpoint", ..]) => Names::Checkpoints,
         ("id", ["note" | "ack"]) => Names::Noted,
         ("before", ["incidents"]) => Names::Incidents,

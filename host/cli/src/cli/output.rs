@@ -102,13 +102,27 @@ impl Output {
 
     /// Writes a text as it is, and an end of line: what the program itself made.
     pub(super) fn verbatim(&self, text: &str) -> anyhow::Result<()> {
+        self.written_by(|mut to| write_line(&mut to, text))
+    }
+
+    /// Writes the content of a file as it is; to a terminal without what would move its cursor.
+    pub(super) fn content(&self, bytes: &[u8]) -> anyhow::Result<()> {
+        let shown = self.width.map(|_| text::visible_lines(&String::from_utf8_lossy(bytes)));
+        let bytes = shown.as_ref().map_or(bytes, String::as_bytes);
+        self.written_by(|to| {
+            to.write_all(bytes)?;
+            to.flush()
+        })
+    }
+
+    fn written_by(
+        &self,
+        write: impl FnOnce(&mut dyn Write) -> io::Result<()>,
+    ) -> anyhow::Result<()> {
         let written = match &self.sink {
-            Sink::Standard => write_line(&mut io::stdout().lock(), text),
+            Sink::Standard => write(&mut io::stdout().lock()),
             #[cfg(test)]
-            Sink::Memory(bytes) => {
-                let mut bytes = bytes.lock();
-                write_line(&mut *bytes, text)
-            }
+            Sink::Memory(bytes) => write(&mut *bytes.lock()),
         };
         match written {
             Ok(()) => Ok(()),

@@ -1,27 +1,16 @@
-//! Backups: listed at once; taken, verified, restored and drilled as long work.
-//!
-//! Long work answers with lines: its progress at most every 100 ms, and every second where nothing moves, so that who asked
-//! can tell slow work from a daemon that hangs; then one result or one error. The first line comes
-//! within a second, also where the work still waits its turn; where it is refused before, the answer is an ordinary
-//! error.
+//! Backups: listed at once; taken, verified, restored and drilled as long work, which answers with lines.
 //!
 //! Invariant: long work goes away with its client while it waits its turn. What was begun is the service's own, and ends.
 
 use super::{
     Served,
     error::ApiError,
-    events::{NDJSON, line},
     extract::{Body, Named, Parameters},
+    lines::long_lines,
     names, requests,
 };
-use crate::ports::{NotPutBack, OnProgress, Progress, Refused, Restored};
-use axum::{
-    Json,
-    body::{Body as HttpBody, Bytes},
-    extract::State,
-    response::{IntoResponse, Response},
-};
-use futures_util::stream;
+use crate::ports::{NotPutBack, OnProgress, Refused, Restored};
+use axum::{Json, extract::State, response::Response};
 use mainstay_api::{
     Backup, BackupQuery, BackupReport, CreateBody, DrillBody, PruneBody, RestoreBody, WorkLine,
 };
@@ -30,21 +19,7 @@ use mainstay_domain::{
     id::BackupId,
     time::millis,
 };
-use std::{convert::Infallible, future::Future, sync::Arc, time::Duration};
-use tokio::{
-    sync::watch,
-    time::{Instant, timeout},
-};
-use tokio_util::task::AbortOnDropHandle;
-
-/// Progress is sent at most this often.
-const PROGRESS_EVERY: Duration = Duration::from_millis(100);
-
-/// Without new progress the last one is sent again after this.
-const ALIVE_EVERY: Duration = Duration::from_secs(1);
-
-/// By then an answer begins, so that who asked sees that the work waits.
-const FIRST_LINE_WITHIN: Duration = Duration::from_secs(1);
+use std::{sync::Arc, time::Duration};
 
 pub(super) async fn list(
     State(served): State<Arc<Served>>,
@@ -207,83 +182,15 @@ pub(super) async fn long_work<F>(
 where
     F: Future<Output = Result<Done, Refused>> + Send + 'static,
 {
-    // Of progress only the newest counts, so telling it never waits for the client.
-    let (sender, progress) = watch::channel(Progress::default());
-    let work = work(Arc::new(move |progress| {
-        sender.send_replace(progress);
-    }));
     let clock = served.ports.clock.clone();
-    // In a task, so that a client that does not read holds up nobody; it ends with the answer.
-    let task = tokio::spawn(async move {
-        let start = clock.monotonic();
-        let done = work.await?;
-        Ok(done.report(clock.monotonic().since(start)))
-    });
-    let mut work = Work {
-        task: Some(AbortOnDropHandle::new(task)),
-        progress,
-        next: Instant::now(),
-    };
-    let first = match timeout(FIRST_LINE_WITHIN, work.next_line()).await {
-        Ok(Some(Err(error))) => return Err(error),
-        Ok(line) => line,
-        Err(_) => Some(Ok(work.progress_line())),
-    };
-    let lines = stream::unfold((first, work), |(first, mut work)| async move {
-        let next = match first {
-            Some(line) => line,
-            None => work.next_line().await?,
-        };
-        let next = next.unwrap_or_else(|error| WorkLine::Error(error.into_body()));
-        Some((Ok::<_, Infallible>(Bytes::from(line(&next))), (None, work)))
-    });
-    Ok((NDJSON, HttpBody::from_stream(lines)).into_response())
-}
-
-struct Work {
-    task: Option<AbortOnDropHandle<Result<BackupReport, Refused>>>,
-    progress: watch::Receiver<Progress>,
-    next: Instant,
-}
-
-impl Work {
-    /// The next line; `None` after the result or the error.
-    async fn next_line(&mut self) -> Option<Result<WorkLine, ApiError>> {
-        let task = self.task.as_mut()?;
-        let progress = async {
-            tokio::time::sleep_until(self.next).await;
-            match timeout(ALIVE_EVERY, self.progress.changed()).await {
-                Ok(Ok(())) | Err(_) => {}
-                // The work tells no progress; or it is over, and its result is about to come.
-                Ok(Err(_)) => tokio::time::sleep(ALIVE_EVERY).await,
-            }
-        };
-        tokio::select! { biased;
-            answer = task => {
-                self.task = None;
-                Some(match answer {
-                    Ok(Ok(result)) => Ok(WorkLine::Result { result }),
-                    Ok(Err(refused)) => Err(refused.into()),
-                    Err(_) => Err(ApiError::ended()),
-                })
-            }
-            () = progress => Some(Ok(self.progress_line())),
+    long_lines(|progress, _| {
+        let work = work(progress);
+        async move {
+            let start = clock.monotonic();
+            let done = work.await?;
+            let result = done.report(clock.monotonic().since(start));
+            Ok(WorkLine::Result { result })
         }
-    }
-
-    /// How far it has come by now.
-    fn progress_line(&mut self) -> WorkLine {
-        self.next = Instant::now() + PROGRESS_EVERY;
-        let Progress {
-            documents,
-            total,
-            bytes,
-        } = *self.progress.borrow_and_update();
-        let progress = mainstay_api::Progress {
-            documents,
-            total,
-            bytes,
-        };
-        WorkLine::Progress { progress }
-    }
+    })
+    .await
 }

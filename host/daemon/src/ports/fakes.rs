@@ -6,6 +6,7 @@ use super::*;
 use mainstay_domain::{
     actor::Actor,
     alert::{AlerterState, OutboxEntry},
+    archive::{ChangeKind, ContentHash, DocumentChange, DocumentKey, DocumentKind, Entry},
     audit::{AuditContext, AuditRow, digest, record_of},
     backup::{BackupRecord, BackupStatus, BackupType, Verdict},
     breaker::CircuitState,
@@ -811,6 +812,72 @@ impl RecoveryControl for FakeWorld {
             });
         self.happen(EventKind::PhaseChanged, |_| event);
         ready(Ok(()))
+    }
+}
+
+/// Two documents in each backup; what was chosen is told as a command.
+impl BackupViews for FakeWorld {
+    fn documents(
+        &self,
+        id: BackupId,
+        filter: DocumentFilter,
+        progress: OnProgress,
+    ) -> Boxed<'_, Result<Vec<(DocumentKey, Entry)>, Refused>> {
+        Box::pin(async move {
+            self.work(progress, Some(format!("documents of {id}")))
+                .await;
+            let all = ["data", "data/a"].map(|key| DocumentKey::parse(key).unwrap());
+            let meant = all.into_iter().filter(|key| filter.only.holds(key));
+            Ok(meant.map(|key| (key, entry())).collect())
+        })
+    }
+    fn changes(
+        &self,
+        from: BackupId,
+        to: Option<BackupId>,
+        progress: OnProgress,
+    ) -> Boxed<'_, Result<Changes, Refused>> {
+        Box::pin(async move {
+            self.work(progress, Some(format!("changes from {from} to {to:?}")))
+                .await;
+            let change = DocumentChange {
+                key: DocumentKey::parse("data/a").unwrap(),
+                kind: ChangeKind::Removed,
+                before: Some(entry()),
+                after: None,
+            };
+            Ok(Changes {
+                changes: vec![change],
+                notes: vec!["not compared: app.sql, which a command printed".to_owned()],
+            })
+        })
+    }
+    fn content(
+        &self,
+        id: BackupId,
+        key: DocumentKey,
+        progress: OnProgress,
+        mut take: TakeContent,
+    ) -> Boxed<'_, Result<(), Refused>> {
+        Box::pin(async move {
+            self.work(progress, Some(format!("content of {key} in {id}")))
+                .await;
+            let taken = tokio::task::spawn_blocking(move || take(b"one") && take(&[0, 255]));
+            assert!(taken.await.unwrap());
+            Ok(())
+        })
+    }
+}
+
+fn entry() -> Entry {
+    Entry {
+        kind: DocumentKind::File,
+        mode: mainstay_domain::archive::Mode::from_bits(0o640),
+        mtime: "2024-01-31T12:00:00Z".parse().unwrap(),
+        uid: 1,
+        gid: 2,
+        size: 3,
+        hash: ContentHash::of(b"one"),
     }
 }
 

@@ -2,7 +2,7 @@
 //!
 //! Length: all that operators meet, in one place.
 
-use super::{Boxed, NotPutBack, OnProgress, RestoreRules, between::Active};
+use super::{BackupViews, Boxed, NotPutBack, OnProgress, RestoreRules, between::Active};
 use mainstay_domain::{
     actor::Actor,
     backup::{BackupRecord, BackupStatus, BackupType, Verdict},
@@ -355,7 +355,7 @@ pub struct JobStatus {
 }
 
 /// What the backup service offers to operators.
-pub trait BackupOperator: Send + Sync {
+pub trait BackupOperator: BackupViews {
     /// Takes a backup, verifies it, and answers with its record.
     fn create(
         &self,

@@ -13,6 +13,7 @@
 mod catalog;
 mod checkpoints;
 mod cleanups;
+mod contents;
 mod create;
 mod due;
 mod jobs;

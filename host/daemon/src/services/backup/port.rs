@@ -17,7 +17,7 @@ use mainstay_domain::{
     time::Timestamp,
 };
 
-fn refused(error: BackupError) -> Refused {
+pub(super) fn refused(error: BackupError) -> Refused {
     Refused(error.to_string())
 }
 

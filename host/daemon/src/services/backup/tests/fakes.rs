@@ -2,12 +2,15 @@
 
 use super::*;
 use crate::ports::{
-    BackupStore, Boxed, Commands, JudgeError, NotPutBack, RestorePlace, RestoreRules, RestoredTree,
-    RetentionJudge, StagedRestore, StoredBackup, StoredLook, TakeBackup, TakenBackup,
+    BackupContents, BackupStore, Boxed, Commands, JudgeError, LiveState, NotPutBack, OnContent,
+    RestorePlace, RestoreRules, RestoredTree, RetentionJudge, StagedRestore, StoredBackup,
+    StoredLook, TakeBackup, TakenBackup,
 };
 use crate::services::testing::specs;
 use mainstay_domain::{
-    archive::{Compression, ContentHash, Encryption, FORMAT, Manifest, ParentLink},
+    archive::{
+        Compression, ContentHash, DocumentKey, Encryption, FORMAT, Manifest, ParentLink, State,
+    },
     backup::{BackupSummary, Verdict},
     breaker::CircuitState,
     effect::{CommandOutput, EffectError},
@@ -238,6 +241,35 @@ impl StagedRestore for FakeStaged {
         it.steps.push("placed");
         it.placed.extend(newest);
         Ok(restored)
+    }
+}
+
+/// Nothing, and `one` as the content of everything.
+impl BackupContents for FakeStore {
+    fn state(
+        &self,
+        _: &JobName,
+        chain: &[BackupId],
+        _: &OnProgress,
+    ) -> Result<State, BackupStoreError> {
+        self.check(chain)?;
+        Ok(State::default())
+    }
+
+    fn live(&self, _: &[BackupSource], _: &OnProgress) -> Result<LiveState, BackupStoreError> {
+        Ok(LiveState::default())
+    }
+
+    fn content(
+        &self,
+        _: &JobName,
+        chain: &[BackupId],
+        _: &DocumentKey,
+        _: &OnProgress,
+        on_content: &mut OnContent<'_>,
+    ) -> Result<(), BackupStoreError> {
+        self.check(chain)?;
+        on_content(b"one")
     }
 }
 

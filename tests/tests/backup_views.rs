@@ -1,0 +1,223 @@
+//! What is seen of backups without restoring them, and what of them is restored in part.
+
+use mainstay_tests::{Daemon, HOST};
+use serde_json::{Value, json};
+use std::{fs, process::Output};
+
+fn said(output: &Output) -> String {
+    let text = [output.stdout.as_slice(), &output.stderr].concat();
+    String::from_utf8(text).unwrap()
+}
+
+/// What is printed as one object a line.
+fn lines(output: &Output) -> Vec<Value> {
+    let text = String::from_utf8(output.stdout.clone()).unwrap();
+    text.lines()
+        .map(|line| serde_json::from_str(line).unwrap())
+        .collect()
+}
+
+fn keys(output: &Output) -> Vec<String> {
+    let key = |line: &Value| line["key"].as_str().unwrap().to_owned();
+    lines(output).iter().map(key).collect()
+}
+
+/// A daemon with two backups of a job: one that has `old` and `etc/site` as `one`, and one that has `etc/site` as `two`.
+struct TwoBackups {
+    daemon: Daemon,
+    first: String,
+    second: String,
+}
+
+fn two_backups() -> TwoBackups {
+    let job = r#"
+[[job]]
+name = "state"
+encryption = "none"
+source = [
+    { kind = "directory", path = "data", prefix = "data" },
+    { kind = "command", run = ["/bin/echo", "dump"], key = "app.sql" },
+]
+"#;
+    let mut daemon = Daemon::prepare(&[HOST, job].concat());
+    fs::create_dir_all(daemon.path("data/etc")).unwrap();
+    fs::write(daemon.path("data/etc/site"), "one").unwrap();
+    fs::write(daemon.path("data/old"), [0, 255]).unwrap();
+    daemon.run();
+    // The first one is due at once; no other is for as long as a test lasts.
+    daemon.wait_for_status("the first backup", |status| {
+        status["jobs"][0]["last_status"] == "verified"
+    });
+    let first = daemon.json(&["backup", "list"])[0]["id"].clone();
+    fs::remove_file(daemon.path("data/old")).unwrap();
+    fs::write(daemon.path("data/etc/site"), "two").unwrap();
+    let taken = daemon.json(&["backup", "create", "state", "--type", "incremental"]);
+    let second = taken["backups"][0]["id"].clone();
+    TwoBackups {
+        daemon,
+        first: first.as_str().unwrap().to_owned(),
+        second: second.as_str().unwrap().to_owned(),
+    }
+}
+
+#[test]
+fn what_a_backup_holds_is_listed_found_compared_and_printed() {
+    let TwoBackups {
+        daemon,
+        first,
+        second,
+    } = two_backups();
+    let all = daemon.cli(&["backup", "ls", &first, "--json"]);
+    assert_eq!(
+        keys(&all),
+        ["app.sql", "data", "data/etc", "data/etc/site", "data/old"]
+    );
+    let site = &lines(&all)[3];
+    assert_eq!(
+        (&site["kind"], &site["size_bytes"]),
+        (&json!("file"), &json!(3))
+    );
+    let part = daemon.cli(&["backup", "ls", &second, "data/etc/", "--json"]);
+    assert_eq!(keys(&part), ["data/etc", "data/etc/site"]);
+    let shown = said(&daemon.cli(&["backup", "ls", &second]));
+    assert!(
+        shown.contains("data/etc/site") && shown.contains("4 documents"),
+        "{shown}"
+    );
+    let none = daemon.cli(&["backup", "ls", &second, "data/old"]);
+    assert_eq!(none.status.code(), Some(1), "{}", said(&none));
+    assert!(said(&none).contains("holds nothing at or under `data/old`"));
+
+    // Each version once, the newest first.
+    let found = daemon.cli(&["backup", "find", "sit?", "--json"]);
+    let found: Vec<Value> = lines(&found);
+    let places: Vec<&str> = found
+        .iter()
+        .map(|found| found["backup"].as_str().unwrap())
+        .collect();
+    assert_eq!(places, [second.as_str(), &first]);
+    let once = daemon.cli(&["backup", "find", "app.sql", "--job", "state", "--json"]);
+    assert_eq!(lines(&once).len(), 1, "{}", said(&once));
+    let nowhere = daemon.cli(&["backup", "find", "nothing.like.it"]);
+    assert_eq!(nowhere.status.code(), Some(1), "{}", said(&nowhere));
+
+    let between = daemon.cli(&["backup", "diff", &first, &second, "--json"]);
+    let told: Vec<(Value, Value)> = lines(&between)
+        .iter()
+        .map(|line| (line["key"].clone(), line["change"].clone()))
+        .collect();
+    assert_eq!(
+        told,
+        [
+            (json!("data/etc/site"), json!("content")),
+            (json!("data/old"), json!("removed"))
+        ]
+    );
+    fs::write(daemon.path("data/new"), "new").unwrap();
+    let live = daemon.cli(&["backup", "diff", &second]);
+    let text = said(&live);
+    assert_eq!(live.status.code(), Some(3), "{text}");
+    assert!(
+        text.contains("+ data/new") && text.contains("not compared: app.sql"),
+        "{text}"
+    );
+    assert!(!text.contains("data/etc/site"), "{text}");
+
+    let content = |id: &str, path: &str| daemon.cli(&["backup", "dump", id, path]).stdout;
+    assert_eq!(content(&first, "data/etc/site"), b"one");
+    assert_eq!(content(&second, "data/etc/site"), b"two");
+    assert_eq!(content(&first, "data/old"), [0, 255]);
+    assert_eq!(content(&second, "app.sql"), b"dump\n");
+    let directory = daemon.cli(&["backup", "dump", &first, "data/etc"]);
+    assert_eq!(directory.status.code(), Some(1));
+    assert!(
+        said(&directory).contains("is a directory"),
+        "{}",
+        said(&directory)
+    );
+}
+
+#[test]
+fn nothing_of_a_damaged_backup_is_printed_and_it_is_known_as_corrupted_from_then_on() {
+    let TwoBackups {
+        daemon,
+        first,
+        second,
+    } = two_backups();
+    let place = daemon.path("state/backups/state");
+    for entry in fs::read_dir(&place).unwrap() {
+        let path = entry.unwrap().path();
+        if path.to_string_lossy().ends_with(".index.zst") {
+            fs::remove_file(path).unwrap();
+        }
+    }
+    let archive = place.join(format!("{first}.jsonl.zst"));
+    let mut bytes = fs::read(&archive).unwrap();
+    let middle = bytes.len() / 2;
+    bytes[middle] ^= 1;
+    fs::write(&archive, bytes).unwrap();
+    let printed = daemon.cli(&["backup", "dump", &first, "data/etc/site"]);
+    assert_eq!(printed.status.code(), Some(1), "{}", said(&printed));
+    assert_eq!(printed.stdout, b"");
+    let listed = daemon.cli(&["backup", "ls", &second]);
+    assert_eq!(listed.status.code(), Some(1), "{}", said(&listed));
+    let shown = daemon.json(&["backup", "show", &first]);
+    assert_eq!(shown["status"], "corrupted", "{shown}");
+}
+
+#[test]
+fn a_part_is_restored_of_an_earlier_time_and_merged_into_what_is_there() {
+    let TwoBackups {
+        daemon,
+        first,
+        second,
+    } = two_backups();
+    let taken = daemon.json(&["backup", "show", &first])["created_at"].clone();
+    let at = taken.as_str().unwrap();
+    let into = daemon.path("restored");
+    let into = into.to_str().unwrap();
+    let restore = |arguments: &[&str]| {
+        let mut all = vec!["backup", "restore", "state", "--json"];
+        all.extend_from_slice(arguments);
+        daemon.cli(&all)
+    };
+    let restored = restore(&["--at", at, "--path", "data/etc", "--into", into]);
+    assert_eq!(restored.status.code(), Some(0), "{}", said(&restored));
+    let report = lines(&restored).pop().unwrap();
+    assert_eq!(report["backups"][0]["id"], first.as_str());
+    let site = daemon.path("restored/data/etc/site");
+    assert_eq!(fs::read_to_string(site).unwrap(), "one");
+    assert!(!daemon.path("restored/data/old").exists());
+    assert!(!daemon.path("restored/app.sql").exists());
+
+    let before = restore(&["--at", "2001-01-01T00:00:00Z", "--into", into]);
+    assert_eq!(before.status.code(), Some(1), "{}", said(&before));
+    assert!(
+        said(&before).contains("its oldest is of"),
+        "{}",
+        said(&before)
+    );
+
+    // In place a part needs that the rest stays.
+    fs::write(daemon.path("data/new"), "new").unwrap();
+    let refused = restore(&["--path", "data/old", "--replace"]);
+    assert_eq!(refused.status.code(), Some(1), "{}", said(&refused));
+    assert!(said(&refused).contains("say --merge"), "{}", said(&refused));
+    let merged = restore(&["--id", &first, "--path", "data/old", "--merge"]);
+    assert_eq!(merged.status.code(), Some(0), "{}", said(&merged));
+    assert_eq!(fs::read(daemon.path("data/old")).unwrap(), [0, 255]);
+    for (file, content) in [("new", "new"), ("etc/site", "two")] {
+        let path = daemon.path("data").join(file);
+        assert_eq!(fs::read_to_string(path).unwrap(), content);
+    }
+    // What was there before was saved.
+    let backups = daemon.json(&["backup", "list"]);
+    assert_eq!(backups[0]["type"], "emergency", "{backups}");
+    let wrong = restore(&["--id", &second, "--path", "data/old", "--merge"]);
+    assert_eq!(wrong.status.code(), Some(1), "{}", said(&wrong));
+    assert!(
+        said(&wrong).contains("holds nothing at or under `data/old`"),
+        "{}",
+        said(&wrong)
+    );
+}
