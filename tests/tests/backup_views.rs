@@ -220,4 +220,13 @@ fn a_part_is_restored_of_an_earlier_time_and_merged_into_what_is_there() {
         "{}",
         said(&wrong)
     );
+
+    // Nothing is under way any more that could be.
+    let cancelled = daemon.cli(&["backup", "cancel", "state"]);
+    assert_eq!(cancelled.status.code(), Some(1), "{}", said(&cancelled));
+    assert!(
+        said(&cancelled).contains("none is under way"),
+        "{}",
+        said(&cancelled)
+    );
 }

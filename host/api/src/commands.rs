@@ -20,6 +20,13 @@ pub struct Commanded {
     pub dependents: Vec<String>,
 }
 
+/// What `backup cancel --json` prints: the restore ends soon, and nothing of it is put in place.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct CancelledRestore {
+    /// The job.
+    pub job: String,
+}
+
 /// What `report --json` prints: the report that holds, or that was cleared.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct ReportedFailure {

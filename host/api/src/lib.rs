@@ -49,7 +49,8 @@ pub use checkpoints::{
     RollbackStep,
 };
 pub use commands::{
-    Commanded, EndedSilence, ForgottenPlugin, PauseReport, ReportedFailure, Scheduled,
+    CancelledRestore, Commanded, EndedSilence, ForgottenPlugin, PauseReport, ReportedFailure,
+    Scheduled,
 };
 pub use contents::{
     ChangeKind, ContentEnd, ContentLine, Document, DocumentChange, DocumentKind, DocumentPart,
@@ -83,10 +84,10 @@ pub use rehearsals::{
     RehearsalOutcome, RehearsalReport, outcome_words,
 };
 pub use requests::{
-    AcknowledgeBody, BackupQuery, ContentBody, CreateBody, DecisionBody, DiffBody, DocumentsBody,
-    DrillBody, EventQuery, ForgetPluginBody, HistoryQuery, IncidentQuery, PauseBody, PruneBody,
-    RecoverBody, RenameQuery, ReportBody, ResolveBody, RestoreBody, SignalBody, SilenceBody,
-    TargetBody, TargetDrillBody, UnsilenceBody,
+    AcknowledgeBody, BackupQuery, CancelRestoreBody, ContentBody, CreateBody, DecisionBody,
+    DiffBody, DocumentsBody, DrillBody, EventQuery, ForgetPluginBody, HistoryQuery, IncidentQuery,
+    PauseBody, PruneBody, RecoverBody, RenameQuery, ReportBody, ResolveBody, RestoreBody,
+    SignalBody, SilenceBody, TargetBody, TargetDrillBody, UnsilenceBody,
 };
 pub use severity::Severity;
 pub use silences::Silence;

@@ -319,6 +319,14 @@ pub struct RestoreBody {
     pub merge: bool,
 }
 
+/// The body of `POST /v1/restore/cancel`.
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct CancelRestoreBody {
+    /// The job.
+    pub job: String,
+}
+
 /// The body of `POST /v1/backups/{id}/documents`.
 #[derive(Debug, Clone, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]

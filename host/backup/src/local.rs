@@ -130,6 +130,17 @@ fn check_stop(stop: &CancellationToken) -> Result<(), BackupStoreError> {
 }
 
 impl BackupStore for LocalBackups {
+    fn cancellable(self: Arc<Self>) -> (Arc<dyn BackupStore>, CancellationToken) {
+        let stop = self.stop.child_token();
+        let store = Self {
+            layout: self.layout.clone(),
+            programs: Arc::clone(&self.programs),
+            now: Arc::clone(&self.now),
+            stop: stop.clone(),
+        };
+        (Arc::new(store), stop)
+    }
+
     fn take(
         &self,
         request: &TakeBackup,

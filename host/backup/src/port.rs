@@ -160,6 +160,9 @@ pub struct StoredBackup {
 /// the one that stands alone first. Where the store of backups that it is asked for is not there, it is
 /// [`BackupStoreError::Unavailable`], and no backup is wrong for that.
 pub trait BackupStore: BackupContents {
+    /// The same store for one piece of work, and what ends that alone: soon after it is cancelled the work is
+    /// [`BackupStoreError::Interrupted`].
+    fn cancellable(self: Arc<Self>) -> (Arc<dyn BackupStore>, CancellationToken);
     /// Reads the sources, stores what differs, reads it back, and only then commits it with its manifest. A failure
     /// leaves nothing behind.
     fn take(

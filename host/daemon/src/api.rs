@@ -314,6 +314,7 @@ fn routes(served: Arc<Served>) -> Router {
         .route("/backups/{id}/content", post(contents::content))
         .route("/rebuild", post(backups::rebuild))
         .route("/restore", post(backups::restore))
+        .route("/restore/cancel", post(backups::cancel_restore))
         .route("/prune", post(backups::prune))
         .route("/drill", post(backups::drill));
     Router::new()

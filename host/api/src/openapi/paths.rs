@@ -11,7 +11,7 @@ use crate::{
     audit::{AuditQuery, AuditRow},
     backups::{Backup, WorkLine},
     checkpoints::{CheckpointBody, ResumeJobBody, RollbackBody},
-    commands::{Commanded, ReportedFailure, Scheduled},
+    commands::{CancelledRestore, Commanded, ReportedFailure, Scheduled},
     contents::ContentLine,
     errors::ErrorBody,
     events::Event,
@@ -24,10 +24,10 @@ use crate::{
     policies::{PolicyBody, TargetPolicy},
     rehearsals::OperationExport,
     requests::{
-        AcknowledgeBody, BackupQuery, ContentBody, CreateBody, DecisionBody, DiffBody,
-        DocumentsBody, DrillBody, EventQuery, ForgetPluginBody, HistoryQuery, IncidentQuery,
-        PauseBody, PruneBody, RecoverBody, RenameQuery, ReportBody, ResolveBody, RestoreBody,
-        SignalBody, SilenceBody, TargetBody, TargetDrillBody, UnsilenceBody,
+        AcknowledgeBody, BackupQuery, CancelRestoreBody, ContentBody, CreateBody, DecisionBody,
+        DiffBody, DocumentsBody, DrillBody, EventQuery, ForgetPluginBody, HistoryQuery,
+        IncidentQuery, PauseBody, PruneBody, RecoverBody, RenameQuery, ReportBody, ResolveBody,
+        RestoreBody, SignalBody, SilenceBody, TargetBody, TargetDrillBody, UnsilenceBody,
     },
     silences::Silence,
     statistics::{Stats, StatsQuery},
@@ -472,7 +472,14 @@ fn contents(schemas: &mut Schemas) -> Vec<Endpoint> {
         "backup-content",
         "The content of one document of a backup, after all that it is read from was checked",
     );
+    let cancel = Endpoint::post(
+        "/v1/restore/cancel",
+        "cancel-restore",
+        "End the restore of a job that is under way; what is being put in place is put there whole",
+        Answer::Accepted(schemas.answer::<CancelledRestore>()),
+    );
     vec![
+        cancel.with_body(schemas.body::<CancelRestoreBody>()),
         documents.with_body(schemas.body::<DocumentsBody>()),
         diff.with_body(schemas.body::<DiffBody>()),
         content.with_body(schemas.body::<ContentBody>()),

@@ -842,6 +842,7 @@ fn a_request_may_leave_out_what_it_could_before() {
             "job": "state", "id": null, "at": null, "paths": [], "into": null, "replace": false, "merge": false
         }),
     );
+    check_request::<CancelRestoreBody>(json!({ "job": "state" }), json!({ "job": "state" }));
     check_request::<DocumentsBody>(json!({}), json!({ "path": null, "pattern": null }));
     check_request::<DiffBody>(json!({}), json!({ "to": null }));
     check_request::<ContentBody>(json!({ "key": "a" }), json!({ "key": "a" }));

@@ -17,6 +17,7 @@ const INDEX: &str = ".index.zst";
 const PARTIAL: &str = ".partial";
 
 /// The paths of the store.
+#[derive(Clone)]
 pub(super) struct Layout {
     root: PathBuf,
 }

@@ -10,7 +10,7 @@ use super::{
     listings::{parse, present},
     output::{Block, Cell, Output, Table, Times, Tone, cell, length, maybe, size},
     progress::ProgressDisplay,
-    restore::restore,
+    restore::{cancel, restore},
 };
 use mainstay_api::{
     Backup, BackupReport, CreateBody, DrillBody, PruneBody, Verdict, WorkLine,
@@ -55,6 +55,7 @@ pub(super) async fn run(
             work(client, out, (path.as_str(), &body), &what, false).await
         }
         BackupCommand::Restore(arguments) => restore(client, out, arguments).await,
+        BackupCommand::Cancel { job } => cancel(client, out, &job).await,
         BackupCommand::Ls { id, path } => contents::ls(client, out, id, path).await,
         BackupCommand::Find { pattern, job, id } => {
             find(client, out, pattern, job, id).await
@@ -91,7 +92,7 @@ pub(super) async fn work(
 }
 
 /// Shows the result, which in a dry run is what would be done.
-fn finish(
+pub(super) fn finish(
     out: &Output,
     result: BackupReport,
     dry_run: bool,
@@ -106,7 +107,11 @@ fn finish(
 }
 
 /// Shows progress until there is a result.
-async fn result_of(out: &Output, mut lines: Lines, what: &str) -> anyhow::Result<BackupReport> {
+pub(super) async fn result_of(
+    out: &Output,
+    mut lines: Lines,
+    what: &str,
+) -> anyhow::Result<BackupReport> {
     let mut display = ProgressDisplay::new(what, out.json);
     while let Some(line) = lines.next().await? {
         match parse::<WorkLine>(&line)? {

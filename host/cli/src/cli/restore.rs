@@ -43,7 +43,55 @@ pub(super) async fn restore(
         replace,
         merge,
     };
-    work(client, out, ("/v1/restore", &body), &what, true).await
+    let lines = client.post_lines("/v1/restore", &body).await?;
+    let result = unless_cancelled(client, &job, result_of(out, lines, &what)).await?;
+    finish(out, result, false, true)
+}
+
+/// Cancels a restore.
+pub(super) async fn cancel(
+    client: &Client,
+    out: &Output,
+    job: &JobName,
+) -> anyhow::Result<Ending> {
+    let answer = ask_to_cancel(client, job).await?;
+    present(out, &answer, |out, cancelled: CancelledRestore| {
+        out.line(&format!(
+            "the restore of {} ends, and nothing of it is put in place",
+            cancelled.job
+        ))
+    })?;
+    Ok(Ending::Done)
+}
+
+async fn ask_to_cancel(client: &Client, job: &JobName) -> anyhow::Result<String> {
+    let body = CancelRestoreBody {
+        job: job.to_string(),
+    };
+    client.post("/v1/restore/cancel", &body).await
+}
+
+/// What comes of a restore. At Ctrl-C it is cancelled, and what comes of that is waited for; at the second it is not.
+async fn unless_cancelled(
+    client: &Client,
+    job: &JobName,
+    result: impl Future<Output = anyhow::Result<BackupReport>>,
+) -> anyhow::Result<BackupReport> {
+    tokio::pin!(result);
+    let mut is_cancelled = false;
+    loop {
+        tokio::select! { biased;
+            result = &mut result => return result,
+            Ok(()) = ctrl_c() => {}
+        }
+        if is_cancelled {
+            anyhow::bail!("the restore of {job} was cancelled, and its end was not waited for");
+        }
+        // Where it waits for its turn, the error ends this, and it goes away with who asked for it.
+        parse::<CancelledRestore>(&ask_to_cancel(client, job).await?)?;
+        is_cancelled = true;
+        console::note("cancelling; at another Ctrl-C it is not waited for");
+    }
 }
 
 /// JSON has no other texts than UTF-8.

@@ -1,6 +1,7 @@
 //! Backups: listed at once; taken, verified, restored and drilled as long work, which answers with lines.
 //!
-//! Invariant: long work goes away with its client while it waits its turn. What was begun is the service's own, and ends.
+//! Invariant: long work goes away with its client while it waits its turn. What was begun is the service's own, and ends; a
+//! restore is cancelled by who asks for that.
 
 use super::{
     Served,
@@ -10,9 +11,10 @@ use super::{
     names, requests,
 };
 use crate::ports::{NotPutBack, OnProgress, Refused, Restored};
-use axum::{Json, extract::State, response::Response};
+use axum::{Json, extract::State, http::StatusCode, response::Response};
 use mainstay_api::{
-    Backup, BackupQuery, BackupReport, CreateBody, DrillBody, PruneBody, RestoreBody, WorkLine,
+    Backup, BackupQuery, BackupReport, CancelRestoreBody, CancelledRestore, CreateBody, DrillBody,
+    PruneBody, RestoreBody, WorkLine,
 };
 use mainstay_domain::{
     backup::{BackupRecord, BackupType, Verdict},
@@ -85,6 +87,17 @@ pub(super) async fn restore(
         Ok(Done::restored(backups.restore(request, progress).await?))
     })
     .await
+}
+
+pub(super) async fn cancel_restore(
+    State(served): State<Arc<Served>>,
+    Body(body): Body<CancelRestoreBody>,
+) -> Result<(StatusCode, Json<CancelledRestore>), ApiError> {
+    let job = requests::job(&body.job)?;
+    names::must_be_job(&served, &job)?;
+    served.ports.backups.cancel_restore(&job)?;
+    let job = job.to_string();
+    Ok((StatusCode::ACCEPTED, Json(CancelledRestore { job })))
 }
 
 pub(super) async fn drill(

@@ -920,6 +920,10 @@ impl BackupOperator for FakeWorld {
         self.command(format!("restore {request:?}"));
         BackupOperator::drill(self, request.job, progress)
     }
+    fn cancel_restore(&self, job: &JobName) -> Result<(), Refused> {
+        self.command(format!("cancel the restore of {job}"));
+        Ok(())
+    }
     fn rebuild(&self) -> Boxed<'_, Result<Vec<BackupRecord>, Refused>> {
         self.command("rebuild".to_owned());
         ready(Ok(vec![backup(3)]))

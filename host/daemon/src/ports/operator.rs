@@ -374,6 +374,8 @@ pub trait BackupOperator: BackupViews {
         request: RestoreRequest,
         progress: OnProgress,
     ) -> Boxed<'_, Result<Restored, Refused>>;
+    /// Ends the restore of a job that is under way; what is being put in place is put there whole.
+    fn cancel_restore(&self, job: &JobName) -> Result<(), Refused>;
     /// Records whatever is stored and not in the catalog: for when the journal was lost. Reads every stored byte.
     fn rebuild(&self) -> Boxed<'_, Result<Vec<BackupRecord>, Refused>>;
     /// Runs retention now.

@@ -10,6 +10,8 @@
 //!
 //! Length: what the service is made of, and what all that it does shares.
 
+mod blocking;
+mod cancel;
 mod catalog;
 mod checkpoints;
 mod cleanups;
@@ -79,6 +81,11 @@ pub enum BackupError {
     /// The journal could not be written.
     #[error(transparent)]
     Journal(#[from] StoreError),
+    /// Somebody wanted the restore of this job to end.
+    #[error(
+        "the restore of job {0} was cancelled: nothing was put in place, and what was written for it is removed"
+    )]
+    Cancelled(JobName),
 }
 
 impl From<BackupError> for EffectError {
@@ -251,20 +258,6 @@ impl BackupService {
             BackupError::Refused(format!(
                 "there is no backup job `{name}` in the config; its jobs are: {known}"
             ))
-        })
-    }
-
-    /// Calls the store on a blocking thread.
-    async fn with_store<T: Send + 'static>(
-        &self,
-        work: impl FnOnce(&dyn BackupStore) -> Result<T, BackupStoreError> + Send + 'static,
-    ) -> Result<T, BackupStoreError> {
-        let store = Arc::clone(&self.core.store);
-        let ended = tokio::task::spawn_blocking(move || work(store.as_ref())).await;
-        ended.unwrap_or_else(|error| {
-            Err(BackupStoreError::Unavailable(format!(
-                "the store broke off: {error}; report this as a defect"
-            )))
         })
     }
 

@@ -124,3 +124,27 @@ fn a_tree_that_was_placed_by_either_way_is_taken_out_again() {
         assert_eq!(fs::read_dir(fixture.directory.path()).unwrap().count(), 1);
     }
 }
+
+#[test]
+fn a_restore_that_is_cancelled_leaves_nothing_and_no_other_work_ends_with_it() {
+    let fixture = Fixture::new();
+    fixture.put("a", "good");
+    let backup = fixture.take(BackupType::Full, &[]).manifest.id;
+    let Fixture {
+        directory, store, ..
+    } = fixture;
+    let store: Arc<dyn BackupStore> = Arc::new(store);
+    let (cancellable, stop) = Arc::clone(&store).cancellable();
+    let progress: OnProgress = Arc::new(move |_| stop.cancel());
+    let place = RestorePlace::Into {
+        path: directory.path().join("into"),
+        replace: false,
+    };
+    let before = fs::read_dir(directory.path()).unwrap().count();
+    let (rules, chain) = (RestoreRules::default(), [backup]);
+    let staged = cancellable.stage(&job(), &chain, &place, &rules, &progress);
+    assert_eq!(staged.err(), Some(BackupStoreError::Interrupted));
+    assert_eq!(fs::read_dir(directory.path()).unwrap().count(), before);
+    let staged = store.stage(&job(), &chain, &place, &rules, &no_progress());
+    staged.unwrap().place().unwrap();
+}

@@ -4,7 +4,7 @@
 //! since it last began.
 //! Invariant: no backoff is longer than [`LONGEST_BACKOFF`], also where the clock goes back.
 
-use super::{BackupService, LONGEST_BACKOFF, waiting::Waiting};
+use super::{BackupService, LONGEST_BACKOFF, cancel::Cancellable, waiting::Waiting};
 use mainstay_domain::{name::JobName, rpo::RpoWatch, time::Timestamp};
 use std::{sync::Arc, time::Duration};
 use tokio::sync::Mutex as Lock;
@@ -19,6 +19,8 @@ pub(super) struct JobState {
     pub(super) retention: Retention,
     pub(super) objective: RpoWatch,
     pub(super) waiting: Waiting,
+    /// The restore that is under way and not yet being put in place.
+    pub(super) cancellable: Option<Cancellable>,
 }
 
 /// Backups that were due and failed.

@@ -64,6 +64,10 @@ impl BackupOperator for BackupService {
         })
     }
 
+    fn cancel_restore(&self, job: &JobName) -> Result<(), Refused> {
+        self.cancel_now(job).map_err(refused)
+    }
+
     fn rebuild(&self) -> Boxed<'_, Result<Vec<BackupRecord>, Refused>> {
         Box::pin(async move { self.rebuild_now().await.map_err(refused) })
     }

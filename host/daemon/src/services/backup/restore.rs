@@ -4,11 +4,13 @@
 
 use super::{
     BackupError, BackupService,
+    blocking::on_blocking_thread,
     plan::{Plan, check_place, ids},
     words,
 };
 use crate::ports::{
-    BackupStoreError, OnProgress, ReadBack, RestorePlace, RestoreRequest, Restored, RestoredTree,
+    BackupStore, BackupStoreError, OnProgress, ReadBack, RestorePlace, RestoreRequest, Restored,
+    RestoredTree,
 };
 use mainstay_domain::{
     backup::{BackupRecord, BackupStatus},
@@ -21,7 +23,7 @@ use mainstay_domain::{
     text::counted,
     time::millis,
 };
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 impl BackupService {
     /// Reads a backup and all that it needs back from the tier.
@@ -99,14 +101,26 @@ impl BackupService {
         };
         let started = self.core.clock.monotonic();
         let (chain, of_job) = (ids(&plan), job.clone());
-        let staged = self
-            .with_store(move |store| store.stage(&of_job, &chain, &place, &rules, &progress))
-            .await;
-        let staged = self.mark_if_corrupted(staged).await?;
+        let (store, stop) = Arc::clone(&self.core.store).cancellable();
+        let running = self.may_be_cancelled(&job, stop);
+        let stage =
+            move |store: &dyn BackupStore| store.stage(&of_job, &chain, &place, &rules, &progress);
+        let staged = match on_blocking_thread(store, stage).await {
+            Err(BackupStoreError::Interrupted) if running.is_cancelled() => {
+                return Err(BackupError::Cancelled(job));
+            }
+            staged => self.mark_if_corrupted(staged).await?,
+        };
         // As late as can be: what is written after it was read is lost when the trees are exchanged.
-        if let Some(spec) = replaced
-            && let Err(error) = self.save_before_restore(&spec).await
-        {
+        let saved = match &replaced {
+            Some(spec) => self.save_before_restore(spec).await,
+            None => Ok(()),
+        };
+        let saved = match running.end() {
+            true => Err(BackupError::Cancelled(job.clone())),
+            false => saved,
+        };
+        if let Err(error) = saved {
             self.with_store(move |_| {
                 drop(staged);
                 Ok(())

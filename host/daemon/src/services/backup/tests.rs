@@ -598,6 +598,36 @@ async fn what_waits_its_turn_ends_with_its_caller() {
 }
 
 #[tokio::test]
+async fn a_restore_that_is_cancelled_puts_nothing_in_place_and_says_so() {
+    let fixture = Fixture::new().await;
+    fixture.create(BackupType::Full).await.unwrap();
+    let name = job(None).name;
+    let error = fixture.service.cancel_restore(&name).unwrap_err();
+    assert!(error.0.contains("none is under way"), "{error}");
+    fixture.store.stage_until_cancelled();
+    let request = RestoreRequest {
+        job: name.clone(),
+        id: None,
+        at: None,
+        rules: RestoreRules::default(),
+        into: None,
+        replace: true,
+    };
+    let service = fixture.service.clone();
+    let restore =
+        tokio::spawn(
+            async move { BackupOperator::restore(&service, request, no_progress()).await },
+        );
+    wait_until("the restore", || fixture.store.hanging()).await;
+    fixture.service.cancel_restore(&name).unwrap();
+    let error = within(restore).await.unwrap().unwrap_err();
+    assert!(error.0.contains("was cancelled"), "{error}");
+    // Not even what was there was saved for it.
+    assert_eq!((fixture.store.taken(), fixture.store.restores()), (1, 0));
+    assert!(fixture.service.cancel_restore(&name).is_err());
+}
+
+#[tokio::test]
 async fn a_restore_in_place_takes_an_emergency_backup_just_before_it_replaces_and_needs_to_be_told()
 {
     let fixture = Fixture::new().await;

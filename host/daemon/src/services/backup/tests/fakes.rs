@@ -23,6 +23,9 @@ use std::collections::{BTreeMap, BTreeSet, HashSet, VecDeque};
 
 #[derive(Default)]
 struct Behaviour {
+    /// Of the restore that is under way.
+    stop: Option<CancellationToken>,
+    stages_until_cancelled: bool,
     manifests: BTreeMap<BackupId, Manifest>,
     trashed: HashSet<BackupId>,
     undeletable: HashSet<BackupId>,
@@ -86,6 +89,11 @@ impl FakeStore {
 
     pub(super) fn go_on(&self) {
         self.with(|it| it.hangs = false);
+    }
+
+    /// Restores end only when they are cancelled.
+    pub(super) fn stage_until_cancelled(&self) {
+        self.with(|it| it.stages_until_cancelled = true);
     }
 
     pub(super) fn hanging(&self) -> bool {
@@ -274,6 +282,13 @@ impl BackupContents for FakeStore {
 }
 
 impl BackupStore for FakeStore {
+    fn cancellable(self: Arc<Self>) -> (Arc<dyn BackupStore>, CancellationToken) {
+        let stop = CancellationToken::new();
+        self.with(|it| it.stop = Some(stop.clone()));
+        let store: Arc<dyn BackupStore> = self;
+        (store, stop)
+    }
+
     fn take(&self, request: &TakeBackup, _: &OnProgress) -> Result<TakenBackup, BackupStoreError> {
         let mut it = self.behaviour.lock();
         it.taken += 1;
@@ -343,7 +358,21 @@ impl BackupStore for FakeStore {
         _: &OnProgress,
     ) -> Result<Box<dyn StagedRestore>, BackupStoreError> {
         let restored = self.check(chain)?;
-        self.with(|it| it.steps.push("staged"));
+        let mut it = self.behaviour.lock();
+        while it.stages_until_cancelled {
+            it.hanging = true;
+            if it
+                .stop
+                .as_ref()
+                .is_some_and(CancellationToken::is_cancelled)
+            {
+                return Err(BackupStoreError::Interrupted);
+            }
+            // Nobody tells this thread of it.
+            let _ = self.moved.wait_for(&mut it, Duration::from_millis(1));
+        }
+        it.steps.push("staged");
+        drop(it);
         let behaviour = self.behaviour.clone();
         Ok(Box::new(FakeStaged {
             behaviour,
