@@ -188,6 +188,15 @@ pub struct Progress {
     pub total: Option<u64>,
     /// Bytes done.
     pub bytes: u64,
+    /// Bytes in all; absent where that is not known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub total_bytes: Option<u64>,
+    /// Bytes in a second; absent in the first second.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub per_second_bytes: Option<u64>,
+    /// How long the rest takes at that pace, milliseconds; absent where that is not known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub remaining_ms: Option<u64>,
 }
 
 /// One line of an answer to long work: progress, then one result or one error.

@@ -27,6 +27,8 @@ pub struct Progress {
     pub total: Option<u64>,
     /// Bytes done.
     pub bytes: u64,
+    /// Bytes in all, where known.
+    pub total_bytes: Option<u64>,
 }
 
 /// Is told how far long work has come; must be quick.

@@ -59,6 +59,7 @@ pub mod measure;
 pub mod name;
 pub mod operation;
 pub mod orders;
+pub mod pace;
 pub mod pause;
 pub mod phase;
 pub mod plugin;

@@ -488,10 +488,26 @@ fn a_line_of_long_work_is_progress_a_result_or_an_error() {
         documents: 1,
         total: None,
         bytes: 100,
+        total_bytes: None,
+        per_second_bytes: None,
+        remaining_ms: None,
     };
     check(
         &WorkLine::Progress { progress },
         &json!({ "progress": { "documents": 1, "total": null, "bytes": 100 } }),
+    );
+    let progress = Progress {
+        total_bytes: Some(400),
+        per_second_bytes: Some(50),
+        remaining_ms: Some(6_000),
+        ..progress
+    };
+    check(
+        &WorkLine::Progress { progress },
+        &json!({ "progress": {
+            "documents": 1, "total": null, "bytes": 100, "total_bytes": 400, "per_second_bytes": 50,
+            "remaining_ms": 6_000
+        } }),
     );
     let error = ErrorBody {
         error: "it is corrupted".to_owned(),

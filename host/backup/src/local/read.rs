@@ -218,8 +218,10 @@ pub(super) fn read_chain(
 ) -> Result<State, BackupStoreError> {
     let manifests = read_manifests(layout, job, chain)?;
     let total = manifests.iter().map(|manifest| manifest.documents).sum();
+    let total_bytes = manifests.iter().map(|manifest| manifest.size_bytes).sum();
     let mut done = Progress {
         total: Some(total),
+        total_bytes: Some(total_bytes),
         ..Progress::default()
     };
     let mut composer = Composer::new();

@@ -16,6 +16,10 @@ use axum::{
 };
 use futures_util::stream;
 use mainstay_api::{ContentLine, ErrorBody, WorkLine};
+use mainstay_domain::{
+    pace::{Amount, pace},
+    time::millis,
+};
 use serde::Serialize;
 use std::{convert::Infallible, future::Future, sync::Arc, time::Duration};
 use tokio::{
@@ -85,6 +89,7 @@ where
         lines,
         progress,
         next: Instant::now(),
+        began: None,
     };
     let first = match timeout(FIRST_LINE_WITHIN, work.next_line()).await {
         Ok(Some(Err(error))) => return Err(error),
@@ -109,6 +114,8 @@ struct Work<L> {
     lines: mpsc::Receiver<L>,
     progress: watch::Receiver<Progress>,
     next: Instant,
+    /// When something was first done, and how much was by then.
+    began: Option<(Instant, Amount)>,
 }
 
 impl<L: Line> Work<L> {
@@ -150,11 +157,25 @@ impl<L: Line> Work<L> {
             documents,
             total,
             bytes,
+            total_bytes,
         } = *self.progress.borrow_and_update();
+        let done = Amount { documents, bytes };
+        let pace = match self.began {
+            // It may have waited for its turn until now.
+            None if done == Amount::default() => None,
+            None => {
+                self.began = Some((Instant::now(), done));
+                None
+            }
+            Some((at, began)) => pace(began, done, (total, total_bytes), at.elapsed()),
+        };
         L::progress(mainstay_api::Progress {
             documents,
             total,
             bytes,
+            total_bytes,
+            per_second_bytes: pace.map(|pace| pace.bytes_per_second),
+            remaining_ms: pace.and_then(|pace| pace.remaining).map(millis),
         })
     }
 }

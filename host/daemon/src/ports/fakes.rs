@@ -290,6 +290,7 @@ impl FakeWorld {
                     documents,
                     total: Some(3),
                     bytes: documents * 100,
+                    total_bytes: None,
                 });
             }
             gate.acquire().await.unwrap().forget();
