@@ -12,9 +12,7 @@ use super::{
     progress::ProgressDisplay,
     restore::{cancel, restore},
 };
-use mainstay_api::{
-    Backup, BackupReport, CreateBody, DrillBody, PruneBody, Verdict, WorkLine,
-};
+use mainstay_api::{Backup, BackupReport, CreateBody, DrillBody, PruneBody, Verdict, WorkLine};
 use mainstay_domain::{id::BackupId, text::counted};
 use serde::Serialize;
 use std::time::Duration;
@@ -57,9 +55,7 @@ pub(super) async fn run(
         BackupCommand::Restore(arguments) => restore(client, out, arguments).await,
         BackupCommand::Cancel { job } => cancel(client, out, &job).await,
         BackupCommand::Ls { id, path } => contents::ls(client, out, id, path).await,
-        BackupCommand::Find { pattern, job, id } => {
-            find(client, out, pattern, job, id).await
-        }
+        BackupCommand::Find { pattern, job, id } => find(client, out, pattern, job, id).await,
         BackupCommand::Diff { from, to } => contents::diff(client, out, from, to).await,
         BackupCommand::Dump { id, path } => contents::dump(client, out, id, path).await,
         BackupCommand::Prune { job, dry_run } => {

@@ -41,7 +41,11 @@ pub(super) async fn ls(
     }
     out.show(&[Block::Table(document_table(&found, out))])?;
     let bytes: u64 = found.iter().map(|document| document.size_bytes).sum();
-    out.line(&format!("{}, {}", counted(found.len(), "document"), size(bytes)))?;
+    out.line(&format!(
+        "{}, {}",
+        counted(found.len(), "document"),
+        size(bytes)
+    ))?;
     Ok(Ending::Done)
 }
 
@@ -59,15 +63,21 @@ pub(super) async fn diff(
     };
     let (body, path) = (DiffBody { to }, format!("/v1/backups/{from}/diff"));
     let mut changes: Vec<DocumentChange> = Vec::new();
-    let notes = read(client, out, (path.as_str(), &body), "comparing", &mut |line| {
-        if let ContentLine::Change { change } = line {
-            match out.json {
-                true => out.json_line(&change)?,
-                false => changes.push(change),
+    let notes = read(
+        client,
+        out,
+        (path.as_str(), &body),
+        "comparing",
+        &mut |line| {
+            if let ContentLine::Change { change } = line {
+                match out.json {
+                    true => out.json_line(&change)?,
+                    false => changes.push(change),
+                }
             }
-        }
-        Ok(())
-    })
+            Ok(())
+        },
+    )
     .await?;
     if !out.json {
         for change in &changes {
@@ -96,24 +106,30 @@ pub(super) async fn dump(
         key: String::from(path),
     };
     let path = format!("/v1/backups/{id}/content");
-    read(client, out, (path.as_str(), &body), "checking", &mut |line| {
-        let ContentLine::Part { part } = line else {
-            return Ok(());
-        };
-        if out.json {
-            return out.json_line(&part);
-        }
-        let content = Content {
-            text: part.text.map(Cow::Owned),
-            base64: part.base64,
-        };
-        match content.into_bytes() {
-            Some(bytes) => out.content(&bytes),
-            None => anyhow::bail!(
-                "the daemon's answer is not understood; is it of another version?"
-            ),
-        }
-    })
+    read(
+        client,
+        out,
+        (path.as_str(), &body),
+        "checking",
+        &mut |line| {
+            let ContentLine::Part { part } = line else {
+                return Ok(());
+            };
+            if out.json {
+                return out.json_line(&part);
+            }
+            let content = Content {
+                text: part.text.map(Cow::Owned),
+                base64: part.base64,
+            };
+            match content.into_bytes() {
+                Some(bytes) => out.content(&bytes),
+                None => anyhow::bail!(
+                    "the daemon's answer is not understood; is it of another version?"
+                ),
+            }
+        },
+    )
     .await?;
     Ok(Ending::Done)
 }

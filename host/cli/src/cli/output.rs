@@ -107,7 +107,9 @@ impl Output {
 
     /// Writes the content of a file as it is; to a terminal without what would move its cursor.
     pub(super) fn content(&self, bytes: &[u8]) -> anyhow::Result<()> {
-        let shown = self.width.map(|_| text::visible_lines(&String::from_utf8_lossy(bytes)));
+        let shown = self
+            .width
+            .map(|_| text::visible_lines(&String::from_utf8_lossy(bytes)));
         let bytes = shown.as_ref().map_or(bytes, String::as_bytes);
         self.written_by(|to| {
             to.write_all(bytes)?;

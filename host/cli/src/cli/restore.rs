@@ -49,11 +49,7 @@ pub(super) async fn restore(
 }
 
 /// Cancels a restore.
-pub(super) async fn cancel(
-    client: &Client,
-    out: &Output,
-    job: &JobName,
-) -> anyhow::Result<Ending> {
+pub(super) async fn cancel(client: &Client, out: &Output, job: &JobName) -> anyhow::Result<Ending> {
     let answer = ask_to_cancel(client, job).await?;
     present(out, &answer, |out, cancelled: CancelledRestore| {
         out.line(&format!(

@@ -39,8 +39,8 @@ pub(super) struct Move {
 }
 
 impl Move {
-    /// Moves or exchanges; the other way round, it takes that back.
-    fn make(&self, from: &Tree, to: &Tree) -> io::Result<()> {
+    /// Moves or exchanges; whether the same the other way round takes that back.
+    fn make(&self, from: &Tree, to: &Tree) -> io::Result<bool> {
         let (from, name) = from.above(&self.relative)?;
         let (to, _) = to.above(&self.relative)?;
         let flags = match self.exchanges {
@@ -49,10 +49,12 @@ impl Move {
         };
         match renameat_with(&from, name, &to, name, flags) {
             // The file system cannot: then what is replaced is gone at once.
-            Err(Errno::INVAL | Errno::NOSYS) => renameat(&from, name, &to, name)?,
-            moved => moved?,
+            Err(Errno::INVAL | Errno::NOSYS) => {
+                renameat(&from, name, &to, name)?;
+                Ok(!self.exchanges)
+            }
+            moved => Ok(moved.map(|()| true)?),
         }
-        Ok(())
     }
 }
 
@@ -102,11 +104,10 @@ impl Swap {
         for step in moves {
             let made = step.make(&from, &to);
             let place = self.target.join(OsStr::from_bytes(&step.relative));
-            made.map_err(unavailable(
-                "cannot put the restored file in place at",
-                &place,
-            ))?;
-            self.merged.push(step);
+            let cannot = unavailable("cannot put the restored file in place at", &place);
+            if made.map_err(cannot)? {
+                self.merged.push(step);
+            }
         }
         let synced = File::open(&self.target).and_then(|target| Ok(syncfs(&target)?));
         synced.map_err(unavailable("cannot fsync", &self.target))
