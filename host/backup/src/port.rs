@@ -9,13 +9,7 @@ use mainstay_domain::{
     archive::Manifest, backup::BackupType, code::ErrorCode, id::BackupId, name::JobName,
     spec::BackupSource, time::Timestamp,
 };
-use std::{
-    collections::BTreeSet,
-    fs::File,
-    path::{Path, PathBuf},
-    sync::Arc,
-    time::Duration,
-};
+use std::{collections::BTreeSet, fs::File, path::Path, sync::Arc, time::Duration};
 use tokio_util::sync::CancellationToken;
 
 /// How far long work has come.

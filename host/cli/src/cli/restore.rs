@@ -1,13 +1,19 @@
 //! What `backup restore` asks for.
 
 use super::{
-    arguments::RestoreArguments, backups::work, client::Client, failure::Ending, listings::time_of,
+    arguments::RestoreArguments,
+    backups::{finish, result_of},
+    client::Client,
+    failure::Ending,
+    listings::{parse, present, time_of},
     output::Output,
 };
+use crate::console;
 use anyhow::Context;
-use mainstay_api::RestoreBody;
-use mainstay_domain::id::BackupId;
+use mainstay_api::{BackupReport, CancelRestoreBody, CancelledRestore, RestoreBody};
+use mainstay_domain::{id::BackupId, name::JobName};
 use std::path::PathBuf;
+use tokio::signal::ctrl_c;
 
 /// Restores, and shows how it goes and what came of it.
 pub(super) async fn restore(

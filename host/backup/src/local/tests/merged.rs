@@ -24,7 +24,7 @@ impl Fixture {
         staged?.place()
     }
 
-    fn into(&self, name: &str) -> RestorePlace {
+    fn within(&self, name: &str) -> RestorePlace {
         RestorePlace::Into {
             path: self.directory.path().join(name),
             replace: false,
@@ -67,7 +67,7 @@ fn a_part_is_restored_with_the_directories_that_it_lies_in_and_nothing_else() {
     fs::set_permissions(&above, fs::Permissions::from_mode(0o710)).unwrap();
     let mut chain = chain;
     fixture.extend(BackupType::Incremental, &mut chain);
-    let restored = fixture.place_by(&chain, &fixture.into("part"), &rules(&["etc/web"], false));
+    let restored = fixture.place_by(&chain, &fixture.within("part"), &rules(&["etc/web"], false));
     assert_eq!(restored.unwrap().not_put_back, NotPutBack::default());
     assert_eq!(
         fixture.texts("part"),
@@ -83,14 +83,14 @@ fn a_part_is_restored_with_the_directories_that_it_lies_in_and_nothing_else() {
 
     let two = rules(&["etc/website", "srv"], false);
     let restored = fixture
-        .place_by(&chain, &fixture.into("two"), &two)
+        .place_by(&chain, &fixture.within("two"), &two)
         .unwrap();
     assert_eq!(restored.bytes, 3 + (3 << 20));
     assert!(fixture.directory.path().join("two/srv/large").exists());
 
     let before = fixture.names_beside();
     let none = rules(&["etc/web", "etc/we"], false);
-    let error = fixture.place_by(&chain, &fixture.into("none"), &none);
+    let error = fixture.place_by(&chain, &fixture.within("none"), &none);
     let error = error.unwrap_err().to_string();
     assert!(
         error.contains("at or under `etc/we`") && error.contains("backup ls"),
@@ -110,7 +110,7 @@ fn what_is_merged_leaves_what_the_backup_does_not_have() {
     let before = fixture.names_beside();
     let part = rules(&["etc"], true);
     fixture
-        .place_by(&chain, &fixture.into("other"), &part)
+        .place_by(&chain, &fixture.within("other"), &part)
         .unwrap();
     assert_eq!(
         fixture.texts("other"),
@@ -140,7 +140,7 @@ fn what_is_merged_leaves_what_the_backup_does_not_have() {
     }
     // And where nothing is there yet.
     fixture
-        .place_by(&chain, &fixture.into("new"), &rules(&[], true))
+        .place_by(&chain, &fixture.within("new"), &rules(&[], true))
         .unwrap();
     assert!(fixture.directory.path().join("new/srv/large").exists());
 }
@@ -153,7 +153,7 @@ fn what_cannot_be_merged_changes_nothing() {
     fs::create_dir_all(other.join("etc")).unwrap();
     fs::write(other.join("etc/website"), "theirs").unwrap();
     let before = (fixture.tree(&other), fixture.names_beside());
-    let error = fixture.place_by(&chain, &fixture.into("other"), &rules(&[], true));
+    let error = fixture.place_by(&chain, &fixture.within("other"), &rules(&[], true));
     let error = error.unwrap_err().to_string();
     assert!(
         error.contains("srv/large is a directory, and none in the backup"),
@@ -163,7 +163,7 @@ fn what_cannot_be_merged_changes_nothing() {
     fs::remove_dir(other.join("srv/large")).unwrap();
     fs::remove_dir(other.join("srv")).unwrap();
     fs::write(other.join("srv"), "theirs").unwrap();
-    let error = fixture.place_by(&chain, &fixture.into("other"), &rules(&[], true));
+    let error = fixture.place_by(&chain, &fixture.within("other"), &rules(&[], true));
     let error = error.unwrap_err().to_string();
     assert!(error.contains("srv is no directory"), "{error}");
     let website = fs::read_to_string(other.join("etc/website")).unwrap();

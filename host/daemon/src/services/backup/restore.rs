@@ -13,7 +13,7 @@ use crate::ports::{
     RestoredTree,
 };
 use mainstay_domain::{
-    backup::{BackupRecord, BackupStatus},
+    backup::BackupStatus,
     backup_chain::{BackupChainError, plan_restore},
     event::{BackupRestored, Event, EventKind},
     id::BackupId,
