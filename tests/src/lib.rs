@@ -12,6 +12,7 @@ mod figures;
 mod gate;
 mod guests;
 pub mod handmade;
+mod large_plugin;
 mod packages;
 mod processes;
 mod receiver;
@@ -96,14 +97,19 @@ pub fn program() -> &'static Path {
 }
 
 /// Waits until `look` gives something. Panics with what was wanted and `seen` where it never does.
-pub fn wait_for<T>(what: &str, mut look: impl FnMut() -> Result<T, String>) -> T {
-    let end = Instant::now() + DEADLINE;
+pub fn wait_for<T>(what: &str, look: impl FnMut() -> Result<T, String>) -> T {
+    wait_within(DEADLINE, what, look)
+}
+
+/// As [`wait_for`], at most for so long.
+fn wait_within<T>(most: Duration, what: &str, mut look: impl FnMut() -> Result<T, String>) -> T {
+    let end = Instant::now() + most;
     loop {
         match look() {
             Ok(found) => return found,
             Err(seen) => assert!(
                 Instant::now() < end,
-                "waited {DEADLINE:?} for {what}; last seen: {seen}"
+                "waited {most:?} for {what}; last seen: {seen}"
             ),
         }
         // The pace of looking, not a time that anything relies on.

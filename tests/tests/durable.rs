@@ -27,7 +27,7 @@ fn a_handler_in_python_goes_on_where_it_stood_when_the_daemon_is_killed_in_each_
     let guest = DurableGuest::Python;
     let config = guest.config(&gate.url, &gate.url);
     let mut daemon = Daemon::prepare(&[HOST, &sleeper("job"), &config].concat());
-    daemon.drop_plugin(&guest.component());
+    daemon.drop_large_plugin(&guest.component());
     daemon.run();
     daemon.wait_for_plugins(1);
     daemon.kill_child("job");

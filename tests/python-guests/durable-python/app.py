@@ -74,13 +74,18 @@ def count() -> int:
             return number
 
 
+def milliseconds(length: str) -> int:
+    """Of a length as `100ms`."""
+    return int(length.removesuffix("ms"))
+
+
 def twelve(operation: recovery.Operation, params: dict) -> str:
     name, word = params["name"], params["word"]
     run = count()
     began = clock.now()
     send(http.Method.POST, f"{name}/begin")
     commands.run("mark", [("target", operation.target)])
-    clock.sleep(params["sleep_ms"])
+    clock.sleep(milliseconds(params["length"]))
     send(http.Method.POST, f"{word}/once")
     targets.restart(operation.target)
     kv.set("began", str(began).encode())

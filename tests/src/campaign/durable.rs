@@ -95,7 +95,7 @@ relapse_window = "0s"
 [[route.chain]]
 handler = "{name}"
 timeout = "50s"
-params = {{ do = "twelve", length = "100ms", sleep_ms = 100, name = "{keyed}", word = "{unkeyed}" }}
+params = {{ do = "twelve", length = "100ms", name = "{keyed}", word = "{unkeyed}" }}
 
 [command.mark]
 run = ["/bin/sh", "-c", "echo $MAINSTAY_IDEMPOTENCY_KEY >> marks", "{{target}}"]
@@ -117,7 +117,7 @@ pub fn durable(handler: DurableGuest, count: u32, seed: u64) -> DurableReport {
     let (keyed, unkeyed) = (Receiver::start(), Receiver::start());
     let config = handler.config(&keyed.url, &unkeyed.url);
     let mut daemon = Daemon::prepare(&[HOST, &sleeper("job"), &config].concat());
-    daemon.drop_plugin(&handler.component());
+    daemon.drop_large_plugin(&handler.component());
     daemon.run();
     daemon.wait_for_plugins(1);
     let mut report = DurableReport {

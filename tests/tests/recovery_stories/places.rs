@@ -1,7 +1,7 @@
 //! One effect of a handler, and `kill -9` of the daemon before it, in it and after it: the handler waits at a gate before and
 //! behind the effect, so that each place is met for certain. Each story is told of a handler in Rust and of one in Python.
 
-use super::{ask, route_of, shown, start, wait_until};
+use super::{ask, prepare, route_of, shown, wait_until};
 use mainstay_tests::{Daemon, Gate, Held, campaign::DurableGuest, lives, wait_for};
 use serde_json::Value;
 use std::fs;
@@ -55,7 +55,10 @@ fn start_at(gate: &Gate, guest: DurableGuest) -> Daemon {
     );
     let routes = routes.concat();
     let config = [CONFIG, routes.as_str(), grants.as_str()];
-    let daemon = start(&config, &[guest.component()]);
+    let mut daemon = prepare(&config, &[]);
+    daemon.drop_large_plugin(&guest.component());
+    daemon.run();
+    daemon.wait_for_plugins(1);
     wait_for("the job to run", || match lines(&daemon, "started") {
         1 => Ok(()),
         other => Err(format!("{other} starts")),
