@@ -10,6 +10,7 @@
 
 mod alerts;
 mod audit;
+mod backup_statistics;
 mod backups;
 mod calls;
 mod check;
@@ -41,6 +42,7 @@ mod words;
 
 pub use alerts::{AlertTestBody, AlerterRow, TestedAlert};
 pub use audit::{AuditCheck, AuditQuery, AuditRow};
+pub use backup_statistics::{BackupNumbers, BackupStats};
 pub use backups::{Backup, BackupReport, BackupStatus, BackupType, Progress, Verdict, WorkLine};
 pub use calls::HandlerCall;
 pub use check::{CheckReport, Problem, ProblemSeverity};

@@ -76,7 +76,7 @@ pub struct RenameQuery {
     pub limit: Option<u32>,
 }
 
-/// The query of `GET /v1/backups`.
+/// The query of `GET /v1/backups`, `/v1/checkpoints` and `/v1/stats/backups`.
 #[derive(Debug, Clone, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct BackupQuery {

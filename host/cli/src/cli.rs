@@ -10,6 +10,7 @@ mod alerts;
 mod arguments;
 mod audit;
 mod backup_notes;
+mod backup_statistics;
 mod backups;
 mod check;
 mod checkpoints;

@@ -281,6 +281,7 @@ fn routes(served: Arc<Served>) -> Router {
         .route("/nodes", get(health::nodes))
         .route("/resume", post(commands::resume))
         .route("/stats", get(statistics::stats))
+        .route("/stats/backups", get(backups::stats))
         .route("/silences", get(silences::list))
         .route("/silence", post(silences::begin))
         .route("/unsilence", post(silences::end))

@@ -17,6 +17,7 @@ pub mod backoff;
 pub mod backup;
 pub mod backup_chain;
 pub mod backup_schedule;
+pub mod backup_statistics;
 pub mod backup_type;
 pub mod blindness;
 pub mod blob;

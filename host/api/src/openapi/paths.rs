@@ -9,6 +9,7 @@ use super::{
 use crate::{
     alerts::{AlertTestBody, TestedAlert},
     audit::{AuditQuery, AuditRow},
+    backup_statistics::BackupStats,
     backups::{Backup, WorkLine},
     checkpoints::{CheckpointBody, ResumeJobBody, RollbackBody},
     commands::{CancelledRestore, Commanded, ReportedFailure, Scheduled},
@@ -111,6 +112,13 @@ fn reads(schemas: &mut Schemas) -> Vec<Endpoint> {
             Json(schemas.answer::<Stats>()),
         )
         .with_query(schemas.query::<StatsQuery>()),
+        Endpoint::get(
+            "/v1/stats/backups",
+            "backup-stats",
+            "What the backups of the catalog come to, in numbers: all, by type and by tier",
+            Json(schemas.answer::<BackupStats>()),
+        )
+        .with_query(schemas.query::<BackupQuery>()),
         Endpoint::get(
             "/v1/silences",
             "silences",

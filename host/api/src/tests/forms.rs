@@ -3,8 +3,8 @@
 use super::samples;
 use crate::*;
 use mainstay_domain::{
-    archive, backup, breaker, checkpoint, event, health, incident, name::TargetName, operation,
-    plugin, record, silence,
+    archive, backup, backup_statistics, breaker, checkpoint, event, health, incident,
+    name::TargetName, operation, plugin, record, silence,
 };
 use serde::{Serialize, de::DeserializeOwned};
 use serde_json::{Value, json};
@@ -93,6 +93,45 @@ fn what_the_domain_has_is_the_same_json() {
         why: "it restarts what is down".to_owned(),
     };
     check_same::<Capability, _>(&capability);
+}
+
+#[test]
+fn the_numbers_of_backups_are_by_the_words_of_their_types_and_the_names_of_their_tiers() {
+    let [short, whole] = samples::backups();
+    let all = [
+        backup::BackupRecord {
+            status: backup::BackupStatus::Verified,
+            size_bytes: 1_000,
+            stored_bytes: 250,
+            ..short
+        },
+        whole,
+    ];
+    let stats = BackupStats::from(&backup_statistics::BackupStatistics::of(&all));
+    let stored = |backups: u64| {
+        json!({
+            "backups": backups,
+            "verified": 1,
+            "size_bytes": 1_000,
+            "stored_bytes": 250,
+            "compression_ratio": 75.0,
+            "newest": "2024-01-31T12:00:00.123Z",
+        })
+    };
+    let nothing = json!({
+        "backups": 1,
+        "verified": 0,
+        "size_bytes": 0,
+        "stored_bytes": 0,
+        "compression_ratio": 0.0,
+        "newest": null,
+    });
+    let expected = json!({
+        "total": stored(2),
+        "by_type": { "full": stored(1), "incremental": nothing },
+        "by_tier": { "local": stored(2) },
+    });
+    check(&stats, &expected);
 }
 
 #[test]

@@ -1157,6 +1157,17 @@ pub enum BackupCommand {
         #[arg(value_parser = IdText::parse)]
         id: IdText,
     },
+    /// Show what backups come to: how many, how large and how much smaller stored, by type and by tier
+    ///
+    /// All of the catalog, those in the trash included, which still take their bytes.
+    #[command(after_long_help = examples!("
+  mainstay backup stats
+  mainstay backup stats --job state --json | jq .total.compression_ratio"))]
+    Stats {
+        /// Only of this job
+        #[arg(long, value_parser = JobName::parse)]
+        job: Option<JobName>,
+    },
     /// Read a backup, and those that it needs, back from where they are stored
     #[command(after_long_help = examples!("
   mainstay backup verify ful-01K0000000000000000000000A"))]

@@ -3,6 +3,7 @@
 use super::{
     arguments::BackupCommand,
     backup_notes::{ending_of, notes, standing, tone},
+    backup_statistics,
     client::{Client, Lines, path_with, refused},
     contents, done,
     failure::Ending,
@@ -39,6 +40,7 @@ pub(super) async fn run(
             let answer = client.get(&format!("/v1/backups/{id}")).await?;
             done(present(out, &answer, show_backup))
         }
+        BackupCommand::Stats { job } => done(backup_statistics::stats(client, out, job).await),
         BackupCommand::Create { job, backup_type } => {
             let what = format!("backing up {job}");
             let job = job.to_string();

@@ -76,6 +76,7 @@ async fn programs_read_what_the_api_said() {
         "audit --limit 5",
         "ack inc-01K0000000000000000000000A --reason looking",
         "backup list",
+        "backup stats --job state",
         "checkpoint list",
         "checkpoint resume state",
     ] {
@@ -225,6 +226,22 @@ async fn the_numbers_of_each_target_are_shown() {
     let written = done_with(&served, true, "stats --target api").await;
     let stats: mainstay_api::Stats = serde_json::from_str(&written).unwrap();
     assert_eq!(stats.targets.len(), 1);
+}
+
+#[tokio::test]
+async fn what_backups_come_to_is_shown_of_all_by_type_and_by_tier() {
+    let served = Served::start().await;
+    let written = done_with(&served, false, "backup stats").await;
+    for begins in ["all ", "type full ", "tier local "] {
+        let mut lines = written.lines().map(str::trim_start);
+        let line = lines.find(|line| line.starts_with(begins));
+        let line = line.unwrap_or_else(|| panic!("{begins}: {written}"));
+        assert!(line.contains(" kB ") && line.contains('%'), "{written}");
+    }
+    assert!(!written.contains("type emergency"), "{written}");
+    let (ending, _) = run(&served, false, "backup stats --job sate").await;
+    let error = format!("{:#}", ending.unwrap_err());
+    assert!(error.contains("`state`"), "{error}");
 }
 
 #[tokio::test]

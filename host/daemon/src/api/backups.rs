@@ -13,11 +13,12 @@ use super::{
 use crate::ports::{NotPutBack, OnProgress, Refused, Restored};
 use axum::{Json, extract::State, http::StatusCode, response::Response};
 use mainstay_api::{
-    Backup, BackupQuery, BackupReport, CancelRestoreBody, CancelledRestore, CreateBody, DrillBody,
-    PruneBody, RestoreBody, WorkLine,
+    Backup, BackupQuery, BackupReport, BackupStats, CancelRestoreBody, CancelledRestore,
+    CreateBody, DrillBody, PruneBody, RestoreBody, WorkLine,
 };
 use mainstay_domain::{
     backup::{BackupRecord, BackupType, Verdict},
+    backup_statistics::BackupStatistics,
     id::BackupId,
     time::millis,
 };
@@ -33,6 +34,19 @@ pub(super) async fn list(
         names::must_be_job(&served, &job)?;
     }
     Ok(Json(backups.iter().map(Backup::from).collect()))
+}
+
+pub(super) async fn stats(
+    State(served): State<Arc<Served>>,
+    Parameters(query): Parameters<BackupQuery>,
+) -> Result<Json<BackupStats>, ApiError> {
+    let job = requests::job_asked_for(query)?;
+    let backups = served.ports.backups.list(job.clone());
+    if let Some(job) = job.filter(|_| backups.is_empty()) {
+        names::must_be_job(&served, &job)?;
+    }
+    let statistics = BackupStatistics::of(&backups);
+    Ok(Json(BackupStats::from(&statistics)))
 }
 
 pub(super) async fn show(

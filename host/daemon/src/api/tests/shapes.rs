@@ -289,3 +289,20 @@ async fn of_all_backups_the_checkpoints_are_listed() {
     let listed: Value = serde_json::from_str(&text).unwrap();
     assert_eq!(listed[0]["checkpoint"], json!({"kind": "daily"}), "{text}");
 }
+
+#[tokio::test]
+async fn what_backups_come_to_is_of_one_job_or_of_all() {
+    let served = Served::start().await;
+    let known = served.world.backups.lock().len();
+    for path in ["/v1/stats/backups", "/v1/stats/backups?job=state"] {
+        let (status, text) = get(&served, path).await;
+        assert_eq!(status, StatusCode::OK, "{path}: {text}");
+        let stats: Value = serde_json::from_str(&text).unwrap();
+        assert_eq!(stats["total"]["backups"], known, "{text}");
+        assert_eq!(stats["by_tier"]["local"], stats["total"], "{text}");
+        assert!(stats["total"]["compression_ratio"].is_number(), "{text}");
+    }
+    let (status, text) = get(&served, "/v1/stats/backups?job=stat").await;
+    assert_eq!(status, StatusCode::NOT_FOUND, "{text}");
+    assert!(text.contains("did you mean `state`?"), "{text}");
+}
