@@ -12,6 +12,9 @@ use std::{
     process::{Child, Command, Stdio},
 };
 
+/// The alert rules that come with the program.
+const RULES_FILE: &str = "docs/monitoring/mainstay.rules.yml";
+
 /// As the seed has them.
 const QUERIES: [&str; 5] = [
     "sum(rate(backup_operations_created_success[1h])) / sum(rate(backup_operations_created_total[1h]))",
@@ -186,6 +189,15 @@ fn documented() -> Vec<String> {
     queries.collect()
 }
 
+/// What the alert rules that come with the program hold against a bound.
+fn compared() -> Vec<String> {
+    let rules = rules();
+    let left = values(&rules, "expr: ")
+        .into_iter()
+        .map(|query| query.rsplitn(3, ' ').nth(2).unwrap().to_owned());
+    left.collect()
+}
+
 /// What there is to count, besides checks.
 fn happen(daemon: &Daemon) {
     daemon.json(&["backup", "create", "data"]);
@@ -217,8 +229,11 @@ fn prometheus_answers_the_queries_of_the_seed_and_of_the_docs_with_numbers() {
     }
     let documented = documented();
     assert!(documented.len() >= 2, "{documented:?}");
+    let compared = compared();
+    assert_eq!(compared.len(), 4);
     let asked = QUERIES.iter().chain(&RULES).chain(&OTHERS).copied();
-    let asked: Vec<&str> = asked.chain(documented.iter().map(String::as_str)).collect();
+    let others = documented.iter().chain(&compared).map(String::as_str);
+    let asked: Vec<&str> = asked.chain(others).collect();
     wait_for("an answer to every query", || {
         happen(&daemon);
         let unanswered: Vec<String> = asked
@@ -269,4 +284,84 @@ fn promtool_finds_nothing_to_say_about_the_metrics() {
         "{}: {said}",
         output.status
     );
+}
+
+/// Ends well, or is told with what it says.
+fn promtool(command: [&str; 2], file: &Path) -> Result<(), String> {
+    let output = Command::new(packages().program("promtool"))
+        .env("LD_LIBRARY_PATH", packages().libraries())
+        .args(command)
+        .arg(file)
+        .stdin(Stdio::null())
+        .output()
+        .unwrap();
+    let said = [output.stdout, output.stderr].concat();
+    match output.status.success() {
+        true => Ok(()),
+        false => Err(String::from_utf8_lossy(&said).into_owned()),
+    }
+}
+
+/// The alert rules that come with the program.
+fn rules() -> String {
+    fs::read_to_string(repository().join(RULES_FILE)).unwrap()
+}
+
+/// What stands behind a key in each line that has it.
+fn values<'a>(yaml: &'a str, key: &str) -> Vec<&'a str> {
+    let lines = yaml.lines().map(str::trim);
+    lines.filter_map(|line| line.strip_prefix(key)).collect()
+}
+
+#[test]
+fn each_alert_rule_is_seen_to_fire_and_to_be_silent() {
+    let cases = repository().join("tests/fixtures/monitoring/mainstay.rules.test.yml");
+    promtool(["check", "rules"], &repository().join(RULES_FILE)).unwrap();
+    promtool(["test", "rules"], &cases).unwrap();
+    let cases = fs::read_to_string(&cases).unwrap();
+    let rules = rules();
+    let alerts = values(&rules, "- alert: ");
+    assert_eq!(alerts.len(), 4);
+    for alert in alerts {
+        let about = format!("alertname: {alert}\n");
+        let looks = cases.split("- eval_time: ").skip(1);
+        let looks = looks.filter(|look| look.contains(&about));
+        let (fires, silent): (Vec<&str>, Vec<&str>) =
+            looks.partition(|look| look.contains("exp_labels:"));
+        assert!(!fires.is_empty() && !silent.is_empty(), "{alert}");
+    }
+    // A rule that says something else is found.
+    let directory = tempfile::tempdir().unwrap();
+    let (file, about) = (
+        directory.path().join("rules.yml"),
+        directory.path().join("rules.test.yml"),
+    );
+    let there = cases.replace("../../../docs/monitoring/mainstay.rules.yml", "rules.yml");
+    fs::write(&about, there).unwrap();
+    for (says, instead) in [
+        (" < 0.95", " < 0.4"),
+        (" < 0.95", " < 0.999"),
+        (
+            "created_failed_total[2h])) > 0",
+            "created_failed_total[2h])) > 1000",
+        ),
+        (
+            "created_failed_total[2h])) > 0",
+            "created_failed_total[2h])) >= 0",
+        ),
+        (
+            "cleaned_failed_total[1d])) > 0",
+            "cleaned_failed_total[1d])) > 1000",
+        ),
+        (
+            "cleaned_failed_total[1d])) > 0",
+            "cleaned_failed_total[1d])) >= 0",
+        ),
+        (" > 100000000", " > 300000000"),
+        (" > 100000000", " > 10000000"),
+    ] {
+        assert!(rules.contains(says), "{says}");
+        fs::write(&file, rules.replace(says, instead)).unwrap();
+        assert!(promtool(["test", "rules"], &about).is_err(), "{instead}");
+    }
 }
