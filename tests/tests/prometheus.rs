@@ -1,5 +1,6 @@
 //! What Prometheus makes of a running daemon, that of Debian: it scrapes `/metrics` over TCP while there are recoveries, backups
-//! and cleanups, and answers the queries and rules of the seed about backups [seed 003] and those of docs/metrics.md.
+//! and cleanups, and answers the queries and rules of the seed about backups [seed 003], those of docs/metrics.md, and those of
+//! the alert rules and of the dashboard that come with the program.
 
 use mainstay_tests::{Daemon, HOST, free_port, packages, plugin, repository, sleeper, wait_for};
 use serde_json::Value;
@@ -198,6 +199,34 @@ fn compared() -> Vec<String> {
     left.collect()
 }
 
+/// What the panels of the dashboard that comes with the program ask, of all jobs and of a time that a test lasts.
+fn panels() -> Vec<String> {
+    let file = repository().join("docs/monitoring/mainstay.dashboard.json");
+    let dashboard: Value = serde_json::from_str(&fs::read_to_string(file).unwrap()).unwrap();
+    let panels = dashboard["panels"].as_array().unwrap();
+    assert_eq!(panels.len(), 6);
+    let variables = dashboard["templating"]["list"].as_array().unwrap();
+    let names: Vec<&str> = variables
+        .iter()
+        .map(|variable| variable["name"].as_str().unwrap())
+        .collect();
+    assert_eq!(names, ["datasource", "backup_job"]);
+    let mut asked = Vec::new();
+    for panel in panels {
+        let targets = panel["targets"].as_array().unwrap();
+        assert!(!targets.is_empty(), "{}", panel["title"]);
+        for target in targets {
+            assert_eq!(target["datasource"]["uid"], "${datasource}");
+            let query = target["expr"].as_str().unwrap();
+            let query = query.replace("$backup_job", ".*");
+            let query = query.replace("$__range", "5m");
+            assert!(!query.contains('$'), "{query}");
+            asked.push(query);
+        }
+    }
+    asked
+}
+
 /// What there is to count, besides checks.
 fn happen(daemon: &Daemon) {
     daemon.json(&["backup", "create", "data"]);
@@ -229,10 +258,11 @@ fn prometheus_answers_the_queries_of_the_seed_and_of_the_docs_with_numbers() {
     }
     let documented = documented();
     assert!(documented.len() >= 2, "{documented:?}");
-    let compared = compared();
+    let (compared, panels) = (compared(), panels());
     assert_eq!(compared.len(), 4);
     let asked = QUERIES.iter().chain(&RULES).chain(&OTHERS).copied();
-    let others = documented.iter().chain(&compared).map(String::as_str);
+    let others = documented.iter().chain(&compared).chain(&panels);
+    let others = others.map(String::as_str);
     let asked: Vec<&str> = asked.chain(others).collect();
     wait_for("an answer to every query", || {
         happen(&daemon);
