@@ -305,6 +305,7 @@ fn spec(targets: usize, route_each: bool) -> Spec {
         maintenance: Vec::new(),
         escalation: Default::default(),
         policy: Default::default(),
+        statsd: None,
         digest: String::new(),
     }
 }

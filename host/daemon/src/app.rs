@@ -11,6 +11,7 @@ mod notify;
 mod shared_socket;
 mod signals;
 mod source;
+mod statsd;
 mod tasks;
 mod terminal;
 mod told;
@@ -276,7 +277,7 @@ pub async fn run(options: RunOptions) -> anyhow::Result<()> {
         .with_logs_of(state_dir)
         .with_detectors(plugins.clone());
     let probe = Arc::new(probe);
-    let numbers = Numbers::new()?;
+    let (numbers, statsd) = statsd::open(spec.borrow().statsd.clone(), Numbers::new()?)?;
     let monitor = Monitor::new(shared.clone(), probe, numbers.clone(), findings_sender);
     monitor.resume(&recovered.incidents);
     monitor.resume_told(&told_checks);
@@ -485,6 +486,7 @@ pub async fn run(options: RunOptions) -> anyhow::Result<()> {
     let open = open.map(|incident| (incident.id.clone(), incident.severity));
     let metrics = Arc::new(Metrics::new(numbers, metrics_ports, open));
     let counting = MetricsService::new(metrics.clone(), counted);
+    let of_statsd = metrics.clone();
     let api_spec = spec.borrow().host.api.clone();
     let tcp = match api_spec {
         None => None,
@@ -551,6 +553,10 @@ pub async fn run(options: RunOptions) -> anyhow::Result<()> {
 
     intake.spawn("reload", |stop| async move { reload.run(stop).await });
     intake.spawn("api", |stop| api.run(stop));
+    if let Some(statsd) = statsd {
+        let telling = statsd.service(of_statsd, operators.clone());
+        base.spawn("statsd", |stop| telling.run(stop));
+    }
     if manager.is_there() {
         let status_line = StatusLineService {
             shared: shared.clone(),

@@ -84,6 +84,7 @@ pub mod silence;
 pub mod simulation;
 pub mod socket_rights;
 pub mod spec;
+pub mod statsd;
 pub mod strategy;
 pub mod target_policy;
 pub mod template;

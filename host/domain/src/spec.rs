@@ -18,6 +18,7 @@ mod recovery;
 mod service_check;
 mod target;
 mod targets;
+mod telemetry;
 
 pub use check::{CheckKind, CheckSpec, FailOf, LogPattern};
 pub use drill::{DrillCommands, DrillSpec};
@@ -47,6 +48,7 @@ pub use service_check::{
 };
 pub use target::{BreakerSpec, TargetSpec};
 pub use targets::Targets;
+pub use telemetry::{StatsdFlavour, StatsdSpec};
 
 use crate::name::{CommandName, PluginName, SecretName, TargetName};
 use std::{collections::BTreeMap, path::PathBuf, time::Duration};
@@ -76,6 +78,8 @@ pub struct Spec {
     pub escalation: EscalationSpec,
     /// What automatic recovery may do beside its routes.
     pub policy: PolicySpec,
+    /// Where numbers are sent to; nowhere by default. Read at the start.
+    pub statsd: Option<StatsdSpec>,
     /// BLAKE3 over the text of all its files, hexadecimal.
     pub digest: String,
 }

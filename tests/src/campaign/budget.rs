@@ -518,6 +518,7 @@ fn spec(targets: u32, random: &mut Random) -> Spec {
         maintenance: Vec::new(),
         escalation: Default::default(),
         policy,
+        statsd: None,
         digest: String::new(),
     }
 }

@@ -14,6 +14,7 @@ mod plugin;
 mod policy;
 mod route;
 mod target;
+mod telemetry;
 
 use super::{
     context::{Context, EntityKind, Facts},
@@ -82,6 +83,7 @@ fn read(fields: &mut Fields<'_>, digest: String) -> Option<Spec> {
         maintenance: fields.list("maintenance", "[[maintenance]]", maintenance::maintenance),
         escalation: escalation::escalation(fields),
         policy: policy::policy(fields),
+        statsd: fields.or("telemetry", None, telemetry::telemetry),
         host: host?,
         digest,
     })

@@ -14,8 +14,10 @@ mod gate;
 mod numbers;
 mod places;
 mod seed_names;
+mod statsd;
 
-pub use numbers::{MetricsError, Numbers};
+pub use numbers::{MetricsError, Numbers, Sample};
+pub use statsd::StatsdService;
 
 use super::feed::EventFeed;
 use crate::ports::{

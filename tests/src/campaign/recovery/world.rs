@@ -854,6 +854,7 @@ fn spec(random: &mut Random, busy: bool) -> Spec {
         maintenance: Vec::new(),
         escalation: Default::default(),
         policy: Default::default(),
+        statsd: None,
         digest: String::new(),
     }
 }

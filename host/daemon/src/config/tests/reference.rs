@@ -16,8 +16,8 @@ use mainstay_domain::{
         ForeignCommands, Grants, GroupBy, HttpCheck, HttpOrigin, Limits, LogPattern,
         MaintenanceBegin, OnDoubt, OnFailure, OnShutdown, OverBudget, PluginCheck, PluginSpec,
         PolicySpec, PostgresCheck, ProcessSpec, RedisCheck, RedisRole, Reload, RestartPolicy,
-        RunAs, S3Check, Schedule, SecretSource, ServiceAddress, SocketSpec, Spec, Strategy,
-        TargetGrant, TargetSpec, TargetVerb, Trust, ViewerSpec, Workflow,
+        RunAs, S3Check, Schedule, SecretSource, ServiceAddress, SocketSpec, Spec, StatsdFlavour,
+        Strategy, TargetGrant, TargetSpec, TargetVerb, Trust, ViewerSpec, Workflow,
     },
     time::Timestamp,
 };
@@ -229,6 +229,7 @@ fn every_key_of_the_reference_arrives() {
     job_keys(&mut keys);
     maintenance_keys(&mut keys);
     escalation_keys(&mut keys);
+    telemetry_keys(&mut keys);
     policy_keys(&mut keys);
     let text = std::fs::read_to_string(example("mainstay.toml")).unwrap();
     let table: toml::Table = text.parse().unwrap();
@@ -1413,6 +1414,62 @@ fn maintenance_keys(keys: &mut Keys) {
     );
 }
 
+fn telemetry_keys(keys: &mut Keys) {
+    const STATSD: &str = "[telemetry.statsd]\naddress = \"127.0.0.1:9999\"\n";
+    let statsd = |spec: &Spec| spec.statsd.clone().unwrap();
+    keys.arrives(
+        "telemetry.statsd.address",
+        STATSD,
+        |s| statsd(s).address,
+        SocketAddr::from(([127, 0, 0, 1], 9_999)),
+    );
+    keys.arrives(
+        "telemetry.statsd.prefix",
+        &format!("{STATSD}prefix = \"shop.x\"\n"),
+        |s| statsd(s).prefix,
+        "shop.x".to_owned(),
+    );
+    keys.arrives(
+        "telemetry.statsd.flavour",
+        &format!("{STATSD}flavour = \"dogstatsd\"\n"),
+        |s| statsd(s).flavour,
+        StatsdFlavour::Dogstatsd,
+    );
+}
+
+#[test]
+fn a_statsd_that_cannot_be_sent_to_is_refused() {
+    for (lines, says) in [
+        ("prefix = \"x\"", "address"),
+        ("address = \"127.0.0.1:0\"", "an address to send to"),
+        ("address = \"localhost\"", "an address to send to"),
+        (
+            "address = \"127.0.0.1:1\"\nprefix = \"a..b\"",
+            "the beginning of names",
+        ),
+        (
+            "address = \"127.0.0.1:1\"\nprefix = \"\"",
+            "the beginning of names",
+        ),
+        (
+            "address = \"127.0.0.1:1\"\nprefix = \"a:b\"",
+            "the beginning of names",
+        ),
+        (
+            "address = \"127.0.0.1:1\"\nflavour = \"datadog\"",
+            "\"dogstatsd\"",
+        ),
+    ] {
+        match load_text(&format!("{HOST}[telemetry.statsd]\n{lines}\n")) {
+            Ok(_) => panic!("{lines} is taken"),
+            Err(errors) => {
+                let errors = errors.to_string();
+                assert!(errors.contains(says), "{errors}");
+            }
+        }
+    }
+}
+
 fn escalation_keys(keys: &mut Keys) {
     keys.arrives(
         "escalation.after",
@@ -1817,6 +1874,7 @@ fn what_is_not_written_has_its_documented_default() {
     let later = (spec.escalation.attempts, spec.escalation.second_level_after);
     assert_eq!(later, (None, None));
     assert!(spec.escalation.runbooks.is_empty());
+    assert_eq!(spec.statsd, None);
     assert_eq!(spec.policy, PolicySpec::default());
     let window = &spec.maintenance[0];
     assert!(window.targets.is_empty() && window.holds_alerts && window.pauses_recovery);

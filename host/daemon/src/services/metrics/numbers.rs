@@ -3,7 +3,11 @@
 //! Invariant: raw samples of histograms never pile up, however long nobody asks for the numbers.
 
 use super::catalog::{CATALOG, Kind};
-use metrics::{describe_counter, describe_gauge, describe_histogram, with_local_recorder};
+use mainstay_domain::statsd::Series;
+use metrics::{
+    Counter, Gauge, Histogram, HistogramFn, Key, KeyName, Label, Metadata, Recorder, SharedString,
+    Unit, describe_counter, describe_gauge, describe_histogram, with_local_recorder,
+};
 use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusRecorder};
 use parking_lot::Mutex;
 use std::{
@@ -13,6 +17,7 @@ use std::{
     },
     time::Instant,
 };
+use tokio::sync::mpsc;
 
 /// Histograms keep raw samples until upkeep; it is run after so many, and whenever the numbers are asked for.
 const UPKEEP_AFTER: u32 = 1_000;
@@ -28,6 +33,17 @@ pub struct Numbers {
     samples: Arc<AtomicU32>,
     /// When the next upkeep that nobody asked for may be; none before the first. Held during it.
     rested: Arc<Mutex<Option<Instant>>>,
+    /// Who wants each sample of a histogram; nobody by default.
+    each: Option<mpsc::Sender<Sample>>,
+}
+
+/// One sample of a histogram.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Sample {
+    /// Of which one.
+    pub(crate) series: Series,
+    /// As it was put in.
+    pub(crate) value: f64,
 }
 
 /// The buckets cannot be set; a defect of the program.
@@ -52,14 +68,25 @@ impl Numbers {
             recorder: Arc::new(builder.build_recorder()),
             samples: Arc::default(),
             rested: Arc::default(),
+            each: None,
         };
         numbers.write(describe);
         Ok(numbers)
     }
 
+    /// The same ones, of whose histograms each sample is sent too; where there is no room it is left out.
+    pub fn with_each_sample(mut self, each: mpsc::Sender<Sample>) -> Self {
+        self.each = Some(each);
+        self
+    }
+
     /// Does what counts; the macros of `metrics` write here meanwhile.
     pub(crate) fn write<T>(&self, count: impl FnOnce() -> T) -> T {
-        with_local_recorder(&*self.recorder, count)
+        let recorder = &*self.recorder;
+        match &self.each {
+            None => with_local_recorder(recorder, count),
+            Some(each) => with_local_recorder(&EachSample { recorder, each }, count),
+        }
     }
 
     /// Samples were put into histograms.
@@ -89,6 +116,62 @@ impl Numbers {
         let handle = self.recorder.handle();
         handle.run_upkeep();
         handle.render()
+    }
+}
+
+/// Writes all, and sends each sample.
+struct EachSample<'a> {
+    recorder: &'a PrometheusRecorder,
+    each: &'a mpsc::Sender<Sample>,
+}
+
+impl Recorder for EachSample<'_> {
+    fn describe_counter(&self, name: KeyName, unit: Option<Unit>, help: SharedString) {
+        self.recorder.describe_counter(name, unit, help);
+    }
+
+    fn describe_gauge(&self, name: KeyName, unit: Option<Unit>, help: SharedString) {
+        self.recorder.describe_gauge(name, unit, help);
+    }
+
+    fn describe_histogram(&self, name: KeyName, unit: Option<Unit>, help: SharedString) {
+        self.recorder.describe_histogram(name, unit, help);
+    }
+
+    fn register_counter(&self, key: &Key, metadata: &Metadata<'_>) -> Counter {
+        self.recorder.register_counter(key, metadata)
+    }
+
+    fn register_gauge(&self, key: &Key, metadata: &Metadata<'_>) -> Gauge {
+        self.recorder.register_gauge(key, metadata)
+    }
+
+    fn register_histogram(&self, key: &Key, metadata: &Metadata<'_>) -> Histogram {
+        let label = |label: &Label| (label.key().to_owned(), label.value().to_owned());
+        Histogram::from_arc(Arc::new(SentHistogram {
+            inner: self.recorder.register_histogram(key, metadata),
+            series: Series {
+                name: key.name().to_owned(),
+                labels: key.labels().map(label).collect(),
+            },
+            each: self.each.clone(),
+        }))
+    }
+}
+
+/// A histogram of which each sample is sent.
+struct SentHistogram {
+    inner: Histogram,
+    series: Series,
+    each: mpsc::Sender<Sample>,
+}
+
+impl HistogramFn for SentHistogram {
+    fn record(&self, value: f64) {
+        self.inner.record(value);
+        let series = self.series.clone();
+        // Who cannot keep up, or is gone, goes without.
+        let _ = self.each.try_send(Sample { series, value });
     }
 }
 

@@ -43,6 +43,7 @@ pub(crate) fn spec(targets: Vec<TargetSpec>) -> Arc<Spec> {
         maintenance: Vec::new(),
         escalation: Default::default(),
         policy: Default::default(),
+        statsd: None,
         digest: String::new(),
     })
 }

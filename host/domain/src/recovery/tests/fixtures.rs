@@ -173,6 +173,7 @@ pub(super) fn spec(targets: Vec<TargetSpec>, routes: Vec<RouteSpec>) -> Spec {
         maintenance: Vec::new(),
         escalation: Default::default(),
         policy: PolicySpec::default(),
+        statsd: None,
         digest: String::new(),
     }
 }

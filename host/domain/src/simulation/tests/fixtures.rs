@@ -136,6 +136,7 @@ pub(crate) fn host(targets: Vec<TargetSpec>) -> Arc<Spec> {
         maintenance: Vec::new(),
         escalation: Default::default(),
         policy: Default::default(),
+        statsd: None,
         digest: String::new(),
     })
 }
