@@ -184,6 +184,7 @@ impl Bench {
             number,
             seen,
             is_present,
+            results: Vec::new(),
         };
         self.input("looked", Input::Looked(id, look));
     }

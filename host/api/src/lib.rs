@@ -72,7 +72,7 @@ pub use notes::{Note, NoteBody};
 pub use openapi::openapi;
 pub use operations::{
     Approval, EntryKind, JournalEntry, Mode, Operation, OperationDetail, OperationState, Signal,
-    Vote,
+    ValidationResult, Vote,
 };
 pub use phases::{HostPhase, Phase, PhaseBody, PhaseChange};
 pub use plugins::{

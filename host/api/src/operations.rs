@@ -2,9 +2,10 @@
 //!
 //! Length: the forms of an operation and of all that is shown with it.
 
-use crate::{calls::HandlerCall, notes::Note, severity::Severity, words::words};
+use crate::{calls::HandlerCall, notes::Note, severity::Severity, status::Health, words::words};
 use mainstay_domain::{
     effect::{EffectError, EffectResult},
+    health::Outcome,
     operation,
     record::{self, EffectEntry},
 };
@@ -150,6 +151,9 @@ pub struct Operation {
     /// What people signalled to its handlers, in the order in which it came. Absent where nobody did.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub signals: Vec<Signal>,
+    /// What the checks said that decided on its last attempt whose handlers were done. Absent where none has so far.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub validation_results: Vec<ValidationResult>,
     /// What it waits for, for people: a person, its time, its turn, a budget, the phase, the end of a pause. Absent where it
     /// waits for nothing, and in answers to commands.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -183,6 +187,36 @@ impl From<&operation::ReceivedSignal> for Signal {
             at: signal.at.to_string(),
             by: signal.by.clone(),
             note: signal.note.clone(),
+        }
+    }
+}
+
+/// What a check said of the target that an operation has recovered, or has not.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct ValidationResult {
+    /// Its name.
+    pub check: String,
+    /// How it found the target. Healthy and degraded pass.
+    pub outcome: Health,
+    /// The same, for people.
+    pub message: String,
+    /// When it looked.
+    #[schemars(extend("format" = "date-time"))]
+    pub at: String,
+}
+
+impl From<&operation::ValidationResult> for ValidationResult {
+    fn from(result: &operation::ValidationResult) -> Self {
+        Self {
+            check: result.check.to_string(),
+            outcome: match result.outcome {
+                Outcome::Healthy => Health::Healthy,
+                Outcome::Degraded => Health::Degraded,
+                Outcome::Failed => Health::Failed,
+                Outcome::Unknown => Health::Unknown,
+            },
+            message: result.message.clone(),
+            at: result.at.to_string(),
         }
     }
 }
@@ -262,6 +296,11 @@ impl From<&operation::Operation> for Operation {
             runbook: operation.runbook.clone(),
             approval: operation.approval.as_ref().map(Approval::from),
             signals: operation.signals.iter().map(Signal::from).collect(),
+            validation_results: operation
+                .validation_results
+                .iter()
+                .map(ValidationResult::from)
+                .collect(),
             waits: None,
         }
     }

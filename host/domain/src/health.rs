@@ -47,7 +47,8 @@ pub struct Evidence {
 }
 
 /// What one run of one check gave.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum Outcome {
     /// As it should be.
     Healthy,

@@ -20,11 +20,13 @@ mod chain;
 mod signal;
 #[cfg(test)]
 mod tests;
+mod validation;
 mod words;
 
 pub use approval::{Approval, Vote};
 pub use chain::{AttemptProgress, ChainPlace, Failed};
 pub use signal::{AwaitedSignal, MAX_SIGNAL_BYTES, MAX_SIGNALS, ReceivedSignal};
+pub use validation::{MAX_VALIDATION_CHARS, MAX_VALIDATION_RESULTS, ValidationResult};
 
 /// Where an operation stands [seed 002, 000].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -187,6 +189,9 @@ pub struct Operation {
     /// What people signalled to its handlers, in the order in which it came.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub signals: Vec<ReceivedSignal>,
+    /// What the checks said that decided on its last attempt whose handlers were done. Empty where none has so far.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub validation_results: Vec<ValidationResult>,
 }
 
 /// What happens to an operation.
@@ -302,6 +307,7 @@ impl Operation {
             chain: None,
             doubt: None,
             signals: Vec::new(),
+            validation_results: Vec::new(),
         }
     }
 

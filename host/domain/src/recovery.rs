@@ -70,6 +70,7 @@ pub use input::{
 pub use key::CaseKey;
 pub use policies::PolicyOrder;
 pub use polling::Polling;
+pub use seen::Judged;
 pub use tracked::Tracked;
 
 use crate::{

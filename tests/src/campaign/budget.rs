@@ -374,6 +374,7 @@ impl Storm {
                 false => LookResult::Failing,
             },
             is_present: !is_well,
+            results: Vec::new(),
         };
         self.input(Input::Looked(id, look));
     }

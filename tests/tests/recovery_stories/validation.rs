@@ -1,6 +1,8 @@
 //! After the handler: the checks decide, and nothing else does.
 
-use super::{RESTART, alerts, alerts_of, deaf, route, start, wait_for_incident, wait_for_rest};
+use super::{
+    RESTART, alerts, alerts_of, deaf, route, shown, start, wait_for_incident, wait_for_rest,
+};
 use mainstay_tests::{Receiver, guest, plugin, wait_for};
 use serde_json::Value;
 use std::fs;
@@ -46,6 +48,11 @@ fn what_is_done_while_the_checks_still_fail_is_no_success_and_resolves_nothing()
         operation["actions"][0], "probe 1.0.0",
         "the handler was done"
     );
+    let detail = shown(&daemon, &operation["id"]);
+    let said = &detail["validation_results"][0];
+    assert_eq!(said["check"], "tcp", "{operation}");
+    assert_eq!(said["outcome"], "failed", "{operation}");
+    assert!(said["at"].is_string(), "{operation}");
     let by_itself = daemon.json(&["history", "--state", "partial"])[1].clone();
     assert_eq!(by_itself["mode"], "automatic", "{by_itself}");
 

@@ -5,11 +5,13 @@ use mainstay_domain::{
     checkpoint::{Checkpoint, CheckpointKind, Rollback, RollbackStep},
     effect::{Answer, Effect, EffectError},
     event::{Event, EventData, EventKind},
-    health::Evidence,
+    health::{Evidence, Outcome},
     id::{BackupId, IncidentId, OperationId},
     incident::{Acknowledgement, Escalation, Incident, IncidentState},
-    name::{CheckpointName, FailureType, JobName, PluginName, SignalName, TargetName},
-    operation::{Approval, Mode, Operation, OperationState, ReceivedSignal, Vote},
+    name::{CheckName, CheckpointName, FailureType, JobName, PluginName, SignalName, TargetName},
+    operation::{
+        Approval, Mode, Operation, OperationState, ReceivedSignal, ValidationResult, Vote,
+    },
     plugin::{PluginInstanceRow, PluginKind, PluginRow, PluginState},
     record::{EffectEntry, EntryKind},
     severity::Severity,
@@ -92,6 +94,12 @@ pub(super) fn operations() -> [Operation; 2] {
             at: NOW,
             by: "root".to_owned(),
             note: Some("ann".to_owned()),
+        }],
+        validation_results: vec![ValidationResult {
+            check: CheckName::parse("http").unwrap(),
+            outcome: Outcome::Degraded,
+            message: "200 after 900 ms".to_owned(),
+            at: NOW,
         }],
         ..short.clone()
     };

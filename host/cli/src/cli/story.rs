@@ -7,7 +7,7 @@ use super::{
     output::{Block, Cell, Times, Tone, cell, length},
     records::{handler_of, state_tone},
 };
-use mainstay_api::{EntryKind, JournalEntry, Operation, OperationDetail};
+use mainstay_api::{EntryKind, Health, JournalEntry, Operation, OperationDetail};
 use mainstay_domain::time::Timestamp;
 use serde_json::Value;
 use std::time::Duration;
@@ -58,6 +58,19 @@ fn facts(detail: &OperationDetail, times: &Times) -> Vec<(String, Cell)> {
         toned("runbook", Some(step.clone()), Tone::Warn);
     }
     toned("error", operation.error.clone(), Tone::Bad);
+    for result in &operation.validation_results {
+        let tone = match result.outcome {
+            Health::Healthy => Tone::Good,
+            Health::Degraded | Health::Unknown | Health::Starting => Tone::Warn,
+            Health::Failed => Tone::Bad,
+        };
+        let at = times.both(&result.at);
+        let said = format!(
+            "{} is {}: {}, {at}",
+            result.check, result.outcome, result.message
+        );
+        toned("validated", Some(said), tone);
+    }
     let mut add = |name: &str, text: Option<String>| toned(name, text, Tone::Plain);
     let both = |time: &String| times.both(time);
     add("cancel", operation.cancel_asked.clone());
@@ -251,6 +264,36 @@ mod tests {
     use super::*;
     use jiff::tz::TimeZone;
     use serde_json::json;
+
+    #[test]
+    fn an_operation_shows_what_each_check_said_that_validated_it() {
+        let now = Timestamp::parse("2026-03-04T11:22:00Z").unwrap();
+        let times = Times::at(now, TimeZone::UTC);
+        let at = "2026-03-04T11:21:00Z";
+        let detail: OperationDetail = serde_json::from_value(json!({
+            "id": "op-1", "incident": "inc-1", "target": "web", "failure": "down", "severity": "high",
+            "mode": "automatic", "state": "partial", "attempts": 1, "handler": null, "handler_version": null,
+            "handler_digest": null, "actions": [], "error": null, "detected_at": "2026-03-04T11:20:00Z",
+            "started_at": null, "finished_at": null, "recovery_ms": null, "rto_exceeded": false,
+            "escalated": false, "dry_run": false, "journal": [],
+            "validation_results": [
+                {"check": "http", "outcome": "healthy", "message": "200", "at": at},
+                {"check": "tcp", "outcome": "failed", "message": "refused", "at": at},
+            ],
+        }))
+        .unwrap();
+        let facts = facts(&detail, &times);
+        let said = facts.iter().filter(|(name, _)| name == "validated");
+        let said: Vec<Cell> = said.map(|(_, said)| said.clone()).collect();
+        let at = times.both(at);
+        assert_eq!(
+            said,
+            [
+                cell(format!("http is healthy: 200, {at}"), Tone::Good),
+                cell(format!("tcp is failed: refused, {at}"), Tone::Bad),
+            ]
+        );
+    }
 
     #[test]
     fn an_operation_shows_no_due_time_that_has_passed() {

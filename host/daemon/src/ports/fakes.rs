@@ -132,6 +132,7 @@ pub(crate) fn operation(number: u8) -> (Operation, Vec<EffectEntry>) {
         chain: None,
         doubt: None,
         signals: Vec::new(),
+        validation_results: Vec::new(),
     };
     let entry = |kind, result| EffectEntry {
         operation: id.clone(),

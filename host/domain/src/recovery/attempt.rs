@@ -190,6 +190,8 @@ impl Recovery {
         let passed_over = progress.passed_over.filter(|_| !is_done);
         match progress.failed.or(passed_over) {
             None if is_done => {
+                // What was said of the attempt before says nothing of this one.
+                running.work.operation.validation_results.clear();
                 self.step(&mut running.work, OperationEvent::HandlerFinished, at, out)?;
                 out.writes
                     .push(words::validating(&running.work.operation, at.now));

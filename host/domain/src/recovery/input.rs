@@ -14,7 +14,7 @@ use crate::{
     id::{IncidentId, OperationId},
     incident::Incident,
     name::{FailureType, PluginName, TargetName},
-    operation::{self, Operation},
+    operation::{self, Operation, ValidationResult},
     pause::TimedPauses,
     plugin::PluginIdentity,
     policy::{CharterBreach, PolicyHistory},
@@ -125,7 +125,7 @@ impl Handled {
 }
 
 /// What one run of the checks of an operation's target gave.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Look {
     /// Which look it answers.
     pub number: u64,
@@ -133,6 +133,8 @@ pub struct Look {
     pub seen: LookResult,
     /// Whether the failure is still present, by all recent observations.
     pub is_present: bool,
+    /// What each check said by which this failure is judged.
+    pub results: Vec<ValidationResult>,
 }
 
 /// What the checks of one failure saw.

@@ -96,6 +96,7 @@ impl Recovery {
                 let first = running.route.chain.first().map(|step| &step.handler);
                 let cause = operation.acted_by.take().or(stood.or(first).cloned());
                 operation.acted_by = cause;
+                operation.validation_results = look.results;
                 self.step(&mut running.work, OperationEvent::HandlerFinished, at, out)?;
                 self.succeeded(case, running, at, out)
             }
@@ -123,9 +124,13 @@ impl Recovery {
                 }
                 self.attempt(case, running, at, out)
             }
-            Attempt::Validating(_) if is_over => self.succeeded(case, running, at, out),
+            Attempt::Validating(_) if is_over => {
+                running.work.operation.validation_results = look.results;
+                self.succeeded(case, running, at, out)
+            }
             Attempt::Validating(looks) => {
                 if look.seen == LookResult::Down {
+                    running.work.operation.validation_results = look.results;
                     let why = "the process ended after the handler was done".to_owned();
                     return self.attempt_failed(case, running, why, at, out);
                 }
@@ -147,6 +152,7 @@ impl Recovery {
                     | LookResult::Down
                     | LookResult::NotYet => STILL_FAILS,
                 };
+                running.work.operation.validation_results = look.results;
                 self.attempt_failed(case, running, why.to_owned(), at, out)
             }
             Attempt::Calling { .. } | Attempt::Pausing { .. } => {

@@ -23,5 +23,6 @@ mod stopping;
 mod stories;
 mod table;
 mod unseen;
+mod validated;
 mod workflow;
 mod world;

@@ -6,7 +6,7 @@ use crate::{
     health::Observation,
     health_events::health_events,
     name::{FailureType, TargetName},
-    recovery::{CaseKey, Input, Look, LookResult},
+    recovery::{CaseKey, Input, Judged, Look, LookResult},
 };
 
 impl Run<'_> {
@@ -139,6 +139,7 @@ impl Run<'_> {
             number,
             seen: LookResult::Failing,
             is_present: false,
+            results: Vec::new(),
         };
         let Some(place) = self.place(target) else {
             return nothing;
@@ -161,16 +162,17 @@ impl Run<'_> {
         let Some(watched) = self.targets.get(place) else {
             return nothing;
         };
-        let result = LookResult::of(Some(watched.spec), failure, &seen);
+        let judged = Judged::by(Some(watched.spec), failure, &seen);
         Look {
             number,
-            seen: match result {
+            seen: match judged.result() {
                 _ if watched.is_down() => LookResult::Down,
                 _ if watched.reported.contains(failure) => LookResult::Failing,
                 LookResult::Healthy if watched.health.is_settling(now) => LookResult::Settling,
                 result => result,
             },
             is_present: watched.is_failing(failure),
+            results: judged.said(),
         }
     }
 

@@ -27,11 +27,11 @@ use crate::{
     },
     event::{AfterEscalation, CheckpointTaken, Event, EventData, IncidentEnd, RollbackFacts},
     fallback_mode::FallbackMode,
-    health::{Evidence, Health},
+    health::{Evidence, Health, Outcome},
     incident::{Acknowledgement, Escalation, Incident, IncidentState},
     operation::{
         Approval, AttemptProgress, ChainPlace, Failed, Mode, Operation, OperationState,
-        ReceivedSignal, Vote,
+        ReceivedSignal, ValidationResult, Vote,
     },
     orders::{DrillOrder, Orders, Reported, StopOrder},
     policy::{Phase, TargetPolicy},
@@ -204,6 +204,7 @@ fn every_form_of_an_operation_is_in_the_corpus() {
         chain: _,
         doubt: _,
         signals: _,
+        validation_results: _,
     } = &all[0];
     met!(
         all.iter().map(|one| one.state);
@@ -293,7 +294,7 @@ fn every_form_of_an_operation_is_in_the_corpus() {
     } = votes[0];
     there_and_absent!(votes, note);
     true_and_false!(all, rto_exceeded, escalated, dry_run, cut_off);
-    some_and_none!(all, actions, steps, runbook, signals);
+    some_and_none!(all, actions, steps, runbook, signals, validation_results);
     let signals: Vec<&ReceivedSignal> = all.iter().flat_map(|one| &one.signals).collect();
     let ReceivedSignal {
         number: _,
@@ -304,6 +305,21 @@ fn every_form_of_an_operation_is_in_the_corpus() {
         note: _,
     } = signals[0];
     there_and_absent!(signals, note);
+    let results = all.iter().flat_map(|one| &one.validation_results);
+    let results: Vec<&ValidationResult> = results.collect();
+    let ValidationResult {
+        check: _,
+        outcome: _,
+        message: _,
+        at: _,
+    } = results[0];
+    met!(
+        results.iter().map(|result| result.outcome);
+        Outcome::Healthy,
+        Outcome::Degraded,
+        Outcome::Failed,
+        Outcome::Unknown,
+    );
 }
 
 #[test]

@@ -7,12 +7,12 @@ use super::super::Random;
 use mainstay_domain::{
     call::{RecoveryFailure, Report},
     condition::Condition,
-    health::Evidence,
+    health::{self, Evidence},
     id::{IdSource, IncidentId, OperationId},
     incident::Incident,
     jitter::Jitter,
     name::{CheckName, FailureType, PluginName, TargetName},
-    operation::{Mode, Operation, OperationState},
+    operation::{Mode, Operation, OperationState, ValidationResult},
     pause::TimedPauses,
     record::Change,
     recovery::{
@@ -323,6 +323,15 @@ impl<'a> World<'a> {
                 number,
                 seen,
                 is_present,
+                results: vec![ValidationResult {
+                    check: CheckName::parse("sight").unwrap(),
+                    outcome: match seen {
+                        LookResult::Healthy => health::Outcome::Healthy,
+                        _ => health::Outcome::Failed,
+                    },
+                    message: "seen".to_owned(),
+                    at: BEGIN,
+                }],
             },
         ));
     }

@@ -246,6 +246,7 @@ fn recovered(dry_run: bool) -> Vec<Event> {
                     number,
                     seen,
                     is_present,
+                    results: Vec::new(),
                 };
                 apply(Input::Looked(operation, look))
             }

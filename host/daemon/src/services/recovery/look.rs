@@ -9,7 +9,7 @@ use mainstay_domain::{
     effect::EffectError,
     id::OperationId,
     name::{FailureType, TargetName},
-    recovery::{Input, Look, LookResult},
+    recovery::{Input, Judged, Look, LookResult},
     spec::Spec,
 };
 use std::sync::Arc;
@@ -32,13 +32,16 @@ pub(super) async fn look(watch: Arc<dyn Watch>, spec: Arc<Spec>, asked: Asked) -
     let seen = tokio::spawn(async move { own.check_now(target).await }).await;
     let is_unborn = matches!(&seen, Ok(Err(EffectError::Unavailable(_))) | Err(_));
     let is_present = watch.is_failing(&asked.target, &asked.failure);
-    let seen = match seen {
-        Ok(Ok(seen)) => LookResult::of(spec.target(&asked.target), &asked.failure, &seen),
-        Ok(Err(EffectError::Unavailable(_))) => LookResult::NotYet,
-        Ok(Err(_)) => LookResult::Failing,
+    let (seen, results) = match seen {
+        Ok(Ok(seen)) => {
+            let judged = Judged::by(spec.target(&asked.target), &asked.failure, &seen);
+            (judged.result(), judged.said())
+        }
+        Ok(Err(EffectError::Unavailable(_))) => (LookResult::NotYet, Vec::new()),
+        Ok(Err(_)) => (LookResult::Failing, Vec::new()),
         Err(error) => {
             tracing::error!(target = %asked.target, %error, "a look broke off; report this as a defect");
-            LookResult::NotYet
+            (LookResult::NotYet, Vec::new())
         }
     };
     let is_down = !is_unborn && watch.is_down(&asked.target);
@@ -52,6 +55,7 @@ pub(super) async fn look(watch: Arc<dyn Watch>, spec: Arc<Spec>, asked: Asked) -
             seen => seen,
         },
         is_present,
+        results,
     };
     Input::Looked(asked.operation, look)
 }
@@ -141,7 +145,7 @@ mod tests {
             let seen: Vec<_> = seen
                 .map(|(check, outcome)| observation(check, *outcome))
                 .collect();
-            let found = LookResult::of(Some(&target), &specs::failure("tcp-down"), &seen);
+            let found = Judged::by(Some(&target), &specs::failure("tcp-down"), &seen).result();
             assert_eq!(found, expected, "{outcomes:?}");
         }
         // No check is of this failure: all are asked.
@@ -151,7 +155,7 @@ mod tests {
             (Healthy, Unknown, LookResult::Unseen),
         ] {
             let seen = [observation("tcp", one), observation("http", other)];
-            let found = LookResult::of(Some(&target), &specs::failure("other"), &seen);
+            let found = Judged::by(Some(&target), &specs::failure("other"), &seen).result();
             assert_eq!(found, expected, "{one:?} {other:?}");
         }
     }
@@ -182,7 +186,7 @@ mod tests {
                 .iter()
                 .map(|(check, outcome)| observation(check, *outcome))
                 .collect();
-            let found = LookResult::of(Some(&api), &specs::failure(failure), &seen);
+            let found = Judged::by(Some(&api), &specs::failure(failure), &seen).result();
             assert_eq!(found, expected, "{failure} {seen:?}");
         }
     }

@@ -87,6 +87,7 @@ pub(super) fn apply(world: &mut World, name: &str) -> Result<Outcome, IllegalMov
             number,
             seen,
             is_present,
+            results: Vec::new(),
         };
         Input::Looked(id.clone(), look)
     };

@@ -179,6 +179,7 @@ fn a_validation_that_saw_nothing_to_its_end_says_what_is_still_held_against_the_
             number,
             seen: LookResult::NotYet,
             is_present,
+            results: Vec::new(),
         };
         world.input(Input::Looked(id, look));
         assert_eq!(world.stage("api down"), "resting", "{is_present}");

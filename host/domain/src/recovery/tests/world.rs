@@ -287,6 +287,7 @@ impl World {
                 number,
                 seen,
                 is_present,
+                results: Vec::new(),
             },
         ))
     }

@@ -143,6 +143,7 @@ pub(super) fn operation(n: u64, name: &str, state: OperationState) -> Operation 
         chain: None,
         doubt: None,
         signals: Vec::new(),
+        validation_results: Vec::new(),
     }
 }
 
