@@ -83,6 +83,12 @@ fn a_checkpoint_is_a_backup_of_its_job_that_is_listed_with_its_kind_and_its_name
     assert_eq!(shown["checkpoint"], expected);
     daemon.json(&["checkpoint", "take", "trading", "--kind", "pre-upgrade"]);
     assert_eq!(kinds(&daemon), ["pre-upgrade", "manual", "daily"]);
+    let status = daemon.json(&["status"]);
+    let job = &status["jobs"][0];
+    let listed = daemon.json(&["checkpoint", "list"]);
+    let newest = &listed[0];
+    assert_eq!(job["last_checkpoint"], newest["created_at"], "{job}");
+    assert!(job["next_checkpoint"].is_string(), "{job}");
     let table = said(&daemon.cli(&["checkpoint", "list"]));
     assert!(
         table.contains(&id) && table.contains("before-the-move"),

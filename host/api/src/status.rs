@@ -311,6 +311,14 @@ pub struct JobRow {
     /// What a backup that is due waits for, for people; null where none waits.
     #[serde(default)]
     pub waits: Option<String>,
+    /// When its newest right checkpoint was taken, of whatever kind. Absent where there is none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(extend("format" = "date-time"))]
+    pub last_checkpoint: Option<String>,
+    /// When its next checkpoint is due. Absent where it keeps none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(extend("format" = "date-time"))]
+    pub next_checkpoint: Option<String>,
 }
 
 /// The last reload, in `status`.

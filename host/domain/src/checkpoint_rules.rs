@@ -54,6 +54,16 @@ pub fn next_due(
     Ok(daily.min(automatic))
 }
 
+/// When the newest one was taken that is right, of whatever kind: that is how far a rollback goes back.
+pub fn last_right(records: &[BackupRecord], now: Timestamp) -> Option<Timestamp> {
+    let right = records.iter().filter(|record| {
+        record.checkpoint.is_some()
+            && record.status == BackupStatus::Verified
+            && record.created_at <= now
+    });
+    right.map(|record| record.created_at).max()
+}
+
 /// When the newest of these kinds was taken that is there, or was. One that failed is taken again.
 fn last_taken(
     records: &[BackupRecord],

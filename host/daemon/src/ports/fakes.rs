@@ -999,6 +999,8 @@ impl BackupOperator for FakeWorld {
             next_due: Some(NOW + Duration::from_secs(3_600)),
             rpo_met: Some(true),
             waits: None,
+            last_checkpoint: None,
+            next_checkpoint: None,
         }]
     }
 }

@@ -352,6 +352,10 @@ pub struct JobStatus {
     pub rpo_met: Option<bool>,
     /// What a backup that is due waits for, for people; absent where none waits.
     pub waits: Option<String>,
+    /// When its newest checkpoint was taken that is right, of whatever kind; absent where there is none.
+    pub last_checkpoint: Option<Timestamp>,
+    /// When the next checkpoint is due; absent where it keeps none.
+    pub next_checkpoint: Option<Timestamp>,
 }
 
 /// What the backup service offers to operators.

@@ -171,6 +171,25 @@ fn what_is_let_go_is_named_with_the_reason() {
     );
 }
 
+#[test]
+fn the_last_right_one_is_the_newest_of_any_kind_that_is_verified_and_not_from_the_future() {
+    let mut records = vec![
+        record(1, CheckpointKind::Daily, at(0)),
+        record(2, CheckpointKind::Emergency, at(2 * MINUTE)),
+        record(3, CheckpointKind::Automatic, at(3 * MINUTE)),
+        record(4, CheckpointKind::Manual, at(DAY)),
+        record(5, CheckpointKind::Manual, at(4 * MINUTE)),
+    ];
+    records[2].status = BackupStatus::Corrupted;
+    records[4].checkpoint = None;
+    assert_eq!(
+        last_right(&records, at(5 * MINUTE)),
+        Some(at(2 * MINUTE)),
+        "one is corrupted, one comes from a wrong clock, and one is a backup"
+    );
+    assert_eq!(last_right(&records[2..3], at(DAY)), None);
+}
+
 fn kinds() -> impl Strategy<Value = CheckpointKind> {
     prop::sample::select(CheckpointKind::ALL.to_vec())
 }

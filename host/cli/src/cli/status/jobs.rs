@@ -53,6 +53,8 @@ pub(super) fn job_blocks(jobs: &[JobRow], times: &Times, all: bool) -> Vec<Block
         blocks.push(Block::Gap);
     }
     blocks.extend(not_yet);
+    let checkpoints = jobs.iter().filter(|_| all);
+    blocks.extend(checkpoints.filter_map(|job| checkpoint_times(job, times)));
     if rest > 0 {
         let text = format!(
             "backups: {} in order; `mainstay status --all` lists them",
@@ -64,6 +66,18 @@ pub(super) fn job_blocks(jobs: &[JobRow], times: &Times, all: bool) -> Vec<Block
         blocks.push(Block::text("backups: no jobs are configured", Tone::Plain));
     }
     blocks
+}
+
+/// When its last checkpoint was taken, and when the next is due; none where it keeps none.
+fn checkpoint_times(job: &JobRow, times: &Times) -> Option<Block> {
+    let last = match &job.last_checkpoint {
+        Some(last) => format!("the last right one is of {}", times.both(last)),
+        None => "there is no right one yet".to_owned(),
+    };
+    let next = times.both(job.next_checkpoint.as_ref()?);
+    let name = printable(&job.name);
+    let text = format!("checkpoints: {name}: {last}; the next is due {next}");
+    Some(Block::text(text, Tone::Plain))
 }
 
 fn job_row(job: &JobRow, times: &Times) -> Vec<Cell> {
@@ -103,7 +117,35 @@ mod tests {
             next_due: None,
             rpo_met: None,
             waits: None,
+            last_checkpoint: None,
+            next_checkpoint: None,
         }
+    }
+
+    #[test]
+    fn all_jobs_are_shown_with_the_times_of_their_checkpoints_where_they_keep_any() {
+        let times = Times::new(true);
+        let (last, next) = ("2026-03-04T12:00:00Z", "2026-03-04T12:15:00Z");
+        let none = job(Some(BackupStatus::Verified), Some(last));
+        let kept = |last: Option<&str>| JobRow {
+            last_checkpoint: last.map(str::to_owned),
+            next_checkpoint: Some(next.to_owned()),
+            ..none.clone()
+        };
+        let jobs = [none.clone(), kept(None), kept(Some(last))];
+        let (last, next) = (times.both(last), times.both(next));
+        let lines = [
+            format!("checkpoints: state: there is no right one yet; the next is due {next}"),
+            format!("checkpoints: state: the last right one is of {last}; the next is due {next}"),
+        ];
+        let lines = lines.map(|line| Block::text(line, Tone::Plain));
+        let shown = job_blocks(&jobs, &times, true);
+        assert!(shown.ends_with(&lines), "{shown:?}");
+        let short = job_blocks(&jobs, &times, false);
+        assert!(
+            !short.iter().any(|block| lines.contains(block)),
+            "{short:?}"
+        );
     }
 
     #[test]

@@ -11,6 +11,7 @@ use mainstay_domain::{
     backup_chain::{
         BackupChainError, by_age_at, newest_complete, newest_verified, plan_restore, standing,
     },
+    checkpoint_rules,
     effect::EffectError,
     id::BackupId,
     name::JobName,
@@ -137,6 +138,8 @@ impl BackupOperator for BackupService {
                     complete.is_some_and(|taken| taken <= now && now.since(taken) <= rpo)
                 }),
                 waits: self.waits_for(job),
+                last_checkpoint: checkpoint_rules::last_right(&records, now),
+                next_checkpoint: self.next_checkpoint(job, now),
             }
         };
         spec.jobs.iter().map(status).collect()

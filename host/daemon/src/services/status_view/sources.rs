@@ -96,6 +96,8 @@ impl StatusSources {
             next_due: job.next_due.map(String::from),
             rpo_met: job.rpo_met,
             waits: job.waits,
+            last_checkpoint: job.last_checkpoint.map(String::from),
+            next_checkpoint: job.next_checkpoint.map(String::from),
         };
         let plugins = self.plugins.rows();
         let silences = self.silences.silences();

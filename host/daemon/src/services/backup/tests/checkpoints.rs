@@ -113,6 +113,11 @@ async fn checkpoints_are_taken_when_they_are_due_and_go_when_they_are_too_many()
         .filter_map(|record| Some(record.checkpoint?.kind))
         .collect();
     assert_eq!(kinds, [CheckpointKind::Automatic, CheckpointKind::Daily]);
+    let jobs = fixture.service.jobs();
+    let (last, next) = (jobs[0].last_checkpoint, jobs[0].next_checkpoint);
+    let (last, next) = last.zip(next).unwrap();
+    assert!(next > last, "{last} {next}");
+    assert!(next.since(last) <= QUARTER, "{last} {next}");
 }
 
 #[tokio::test]
