@@ -10,6 +10,7 @@ pub mod postgres;
 pub mod redis;
 pub mod s3;
 mod scram;
+pub mod tls_request;
 
 /// What an answer means for the check that asked.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -298,6 +298,7 @@ mod tests {
             at: ServiceAddress::Tcp("127.0.0.1:5432".to_owned()),
             user: "bob".to_owned(),
             password: None,
+            ca: None,
             database: "shop".to_owned(),
             query: "select 1".to_owned(),
             expects: expects.map(str::to_owned),

@@ -280,6 +280,7 @@ mod tests {
             at: ServiceAddress::Tcp("127.0.0.1:6379".to_owned()),
             user: None,
             password: None,
+            ca: None,
             role: None,
             warn_memory: None,
             warn_lag: None,

@@ -30,6 +30,9 @@ pub struct RedisCheck {
     pub user: Option<String>,
     /// The secret that it is given; default: none is asked for.
     pub password: Option<SecretName>,
+    /// It is asked over TLS, and its certificate must be signed by one of those in this PEM file; default: in plain text, as
+    /// a socket in the file system always is.
+    pub ca: Option<PathBuf>,
     /// Failed where it is another one.
     pub role: Option<RedisRole>,
     /// Degraded where it uses more bytes.
@@ -75,6 +78,9 @@ pub struct PostgresCheck {
     pub user: String,
     /// The secret that it is given; default: none is asked for.
     pub password: Option<SecretName>,
+    /// It is asked over TLS, and its certificate must be signed by one of those in this PEM file; default: in plain text, as
+    /// a socket in the file system always is.
+    pub ca: Option<PathBuf>,
     /// Default: that of the user's name.
     pub database: String,
     /// Default `select 1`.

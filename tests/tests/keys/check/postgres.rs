@@ -2,13 +2,13 @@
 
 use super::{DEAF, case, judge_with};
 use crate::target::{HOST, row_of};
-use mainstay_tests::{Daemon, free_port, packages, wait_for};
+use mainstay_tests::{Daemon, free_port, packages, tls_file, wait_for};
 use rustix::process::{Pid, Signal, geteuid, kill_process};
 use std::{
     fs,
     io::{self, Read, Write},
     net::TcpStream,
-    os::unix::fs::chown,
+    os::unix::fs::{PermissionsExt, chown},
     path::PathBuf,
     process::{Child, Command, Stdio},
 };
@@ -182,6 +182,51 @@ fn all_are_unseen(checks: &[(String, &str)]) {
     assert_eq!(daemon.json(&["incidents"]), serde_json::json!([]));
     let told = daemon.json(&["status"]).to_string() + &daemon.log();
     assert!(!told.contains(PIN) && !told.contains(OTHER_PIN), "{told}");
+}
+
+/// A server that speaks TLS with this certificate.
+fn speaking_tls(certificate: &str) -> Postgres {
+    let data = Data::make();
+    let files = [("tls.pem", certificate), ("tls.key", "server.key")].map(|(name, from)| {
+        let path = data.path(name);
+        fs::copy(tls_file(from), &path).unwrap();
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o600)).unwrap();
+        if data.user.is_some() {
+            chown(&path, Some(65_534), None).unwrap();
+        }
+        path.display().to_string()
+    });
+    let [file, key] = files;
+    let (file, key) = (
+        format!("ssl_cert_file={file}"),
+        format!("ssl_key_file={key}"),
+    );
+    let postgres = Postgres::begin(data, &["-c", "ssl=on", "-c", &file, "-c", &key]);
+    postgres.wait_until("SELECT 7", "7");
+    postgres
+}
+
+/// Acts: `target.check(postgres).ca`
+#[test]
+fn a_postgres_is_known_over_tls_by_the_authority_of_the_check() {
+    let (signed, expired) = (speaking_tls("server.pem"), speaking_tls("expired.pem"));
+    let plain = Postgres::begin(Data::make(), &[]);
+    plain.wait_until("SELECT 7", "7");
+    let mut daemon = daemon();
+    fs::copy(tls_file("authority.pem"), daemon.path("ca.pem")).unwrap();
+    let check = |postgres: &Postgres| {
+        let port = postgres.port;
+        format!(
+            "kind = \"postgres\"\naddress = \"localhost:{port}\"\nuser = \"postgres\"\nca = \"ca.pem\"\n\
+             query = \"select ssl from pg_stat_ssl where pid = pg_backend_pid()\"\nexpects = \"t\""
+        )
+    };
+    let cases = [
+        case(check(&signed), "healthy", ""),
+        case(check(&expired), "failed", "certificate"),
+        case(check(&plain), "failed", "takes no TLS"),
+    ];
+    judge_with(&mut daemon, "", &cases);
 }
 
 /// Acts: `target.check(postgres)`, `target.check(postgres).address`, `target.check(postgres).path`,

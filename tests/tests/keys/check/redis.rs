@@ -2,7 +2,7 @@
 
 use super::{DEAF, case, judge_with};
 use crate::target::{HOST, row_of};
-use mainstay_tests::{DEADLINE, Daemon, free_port, packages, wait_for};
+use mainstay_tests::{DEADLINE, Daemon, free_port, packages, tls_file, wait_for};
 use rustix::process::{Pid, Signal, kill_process};
 use std::{
     fs,
@@ -100,6 +100,45 @@ fn daemon() -> Daemon {
     daemon.set_env("PIN_OF_REDIS", PIN);
     daemon.set_env("PIN_OF_ANOTHER", OTHER_PIN);
     daemon
+}
+
+/// Acts: `target.check(redis).ca`
+#[test]
+fn a_redis_is_known_over_tls_by_the_authority_of_the_check() {
+    let speaking = |certificate: &str| {
+        let (port, key) = (free_port(), tls_file("server.key"));
+        let (file, key) = (
+            tls_file(certificate).display().to_string(),
+            key.display().to_string(),
+        );
+        let redis = Redis::start(&[
+            "--tls-port",
+            &port.to_string(),
+            "--tls-cert-file",
+            &file,
+            "--tls-key-file",
+            &key,
+            "--tls-auth-clients",
+            "no",
+            "--requirepass",
+            PIN,
+        ]);
+        (redis, port)
+    };
+    let (_signed, signed) = speaking("server.pem");
+    let (_expired, expired) = speaking("expired.pem");
+    let mut daemon = daemon();
+    fs::copy(tls_file("authority.pem"), daemon.path("ca.pem")).unwrap();
+    let check = |port: u16| {
+        format!(
+            "kind = \"redis\"\naddress = \"localhost:{port}\"\npassword = \"pin\"\nca = \"ca.pem\""
+        )
+    };
+    let cases = [
+        case(check(signed), "healthy", ""),
+        case(check(expired), "failed", "certificate"),
+    ];
+    judge_with(&mut daemon, SECRETS, &cases);
 }
 
 /// Acts: `target.check(redis)`, `target.check(redis).address`, `target.check(redis).path`,

@@ -4,10 +4,12 @@
 //! Invariant: what is said of a service that is well has no words of its own in it.
 
 mod engine;
+mod line;
 mod postgres;
 mod redis;
 mod s3;
 
+use self::line::{Known, Line};
 use super::{
     HostProbe, Seen,
     blocking::Turn,
@@ -26,7 +28,7 @@ use mainstay_domain::{
 use std::{
     collections::BTreeMap, fmt::Display, net::SocketAddr, path::Path, sync::Arc, time::Duration,
 };
-use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
+use tokio::io::{AsyncRead, AsyncWrite};
 
 /// A connection of either kind.
 trait Stream: AsyncRead + AsyncWrite + Send + Unpin {}
@@ -73,7 +75,9 @@ impl HostProbe {
                 let password = self.password(redis.password.as_ref(), &redis.at)?;
                 let way = self.way_to(&redis.at, target, check).await?;
                 let to = way.addresses();
-                let look = redis::look(way, redis, password.as_deref(), &*self.secrets);
+                let known = self.known(redis.ca.as_deref(), &redis.at, target, check);
+                let known = known.await?;
+                let look = redis::look((way, known), redis, password.as_deref(), &*self.secrets);
                 let seen = within(check, look).await;
                 Ok(self.of_own(target, check, pid, to, seen).await)
             }
@@ -81,7 +85,10 @@ impl HostProbe {
                 let password = self.password(postgres.password.as_ref(), &postgres.at)?;
                 let way = self.way_to(&postgres.at, target, check).await?;
                 let to = way.addresses();
-                let look = postgres::look(way, postgres, password.as_deref(), &*self.secrets);
+                let known = self.known(postgres.ca.as_deref(), &postgres.at, target, check);
+                let known = known.await?;
+                let password = password.as_deref();
+                let look = postgres::look((way, known), postgres, password, &*self.secrets);
                 let seen = within(check, look).await;
                 Ok(self.of_own(target, check, pid, to, seen).await)
             }
@@ -141,6 +148,24 @@ impl HostProbe {
         })
     }
 
+    /// By what a service is known that is asked over TLS; none where it is asked in plain text.
+    async fn known(
+        &self,
+        ca: Option<&Path>,
+        at: &ServiceAddress,
+        target: &TargetSpec,
+        check: &Arc<CheckSpec>,
+    ) -> Result<Option<Known>, Seen> {
+        Ok(match (ca, at) {
+            (Some(ca), ServiceAddress::Tcp(address)) => Some(Known {
+                turn: self.blocking.turn(&target.name, check).await?,
+                ca: ca.to_owned(),
+                address: address.clone(),
+            }),
+            (None, _) | (_, ServiceAddress::Unix(_)) => None,
+        })
+    }
+
     /// The value of a secret that a check names. That it cannot be had says nothing about the target.
     fn password(
         &self,
@@ -183,15 +208,15 @@ fn get(url: &str) -> HttpCheck {
 
 /// Sends something, and reads until what came back is whole. `read` gives none until it is; its error says why it never
 /// will be. The error is what is seen then.
-async fn exchange<S: Stream, T>(
-    stream: &mut S,
+async fn exchange<T>(
+    line: &mut Line,
     sent: &[u8],
     what: &str,
     read: impl Fn(&[u8]) -> Result<Option<T>, String>,
 ) -> Result<T, Seen> {
     // Who takes no one more says so and closes the connection before it reads anything. What it said is read still, and
     // where it said nothing that fails as this did.
-    let _ = stream.write_all(sent).await;
+    let _ = line.write_all(sent).await;
     let mut received = Vec::new();
     loop {
         match read(&received) {
@@ -199,7 +224,7 @@ async fn exchange<S: Stream, T>(
             Ok(None) => {}
             Err(why) => return Err(Seen::failed(format!("{what}: {why}"))),
         }
-        match stream.read_buf(&mut received).await {
+        match line.read_buf(&mut received).await {
             Ok(0) => return Err(closed(what)),
             Ok(_) => {}
             Err(error) => return Err(Seen::of_error(what, &error)),

@@ -20,10 +20,7 @@ use std::{
     net::SocketAddr,
     sync::{Arc, OnceLock},
 };
-use tokio::{
-    io::{AsyncReadExt, AsyncWriteExt},
-    net::TcpStream,
-};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 
 pub(super) async fn look(
     address: &str,
@@ -96,7 +93,11 @@ fn begin(
     Ok(ClientConnection::new(Arc::new(config), name)?)
 }
 
-async fn shake_hands(stream: &mut TcpStream, connection: &mut ClientConnection) -> io::Result<()> {
+/// Until both sides know each other.
+pub(super) async fn shake_hands<S: AsyncRead + AsyncWrite + Unpin>(
+    stream: &mut S,
+    connection: &mut ClientConnection,
+) -> io::Result<()> {
     let mut buffer = vec![0; 16 << 10];
     while connection.is_handshaking() {
         send(stream, connection).await?;
@@ -114,7 +115,11 @@ async fn shake_hands(stream: &mut TcpStream, connection: &mut ClientConnection) 
     send(stream, connection).await
 }
 
-async fn send(stream: &mut TcpStream, connection: &mut ClientConnection) -> io::Result<()> {
+/// Sends all that is to be sent.
+pub(super) async fn send<S: AsyncWrite + Unpin>(
+    stream: &mut S,
+    connection: &mut ClientConnection,
+) -> io::Result<()> {
     let mut bytes = Vec::new();
     while connection.wants_write() {
         connection.write_tls(&mut bytes)?;

@@ -782,13 +782,14 @@ fn check_keys(keys: &mut Keys) {
     }
     let secrets = "[secrets]\nt = { env = \"T\" }";
     let line = format!(
-        "kind = \"redis\"\naddress = \"h:1\"\nuser = \"u\"\npassword = \"t\"\nrole = \"replica\"\n\
+        "kind = \"redis\"\naddress = \"h:1\"\nuser = \"u\"\npassword = \"t\"\nca = \"f\"\nrole = \"replica\"\n\
          warn_memory = \"1KiB\"\nwarn_lag = \"9s\"\nread_key = \"r\"\nwrite_key = \"w\"\nwarn_latency = \"9ms\"\n{secrets}"
     );
     let redis = RedisCheck {
         at: ServiceAddress::Tcp("h:1".into()),
         user: Some("u".into()),
         password: SecretName::parse("t").ok(),
+        ca: Some("/etc/mainstay/f".into()),
         role: Some(RedisRole::Replica),
         warn_memory: Some(1024),
         warn_lag: Some(seconds(9)),
@@ -801,6 +802,7 @@ fn check_keys(keys: &mut Keys) {
         "target.check.address",
         "target.check.user",
         "target.check.password",
+        "target.check.ca",
         "target.check.role",
         "target.check.warn_memory",
         "target.check.warn_lag",
@@ -814,6 +816,7 @@ fn check_keys(keys: &mut Keys) {
         at: ServiceAddress::Unix("/s".into()),
         user: None,
         password: None,
+        ca: None,
         role: None,
         warn_memory: None,
         warn_lag: None,
@@ -824,13 +827,14 @@ fn check_keys(keys: &mut Keys) {
     let line = "kind = \"redis\"\npath = \"/s\"";
     keys.check("target.check.path", line, |c| c.kind.clone(), kind);
     let line = format!(
-        "kind = \"postgres\"\naddress = \"h:1\"\nuser = \"u\"\npassword = \"t\"\ndatabase = \"d\"\n\
+        "kind = \"postgres\"\naddress = \"h:1\"\nuser = \"u\"\npassword = \"t\"\nca = \"f\"\ndatabase = \"d\"\n\
          query = \"q\"\nexpects = \"\"\nwarn_latency = \"9ms\"\n{secrets}"
     );
     let kind = CheckKind::Postgres(PostgresCheck {
         at: ServiceAddress::Tcp("h:1".into()),
         user: "u".into(),
         password: SecretName::parse("t").ok(),
+        ca: Some("/etc/mainstay/f".into()),
         database: "d".into(),
         query: "q".into(),
         expects: Some(String::new()),
@@ -840,6 +844,7 @@ fn check_keys(keys: &mut Keys) {
         "target.check.address",
         "target.check.user",
         "target.check.password",
+        "target.check.ca",
         "target.check.database",
         "target.check.query",
         "target.check.expects",
@@ -851,6 +856,7 @@ fn check_keys(keys: &mut Keys) {
         at: ServiceAddress::Unix("/s".into()),
         user: "u".into(),
         password: None,
+        ca: None,
         database: "u".into(),
         query: "select 1".into(),
         expects: None,

@@ -1,25 +1,29 @@
 //! A Redis, asked over a connection of its own for each look.
 
-use super::{Seen, Way, answered, exchange, seen_by};
+use super::{Known, Line, Seen, Way, answered, exchange, seen_by};
 use crate::ports::Secrets;
 use mainstay_domain::{protocol::redis, spec::RedisCheck};
 use tokio::time::Instant;
 
 pub(super) async fn look(
-    way: Way<'_>,
+    (way, known): (Way<'_>, Option<Known>),
     check: &RedisCheck,
     password: Option<&str>,
     secrets: &dyn Secrets,
 ) -> Seen {
     let what = check.at.to_string();
     let start = Instant::now();
-    let mut stream = match way.open().await {
+    let stream = match way.open().await {
         Ok(stream) => stream,
+        Err(seen) => return seen,
+    };
+    let mut line = match Line::begin(stream, known).await {
+        Ok(line) => line,
         Err(seen) => return seen,
     };
     for question in redis::questions(check) {
         let command = redis::command(question, check, password);
-        let reply = match exchange(&mut stream, &command, &what, redis::reply).await {
+        let reply = match exchange(&mut line, &command, &what, redis::reply).await {
             Ok(reply) => reply,
             Err(seen) => return seen,
         };

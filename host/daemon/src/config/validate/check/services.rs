@@ -11,6 +11,7 @@ use mainstay_domain::{
     name::SecretName,
     spec::{CheckKind, PostgresCheck, RedisCheck, RedisRole, S3Check, ServiceAddress},
 };
+use std::path::PathBuf;
 
 /// No service uses more memory.
 const MOST_MEMORY: u64 = 1 << 50;
@@ -23,6 +24,7 @@ pub(super) fn redis(fields: &mut Fields<'_>, _: bool) -> Option<CheckKind> {
     );
     let user = fields.optional("user", word);
     let password = fields.optional("password", secret);
+    let ca = authorities(fields);
     if user.is_some() && fields.get("password").is_none() {
         fields.needs(
             "a redis check with `user` needs `password`",
@@ -34,6 +36,7 @@ pub(super) fn redis(fields: &mut Fields<'_>, _: bool) -> Option<CheckKind> {
     let check = RedisCheck {
         user,
         password,
+        ca,
         role,
         warn_memory: fields.optional("warn_memory", size(1..=MOST_MEMORY)),
         warn_lag: fields.optional("warn_lag", positive_duration),
@@ -59,6 +62,7 @@ pub(super) fn postgres(fields: &mut Fields<'_>, _: bool) -> Option<CheckKind> {
     );
     let user = fields.required("user", "user = \"health\"", word);
     let password = fields.optional("password", secret);
+    let ca = authorities(fields);
     let database = fields.optional("database", word);
     let query = fields.or("query", "select 1".to_owned(), word);
     let expects = fields.optional("expects", text);
@@ -67,6 +71,7 @@ pub(super) fn postgres(fields: &mut Fields<'_>, _: bool) -> Option<CheckKind> {
     Some(CheckKind::Postgres(PostgresCheck {
         at: at?,
         password,
+        ca,
         database: database.unwrap_or_else(|| user.clone()),
         user,
         query,
@@ -121,6 +126,18 @@ fn address(fields: &mut Fields<'_>, message: &str, help: &str) -> Option<Service
     }
     let address = address.map(ServiceAddress::Tcp);
     address.or(socket.map(ServiceAddress::Unix))
+}
+
+/// `ca`, by which a service with an `address` is asked over TLS.
+fn authorities(fields: &mut Fields<'_>) -> Option<PathBuf> {
+    let found = fields.optional("ca", path);
+    if found.is_some() && fields.get("path").is_some() {
+        fields.needs(
+            "a check with `ca` needs `address`: nobody speaks TLS through a socket in the file system",
+            "remove `ca`, or write `address` in place of `path`",
+        );
+    }
+    found
 }
 
 /// The name of a secret.
