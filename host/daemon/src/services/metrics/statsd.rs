@@ -18,6 +18,9 @@ use tokio_util::sync::CancellationToken;
 /// As StatsD itself flushes.
 const EVERY: Duration = Duration::from_secs(10);
 
+/// Sends a datagram, and waits for nothing.
+pub type SendDatagram = Box<dyn Fn(&[u8]) -> io::Result<()> + Send + Sync>;
+
 /// Tells a StatsD.
 pub struct StatsdService {
     /// Which one, and how.
@@ -28,8 +31,8 @@ pub struct StatsdService {
     pub recovery: Arc<dyn RecoveryControl>,
     /// Each sample of a histogram.
     pub samples: mpsc::Receiver<Sample>,
-    /// Sends a datagram, and waits for nothing.
-    pub send: Box<dyn Fn(&[u8]) -> io::Result<()> + Send + Sync>,
+    /// How.
+    pub send: SendDatagram,
 }
 
 impl StatsdService {
