@@ -58,6 +58,25 @@ pub struct DueBackup {
     pub backup_type: BackupType,
     /// The slots that it uses, its own first.
     pub slots: Vec<(BackupType, Timestamp)>,
+    /// Where it catches up: the first slot that nothing was taken at, and that was followed by others. The run covers
+    /// that one, those that it uses, and all between.
+    pub missed_since: Option<Timestamp>,
+}
+
+/// A slot that is due, and those that were missed before it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct DueSlot {
+    /// The newest at or before the time of the look: the one that a run uses.
+    pub slot: Timestamp,
+    /// The first one since the last that was used; the same as `slot` where none was missed.
+    pub first: Timestamp,
+}
+
+impl DueSlot {
+    /// The first of those that were missed, where one was.
+    pub fn missed_since(self) -> Option<Timestamp> {
+        (self.first < self.slot).then_some(self.first)
+    }
 }
 
 /// The schedule of a type in a job.
@@ -82,20 +101,33 @@ pub fn due(
     last: Option<Timestamp>,
     now: Timestamp,
 ) -> Result<Option<Timestamp>, ScheduleError> {
-    let Some(last) = used(schedule, last, now)? else {
-        return Ok(Some(newest_slot(schedule, now)?.unwrap_or(now)));
+    Ok(due_slot(schedule, last, now)?.map(|due| due.slot))
+}
+
+/// As [`due`], with what was missed before it.
+pub fn due_slot(
+    schedule: &Schedule,
+    last: Option<Timestamp>,
+    now: Timestamp,
+) -> Result<Option<DueSlot>, ScheduleError> {
+    let (first, mut slot) = match used(schedule, last, now)? {
+        None => (None, newest_slot(schedule, now)?.unwrap_or(now)),
+        Some(last) => {
+            let first = next_slot(schedule, last)?;
+            if first > now {
+                return Ok(None);
+            }
+            let newest = newest_slot(schedule, now)?.filter(|newest| *newest > first);
+            (Some(first), newest.unwrap_or(first))
+        }
     };
-    let first = next_slot(schedule, last)?;
-    if first > now {
-        return Ok(None);
-    }
-    let mut slot = newest_slot(schedule, now)?
-        .filter(|newest| *newest > first)
-        .unwrap_or(first);
     loop {
         match next_slot(schedule, slot) {
             Ok(next) if next <= now => slot = next,
-            Ok(_) | Err(ScheduleError::Never(_)) => return Ok(Some(slot)),
+            Ok(_) | Err(ScheduleError::Never(_)) => {
+                let first = first.unwrap_or(slot);
+                return Ok(Some(DueSlot { slot, first }));
+            }
             Err(error) => return Err(error),
         }
     }
@@ -143,17 +175,24 @@ pub fn due_backup(
     now: Timestamp,
 ) -> Result<Option<DueBackup>, ScheduleError> {
     let mut slots = Vec::new();
+    let mut missed_since: Option<Timestamp> = None;
     for backup_type in SCHEDULED {
         if let Some(schedule) = schedule_of(job, backup_type)
-            && let Some(slot) = due(schedule, last.get(&backup_type).copied(), now)?
+            && let Some(due) = due_slot(schedule, last.get(&backup_type).copied(), now)?
         {
-            slots.push((backup_type, slot));
+            slots.push((backup_type, due.slot));
+            missed_since = [missed_since, due.missed_since()]
+                .into_iter()
+                .flatten()
+                .min();
         }
     }
-    Ok(slots
-        .first()
-        .copied()
-        .map(|(backup_type, _)| DueBackup { backup_type, slots }))
+    let first = slots.first().copied();
+    Ok(first.map(|(backup_type, _)| DueBackup {
+        backup_type,
+        slots,
+        missed_since,
+    }))
 }
 
 /// When a job's next backup is due; none where it has no schedule.

@@ -324,3 +324,92 @@ proptest! {
         prop_assert!(taken.is_some(), "{last} holds {expression} back at {now}");
     }
 }
+
+/// A daemon that lives through ten years: it waits for what is due, as the real one does, sleeps, and has its clock set.
+struct Lived {
+    /// What each run covers: from the first slot to the one that it uses.
+    covered: Vec<(Timestamp, Timestamp)>,
+    /// What the clock was set back from, and to.
+    set_back: Vec<(Timestamp, Timestamp)>,
+}
+
+const YEARS: (&str, &str) = ("2026-01-01T00:00:00Z", "2036-01-01T00:00:00Z");
+
+/// More than ten years of any schedule below take: fates that lead nowhere must end too.
+const MOST_STEPS: usize = 40_000;
+
+fn live(schedule: &Schedule, fates: &[(u8, u64)]) -> Lived {
+    let (mut now, end) = (time(YEARS.0), time(YEARS.1));
+    let mut last = Some(now);
+    let mut latest = now;
+    let (mut covered, mut set_back) = (Vec::new(), Vec::new());
+    for (fate, size) in fates.iter().cycle().take(MOST_STEPS) {
+        if now >= end {
+            break;
+        }
+        let next = next_due(schedule, last, now).unwrap().max(now);
+        now = match fate {
+            // The machine sleeps, is off, or its clock jumps ahead: up to a month.
+            0 => now + Duration::from_secs(size % (30 * 86_400)),
+            // The clock is set back by the way, as by a time service: never by more than ten seconds in all.
+            1 => (now - Duration::from_millis(size % 10_000))
+                .max(latest - Duration::from_millis(9_999)),
+            // It was wrong, by up to a week.
+            2 => {
+                let right = now - Duration::from_secs(size % (7 * 86_400));
+                set_back.push((now, right));
+                latest = right;
+                right
+            }
+            // It looks again before anything is due.
+            3 => now + next.since(now) / 2,
+            // It wakes up when something is, or soon after.
+            _ => next + Duration::from_millis(size % 2_000),
+        };
+        latest = latest.max(now);
+        if let Some(DueSlot { slot, first }) = due_slot(schedule, last, now).unwrap() {
+            covered.push((first, slot));
+            last = Some(slot);
+            let again = due_slot(schedule, last, now).unwrap();
+            assert_eq!(again, None, "twice at {now}");
+        }
+    }
+    Lived { covered, set_back }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(3))]
+
+    /// Ten years, five zones, with sleeps and clocks that jump: every slot has one run, its own or one catch-up that tells from
+    /// where it covers. Only a slot that the clock passed more than once, since it was set back over it, has more.
+    #[test]
+    fn ten_years_of_sleeps_and_jumps_give_each_slot_one_run_or_one_catch_up(
+        expression in prop::sample::select(vec!["30 2 * * *", "15 1,2 * * *", "0 0 * * 0", "every"]),
+        fates in prop::collection::vec((0..40_u8, any::<u64>()), 50..400),
+    ) {
+        for zone in ZONES {
+            let schedule = match expression {
+                "every" => every(6 * 3_600),
+                _ => cron(expression, zone),
+            };
+            let Lived { covered, set_back } = live(&schedule, &fates);
+            let until = covered.iter().map(|(_, slot)| *slot).max().unwrap_or_default();
+            // So many runs cover a slot: those that begin at or before it, less those that ended before it.
+            let mut begins: Vec<Timestamp> = covered.iter().map(|(first, _)| *first).collect();
+            let mut ends: Vec<Timestamp> = covered.iter().map(|(_, slot)| *slot).collect();
+            begins.sort();
+            ends.sort();
+            let mut slot = next_slot(&schedule, time(YEARS.0)).unwrap();
+            while slot <= until {
+                let next = next_slot(&schedule, slot).unwrap();
+                let begun = begins.partition_point(|begin| *begin <= slot);
+                let runs = begun - ends.partition_point(|end| *end < slot);
+                // The newest slot before the right time is taken again too: of what a wrong clock took, nothing is known.
+                let again = set_back.iter().filter(|(from, to)| *from >= slot && next > *to).count();
+                prop_assert!(runs >= 1, "{expression} in {zone}: nothing covers {slot}");
+                prop_assert!(runs <= 1 + again, "{expression} in {zone}: {runs} runs cover {slot}");
+                slot = next;
+            }
+        }
+    }
+}

@@ -23,6 +23,8 @@ pub(super) struct Wanted {
     pub(super) unreadable: Unreadable,
     /// The slots that it takes.
     pub(super) slots: Vec<(BackupType, Timestamp)>,
+    /// The first slot that was missed, where it catches up.
+    pub(super) missed_since: Option<Timestamp>,
     /// The key of the effect that asks for it.
     pub(super) key: Option<String>,
     /// What makes it a checkpoint.
@@ -36,6 +38,7 @@ impl Wanted {
             backup_type,
             unreadable,
             slots: Vec::new(),
+            missed_since: None,
             key: None,
             checkpoint: None,
         }
@@ -177,7 +180,8 @@ impl BackupService {
         for warning in &warnings {
             tracing::warn!(backup = %record.id, "{warning}");
         }
-        let message = words::verified(&record, manifest.elapsed_ms, &warnings);
+        let mut message = words::verified(&record, manifest.elapsed_ms, &warnings);
+        message.push_str(&words::caught_up(wanted.missed_since));
         let severity = if warnings.is_empty() {
             Severity::Low
         } else {

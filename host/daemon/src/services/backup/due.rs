@@ -66,6 +66,7 @@ impl BackupService {
                 DueWork::Backup(due) => {
                     let wanted = Wanted {
                         slots: due.slots,
+                        missed_since: due.missed_since,
                         ..Wanted::of(due.backup_type, Unreadable::Fails)
                     };
                     service.take(&job, wanted, no_progress()).await

@@ -189,6 +189,16 @@ async fn trap_8_restarts_move_no_slot_and_a_missed_one_is_caught_up_once() {
         fixture = fixture.restarted().await;
     }
     assert_eq!(fixture.types(), [BackupType::Full; 4]);
+    let changes = fixture.journal.changes();
+    let caught_up = changes.iter().filter(|change| {
+        matches!(change, Change::Event(event)
+            if event.kind == EventKind::BackupVerified && event.message.contains("it catches up with"))
+    });
+    assert_eq!(
+        caught_up.count(),
+        3,
+        "each but the first, for its increments"
+    );
 }
 
 #[tokio::test]

@@ -51,6 +51,13 @@ pub(super) fn verified(record: &BackupRecord, elapsed_ms: u64, warnings: &[Strin
     )
 }
 
+/// It is the one run for all slots that nothing was taken at, which is told.
+pub(super) fn caught_up(missed_since: Option<Timestamp>) -> String {
+    missed_since.map_or_else(String::new, |since| {
+        format!("; it catches up with every slot of the schedule since {since}")
+    })
+}
+
 /// One of before was read back, with so many others that it needs; and what was found beside it.
 pub(super) fn read_back(id: &BackupId, job: &JobName, needed: usize, notes: &[String]) -> String {
     let right = format!("backup {id} of job {job} was read back and is right");
