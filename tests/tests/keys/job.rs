@@ -108,6 +108,20 @@ fn plain_backups_are_warned_of_where_nobody_wrote_that_they_are_meant() {
     }
 }
 
+/// Acts: `job.schedule`
+#[test]
+fn the_schedules_of_the_seed_meet_an_objective_that_one_full_backup_a_day_cannot() {
+    for (written, warned) in [("", true), ("schedule = \"seed\"", false)] {
+        let source = "source = [{ kind = \"directory\", path = \"data\" }]\nencryption = \"none\"";
+        let daemon = prepare(&format!(
+            "\n[[job]]\nname = \"state\"\nrpo = \"15m\"\n{source}\n{written}\n"
+        ));
+        let problems = daemon.json(&["check"])["problems"].to_string();
+        let is_warned = problems.contains("the schedules cannot meet an `rpo` of 15m");
+        assert_eq!(is_warned, warned, "{problems}");
+    }
+}
+
 /// Acts: `job.after`
 #[test]
 fn a_backup_waits_until_the_targets_that_its_job_names_are_healthy() {

@@ -15,9 +15,9 @@ pub struct JobSpec {
     pub after: Vec<TargetName>,
     /// When; default every 24 h [seed 003].
     pub full: Option<Schedule>,
-    /// When; default never (the seed's 6 h where written).
+    /// When; default never, and under `schedule = "seed"` every 6 h [seed 003].
     pub differential: Option<Schedule>,
-    /// When; default never (the seed's 15 min where written).
+    /// When; default never, and under `schedule = "seed"` every 15 min [seed 003].
     pub incremental: Option<Schedule>,
     /// Recovery point objective: the newest verified backup should not be older; absent: not judged.
     pub rpo: Option<Duration>,

@@ -1663,6 +1663,22 @@ fn job_keys(keys: &mut Keys) {
         |j| j.incremental.clone(),
         every,
     );
+    keys.job(
+        "job.schedule",
+        "schedule = \"seed\"\nincremental = \"9h\"",
+        |j| {
+            (
+                j.full.clone(),
+                j.differential.clone(),
+                j.incremental.clone(),
+            )
+        },
+        (
+            Some(Schedule::Every(hours(24))),
+            Some(Schedule::Every(hours(6))),
+            Some(Schedule::Every(hours(9))),
+        ),
+    );
     keys.job("job.rpo", "rpo = \"99h\"", |j| j.rpo, Some(hours(99)));
     let text = "[[target]]\nname = \"a\"\n[[job]]\nname = \"j\"\nafter = [\"a\"]\n\
                 source = [{ kind = \"directory\", path = \"d\" }]\n";

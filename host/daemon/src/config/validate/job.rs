@@ -24,6 +24,7 @@ use semver::VersionReq;
 use std::time::Duration;
 
 const DAY: Duration = Duration::from_secs(86_400);
+const QUARTER_OF_AN_HOUR: Duration = Duration::from_secs(900);
 
 pub(super) fn job(at: ValueAt<'_>) -> Option<JobSpec> {
     at.fields("this job", |fields| {
@@ -43,9 +44,13 @@ pub(super) fn job(at: ValueAt<'_>) -> Option<JobSpec> {
         });
         let target = existing(EntityKind::Target, TargetName::parse);
         let after = fields.list("after", "after = [\"postgres\"]", target);
+        let is_of_seed = fields.optional("schedule", of_seed).is_some();
+        let seeds = |every| is_of_seed.then_some(Schedule::Every(every));
         let full = fields.or("full", Schedule::Every(DAY), when);
         let differential = fields.optional("differential", when);
+        let differential = differential.or_else(|| seeds(DAY / 4));
         let incremental = fields.optional("incremental", when);
+        let incremental = incremental.or_else(|| seeds(QUARTER_OF_AN_HOUR));
         let rpo = fields.get("rpo");
         encryption(fields);
         let compression = fields.or("compression", 3, whole(1..=19));
@@ -68,6 +73,11 @@ pub(super) fn job(at: ValueAt<'_>) -> Option<JobSpec> {
         }
         Some(spec)
     })
+}
+
+/// What is not written of the schedules is as in seed 003.
+fn of_seed(at: ValueAt<'_>) -> Option<()> {
+    one_of("a set of schedules", &[("seed", ())], at)
 }
 
 /// What a config is warned about does not change with the day on which it is read: 1 January 2025.
