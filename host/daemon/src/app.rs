@@ -351,6 +351,7 @@ pub async fn run(options: RunOptions) -> anyhow::Result<()> {
         seed: seed(&clock),
         settled: settled.clone(),
         told_missed,
+        drill_slots: recovered.drill_slots.clone(),
         numbers: numbers.clone(),
         commands: commands.clone(),
     };

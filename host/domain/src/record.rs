@@ -51,6 +51,8 @@ pub enum Change {
     Cooldown(TargetName, FailureType, Timestamp),
     /// The last slot of a job's schedule that was used.
     Slot(JobName, BackupType, Timestamp),
+    /// The last slot of a job's scheduled drills that was used.
+    DrillSlot(JobName, Timestamp),
     /// Operations that ended, incidents that closed, events and rows of the audit log, from before then, are no longer
     /// needed. The newest of each stay, whatever a clock says, and of very many some go at a time.
     Forget(Timestamp),

@@ -225,6 +225,8 @@ pub struct Recovered {
     pub cooldowns: Vec<(TargetName, FailureType, Timestamp)>,
     /// The last slots taken up.
     pub slots: Vec<(JobName, BackupType, Timestamp)>,
+    /// The last slots taken up of scheduled drills.
+    pub drill_slots: Vec<(JobName, Timestamp)>,
     /// Every backup in the catalog.
     pub backups: Vec<BackupRecord>,
     /// Records among these that this version cannot read, and that were set aside just now; nobody goes on with them.

@@ -108,6 +108,34 @@ fn plain_backups_are_warned_of_where_nobody_wrote_that_they_are_meant() {
     }
 }
 
+/// Acts: `job.verify`, `job.drill`
+#[test]
+fn what_is_stored_is_read_back_and_drilled_when_the_job_says() {
+    let source = "source = [{ kind = \"directory\", path = \"data\" }]\nencryption = \"none\"";
+    let job = |name: &str, keys: &str| format!("\n[[job]]\nname = \"{name}\"\n{keys}\n{source}\n");
+    let mut daemon = prepare(
+        &[
+            job("read", "verify = \"300ms\"\ndrill = \"never\""),
+            job("drilled", "verify = \"never\"\ndrill = \"300ms\""),
+        ]
+        .concat(),
+    );
+    daemon.run();
+    let is_read_back = |event: &Value| {
+        let message = event["message"].as_str().unwrap_or_default();
+        event["kind"] == "backup.verified" && message.contains("was read back and is right")
+    };
+    let read = daemon.wait_for_event("a look", is_read_back);
+    assert_eq!(read["job"], "read");
+    let drilled = daemon.wait_for_event("a drill", |event| event["kind"] == "drill.passed");
+    assert_eq!(drilled["job"], "drilled");
+    let looks = daemon.events_of("backup.verified");
+    let other = |event: &&Value| is_read_back(event) && event["job"] != "read";
+    assert_eq!(looks.iter().find(other), None);
+    let drills = daemon.events_of("drill.passed");
+    assert!(drills.iter().all(|event| event["job"] == "drilled"));
+}
+
 /// Acts: `job.schedule`
 #[test]
 fn the_schedules_of_the_seed_meet_an_objective_that_one_full_backup_a_day_cannot() {

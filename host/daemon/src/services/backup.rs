@@ -24,6 +24,7 @@ mod leftovers;
 mod objective;
 mod plan;
 mod port;
+mod proofs;
 mod rebuild;
 mod restore;
 mod retention;
@@ -115,6 +116,8 @@ pub struct BackupParts {
     pub settled: Arc<Settled>,
     /// The jobs of which people were told that their objective is missed, and not that it is met again.
     pub told_missed: Vec<JobName>,
+    /// The last slots taken up of scheduled drills.
+    pub drill_slots: Vec<(JobName, Timestamp)>,
     /// Cleanups are counted there.
     pub numbers: Numbers,
     /// Runs the operator's commands of rollbacks.
@@ -168,6 +171,7 @@ impl BackupService {
             seed,
             settled,
             told_missed,
+            drill_slots,
             numbers,
             commands,
         } = parts;
@@ -197,6 +201,9 @@ impl BackupService {
         };
         for job in told_missed {
             service.job_state(&job, |state| state.objective = RpoWatch::told());
+        }
+        for (job, slot) in drill_slots {
+            service.job_state(&job, |state| state.proofs.drilled(slot));
         }
         service.reconcile_leftovers().await?;
         Ok(service)

@@ -1,5 +1,8 @@
 use super::*;
-use crate::{name::JobName, spec::BackupSource};
+use crate::{
+    name::JobName,
+    spec::{BackupSource, ProofSchedules},
+};
 use jiff::tz::TimeZone;
 use proptest::prelude::*;
 
@@ -46,6 +49,7 @@ fn job(
         compression: 3,
         retention: None,
         checkpoints: None,
+        proofs: ProofSchedules::default(),
     }
 }
 

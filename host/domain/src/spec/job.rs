@@ -27,6 +27,8 @@ pub struct JobSpec {
     pub retention: Option<RetentionSpec>,
     /// Its checkpoints; absent: it keeps none, and cannot be rolled back.
     pub checkpoints: Option<CheckpointSpec>,
+    /// When what is stored is proven.
+    pub proofs: ProofSchedules,
 }
 
 impl JobSpec {
@@ -35,6 +37,15 @@ impl JobSpec {
         let mut sources = self.sources.iter();
         sources.any(|source| matches!(source, BackupSource::Directory { .. }))
     }
+}
+
+/// When what a job has stored is proven; none: only when somebody asks. See [`crate::backup_proofs`].
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct ProofSchedules {
+    /// When each stored backup is to be read back; default every 7 d [seed 003].
+    pub verify: Option<Schedule>,
+    /// When the newest is to be restored to nowhere and compared; default every 7 d [seed 003].
+    pub drill: Option<Schedule>,
 }
 
 /// When checkpoints of a job are taken, how many are kept, and what a rollback runs.

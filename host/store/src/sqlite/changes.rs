@@ -20,6 +20,10 @@ use mainstay_domain::{
 use rusqlite::{Connection, params};
 use std::sync::Arc;
 
+const PUT_SLOT: &str =
+    "INSERT INTO slots (job, backup_type, at, sum) VALUES (?1, ?2, ?3, row_sum(?1, ?2, ?3))
+     ON CONFLICT DO UPDATE SET at = excluded.at, sum = excluded.sum";
+
 /// Writes the changes; answers with the events among them, numbered. They stay with who holds them, for they are
 /// written again where the transaction fails.
 pub(super) fn apply(
@@ -100,10 +104,13 @@ pub(super) fn apply(
                 params![target.as_str(), failure.as_str(), Millis(*until)],
             )?,
             Change::Slot(job, backup_type, at) => execute(
-                "INSERT INTO slots (job, backup_type, at, sum) VALUES (?1, ?2, ?3, row_sum(?1, ?2, ?3))
-                 ON CONFLICT DO UPDATE SET at = excluded.at, sum = excluded.sum",
+                PUT_SLOT,
                 params![job.as_str(), backup_type.as_str(), Millis(*at)],
             )?,
+            // No type of backup has this name.
+            Change::DrillSlot(job, at) => {
+                execute(PUT_SLOT, params![job.as_str(), "drill", Millis(*at)])?;
+            }
             Change::Forget(before) => {
                 forget(connection, *before)?;
                 audit::forget(connection, *before)?;

@@ -56,6 +56,7 @@ fn bytes(change: &Change) -> usize {
         | Change::Paused(..)
         | Change::Cooldown(..)
         | Change::Slot(..)
+        | Change::DrillSlot(..)
         | Change::Fencing(_)
         | Change::Forget(_)
         | Change::AuditedUnder(_) => 128,

@@ -180,7 +180,7 @@ fn recovered(
         slots: reader.rows(
             "slots",
             concat!("job, backup_type, ", checked!(slots)),
-            "ORDER BY job, backup_type",
+            "WHERE backup_type <> 'drill' ORDER BY job, backup_type",
             [],
             |row| {
                 Ok((
@@ -189,6 +189,13 @@ fn recovered(
                     timestamp(row, 3)?,
                 ))
             },
+        )?,
+        drill_slots: reader.rows(
+            "slots",
+            concat!("job, ", checked!(slots)),
+            "WHERE backup_type = 'drill' ORDER BY job",
+            [],
+            |row| Ok((parsed(row, 1, JobName::parse)?, timestamp(row, 2)?)),
         )?,
         backups: reader.rows("backups", checked!(backups), "ORDER BY rowid", [], |row| {
             record(row, 1)

@@ -54,6 +54,7 @@ async fn every_change_reads_back_as_it_was_written() {
         Change::Paused(None, true),
         Change::Cooldown(target.clone(), failure.clone(), at(9)),
         Change::Slot(job.clone(), BackupType::Incremental, at(8)),
+        Change::DrillSlot(job.clone(), at(6)),
     ];
     // Twice, for whole values may be written again; only the event counts again.
     journal.commit(changes.clone().into()).await.unwrap();
@@ -77,6 +78,7 @@ async fn every_change_reads_back_as_it_was_written() {
         recovered.cooldowns,
         [(target.clone(), failure.clone(), at(9))]
     );
+    assert_eq!(recovered.drill_slots, [(job.clone(), at(6))]);
     assert_eq!(recovered.slots, [(job, BackupType::Incremental, at(8))]);
     let found = journal.operation(operation.id.clone()).await.unwrap();
     assert_eq!(found, Some((operation.clone(), entries.to_vec())));

@@ -110,6 +110,7 @@ mod tests {
                 compression: 3,
                 retention: None,
                 checkpoints: None,
+                proofs: mainstay_domain::spec::ProofSchedules::default(),
             };
             let found = faults(&job, &at("state/backups"));
             let found: Vec<String> = found.into_iter().map(|(message, _)| message).collect();

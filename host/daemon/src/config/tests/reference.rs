@@ -1679,6 +1679,14 @@ fn job_keys(keys: &mut Keys) {
             Some(Schedule::Every(hours(9))),
         ),
     );
+    keys.job(
+        "job.verify",
+        "verify = \"9h\"",
+        |j| j.proofs.verify.clone(),
+        Some(Schedule::Every(hours(9))),
+    );
+    let never = "drill = \"never\"";
+    keys.job("job.drill", never, |j| j.proofs.drill.clone(), None);
     keys.job("job.rpo", "rpo = \"99h\"", |j| j.rpo, Some(hours(99)));
     let text = "[[target]]\nname = \"a\"\n[[job]]\nname = \"j\"\nafter = [\"a\"]\n\
                 source = [{ kind = \"directory\", path = \"d\" }]\n";
@@ -2028,6 +2036,8 @@ fn what_is_not_written_has_its_documented_default() {
         (&job.differential, &job.incremental, job.rpo),
         (&None, &None, None)
     );
+    let weekly = Some(Schedule::Every(hours(7 * 24)));
+    assert_eq!((&job.proofs.verify, &job.proofs.drill), (&weekly, &weekly));
     assert_eq!(job.compression, 3);
     assert!(job.after.is_empty());
     assert!(matches!(&job.sources[0], BackupSource::Directory { prefix, .. } if prefix.is_empty()));

@@ -182,7 +182,7 @@ fn what_would_run_all_the_time_is_refused_and_what_runs_very_often_warned_of() {
             "{HOST}[[job]]\nname = \"j\"\nencryption = \"none\"\nsource = [{{ kind = \"directory\", path = \"d\" }}]\n{key}\n"
         )
     };
-    for key in ["full", "differential", "incremental"] {
+    for key in ["full", "differential", "incremental", "verify", "drill"] {
         let job = |every: &str| job(&format!("{key} = {every}"));
         is_told(&job("\"1ms\""), ERROR, key, "an interval of at least 100ms");
         is_told(&job("\"2s\""), WARNING, key, "very often");

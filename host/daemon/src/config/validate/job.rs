@@ -17,7 +17,7 @@ use super::super::{
 use mainstay_domain::{
     backup_schedule::{self, ScheduleError},
     name::{JobName, PluginName, TargetName},
-    spec::{JobSpec, RetentionSpec, Schedule},
+    spec::{JobSpec, ProofSchedules, RetentionSpec, Schedule},
     time::Timestamp,
 };
 use semver::VersionReq;
@@ -56,6 +56,11 @@ pub(super) fn job(at: ValueAt<'_>) -> Option<JobSpec> {
         let compression = fields.or("compression", 3, whole(1..=19));
         let retention = fields.optional("retention", retention);
         let checkpoints = fields.optional("checkpoints", checkpoints::checkpoints);
+        let weekly = Some(Schedule::Every(7 * DAY));
+        let proofs = ProofSchedules {
+            verify: fields.or("verify", weekly.clone(), when_or_never),
+            drill: fields.or("drill", weekly, when_or_never),
+        };
         let spec = JobSpec {
             sources: sources?,
             after,
@@ -66,6 +71,7 @@ pub(super) fn job(at: ValueAt<'_>) -> Option<JobSpec> {
             compression,
             retention,
             checkpoints,
+            proofs,
             name: job_name?,
         };
         if let Some(rpo) = rpo {
@@ -134,6 +140,14 @@ fn when(at: ValueAt<'_>) -> Option<Schedule> {
             })
         }),
         _ => at.not("a schedule", HELP),
+    }
+}
+
+/// As [`when`]; what is proven by default can be left to who asks.
+fn when_or_never(at: ValueAt<'_>) -> Option<Option<Schedule>> {
+    match at.as_text() {
+        Some("never") => Some(None),
+        _ => when(at).map(Some),
     }
 }
 

@@ -1,4 +1,4 @@
-//! Which backups are due, and how long nothing is.
+//! Which backups are due, or proofs where none is, and how long nothing is.
 
 use super::{BackupService, LONGEST_BACKOFF, create::Wanted, no_progress, turns::Turn};
 use crate::ports::Unreadable;
@@ -37,15 +37,19 @@ impl BackupService {
             let Ok(held) = self.lock_of(&job.name).try_lock_owned() else {
                 continue;
             };
-            if self.backoff_until(&job.name, now).is_some() {
-                continue;
-            }
-            match self.due_work(job, now) {
-                Some(due) if self.may_be_taken(job) => {
-                    self.spawn_due(job.clone(), due, self.turn(held));
+            if self.backoff_until(&job.name, now).is_none() {
+                match self.due_work(job, now) {
+                    Some(due) if self.may_be_taken(job) => {
+                        self.spawn_due(job.clone(), due, self.turn(held));
+                        continue;
+                    }
+                    Some(_) => {}
+                    None => self.waits_no_more(job),
                 }
-                Some(_) => {}
-                None => self.waits_no_more(job),
+            }
+            // What is stored can be proven while nothing can be taken.
+            if let Some(proof) = self.due_proof(job, now) {
+                self.spawn_proof(job.name.clone(), proof, self.turn(held));
             }
         }
         self.start_retention(&spec, now);
@@ -127,6 +131,7 @@ impl BackupService {
             .into_iter()
             .flat_map(|job| [self.next_due(job, now), self.next_checkpoint(job, now)])
             .flatten()
+            .chain(self.next_proof(&spec, now))
             .chain(self.next_retention(&spec, looked_at))
             .min();
         let objective = self.time_to_next_objective(&spec).unwrap_or(LOOK_AGAIN);

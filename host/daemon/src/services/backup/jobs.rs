@@ -4,7 +4,9 @@
 //! since it last began.
 //! Invariant: no backoff is longer than [`LONGEST_BACKOFF`], also where the clock goes back.
 
-use super::{BackupService, LONGEST_BACKOFF, cancel::Cancellable, waiting::Waiting};
+use super::{
+    BackupService, LONGEST_BACKOFF, cancel::Cancellable, proofs::Proven, waiting::Waiting,
+};
 use mainstay_domain::{name::JobName, rpo::RpoWatch, time::Timestamp};
 use std::{sync::Arc, time::Duration};
 use tokio::sync::Mutex as Lock;
@@ -18,6 +20,7 @@ pub(super) struct JobState {
     backoff: Option<FailureBackoff>,
     pub(super) retention: Retention,
     pub(super) objective: RpoWatch,
+    pub(super) proofs: Proven,
     pub(super) waiting: Waiting,
     /// The restore that is under way and not yet being put in place.
     pub(super) cancellable: Option<Cancellable>,

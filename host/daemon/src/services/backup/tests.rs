@@ -1,5 +1,6 @@
 mod checkpoints;
 mod fakes;
+mod proofs;
 mod retention;
 
 use super::{due::FIRST_BACKOFF, *};
@@ -53,7 +54,7 @@ impl Fixture {
         let watch = FakeWatch::new();
         let numbers = Numbers::new().unwrap();
         let commands = Arc::new(FakeCommands::default());
-        let (records, slots) = left_in(&journal);
+        let (records, slots, drill_slots) = left_in(&journal);
         let parts = BackupParts {
             store: store.clone(),
             shared: Shared {
@@ -71,6 +72,7 @@ impl Fixture {
                 MemorySettled::new(),
             )),
             told_missed: Vec::new(),
+            drill_slots,
             numbers: numbers.clone(),
             commands: commands.clone(),
         };
@@ -125,19 +127,26 @@ impl Fixture {
     }
 }
 
+type Left = (
+    Vec<BackupRecord>,
+    Vec<(JobName, BackupType, Timestamp)>,
+    Vec<(JobName, Timestamp)>,
+);
+
 /// What a journal would hand to the next daemon.
-fn left_in(journal: &MemoryJournal) -> (Vec<BackupRecord>, Vec<(JobName, BackupType, Timestamp)>) {
+fn left_in(journal: &MemoryJournal) -> Left {
     let mut records: HashMap<BackupId, BackupRecord> = HashMap::new();
-    let mut slots = Vec::new();
+    let (mut slots, mut drill_slots) = (Vec::new(), Vec::new());
     for change in journal.changes() {
         match change {
             Change::Backup(record) => drop(records.insert(record.id.clone(), record)),
             Change::BackupRemoved(id) => drop(records.remove(&id)),
             Change::Slot(job, backup_type, slot) => slots.push((job, backup_type, slot)),
+            Change::DrillSlot(job, slot) => drill_slots.push((job, slot)),
             _ => {}
         }
     }
-    (records.into_values().collect(), slots)
+    (records.into_values().collect(), slots, drill_slots)
 }
 
 const QUARTER: Duration = Duration::from_secs(900);

@@ -191,6 +191,7 @@ async fn what_the_config_does_not_name_any_more_is_told_to_be_over_once() {
             trash_for: std::time::Duration::ZERO,
         }),
         checkpoints: None,
+        proofs: mainstay_domain::spec::ProofSchedules::default(),
     }];
     let (sender, spec) = watch::channel(Arc::new(config));
     let (arriving, _arrivals) = arrivals();

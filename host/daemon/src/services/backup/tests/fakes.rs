@@ -647,6 +647,7 @@ pub(super) fn job(retention: Option<RetentionSpec>) -> JobSpec {
         compression: 3,
         retention,
         checkpoints: None,
+        proofs: mainstay_domain::spec::ProofSchedules::default(),
     }
 }
 
