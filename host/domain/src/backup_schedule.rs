@@ -10,8 +10,13 @@
 //! hour that does not exist runs right after it, and what falls into the hour that comes twice runs the first time.
 
 mod slots;
+mod starts;
 
-use crate::{backup::BackupType, spec::JobSpec, spec::Schedule, time::Timestamp};
+use crate::{
+    backup::BackupType,
+    spec::{JobSpec, Schedule, StartSpec},
+    time::Timestamp,
+};
 use slots::{Slots, newest_slot};
 use std::{collections::BTreeMap, time::Duration};
 
@@ -168,18 +173,33 @@ fn used(
     Ok((last.since(now) <= little).then_some(last))
 }
 
-/// The backup of a job that is due, if any: a full covers a differential, and both cover an incremental.
+/// Whether what is due of a job may begin now, by its window.
+///
+/// # Errors
+/// The window has no slots.
+pub fn may_begin(starts: &StartSpec, now: Timestamp) -> Result<bool, ScheduleError> {
+    starts::is_open(starts, now)
+}
+
+/// The backup of a job that is due and may begin, if any: a full covers a differential, and both cover an incremental.
 pub fn due_backup(
     job: &JobSpec,
     last: &LastSlots,
     now: Timestamp,
 ) -> Result<Option<DueBackup>, ScheduleError> {
+    if !may_begin(&job.starts, now)? {
+        return Ok(None);
+    }
     let mut slots = Vec::new();
     let mut missed_since: Option<Timestamp> = None;
     for backup_type in SCHEDULED {
         if let Some(schedule) = schedule_of(job, backup_type)
             && let Some(due) = due_slot(schedule, last.get(&backup_type).copied(), now)?
         {
+            // What is taken now covers the others too, though they would wait.
+            if slots.is_empty() && due.first + job.starts.delay > now {
+                continue;
+            }
             slots.push((backup_type, due.slot));
             missed_since = [missed_since, due.missed_since()]
                 .into_iter()
@@ -204,7 +224,12 @@ pub fn next_backup(
     let mut earliest: Option<Timestamp> = None;
     for backup_type in SCHEDULED {
         if let Some(schedule) = schedule_of(job, backup_type) {
-            let next = next_due(schedule, last.get(&backup_type).copied(), now)?;
+            let last = last.get(&backup_type).copied();
+            let mut next = next_due(schedule, last, now)?;
+            if job.starts != StartSpec::default() {
+                let first = due_slot(schedule, last, now)?.map_or(next, |due| due.first);
+                next = starts::open_from(&job.starts, (first + job.starts.delay).max(now))?;
+            }
             earliest = Some(earliest.map_or(next, |earliest| earliest.min(next)));
         }
     }
@@ -227,6 +252,7 @@ pub fn longest_wait(job: &JobSpec, now: Timestamp) -> Result<Option<Duration>, S
         let Some(next) = earliest else {
             break;
         };
+        let next = starts::open_from(&job.starts, next)?;
         if step > 0 {
             longest = longest.max(Some(next.since(at)));
         }

@@ -58,6 +58,13 @@ impl Jitter {
     }
 }
 
+/// A part of a length, from nothing to all of it: always the same for the same `what`.
+pub fn part(length: Duration, what: impl fmt::Display) -> Duration {
+    Duration::try_from_secs_f64(length.as_secs_f64() * share(&what.to_string(), 0))
+        .unwrap_or(length)
+        .min(length)
+}
+
 /// From 0 to below 1: evenly spread, and always the same for the same.
 fn share(what: &str, number: u32) -> f64 {
     let mut hasher = blake3::Hasher::new();

@@ -25,7 +25,10 @@ pub use drill::{DrillCommands, DrillSpec};
 pub use escalation::EscalationSpec;
 pub use exec_check::ExecCheck;
 pub use http_check::{HttpCheck, Trust};
-pub use job::{BackupSource, CheckpointSpec, JobSpec, ProofSchedules, RetentionSpec, Schedule};
+pub use job::{
+    BackupSource, CheckpointSpec, JobSpec, ProofSchedules, RetentionSpec, Schedule, StartSpec,
+    WindowSpec,
+};
 pub use maintenance::{MaintenanceBegin, MaintenanceSpec};
 pub use plugin::{
     DirectoryGrant, Grants, HttpOrigin, Limits, OnDoubt, PluginSpec, TargetGrant, TargetVerb,

@@ -136,6 +136,48 @@ fn what_is_stored_is_read_back_and_drilled_when_the_job_says() {
     assert!(drills.iter().all(|event| event["job"] == "drilled"));
 }
 
+/// Acts: `job.jitter`, `job.window.cron`, `job.window.zone`, `job.window.duration`
+#[test]
+fn backups_begin_some_time_after_their_slots_and_only_in_the_window() {
+    let source = "source = [{ kind = \"directory\", path = \"data\" }]\nencryption = \"none\"";
+    let yearly = "full = { cron = \"0 0 1 1 *\" }";
+    let job = |name: &str, keys: &str| format!("\n[[job]]\nname = \"{name}\"\n{keys}\n{source}\n");
+    let window = |length: &str| {
+        format!(
+            "window = {{ cron = \"0 0 1 7 *\", zone = \"Asia/Tokyo\", duration = \"{length}\" }}"
+        )
+    };
+    let mut daemon = prepare(
+        &[
+            job("late", &format!("{yearly}\njitter = \"12h\"")),
+            job("open", &window("3650d")),
+            job("shut", &window("1ms")),
+        ]
+        .concat(),
+    );
+    daemon.run();
+    for job in ["late", "open"] {
+        wait_for(&format!("a backup of {job}"), || {
+            let is_there = !verified(&daemon, job).is_empty();
+            is_there.then_some(()).ok_or_else(String::new)
+        });
+    }
+    let due = |job: &str| {
+        status(&daemon, job)["next_due"]
+            .as_str()
+            .unwrap()
+            .to_owned()
+    };
+    wait_for("a slot that is late", || {
+        let late = due("late");
+        let is_late = late.contains("-01-01T") && !late.ends_with("T00:00:00.000Z");
+        is_late.then_some(()).ok_or(late)
+    });
+    let shut = due("shut");
+    assert!(shut.ends_with("-06-30T15:00:00.000Z"), "{shut}");
+    assert!(verified(&daemon, "shut").is_empty());
+}
+
 /// Acts: `job.schedule`
 #[test]
 fn the_schedules_of_the_seed_meet_an_objective_that_one_full_backup_a_day_cannot() {

@@ -72,6 +72,8 @@ fn read(fields: &mut Fields<'_>, digest: String) -> Option<Spec> {
     );
     let breakers = fields.or("breaker", Default::default(), breaker::presets);
     let target = |at| target::target(at, &breakers);
+    let host_name = host.as_ref().map_or("", |host| host.name.as_str());
+    let job = |at| job::job(at, host_name);
     Some(Spec {
         targets: fields.list("target", "[[target]]", target).into(),
         commands: fields.or("command", Default::default(), host::commands),
@@ -79,7 +81,7 @@ fn read(fields: &mut Fields<'_>, digest: String) -> Option<Spec> {
         routes: fields.list("route", "[[route]]", route::route),
         plugins: fields.or("plugin", Default::default(), plugin::plugins),
         alerts: fields.list("alert", "[[alert]]", route::alert),
-        jobs: fields.list("job", "[[job]]", job::job),
+        jobs: fields.list("job", "[[job]]", job),
         maintenance: fields.list("maintenance", "[[maintenance]]", maintenance::maintenance),
         escalation: escalation::escalation(fields),
         policy: policy::policy(fields),

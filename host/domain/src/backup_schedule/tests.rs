@@ -1,7 +1,7 @@
 use super::*;
 use crate::{
     name::JobName,
-    spec::{BackupSource, ProofSchedules},
+    spec::{BackupSource, ProofSchedules, WindowSpec},
 };
 use jiff::tz::TimeZone;
 use proptest::prelude::*;
@@ -50,6 +50,7 @@ fn job(
         retention: None,
         checkpoints: None,
         proofs: ProofSchedules::default(),
+        starts: StartSpec::default(),
     }
 }
 
@@ -240,6 +241,69 @@ fn the_longest_wait_is_that_of_the_most_frequent_schedule() {
         Some(3 * 86_400)
     );
     assert_eq!(wait(&job(None, None, None)), None);
+}
+
+#[test]
+fn a_delayed_backup_begins_so_long_after_its_slot_and_uses_that() {
+    let delay = Duration::from_secs(600);
+    let mut job = job(Some(every(86_400)), None, Some(every(900)));
+    job.starts.delay = delay;
+    let midnight = time("2026-01-02T00:00:00Z");
+    let before = midnight - Duration::from_secs(900);
+    let last: LastSlots = [
+        (BackupType::Full, midnight - Duration::from_millis(DAY)),
+        (BackupType::Incremental, before),
+    ]
+    .into();
+    assert_eq!(
+        next_backup(&job, &last, midnight).unwrap(),
+        Some(midnight + delay)
+    );
+    let early = midnight + Duration::from_secs(599);
+    assert_eq!(due_backup(&job, &last, early).unwrap(), None);
+    let due = due_backup(&job, &last, midnight + delay).unwrap().unwrap();
+    let both = [
+        (BackupType::Full, midnight),
+        (BackupType::Incremental, midnight),
+    ];
+    assert_eq!((due.slots.as_slice(), due.missed_since), (&both[..], None));
+    let last: LastSlots = due.slots.into_iter().collect();
+    let next = midnight + Duration::from_secs(900) + delay;
+    assert_eq!(
+        next_backup(&job, &last, midnight + delay).unwrap(),
+        Some(next)
+    );
+}
+
+#[test]
+fn backups_begin_only_in_the_window_and_the_first_catches_up() {
+    for zone in ZONES {
+        let mut job = job(Some(every(86_400)), None, Some(every(900)));
+        job.starts.window = Some(WindowSpec {
+            opens: cron("0 22 * * *", zone),
+            length: Duration::from_secs(7_200),
+        });
+        let tz = TimeZone::get(zone).unwrap();
+        let (start, mut last) = (time("2026-03-20T00:00:00Z"), LastSlots::new());
+        let (mut runs, mut caught_up) = (0, 0);
+        // Three weeks, in which the clocks of most zones change.
+        for minutes in (0..21 * 1_440).step_by(5) {
+            let now = start + Duration::from_secs(minutes * 60);
+            let next = next_backup(&job, &last, now).unwrap().unwrap();
+            let due = due_backup(&job, &last, now).unwrap();
+            assert_eq!(due.is_some(), next <= now, "{zone} {now}");
+            let Some(due) = due else { continue };
+            let at = jiff::Timestamp::from_millisecond(now.as_millis() as i64).unwrap();
+            assert!(at.to_zoned(tz.clone()).hour() >= 22, "{zone} {now}");
+            runs += 1;
+            caught_up += u32::from(due.missed_since.is_some());
+            last.extend(due.slots);
+        }
+        assert!((20 * 8..=22 * 8).contains(&runs), "{zone}: {runs}");
+        assert!((20..=22).contains(&caught_up), "{zone}: {caught_up}");
+        let wait = longest_wait(&job, start).unwrap().unwrap();
+        assert!(wait > Duration::from_secs(21 * 3_600), "{zone}: {wait:?}");
+    }
 }
 
 proptest! {

@@ -29,6 +29,8 @@ pub struct JobSpec {
     pub checkpoints: Option<CheckpointSpec>,
     /// When what is stored is proven.
     pub proofs: ProofSchedules,
+    /// When what is due may begin.
+    pub starts: StartSpec,
 }
 
 impl JobSpec {
@@ -46,6 +48,25 @@ pub struct ProofSchedules {
     pub verify: Option<Schedule>,
     /// When the newest is to be restored to nowhere and compared; default every 7 d [seed 003].
     pub drill: Option<Schedule>,
+}
+
+/// When what is due of a job may begin; what somebody asks for begins at once.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct StartSpec {
+    /// A backup begins so long after its slot: a part of the config's `jitter` that is always the same for the same host and
+    /// job; shorter than the time between two slots. Default none.
+    pub delay: Duration,
+    /// Backups and proofs begin only while it is open; what begins in it may end after it. Absent: at any time.
+    pub window: Option<WindowSpec>,
+}
+
+/// A time that comes again and again.
+#[derive(Debug, Clone, PartialEq)]
+pub struct WindowSpec {
+    /// When it opens; checked.
+    pub opens: Schedule,
+    /// How long it stays open; above zero.
+    pub length: Duration,
 }
 
 /// When checkpoints of a job are taken, how many are kept, and what a rollback runs.

@@ -111,6 +111,7 @@ mod tests {
                 retention: None,
                 checkpoints: None,
                 proofs: mainstay_domain::spec::ProofSchedules::default(),
+                starts: mainstay_domain::spec::StartSpec::default(),
             };
             let found = faults(&job, &at("state/backups"));
             let found: Vec<String> = found.into_iter().map(|(message, _)| message).collect();

@@ -17,7 +17,7 @@ use mainstay_domain::{
         MaintenanceBegin, OnDoubt, OnFailure, OnShutdown, OverBudget, PluginCheck, PluginSpec,
         PolicySpec, PostgresCheck, ProcessSpec, RedisCheck, RedisRole, Reload, RestartPolicy,
         RunAs, S3Check, Schedule, SecretSource, ServiceAddress, SocketSpec, Spec, StatsdFlavour,
-        Strategy, TargetGrant, TargetSpec, TargetVerb, Trust, ViewerSpec, Workflow,
+        Strategy, TargetGrant, TargetSpec, TargetVerb, Trust, ViewerSpec, WindowSpec, Workflow,
     },
     time::Timestamp,
 };
@@ -1687,6 +1687,21 @@ fn job_keys(keys: &mut Keys) {
     );
     let never = "drill = \"never\"";
     keys.job("job.drill", never, |j| j.proofs.drill.clone(), None);
+    let line = "window = { cron = \"0 22 * * *\", zone = \"Europe/Berlin\", duration = \"9h\" }";
+    let window = Some(WindowSpec {
+        opens: Schedule::Cron {
+            expression: "0 22 * * *".into(),
+            zone: "Europe/Berlin".into(),
+        },
+        length: hours(9),
+    });
+    for key in ["job.window.cron", "job.window.zone", "job.window.duration"] {
+        keys.job(key, line, |j| j.starts.window.clone(), window.clone());
+    }
+    let is_delayed = |j: &mainstay_domain::spec::JobSpec| {
+        j.starts.delay > Duration::ZERO && j.starts.delay < hours(9)
+    };
+    keys.job("job.jitter", "jitter = \"9h\"", is_delayed, true);
     keys.job("job.rpo", "rpo = \"99h\"", |j| j.rpo, Some(hours(99)));
     let text = "[[target]]\nname = \"a\"\n[[job]]\nname = \"j\"\nafter = [\"a\"]\n\
                 source = [{ kind = \"directory\", path = \"d\" }]\n";

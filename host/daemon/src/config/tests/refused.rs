@@ -195,6 +195,10 @@ fn what_would_run_all_the_time_is_refused_and_what_runs_very_often_warned_of() {
         is_fine(&job("\"15m\""));
         is_fine(&job("{ cron = \"* * * * *\" }"));
     }
+    let jitter = "incremental = \"15m\"\njitter = \"15m\"";
+    let says = "15m pass from one incremental backup to the next";
+    is_told(&job(jitter), ERROR, "jitter", says);
+    is_fine(&job("incremental = \"15m\"\njitter = \"14m\""));
     let retention = "retention = { policy = \"p\", every = \"1ms\" }";
     is_told(
         &job(retention),

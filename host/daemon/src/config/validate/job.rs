@@ -15,9 +15,10 @@ use super::super::{
     },
 };
 use mainstay_domain::{
-    backup_schedule::{self, ScheduleError},
+    backup_schedule::{self, SCHEDULED, ScheduleError},
+    jitter::part,
     name::{JobName, PluginName, TargetName},
-    spec::{JobSpec, ProofSchedules, RetentionSpec, Schedule},
+    spec::{JobSpec, ProofSchedules, RetentionSpec, Schedule, StartSpec, WindowSpec},
     time::Timestamp,
 };
 use semver::VersionReq;
@@ -26,7 +27,8 @@ use std::time::Duration;
 const DAY: Duration = Duration::from_secs(86_400);
 const QUARTER_OF_AN_HOUR: Duration = Duration::from_secs(900);
 
-pub(super) fn job(at: ValueAt<'_>) -> Option<JobSpec> {
+/// A job of the host with this name.
+pub(super) fn job(at: ValueAt<'_>, host: &str) -> Option<JobSpec> {
     at.fields("this job", |fields| {
         let job_name = defined(EntityKind::Job, JobName::parse);
         let job_name = fields.required("name", "name = \"state\"", job_name);
@@ -61,8 +63,19 @@ pub(super) fn job(at: ValueAt<'_>) -> Option<JobSpec> {
             verify: fields.or("verify", weekly.clone(), when_or_never),
             drill: fields.or("drill", weekly, when_or_never),
         };
+        let jitter = fields.get("jitter");
+        let window = fields.optional("window", window);
+        let job_name = job_name?;
+        let longest = jitter.and_then(duration);
         let spec = JobSpec {
             sources: sources?,
+            starts: StartSpec {
+                delay: part(
+                    longest.unwrap_or_default(),
+                    format_args!("{host}/{job_name}"),
+                ),
+                window,
+            },
             after,
             full: Some(full),
             differential,
@@ -72,8 +85,11 @@ pub(super) fn job(at: ValueAt<'_>) -> Option<JobSpec> {
             retention,
             checkpoints,
             proofs,
-            name: job_name?,
+            name: job_name,
         };
+        if let (Some(at), Some(longest)) = (jitter, longest) {
+            judge_jitter(&spec, longest, at);
+        }
         if let Some(rpo) = rpo {
             judge_rpo(&spec, rpo);
         }
@@ -88,6 +104,27 @@ fn of_seed(at: ValueAt<'_>) -> Option<()> {
 
 /// What a config is warned about does not change with the day on which it is read: 1 January 2025.
 const SOME_DAY: Timestamp = Timestamp::from_millis(1_735_689_600_000);
+
+/// A backup that begins after its next slot would be one for both.
+fn judge_jitter(job: &JobSpec, longest: Duration, at: ValueAt<'_>) {
+    let gaps = SCHEDULED.into_iter().filter_map(|backup_type| {
+        let schedule = backup_schedule::schedule_of(job, backup_type)?;
+        let slot = backup_schedule::next_slot(schedule, SOME_DAY).ok()?;
+        let next = backup_schedule::next_slot(schedule, slot).ok()?;
+        Some((next.since(slot), backup_type))
+    });
+    let shortest = gaps.min().filter(|(gap, _)| longest >= *gap);
+    if let Some((gap, backup_type)) = shortest {
+        at.refuse::<()>(
+            format!(
+                "`jitter` is {}, and {} pass from one {backup_type} backup to the next",
+                as_written(longest),
+                as_written(gap)
+            ),
+            "write less than the time between two backups",
+        );
+    }
+}
 
 /// An objective shorter than the time between two backups is a promise that nobody keeps.
 fn judge_rpo(job: &JobSpec, at: ValueAt<'_>) {
@@ -141,6 +178,18 @@ fn when(at: ValueAt<'_>) -> Option<Schedule> {
         }),
         _ => at.not("a schedule", HELP),
     }
+}
+
+fn window(at: ValueAt<'_>) -> Option<WindowSpec> {
+    at.fields("the window", |fields| {
+        let zone = fields.get("zone");
+        let opens = fields.required("cron", "cron = \"0 22 * * *\"", |at| cron(at, zone));
+        let length = fields.required("duration", "duration = \"8h\"", positive_duration);
+        Some(WindowSpec {
+            opens: opens?,
+            length: length?,
+        })
+    })
 }
 
 /// As [`when`]; what is proven by default can be left to who asks.

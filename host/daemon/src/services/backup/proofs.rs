@@ -7,7 +7,7 @@ use super::{BackupError, BackupService, no_progress, turns::Turn};
 use crate::ports::BackupStoreError;
 use mainstay_domain::{
     backup_proofs::{DueProof, Proofs},
-    backup_schedule::ScheduleError,
+    backup_schedule::{ScheduleError, may_begin},
     id::BackupId,
     name::JobName,
     record::Change,
@@ -56,6 +56,10 @@ impl BackupService {
     pub(super) fn due_proof(&self, job: &JobSpec, now: Timestamp) -> Option<DueProof> {
         let schedules = &job.proofs;
         if *schedules == ProofSchedules::default() {
+            return None;
+        }
+        // Looked at again in a minute.
+        if !may_begin(&job.starts, now).unwrap_or(false) {
             return None;
         }
         let rests = self.job_state(&job.name, |state| state.proofs.rests_until(schedules, now));

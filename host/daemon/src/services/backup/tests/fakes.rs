@@ -648,6 +648,7 @@ pub(super) fn job(retention: Option<RetentionSpec>) -> JobSpec {
         retention,
         checkpoints: None,
         proofs: mainstay_domain::spec::ProofSchedules::default(),
+        starts: mainstay_domain::spec::StartSpec::default(),
     }
 }
 
