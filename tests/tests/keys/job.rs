@@ -121,17 +121,23 @@ fn what_is_stored_is_read_back_and_drilled_when_the_job_says() {
         .concat(),
     );
     daemon.run();
-    let is_read_back = |event: &Value| {
-        let message = event["message"].as_str().unwrap_or_default();
-        event["kind"] == "backup.verified" && message.contains("was read back and is right")
+    let last_read = |job: &str| {
+        let first = verified(&daemon, job).first().cloned();
+        first.map_or(Value::Null, |backup| backup["verified_at"].clone())
     };
-    let read = daemon.wait_for_event("a look", is_read_back);
-    assert_eq!(read["job"], "read");
-    let drilled = daemon.wait_for_event("a drill", |event| event["kind"] == "drill.passed");
-    assert_eq!(drilled["job"], "drilled");
-    let looks = daemon.events_of("backup.verified");
-    let other = |event: &&Value| is_read_back(event) && event["job"] != "read";
-    assert_eq!(looks.iter().find(other), None);
+    let first = |job: &str| {
+        wait_for(&format!("a backup of {job}"), || {
+            let at = last_read(job);
+            (!at.is_null()).then_some(at).ok_or_else(String::new)
+        })
+    };
+    let (read, drilled) = (first("read"), first("drilled"));
+    wait_for("a look at what is stored", || {
+        let at = last_read("read");
+        (at != read).then_some(()).ok_or(at.to_string())
+    });
+    daemon.wait_for_event("a drill", |event| event["kind"] == "drill.passed");
+    assert_eq!(last_read("drilled"), drilled);
     let drills = daemon.events_of("drill.passed");
     assert!(drills.iter().all(|event| event["job"] == "drilled"));
 }

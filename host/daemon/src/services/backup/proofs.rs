@@ -1,9 +1,11 @@
 //! Scheduled proofs: each stored backup is read back, and the newest is restored in a drill.
 //!
 //! Invariant: a backup that is due goes before a proof, also between two.
-//! Invariant: a proof that fails is not tried again before its next slot. What it found is an event of its own.
+//! Invariant: a proof that fails is not tried again before its next slot.
+//! Invariant: damage and drills are events. That a backup was read back and is right is none, and ends no alert: its record
+//! says when.
 
-use super::{BackupError, BackupService, no_progress, turns::Turn};
+use super::{BackupError, BackupService, no_progress, restore::Told, turns::Turn};
 use crate::ports::BackupStoreError;
 use mainstay_domain::{
     backup_proofs::{DueProof, Proofs},
@@ -127,10 +129,7 @@ impl BackupService {
     pub(super) async fn prove(&self, job: &JobName, proof: DueProof) -> Result<(), BackupError> {
         match proof {
             DueProof::Verify(id) => {
-                let reading = self
-                    .clone()
-                    .verify_now(job.clone(), id.clone(), no_progress());
-                let read = reading.await;
+                let read = self.read_back(job, &id, Told::Nobody, no_progress()).await;
                 let now = self.now();
                 self.job_state(job, |state| state.proofs.tried(id, now));
                 read.map(drop)

@@ -25,15 +25,35 @@ use mainstay_domain::{
 };
 use std::{sync::Arc, time::Duration};
 
+/// Who hears that a backup is right.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Told {
+    /// Who asked, by an event: it is the end of what was wrong with backups of the job.
+    Asker,
+    /// Nobody: it was looked at by the clock, and says nothing of the others.
+    Nobody,
+}
+
 impl BackupService {
-    /// Reads a backup and all that it needs back from the tier.
+    /// Reads a backup and all that it needs back from the tier, and tells who asked for it that it is right.
     pub(super) async fn verify_now(
         self,
         job: JobName,
         id: BackupId,
         progress: OnProgress,
     ) -> Result<ReadBack, BackupError> {
-        let mut records = self.core.catalog.lock().of(Some(&job));
+        self.read_back(&job, &id, Told::Asker, progress).await
+    }
+
+    /// Reads a backup and all that it needs back from the tier.
+    pub(super) async fn read_back(
+        &self,
+        job: &JobName,
+        id: &BackupId,
+        told: Told,
+        progress: OnProgress,
+    ) -> Result<ReadBack, BackupError> {
+        let mut records = self.core.catalog.lock().of(Some(job));
         // What was once found wrong may be looked at again: a disk can be mended.
         for record in records
             .iter_mut()
@@ -41,7 +61,7 @@ impl BackupService {
         {
             record.status = BackupStatus::Completed;
         }
-        let mut plan = plan_restore(&records, &id)?;
+        let mut plan = plan_restore(&records, id)?;
         let chain = ids(&plan);
         let of_job = job.clone();
         let read = self
@@ -56,15 +76,17 @@ impl BackupService {
                 record.reason = None;
             }
         }
-        let message = words::read_back(&id, &job, plan.len().saturating_sub(1), &notes);
-        let event = self
-            .event(EventKind::BackupVerified, Severity::Low, message)
-            .with_backup(&job, &id);
+        let mut told_of = Vec::new();
+        if told == Told::Asker {
+            let message = words::read_back(id, job, plan.len().saturating_sub(1), &notes);
+            let event = self.event(EventKind::BackupVerified, Severity::Low, message);
+            told_of.push(Change::Event(event.with_backup(job, id)));
+        }
         let verified = plan.last().cloned();
-        if let Err(error) = self.commit(plan, vec![Change::Event(event)]).await {
+        if let Err(error) = self.commit(plan, told_of).await {
             tracing::error!(%error, "it was read back and is right, and that is not in the journal");
         }
-        let backup = verified.ok_or(BackupChainError::Unknown(id))?;
+        let backup = verified.ok_or_else(|| BackupChainError::Unknown(id.clone()))?;
         Ok(ReadBack { backup, notes })
     }
 
