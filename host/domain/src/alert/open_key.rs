@@ -67,7 +67,7 @@ impl OpenKey {
                 return Some(format!("the config does not name job {name} any more"));
             };
             return match kind {
-                EventKind::BackupRpoMissed if job.rpo.is_none() => {
+                EventKind::BackupRpoMissed if job.oldest().is_none() => {
                     Some(format!("job {name} has no `rpo` any more"))
                 }
                 EventKind::RetentionFailed if job.retention.is_none() => {

@@ -46,6 +46,7 @@ fn job(
         differential,
         incremental,
         rpo: None,
+        stale_after: None,
         compression: 3,
         retention: None,
         checkpoints: None,

@@ -19,8 +19,11 @@ pub struct JobSpec {
     pub differential: Option<Schedule>,
     /// When; default never, and under `schedule = "seed"` every 15 min [seed 003].
     pub incremental: Option<Schedule>,
-    /// Recovery point objective: the newest verified backup should not be older; absent: not judged.
+    /// Recovery point objective: the newest verified backup should not be older; absent: `stale_after` is judged.
     pub rpo: Option<Duration>,
+    /// Where there is no `rpo`: how old the newest verified backup may get before people hear of it; by default twice the longest
+    /// time between two of its slots, and an hour at least.
+    pub stale_after: Option<Duration>,
     /// zstd level, 1 to 19; default 3.
     pub compression: i32,
     /// What is kept; absent: everything.
@@ -34,6 +37,11 @@ pub struct JobSpec {
 }
 
 impl JobSpec {
+    /// How old its newest verified backup may get before people hear of it; none: however old.
+    pub fn oldest(&self) -> Option<Duration> {
+        self.rpo.or(self.stale_after)
+    }
+
     /// Whether a restore in place puts anything back: what a command printed cannot be.
     pub fn is_restorable_in_place(&self) -> bool {
         let mut sources = self.sources.iter();

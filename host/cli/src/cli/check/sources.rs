@@ -107,6 +107,7 @@ mod tests {
                 differential: None,
                 incremental: None,
                 rpo: Some(Duration::from_secs(1)),
+                stale_after: None,
                 compression: 3,
                 retention: None,
                 checkpoints: None,

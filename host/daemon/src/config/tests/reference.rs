@@ -2051,6 +2051,7 @@ fn what_is_not_written_has_its_documented_default() {
         (&job.differential, &job.incremental, job.rpo),
         (&None, &None, None)
     );
+    assert_eq!(job.stale_after, Some(hours(48)));
     let weekly = Some(Schedule::Every(hours(7 * 24)));
     assert_eq!((&job.proofs.verify, &job.proofs.drill), (&weekly, &weekly));
     assert_eq!(job.compression, 3);

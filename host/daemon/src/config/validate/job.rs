@@ -26,6 +26,8 @@ use std::time::Duration;
 
 const DAY: Duration = Duration::from_secs(86_400);
 const QUARTER_OF_AN_HOUR: Duration = Duration::from_secs(900);
+/// What is younger is not stale, however often it is taken: nobody wrote that it matters.
+const LEAST_STALE: Duration = Duration::from_secs(3_600);
 
 /// A job of the host with this name.
 pub(super) fn job(at: ValueAt<'_>, host: &str) -> Option<JobSpec> {
@@ -67,7 +69,7 @@ pub(super) fn job(at: ValueAt<'_>, host: &str) -> Option<JobSpec> {
         let window = fields.optional("window", window);
         let job_name = job_name?;
         let longest = jitter.and_then(duration);
-        let spec = JobSpec {
+        let mut spec = JobSpec {
             sources: sources?,
             starts: StartSpec {
                 delay: part(
@@ -81,6 +83,7 @@ pub(super) fn job(at: ValueAt<'_>, host: &str) -> Option<JobSpec> {
             differential,
             incremental,
             rpo: rpo.and_then(positive_duration),
+            stale_after: None,
             compression,
             retention,
             checkpoints,
@@ -90,8 +93,12 @@ pub(super) fn job(at: ValueAt<'_>, host: &str) -> Option<JobSpec> {
         if let (Some(at), Some(longest)) = (jitter, longest) {
             judge_jitter(&spec, longest, at);
         }
-        if let Some(rpo) = rpo {
-            judge_rpo(&spec, rpo);
+        let wait = backup_schedule::longest_wait(&spec, SOME_DAY)
+            .ok()
+            .flatten();
+        match rpo {
+            Some(rpo) => judge_rpo(&spec, wait, rpo),
+            None => spec.stale_after = wait.map(|wait| (2 * wait).max(LEAST_STALE)),
         }
         Some(spec)
     })
@@ -127,8 +134,7 @@ fn judge_jitter(job: &JobSpec, longest: Duration, at: ValueAt<'_>) {
 }
 
 /// An objective shorter than the time between two backups is a promise that nobody keeps.
-fn judge_rpo(job: &JobSpec, at: ValueAt<'_>) {
-    let wait = backup_schedule::longest_wait(job, SOME_DAY).ok().flatten();
+fn judge_rpo(job: &JobSpec, wait: Option<Duration>, at: ValueAt<'_>) {
     let (Some(rpo), Some(wait)) = (job.rpo, wait) else {
         return;
     };

@@ -16,8 +16,8 @@ impl BackupService {
     /// Looks at the objectives that may be missed by now.
     pub(super) fn look_at_objectives(&self, spec: &Spec) {
         for job in &spec.jobs {
-            if let Some(rpo) = job.rpo {
-                self.look_at_objective(job, rpo);
+            if let Some(oldest) = job.oldest() {
+                self.look_at_objective(job, oldest);
             }
         }
     }
@@ -39,8 +39,12 @@ impl BackupService {
         let newest = newest.map_or("there is none".to_owned(), |at| {
             format!("the newest is of {at}")
         });
+        let than = match job.rpo {
+            Some(rpo) => format!("its rpo of {rpo:?}"),
+            None => format!("{rpo:?}, twice what its schedules leave between two"),
+        };
         let message = format!(
-            "job {} has no verified and complete backup that is newer than its rpo of {rpo:?}: {newest}",
+            "job {} has no verified and complete backup that is newer than {than}: {newest}",
             job.name
         );
         let event = self
@@ -67,7 +71,7 @@ impl BackupService {
     pub(super) fn time_to_next_objective(&self, spec: &Spec) -> Option<Duration> {
         let monotonic = self.core.clock.monotonic();
         let jobs = self.core.jobs.lock();
-        let with_rpo = spec.jobs.iter().filter(|job| job.rpo.is_some());
+        let with_rpo = spec.jobs.iter().filter(|job| job.oldest().is_some());
         let next = with_rpo.filter_map(|job| jobs.get(&job.name)?.objective.next());
         next.map(|due| due.since(monotonic)).min()
     }

@@ -1151,6 +1151,33 @@ async fn an_objective_is_missed_by_the_newest_backup_that_is_left_when_another_t
 }
 
 #[tokio::test]
+async fn a_job_without_an_objective_is_stale_after_twice_what_its_schedules_leave() {
+    let fixture = Fixture::new().await;
+    let stale_job = JobSpec {
+        full: None,
+        incremental: None,
+        rpo: None,
+        stale_after: Some(2 * HOUR),
+        ..job(None)
+    };
+    fixture.spec.send_replace(spec_with(&[stale_job]));
+    fixture.create(BackupType::Full).await.unwrap();
+    let look = || {
+        let spec = fixture.spec.borrow().clone();
+        fixture.service.look_at_objectives(&spec);
+        let kinds = fixture.kinds().into_iter();
+        kinds
+            .filter(|kind| *kind == EventKind::BackupRpoMissed)
+            .count()
+    };
+    for (hours, told) in [(0, 0), (1, 0), (2, 1), (2, 1)] {
+        fixture.clock.advance(hours * HOUR);
+        assert_eq!(look(), told, "{hours}");
+    }
+    assert_eq!(fixture.service.jobs()[0].rpo_met, None);
+}
+
+#[tokio::test]
 async fn a_backup_waits_for_its_targets_is_told_once_and_is_taken_when_they_are_healthy() {
     let fixture = Fixture::new().await;
     let waiting_job = JobSpec {

@@ -644,6 +644,7 @@ pub(super) fn job(retention: Option<RetentionSpec>) -> JobSpec {
         differential: None,
         incremental: Some(Schedule::Every(QUARTER)),
         rpo: Some(HOUR),
+        stale_after: None,
         compression: 3,
         retention,
         checkpoints: None,
