@@ -115,6 +115,17 @@ mod tests {
         assert_ne!(wait("a", 1), wait("b", 1));
     }
 
+    #[test]
+    fn a_part_is_the_same_each_time_and_spreads_over_the_whole_length() {
+        let parts = (0..2_000).map(|number| part(60 * SECOND, format_args!("host-{number}/state")));
+        let parts: Vec<Duration> = parts.collect();
+        assert!(parts.iter().all(|part| *part < 60 * SECOND));
+        assert!(parts.iter().any(|part| *part < SECOND));
+        assert!(parts.iter().any(|part| *part > 59 * SECOND));
+        assert_eq!(part(60 * SECOND, "host-7/state"), parts[7]);
+        assert_eq!(part(Duration::ZERO, "host-7/state"), Duration::ZERO);
+    }
+
     proptest! {
         #[test]
         fn no_wait_is_longer_than_the_longest(seconds in any::<u64>(), longest in any::<u64>(), number in any::<u32>()) {
