@@ -3,7 +3,7 @@
 //! Invariant: the newest of each kind stay, so that a clock that was wrong for a moment does not cost the whole history.
 //! Invariant: one call takes some tens of milliseconds at most: of very many records some go at a time.
 
-use super::columns::Millis;
+use super::{columns::Millis, schema::ended};
 use mainstay_domain::time::Timestamp;
 use rusqlite::{Connection, params};
 
@@ -16,10 +16,16 @@ const EVENTS: u32 = 20_000;
 
 /// The oldest operations that have ended; what they did goes with them. Those with one of the newest 50 calls of a plugin
 /// stay: a newer version of it is rehearsed on these.
-const ENDED: &str = "
+const ENDED: &str = concat!(
+    "
     SELECT id FROM operations
-    WHERE state IN ('succeeded', 'failed', 'partial', 'cancelled') AND detected_at < ?1
-        AND detected_at < (SELECT detected_at FROM operations ORDER BY detected_at DESC LIMIT 1 OFFSET ?2 - 1)
+    WHERE ",
+    ended!(),
+    " AND +state IN ('succeeded', 'failed', 'partial', 'cancelled') AND detected_at < ?1
+        AND detected_at < (
+            SELECT detected_at FROM operations WHERE ",
+    ended!(),
+    " ORDER BY detected_at DESC LIMIT 1 OFFSET ?2 - 1)
         AND NOT EXISTS (
             SELECT 1 FROM calls AS own WHERE own.operation = operations.id AND 50 > (
                 SELECT count(*) FROM (
@@ -27,7 +33,8 @@ const ENDED: &str = "
                     WHERE json_extract(newer.record, '$.plugin') = json_extract(own.record, '$.plugin')
                         AND (newer.operation, newer.call) > (own.operation, own.call)
                     LIMIT 50)))
-    ORDER BY detected_at LIMIT ?3";
+    ORDER BY detected_at LIMIT ?3"
+);
 
 /// The oldest events that are too old; and those whose time is later than the newest's, which a clock that was ahead
 /// gave them, where one that is too old came after them. A clock that was behind makes only its own events too old. Changes of

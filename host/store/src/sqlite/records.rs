@@ -4,7 +4,8 @@
 //! it answers, however long the history is; but for that of the events of some kinds, which is asked once at the start and
 //! reads those that a start looks for, for the names of a target, which reads all that were ever given, for the incidents of
 //! one target, which puts all of that target in order, and for the events and the audit log of a target or since a time, which
-//! goes through them in their order; and for the numbers of `statistics`. None of them holds more in memory than it answers.
+//! goes through them in their order; and for the operations that have not ended, which are few, and all gone through; and for
+//! the numbers of `statistics`. None of them holds more in memory than it answers.
 //!
 //! Length: every question that the journal answers, in one place.
 
@@ -13,6 +14,7 @@ use super::{
     columns::{Millis, to_json, word},
     event_filter,
     rows::{all, one, readable, record},
+    schema::{ended, unended},
     statistics,
     sums::checked,
 };
@@ -27,7 +29,7 @@ use mainstay_domain::{
     id::{IncidentId, OperationId},
     incident::Incident,
     name::{FailureType, TargetName},
-    operation::Operation,
+    operation::{Operation, OperationState},
     record::EffectEntry,
 };
 use rusqlite::{Connection, OptionalExtension, Params, ToSql, params, types::ValueRef};
@@ -263,7 +265,8 @@ fn incidents(connection: &Connection, filter: &IncidentFilter) -> rusqlite::Resu
     all(connection, &sql, parameters.as_slice())
 }
 
-/// The statement names no column that is not filtered by, so that the index of just these filters answers it.
+/// The statement names no column that is not filtered by, so that the index of just these filters answers it. What has not
+/// ended is in an index of its own, and there is little of it: the two are merged as they are read.
 fn history(connection: &Connection, filter: &HistoryFilter) -> rusqlite::Result<Vec<Operation>> {
     let state = filter.state.as_ref().map(word).transpose()?;
     let target = filter.target.as_ref().map(TargetName::as_str);
@@ -295,20 +298,34 @@ fn history(connection: &Connection, filter: &HistoryFilter) -> rusqlite::Result<
             parameters.len()
         ));
     }
-    let conditions = if conditions.is_empty() {
-        String::new()
-    } else {
-        format!("WHERE {}", conditions.join(" AND "))
-    };
-    let sql = format!(
-        concat!(
-            "SELECT ",
-            checked!(operations),
-            " FROM operations {} ORDER BY detected_at DESC, number DESC LIMIT ?1"
-        ),
-        conditions
-    );
+    let sql = history_sql(filter.state, &conditions);
     all(connection, &sql, parameters.as_slice())
+}
+
+/// The newest operations of this state, or of any, that these conditions hold of; as many as the first parameter says.
+pub(super) fn history_sql(state: Option<OperationState>, conditions: &[String]) -> String {
+    let halves: &[&str] = match state {
+        Some(state) if state.is_final() => &[ended!()],
+        Some(_) => &[unended!()],
+        None => &[unended!(), ended!()],
+    };
+    let half = |half: &&str| {
+        let conditions = std::iter::once(*half).chain(conditions.iter().map(String::as_str));
+        let conditions: Vec<&str> = conditions.collect();
+        format!(
+            concat!(
+                "SELECT ",
+                checked!(operations),
+                ", detected_at, number FROM operations WHERE {}"
+            ),
+            conditions.join(" AND ")
+        )
+    };
+    let halves: Vec<String> = halves.iter().map(half).collect();
+    format!(
+        "{} ORDER BY 2 DESC, 3 DESC LIMIT ?1",
+        halves.join(" UNION ALL ")
+    )
 }
 
 pub(super) fn events(

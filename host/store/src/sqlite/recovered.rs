@@ -8,6 +8,7 @@ use super::{
     columns::word,
     queue::Work,
     rows::{parsed, record, timestamp},
+    schema::unended,
     sums::checked,
     unread::Unread,
 };
@@ -91,7 +92,11 @@ fn recovered(
         operations.extend(reader.rows(
             "operations",
             checked!(operations),
-            "WHERE state = ?1 ORDER BY detected_at, number",
+            concat!(
+                "WHERE ",
+                unended!(),
+                " AND state = ?1 ORDER BY detected_at, number"
+            ),
             params![word(&state)?],
             |row| record(row, 1),
         )?);

@@ -160,7 +160,52 @@ pub(super) const MIGRATIONS: &[&str] = &["
     CREATE INDEX calls_of_plugin ON calls (json_extract(record, '$.plugin'), operation, call);
     -- Which daemon writes: a result of one before is refused.
     ALTER TABLE head ADD COLUMN fencing INTEGER NOT NULL DEFAULT 0;
+","
+    -- An operation that has not ended is in one index only, and in those for the history once it has: a recovery begins
+    -- with one that is written and written again, and waits for that. Queries say which of both they read; see `ended`.
+    DROP INDEX IF EXISTS operations_newest;
+    DROP INDEX IF EXISTS operations_t;
+    DROP INDEX IF EXISTS operations_f;
+    DROP INDEX IF EXISTS operations_s;
+    DROP INDEX IF EXISTS operations_tf;
+    DROP INDEX IF EXISTS operations_ts;
+    DROP INDEX IF EXISTS operations_fs;
+    DROP INDEX IF EXISTS operations_tfs;
+    CREATE INDEX operations_open ON operations (detected_at)
+        WHERE (state = 'scheduled' OR state = 'in-progress' OR state = 'validating' OR state = 'awaiting-manual');
+    CREATE INDEX operations_newest ON operations (detected_at)
+        WHERE state <> 'scheduled' AND state <> 'in-progress' AND state <> 'validating' AND state <> 'awaiting-manual';
+    CREATE INDEX operations_t ON operations (target, detected_at)
+        WHERE state <> 'scheduled' AND state <> 'in-progress' AND state <> 'validating' AND state <> 'awaiting-manual';
+    CREATE INDEX operations_f ON operations (failure, detected_at)
+        WHERE state <> 'scheduled' AND state <> 'in-progress' AND state <> 'validating' AND state <> 'awaiting-manual';
+    CREATE INDEX operations_s ON operations (state, detected_at)
+        WHERE state <> 'scheduled' AND state <> 'in-progress' AND state <> 'validating' AND state <> 'awaiting-manual';
+    CREATE INDEX operations_tf ON operations (target, failure, detected_at)
+        WHERE state <> 'scheduled' AND state <> 'in-progress' AND state <> 'validating' AND state <> 'awaiting-manual';
+    CREATE INDEX operations_ts ON operations (target, state, detected_at)
+        WHERE state <> 'scheduled' AND state <> 'in-progress' AND state <> 'validating' AND state <> 'awaiting-manual';
+    CREATE INDEX operations_fs ON operations (failure, state, detected_at)
+        WHERE state <> 'scheduled' AND state <> 'in-progress' AND state <> 'validating' AND state <> 'awaiting-manual';
+    CREATE INDEX operations_tfs ON operations (target, failure, state, detected_at)
+        WHERE state <> 'scheduled' AND state <> 'in-progress' AND state <> 'validating' AND state <> 'awaiting-manual';
 "];
+
+/// That an operation has not ended, as the index of those says it; a piece of SQL. A query is answered from the index
+/// only where it says the same. No `IN`, for which SQLite makes a table anew for each index at each write.
+macro_rules! unended {
+    () => {
+        "(state = 'scheduled' OR state = 'in-progress' OR state = 'validating' OR state = 'awaiting-manual')"
+    };
+}
+/// That it has, as the indices of the history say it. Not by what has ended: SQLite would look up each word of that, and put
+/// what it finds in order.
+macro_rules! ended {
+    () => {
+        "state <> 'scheduled' AND state <> 'in-progress' AND state <> 'validating' AND state <> 'awaiting-manual'"
+    };
+}
+pub(super) use {ended, unended};
 
 /// The version that [`head`] came with.
 pub(super) const WITH_HEAD: usize = 3;

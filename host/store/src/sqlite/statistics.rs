@@ -6,6 +6,7 @@
 use super::{
     columns::{Millis, to_json},
     rows::{parsed, record},
+    schema::ended,
     sums::checked,
 };
 use crate::port::{StatisticsFilter, TargetStatistics};
@@ -27,7 +28,9 @@ const OPERATIONS: &str = concat!(
         SELECT target, state, ",
     checked!(operations),
     " AS whole FROM operations
-        WHERE detected_at >= ?1 AND state IN ('succeeded', 'failed', 'partial') AND (?2 IS NULL OR target = ?2)
+        WHERE ",
+    ended!(),
+    " AND detected_at >= ?1 AND state IN ('succeeded', 'failed', 'partial') AND (?2 IS NULL OR target = ?2)
     ), acted AS (
         SELECT target, state = 'succeeded' AS good, json_extract(whole, '$.rto_exceeded') AS late,
             CASE WHEN state = 'succeeded' THEN json_extract(whole, '$.recovery_ms') END AS ms

@@ -6,7 +6,7 @@ use crate::{
         Browse, EventFilter, HistoryFilter, IncidentFilter, Journal, Reading, Recover,
         StatisticsFilter, TargetStatistics, Values,
     },
-    sqlite::SqliteJournal,
+    sqlite::{SqliteJournal, records::history_sql},
 };
 use mainstay_domain::{
     event::Event, incident::IncidentState, operation::OperationState, record::Change,
@@ -95,33 +95,103 @@ async fn every_history_query_is_answered_from_an_index_in_its_order() {
             "state = 's'",
             "detected_at >= 5",
         ];
-        let chosen: Vec<_> = (0..4)
+        let chosen: Vec<String> = (0..4)
             .filter(|bit| filters >> bit & 1 == 1)
-            .map(|bit| columns[bit])
+            .map(|bit| columns[bit].to_owned())
             .collect();
-        let conditions = if chosen.is_empty() {
-            "1".to_owned()
-        } else {
-            chosen.join(" AND ")
+        let has_state = filters & 4 == 4;
+        let states = match has_state {
+            true => vec![
+                Some(OperationState::Succeeded),
+                Some(OperationState::Validating),
+            ],
+            false => vec![None],
         };
-        let sql = format!(
-            "EXPLAIN QUERY PLAN SELECT record FROM operations WHERE {conditions} \
-             ORDER BY detected_at DESC, number DESC LIMIT 1"
-        );
-        let plan = journal
-            .readers
-            .read(move |connection| connection.query_row(&sql, [], |row| row.get::<_, String>(3)));
-        let plan = plan.await.unwrap();
-        assert!(
-            plan.contains("USING INDEX operations_"),
-            "{conditions}: {plan}"
-        );
-        let equal = chosen
-            .iter()
-            .filter(|column| column.contains(" = "))
-            .count();
-        assert_eq!(plan.matches("=?").count(), equal, "{conditions}: {plan}");
+        for state in states {
+            let sql = format!("EXPLAIN QUERY PLAN {}", history_sql(state, &chosen));
+            let plan = journal.readers.read(move |connection| {
+                let mut statement = connection.prepare(&sql)?;
+                let steps = statement.query_map([1], |row| row.get::<_, String>(3))?;
+                steps.collect::<rusqlite::Result<Vec<String>>>()
+            });
+            let plan = plan.await.unwrap().join("; ");
+            let what = format!("{state:?}, {chosen:?}: {plan}");
+            // Each half reads its index in its order: nothing is put in order, and nothing is gone through.
+            assert!(!plan.contains("TEMP B-TREE"), "{what}");
+            let is_of = |half: &str| plan.contains(&format!("USING INDEX operations_{half}"));
+            let has_ended = state.is_none_or(OperationState::is_final);
+            let is_open = state.is_none_or(|state| !state.is_final());
+            assert_eq!(is_of("open"), is_open, "{what}");
+            let halves = usize::from(has_ended) + usize::from(is_open);
+            let indices = plan.matches("USING INDEX operations_").count();
+            assert_eq!(indices, halves, "{what}");
+            let equal = chosen
+                .iter()
+                .filter(|column| column.contains(" = "))
+                .count();
+            let expected = if has_ended { equal } else { 0 };
+            assert_eq!(plan.matches("=?").count(), expected, "{what}");
+        }
     }
+}
+
+#[tokio::test]
+async fn what_has_ended_and_what_has_not_are_one_history() {
+    use OperationState::{
+        AwaitingManual, Cancelled, Failed, InProgress, Partial, Scheduled, Succeeded, Validating,
+    };
+    let directory = tempfile::tempdir().unwrap();
+    let journal = open(directory.path()).unwrap();
+    let states = [
+        Scheduled,
+        Succeeded,
+        InProgress,
+        Failed,
+        Validating,
+        Partial,
+        AwaitingManual,
+        Cancelled,
+    ];
+    for (n, state) in (0..).zip(states) {
+        drop(journal.commit(vec![Change::Operation(operation(n, "api", state))].into()));
+    }
+    journal.written().await.unwrap();
+    let all: Vec<OperationState> = states.iter().rev().copied().collect();
+    let mut next = HistoryFilter {
+        limit: 3,
+        ..HistoryFilter::default()
+    };
+    let mut found = Vec::new();
+    loop {
+        let page = journal.history(next.clone()).await.unwrap();
+        let Some(last) = page.last() else { break };
+        next.before = Some(last.id.clone());
+        found.extend(page.iter().map(|operation| operation.state));
+    }
+    assert_eq!(found, all);
+    for state in states {
+        let of_state = HistoryFilter {
+            state: Some(state),
+            ..everything()
+        };
+        let found = journal.history(of_state).await.unwrap();
+        let found: Vec<OperationState> = found.iter().map(|found| found.state).collect();
+        assert_eq!(found, [state]);
+    }
+    // One that ends, and one that a person takes up again, are where they belong from then on.
+    let moved = [(0, Succeeded), (3, InProgress)];
+    let moved = moved.map(|(n, state)| Change::Operation(operation(n, "api", state)));
+    journal.commit(moved.to_vec().into()).await.unwrap();
+    let recovered = journal.recovered(at(0)).await.unwrap();
+    let open: Vec<u32> = recovered
+        .operations
+        .iter()
+        .map(|open| open.attempts)
+        .collect();
+    assert_eq!(open, [2, 3, 4, 6]);
+    let history = journal.history(everything()).await.unwrap();
+    let history: Vec<u32> = history.iter().map(|found| found.attempts).collect();
+    assert_eq!(history, [7, 6, 5, 4, 3, 2, 1, 0]);
 }
 
 /// Queries that take all places of those who browse, until the sender is dropped.
