@@ -1,7 +1,8 @@
 //! The writer's connection: one batch, one transaction.
 //!
-//! Invariant: each submission has a savepoint of its own, so that a refused one leaves its neighbours in place; what
-//! fails because of the disk fails the whole batch, of which then nothing is written.
+//! Invariant: a submission that is refused leaves its neighbours in place; what fails because of the disk fails the whole
+//! batch, of which then nothing is written. A savepoint for each submission would cost half as much again as what is written,
+//! so a batch has them only when it is written once more because one of it was refused.
 
 use super::{
     changes,
@@ -43,6 +44,15 @@ pub(super) enum Done {
     Connection(Result<(), StoreError>),
 }
 
+/// What a submission that is refused takes back.
+#[derive(Debug, Clone, Copy)]
+enum TakesBack {
+    /// The whole batch.
+    All,
+    /// What it has written itself.
+    Itself,
+}
+
 impl Store {
     /// Writes a batch in one transaction; what became of each, in order.
     ///
@@ -55,48 +65,76 @@ impl Store {
         let number = self.head.number + u64::from(!batch.clone().all(Work::is_empty));
         #[cfg(test)]
         self.faults.strike(&self.connection)?;
-        self.connection.execute_batch("BEGIN IMMEDIATE")?;
-        let done: rusqlite::Result<Vec<Done>> = batch.map(|work| self.apply(work)).collect();
+        let done = match self.transact(batch.clone(), number, TakesBack::All) {
+            // One of them may be what is refused.
+            Err(error) if !may_pass(&error) => self.transact(batch, number, TakesBack::Itself),
+            done => done,
+        }?;
+        if number > self.head.number {
+            self.head.number = number;
+            self.mark.set(&self.head);
+        }
+        self.transactions.fetch_add(1, Ordering::Relaxed);
+        Ok(done)
+    }
+
+    /// One try of a batch as this commit.
+    fn transact<'a>(
+        &self,
+        batch: impl Iterator<Item = &'a Work>,
+        number: u64,
+        takes_back: TakesBack,
+    ) -> rusqlite::Result<Vec<Done>> {
+        self.execute("BEGIN IMMEDIATE")?;
+        let done: rusqlite::Result<Vec<Done>> =
+            batch.map(|work| self.apply(work, takes_back)).collect();
         let committed = done.and_then(|done| {
             if number > self.head.number {
                 schema::set_number(&self.connection, number)?;
             }
-            self.connection.execute_batch("COMMIT").map(|()| done)
+            self.execute("COMMIT").map(|()| done)
         });
-        match committed {
-            Ok(done) => {
-                if number > self.head.number {
-                    self.head.number = number;
-                    self.mark.set(&self.head);
-                }
-                self.transactions.fetch_add(1, Ordering::Relaxed);
-                Ok(done)
-            }
-            Err(error) => {
-                if !self.connection.is_autocommit() {
-                    let _ = self.connection.execute_batch("ROLLBACK");
-                }
-                Err(error)
-            }
+        if committed.is_err() && !self.connection.is_autocommit() {
+            let _ = self.connection.execute_batch("ROLLBACK");
         }
+        committed
     }
 
-    fn apply(&self, work: &Work) -> rusqlite::Result<Done> {
+    /// Runs a statement that is often run and answers nothing.
+    fn execute(&self, sql: &str) -> rusqlite::Result<()> {
+        self.connection.prepare_cached(sql)?.execute([]).map(drop)
+    }
+
+    fn apply(&self, work: &Work, takes_back: TakesBack) -> rusqlite::Result<Done> {
         match work {
             Work::Changes(list, ..) => self
-                .in_savepoint(|connection| changes::apply(connection, list))
+                .submission(takes_back, |connection| changes::apply(connection, list))
                 .map(Done::Changes),
             Work::Value(write, _) => self
-                .in_savepoint(|connection| write.apply(connection))
+                .submission(takes_back, |connection| write.apply(connection))
                 .map(Done::Value),
             Work::SetAside(unread, _) => self
-                .in_savepoint(|connection| {
+                .submission(takes_back, |connection| {
                     let each = unread.iter().map(|unread| unread.set_aside(connection));
                     each.collect()
                 })
                 .map(Done::SetAside),
             #[cfg(test)]
-            Work::Connection(change, _) => self.in_savepoint(*change).map(Done::Connection),
+            Work::Connection(change, _) => {
+                self.submission(takes_back, *change).map(Done::Connection)
+            }
+        }
+    }
+
+    /// Runs one submission. The inner error is its own; the outer one is the whole batch's.
+    fn submission<T>(
+        &self,
+        takes_back: TakesBack,
+        apply: impl FnOnce(&Connection) -> rusqlite::Result<T>,
+    ) -> rusqlite::Result<Result<T, StoreError>> {
+        match takes_back {
+            TakesBack::All => apply(&self.connection).map(Ok),
+            TakesBack::Itself => self.in_savepoint(apply),
         }
     }
 
