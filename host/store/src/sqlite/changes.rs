@@ -145,7 +145,26 @@ fn append_event(connection: &Connection, event: &Event) -> rusqlite::Result<Even
     Ok(event)
 }
 
+/// As of an operation, most writes of an incident change nothing that its indices hold.
 fn write_incident(connection: &Connection, incident: &Incident) -> rusqlite::Result<()> {
+    let record = to_json(incident)?;
+    let columns = params![
+        incident.id.to_string(),
+        incident.target.as_str(),
+        incident.failure.as_str(),
+        incident.state.is_open(),
+        Millis(incident.opened_at),
+        record,
+    ];
+    let updated = connection
+        .prepare_cached(
+            "UPDATE incidents SET record = ?6, sum = row_sum(?1, ?2, ?3, ?4, ?5, ?6)
+             WHERE id = ?1 AND target = ?2 AND failure = ?3 AND open = ?4 AND opened_at = ?5",
+        )?
+        .execute(columns)?;
+    if updated > 0 {
+        return Ok(());
+    }
     connection
         .prepare_cached(
             "INSERT INTO incidents (id, target, failure, open, opened_at, record, sum)
@@ -153,14 +172,7 @@ fn write_incident(connection: &Connection, incident: &Incident) -> rusqlite::Res
              ON CONFLICT (id) DO UPDATE SET target = excluded.target, failure = excluded.failure, open = excluded.open,
                  opened_at = excluded.opened_at, record = excluded.record, sum = excluded.sum",
         )?
-        .execute(params![
-            incident.id.to_string(),
-            incident.target.as_str(),
-            incident.failure.as_str(),
-            incident.state.is_open(),
-            Millis(incident.opened_at),
-            to_json(incident)?,
-        ])
+        .execute(columns)
         .map(drop)
 }
 

@@ -14,8 +14,8 @@ const BATCH: u32 = 5_000;
 /// So many of the oldest events are looked at, and may go, at a time.
 const EVENTS: u32 = 20_000;
 
-/// The oldest operations that have ended; what they did goes with them. Those with one of the newest 50 calls of a plugin
-/// stay: a newer version of it is rehearsed on these.
+/// The oldest operations that have ended; what they did goes with them. Those with one of the newest 50 calls of a plugin that
+/// have ended stay: a newer version of it is rehearsed on these.
 const ENDED: &str = concat!(
     "
     SELECT id FROM operations
@@ -27,10 +27,12 @@ const ENDED: &str = concat!(
     ended!(),
     " ORDER BY detected_at DESC LIMIT 1 OFFSET ?2 - 1)
         AND NOT EXISTS (
-            SELECT 1 FROM calls AS own WHERE own.operation = operations.id AND 50 > (
+            SELECT 1 FROM calls AS own
+            WHERE own.operation = operations.id AND own.ended IS NOT NULL AND 50 > (
                 SELECT count(*) FROM (
                     SELECT 1 FROM calls AS newer
-                    WHERE json_extract(newer.record, '$.plugin') = json_extract(own.record, '$.plugin')
+                    WHERE newer.ended IS NOT NULL
+                        AND json_extract(newer.record, '$.plugin') = json_extract(own.record, '$.plugin')
                         AND (newer.operation, newer.call) > (own.operation, own.call)
                     LIMIT 50)))
     ORDER BY detected_at LIMIT ?3"
@@ -68,7 +70,8 @@ pub(super) fn forget(connection: &Connection, before: Timestamp) -> rusqlite::Re
             "DELETE FROM incidents WHERE id IN (
                  SELECT id FROM incidents
                  WHERE NOT open AND opened_at < ?1
-                     AND opened_at < (SELECT opened_at FROM incidents ORDER BY opened_at DESC LIMIT 1 OFFSET ?2 - 1)
+                     AND opened_at < (
+                         SELECT opened_at FROM incidents WHERE NOT open ORDER BY opened_at DESC LIMIT 1 OFFSET ?2 - 1)
                  ORDER BY opened_at LIMIT ?3)",
         )?
         .execute(bounds)?;

@@ -2,10 +2,10 @@
 //!
 //! Invariant: every query is answered from an index that orders as the answer does, so that it reads as many rows as
 //! it answers, however long the history is; but for that of the events of some kinds, which is asked once at the start and
-//! reads those that a start looks for, for the names of a target, which reads all that were ever given, for the incidents of
-//! one target, which puts all of that target in order, and for the events and the audit log of a target or since a time, which
-//! goes through them in their order; and for the operations that have not ended, which are few, and all gone through; and for
-//! the numbers of `statistics`. None of them holds more in memory than it answers.
+//! reads those that a start looks for, for the names of a target, which reads all that were ever given, for the events and
+//! the audit log of a target or since a time, which goes through them in their order, for the operations that have not ended
+//! and the incidents that are open, which are few and all gone through; and for the numbers of `statistics`. None of them holds
+//! more in memory than it answers.
 //!
 //! Length: every question that the journal answers, in one place.
 
@@ -225,16 +225,13 @@ fn calls(connection: &Connection, operation: &OperationId) -> rusqlite::Result<V
     readable(read)
 }
 
-/// As [`history`], the statement names no column that is not filtered by.
+/// As [`history`], the statement names no column that is not filtered by, and merges what is open and what is not.
 fn incidents(connection: &Connection, filter: &IncidentFilter) -> rusqlite::Result<Vec<Incident>> {
     let target = filter.target.as_ref().map(TargetName::as_str);
     let since = filter.since.map(Millis);
     let before = filter.before.as_ref().map(ToString::to_string);
     let mut conditions = Vec::new();
     let mut parameters: Vec<&dyn ToSql> = vec![&filter.limit];
-    if filter.open_only {
-        conditions.push("open".to_owned());
-    }
     if let Some(target) = &target {
         parameters.push(target);
         conditions.push(format!("target = ?{}", parameters.len()));
@@ -250,19 +247,22 @@ fn incidents(connection: &Connection, filter: &IncidentFilter) -> rusqlite::Resu
             parameters.len()
         ));
     }
-    let conditions = match conditions.is_empty() {
-        true => String::new(),
-        false => format!("WHERE {}", conditions.join(" AND ")),
-    };
-    let sql = format!(
-        concat!(
-            "SELECT ",
-            checked!(incidents),
-            " FROM incidents {} ORDER BY opened_at DESC, number DESC LIMIT ?1"
-        ),
-        conditions
-    );
+    let sql = incidents_sql(filter.open_only, &conditions);
     all(connection, &sql, parameters.as_slice())
+}
+
+/// The newest incidents, or those that are open, that these conditions hold of; as many as the first parameter says.
+pub(super) fn incidents_sql(open_only: bool, conditions: &[String]) -> String {
+    let halves: &[&str] = match open_only {
+        true => &["open"],
+        false => &["open", "NOT open"],
+    };
+    let rows = concat!(
+        "SELECT ",
+        checked!(incidents),
+        ", opened_at, number FROM incidents"
+    );
+    newest_of(rows, halves, conditions)
 }
 
 /// The statement names no column that is not filtered by, so that the index of just these filters answers it. What has not
@@ -309,17 +309,20 @@ pub(super) fn history_sql(state: Option<OperationState>, conditions: &[String]) 
         Some(_) => &[unended!()],
         None => &[unended!(), ended!()],
     };
+    let rows = concat!(
+        "SELECT ",
+        checked!(operations),
+        ", detected_at, number FROM operations"
+    );
+    newest_of(rows, halves, conditions)
+}
+
+/// The newest by their second column of the rows of these halves of a table, each of which has indices of its own.
+fn newest_of(rows: &str, halves: &[&str], conditions: &[String]) -> String {
     let half = |half: &&str| {
         let conditions = std::iter::once(*half).chain(conditions.iter().map(String::as_str));
         let conditions: Vec<&str> = conditions.collect();
-        format!(
-            concat!(
-                "SELECT ",
-                checked!(operations),
-                ", detected_at, number FROM operations WHERE {}"
-            ),
-            conditions.join(" AND ")
-        )
+        format!("{rows} WHERE {}", conditions.join(" AND "))
     };
     let halves: Vec<String> = halves.iter().map(half).collect();
     format!(

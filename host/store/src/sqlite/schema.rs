@@ -189,6 +189,14 @@ pub(super) const MIGRATIONS: &[&str] = &["
         WHERE state <> 'scheduled' AND state <> 'in-progress' AND state <> 'validating' AND state <> 'awaiting-manual';
     CREATE INDEX operations_tfs ON operations (target, failure, state, detected_at)
         WHERE state <> 'scheduled' AND state <> 'in-progress' AND state <> 'validating' AND state <> 'awaiting-manual';
+    -- The same of incidents, and of the calls that a rehearsal takes. What was in `calls_open` is found by its key.
+    DROP INDEX IF EXISTS incidents_newest;
+    DROP INDEX IF EXISTS incidents_alike;
+    DROP INDEX IF EXISTS calls_open;
+    DROP INDEX IF EXISTS calls_of_plugin;
+    CREATE INDEX incidents_newest ON incidents (opened_at) WHERE NOT open;
+    CREATE INDEX incidents_t ON incidents (target, opened_at) WHERE NOT open;
+    CREATE INDEX calls_of_plugin ON calls (json_extract(record, '$.plugin'), operation, call) WHERE ended IS NOT NULL;
 "];
 
 /// That an operation has not ended, as the index of those says it; a piece of SQL. A query is answered from the index

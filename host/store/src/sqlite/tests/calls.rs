@@ -90,6 +90,18 @@ async fn the_newest_fifty_calls_of_each_plugin_stay_with_their_journals_however_
                 plugin: plugin(name),
                 ..call(&operation, 1, 1)
             })));
+            let end = CallEnd {
+                at: at(n),
+                outcome: CallOutcome::Done(Report::default()),
+            };
+            changes.push(Change::CallEnded(operation.id.clone(), 1, end));
+        }
+        // What a daemon that was killed left without an end is rehearsed on by nobody.
+        if n == 70 {
+            changes.push(Change::Call(Box::new(CallRecord {
+                plugin: plugin("retired"),
+                ..call(&operation, 1, 1)
+            })));
         }
         drop(journal.commit(changes.into()));
     }

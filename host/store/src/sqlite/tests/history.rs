@@ -6,7 +6,10 @@ use crate::{
         Browse, EventFilter, HistoryFilter, IncidentFilter, Journal, Reading, Recover,
         StatisticsFilter, TargetStatistics, Values,
     },
-    sqlite::{SqliteJournal, records::history_sql},
+    sqlite::{
+        SqliteJournal,
+        records::{history_sql, incidents_sql},
+    },
 };
 use mainstay_domain::{
     event::Event, incident::IncidentState, operation::OperationState, record::Change,
@@ -109,12 +112,7 @@ async fn every_history_query_is_answered_from_an_index_in_its_order() {
         };
         for state in states {
             let sql = format!("EXPLAIN QUERY PLAN {}", history_sql(state, &chosen));
-            let plan = journal.readers.read(move |connection| {
-                let mut statement = connection.prepare(&sql)?;
-                let steps = statement.query_map([1], |row| row.get::<_, String>(3))?;
-                steps.collect::<rusqlite::Result<Vec<String>>>()
-            });
-            let plan = plan.await.unwrap().join("; ");
+            let plan = plan(&journal, sql).await;
             let what = format!("{state:?}, {chosen:?}: {plan}");
             // Each half reads its index in its order: nothing is put in order, and nothing is gone through.
             assert!(!plan.contains("TEMP B-TREE"), "{what}");
@@ -133,6 +131,47 @@ async fn every_history_query_is_answered_from_an_index_in_its_order() {
             assert_eq!(plan.matches("=?").count(), expected, "{what}");
         }
     }
+}
+
+#[tokio::test]
+async fn every_query_of_incidents_is_answered_from_an_index_in_its_order() {
+    let directory = tempfile::tempdir().unwrap();
+    let journal = open(directory.path()).unwrap();
+    journal.written().await.unwrap();
+    for (open_only, conditions, indices) in [
+        (true, &[][..], &["open"][..]),
+        (false, &[][..], &["open", "newest"][..]),
+        (false, &["target = 't'"][..], &["open", "t"][..]),
+        (
+            false,
+            &["target = 't'", "opened_at >= 5"][..],
+            &["open", "t"][..],
+        ),
+    ] {
+        let conditions: Vec<String> = conditions.iter().map(|&text| text.to_owned()).collect();
+        let sql = format!(
+            "EXPLAIN QUERY PLAN {}",
+            incidents_sql(open_only, &conditions)
+        );
+        let plan = plan(&journal, sql).await;
+        assert!(!plan.contains("TEMP B-TREE"), "{conditions:?}: {plan}");
+        let used = plan.matches("USING INDEX incidents_").count();
+        assert_eq!(used, indices.len(), "{conditions:?}: {plan}");
+        for index in indices {
+            let index = format!("USING INDEX incidents_{index}");
+            assert!(plan.contains(&index), "{conditions:?}: {plan}");
+        }
+    }
+}
+
+/// The steps of a query with one parameter.
+async fn plan(journal: &SqliteJournal, sql: String) -> String {
+    let plan = journal.readers.read(move |connection| {
+        let mut statement = connection.prepare(&sql)?;
+        let steps = statement.query_map([1], |row| row.get::<_, String>(3))?;
+        steps.collect::<rusqlite::Result<Vec<String>>>()
+    });
+    plan.await.unwrap().join("; ")
 }
 
 #[tokio::test]
