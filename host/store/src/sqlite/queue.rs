@@ -88,6 +88,9 @@ struct State {
     load: Load,
     /// Why nothing can be written now.
     held: Option<StoreError>,
+    /// The writer waits for what somebody waits for, or until there is so much. What is neither does not wake it: a recovery
+    /// that begins would lose its turn on the processor to it at each of its first events.
+    lingers: Option<usize>,
     intake: Intake,
 }
 
@@ -133,9 +136,14 @@ impl Queue {
             return;
         };
         state.load = total;
+        let is_awaited = work.is_awaited();
         state.waiting.push_back(Waiting { work, load });
+        let count = state.waiting.len();
+        let is_of_use = state.lingers.is_none_or(|most| is_awaited || count >= most);
         drop(state);
-        self.changed.notify_all();
+        if is_of_use {
+            self.changed.notify_all();
+        }
     }
 
     /// What the daemon has to remember has as much room again as all that may happen.
@@ -188,7 +196,9 @@ impl Queue {
             looked_at = state.waiting.len();
             !is_awaited && looked_at < most && !state.intake.is_closed()
         };
+        state.lingers = Some(most);
         self.changed.wait_while_for(state, may_wait, self.linger);
+        state.lingers = None;
     }
 
     /// This is written, or refused for good: it waits no more, and the disk takes something.
@@ -371,6 +381,26 @@ mod tests {
         let submitting = std::thread::spawn(move || submit(&later, Haste::Now));
         assert_eq!(taken(&queue), 2, "it is not taken alone");
         drop((first, submitting.join().unwrap()));
+    }
+
+    #[test]
+    fn what_nobody_waits_for_is_taken_once_it_fills_a_transaction() {
+        let queue = Arc::new(line(LONG));
+        drop(submit(&queue, Haste::Soon));
+        let later = Arc::clone(&queue);
+        let submitting = std::thread::spawn(move || {
+            while later.state.lock().lingers.is_none() {
+                std::thread::yield_now();
+            }
+            for _ in 1..3 {
+                drop(submit(&later, Haste::Soon));
+            }
+        });
+        let Taken::Batch(batch) = queue.take(3, None) else {
+            panic!("there is a batch");
+        };
+        assert_eq!(batch.len(), 3);
+        submitting.join().unwrap();
     }
 
     #[test]
