@@ -112,7 +112,8 @@ pub(super) fn read_file(pid: u32, name: &str) -> io::Result<Vec<u8>> {
 /// makes them anew for each call.
 pub(super) fn read_to_end(path: &Path) -> io::Result<Vec<u8>> {
     let mut text = Vec::with_capacity(LARGE);
-    File::open(path)?.read_to_end(&mut text)?;
+    // A file by itself is asked for its size and its place first.
+    File::open(path)?.take(u64::MAX).read_to_end(&mut text)?;
     Ok(text)
 }
 
