@@ -16,6 +16,7 @@ use crate::{
     adapters::limits,
     ports::{AccountError, ProcessError},
 };
+use futures_util::FutureExt;
 use mainstay_domain::{name::TargetName, record::ProcessIdentity, time::Timestamp};
 use parking_lot::Mutex;
 use scan::{Found, Unseen, Wanted, look_for_all};
@@ -156,7 +157,7 @@ impl Leftovers {
         let (done, ahead) = oneshot::channel();
         self.ahead.lock().insert(target.clone(), ahead);
         let (this, target) = (Arc::clone(self), target.clone());
-        tokio::spawn(async move {
+        let mut look = Box::pin(async move {
             if this
                 .look(&target, false)
                 .await
@@ -167,6 +168,10 @@ impl Leftovers {
             // Nobody may wait for it.
             let _ = done.send(());
         });
+        // It begins here, on a thread of its own: as a task it would begin when who calls has told of the end.
+        if look.as_mut().now_or_never().is_none() {
+            tokio::spawn(look);
+        }
     }
 
     /// Resolves when the look that began at the end of the target's process is done.
