@@ -7,7 +7,7 @@ use crate::{
         StatisticsFilter, TargetStatistics, Values,
     },
     sqlite::{
-        SqliteJournal,
+        FILE_NAME, SqliteJournal,
         records::{history_sql, incidents_sql},
     },
 };
@@ -131,6 +131,31 @@ async fn every_history_query_is_answered_from_an_index_in_its_order() {
             assert_eq!(plan.matches("=?").count(), expected, "{what}");
         }
     }
+}
+
+/// A recovery begins when they are on the disk.
+#[tokio::test]
+async fn what_is_not_over_is_written_in_few_pages() {
+    let directory = tempfile::tempdir().unwrap();
+    let journal = open(directory.path()).unwrap();
+    let log = directory.path().join(format!("{FILE_NAME}-wal"));
+    for n in 0..20 {
+        let over = vec![
+            Change::Operation(operation(n, "api", OperationState::Succeeded)),
+            Change::Incident(incident(n, "api", IncidentState::Recovered).into()),
+        ];
+        journal.commit(over.into()).await.unwrap();
+    }
+    let before = log.metadata().unwrap().len();
+    let begun = vec![
+        Change::Operation(operation(20, "api", OperationState::Scheduled)),
+        Change::Incident(incident(20, "api", IncidentState::Open).into()),
+    ];
+    journal.commit(begun.into()).await.unwrap();
+    let frames = (log.metadata().unwrap().len() - before) / (24 + 4_096);
+    // Two tables, an index of each for the key and one for what is open, and the number of the commit; and where a page of
+    // a table is full, a new one, the one above it, and the first of the file.
+    assert!((1..=12).contains(&frames), "{frames}");
 }
 
 #[tokio::test]
