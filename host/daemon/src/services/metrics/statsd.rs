@@ -19,7 +19,7 @@ use tokio_util::sync::CancellationToken;
 const EVERY: Duration = Duration::from_secs(10);
 
 /// Sends a datagram, and waits for nothing.
-pub type SendDatagram = Box<dyn Fn(&[u8]) -> io::Result<()> + Send + Sync>;
+pub(crate) type SendDatagram = Box<dyn Fn(&[u8]) -> io::Result<()> + Send + Sync>;
 
 /// Tells a StatsD.
 pub struct StatsdService {
