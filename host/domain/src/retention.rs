@@ -5,6 +5,7 @@
 //! - that belongs to the newest verified chain, or to one of the `min_redundancy` newest; one that gives no complete state
 //!   is none of them as long as there are others,
 //! - that is held, is a checkpoint, is not finished, or lies in the future because the clock went back,
+//! - that is younger than `immutable_for`,
 //! - that has no verdict, or contradicting ones, or one whose own `expires` is still to come.
 //!
 //! Invariant: whatever the verdicts are, no kept backup needs an expired one.
@@ -15,7 +16,19 @@ use crate::{
     id::BackupId,
     time::Timestamp,
 };
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::{
+    collections::{BTreeMap, BTreeSet, HashMap},
+    time::Duration,
+};
+
+/// What no policy can undercut.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct RetentionLimits {
+    /// So many verified chains stay; 0 is as 1.
+    pub min_redundancy: u32,
+    /// What is younger than this stays; zero: nothing stays for its age.
+    pub immutable_for: Duration,
+}
 
 /// One verdict for each backup of a job, in the order of `records`, with the reason why the host keeps what the policy
 /// would expire. Verdicts for unknown backups are ignored, and so are backups that are in the trash already or were
@@ -23,7 +36,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 pub fn guard(
     records: &[BackupRecord],
     verdicts: &[Verdict],
-    min_redundancy: u32,
+    limits: RetentionLimits,
     now: Timestamp,
 ) -> Vec<Verdict> {
     let judged: Vec<&BackupRecord> = records
@@ -33,11 +46,12 @@ pub fn guard(
     let policy_verdicts = policy_verdicts(verdicts);
     let mut kept: BTreeMap<&BackupId, String> = BTreeMap::new();
     for record in &judged {
-        if let Some(why) = inherent_reason(record, policy_verdicts.get(record.id.as_str()), now) {
+        let policy_verdict = policy_verdicts.get(record.id.as_str());
+        if let Some(why) = inherent_reason(record, policy_verdict, limits.immutable_for, now) {
             kept.insert(&record.id, why);
         }
     }
-    for (record, why) in newest_backup_chains(records, min_redundancy, now) {
+    for (record, why) in newest_backup_chains(records, limits.min_redundancy, now) {
         kept.entry(&record.id).or_insert(why);
     }
     keep_what_is_needed(records, &mut kept);
@@ -92,10 +106,16 @@ fn policy_verdicts(verdicts: &[Verdict]) -> HashMap<&str, &Verdict> {
     policy_verdicts
 }
 
+/// Whether a backup is too young to go, whoever wishes it; one from the future is.
+pub fn is_immutable(record: &BackupRecord, immutable_for: Duration, now: Timestamp) -> bool {
+    record.created_at + immutable_for > now
+}
+
 /// Why a backup stays whatever the others do; empty where the policy keeps it.
 fn inherent_reason(
     record: &BackupRecord,
     policy_verdict: Option<&&Verdict>,
+    immutable_for: Duration,
     now: Timestamp,
 ) -> Option<String> {
     let Some(policy_verdict) = policy_verdict else {
@@ -114,6 +134,9 @@ fn inherent_reason(
         Some("it is not finished".to_owned())
     } else if record.created_at > now {
         Some("it was taken in the future; the clock went back".to_owned())
+    } else if is_immutable(record, immutable_for, now) {
+        let until = record.created_at + immutable_for;
+        Some(format!("it is immutable until {until} (immutable_for)"))
     } else {
         let later = policy_verdict.expires.filter(|expires| *expires > now)?;
         Some(format!("the policy says itself that it expires at {later}"))

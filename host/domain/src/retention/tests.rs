@@ -64,6 +64,13 @@ fn verdict(record: &BackupRecord, keep: bool) -> Verdict {
 
 const NOW: Timestamp = Timestamp::from_millis(100_000);
 
+fn limits(min_redundancy: u32) -> RetentionLimits {
+    RetentionLimits {
+        min_redundancy,
+        immutable_for: Duration::ZERO,
+    }
+}
+
 /// What the guard lets go where the policy wants to let everything go but those at `keep`.
 #[track_caller]
 fn check(
@@ -77,7 +84,7 @@ fn check(
         .enumerate()
         .map(|(at, record)| verdict(record, keep.contains(&at)))
         .collect();
-    let verdicts = guard(records, &wishes, min_redundancy, NOW);
+    let verdicts = guard(records, &wishes, limits(min_redundancy), NOW);
     let found: Vec<usize> = (0..records.len())
         .filter(|at| {
             verdicts
@@ -165,7 +172,7 @@ fn a_chain_from_the_future_does_not_stand_in_for_the_newest_verified_one() {
 fn missing_double_unknown_and_contradicting_verdicts_keep() {
     let records = two_chains();
     assert!(
-        guard(&records, &[], 1, NOW)
+        guard(&records, &[], limits(1), NOW)
             .iter()
             .all(|verdict| verdict.keep)
     );
@@ -173,16 +180,47 @@ fn missing_double_unknown_and_contradicting_verdicts_keep() {
         id: "../../etc".to_owned(),
         ..verdict(&records[0], false)
     };
-    assert_eq!(guard(&records, &[unknown], 1, NOW).len(), records.len());
+    assert_eq!(
+        guard(&records, &[unknown], limits(1), NOW).len(),
+        records.len()
+    );
     for both in [[true, false], [false, true]] {
         let double = both.map(|keep| verdict(&records[5], keep));
-        assert!(guard(&records, &double, 1, NOW)[5].keep);
+        assert!(guard(&records, &double, limits(1), NOW)[5].keep);
     }
     let later = Verdict {
         expires: Some(NOW + std::time::Duration::from_secs(1)),
         ..verdict(&records[5], false)
     };
-    assert!(guard(&records, &[later], 1, NOW)[5].keep);
+    assert!(guard(&records, &[later], limits(1), NOW)[5].keep);
+}
+
+/// Those of `two_chains` are of the seconds 0 to 5, and now is 100.
+#[test]
+fn what_is_younger_than_the_window_stays_and_what_it_needs_too() {
+    let records = two_chains();
+    let wishes: Vec<Verdict> = records.iter().map(|it| verdict(it, false)).collect();
+    let check = |seconds: u64, expired: &[usize]| {
+        let limits = RetentionLimits {
+            min_redundancy: 1,
+            immutable_for: Duration::from_secs(seconds),
+        };
+        let verdicts = guard(&records, &wishes, limits, NOW);
+        let gone: Vec<usize> = (0..records.len())
+            .filter(|at| !verdicts[*at].keep)
+            .collect();
+        assert_eq!(gone, expired, "{seconds}: {verdicts:#?}");
+        verdicts
+    };
+    check(95, &[0, 1, 2, 5]);
+    let verdicts = check(96, &[0, 1, 2]);
+    assert_eq!(
+        verdicts[5].reason,
+        "kept by the host: it is immutable until 1970-01-01T00:01:41.000Z (immutable_for) (the policy: too old)"
+    );
+    // The incremental of second 2 stays, so what it starts from does.
+    let verdicts = check(99, &[]);
+    assert!(verdicts[0].reason.contains("needs it"), "{verdicts:#?}");
 }
 
 fn catalogs() -> impl Strategy<Value = Vec<BackupRecord>> {
@@ -229,15 +267,18 @@ proptest! {
         records in catalogs(),
         wishes in prop::collection::vec((any::<prop::sample::Index>(), any::<bool>()), 0..40),
         min_redundancy in 0..4_u32,
+        immutable_seconds in 80..100_u64,
     ) {
         let wishes: Vec<Verdict> = wishes.iter().filter(|_| !records.is_empty()).map(|(at, keep)| verdict(at.get(&records), *keep)).collect();
-        let verdicts = guard(&records, &wishes, min_redundancy, NOW);
+        let limits = RetentionLimits { min_redundancy, immutable_for: Duration::from_secs(immutable_seconds) };
+        let verdicts = guard(&records, &wishes, limits, NOW);
         let gone: BTreeSet<&str> = verdicts.iter().filter(|verdict| !verdict.keep).map(|verdict| verdict.id.as_str()).collect();
         for record in records.iter().filter(|record| is_judged(record.status) && !gone.contains(record.id.as_str())) {
             prop_assert!(record.parent.iter().chain([&record.base]).all(|needed| !gone.contains(needed.as_str())));
         }
         for record in records.iter().filter(|record| gone.contains(record.id.as_str())) {
             prop_assert!(!record.held && record.status != BackupStatus::InProgress);
+            prop_assert!(record.created_at + limits.immutable_for <= NOW);
             prop_assert!(wishes.iter().any(|wish| wish.id == record.id.to_string()));
             prop_assert!(!wishes.iter().any(|wish| wish.id == record.id.to_string() && wish.keep));
         }
@@ -256,7 +297,7 @@ fn a_checkpoint_is_no_matter_of_the_policy() {
     snapshot.checkpoint = Some(Checkpoint::new(CheckpointKind::Automatic, None));
     let wishes: Vec<Verdict> = records.iter().map(|it| verdict(it, false)).collect();
     let now = Timestamp::from_millis(1_000_000);
-    let verdicts = guard(&records, &wishes, 1, now);
+    let verdicts = guard(&records, &wishes, limits(1), now);
     let judged = verdicts.iter().find(|it| it.id == id.as_str()).unwrap();
     assert!(
         judged.keep && judged.reason.contains("checkpoint"),

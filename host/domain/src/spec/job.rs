@@ -144,6 +144,8 @@ pub struct RetentionSpec {
     pub every: Duration,
     /// So many verified chains stay whatever it says; default 1.
     pub min_redundancy: u32,
+    /// What is younger than this stays whatever it says; default 0 s.
+    pub immutable_for: Duration,
     /// How long expired backups stay in the trash; default 24 h.
     pub trash_for: Duration,
 }

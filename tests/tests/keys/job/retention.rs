@@ -43,7 +43,7 @@ fn event(daemon: &Daemon, kind: &str, id: &str) -> Value {
 }
 
 /// Acts: `job.retention.policy`, `job.retention.version`, `job.retention.every`
-/// Acts: `job.retention.min_redundancy`, `job.retention.trash_for`
+/// Acts: `job.retention.min_redundancy`, `job.retention.immutable_for`, `job.retention.trash_for`
 #[test]
 fn a_policy_lets_backups_go_as_often_as_far_and_as_slowly_as_the_job_says() {
     let jobs = [
@@ -54,6 +54,10 @@ fn a_policy_lets_backups_go_as_often_as_far_and_as_slowly_as_the_job_says() {
         job(
             "careful",
             r#"policy = "gfs-retention", version = "^1", min_redundancy = 2, trash_for = "48h""#,
+        ),
+        job(
+            "young",
+            r#"policy = "gfs-retention", immutable_for = "48h""#,
         ),
         job("odd", r#"policy = "gfs-retention", version = "^9""#),
     ];
@@ -108,6 +112,14 @@ fn a_policy_lets_backups_go_as_often_as_far_and_as_slowly_as_the_job_says() {
     let shown = daemon.json(&["backup", "show", &careful[0]]);
     let grace = Duration::from_millis(millis_between(&expired["at"], &shown["expires"]));
     assert!(grace > Duration::from_secs(47 * 3_600), "{grace:?}");
+
+    let young = [(); 2].map(|()| create("young"));
+    let pruned = daemon.json(&["backup", "prune", "--job", "young"]);
+    assert_eq!(pruned["backups"], serde_json::json!([]), "{pruned}");
+    let verdicts = pruned["verdicts"].as_array().unwrap();
+    let oldest = verdicts.iter().find(|one| one["id"] == young[0].as_str());
+    let reason = oldest.unwrap()["reason"].as_str().unwrap();
+    assert!(reason.contains("it is immutable until"), "{reason}");
 
     let output = daemon.cli(&["backup", "prune", "--job", "odd"]);
     assert!(!output.status.success());

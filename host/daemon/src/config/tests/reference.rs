@@ -1747,7 +1747,7 @@ fn job_keys(keys: &mut Keys) {
     ] {
         keys.job(key, line, |j| j.sources.clone(), source.clone());
     }
-    let line = "retention = { policy = \"p\", version = \"^2\", every = \"9h\", min_redundancy = 9, trash_for = \"0s\" }";
+    let line = "retention = { policy = \"p\", version = \"^2\", every = \"9h\", min_redundancy = 9, immutable_for = \"9h\", trash_for = \"0s\" }";
     let retention = |j: &mainstay_domain::spec::JobSpec| j.retention.clone().unwrap();
     keys.job(
         "job.retention.policy",
@@ -1773,6 +1773,12 @@ fn job_keys(keys: &mut Keys) {
         line,
         |j| retention(j).min_redundancy,
         9,
+    );
+    keys.job(
+        "job.retention.immutable_for",
+        line,
+        |j| retention(j).immutable_for,
+        hours(9),
     );
     keys.job(
         "job.retention.trash_for",
@@ -2068,6 +2074,7 @@ fn what_is_not_written_has_its_documented_default() {
         (hours(24), hours(24))
     );
     assert_eq!(retention.min_redundancy, 1);
+    assert_eq!(retention.immutable_for, Duration::ZERO);
     // [seed 003]
     let checkpoints = job.checkpoints.as_ref().unwrap();
     assert_eq!(checkpoints.automatic, Schedule::Every(minutes(15)));

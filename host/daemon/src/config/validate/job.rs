@@ -254,6 +254,7 @@ fn retention(at: ValueAt<'_>) -> Option<RetentionSpec> {
             version: fields.or("version", VersionReq::STAR, version),
             every: fields.or("every", DAY, |at| interval(LEAST_EVERY, LEAST_EVERY, at)),
             min_redundancy: fields.or("min_redundancy", 1, count),
+            immutable_for: fields.or("immutable_for", Duration::ZERO, duration),
             trash_for: fields.or("trash_for", DAY, duration),
             policy: policy?,
         })

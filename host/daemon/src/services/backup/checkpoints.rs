@@ -12,6 +12,7 @@ use mainstay_domain::{
     checkpoint_rules,
     event::{CheckpointTaken, EventKind},
     name::JobName,
+    retention::is_immutable,
     severity::Severity,
     spec::{CheckpointSpec, JobSpec},
     time::Timestamp,
@@ -112,11 +113,17 @@ impl BackupService {
             return;
         };
         let records = self.core.catalog.lock().of(Some(job));
-        let excess = checkpoint_rules::excess(rules, &records, self.settled_now());
-        let trash_for = spec.retention.map_or(TRASH_FOR, |it| it.trash_for);
+        let now = self.settled_now();
+        let excess = checkpoint_rules::excess(rules, &records, now);
+        let retention = spec.retention.as_ref();
+        let trash_for = retention.map_or(TRASH_FOR, |it| it.trash_for);
+        let immutable_for = retention.map_or(Duration::ZERO, |it| it.immutable_for);
         let until = self.now() + trash_for;
         let expired = excess.into_iter().filter_map(|excess| {
-            let mut record = records.iter().find(|it| it.id == excess.id)?.clone();
+            let found = records.iter().find(|it| it.id == excess.id);
+            let mut record = found
+                .filter(|it| !is_immutable(it, immutable_for, now))?
+                .clone();
             record.status = BackupStatus::Expired;
             record.expires = Some(until);
             record.reason = Some(excess.reason);

@@ -8,7 +8,7 @@ use mainstay_domain::{
     id::BackupId,
     name::JobName,
     record::Change,
-    retention::guard,
+    retention::{RetentionLimits, guard},
     severity::Severity,
     spec::{JobSpec, RetentionSpec, Spec},
     time::Timestamp,
@@ -151,7 +151,11 @@ impl BackupService {
             Ok(wishes) => wishes,
             Err(why) => return Err(self.policy_failed(&spec, &retention, why).await),
         };
-        let verdicts = guard(&judged_as, &wishes, retention.min_redundancy, now);
+        let limits = RetentionLimits {
+            min_redundancy: retention.min_redundancy,
+            immutable_for: retention.immutable_for,
+        };
+        let verdicts = guard(&judged_as, &wishes, limits, now);
         let by_id: HashMap<&str, &Verdict> = verdicts
             .iter()
             .map(|verdict| (verdict.id.as_str(), verdict))

@@ -189,6 +189,7 @@ async fn what_the_config_does_not_name_any_more_is_told_to_be_over_once() {
             version: VersionReq::STAR,
             every: std::time::Duration::from_secs(60),
             min_redundancy: 1,
+            immutable_for: std::time::Duration::ZERO,
             trash_for: std::time::Duration::ZERO,
         }),
         checkpoints: None,

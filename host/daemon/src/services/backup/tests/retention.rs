@@ -14,6 +14,7 @@ pub(super) fn policy(min_redundancy: u32) -> RetentionSpec {
         version: semver::VersionReq::STAR,
         every: 24 * HOUR,
         min_redundancy,
+        immutable_for: Duration::ZERO,
         trash_for: 24 * HOUR,
     }
 }
