@@ -16,7 +16,7 @@ use super::{
 use mainstay_api::{Backup, BackupReport, CreateBody, DrillBody, PruneBody, Verdict, WorkLine};
 use mainstay_domain::{id::BackupId, text::counted};
 use serde::Serialize;
-use std::time::Duration;
+use std::{collections::HashMap, time::Duration};
 
 pub(super) async fn run(
     client: &Client,
@@ -124,8 +124,9 @@ pub(super) async fn result_of(
 fn show_report(out: &Output, report: BackupReport, dry_run: bool) -> anyhow::Result<()> {
     let took = length(Duration::from_millis(report.elapsed_ms));
     if let Some(verdicts) = report.verdicts {
-        out.show(&[Block::Table(verdict_table(&verdicts, &out.times))])?;
-        let expired = expired_words(report.backups.len(), dry_run);
+        let table = verdict_table(&verdicts, &report.backups, &out.times);
+        out.show(&[Block::Table(table)])?;
+        let expired = expired_words(&report.backups, dry_run);
         return out.line(&format!("{expired}, in {took}"));
     }
     let notes = notes(&report);
@@ -141,16 +142,25 @@ fn show_report(out: &Output, report: BackupReport, dry_run: bool) -> anyhow::Res
     out.line(&format!("done in {took}"))
 }
 
-/// How many a policy let go, or would let go.
-fn expired_words(count: usize, dry_run: bool) -> String {
-    match dry_run {
-        true => format!("{count} would expire"),
-        false => format!("{count} expired"),
+/// How many a policy let go, or would let go, and what that frees when they are deleted.
+fn expired_words(expired: &[Backup], dry_run: bool) -> String {
+    let count = expired.len();
+    let bytes = expired.iter().map(|backup| backup.stored_bytes);
+    let freed = size(bytes.fold(0, u64::saturating_add));
+    match (dry_run, count) {
+        (true, 0) => "0 would expire".to_owned(),
+        (false, 0) => "0 expired".to_owned(),
+        (true, _) => format!("{count} would expire, and free {freed} when they leave the trash"),
+        (false, _) => format!("{count} expired, and free {freed} when they leave the trash"),
     }
 }
 
-/// What a retention policy said.
-pub(super) fn verdict_table(verdicts: &[Verdict], times: &Times) -> Table {
+/// What a retention policy said; of each that is among `expired`, what it frees.
+pub(super) fn verdict_table(verdicts: &[Verdict], expired: &[Backup], times: &Times) -> Table {
+    let freed: HashMap<&str, u64> = expired
+        .iter()
+        .map(|backup| (backup.id.as_str(), backup.stored_bytes))
+        .collect();
     let row = |verdict: &Verdict| {
         let (word, tone) = match verdict.keep {
             true => ("keep", Tone::Good),
@@ -160,10 +170,11 @@ pub(super) fn verdict_table(verdicts: &[Verdict], times: &Times) -> Table {
             cell(&verdict.id, Tone::Plain),
             cell(word, tone),
             maybe(verdict.expires.as_ref().map(|time| times.both(time))),
+            maybe(freed.get(verdict.id.as_str()).map(|bytes| size(*bytes))),
             cell(&verdict.reason, Tone::Plain),
         ]
     };
-    let headings = ["BACKUP", "VERDICT", "EXPIRES", "REASON"];
+    let headings = ["BACKUP", "VERDICT", "EXPIRES", "FREES", "REASON"];
     let rows = verdicts.iter().map(row).collect();
     Table::new(&headings, rows, "no backups to judge").led_by(&[0, 1])
 }
@@ -263,7 +274,38 @@ mod tests {
 
     #[test]
     fn a_dry_run_of_a_policy_is_not_said_to_have_let_anything_go() {
-        assert_eq!(expired_words(2, false), "2 expired");
-        assert_eq!(expired_words(2, true), "2 would expire");
+        let backup = |number: u8| Backup {
+            id: format!("ful-01K000000000000000000000{number:02}"),
+            job: "state".to_owned(),
+            backup_type: mainstay_api::BackupType::Full,
+            status: mainstay_api::BackupStatus::Verified,
+            tier: "local".to_owned(),
+            created_at: "2026-01-01T00:00:00.000Z".to_owned(),
+            parent: None,
+            base: format!("ful-01K000000000000000000000{number:02}"),
+            documents: 1,
+            tombstones: 0,
+            size_bytes: 5_000,
+            stored_bytes: 1_500,
+            root_hash: String::new(),
+            verified_at: None,
+            held: false,
+            expires: None,
+            reason: None,
+            warnings: Vec::new(),
+            incomplete: false,
+            checkpoint: None,
+        };
+        let two = [backup(1), backup(2)];
+        assert_eq!(
+            expired_words(&two, false),
+            "2 expired, and free 3.0 kB when they leave the trash"
+        );
+        assert_eq!(
+            expired_words(&two, true),
+            "2 would expire, and free 3.0 kB when they leave the trash"
+        );
+        assert_eq!(expired_words(&[], false), "0 expired");
+        assert_eq!(expired_words(&[], true), "0 would expire");
     }
 }

@@ -293,6 +293,7 @@ fn views() -> Vec<(&'static str, Vec<Block>)> {
             "backup prune",
             vec![Block::Table(verdict_table(
                 &read::<Vec<Verdict>>(verdicts),
+                &[],
                 &times,
             ))],
         ),
