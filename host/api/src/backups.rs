@@ -43,6 +43,30 @@ words! {
     }
 }
 
+/// That a person holds a backup.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Hold {
+    /// Who does it: the user of the socket's peer, or the name of the token's secret.
+    pub by: String,
+    /// Why, as they say; absent where they do not.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
+    /// Until when; absent: until it is released.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(extend("format" = "date-time"))]
+    pub until: Option<String>,
+}
+
+impl From<&backup::Hold> for Hold {
+    fn from(hold: &backup::Hold) -> Self {
+        Self {
+            by: hold.by.clone(),
+            reason: hold.reason.clone(),
+            until: hold.until.map(String::from),
+        }
+    }
+}
+
 /// One backup in the catalog.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Backup {
@@ -93,6 +117,9 @@ pub struct Backup {
     /// What makes it a checkpoint; absent where it is none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub checkpoint: Option<Checkpoint>,
+    /// Who holds it, why and until when; absent where nobody does, and where a version before did not note it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub hold: Option<Hold>,
 }
 
 impl From<&backup::BackupRecord> for Backup {
@@ -118,6 +145,7 @@ impl From<&backup::BackupRecord> for Backup {
             warnings: backup.warnings.clone(),
             incomplete: backup.incomplete,
             checkpoint: backup.checkpoint.as_ref().map(Checkpoint::from),
+            hold: backup.hold.as_ref().map(Hold::from),
         }
     }
 }
@@ -147,7 +175,7 @@ impl From<&backup::Verdict> for Verdict {
     }
 }
 
-/// What `backup create`, `verify`, `restore`, `prune` and `drill` print with `--json`, and `checkpoint take` and `rollback`.
+/// What `backup create`, `verify`, `restore`, `prune`, `hold`, `release` and `drill` print with `--json`, and `checkpoint take` and `rollback`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct BackupReport {
     /// The backups that were taken, read, composed or expired, as `backup list --json` prints them.

@@ -301,6 +301,12 @@ words! {
         /// A backup was restored.
         #[serde(rename = "backup.restored")]
         BackupRestored,
+        /// A person holds a backup: nothing lets it go.
+        #[serde(rename = "backup.held")]
+        BackupHeld,
+        /// A person holds a backup no more.
+        #[serde(rename = "backup.released")]
+        BackupReleased,
         /// A retention policy failed; everything is kept.
         #[serde(rename = "retention.failed")]
         RetentionFailed,

@@ -43,7 +43,9 @@ mod words;
 pub use alerts::{AlertTestBody, AlerterRow, TestedAlert};
 pub use audit::{AuditCheck, AuditQuery, AuditRow};
 pub use backup_statistics::{BackupNumbers, BackupStats};
-pub use backups::{Backup, BackupReport, BackupStatus, BackupType, Progress, Verdict, WorkLine};
+pub use backups::{
+    Backup, BackupReport, BackupStatus, BackupType, Hold, Progress, Verdict, WorkLine,
+};
 pub use calls::HandlerCall;
 pub use check::{CheckReport, Problem, ProblemSeverity};
 pub use checkpoints::{
@@ -87,9 +89,9 @@ pub use rehearsals::{
 };
 pub use requests::{
     AcknowledgeBody, BackupQuery, CancelRestoreBody, ContentBody, CreateBody, DecisionBody,
-    DiffBody, DocumentsBody, DrillBody, EventQuery, ForgetPluginBody, HistoryQuery, IncidentQuery,
-    PauseBody, PruneBody, RecoverBody, RenameQuery, ReportBody, ResolveBody, RestoreBody,
-    SignalBody, SilenceBody, TargetBody, TargetDrillBody, UnsilenceBody,
+    DiffBody, DocumentsBody, DrillBody, EventQuery, ForgetPluginBody, HistoryQuery, HoldBody,
+    IncidentQuery, PauseBody, PruneBody, RecoverBody, ReleaseBody, RenameQuery, ReportBody,
+    ResolveBody, RestoreBody, SignalBody, SilenceBody, TargetBody, TargetDrillBody, UnsilenceBody,
 };
 pub use severity::Severity;
 pub use silences::Silence;

@@ -327,6 +327,31 @@ pub struct CancelRestoreBody {
     pub job: String,
 }
 
+/// The body of `POST /v1/backups/{id}/hold`.
+#[derive(Debug, Clone, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct HoldBody {
+    /// Until this time; absent: until it is released.
+    #[serde(default)]
+    #[schemars(extend("format" = "date-time"))]
+    pub until: Option<String>,
+    /// Why, for the record.
+    #[serde(default)]
+    pub reason: Option<String>,
+    /// On whose behalf, as a note: who asks is the user of the socket's peer, or the name of the token's secret.
+    #[serde(default)]
+    pub by: String,
+}
+
+/// The body of `POST /v1/backups/{id}/release`.
+#[derive(Debug, Clone, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ReleaseBody {
+    /// On whose behalf, as a note: who asks is the user of the socket's peer, or the name of the token's secret.
+    #[serde(default)]
+    pub by: String,
+}
+
 /// The body of `POST /v1/backups/{id}/documents`.
 #[derive(Debug, Clone, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]

@@ -27,6 +27,7 @@ mod failure;
 mod find;
 mod health;
 mod help;
+mod holds;
 mod identifiers;
 mod incident;
 mod init;

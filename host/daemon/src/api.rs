@@ -304,6 +304,8 @@ fn routes(served: Arc<Served>) -> Router {
         .route("/backups", get(backups::list).post(backups::create))
         .route("/backups/{id}", get(backups::show))
         .route("/backups/{id}/verify", post(backups::verify))
+        .route("/backups/{id}/hold", post(backups::hold))
+        .route("/backups/{id}/release", post(backups::release))
         .route(
             "/checkpoints",
             get(checkpoints::list).post(checkpoints::take),

@@ -25,6 +25,19 @@ pub enum BackupStatus {
     Expired,
 }
 
+/// That a person holds a backup. Serialised as it is stored.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Hold {
+    /// Who does it: the user of the socket's peer, or the name of the token's secret.
+    pub by: String,
+    /// Why, as they say.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
+    /// Until when; none: until it is released.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub until: Option<Timestamp>,
+}
+
 /// One backup in the catalog. Serialised as it is stored.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct BackupRecord {
@@ -79,6 +92,27 @@ pub struct BackupRecord {
     /// known, and absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub checkpoint: Option<Checkpoint>,
+    /// Who holds it, why and until when. Absent where it is not held, and where one of before is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub hold: Option<Hold>,
+}
+
+impl BackupRecord {
+    /// Whether the operator holds it at a time: a hold that has an end holds until then.
+    pub fn is_held_at(&self, now: Timestamp) -> bool {
+        let until = self.hold.as_ref().and_then(|hold| hold.until);
+        self.held && until.is_none_or(|until| until > now)
+    }
+
+    /// The same, without a hold that is over by then.
+    #[must_use]
+    pub fn without_hold_that_is_over(mut self, now: Timestamp) -> Self {
+        if self.held && !self.is_held_at(now) {
+            self.held = false;
+            self.hold = None;
+        }
+        self
+    }
 }
 
 /// What plugins see of a backup.

@@ -114,7 +114,7 @@ pub fn excess(spec: &CheckpointSpec, records: &[BackupRecord], now: Timestamp) -
             .is_some_and(|it| it.is_rolled_back_to());
         if kind.is_never_pruned()
             || is_needed
-            || record.held
+            || record.is_held_at(now)
             || record.created_at > now
             || newest.contains(&record.id)
         {

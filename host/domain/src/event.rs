@@ -19,7 +19,10 @@ mod silence;
 mod target;
 
 pub use alert::{AlertDelivery, AlertHeld, AlertQueued};
-pub use backup::{BackupDeleted, BackupRestored, BackupTaken, CheckpointTaken, RollbackFacts};
+pub use backup::{
+    BackupDeleted, BackupHeld, BackupReleased, BackupRestored, BackupTaken, CheckpointTaken,
+    RollbackFacts,
+};
 pub use call::{
     EffectInDoubt, EffectResolved, OperationDiverged, OperationSignalled, OperationSuspended,
 };

@@ -123,8 +123,8 @@ fn inherent_reason(
     };
     if policy_verdict.keep {
         Some(String::new())
-    } else if record.held {
-        Some("the operator holds it".to_owned())
+    } else if record.is_held_at(now) {
+        Some(held_reason(record))
     } else if record.checkpoint.is_some() {
         Some("it is a checkpoint, which goes by the job's `checkpoints` alone".to_owned())
     } else if matches!(
@@ -141,6 +141,15 @@ fn inherent_reason(
         let later = policy_verdict.expires.filter(|expires| *expires > now)?;
         Some(format!("the policy says itself that it expires at {later}"))
     }
+}
+
+fn held_reason(record: &BackupRecord) -> String {
+    let hold = record.hold.as_ref();
+    let until = hold.and_then(|hold| hold.until);
+    let until = until.map_or_else(String::new, |until| format!(" until {until}"));
+    let why = hold.and_then(|hold| hold.reason.as_deref());
+    let why = why.map_or_else(String::new, |why| format!(": {why}"));
+    format!("the operator holds it{until}{why}")
 }
 
 /// The usable members of the newest verified chains: those of full backups first, for a snapshot or an emergency

@@ -26,9 +26,10 @@ use crate::{
     rehearsals::OperationExport,
     requests::{
         AcknowledgeBody, BackupQuery, CancelRestoreBody, ContentBody, CreateBody, DecisionBody,
-        DiffBody, DocumentsBody, DrillBody, EventQuery, ForgetPluginBody, HistoryQuery,
-        IncidentQuery, PauseBody, PruneBody, RecoverBody, RenameQuery, ReportBody, ResolveBody,
-        RestoreBody, SignalBody, SilenceBody, TargetBody, TargetDrillBody, UnsilenceBody,
+        DiffBody, DocumentsBody, DrillBody, EventQuery, ForgetPluginBody, HistoryQuery, HoldBody,
+        IncidentQuery, PauseBody, PruneBody, RecoverBody, ReleaseBody, RenameQuery, ReportBody,
+        ResolveBody, RestoreBody, SignalBody, SilenceBody, TargetBody, TargetDrillBody,
+        UnsilenceBody,
     },
     silences::Silence,
     statistics::{Stats, StatsQuery},
@@ -415,6 +416,16 @@ fn work(schemas: &mut Schemas) -> Vec<Endpoint> {
         "verify-backup",
         "Read a backup, and those that it needs, back from where they are stored",
     );
+    let hold = work(
+        "/v1/backups/{id}/hold",
+        "hold-backup",
+        "Hold a backup, so that nothing lets it go",
+    );
+    let release = work(
+        "/v1/backups/{id}/release",
+        "release-backup",
+        "Hold a backup no more",
+    );
     let checkpoint = work(
         "/v1/checkpoints",
         "take-checkpoint",
@@ -450,6 +461,8 @@ fn work(schemas: &mut Schemas) -> Vec<Endpoint> {
     vec![
         create.with_body(schemas.body::<CreateBody>()),
         verify,
+        hold.with_body(schemas.body::<HoldBody>()),
+        release.with_body(schemas.body::<ReleaseBody>()),
         checkpoint.with_body(schemas.body::<CheckpointBody>()),
         rollback.with_body(schemas.body::<RollbackBody>()),
         resume.with_body(schemas.body::<ResumeJobBody>()),

@@ -890,6 +890,11 @@ fn a_request_may_leave_out_what_it_could_before() {
         json!({ "job": "state", "kind": "manual", "name": null, "by": "" }),
     );
     check_request::<RollbackBody>(json!({}), json!({ "by": "" }));
+    check_request::<HoldBody>(
+        json!({}),
+        json!({ "until": null, "reason": null, "by": "" }),
+    );
+    check_request::<ReleaseBody>(json!({}), json!({ "by": "" }));
     check_request::<ResumeJobBody>(
         json!({ "job": "state" }),
         json!({ "job": "state", "by": "" }),

@@ -1,7 +1,7 @@
 //! Values of the domain with something in every field, and with nothing where there may be nothing.
 
 use mainstay_domain::{
-    backup::{BackupRecord, BackupStatus, BackupType, Verdict},
+    backup::{BackupRecord, BackupStatus, BackupType, Hold, Verdict},
     checkpoint::{Checkpoint, CheckpointKind, Rollback, RollbackStep},
     effect::{Answer, Effect, EffectError},
     event::{Event, EventData, EventKind},
@@ -231,6 +231,7 @@ pub(super) fn backups() -> [BackupRecord; 2] {
         root_hash: "cd".repeat(32),
         verified_at: None,
         held: false,
+        hold: None,
         expires: None,
         reason: None,
         warnings: Vec::new(),
@@ -244,6 +245,11 @@ pub(super) fn backups() -> [BackupRecord; 2] {
         parent: Some(backup_id()),
         verified_at: Some(NOW),
         held: true,
+        hold: Some(Hold {
+            by: "root".to_owned(),
+            reason: Some("the audit".to_owned()),
+            until: Some(NOW),
+        }),
         expires: Some(NOW),
         reason: Some("yearly 2024".to_owned()),
         warnings: vec!["left out /srv/fifo: it is a FIFO".to_owned()],

@@ -1263,6 +1263,24 @@ pub enum BackupCommand {
         #[arg(value_parser = DocumentKey::of_person)]
         path: DocumentKey,
     },
+    /// Hold a backup, so that retention does not let it go
+    ///
+    /// What it needs stays too. Waits its turn where something else of the job runs. A hold of before is replaced.
+    #[command(after_long_help = examples!("
+  mainstay backup hold ful-01K0000000000000000000000A --reason 'the audit of 2026'
+  mainstay backup hold ful-01K0000000000000000000000A --until 2027-01-31T12:00:00Z"))]
+    Hold(HoldArguments),
+    /// Hold a backup no more
+    #[command(after_long_help = examples!("
+  mainstay backup release ful-01K0000000000000000000000A"))]
+    Release {
+        /// Which backup; its beginning or end will do where no other has it
+        #[arg(value_parser = IdText::parse)]
+        id: IdText,
+        #[command(flatten)]
+        #[allow(missing_docs, reason = "its own docs are the help")]
+        by: By,
+    },
     /// Run retention now, and show every verdict with its reason
     ///
     /// What the policy lets go and nothing needs goes to the trash, and is deleted after its grace.
@@ -1287,6 +1305,23 @@ pub enum BackupCommand {
         #[arg(value_parser = JobName::parse)]
         job: JobName,
     },
+}
+
+/// A hold of a backup.
+#[derive(Debug, Args)]
+pub struct HoldArguments {
+    /// Which backup; its beginning or end will do where no other has it
+    #[arg(value_parser = IdText::parse)]
+    pub id: IdText,
+    /// Until this time, as 2027-01-31T12:00:00Z; absent: until it is released
+    #[arg(long, value_name = "TIME", value_parser = Timestamp::parse)]
+    pub until: Option<Timestamp>,
+    /// Why, for the record
+    #[arg(long)]
+    pub reason: Option<String>,
+    #[command(flatten)]
+    #[allow(missing_docs, reason = "its own docs are the help")]
+    pub by: By,
 }
 
 /// What can be done with checkpoints.

@@ -119,6 +119,7 @@ mod tests {
             warnings: Vec::new(),
             incomplete: false,
             checkpoint: None,
+            hold: None,
         }
     }
 

@@ -8,6 +8,7 @@ use super::{
     contents, done,
     failure::Ending,
     find::find,
+    holds::{held_words, hold, release},
     listings::{parse, present},
     output::{Block, Cell, Output, Table, Times, Tone, cell, length, maybe, size},
     progress::ProgressDisplay,
@@ -54,6 +55,8 @@ pub(super) async fn run(
             let body = serde_json::json!({});
             work(client, out, (path.as_str(), &body), &what, false).await
         }
+        BackupCommand::Hold(arguments) => hold(client, out, arguments).await,
+        BackupCommand::Release { id, by } => release(client, out, &id, by.by).await,
         BackupCommand::Restore(arguments) => restore(client, out, arguments).await,
         BackupCommand::Cancel { job } => cancel(client, out, &job).await,
         BackupCommand::Ls { id, path } => contents::ls(client, out, id, path).await,
@@ -228,7 +231,7 @@ fn row(backup: &Backup, times: &Times) -> Vec<Cell> {
 fn show_backup(out: &Output, backup: Backup) -> anyhow::Result<()> {
     let absent = || "-".to_owned();
     let both = |time: &String| out.times.both(time);
-    let held = if backup.held { "yes" } else { "no" };
+    let held = held_words(backup.held, backup.hold.as_ref(), &out.times);
     let (status, of_status) = standing(&backup);
     let facts = [
         ("backup", backup.id),
@@ -248,7 +251,7 @@ fn show_backup(out: &Output, backup: Backup) -> anyhow::Result<()> {
         ("size", size(backup.size_bytes)),
         ("stored", size(backup.stored_bytes)),
         ("root hash", backup.root_hash),
-        ("held", held.to_owned()),
+        ("held", held),
         ("expires", backup.expires.as_ref().map_or_else(absent, both)),
         ("reason", backup.reason.unwrap_or_else(absent)),
     ];
@@ -295,6 +298,7 @@ mod tests {
             warnings: Vec::new(),
             incomplete: false,
             checkpoint: None,
+            hold: None,
         };
         let two = [backup(1), backup(2)];
         assert_eq!(

@@ -5,22 +5,24 @@
 
 use super::{
     Served,
+    caller::Known,
+    commands::{actor, short},
     error::ApiError,
     extract::{Body, Named, Parameters},
     lines::long_lines,
     names, requests,
 };
-use crate::ports::{NotPutBack, OnProgress, Refused, Restored};
+use crate::ports::{HoldRequest, NotPutBack, OnProgress, Refused, Restored};
 use axum::{Json, extract::State, http::StatusCode, response::Response};
 use mainstay_api::{
     Backup, BackupQuery, BackupReport, BackupStats, CancelRestoreBody, CancelledRestore,
-    CreateBody, DrillBody, PruneBody, RestoreBody, WorkLine,
+    CreateBody, DrillBody, HoldBody, PruneBody, ReleaseBody, RestoreBody, WorkLine,
 };
 use mainstay_domain::{
     backup::{BackupRecord, BackupType, Verdict},
     backup_statistics::BackupStatistics,
     id::BackupId,
-    time::millis,
+    time::{Timestamp, millis},
 };
 use std::{sync::Arc, time::Duration};
 
@@ -86,6 +88,42 @@ pub(super) async fn verify(
         let mut done = Done::of(vec![read.backup]);
         done.notes = read.notes;
         Ok(done)
+    })
+    .await
+}
+
+pub(super) async fn hold(
+    State(served): State<Arc<Served>>,
+    who: Known,
+    Named(id): Named<BackupId>,
+    Body(body): Body<HoldBody>,
+) -> Result<Response, ApiError> {
+    let until = body.until.as_deref().map(Timestamp::parse).transpose();
+    let reason = body.reason.as_deref().map(str::trim);
+    let reason = reason.filter(|reason| !reason.is_empty());
+    let request = HoldRequest {
+        id,
+        until: until.map_err(|why| ApiError::bad_body("until", why))?,
+        reason: reason.map(|reason| short("reason", reason)).transpose()?,
+        by: actor(who, &body.by)?,
+    };
+    let backups = served.ports.backups.clone();
+    long_work(&served, |_| async move {
+        Ok(Done::of(vec![backups.hold(request).await?]))
+    })
+    .await
+}
+
+pub(super) async fn release(
+    State(served): State<Arc<Served>>,
+    who: Known,
+    Named(id): Named<BackupId>,
+    Body(body): Body<ReleaseBody>,
+) -> Result<Response, ApiError> {
+    let by = actor(who, &body.by)?;
+    let backups = served.ports.backups.clone();
+    long_work(&served, |_| async move {
+        Ok(Done::of(vec![backups.release(id, by).await?]))
     })
     .await
 }

@@ -175,6 +175,7 @@ pub(crate) fn backup(number: u8) -> BackupRecord {
         root_hash: "cd".repeat(32),
         verified_at: Some(NOW),
         held: false,
+        hold: None,
         expires: None,
         reason: None,
         warnings: Vec::new(),
@@ -941,6 +942,17 @@ impl BackupOperator for FakeWorld {
             verdicts: vec![verdict],
             expired: vec![backup(1)],
         }))
+    }
+    fn hold(&self, request: HoldRequest) -> Boxed<'_, Result<BackupRecord, Refused>> {
+        self.command(format!("hold {request:?}"));
+        ready(Ok(BackupRecord {
+            held: true,
+            ..backup(1)
+        }))
+    }
+    fn release(&self, id: BackupId, by: Actor) -> Boxed<'_, Result<BackupRecord, Refused>> {
+        self.command(format!("release {id} for {by}"));
+        ready(Ok(backup(1)))
     }
     fn drill(&self, _: JobName, progress: OnProgress) -> Boxed<'_, Result<Restored, Refused>> {
         Box::pin(async move {

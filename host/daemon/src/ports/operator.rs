@@ -326,6 +326,19 @@ pub struct CheckpointRequest {
     pub by: Actor,
 }
 
+/// A hold that is asked for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct HoldRequest {
+    /// Which backup.
+    pub id: BackupId,
+    /// Until when; none: until it is released.
+    pub until: Option<Timestamp>,
+    /// Why, for the record.
+    pub reason: Option<String>,
+    /// Who asks, for the record.
+    pub by: Actor,
+}
+
 /// What one run of retention judged.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Pruned {
@@ -384,6 +397,10 @@ pub trait BackupOperator: BackupViews {
     fn rebuild(&self) -> Boxed<'_, Result<Vec<BackupRecord>, Refused>>;
     /// Runs retention now.
     fn prune(&self, job: Option<JobName>, dry_run: bool) -> Boxed<'_, Result<Pruned, Refused>>;
+    /// Holds a backup, so that nothing lets it go; a hold that there is is replaced.
+    fn hold(&self, request: HoldRequest) -> Boxed<'_, Result<BackupRecord, Refused>>;
+    /// Holds a backup no more.
+    fn release(&self, id: BackupId, by: Actor) -> Boxed<'_, Result<BackupRecord, Refused>>;
     /// Restores the newest chain into a scratch directory and compares the root hash.
     fn drill(&self, job: JobName, progress: OnProgress) -> Boxed<'_, Result<Restored, Refused>>;
     /// Takes a checkpoint, verifies it, and answers with its record.

@@ -18,6 +18,7 @@ mod cleanups;
 mod contents;
 mod create;
 mod due;
+mod holds;
 mod jobs;
 mod judged;
 mod leftovers;

@@ -128,6 +128,8 @@ pub(super) fn concern(kind: EventKind) -> Concern {
         | K::BackupDeleted
         | K::BackupRecorded
         | K::BackupRestored
+        | K::BackupHeld
+        | K::BackupReleased
         | K::CheckpointTaken
         | K::RollbackStarted => Tells,
     }

@@ -187,6 +187,7 @@ impl Manifest {
             root_hash: self.root_hash.to_string(),
             verified_at: Some(self.verified_at),
             held: false,
+            hold: None,
             expires: None,
             reason: None,
             warnings: Vec::new(),

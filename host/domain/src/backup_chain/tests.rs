@@ -56,6 +56,7 @@ fn record(name: &str, parent: Option<&str>, base: &str, status: BackupStatus) ->
         root_hash: String::new(),
         verified_at: None,
         held: false,
+        hold: None,
         expires: None,
         reason: None,
         warnings: Vec::new(),

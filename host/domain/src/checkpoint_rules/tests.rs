@@ -47,6 +47,7 @@ fn record(number: u64, kind: CheckpointKind, created_at: Timestamp) -> BackupRec
         root_hash: String::new(),
         verified_at: None,
         held: false,
+        hold: None,
         expires: None,
         reason: None,
         warnings: Vec::new(),

@@ -1,6 +1,6 @@
 //! What events of backups say.
 
-use crate::{checkpoint::CheckpointKind, id::BackupId, name::CheckpointName};
+use crate::{checkpoint::CheckpointKind, id::BackupId, name::CheckpointName, time::Timestamp};
 use serde::{Deserialize, Serialize};
 
 /// A backup was taken, read back and found right.
@@ -41,6 +41,28 @@ pub struct BackupRestored {
     pub elapsed_ms: u64,
     /// The backups that it was composed from, the full one first.
     pub chain: Vec<BackupId>,
+}
+
+/// A person holds a backup.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct BackupHeld {
+    /// Who does it: the user of the socket's peer, or the name of the token's secret.
+    pub by: String,
+    /// What they say about themselves.
+    pub note: Option<String>,
+    /// Why, as they say.
+    pub reason: Option<String>,
+    /// Until when; none: until it is released.
+    pub until: Option<Timestamp>,
+}
+
+/// A person holds a backup no more.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct BackupReleased {
+    /// Who did it: the user of the socket's peer, or the name of the token's secret.
+    pub by: String,
+    /// What they say about themselves.
+    pub note: Option<String>,
 }
 
 /// A checkpoint was taken.

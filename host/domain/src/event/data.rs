@@ -4,18 +4,18 @@
 //! from the kind of the event.
 
 use super::{
-    AlertDelivery, AlertHeld, AlertQueued, BackupDeleted, BackupRestored, BackupTaken,
-    CharterBroken, CheckDegraded, CheckFailed, CheckRecovered, CheckpointTaken, CircuitOpened,
-    ConfigApplied, ConfigRejected, EffectInDoubt, EffectPerformed, EffectResolved, FailureCleared,
-    FailureReported, IncidentAcknowledged, IncidentClosed, IncidentOpened, IncidentOverdue,
-    IncidentReopened, IncidentUnacknowledged, IncidentWorsened, JournalDamaged, ModeChanged,
-    MonitorBlind, NoteAdded, OperationApproved, OperationAskedFor, OperationAwaitingManual,
-    OperationCancelled, OperationDiverged, OperationEnded, OperationEscalated, OperationResumed,
-    OperationRetrying, OperationScheduled, OperationSignalled, OperationStarted,
-    OperationSuspended, OperationValidating, PausedBy, PausedFor, PhaseChanged, PluginRejected,
-    PluginServing, PluginWithdrawn, PolicyChanged, ProcessFacts, RecordSetAside, RollbackFacts,
-    RtoExceeded, SilenceBegan, SilenceEnded, TargetBroken, TargetCommanded, TargetDrilled,
-    TargetRenamed,
+    AlertDelivery, AlertHeld, AlertQueued, BackupDeleted, BackupHeld, BackupReleased,
+    BackupRestored, BackupTaken, CharterBroken, CheckDegraded, CheckFailed, CheckRecovered,
+    CheckpointTaken, CircuitOpened, ConfigApplied, ConfigRejected, EffectInDoubt, EffectPerformed,
+    EffectResolved, FailureCleared, FailureReported, IncidentAcknowledged, IncidentClosed,
+    IncidentOpened, IncidentOverdue, IncidentReopened, IncidentUnacknowledged, IncidentWorsened,
+    JournalDamaged, ModeChanged, MonitorBlind, NoteAdded, OperationApproved, OperationAskedFor,
+    OperationAwaitingManual, OperationCancelled, OperationDiverged, OperationEnded,
+    OperationEscalated, OperationResumed, OperationRetrying, OperationScheduled,
+    OperationSignalled, OperationStarted, OperationSuspended, OperationValidating, PausedBy,
+    PausedFor, PhaseChanged, PluginRejected, PluginServing, PluginWithdrawn, PolicyChanged,
+    ProcessFacts, RecordSetAside, RollbackFacts, RtoExceeded, SilenceBegan, SilenceEnded,
+    TargetBroken, TargetCommanded, TargetDrilled, TargetRenamed,
 };
 use serde::{Serialize, Serializer, ser::SerializeMap};
 use serde_json::Value;
@@ -180,6 +180,10 @@ event_data! {
     BackupDeleted,
     /// `backup.restored` and `drill.passed`.
     BackupRestored,
+    /// `backup.held`.
+    BackupHeld,
+    /// `backup.released`.
+    BackupReleased,
     /// `checkpoint.taken`.
     CheckpointTaken,
     /// `rollback.started`, `rollback.succeeded`, `rollback.failed` and `rollback.resumed`.

@@ -221,6 +221,10 @@ event_kinds! {
     BackupRecorded = "backup.recorded",
     /// A backup was restored.
     BackupRestored = "backup.restored",
+    /// A person holds a backup: nothing lets it go.
+    BackupHeld = "backup.held",
+    /// A person holds a backup no more.
+    BackupReleased = "backup.released",
     /// A retention policy failed; everything is kept.
     RetentionFailed = "retention.failed",
     /// A retention policy judged the backups of a job.

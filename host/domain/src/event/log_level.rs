@@ -126,6 +126,8 @@ impl Event {
             | Kind::BackupExpired
             | Kind::BackupRecorded
             | Kind::BackupRestored
+            | Kind::BackupHeld
+            | Kind::BackupReleased
             | Kind::CheckpointTaken
             | Kind::RollbackSucceeded
             | Kind::RollbackResumed

@@ -4,14 +4,14 @@
 //! version wrote is lost, and nothing is added to it.
 
 use super::{
-    AlertDelivery, AlertHeld, AlertQueued, BackupDeleted, BackupRestored, BackupTaken,
-    CharterBroken, CheckDegraded, CheckFailed, CheckRecovered, CheckpointTaken, CircuitOpened,
-    ConfigApplied, ConfigRejected, EffectInDoubt, EffectPerformed, EffectResolved, EventData,
-    EventKind, FailureCleared, FailureReported, IncidentAcknowledged, IncidentClosed,
-    IncidentOpened, IncidentOverdue, IncidentReopened, IncidentUnacknowledged, IncidentWorsened,
-    JournalDamaged, ModeChanged, MonitorBlind, NoteAdded, OperationApproved, OperationAskedFor,
-    OperationAwaitingManual, OperationCancelled, OperationDiverged, OperationEnded,
-    OperationEscalated, OperationResumed, OperationRetrying, OperationScheduled,
+    AlertDelivery, AlertHeld, AlertQueued, BackupDeleted, BackupHeld, BackupReleased,
+    BackupRestored, BackupTaken, CharterBroken, CheckDegraded, CheckFailed, CheckRecovered,
+    CheckpointTaken, CircuitOpened, ConfigApplied, ConfigRejected, EffectInDoubt, EffectPerformed,
+    EffectResolved, EventData, EventKind, FailureCleared, FailureReported, IncidentAcknowledged,
+    IncidentClosed, IncidentOpened, IncidentOverdue, IncidentReopened, IncidentUnacknowledged,
+    IncidentWorsened, JournalDamaged, ModeChanged, MonitorBlind, NoteAdded, OperationApproved,
+    OperationAskedFor, OperationAwaitingManual, OperationCancelled, OperationDiverged,
+    OperationEnded, OperationEscalated, OperationResumed, OperationRetrying, OperationScheduled,
     OperationSignalled, OperationStarted, OperationSuspended, OperationValidating, PausedBy,
     PausedFor, PhaseChanged, PluginRejected, PluginServing, PluginWithdrawn, PolicyChanged,
     ProcessFacts, RecordSetAside, RollbackFacts, RtoExceeded, SilenceBegan, SilenceEnded,
@@ -97,6 +97,8 @@ impl EventData {
             K::BackupVerified => facts::<BackupTaken>(&data),
             K::BackupDeleted => facts::<BackupDeleted>(&data),
             K::BackupRestored | K::DrillPassed => facts::<BackupRestored>(&data),
+            K::BackupHeld => facts::<BackupHeld>(&data),
+            K::BackupReleased => facts::<BackupReleased>(&data),
             K::CheckpointTaken => facts::<CheckpointTaken>(&data),
             K::RollbackStarted | K::RollbackSucceeded | K::RollbackFailed | K::RollbackResumed => {
                 facts::<RollbackFacts>(&data)

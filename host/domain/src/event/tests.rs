@@ -190,6 +190,8 @@ fn what_is_stored_is_read_as_what_its_kind_says_and_written_as_it_was() {
         ("rollback.succeeded", "RollbackFacts"),
         ("rollback.failed", "RollbackFacts"),
         ("rollback.resumed", "RollbackFacts"),
+        ("backup.held", "BackupHeld"),
+        ("backup.released", "BackupReleased"),
     ]
     .map(|(kind, variant)| (kind.to_owned(), variant.to_owned()));
     assert_eq!(found, expected);

@@ -1,5 +1,6 @@
 use super::*;
 use crate::{
+    backup::Hold,
     checkpoint::{Checkpoint, CheckpointKind},
     name::JobName,
 };
@@ -27,6 +28,7 @@ fn record(number: usize, backup_type: BackupType, parent: Option<&BackupRecord>)
         root_hash: String::new(),
         verified_at: None,
         held: false,
+        hold: None,
         expires: None,
         reason: None,
         warnings: Vec::new(),
@@ -157,6 +159,31 @@ fn held_unfinished_and_future_backups_stay() {
     records[5].status = BackupStatus::Verified;
     records[5].created_at = NOW + std::time::Duration::from_secs(1);
     check(&records, &[], 1, &[0, 1, 2]);
+}
+
+#[test]
+fn a_hold_says_why_and_ends_when_it_says() {
+    let mut records = two_chains();
+    let later = NOW + Duration::from_secs(1);
+    records[5].held = true;
+    records[5].hold = Some(Hold {
+        by: "root".to_owned(),
+        reason: Some("the audit".to_owned()),
+        until: Some(later),
+    });
+    let verdicts = check(&records, &[], 1, &[0, 1, 2]);
+    assert_eq!(
+        verdicts[5].reason,
+        format!(
+            "kept by the host: the operator holds it until {later}: the audit (the policy: too old)"
+        )
+    );
+    let still = records[5].clone().without_hold_that_is_over(NOW);
+    assert_eq!(still, records[5]);
+    records[5].hold.as_mut().unwrap().until = Some(NOW);
+    check(&records, &[], 1, &[0, 1, 2, 5]);
+    let over = records[5].clone().without_hold_that_is_over(NOW);
+    assert_eq!((over.held, over.hold), (false, None));
 }
 
 #[test]

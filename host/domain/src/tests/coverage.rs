@@ -15,7 +15,7 @@ use crate::{
         ParentLink, Part, SourceNote, Tombstone,
     },
     audit::AuditRecord,
-    backup::{BackupRecord, BackupStatus, BackupSummary, BackupType},
+    backup::{BackupRecord, BackupStatus, BackupSummary, BackupType, Hold},
     call::{RecoverRequest, RecoveryFailure},
     call_record::{CallEnd, CallOutcome, CallRecord, CallSeed, RecordedLimits},
     checkpoint::{Checkpoint, CheckpointKind, Rollback, RollbackStep},
@@ -25,7 +25,10 @@ use crate::{
         Answer, CommandOutput, Effect, EffectError, HttpMethod, HttpRequest, HttpResponse, Signal,
         TargetStatus,
     },
-    event::{AfterEscalation, CheckpointTaken, Event, EventData, IncidentEnd, RollbackFacts},
+    event::{
+        AfterEscalation, BackupHeld, BackupReleased, CheckpointTaken, Event, EventData,
+        IncidentEnd, RollbackFacts,
+    },
     fallback_mode::FallbackMode,
     health::{Evidence, Health, Outcome},
     incident::{Acknowledgement, Escalation, Incident, IncidentState},
@@ -485,6 +488,8 @@ fn every_form_of_an_event_is_in_the_corpus() {
         EventData::BackupTaken(_),
         EventData::BackupDeleted(_),
         EventData::BackupRestored(_),
+        EventData::BackupHeld(_),
+        EventData::BackupReleased(_),
         EventData::CheckpointTaken(_),
         EventData::RollbackFacts(_),
         EventData::Other(_),
@@ -502,6 +507,25 @@ fn every_form_of_an_event_is_in_the_corpus() {
     } = taken[0];
     checkpoint_kinds(taken.iter().map(|one| one.kind));
     there_and_absent!(taken, name, by, note);
+    let held = all.iter().filter_map(|one| match &one.data {
+        EventData::BackupHeld(held) => Some(held),
+        _ => None,
+    });
+    let held: Vec<&BackupHeld> = held.collect();
+    let BackupHeld {
+        by: _,
+        note: _,
+        reason: _,
+        until: _,
+    } = held[0];
+    there_and_absent!(held, note, reason, until);
+    let released = all.iter().filter_map(|one| match &one.data {
+        EventData::BackupReleased(released) => Some(released),
+        _ => None,
+    });
+    let released: Vec<&BackupReleased> = released.collect();
+    let BackupReleased { by: _, note: _ } = released[0];
+    there_and_absent!(released, note);
     let rollbacks = all.iter().filter_map(|one| match &one.data {
         EventData::RollbackFacts(facts) => Some(facts),
         _ => None,
@@ -881,6 +905,7 @@ fn every_form_of_a_backup_is_in_the_corpus() {
         incomplete: _,
         key: _,
         checkpoint: _,
+        hold: _,
     } = &all[0];
     backup_types(all.iter().map(|one| one.backup_type));
     met!(
@@ -893,7 +918,24 @@ fn every_form_of_a_backup_is_in_the_corpus() {
         BackupStatus::Corrupted,
         BackupStatus::Expired,
     );
-    there_and_absent!(all, parent, verified_at, expires, reason, key, checkpoint);
+    there_and_absent!(
+        all,
+        parent,
+        verified_at,
+        expires,
+        reason,
+        key,
+        checkpoint,
+        hold
+    );
+    let holds = all.iter().filter_map(|one| one.hold.as_ref());
+    let holds: Vec<&Hold> = holds.collect();
+    let Hold {
+        by: _,
+        reason: _,
+        until: _,
+    } = holds[0];
+    there_and_absent!(holds, reason, until);
     some_and_none!(all, warnings);
     true_and_false!(all, held, incomplete);
     let checkpoints = all.iter().filter_map(|one| one.checkpoint.as_ref());

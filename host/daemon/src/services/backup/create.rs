@@ -125,6 +125,7 @@ impl BackupService {
             root_hash: String::new(),
             verified_at: None,
             held: false,
+            hold: None,
             expires: None,
             reason: None,
             warnings: Vec::new(),

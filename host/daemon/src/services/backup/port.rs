@@ -2,8 +2,8 @@
 
 use super::{BackupError, BackupService};
 use crate::ports::{
-    BackupControl, BackupOperator, Boxed, CheckpointRequest, JobStatus, OnProgress, Pruned,
-    ReadBack, Refused, RestoreRequest, RestoreRules, Restored,
+    BackupControl, BackupOperator, Boxed, CheckpointRequest, HoldRequest, JobStatus, OnProgress,
+    Pruned, ReadBack, Refused, RestoreRequest, RestoreRules, Restored,
 };
 use mainstay_domain::{
     actor::Actor,
@@ -76,6 +76,22 @@ impl BackupOperator for BackupService {
     fn prune(&self, job: Option<JobName>, dry_run: bool) -> Boxed<'_, Result<Pruned, Refused>> {
         let work = self.clone().prune_now(job, dry_run);
         Box::pin(async move { work.await.map_err(refused) })
+    }
+
+    fn hold(&self, request: HoldRequest) -> Boxed<'_, Result<BackupRecord, Refused>> {
+        Box::pin(async move {
+            let job = self.job_of(&request.id).map_err(refused)?;
+            let work = self.clone().hold_now(request);
+            self.in_turn_of(&job, work).await.map_err(refused)
+        })
+    }
+
+    fn release(&self, id: BackupId, by: Actor) -> Boxed<'_, Result<BackupRecord, Refused>> {
+        Box::pin(async move {
+            let job = self.job_of(&id).map_err(refused)?;
+            let work = self.clone().release_now(id, by);
+            self.in_turn_of(&job, work).await.map_err(refused)
+        })
     }
 
     fn drill(&self, job: JobName, progress: OnProgress) -> Boxed<'_, Result<Restored, Refused>> {

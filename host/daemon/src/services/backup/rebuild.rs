@@ -169,6 +169,7 @@ fn record_of_orphan(job: &JobName, id: BackupId, bytes: u64) -> Option<BackupRec
         root_hash: String::new(),
         verified_at: None,
         held: false,
+        hold: None,
         expires: None,
         reason: Some(
             "its manifest is missing; put it back beside the archive, and take it up with `mainstay backup list --rebuild`"

@@ -1,6 +1,9 @@
 //! Retention: the policy judges, the host guards, what expires goes to the trash, and from there, after a time, away.
 
-use super::{BackupError, BackupService, checkpoints::as_judged, room};
+use super::{
+    BackupError, BackupService, checkpoints::as_judged, holds::without_holds_that_are_over, room,
+    wishes::limits_of,
+};
 use crate::ports::{BackupStoreError, JudgeError, Pruned};
 use mainstay_domain::{
     backup::{BackupRecord, BackupStatus, Verdict},
@@ -8,7 +11,7 @@ use mainstay_domain::{
     id::BackupId,
     name::JobName,
     record::Change,
-    retention::{RetentionLimits, guard},
+    retention::guard,
     severity::Severity,
     spec::{JobSpec, RetentionSpec, Spec},
     time::Timestamp,
@@ -144,18 +147,15 @@ impl BackupService {
             )));
         };
         let now = self.settled_now();
-        let records = self.core.catalog.lock().of(Some(&job));
+        let stored = self.core.catalog.lock().of(Some(&job));
+        let records = without_holds_that_are_over(&stored, now);
         let judged_as = as_judged(&spec, &records);
         let wishes = self.wishes(&retention, &job, &judged_as, now).await;
         let wishes = match wishes {
             Ok(wishes) => wishes,
             Err(why) => return Err(self.policy_failed(&spec, &retention, why).await),
         };
-        let limits = RetentionLimits {
-            min_redundancy: retention.min_redundancy,
-            immutable_for: retention.immutable_for,
-        };
-        let verdicts = guard(&judged_as, &wishes, limits, now);
+        let verdicts = guard(&judged_as, &wishes, limits_of(&retention), now);
         let by_id: HashMap<&str, &Verdict> = verdicts
             .iter()
             .map(|verdict| (verdict.id.as_str(), verdict))
@@ -164,7 +164,7 @@ impl BackupService {
         let mut expired = Vec::new();
         // The policy may have taken its time; the trash keeps what it expires for the full grace.
         let in_trash_until = self.now() + retention.trash_for;
-        for record in &records {
+        for (record, was) in records.iter().zip(&stored) {
             let Some(verdict) = by_id.get(record.id.as_str()) else {
                 continue;
             };
@@ -174,7 +174,7 @@ impl BackupService {
             }
             if verdict.keep {
                 judged.expires = verdict.expires;
-                if &judged != record {
+                if &judged != was {
                     kept.push(judged);
                 }
             } else {

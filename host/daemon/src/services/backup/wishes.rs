@@ -9,11 +9,19 @@ use mainstay_domain::{
     backup::{BackupRecord, BackupStatus, BackupSummary, Verdict},
     backup_chain::standing,
     name::JobName,
-    retention::is_judged,
+    retention::{RetentionLimits, is_judged},
     spec::RetentionSpec,
     time::Timestamp,
 };
 use std::collections::BTreeSet;
+
+/// What the policy of a job cannot undercut.
+pub(super) fn limits_of(retention: &RetentionSpec) -> RetentionLimits {
+    RetentionLimits {
+        min_redundancy: retention.min_redundancy,
+        immutable_for: retention.immutable_for,
+    }
+}
 
 impl BackupService {
     /// The policy's verdicts on the backups of a job, before the host's guard.

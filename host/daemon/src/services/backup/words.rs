@@ -192,6 +192,7 @@ mod tests {
             root_hash: String::new(),
             verified_at: None,
             held: false,
+            hold: None,
             expires: None,
             reason: None,
             warnings: Vec::new(),

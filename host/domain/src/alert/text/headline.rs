@@ -113,6 +113,8 @@ pub(super) fn headline(event: &Event) -> &'static str {
         K::BackupDeleted => "a backup of it was deleted",
         K::BackupRecorded => "a stored backup of it was recorded",
         K::BackupRestored => "a backup of it was restored",
+        K::BackupHeld => "a backup of it is held",
+        K::BackupReleased => "a backup of it is held no more",
         K::CheckpointTaken => "a checkpoint of it was taken",
         K::RollbackStarted => "a rollback of it began",
         // No alert is about alerts.

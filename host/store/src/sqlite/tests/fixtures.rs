@@ -295,6 +295,7 @@ pub(super) fn backup(n: u64) -> BackupRecord {
         root_hash: "cd".repeat(32),
         verified_at: Some(at(n + 1)),
         held: false,
+        hold: None,
         expires: None,
         reason: None,
         warnings: Vec::new(),

@@ -1,8 +1,9 @@
 //! What retention lets go, and what it never does.
 
 use super::*;
-use crate::ports::JudgeError;
+use crate::ports::{HoldRequest, JudgeError};
 use mainstay_domain::{
+    actor::Actor,
     backup::Verdict,
     name::PluginName,
     spec::{PluginSpec, RetentionSpec},
@@ -365,6 +366,73 @@ async fn a_cleanup_is_counted_where_it_begins_and_where_it_ends_whatever_it_remo
     check("cleaned_total", "3");
     check("cleaned_success_total", "2");
     check("cleaned_failed_total", "1");
+}
+
+fn hold(id: &BackupId, until: Option<Timestamp>) -> HoldRequest {
+    HoldRequest {
+        id: id.clone(),
+        until,
+        reason: Some("the audit".to_owned()),
+        by: Actor::new("root", "ann"),
+    }
+}
+
+#[tokio::test]
+async fn what_is_held_stays_until_it_is_released_or_the_hold_is_over() {
+    let (fixture, records) = two_chains().await;
+    let held = within(fixture.service.hold(hold(&records[1].id, None)));
+    let held = held.await.unwrap();
+    assert!(held.held && record_of(&fixture.service, &held.id).held);
+    let pruned = prune(&fixture, false).await.unwrap();
+    assert!(pruned.expired.is_empty(), "{pruned:?}");
+    let reason = |at: usize| pruned.verdicts[at].reason.clone();
+    assert!(reason(0).contains("needs it"), "{}", reason(0));
+    assert!(
+        reason(1).contains("the operator holds it: the audit"),
+        "{}",
+        reason(1)
+    );
+    assert_eq!(
+        record_of(&fixture.service, &held.id).hold,
+        held.hold,
+        "a judgement takes no hold away"
+    );
+
+    let by = || Actor::new("root", "");
+    let released = within(fixture.service.release(records[1].id.clone(), by()));
+    assert!(!released.await.unwrap().held);
+    let again = within(fixture.service.release(records[1].id.clone(), by()));
+    let error = again.await.unwrap_err();
+    assert!(error.0.contains("nobody holds"), "{error}");
+
+    let until = fixture.clock.now() + HOUR;
+    within(fixture.service.hold(hold(&records[1].id, Some(until))))
+        .await
+        .unwrap();
+    assert!(prune(&fixture, true).await.unwrap().expired.is_empty());
+    fixture.clock.advance(HOUR);
+    let pruned = prune(&fixture, true).await.unwrap();
+    assert_eq!(pruned.expired.len(), 2);
+    assert!(pruned.expired.iter().all(|record| !record.held));
+    let kinds = fixture.kinds();
+    for (kind, times) in [(EventKind::BackupHeld, 2), (EventKind::BackupReleased, 1)] {
+        let found = kinds.iter().filter(|found| **found == kind);
+        assert_eq!(found.count(), times, "{kind}");
+    }
+}
+
+#[tokio::test]
+async fn no_hold_is_over_before_it_begins_or_of_what_lies_in_the_trash_or_is_unknown() {
+    let (fixture, records) = two_chains().await;
+    let past = Some(fixture.clock.now());
+    let error = within(fixture.service.hold(hold(&records[0].id, past))).await;
+    assert!(error.unwrap_err().0.contains("over before it begins"));
+    prune(&fixture, false).await.unwrap();
+    let error = within(fixture.service.hold(hold(&records[0].id, None))).await;
+    assert!(error.unwrap_err().0.contains("lies in the trash already"));
+    let unknown = BackupId::parse("ful-01K0000000000000000000000Z").unwrap();
+    let error = within(fixture.service.hold(hold(&unknown, None))).await;
+    assert!(error.unwrap_err().0.contains(unknown.as_str()));
 }
 
 fn no_room() -> BackupStoreError {

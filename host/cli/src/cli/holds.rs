@@ -1,0 +1,60 @@
+//! Holds of backups: made, ended and said.
+
+use super::{
+    arguments::HoldArguments,
+    backups::work,
+    client::Client,
+    failure::Ending,
+    identifiers::IdText,
+    output::{Output, Times},
+};
+use mainstay_api::{Hold, HoldBody, ReleaseBody};
+use mainstay_domain::id::BackupId;
+
+pub(super) async fn hold(
+    client: &Client,
+    out: &Output,
+    arguments: HoldArguments,
+) -> anyhow::Result<Ending> {
+    let HoldArguments {
+        id,
+        until,
+        reason,
+        by,
+    } = arguments;
+    let id: BackupId = id.resolve(client).await?;
+    let path = format!("/v1/backups/{id}/hold");
+    let body = HoldBody {
+        until: until.map(String::from),
+        reason,
+        by: by.by,
+    };
+    let what = format!("holding {id}");
+    work(client, out, (path.as_str(), &body), &what, false).await
+}
+
+pub(super) async fn release(
+    client: &Client,
+    out: &Output,
+    id: &IdText,
+    by: String,
+) -> anyhow::Result<Ending> {
+    let id: BackupId = id.resolve(client).await?;
+    let path = format!("/v1/backups/{id}/release");
+    let body = ReleaseBody { by };
+    let what = format!("releasing {id}");
+    work(client, out, (path.as_str(), &body), &what, false).await
+}
+
+/// Whether it is held, by whom, until when and why.
+pub(super) fn held_words(is_held: bool, hold: Option<&Hold>, times: &Times) -> String {
+    let Some(hold) = hold.filter(|_| is_held) else {
+        let word = if is_held { "yes" } else { "no" };
+        return word.to_owned();
+    };
+    let until = hold.until.as_ref().map(|until| times.both(until));
+    let until = until.map_or_else(String::new, |until| format!(" until {until}"));
+    let why = hold.reason.as_deref();
+    let why = why.map_or_else(String::new, |why| format!(": {why}"));
+    format!("by {}{until}{why}", hold.by)
+}
