@@ -120,6 +120,9 @@ pub struct Backup {
     /// Who holds it, why and until when; absent where nobody does, and where a version before did not note it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub hold: Option<Hold>,
+    /// Why it is suspicious: it is much smaller than what was before it, and nobody has accepted that. Absent where it is not.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub suspicious: Option<String>,
 }
 
 impl From<&backup::BackupRecord> for Backup {
@@ -146,6 +149,7 @@ impl From<&backup::BackupRecord> for Backup {
             incomplete: backup.incomplete,
             checkpoint: backup.checkpoint.as_ref().map(Checkpoint::from),
             hold: backup.hold.as_ref().map(Hold::from),
+            suspicious: backup.suspicious.clone(),
         }
     }
 }
@@ -175,7 +179,7 @@ impl From<&backup::Verdict> for Verdict {
     }
 }
 
-/// What `backup create`, `verify`, `restore`, `prune`, `hold`, `release` and `drill` print with `--json`, and `checkpoint take` and `rollback`.
+/// What `backup create`, `verify`, `restore`, `prune`, `hold`, `release`, `accept` and `drill` print with `--json`, and `checkpoint take` and `rollback`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct BackupReport {
     /// The backups that were taken, read, composed or expired, as `backup list --json` prints them.

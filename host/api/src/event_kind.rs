@@ -307,6 +307,12 @@ words! {
         /// A person holds a backup no more.
         #[serde(rename = "backup.released")]
         BackupReleased,
+        /// A backup is much smaller than the one before.
+        #[serde(rename = "backup.suspicious")]
+        BackupSuspicious,
+        /// A person says that a backup is rightly so small.
+        #[serde(rename = "backup.accepted")]
+        BackupAccepted,
         /// A retention policy failed; everything is kept.
         #[serde(rename = "retention.failed")]
         RetentionFailed,

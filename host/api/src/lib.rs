@@ -88,10 +88,11 @@ pub use rehearsals::{
     RehearsalOutcome, RehearsalReport, outcome_words,
 };
 pub use requests::{
-    AcknowledgeBody, BackupQuery, CancelRestoreBody, ContentBody, CreateBody, DecisionBody,
-    DiffBody, DocumentsBody, DrillBody, EventQuery, ForgetPluginBody, HistoryQuery, HoldBody,
-    IncidentQuery, PauseBody, PruneBody, RecoverBody, ReleaseBody, RenameQuery, ReportBody,
-    ResolveBody, RestoreBody, SignalBody, SilenceBody, TargetBody, TargetDrillBody, UnsilenceBody,
+    AcceptBody, AcknowledgeBody, BackupQuery, CancelRestoreBody, ContentBody, CreateBody,
+    DecisionBody, DiffBody, DocumentsBody, DrillBody, EventQuery, ForgetPluginBody, HistoryQuery,
+    HoldBody, IncidentQuery, PauseBody, PruneBody, RecoverBody, ReleaseBody, RenameQuery,
+    ReportBody, ResolveBody, RestoreBody, SignalBody, SilenceBody, TargetBody, TargetDrillBody,
+    UnsilenceBody,
 };
 pub use severity::Severity;
 pub use silences::Silence;

@@ -352,6 +352,15 @@ pub struct ReleaseBody {
     pub by: String,
 }
 
+/// The body of `POST /v1/backups/{id}/accept`.
+#[derive(Debug, Clone, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct AcceptBody {
+    /// On whose behalf, as a note: who asks is the user of the socket's peer, or the name of the token's secret.
+    #[serde(default)]
+    pub by: String,
+}
+
 /// The body of `POST /v1/backups/{id}/documents`.
 #[derive(Debug, Clone, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]

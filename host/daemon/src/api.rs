@@ -306,6 +306,7 @@ fn routes(served: Arc<Served>) -> Router {
         .route("/backups/{id}/verify", post(backups::verify))
         .route("/backups/{id}/hold", post(backups::hold))
         .route("/backups/{id}/release", post(backups::release))
+        .route("/backups/{id}/accept", post(backups::accept))
         .route(
             "/checkpoints",
             get(checkpoints::list).post(checkpoints::take),

@@ -95,6 +95,10 @@ pub struct BackupRecord {
     /// Who holds it, why and until when. Absent where it is not held, and where one of before is.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub hold: Option<Hold>,
+    /// Why it is suspicious: it is much smaller than what was before it. Absent where it is not, and where a person has accepted
+    /// it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub suspicious: Option<String>,
 }
 
 impl BackupRecord {

@@ -346,18 +346,22 @@ fn broken_link(by_id: &HashMap<&BackupId, &BackupRecord>, record: &BackupRecord)
     Some("what it needs leads in a circle".to_owned())
 }
 
-/// The backups of a job that are newer than the one that was chosen, and corrupted, or incomplete where that one is not: their
-/// state is not in what it gives. Never an emergency backup, which is not chosen either. The newest first, each with how it
-/// stands.
+/// The backups of a job that are newer than the one that was chosen, and corrupted, or incomplete or suspicious where that one
+/// is not: their state is not in what it gives. Never an emergency backup, which is not chosen either. The newest first, each
+/// with how it stands.
 pub fn skipped(
     records: Vec<BackupRecord>,
     chosen: &BackupRecord,
     now: Timestamp,
 ) -> Vec<BackupRecord> {
     let mut newer = standing(records);
+    let suspects: HashSet<BackupId> = suspects(&newer).into_iter().cloned().collect();
     let is_passed_over = |record: &BackupRecord| match record.status {
         BackupStatus::Corrupted => true,
-        BackupStatus::Verified => record.incomplete && !chosen.incomplete,
+        BackupStatus::Verified => {
+            let is_suspect = |record: &BackupRecord| suspects.contains(&record.id);
+            (record.incomplete && !chosen.incomplete) || (is_suspect(record) && !is_suspect(chosen))
+        }
         _ => false,
     };
     newer.retain(|record| {
@@ -389,6 +393,28 @@ pub fn by_age(a: &BackupRecord, b: &BackupRecord) -> std::cmp::Ordering {
 pub fn by_age_at(now: Timestamp, a: &BackupRecord, b: &BackupRecord) -> std::cmp::Ordering {
     let is_past = |record: &BackupRecord| record.created_at <= now;
     is_past(a).cmp(&is_past(b)).then_with(|| by_age(a, b))
+}
+
+/// The backups that are suspicious, or need one that is.
+pub fn suspects(records: &[BackupRecord]) -> HashSet<&BackupId> {
+    let by_id: HashMap<&BackupId, &BackupRecord> =
+        records.iter().map(|record| (&record.id, record)).collect();
+    let is_suspect = |record: &&BackupRecord| {
+        let mut next = *record;
+        for _ in 0..=records.len() {
+            if next.suspicious.is_some() {
+                return true;
+            }
+            let above = next.parent.as_ref().and_then(|parent| by_id.get(parent));
+            let Some(above) = above else {
+                return false;
+            };
+            next = *above;
+        }
+        false
+    };
+    let suspects = records.iter().filter(is_suspect);
+    suspects.map(|record| &record.id).collect()
 }
 
 /// The backups that are verified with all that they need.
@@ -428,14 +454,18 @@ pub fn newest_verified<'a>(
     now: Timestamp,
 ) -> Option<&'a BackupRecord> {
     let verified = verified(records);
+    let suspects = suspects(records);
     let of_job = records
         .iter()
         .filter(|record| &record.job == job && verified.contains(&record.id))
         .filter(|record| record.backup_type != BackupType::Emergency);
     let in_time = of_job.filter(|record| before.is_none_or(|before| record.created_at <= before));
     in_time.max_by(|a, b| {
+        let by_trust = suspects.contains(&b.id).cmp(&suspects.contains(&a.id));
         let by_completeness = b.incomplete.cmp(&a.incomplete);
-        by_completeness.then_with(|| by_age_at(now, a, b))
+        by_trust
+            .then(by_completeness)
+            .then_with(|| by_age_at(now, a, b))
     })
 }
 

@@ -81,6 +81,7 @@ pub mod rpo;
 pub mod secret;
 pub mod settled_clock;
 pub mod severity;
+pub mod shrink;
 pub mod silence;
 pub mod simulation;
 pub mod socket_rights;

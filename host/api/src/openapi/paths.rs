@@ -25,11 +25,11 @@ use crate::{
     policies::{PolicyBody, TargetPolicy},
     rehearsals::OperationExport,
     requests::{
-        AcknowledgeBody, BackupQuery, CancelRestoreBody, ContentBody, CreateBody, DecisionBody,
-        DiffBody, DocumentsBody, DrillBody, EventQuery, ForgetPluginBody, HistoryQuery, HoldBody,
-        IncidentQuery, PauseBody, PruneBody, RecoverBody, ReleaseBody, RenameQuery, ReportBody,
-        ResolveBody, RestoreBody, SignalBody, SilenceBody, TargetBody, TargetDrillBody,
-        UnsilenceBody,
+        AcceptBody, AcknowledgeBody, BackupQuery, CancelRestoreBody, ContentBody, CreateBody,
+        DecisionBody, DiffBody, DocumentsBody, DrillBody, EventQuery, ForgetPluginBody,
+        HistoryQuery, HoldBody, IncidentQuery, PauseBody, PruneBody, RecoverBody, ReleaseBody,
+        RenameQuery, ReportBody, ResolveBody, RestoreBody, SignalBody, SilenceBody, TargetBody,
+        TargetDrillBody, UnsilenceBody,
     },
     silences::Silence,
     statistics::{Stats, StatsQuery},
@@ -426,6 +426,11 @@ fn work(schemas: &mut Schemas) -> Vec<Endpoint> {
         "release-backup",
         "Hold a backup no more",
     );
+    let accept = work(
+        "/v1/backups/{id}/accept",
+        "accept-backup",
+        "Take a suspicious backup as it is, and those before it",
+    );
     let checkpoint = work(
         "/v1/checkpoints",
         "take-checkpoint",
@@ -463,6 +468,7 @@ fn work(schemas: &mut Schemas) -> Vec<Endpoint> {
         verify,
         hold.with_body(schemas.body::<HoldBody>()),
         release.with_body(schemas.body::<ReleaseBody>()),
+        accept.with_body(schemas.body::<AcceptBody>()),
         checkpoint.with_body(schemas.body::<CheckpointBody>()),
         rollback.with_body(schemas.body::<RollbackBody>()),
         resume.with_body(schemas.body::<ResumeJobBody>()),

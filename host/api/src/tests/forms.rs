@@ -895,6 +895,7 @@ fn a_request_may_leave_out_what_it_could_before() {
         json!({ "until": null, "reason": null, "by": "" }),
     );
     check_request::<ReleaseBody>(json!({}), json!({ "by": "" }));
+    check_request::<AcceptBody>(json!({}), json!({ "by": "" }));
     check_request::<ResumeJobBody>(
         json!({ "job": "state" }),
         json!({ "job": "state", "by": "" }),

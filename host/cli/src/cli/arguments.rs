@@ -1281,6 +1281,20 @@ pub enum BackupCommand {
         #[allow(missing_docs, reason = "its own docs are the help")]
         by: By,
     },
+    /// Take a suspicious backup as it is: its source is rightly so much smaller
+    ///
+    /// It and those before it are suspicious no more; what is newer is measured against it. Retention of the job goes on where
+    /// nothing of it is suspicious.
+    #[command(after_long_help = examples!("
+  mainstay backup accept ful-01K0000000000000000000000A"))]
+    Accept {
+        /// Which backup; its beginning or end will do where no other has it
+        #[arg(value_parser = IdText::parse)]
+        id: IdText,
+        #[command(flatten)]
+        #[allow(missing_docs, reason = "its own docs are the help")]
+        by: By,
+    },
     /// Run retention now, and show every verdict with its reason
     ///
     /// What the policy lets go and nothing needs goes to the trash, and is deleted after its grace.

@@ -61,6 +61,10 @@ fn skipped(backup: &Backup) -> String {
         _ if backup.incomplete && backup.status != BackupStatus::Corrupted => {
             "incomplete".to_owned()
         }
+        _ if backup.status == BackupStatus::Verified => match &backup.suspicious {
+            Some(why) => format!("suspicious: {why}"),
+            None => "built on one that is suspicious".to_owned(),
+        },
         Some(why) => format!("{}: {why}", backup.status),
         None => backup.status.to_string(),
     };
@@ -73,10 +77,16 @@ fn skipped(backup: &Backup) -> String {
 /// How a backup stands.
 pub(super) fn standing(backup: &Backup) -> (String, Tone) {
     let tone = tone(backup.status);
-    match (backup.incomplete, tone) {
-        (false, tone) => (backup.status.to_string(), tone),
-        (true, Tone::Good) => (format!("{}, incomplete", backup.status), Tone::Warn),
-        (true, tone) => (format!("{}, incomplete", backup.status), tone),
+    let mut words = backup.status.to_string();
+    if backup.incomplete {
+        words.push_str(", incomplete");
+    }
+    if backup.suspicious.is_some() {
+        words.push_str(", suspicious");
+    }
+    match (backup.incomplete || backup.suspicious.is_some(), tone) {
+        (true, Tone::Good) => (words, Tone::Warn),
+        (_, tone) => (words, tone),
     }
 }
 
@@ -120,6 +130,7 @@ mod tests {
             incomplete: false,
             checkpoint: None,
             hold: None,
+            suspicious: None,
         }
     }
 

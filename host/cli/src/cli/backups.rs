@@ -8,7 +8,7 @@ use super::{
     contents, done,
     failure::Ending,
     find::find,
-    holds::{held_words, hold, release},
+    holds::{accept, held_words, hold, release},
     listings::{parse, present},
     output::{Block, Cell, Output, Table, Times, Tone, cell, length, maybe, size},
     progress::ProgressDisplay,
@@ -56,6 +56,7 @@ pub(super) async fn run(
             work(client, out, (path.as_str(), &body), &what, false).await
         }
         BackupCommand::Hold(arguments) => hold(client, out, arguments).await,
+        BackupCommand::Accept { id, by } => accept(client, out, &id, by.by).await,
         BackupCommand::Release { id, by } => release(client, out, &id, by.by).await,
         BackupCommand::Restore(arguments) => restore(client, out, arguments).await,
         BackupCommand::Cancel { job } => cancel(client, out, &job).await,
@@ -266,6 +267,9 @@ fn show_backup(out: &Output, backup: Backup) -> anyhow::Result<()> {
         let text = format!("{}{}", checkpoint.kind, named.unwrap_or_default());
         facts.push(("checkpoint".to_owned(), cell(text, Tone::Plain)));
     }
+    if let Some(why) = backup.suspicious {
+        facts.push(("suspicious".to_owned(), cell(why, Tone::Warn)));
+    }
     let warnings = backup.warnings.into_iter();
     facts.extend(warnings.map(|warning| ("to know".to_owned(), cell(warning, Tone::Warn))));
     out.show(&[Block::Facts(facts)])
@@ -299,6 +303,7 @@ mod tests {
             incomplete: false,
             checkpoint: None,
             hold: None,
+            suspicious: None,
         };
         let two = [backup(1), backup(2)];
         assert_eq!(

@@ -1,4 +1,4 @@
-//! Holds of backups: made, ended and said.
+//! What people say of backups: that they hold one, hold it no more, or accept one that is suspicious.
 
 use super::{
     arguments::HoldArguments,
@@ -8,7 +8,7 @@ use super::{
     identifiers::IdText,
     output::{Output, Times},
 };
-use mainstay_api::{Hold, HoldBody, ReleaseBody};
+use mainstay_api::{AcceptBody, Hold, HoldBody, ReleaseBody};
 use mainstay_domain::id::BackupId;
 
 pub(super) async fn hold(
@@ -43,6 +43,19 @@ pub(super) async fn release(
     let path = format!("/v1/backups/{id}/release");
     let body = ReleaseBody { by };
     let what = format!("releasing {id}");
+    work(client, out, (path.as_str(), &body), &what, false).await
+}
+
+pub(super) async fn accept(
+    client: &Client,
+    out: &Output,
+    id: &IdText,
+    by: String,
+) -> anyhow::Result<Ending> {
+    let id: BackupId = id.resolve(client).await?;
+    let path = format!("/v1/backups/{id}/accept");
+    let body = AcceptBody { by };
+    let what = format!("accepting {id}");
     work(client, out, (path.as_str(), &body), &what, false).await
 }
 

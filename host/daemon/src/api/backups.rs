@@ -15,8 +15,9 @@ use super::{
 use crate::ports::{HoldRequest, NotPutBack, OnProgress, Refused, Restored};
 use axum::{Json, extract::State, http::StatusCode, response::Response};
 use mainstay_api::{
-    Backup, BackupQuery, BackupReport, BackupStats, CancelRestoreBody, CancelledRestore,
-    CreateBody, DrillBody, HoldBody, PruneBody, ReleaseBody, RestoreBody, WorkLine,
+    AcceptBody, Backup, BackupQuery, BackupReport, BackupStats, CancelRestoreBody,
+    CancelledRestore, CreateBody, DrillBody, HoldBody, PruneBody, ReleaseBody, RestoreBody,
+    WorkLine,
 };
 use mainstay_domain::{
     backup::{BackupRecord, BackupType, Verdict},
@@ -124,6 +125,20 @@ pub(super) async fn release(
     let backups = served.ports.backups.clone();
     long_work(&served, |_| async move {
         Ok(Done::of(vec![backups.release(id, by).await?]))
+    })
+    .await
+}
+
+pub(super) async fn accept(
+    State(served): State<Arc<Served>>,
+    who: Known,
+    Named(id): Named<BackupId>,
+    Body(body): Body<AcceptBody>,
+) -> Result<Response, ApiError> {
+    let by = actor(who, &body.by)?;
+    let backups = served.ports.backups.clone();
+    long_work(&served, |_| async move {
+        Ok(Done::of(vec![backups.accept(id, by).await?]))
     })
     .await
 }

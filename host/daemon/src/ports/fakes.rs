@@ -176,6 +176,7 @@ pub(crate) fn backup(number: u8) -> BackupRecord {
         verified_at: Some(NOW),
         held: false,
         hold: None,
+        suspicious: None,
         expires: None,
         reason: None,
         warnings: Vec::new(),
@@ -952,6 +953,10 @@ impl BackupOperator for FakeWorld {
     }
     fn release(&self, id: BackupId, by: Actor) -> Boxed<'_, Result<BackupRecord, Refused>> {
         self.command(format!("release {id} for {by}"));
+        ready(Ok(backup(1)))
+    }
+    fn accept(&self, id: BackupId, by: Actor) -> Boxed<'_, Result<BackupRecord, Refused>> {
+        self.command(format!("accept {id} for {by}"));
         ready(Ok(backup(1)))
     }
     fn drill(&self, _: JobName, progress: OnProgress) -> Boxed<'_, Result<Restored, Refused>> {

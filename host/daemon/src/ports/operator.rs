@@ -401,6 +401,8 @@ pub trait BackupOperator: BackupViews {
     fn hold(&self, request: HoldRequest) -> Boxed<'_, Result<BackupRecord, Refused>>;
     /// Holds a backup no more.
     fn release(&self, id: BackupId, by: Actor) -> Boxed<'_, Result<BackupRecord, Refused>>;
+    /// Takes a suspicious backup as it is, and those before it.
+    fn accept(&self, id: BackupId, by: Actor) -> Boxed<'_, Result<BackupRecord, Refused>>;
     /// Restores the newest chain into a scratch directory and compares the root hash.
     fn drill(&self, job: JobName, progress: OnProgress) -> Boxed<'_, Result<Restored, Refused>>;
     /// Takes a checkpoint, verifies it, and answers with its record.

@@ -32,6 +32,7 @@ mod retention;
 mod rollback;
 mod room;
 mod saved;
+mod suspects;
 #[cfg(test)]
 mod tests;
 mod turns;

@@ -51,6 +51,7 @@ pub(super) fn concern(kind: EventKind) -> Concern {
         K::RouteUnhandled => Fires(&[K::RouteHandled]),
         K::AlerterFailing => Fires(&[K::AlerterRecovered]),
         K::BackupFailed | K::BackupRpoMissed | K::BackupCorrupted => Fires(&[K::BackupVerified]),
+        K::BackupSuspicious => Fires(&[K::BackupAccepted]),
         K::RetentionFailed => Fires(&[K::RetentionJudged]),
         K::DrillFailed => Fires(&[K::DrillPassed]),
         K::RollbackFailed => Fires(&[K::RollbackSucceeded, K::RollbackResumed]),
@@ -70,6 +71,7 @@ pub(super) fn concern(kind: EventKind) -> Concern {
         | K::RouteHandled
         | K::AlerterRecovered
         | K::BackupVerified
+        | K::BackupAccepted
         | K::RetentionJudged
         | K::RollbackSucceeded
         | K::RollbackResumed

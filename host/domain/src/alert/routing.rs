@@ -39,6 +39,7 @@ pub fn is_alert_by_default(event: &Event) -> bool {
         | K::BackupFailed
         | K::BackupRpoMissed
         | K::BackupCorrupted
+        | K::BackupSuspicious
         | K::RetentionFailed
         | K::DrillFailed
         | K::RollbackFailed

@@ -188,6 +188,7 @@ impl Manifest {
             verified_at: Some(self.verified_at),
             held: false,
             hold: None,
+            suspicious: None,
             expires: None,
             reason: None,
             warnings: Vec::new(),

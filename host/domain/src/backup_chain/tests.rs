@@ -57,6 +57,7 @@ fn record(name: &str, parent: Option<&str>, base: &str, status: BackupStatus) ->
         verified_at: None,
         held: false,
         hold: None,
+        suspicious: None,
         expires: None,
         reason: None,
         warnings: Vec::new(),

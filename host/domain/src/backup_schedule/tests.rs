@@ -48,6 +48,7 @@ fn job(
         rpo: None,
         stale_after: None,
         compression: 3,
+        shrink_guard: None,
         retention: None,
         checkpoints: None,
         proofs: ProofSchedules::default(),

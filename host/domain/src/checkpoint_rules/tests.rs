@@ -48,6 +48,7 @@ fn record(number: u64, kind: CheckpointKind, created_at: Timestamp) -> BackupRec
         verified_at: None,
         held: false,
         hold: None,
+        suspicious: None,
         expires: None,
         reason: None,
         warnings: Vec::new(),

@@ -65,6 +65,15 @@ pub struct BackupReleased {
     pub note: Option<String>,
 }
 
+/// A person says that a backup is rightly so small.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct BackupAccepted {
+    /// Who does: the user of the socket's peer, or the name of the token's secret.
+    pub by: String,
+    /// What they say about themselves.
+    pub note: Option<String>,
+}
+
 /// A checkpoint was taken.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct CheckpointTaken {

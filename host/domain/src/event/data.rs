@@ -4,14 +4,14 @@
 //! from the kind of the event.
 
 use super::{
-    AlertDelivery, AlertHeld, AlertQueued, BackupDeleted, BackupHeld, BackupReleased,
-    BackupRestored, BackupTaken, CharterBroken, CheckDegraded, CheckFailed, CheckRecovered,
-    CheckpointTaken, CircuitOpened, ConfigApplied, ConfigRejected, EffectInDoubt, EffectPerformed,
-    EffectResolved, FailureCleared, FailureReported, IncidentAcknowledged, IncidentClosed,
-    IncidentOpened, IncidentOverdue, IncidentReopened, IncidentUnacknowledged, IncidentWorsened,
-    JournalDamaged, ModeChanged, MonitorBlind, NoteAdded, OperationApproved, OperationAskedFor,
-    OperationAwaitingManual, OperationCancelled, OperationDiverged, OperationEnded,
-    OperationEscalated, OperationResumed, OperationRetrying, OperationScheduled,
+    AlertDelivery, AlertHeld, AlertQueued, BackupAccepted, BackupDeleted, BackupHeld,
+    BackupReleased, BackupRestored, BackupTaken, CharterBroken, CheckDegraded, CheckFailed,
+    CheckRecovered, CheckpointTaken, CircuitOpened, ConfigApplied, ConfigRejected, EffectInDoubt,
+    EffectPerformed, EffectResolved, FailureCleared, FailureReported, IncidentAcknowledged,
+    IncidentClosed, IncidentOpened, IncidentOverdue, IncidentReopened, IncidentUnacknowledged,
+    IncidentWorsened, JournalDamaged, ModeChanged, MonitorBlind, NoteAdded, OperationApproved,
+    OperationAskedFor, OperationAwaitingManual, OperationCancelled, OperationDiverged,
+    OperationEnded, OperationEscalated, OperationResumed, OperationRetrying, OperationScheduled,
     OperationSignalled, OperationStarted, OperationSuspended, OperationValidating, PausedBy,
     PausedFor, PhaseChanged, PluginRejected, PluginServing, PluginWithdrawn, PolicyChanged,
     ProcessFacts, RecordSetAside, RollbackFacts, RtoExceeded, SilenceBegan, SilenceEnded,
@@ -184,6 +184,8 @@ event_data! {
     BackupHeld,
     /// `backup.released`.
     BackupReleased,
+    /// `backup.accepted`.
+    BackupAccepted,
     /// `checkpoint.taken`.
     CheckpointTaken,
     /// `rollback.started`, `rollback.succeeded`, `rollback.failed` and `rollback.resumed`.

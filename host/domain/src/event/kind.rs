@@ -225,6 +225,10 @@ event_kinds! {
     BackupHeld = "backup.held",
     /// A person holds a backup no more.
     BackupReleased = "backup.released",
+    /// A backup is much smaller than the one before.
+    BackupSuspicious = "backup.suspicious",
+    /// A person says that a backup is rightly so small.
+    BackupAccepted = "backup.accepted",
     /// A retention policy failed; everything is kept.
     RetentionFailed = "retention.failed",
     /// A retention policy judged the backups of a job.

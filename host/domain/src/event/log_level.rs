@@ -51,6 +51,7 @@ impl Event {
             | Kind::BackupFailed
             | Kind::BackupRpoMissed
             | Kind::BackupCorrupted
+            | Kind::BackupSuspicious
             | Kind::RetentionFailed
             | Kind::RollbackFailed
             | Kind::DrillFailed => match self.severity >= Severity::High {
@@ -128,6 +129,7 @@ impl Event {
             | Kind::BackupRestored
             | Kind::BackupHeld
             | Kind::BackupReleased
+            | Kind::BackupAccepted
             | Kind::CheckpointTaken
             | Kind::RollbackSucceeded
             | Kind::RollbackResumed

@@ -192,6 +192,8 @@ fn what_is_stored_is_read_as_what_its_kind_says_and_written_as_it_was() {
         ("rollback.resumed", "RollbackFacts"),
         ("backup.held", "BackupHeld"),
         ("backup.released", "BackupReleased"),
+        ("backup.suspicious", "Nothing"),
+        ("backup.accepted", "BackupAccepted"),
     ]
     .map(|(kind, variant)| (kind.to_owned(), variant.to_owned()));
     assert_eq!(found, expected);

@@ -29,6 +29,7 @@ fn record(number: usize, backup_type: BackupType, parent: Option<&BackupRecord>)
         verified_at: None,
         held: false,
         hold: None,
+        suspicious: None,
         expires: None,
         reason: None,
         warnings: Vec::new(),

@@ -26,6 +26,9 @@ pub struct JobSpec {
     pub stale_after: Option<Duration>,
     /// zstd level, 1 to 19; default 3.
     pub compression: i32,
+    /// A backup with less than so many percent of the documents or bytes of the one before is suspicious; above 0, at most 100;
+    /// absent: none is. See [`crate::shrink::suspicion`].
+    pub shrink_guard: Option<f64>,
     /// What is kept; absent: everything.
     pub retention: Option<RetentionSpec>,
     /// Its checkpoints; absent: it keeps none, and cannot be rolled back.

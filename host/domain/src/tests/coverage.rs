@@ -26,8 +26,8 @@ use crate::{
         TargetStatus,
     },
     event::{
-        AfterEscalation, BackupHeld, BackupReleased, CheckpointTaken, Event, EventData,
-        IncidentEnd, RollbackFacts,
+        AfterEscalation, BackupAccepted, BackupHeld, BackupReleased, CheckpointTaken, Event,
+        EventData, IncidentEnd, RollbackFacts,
     },
     fallback_mode::FallbackMode,
     health::{Evidence, Health, Outcome},
@@ -490,6 +490,7 @@ fn every_form_of_an_event_is_in_the_corpus() {
         EventData::BackupRestored(_),
         EventData::BackupHeld(_),
         EventData::BackupReleased(_),
+        EventData::BackupAccepted(_),
         EventData::CheckpointTaken(_),
         EventData::RollbackFacts(_),
         EventData::Other(_),
@@ -526,6 +527,13 @@ fn every_form_of_an_event_is_in_the_corpus() {
     let released: Vec<&BackupReleased> = released.collect();
     let BackupReleased { by: _, note: _ } = released[0];
     there_and_absent!(released, note);
+    let accepted = all.iter().filter_map(|one| match &one.data {
+        EventData::BackupAccepted(accepted) => Some(accepted),
+        _ => None,
+    });
+    let accepted: Vec<&BackupAccepted> = accepted.collect();
+    let BackupAccepted { by: _, note: _ } = accepted[0];
+    there_and_absent!(accepted, note);
     let rollbacks = all.iter().filter_map(|one| match &one.data {
         EventData::RollbackFacts(facts) => Some(facts),
         _ => None,
@@ -906,6 +914,7 @@ fn every_form_of_a_backup_is_in_the_corpus() {
         key: _,
         checkpoint: _,
         hold: _,
+        suspicious: _,
     } = &all[0];
     backup_types(all.iter().map(|one| one.backup_type));
     met!(
@@ -926,7 +935,8 @@ fn every_form_of_a_backup_is_in_the_corpus() {
         reason,
         key,
         checkpoint,
-        hold
+        hold,
+        suspicious
     );
     let holds = all.iter().filter_map(|one| one.hold.as_ref());
     let holds: Vec<&Hold> = holds.collect();

@@ -126,3 +126,48 @@ fn a_policy_lets_backups_go_as_often_as_far_and_as_slowly_as_the_job_says() {
     let stderr = String::from_utf8_lossy(&output.stderr);
     assert!(stderr.contains("^9"), "{stderr}");
 }
+
+/// Acts: `job.shrink_guard`
+#[test]
+fn a_backup_that_is_much_smaller_is_not_the_newest_and_lets_none_go_until_it_is_accepted() {
+    let retention = r#"policy = "gfs-retention", every = "48h""#;
+    let job = job("guarded", retention) + "shrink_guard = 50\n";
+    let mut daemon = prepare(&[&job, POLICY].concat());
+    for number in 0..9 {
+        fs::write(daemon.path(&format!("data/{number}.txt")), "x").unwrap();
+    }
+    daemon.drop_plugin(&plugin("gfs-retention"));
+    daemon.run();
+    daemon.wait_for_plugins(1);
+    // The one that is due at the start.
+    daemon.wait_for_event("a first backup", |event| {
+        event["kind"] == "backup.verified" && event["job"] == "guarded"
+    });
+    let create =
+        || -> Value { daemon.json(&["backup", "create", "guarded"])["backups"][0].clone() };
+    let whole = create();
+    assert!(whole["suspicious"].is_null(), "{whole}");
+    for number in 0..9 {
+        fs::remove_file(daemon.path(&format!("data/{number}.txt"))).unwrap();
+    }
+    let small = create();
+    let why = small["suspicious"].as_str().unwrap();
+    assert!(why.contains("shrink_guard = 50"), "{why}");
+    let id = small["id"].as_str().unwrap();
+    event(&daemon, "backup.suspicious", id);
+
+    let pruned = daemon.json(&["backup", "prune", "--job", "guarded"]);
+    assert_eq!(pruned["backups"], serde_json::json!([]), "{pruned}");
+    assert!(pruned.to_string().contains("stands still"), "{pruned}");
+    let drilled = daemon.json(&["backup", "drill", "guarded"]);
+    assert_eq!(drilled["backups"][0]["id"], whole["id"], "{drilled}");
+    assert_eq!(drilled["skipped"][0]["id"], small["id"], "{drilled}");
+
+    let accepted = daemon.json(&["backup", "accept", id]);
+    assert!(accepted["backups"][0]["suspicious"].is_null(), "{accepted}");
+    event(&daemon, "backup.accepted", id);
+    let drilled = daemon.json(&["backup", "drill", "guarded"]);
+    assert_eq!(drilled["backups"][0]["id"], small["id"], "{drilled}");
+    let pruned = daemon.json(&["backup", "prune", "--job", "guarded"]);
+    assert_eq!(pruned["backups"][0]["id"], whole["id"], "{pruned}");
+}

@@ -109,6 +109,7 @@ mod tests {
                 rpo: Some(Duration::from_secs(1)),
                 stale_after: None,
                 compression: 3,
+                shrink_guard: None,
                 retention: None,
                 checkpoints: None,
                 proofs: mainstay_domain::spec::ProofSchedules::default(),

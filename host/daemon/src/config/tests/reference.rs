@@ -1703,6 +1703,12 @@ fn job_keys(keys: &mut Keys) {
     };
     keys.job("job.jitter", "jitter = \"9h\"", is_delayed, true);
     keys.job("job.rpo", "rpo = \"99h\"", |j| j.rpo, Some(hours(99)));
+    keys.job(
+        "job.shrink_guard",
+        "shrink_guard = 49.5",
+        |j| j.shrink_guard,
+        Some(49.5),
+    );
     let text = "[[target]]\nname = \"a\"\n[[job]]\nname = \"j\"\nafter = [\"a\"]\n\
                 source = [{ kind = \"directory\", path = \"d\" }]\n";
     let after = vec![TargetName::parse("a").unwrap()];
@@ -2061,6 +2067,7 @@ fn what_is_not_written_has_its_documented_default() {
     let weekly = Some(Schedule::Every(hours(7 * 24)));
     assert_eq!((&job.proofs.verify, &job.proofs.drill), (&weekly, &weekly));
     assert_eq!(job.compression, 3);
+    assert_eq!(job.shrink_guard, None);
     assert!(job.after.is_empty());
     assert!(matches!(&job.sources[0], BackupSource::Directory { prefix, .. } if prefix.is_empty()));
     assert!(

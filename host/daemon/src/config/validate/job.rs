@@ -10,8 +10,8 @@ use super::super::{
     document::Value,
     reader::{Fields, ValueAt},
     values::{
-        as_written, count, defined, duration, existing, interval, name, one_of, positive_duration,
-        text, version, whole,
+        as_written, count, defined, duration, existing, interval, name, one_of, percent,
+        positive_duration, text, version, whole,
     },
 };
 use mainstay_domain::{
@@ -58,6 +58,7 @@ pub(super) fn job(at: ValueAt<'_>, host: &str) -> Option<JobSpec> {
         let rpo = fields.get("rpo");
         encryption(fields);
         let compression = fields.or("compression", 3, whole(1..=19));
+        let shrink_guard = fields.optional("shrink_guard", percent);
         let retention = fields.optional("retention", retention);
         let checkpoints = fields.optional("checkpoints", checkpoints::checkpoints);
         let weekly = Some(Schedule::Every(7 * DAY));
@@ -85,6 +86,7 @@ pub(super) fn job(at: ValueAt<'_>, host: &str) -> Option<JobSpec> {
             rpo: rpo.and_then(positive_duration),
             stale_after: None,
             compression,
+            shrink_guard,
             retention,
             checkpoints,
             proofs,

@@ -14,6 +14,7 @@ use mainstay_domain::{
     name::JobName,
     retention::is_immutable,
     severity::Severity,
+    shrink::stands_still,
     spec::{CheckpointSpec, JobSpec},
     time::Timestamp,
 };
@@ -113,6 +114,9 @@ impl BackupService {
             return;
         };
         let records = self.core.catalog.lock().of(Some(job));
+        if stands_still(&records).is_some() {
+            return;
+        }
         let now = self.settled_now();
         let excess = checkpoint_rules::excess(rules, &records, now);
         let retention = spec.retention.as_ref();

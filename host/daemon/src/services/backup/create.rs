@@ -4,12 +4,13 @@ use super::{BackupError, BackupService, catalog::is_stored, words};
 use crate::ports::{BackupStoreError, OnProgress, TakeBackup, TakenBackup, Unreadable};
 use mainstay_domain::{
     backup::{BackupRecord, BackupStatus, BackupType},
-    backup_chain::join,
+    backup_chain::{join, suspects},
     checkpoint::Checkpoint,
     event::{BackupTaken, EventKind},
     name::JobName,
     record::Change,
     severity::Severity,
+    shrink::suspicion,
     spec::JobSpec,
     time::Timestamp,
 };
@@ -126,6 +127,7 @@ impl BackupService {
             verified_at: None,
             held: false,
             hold: None,
+            suspicious: None,
             expires: None,
             reason: None,
             warnings: Vec::new(),
@@ -157,7 +159,7 @@ impl BackupService {
             .await;
         self.note_room(&taken);
         match taken {
-            Ok(taken) => self.record_success(taken, wanted).await,
+            Ok(taken) => self.record_success(job, taken, wanted).await,
             Err(error) => {
                 record.status = BackupStatus::Failed;
                 record.reason = Some(error.to_string());
@@ -169,6 +171,7 @@ impl BackupService {
 
     async fn record_success(
         &self,
+        job: &JobSpec,
         taken: TakenBackup,
         wanted: &Wanted,
     ) -> Result<BackupRecord, BackupError> {
@@ -180,6 +183,10 @@ impl BackupService {
         record.warnings = warnings.iter().take(WARNINGS_KEPT).cloned().collect();
         for warning in &warnings {
             tracing::warn!(backup = %record.id, "{warning}");
+        }
+        if let Some(least) = job.shrink_guard {
+            let records = self.core.catalog.lock().of(Some(&job.name));
+            record.suspicious = suspicion(&records, &record, least);
         }
         let mut message = words::verified(&record, manifest.elapsed_ms, &warnings);
         message.push_str(&words::caught_up(wanted.missed_since));
@@ -202,6 +209,7 @@ impl BackupService {
             .with_backup(&record.job, &record.id)
             .with_data(data);
         let mut changes = vec![Change::Event(event)];
+        changes.extend(self.told_suspicious(&record).map(Change::Event));
         changes.extend(
             slots
                 .iter()
@@ -209,7 +217,9 @@ impl BackupService {
         );
         self.commit(vec![record.clone()], changes).await?;
         self.core.catalog.lock().take_slots(&record.job, slots);
-        if record.backup_type != BackupType::Emergency && !record.incomplete {
+        let records = self.core.catalog.lock().of(Some(&record.job));
+        let is_suspect = suspects(&records).contains(&record.id);
+        if record.backup_type != BackupType::Emergency && !record.incomplete && !is_suspect {
             self.objective_is_met(&manifest);
         }
         Ok(record)

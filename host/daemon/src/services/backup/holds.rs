@@ -31,7 +31,8 @@ impl BackupService {
         Ok(self.known(id)?.job)
     }
 
-    fn known(&self, id: &BackupId) -> Result<BackupRecord, BackupError> {
+    /// What is on record of a backup.
+    pub(super) fn known(&self, id: &BackupId) -> Result<BackupRecord, BackupError> {
         let known = self.core.catalog.lock().get(id);
         known.ok_or_else(|| BackupChainError::Unknown(id.clone()).into())
     }

@@ -94,6 +94,14 @@ impl BackupOperator for BackupService {
         })
     }
 
+    fn accept(&self, id: BackupId, by: Actor) -> Boxed<'_, Result<BackupRecord, Refused>> {
+        Box::pin(async move {
+            let job = self.job_of(&id).map_err(refused)?;
+            let work = self.clone().accept_now(id, by);
+            self.in_turn_of(&job, work).await.map_err(refused)
+        })
+    }
+
     fn drill(&self, job: JobName, progress: OnProgress) -> Boxed<'_, Result<Restored, Refused>> {
         let work = self.clone().drill_now(job.clone(), progress);
         Box::pin(async move { self.in_turn_of(&job, work).await.map_err(refused) })

@@ -170,6 +170,7 @@ fn record_of_orphan(job: &JobName, id: BackupId, bytes: u64) -> Option<BackupRec
         verified_at: None,
         held: false,
         hold: None,
+        suspicious: None,
         expires: None,
         reason: Some(
             "its manifest is missing; put it back beside the archive, and take it up with `mainstay backup list --rebuild`"

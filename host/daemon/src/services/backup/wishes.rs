@@ -10,6 +10,7 @@ use mainstay_domain::{
     backup_chain::standing,
     name::JobName,
     retention::{RetentionLimits, is_judged},
+    shrink::stands_still,
     spec::RetentionSpec,
     time::Timestamp,
 };
@@ -36,6 +37,15 @@ impl BackupService {
             .into_iter()
             .filter(|record| is_judged(record.status))
             .collect();
+        if let Some(why) = stands_still(&judged) {
+            let keep = |record: &BackupRecord| Verdict {
+                id: record.id.to_string(),
+                keep: true,
+                reason: why.clone(),
+                expires: None,
+            };
+            return Ok(judged.iter().map(keep).collect());
+        }
         let useless: BTreeSet<String> = judged
             .iter()
             .filter(|record| record.status == BackupStatus::Corrupted)

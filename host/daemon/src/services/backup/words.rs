@@ -193,6 +193,7 @@ mod tests {
             verified_at: None,
             held: false,
             hold: None,
+            suspicious: None,
             expires: None,
             reason: None,
             warnings: Vec::new(),

@@ -184,6 +184,7 @@ async fn what_the_config_does_not_name_any_more_is_told_to_be_over_once() {
         rpo: Some(std::time::Duration::from_secs(60)),
         stale_after: None,
         compression: 3,
+        shrink_guard: None,
         retention: Some(RetentionSpec {
             policy: PluginName::parse("keep").unwrap(),
             version: VersionReq::STAR,

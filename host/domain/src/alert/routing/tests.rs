@@ -216,6 +216,7 @@ fn by_default_only_what_somebody_should_know_is_an_alert() {
             "backup.failed",
             "backup.rpo-missed",
             "backup.corrupted",
+            "backup.suspicious",
             "retention.failed",
             "rollback.failed",
             "drill.failed",

@@ -90,6 +90,10 @@ pub(super) fn actions_taken(event: &Event) -> String {
         K::CheckDegraded => "nothing; what warns is no failure",
         K::CircuitSteady => "nothing",
         K::BackupCorrupted => "it marked the backup, and restores nothing from it",
+        K::BackupSuspicious => {
+            "it kept every backup, and restores the one before where none is named"
+        }
+        K::BackupAccepted => "it takes that backup as the newest, and lets retention go on",
         K::RetentionFailed => "it kept every backup",
         K::RollbackFailed => {
             "it left what it paused as it is; the message says which state is in place"

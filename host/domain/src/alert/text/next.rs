@@ -37,6 +37,7 @@ pub(super) fn next_step(event: &Event) -> String {
             | K::ConfigApplied
             | K::HostStarted
             | K::BackupVerified
+            | K::BackupAccepted
             | K::RetentionJudged
             | K::DrillPassed
             | K::CircuitSteady
@@ -123,6 +124,11 @@ pub(super) fn next_step(event: &Event) -> String {
         }
         (K::BackupCorrupted, _) => {
             format!("look at the disk below the store, then `mainstay backup create {job}`")
+        }
+        (K::BackupSuspicious, _) => {
+            format!(
+                "look whether something is lost: `mainstay backup list --job {job}`, `mainstay backup diff`; where it is not, `mainstay backup accept ID`"
+            )
         }
         (K::RetentionFailed, _) => {
             format!(

@@ -296,6 +296,7 @@ pub(super) fn backup(n: u64) -> BackupRecord {
         verified_at: Some(at(n + 1)),
         held: false,
         hold: None,
+        suspicious: None,
         expires: None,
         reason: None,
         warnings: Vec::new(),

@@ -646,6 +646,7 @@ pub(super) fn job(retention: Option<RetentionSpec>) -> JobSpec {
         rpo: Some(HOUR),
         stale_after: None,
         compression: 3,
+        shrink_guard: None,
         retention,
         checkpoints: None,
         proofs: mainstay_domain::spec::ProofSchedules::default(),

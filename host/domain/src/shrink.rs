@@ -1,0 +1,134 @@
+//! Whether a backup is much smaller than the one before: what it reads may have been lost, and not been cleared away.
+//!
+//! Invariant: no backup is measured against a suspicious one, so that a loss stays one until a person accepts it.
+//! Invariant: of an emergency backup, which is of what happens to be there, nothing is said, and nothing is measured against it.
+
+use crate::{
+    backup::{BackupRecord, BackupStatus, BackupType},
+    backup_chain::by_age,
+    id::BackupId,
+    retention::is_judged,
+};
+
+/// Why a backup is suspicious, if it is. One that stands alone is where it has less than `least_percent` of the documents or
+/// of the bytes of the newest of its kind before it; a difference where less than that is left of the documents of the full
+/// backup, by what it deletes.
+///
+/// ```
+/// use mainstay_domain::shrink::is_short;
+///
+/// assert!(is_short(49, 100, 50.0));
+/// assert!(!is_short(50, 100, 50.0) && !is_short(0, 0, 50.0));
+/// ```
+pub fn suspicion(
+    records: &[BackupRecord],
+    new: &BackupRecord,
+    least_percent: f64,
+) -> Option<String> {
+    let trusted: Vec<&BackupRecord> = records
+        .iter()
+        .filter(|record| record.job == new.job && record.status == BackupStatus::Verified)
+        .filter(|record| record.suspicious.is_none() && by_age(record, new).is_lt())
+        .collect();
+    match new.backup_type {
+        BackupType::Emergency => None,
+        BackupType::Full | BackupType::Snapshot => shrunk(&trusted, new, least_percent),
+        BackupType::Differential | BackupType::Incremental => {
+            emptied(records, &trusted, new, least_percent)
+        }
+    }
+}
+
+/// Whether this is less than so many percent of what was.
+pub fn is_short(is: u64, was: u64, least_percent: f64) -> bool {
+    (is as f64) < was as f64 * least_percent / 100.0
+}
+
+fn shrunk(trusted: &[&BackupRecord], new: &BackupRecord, least_percent: f64) -> Option<String> {
+    let alike = trusted
+        .iter()
+        .filter(|record| matches!(record.backup_type, BackupType::Full | BackupType::Snapshot));
+    let before = alike.max_by(|a, b| {
+        let by_completeness = b.incomplete.cmp(&a.incomplete);
+        by_completeness.then_with(|| by_age(a, b))
+    })?;
+    let is_small = is_short(new.documents, before.documents, least_percent)
+        || is_short(new.size_bytes, before.size_bytes, least_percent);
+    is_small.then(|| {
+        format!(
+            "it has {} documents of {} bytes, and {} before it had {} of {} (shrink_guard = {least_percent})",
+            new.documents, new.size_bytes, before.id, before.documents, before.size_bytes
+        )
+    })
+}
+
+fn emptied(
+    records: &[BackupRecord],
+    trusted: &[&BackupRecord],
+    new: &BackupRecord,
+    least_percent: f64,
+) -> Option<String> {
+    let base = records.iter().find(|record| record.id == new.base)?;
+    // A differential has all that was deleted since the full one, so also what the one before it had.
+    let known = match new.backup_type {
+        BackupType::Differential => trusted
+            .iter()
+            .filter(|record| record.backup_type == new.backup_type && record.base == new.base)
+            .max_by(|a, b| by_age(a, b))
+            .map_or(0, |record| record.tombstones),
+        _ => 0,
+    };
+    let had = base.documents.saturating_sub(known);
+    let left = base.documents.saturating_sub(new.tombstones.max(known));
+    is_short(left, had, least_percent).then(|| {
+        format!(
+            "it deletes {} of the {} documents of {} (shrink_guard = {least_percent})",
+            new.tombstones, base.documents, base.id
+        )
+    })
+}
+
+/// Why nothing of a job is let go: one of its backups is suspicious.
+pub fn stands_still(records: &[BackupRecord]) -> Option<String> {
+    let suspects = records.iter().filter(|record| is_judged(record.status));
+    let (id, why) = suspects
+        .filter_map(|record| Some((&record.id, record.suspicious.as_ref()?)))
+        .next_back()?;
+    Some(format!(
+        "retention of the job stands still, for {id} is suspicious: {why}; where that is right, `mainstay backup accept {id}`"
+    ))
+}
+
+/// What changes where a person accepts a backup of these: it, and what is suspicious and older, is so no more, and what is newer
+/// only where it is so against that one.
+pub fn accept(
+    records: &[BackupRecord],
+    id: &BackupId,
+    least_percent: Option<f64>,
+) -> Vec<BackupRecord> {
+    let mut all = records.to_vec();
+    all.sort_by(by_age);
+    let mut changed = Vec::new();
+    let mut is_newer = false;
+    for place in 0..all.len() {
+        let Some(record) = all.get(place).filter(|it| it.suspicious.is_some()) else {
+            is_newer |= all.get(place).is_some_and(|it| it.id == *id);
+            continue;
+        };
+        let suspicious = match least_percent {
+            Some(least) if is_newer => suspicion(&all, record, least),
+            _ => None,
+        };
+        is_newer |= record.id == *id;
+        if suspicious != record.suspicious
+            && let Some(record) = all.get_mut(place)
+        {
+            record.suspicious = suspicious;
+            changed.push(record.clone());
+        }
+    }
+    changed
+}
+
+#[cfg(test)]
+mod tests;
