@@ -65,8 +65,8 @@ fn wait_for_its_wait(daemon: &Daemon) {
             return Err("no operation".to_owned());
         };
         let operation = daemon.json(&["operation", "show", id]);
-        let mut journal = operation["journal"].as_array().unwrap().iter();
-        match journal.any(|entry| entry["effect"] == "durable.sleep-until") {
+        let slept = |entry: &Value| entry["effect"] == "clock.sleep" && entry["kind"] == "intent";
+        match operation["journal"].as_array().unwrap().iter().any(slept) {
             true => Ok(()),
             false => Err(operation.to_string()),
         }
