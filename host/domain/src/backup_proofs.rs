@@ -147,6 +147,8 @@ mod tests {
             root_hash: String::new(),
             verified_at: Some(at),
             held: false,
+            hold: None,
+            suspicious: None,
             expires: None,
             reason: None,
             key: None,

@@ -116,6 +116,8 @@ mod tests {
             root_hash: String::new(),
             verified_at: None,
             held: false,
+            hold: None,
+            suspicious: None,
             expires: None,
             reason: None,
             warnings: Vec::new(),
