@@ -57,6 +57,7 @@ pub(super) fn example_of(plugin: &str, setting: &str) -> &'static str {
     match setting {
         "url" if plugin == "slack" => "\"https://hooks.slack.com/services/T0/B0/${secret:slack}\"",
         "url" => "\"https://hooks.example/alerts\"",
+        "bytes" => "\"50GiB\"",
         "path" => "\"alerts/alerts.jsonl\"",
         "directory" => "\"/var/log/app\"",
         "older_than" => "\"7d\"",
