@@ -15,7 +15,7 @@ const BATCH: u32 = 5_000;
 const EVENTS: u32 = 20_000;
 
 /// The oldest operations that have ended; what they did goes with them. Those with one of the newest 50 calls of a plugin that
-/// have ended stay: a newer version of it is rehearsed on these.
+/// have ended stay: a newer version of it is rehearsed on these. Those with a call that cannot be read stay, too.
 const ENDED: &str = concat!(
     "
     SELECT id FROM operations
@@ -32,7 +32,8 @@ const ENDED: &str = concat!(
                 SELECT count(*) FROM (
                     SELECT 1 FROM calls AS newer
                     WHERE newer.ended IS NOT NULL
-                        AND json_extract(newer.record, '$.plugin') = json_extract(own.record, '$.plugin')
+                        AND CASE WHEN json_valid(newer.record) THEN json_extract(newer.record, '$.plugin') END
+                            = CASE WHEN json_valid(own.record) THEN json_extract(own.record, '$.plugin') END
                         AND (newer.operation, newer.call) > (own.operation, own.call)
                     LIMIT 50)))
     ORDER BY detected_at LIMIT ?3"

@@ -196,7 +196,10 @@ pub(super) const MIGRATIONS: &[&str] = &["
     DROP INDEX IF EXISTS calls_of_plugin;
     CREATE INDEX incidents_newest ON incidents (opened_at) WHERE NOT open;
     CREATE INDEX incidents_t ON incidents (target, opened_at) WHERE NOT open;
-    CREATE INDEX calls_of_plugin ON calls (json_extract(record, '$.plugin'), operation, call) WHERE ended IS NOT NULL;
+    -- A row that is damaged keeps no journal from being opened.
+    CREATE INDEX calls_of_plugin
+        ON calls (CASE WHEN json_valid(record) THEN json_extract(record, '$.plugin') END, operation, call)
+        WHERE ended IS NOT NULL;
 "];
 
 /// That an operation has not ended, as the index of those says it; a piece of SQL. A query is answered from the index

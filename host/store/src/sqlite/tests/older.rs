@@ -4,13 +4,16 @@ use super::fixtures::*;
 use crate::{
     port::{Browse, Journal, Recover},
     sqlite::{
-        FILE_NAME,
-        schema::{APPLICATION_ID, MIGRATIONS, WITH_HEAD},
+        FILE_NAME, SqliteJournal, StateDirectory,
+        queue::BOUND,
+        schema::{APPLICATION_ID, MIGRATIONS, WITH_CALLS, WITH_HEAD},
         sums::{Summed, TABLES},
     },
 };
 use mainstay_domain::{
     backup::BackupType,
+    call::Report,
+    call_record::{CallEnd, CallOutcome},
     event::{Event, EventKind, TargetRenamed},
     incident::IncidentState,
     operation::OperationState,
@@ -136,4 +139,45 @@ async fn a_journal_of_every_schema_before_is_taken_over_whole() {
         let journal = open(directory.path()).unwrap();
         assert_eq!(journal.events(0, 10).await.unwrap().len(), 4);
     }
+}
+
+#[tokio::test]
+async fn a_large_journal_with_a_damaged_call_is_taken_over_and_forgets_the_rest() {
+    let today = tempfile::tempdir().unwrap();
+    let journal = open(today.path()).unwrap();
+    for n in 0..200 {
+        let ended = operation(n, "api", OperationState::Succeeded);
+        let end = CallEnd {
+            at: at(n),
+            outcome: CallOutcome::Done(Report::default()),
+        };
+        let mut changes = vec![Change::Operation(ended.clone())];
+        if n == 1 {
+            changes.push(Change::Call(Box::new(call(&ended, 1, 1))));
+            changes.push(Change::CallEnded(ended.id, 1, end));
+        }
+        drop(journal.commit(changes.into()));
+    }
+    journal.written().await.unwrap();
+    drop(journal);
+
+    let directory = older(today.path(), WITH_CALLS);
+    let file = rusqlite::Connection::open(directory.path().join(FILE_NAME)).unwrap();
+    // With its index it could not be damaged by a statement.
+    file.execute_batch("DROP INDEX calls_of_plugin; UPDATE calls SET record = '{'")
+        .unwrap();
+    file.close().unwrap();
+    let owned = StateDirectory::take(directory.path()).unwrap();
+    let journal = SqliteJournal::open_limited(owned, BOUND, 0).unwrap();
+    let forget = vec![Change::Forget(at(1_000))];
+    journal.commit(forget.into()).await.unwrap();
+    let mut kept = Vec::new();
+    for n in 0..101 {
+        let id = operation(n, "api", OperationState::Succeeded).id;
+        if journal.operation(id).await.unwrap().is_some() {
+            kept.push(n);
+        }
+    }
+    // The newest hundred stay.
+    assert_eq!(kept, [1, 100]);
 }
