@@ -20,8 +20,8 @@ fn main() -> Result<(), Box<dyn Error>> {
     fs::write(out.join("sdk.rs"), sdk(&here)?)?;
     if env::var("PROFILE").as_deref() == Ok("release") {
         // The lines of our own code, for backtraces, are two thirds of the program; compressed they are a third. What is
-        // built all the time is linked without, for that takes longer.
-        println!("cargo::rustc-link-arg-bins=-Wl,--compress-debug-sections=zlib");
+        // built all the time is linked without, for that takes longer. `-O2` has the linker compress them well.
+        println!("cargo::rustc-link-arg-bins=-Wl,--compress-debug-sections=zlib,-O2");
     }
     Ok(())
 }
@@ -29,11 +29,12 @@ fn main() -> Result<(), Box<dyn Error>> {
 /// A table of the components.
 fn components(here: &Path) -> Result<String, Box<dyn Error>> {
     println!("cargo::rerun-if-changed=carried");
-    let files = files_below(&here.join("carried"), &["wasm"])?;
+    let files = files_below(&here.join("carried"), &["zst"])?;
     let mut table = String::from("&[\n");
     for file in files {
-        let name = file.file_stem().and_then(|name| name.to_str());
-        let name = name.ok_or("the name of a component is not UTF-8")?;
+        let name = file.file_name().and_then(|name| name.to_str());
+        let name = name.and_then(|name| name.strip_suffix(".wasm.zst"));
+        let name = name.ok_or("what is carried is called NAME.wasm.zst")?;
         writeln!(
             table,
             "    ({name:?}, include_bytes!({file:?}).as_slice()),"

@@ -13,8 +13,16 @@ use std::{
 /// Builds them anew and writes down what they say; then the program is to be built anew too.
 const RENEW: &str = "MAINSTAY_RENEW=1 cargo test -p mainstay-tests --test carried the_carried";
 
+/// They are packed once and unpacked in milliseconds.
+const LEVEL: i32 = 19;
+
 fn carried() -> PathBuf {
     repository().join("host/cli/carried")
+}
+
+/// A component there.
+fn packed(name: &str) -> PathBuf {
+    carried().join(format!("{name}.wasm.zst"))
 }
 
 fn mainstay(directory: &Path, arguments: &[&str]) -> Output {
@@ -110,15 +118,16 @@ fn digest() -> String {
 fn renew() {
     for entry in fs::read_dir(carried()).unwrap() {
         let path = entry.unwrap().path();
-        if path.extension().is_some_and(|kind| kind == "wasm") {
+        if path.extension().is_some_and(|kind| kind == "zst") {
             fs::remove_file(path).unwrap();
         }
     }
     let mut plugins = Vec::new();
     for name in names() {
-        let file = carried().join(&name).with_extension("wasm");
-        fs::copy(plugin(&name), &file).unwrap();
-        let file = file.to_str().unwrap();
+        let component = plugin(&name);
+        let compressed = zstd::encode_all(fs::File::open(&component).unwrap(), LEVEL).unwrap();
+        fs::write(packed(&name), compressed).unwrap();
+        let file = component.to_str().unwrap();
         plugins.push(json_of(
             repository(),
             &["plugin", "inspect", file, "--json"],
@@ -148,7 +157,7 @@ fn the_carried_plugins_are_those_of_the_sources() {
     };
     assert_eq!(of("name").collect::<BTreeSet<_>>(), names());
     for (name, digest) in of("name").zip(of("digest")) {
-        let component = fs::read(carried().join(&name).with_extension("wasm")).unwrap();
+        let component = zstd::decode_all(fs::File::open(packed(&name)).unwrap()).unwrap();
         let found = blake3::hash(&component).to_hex().to_string();
         assert_eq!(found, digest, "{name}: {RENEW}");
         // Whoever built them is nobody's business.

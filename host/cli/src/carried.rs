@@ -8,7 +8,7 @@ use mainstay_api::PluginInspection;
 use mainstay_domain::text::list;
 use serde::Deserialize;
 
-/// Each by its name.
+/// Each by its name, compressed with zstd.
 const COMPONENTS: &[(&str, &[u8])] = include!(concat!(env!("OUT_DIR"), "/carried.rs"));
 /// What they say of themselves.
 const RECORD: &str = include_str!("../carried/carried.json");
@@ -18,11 +18,15 @@ const RECORD: &str = include_str!("../carried/carried.json");
 pub struct Carried {
     /// What `plugin inspect` says of it.
     pub about: PluginInspection,
-    /// Its bytes.
-    pub component: &'static [u8],
+    pub(crate) compressed: &'static [u8],
 }
 
 impl Carried {
+    /// Its bytes.
+    pub fn component(&self) -> Result<Vec<u8>, CarriedError> {
+        zstd::decode_all(self.compressed).map_err(CarriedError::Component)
+    }
+
     /// Whether it serves where the config says nothing of it.
     pub fn needs_no_settings(&self) -> bool {
         let schema = self.about.settings_schema.as_ref();
@@ -37,6 +41,9 @@ pub enum CarriedError {
     /// The program was built from a broken record.
     #[error("cannot read what this program says of the plugins that it carries")]
     Record(#[from] serde_json::Error),
+    /// The program was built from a broken component.
+    #[error("cannot unpack a plugin that this program carries")]
+    Component(#[source] std::io::Error),
     /// Nothing is carried by this name.
     #[error(
         "no plugin `{name}` comes with this program; {known} do, and `mainstay plugin list --available` shows them"
@@ -59,8 +66,8 @@ pub fn all() -> Result<Vec<Carried>, CarriedError> {
     let record: Record = serde_json::from_str(RECORD)?;
     let carried = record.plugins.into_iter().filter_map(|about| {
         let mut components = COMPONENTS.iter();
-        let (_, component) = *components.find(|(name, _)| *name == about.name)?;
-        Some(Carried { about, component })
+        let (_, compressed) = *components.find(|(name, _)| *name == about.name)?;
+        Some(Carried { about, compressed })
     });
     Ok(carried.collect())
 }
@@ -86,10 +93,8 @@ mod tests {
         assert!(error.contains("no plugin `nobody`"), "{error}");
         for plugin in all().unwrap() {
             assert!(error.contains(&plugin.about.name), "{error}");
-            assert_eq!(
-                named(&plugin.about.name).unwrap().component,
-                plugin.component
-            );
+            let again = named(&plugin.about.name).unwrap().component();
+            assert_eq!(again.unwrap(), plugin.component().unwrap());
         }
     }
 }

@@ -211,15 +211,16 @@ fn path_in(directory: &Path, plugin: &Carried) -> PathBuf {
 pub(super) fn put(plugin: &Carried, directory: &Path) -> anyhow::Result<Put> {
     let path = path_in(directory, plugin);
     let shown = path.display();
+    let component = plugin.component()?;
     // What is no regular file is not read: a FIFO would hold this for ever.
     match fs::symlink_metadata(&path) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => {}
         Err(error) => return Err(error).with_context(|| format!("cannot look at {shown}")),
         Ok(found) => {
-            let length = u64::try_from(plugin.component.len()).ok();
+            let length = u64::try_from(component.len()).ok();
             let is_same = found.is_file()
                 && Some(found.len()) == length
-                && fs::read(&path).is_ok_and(|bytes| bytes == plugin.component);
+                && fs::read(&path).is_ok_and(|bytes| bytes == component);
             if is_same {
                 return Ok(Put::WasThere);
             }
@@ -233,7 +234,7 @@ pub(super) fn put(plugin: &Carried, directory: &Path) -> anyhow::Result<Put> {
     }
     let partial = directory.join(format!(".{}.wasm.partial", plugin.about.name));
     fs::create_dir_all(directory)
-        .and_then(|()| fs::write(&partial, plugin.component))
+        .and_then(|()| fs::write(&partial, component))
         .and_then(|()| fs::rename(&partial, &path))
         .with_context(|| format!("cannot write {shown}"))?;
     Ok(Put::New)
@@ -244,7 +245,8 @@ mod tests {
     use super::*;
     use mainstay_api::PluginInspection;
 
-    fn plugin(component: &'static [u8]) -> Carried {
+    fn plugin(component: &[u8]) -> Carried {
+        let compressed = zstd::encode_all(component, 0).unwrap();
         Carried {
             about: PluginInspection {
                 name: "page".to_owned(),
@@ -261,7 +263,7 @@ mod tests {
                 digest: String::new(),
                 signature: None,
             },
-            component,
+            compressed: compressed.leak(),
         }
     }
 
