@@ -3,8 +3,9 @@
 //!
 //! The order of a backup: archive under a temporary name → fsync → rename → read back from the disk and verify →
 //! manifest, create-only → fsync of file and directory. The manifest is the commit point: an archive without one is a
-//! leftover and is removed at the next start, unless the catalog knows it: then its manifest was lost. `ID.index.zst` is a cache of the state that the next difference is made
-//! from; it is written after the manifest, checked by its root hash, and composed from the chain where it is missing.
+//! leftover and is removed at the next start, unless the catalog knows it: then its manifest was lost. `ID.index.zst` is a
+//! cache of the state that the next difference is made from; it is written after the manifest, checked by its root hash,
+//! and composed from the chain where it is missing.
 //!
 //! Files are written with `std::fs`: `object_store`'s local file system fsyncs and has create-only puts too, but
 //! cannot give a file owner-only permissions nor stream while it hashes, and every one of its calls is asynchronous
@@ -37,6 +38,7 @@ mod room;
 mod scan;
 mod source;
 mod store;
+mod stored;
 mod swap;
 mod take;
 mod temporary;
@@ -88,27 +90,6 @@ impl LocalBackups {
             now,
             stop,
         }
-    }
-
-    /// What a manifest is of, and whether that is there.
-    fn stored_at(
-        &self,
-        path: &Path,
-        in_trash: bool,
-        look: StoredLook,
-    ) -> Result<StoredBackup, BackupStoreError> {
-        let bytes = read_manifest(path).map_err(unavailable("cannot read", path))?;
-        let manifest = Manifest::from_bytes(&bytes)
-            .map_err(|error| BackupStoreError::Unavailable(error.to_string()))?;
-        let intact = match look {
-            StoredLook::Content => read::stored_bytes_match(&self.layout, &self.stop, &manifest)?,
-            StoredLook::Length => presence::is_there(&self.layout, &manifest)?,
-        };
-        Ok(StoredBackup {
-            manifest,
-            intact,
-            in_trash,
-        })
     }
 }
 
@@ -285,23 +266,7 @@ impl BackupStore for LocalBackups {
         known: &BTreeSet<BackupId>,
         look: StoredLook,
     ) -> Result<Vec<StoredBackup>, BackupStoreError> {
-        let mut found = Vec::new();
-        for (path, in_trash) in self.layout.manifests(job)? {
-            let name = path.file_stem().and_then(|name| name.to_str());
-            let id = name.and_then(|name| BackupId::parse(name).ok());
-            if id.is_some_and(|id| known.contains(&id)) {
-                continue;
-            }
-            match self.stored_at(&path, in_trash, look) {
-                Ok(stored) => found.push(stored),
-                Err(BackupStoreError::Interrupted) => return Err(BackupStoreError::Interrupted),
-                // It stays where it is, and keeps nobody from the others.
-                Err(error) => {
-                    tracing::error!(path = %path.display(), %error, "a stored backup is left out, for it cannot be read");
-                }
-            }
-        }
-        Ok(found)
+        stored::stored(&self.layout, &self.stop, job, known, look)
     }
 }
 

@@ -1,0 +1,56 @@
+//! The backups that lie there, as their manifests say.
+
+use super::{error::unavailable, files::Layout, presence, read, regular::read_manifest};
+use crate::port::{BackupStoreError, StoredBackup, StoredLook};
+use mainstay_domain::{archive::Manifest, id::BackupId, name::JobName};
+use std::{collections::BTreeSet, path::Path};
+use tokio_util::sync::CancellationToken;
+
+/// Those of a job that are not known.
+pub(super) fn stored(
+    layout: &Layout,
+    stop: &CancellationToken,
+    job: &JobName,
+    known: &BTreeSet<BackupId>,
+    look: StoredLook,
+) -> Result<Vec<StoredBackup>, BackupStoreError> {
+    let mut found = Vec::new();
+    for (path, in_trash) in layout.manifests(job)? {
+        let name = path.file_stem().and_then(|name| name.to_str());
+        let id = name.and_then(|name| BackupId::parse(name).ok());
+        if id.is_some_and(|id| known.contains(&id)) {
+            continue;
+        }
+        match stored_at(layout, stop, &path, in_trash, look) {
+            Ok(stored) => found.push(stored),
+            Err(BackupStoreError::Interrupted) => return Err(BackupStoreError::Interrupted),
+            // It stays where it is, and keeps nobody from the others.
+            Err(error) => {
+                tracing::error!(path = %path.display(), %error, "a stored backup is left out, for it cannot be read");
+            }
+        }
+    }
+    Ok(found)
+}
+
+/// What a manifest is of, and whether that is there.
+fn stored_at(
+    layout: &Layout,
+    stop: &CancellationToken,
+    path: &Path,
+    in_trash: bool,
+    look: StoredLook,
+) -> Result<StoredBackup, BackupStoreError> {
+    let bytes = read_manifest(path).map_err(unavailable("cannot read", path))?;
+    let manifest = Manifest::from_bytes(&bytes)
+        .map_err(|error| BackupStoreError::Unavailable(error.to_string()))?;
+    let intact = match look {
+        StoredLook::Content => read::stored_bytes_match(layout, stop, &manifest)?,
+        StoredLook::Length => presence::is_there(layout, &manifest)?,
+    };
+    Ok(StoredBackup {
+        manifest,
+        intact,
+        in_trash,
+    })
+}
