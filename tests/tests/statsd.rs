@@ -60,6 +60,7 @@ fn told_of_two_backups(keys: &str) -> BTreeMap<(String, String), Vec<f64>> {
     told(&socket)
 }
 
+/// Acts: `telemetry.statsd.address`, `telemetry.statsd.prefix`
 #[test]
 fn a_plain_statsd_gets_each_growth_and_each_sample_under_the_names_of_the_seed() {
     let told = told_of_two_backups("prefix = \"shop\"");
@@ -81,6 +82,7 @@ fn a_plain_statsd_gets_each_growth_and_each_sample_under_the_names_of_the_seed()
     assert!(of("shop.health_score", "g").len() >= 2, "{told:?}");
 }
 
+/// Acts: `telemetry.statsd.flavour`
 #[test]
 fn a_statsd_of_datadog_gets_labels_as_tags() {
     let told = told_of_two_backups("flavour = \"dogstatsd\"");
