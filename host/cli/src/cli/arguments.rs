@@ -1267,8 +1267,8 @@ pub enum BackupCommand {
     ///
     /// What it needs stays too. Waits its turn where something else of the job runs. A hold of before is replaced.
     #[command(after_long_help = examples!("
-  mainstay backup hold ful-01K0000000000000000000000A --reason 'the audit'
-  mainstay backup hold ful-01K0000000000000000000000A --until 2027-01-31T12:00:00Z"))]
+  mainstay backup hold ful-01K000000 --reason 'the audit of 2026'
+  mainstay backup hold ful-01K000000 --until 2027-01-31T12:00:00Z"))]
     Hold(HoldArguments),
     /// Hold a backup no more
     #[command(after_long_help = examples!("
