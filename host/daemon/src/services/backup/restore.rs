@@ -194,9 +194,13 @@ impl BackupService {
                 "was restored in a drill and is the same as what was read",
             ),
             Err(error) => {
+                let severity = match error {
+                    BackupError::Store(BackupStoreError::Interrupted) => Severity::Low,
+                    _ => Severity::Critical,
+                };
                 let message = format!("the drill of job {job} failed: {error}");
                 let event = self
-                    .event(EventKind::DrillFailed, Severity::Critical, message)
+                    .event(EventKind::DrillFailed, severity, message)
                     .with_job(&job);
                 match &newest {
                     Some(id) => event.with_backup(&job, id),

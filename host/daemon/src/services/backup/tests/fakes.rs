@@ -48,6 +48,7 @@ struct Behaviour {
     is_full: bool,
     /// Why nothing can be put in place.
     in_the_way: Option<BackupStoreError>,
+    broken_drills: VecDeque<BackupStoreError>,
     not_put_back: NotPutBack,
     warnings: Vec<String>,
     incomplete: bool,
@@ -108,6 +109,11 @@ impl FakeStore {
     /// Nothing can be put in place from now on.
     pub(super) fn be_in_the_way(&self, why: BackupStoreError) {
         self.with(|it| it.in_the_way = Some(why));
+    }
+
+    /// The next drill ends so.
+    pub(super) fn break_drill(&self, error: BackupStoreError) {
+        self.with(|it| it.broken_drills.push_back(error));
     }
 
     /// It has no room to speak of from now on.
@@ -396,6 +402,7 @@ impl BackupStore for FakeStore {
         chain: &[BackupId],
         _: &OnProgress,
     ) -> Result<RestoredTree, BackupStoreError> {
+        self.with(|it| it.broken_drills.pop_front().map_or(Ok(()), Err))?;
         self.check(chain)
     }
 

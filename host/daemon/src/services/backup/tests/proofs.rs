@@ -99,3 +99,19 @@ async fn damage_that_a_scheduled_look_finds_is_told_once() {
     let kept = record_of(&fixture.service, &records[0].id);
     assert_eq!(kept.status, BackupStatus::Corrupted);
 }
+
+#[tokio::test]
+async fn a_drill_that_the_end_of_the_daemon_breaks_off_wakes_nobody_and_is_caught_up() {
+    let (fixture, _) = two_fulls().await;
+    fixture.store.break_drill(BackupStoreError::Interrupted);
+    fixture.live_a_week().await;
+    let events = fixture.journal.events();
+    let failed = events
+        .iter()
+        .find(|event| event.kind == EventKind::DrillFailed);
+    assert_eq!(failed.unwrap().severity, Severity::Low);
+    assert_eq!(fixture.count(EventKind::DrillPassed), 0);
+    let fixture = fixture.restarted().await;
+    fixture.prove_all().await;
+    assert_eq!(fixture.count(EventKind::DrillPassed), 1);
+}
