@@ -133,6 +133,11 @@ impl Postgres {
         Ok(stream)
     }
 
+    /// A refusal names the address and the port, so what is waited for is none of their digits.
+    fn wait_until_it_answers(&self) {
+        self.wait_until("SELECT 'it' || 'answers'", "itanswers");
+    }
+
     fn wait_until(&self, sql: &str, wanted: &str) {
         wait_for(wanted, || {
             let answer = self.answer(sql);
@@ -202,7 +207,7 @@ fn speaking_tls(certificate: &str) -> Postgres {
         format!("ssl_key_file={key}"),
     );
     let postgres = Postgres::begin(data, &["-c", "ssl=on", "-c", &file, "-c", &key]);
-    postgres.wait_until("SELECT 7", "7");
+    postgres.wait_until_it_answers();
     postgres
 }
 
@@ -211,7 +216,7 @@ fn speaking_tls(certificate: &str) -> Postgres {
 fn a_postgres_is_known_over_tls_by_the_authority_of_the_check() {
     let (signed, expired) = (speaking_tls("server.pem"), speaking_tls("expired.pem"));
     let plain = Postgres::begin(Data::make(), &[]);
-    plain.wait_until("SELECT 7", "7");
+    plain.wait_until_it_answers();
     let mut daemon = daemon();
     fs::copy(tls_file("authority.pem"), daemon.path("ca.pem")).unwrap();
     let check = |postgres: &Postgres| {
@@ -235,7 +240,7 @@ fn a_postgres_is_known_over_tls_by_the_authority_of_the_check() {
 #[test]
 fn a_postgres_is_judged_by_its_login_and_its_answer() {
     let postgres = Postgres::begin(Data::make(), &[]);
-    postgres.wait_until("SELECT 7", "7");
+    postgres.wait_until_it_answers();
     for statement in USERS {
         assert_eq!(postgres.answer(statement), "");
     }
@@ -325,7 +330,7 @@ fn a_postgres_that_is_full_is_degraded() {
         "max_wal_senders=0",
     ];
     let postgres = Postgres::begin(Data::make(), &one);
-    postgres.wait_until("SELECT 7", "7");
+    postgres.wait_until_it_answers();
     let _held = wait_for("its only place", || postgres.client());
     let cases = [case(postgres.check("postgres", ""), "degraded", "")];
     judge_with(&mut daemon(), "", &cases);
