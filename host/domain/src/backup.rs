@@ -102,6 +102,40 @@ pub struct BackupRecord {
 }
 
 impl BackupRecord {
+    /// One that stands alone, in the tier `local`, of which nothing is known but who takes it, and when.
+    pub fn begun(
+        id: BackupId,
+        job: JobName,
+        backup_type: BackupType,
+        created_at: Timestamp,
+    ) -> Self {
+        Self {
+            base: id.clone(),
+            id,
+            job,
+            backup_type,
+            status: BackupStatus::InProgress,
+            tier: "local".to_owned(),
+            created_at,
+            parent: None,
+            documents: 0,
+            tombstones: 0,
+            size_bytes: 0,
+            stored_bytes: 0,
+            root_hash: String::new(),
+            verified_at: None,
+            held: false,
+            expires: None,
+            reason: None,
+            warnings: Vec::new(),
+            incomplete: false,
+            key: None,
+            checkpoint: None,
+            hold: None,
+            suspicious: None,
+        }
+    }
+
     /// Whether the operator holds it at a time: a hold that has an end holds until then.
     pub fn is_held_at(&self, now: Timestamp) -> bool {
         let until = self.hold.as_ref().and_then(|hold| hold.until);

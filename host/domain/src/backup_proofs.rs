@@ -132,29 +132,17 @@ mod tests {
     fn taken(number: u64, day: u32) -> BackupRecord {
         let at = START + DAY * day + DAY / 2;
         BackupRecord {
-            id: id(number),
-            job: JobName::parse("state").unwrap(),
-            backup_type: BackupType::Full,
             status: BackupStatus::Verified,
-            tier: "local".into(),
-            created_at: at,
-            parent: None,
-            base: id(number),
             documents: 1,
-            tombstones: 0,
             size_bytes: 1,
             stored_bytes: 1,
-            root_hash: String::new(),
             verified_at: Some(at),
-            held: false,
-            hold: None,
-            suspicious: None,
-            expires: None,
-            reason: None,
-            key: None,
-            checkpoint: None,
-            incomplete: false,
-            warnings: Vec::new(),
+            ..BackupRecord::begun(
+                id(number),
+                JobName::parse("state").unwrap(),
+                BackupType::Full,
+                at,
+            )
         }
     }
 

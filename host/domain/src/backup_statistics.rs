@@ -101,29 +101,16 @@ mod tests {
     fn backup(backup_type: BackupType, status: BackupStatus, at: u64) -> BackupRecord {
         let id = BackupId::parse("ful-01K0000000000000000000000C").unwrap();
         BackupRecord {
-            id: id.clone(),
-            job: JobName::parse("state").unwrap(),
-            backup_type,
             status,
-            tier: "local".to_owned(),
-            created_at: Timestamp::from_millis(at),
-            parent: None,
-            base: id,
             documents: 1,
-            tombstones: 0,
             size_bytes: 1_000,
             stored_bytes: 400,
-            root_hash: String::new(),
-            verified_at: None,
-            held: false,
-            hold: None,
-            suspicious: None,
-            expires: None,
-            reason: None,
-            warnings: Vec::new(),
-            incomplete: false,
-            key: None,
-            checkpoint: None,
+            ..BackupRecord::begun(
+                id.clone(),
+                JobName::parse("state").unwrap(),
+                backup_type,
+                Timestamp::from_millis(at),
+            )
         }
     }
 

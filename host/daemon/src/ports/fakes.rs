@@ -160,29 +160,13 @@ pub(crate) fn operation(number: u8) -> (Operation, Vec<EffectEntry>) {
 /// A verified full backup of the job `state`.
 pub(crate) fn backup(number: u8) -> BackupRecord {
     BackupRecord {
-        id: backup_id(number),
-        job: job("state"),
-        backup_type: BackupType::Full,
         status: BackupStatus::Verified,
-        tier: "local".into(),
-        created_at: NOW,
-        parent: None,
-        base: backup_id(number),
         documents: 3,
-        tombstones: 0,
         size_bytes: 12_345,
         stored_bytes: 2_345,
         root_hash: "cd".repeat(32),
         verified_at: Some(NOW),
-        held: false,
-        hold: None,
-        suspicious: None,
-        expires: None,
-        reason: None,
-        warnings: Vec::new(),
-        incomplete: false,
-        key: None,
-        checkpoint: None,
+        ..BackupRecord::begun(backup_id(number), job("state"), BackupType::Full, NOW)
     }
 }
 

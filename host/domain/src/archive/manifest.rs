@@ -172,12 +172,8 @@ impl Manifest {
     /// The catalog's record of it, verified.
     pub fn to_record(&self) -> BackupRecord {
         BackupRecord {
-            id: self.id.clone(),
-            job: self.job.clone(),
-            backup_type: self.backup_type,
             status: BackupStatus::Verified,
             tier: self.tier.clone(),
-            created_at: self.created_at,
             parent: self.parent.as_ref().map(|parent| parent.id.clone()),
             base: self.base.clone(),
             documents: self.documents,
@@ -186,15 +182,13 @@ impl Manifest {
             stored_bytes: self.stored_bytes,
             root_hash: self.root_hash.to_string(),
             verified_at: Some(self.verified_at),
-            held: false,
-            hold: None,
-            suspicious: None,
-            expires: None,
-            reason: None,
-            warnings: Vec::new(),
             incomplete: self.incomplete,
-            key: None,
-            checkpoint: None,
+            ..BackupRecord::begun(
+                self.id.clone(),
+                self.job.clone(),
+                self.backup_type,
+                self.created_at,
+            )
         }
     }
 }

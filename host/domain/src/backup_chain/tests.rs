@@ -41,29 +41,15 @@ fn record(name: &str, parent: Option<&str>, base: &str, status: BackupStatus) ->
         .find(|t| t.prefix() == &name[..3])
         .unwrap();
     BackupRecord {
-        id: id(name),
-        job: JobName::parse("state").unwrap(),
-        backup_type,
         status,
-        tier: "local".to_owned(),
-        created_at: Timestamp::from_millis(name[3..].parse::<u64>().unwrap() * 1000),
         parent: parent.map(id),
         base: id(base),
-        documents: 0,
-        tombstones: 0,
-        size_bytes: 0,
-        stored_bytes: 0,
-        root_hash: String::new(),
-        verified_at: None,
-        held: false,
-        hold: None,
-        suspicious: None,
-        expires: None,
-        reason: None,
-        warnings: Vec::new(),
-        incomplete: false,
-        key: None,
-        checkpoint: None,
+        ..BackupRecord::begun(
+            id(name),
+            JobName::parse("state").unwrap(),
+            backup_type,
+            Timestamp::from_millis(name[3..].parse::<u64>().unwrap() * 1000),
+        )
     }
 }
 

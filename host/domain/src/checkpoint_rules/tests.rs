@@ -32,29 +32,14 @@ fn record(number: u64, kind: CheckpointKind, created_at: Timestamp) -> BackupRec
     let prefix = kind.backup_type().prefix();
     let id = BackupId::parse(&format!("{prefix}-01K00000000000000000{number:06}")).unwrap();
     BackupRecord {
-        id: id.clone(),
-        job: JobName::parse("state").unwrap(),
-        backup_type: kind.backup_type(),
         status: BackupStatus::Verified,
-        tier: "local".to_owned(),
-        created_at,
-        parent: None,
-        base: id,
-        documents: 0,
-        tombstones: 0,
-        size_bytes: 0,
-        stored_bytes: 0,
-        root_hash: String::new(),
-        verified_at: None,
-        held: false,
-        hold: None,
-        suspicious: None,
-        expires: None,
-        reason: None,
-        warnings: Vec::new(),
-        incomplete: false,
-        key: None,
         checkpoint: Some(Checkpoint::new(kind, None)),
+        ..BackupRecord::begun(
+            id.clone(),
+            JobName::parse("state").unwrap(),
+            kind.backup_type(),
+            created_at,
+        )
     }
 }
 

@@ -15,27 +15,13 @@ fn record(number: usize, backup_type: BackupType, parent: Option<&BackupRecord>)
     BackupRecord {
         base: parent.map_or_else(|| own.clone(), |parent| parent.base.clone()),
         parent: parent.map(|parent| parent.id.clone()),
-        id: own,
-        job: JobName::parse("state").unwrap(),
-        backup_type,
         status: BackupStatus::Verified,
-        tier: "local".to_owned(),
-        created_at: Timestamp::from_millis(number as u64 * 1000),
-        documents: 0,
-        tombstones: 0,
-        size_bytes: 0,
-        stored_bytes: 0,
-        root_hash: String::new(),
-        verified_at: None,
-        held: false,
-        hold: None,
-        suspicious: None,
-        expires: None,
-        reason: None,
-        warnings: Vec::new(),
-        incomplete: false,
-        key: None,
-        checkpoint: None,
+        ..BackupRecord::begun(
+            own,
+            JobName::parse("state").unwrap(),
+            backup_type,
+            Timestamp::from_millis(number as u64 * 1000),
+        )
     }
 }
 

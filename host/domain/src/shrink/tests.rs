@@ -6,29 +6,17 @@ fn record(number: u64, backup_type: BackupType, documents: u64, tombstones: u64)
     let text = format!("{}-01K0000000000000000000{number:04}", backup_type.prefix());
     let id = BackupId::parse(&text).unwrap();
     BackupRecord {
-        base: id.clone(),
-        parent: None,
-        id,
-        job: JobName::parse("state").unwrap(),
-        backup_type,
         status: BackupStatus::Verified,
-        tier: "local".to_owned(),
-        created_at: Timestamp::from_millis(number * 1_000),
         documents,
         tombstones,
         size_bytes: documents * 10,
         stored_bytes: documents,
-        root_hash: String::new(),
-        verified_at: None,
-        held: false,
-        hold: None,
-        suspicious: None,
-        expires: None,
-        reason: None,
-        warnings: Vec::new(),
-        incomplete: false,
-        key: None,
-        checkpoint: None,
+        ..BackupRecord::begun(
+            id,
+            JobName::parse("state").unwrap(),
+            backup_type,
+            Timestamp::from_millis(number * 1_000),
+        )
     }
 }
 

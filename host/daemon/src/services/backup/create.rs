@@ -109,31 +109,13 @@ impl BackupService {
         };
         let id = self.core.catalog.lock().new_id(backup_type, created_at);
         let mut record = BackupRecord {
-            id: id.clone(),
-            job: job.name.clone(),
-            backup_type,
-            status: BackupStatus::InProgress,
-            tier: "local".to_owned(),
-            created_at,
             parent: chain.last().map(|parent| parent.id.clone()),
             base: chain
                 .first()
                 .map_or_else(|| id.clone(), |base| base.id.clone()),
-            documents: 0,
-            tombstones: 0,
-            size_bytes: 0,
-            stored_bytes: 0,
-            root_hash: String::new(),
-            verified_at: None,
-            held: false,
-            hold: None,
-            suspicious: None,
-            expires: None,
-            reason: None,
-            warnings: Vec::new(),
-            incomplete: false,
             key: wanted.key.clone(),
             checkpoint: wanted.checkpoint.clone(),
+            ..BackupRecord::begun(id.clone(), job.name.clone(), backup_type, created_at)
         };
         let message = words::began(&id, &job.name, backup_type, asked);
         let started = self

@@ -154,33 +154,13 @@ impl BackupService {
 /// Of an archive without its manifest; none where even its name says nothing.
 fn record_of_orphan(job: &JobName, id: BackupId, bytes: u64) -> Option<BackupRecord> {
     let (backup_type, created_at) = id.says()?;
+    let reason = "its manifest is missing; put it back beside the archive, and take it up with \
+                  `mainstay backup list --rebuild`";
     Some(BackupRecord {
-        job: job.clone(),
-        backup_type,
         status: BackupStatus::Corrupted,
-        tier: "local".to_owned(),
-        created_at,
-        parent: None,
-        base: id.clone(),
-        documents: 0,
-        tombstones: 0,
-        size_bytes: 0,
         stored_bytes: bytes,
-        root_hash: String::new(),
-        verified_at: None,
-        held: false,
-        hold: None,
-        suspicious: None,
-        expires: None,
-        reason: Some(
-            "its manifest is missing; put it back beside the archive, and take it up with `mainstay backup list --rebuild`"
-                .to_owned(),
-        ),
-        warnings: Vec::new(),
-        incomplete: false,
-        key: None,
-        checkpoint: None,
-        id,
+        reason: Some(reason.to_owned()),
+        ..BackupRecord::begun(id, job.clone(), backup_type, created_at)
     })
 }
 

@@ -177,29 +177,17 @@ mod tests {
 
     fn record(documents: u64, tombstones: u64, stored_bytes: u64) -> BackupRecord {
         BackupRecord {
-            id: id("ful"),
-            job: job(),
-            backup_type: BackupType::Full,
             status: BackupStatus::Verified,
-            tier: "local".to_owned(),
-            created_at: Timestamp::from_millis(1),
-            parent: None,
-            base: id("ful"),
             documents,
             tombstones,
             size_bytes: 7,
             stored_bytes,
-            root_hash: String::new(),
-            verified_at: None,
-            held: false,
-            hold: None,
-            suspicious: None,
-            expires: None,
-            reason: None,
-            warnings: Vec::new(),
-            incomplete: false,
-            key: None,
-            checkpoint: None,
+            ..BackupRecord::begun(
+                id("ful"),
+                job(),
+                BackupType::Full,
+                Timestamp::from_millis(1),
+            )
         }
     }
 

@@ -280,29 +280,13 @@ pub(super) fn outbox_entry(n: u64) -> OutboxEntry {
 pub(super) fn backup(n: u64) -> BackupRecord {
     let id = BackupId::new(BackupType::Full, id!(n));
     BackupRecord {
-        id: id.clone(),
-        job: job("state"),
-        backup_type: BackupType::Full,
         status: BackupStatus::Verified,
-        tier: "local".to_owned(),
-        created_at: at(n),
-        parent: None,
-        base: id,
         documents: 3,
-        tombstones: 0,
         size_bytes: 4_096,
         stored_bytes: 900,
         root_hash: "cd".repeat(32),
         verified_at: Some(at(n + 1)),
-        held: false,
-        hold: None,
-        suspicious: None,
-        expires: None,
-        reason: None,
-        warnings: Vec::new(),
-        incomplete: false,
-        key: None,
-        checkpoint: None,
+        ..BackupRecord::begun(id.clone(), job("state"), BackupType::Full, at(n))
     }
 }
 
