@@ -38,6 +38,16 @@ pub struct Hold {
     pub until: Option<Timestamp>,
 }
 
+impl BackupStatus {
+    /// Whether what stands like this was stored whole: in its place or in the trash, right or found wrong since.
+    pub fn is_stored(self) -> bool {
+        match self {
+            Self::Completed | Self::Verified | Self::Corrupted | Self::Expired => true,
+            Self::Pending | Self::InProgress | Self::Failed => false,
+        }
+    }
+}
+
 /// One backup in the catalog. Serialised as it is stored.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct BackupRecord {

@@ -45,7 +45,7 @@ impl BackupNumbers {
 
     fn add(&mut self, backup: &BackupRecord) {
         self.backups += 1;
-        if is_stored(backup.status) {
+        if backup.status.is_stored() {
             self.size_bytes = self.size_bytes.saturating_add(backup.size_bytes);
             self.stored_bytes = self.stored_bytes.saturating_add(backup.stored_bytes);
         }
@@ -79,17 +79,6 @@ impl BackupStatistics {
             in_tier.or_default().add(backup);
         }
         statistics
-    }
-}
-
-/// Whether there are bytes of it: also of one in the trash, which is still there.
-fn is_stored(status: BackupStatus) -> bool {
-    match status {
-        BackupStatus::Completed
-        | BackupStatus::Verified
-        | BackupStatus::Corrupted
-        | BackupStatus::Expired => true,
-        BackupStatus::Pending | BackupStatus::InProgress | BackupStatus::Failed => false,
     }
 }
 

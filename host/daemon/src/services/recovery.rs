@@ -232,11 +232,16 @@ impl RecoveryEngine {
         self.turn(input);
     }
 
+    fn at(&self) -> InputTime {
+        let clock = &self.ports.shared.clock;
+        InputTime {
+            now: clock.now(),
+            monotonic: clock.monotonic(),
+        }
+    }
+
     fn turn(&mut self, input: Input) {
-        let at = InputTime {
-            now: self.ports.shared.clock.now(),
-            monotonic: self.ports.shared.clock.monotonic(),
-        };
+        let at = self.at();
         let may_pause = matches!(
             input,
             Input::Command(..) | Input::Recovered(_) | Input::Spec(_) | Input::Tick

@@ -134,7 +134,7 @@ impl Catalog {
     /// What was stored whole.
     pub(super) fn stored(&self) -> BTreeSet<BackupId> {
         let stored = self.records.values();
-        let stored = stored.filter(|record| is_stored(record.status));
+        let stored = stored.filter(|record| record.status.is_stored());
         stored.map(|record| record.id.clone()).collect()
     }
 
@@ -163,17 +163,6 @@ impl Catalog {
 /// Whether it was recorded by its archive alone: what it is and needs would stand in its manifest.
 fn is_orphan(record: &BackupRecord) -> bool {
     record.status == BackupStatus::Corrupted && record.root_hash.is_empty()
-}
-
-/// Whether what stands like this was stored whole: in its place or in the trash, right or found wrong since.
-pub(super) fn is_stored(status: BackupStatus) -> bool {
-    match status {
-        BackupStatus::Completed
-        | BackupStatus::Verified
-        | BackupStatus::Corrupted
-        | BackupStatus::Expired => true,
-        BackupStatus::Pending | BackupStatus::InProgress | BackupStatus::Failed => false,
-    }
 }
 
 #[cfg(test)]

@@ -1,6 +1,6 @@
 //! One backup, from its record in progress to its record verified or failed.
 
-use super::{BackupError, BackupService, catalog::is_stored, words};
+use super::{BackupError, BackupService, words};
 use crate::ports::{BackupStoreError, OnProgress, TakeBackup, TakenBackup, Unreadable};
 use mainstay_domain::{
     backup::{BackupRecord, BackupStatus, BackupType},
@@ -131,7 +131,7 @@ impl BackupService {
             sources: job.sources.clone(),
             unreadable: wanted.unreadable,
             compression: job.compression,
-            is_known: records.iter().any(|record| is_stored(record.status)),
+            is_known: records.iter().any(|record| record.status.is_stored()),
             chain: chain.into_iter().map(|link| link.id).collect(),
             created_at,
         };

@@ -5,10 +5,11 @@
 //! Invariant: of each job in its turn. What takes, deletes or moves its backups ends before, so that nothing is found that is
 //! gone by then, and nothing is read that somebody moves away.
 
-use super::{BackupError, BackupService, catalog::is_stored, waiting::TIME_TO_RESTORE, words};
+use super::{BackupError, BackupService, waiting::TIME_TO_RESTORE, words};
 use crate::ports::{StoredBackup, StoredLook};
 use mainstay_domain::{
-    backup::{BackupRecord, BackupStatus, BackupType},
+    backup::{BackupRecord, BackupStatus},
+    backup_schedule::SCHEDULED,
     event::EventKind,
     id::BackupId,
     name::JobName,
@@ -20,13 +21,6 @@ use std::time::Duration;
 
 /// What lies in the trash stays there as long again.
 const NEW_GRACE: Duration = Duration::from_secs(86_400);
-
-/// What has slots, which are used for what was taken up.
-const SCHEDULED: [BackupType; 3] = [
-    BackupType::Full,
-    BackupType::Differential,
-    BackupType::Incremental,
-];
 
 impl BackupService {
     /// Records whatever is stored and not in the catalog. What is damaged is recorded as corrupted. Gives what is new.
@@ -99,11 +93,11 @@ impl BackupService {
             let is_of_one_time = [differential, incremental] == [Some(used); 2];
             // What a handler asked for was no person's.
             let is_newer = |record: &BackupRecord| {
-                is_stored(record.status) && record.key.is_none() && record.created_at >= used
+                record.status.is_stored() && record.key.is_none() && record.created_at >= used
             };
             let left = TIME_TO_RESTORE.saturating_sub(now.since(used));
             let has_time = used <= now && !left.is_zero();
-            let has_any = records.iter().any(|record| is_stored(record.status));
+            let has_any = records.iter().any(|record| record.status.is_stored());
             if is_of_one_time && has_time && has_any && !records.iter().any(is_newer) {
                 self.job_state(&job, |state| state.waiting.taken_up(monotonic, left));
             }
