@@ -427,7 +427,8 @@ fn live(schedule: &Schedule, fates: &[(u8, u64)]) -> Lived {
             // It was wrong, by up to a week.
             2 => {
                 let right = now - Duration::from_secs(size % (7 * 86_400));
-                set_back.push((now, right));
+                // From the latest that it showed: slots up to there were taken, also where a little was taken back since.
+                set_back.push((latest, right));
                 latest = right;
                 right
             }
