@@ -10,7 +10,16 @@ use crate::{
     retention::is_judged,
 };
 
-/// Why a backup is suspicious, if it is. One that stands alone is where it has less than `least_percent` of the documents or
+/// Why a backup is suspicious.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Suspicion {
+    /// The backup that it was measured against.
+    pub before: BackupId,
+    /// What is little of it, for people.
+    pub why: String,
+}
+
+/// Whether a backup is suspicious, and why. One that stands alone is where it has less than `least_percent` of the documents or
 /// of the bytes of the newest of its kind before it; a difference where less than that is left of the documents of the full
 /// backup, by what it deletes.
 ///
@@ -24,7 +33,7 @@ pub fn suspicion(
     records: &[BackupRecord],
     new: &BackupRecord,
     least_percent: f64,
-) -> Option<String> {
+) -> Option<Suspicion> {
     let trusted: Vec<&BackupRecord> = records
         .iter()
         .filter(|record| record.job == new.job && record.status == BackupStatus::Verified)
@@ -44,7 +53,7 @@ pub fn is_short(is: u64, was: u64, least_percent: f64) -> bool {
     (is as f64) < was as f64 * least_percent / 100.0
 }
 
-fn shrunk(trusted: &[&BackupRecord], new: &BackupRecord, least_percent: f64) -> Option<String> {
+fn shrunk(trusted: &[&BackupRecord], new: &BackupRecord, least_percent: f64) -> Option<Suspicion> {
     let alike = trusted
         .iter()
         .filter(|record| matches!(record.backup_type, BackupType::Full | BackupType::Snapshot));
@@ -54,11 +63,12 @@ fn shrunk(trusted: &[&BackupRecord], new: &BackupRecord, least_percent: f64) -> 
     })?;
     let is_small = is_short(new.documents, before.documents, least_percent)
         || is_short(new.size_bytes, before.size_bytes, least_percent);
-    is_small.then(|| {
-        format!(
+    is_small.then(|| Suspicion {
+        before: before.id.clone(),
+        why: format!(
             "it has {} documents of {} bytes, and {} before it had {} of {} (shrink_guard = {least_percent})",
             new.documents, new.size_bytes, before.id, before.documents, before.size_bytes
-        )
+        ),
     })
 }
 
@@ -67,7 +77,7 @@ fn emptied(
     trusted: &[&BackupRecord],
     new: &BackupRecord,
     least_percent: f64,
-) -> Option<String> {
+) -> Option<Suspicion> {
     let base = records.iter().find(|record| record.id == new.base)?;
     // A differential has all that was deleted since the full one, so also what the one before it had.
     let known = match new.backup_type {
@@ -80,11 +90,12 @@ fn emptied(
     };
     let had = base.documents.saturating_sub(known);
     let left = base.documents.saturating_sub(new.tombstones.max(known));
-    is_short(left, had, least_percent).then(|| {
-        format!(
+    is_short(left, had, least_percent).then(|| Suspicion {
+        before: base.id.clone(),
+        why: format!(
             "it deletes {} of the {} documents of {} (shrink_guard = {least_percent})",
             new.tombstones, base.documents, base.id
-        )
+        ),
     })
 }
 
@@ -116,7 +127,7 @@ pub fn accept(
             continue;
         };
         let suspicious = match least_percent {
-            Some(least) if is_newer => suspicion(&all, record, least),
+            Some(least) if is_newer => suspicion(&all, record, least).map(|it| it.why),
             _ => None,
         };
         is_newer |= record.id == *id;

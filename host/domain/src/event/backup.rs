@@ -65,6 +65,13 @@ pub struct BackupReleased {
     pub note: Option<String>,
 }
 
+/// A backup is much smaller than the one before.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct BackupSuspected {
+    /// The backup that it was measured against.
+    pub before: BackupId,
+}
+
 /// A person says that a backup is rightly so small.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct BackupAccepted {

@@ -5,17 +5,17 @@
 
 use super::{
     AlertDelivery, AlertHeld, AlertQueued, BackupAccepted, BackupDeleted, BackupHeld,
-    BackupReleased, BackupRestored, BackupTaken, CharterBroken, CheckDegraded, CheckFailed,
-    CheckRecovered, CheckpointTaken, CircuitOpened, ConfigApplied, ConfigRejected, EffectInDoubt,
-    EffectPerformed, EffectResolved, FailureCleared, FailureReported, IncidentAcknowledged,
-    IncidentClosed, IncidentOpened, IncidentOverdue, IncidentReopened, IncidentUnacknowledged,
-    IncidentWorsened, JournalDamaged, ModeChanged, MonitorBlind, NoteAdded, OperationApproved,
-    OperationAskedFor, OperationAwaitingManual, OperationCancelled, OperationDiverged,
-    OperationEnded, OperationEscalated, OperationResumed, OperationRetrying, OperationScheduled,
-    OperationSignalled, OperationStarted, OperationSuspended, OperationValidating, PausedBy,
-    PausedFor, PhaseChanged, PluginRejected, PluginServing, PluginWithdrawn, PolicyChanged,
-    ProcessFacts, RecordSetAside, RollbackFacts, RtoExceeded, SilenceBegan, SilenceEnded,
-    TargetBroken, TargetCommanded, TargetDrilled, TargetRenamed,
+    BackupReleased, BackupRestored, BackupSuspected, BackupTaken, CharterBroken, CheckDegraded,
+    CheckFailed, CheckRecovered, CheckpointTaken, CircuitOpened, ConfigApplied, ConfigRejected,
+    EffectInDoubt, EffectPerformed, EffectResolved, FailureCleared, FailureReported,
+    IncidentAcknowledged, IncidentClosed, IncidentOpened, IncidentOverdue, IncidentReopened,
+    IncidentUnacknowledged, IncidentWorsened, JournalDamaged, ModeChanged, MonitorBlind, NoteAdded,
+    OperationApproved, OperationAskedFor, OperationAwaitingManual, OperationCancelled,
+    OperationDiverged, OperationEnded, OperationEscalated, OperationResumed, OperationRetrying,
+    OperationScheduled, OperationSignalled, OperationStarted, OperationSuspended,
+    OperationValidating, PausedBy, PausedFor, PhaseChanged, PluginRejected, PluginServing,
+    PluginWithdrawn, PolicyChanged, ProcessFacts, RecordSetAside, RollbackFacts, RtoExceeded,
+    SilenceBegan, SilenceEnded, TargetBroken, TargetCommanded, TargetDrilled, TargetRenamed,
 };
 use serde::{Serialize, Serializer, ser::SerializeMap};
 use serde_json::Value;
@@ -184,6 +184,8 @@ event_data! {
     BackupHeld,
     /// `backup.released`.
     BackupReleased,
+    /// `backup.suspicious`.
+    BackupSuspected,
     /// `backup.accepted`.
     BackupAccepted,
     /// `checkpoint.taken`.

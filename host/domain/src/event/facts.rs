@@ -4,7 +4,10 @@ use super::{
     AfterEscalation, EventData, IncidentEnd, IncidentFacts, OperationFacts, OperationOutcome,
     RecordSetAside,
 };
-use crate::name::{CheckName, FailureType, PluginName};
+use crate::{
+    id::BackupId,
+    name::{CheckName, FailureType, PluginName},
+};
 
 impl EventData {
     /// Which recovery it is about, where it is an event of an operation.
@@ -190,6 +193,14 @@ impl EventData {
     /// Whether it is of a backup that does not hold all that was there.
     pub fn is_incomplete_backup(&self) -> bool {
         matches!(self, Self::BackupTaken(taken) if taken.incomplete)
+    }
+
+    /// The backup that a suspicious one is much smaller than.
+    pub fn backup_before(&self) -> Option<&BackupId> {
+        match self {
+            Self::BackupSuspected(facts) => Some(&facts.before),
+            _ => None,
+        }
     }
 
     /// Whether an incident was opened because a person asked for a recovery, and no check has seen it.

@@ -5,17 +5,18 @@
 
 use super::{
     AlertDelivery, AlertHeld, AlertQueued, BackupAccepted, BackupDeleted, BackupHeld,
-    BackupReleased, BackupRestored, BackupTaken, CharterBroken, CheckDegraded, CheckFailed,
-    CheckRecovered, CheckpointTaken, CircuitOpened, ConfigApplied, ConfigRejected, EffectInDoubt,
-    EffectPerformed, EffectResolved, EventData, EventKind, FailureCleared, FailureReported,
-    IncidentAcknowledged, IncidentClosed, IncidentOpened, IncidentOverdue, IncidentReopened,
-    IncidentUnacknowledged, IncidentWorsened, JournalDamaged, ModeChanged, MonitorBlind, NoteAdded,
-    OperationApproved, OperationAskedFor, OperationAwaitingManual, OperationCancelled,
-    OperationDiverged, OperationEnded, OperationEscalated, OperationResumed, OperationRetrying,
-    OperationScheduled, OperationSignalled, OperationStarted, OperationSuspended,
-    OperationValidating, PausedBy, PausedFor, PhaseChanged, PluginRejected, PluginServing,
-    PluginWithdrawn, PolicyChanged, ProcessFacts, RecordSetAside, RollbackFacts, RtoExceeded,
-    SilenceBegan, SilenceEnded, TargetBroken, TargetCommanded, TargetDrilled, TargetRenamed,
+    BackupReleased, BackupRestored, BackupSuspected, BackupTaken, CharterBroken, CheckDegraded,
+    CheckFailed, CheckRecovered, CheckpointTaken, CircuitOpened, ConfigApplied, ConfigRejected,
+    EffectInDoubt, EffectPerformed, EffectResolved, EventData, EventKind, FailureCleared,
+    FailureReported, IncidentAcknowledged, IncidentClosed, IncidentOpened, IncidentOverdue,
+    IncidentReopened, IncidentUnacknowledged, IncidentWorsened, JournalDamaged, ModeChanged,
+    MonitorBlind, NoteAdded, OperationApproved, OperationAskedFor, OperationAwaitingManual,
+    OperationCancelled, OperationDiverged, OperationEnded, OperationEscalated, OperationResumed,
+    OperationRetrying, OperationScheduled, OperationSignalled, OperationStarted,
+    OperationSuspended, OperationValidating, PausedBy, PausedFor, PhaseChanged, PluginRejected,
+    PluginServing, PluginWithdrawn, PolicyChanged, ProcessFacts, RecordSetAside, RollbackFacts,
+    RtoExceeded, SilenceBegan, SilenceEnded, TargetBroken, TargetCommanded, TargetDrilled,
+    TargetRenamed,
 };
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -99,6 +100,7 @@ impl EventData {
             K::BackupRestored | K::DrillPassed => facts::<BackupRestored>(&data),
             K::BackupHeld => facts::<BackupHeld>(&data),
             K::BackupReleased => facts::<BackupReleased>(&data),
+            K::BackupSuspicious => facts::<BackupSuspected>(&data),
             K::BackupAccepted => facts::<BackupAccepted>(&data),
             K::CheckpointTaken => facts::<CheckpointTaken>(&data),
             K::RollbackStarted | K::RollbackSucceeded | K::RollbackFailed | K::RollbackResumed => {
@@ -130,7 +132,6 @@ impl EventData {
             | K::BackupRpoMissed
             | K::BackupWaiting
             | K::BackupCorrupted
-            | K::BackupSuspicious
             | K::BackupExpired
             | K::BackupRecorded
             | K::RetentionFailed

@@ -35,7 +35,7 @@ fn taken(sizes: &[u64]) -> Vec<BackupRecord> {
     let mut records = Vec::new();
     for (number, size) in (0..).zip(sizes) {
         let mut new = full(number, *size);
-        new.suspicious = suspicion(&records, &new, 50.0);
+        new.suspicious = suspicion(&records, &new, 50.0).map(|found| found.why);
         records.push(new);
     }
     records
@@ -73,7 +73,8 @@ fn bytes_count_as_documents_do_and_an_emergency_backup_does_not() {
     let before = full(0, 100);
     let mut new = full(1, 100);
     new.size_bytes = 499;
-    assert!(suspicion(std::slice::from_ref(&before), &new, 50.0).is_some());
+    let found = suspicion(std::slice::from_ref(&before), &new, 50.0);
+    assert_eq!(found.map(|found| found.before), Some(before.id.clone()));
     new.size_bytes = 500;
     assert!(suspicion(std::slice::from_ref(&before), &new, 50.0).is_none());
     let emergency = record(1, BackupType::Emergency, 0, 0);

@@ -490,6 +490,7 @@ fn every_form_of_an_event_is_in_the_corpus() {
         EventData::BackupRestored(_),
         EventData::BackupHeld(_),
         EventData::BackupReleased(_),
+        EventData::BackupSuspected(_),
         EventData::BackupAccepted(_),
         EventData::CheckpointTaken(_),
         EventData::RollbackFacts(_),

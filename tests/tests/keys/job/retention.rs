@@ -154,7 +154,8 @@ fn a_backup_that_is_much_smaller_is_not_the_newest_and_lets_none_go_until_it_is_
     let why = small["suspicious"].as_str().unwrap();
     assert!(why.contains("shrink_guard = 50"), "{why}");
     let id = small["id"].as_str().unwrap();
-    event(&daemon, "backup.suspicious", id);
+    let told = event(&daemon, "backup.suspicious", id);
+    assert_eq!(told["data"]["before"], whole["id"], "{told}");
 
     let pruned = daemon.json(&["backup", "prune", "--job", "guarded"]);
     assert_eq!(pruned["backups"], serde_json::json!([]), "{pruned}");

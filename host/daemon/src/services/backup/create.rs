@@ -166,10 +166,11 @@ impl BackupService {
         for warning in &warnings {
             tracing::warn!(backup = %record.id, "{warning}");
         }
-        if let Some(least) = job.shrink_guard {
+        let shrunk = job.shrink_guard.and_then(|least| {
             let records = self.core.catalog.lock().of(Some(&job.name));
-            record.suspicious = suspicion(&records, &record, least);
-        }
+            suspicion(&records, &record, least)
+        });
+        record.suspicious = shrunk.as_ref().map(|found| found.why.clone());
         let mut message = words::verified(&record, manifest.elapsed_ms, &warnings);
         message.push_str(&words::caught_up(wanted.missed_since));
         let severity = if warnings.is_empty() {
@@ -191,7 +192,8 @@ impl BackupService {
             .with_backup(&record.job, &record.id)
             .with_data(data);
         let mut changes = vec![Change::Event(event)];
-        changes.extend(self.told_suspicious(&record).map(Change::Event));
+        let told = shrunk.map(|found| self.told_suspicious(&record, found));
+        changes.extend(told.map(Change::Event));
         changes.extend(
             slots
                 .iter()

@@ -4,23 +4,25 @@ use super::{BackupError, BackupService};
 use mainstay_domain::{
     actor::Actor,
     backup::BackupRecord,
-    event::{BackupAccepted, Event, EventKind},
+    event::{BackupAccepted, BackupSuspected, Event, EventKind},
     id::BackupId,
     record::Change,
     severity::Severity,
-    shrink,
+    shrink::{self, Suspicion},
 };
 
 impl BackupService {
     /// What is told of a backup that is suspicious.
-    pub(super) fn told_suspicious(&self, record: &BackupRecord) -> Option<Event> {
-        let why = record.suspicious.as_ref()?;
+    pub(super) fn told_suspicious(&self, record: &BackupRecord, found: Suspicion) -> Event {
         let (id, job) = (&record.id, &record.job);
+        let Suspicion { before, why } = found;
         let message = format!(
             "backup {id} of job {job} is suspicious: {why}; it is not taken as the newest, and retention of the job stands still, until `mainstay backup accept {id}`"
         );
         let event = self.event(EventKind::BackupSuspicious, Severity::High, message);
-        Some(event.with_backup(job, id))
+        event
+            .with_backup(job, id)
+            .with_data(BackupSuspected { before })
     }
 
     /// Takes a backup as it is; the caller has the job's turn.

@@ -126,8 +126,16 @@ pub(super) fn next_step(event: &Event) -> String {
             format!("look at the disk below the store, then `mainstay backup create {job}`")
         }
         (K::BackupSuspicious, _) => {
+            let id = event.backup.as_ref().map_or("ID", |id| id.as_str());
+            let look = match event.data.backup_before() {
+                Some(before) => format!("`mainstay backup diff {before} {id}`"),
+                // An earlier version did not say which one was before.
+                None => format!(
+                    "`mainstay backup list --job {job}`, and `mainstay backup diff` of the one before and {id}"
+                ),
+            };
             format!(
-                "look whether something is lost: `mainstay backup list --job {job}`, `mainstay backup diff`; where it is not, `mainstay backup accept ID`"
+                "look whether something is lost: {look}; where it is not, `mainstay backup accept {id}`"
             )
         }
         (K::RetentionFailed, _) => {

@@ -7,9 +7,10 @@ use crate::{
         is_alert_by_default, never_alerts,
     },
     event::{
-        AfterEscalation, EventData, EventKind, IncidentEnd, OperationEnded, OperationEscalated,
-        tests::examples,
+        AfterEscalation, BackupSuspected, EventData, EventKind, IncidentEnd, OperationEnded,
+        OperationEscalated, tests::examples,
     },
+    id::BackupId,
     name::PluginName,
 };
 use std::collections::BTreeMap;
@@ -501,6 +502,39 @@ fn a_backup_of_before_that_is_read_back_is_not_said_to_have_been_stored() {
             EventKind::BackupVerified,
             change,
             &format!("it has a verified backup | {did} | nothing"),
+        );
+    }
+}
+
+#[test]
+fn a_suspicious_backup_is_compared_and_accepted_by_whole_commands() {
+    type Make = fn(&mut EventData);
+    let of_before: Make = as_it_is;
+    let of_now: Make = |data| {
+        *data = EventData::BackupSuspected(BackupSuspected {
+            before: BackupId::parse("ful-01K0000000000000000000000A").unwrap(),
+        });
+    };
+    for (change, look) in [
+        (
+            of_now,
+            "`mainstay backup diff ful-01K0000000000000000000000A ful-01K0000000000000000000000D`",
+        ),
+        (
+            of_before,
+            "`mainstay backup list --job state`, and `mainstay backup diff` of the one before and \
+             ful-01K0000000000000000000000D",
+        ),
+    ] {
+        check(
+            EventKind::BackupSuspicious,
+            change,
+            &format!(
+                "its newest backup is much smaller than the one before \
+                 | it kept every backup, and restores the one before where none is named \
+                 | look whether something is lost: {look}; where it is not, \
+                 `mainstay backup accept ful-01K0000000000000000000000D`"
+            ),
         );
     }
 }
