@@ -30,6 +30,7 @@ mod pages;
 mod phases;
 mod policies;
 mod reads;
+mod renewal;
 mod requests;
 mod sharing;
 mod shown_operation;
@@ -257,7 +258,6 @@ fn commanding(verb: TargetVerb) -> MethodRouter<Arc<Served>> {
 /// Every path. Within `/v1` fields and paths are only ever added.
 fn routes(served: Arc<Served>) -> Router {
     let v1 = Router::new()
-        .route("/status", get(reads::status))
         .route("/plugins", get(reads::plugins))
         .route("/plugins/forget", post(commands::forget_plugin))
         .route("/incidents", get(reads::incidents))
@@ -287,7 +287,6 @@ fn routes(served: Arc<Served>) -> Router {
         .route("/unsilence", post(silences::end))
         .route("/notes", post(notes::add))
         .route("/alerts/test", post(alerts::test))
-        .route("/heartbeat/{target}", post(commands::heartbeat))
         .route("/targets/{target}", get(targets::show))
         .route("/targets/{target}/log", get(targets::log))
         .route("/targets/{target}/check", post(targets::check))
@@ -320,7 +319,14 @@ fn routes(served: Arc<Served>) -> Router {
         .route("/restore", post(backups::restore))
         .route("/restore/cancel", post(backups::cancel_restore))
         .route("/prune", post(backups::prune))
-        .route("/drill", post(backups::drill));
+        .route("/drill", post(backups::drill))
+        .layer(middleware::from_fn_with_state(
+            served.clone(),
+            renewal::renew_status,
+        ))
+        // They come thousands of times a second: the one does nothing, and the other is a look as of any check.
+        .route("/status", get(reads::status))
+        .route("/heartbeat/{target}", post(commands::heartbeat));
     Router::new()
         .nest("/v1", v1)
         .route("/metrics", get(reads::metrics))

@@ -94,7 +94,7 @@ impl UnixRights {
 }
 
 /// Whether a request asks for nothing to be done.
-fn only_reads(method: &Method) -> bool {
+pub(super) fn only_reads(method: &Method) -> bool {
     [Method::GET, Method::HEAD, Method::OPTIONS].contains(method)
 }
 

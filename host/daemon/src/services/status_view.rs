@@ -3,6 +3,8 @@
 //! Invariant: an answer reflects all events published before the request and is at most [`MAX_AGE`] old. Building is
 //! limited to a third of one core: after a build of `t`, the answer is reused for `2 t`. With some hundred targets
 //! `t` is well below 1 ms.
+//! Invariant: an answer reflects every command that was acknowledged before the question, whatever a build costs: who
+//! acknowledges one calls [`StatusCache::renew_next`] before.
 //! Invariant: only the rows of targets that have changed are gathered and written as JSON again. Who changes what a row
 //! shows notes it in [`ChangedTargets`].
 
@@ -17,7 +19,13 @@ use crate::ports::Journal;
 use mainstay_domain::{event::Event, time::Monotonic};
 use parking_lot::Mutex;
 use rows::Rows;
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
 use tokio::sync::broadcast::Receiver;
 
 /// Counters that no event tells of are at most this old.
@@ -27,6 +35,8 @@ pub const MAX_AGE: Duration = Duration::from_millis(100);
 pub struct StatusCache {
     sources: StatusSources,
     cached: Mutex<Cached>,
+    /// A command has been done since the last build began.
+    is_due: AtomicBool,
 }
 
 struct Cached {
@@ -54,6 +64,7 @@ impl StatusCache {
         Self {
             sources,
             cached: Mutex::new(cached),
+            is_due: AtomicBool::new(false),
         }
     }
 
@@ -62,10 +73,17 @@ impl StatusCache {
         let mut cached = self.cached.lock();
         let age = self.sources.clock.monotonic().since(cached.built);
         let stale = !cached.news.is_empty() || age >= MAX_AGE;
-        if stale && age >= cached.cost * 2 {
+        // Under the lock, so that who comes meanwhile waits for this build. What is done during it asks for another.
+        let is_due = self.is_due.swap(false, Ordering::AcqRel);
+        if is_due || (stale && age >= cached.cost * 2) {
             cached.build(&self.sources);
         }
         cached.json.clone()
+    }
+
+    /// The next answer is gathered anew: something was done, and who asked for it is about to be told.
+    pub fn renew_next(&self) {
+        self.is_due.store(true, Ordering::Release);
     }
 
     /// How many rows of targets were gathered since this was built.

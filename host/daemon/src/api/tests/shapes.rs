@@ -4,6 +4,7 @@ use super::*;
 use crate::ports::fakes::{backup_id, operation_id};
 use mainstay_domain::checkpoint::{Checkpoint, CheckpointKind};
 use serde_json::json;
+use std::sync::atomic::Ordering;
 
 /// One line for each field, so that a difference is seen at once.
 fn pretty(text: &str) -> String {
@@ -182,6 +183,28 @@ async fn commands_reach_the_engine_with_who_and_why() {
     assert_eq!(status, StatusCode::BAD_REQUEST, "{text}");
     let commands = served.world.commands.lock().join("\n");
     insta::assert_snapshot!("commands", commands);
+}
+
+#[tokio::test]
+async fn what_was_acknowledged_is_in_the_status_that_is_asked_for_next() {
+    let served = Served::start().await;
+    let gathered = || served.world.gathered.load(Ordering::SeqCst);
+    get(&served, "/v1/status").await;
+    let before = gathered();
+    // No event tells of it, and the clock stands still.
+    let end = json!({"id": "sil-01K0000000000000000000000A", "by": "ann"});
+    let (status, text) = post(&served, "/v1/unsilence", end).await;
+    assert_eq!(status, StatusCode::NO_CONTENT, "{text}");
+    for _ in 0..3 {
+        get(&served, "/v1/status").await;
+        assert_eq!(gathered(), before + 1);
+    }
+    // What is refused or only read has done nothing.
+    let refused = post(&served, "/v1/unsilence", json!({"id": "no"})).await;
+    assert_eq!(refused.0, StatusCode::BAD_REQUEST, "{}", refused.1);
+    get(&served, "/v1/silences").await;
+    get(&served, "/v1/status").await;
+    assert_eq!(gathered(), before + 1);
 }
 
 #[tokio::test]

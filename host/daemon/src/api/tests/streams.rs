@@ -144,6 +144,28 @@ async fn long_work_tells_its_progress() {
 }
 
 #[tokio::test]
+async fn what_long_work_did_is_in_the_status_that_is_asked_for_after_its_result() {
+    let served = Served::start().await;
+    let gathered = || served.world.gathered.load(Ordering::SeqCst);
+    served.world.gate.add_permits(1);
+    let url = "http://mainstay/v1/backups";
+    let request = served.client().post(url).json(&json!({"job": "state"}));
+    let mut response = request.send().await.unwrap();
+    read(&mut response, |lines| lines.len() == 1).await;
+    get(&served, "/v1/status").await;
+    let before = gathered();
+    served.world.gate.add_permits(3);
+    let lines = read(&mut response, |_| false).await;
+    assert!(
+        lines.last().unwrap().starts_with("{\"result\":"),
+        "{lines:?}"
+    );
+    // No event told of it, and the clock stands still.
+    get(&served, "/v1/status").await;
+    assert!(gathered() > before);
+}
+
+#[tokio::test]
 async fn long_work_that_stands_still_goes_on_to_give_signs_of_life() {
     let served = Served::start().await;
     let url = "http://mainstay/v1/backups";

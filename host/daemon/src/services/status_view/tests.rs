@@ -86,6 +86,20 @@ fn a_costly_status_is_given_for_twice_its_cost_whatever_happens() {
 }
 
 #[test]
+fn what_was_done_is_in_the_next_answer_whatever_that_costs_and_gathered_once() {
+    let world = FakeWorld::new(16);
+    let cache = cache(&world);
+    for question in 2..5 {
+        cache.cached.lock().cost = Duration::from_secs(40);
+        cache.renew_next();
+        cache.json();
+        assert_eq!(world.gathered.load(Ordering::SeqCst), question);
+        cache.json();
+        assert_eq!(world.gathered.load(Ordering::SeqCst), question);
+    }
+}
+
+#[test]
 fn a_target_that_nothing_is_known_of_is_shown_as_unknown() {
     let world = FakeWorld::new(16);
     let status: Status = serde_json::from_slice(&cache(&world).json()).unwrap();
