@@ -264,6 +264,22 @@ fn the_domain_is_pure() {
     }
 }
 
+/// Bytes become digits in one place; how a number is written, as that of a device, is another matter.
+#[test]
+fn hexadecimal_is_written_in_one_place() {
+    let host = root().join("host");
+    let mut writing = Vec::new();
+    for (path, text) in source_files() {
+        let Ok(inside) = path.strip_prefix(&host) else {
+            continue;
+        };
+        if code_of(&text).contains("{byte:02x}") && !is_for_tests(inside) {
+            writing.push(inside.display().to_string());
+        }
+    }
+    assert_eq!(writing, ["domain/src/hex.rs"]);
+}
+
 /// They panic where nothing takes the line, and with them who logs; `console` of the program is best effort.
 #[test]
 fn what_runs_in_the_program_prints_with_no_macro_that_panics() {

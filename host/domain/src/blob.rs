@@ -1,5 +1,6 @@
 //! Bytes that are written into JSON records.
 
+use crate::hex;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 /// Bytes. In JSON a string where they are UTF-8, else `{"hex": "…"}`; exact in both forms.
@@ -24,7 +25,7 @@ impl Serialize for Blob {
         let form = match std::str::from_utf8(&self.0) {
             Ok(text) => Form::Text(text.to_owned()),
             Err(_) => Form::Hex {
-                hex: self.0.iter().map(|byte| format!("{byte:02x}")).collect(),
+                hex: hex::encode(&self.0),
             },
         };
         form.serialize(serializer)
@@ -35,18 +36,9 @@ impl<'de> Deserialize<'de> for Blob {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         match Form::deserialize(deserializer)? {
             Form::Text(text) => Ok(Self(text.into_bytes())),
-            Form::Hex { hex } => {
-                let pairs = hex.as_bytes().chunks(2).map(|pair| {
-                    let pair = std::str::from_utf8(pair)
-                        .ok()
-                        .filter(|pair| pair.len() == 2)?;
-                    u8::from_str_radix(pair, 16).ok()
-                });
-                let bytes: Option<Vec<u8>> = pairs.collect();
-                bytes
-                    .map(Self)
-                    .ok_or_else(|| serde::de::Error::custom("not pairs of hexadecimal digits"))
-            }
+            Form::Hex { hex: digits } => hex::decode(&digits)
+                .map(Self)
+                .ok_or_else(|| serde::de::Error::custom("not pairs of hexadecimal digits")),
         }
     }
 }

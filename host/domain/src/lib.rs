@@ -52,6 +52,7 @@ pub mod flap;
 pub mod grant;
 pub mod health;
 pub mod health_events;
+pub mod hex;
 pub mod host_health;
 pub mod id;
 pub mod incident;

@@ -2,8 +2,9 @@
 //!
 //! Invariant: while its file is not what it was pinned to, nothing is begun and nothing is called, whoever asks.
 
+use crate::hex;
 use sha2::{Digest, Sha256};
-use std::fmt::{self, Write};
+use std::fmt;
 
 /// The SHA-256 of some bytes, hexadecimal.
 ///
@@ -12,12 +13,7 @@ use std::fmt::{self, Write};
 /// assert_eq!(mainstay_domain::policy::sha256_hex(b""), empty);
 /// ```
 pub fn sha256_hex(bytes: &[u8]) -> String {
-    let mut hex = String::with_capacity(64);
-    for byte in Sha256::digest(bytes) {
-        // Writing to a string cannot fail.
-        let _ = write!(hex, "{byte:02x}");
-    }
-    hex
+    hex::encode(Sha256::digest(bytes))
 }
 
 /// What is wrong with the file of the charter.

@@ -55,10 +55,7 @@ pub(super) fn xor(mut left: [u8; 32], right: [u8; 32]) -> [u8; 32] {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    fn hex(bytes: [u8; 32]) -> String {
-        bytes.map(|byte| format!("{byte:02x}")).concat()
-    }
+    use crate::hex::encode as hex;
 
     #[test]
     fn the_codes_are_those_of_rfc_4231_and_keys_may_be_longer_than_a_block() {

@@ -1,5 +1,7 @@
 //! MD5 [RFC 1321], for the passwords of servers that ask for nothing better.
 
+use crate::hex;
+
 /// The integer part of 2³² times the sine of the number of each round, in radians.
 const SINES: [u32; 64] = [
     0xd76a_a478,
@@ -89,11 +91,7 @@ pub(super) fn md5_hex(bytes: &[u8]) -> String {
     padded.extend_from_slice(&bits.to_le_bytes());
     let start = [0x6745_2301, 0xefcd_ab89, 0x98ba_dcfe, 0x1032_5476];
     let digest = padded.chunks_exact(BLOCK).fold(start, add);
-    digest
-        .iter()
-        .flat_map(|word| word.to_le_bytes())
-        .map(|byte| format!("{byte:02x}"))
-        .collect()
+    hex::encode(digest.map(u32::to_le_bytes).as_flattened())
 }
 
 fn add(digest: [u32; 4], block: &[u8]) -> [u32; 4] {

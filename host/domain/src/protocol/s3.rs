@@ -1,7 +1,7 @@
 //! S3: the signature of a request without a body (AWS Signature Version 4), and what the status of an answer means.
 
 use super::{Verdict, hmac::Hmac};
-use crate::{policy::sha256_hex, time::Timestamp};
+use crate::{hex, policy::sha256_hex, time::Timestamp};
 use std::fmt::Write;
 
 /// The SHA-256 of nothing, which is what is sent.
@@ -70,7 +70,7 @@ pub fn sign(request: Request<'_>, signer: Signer<'_>, now: Timestamp) -> Signatu
         Hmac::new(&key).of(part.as_bytes()).to_vec()
     });
     let code = Hmac::new(&key).of(signed.as_bytes());
-    let code = code.map(|byte| format!("{byte:02x}")).concat();
+    let code = hex::encode(code);
     let authorization = format!(
         "AWS4-HMAC-SHA256 Credential={}/{scope},SignedHeaders={SIGNED},Signature={code}",
         signer.access_key

@@ -14,7 +14,8 @@ use super::{
     undress::{self, Undressed},
 };
 use aho_corasick::BuildError;
-use std::{cmp::Reverse, fmt::Write, ops::Range};
+use mainstay_domain::hex;
+use std::{cmp::Reverse, ops::Range};
 
 /// Shorter values are looked for without base64 and hexadecimal.
 const MIN_ENCODED_BYTES: usize = 4;
@@ -183,10 +184,7 @@ fn encoded_forms(value: &str) -> Vec<Vec<u8>> {
     if value.len() < MIN_ENCODED_BYTES {
         return Vec::new();
     }
-    let hex: String = value.bytes().fold(String::new(), |mut hex, byte| {
-        let _ = write!(hex, "{byte:02x}");
-        hex
-    });
+    let hex = hex::encode(value);
     let mut forms = vec![hex.to_uppercase().into_bytes(), hex.into_bytes()];
     for alphabet in [BASE64, BASE64_URL] {
         forms.extend((0..3).map(|offset| base64_within(value.as_bytes(), offset, alphabet)));

@@ -5,9 +5,12 @@
 
 use super::Effects;
 use crate::ports::Boxed;
-use mainstay_domain::effect::{Effect, EffectResult};
+use mainstay_domain::{
+    effect::{Effect, EffectResult},
+    hex,
+};
 use mainstay_runtime::{Call, EffectSession, Settling};
-use std::{fmt::Write, sync::Arc};
+use std::sync::Arc;
 
 /// Bytes of the call's seed that make a key which no other call has.
 const KEY_BYTES: usize = 16;
@@ -29,11 +32,8 @@ impl LookSession {
 
     fn next_key(&mut self) -> String {
         self.performed = self.performed.saturating_add(1);
-        let mut key = "look-".to_owned();
-        for byte in self.call.seed.iter().take(KEY_BYTES) {
-            let _ = write!(key, "{byte:02x}");
-        }
-        format!("{key}-{}", self.performed)
+        let seed = self.call.seed.get(..KEY_BYTES).unwrap_or_default();
+        format!("look-{}-{}", hex::encode(seed), self.performed)
     }
 }
 

@@ -3,6 +3,7 @@
 use super::{Known, Line, Seen, Stream, Way, answered, closed, seen_by};
 use crate::ports::Secrets;
 use mainstay_domain::{
+    hex,
     protocol::{
         postgres::{Session, Step, goodbye, message},
         tls_request,
@@ -106,5 +107,5 @@ async fn ask_for_tls(
 fn nonce() -> io::Result<String> {
     let mut bytes = [0_u8; 18];
     File::open("/dev/urandom")?.read_exact(&mut bytes)?;
-    Ok(bytes.map(|byte| format!("{byte:02x}")).concat())
+    Ok(hex::encode(bytes))
 }
