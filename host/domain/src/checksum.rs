@@ -45,24 +45,47 @@ enum Node<'a> {
     Table(BTreeMap<String, Node<'a>>),
 }
 
-/// What the checksum of a document says. The error says why it is no JSON.
+/// What is seen of a document.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Judgement<'a> {
+    /// What its checksum says.
+    pub checksum: Checksum,
+    /// The wanted members that it does not have: what is null is not there, and one that is no object has none.
+    pub lacks: Vec<&'a str>,
+}
+
+/// What the checksum of a document says, and which of the wanted members it lacks. The error says why it is no JSON.
 ///
 /// ```
-/// use mainstay_domain::checksum::{Checksum, verify};
+/// use mainstay_domain::checksum::{Checksum, judge};
+/// let seen = judge(r#"{"cash": 1.50}"#, &[]).unwrap();
+/// assert_eq!(seen.checksum, Checksum::None);
 /// let digest = "e5e4a5da6ba2c9e32e8a2b0e9f0ccbc0";
-/// assert_eq!(verify(r#"{"cash": 1.50}"#), Ok(Checksum::None));
-/// assert!(matches!(verify(&format!(r#"{{"cash": 1.50, "_checksum": "{digest}"}}"#)), Ok(Checksum::Bad { .. })));
-/// assert!(verify(r#"{"cash": 1.50"#).is_err());
+/// let wanted = ["cash".to_owned(), "total".to_owned()];
+/// let document = format!(r#"{{"cash": 1.50, "total": null, "_checksum": "{digest}"}}"#);
+/// let seen = judge(&document, &wanted).unwrap();
+/// assert!(matches!(seen.checksum, Checksum::Bad { .. }));
+/// assert_eq!(seen.lacks, ["total"]);
+/// assert!(judge(r#"{"cash": 1.50"#, &wanted).is_err());
 /// ```
-pub fn verify(document: &str) -> Result<Checksum, String> {
-    // What is read below is JSON then, of which no value lies too deep in others.
-    serde_json::from_str::<Value>(document).map_err(|error| error.to_string())?;
-    let node = Reader(document).value();
-    let Some(Node::Table(mut members)) = node else {
-        return Ok(Checksum::None);
+pub fn judge<'a>(document: &str, wanted: &'a [String]) -> Result<Judgement<'a>, String> {
+    let lacks = {
+        let value: Value = serde_json::from_str(document).map_err(|error| error.to_string())?;
+        lacking(&value, wanted)
+    };
+    Ok(Judgement {
+        checksum: checksum_of(document),
+        lacks,
+    })
+}
+
+/// What the checksum of a document says that is JSON, of which no value lies too deep in others.
+fn checksum_of(document: &str) -> Checksum {
+    let Some(Node::Table(mut members)) = Reader(document).value() else {
+        return Checksum::None;
     };
     let stated = match members.remove(MEMBER) {
-        None => return Ok(Checksum::None),
+        None => return Checksum::None,
         Some(Node::Text(stated)) => stated,
         Some(other) => written(&other, Style::Compact),
     };
@@ -70,23 +93,15 @@ pub fn verify(document: &str) -> Result<Checksum, String> {
     let digest = |style| sha256_hex(written(&rest, style).as_bytes());
     let found = digest(Style::Spaced);
     match stated == found || stated == digest(Style::Compact) {
-        true => Ok(Checksum::Good),
-        false => Ok(Checksum::Bad {
+        true => Checksum::Good,
+        false => Checksum::Bad {
             stated: excerpt(&stated),
             found,
-        }),
+        },
     }
 }
 
-/// Which of these members a document does not have; one that is no object has none. What is null is not there.
-///
-/// ```
-/// use mainstay_domain::checksum::lacking;
-/// let wanted = ["cash".to_owned(), "total".to_owned()];
-/// assert_eq!(lacking(r#"{"cash": 0, "total": null}"#, &wanted), ["total"]);
-/// ```
-pub fn lacking<'a>(document: &str, wanted: &'a [String]) -> Vec<&'a str> {
-    let document: Value = serde_json::from_str(document).unwrap_or_default();
+fn lacking<'a>(document: &Value, wanted: &'a [String]) -> Vec<&'a str> {
     let is_there = |name: &str| document.get(name).is_some_and(|value| !value.is_null());
     let wanted = wanted.iter().map(String::as_str);
     wanted.filter(|name| !is_there(name)).collect()
@@ -224,6 +239,10 @@ mod tests {
     const SPACED: &str = "8dc35e4d307b9e2981b0be387e81f5e10cae1e23ce723908855c407b81823303";
     const COMPACT: &str = "ef5859b248808547436a40d2fcf25392e23f9f4be4e85d59598739e612914ce8";
 
+    fn verify(document: &str) -> Result<Checksum, String> {
+        judge(document, &[]).map(|seen| seen.checksum)
+    }
+
     /// In another order than that of its checksum.
     fn document(checksum: &str) -> String {
         format!(
@@ -307,7 +326,8 @@ mod tests {
             (r#"["a", "b"]"#, vec!["a", "b"]),
             (r#""a""#, vec!["a", "b"]),
         ] {
-            assert_eq!(lacking(document, &wanted), expected, "{document}");
+            let lacks = judge(document, &wanted).unwrap().lacks;
+            assert_eq!(lacks, expected, "{document}");
         }
     }
 }

@@ -4,7 +4,7 @@
 
 use super::{HostProbe, Seen, in_time, seen::io_cause};
 use mainstay_domain::{
-    checksum::{Checksum, lacking, verify},
+    checksum::{Checksum, Judgement, judge},
     health::Outcome,
     spec::{CheckSpec, TargetSpec},
     text::{counted, excerpt},
@@ -50,21 +50,23 @@ fn look(wanted: &Wanted) -> Seen {
                 let why = io_cause(&error);
                 unread.get_or_insert_with(|| Seen::unknown(format!("{shown}: {why}")));
             }
-            Ok(content) => match judge(&content, &wanted.members) {
-                Ok((_, lacks)) if !lacks.is_empty() => {
-                    let lacks = lacks.join("`, no `");
+            Ok(content) => match read(&content, &wanted.members) {
+                Ok(seen) if !seen.lacks.is_empty() => {
+                    let lacks = seen.lacks.join("`, no `");
                     return Seen::failed(format!("{shown} has no `{lacks}`"));
                 }
-                Ok((Checksum::Good, _)) => {}
-                Ok((Checksum::None, _)) if wanted.has_checksum => {
-                    return Seen::failed(format!("{shown} has no `_checksum`"));
-                }
-                Ok((Checksum::None, _)) => unjudged += 1,
-                Ok((Checksum::Bad { stated, found }, _)) => {
-                    return Seen::failed(format!(
-                        "{shown} is not what its checksum is of: it says {stated}, and has {found}"
-                    ));
-                }
+                Ok(seen) => match seen.checksum {
+                    Checksum::Good => {}
+                    Checksum::None if wanted.has_checksum => {
+                        return Seen::failed(format!("{shown} has no `_checksum`"));
+                    }
+                    Checksum::None => unjudged += 1,
+                    Checksum::Bad { stated, found } => {
+                        return Seen::failed(format!(
+                            "{shown} is not what its checksum is of: it says {stated}, and has {found}"
+                        ));
+                    }
+                },
                 Err(why) => {
                     return Seen::failed(format!("{shown} is no JSON: {}", excerpt(&why)));
                 }
@@ -82,13 +84,8 @@ fn look(wanted: &Wanted) -> Seen {
     unread.unwrap_or(seen)
 }
 
-/// What its checksum says, and which of these members it lacks. The error says why it is no JSON.
-fn judge<'a>(content: &[u8], members: &'a [String]) -> Result<(Checksum, Vec<&'a str>), String> {
+/// What is seen of a document. The error says why it is no JSON.
+fn read<'a>(content: &[u8], members: &'a [String]) -> Result<Judgement<'a>, String> {
     let document = std::str::from_utf8(content).map_err(|error| error.to_string())?;
-    let checksum = verify(document)?;
-    let lacks = match members.is_empty() {
-        true => Vec::new(),
-        false => lacking(document, members),
-    };
-    Ok((checksum, lacks))
+    judge(document, members)
 }
