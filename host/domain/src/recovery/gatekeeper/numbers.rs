@@ -56,20 +56,12 @@ impl Recovery {
 
     fn floors(&self) -> Vec<Floor> {
         let touched: BTreeSet<&TargetName> = self.queue.busy().map(|(target, _)| target).collect();
-        let is_well = |member: &&TargetName| {
-            !self.failing.contains_key(*member) && !touched.contains(*member)
-        };
+        let view = self.view();
         let groups = self.settings.spec().policy.groups.iter();
         let with_floor = groups.filter(|(_, group)| group.floor > 0);
-        let floors = with_floor.map(|(name, group)| {
-            let healthy = group.members.iter().filter(is_well).count();
-            Floor {
-                group: name.clone(),
-                healthy: u32::try_from(healthy).unwrap_or(u32::MAX),
-                least: group.floor,
-            }
-        });
-        floors.collect()
+        with_floor
+            .map(|(name, group)| view.floor_of(name, group, &touched))
+            .collect()
     }
 
     /// What the operation of a case waits for; none where it has none, or goes on.

@@ -3,11 +3,11 @@
 use super::Gatekeeper;
 use crate::{
     id::OperationId,
-    name::TargetName,
+    name::{GroupName, TargetName},
     policy::{Ask, Breach, Facts, Floor, Gate, Scope, Spent, Why, gate},
     queue::QueueEntry,
     recovery::{Case, CaseKey, Work, settings::Settings},
-    spec::{BudgetSpec, PolicySpec},
+    spec::{BudgetSpec, GroupSpec, PolicySpec},
     time::Monotonic,
 };
 use std::{
@@ -87,16 +87,28 @@ impl View<'_> {
         if group.floor == 0 {
             return None;
         }
-        let touched: BTreeSet<&TargetName> = others.map(|(other, _)| other).collect();
+        let mut touched: BTreeSet<&TargetName> = others.map(|(other, _)| other).collect();
+        // It is none of those that have to be well while it is recovered.
+        touched.insert(target);
+        Some(self.floor_of(name, group, &touched))
+    }
+
+    /// How many of a group are well, of which none is that is failing or touched, and how many have to be.
+    pub(super) fn floor_of(
+        &self,
+        name: &GroupName,
+        group: &GroupSpec,
+        touched: &BTreeSet<&TargetName>,
+    ) -> Floor {
         let is_well = |member: &&TargetName| {
-            *member != target && !self.failing.contains_key(*member) && !touched.contains(*member)
+            !self.failing.contains_key(*member) && !touched.contains(*member)
         };
         let healthy = group.members.iter().filter(is_well).count();
-        Some(Floor {
+        Floor {
             group: name.clone(),
             healthy: u32::try_from(healthy).unwrap_or(u32::MAX),
             least: group.floor,
-        })
+        }
     }
 
     fn spent<'b>(
