@@ -5,7 +5,6 @@
 use crate::{calls::HandlerCall, notes::Note, severity::Severity, status::Health, words::words};
 use mainstay_domain::{
     effect::{EffectError, EffectResult},
-    health::Outcome,
     operation,
     record::{self, EffectEntry},
 };
@@ -209,12 +208,7 @@ impl From<&operation::ValidationResult> for ValidationResult {
     fn from(result: &operation::ValidationResult) -> Self {
         Self {
             check: result.check.to_string(),
-            outcome: match result.outcome {
-                Outcome::Healthy => Health::Healthy,
-                Outcome::Degraded => Health::Degraded,
-                Outcome::Failed => Health::Failed,
-                Outcome::Unknown => Health::Unknown,
-            },
+            outcome: result.outcome.into(),
             message: result.message.clone(),
             at: result.at.to_string(),
         }

@@ -6,7 +6,12 @@ use crate::{
     alerts::AlerterRow, backups::BackupStatus, modes::FallbackMode, plugins::PluginRow,
     silences::Silence, words::words,
 };
-use mainstay_domain::{breaker, health, maintenance, recovery::PauseSummary};
+use mainstay_domain::{
+    breaker,
+    health::{self, Outcome},
+    maintenance,
+    recovery::PauseSummary,
+};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -24,6 +29,18 @@ words! {
         Degraded,
         /// A check has failed as often as it may.
         Failed,
+    }
+}
+
+impl From<Outcome> for Health {
+    /// How a target is by one look of one check.
+    fn from(outcome: Outcome) -> Self {
+        match outcome {
+            Outcome::Healthy => Self::Healthy,
+            Outcome::Degraded => Self::Degraded,
+            Outcome::Failed => Self::Failed,
+            Outcome::Unknown => Self::Unknown,
+        }
     }
 }
 

@@ -232,12 +232,7 @@ fn probed(look: Looked) -> ProbedCheck {
         .unzip();
     ProbedCheck {
         check: look.check.to_string(),
-        outcome: outcome.map(|outcome| match outcome {
-            Outcome::Healthy => Health::Healthy,
-            Outcome::Degraded => Health::Degraded,
-            Outcome::Failed => Health::Failed,
-            Outcome::Unknown => Health::Unknown,
-        }),
+        outcome: outcome.map(Health::from),
         message,
         value: value.flatten(),
         elapsed_ms: look.took.as_secs_f64() * 1_000.0,
