@@ -476,7 +476,6 @@ pub async fn run(options: RunOptions) -> anyhow::Result<()> {
     let metrics_ports = MetricsPorts {
         backups: Arc::new(backups.clone()),
         plugins: plugins.clone(),
-        watch: Arc::new(monitor.clone()),
         host: host.clone(),
         condition: Arc::new(mode.clone()),
         silences: silences.clone(),

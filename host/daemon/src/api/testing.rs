@@ -39,7 +39,6 @@ pub(crate) fn state(world: &Arc<FakeWorld>) -> ApiState {
     let ports = MetricsPorts {
         backups: world.clone(),
         plugins: world.clone(),
-        watch: world.clone(),
         host: world.clone(),
         condition: world.clone(),
         silences: world.clone(),

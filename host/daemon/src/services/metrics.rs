@@ -22,10 +22,9 @@ pub use statsd::StatsdService;
 use super::feed::EventFeed;
 use crate::ports::{
     BackupOperator, Clock, ConditionView, HostView, JournalNumbers, PluginView, SilenceControl,
-    Watch,
 };
 use mainstay_domain::{
-    event::Event, fallback_mode::FallbackMode, health::Health, id::IncidentId, name::FailureType,
+    event::Event, fallback_mode::FallbackMode, id::IncidentId, name::FailureType,
     policy::GateNumbers, severity::Severity, time::Timestamp,
 };
 use metrics::{Label, counter, gauge, histogram};
@@ -45,26 +44,15 @@ const RETRY: Duration = if cfg!(test) {
     Duration::from_secs(1)
 };
 
-/// How targets do, with the word for it.
-const HEALTH: [(Health, &str); 5] = [
-    (Health::Unknown, "unknown"),
-    (Health::Starting, "starting"),
-    (Health::Healthy, "healthy"),
-    (Health::Degraded, "degraded"),
-    (Health::Failed, "failed"),
-];
-
 /// What is looked up when the numbers are asked for.
 pub struct MetricsPorts {
     /// The jobs and their backups.
     pub backups: Arc<dyn BackupOperator>,
     /// The plugins and their calls.
     pub plugins: Arc<dyn PluginView>,
-    /// How each target does.
-    pub watch: Arc<dyn Watch>,
-    /// The targets of the config in use, and the program.
+    /// The program.
     pub host: Arc<dyn HostView>,
-    /// How the host as a whole does.
+    /// How the host as a whole does, and its targets.
     pub condition: Arc<dyn ConditionView>,
     /// The silences that hold.
     pub silences: Arc<dyn SilenceControl>,
@@ -176,24 +164,24 @@ impl Metrics {
         gauge!("mainstay_build_info", "version" => facts.version).set(1.0);
         let started_at = facts.started_at.since(Timestamp::from_millis(0));
         gauge!("mainstay_start_time_seconds").set(started_at.as_secs_f64());
-        let mut targets = HEALTH.map(|(health, word)| (health, word, 0_u32));
-        for (target, _) in facts.targets.iter() {
-            let known = self.ports.watch.health(target);
-            let is = known.map_or(Health::Unknown, |(health, _)| health);
-            for (health, _, count) in &mut targets {
-                *count += u32::from(*health == is);
-            }
-        }
-        for (_, word, count) in targets {
-            gauge!("mainstay_targets", "health" => word).set(f64::from(count));
-        }
+        // It has counted every target, which is not done again.
         let condition = self.ports.condition.condition();
+        let of_all = condition.health;
+        for (word, count) in [
+            ("unknown", of_all.unknown),
+            ("starting", of_all.starting),
+            ("healthy", of_all.healthy),
+            ("degraded", of_all.degraded),
+            ("failed", of_all.failed),
+        ] {
+            gauge!("mainstay_targets", "health" => word).set(count as f64);
+        }
         gauge!("mainstay_fallback_mode").set(match condition.mode {
             FallbackMode::Primary => 0.0,
             FallbackMode::Heuristic => 1.0,
             FallbackMode::Safe => 2.0,
         });
-        gauge!("mainstay_health_score").set(condition.health.score());
+        gauge!("mainstay_health_score").set(of_all.score());
         let open: Vec<Severity> = self.open.lock().values().copied().collect();
         for severity in Severity::ALL {
             let count = open.iter().filter(|one| **one == severity).count();

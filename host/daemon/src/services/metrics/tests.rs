@@ -50,7 +50,6 @@ fn metrics(world: &Arc<FakeWorld>, numbers: &Numbers) -> Arc<Metrics> {
     let ports = MetricsPorts {
         backups: world.clone(),
         plugins: world.clone(),
-        watch: world.clone(),
         host: world.clone(),
         condition: world.clone(),
         silences: world.clone(),
@@ -150,6 +149,22 @@ async fn the_gate_is_shown_by_budget_and_group_and_what_waits_by_what_for() {
             "recovery_operations_waiting{reason=\"person\"} 1\n",
             "recovery_operations_waiting{reason=\"at-once\"} 6\n",
             "recovery_operations_waiting{reason=\"pause\"} 0\n",
+        ],
+    );
+}
+
+#[tokio::test]
+async fn targets_are_counted_by_how_they_do_as_the_condition_of_the_host_has_them() {
+    let text = counted(&FakeWorld::new(16), |_| ()).await;
+    // `api` has failed, and of `redis` nothing is known.
+    check(
+        &text,
+        &[
+            "mainstay_targets{health=\"failed\"} 1\n",
+            "mainstay_targets{health=\"unknown\"} 1\n",
+            "mainstay_targets{health=\"starting\"} 0\n",
+            "mainstay_targets{health=\"degraded\"} 0\n",
+            "mainstay_targets{health=\"healthy\"} 0\n",
         ],
     );
 }
