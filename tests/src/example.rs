@@ -191,10 +191,7 @@ impl Example {
 
     /// Waits until all of the service's checks pass.
     pub fn wait_until_healthy(&self) {
-        self.daemon.wait_for_status("it is healthy", |status| {
-            let targets = status["targets"].as_array().unwrap();
-            targets.iter().all(|target| target["health"] == "healthy")
-        });
+        self.daemon.wait_until_all_are_healthy();
     }
 
     /// Stops all of its processes, as a kernel that has no time for them.

@@ -31,7 +31,7 @@ pub use guests::{guest, plugin, python_guest};
 pub use packages::{Packages, packages};
 pub use processes::{lives, parent};
 pub use receiver::{Received, Receiver, response};
-pub use shorthand::{HOST, make_fifo, millis_between, sleeper, time, user_name};
+pub use shorthand::{HOST, actions, make_fifo, millis_between, said, sleeper, time, user_name};
 pub use small_disk::SmallDisk;
 pub use stand_ins::{free_ports, get_json};
 pub use stranger::Stranger;

@@ -7,7 +7,7 @@ use rustix::{
     process::{Pid, Signal, kill_process},
 };
 use serde_json::Value;
-use std::path::Path;
+use std::{path::Path, process::Output};
 
 /// The host of a small config.
 pub const HOST: &str = r#"
@@ -37,6 +37,17 @@ pub fn user_name() -> String {
     account.map_or_else(|| format!("uid {number}"), |fields| fields[0].to_owned())
 }
 
+/// All that a command printed: to standard output, and then to standard error.
+pub fn said(output: &Output) -> String {
+    let text = [output.stdout.as_slice(), &output.stderr].concat();
+    String::from_utf8(text).unwrap()
+}
+
+/// What the handlers of an operation did, as JSON.
+pub fn actions(operation: &Value) -> String {
+    operation["actions"].to_string()
+}
+
 /// A time of the machine-readable surface.
 pub fn time(value: &Value) -> Timestamp {
     serde_json::from_value(value.clone()).unwrap_or_else(|error| panic!("{value}: {error}"))
@@ -61,6 +72,21 @@ impl Daemon {
     pub fn kill_child(&self, target: &str) {
         let pid = i32::try_from(self.pids()[target]).unwrap();
         kill_process(Pid::from_raw(pid).unwrap(), Signal::KILL).unwrap();
+    }
+
+    /// Waits until every target is healthy.
+    pub fn wait_until_all_are_healthy(&self) {
+        self.wait_for_status("all to be healthy", |status| {
+            let targets = status["targets"].as_array().unwrap();
+            targets.iter().all(|target| target["health"] == "healthy")
+        });
+    }
+
+    /// Waits for the backup of the first job that is due as the daemon starts.
+    pub fn wait_for_first_backup(&self) {
+        self.wait_for_status("the first backup", |status| {
+            status["jobs"][0]["last_status"] == "verified"
+        });
     }
 
     /// Waits until the newest operation of a target is in a state, and gives it.

@@ -1,13 +1,13 @@
 //! What once made backups useless, or took them away, with the whole program.
 
-use mainstay_tests::{Daemon, HOST, plugin};
+use mainstay_tests::{Daemon, HOST, plugin, said};
 use rustix::fs::{CWD, Mode, OFlags, mkdirat, openat};
 use std::{
     fs::{self, File},
     io::{ErrorKind, Write},
     os::fd::OwnedFd,
     path::{Path, PathBuf},
-    process::{Command, Output},
+    process::Command,
     time::{Duration, UNIX_EPOCH},
 };
 
@@ -17,11 +17,6 @@ name = "state"
 encryption = "none"
 source = [{ kind = "directory", path = "data" }]
 "#;
-
-fn said(output: &Output) -> String {
-    let text = [output.stdout.as_slice(), &output.stderr].concat();
-    String::from_utf8(text).unwrap()
-}
 
 #[track_caller]
 fn succeeds(daemon: &Daemon, arguments: &[&str]) -> String {
@@ -44,18 +39,12 @@ fn take(daemon: &Daemon) -> String {
     report["backups"][0]["id"].as_str().unwrap().to_owned()
 }
 
-fn first_backup(daemon: &Daemon) {
-    daemon.wait_for_status("the first backup", |status| {
-        status["jobs"][0]["last_status"] == "verified"
-    });
-}
-
 fn prepare() -> Daemon {
     let mut daemon = Daemon::prepare(&[HOST, JOB].concat());
     fs::create_dir(daemon.path("data")).unwrap();
     fs::write(daemon.path("data/a"), "one").unwrap();
     daemon.run();
-    first_backup(&daemon);
+    daemon.wait_for_first_backup();
     daemon
 }
 
@@ -171,7 +160,7 @@ fn a_source_that_is_a_mount_point_is_restored_in_place() {
     let _mounted = Mounted::at(daemon.path("data"));
     fs::write(daemon.path("data/a"), "one").unwrap();
     daemon.run();
-    first_backup(&daemon);
+    daemon.wait_for_first_backup();
     fs::write(daemon.path("data/a"), "lost").unwrap();
     fs::write(daemon.path("data/b"), "lost").unwrap();
     succeeds(&daemon, &["backup", "restore", "state", "--replace"]);
@@ -218,7 +207,7 @@ fn a_service_whose_data_cannot_be_put_back_is_not_stopped_for_it() {
     daemon.drop_plugin(&plugin("corruption-restore"));
     daemon.run();
     daemon.wait_for_plugins(1);
-    first_backup(&daemon);
+    daemon.wait_for_first_backup();
     let before = daemon.pids();
     assert!(before.contains_key("store"), "{before:?}");
     fs::write(daemon.path("data/a"), "torn").unwrap();
@@ -280,7 +269,7 @@ fn a_full_state_disk_is_freed_by_pruning_and_read_and_restored_from() {
     daemon.drop_plugin(&plugin("gfs-retention"));
     daemon.run();
     daemon.wait_for_plugins(1);
-    first_backup(&daemon);
+    daemon.wait_for_first_backup();
     let mut taken = vec![take(&daemon), take(&daemon)];
     // What the daemon keeps in reserve is let go of at first.
     for _ in 0..30 {

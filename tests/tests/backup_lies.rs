@@ -1,8 +1,8 @@
 //! What a backup, a check or a store must not say: that all is well where something cannot be given back.
 
-use mainstay_tests::{Daemon, HOST};
+use mainstay_tests::{Daemon, HOST, said};
 use serde_json::Value;
-use std::{fs, os::unix::fs::symlink, process::Output};
+use std::{fs, os::unix::fs::symlink};
 
 fn job(source: &str) -> String {
     format!("{HOST}\n[[job]]\nname = \"state\"\nencryption = \"none\"\nsource = [{source}]\n")
@@ -42,20 +42,13 @@ fn check_refuses_sources_that_are_no_directories_or_are_one_by_a_link() {
 const DATABASE: &[u8] = b"SQLite format 3\0";
 const LOG: &[u8] = &[0x37, 0x7f, 0x06, 0x82];
 
-fn said(output: &Output) -> String {
-    let text = [output.stdout.as_slice(), &output.stderr].concat();
-    String::from_utf8(text).unwrap()
-}
-
 #[test]
 fn a_backup_of_a_database_in_use_is_incomplete_wherever_it_is_told_of() {
     let mut daemon = Daemon::prepare(&job("{ kind = \"directory\", path = \"data\" }"));
     fs::create_dir(daemon.path("data")).unwrap();
     fs::write(daemon.path("data/a"), "one").unwrap();
     daemon.run();
-    daemon.wait_for_status("the first backup", |status| {
-        status["jobs"][0]["last_status"] == "verified"
-    });
+    daemon.wait_for_first_backup();
     let status = daemon.cli(&["status", "--exit-code"]);
     assert_eq!(status.status.code(), Some(0), "{}", said(&status));
     let whole = daemon.json(&["backup", "list"])[0]["id"].clone();
@@ -124,9 +117,7 @@ fn a_store_whose_disk_is_not_mounted_is_no_corrupted_one_and_no_new_one_begins_i
     fs::create_dir(daemon.path("data")).unwrap();
     fs::write(daemon.path("data/a"), "one").unwrap();
     daemon.run();
-    daemon.wait_for_status("the first backup", |status| {
-        status["jobs"][0]["last_status"] == "verified"
-    });
+    daemon.wait_for_first_backup();
     let id = daemon.json(&["backup", "list"])[0]["id"].clone();
     let id = id.as_str().unwrap();
     assert!(daemon.stop());
@@ -183,9 +174,7 @@ fn on_a_new_machine_the_store_is_taken_up_before_the_empty_sources_are_backed_up
     fs::create_dir(daemon.path("data")).unwrap();
     fs::write(daemon.path("data/a"), "one").unwrap();
     daemon.run();
-    daemon.wait_for_status("the first backup", |status| {
-        status["jobs"][0]["last_status"] == "verified"
-    });
+    daemon.wait_for_first_backup();
     assert!(daemon.stop());
     for file in [
         "journal.db",

@@ -1,13 +1,8 @@
 //! What is seen of backups without restoring them, and what of them is restored in part.
 
-use mainstay_tests::{Daemon, HOST};
+use mainstay_tests::{Daemon, HOST, said};
 use serde_json::{Value, json};
 use std::{fs, process::Output};
-
-fn said(output: &Output) -> String {
-    let text = [output.stdout.as_slice(), &output.stderr].concat();
-    String::from_utf8(text).unwrap()
-}
 
 /// What is printed as one object a line.
 fn lines(output: &Output) -> Vec<Value> {
@@ -45,9 +40,7 @@ source = [
     fs::write(daemon.path("data/old"), [0, 255]).unwrap();
     daemon.run();
     // The first one is due at once; no other is for as long as a test lasts.
-    daemon.wait_for_status("the first backup", |status| {
-        status["jobs"][0]["last_status"] == "verified"
-    });
+    daemon.wait_for_first_backup();
     let first = daemon.json(&["backup", "list"])[0]["id"].clone();
     fs::remove_file(daemon.path("data/old")).unwrap();
     fs::write(daemon.path("data/etc/site"), "two").unwrap();

@@ -1,8 +1,8 @@
 //! What is said of backups that cannot give everything back.
 
-use mainstay_tests::{Daemon, HOST};
+use mainstay_tests::{Daemon, HOST, said};
 use serde_json::Value;
-use std::{fs, process::Output};
+use std::fs;
 
 fn prepare(source: &str) -> Daemon {
     let job = format!("\n[[job]]\nname = \"state\"\nencryption = \"none\"\nsource = [{source}]\n");
@@ -11,9 +11,7 @@ fn prepare(source: &str) -> Daemon {
     fs::write(daemon.path("data/a"), "one").unwrap();
     daemon.run();
     // The first one is due at once; no other is for as long as a test lasts.
-    daemon.wait_for_status("the first backup", |status| {
-        status["jobs"][0]["last_status"] == "verified"
-    });
+    daemon.wait_for_first_backup();
     daemon
 }
 
@@ -25,11 +23,6 @@ fn take(daemon: &Daemon, of_type: &str) -> String {
 
 fn shown(daemon: &Daemon, id: &str) -> Value {
     daemon.json(&["backup", "show", id])
-}
-
-fn said(output: &Output) -> String {
-    let text = [output.stdout.as_slice(), &output.stderr].concat();
-    String::from_utf8(text).unwrap()
 }
 
 #[test]

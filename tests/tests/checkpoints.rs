@@ -1,10 +1,10 @@
 //! Checkpoints and rollbacks, through the whole program: a book of positions, and trading that is paused by a command.
 
-use mainstay_tests::{Daemon, HOST, Receiver, make_fifo, plugin, program, wait_for};
+use mainstay_tests::{Daemon, HOST, Receiver, make_fifo, plugin, program, said, wait_for};
 use serde_json::Value;
 use std::{
     fs,
-    process::{Command, Output, Stdio},
+    process::{Command, Stdio},
 };
 
 /// Each command notes in `hooks` that it ran; `trading` says whether there is any.
@@ -57,11 +57,6 @@ fn take(daemon: &Daemon) -> String {
 
 fn read(daemon: &Daemon, below: &str) -> String {
     fs::read_to_string(daemon.path(below)).unwrap_or_default()
-}
-
-fn said(output: &Output) -> String {
-    let text = [output.stdout.as_slice(), &output.stderr].concat();
-    String::from_utf8(text).unwrap()
 }
 
 /// How the last rollback to a checkpoint went.

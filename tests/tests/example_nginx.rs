@@ -1,7 +1,6 @@
 //! `examples/nginx`, broken as reality breaks it.
 
-use mainstay_tests::{Example, Stranger, repository};
-use serde_json::Value;
+use mainstay_tests::{Example, Stranger, actions, repository};
 use std::{
     fs,
     os::unix::fs::PermissionsExt,
@@ -26,10 +25,6 @@ fn started() -> Example {
     let mut example = example();
     example.start();
     example
-}
-
-fn actions(operation: &Value) -> String {
-    operation["actions"].to_string()
 }
 
 #[test]

@@ -1,7 +1,6 @@
 //! `examples/postgres`, broken as reality breaks it.
 
-use mainstay_tests::{Example, Stranger};
-use serde_json::Value;
+use mainstay_tests::{Example, Stranger, actions};
 use std::{
     fs,
     io::{Seek, SeekFrom, Write},
@@ -38,10 +37,6 @@ fn ask(example: &Example, sql: &str) -> String {
     let port = example.port;
     let asked = format!("psql -h 127.0.0.1 -p {port} -U postgres -XAtqc \"{sql}\" 2>&1 || true");
     example.shell(&asked).trim().to_owned()
-}
-
-fn actions(operation: &Value) -> String {
-    operation["actions"].to_string()
 }
 
 #[test]

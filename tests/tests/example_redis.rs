@@ -1,8 +1,7 @@
 //! `examples/redis`, broken as reality breaks it.
 
-use mainstay_tests::{Example, Stranger, wait_for};
+use mainstay_tests::{Example, Stranger, actions, wait_for};
 use rustix::process::geteuid;
-use serde_json::Value;
 use std::{fs, os::unix::fs::PermissionsExt};
 
 /// With looks that come sooner, where the test breaks it.
@@ -42,10 +41,6 @@ fn wait_for_value(example: &Example, wanted: &str) {
             false => Err(answer),
         }
     });
-}
-
-fn actions(operation: &Value) -> String {
-    operation["actions"].to_string()
 }
 
 #[test]

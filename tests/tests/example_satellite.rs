@@ -1,7 +1,6 @@
 //! The example `satellite`: what each chain does about an anomaly, by its score and by the phase of the mission.
 
-use mainstay_tests::{Daemon, plugin, repository, wait_for};
-use serde_json::Value;
+use mainstay_tests::{Daemon, actions, plugin, repository, wait_for};
 use std::{collections::BTreeMap, fs, process::Command};
 
 /// The example, with all that it asks for, when its subsystems are healthy.
@@ -13,10 +12,7 @@ fn start() -> Daemon {
     }
     daemon.run();
     daemon.wait_for_plugins(plugins.len());
-    daemon.wait_for_status("all to be healthy", |status| {
-        let targets = status["targets"].as_array().unwrap();
-        targets.iter().all(|target| target["health"] == "healthy")
-    });
+    daemon.wait_until_all_are_healthy();
     daemon
 }
 
@@ -37,10 +33,6 @@ fn done(daemon: &Daemon, subsystem: &str) -> Vec<String> {
     let rows = log.lines().map(|line| line.split_once(' ').unwrap());
     let of_it = rows.filter(|(_, name)| *name == subsystem);
     of_it.map(|(action, _)| action.to_owned()).collect()
-}
-
-fn actions(operation: &Value) -> String {
-    operation["actions"].to_string()
 }
 
 #[test]

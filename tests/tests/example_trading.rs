@@ -2,7 +2,7 @@
 
 use mainstay_daemon::config;
 use mainstay_domain::{maintenance::open_now, time::Timestamp};
-use mainstay_tests::{Daemon, free_ports, get_json, plugin, repository, wait_for};
+use mainstay_tests::{Daemon, actions, free_ports, get_json, plugin, repository, wait_for};
 use serde_json::{Value, json};
 use std::{fs, process::Command};
 
@@ -22,17 +22,6 @@ const PLUGINS: [&str; 7] = [
 fn prepare(profile: &str) -> Daemon {
     let config = format!("{profile}.toml");
     Daemon::prepare_example("trading", &config, &free_ports(&PORTS))
-}
-
-fn wait_for_all_to_be_healthy(daemon: &Daemon) {
-    daemon.wait_for_status("all to be healthy", |status| {
-        let targets = status["targets"].as_array().unwrap();
-        targets.iter().all(|target| target["health"] == "healthy")
-    });
-}
-
-fn actions(operation: &Value) -> String {
-    operation["actions"].to_string()
 }
 
 fn book(daemon: &Daemon) -> Value {
@@ -63,7 +52,7 @@ fn the_stream_falls_back_to_rest_the_engine_comes_back_and_a_loss_stops_the_trad
     }
     daemon.run();
     daemon.wait_for_plugins(PLUGINS.len());
-    wait_for_all_to_be_healthy(&daemon);
+    daemon.wait_until_all_are_healthy();
 
     // The stream stays open and says nothing.
     readme(&daemon, "touch exchange.silent");
@@ -99,7 +88,7 @@ fn the_stream_falls_back_to_rest_the_engine_comes_back_and_a_loss_stops_the_trad
     let held = book(&daemon);
     assert_eq!(held["orders"][0]["status"], "cancelled", "{held}");
     assert_eq!(held["positions"].as_array().unwrap().len(), 1, "{held}");
-    wait_for_all_to_be_healthy(&daemon);
+    daemon.wait_until_all_are_healthy();
 
     // Of the cash 5,000 are left, and one position of some 600.
     readme(&daemon, "python3 engine.py pay -95000");

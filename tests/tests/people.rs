@@ -101,10 +101,7 @@ settings = {{ url = "{url}/alerts" }}
     daemon.drop_plugin(&plugin("webhook"));
     daemon.run();
     daemon.wait_for_plugins(1);
-    daemon.wait_for_status("all to be healthy", |status| {
-        let mut rows = status["targets"].as_array().unwrap().iter();
-        rows.all(|row| row["health"] == "healthy")
-    });
+    daemon.wait_until_all_are_healthy();
     daemon
 }
 

@@ -44,9 +44,7 @@ fn told_of_two_backups(keys: &str) -> BTreeMap<(String, String), Vec<f64>> {
     fs::write(daemon.path("data/document"), "x".repeat(5_000)).unwrap();
     daemon.run();
     // The first is taken by itself, the other one now.
-    daemon.wait_for_status("the first backup", |status| {
-        status["jobs"][0]["last_status"] == "verified"
-    });
+    daemon.wait_for_first_backup();
     daemon.json(&["backup", "create", "data"]);
     let counted = "backup_operations_created_success_total{backup_job=\"data\"} 2";
     mainstay_tests::wait_for(counted, || {

@@ -30,10 +30,7 @@ fn start() -> Daemon {
     daemon.drop_plugin(&plugin("restart-service"));
     daemon.run();
     daemon.wait_for_plugins(1);
-    daemon.wait_for_status("both to be healthy", |status| {
-        let targets = status["targets"].as_array().unwrap();
-        targets.iter().all(|row| row["health"] == "healthy")
-    });
+    daemon.wait_until_all_are_healthy();
     daemon
 }
 

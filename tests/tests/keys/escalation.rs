@@ -27,10 +27,7 @@ fn start(config: &str, names: &[&str], plugins: &[&str]) -> Daemon {
     }
     daemon.run();
     daemon.wait_for_plugins(plugins.len());
-    daemon.wait_for_status("all to be healthy", |status| {
-        let mut rows = status["targets"].as_array().unwrap().iter();
-        rows.all(|row| row["health"] == "healthy")
-    });
+    daemon.wait_until_all_are_healthy();
     daemon
 }
 

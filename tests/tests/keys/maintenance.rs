@@ -72,10 +72,7 @@ fn a_window_that_comes_again_holds_the_alerts_of_its_targets_at_its_hour_in_its_
     daemon.drop_plugin(&plugin("webhook"));
     daemon.run();
     daemon.wait_for_plugins(1);
-    daemon.wait_for_status("all to be healthy", |status| {
-        let mut rows = status["targets"].as_array().unwrap().iter();
-        rows.all(|row| row["health"] == "healthy")
-    });
+    daemon.wait_until_all_are_healthy();
     for name in names {
         fs::remove_file(daemon.path(&format!("{name}.ok"))).unwrap();
     }
