@@ -181,6 +181,12 @@ impl Example {
         self.wait_until_healthy();
     }
 
+    /// The same, started.
+    pub fn started(mut self) -> Self {
+        self.start();
+        self
+    }
+
     /// Does what its README says to do with the daemon that runs, and gives all that is printed.
     pub fn walk(&self) -> String {
         let blocks = self.blocks().1.into_iter();

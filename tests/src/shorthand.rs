@@ -74,6 +74,18 @@ impl Daemon {
         kill_process(Pid::from_raw(pid).unwrap(), Signal::KILL).unwrap();
     }
 
+    /// Takes away the file `NAME.ok`, which a check of a target of this name looks for.
+    pub fn remove_ok(&self, name: &str) {
+        std::fs::remove_file(self.path(&format!("{name}.ok"))).unwrap();
+    }
+
+    /// Waits for an event of this kind that is about this target, and gives it.
+    pub fn wait_for_event_of(&self, kind: &str, target: &str) -> Value {
+        self.wait_for_event(&format!("{kind} of {target}"), |event| {
+            event["kind"] == kind && event["target"] == target
+        })
+    }
+
     /// Waits until every target is healthy.
     pub fn wait_until_all_are_healthy(&self) {
         self.wait_for_status("all to be healthy", |status| {

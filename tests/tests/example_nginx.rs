@@ -21,22 +21,16 @@ fn example() -> Example {
         )
 }
 
-fn started() -> Example {
-    let mut example = example();
-    example.start();
-    example
-}
-
 #[test]
 fn the_commands_of_its_readme_run() {
-    let example = started();
+    let example = example().started();
     let printed = example.walk();
     assert!(printed.contains("service-down"), "{printed}");
 }
 
 #[test]
 fn it_serves_again_after_a_kill_and_after_a_hang() {
-    let example = started();
+    let example = example().started();
     let before = example.daemon.pids()["nginx"];
     example.daemon.kill_child("nginx");
     let killed = example.daemon.wait_for_successes("nginx", 1);
@@ -57,7 +51,7 @@ fn it_serves_again_after_a_kill_and_after_a_hang() {
 
 #[test]
 fn a_page_that_is_cut_off_is_put_back_out_of_the_backup() {
-    let example = started();
+    let example = example().started();
     example.daemon.json(&["backup", "create", "site"]);
     let page = example.daemon.path("site/index.html");
     let whole = fs::read_to_string(repository().join("examples/nginx/site/index.html")).unwrap();
@@ -70,7 +64,7 @@ fn a_page_that_is_cut_off_is_put_back_out_of_the_backup() {
 
 #[test]
 fn a_config_that_it_refuses_is_left_to_a_person_with_its_own_words() {
-    let example = started();
+    let example = example().started();
     let config = example.daemon.path("nginx.conf");
     let good = fs::read_to_string(&config).unwrap();
     example.break_while_dead(|| fs::write(&config, format!("{good}bogus on;\n")).unwrap());
@@ -81,14 +75,14 @@ fn a_config_that_it_refuses_is_left_to_a_person_with_its_own_words() {
 
 #[test]
 fn a_port_that_is_taken_is_left_to_a_person_with_its_own_words() {
-    let example = started();
+    let example = example().started();
     let stranger = example.break_while_dead(|| Stranger::take(example.port));
     example.escalates("service-down", "Address already in use", || drop(stranger));
 }
 
 #[test]
 fn a_page_that_it_may_not_read_is_left_to_a_person_with_its_own_words() {
-    let example = started();
+    let example = example().started();
     let page = example.daemon.path("site/index.html");
     let set = |mode| fs::set_permissions(&page, fs::Permissions::from_mode(mode)).unwrap();
     set(0);

@@ -26,12 +26,6 @@ fn example() -> Example {
         )
 }
 
-fn started() -> Example {
-    let mut example = example();
-    example.start();
-    example
-}
-
 /// What psql prints, its errors too.
 fn ask(example: &Example, sql: &str) -> String {
     let port = example.port;
@@ -41,14 +35,14 @@ fn ask(example: &Example, sql: &str) -> String {
 
 #[test]
 fn the_commands_of_its_readme_run() {
-    let example = started();
+    let example = example().started();
     let printed = example.walk();
     assert!(printed.contains("(1 row)"), "{printed}");
 }
 
 #[test]
 fn it_has_its_data_again_after_a_kill_and_after_a_hang() {
-    let example = started();
+    let example = example().started();
     assert_eq!(ask(&example, "create table kept as select 7 as it"), "");
     let before = example.daemon.pids()["postgres"];
     example.daemon.kill_child("postgres");
@@ -71,7 +65,7 @@ fn it_has_its_data_again_after_a_kill_and_after_a_hang() {
 
 #[test]
 fn damaged_pages_are_replaced_out_of_a_base_backup_and_no_change_is_lost() {
-    let example = started();
+    let example = example().started();
     let daemon = &example.daemon;
     let made = "create table kept as select n from generate_series(1, 1000) n";
     assert_eq!(ask(&example, made), "");
@@ -106,7 +100,7 @@ fn damaged_pages_are_replaced_out_of_a_base_backup_and_no_change_is_lost() {
 
 #[test]
 fn a_config_that_it_refuses_is_left_to_a_person_with_its_own_words() {
-    let example = started();
+    let example = example().started();
     let config = example.daemon.path("postgresql.conf");
     let good = fs::read_to_string(&config).unwrap();
     example.break_while_dead(|| fs::write(&config, format!("{good}bogus = on\n")).unwrap());
@@ -118,7 +112,7 @@ fn a_config_that_it_refuses_is_left_to_a_person_with_its_own_words() {
 
 #[test]
 fn a_port_that_is_taken_is_left_to_a_person_with_its_own_words() {
-    let example = started();
+    let example = example().started();
     let stranger = example.break_while_dead(|| Stranger::take(example.port));
     example.escalates("postgres-down", "Address already in use", || drop(stranger));
     let corrupted = example.daemon.json(&["history", "--target", "postgres"]);
@@ -130,7 +124,7 @@ fn a_port_that_is_taken_is_left_to_a_person_with_its_own_words() {
 
 #[test]
 fn a_file_that_it_may_not_read_is_left_to_a_person_with_its_own_words() {
-    let example = started();
+    let example = example().started();
     let file = example.daemon.path("pg/data/global/pg_control");
     let set = |mode| fs::set_permissions(&file, fs::Permissions::from_mode(mode)).unwrap();
     example.break_while_dead(|| set(0));

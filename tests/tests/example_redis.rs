@@ -19,12 +19,6 @@ fn example() -> Example {
         )
 }
 
-fn started() -> Example {
-    let mut example = example();
-    example.start();
-    example
-}
-
 /// Asks the Redis, which answers without an error.
 fn ask(example: &Example, command: &str) -> String {
     let answer = example.shell(&format!("redis-cli -e -p {} {command}", example.port));
@@ -45,14 +39,14 @@ fn wait_for_value(example: &Example, wanted: &str) {
 
 #[test]
 fn the_commands_of_its_readme_run() {
-    let example = started();
+    let example = example().started();
     let printed = example.walk();
     assert!(printed.lines().any(|line| line == "hello"), "{printed}");
 }
 
 #[test]
 fn it_has_its_data_again_after_a_kill_and_after_a_hang() {
-    let example = started();
+    let example = example().started();
     ask(&example, "SET kept 1");
     ask(&example, "SAVE");
     let before = example.daemon.pids()["redis"];
@@ -76,7 +70,7 @@ fn it_has_its_data_again_after_a_kill_and_after_a_hang() {
 
 #[test]
 fn a_damaged_snapshot_of_one_that_runs_is_saved_anew_with_what_is_newer_than_the_backup() {
-    let example = started();
+    let example = example().started();
     ask(&example, "SET kept 1");
     ask(&example, "SAVE");
     example.daemon.json(&["backup", "create", "redis"]);
@@ -93,7 +87,7 @@ fn a_damaged_snapshot_of_one_that_runs_is_saved_anew_with_what_is_newer_than_the
 
 #[test]
 fn a_damaged_snapshot_of_one_that_died_is_put_back_out_of_the_backup() {
-    let example = started();
+    let example = example().started();
     ask(&example, "SET kept 1");
     ask(&example, "SAVE");
     example.daemon.json(&["backup", "create", "redis"]);
@@ -112,7 +106,7 @@ fn a_damaged_snapshot_of_one_that_died_is_put_back_out_of_the_backup() {
 
 #[test]
 fn a_config_that_it_refuses_is_left_to_a_person_with_its_own_words() {
-    let example = started();
+    let example = example().started();
     let config = example.daemon.path("redis.conf");
     let good = fs::read_to_string(&config).unwrap();
     example.break_while_dead(|| fs::write(&config, format!("{good}bogus on\n")).unwrap());
@@ -127,7 +121,7 @@ fn a_config_that_it_refuses_is_left_to_a_person_with_its_own_words() {
 
 #[test]
 fn a_port_that_is_taken_is_left_to_a_person_with_its_own_words() {
-    let example = started();
+    let example = example().started();
     let stranger = example.break_while_dead(|| Stranger::take(example.port));
     example.escalates("redis-down", "Address already in use", || drop(stranger));
 }
@@ -140,7 +134,7 @@ fn a_snapshot_that_it_may_not_read_is_left_to_a_person_with_its_own_words() {
         );
         return;
     }
-    let example = started();
+    let example = example().started();
     ask(&example, "SET kept 1");
     ask(&example, "SAVE");
     let snapshot = example.daemon.path("data/dump.rdb");

@@ -264,6 +264,40 @@ fn the_domain_is_pure() {
     }
 }
 
+/// The functions of a file that are no tests, each to the line before its end.
+fn helpers_of(text: &str) -> Vec<String> {
+    let lines: Vec<&str> = text.lines().collect();
+    let begins = (0..lines.len()).filter(|place| {
+        let is_test = *place > 0 && lines[place - 1].starts_with("#[test]");
+        lines[*place].starts_with("fn ") && !lines[*place].ends_with('}') && !is_test
+    });
+    let helper = |begin: usize| {
+        let lines = lines[begin..].iter().copied();
+        let helper: Vec<&str> = lines.take_while(|line| *line != "}").collect();
+        helper.join("\n")
+    };
+    begins.map(helper).collect()
+}
+
+/// What two of them need is in their library.
+#[test]
+fn no_helper_of_the_tests_is_written_out_in_two_files() {
+    let tests = root().join("tests/tests");
+    let mut places: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
+    for path in rust_files(&tests) {
+        let inside = path.strip_prefix(&tests).unwrap().display().to_string();
+        for helper in helpers_of(&fs::read_to_string(&path).unwrap()) {
+            places.entry(helper).or_default().insert(inside.clone());
+        }
+    }
+    assert!(places.len() > 100, "they are found");
+    places.retain(|_, files| files.len() > 1);
+    assert!(
+        places.is_empty(),
+        "move these to tests/src, as to shorthand.rs: {places:#?}"
+    );
+}
+
 /// Bytes become digits in one place; how a number is written, as that of a device, is another matter.
 #[test]
 fn hexadecimal_is_written_in_one_place() {

@@ -105,10 +105,6 @@ settings = {{ url = "{url}/alerts" }}
     daemon
 }
 
-fn fails(daemon: &Daemon, name: &str) {
-    fs::remove_file(daemon.path(&format!("{name}.ok"))).unwrap();
-}
-
 fn is_well(daemon: &Daemon, name: &str) {
     fs::write(daemon.path(&format!("{name}.ok")), "").unwrap();
 }
@@ -138,19 +134,19 @@ fn alerts_of_dependents_wait_for_what_they_depend_on_and_are_sent_only_where_it_
         ("alone", ""),
     ];
     let mut daemon = start_watching(&receiver, &targets);
-    fails(&daemon, "redis");
+    daemon.remove_ok("redis");
     receiver.wait_for("that redis is failing", |one| {
         one.json()["target"] == "redis"
     });
     for name in ["app", "web"] {
-        fails(&daemon, name);
+        daemon.remove_ok(name);
         let held = wait_for_kind(&daemon, "alert.held", name);
         assert_eq!(held["data"]["why"], "redis has an open incident");
     }
     daemon.kill();
     daemon.run();
     daemon.wait_for_plugins(1);
-    fails(&daemon, "alone");
+    daemon.remove_ok("alone");
     receiver.wait_for("what depends on nothing", |one| {
         one.json()["target"] == "alone"
     });
@@ -194,7 +190,7 @@ fn what_is_silenced_is_recorded_and_what_still_fires_at_the_end_is_delivered_the
     assert_eq!(by_key["alert"], key.as_str());
     // First the one whose silence is short.
     for name in ["other", "web", "db"] {
-        fails(&daemon, name);
+        daemon.remove_ok(name);
         let held = wait_for_kind(&daemon, "alert.held", name);
         let why = held["data"]["why"].as_str().unwrap();
         assert!(

@@ -4,12 +4,6 @@ use mainstay_tests::{Daemon, HOST, time};
 use serde_json::Value;
 use std::fs;
 
-fn event_of(daemon: &Daemon, target: &str, kind: &str) -> Value {
-    daemon.wait_for_event(&format!("{kind} of {target}"), |event| {
-        event["target"] == target && event["kind"] == kind
-    })
-}
-
 fn has_event(daemon: &Daemon, target: &str, kind: &str) -> bool {
     let events = daemon.events_of(kind);
     events.iter().any(|event| event["target"] == target)
@@ -44,8 +38,8 @@ fn a_target_opens_and_closes_as_the_preset_says_that_it_names() {
     .concat();
     let daemon = Daemon::start(&config, &[]);
     // One look is enough for it, and not for a check that says nothing of a target without a preset.
-    let opened = event_of(&daemon, "deaf", "circuit.opened");
-    let half_opened = event_of(&daemon, "deaf", "circuit.half-opened");
+    let opened = daemon.wait_for_event_of("circuit.opened", "deaf");
+    let half_opened = daemon.wait_for_event_of("circuit.half-opened", "deaf");
     let millis = |at: &Value| time(at).as_millis();
     let open_for = millis(&half_opened["at"]) - millis(&opened["at"]);
     // The clock of records counts whole milliseconds.
@@ -53,10 +47,10 @@ fn a_target_opens_and_closes_as_the_preset_says_that_it_names() {
     assert!(!has_event(&daemon, "usual", "circuit.opened"));
 
     for target in ["brisk", "slow"] {
-        event_of(&daemon, target, "circuit.opened");
+        daemon.wait_for_event_of("circuit.opened", target);
         fs::write(daemon.path(&format!("{target}.ok")), "").unwrap();
     }
-    event_of(&daemon, "slow", "circuit.half-opened");
-    event_of(&daemon, "brisk", "circuit.closed");
+    daemon.wait_for_event_of("circuit.half-opened", "slow");
+    daemon.wait_for_event_of("circuit.closed", "brisk");
     assert!(!has_event(&daemon, "slow", "circuit.closed"));
 }

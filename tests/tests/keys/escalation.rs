@@ -31,16 +31,6 @@ fn start(config: &str, names: &[&str], plugins: &[&str]) -> Daemon {
     daemon
 }
 
-fn fails(daemon: &Daemon, name: &str) {
-    fs::remove_file(daemon.path(&format!("{name}.ok"))).unwrap();
-}
-
-fn event_of(daemon: &Daemon, kind: &str, target: &str) -> Value {
-    daemon.wait_for_event(&format!("{kind} of {target}"), |event| {
-        event["kind"] == kind && event["target"] == target
-    })
-}
-
 /// Acts: `escalation.after`, `runbook.failure`, `runbook.steps`
 #[test]
 fn what_lasts_is_told_with_the_runbook_of_its_failure_in_the_alert_and_with_the_operation() {
@@ -69,8 +59,8 @@ settings = {{ url = "{url}/alerts" }}
     );
     let config = [HOST, &by_file("web"), &more].concat();
     let daemon = start(&config, &["web"], &["restart-service", "webhook"]);
-    fails(&daemon, "web");
-    let told = event_of(&daemon, "incident.overdue", "web");
+    daemon.remove_ok("web");
+    let told = daemon.wait_for_event_of("incident.overdue", "web");
     let steps = serde_json::json!(["look at the disk", "call the owner"]);
     assert_eq!(told["data"]["runbook"], steps, "{told}");
     assert!(told["data"]["open_ms"].as_u64().unwrap() >= 1_000, "{told}");
@@ -104,16 +94,16 @@ fn what_nobody_takes_on_is_told_once_more_and_what_somebody_takes_on_is_not() {
     ]
     .concat();
     let daemon = start(&config, &["api", "web"], &[]);
-    fails(&daemon, "api");
+    daemon.remove_ok("api");
     // No route fits it.
-    let escalated = event_of(&daemon, "operation.escalated", "api");
+    let escalated = daemon.wait_for_event_of("operation.escalated", "api");
     let id = escalated["data"]["incident"].as_str().unwrap();
     let arguments = ["ack", id, "--by", "anna", "--reason", "I look at it"];
     let taken = daemon.json(&arguments);
     let by = &taken["escalation"]["acknowledged"];
     assert_eq!(by["by"], user_name(), "{taken}");
     assert_eq!(by["note"], "anna", "{taken}");
-    let told = event_of(&daemon, "incident.acknowledged", "api");
+    let told = daemon.wait_for_event_of("incident.acknowledged", "api");
     assert_eq!(told["data"]["reason"], "I look at it", "{told}");
     let again = daemon.cli(&["ack", id]);
     let stderr = String::from_utf8(again.stderr).unwrap();
@@ -125,8 +115,8 @@ fn what_nobody_takes_on_is_told_once_more_and_what_somebody_takes_on_is_not() {
     let words = String::from_utf8(output.stdout).unwrap();
     assert!(words.contains("taken on"), "{words}");
 
-    fails(&daemon, "web");
-    let told = event_of(&daemon, "incident.unacknowledged", "web");
+    daemon.remove_ok("web");
+    let told = daemon.wait_for_event_of("incident.unacknowledged", "web");
     assert!(told["data"]["told_ms"].as_u64().unwrap() >= 5_000, "{told}");
     // That of api was due before that of web.
     let events = daemon.events();
@@ -166,11 +156,11 @@ grants = { target = ["restart"] }
     ]
     .concat();
     let daemon = start(&config, &["web"], &["restart-service"]);
-    fails(&daemon, "web");
-    let told = event_of(&daemon, "incident.overdue", "web");
+    daemon.remove_ok("web");
+    let told = daemon.wait_for_event_of("incident.overdue", "web");
     let message = told["message"].as_str().unwrap();
     assert!(message.contains("2 attempts to recover web"), "{told}");
-    let escalated = event_of(&daemon, "operation.escalated", "web");
+    let escalated = daemon.wait_for_event_of("operation.escalated", "web");
     assert!(
         told["seq"].as_u64() < escalated["seq"].as_u64(),
         "{escalated}"

@@ -36,12 +36,6 @@ fn by_file(name: &str) -> String {
     )
 }
 
-fn event_of(daemon: &Daemon, kind: &str, target: &str) -> Value {
-    daemon.wait_for_event(&format!("{kind} of {target}"), |event| {
-        event["kind"] == kind && event["target"] == target
-    })
-}
-
 /// Acts: `maintenance.targets`, `maintenance.cron`, `maintenance.zone`, `maintenance.mode`
 #[test]
 fn a_window_that_comes_again_holds_the_alerts_of_its_targets_at_its_hour_in_its_zone() {
@@ -74,9 +68,9 @@ fn a_window_that_comes_again_holds_the_alerts_of_its_targets_at_its_hour_in_its_
     daemon.wait_for_plugins(1);
     daemon.wait_until_all_are_healthy();
     for name in names {
-        fs::remove_file(daemon.path(&format!("{name}.ok"))).unwrap();
+        daemon.remove_ok(name);
     }
-    let held = event_of(&daemon, "alert.held", "inside");
+    let held = daemon.wait_for_event_of("alert.held", "inside");
     let why = held["data"]["why"].as_str().unwrap();
     assert!(why.starts_with("in maintenance until "), "{held}");
     for name in ["outside", "unnamed"] {
@@ -125,9 +119,9 @@ grants = { target = ["restart"] }
         status["targets"][0]["pid"].is_u64() && status["host"]["paused"] == true
     });
     daemon.kill_child("web");
-    event_of(&daemon, "alert.held", "web");
+    daemon.wait_for_event_of("alert.held", "web");
     daemon.wait_for_plugins(2);
-    let succeeded = event_of(&daemon, "operation.succeeded", "web");
+    let succeeded = daemon.wait_for_event_of("operation.succeeded", "web");
     let end = begin + hour + Duration::from_secs(25);
     let slack = Duration::from_millis(100);
     assert!(time(&succeeded["at"]) + slack >= end, "{succeeded}");

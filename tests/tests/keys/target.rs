@@ -20,6 +20,13 @@ pub(crate) fn row_of<'a>(status: &'a Value, target: &str) -> &'a Value {
     rows.find(|row| row["name"] == target).unwrap()
 }
 
+/// Waits until a target is so.
+pub(crate) fn wait_for_health(daemon: &Daemon, target: &str, health: &str) {
+    daemon.wait_for_status(&format!("{target} to be {health}"), |status| {
+        row_of(status, target)["health"] == health
+    });
+}
+
 /// Waits for an incident of a target.
 pub(crate) fn incident_of(daemon: &Daemon, target: &str) -> Value {
     wait_for(&format!("an incident of {target}"), || {
@@ -41,12 +48,6 @@ pub(crate) fn environment(pid: u32) -> BTreeMap<String, String> {
 }
 
 /// Waits for an event about a target.
-fn event_of(daemon: &Daemon, target: &str, kind: &str) -> Value {
-    daemon.wait_for_event(&format!("{kind} of {target}"), |event| {
-        event["target"] == target && event["kind"] == kind
-    })
-}
-
 /// Recovers by hand, to the end; the operation.
 /// Ends a supervised child as if it had crashed.
 pub(crate) fn crash(daemon: &Daemon, target: &str) {
@@ -114,18 +115,18 @@ chain = [{ handler = "probe" }]
     ];
     let daemon = start(&config.concat());
     for number in 0..16 {
-        event_of(&daemon, &format!("b{number}"), "operation.validating");
+        daemon.wait_for_event_of("operation.validating", &format!("b{number}"));
     }
     for target in ["late", "middle", "urgent"] {
         crash(&daemon, target);
-        event_of(&daemon, target, "operation.scheduled");
+        daemon.wait_for_event_of("operation.scheduled", target);
     }
     assert_eq!(daemon.events_of("operation.started").len(), 16);
     // Each gives its place to the next: its child is down, so it ends at once.
-    let freed = event_of(&daemon, "b0", "operation.started");
+    let freed = daemon.wait_for_event_of("operation.started", "b0");
     let id = freed["operation"].as_str().unwrap();
     daemon.cli(&["cancel", id, "--reason", "to make room"]);
-    event_of(&daemon, "late", "operation.escalated");
+    daemon.wait_for_event_of("operation.escalated", "late");
     let started = daemon.events_of("operation.started");
     let order: Vec<_> = started[16..].iter().map(|event| &event["target"]).collect();
     assert_eq!(order, ["urgent", "middle", "late"]);
@@ -151,12 +152,12 @@ fn what_depends_on_a_failing_target_waits_for_it() {
     ];
     let daemon = start(&config.concat());
     crash(&daemon, "store");
-    let awaiting = event_of(&daemon, "store", "operation.awaiting-manual");
+    let awaiting = daemon.wait_for_event_of("operation.awaiting-manual", "store");
     for target in ["dependent", "free"] {
         crash(&daemon, target);
-        event_of(&daemon, target, "operation.scheduled");
+        daemon.wait_for_event_of("operation.scheduled", target);
     }
-    event_of(&daemon, "free", "operation.succeeded");
+    daemon.wait_for_event_of("operation.succeeded", "free");
     let id = awaiting["operation"].as_str().unwrap();
     assert!(
         daemon
@@ -164,9 +165,9 @@ fn what_depends_on_a_failing_target_waits_for_it() {
             .status
             .success()
     );
-    event_of(&daemon, "dependent", "operation.succeeded");
-    let begun = event_of(&daemon, "dependent", "operation.started");
-    let over = event_of(&daemon, "store", "incident.closed");
+    daemon.wait_for_event_of("operation.succeeded", "dependent");
+    let begun = daemon.wait_for_event_of("operation.started", "dependent");
+    let over = daemon.wait_for_event_of("incident.closed", "store");
     assert!(
         begun["seq"].as_u64() > over["seq"].as_u64(),
         "{begun} {over}"
@@ -205,8 +206,8 @@ fn what_stays_ill_is_validated_and_left_open_for_as_long_as_it_says() {
         route("still-deaf", "{}"),
     ];
     let daemon = start(&config.concat());
-    let half_opened = event_of(&daemon, "brief", "circuit.half-opened");
-    let opened = event_of(&daemon, "brief", "circuit.opened");
+    let half_opened = daemon.wait_for_event_of("circuit.half-opened", "brief");
+    let opened = daemon.wait_for_event_of("circuit.opened", "brief");
     let open_for = millis(&half_opened["at"]) - millis(&opened["at"]);
     // The clock of records counts whole milliseconds.
     assert!(open_for >= 399, "{open_for} ms");
@@ -214,10 +215,10 @@ fn what_stays_ill_is_validated_and_left_open_for_as_long_as_it_says() {
     assert_eq!(row_of(&status, "long")["circuit"], "open");
 
     daemon.cli(&["recover", "patient", "--failure", "still-deaf"]);
-    event_of(&daemon, "patient", "operation.validating");
+    daemon.wait_for_event_of("operation.validating", "patient");
     let operation = daemon.recover("hasty", "still-deaf");
     assert_eq!(operation["state"], "partial", "{operation}");
-    let validating = event_of(&daemon, "hasty", "operation.validating");
+    let validating = daemon.wait_for_event_of("operation.validating", "hasty");
     let validated = millis(&operation["finished_at"]) - millis(&validating["at"]);
     assert!(validated >= 149, "{validated} ms");
     let history = daemon.json(&["history", "--target", "patient"]);

@@ -15,7 +15,7 @@ fn chain_of(params: &str) -> String {
 }
 
 /// The entries of this effect and kind in an operation's journal.
-fn entries(operation: &Value, effect: &str, kind: &str) -> usize {
+pub(super) fn entries(operation: &Value, effect: &str, kind: &str) -> usize {
     let journal = operation["journal"].as_array().unwrap().iter();
     journal
         .filter(|entry| entry["effect"] == effect && entry["kind"] == kind)

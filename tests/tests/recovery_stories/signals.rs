@@ -1,6 +1,6 @@
 //! Signals to a durable handler: before it waits, while it waits, and over `kill -9`.
 
-use super::{shown, start, wait_until};
+use super::{durable::entries, shown, start, wait_until};
 use mainstay_tests::{Daemon, plugin, sleeper, wait_for};
 use serde_json::Value;
 use std::fs;
@@ -40,13 +40,6 @@ fn once(daemon: &Daemon, effect: &str, kind: &str) -> Value {
             _ => Ok(operation),
         }
     })
-}
-
-fn entries(operation: &Value, effect: &str, kind: &str) -> usize {
-    let journal = operation["journal"].as_array().unwrap().iter();
-    journal
-        .filter(|entry| entry["effect"] == effect && entry["kind"] == kind)
-        .count()
 }
 
 /// The operation, once its handler has reported what it did.

@@ -1,6 +1,6 @@
 //! Checks of kind `log`: what a target wrote.
 
-use crate::target::{HOST, incident_of, row_of};
+use crate::target::{HOST, incident_of, wait_for_health};
 use mainstay_tests::Daemon;
 use std::{fs, io::Write};
 
@@ -15,12 +15,6 @@ fn append(daemon: &Daemon, text: &str) {
     let mut options = fs::File::options();
     let file = options.append(true).open(daemon.path("service.log"));
     file.unwrap().write_all(text.as_bytes()).unwrap();
-}
-
-fn wait_for_health(daemon: &Daemon, target: &str, health: &str) {
-    daemon.wait_for_status(&format!("{target} to be {health}"), |status| {
-        row_of(status, target)["health"] == health
-    });
 }
 
 /// Acts: `target.check(log)`, `target.check(log).matches`

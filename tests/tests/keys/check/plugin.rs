@@ -1,6 +1,6 @@
 //! Checks of kind `plugin`: what a detector says.
 
-use crate::target::{HOST, incident_of, row_of};
+use crate::target::{HOST, incident_of, wait_for_health};
 use mainstay_tests::{Daemon, Receiver, plugin, response, wait_for};
 use std::{thread::sleep, time::Duration};
 
@@ -11,12 +11,6 @@ fn target(name: &str, check: &str) -> String {
          [[target.check]]\nkind = \"plugin\"\nevery = \"1s\"\nfail_after = 1\nrecover_after = 1\nfailure = \"shop-slow\"\n\
          {check}\n"
     )
-}
-
-fn wait_for_health(daemon: &Daemon, target: &str, health: &str) {
-    daemon.wait_for_status(&format!("{target} to be {health}"), |status| {
-        row_of(status, target)["health"] == health
-    });
 }
 
 /// Acts: `target.check(plugin)`, `target.check(plugin).plugin`, `target.check(plugin).params`,
