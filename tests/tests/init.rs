@@ -3,6 +3,7 @@
 use mainstay_tests::{Daemon, program, wait_for};
 use serde_json::{Value, json};
 use std::{
+    collections::BTreeSet,
     fs::{self, Permissions},
     os::unix::fs::PermissionsExt,
     process::{Command, Output},
@@ -48,9 +49,37 @@ fn from_nothing_to_a_recovered_target_takes_init_run_and_kill() {
     let checked = daemon.json(&["check"]);
     assert_eq!(checked["problems"], json!([]), "{checked}");
     daemon.run();
-    let plugins = fs::read_dir(daemon.path("plugins")).unwrap().count();
-    assert!(plugins >= 2);
-    daemon.wait_for_plugins(plugins);
+    let put = [
+        "age-retention",
+        "log-file",
+        "restart-service",
+        "run-command",
+    ];
+    let files = fs::read_dir(daemon.path("plugins")).unwrap();
+    let files = files.map(|file| file.unwrap().file_name().into_string().unwrap());
+    let files: BTreeSet<String> = files.collect();
+    assert_eq!(
+        files,
+        BTreeSet::from(put.map(|name| format!("{name}.wasm")))
+    );
+    daemon.wait_for_plugins(put.len());
+    // What else there is is said, with how it is put there.
+    let (_, others) = said
+        .split_once("mainstay plugin install NAME puts another one there: ")
+        .unwrap();
+    let others = others.lines().next().unwrap();
+    for carried in daemon
+        .json(&["plugin", "list", "--available"])
+        .as_array()
+        .unwrap()
+    {
+        let name = carried["name"].as_str().unwrap();
+        assert_ne!(
+            others.contains(name),
+            put.contains(&name),
+            "{name}: {others}"
+        );
+    }
     daemon.wait_for_status("the target to be healthy", |status| {
         status["targets"][0]["name"] == "hello" && status["targets"][0]["health"] == "healthy"
     });

@@ -26,13 +26,6 @@ impl Carried {
     pub fn component(&self) -> Result<Vec<u8>, CarriedError> {
         zstd::decode_all(self.compressed).map_err(CarriedError::Component)
     }
-
-    /// Whether it serves where the config says nothing of it.
-    pub fn needs_no_settings(&self) -> bool {
-        let schema = self.about.settings_schema.as_ref();
-        let required = schema.and_then(|schema| schema.get("required")?.as_array());
-        required.is_none_or(Vec::is_empty)
-    }
 }
 
 /// Why there is none.

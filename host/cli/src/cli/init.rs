@@ -23,6 +23,7 @@ use super::{
 use crate::carried::{self, Carried};
 use anyhow::{Context, bail, ensure};
 use draft::{Fate, Imported};
+use mainstay_domain::text::list;
 use std::{
     fs::{self, OpenOptions},
     io::Write,
@@ -30,9 +31,18 @@ use std::{
     path::{Path, PathBuf},
 };
 
-/// Who delivers the alerts of a first config; it is the only plugin there that has settings.
-const ALERTER: &str = "log-file";
-/// Where it writes them, as the config says too.
+/// The plugins of a new directory: those that the config names, and those that configs come to first.
+const PLUGINS: [&str; 4] = [
+    // The chain of its route.
+    "restart-service",
+    // Its alerts.
+    "log-file",
+    // What a restart does not mend.
+    "run-command",
+    // Jobs: without a policy every backup stays.
+    "age-retention",
+];
+/// Where alerts are written to, as the config says too.
 const ALERTS: &str = "alerts";
 /// The largest file that targets are read from, bytes.
 const LARGEST: u64 = 1 << 20;
@@ -98,10 +108,10 @@ pub(super) fn init(
         Some(imported) => config::imported(&imported.targets, &imported.notes),
     };
     let plugins = carried::all()?;
-    let is_put = |plugin: &&Carried| plugin.needs_no_settings() || plugin.about.name == ALERTER;
-    let put: Vec<&Carried> = plugins.iter().filter(is_put).collect();
+    let is_put = |plugin: &&Carried| PLUGINS.contains(&plugin.about.name.as_str());
+    let (put, others): (Vec<&Carried>, Vec<&Carried>) = plugins.iter().partition(is_put);
     ensure!(
-        put.iter().any(|plugin| plugin.about.name == ALERTER),
+        put.len() == PLUGINS.len(),
         "this program was built without its plugins; see CONTRIBUTING.md, \"A first-party plugin\""
     );
     for plugin in &put {
@@ -126,6 +136,7 @@ pub(super) fn init(
             "only its owner may read it, for not everybody may read {closed}"
         ))?;
     }
+    tell_plugins(out, &put, &others)?;
     if let Some(imported) = &imported {
         report(out, imported)?;
     }
@@ -208,6 +219,16 @@ fn text_of(file: &Path) -> anyhow::Result<Text> {
         text,
         is_open: found.mode() & 0o004 != 0,
     })
+}
+
+/// Which plugins were put there, and which come with the program too.
+fn tell_plugins(out: &Output, put: &[&Carried], others: &[&Carried]) -> anyhow::Result<()> {
+    let names =
+        |plugins: &[&Carried]| list(plugins.iter().map(|plugin| &plugin.about.name), "none");
+    out.line(&format!("put into plugins: {}", names(put)))?;
+    let others = names(others);
+    let told = format!("mainstay plugin install NAME puts another one there: {others}");
+    install::tell(out, 0, &told)
 }
 
 /// What became of the lines.

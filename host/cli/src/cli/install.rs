@@ -59,7 +59,7 @@ fn needs(out: &Output, plugin: &Carried) -> anyhow::Result<()> {
 }
 
 /// A text below what it is about; where it goes on it is twice as deep.
-fn tell(out: &Output, indent: usize, text: &str) -> anyhow::Result<()> {
+pub(super) fn tell(out: &Output, indent: usize, text: &str) -> anyhow::Result<()> {
     out.show(&[Block::Text {
         hang: 2 * indent,
         pieces: vec![

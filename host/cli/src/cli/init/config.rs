@@ -231,6 +231,18 @@ mod tests {
     }
 
     #[test]
+    fn what_the_config_names_is_put_beside_it_and_comes_with_the_program() {
+        let put = super::super::PLUGINS;
+        let config: toml::Table = first().parse().unwrap();
+        for name in config["plugin"].as_table().unwrap().keys() {
+            assert!(put.contains(&name.as_str()), "{name}");
+        }
+        for name in put {
+            assert!(crate::carried::named(name).is_ok(), "{name}");
+        }
+    }
+
+    #[test]
     fn what_is_imported_can_be_read() {
         let source = |file: &str, text: &str| {
             vec![Source {
