@@ -9,7 +9,7 @@ use super::{
 };
 use crate::{
     event::EventKind,
-    name::{GroupName, TargetName},
+    name::{GroupName, PluginName, TargetName},
     policy::{CharterBreach, GateReason, Phase, Scope, TargetPolicy, WaitReason},
     replay::Halt,
     severity::Severity::{Critical, High, Low, Medium},
@@ -646,4 +646,40 @@ fn a_handler_that_rests_for_a_target_is_passed_over_and_the_next_is_called() {
         plugin("fix"),
         "it is another target"
     );
+}
+
+/// Until when `api down` cools down, and which of its handlers rest.
+fn shown(world: &mut World) -> (Option<Timestamp>, Vec<(PluginName, Timestamp)>) {
+    let policy = match world.command(Command::ShowPolicy(name("api"))) {
+        Reply::Policy(policy) => policy,
+        other => panic!("{other:?}"),
+    };
+    let mut routes = policy.routes.iter();
+    let of_down = routes.find(|one| one.failure.as_str() == "down").unwrap();
+    (of_down.cooling_until, of_down.resting.clone())
+}
+
+/// [seed 001] Whether it is available, and else when: of a failure, and of a handler.
+#[test]
+fn what_cools_down_and_who_rests_is_shown_with_until_when_over_a_restart() {
+    let (half, whole) = (Duration::from_secs(30), Duration::from_secs(60));
+    let mut spec = with_route(RouteSpec {
+        cooldown: half,
+        relapse_window: Duration::ZERO,
+        ..route()
+    });
+    spec.policy.cooldowns.insert(plugin("fix"), whole);
+    let mut world = World::new(spec);
+    assert_eq!(shown(&mut world), (None, Vec::new()));
+    world.raise("api down", High);
+    world.recover_it();
+    let since = world.at().now;
+    let resting = vec![(plugin("fix"), since + whole)];
+    assert_eq!(shown(&mut world), (Some(since + half), resting.clone()));
+    world.restart(1_000);
+    assert_eq!(shown(&mut world), (Some(since + half), resting.clone()));
+    world.pass(29_000);
+    assert_eq!(shown(&mut world), (None, resting));
+    world.pass(30_000);
+    assert_eq!(shown(&mut world), (None, Vec::new()));
 }
