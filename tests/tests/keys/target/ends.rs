@@ -1,6 +1,6 @@
 //! Children that end by themselves, and may.
 
-use super::{event_of, incident_of, route, row_of, start};
+use super::{incident_of, route, row_of, start};
 use mainstay_tests::wait_for;
 use serde_json::json;
 use std::fs;
@@ -31,9 +31,9 @@ fn an_end_is_a_failure_that_is_recovered_as_its_target_says() {
         assert_eq!(incident_of(&daemon, name)["failure"], "ended");
     }
     for name in ["torn", "service"] {
-        event_of(&daemon, name, "operation.started");
+        daemon.wait_for_event_of("operation.started", name);
     }
-    let escalated = event_of(&daemon, "left", "operation.escalated");
+    let escalated = daemon.wait_for_event_of("operation.escalated", "left");
     let message = escalated["message"].as_str().unwrap();
     assert!(message.contains("`restart` is \"never\""), "{message}");
     let completed = ["done", "told", "once"];
@@ -52,7 +52,7 @@ fn an_end_is_a_failure_that_is_recovered_as_its_target_says() {
     };
     are_completed(&daemon);
     for name in completed {
-        let exited = event_of(&daemon, name, "process.exited");
+        let exited = daemon.wait_for_event_of("process.exited", name);
         assert_eq!(exited["severity"], "low", "{exited}");
         let message = exited["message"].as_str().unwrap();
         assert!(message.ends_with(", as expected"), "{message}");

@@ -1,6 +1,6 @@
 //! Services that others supervise: targets with `commands`.
 
-use super::{HOST, event_of, route, start};
+use super::{HOST, route, start};
 use mainstay_tests::{Daemon, guest, wait_for};
 use rustix::process::{Pid, Signal, geteuid, kill_process, test_kill_process};
 use std::fs;
@@ -64,7 +64,7 @@ fn a_stop_that_hangs_is_given_up_and_what_the_pid_file_names_is_ended_before_the
     for (name, old) in names.into_iter().zip(before) {
         let operation = daemon.recover(name, "hangs");
         assert_eq!(operation["state"], "succeeded", "{operation}");
-        let warned = event_of(&daemon, name, "target.warned");
+        let warned = daemon.wait_for_event_of("target.warned", name);
         let message = warned["message"].as_str().unwrap();
         assert!(message.contains("did not end within 300ms"), "{message}");
         assert!(message.contains("started all the same"), "{message}");
@@ -97,7 +97,7 @@ fn a_foreign_service_that_is_down_is_started_though_its_stop_fails() {
     let operation = daemon.recover("down", "again");
     assert_eq!(operation["state"], "succeeded", "{operation}");
     assert!(daemon.path("down.calls").exists());
-    let warned = event_of(&daemon, "down", "target.warned");
+    let warned = daemon.wait_for_event_of("target.warned", "down");
     let message = warned["message"].as_str().unwrap();
     assert!(
         message.contains("exited with code 5: not running; it is started all the same"),

@@ -1,6 +1,6 @@
 //! Supervised children: targets with `run`.
 
-use super::{HOST, crash, environment, event_of, incident_of, route, row_of, sleeper, start};
+use super::{HOST, crash, environment, incident_of, route, row_of, sleeper, start};
 use mainstay_tests::{Daemon, wait_for};
 use rustix::process::{Pid, geteuid, test_kill_process};
 use std::fs;
@@ -27,7 +27,7 @@ fn a_child_runs_as_its_keys_say() {
     daemon.set_env("OF_THE_DAEMON", "yes");
     daemon.run();
     for target in ["plain", "told"] {
-        event_of(&daemon, target, "process.started");
+        daemon.wait_for_event_of("process.started", target);
     }
     let (plain, told) = (daemon.pids()["plain"], daemon.pids()["told"]);
     for pid in [plain, told] {
@@ -61,7 +61,7 @@ fn a_child_runs_as_its_keys_say() {
 fn a_child_runs_as_its_user_where_the_daemon_is_root() {
     let user = "[[target]]\nname = \"other\"\nrun = [\"sleep\", \"1000\"]\nuser = \"nobody\"\n";
     let daemon = Daemon::start(&format!("{HOST}{user}{}", sleeper("own", "")), &[]);
-    event_of(&daemon, "own", "process.started");
+    daemon.wait_for_event_of("process.started", "own");
     let own = geteuid().as_raw().to_string();
     let users = |pid: u32| status_of(&pid.to_string(), "Uid");
     assert!(users(daemon.pids()["own"]).split('\t').all(|id| id == own));
@@ -71,7 +71,7 @@ fn a_child_runs_as_its_user_where_the_daemon_is_root() {
         assert!(why.contains("`nobody`") && why.contains("root"), "{why}");
         return;
     }
-    event_of(&daemon, "other", "process.started");
+    daemon.wait_for_event_of("process.started", "other");
     let passwd = fs::read_to_string("/etc/passwd").unwrap();
     let entry = passwd.lines().find(|line| line.starts_with("nobody:"));
     let nobody = entry.unwrap().split(':').nth(2).unwrap();
@@ -107,7 +107,7 @@ fn a_child_has_its_grace_to_end_by_itself() {
             ready.then_some(()).ok_or_else(|| target.to_owned())
         });
         daemon.recover(target, "again");
-        let stopped = event_of(&daemon, target, "process.stopped");
+        let stopped = daemon.wait_for_event_of("process.stopped", target);
         let message = stopped["message"].as_str().unwrap();
         assert!(message.contains(end), "{message}");
     }
@@ -170,7 +170,7 @@ fn a_clean_shutdown_stops_or_leaves_a_child() {
     let mut daemon = Daemon::start(&format!("{HOST}{}", config.concat()), &[]);
     let names = ["left", "stopped", "default"];
     for target in names {
-        event_of(&daemon, target, "process.started");
+        daemon.wait_for_event_of("process.started", target);
     }
     let before = daemon.pids();
     assert!(daemon.stop(), "{}", daemon.log());
@@ -182,7 +182,7 @@ fn a_clean_shutdown_stops_or_leaves_a_child() {
 
     // The next daemon knows what was done, so nobody takes it for a crash.
     daemon.run();
-    event_of(&daemon, "left", "process.adopted");
+    daemon.wait_for_event_of("process.adopted", "left");
     daemon.wait_for_status("all to run", |status| {
         names.map(|name| row_of(status, name)["pid"].is_u64()) == [true; 3]
     });
@@ -303,7 +303,7 @@ fn a_child_reads_its_config_anew_by_its_signal_or_its_program_and_runs_on() {
             let found = fs::read_to_string(file).unwrap_or_default();
             (found.trim() == heard).then_some(()).ok_or(found)
         });
-        let event = event_of(&daemon, target, "target.reloaded");
+        let event = daemon.wait_for_event_of("target.reloaded", target);
         assert_eq!(event["data"]["outcome"], "done", "{event}");
         assert_eq!(event["data"]["reason"], "new certificate", "{event}");
     }
@@ -311,7 +311,7 @@ fn a_child_reads_its_config_anew_by_its_signal_or_its_program_and_runs_on() {
         daemon.cli(&["reload", "fails", "--wait"]).status.code(),
         Some(1)
     );
-    let event = event_of(&daemon, "fails", "target.reloaded");
+    let event = daemon.wait_for_event_of("target.reloaded", "fails");
     let outcome = event["data"]["outcome"].as_str().unwrap();
     assert!(outcome.contains("no such host"), "{event}");
     let refused = daemon.cli(&["reload", "plain"]);

@@ -1,6 +1,6 @@
 //! What a supervised child is given beside its program.
 
-use super::{HOST, environment, event_of, incident_of, sleeper};
+use super::{HOST, environment, incident_of, sleeper};
 use mainstay_tests::{Daemon, wait_for};
 use std::{fs, path::Path};
 
@@ -29,7 +29,7 @@ fn a_child_is_as_nice_and_has_as_many_files_as_it_is_told() {
     ];
     let daemon = Daemon::start(&config.concat(), &[]);
     for target in ["plain", "told"] {
-        event_of(&daemon, target, "process.started");
+        daemon.wait_for_event_of("process.started", target);
     }
     let (plain, told) = (daemon.pids()["plain"], daemon.pids()["told"]);
     // Field 19 of proc_pid_stat(5).
@@ -77,7 +77,7 @@ fn a_child_has_the_bounds_of_its_control_group_or_it_is_told_once_why_not() {
             assert_eq!(bounds(&group), ["67108864", "50000 100000"]);
         }
         None => {
-            let warned = event_of(&daemon, "web", "target.warned");
+            let warned = daemon.wait_for_event_of("target.warned", "web");
             let message = warned["message"].as_str().unwrap();
             println!("skipped, for no control group can be had here: {message}");
             let start = "web: `memory_max` and `cpu_max` are not enforced: ";
@@ -115,7 +115,7 @@ fn the_variables_of_a_file_are_read_at_each_start_and_a_bad_line_is_told() {
     .unwrap();
     fs::write(daemon.path("torn.env"), "A=1\nnonsense\n").unwrap();
     daemon.run();
-    event_of(&daemon, "web", "process.started");
+    daemon.wait_for_event_of("process.started", "web");
     let first = daemon.pids()["web"];
     let variables = environment(first);
     assert_eq!(
@@ -166,11 +166,11 @@ fn what_runs_before_a_start_runs_as_the_child_would_and_its_failure_fails_the_st
         ),
     ];
     let daemon = Daemon::start(&config.concat(), &[]);
-    event_of(&daemon, "web", "process.started");
+    daemon.wait_for_event_of("process.started", "web");
     // It had ended before; and it is not marked as the child.
     assert_eq!(fs::read_to_string(daemon.path("before")).unwrap(), "told\n");
     // What it printed stands in the log of the child.
-    event_of(&daemon, "said", "process.started");
+    daemon.wait_for_event_of("process.started", "said");
     let log = fs::read_to_string(daemon.path("state/logs/said.log")).unwrap();
     assert_eq!(log, "migrated told\nto 7\n");
     for (target, expected) in [

@@ -1,6 +1,6 @@
 //! Children that are slow to start.
 
-use super::{HOST, crash, event_of, incident_of, row_of};
+use super::{HOST, crash, incident_of, row_of};
 use mainstay_tests::{Daemon, free_port};
 
 /// A server that listens only once it may.
@@ -43,7 +43,7 @@ fn a_check_that_fails_while_its_child_starts_is_no_failure_but_an_exit_is() {
     daemon.wait_for_status("it to have started", |status| {
         row_of(status, "patient")["health"] == "healthy"
     });
-    event_of(&daemon, "hasty", "check.recovered");
+    daemon.wait_for_event_of("check.recovered", "hasty");
     let events = daemon.events();
     let of_patient = events.iter().filter(|event| event["target"] == "patient");
     let kinds: Vec<_> = of_patient.map(|event| &event["kind"]).collect();
