@@ -7,7 +7,9 @@
 //! Invariant: a program that is a source is run by the host, which decides what it inherits.
 
 mod local;
+mod patterns;
 pub mod port;
 
 pub use local::LocalBackups;
+pub use patterns::{InvalidPattern, check_pattern};
 pub use port::*;

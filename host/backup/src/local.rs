@@ -15,6 +15,7 @@
 //! Invariant: nothing here decides what is taken, kept or deleted.
 
 mod apart;
+mod carry;
 mod contents;
 mod coverage;
 mod database;
@@ -30,6 +31,7 @@ mod orphans;
 mod pending;
 mod presence;
 mod read;
+mod reading;
 mod regular;
 mod removal;
 mod resolve;

@@ -6,8 +6,13 @@ mod restore;
 pub use {contents::*, restore::*};
 
 use mainstay_domain::{
-    archive::Manifest, backup::BackupType, code::ErrorCode, id::BackupId, name::JobName,
-    spec::BackupSource, time::Timestamp,
+    archive::Manifest,
+    backup::BackupType,
+    code::ErrorCode,
+    id::BackupId,
+    name::JobName,
+    spec::{BackupSource, ReadingSpec},
+    time::Timestamp,
 };
 use std::{collections::BTreeSet, fs::File, path::Path, sync::Arc, time::Duration};
 use tokio_util::sync::CancellationToken;
@@ -67,6 +72,8 @@ pub struct TakeBackup {
     pub backup_type: BackupType,
     /// What is read. Of an emergency backup a directory that is not there is an empty one.
     pub sources: Vec<BackupSource>,
+    /// What of the directories among them is left out.
+    pub reading: ReadingSpec,
     /// What becomes of what is there and cannot be read.
     pub unreadable: Unreadable,
     /// zstd level.

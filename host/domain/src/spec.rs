@@ -14,6 +14,7 @@ mod plugin;
 mod plugin_check;
 mod policy;
 mod process;
+mod reading;
 mod recovery;
 mod service_check;
 mod target;
@@ -42,6 +43,7 @@ pub use policy::{
 pub use process::{
     BeforeStart, ForeignCommands, OnShutdown, ProcessSpec, Reload, RestartPolicy, RunAs,
 };
+pub use reading::ReadingSpec;
 pub use recovery::{
     AlertGrouping, AlertRoute, DeciderSpec, GroupBy, OnFailure, RouteSpec, StepSpec, Strategy,
     Workflow,

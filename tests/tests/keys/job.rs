@@ -1,5 +1,6 @@
 //! Backup jobs: `[[job]]`.
 
+mod reading;
 mod retention;
 
 use mainstay_tests::{Daemon, HOST, campaign::Random, wait_for};

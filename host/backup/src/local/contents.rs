@@ -5,6 +5,7 @@ use super::{
     files::Layout,
     index::Index,
     read::{DiscardSink, Sink, read_chain, read_manifests},
+    reading::Reading,
     scan::read_found,
     source::{WalkRules, tolerate, walk},
     store,
@@ -15,7 +16,7 @@ use mainstay_domain::{
     archive::{DocumentKey, DocumentKind, KeyPrefix, State},
     id::BackupId,
     name::JobName,
-    spec::BackupSource,
+    spec::{BackupSource, ReadingSpec},
 };
 use std::{cell::Cell, path::Path};
 use tokio_util::sync::CancellationToken;
@@ -42,10 +43,11 @@ impl BackupContents for LocalBackups {
 
     fn live(
         &self,
-        sources: &[BackupSource],
+        (sources, reading): (&[BackupSource], &ReadingSpec),
         progress: &OnProgress,
     ) -> Result<LiveState, BackupStoreError> {
-        live(&self.layout, &self.stop, sources, progress)
+        let reading = Reading::of(reading)?;
+        live(&self.layout, &self.stop, (sources, &reading), progress)
     }
 
     fn content(
@@ -141,7 +143,7 @@ impl Sink for ContentSink<'_, '_> {
 fn live(
     layout: &Layout,
     stop: &CancellationToken,
-    sources: &[BackupSource],
+    (sources, reading): (&[BackupSource], &Reading),
     progress: &OnProgress,
 ) -> Result<LiveState, BackupStoreError> {
     let mut live = LiveState::default();
@@ -152,7 +154,7 @@ fn live(
                 let read = read_directory(
                     layout,
                     stop,
-                    (path.as_path(), prefix.as_str()),
+                    (path.as_path(), prefix.as_str(), reading),
                     &mut live,
                     &mut |bytes| {
                         done.documents += 1;
@@ -174,7 +176,7 @@ fn live(
 fn read_directory(
     layout: &Layout,
     stop: &CancellationToken,
-    (path, prefix): (&Path, &str),
+    (path, prefix, reading): (&Path, &str, &Reading),
     live: &mut LiveState,
     on_read: &mut dyn FnMut(u64),
 ) -> Result<(), BackupStoreError> {
@@ -184,6 +186,7 @@ fn read_directory(
         except: layout.root(),
         tolerant: true,
         gaps: &Cell::new(false),
+        reading,
         stop,
     };
     let LiveState { state, notes, .. } = live;

@@ -10,6 +10,7 @@ use super::{
     error::unavailable,
     files::{Layout, create_private, remove_file},
     index::{Index, Stamp},
+    reading::Reading,
     source::{Found, WalkRules, for_each_piece, tolerate, walk},
     tree::target,
     write::ArchiveWriter,
@@ -147,10 +148,12 @@ impl<'a> SourceReader<'a> {
             return Ok(());
         }
         let gaps = Cell::new(false);
+        let reading = Reading::of(&self.request.reading)?;
         let rules = WalkRules {
             except: self.layout.root(),
             tolerant: self.is_tolerant(),
             gaps: &gaps,
+            reading: &reading,
             stop: self.stop,
         };
         let mut warnings = std::mem::take(&mut self.warnings);

@@ -5,9 +5,11 @@
 
 use super::{
     apart::check_apart,
+    carry::carry_over,
     check_stop,
     coverage::covered_places,
     files::Layout,
+    reading::Reading,
     swap::Swap,
     tree_writer::{Destination, write_tree},
 };
@@ -28,6 +30,8 @@ use tokio_util::sync::CancellationToken;
 pub(super) struct StagedTrees {
     swaps: Vec<Swap>,
     merge: bool,
+    /// What stays of the old trees; none where nothing does.
+    left_alone: Option<Reading>,
     restored: RestoredTree,
 }
 
@@ -36,8 +40,15 @@ impl StagedRestore for StagedTrees {
         let Self {
             mut swaps,
             merge,
+            left_alone,
             restored,
         } = *self;
+        // As late as can be: what is made after it was looked for is lost when the trees are exchanged.
+        if let Some(left_alone) = left_alone {
+            for swap in &swaps {
+                carry_over(swap.target(), swap.staging(), &left_alone)?;
+            }
+        }
         for swap in &mut swaps {
             match merge {
                 true => swap.merge()?,
@@ -60,7 +71,15 @@ pub(super) fn stage(
     (place, rules): (&RestorePlace, &RestoreRules),
     progress: &OnProgress,
 ) -> Result<StagedTrees, BackupStoreError> {
-    let RestoreRules { only, merge } = rules;
+    let RestoreRules {
+        only,
+        merge,
+        left_alone,
+    } = rules;
+    let left_alone = match place {
+        RestorePlace::InPlace(_) if !merge => Some(Reading::of(left_alone)?),
+        _ => None,
+    };
     let (targets, ignored) = match place {
         RestorePlace::Into { path, replace } => (vec![("", path, *replace)], HashSet::new()),
         RestorePlace::InPlace(sources) => in_place(sources)?,
@@ -97,6 +116,7 @@ pub(super) fn stage(
     Ok(StagedTrees {
         swaps,
         merge: *merge,
+        left_alone,
         restored,
     })
 }

@@ -6,6 +6,7 @@ use super::{
     files::{Layout, create_private_dir},
     metadata::Unset,
     read::check_root,
+    reading::Reading,
     removal::remove_tree,
     source::{Found, WalkRules, walk},
     tree::target,
@@ -114,6 +115,7 @@ pub(super) fn scan(root: &Path, stop: &CancellationToken) -> Result<State, Backu
         except: Path::new(""),
         tolerant: false,
         gaps: &Cell::new(false),
+        reading: &Reading::default(),
         stop,
     };
     walk(root, &rules, &mut Vec::new(), &mut |found, _| {

@@ -4,6 +4,7 @@
 //! of a directory meanwhile.
 //! Invariant: what cannot be read is an error, never left out in silence; only what vanished meanwhile, and what is no
 //! file, directory or link, is left out, with a warning.
+//! Invariant: what the job leaves out is not opened, and is no gap.
 //! Invariant: what vanished is a gap, and so is the whole source where it is taken away while it is read, however little of
 //! it was listed by then.
 
@@ -11,15 +12,15 @@ use super::{
     apart::Identity,
     check_stop,
     inside::is_work,
-    tree::{Tree, names},
+    reading::{Reading, below},
+    tree::Tree,
 };
 use crate::port::BackupStoreError;
 use std::{
     cell::Cell,
-    ffi::OsString,
     fs::{self, File, Metadata},
     io::{self, ErrorKind, Read},
-    os::unix::{ffi::OsStrExt, fs::FileTypeExt},
+    os::unix::fs::FileTypeExt,
     path::{Path, PathBuf},
 };
 use tokio_util::sync::CancellationToken;
@@ -46,6 +47,8 @@ pub(super) struct WalkRules<'a> {
     pub(super) tolerant: bool,
     /// Set where something that was there is not found as it was; what is no document, a socket say, is not missed.
     pub(super) gaps: &'a Cell<bool>,
+    /// What the job leaves out.
+    pub(super) reading: &'a Reading,
     pub(super) stop: &'a CancellationToken,
 }
 
@@ -68,8 +71,9 @@ pub(super) fn walk(
     };
     let root = root.canonicalize().map_err(unreadable)?;
     let tree = Tree::open(&root).map_err(unreadable)?;
-    let began = tree.place(b".").and_then(|place| place.metadata());
-    let began = Identity::of(&began.map_err(unreadable)?);
+    let source = tree.place(b".").and_then(|place| place.metadata());
+    let source = source.map_err(unreadable)?;
+    let began = Identity::of(&source);
     let except = fs::metadata(rules.except).ok();
     let except = except.map(|store| Identity::of(&store));
     let mut open = vec![(b".".to_vec(), root.clone())];
@@ -93,11 +97,17 @@ pub(super) fn walk(
         }
         let kind = metadata.file_type();
         let mut inside = Vec::new();
-        if kind.is_dir() {
-            let Some(names) = tolerate(names(&place), &path, rules, warnings)? else {
+        if kind.is_dir() && rules.reading.is_elsewhere(&metadata, &source) {
+            warnings.push(format!(
+                "left out what is in {}: it is on another file system; one_filesystem = false has it read",
+                path.display()
+            ));
+        } else if kind.is_dir() {
+            let listed = rules.reading.list(&tree, &relative, &place);
+            let Some(listed) = tolerate(listed, &path, rules, warnings)? else {
                 continue;
             };
-            let names = names.into_iter().rev();
+            let names = listed.read.into_iter().rev();
             inside.extend(names.map(|name| (below(&relative, &name), path.join(&name))));
         }
         if kind.is_dir() || kind.is_file() || kind.is_symlink() {
@@ -158,13 +168,6 @@ pub(super) fn tolerate<T>(
             "cannot read {}: {error}; give the daemon's user access to it, or move it out of the source",
             path.display()
         ))),
-    }
-}
-
-fn below(relative: &[u8], name: &OsString) -> Vec<u8> {
-    match relative {
-        b"." => name.as_bytes().to_vec(),
-        _ => [relative, b"/", name.as_bytes()].concat(),
     }
 }
 

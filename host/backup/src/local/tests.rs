@@ -9,13 +9,14 @@ mod lengths;
 mod merged;
 mod mounted;
 mod pending;
+mod reading;
 mod room;
 mod swaps;
 mod unrestorable;
 
 use super::*;
 use crate::port::{NotPutBack, SourceProgram, Unreadable};
-use mainstay_domain::{backup::BackupType, id::IdSource, time::Timestamp};
+use mainstay_domain::{backup::BackupType, id::IdSource, spec::ReadingSpec, time::Timestamp};
 use parking_lot::Mutex;
 use std::{
     fs,
@@ -58,6 +59,7 @@ struct Fixture {
     store: LocalBackups,
     ids: Mutex<IdSource>,
     sources: Vec<BackupSource>,
+    reading: ReadingSpec,
 }
 
 fn no_progress() -> OnProgress {
@@ -101,6 +103,7 @@ impl Fixture {
             store,
             ids: Mutex::new(IdSource::new(1)),
             sources,
+            reading: ReadingSpec::default(),
         }
     }
 
@@ -126,6 +129,7 @@ impl Fixture {
             job: job(),
             backup_type,
             sources: self.sources.clone(),
+            reading: self.reading.clone(),
             unreadable: Unreadable::Fails,
             compression: 3,
             is_known: !chain.is_empty(),

@@ -5,7 +5,7 @@ use mainstay_domain::{
     archive::{DocumentKey, State},
     id::BackupId,
     name::JobName,
-    spec::BackupSource,
+    spec::{BackupSource, ReadingSpec},
 };
 
 /// Takes the content of a document in pieces; an error of it ends the reading.
@@ -33,10 +33,10 @@ pub trait BackupContents: Send + Sync {
         chain: &[BackupId],
         progress: &OnProgress,
     ) -> Result<State, BackupStoreError>;
-    /// Reads what the sources hold now, every file of them, and stores nothing.
+    /// Reads what the sources hold now, every file of them but what is left out, and stores nothing.
     fn live(
         &self,
-        sources: &[BackupSource],
+        sources: (&[BackupSource], &ReadingSpec),
         progress: &OnProgress,
     ) -> Result<LiveState, BackupStoreError>;
     /// Hands on what a file of the state holds, or where a link of it leads. Before that every byte of the chain is checked;

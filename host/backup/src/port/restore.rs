@@ -3,7 +3,7 @@
 use super::BackupStoreError;
 use mainstay_domain::{
     archive::{DocumentKey, Selection},
-    spec::BackupSource,
+    spec::{BackupSource, ReadingSpec},
 };
 use std::path::PathBuf;
 
@@ -29,6 +29,9 @@ pub struct RestoreRules {
     /// Whether what is in the place, and is not restored, stays there; nothing of it is needed to be replaced then. Each
     /// file is exchanged by itself: the whole is not put in place at one moment.
     pub merge: bool,
+    /// What the job leaves out of its backups: in place it stays as it is, also where everything else is replaced. It is an
+    /// error where that cannot be. Into a directory it means nothing.
+    pub left_alone: ReadingSpec,
 }
 
 /// What a store restored.

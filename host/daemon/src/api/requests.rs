@@ -63,6 +63,7 @@ pub(super) fn restore(body: RestoreBody) -> Result<RestoreRequest, ApiError> {
         rules: RestoreRules {
             only: Selection::under(keys?),
             merge: body.merge,
+            ..RestoreRules::default()
         },
         into: body.into.map(PathBuf::from),
         replace: body.replace,

@@ -1,7 +1,7 @@
 use super::*;
 use crate::{
     name::JobName,
-    spec::{BackupSource, ProofSchedules, WindowSpec},
+    spec::{BackupSource, ProofSchedules, ReadingSpec, WindowSpec},
 };
 use jiff::tz::TimeZone;
 use proptest::prelude::*;
@@ -41,6 +41,7 @@ fn job(
             path: "/data".into(),
             prefix: String::new(),
         }],
+        reading: ReadingSpec::default(),
         after: Vec::new(),
         full,
         differential,

@@ -1,5 +1,6 @@
 //! Backup jobs, as configured.
 
+use super::ReadingSpec;
 use crate::name::{CommandName, JobName, PluginName, TargetName};
 use semver::VersionReq;
 use std::{path::PathBuf, time::Duration};
@@ -11,6 +12,8 @@ pub struct JobSpec {
     pub name: JobName,
     /// What is backed up. At least one, and together such as can be put back; see [`crate::archive::faulty_sources`].
     pub sources: Vec<BackupSource>,
+    /// What of the directories among them is left out; default what is on other file systems.
+    pub reading: ReadingSpec,
     /// A backup that is due waits until these targets are healthy; default none.
     pub after: Vec<TargetName>,
     /// When; default every 24 h [seed 003].

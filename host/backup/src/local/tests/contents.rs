@@ -26,7 +26,8 @@ impl Fixture {
     }
 
     fn live(&self) -> LiveState {
-        self.store.live(&self.sources, &no_progress()).unwrap()
+        let sources = (self.sources.as_slice(), &self.reading);
+        self.store.live(sources, &no_progress()).unwrap()
     }
 }
 

@@ -8,6 +8,7 @@ fn rules(only: &[&str], merge: bool) -> RestoreRules {
     RestoreRules {
         only: Selection::under(keys.collect()),
         merge,
+        ..RestoreRules::default()
     }
 }
 

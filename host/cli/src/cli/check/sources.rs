@@ -102,6 +102,7 @@ mod tests {
             let job = JobSpec {
                 name: JobName::parse("state").unwrap(),
                 sources: sources.iter().map(directory).collect(),
+                reading: mainstay_domain::spec::ReadingSpec::default(),
                 after: Vec::new(),
                 full: None,
                 differential: None,

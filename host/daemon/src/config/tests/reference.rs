@@ -1714,6 +1714,16 @@ fn job_keys(keys: &mut Keys) {
     let after = vec![TargetName::parse("a").unwrap()];
     keys.arrives("job.after", text, |spec| spec.jobs[0].after.clone(), after);
     keys.job("job.compression", "compression = 19", |j| j.compression, 19);
+    keys.job(
+        "job.exclude",
+        "exclude = [\"*.tmp\", \"/cache/**\"]",
+        |j| j.reading.exclude.clone(),
+        words("*.tmp /cache/**"),
+    );
+    let caches = |j: &mainstay_domain::spec::JobSpec| j.reading.exclude_caches;
+    keys.job("job.exclude_caches", "exclude_caches = true", caches, true);
+    let one = |j: &mainstay_domain::spec::JobSpec| j.reading.one_filesystem;
+    keys.job("job.one_filesystem", "one_filesystem = false", one, false);
     // Its only value changes no part of the spec; that it is read is seen by the missing warning.
     let text = |line: &str| {
         format!(
@@ -2068,6 +2078,12 @@ fn what_is_not_written_has_its_documented_default() {
     assert_eq!((&job.proofs.verify, &job.proofs.drill), (&weekly, &weekly));
     assert_eq!(job.compression, 3);
     assert_eq!(job.shrink_guard, None);
+    let reading = &job.reading;
+    assert!(reading.exclude.is_empty());
+    assert_eq!(
+        (reading.exclude_caches, reading.one_filesystem),
+        (false, true)
+    );
     assert!(job.after.is_empty());
     assert!(matches!(&job.sources[0], BackupSource::Directory { prefix, .. } if prefix.is_empty()));
     assert!(

@@ -1,6 +1,7 @@
 //! `[[job]]`.
 
 mod checkpoints;
+mod reading;
 mod source;
 
 pub(super) use checkpoints::hooks;
@@ -46,6 +47,7 @@ pub(super) fn job(at: ValueAt<'_>, host: &str) -> Option<JobSpec> {
             }
             Some(sources)
         });
+        let reading = reading::reading(fields);
         let target = existing(EntityKind::Target, TargetName::parse);
         let after = fields.list("after", "after = [\"postgres\"]", target);
         let is_of_seed = fields.optional("schedule", of_seed).is_some();
@@ -72,6 +74,7 @@ pub(super) fn job(at: ValueAt<'_>, host: &str) -> Option<JobSpec> {
         let longest = jitter.and_then(duration);
         let mut spec = JobSpec {
             sources: sources?,
+            reading,
             starts: StartSpec {
                 delay: part(
                     longest.unwrap_or_default(),

@@ -86,9 +86,11 @@ impl BackupService {
             });
         }
         let (job, _) = self.chain_of(&from)?;
-        let sources = self.job(&job)?.sources;
+        let spec = self.job(&job)?;
         let live = self
-            .with_store(move |store| store.live(&sources, &progress))
+            .with_store(move |store| {
+                store.live((spec.sources.as_slice(), &spec.reading), &progress)
+            })
             .await?;
         let compared = before.into_iter();
         let compared: State = compared

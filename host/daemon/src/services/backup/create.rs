@@ -129,6 +129,7 @@ impl BackupService {
             job: job.name.clone(),
             backup_type,
             sources: job.sources.clone(),
+            reading: job.reading.clone(),
             unreadable: wanted.unreadable,
             compression: job.compression,
             is_known: records.iter().any(|record| record.status.is_stored()),

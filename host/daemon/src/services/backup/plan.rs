@@ -27,7 +27,7 @@ pub(super) fn ids(plan: &[BackupRecord]) -> Vec<BackupId> {
 pub(super) fn check_place(request: &RestoreRequest) -> Result<(), BackupError> {
     let RestoreRequest {
         job,
-        rules: RestoreRules { only, merge },
+        rules: RestoreRules { only, merge, .. },
         into,
         replace,
         ..

@@ -102,7 +102,7 @@ impl BackupService {
             job,
             id,
             at,
-            rules,
+            mut rules,
             into,
             replace,
         } = request;
@@ -114,6 +114,7 @@ impl BackupService {
             Some(path) => (RestorePlace::Into { path, replace }, None),
             None => {
                 let spec = self.job(&job)?;
+                rules.left_alone = spec.reading.clone();
                 (RestorePlace::InPlace(spec.sources.clone()), Some(spec))
             }
         };

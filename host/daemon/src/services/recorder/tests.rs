@@ -177,6 +177,7 @@ async fn what_the_config_does_not_name_any_more_is_told_to_be_over_once() {
     config.jobs = vec![JobSpec {
         name: JobName::parse("state").unwrap(),
         sources: Vec::new(),
+        reading: mainstay_domain::spec::ReadingSpec::default(),
         after: Vec::new(),
         full: None,
         differential: None,

@@ -146,7 +146,10 @@ impl Running {
     async fn stage(&mut self, chain: Vec<BackupId>) -> Result<Box<dyn StagedRestore>, BackupError> {
         let (job, progress) = (self.job.name.clone(), self.progress.clone());
         let place = RestorePlace::InPlace(self.job.sources.clone());
-        let rules = RestoreRules::default();
+        let rules = RestoreRules {
+            left_alone: self.job.reading.clone(),
+            ..RestoreRules::default()
+        };
         let staged = self
             .service
             .with_store(move |store| store.stage(&job, &chain, &place, &rules, &progress))

@@ -16,7 +16,7 @@ use mainstay_domain::{
     effect::{CommandOutput, EffectError},
     health::{Health, Observation},
     name::{CommandName, FailureType, PluginName, TargetName},
-    spec::{CommandSpec, RetentionSpec, RunAs, Schedule},
+    spec::{CommandSpec, ReadingSpec, RetentionSpec, RunAs, Schedule},
 };
 use parking_lot::Condvar;
 use std::collections::{BTreeMap, BTreeSet, HashSet, VecDeque};
@@ -270,7 +270,11 @@ impl BackupContents for FakeStore {
         Ok(State::default())
     }
 
-    fn live(&self, _: &[BackupSource], _: &OnProgress) -> Result<LiveState, BackupStoreError> {
+    fn live(
+        &self,
+        _: (&[BackupSource], &ReadingSpec),
+        _: &OnProgress,
+    ) -> Result<LiveState, BackupStoreError> {
         Ok(LiveState::default())
     }
 
@@ -646,6 +650,7 @@ pub(super) fn job(retention: Option<RetentionSpec>) -> JobSpec {
             path: "/data".into(),
             prefix: String::new(),
         }],
+        reading: ReadingSpec::default(),
         after: Vec::new(),
         full: Some(Schedule::Every(24 * HOUR)),
         differential: None,

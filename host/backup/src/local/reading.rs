@@ -1,0 +1,92 @@
+//! What of a directory is left out because its job says so: no gap, and nothing that a restore in place may remove.
+
+use super::tree::{Tree, names};
+use crate::{patterns::Patterns, port::BackupStoreError};
+use mainstay_domain::spec::ReadingSpec;
+use std::{
+    ffi::OsString,
+    fs::{File, Metadata},
+    io::{self, Read},
+    os::unix::{ffi::OsStrExt, fs::MetadataExt},
+};
+
+const CACHE_TAG: &str = "CACHEDIR.TAG";
+/// What the tag of a cache begins with (<https://bford.info/cachedir/>).
+const CACHE_SIGNATURE: &[u8; 43] = b"Signature: 8a477f597d28d172789f06886806bc55";
+
+/// A job's rules, ready to be held against paths.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Reading {
+    exclude: Option<Patterns>,
+    exclude_caches: bool,
+    one_filesystem: bool,
+}
+
+/// What a directory holds, its names sorted by their bytes.
+pub(super) struct Listed {
+    /// What is read.
+    pub(super) read: Vec<OsString>,
+    /// What is left out.
+    pub(super) left_out: Vec<OsString>,
+}
+
+impl Reading {
+    pub(super) fn of(spec: &ReadingSpec) -> Result<Self, BackupStoreError> {
+        let exclude = match spec.exclude.is_empty() {
+            true => None,
+            false => Some(Patterns::of(&spec.exclude).map_err(|error| {
+                BackupStoreError::Source(format!("a pattern of `exclude` {error}"))
+            })?),
+        };
+        Ok(Self {
+            exclude,
+            exclude_caches: spec.exclude_caches,
+            one_filesystem: spec.one_filesystem,
+        })
+    }
+
+    /// Whether a directory is read as an empty one, because it is on another file system than its source. Only
+    /// directories are asked: on an overlay, files have the numbers of what lies below it.
+    pub(super) fn is_elsewhere(&self, directory: &Metadata, source: &Metadata) -> bool {
+        self.one_filesystem && directory.dev() != source.dev()
+    }
+
+    /// What a directory of a source holds.
+    pub(super) fn list(&self, tree: &Tree, relative: &[u8], place: &File) -> io::Result<Listed> {
+        let found = names(place)?;
+        // Who names a cache as a source means it.
+        let is_cache = self.exclude_caches && relative != b"." && is_cache(tree, relative, &found);
+        let is_read = |name: &OsString| {
+            let is_named = self.exclude.as_ref();
+            let is_named = is_named.is_some_and(|it| it.name(&below(relative, name)));
+            !is_named && (!is_cache || name == CACHE_TAG)
+        };
+        let (read, left_out) = found.into_iter().partition(is_read);
+        Ok(Listed { read, left_out })
+    }
+}
+
+fn is_cache(tree: &Tree, directory: &[u8], names: &[OsString]) -> bool {
+    if !names.iter().any(|name| name == CACHE_TAG) {
+        return false;
+    }
+    let begins = || {
+        let tag = tree.file(&below(directory, &OsString::from(CACHE_TAG)))?;
+        let mut begins = Vec::new();
+        if tag.metadata()?.is_file() {
+            let length = CACHE_SIGNATURE.len() as u64;
+            tag.take(length).read_to_end(&mut begins)?;
+        }
+        Ok::<_, io::Error>(begins)
+    };
+    // One that cannot be read says nothing.
+    begins().is_ok_and(|begins| begins == CACHE_SIGNATURE)
+}
+
+/// The path of what a directory has by a name, relative to where a walk began.
+pub(super) fn below(relative: &[u8], name: &OsString) -> Vec<u8> {
+    match relative {
+        b"." => name.as_bytes().to_vec(),
+        _ => [relative, b"/", name.as_bytes()].concat(),
+    }
+}

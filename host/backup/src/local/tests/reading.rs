@@ -1,0 +1,184 @@
+//! What a job leaves out of its directories, and what a restore in place does with that.
+
+use super::{
+    mounted::{Mounted, may_mount},
+    *,
+};
+use std::os::unix::fs::MetadataExt;
+
+const TAG: &str = "Signature: 8a477f597d28d172789f06886806bc55\n# A cache of a test.\n";
+
+impl Fixture {
+    /// The paths below a directory, but for itself.
+    fn paths(&self, root: &Path) -> Vec<String> {
+        let state = self.tree(root);
+        let keys = state.iter().map(|(key, _)| key.to_string());
+        let mut paths: Vec<String> = keys.filter(|key| key != ".").collect();
+        paths.sort();
+        paths
+    }
+
+    fn read(&self, name: &str) -> String {
+        fs::read_to_string(self.data().join(name)).unwrap()
+    }
+
+    fn put_in_place(&self, chain: &[BackupId]) -> Result<RestoredTree, BackupStoreError> {
+        let place = RestorePlace::InPlace(self.sources.clone());
+        let rules = RestoreRules {
+            left_alone: self.reading.clone(),
+            ..RestoreRules::default()
+        };
+        self.store
+            .stage(&job(), chain, &place, &rules, &no_progress())?
+            .place()
+    }
+}
+
+fn excluding(patterns: &[&str]) -> ReadingSpec {
+    ReadingSpec {
+        exclude: patterns.iter().map(|&pattern| pattern.to_owned()).collect(),
+        ..ReadingSpec::default()
+    }
+}
+
+fn with_caches() -> Fixture {
+    let mut fixture = Fixture::new();
+    for (name, content) in [
+        ("a", "one"),
+        ("a.tmp", "left alone"),
+        ("deep/b", "two"),
+        ("deep/b.tmp", "left alone"),
+        ("cache/c", "left alone"),
+        ("deep/cache/d", "kept"),
+        ("build/CACHEDIR.TAG", TAG),
+        ("build/out/e", "left alone"),
+        ("fake/CACHEDIR.TAG", "Signature: of nobody"),
+        ("fake/f", "kept"),
+    ] {
+        fixture.put(name, content);
+    }
+    fixture.reading = ReadingSpec {
+        exclude_caches: true,
+        ..excluding(&["*.tmp", "cache/**"])
+    };
+    fixture
+}
+
+#[test]
+fn what_a_job_leaves_out_is_in_no_backup_and_is_no_gap() {
+    let mut fixture = with_caches();
+    let mut chain = Vec::new();
+    let taken = fixture.extend(BackupType::Full, &mut chain);
+    assert!(!taken.manifest.incomplete);
+    assert_eq!(taken.warnings, [""; 0]);
+    let stored = [
+        "a",
+        "build",
+        "build/CACHEDIR.TAG",
+        "cache",
+        "deep",
+        "deep/b",
+        "deep/cache",
+        "deep/cache/d",
+        "fake",
+        "fake/CACHEDIR.TAG",
+        "fake/f",
+    ];
+    let into = fixture.restore_into(&chain, "into").unwrap();
+    assert_eq!(fixture.paths(&into), stored);
+    fixture.store.drill(&job(), &chain, &no_progress()).unwrap();
+    let sources = (fixture.sources.as_slice(), &fixture.reading);
+    let live = fixture.store.live(sources, &no_progress()).unwrap();
+    assert_eq!(live.state.iter().count(), stored.len() + 1);
+
+    // What is left out from now on is deleted in the next one.
+    fixture.reading.exclude.push("/deep/cache".to_owned());
+    let taken = fixture.extend(BackupType::Incremental, &mut chain);
+    assert_eq!(taken.manifest.tombstones, 2);
+}
+
+#[test]
+fn a_restore_in_place_leaves_what_the_job_leaves_out() {
+    let fixture = with_caches();
+    let chain = [fixture.take(BackupType::Full, &[]).manifest.id];
+    let before = fixture.tree(&fixture.data());
+    let cached = fixture.data().join("cache/c");
+    let inode = fs::metadata(&cached).unwrap().ino();
+    fixture.put("a", "changed");
+    fixture.put("extra", "goes");
+    fixture.put("cache/new/late", "left alone");
+    fs::remove_file(fixture.data().join("deep/b")).unwrap();
+    fs::remove_dir_all(fixture.data().join("fake")).unwrap();
+
+    fixture.put_in_place(&chain).unwrap();
+    let after = fixture.tree(&fixture.data());
+    for (key, entry) in before.iter() {
+        assert_eq!(after.get(key), Some(entry), "{key}");
+    }
+    assert_eq!(fixture.read("cache/new/late"), "left alone");
+    assert!(!fixture.data().join("extra").exists());
+    assert_eq!(fs::metadata(&cached).unwrap().ino(), inode);
+    assert_eq!(fs::metadata(&cached).unwrap().nlink(), 1);
+    let beside = fs::read_dir(fixture.directory.path()).unwrap().count();
+    assert_eq!(beside, 2, "the source and the state");
+}
+
+#[test]
+fn what_the_backup_holds_counts_where_it_is_left_out_only_since() {
+    let mut fixture = Fixture::new();
+    fixture.put("a.tmp", "stored");
+    let chain = [fixture.take(BackupType::Full, &[]).manifest.id];
+    fixture.put("a.tmp", "since");
+    fixture.put("b.tmp", "since");
+    fixture.reading = excluding(&["*.tmp"]);
+    fixture.put_in_place(&chain).unwrap();
+    assert_eq!(fixture.read("a.tmp"), "stored");
+    assert_eq!(fixture.read("b.tmp"), "since");
+}
+
+#[test]
+fn nothing_is_replaced_where_what_is_left_out_would_be_lost() {
+    let mut fixture = Fixture::new();
+    fixture.put("box", "a file");
+    let chain = [fixture.take(BackupType::Full, &[]).manifest.id];
+    fs::remove_file(fixture.data().join("box")).unwrap();
+    fixture.put("box/x.tmp", "left alone");
+    fixture.reading = excluding(&["*.tmp"]);
+    let error = fixture.put_in_place(&chain).unwrap_err().to_string();
+    for says in ["cannot be replaced", "box/x.tmp", "is no directory"] {
+        assert!(error.contains(says), "{error}");
+    }
+    assert_eq!(fixture.read("box/x.tmp"), "left alone");
+    let beside = fs::read_dir(fixture.directory.path()).unwrap().count();
+    assert_eq!(beside, 2, "the source and the state");
+}
+
+#[test]
+fn what_is_on_another_file_system_is_named_and_read_only_where_the_job_says() {
+    if !may_mount(
+        "reading::what_is_on_another_file_system_is_named_and_read_only_where_the_job_says",
+    ) {
+        return;
+    }
+    let mut fixture = Fixture::new();
+    fixture.put("a", "one");
+    let _mounted = Mounted::memory(fixture.data().join("volume"));
+    fixture.put("volume/b", "two");
+    let taken = fixture.take(BackupType::Full, &[]);
+    let warnings = taken.warnings.join("\n");
+    assert!(
+        warnings.contains("data/volume: it is on another file system"),
+        "{warnings}"
+    );
+    assert!(!taken.manifest.incomplete);
+    let chain = [taken.manifest.id];
+    let into = fixture.restore_into(&chain, "into").unwrap();
+    assert_eq!(fixture.paths(&into), ["a", "volume"]);
+    let error = fixture.put_in_place(&chain).unwrap_err().to_string();
+    assert!(error.contains("is a mount point"), "{error}");
+
+    fixture.reading.one_filesystem = false;
+    let all = [fixture.take(BackupType::Full, &[]).manifest.id];
+    let into = fixture.restore_into(&all, "all").unwrap();
+    assert_eq!(fixture.paths(&into), ["a", "volume", "volume/b"]);
+}

@@ -1,0 +1,135 @@
+//! Patterns of what lies below a directory, as the config has them.
+//!
+//! Invariant: a pattern that could never name anything is none: who wrote it meant something else.
+
+use globset::{Candidate, Glob, GlobBuilder, GlobSet, GlobSetBuilder};
+
+/// Why a text is no pattern; a sentence that goes on from it.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{0}")]
+pub struct InvalidPattern(String);
+
+/// Whether a text is a pattern of paths below a directory. `*` stands for any part of a name, `?` for one letter of it,
+/// `[a-z]` for one of these, `{a,b}` for one of both, and `**` for any number of whole names; `\` takes the meaning from the
+/// letter after it. One without a slash names what has that name, wherever it is; any other is meant from the directory
+/// on, also where its only slash is its first letter.
+///
+/// # Errors
+/// It cannot be read as one, or nothing could ever be named by it.
+///
+/// ```
+/// use mainstay_backup::check_pattern;
+/// assert!(check_pattern("*.tmp").is_ok() && check_pattern("/cache/**").is_ok());
+/// assert!(check_pattern("cache/").is_err() && check_pattern("[a").is_err());
+/// ```
+pub fn check_pattern(text: &str) -> Result<(), InvalidPattern> {
+    Patterns::of(&[text.to_owned()]).map(drop)
+}
+
+/// Some of them.
+#[derive(Debug, Clone)]
+pub(crate) struct Patterns(GlobSet);
+
+impl Patterns {
+    pub(crate) fn of(texts: &[String]) -> Result<Self, InvalidPattern> {
+        let mut globs = GlobSetBuilder::new();
+        for text in texts {
+            globs.add(glob(text)?);
+        }
+        globs.build().map(Self).map_err(|error| unreadable(&error))
+    }
+
+    /// Whether one of them names what has this path below the directory.
+    pub(crate) fn name(&self, relative: &[u8]) -> bool {
+        self.0.is_match_candidate(&Candidate::from_bytes(relative))
+    }
+}
+
+fn unreadable(error: &globset::Error) -> InvalidPattern {
+    InvalidPattern(format!("cannot be read: {}", error.kind()))
+}
+
+fn glob(text: &str) -> Result<Glob, InvalidPattern> {
+    let below = text.strip_prefix('/').unwrap_or(text);
+    let mut names = below.split('/');
+    let fault = if below.is_empty() {
+        Some("names nothing")
+    } else if below.ends_with('/') {
+        Some("ends with a slash, and no name does")
+    } else if names.clone().any(str::is_empty) {
+        Some("has two slashes with no name between them")
+    } else if names.any(|name| matches!(name, "." | "..")) {
+        Some("has `.` or `..` for a name, and no path below a directory has")
+    } else {
+        None
+    };
+    if let Some(fault) = fault {
+        return Err(InvalidPattern(fault.to_owned()));
+    }
+    let anywhere = format!("**/{below}");
+    let pattern = match text.contains('/') {
+        true => below,
+        false => &anywhere,
+    };
+    let glob = GlobBuilder::new(pattern).literal_separator(true).build();
+    glob.map_err(|error| unreadable(&error))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_pattern_names_what_it_says() {
+        for (pattern, path, named) in [
+            ("*.tmp", "a.tmp", true),
+            ("*.tmp", "deep/below/a.tmp", true),
+            ("*.tmp", "a.tmp/below", false),
+            ("*.tmp", "a.tmp.kept", false),
+            ("cache", "cache", true),
+            ("cache", "deep/cache", true),
+            ("cache", "cached", false),
+            ("/cache", "cache", true),
+            ("/cache", "deep/cache", false),
+            ("cache/**", "cache/x", true),
+            ("cache/**", "cache/x/y", true),
+            ("cache/**", "cache", false),
+            ("cache/**", "deep/cache/x", false),
+            ("**/cache/**", "deep/cache/x", true),
+            ("log/*.log", "log/a.log", true),
+            ("log/*.log", "log/old/a.log", false),
+            ("a?c", "abc", true),
+            ("a?c", "a/c", false),
+            ("[ab].db", "b.db", true),
+            ("*.{db,log}", "x/y.log", true),
+            ("\\*", "*", true),
+            ("\\*", "a", false),
+            ("ö*", "öl", true),
+        ] {
+            let patterns = Patterns::of(&[pattern.to_owned()]).unwrap();
+            assert_eq!(patterns.name(path.as_bytes()), named, "{pattern}: {path}");
+        }
+        let names = Patterns::of(&["*.tmp".to_owned(), "b".to_owned()]).unwrap();
+        assert!(names.name(b"\xff.tmp") && names.name(b"\xff/b") && !names.name(b"\xff"));
+        assert!(!Patterns::of(&[]).unwrap().name(b"a"));
+    }
+
+    #[test]
+    fn what_could_name_nothing_is_no_pattern() {
+        for (bad, says) in [
+            ("", "names nothing"),
+            ("/", "names nothing"),
+            ("cache/", "ends with a slash"),
+            ("a//b", "two slashes"),
+            ("//a", "two slashes"),
+            ("./a", "`.` or `..`"),
+            ("a/../b", "`.` or `..`"),
+            ("..", "`.` or `..`"),
+            ("[a", "cannot be read"),
+            ("{a,b", "cannot be read"),
+        ] {
+            let error = check_pattern(bad).unwrap_err().to_string();
+            assert!(error.contains(says), "{bad}: {error}");
+        }
+    }
+}
