@@ -1,5 +1,6 @@
 //! Backup jobs: `[[job]]`.
 
+mod hooks;
 mod reading;
 mod retention;
 

@@ -19,6 +19,7 @@ mod contents;
 mod create;
 mod due;
 mod holds;
+mod hooks;
 mod jobs;
 mod judged;
 mod leftovers;

@@ -1,7 +1,7 @@
 use super::*;
 use crate::{
     name::JobName,
-    spec::{BackupSource, ProofSchedules, ReadingSpec, WindowSpec},
+    spec::{BackupSource, HookSpec, ProofSchedules, ReadingSpec, WindowSpec},
 };
 use jiff::tz::TimeZone;
 use proptest::prelude::*;
@@ -50,6 +50,7 @@ fn job(
         stale_after: None,
         compression: 3,
         shrink_guard: None,
+        hooks: HookSpec::default(),
         retention: None,
         checkpoints: None,
         proofs: ProofSchedules::default(),

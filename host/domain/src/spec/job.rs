@@ -32,6 +32,8 @@ pub struct JobSpec {
     /// A backup with less than so many percent of the documents or bytes of the one before is suspicious; above 0, at most 100;
     /// absent: none is. See [`crate::shrink::suspicion`].
     pub shrink_guard: Option<f64>,
+    /// What runs around its backups.
+    pub hooks: HookSpec,
     /// What is kept; absent: everything.
     pub retention: Option<RetentionSpec>,
     /// Its checkpoints; absent: it keeps none, and cannot be rolled back.
@@ -53,6 +55,18 @@ impl JobSpec {
         let mut sources = self.sources.iter();
         sources.any(|source| matches!(source, BackupSource::Directory { .. }))
     }
+}
+
+/// The operator's commands around each backup of a job but an emergency one; absent: nothing runs. Each is told in its
+/// environment which backup it is about.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct HookSpec {
+    /// Before the sources are read; where it fails, so does the backup, and nothing is read.
+    pub before: Option<CommandName>,
+    /// After a backup was stored and read back; that it fails is a warning of the backup.
+    pub after_success: Option<CommandName>,
+    /// After a backup failed, also for `before`; that it fails too is told with the failure.
+    pub after_failure: Option<CommandName>,
 }
 
 /// When what a job has stored is proven; none: only when somebody asks. See [`crate::backup_proofs`].

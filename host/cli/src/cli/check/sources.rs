@@ -111,6 +111,7 @@ mod tests {
                 stale_after: None,
                 compression: 3,
                 shrink_guard: None,
+                hooks: mainstay_domain::spec::HookSpec::default(),
                 retention: None,
                 checkpoints: None,
                 proofs: mainstay_domain::spec::ProofSchedules::default(),

@@ -13,7 +13,7 @@ use mainstay_domain::{
     spec::{
         ApprovalSpec, BackupSource, BeforeStart, BreakerSpec, CheckKind, CheckSpec, CommandSpec,
         DeciderSpec, DirectoryGrant, DrillCommands, DrillSpec, EngineCheck, ExecCheck, FailOf,
-        ForeignCommands, Grants, GroupBy, HttpCheck, HttpOrigin, Limits, LogPattern,
+        ForeignCommands, Grants, GroupBy, HookSpec, HttpCheck, HttpOrigin, Limits, LogPattern,
         MaintenanceBegin, OnDoubt, OnFailure, OnShutdown, OverBudget, PluginCheck, PluginSpec,
         PolicySpec, PostgresCheck, ProcessSpec, RedisCheck, RedisRole, Reload, RestartPolicy,
         RunAs, S3Check, Schedule, SecretSource, ServiceAddress, SocketSpec, Spec, StatsdFlavour,
@@ -1802,6 +1802,16 @@ fn job_keys(keys: &mut Keys) {
         |j| retention(j).trash_for,
         Duration::ZERO,
     );
+    let lines = "before = \"b\"\nafter_success = \"s\"\nafter_failure = \"f\"\n\
+                 [command.b]\nrun = [\"x\"]\n[command.s]\nrun = [\"x\"]\n[command.f]\nrun = [\"x\"]\n";
+    let hooks = HookSpec {
+        before: Some(CommandName::parse("b").unwrap()),
+        after_success: Some(CommandName::parse("s").unwrap()),
+        after_failure: Some(CommandName::parse("f").unwrap()),
+    };
+    for key in ["job.before", "job.after_success", "job.after_failure"] {
+        keys.job(key, lines, |j| j.hooks.clone(), hooks.clone());
+    }
     checkpoint_keys(keys);
 }
 
@@ -2078,6 +2088,7 @@ fn what_is_not_written_has_its_documented_default() {
     assert_eq!((&job.proofs.verify, &job.proofs.drill), (&weekly, &weekly));
     assert_eq!(job.compression, 3);
     assert_eq!(job.shrink_guard, None);
+    assert_eq!(job.hooks, HookSpec::default());
     let reading = &job.reading;
     assert!(reading.exclude.is_empty());
     assert_eq!(

@@ -19,7 +19,7 @@ use mainstay_domain::{
     backup_schedule::{self, SCHEDULED, ScheduleError},
     jitter::part,
     name::{JobName, PluginName, TargetName},
-    spec::{JobSpec, ProofSchedules, RetentionSpec, Schedule, StartSpec, WindowSpec},
+    spec::{HookSpec, JobSpec, ProofSchedules, RetentionSpec, Schedule, StartSpec, WindowSpec},
     time::Timestamp,
 };
 use semver::VersionReq;
@@ -61,6 +61,11 @@ pub(super) fn job(at: ValueAt<'_>, host: &str) -> Option<JobSpec> {
         encryption(fields);
         let compression = fields.or("compression", 3, whole(1..=19));
         let shrink_guard = fields.optional("shrink_guard", percent);
+        let hooks = HookSpec {
+            before: checkpoints::command(fields, "before"),
+            after_success: checkpoints::command(fields, "after_success"),
+            after_failure: checkpoints::command(fields, "after_failure"),
+        };
         let retention = fields.optional("retention", retention);
         let checkpoints = fields.optional("checkpoints", checkpoints::checkpoints);
         let weekly = Some(Schedule::Every(7 * DAY));
@@ -90,6 +95,7 @@ pub(super) fn job(at: ValueAt<'_>, host: &str) -> Option<JobSpec> {
             stale_after: None,
             compression,
             shrink_guard,
+            hooks,
             retention,
             checkpoints,
             proofs,

@@ -1,7 +1,9 @@
 //! One backup, from its record in progress to its record verified or failed.
 
 use super::{BackupError, BackupService, words};
-use crate::ports::{BackupStoreError, OnProgress, TakeBackup, TakenBackup, Unreadable};
+use crate::ports::{
+    BackupStore, BackupStoreError, OnProgress, TakeBackup, TakenBackup, Unreadable,
+};
 use mainstay_domain::{
     backup::{BackupRecord, BackupStatus, BackupType},
     backup_chain::{join, suspects},
@@ -137,15 +139,19 @@ impl BackupService {
             created_at,
         };
         let progress = progress.clone();
-        let taken = self
-            .with_store(move |store| store.take(&request, &progress))
-            .await;
+        let taken = match self.run_before(job, &record).await {
+            Ok(()) => {
+                let take = move |store: &dyn BackupStore| store.take(&request, &progress);
+                self.with_store(take).await
+            }
+            Err(error) => Err(error),
+        };
         self.note_room(&taken);
         match taken {
             Ok(taken) => self.record_success(job, taken, wanted).await,
             Err(error) => {
                 record.status = BackupStatus::Failed;
-                record.reason = Some(error.to_string());
+                record.reason = Some(self.reason_after(job, &record, &error).await);
                 self.record_failure(record, &error).await?;
                 Err(error.into())
             }
@@ -158,9 +164,16 @@ impl BackupService {
         taken: TakenBackup,
         wanted: &Wanted,
     ) -> Result<BackupRecord, BackupError> {
-        let TakenBackup { manifest, warnings } = taken;
+        let TakenBackup {
+            manifest,
+            mut warnings,
+        } = taken;
         let slots = &wanted.slots;
         let mut record = manifest.to_record();
+        // Before all others, of which some may be too many to be kept.
+        if let Some(failed) = self.run_after(job, &record).await {
+            warnings.insert(0, failed);
+        }
         record.key.clone_from(&wanted.key);
         record.checkpoint.clone_from(&wanted.checkpoint);
         record.warnings = warnings.iter().take(WARNINGS_KEPT).cloned().collect();
@@ -220,8 +233,10 @@ impl BackupService {
             _ => Severity::High,
         };
         let message = format!(
-            "backup {} of job {} was not taken: {error}",
-            record.id, record.job
+            "backup {} of job {} was not taken: {}",
+            record.id,
+            record.job,
+            record.reason.as_deref().unwrap_or("nobody knows why")
         );
         let event = self
             .event(EventKind::BackupFailed, severity, message)

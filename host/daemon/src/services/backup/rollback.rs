@@ -22,10 +22,6 @@ use mainstay_domain::{
     severity::Severity,
 };
 use running::{PutBack, Running, facts_of};
-use std::sync::Arc;
-
-/// So much of what a command prints is taken from it; nobody reads it.
-const MOST_OUTPUT: u64 = 64 << 10;
 
 impl BackupService {
     /// Rolls a job back to a checkpoint. What makes no sense is refused before anything is begun.
@@ -210,31 +206,5 @@ impl BackupService {
             checkpoint.rollback = Some(rollback);
         }
         self.commit(vec![record], events).await
-    }
-
-    /// Runs a command of the operator's to its end; where there is none, all is well.
-    pub(super) async fn run_hook(
-        &self,
-        name: Option<&CommandName>,
-        key: String,
-    ) -> Result<(), BackupError> {
-        let Some(name) = name else { return Ok(()) };
-        let spec = Arc::clone(&self.core.spec.borrow());
-        let command = spec.commands.get(name).cloned();
-        let command = command.ok_or_else(|| {
-            BackupError::Refused(format!("the config has no command `{name}` any more"))
-        })?;
-        let commands = &self.core.commands;
-        let ran = commands.run(name.clone(), command, Vec::new(), key, MOST_OUTPUT);
-        match ran.await {
-            Ok(output) if output.exit_code == 0 => Ok(()),
-            Ok(output) => Err(BackupError::Refused(format!(
-                "the command `{name}` ended with exit code {}",
-                output.exit_code
-            ))),
-            Err(error) => Err(BackupError::Refused(format!(
-                "the command `{name}` failed: {error}"
-            ))),
-        }
     }
 }

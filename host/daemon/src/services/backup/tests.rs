@@ -1,5 +1,6 @@
 mod checkpoints;
 mod fakes;
+mod hooks;
 mod proofs;
 mod retention;
 

@@ -186,6 +186,7 @@ async fn what_the_config_does_not_name_any_more_is_told_to_be_over_once() {
         stale_after: None,
         compression: 3,
         shrink_guard: None,
+        hooks: mainstay_domain::spec::HookSpec::default(),
         retention: Some(RetentionSpec {
             policy: PluginName::parse("keep").unwrap(),
             version: VersionReq::STAR,

@@ -47,7 +47,8 @@ pub(super) fn checkpoints(at: ValueAt<'_>) -> Option<CheckpointSpec> {
     })
 }
 
-fn command(fields: &mut Fields<'_>, key: &'static str) -> Option<CommandName> {
+/// A command that runs without anybody who would have values for it.
+pub(super) fn command(fields: &mut Fields<'_>, key: &'static str) -> Option<CommandName> {
     fields.optional(key, |at| {
         let name = existing(EntityKind::Command, CommandName::parse)(at)?;
         let mut facts = at.context.facts.borrow_mut();
@@ -56,7 +57,7 @@ fn command(fields: &mut Fields<'_>, key: &'static str) -> Option<CommandName> {
     })
 }
 
-/// A rollback has no values for placeholders: that is not to be found out when it runs.
+/// Nobody has values for their placeholders: that is not to be found out when they run.
 pub(in super::super) fn hooks(
     context: &Context<'_>,
     commands: &BTreeMap<CommandName, CommandSpec>,
@@ -68,7 +69,7 @@ pub(in super::super) fn hooks(
             context.error(
                 *place,
                 format!(
-                    "the command `{name}` has placeholders, and a rollback has no values for them"
+                    "the command `{name}` has placeholders, and nobody has values for them here"
                 ),
                 "name a command without `placeholders`",
             );

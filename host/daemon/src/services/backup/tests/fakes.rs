@@ -16,7 +16,7 @@ use mainstay_domain::{
     effect::{CommandOutput, EffectError},
     health::{Health, Observation},
     name::{CommandName, FailureType, PluginName, TargetName},
-    spec::{CommandSpec, ReadingSpec, RetentionSpec, RunAs, Schedule},
+    spec::{CommandSpec, HookSpec, ReadingSpec, RetentionSpec, RunAs, Schedule},
 };
 use parking_lot::Condvar;
 use std::collections::{BTreeMap, BTreeSet, HashSet, VecDeque};
@@ -594,12 +594,18 @@ impl Watch for FakeWatch {
 #[derive(Default)]
 pub(in crate::services::backup) struct FakeCommands {
     ran: Mutex<Vec<String>>,
+    told: Mutex<Vec<BTreeMap<String, String>>>,
     failing: Mutex<Vec<&'static str>>,
 }
 
 impl FakeCommands {
     pub(super) fn ran(&self) -> Vec<String> {
         self.ran.lock().clone()
+    }
+
+    /// The environments of what ran.
+    pub(super) fn told(&self) -> Vec<BTreeMap<String, String>> {
+        self.told.lock().clone()
     }
 
     /// This one ends with exit code 1 from now on.
@@ -616,13 +622,14 @@ impl Commands for FakeCommands {
     fn run(
         &self,
         name: CommandName,
-        _: CommandSpec,
+        spec: CommandSpec,
         _: Vec<(String, String)>,
         _: String,
         _: u64,
     ) -> Boxed<'_, Result<CommandOutput, EffectError>> {
         let fails = self.failing.lock().contains(&name.as_str());
         self.ran.lock().push(name.to_string());
+        self.told.lock().push(spec.env);
         Box::pin(std::future::ready(Ok(CommandOutput {
             exit_code: fails.into(),
             stdout: Vec::new().into(),
@@ -659,6 +666,7 @@ pub(super) fn job(retention: Option<RetentionSpec>) -> JobSpec {
         stale_after: None,
         compression: 3,
         shrink_guard: None,
+        hooks: HookSpec::default(),
         retention,
         checkpoints: None,
         proofs: mainstay_domain::spec::ProofSchedules::default(),
