@@ -39,6 +39,7 @@ mod restore;
 mod room;
 mod scan;
 mod source;
+mod sqlite;
 mod store;
 mod stored;
 mod swap;
@@ -207,7 +208,7 @@ impl BackupStore for LocalBackups {
     fn sweep(&self, sources: &[BackupSource], known: &BTreeSet<BackupId>) -> Vec<BackupStoreError> {
         let beside = sources.iter().map(|source| match source {
             BackupSource::Directory { path, .. } => swap::sweep(path),
-            BackupSource::Command { .. } => Ok(()),
+            BackupSource::Command { .. } | BackupSource::Sqlite { .. } => Ok(()),
         });
         let (jobs, unlisted) = match self.layout.jobs() {
             Ok(jobs) => (jobs, Ok(())),

@@ -3,6 +3,7 @@
 mod hooks;
 mod reading;
 mod retention;
+mod sqlite;
 
 use mainstay_tests::{Daemon, HOST, campaign::Random, wait_for};
 use serde_json::Value;

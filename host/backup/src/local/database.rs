@@ -43,7 +43,7 @@ pub(super) fn look(found: &Found<'_>, rules: &WalkRules<'_>, warnings: &mut Vec<
     rules.gaps.set(true);
     let warning = format!(
         "the SQLite database {} is in use, or was not closed, and the copy of its files may be malformed; end what has it open \
-         while it is backed up, or let a source of kind \"command\" print it, e.g. with `sqlite3 FILE .dump`",
+         while it is backed up, or exclude its files and let a source of kind \"sqlite\" copy it",
         Path::new(OsStr::from_bytes(path)).display()
     );
     if !warnings.contains(&warning) {

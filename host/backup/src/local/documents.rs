@@ -12,6 +12,7 @@ use super::{
     index::{Index, Stamp},
     reading::Reading,
     source::{Found, WalkRules, for_each_piece, tolerate, walk},
+    sqlite,
     tree::target,
     write::ArchiveWriter,
 };
@@ -123,9 +124,10 @@ impl<'a> SourceReader<'a> {
                     let timeout = *timeout;
                     let source = SourceProgram { run, cwd, timeout };
                     self.programs.run(&source, &spool, self.stop)?;
-                    self.read_output(key, &path)?;
+                    self.read_output(key, &path, &path)?;
                     remove_file(&path)?;
                 }
+                BackupSource::Sqlite { path, key } => self.read_database(path, key)?,
             }
         }
         if self.is_tolerant() && self.found.state.is_empty() {
@@ -175,13 +177,40 @@ impl<'a> SourceReader<'a> {
         }
     }
 
-    /// The output of a program, which was spooled to a file. It has no times of its own, so the same output again is
-    /// no change.
-    fn read_output(&mut self, key: DocumentKey, path: &Path) -> Result<(), BackupStoreError> {
+    /// A copy of a database, which is spooled to a file, with owner and permissions of the database.
+    fn read_database(&mut self, path: &Path, key: &str) -> Result<(), BackupStoreError> {
+        let key =
+            DocumentKey::parse(key).map_err(|error| BackupStoreError::Source(error.to_string()))?;
+        let request = self.request;
+        let spool = self.layout.partial(&request.job, &request.id, "spool");
+        create_private(&spool)?;
+        match sqlite::copy(path, &spool, self.stop) {
+            // The other sources may be readable.
+            Err(BackupStoreError::Source(what)) if self.is_tolerant() => {
+                self.incomplete = true;
+                self.warnings.push(what);
+            }
+            copied => {
+                self.warnings.extend(copied?);
+                self.read_output(key, &spool, path)?;
+            }
+        }
+        remove_file(&spool)
+    }
+
+    /// What was spooled to a file, with the metadata of another, or of it itself. Its times say nothing of it, so the same
+    /// again is no change.
+    fn read_output(
+        &mut self,
+        key: DocumentKey,
+        path: &Path,
+        of: &Path,
+    ) -> Result<(), BackupStoreError> {
         let mut file = File::open(path).map_err(unavailable("cannot read", path))?;
-        let metadata = file.metadata().map_err(unavailable("cannot read", path))?;
+        let expected = file.metadata().map_err(unavailable("cannot read", path))?;
+        let metadata = fs::metadata(of).map_err(unavailable("cannot look at", of))?;
         let (size, hash, content) =
-            self.read_content(&key, &mut file, path, metadata.len(), &mut Vec::new())?;
+            self.read_content(&key, &mut file, path, expected.len(), &mut Vec::new())?;
         let mut entry = Entry {
             size,
             hash,

@@ -58,7 +58,7 @@ impl Drop for Pending {
 fn directory(source: &BackupSource) -> Option<&Path> {
     match source {
         BackupSource::Directory { path, .. } => Some(path),
-        BackupSource::Command { .. } => None,
+        BackupSource::Command { .. } | BackupSource::Sqlite { .. } => None,
     }
 }
 

@@ -175,7 +175,7 @@ fn check_sources(layout: &Layout, sources: &[BackupSource]) -> Result<(), Backup
             path: path.canonicalize().unwrap_or(path),
             prefix,
         },
-        command => command,
+        other => other,
     });
     let resolved: Vec<BackupSource> = resolved.collect();
     if let Some(faulty) = faulty_sources(&resolved).into_iter().next() {
@@ -235,6 +235,10 @@ fn note(source: &BackupSource) -> SourceNote {
         },
         BackupSource::Command { run, key, .. } => SourceNote::Command {
             program: run.first().cloned().unwrap_or_default(),
+            key: key.clone(),
+        },
+        BackupSource::Sqlite { path, key } => SourceNote::Command {
+            program: path.display().to_string(),
             key: key.clone(),
         },
     }

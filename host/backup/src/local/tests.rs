@@ -11,6 +11,7 @@ mod mounted;
 mod pending;
 mod reading;
 mod room;
+mod sqlite;
 mod swaps;
 mod unrestorable;
 

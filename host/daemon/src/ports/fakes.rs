@@ -836,7 +836,7 @@ impl BackupViews for FakeWorld {
             };
             Ok(Changes {
                 changes: vec![change],
-                notes: vec!["not compared: app.sql, which a command printed".to_owned()],
+                notes: vec!["not compared: app.sql, which lies in no directory".to_owned()],
             })
         })
     }

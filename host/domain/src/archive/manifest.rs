@@ -76,9 +76,9 @@ pub enum SourceNote {
         /// What stands before its keys.
         prefix: String,
     },
-    /// A program's output. Its arguments may hold secrets, so they are not here.
+    /// One document: a program's output, or an SQLite database. Arguments may hold secrets, so they are not here.
     Command {
-        /// The program.
+        /// The program, or the path of the database.
         program: String,
         /// The document's key.
         key: String,

@@ -12,10 +12,10 @@ pub enum SourceFault {
     /// Its key or its prefix is none.
     #[error(transparent)]
     Key(#[from] InvalidKey),
-    /// A program's output would take the place of the whole tree.
+    /// A file, which is what a source that is no directory stores, would take the place of the whole tree.
     #[error(
-        "the key `.` is the directory that everything is restored into, and what a program prints is a file; write e.g. \
-         `dump.sql`"
+        "the key `.` is the directory that everything is restored into, and what a program prints, or a database, is a file; write \
+         e.g. `dump.sql`"
     )]
     RootKey,
     /// Both have the same key.
@@ -25,11 +25,11 @@ pub enum SourceFault {
     SameKey(String),
     /// One stores a file where the other needs a directory.
     #[error(
-        "`{file}` is the key of what a program prints, and `{below}` lies below it: no file is a directory as well; give \
+        "`{file}` is the key of a file, of what a program prints or a database, and `{below}` lies below it: no file is a directory as well; give \
          one of them another name"
     )]
     BelowFile {
-        /// The key of the program's output.
+        /// The key of the file.
         file: String,
         /// The key below it.
         below: String,
@@ -93,14 +93,17 @@ pub fn faulty_sources(sources: &[BackupSource]) -> Vec<FaultySource> {
                 below: key.to_string(),
             };
             faults.between(*number, other, fault);
-        } else if matches!(sources.get(*number), Some(BackupSource::Command { .. })) {
+        } else if sources
+            .get(*number)
+            .is_some_and(|source| source.document().is_some())
+        {
             file = Some((key, *number));
         }
     }
     let directories = sources.iter().enumerate();
     let directories = directories.filter_map(|(number, source)| match source {
         BackupSource::Directory { path, .. } => Some((path.as_path(), number)),
-        BackupSource::Command { .. } => None,
+        BackupSource::Command { .. } | BackupSource::Sqlite { .. } => None,
     });
     let mut directories: Vec<(&Path, usize)> = directories.collect();
     directories.sort();
@@ -159,10 +162,12 @@ fn key_of(source: &BackupSource) -> Result<DocumentKey, SourceFault> {
         BackupSource::Directory { prefix, .. } => {
             Ok(KeyPrefix::parse(prefix)?.join(&DocumentKey::root()))
         }
-        BackupSource::Command { key, .. } => match DocumentKey::parse(key)? {
-            key if key.is_root() => Err(SourceFault::RootKey),
-            key => Ok(key),
-        },
+        BackupSource::Command { key, .. } | BackupSource::Sqlite { key, .. } => {
+            match DocumentKey::parse(key)? {
+                key if key.is_root() => Err(SourceFault::RootKey),
+                key => Ok(key),
+            }
+        }
     }
 }
 
@@ -171,12 +176,16 @@ mod tests {
     use super::*;
     use std::time::Duration;
 
-    /// `/path=prefix` is a directory, `!key` what a program prints.
+    /// `/path=prefix` is a directory, `!key` what a program prints, `?key` a database.
     fn source(text: &str) -> BackupSource {
         match text.split_once('=') {
             Some((path, prefix)) => BackupSource::Directory {
                 path: path.into(),
                 prefix: prefix.to_owned(),
+            },
+            None if text.starts_with('?') => BackupSource::Sqlite {
+                path: "/app.db".into(),
+                key: text.trim_start_matches('?').to_owned(),
             },
             None => BackupSource::Command {
                 run: vec!["dump".to_owned()],
@@ -201,6 +210,7 @@ mod tests {
             "/data= /other=sub/other !dump",
             "/data=a /data2=b",
             "!a !b !c/d !c/e",
+            "/data= ?app.db !app.sql",
             "/data=a !a/b",
         ] {
             assert_eq!(faults(good), [], "{good}");
@@ -211,6 +221,9 @@ mod tests {
     fn what_could_never_be_put_back_is_refused_with_the_source_that_it_clashes_with() {
         for (bad, source, other, says) in [
             ("!.", 0, None, "the key `.` is the directory"),
+            ("?.", 0, None, "the key `.` is the directory"),
+            ("?k !k", 1, Some(0), "the key `k`: two documents"),
+            ("?k /data=k/x", 1, Some(0), "`k/x` lies below it"),
             ("!k !k/x", 1, Some(0), "`k/x` lies below it"),
             ("!k/x !k", 1, Some(0), "`k/x` lies below it"),
             ("!k !k/x/y/z", 1, Some(0), "`k/x/y/z` lies below it"),

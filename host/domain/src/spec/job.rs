@@ -50,7 +50,8 @@ impl JobSpec {
         self.rpo.or(self.stale_after)
     }
 
-    /// Whether a restore in place puts anything back: what a command printed cannot be.
+    /// Whether a restore in place puts anything back: what a command printed cannot be, nor may a database be exchanged that
+    /// somebody has open.
     pub fn is_restorable_in_place(&self) -> bool {
         let mut sources = self.sources.iter();
         sources.any(|source| matches!(source, BackupSource::Directory { .. }))
@@ -151,6 +152,23 @@ pub enum BackupSource {
         /// Default 60 s.
         timeout: Duration,
     },
+    /// A copy of an SQLite database, as one document. Others may have it open.
+    Sqlite {
+        /// Absolute.
+        path: PathBuf,
+        /// The document's key.
+        key: String,
+    },
+}
+
+impl BackupSource {
+    /// The key of its one document; none of a directory.
+    pub fn document(&self) -> Option<&str> {
+        match self {
+            Self::Directory { .. } => None,
+            Self::Command { key, .. } | Self::Sqlite { key, .. } => Some(key),
+        }
+    }
 }
 
 /// What is kept.

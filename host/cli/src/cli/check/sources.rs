@@ -31,10 +31,22 @@ fn faults(job: &JobSpec, store: &Path) -> Vec<(String, &'static str)> {
             path: resolved(path),
             prefix: prefix.clone(),
         },
-        BackupSource::Command { .. } => source.clone(),
+        BackupSource::Command { .. } | BackupSource::Sqlite { .. } => source.clone(),
     });
     let real: Vec<BackupSource> = real.collect();
     for (written, real) in job.sources.iter().zip(&real) {
+        if let BackupSource::Sqlite { path, .. } = written
+            && fs::metadata(path).is_ok_and(|found| !found.is_file())
+        {
+            faults.push((
+                format!(
+                    "the source {} of job {} is no file",
+                    path.display(),
+                    job.name
+                ),
+                "name the file of the database: a source of kind \"sqlite\" is one database",
+            ));
+        }
         let (BackupSource::Directory { path, .. }, BackupSource::Directory { path: real, .. }) =
             (written, real)
         else {

@@ -1763,6 +1763,12 @@ fn job_keys(keys: &mut Keys) {
     ] {
         keys.job(key, line, |j| j.sources.clone(), source.clone());
     }
+    let line = "source = [{ kind = \"sqlite\", path = \"d.db\", key = \"k\" }]";
+    let source = vec![BackupSource::Sqlite {
+        path: "/etc/mainstay/d.db".into(),
+        key: "k".into(),
+    }];
+    keys.job("job.source.key", line, |j| j.sources.clone(), source);
     let line = "retention = { policy = \"p\", version = \"^2\", every = \"9h\", min_redundancy = 9, immutable_for = \"9h\", trash_for = \"0s\" }";
     let retention = |j: &mainstay_domain::spec::JobSpec| j.retention.clone().unwrap();
     keys.job(

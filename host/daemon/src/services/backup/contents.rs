@@ -99,7 +99,7 @@ impl BackupService {
         let mut notes = live.notes;
         if !live.not_read.is_empty() {
             notes.push(format!(
-                "not compared: {}, which a command printed",
+                "not compared: {}, which lies in no directory",
                 list(&live.not_read, "none")
             ));
         }

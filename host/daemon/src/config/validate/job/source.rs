@@ -38,7 +38,7 @@ pub(super) fn sources(at: ValueAt<'_>, help: &str) -> Option<Vec<BackupSource>> 
     let directories = sources.iter().zip(&places);
     let directories = directories.filter_map(|(source, place)| match source {
         BackupSource::Directory { path, .. } => Some((path.clone(), *place)),
-        BackupSource::Command { .. } => None,
+        BackupSource::Command { .. } | BackupSource::Sqlite { .. } => None,
     });
     let mut facts = at.context.facts.borrow_mut();
     facts.backed_up.extend(directories);
@@ -48,10 +48,14 @@ pub(super) fn sources(at: ValueAt<'_>, help: &str) -> Option<Vec<BackupSource>> 
 /// How the key `kind` selects the other keys.
 type ReadSource = fn(&mut Fields<'_>) -> Option<BackupSource>;
 
-const SOURCES: [(&str, ReadSource); 2] = [("directory", directory), ("command", command)];
+const SOURCES: [(&str, ReadSource); 3] = [
+    ("directory", directory),
+    ("command", command),
+    ("sqlite", sqlite),
+];
 
 /// Kinds that the documentation names and this version does not have.
-const LATER: [&str; 4] = ["sqlite", "http", "plugin", "postgres"];
+const LATER: [&str; 3] = ["http", "plugin", "postgres"];
 
 fn source(at: ValueAt<'_>) -> Option<BackupSource> {
     at.fields("this source", |fields| {
@@ -86,10 +90,7 @@ fn directory(fields: &mut Fields<'_>) -> Option<BackupSource> {
 
 fn command(fields: &mut Fields<'_>) -> Option<BackupSource> {
     let arguments = fields.required("run", "run = [\"pg_dump\", \"app\"]", run);
-    let key = fields.required("key", "key = \"app.sql\"", |at| match document_key(at)? {
-        key if key.is_empty() => at.not("a document's key", "write e.g. key = \"app.sql\""),
-        key => Some(key),
-    });
+    let key = fields.required("key", "key = \"app.sql\"", key);
     let base = fields.context.base.to_owned();
     let cwd = fields.or("cwd", base, path);
     let timeout = fields.or("timeout", Duration::from_secs(60), positive_duration);
@@ -99,4 +100,20 @@ fn command(fields: &mut Fields<'_>) -> Option<BackupSource> {
         key: key?,
         timeout,
     })
+}
+
+fn sqlite(fields: &mut Fields<'_>) -> Option<BackupSource> {
+    let database = fields.required("path", "path = \"app.db\"", path);
+    let key = fields.required("key", "key = \"app.db\"", key);
+    Some(BackupSource::Sqlite {
+        path: database?,
+        key: key?,
+    })
+}
+
+fn key(at: ValueAt<'_>) -> Option<String> {
+    match document_key(at)? {
+        key if key.is_empty() => at.not("a document's key", "write e.g. key = \"app.sql\""),
+        key => Some(key),
+    }
 }
