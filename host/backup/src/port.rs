@@ -11,7 +11,7 @@ use mainstay_domain::{
     code::ErrorCode,
     id::BackupId,
     name::JobName,
-    spec::{BackupSource, ReadingSpec},
+    spec::{BackupSource, ReadingSpec, RunAs},
     time::Timestamp,
 };
 use std::{collections::BTreeSet, fs::File, path::Path, sync::Arc, time::Duration};
@@ -43,6 +43,8 @@ pub struct SourceProgram<'a> {
     pub run: &'a [String],
     /// Where it runs.
     pub cwd: &'a Path,
+    /// As whom, and what is added to its environment; values may hold `${secret:NAME}`.
+    pub run_as: &'a RunAs,
     /// How long it may take.
     pub timeout: Duration,
 }

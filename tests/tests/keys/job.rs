@@ -98,6 +98,44 @@ source = [{ kind = "command", run = ["/bin/sleep", "1000"], key = "never", timeo
     assert!(stderr.contains("did not end within 250ms"), "{stderr}");
 }
 
+/// Acts: `job.source(command).env`, `job.source(command).user`
+#[test]
+fn what_a_job_has_printed_has_its_variables_and_its_user() {
+    let mut daemon = prepare(
+        r#"
+[secrets]
+pin = { env = "PIN_OF_THE_DAEMON" }
+
+[[job]]
+name = "told"
+encryption = "none"
+source = [{ kind = "command", run = ["/bin/sh", "-c", "echo $PIN"], key = "said", env = { PIN = "is ${secret:pin}" } }]
+
+[[job]]
+name = "other"
+encryption = "none"
+source = [{ kind = "command", run = ["/bin/sh", "-c", "id -un; echo $USER"], key = "said", cwd = "/", user = "nobody" }]
+"#,
+    );
+    daemon.set_env("PIN_OF_THE_DAEMON", "1234");
+    daemon.run();
+    let said = |job: &str| {
+        let into = daemon.path(&format!("said-{job}"));
+        daemon.json(&["backup", "restore", job, "--into", into.to_str().unwrap()]);
+        fs::read_to_string(into.join("said")).unwrap()
+    };
+    daemon.json(&["backup", "create", "told"]);
+    assert_eq!(said("told"), "is 1234\n");
+    let taken = daemon.cli(&["backup", "create", "other"]);
+    if rustix::process::geteuid().is_root() {
+        assert!(taken.status.success(), "{taken:?}");
+        assert_eq!(said("other"), "nobody\nnobody\n");
+    } else {
+        let why = String::from_utf8_lossy(&taken.stderr);
+        assert!(why.contains("the user `nobody`"), "{why}");
+    }
+}
+
 /// Acts: `job.encryption`
 #[test]
 fn plain_backups_are_warned_of_where_nobody_wrote_that_they_are_meant() {

@@ -114,6 +114,7 @@ impl<'a> SourceReader<'a> {
                 BackupSource::Command {
                     run,
                     cwd,
+                    run_as,
                     key,
                     timeout,
                 } => {
@@ -121,8 +122,12 @@ impl<'a> SourceReader<'a> {
                         .map_err(|error| BackupStoreError::Source(error.to_string()))?;
                     let path = self.layout.partial(&request.job, &request.id, "spool");
                     let spool = create_private(&path)?;
-                    let timeout = *timeout;
-                    let source = SourceProgram { run, cwd, timeout };
+                    let source = SourceProgram {
+                        run,
+                        cwd,
+                        run_as,
+                        timeout: *timeout,
+                    };
                     self.programs.run(&source, &spool, self.stop)?;
                     self.read_output(key, &path, &path)?;
                     remove_file(&path)?;

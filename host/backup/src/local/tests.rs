@@ -316,6 +316,7 @@ fn a_command_source_is_stored_as_a_document_and_the_same_output_is_no_change() {
     let command = |script: &str| BackupSource::Command {
         run: ["sh", "-c", script].map(str::to_owned).to_vec(),
         cwd: "/".into(),
+        run_as: mainstay_domain::spec::RunAs::default(),
         key: "dumps/all.sql".to_owned(),
         timeout: Duration::from_secs(20),
     };
@@ -418,6 +419,7 @@ fn several_sources_are_restored_to_their_own_places() {
     fixture.sources.push(BackupSource::Command {
         run: vec!["echo".into(), "hi".into()],
         cwd: "/".into(),
+        run_as: mainstay_domain::spec::RunAs::default(),
         key: "dump".into(),
         timeout: Duration::from_secs(9),
     });

@@ -1,14 +1,16 @@
 //! Runs the programs that are sources of backups.
 //!
-//! Invariant: what is told of what it said has no secret in it.
+//! Invariant: what is told of what it said has no secret in it; secrets are revealed in its environment alone.
 //! Invariant: what such a program leaves behind ends with it, whether it has ended or is given up: the next backup would meet
 //! it, and what it goes on writing belongs to no backup.
 
 use super::{
     environment::ChildEnvironment,
+    process::run_as,
     program::{Outputs, Program, Remains, Starts, concealed_end, read_end},
 };
 use crate::ports::{BackupStoreError, Secrets, SourceProgram, SourcePrograms};
+use mainstay_domain::spec::RunAs;
 use std::{fs::File, os::unix::process::ExitStatusExt, sync::Arc};
 use tokio::runtime::Handle;
 use tokio_util::sync::CancellationToken;
@@ -65,6 +67,20 @@ impl SourcePrograms for LocalSources {
             .args(arguments)
             .current_dir(source.cwd)
             .stdout(stdout);
+        let RunAs { user, env } = source.run_as;
+        if let Some(user) = user {
+            run_as(&mut command, user)
+                .map_err(|why| failed(format!("cannot run as the user `{user}`: {why}")))?;
+        }
+        for (variable, written) in env {
+            let value = self.secrets.reveal(written);
+            let value = value.map_err(|why| {
+                failed(format!(
+                    "does not get its environment variable {variable}: {why}"
+                ))
+            })?;
+            command.env(variable, value);
+        }
         let mut tail = Vec::new();
         let ended: Result<_, BackupStoreError> = self.runtime.block_on(async {
             let not_started = |error: std::io::Error| failed(format!("cannot be started: {error}"));

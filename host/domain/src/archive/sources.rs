@@ -190,6 +190,7 @@ mod tests {
             None => BackupSource::Command {
                 run: vec!["dump".to_owned()],
                 cwd: "/".into(),
+                run_as: crate::spec::RunAs::default(),
                 key: text.trim_start_matches('!').to_owned(),
                 timeout: Duration::from_secs(1),
             },

@@ -1,6 +1,6 @@
 //! Backup jobs, as configured.
 
-use super::ReadingSpec;
+use super::{ReadingSpec, RunAs};
 use crate::name::{CommandName, JobName, PluginName, TargetName};
 use semver::VersionReq;
 use std::{path::PathBuf, time::Duration};
@@ -147,6 +147,8 @@ pub enum BackupSource {
         run: Vec<String>,
         /// Where it runs.
         cwd: PathBuf,
+        /// As whom, and what is added to the environment that it inherits, as a target's process does.
+        run_as: RunAs,
         /// The document's key.
         key: String,
         /// Default 60 s.

@@ -125,6 +125,7 @@ fn what_the_sources_hold_now_is_read_and_what_cannot_be_is_told() {
     fixture.sources.push(BackupSource::Command {
         run: vec!["/bin/echo".to_owned()],
         cwd: fixture.data(),
+        run_as: mainstay_domain::spec::RunAs::default(),
         key: "app.sql".to_owned(),
         timeout: Duration::from_secs(1),
     });

@@ -96,6 +96,7 @@ fn what_has_no_place_in_a_restore_in_place_is_counted_and_named() {
     let dump = BackupSource::Command {
         run: ["sh", "-c", "echo dump"].map(str::to_owned).to_vec(),
         cwd: "/".into(),
+        run_as: mainstay_domain::spec::RunAs::default(),
         key: "app.sql".to_owned(),
         timeout: Duration::from_secs(20),
     };

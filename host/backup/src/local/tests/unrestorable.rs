@@ -13,6 +13,7 @@ fn printed(key: &str) -> BackupSource {
     BackupSource::Command {
         run: vec!["echo".into(), "hi".into()],
         cwd: "/".into(),
+        run_as: mainstay_domain::spec::RunAs::default(),
         key: key.to_owned(),
         timeout: Duration::from_secs(9),
     }

@@ -201,14 +201,21 @@ fn starts<'a>(spec: &'a Spec, base: &'a Path, own: &OsStr) -> Vec<Start<'a>> {
     }
     for job in &spec.jobs {
         for source in &job.sources {
-            if let BackupSource::Command { run, cwd, key, .. } = source {
+            if let BackupSource::Command {
+                run,
+                cwd,
+                run_as,
+                key,
+                ..
+            } = source
+            {
                 starts.push(Start {
                     owner: (EntityKind::Job, job.name.as_str()),
                     what: format!("the source `{key}` of job `{}`", job.name),
                     run,
                     cwd,
-                    user: None,
-                    path: Some(own.to_owned()),
+                    user: run_as.user.as_deref(),
+                    path: Some(path_of(&run_as.env, own)),
                 });
             }
         }

@@ -37,6 +37,15 @@ async fn run(
     timeout: Duration,
     stop: CancellationToken,
 ) -> (Result<(), BackupStoreError>, String) {
+    run_so(script, RunAs::default(), timeout, stop).await
+}
+
+async fn run_so(
+    script: &str,
+    run_as: RunAs,
+    timeout: Duration,
+    stop: CancellationToken,
+) -> (Result<(), BackupStoreError>, String) {
     let directory = tempfile::tempdir().unwrap();
     let sources = LocalSources::new(
         Arc::new(OneSecret),
@@ -50,6 +59,7 @@ async fn run(
         let source = SourceProgram {
             run: &run,
             cwd: Path::new("/"),
+            run_as: &run_as,
             timeout,
         };
         let ended = sources.run(&source, &output, &stop);
@@ -75,6 +85,31 @@ async fn what_it_prints_is_written_and_what_it_inherits_has_no_variable_of_a_sec
         "{printed}"
     );
     assert!(!printed.contains(OF_THE_TESTS), "{printed}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_its_config_adds_to_what_it_inherits_is_revealed_and_its_user_must_exist() {
+    let run_as = |user: Option<&str>, value: &str| RunAs {
+        user: user.map(str::to_owned),
+        env: [("OF_ITS_OWN".to_owned(), value.to_owned())].into(),
+    };
+    let script = "echo $OF_ITS_OWN; env";
+    let printed = |run_as| run_so(script, run_as, LONG, CancellationToken::new());
+    let (ended, text) = printed(run_as(None, "a word")).await;
+    ended.unwrap();
+    assert!(
+        text.starts_with("a word\n") && text.contains("PATH="),
+        "{text}"
+    );
+    // The one secret that is asked for has no value here.
+    for (run_as, says) in [
+        (run_as(None, "${secret:token}"), "OF_ITS_OWN"),
+        (run_as(Some("nobody-there"), ""), "the user `nobody-there`"),
+    ] {
+        let (ended, text) = printed(run_as).await;
+        let error = ended.unwrap_err().to_string();
+        assert!(error.contains(says) && text.is_empty(), "{error}");
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -158,6 +193,7 @@ async fn one_whose_start_hangs_is_given_up_in_its_time_and_at_a_stop() {
             let source = SourceProgram {
                 run: &run,
                 cwd: Path::new("/"),
+                run_as: &RunAs::default(),
                 timeout,
             };
             sources.run(&source, &output, stop).unwrap_err()

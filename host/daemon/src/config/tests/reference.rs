@@ -1748,10 +1748,14 @@ fn job_keys(keys: &mut Keys) {
     for key in ["job.source.kind", "job.source.path", "job.source.prefix"] {
         keys.job(key, line, |j| j.sources.clone(), source.clone());
     }
-    let line = "source = [{ kind = \"command\", run = [\"a\", \"b\"], key = \"k\", cwd = \"/c\", timeout = \"9s\" }]";
+    let line = "source = [{ kind = \"command\", run = [\"a\", \"b\"], key = \"k\", cwd = \"/c\", timeout = \"9s\", user = \"u\", env = { V = \"v\" } }]";
     let source = vec![BackupSource::Command {
         run: words("a b"),
         cwd: "/c".into(),
+        run_as: RunAs {
+            user: Some("u".into()),
+            env: [("V".to_owned(), "v".to_owned())].into(),
+        },
         key: "k".into(),
         timeout: seconds(9),
     }];
@@ -1760,6 +1764,8 @@ fn job_keys(keys: &mut Keys) {
         "job.source.key",
         "job.source.cwd",
         "job.source.timeout",
+        "job.source.user",
+        "job.source.env",
     ] {
         keys.job(key, line, |j| j.sources.clone(), source.clone());
     }
@@ -2104,8 +2110,8 @@ fn what_is_not_written_has_its_documented_default() {
     assert!(job.after.is_empty());
     assert!(matches!(&job.sources[0], BackupSource::Directory { prefix, .. } if prefix.is_empty()));
     assert!(
-        matches!(&job.sources[1], BackupSource::Command { timeout, cwd, .. }
-        if *timeout == seconds(60) && cwd == base)
+        matches!(&job.sources[1], BackupSource::Command { timeout, cwd, run_as, .. }
+        if *timeout == seconds(60) && cwd == base && run_as == &RunAs::default())
     );
     let retention = job.retention.as_ref().unwrap();
     assert_eq!(retention.version, VersionReq::STAR);

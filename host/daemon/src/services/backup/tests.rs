@@ -1211,6 +1211,7 @@ async fn a_handler_learns_that_a_job_cannot_be_restored_in_place_before_it_stops
         sources: vec![BackupSource::Command {
             run: vec!["pg_dump".to_owned()],
             cwd: "/".into(),
+            run_as: mainstay_domain::spec::RunAs::default(),
             key: "dump.sql".to_owned(),
             timeout: HOUR,
         }],

@@ -6,10 +6,13 @@ use super::super::super::{
     document::Place,
     reader::{Fields, ValueAt},
     suggest::listed,
-    values::{document_key, one_of, path, positive_duration, run},
+    values::{document_key, environment, one_of, path, positive_duration, run, word},
 };
-use mainstay_domain::{archive::faulty_sources, spec::BackupSource};
-use std::time::Duration;
+use mainstay_domain::{
+    archive::faulty_sources,
+    spec::{BackupSource, RunAs},
+};
+use std::{collections::BTreeMap, time::Duration};
 
 /// All of them. Those that cannot be in one backup are refused.
 pub(super) fn sources(at: ValueAt<'_>, help: &str) -> Option<Vec<BackupSource>> {
@@ -93,10 +96,15 @@ fn command(fields: &mut Fields<'_>) -> Option<BackupSource> {
     let key = fields.required("key", "key = \"app.sql\"", key);
     let base = fields.context.base.to_owned();
     let cwd = fields.or("cwd", base, path);
+    let run_as = RunAs {
+        user: fields.optional("user", word),
+        env: fields.or("env", BTreeMap::new(), environment),
+    };
     let timeout = fields.or("timeout", Duration::from_secs(60), positive_duration);
     Some(BackupSource::Command {
         run: arguments?,
         cwd,
+        run_as,
         key: key?,
         timeout,
     })
