@@ -208,7 +208,9 @@ impl BackupStore for LocalBackups {
     fn sweep(&self, sources: &[BackupSource], known: &BTreeSet<BackupId>) -> Vec<BackupStoreError> {
         let beside = sources.iter().map(|source| match source {
             BackupSource::Directory { path, .. } => swap::sweep(path),
-            BackupSource::Command { .. } | BackupSource::Sqlite { .. } => Ok(()),
+            BackupSource::Command { .. }
+            | BackupSource::File { .. }
+            | BackupSource::Sqlite { .. } => Ok(()),
         });
         let (jobs, unlisted) = match self.layout.jobs() {
             Ok(jobs) => (jobs, Ok(())),

@@ -98,6 +98,37 @@ source = [{ kind = "command", run = ["/bin/sleep", "1000"], key = "never", timeo
     assert!(stderr.contains("did not end within 250ms"), "{stderr}");
 }
 
+/// Acts: `job.source(file)`, `job.source(file).path`, `job.source(file).key`
+#[test]
+fn a_file_is_a_source_by_itself() {
+    let mut daemon = prepare(
+        r#"
+[[job]]
+name = "state"
+encryption = "none"
+source = [
+    { kind = "file", path = "data/words.txt" },
+    { kind = "file", path = "data/words.txt", key = "etc/again" },
+]
+"#,
+    );
+    fs::write(daemon.path("data/beside"), "not meant").unwrap();
+    daemon.run();
+    daemon.json(&["backup", "create", "state"]);
+    let into = daemon.path("into");
+    daemon.json(&[
+        "backup",
+        "restore",
+        "state",
+        "--into",
+        into.to_str().unwrap(),
+    ]);
+    for name in ["words.txt", "etc/again"] {
+        assert_eq!(fs::read_to_string(into.join(name)).unwrap(), words());
+    }
+    assert!(!into.join("beside").exists());
+}
+
 /// Acts: `job.source(command).env`, `job.source(command).user`
 #[test]
 fn what_a_job_has_printed_has_its_variables_and_its_user() {

@@ -167,7 +167,9 @@ fn live(
                     read => read?,
                 }
             }
-            BackupSource::Command { key, .. } | BackupSource::Sqlite { key, .. } => {
+            BackupSource::Command { key, .. }
+            | BackupSource::File { key, .. }
+            | BackupSource::Sqlite { key, .. } => {
                 live.not_read.extend(DocumentKey::parse(key));
             }
         }

@@ -11,7 +11,7 @@ use super::{
     files::{Layout, create_private, remove_file},
     index::{Index, Stamp},
     reading::Reading,
-    source::{Found, WalkRules, for_each_piece, tolerate, walk},
+    source::{Found, WalkRules, for_each_piece, single, tolerate, walk},
     sqlite,
     tree::target,
     write::ArchiveWriter,
@@ -132,6 +132,7 @@ impl<'a> SourceReader<'a> {
                     self.read_output(key, &path, &path)?;
                     remove_file(&path)?;
                 }
+                BackupSource::File { path, key } => self.read_single(path, key)?,
                 BackupSource::Sqlite { path, key } => self.read_database(path, key)?,
             }
         }
@@ -171,15 +172,40 @@ impl<'a> SourceReader<'a> {
         });
         self.warnings = warnings;
         self.incomplete |= gaps.get();
-        match walked {
-            // The other sources may be readable.
+        self.go_on_after(walked)
+    }
+
+    /// The other sources may be readable where one is not.
+    fn go_on_after(&mut self, read: Result<(), BackupStoreError>) -> Result<(), BackupStoreError> {
+        match read {
             Err(BackupStoreError::Source(what)) if self.is_tolerant() => {
                 self.incomplete = true;
                 self.warnings.push(what);
                 Ok(())
             }
-            walked => walked,
+            read => read,
         }
+    }
+
+    /// A file that is a source by itself.
+    fn read_single(&mut self, path: &Path, key: &str) -> Result<(), BackupStoreError> {
+        let key =
+            DocumentKey::parse(key).map_err(|error| BackupStoreError::Source(error.to_string()))?;
+        let (gaps, reading) = (Cell::new(false), Reading::default());
+        let rules = WalkRules {
+            except: self.layout.root(),
+            tolerant: self.is_tolerant(),
+            gaps: &gaps,
+            reading: &reading,
+            stop: self.stop,
+        };
+        let mut warnings = std::mem::take(&mut self.warnings);
+        let read = single(path, &mut warnings, &mut |found, warnings| {
+            self.read_found(key.clone(), &found, &rules, warnings)
+        });
+        self.warnings = warnings;
+        self.incomplete |= gaps.get();
+        self.go_on_after(read)
     }
 
     /// A copy of a database, which is spooled to a file, with owner and permissions of the database.
@@ -189,17 +215,14 @@ impl<'a> SourceReader<'a> {
         let request = self.request;
         let spool = self.layout.partial(&request.job, &request.id, "spool");
         create_private(&spool)?;
-        match sqlite::copy(path, &spool, self.stop) {
-            // The other sources may be readable.
-            Err(BackupStoreError::Source(what)) if self.is_tolerant() => {
-                self.incomplete = true;
-                self.warnings.push(what);
+        let read = match sqlite::copy(path, &spool, self.stop) {
+            Ok(unchecked) => {
+                self.warnings.extend(unchecked);
+                self.read_output(key, &spool, path)
             }
-            copied => {
-                self.warnings.extend(copied?);
-                self.read_output(key, &spool, path)?;
-            }
-        }
+            Err(error) => Err(error),
+        };
+        self.go_on_after(read)?;
         remove_file(&spool)
     }
 

@@ -58,7 +58,9 @@ impl Drop for Pending {
 fn directory(source: &BackupSource) -> Option<&Path> {
     match source {
         BackupSource::Directory { path, .. } => Some(path),
-        BackupSource::Command { .. } | BackupSource::Sqlite { .. } => None,
+        BackupSource::Command { .. } | BackupSource::File { .. } | BackupSource::Sqlite { .. } => {
+            None
+        }
     }
 }
 

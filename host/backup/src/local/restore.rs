@@ -144,7 +144,9 @@ fn in_place(sources: &[BackupSource]) -> Result<Targets<'_>, BackupStoreError> {
     for source in sources {
         match source {
             BackupSource::Directory { path, prefix } => targets.push((prefix.as_str(), path, true)),
-            BackupSource::Command { key, .. } | BackupSource::Sqlite { key, .. } => {
+            BackupSource::Command { key, .. }
+            | BackupSource::File { key, .. }
+            | BackupSource::Sqlite { key, .. } => {
                 ignored.extend(DocumentKey::parse(key));
             }
         }

@@ -20,7 +20,7 @@ use std::{
     cell::Cell,
     fs::{self, File, Metadata},
     io::{self, ErrorKind, Read},
-    os::unix::fs::FileTypeExt,
+    os::unix::{ffi::OsStrExt, fs::FileTypeExt},
     path::{Path, PathBuf},
 };
 use tokio_util::sync::CancellationToken;
@@ -140,6 +140,40 @@ pub(super) fn walk(
         ));
     }
     Ok(())
+}
+
+/// Hands on one file, wherever a link in its path leads.
+pub(super) fn single(
+    source: &Path,
+    warnings: &mut Vec<String>,
+    on_found: &mut OnFound<'_>,
+) -> Result<(), BackupStoreError> {
+    let unreadable = |error: io::Error| {
+        BackupStoreError::Source(format!(
+            "cannot read the source {}: {error}",
+            source.display()
+        ))
+    };
+    let no_file = || unreadable(io::Error::other("it is no file"));
+    let path = source.canonicalize().map_err(unreadable)?;
+    let (Some(above), Some(name)) = (path.parent(), path.file_name()) else {
+        return Err(no_file());
+    };
+    let tree = Tree::open(above).map_err(unreadable)?;
+    let relative = name.as_bytes().to_vec();
+    let place = tree.place(&relative).map_err(unreadable)?;
+    let metadata = place.metadata().map_err(unreadable)?;
+    if !metadata.is_file() {
+        return Err(no_file());
+    }
+    let found = Found {
+        relative,
+        path: path.clone(),
+        metadata,
+        place,
+        tree: &tree,
+    };
+    on_found(found, warnings)
 }
 
 /// What was read; none where it vanished, or cannot be read and that is tolerated.

@@ -237,9 +237,11 @@ fn note(source: &BackupSource) -> SourceNote {
             program: run.first().cloned().unwrap_or_default(),
             key: key.clone(),
         },
-        BackupSource::Sqlite { path, key } => SourceNote::Command {
-            program: path.display().to_string(),
-            key: key.clone(),
-        },
+        BackupSource::File { path, key } | BackupSource::Sqlite { path, key } => {
+            SourceNote::Command {
+                program: path.display().to_string(),
+                key: key.clone(),
+            }
+        }
     }
 }

@@ -11,6 +11,7 @@ mod mounted;
 mod pending;
 mod reading;
 mod room;
+mod single;
 mod sqlite;
 mod swaps;
 mod unrestorable;

@@ -76,9 +76,9 @@ pub enum SourceNote {
         /// What stands before its keys.
         prefix: String,
     },
-    /// One document: a program's output, or an SQLite database. Arguments may hold secrets, so they are not here.
+    /// One document: a program's output, a file, or an SQLite database. Arguments may hold secrets, so they are not here.
     Command {
-        /// The program, or the path of the database.
+        /// The program, or the path of the file or the database.
         program: String,
         /// The document's key.
         key: String,

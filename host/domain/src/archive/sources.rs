@@ -103,7 +103,9 @@ pub fn faulty_sources(sources: &[BackupSource]) -> Vec<FaultySource> {
     let directories = sources.iter().enumerate();
     let directories = directories.filter_map(|(number, source)| match source {
         BackupSource::Directory { path, .. } => Some((path.as_path(), number)),
-        BackupSource::Command { .. } | BackupSource::Sqlite { .. } => None,
+        BackupSource::Command { .. } | BackupSource::File { .. } | BackupSource::Sqlite { .. } => {
+            None
+        }
     });
     let mut directories: Vec<(&Path, usize)> = directories.collect();
     directories.sort();
@@ -162,12 +164,12 @@ fn key_of(source: &BackupSource) -> Result<DocumentKey, SourceFault> {
         BackupSource::Directory { prefix, .. } => {
             Ok(KeyPrefix::parse(prefix)?.join(&DocumentKey::root()))
         }
-        BackupSource::Command { key, .. } | BackupSource::Sqlite { key, .. } => {
-            match DocumentKey::parse(key)? {
-                key if key.is_root() => Err(SourceFault::RootKey),
-                key => Ok(key),
-            }
-        }
+        BackupSource::Command { key, .. }
+        | BackupSource::File { key, .. }
+        | BackupSource::Sqlite { key, .. } => match DocumentKey::parse(key)? {
+            key if key.is_root() => Err(SourceFault::RootKey),
+            key => Ok(key),
+        },
     }
 }
 

@@ -50,8 +50,7 @@ impl JobSpec {
         self.rpo.or(self.stale_after)
     }
 
-    /// Whether a restore in place puts anything back: what a command printed cannot be, nor may a database be exchanged that
-    /// somebody has open.
+    /// Whether a restore in place puts anything back: only directories are exchanged.
     pub fn is_restorable_in_place(&self) -> bool {
         let mut sources = self.sources.iter();
         sources.any(|source| matches!(source, BackupSource::Directory { .. }))
@@ -154,6 +153,13 @@ pub enum BackupSource {
         /// Default 60 s.
         timeout: Duration,
     },
+    /// One file, as one document. Symbolic links to it are followed.
+    File {
+        /// Absolute.
+        path: PathBuf,
+        /// The document's key; default the file's name.
+        key: String,
+    },
     /// A copy of an SQLite database, as one document. Others may have it open.
     Sqlite {
         /// Absolute.
@@ -168,7 +174,9 @@ impl BackupSource {
     pub fn document(&self) -> Option<&str> {
         match self {
             Self::Directory { .. } => None,
-            Self::Command { key, .. } | Self::Sqlite { key, .. } => Some(key),
+            Self::Command { key, .. } | Self::File { key, .. } | Self::Sqlite { key, .. } => {
+                Some(key)
+            }
         }
     }
 }

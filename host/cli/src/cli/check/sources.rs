@@ -31,11 +31,13 @@ fn faults(job: &JobSpec, store: &Path) -> Vec<(String, &'static str)> {
             path: resolved(path),
             prefix: prefix.clone(),
         },
-        BackupSource::Command { .. } | BackupSource::Sqlite { .. } => source.clone(),
+        BackupSource::Command { .. } | BackupSource::File { .. } | BackupSource::Sqlite { .. } => {
+            source.clone()
+        }
     });
     let real: Vec<BackupSource> = real.collect();
     for (written, real) in job.sources.iter().zip(&real) {
-        if let BackupSource::Sqlite { path, .. } = written
+        if let BackupSource::File { path, .. } | BackupSource::Sqlite { path, .. } = written
             && fs::metadata(path).is_ok_and(|found| !found.is_file())
         {
             faults.push((
@@ -44,7 +46,7 @@ fn faults(job: &JobSpec, store: &Path) -> Vec<(String, &'static str)> {
                     path.display(),
                     job.name
                 ),
-                "name the file of the database: a source of kind \"sqlite\" is one database",
+                "name the file itself; a directory is a source of kind \"directory\"",
             ));
         }
         let (BackupSource::Directory { path, .. }, BackupSource::Directory { path: real, .. }) =
@@ -59,7 +61,7 @@ fn faults(job: &JobSpec, store: &Path) -> Vec<(String, &'static str)> {
                     path.display(),
                     job.name
                 ),
-                "name the directory that holds it: a source of kind \"directory\" is one with all that is below it",
+                "write kind = \"file\" for it, or name the directory that holds it",
             ));
         }
         if real.starts_with(store) {
@@ -95,6 +97,51 @@ mod tests {
     use std::{os::unix::fs::symlink, time::Duration};
 
     #[test]
+    fn a_file_is_told_from_a_directory() {
+        let root = tempfile::tempdir().unwrap();
+        fs::write(root.path().join("file"), "").unwrap();
+        let path = |name: &str| root.path().join(name);
+        let file = |name: &str| BackupSource::File {
+            path: path(name),
+            key: "k".to_owned(),
+        };
+        for (source, is_right) in [
+            (file("file"), true),
+            (file("later"), true),
+            (file("."), false),
+        ] {
+            let found = faults(&job(vec![source]), &path("store"));
+            assert_eq!(found.is_empty(), is_right, "{found:?}");
+            assert!(
+                found
+                    .iter()
+                    .all(|(message, _)| message.contains("is no file"))
+            );
+        }
+    }
+
+    fn job(sources: Vec<BackupSource>) -> JobSpec {
+        JobSpec {
+            name: JobName::parse("state").unwrap(),
+            sources,
+            reading: mainstay_domain::spec::ReadingSpec::default(),
+            after: Vec::new(),
+            full: None,
+            differential: None,
+            incremental: None,
+            rpo: Some(Duration::from_secs(1)),
+            stale_after: None,
+            compression: 3,
+            shrink_guard: None,
+            hooks: mainstay_domain::spec::HookSpec::default(),
+            retention: None,
+            checkpoints: None,
+            proofs: mainstay_domain::spec::ProofSchedules::default(),
+            starts: mainstay_domain::spec::StartSpec::default(),
+        }
+    }
+
+    #[test]
     fn sources_that_can_never_be_backed_up_or_restored_are_told_before_a_backup_is() {
         let root = tempfile::tempdir().unwrap();
         let root = root.path().canonicalize().unwrap();
@@ -111,24 +158,7 @@ mod tests {
                 path: at(name),
                 prefix: (*name).to_owned(),
             };
-            let job = JobSpec {
-                name: JobName::parse("state").unwrap(),
-                sources: sources.iter().map(directory).collect(),
-                reading: mainstay_domain::spec::ReadingSpec::default(),
-                after: Vec::new(),
-                full: None,
-                differential: None,
-                incremental: None,
-                rpo: Some(Duration::from_secs(1)),
-                stale_after: None,
-                compression: 3,
-                shrink_guard: None,
-                hooks: mainstay_domain::spec::HookSpec::default(),
-                retention: None,
-                checkpoints: None,
-                proofs: mainstay_domain::spec::ProofSchedules::default(),
-                starts: mainstay_domain::spec::StartSpec::default(),
-            };
+            let job = job(sources.iter().map(directory).collect());
             let found = faults(&job, &at("state/backups"));
             let found: Vec<String> = found.into_iter().map(|(message, _)| message).collect();
             assert_eq!(found.len(), expected.len(), "{sources:?}: {found:?}");

@@ -1769,6 +1769,22 @@ fn job_keys(keys: &mut Keys) {
     ] {
         keys.job(key, line, |j| j.sources.clone(), source.clone());
     }
+    for (line, key) in [
+        (
+            "source = [{ kind = \"file\", path = \"d/100%.conf\" }]",
+            "100%25.conf",
+        ),
+        (
+            "source = [{ kind = \"file\", path = \"d/100%.conf\", key = \"k\" }]",
+            "k",
+        ),
+    ] {
+        let source = vec![BackupSource::File {
+            path: "/etc/mainstay/d/100%.conf".into(),
+            key: key.into(),
+        }];
+        keys.job("job.source.key", line, |j| j.sources.clone(), source);
+    }
     let line = "source = [{ kind = \"sqlite\", path = \"d.db\", key = \"k\" }]";
     let source = vec![BackupSource::Sqlite {
         path: "/etc/mainstay/d.db".into(),

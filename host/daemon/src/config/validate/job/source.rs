@@ -9,7 +9,7 @@ use super::super::super::{
     values::{document_key, environment, one_of, path, positive_duration, run, word},
 };
 use mainstay_domain::{
-    archive::faulty_sources,
+    archive::{DocumentKey, faulty_sources},
     spec::{BackupSource, RunAs},
 };
 use std::{collections::BTreeMap, time::Duration};
@@ -41,7 +41,9 @@ pub(super) fn sources(at: ValueAt<'_>, help: &str) -> Option<Vec<BackupSource>> 
     let directories = sources.iter().zip(&places);
     let directories = directories.filter_map(|(source, place)| match source {
         BackupSource::Directory { path, .. } => Some((path.clone(), *place)),
-        BackupSource::Command { .. } | BackupSource::Sqlite { .. } => None,
+        BackupSource::Command { .. } | BackupSource::File { .. } | BackupSource::Sqlite { .. } => {
+            None
+        }
     });
     let mut facts = at.context.facts.borrow_mut();
     facts.backed_up.extend(directories);
@@ -51,8 +53,9 @@ pub(super) fn sources(at: ValueAt<'_>, help: &str) -> Option<Vec<BackupSource>> 
 /// How the key `kind` selects the other keys.
 type ReadSource = fn(&mut Fields<'_>) -> Option<BackupSource>;
 
-const SOURCES: [(&str, ReadSource); 3] = [
+const SOURCES: [(&str, ReadSource); 4] = [
     ("directory", directory),
+    ("file", file),
     ("command", command),
     ("sqlite", sqlite),
 ];
@@ -107,6 +110,30 @@ fn command(fields: &mut Fields<'_>) -> Option<BackupSource> {
         run_as,
         key: key?,
         timeout,
+    })
+}
+
+fn file(fields: &mut Fields<'_>) -> Option<BackupSource> {
+    let file = fields.required("path", "path = \"app.conf\"", path);
+    let written = fields.get("key");
+    let key = match (written, &file) {
+        (Some(at), _) => key(at),
+        (None, None) => None,
+        (None, Some(path)) => {
+            let name = path.file_name().map(|name| name.as_encoded_bytes());
+            let key = name.and_then(|name| DocumentKey::from_bytes(name).ok());
+            if key.is_none() {
+                fields.needs(
+                    "this source has no `key`, and its `path` no name that could be one",
+                    "name a file, or add key = \"app.conf\"",
+                );
+            }
+            key.map(|key| key.to_string())
+        }
+    };
+    Some(BackupSource::File {
+        path: file?,
+        key: key?,
     })
 }
 
