@@ -69,7 +69,7 @@ fn glob(text: &str) -> Result<Glob, InvalidPattern> {
     let anywhere = format!("**/{below}");
     let pattern = match text.contains('/') {
         true => below,
-        false => &anywhere,
+        false => anywhere.as_str(),
     };
     let glob = GlobBuilder::new(pattern).literal_separator(true).build();
     glob.map_err(|error| unreadable(&error))

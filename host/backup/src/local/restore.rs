@@ -152,7 +152,7 @@ fn in_place(sources: &[BackupSource]) -> Result<Targets<'_>, BackupStoreError> {
         }
     }
     if targets.is_empty() {
-        let why = "the job has no directory among its sources, and what a command printed cannot be put back in place; restore into a directory";
+        let why = "the job has no directory among its sources, and nothing else is put back in place; restore into a directory";
         return Err(BackupStoreError::Unavailable(
             ErrorCode::RestoreRefused.mark(why),
         ));

@@ -206,7 +206,7 @@ pub(super) fn restores(context: &Context<'_>, spec: &Spec) {
                     context.warn(
                         *place,
                         format!(
-                            "`{handler}` cannot restore the job `{}`: it has no directory among its sources, and what a command printed cannot be put back in place",
+                            "`{handler}` cannot restore the job `{}`: it has no directory among its sources, and nothing else is put back in place",
                             job.name
                         ),
                         "name a job with a source of kind \"directory\", or let a handler of your own put the dump back",

@@ -23,7 +23,7 @@ impl BackupService {
         let spec = self.job(&job)?;
         if !spec.is_restorable_in_place() {
             return Err(BackupError::Refused(ErrorCode::RestoreRefused.mark(format!(
-                "job {job} has no directory among its sources, and what a command printed cannot be put back in place; restore it into a directory, and from there by hand"
+                "job {job} has no directory among its sources, and nothing else is put back in place; restore it into a directory, and from there by hand"
             ))));
         }
         let records = self.core.catalog.lock().of(Some(&job));

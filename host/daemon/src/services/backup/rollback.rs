@@ -43,7 +43,7 @@ impl BackupService {
         let rules = kept_by(&job)?;
         if !job.is_restorable_in_place() {
             return Err(BackupError::Refused(format!(
-                "job {} has no directory among its sources, and what a command printed cannot be put back in place; `mainstay backup restore {} --id {id} --into DIRECTORY` gives it",
+                "job {} has no directory among its sources, and nothing else is put back in place; `mainstay backup restore {} --id {id} --into DIRECTORY` gives it",
                 job.name, job.name
             )));
         }
