@@ -210,6 +210,7 @@ impl BackupStore for LocalBackups {
             BackupSource::Directory { path, .. } => swap::sweep(path),
             BackupSource::Command { .. }
             | BackupSource::File { .. }
+            | BackupSource::Http(_)
             | BackupSource::Sqlite { .. } => Ok(()),
         });
         let (jobs, unlisted) = match self.layout.jobs() {

@@ -11,7 +11,7 @@ use mainstay_domain::{
     code::ErrorCode,
     id::BackupId,
     name::JobName,
-    spec::{BackupSource, ReadingSpec, RunAs},
+    spec::{BackupSource, HttpSource, ReadingSpec, RunAs},
     time::Timestamp,
 };
 use std::{collections::BTreeSet, fs::File, path::Path, sync::Arc, time::Duration};
@@ -49,8 +49,8 @@ pub struct SourceProgram<'a> {
     pub timeout: Duration,
 }
 
-/// Runs the programs that are sources. What they inherit, and how they are ended, is for the host to decide: a store
-/// starts none.
+/// Runs the programs that are sources, and asks the servers. What programs inherit, how they are ended, and how servers are
+/// reached is for the host to decide: a store starts none, and asks nobody.
 pub trait SourcePrograms: Send + Sync {
     /// Runs a program to its end and puts what it prints into `output`. Blocks. Exit code 0, in time, or it is an error
     /// with the end of what it said. Soon after `stop` it is killed, with what it started:
@@ -58,6 +58,14 @@ pub trait SourcePrograms: Send + Sync {
     fn run(
         &self,
         source: &SourceProgram<'_>,
+        output: &File,
+        stop: &CancellationToken,
+    ) -> Result<(), BackupStoreError>;
+    /// Asks a server and puts what it answers into `output`. Blocks. A status of 200 to 299, within the time and the bytes of
+    /// the source, or it is an error. Soon after `stop` it is given up: [`BackupStoreError::Interrupted`].
+    fn fetch(
+        &self,
+        source: &HttpSource,
         output: &File,
         stop: &CancellationToken,
     ) -> Result<(), BackupStoreError>;

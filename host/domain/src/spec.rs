@@ -27,8 +27,8 @@ pub use escalation::EscalationSpec;
 pub use exec_check::ExecCheck;
 pub use http_check::{HttpCheck, Trust};
 pub use job::{
-    BackupSource, CheckpointSpec, HookSpec, JobSpec, ProofSchedules, RetentionSpec, Schedule,
-    StartSpec, WindowSpec,
+    BackupSource, CheckpointSpec, HookSpec, HttpSource, JobSpec, ProofSchedules, RetentionSpec,
+    Schedule, StartSpec, WindowSpec,
 };
 pub use maintenance::{MaintenanceBegin, MaintenanceSpec};
 pub use plugin::{

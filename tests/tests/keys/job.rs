@@ -1,6 +1,7 @@
 //! Backup jobs: `[[job]]`.
 
 mod hooks;
+mod http;
 mod reading;
 mod retention;
 mod sqlite;

@@ -16,7 +16,7 @@ use mainstay_domain::{
     archive::{DocumentKey, DocumentKind, KeyPrefix, State},
     id::BackupId,
     name::JobName,
-    spec::{BackupSource, ReadingSpec},
+    spec::{BackupSource, HttpSource, ReadingSpec},
 };
 use std::{cell::Cell, path::Path};
 use tokio_util::sync::CancellationToken;
@@ -169,6 +169,7 @@ fn live(
             }
             BackupSource::Command { key, .. }
             | BackupSource::File { key, .. }
+            | BackupSource::Http(HttpSource { key, .. })
             | BackupSource::Sqlite { key, .. } => {
                 live.not_read.extend(DocumentKey::parse(key));
             }

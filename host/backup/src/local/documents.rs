@@ -22,7 +22,7 @@ use crate::port::{
 use mainstay_domain::{
     archive::{ContentHash, DocumentKey, DocumentKind, Entry, KeyPrefix, Mode, PART_BYTES},
     backup::BackupType,
-    spec::BackupSource,
+    spec::{BackupSource, HttpSource},
 };
 use std::{
     cell::Cell,
@@ -133,6 +133,7 @@ impl<'a> SourceReader<'a> {
                     remove_file(&path)?;
                 }
                 BackupSource::File { path, key } => self.read_single(path, key)?,
+                BackupSource::Http(source) => self.read_answer(source)?,
                 BackupSource::Sqlite { path, key } => self.read_database(path, key)?,
             }
         }
@@ -206,6 +207,21 @@ impl<'a> SourceReader<'a> {
         self.warnings = warnings;
         self.incomplete |= gaps.get();
         self.go_on_after(read)
+    }
+
+    /// What a server answers, which is spooled to a file.
+    fn read_answer(&mut self, source: &HttpSource) -> Result<(), BackupStoreError> {
+        let key = DocumentKey::parse(&source.key)
+            .map_err(|error| BackupStoreError::Source(error.to_string()))?;
+        let request = self.request;
+        let path = self.layout.partial(&request.job, &request.id, "spool");
+        let spool = create_private(&path)?;
+        let read = match self.programs.fetch(source, &spool, self.stop) {
+            Ok(()) => self.read_output(key, &path, &path),
+            Err(error) => Err(error),
+        };
+        self.go_on_after(read)?;
+        remove_file(&path)
     }
 
     /// A copy of a database, which is spooled to a file, with owner and permissions of the database.

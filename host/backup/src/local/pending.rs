@@ -58,9 +58,10 @@ impl Drop for Pending {
 fn directory(source: &BackupSource) -> Option<&Path> {
     match source {
         BackupSource::Directory { path, .. } => Some(path),
-        BackupSource::Command { .. } | BackupSource::File { .. } | BackupSource::Sqlite { .. } => {
-            None
-        }
+        BackupSource::Command { .. }
+        | BackupSource::File { .. }
+        | BackupSource::Http(_)
+        | BackupSource::Sqlite { .. } => None,
     }
 }
 

@@ -21,7 +21,7 @@ use mainstay_domain::{
     code::ErrorCode,
     id::BackupId,
     name::JobName,
-    spec::BackupSource,
+    spec::{BackupSource, HttpSource},
 };
 use std::{collections::HashSet, path::PathBuf};
 use tokio_util::sync::CancellationToken;
@@ -146,6 +146,7 @@ fn in_place(sources: &[BackupSource]) -> Result<Targets<'_>, BackupStoreError> {
             BackupSource::Directory { path, prefix } => targets.push((prefix.as_str(), path, true)),
             BackupSource::Command { key, .. }
             | BackupSource::File { key, .. }
+            | BackupSource::Http(HttpSource { key, .. })
             | BackupSource::Sqlite { key, .. } => {
                 ignored.extend(DocumentKey::parse(key));
             }

@@ -237,6 +237,10 @@ fn note(source: &BackupSource) -> SourceNote {
             program: run.first().cloned().unwrap_or_default(),
             key: key.clone(),
         },
+        BackupSource::Http(source) => SourceNote::Command {
+            program: source.url.clone(),
+            key: source.key.clone(),
+        },
         BackupSource::File { path, key } | BackupSource::Sqlite { path, key } => {
             SourceNote::Command {
                 program: path.display().to_string(),

@@ -204,7 +204,8 @@ impl HttpClient for EgressClient {
     }
 }
 
-fn builder() -> ClientBuilder {
+/// A client that takes nothing from the environment, and follows nothing by itself.
+pub(super) fn builder() -> ClientBuilder {
     Client::builder()
         .user_agent(concat!("mainstay/", env!("CARGO_PKG_VERSION")))
         .redirect(reqwest::redirect::Policy::none())

@@ -1,8 +1,10 @@
-//! Runs the programs that are sources of backups.
+//! Runs the programs that are sources of backups, and asks the servers.
 //!
-//! Invariant: what is told of what it said has no secret in it; secrets are revealed in its environment alone.
+//! Invariant: what is told of what it said has no secret in it; secrets are revealed in its environment, and in the headers of a source, alone.
 //! Invariant: what such a program leaves behind ends with it, whether it has ended or is given up: the next backup would meet
 //! it, and what it goes on writing belongs to no backup.
+
+mod http;
 
 use super::{
     environment::ChildEnvironment,
@@ -10,7 +12,7 @@ use super::{
     program::{Outputs, Program, Remains, Starts, concealed_end, read_end},
 };
 use crate::ports::{BackupStoreError, Secrets, SourceProgram, SourcePrograms};
-use mainstay_domain::spec::RunAs;
+use mainstay_domain::spec::{HttpSource, RunAs};
 use std::{fs::File, os::unix::process::ExitStatusExt, sync::Arc};
 use tokio::runtime::Handle;
 use tokio_util::sync::CancellationToken;
@@ -121,6 +123,29 @@ impl SourcePrograms for LocalSources {
             "" => how,
             said => format!("{how}: {said}"),
         }))
+    }
+
+    fn fetch(
+        &self,
+        source: &HttpSource,
+        output: &File,
+        stop: &CancellationToken,
+    ) -> Result<(), BackupStoreError> {
+        let failed =
+            |what: String| BackupStoreError::Source(format!("the source {} {what}", source.url));
+        self.runtime.block_on(async {
+            let got = http::get(source, &*self.secrets, output);
+            tokio::select! { biased;
+                () = stop.cancelled() => Err(BackupStoreError::Interrupted),
+                got = tokio::time::timeout(source.timeout, got) => match got {
+                    Ok(got) => got.map_err(failed),
+                    Err(_) => Err(failed(format!(
+                        "did not answer within {:?}; raise the source's timeout if it needs longer",
+                        source.timeout
+                    ))),
+                },
+            }
+        })
     }
 }
 

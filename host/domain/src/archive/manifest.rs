@@ -76,9 +76,9 @@ pub enum SourceNote {
         /// What stands before its keys.
         prefix: String,
     },
-    /// One document: a program's output, a file, or an SQLite database. Arguments may hold secrets, so they are not here.
+    /// One document: a program's output, a file, an SQLite database, or what a server answered. Arguments may hold secrets, so they are not here.
     Command {
-        /// The program, or the path of the file or the database.
+        /// The program, the path of the file or the database, or the URL.
         program: String,
         /// The document's key.
         key: String,

@@ -103,9 +103,10 @@ pub fn faulty_sources(sources: &[BackupSource]) -> Vec<FaultySource> {
     let directories = sources.iter().enumerate();
     let directories = directories.filter_map(|(number, source)| match source {
         BackupSource::Directory { path, .. } => Some((path.as_path(), number)),
-        BackupSource::Command { .. } | BackupSource::File { .. } | BackupSource::Sqlite { .. } => {
-            None
-        }
+        BackupSource::Command { .. }
+        | BackupSource::File { .. }
+        | BackupSource::Http(_)
+        | BackupSource::Sqlite { .. } => None,
     });
     let mut directories: Vec<(&Path, usize)> = directories.collect();
     directories.sort();
@@ -160,16 +161,12 @@ fn is_below(key: &DocumentKey, above: &DocumentKey) -> bool {
 
 /// The key of what a source stores at its top.
 fn key_of(source: &BackupSource) -> Result<DocumentKey, SourceFault> {
-    match source {
-        BackupSource::Directory { prefix, .. } => {
-            Ok(KeyPrefix::parse(prefix)?.join(&DocumentKey::root()))
-        }
-        BackupSource::Command { key, .. }
-        | BackupSource::File { key, .. }
-        | BackupSource::Sqlite { key, .. } => match DocumentKey::parse(key)? {
-            key if key.is_root() => Err(SourceFault::RootKey),
-            key => Ok(key),
-        },
+    if let BackupSource::Directory { prefix, .. } = source {
+        return Ok(KeyPrefix::parse(prefix)?.join(&DocumentKey::root()));
+    }
+    match DocumentKey::parse(source.document().unwrap_or_default())? {
+        key if key.is_root() => Err(SourceFault::RootKey),
+        key => Ok(key),
     }
 }
 

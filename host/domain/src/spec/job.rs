@@ -3,7 +3,7 @@
 use super::{ReadingSpec, RunAs};
 use crate::name::{CommandName, JobName, PluginName, TargetName};
 use semver::VersionReq;
-use std::{path::PathBuf, time::Duration};
+use std::{collections::BTreeMap, path::PathBuf, time::Duration};
 
 /// A named set of sources with schedules and a retention policy.
 #[derive(Debug, Clone, PartialEq)]
@@ -160,6 +160,8 @@ pub enum BackupSource {
         /// The document's key; default the file's name.
         key: String,
     },
+    /// What a server answers to a GET, as one document.
+    Http(HttpSource),
     /// A copy of an SQLite database, as one document. Others may have it open.
     Sqlite {
         /// Absolute.
@@ -177,8 +179,24 @@ impl BackupSource {
             Self::Command { key, .. } | Self::File { key, .. } | Self::Sqlite { key, .. } => {
                 Some(key)
             }
+            Self::Http(source) => Some(&source.key),
         }
     }
+}
+
+/// A document that a server has. A status of 200 to 299 or the backup fails; no redirect is followed.
+#[derive(Debug, Clone, PartialEq)]
+pub struct HttpSource {
+    /// `http` or `https`.
+    pub url: String,
+    /// By name in lower case; values may hold `${secret:NAME}`.
+    pub headers: BTreeMap<String, String>,
+    /// The document's key.
+    pub key: String,
+    /// For all of it; default 60 s.
+    pub timeout: Duration,
+    /// More bytes are no document; default 1 GiB.
+    pub max_bytes: u64,
 }
 
 /// What is kept.

@@ -95,3 +95,30 @@ fn a_file_that_is_not_there_is_missed_in_an_emergency_and_none_is_put_back_in_pl
         .unwrap();
     assert_eq!(restored.not_put_back.first, ["app.conf"]);
 }
+
+#[test]
+fn what_a_server_answers_is_one_document_and_the_same_again_is_no_change() {
+    let mut fixture = Fixture::new();
+    let answering = |url: &str| {
+        BackupSource::Http(HttpSource {
+            url: url.to_owned(),
+            headers: Default::default(),
+            key: "dump.json".to_owned(),
+            timeout: Duration::from_secs(20),
+            max_bytes: 1 << 20,
+        })
+    };
+    fixture.sources = vec![answering("http://one")];
+    let mut chain = Vec::new();
+    fixture.extend(BackupType::Full, &mut chain);
+    let again = fixture.extend(BackupType::Incremental, &mut chain);
+    assert_eq!(again.manifest.documents, 0);
+    let into = fixture.restore_into(&chain, "into").unwrap();
+    assert_eq!(fs::read_to_string(into.join("dump.json")).unwrap(), "one");
+    fixture.sources = vec![answering("gone")];
+    assert!(fixture.refused(BackupType::Full).contains("no server"));
+    let left = fs::read_dir(fixture.job_dir()).unwrap();
+    let left: Vec<_> = left.map(|entry| entry.unwrap().file_name()).collect();
+    let of_spool = |name: &&std::ffi::OsString| name.to_string_lossy().contains("spool");
+    assert_eq!(left.iter().find(of_spool), None, "{left:?}");
+}

@@ -31,9 +31,10 @@ fn faults(job: &JobSpec, store: &Path) -> Vec<(String, &'static str)> {
             path: resolved(path),
             prefix: prefix.clone(),
         },
-        BackupSource::Command { .. } | BackupSource::File { .. } | BackupSource::Sqlite { .. } => {
-            source.clone()
-        }
+        BackupSource::Command { .. }
+        | BackupSource::File { .. }
+        | BackupSource::Http(_)
+        | BackupSource::Sqlite { .. } => source.clone(),
     });
     let real: Vec<BackupSource> = real.collect();
     for (written, real) in job.sources.iter().zip(&real) {

@@ -176,6 +176,71 @@ async fn a_stop_interrupts_it() {
     );
 }
 
+/// Answers one request with this, and is never asked again.
+fn server(answer: &'static str) -> String {
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    std::thread::spawn(move || {
+        use std::io::Write;
+        let (mut stream, _) = listener.accept().unwrap();
+        let mut request = Vec::new();
+        let mut byte = [0];
+        while !request.ends_with(b"\r\n\r\n") {
+            stream.read_exact(&mut byte).unwrap();
+            request.push(byte[0]);
+        }
+        stream.write_all(answer.as_bytes()).unwrap();
+    });
+    url
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_server_is_asked_once_and_no_more_is_written_than_its_source_allows() {
+    let fetch = |answer: &'static str, max_bytes, is_stopped: bool| async move {
+        let directory = tempfile::tempdir().unwrap();
+        let sources = LocalSources::new(
+            Arc::new(OneSecret),
+            without_that_of_the_tests(),
+            Arc::new(Outputs::new(directory.path())),
+            Handle::current(),
+        );
+        let source = HttpSource {
+            url: server(answer),
+            headers: Default::default(),
+            key: "k".to_owned(),
+            timeout: LONG,
+            max_bytes,
+        };
+        let asking = tokio::task::spawn_blocking(move || {
+            let mut output = tempfile::tempfile().unwrap();
+            let stop = CancellationToken::new();
+            if is_stopped {
+                stop.cancel();
+            }
+            let ended = sources.fetch(&source, &output, &stop);
+            let mut written = String::new();
+            output.rewind().unwrap();
+            output.read_to_string(&mut written).unwrap();
+            (ended, written)
+        });
+        asking.await.unwrap()
+    };
+    let whole = "HTTP/1.1 200 OK\r\ncontent-length: 5\r\n\r\nwhole";
+    let (ended, written) = fetch(whole, 5, false).await;
+    assert_eq!((ended, written.as_str()), (Ok(()), "whole"));
+    let (ended, written) = fetch(whole, 4, false).await;
+    let error = ended.unwrap_err().to_string();
+    assert!(error.contains("more than 4 bytes"), "{error}");
+    assert_eq!(written, "");
+    // It breaks off.
+    let half = "HTTP/1.1 200 OK\r\ncontent-length: 50\r\n\r\nhalf";
+    let (ended, _) = fetch(half, 100, false).await;
+    let error = ended.unwrap_err().to_string();
+    assert!(error.contains("cannot be read"), "{error}");
+    let (ended, _) = fetch(whole, 5, true).await;
+    assert_eq!(ended, Err(BackupStoreError::Interrupted));
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn one_whose_start_hangs_is_given_up_in_its_time_and_at_a_stop() {
     let directory = tempfile::tempdir().unwrap();

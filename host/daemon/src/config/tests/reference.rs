@@ -13,11 +13,12 @@ use mainstay_domain::{
     spec::{
         ApprovalSpec, BackupSource, BeforeStart, BreakerSpec, CheckKind, CheckSpec, CommandSpec,
         DeciderSpec, DirectoryGrant, DrillCommands, DrillSpec, EngineCheck, ExecCheck, FailOf,
-        ForeignCommands, Grants, GroupBy, HookSpec, HttpCheck, HttpOrigin, Limits, LogPattern,
-        MaintenanceBegin, OnDoubt, OnFailure, OnShutdown, OverBudget, PluginCheck, PluginSpec,
-        PolicySpec, PostgresCheck, ProcessSpec, RedisCheck, RedisRole, Reload, RestartPolicy,
-        RunAs, S3Check, Schedule, SecretSource, ServiceAddress, SocketSpec, Spec, StatsdFlavour,
-        Strategy, TargetGrant, TargetSpec, TargetVerb, Trust, ViewerSpec, WindowSpec, Workflow,
+        ForeignCommands, Grants, GroupBy, HookSpec, HttpCheck, HttpOrigin, HttpSource, Limits,
+        LogPattern, MaintenanceBegin, OnDoubt, OnFailure, OnShutdown, OverBudget, PluginCheck,
+        PluginSpec, PolicySpec, PostgresCheck, ProcessSpec, RedisCheck, RedisRole, Reload,
+        RestartPolicy, RunAs, S3Check, Schedule, SecretSource, ServiceAddress, SocketSpec, Spec,
+        StatsdFlavour, Strategy, TargetGrant, TargetSpec, TargetVerb, Trust, ViewerSpec,
+        WindowSpec, Workflow,
     },
     time::Timestamp,
 };
@@ -1784,6 +1785,21 @@ fn job_keys(keys: &mut Keys) {
             key: key.into(),
         }];
         keys.job("job.source.key", line, |j| j.sources.clone(), source);
+    }
+    let line = "source = [{ kind = \"http\", url = \"http://h/x\", key = \"k\", headers = { A = \"b\" }, timeout = \"9s\", max_bytes = \"9B\" }]";
+    let source = vec![BackupSource::Http(HttpSource {
+        url: "http://h/x".into(),
+        headers: [("a".to_owned(), "b".to_owned())].into(),
+        key: "k".into(),
+        timeout: seconds(9),
+        max_bytes: 9,
+    })];
+    for key in [
+        "job.source.url",
+        "job.source.headers",
+        "job.source.max_bytes",
+    ] {
+        keys.job(key, line, |j| j.sources.clone(), source.clone());
     }
     let line = "source = [{ kind = \"sqlite\", path = \"d.db\", key = \"k\" }]";
     let source = vec![BackupSource::Sqlite {

@@ -6,6 +6,8 @@ mod network;
 mod plugin;
 mod services;
 
+pub(super) use network::headers;
+
 use super::{
     super::{
         context::Raised,

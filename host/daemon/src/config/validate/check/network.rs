@@ -72,7 +72,7 @@ pub(super) fn http(fields: &mut Fields<'_>, _: bool) -> Option<CheckKind> {
 }
 
 /// Header fields by name. Values may hold `${secret:NAME}`.
-fn headers(at: ValueAt<'_>) -> Option<BTreeMap<String, String>> {
+pub(in super::super) fn headers(at: ValueAt<'_>) -> Option<BTreeMap<String, String>> {
     let mut headers = BTreeMap::new();
     for (key, place, at) in at.entries() {
         let name = key.to_ascii_lowercase();

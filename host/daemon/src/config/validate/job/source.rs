@@ -2,15 +2,19 @@
 //!
 //! Invariant: what a backup of these sources stores can be put back as it was.
 
-use super::super::super::{
-    document::Place,
-    reader::{Fields, ValueAt},
-    suggest::listed,
-    values::{document_key, environment, one_of, path, positive_duration, run, word},
+use super::super::{
+    super::{
+        addresses::url,
+        document::Place,
+        reader::{Fields, ValueAt},
+        suggest::listed,
+        values::{document_key, environment, one_of, path, positive_duration, run, size, word},
+    },
+    check::headers,
 };
 use mainstay_domain::{
     archive::{DocumentKey, faulty_sources},
-    spec::{BackupSource, RunAs},
+    spec::{BackupSource, HttpSource, RunAs},
 };
 use std::{collections::BTreeMap, time::Duration};
 
@@ -41,9 +45,10 @@ pub(super) fn sources(at: ValueAt<'_>, help: &str) -> Option<Vec<BackupSource>> 
     let directories = sources.iter().zip(&places);
     let directories = directories.filter_map(|(source, place)| match source {
         BackupSource::Directory { path, .. } => Some((path.clone(), *place)),
-        BackupSource::Command { .. } | BackupSource::File { .. } | BackupSource::Sqlite { .. } => {
-            None
-        }
+        BackupSource::Command { .. }
+        | BackupSource::File { .. }
+        | BackupSource::Http(_)
+        | BackupSource::Sqlite { .. } => None,
     });
     let mut facts = at.context.facts.borrow_mut();
     facts.backed_up.extend(directories);
@@ -53,15 +58,16 @@ pub(super) fn sources(at: ValueAt<'_>, help: &str) -> Option<Vec<BackupSource>> 
 /// How the key `kind` selects the other keys.
 type ReadSource = fn(&mut Fields<'_>) -> Option<BackupSource>;
 
-const SOURCES: [(&str, ReadSource); 4] = [
+const SOURCES: [(&str, ReadSource); 5] = [
     ("directory", directory),
     ("file", file),
     ("command", command),
+    ("http", http),
     ("sqlite", sqlite),
 ];
 
 /// Kinds that the documentation names and this version does not have.
-const LATER: [&str; 3] = ["http", "plugin", "postgres"];
+const LATER: [&str; 2] = ["plugin", "postgres"];
 
 fn source(at: ValueAt<'_>) -> Option<BackupSource> {
     at.fields("this source", |fields| {
@@ -135,6 +141,21 @@ fn file(fields: &mut Fields<'_>) -> Option<BackupSource> {
         path: file?,
         key: key?,
     })
+}
+
+fn http(fields: &mut Fields<'_>) -> Option<BackupSource> {
+    let url = fields.required("url", "url = \"http://127.0.0.1:8080/export\"", url);
+    let key = fields.required("key", "key = \"export.json\"", key);
+    let headers = fields.or("headers", BTreeMap::new(), headers);
+    let timeout = fields.or("timeout", Duration::from_secs(60), positive_duration);
+    let max_bytes = fields.or("max_bytes", 1 << 30, size(1..=1 << 50));
+    Some(BackupSource::Http(HttpSource {
+        url: url?,
+        headers,
+        key: key?,
+        timeout,
+        max_bytes,
+    }))
 }
 
 fn sqlite(fields: &mut Fields<'_>) -> Option<BackupSource> {
