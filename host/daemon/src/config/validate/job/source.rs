@@ -69,14 +69,22 @@ const SOURCES: [(&str, ReadSource); 5] = [
 /// Kinds that the documentation names and this version does not have.
 const LATER: [&str; 2] = ["plugin", "postgres"];
 
+/// What there is in place of sources of kind "postgres".
+const PG_DUMP: &str =
+    "let pg_dump print it: { kind = \"command\", run = [\"pg_dump\", \"app\"], key = \"app.sql\" }";
+
 fn source(at: ValueAt<'_>) -> Option<BackupSource> {
     at.fields("this source", |fields| {
         let kind = fields.required("kind", "kind = \"directory\"", |at| {
             if let Some(later) = at.as_text().filter(|kind| LATER.contains(kind)) {
                 let supported = listed(SOURCES.map(|(kind, _)| kind), '"');
+                let help = match later {
+                    "postgres" => PG_DUMP.to_owned(),
+                    _ => format!("supported are {supported}"),
+                };
                 return at.refuse(
                     format!("sources of kind \"{later}\" are not supported by this version"),
-                    format!("supported are {supported}"),
+                    help,
                 );
             }
             one_of("a kind of source", &SOURCES, at)
