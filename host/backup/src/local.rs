@@ -5,7 +5,7 @@
 //! manifest, create-only → fsync of file and directory. The manifest is the commit point: an archive without one is a
 //! leftover and is removed at the next start, unless the catalog knows it: then its manifest was lost. `ID.index.zst` is a
 //! cache of the state that the next difference is made from; it is written after the manifest, checked by its root hash,
-//! and composed from the chain where it is missing.
+//! and composed from the chain where it is missing. An index holds either all, or what differs from a whole one of its chain.
 //!
 //! Files are written with `std::fs`: `object_store`'s local file system fsyncs and has create-only puts too, but
 //! cannot give a file owner-only permissions nor stream while it hashes, and every one of its calls is asynchronous
@@ -16,6 +16,8 @@
 
 mod apart;
 mod carry;
+mod chunks;
+mod compose;
 mod contents;
 mod coverage;
 mod database;
@@ -27,6 +29,7 @@ mod inside;
 mod judge;
 mod metadata;
 mod mounts;
+mod one_document;
 mod orphans;
 mod pending;
 mod presence;
@@ -54,6 +57,7 @@ use crate::port::{
     BackupStore, BackupStoreError, OnProgress, RestorePlace, RestoreRules, RestoredTree,
     SourcePrograms, StagedRestore, StoredBackup, StoredLook, TakeBackup, TakenBackup, WallClock,
 };
+use chunks::ChunkSizes;
 use error::unavailable;
 use files::Layout;
 use mainstay_domain::{
@@ -76,6 +80,7 @@ pub struct LocalBackups {
     programs: Arc<dyn SourcePrograms>,
     now: WallClock,
     stop: CancellationToken,
+    sizes: ChunkSizes,
 }
 
 impl LocalBackups {
@@ -92,6 +97,7 @@ impl LocalBackups {
             programs,
             now,
             stop,
+            sizes: ChunkSizes::default(),
         }
     }
 }
@@ -121,6 +127,7 @@ impl BackupStore for LocalBackups {
             programs: Arc::clone(&self.programs),
             now: Arc::clone(&self.now),
             stop: stop.clone(),
+            sizes: self.sizes,
         };
         (Arc::new(store), stop)
     }
@@ -137,6 +144,7 @@ impl BackupStore for LocalBackups {
             &self.stop,
             request,
             progress,
+            self.sizes,
         )
     }
 

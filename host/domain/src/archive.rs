@@ -3,22 +3,30 @@
 //! An archive is `zstd(JSON lines)`; each line is an object with one member, whose name says what the line is:
 //!
 //! ```text
-//! {"header":{"format":1,"id":"ful-…","job":"state","type":"full","parent":null,"base":"ful-…","created_at":"…"}}
+//! {"header":{"format":2,"id":"ful-…","job":"state","type":"full","parent":null,"base":"ful-…","created_at":"…"}}
 //! {"document":{"key":"etc","kind":"directory","mode":"0755","mtime":"…","uid":0,"gid":0,"size":0,"hash":"…"}}
 //! {"document":{"key":"etc/motd","kind":"file","mode":"0644",…,"size":3,"hash":"…","text":"hi\n"}}
-//! {"part":{"key":"etc/big.db","number":0,"base64":"…"}}
-//! {"part":{"key":"etc/big.db","number":1,"base64":"…"}}
-//! {"document":{"key":"etc/big.db","kind":"file",…,"size":1500000,"hash":"…","parts":2}}
-//! {"document":{"key":"etc/same","kind":"file","mode":"0600",…,"size":9,"hash":"…","inherited":true}}
+//! {"part":{"key":"etc/big.db","number":0,"base64":"…","hash":"…"}}
+//! {"part":{"key":"etc/big.db","number":1,"hash":"…","size":524288}}
+//! {"document":{"key":"etc/big.db","kind":"file",…,"size":1048576,"hash":"…","parts":2}}
+//! {"document":{"key":"etc/copy","kind":"file","mode":"0644",…,"size":900,"hash":"…","same":true}}
+//! {"document":{"key":"etc/owner","kind":"file","mode":"0600",…,"size":9,"hash":"…","inherited":true}}
 //! {"tombstone":{"key":"etc/gone"}}
-//! {"end":{"documents":4,"tombstones":1,"size_bytes":1500003,"root_hash":"…"}}
+//! {"end":{"documents":5,"tombstones":1,"size_bytes":524291,"root_hash":"…"}}
 //! ```
 //!
 //! Content is `text` where it is UTF-8 without control characters other than tab, line feed and carriage return, else
 //! `base64` (RFC 4648, with padding). A document above [`PART_BYTES`] comes in parts before its own line, so that
 //! neither side holds it whole; a part with number 0 begins its document anew, which a writer does when a file changed
-//! under its hands. `inherited` content is that of the parent; only the metadata is new. So a full backup can be
-//! restored by hand with `zstd -d` and `jq`.
+//! under its hands. `inherited` content is that of the parent; only the metadata is new.
+//!
+//! Content is stored once in a chain. The parts of a document are cut where its content says (FastCDC), so that an edit
+//! makes one or two parts new. A part with a `size` and no content, and a document with `same`, stand for the content that
+//! has their hash: that of a part or of a file's own line, before this one or in an archive that this one builds on. A
+//! document's own `hash` is that of all its parts. So a full backup can be restored by hand with `zstd -d` and `jq`.
+//!
+//! Format 1 has no hash at its parts, and neither `size` there nor `same`; it is read as ever. An archive of format 2 refers
+//! to nothing in a chain with a link of format 1, whose parts have no hash to be found by.
 //!
 //! Invariant: nothing here reads or writes; callers pass lines and bytes.
 //! Invariant: a [`DocumentKey`] never leads out of the directory that it is put under.
@@ -44,7 +52,7 @@ pub use sources::{FaultySource, SourceFault, faulty_sources};
 pub use state::{ContentHash, DocumentKind, Entry, Mode, State, TreeError};
 
 /// The version of the format that this host writes, and the newest that it reads.
-pub const FORMAT: u32 = 1;
+pub const FORMAT: u32 = 2;
 
 /// The most bytes of content in one line; a longer document comes in parts.
 pub const PART_BYTES: usize = 1 << 20;

@@ -7,6 +7,10 @@
 //! Length: composing, joining and planning are one subject, each with its typed errors; apart they would share all
 //! imports.
 
+mod wants;
+
+pub use wants::{Place, Seen, Wants};
+
 use crate::{
     archive::{DocumentKey, Entry, State},
     backup::{BackupRecord, BackupStatus, BackupType},
@@ -52,7 +56,7 @@ pub fn difference(old: &State, new: &State) -> Difference {
 /// Why the links of a chain do not give a state.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum ComposeError {
-    /// A document says that its content is its parent's, and no backup before holds it.
+    /// A document says that its content is its parent's, or stored already, and nothing before holds it.
     #[error(
         "the content of `{0}` is in none of the chain's archives; a link was replaced or damaged"
     )]

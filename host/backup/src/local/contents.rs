@@ -2,9 +2,11 @@
 
 use super::{
     LocalBackups, check_stop,
+    compose::DiscardSink,
     files::Layout,
     index::Index,
-    read::{DiscardSink, Sink, read_chain, read_manifests},
+    one_document::OneDocument,
+    read::{read_chain, read_manifests},
     reading::Reading,
     scan::read_found,
     source::{WalkRules, tolerate, walk},
@@ -36,7 +38,8 @@ impl BackupContents for LocalBackups {
             Some(index) => Ok(index.state),
             None => {
                 let sink = &mut DiscardSink;
-                read_chain(&self.layout, &self.stop, job, chain, progress, sink)
+                let composed = read_chain(&self.layout, &self.stop, job, chain, progress, sink)?;
+                Ok(composed.state)
             }
         }
     }
@@ -59,9 +62,16 @@ impl BackupContents for LocalBackups {
         on_content: &mut OnContent<'_>,
     ) -> Result<(), BackupStoreError> {
         store::check_there(&self.layout, job)?;
-        let mut counted = BeginningsOf { key, count: 0 };
-        let state = read_chain(&self.layout, &self.stop, job, chain, progress, &mut counted)?;
-        match state.get(key).map(|entry| entry.kind) {
+        let mut document = OneDocument::new(&self.layout, job, chain, key);
+        let composed = read_chain(
+            &self.layout,
+            &self.stop,
+            job,
+            chain,
+            progress,
+            &mut document,
+        )?;
+        match composed.state.get(key).map(|entry| entry.kind) {
             Some(DocumentKind::File | DocumentKind::Symlink) => {}
             Some(DocumentKind::Directory) => {
                 let id = chain.last().map_or_else(String::new, ToString::to_string);
@@ -71,71 +81,7 @@ impl BackupContents for LocalBackups {
             }
             None => return Err(nothing_under(key, chain.last())),
         }
-        let mut sink = ContentSink {
-            key,
-            to_pass: counted.count,
-            on_content,
-        };
-        read_chain(&self.layout, &self.stop, job, chain, progress, &mut sink)?;
-        Ok(())
-    }
-}
-
-/// Counts how often a document is begun: a file that changed while it was read is in its archive more than once, and the
-/// last one counts.
-struct BeginningsOf<'a> {
-    key: &'a DocumentKey,
-    count: u32,
-}
-
-impl Sink for BeginningsOf<'_> {
-    fn document(
-        &mut self,
-        key: &DocumentKey,
-        _: DocumentKind,
-        _: &[u8],
-    ) -> Result<(), BackupStoreError> {
-        self.part(key, true, b"")
-    }
-
-    fn part(&mut self, key: &DocumentKey, first: bool, _: &[u8]) -> Result<(), BackupStoreError> {
-        self.count += u32::from(first && key == self.key);
-        Ok(())
-    }
-}
-
-/// Hands on the content of one document from its last beginning on.
-struct ContentSink<'a, 'b> {
-    key: &'a DocumentKey,
-    /// Beginnings that are still to come.
-    to_pass: u32,
-    on_content: &'a mut OnContent<'b>,
-}
-
-impl Sink for ContentSink<'_, '_> {
-    fn document(
-        &mut self,
-        key: &DocumentKey,
-        _: DocumentKind,
-        bytes: &[u8],
-    ) -> Result<(), BackupStoreError> {
-        self.part(key, true, bytes)
-    }
-
-    fn part(
-        &mut self,
-        key: &DocumentKey,
-        first: bool,
-        bytes: &[u8],
-    ) -> Result<(), BackupStoreError> {
-        if key != self.key {
-            return Ok(());
-        }
-        self.to_pass = self.to_pass.saturating_sub(u32::from(first));
-        match self.to_pass == 0 && !bytes.is_empty() {
-            true => (self.on_content)(bytes),
-            false => Ok(()),
-        }
+        document.hand_on(on_content)
     }
 }
 

@@ -6,21 +6,22 @@
 //! Length: a document's way from its source to its line in the archive is one story, told in order.
 
 use super::{
-    check_stop, database,
+    check_stop,
+    chunks::{ChunkSizes, Parts, PieceWriter, for_each_chunk},
+    database,
     error::unavailable,
     files::{Layout, create_private, remove_file},
     index::{Index, Stamp},
     reading::Reading,
-    source::{Found, WalkRules, for_each_piece, single, tolerate, walk},
+    source::{Found, WalkRules, single, tolerate, walk},
     sqlite,
     tree::target,
-    write::ArchiveWriter,
 };
 use crate::port::{
     BackupStoreError, OnProgress, Progress, SourceProgram, SourcePrograms, TakeBackup, Unreadable,
 };
 use mainstay_domain::{
-    archive::{ContentHash, DocumentKey, DocumentKind, Entry, KeyPrefix, Mode, PART_BYTES},
+    archive::{ContentHash, DocumentKey, DocumentKind, Entry, KeyPrefix, Mode},
     backup::BackupType,
     spec::{BackupSource, HttpSource},
 };
@@ -41,8 +42,9 @@ pub(super) struct SourceReader<'a> {
     request: &'a TakeBackup,
     progress: &'a OnProgress,
     baseline: &'a Index,
-    /// The archive.
-    pub(super) writer: ArchiveWriter,
+    /// The archive, and how what is large is cut for it.
+    pub(super) writer: PieceWriter,
+    sizes: ChunkSizes,
     /// What was found.
     pub(super) found: Index,
     /// What people should know.
@@ -58,8 +60,10 @@ enum Content {
     Here(Vec<u8>),
     /// That of the baseline.
     Unchanged,
-    /// It is in the archive already, in so many parts.
-    Written(u32),
+    /// It is in the archive already, in so many parts with so many bytes.
+    Written(u32, u64),
+    /// The chain holds these parts of it, and they are all.
+    Held(Vec<(ContentHash, u64)>),
 }
 
 /// What reading a file once gave.
@@ -72,8 +76,8 @@ struct Attempt {
     is_same: bool,
 }
 
-/// Is told of each part of a file: its number and its bytes.
-type OnPart<'a> = dyn FnMut(&mut ArchiveWriter, u32, &[u8]) -> Result<(), BackupStoreError> + 'a;
+/// Is told of each part of a file.
+type OnPart<'a> = dyn FnMut(&mut PieceWriter, &[u8]) -> Result<(), BackupStoreError> + 'a;
 
 impl<'a> SourceReader<'a> {
     pub(super) fn new(
@@ -83,7 +87,7 @@ impl<'a> SourceReader<'a> {
         request: &'a TakeBackup,
         progress: &'a OnProgress,
         baseline: &'a Index,
-        writer: ArchiveWriter,
+        (writer, sizes): (PieceWriter, ChunkSizes),
     ) -> Self {
         let (found, warnings, done) = (Index::default(), Vec::new(), Progress::default());
         Self {
@@ -94,6 +98,7 @@ impl<'a> SourceReader<'a> {
             progress,
             baseline,
             writer,
+            sizes,
             found,
             warnings,
             incomplete: false,
@@ -341,7 +346,7 @@ impl<'a> SourceReader<'a> {
         if !read.is_same {
             let reported = warnings.len();
             let again = self.read_once(&key, found, rules, warnings)?;
-            let in_parts = |read: &Attempt| matches!(read.content, Content::Written(_));
+            let in_parts = |read: &Attempt| matches!(read.content, Content::Written(..));
             match again {
                 // Its parts are in the archive, where only such a document's own line or its parts anew may follow.
                 again if in_parts(&read) && !again.as_ref().is_some_and(in_parts) => {
@@ -414,13 +419,14 @@ impl<'a> SourceReader<'a> {
         let unreadable = |error: std::io::Error| {
             BackupStoreError::Source(format!("cannot read {}: {error}", path.display()))
         };
-        if expected <= PART_BYTES as u64 {
+        let most = self.sizes.most;
+        if expected <= most as u64 {
             let mut bytes = Vec::with_capacity(usize::try_from(expected).unwrap_or_default());
             file.by_ref()
-                .take(PART_BYTES as u64 + 1)
+                .take(most as u64 + 1)
                 .read_to_end(&mut bytes)
                 .map_err(unreadable)?;
-            if bytes.len() <= PART_BYTES {
+            if bytes.len() <= most {
                 return Ok((
                     bytes.len() as u64,
                     ContentHash::of(&bytes),
@@ -429,33 +435,33 @@ impl<'a> SourceReader<'a> {
             }
             file.rewind().map_err(unreadable)?;
         }
+        // Of a chain that cannot be referred to it is not known by its parts that all of it is the baseline's.
         let old = self.baseline.state.get(key);
-        if let Some(old) = old.filter(|old| old.kind == DocumentKind::File && old.size == expected)
-        {
-            let (size, hash, ended) = self.for_each_part(file, &mut |_, _, _| Ok(()))?;
+        let old = old.filter(|old| old.kind == DocumentKind::File && old.size == expected);
+        if let Some(old) = old.filter(|_| !self.baseline.can_be_referred_to) {
+            let (size, hash, ended) = self.for_each_part(file, &mut |_, _| Ok(()))?;
             ended.map_err(unreadable)?;
             if hash == old.hash {
                 return Ok((size, hash, Content::Unchanged));
             }
             file.rewind().map_err(unreadable)?;
         }
-        let mut parts = 0;
-        let (size, hash, ended) = self.for_each_part(file, &mut |writer, number, piece| {
-            parts = number + 1;
-            writer.part(key, number, piece)
-        })?;
+        self.writer.begin();
+        let (size, hash, ended) =
+            self.for_each_part(file, &mut |writer, piece| writer.part(key, piece))?;
         match ended.map_err(unreadable) {
             // The parts are in the archive; they are closed with what could be read.
-            Err(BackupStoreError::Source(what)) if self.is_tolerant() && parts > 0 => {
+            Err(BackupStoreError::Source(what)) if self.is_tolerant() && size > 0 => {
                 self.incomplete = true;
                 warnings.push(format!("{what}; its first {size} bytes are stored"));
             }
             ended => ended?,
         }
-        let content = match parts {
+        let content = match self.writer.end() {
             // It was emptied meanwhile; a document in parts has at least one.
-            0 => Content::Here(Vec::new()),
-            _ => Content::Written(parts),
+            Parts::None => Content::Here(Vec::new()),
+            Parts::Written { parts, bytes } => Content::Written(parts, bytes),
+            Parts::Held(parts) => Content::Held(parts),
         };
         Ok((size, hash, content))
     }
@@ -467,13 +473,12 @@ impl<'a> SourceReader<'a> {
         on_part: &mut OnPart<'_>,
     ) -> Result<(u64, ContentHash, std::io::Result<()>), BackupStoreError> {
         let mut hasher = blake3::Hasher::new();
-        let (mut number, mut size) = (0, 0);
+        let mut size = 0;
         let (mut done, writer) = (self.done, &mut self.writer);
-        let ended = for_each_piece(file, PART_BYTES, &mut |piece| {
+        let ended = for_each_chunk(file, self.sizes, &mut |piece| {
             check_stop(self.stop)?;
             hasher.update(piece);
-            on_part(writer, number, piece)?;
-            number += 1;
+            on_part(writer, piece)?;
             size += piece.len() as u64;
             done.bytes += piece.len() as u64;
             (self.progress)(done);
@@ -498,9 +503,13 @@ impl<'a> SourceReader<'a> {
         let is_unchanged = old == Some(&entry);
         let is_inherited = entry.size > 0 && old.is_some_and(|old| old.same_content(&entry));
         match content {
-            Content::Written(parts) => self.writer.document_in_parts(&key, &entry, parts)?,
+            Content::Written(parts, bytes) => {
+                self.writer
+                    .document_in_parts(&key, &entry, (parts, bytes))?;
+            }
             _ if is_unchanged => {}
             _ if is_inherited => self.writer.inherited(&key, &entry)?,
+            Content::Held(parts) => self.writer.document_held(&key, &entry, parts)?,
             Content::Here(bytes) => self.writer.document(&key, &entry, &bytes)?,
             Content::Unchanged => self.writer.document(&key, &entry, b"")?,
         }

@@ -6,22 +6,28 @@
 //! and those through a memory map whose page was dirty already, which last until the kernel writes it back (30 s by
 //! default). So a file gets no stamp where its ctime is less than [`SETTLED`] before it was read.
 //!
+//! An index is whole, or holds only how it differs from a whole one of its chain, so that a small difference writes a small
+//! index. What differs by more than half is written whole again.
+//!
 //! Invariant: an index is a cache; its root hash must be that of the manifest, else it is composed from the chain.
+//!
+//! Length: what is written here and how it is read again are one format.
 
 use super::{
     error::unavailable,
     files::{Layout, create_private, remove_file},
+    read::Composed,
     regular::open_regular,
 };
 use crate::port::BackupStoreError;
 use mainstay_domain::{
-    archive::{ContentHash, DocumentKey, DocumentKind, Entry, Mode, State},
+    archive::{ContentHash, DocumentKey, DocumentKind, Entry, Mode, PART_BYTES, State},
     id::BackupId,
     name::JobName,
 };
 use serde::{Deserialize, Serialize};
 use std::{
-    collections::HashMap,
+    collections::{BTreeSet, HashMap, HashSet},
     fs::{self, Metadata},
     io::{self, BufRead, BufReader, BufWriter, Write},
     os::unix::fs::MetadataExt,
@@ -60,11 +66,28 @@ impl Stamp {
     }
 }
 
-/// A state with its stamps.
+/// A state with its stamps, and the content that its chain holds.
 #[derive(Debug, Default)]
 pub(super) struct Index {
     pub(super) state: State,
     pub(super) stamps: HashMap<DocumentKey, Stamp>,
+    /// What a new link can refer to by its hash.
+    pub(super) held: HashSet<ContentHash>,
+    /// Whether a new link may refer to its chain; not to a link of format 1.
+    pub(super) can_be_referred_to: bool,
+    /// The whole index that this one was read over; itself where it is whole. None where it was not read.
+    pub(super) over: Option<Over>,
+}
+
+/// How an index differs from a whole one.
+#[derive(Debug, Clone)]
+pub(super) struct Over {
+    /// The backup of the whole one.
+    pub(super) whole: BackupId,
+    /// The documents that are others, or gone.
+    keys: BTreeSet<DocumentKey>,
+    /// The content that came to what is held.
+    added: Vec<ContentHash>,
 }
 
 #[derive(Debug, Serialize, Deserialize)]
@@ -81,13 +104,48 @@ struct Row {
     stamp: Option<Stamp>,
 }
 
+/// The beginning of each row.
+const ROW: &[u8] = b"{\"key\":";
+
+/// A line that is no row. The first one is [`Note::Index`] and the last one [`Note::End`]; the indexes of archives of format
+/// 1 have rows alone.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+enum Note {
+    /// What the rows are: all, or what differs from the index of another backup.
+    Index {
+        over: Option<BackupId>,
+        can_be_referred_to: bool,
+    },
+    /// A document that is gone.
+    Gone(DocumentKey),
+    /// Content that is held beside that of the state's small files.
+    Held(ContentHash),
+    /// Content of a small file that cannot be referred to.
+    NotHeld(ContentHash),
+    /// BLAKE3 over the hashes of all that is held, sorted.
+    End(ContentHash),
+}
+
+impl From<Composed> for Index {
+    fn from(composed: Composed) -> Self {
+        Self {
+            state: composed.state,
+            can_be_referred_to: composed.held.is_some(),
+            held: composed.held.unwrap_or_default(),
+            ..Self::default()
+        }
+    }
+}
+
 impl Index {
-    /// Stores the index of a backup and removes those of the job that are not in `wanted` any more.
+    /// Stores the index of a backup: whole, or how it differs from one that is there.
     pub(super) fn store(
         &self,
         layout: &Layout,
         job: &JobName,
         id: &BackupId,
+        over: Option<&Over>,
     ) -> Result<(), BackupStoreError> {
         let (path, partial) = (layout.index(job, id), layout.partial(job, id, "index"));
         let cannot = unavailable("cannot write", &partial);
@@ -96,10 +154,16 @@ impl Index {
         let written = (|| {
             let mut encoder = zstd::Encoder::new(file, 1)?;
             encoder.include_checksum(true)?;
-            for (key, entry) in self.state.iter() {
-                serde_json::to_writer(&mut encoder, &self.row(key, entry))?;
-                encoder.write_all(b"\n")?;
+            let head = Note::Index {
+                over: over.map(|over| over.whole.clone()),
+                can_be_referred_to: self.can_be_referred_to,
+            };
+            line(&mut encoder, &head)?;
+            match over {
+                None => self.write_all(&mut encoder)?,
+                Some(over) => self.write_difference(&mut encoder, over)?,
             }
+            line(&mut encoder, &Note::End(hash_of(&self.held)))?;
             encoder
                 .finish()?
                 .into_inner()
@@ -110,6 +174,57 @@ impl Index {
         fs::rename(&partial, &path).map_err(unavailable("cannot make", &path))
     }
 
+    fn write_all(&self, to: &mut dyn Write) -> io::Result<()> {
+        let mut beside: BTreeSet<&[u8; 32]> = self.held.iter().map(ContentHash::as_bytes).collect();
+        for (key, entry) in self.state.iter() {
+            line(to, &self.row(key, entry))?;
+            if self.can_be_referred_to && is_small_file(entry) {
+                beside.remove(entry.hash.as_bytes());
+                if !self.held.contains(&entry.hash) {
+                    line(to, &Note::NotHeld(entry.hash))?;
+                }
+            }
+        }
+        let held = self.held.iter();
+        for hash in held.filter(|hash| beside.contains(hash.as_bytes())) {
+            line(to, &Note::Held(*hash))?;
+        }
+        Ok(())
+    }
+
+    fn write_difference(&self, to: &mut dyn Write, over: &Over) -> io::Result<()> {
+        for key in &over.keys {
+            match self.state.get(key) {
+                Some(entry) => line(to, &self.row(key, entry))?,
+                None => line(to, &Note::Gone(key.clone()))?,
+            }
+        }
+        over.added
+            .iter()
+            .try_for_each(|hash| line(to, &Note::Held(*hash)))
+    }
+
+    /// How this index differs from the whole one that `baseline` was read over, where that is shorter than all of it.
+    /// `added` is the content that is held since `baseline`.
+    pub(super) fn over(&self, baseline: &Self, added: &[ContentHash]) -> Option<Over> {
+        let mut over = baseline.over.clone()?;
+        let is_same = |key: &DocumentKey| {
+            self.state.get(key) == baseline.state.get(key)
+                && self.stamps.get(key) == baseline.stamps.get(key)
+        };
+        let (now, before) = (self.state.iter(), baseline.state.iter());
+        let keys = now.chain(before).map(|(key, _)| key);
+        over.keys.extend(keys.filter(|key| !is_same(key)).cloned());
+        if self.can_be_referred_to {
+            over.added.extend_from_slice(added);
+        }
+        let (lines, all) = (
+            over.keys.len() + over.added.len(),
+            self.state.len() + self.held.len(),
+        );
+        (lines < all / 2).then_some(over)
+    }
+
     /// Reads the index of a backup; none where it is missing or not that of this root hash.
     pub(super) fn load(
         layout: &Layout,
@@ -117,41 +232,100 @@ impl Index {
         id: &BackupId,
         root_hash: ContentHash,
     ) -> Option<Self> {
+        let mut index = Self::read(layout, job, id, true)?;
+        index.over.get_or_insert_with(|| Over {
+            whole: id.clone(),
+            keys: BTreeSet::new(),
+            added: Vec::new(),
+        });
+        (index.state.root_hash() == root_hash).then_some(index)
+    }
+
+    fn read(layout: &Layout, job: &JobName, id: &BackupId, may_be_over: bool) -> Option<Self> {
         let file = open_regular(&layout.index(job, id)).ok()?;
         let mut index = Self::default();
+        let (mut not_held, mut has_head, mut end) = (HashSet::new(), false, None);
         for line in BufReader::new(zstd::Decoder::new(file).ok()?).split(b'\n') {
-            let row: Row = serde_json::from_slice(&line.ok()?).ok()?;
-            if let Some(stamp) = row.stamp {
-                index.stamps.insert(row.key.clone(), stamp);
+            let line = line.ok()?;
+            if line.starts_with(ROW) {
+                index.put(serde_json::from_slice(&line).ok()?)?;
+                continue;
             }
-            let Row {
-                key,
-                kind,
-                mode,
-                mtime,
-                uid,
-                gid,
-                size,
-                hash,
-                ..
-            } = row;
-            index
-                .state
-                .insert(
-                    key,
-                    Entry {
-                        kind,
-                        mode,
-                        mtime,
-                        uid,
-                        gid,
-                        size,
-                        hash,
-                    },
-                )
-                .ok()?;
+            let note: Note = serde_json::from_slice(&line).ok()?;
+            match note {
+                Note::Index {
+                    over,
+                    can_be_referred_to,
+                } => {
+                    if let Some(whole) = over {
+                        index = may_be_over.then(|| Self::read(layout, job, &whole, false))??;
+                        index.over = Some(Over {
+                            whole,
+                            keys: BTreeSet::new(),
+                            added: Vec::new(),
+                        });
+                    }
+                    has_head = true;
+                    index.can_be_referred_to = can_be_referred_to;
+                }
+                Note::Gone(key) => {
+                    index.stamps.remove(&key);
+                    index.state.remove(&key);
+                    index.over.as_mut()?.keys.insert(key);
+                }
+                Note::Held(hash) => {
+                    index.held.insert(hash);
+                    if let Some(over) = &mut index.over {
+                        over.added.push(hash);
+                    }
+                }
+                Note::NotHeld(hash) => {
+                    not_held.insert(hash);
+                }
+                Note::End(hash) => end = Some(hash),
+            }
         }
-        (index.state.root_hash() == root_hash).then_some(index)
+        if index.over.is_none() && index.can_be_referred_to {
+            let small = index.state.iter().filter(|(_, entry)| is_small_file(entry));
+            let hashes = small.map(|(_, entry)| entry.hash);
+            let held = hashes.filter(|hash| !not_held.contains(hash));
+            index.held.extend(held);
+        }
+        let is_whole = !has_head || end == Some(hash_of(&index.held));
+        is_whole.then_some(index)
+    }
+
+    /// Takes up a row.
+    fn put(&mut self, row: Row) -> Option<()> {
+        let Row {
+            key,
+            kind,
+            mode,
+            mtime,
+            uid,
+            gid,
+            size,
+            hash,
+            stamp,
+        } = row;
+        if let Some(over) = &mut self.over {
+            self.state.remove(&key);
+            self.stamps.remove(&key);
+            over.keys.insert(key.clone());
+        }
+        if let Some(stamp) = stamp {
+            self.stamps.insert(key.clone(), stamp);
+        }
+        let entry = Entry {
+            kind,
+            mode,
+            mtime,
+            uid,
+            gid,
+            size,
+            hash,
+        };
+        self.state.insert(key, entry).ok()
     }
 
     fn row(&self, key: &DocumentKey, entry: &Entry) -> Row {
@@ -179,6 +353,27 @@ impl Index {
     }
 }
 
+fn line(to: &mut dyn Write, line: &impl Serialize) -> io::Result<()> {
+    serde_json::to_writer(&mut *to, line)?;
+    to.write_all(b"\n")
+}
+
+/// A file whose content stands in its own line, as a rule.
+fn is_small_file(entry: &Entry) -> bool {
+    entry.kind == DocumentKind::File && (1..=PART_BYTES as u64).contains(&entry.size)
+}
+
+/// BLAKE3 over these hashes, sorted.
+fn hash_of(held: &HashSet<ContentHash>) -> ContentHash {
+    let mut sorted: Vec<&[u8; 32]> = held.iter().map(ContentHash::as_bytes).collect();
+    sorted.sort_unstable();
+    let mut hasher = blake3::Hasher::new();
+    for hash in sorted {
+        hasher.update(hash);
+    }
+    hasher.finalize().into()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -186,6 +381,41 @@ mod tests {
 
     /// Lines are only ever added; see `host/domain/src/tests/corpus.rs`.
     const CORPUS: &str = include_str!("../../../domain/corpus/backup-index-row.jsonl");
+
+    #[test]
+    fn a_note_is_never_taken_for_a_row() {
+        let hash = ContentHash::of(b"");
+        let key = DocumentKey::parse("a").unwrap();
+        let notes = [
+            Note::Index {
+                over: None,
+                can_be_referred_to: true,
+            },
+            Note::Gone(key),
+            Note::Held(hash),
+            Note::NotHeld(hash),
+            Note::End(hash),
+        ];
+        let mut texts = Vec::new();
+        for note in notes {
+            let mut text = Vec::new();
+            line(&mut text, &note).unwrap();
+            assert!(!text.starts_with(ROW));
+            let read: Note = serde_json::from_slice(&text).unwrap();
+            assert_eq!(format!("{read:?}"), format!("{note:?}"));
+            texts.push(String::from_utf8(text).unwrap());
+        }
+        assert_eq!(
+            texts[0],
+            "{\"index\":{\"over\":null,\"can_be_referred_to\":true}}\n"
+        );
+        assert_eq!(texts[1], "{\"gone\":\"a\"}\n");
+        assert!(
+            CORPUS
+                .lines()
+                .all(|line| line.contains("\"record\":{\"key\":"))
+        );
+    }
 
     #[test]
     fn a_stored_row_means_what_it_meant() {

@@ -7,6 +7,7 @@
 
 use super::{
     check_stop,
+    compose::{Composing, Sink},
     error::unavailable,
     files::Layout,
     regular::{open_regular, read_manifest},
@@ -15,55 +16,22 @@ use super::{
 use crate::port::{BackupStoreError, OnProgress, Progress};
 use mainstay_domain::{
     archive::{
-        ArchiveItem, ArchiveParser, ContentHash, DocumentContent, DocumentKey, DocumentKind, End,
-        Entry, Header, MAX_LINE_BYTES, Manifest, State,
+        ArchiveItem, ArchiveParser, ContentHash, DocumentContent, DocumentKey, End, Entry, Header,
+        MAX_LINE_BYTES, Manifest, State,
     },
-    backup_chain::Composer,
     id::BackupId,
     name::JobName,
 };
 use rustix::fs::{Advice, fadvise};
 use std::{
+    collections::HashSet,
     io::{self, BufRead, BufReader, ErrorKind, Read},
     path::Path,
 };
 use tokio_util::sync::CancellationToken;
 
-/// Where the content of a composed state goes.
-pub(super) trait Sink {
-    /// The whole content of a document.
-    fn document(
-        &mut self,
-        key: &DocumentKey,
-        kind: DocumentKind,
-        bytes: &[u8],
-    ) -> Result<(), BackupStoreError>;
-    /// Some of it; `first` begins it, perhaps anew.
-    fn part(
-        &mut self,
-        key: &DocumentKey,
-        first: bool,
-        bytes: &[u8],
-    ) -> Result<(), BackupStoreError>;
-}
-
-/// For reading that only checks.
-pub(super) struct DiscardSink;
-
-impl Sink for DiscardSink {
-    fn document(
-        &mut self,
-        _: &DocumentKey,
-        _: DocumentKind,
-        _: &[u8],
-    ) -> Result<(), BackupStoreError> {
-        Ok(())
-    }
-
-    fn part(&mut self, _: &DocumentKey, _: bool, _: &[u8]) -> Result<(), BackupStoreError> {
-        Ok(())
-    }
-}
+/// The first format whose content can be referred to by its hash.
+const REFERABLE: u32 = 2;
 
 /// Reads one archive from the disk, past the page cache where the system allows it, and hands on its items.
 pub(super) fn read_archive(
@@ -207,6 +175,13 @@ pub(super) fn read_manifests(
     Ok(manifests)
 }
 
+/// What a chain gives.
+pub(super) struct Composed {
+    pub(super) state: State,
+    /// The content that a newer link can refer to; none where a link is of the format that knows no such thing.
+    pub(super) held: Option<HashSet<ContentHash>>,
+}
+
 /// Reads a whole chain, hands the content of the state that it gives to `sink`, and answers with that state.
 pub(super) fn read_chain(
     layout: &Layout,
@@ -215,7 +190,7 @@ pub(super) fn read_chain(
     chain: &[BackupId],
     progress: &OnProgress,
     sink: &mut dyn Sink,
-) -> Result<State, BackupStoreError> {
+) -> Result<Composed, BackupStoreError> {
     let manifests = read_manifests(layout, job, chain)?;
     let total = manifests.iter().map(|manifest| manifest.documents).sum();
     let total_bytes = manifests.iter().map(|manifest| manifest.size_bytes).sum();
@@ -224,47 +199,26 @@ pub(super) fn read_chain(
         total_bytes: Some(total_bytes),
         ..Progress::default()
     };
-    let mut composer = Composer::new();
+    let mut composing = Composing::new(sink);
+    let mut can_be_referred_to = true;
     for manifest in manifests.iter().rev() {
-        let corrupted =
-            |error: mainstay_domain::backup_chain::ComposeError| BackupStoreError::Corrupted {
-                id: manifest.id.clone(),
-                what: error.to_string(),
-            };
         let (path, _) = layout.find(job, &manifest.id);
         let expected = Stored {
             bytes: manifest.stored_bytes,
             hash: manifest.stored_hash,
         };
         let (header, end) = read_archive(&path, &manifest.id, expected, stop, &mut |item| {
-            match item {
-                ArchiveItem::Part { key, first, bytes } => {
-                    done.bytes += bytes.len() as u64;
-                    if composer.wants(&key) {
-                        sink.part(&key, first, &bytes)?;
-                    }
-                }
-                ArchiveItem::Document {
-                    key,
-                    entry,
-                    content,
-                } => {
+            match &item {
+                ArchiveItem::Part { bytes, .. } => done.bytes += bytes.len() as u64,
+                ArchiveItem::Document { content, .. } => {
                     done.documents += 1;
-                    let kind = entry.kind;
-                    let inherited = content == DocumentContent::Inherited;
-                    let wanted = composer
-                        .document(&key, entry, inherited)
-                        .map_err(corrupted)?;
                     if let DocumentContent::Inline(bytes) = content {
                         done.bytes += bytes.len() as u64;
-                        if wanted {
-                            sink.document(&key, kind, &bytes)?;
-                        }
                     }
                 }
-                ArchiveItem::Tombstone(key) => composer.tombstone(&key).map_err(corrupted)?,
-                ArchiveItem::Header(_) | ArchiveItem::End(_) => {}
+                _ => {}
             }
+            composing.item(&manifest.id, item)?;
             progress(done);
             Ok(())
         })?;
@@ -278,7 +232,12 @@ pub(super) fn read_chain(
                 what,
             });
         }
-        composer.next_link();
+        can_be_referred_to &= header.format >= REFERABLE;
+        if composing.is_behind() {
+            let once_more = &mut |item| composing.once_more(item);
+            read_archive(&path, &manifest.id, expected, stop, once_more)?;
+        }
+        composing.next_link();
     }
     let Some(newest) = manifests.last() else {
         return Err(BackupStoreError::Unavailable(
@@ -289,14 +248,13 @@ pub(super) fn read_chain(
         id: newest.id.clone(),
         what,
     };
-    let state = composer
-        .finish()
-        .map_err(|error| corrupted(error.to_string()))?;
+    let (state, held) = composing.finish(&newest.id)?;
     check_root(&state, newest.root_hash).map_err(corrupted)?;
     state
         .check_tree()
         .map_err(|error| corrupted(error.to_string()))?;
-    Ok(state)
+    let held = can_be_referred_to.then_some(held);
+    Ok(Composed { state, held })
 }
 
 /// Whether a state is the one with this root hash.
@@ -311,20 +269,35 @@ pub(super) fn check_root(state: &State, expected: ContentHash) -> Result<(), Str
     }
 }
 
-/// What an archive changes, without the content.
+/// What an archive changes, without the content. What it refers to must be `held`: by its chain, or by itself.
 pub(super) fn read_difference(
     path: &Path,
     id: &BackupId,
     expected: Stored,
+    held: &HashSet<ContentHash>,
     stop: &CancellationToken,
 ) -> Result<(mainstay_domain::backup_chain::Difference, End), BackupStoreError> {
     let mut difference = mainstay_domain::backup_chain::Difference::default();
-    let twice = |key: &DocumentKey| BackupStoreError::Corrupted {
+    let corrupted = |what: String| BackupStoreError::Corrupted {
         id: id.clone(),
-        what: format!("it names `{key}` twice"),
+        what,
+    };
+    let twice = |key: &DocumentKey| corrupted(format!("it names `{key}` twice"));
+    let is_held = |key: &DocumentKey, hash: ContentHash| match held.contains(&hash) {
+        true => Ok(()),
+        false => Err(corrupted(format!(
+            "it refers to content of `{key}` that nothing holds"
+        ))),
     };
     let (_, end) = read_archive(path, id, expected, stop, &mut |item| match item {
-        ArchiveItem::Document { key, entry, .. } => {
+        ArchiveItem::Document {
+            key,
+            entry,
+            content,
+        } => {
+            if content == DocumentContent::Same {
+                is_held(&key, entry.hash)?;
+            }
             let known: Option<Entry> = difference.changed.insert(key.clone(), entry);
             known.map_or(Ok(()), |_| Err(twice(&key)))
         }
@@ -332,6 +305,7 @@ pub(super) fn read_difference(
             let new = difference.tombstones.insert(key.clone());
             if new { Ok(()) } else { Err(twice(&key)) }
         }
+        ArchiveItem::Held { key, hash, .. } => is_held(&key, hash),
         ArchiveItem::Header(_) | ArchiveItem::Part { .. } | ArchiveItem::End(_) => Ok(()),
     })?;
     Ok((difference, end))

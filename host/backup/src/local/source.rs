@@ -1,4 +1,4 @@
-//! Reads sources: walks directories in a fixed order, and hands on what files hold in pieces.
+//! Reads sources: walks directories in a fixed order.
 //!
 //! Invariant: a walk never leaves its directory: symbolic links are found, not followed, also where one takes the place
 //! of a directory meanwhile.
@@ -19,7 +19,7 @@ use crate::port::BackupStoreError;
 use std::{
     cell::Cell,
     fs::{self, File, Metadata},
-    io::{self, ErrorKind, Read},
+    io::{self, ErrorKind},
     os::unix::{ffi::OsStrExt, fs::FileTypeExt},
     path::{Path, PathBuf},
 };
@@ -202,35 +202,5 @@ pub(super) fn tolerate<T>(
             "cannot read {}: {error}; give the daemon's user access to it, or move it out of the source",
             path.display()
         ))),
-    }
-}
-
-/// Hands on a file's bytes in pieces of at most `limit`; a piece ends between two characters where the content is
-/// UTF-8. The inner error is the file's own: what was handed on before it is all that can be read.
-pub(super) fn for_each_piece(
-    file: &mut File,
-    limit: usize,
-    on_piece: &mut dyn FnMut(&[u8]) -> Result<(), BackupStoreError>,
-) -> Result<io::Result<()>, BackupStoreError> {
-    let mut buffer = Vec::with_capacity(limit);
-    loop {
-        let room = limit.saturating_sub(buffer.len()) as u64;
-        if let Err(error) = file.by_ref().take(room).read_to_end(&mut buffer) {
-            return Ok(Err(error));
-        }
-        let at_end = buffer.len() < limit;
-        let whole = match std::str::from_utf8(&buffer) {
-            Err(error) if !at_end && error.error_len().is_none() && error.valid_up_to() > 0 => {
-                error.valid_up_to()
-            }
-            _ => buffer.len(),
-        };
-        if whole > 0 {
-            on_piece(buffer.get(..whole).unwrap_or_default())?;
-        }
-        buffer.drain(..whole);
-        if at_end {
-            return Ok(Ok(()));
-        }
     }
 }

@@ -3,10 +3,12 @@
 use super::{
     TIER,
     apart::{Whereabouts, whereabouts},
+    chunks::{ChunkSizes, PieceWriter},
+    compose::DiscardSink,
     documents::SourceReader,
     error::unavailable,
     files::{Layout, create_private_dir, remove_file, sync_dir, write_create_only},
-    index::Index,
+    index::{Index, Over},
     presence, read, store,
     write::ArchiveWriter,
 };
@@ -19,10 +21,12 @@ use mainstay_domain::{
     },
     backup::BackupType,
     backup_chain::{Difference, compose},
+    id::BackupId,
+    name::JobName,
     spec::BackupSource,
     time::millis,
 };
-use std::{fs, sync::Arc, time::Instant};
+use std::{fs, mem, sync::Arc, time::Instant};
 use tokio_util::sync::CancellationToken;
 
 /// Takes a backup. Whatever fails, nothing is left of it.
@@ -33,13 +37,14 @@ pub(super) fn take(
     stop: &CancellationToken,
     request: &TakeBackup,
     progress: &OnProgress,
+    sizes: ChunkSizes,
 ) -> Result<TakenBackup, BackupStoreError> {
     if request.is_known {
         store::check_there(layout, &request.job)?;
     }
     store::check_own(layout, &request.job)?;
     create_private_dir(&layout.job(&request.job))?;
-    let taken = write_and_verify(layout, programs, now, stop, request, progress);
+    let taken = write_and_verify(layout, programs, now, stop, request, progress, sizes);
     if taken.is_err() {
         for what in ["archive", "index", "spool"] {
             remove_file(&layout.partial(&request.job, &request.id, what))?;
@@ -56,28 +61,21 @@ fn write_and_verify(
     stop: &CancellationToken,
     request: &TakeBackup,
     progress: &OnProgress,
+    sizes: ChunkSizes,
 ) -> Result<TakenBackup, BackupStoreError> {
     let started = Instant::now();
     check_sources(layout, &request.sources)?;
     let (job, id) = (&request.job, &request.id);
     let manifests = read::read_manifests(layout, job, &request.chain)?;
     check_archives(layout, &manifests)?;
-    let silent: OnProgress = Arc::new(|_| ());
-    let baseline = match manifests.last() {
-        None => Index::default(),
+    let mut baseline = match manifests.last() {
+        None => Index {
+            can_be_referred_to: true,
+            ..Index::default()
+        },
         Some(parent) => match Index::load(layout, job, &parent.id, parent.root_hash) {
             Some(index) => index,
-            None => Index {
-                state: read::read_chain(
-                    layout,
-                    stop,
-                    job,
-                    &request.chain,
-                    &silent,
-                    &mut read::DiscardSink,
-                )?,
-                ..Index::default()
-            },
+            None => composed_index(layout, stop, job, &request.chain)?,
         },
     };
     let base = manifests.first().map_or(id, |base| &base.id).clone();
@@ -104,16 +102,25 @@ fn write_and_verify(
         created_at: request.created_at,
     };
     let writer = ArchiveWriter::create(&partial, header, request.compression)?;
-    let mut reader =
-        SourceReader::new(layout, programs, stop, request, progress, &baseline, writer);
+    let writer = PieceWriter::new(writer, mem::take(&mut baseline.held));
+    let mut reader = SourceReader::new(
+        layout,
+        programs,
+        stop,
+        request,
+        progress,
+        &baseline,
+        (writer, sizes),
+    );
     reader.read_sources()?;
     let SourceReader {
-        mut writer,
-        found,
+        writer,
+        mut found,
         warnings,
         incomplete,
         ..
     } = reader;
+    let (mut writer, held, added) = writer.finish();
     for (key, _) in baseline
         .state
         .iter()
@@ -126,7 +133,13 @@ fn write_and_verify(
     fs::rename(&partial, &path).map_err(unavailable("cannot make", &path))?;
     sync_dir(&layout.job(job))?;
 
-    let (difference, _) = read::read_difference(&path, id, stored, stop)?;
+    let (difference, _) = read::read_difference(&path, id, stored, &held, stop)?;
+    found.can_be_referred_to = baseline.can_be_referred_to;
+    if found.can_be_referred_to {
+        found.held = held;
+    }
+    let over = found.over(&baseline, &added);
+    let read_over = baseline.over.map(|over| over.whole);
     let corrupted = |what| BackupStoreError::Corrupted {
         id: id.clone(),
         what,
@@ -163,7 +176,7 @@ fn write_and_verify(
         .map_err(|error| BackupStoreError::Unavailable(error.to_string()))?;
     store::mark(layout, job, id)?;
     write_create_only(&layout.manifest(job, id), &bytes)?;
-    keep_index(layout, request, &found);
+    keep_index(layout, request, &found, over.as_ref(), read_over.as_ref());
     Ok(TakenBackup { manifest, warnings })
 }
 
@@ -208,20 +221,41 @@ fn check_archives(layout: &Layout, manifests: &[Manifest]) -> Result<(), BackupS
     Ok(())
 }
 
-/// Stores the index of what was taken, and drops that of a parent that no differential needs. The backup is committed
-/// by now, and an index is only a cache: a failure costs time at the next backup, and is logged.
-fn keep_index(layout: &Layout, request: &TakeBackup, found: &Index) {
+/// The index of a chain that has none any more, without stamps.
+fn composed_index(
+    layout: &Layout,
+    stop: &CancellationToken,
+    job: &JobName,
+    chain: &[BackupId],
+) -> Result<Index, BackupStoreError> {
+    let silent: OnProgress = Arc::new(|_| ());
+    let composed = read::read_chain(layout, stop, job, chain, &silent, &mut DiscardSink)?;
+    Ok(Index::from(composed))
+}
+
+/// Stores the index of what was taken, and drops those that nothing needs now: that of a parent, and the whole one that it
+/// was read over. That of the full backup stays for the next differential. The backup is committed by now, and an index is
+/// only a cache: a failure costs time at the next backup, and is logged.
+fn keep_index(
+    layout: &Layout,
+    request: &TakeBackup,
+    found: &Index,
+    over: Option<&Over>,
+    read_over: Option<&BackupId>,
+) {
     if matches!(
         request.backup_type,
         BackupType::Snapshot | BackupType::Emergency
     ) {
         return;
     }
-    let stored = found.store(layout, &request.job, &request.id);
-    let dropped = match request.chain.as_slice() {
-        [_, .., parent] => remove_file(&layout.index(&request.job, parent)),
-        _ => Ok(()),
-    };
+    let needed = [request.chain.first(), over.map(|over| &over.whole)];
+    let mut before = [request.chain.last(), read_over].into_iter().flatten();
+    let stored = found.store(layout, &request.job, &request.id, over);
+    let dropped = before.try_for_each(|id| match needed.contains(&Some(id)) {
+        true => Ok(()),
+        false => remove_file(&layout.index(&request.job, id)),
+    });
     if let Err(error) = stored.and(dropped) {
         tracing::warn!(backup = %request.id, %error, "the index is not stored; the next backup reads the chain instead");
     }

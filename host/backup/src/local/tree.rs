@@ -57,6 +57,11 @@ impl Tree {
         Ok(openat(&above, name, flags, Mode::RUSR | Mode::WUSR)?.into())
     }
 
+    /// A file that was made, to be written on.
+    pub(super) fn file_again(&self, relative: &[u8]) -> io::Result<File> {
+        self.at(relative, OFlags::WRONLY)
+    }
+
     /// Makes a symbolic link, and the directories above it.
     pub(super) fn new_link(&self, relative: &[u8], leads_to: &[u8]) -> io::Result<()> {
         let (above, name) = split_last(relative);

@@ -5,15 +5,17 @@
 
 use super::{
     check_stop,
+    compose::Sink,
     error::unavailable,
     files::Layout,
     metadata::{Unset, set_metadata},
-    read::{Sink, read_chain},
+    read::read_chain,
     tree::Tree,
 };
 use crate::port::{BackupStoreError, NotPutBack, OnProgress, RestoredTree};
 use mainstay_domain::{
-    archive::{DocumentKey, DocumentKind, Entry, KeyPrefix, Selection, State},
+    archive::{ContentHash, DocumentKey, DocumentKind, Entry, KeyPrefix, Selection, State},
+    backup_chain::Place as Piece,
     id::BackupId,
     name::JobName,
 };
@@ -22,8 +24,11 @@ use std::{
     collections::{HashMap, HashSet},
     ffi::OsStr,
     fs::File,
-    io::{self, Write},
-    os::{fd::AsFd, unix::ffi::OsStrExt},
+    io::{self, ErrorKind},
+    os::{
+        fd::AsFd,
+        unix::{ffi::OsStrExt, fs::FileExt},
+    },
     path::PathBuf,
 };
 use tokio_util::sync::CancellationToken;
@@ -63,7 +68,7 @@ pub(super) fn write_tree(
         links: HashMap::new(),
         open: None,
     };
-    let state = read_chain(layout, stop, job, chain, progress, &mut tree)?;
+    let state = read_chain(layout, stop, job, chain, progress, &mut tree)?.state;
     if let Some(missing) = tree.only.missing_in(&state) {
         return Err(nothing_under(missing, chain.last()));
     }
@@ -201,7 +206,37 @@ impl TreeWriter {
     }
 }
 
+impl TreeWriter {
+    /// The file of a document whose content is written; the one that was written last is still open.
+    fn file(&mut self, key: &DocumentKey) -> Result<Option<(&File, &PathBuf)>, BackupStoreError> {
+        if self.open.as_ref().is_none_or(|(open, ..)| open != key) {
+            self.open = None;
+            let Some(place) = self.place(key) else {
+                return Ok(None);
+            };
+            let file = place.root.tree.file_again(&place.relative);
+            let file = file.map_err(place.cannot("cannot open"))?;
+            self.open = Some((key.clone(), place.path(), file));
+        }
+        Ok(self.open.as_ref().map(|(_, path, file)| (file, path)))
+    }
+
+    /// The file of a document, to be read again.
+    fn written(&self, key: &DocumentKey) -> Result<Option<(File, PathBuf)>, BackupStoreError> {
+        let Some(place) = self.place(key) else {
+            return Ok(None);
+        };
+        let file = place.root.tree.file(&place.relative);
+        let file = file.map_err(place.cannot("cannot open"))?;
+        Ok(Some((file, place.path())))
+    }
+}
+
 impl Sink for TreeWriter {
+    fn takes(&self, key: &DocumentKey) -> bool {
+        self.only.holds(key) && self.place(key).is_some()
+    }
+
     fn document(
         &mut self,
         key: &DocumentKey,
@@ -214,31 +249,65 @@ impl Sink for TreeWriter {
                 self.links.insert(key.clone(), bytes.to_vec());
                 Ok(())
             }
-            DocumentKind::File => self.part(key, true, bytes),
+            DocumentKind::File => {
+                self.begin(key)?;
+                let key = key.clone();
+                self.piece(&Piece { key, at: 0 }, bytes)
+            }
         }
     }
 
-    fn part(
-        &mut self,
-        key: &DocumentKey,
-        first: bool,
-        bytes: &[u8],
-    ) -> Result<(), BackupStoreError> {
-        if first {
-            self.open = None;
-            let place = self.place(key).filter(|_| self.only.holds(key));
-            let Some(place) = place else {
-                return Ok(());
-            };
-            let file = place.root.tree.new_file(&place.relative);
-            let file = file.map_err(place.cannot("cannot make"))?;
-            self.open = Some((key.clone(), place.path(), file));
-        }
-        match &mut self.open {
-            Some((open, path, file)) if open == key => file
-                .write_all(bytes)
+    fn begin(&mut self, key: &DocumentKey) -> Result<(), BackupStoreError> {
+        self.open = None;
+        let Some(place) = self.place(key) else {
+            return Ok(());
+        };
+        let file = place.root.tree.new_file(&place.relative);
+        let file = file.map_err(place.cannot("cannot make"))?;
+        self.open = Some((key.clone(), place.path(), file));
+        Ok(())
+    }
+
+    fn piece(&mut self, piece: &Piece, bytes: &[u8]) -> Result<(), BackupStoreError> {
+        match self.file(&piece.key)? {
+            Some((file, path)) => file
+                .write_all_at(bytes, piece.at)
                 .map_err(unavailable("cannot write", path)),
-            _ => Ok(()),
+            None => Ok(()),
         }
+    }
+
+    fn copy(
+        &mut self,
+        from: Option<&Piece>,
+        to: &Piece,
+        (hash, size): (ContentHash, u64),
+    ) -> Result<bool, BackupStoreError> {
+        let (Some(from), Ok(size)) = (from, usize::try_from(size)) else {
+            return Ok(false);
+        };
+        let Some((file, path)) = self.written(&from.key)? else {
+            return Ok(false);
+        };
+        let mut bytes = vec![0; size];
+        match file.read_exact_at(&mut bytes, from.at) {
+            Err(error) if error.kind() == ErrorKind::UnexpectedEof => return Ok(false),
+            read => read.map_err(unavailable("cannot read", &path))?,
+        }
+        // Its document may have been begun anew since.
+        if ContentHash::of(&bytes) != hash {
+            return Ok(false);
+        }
+        self.piece(to, &bytes)?;
+        Ok(true)
+    }
+
+    fn is_right(&mut self, key: &DocumentKey, hash: ContentHash) -> Result<bool, BackupStoreError> {
+        let Some((mut file, path)) = self.written(key)? else {
+            return Ok(true);
+        };
+        let mut hasher = blake3::Hasher::new();
+        io::copy(&mut file, &mut hasher).map_err(unavailable("cannot read", &path))?;
+        Ok(ContentHash::from(hasher.finalize()) == hash)
     }
 }

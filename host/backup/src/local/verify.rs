@@ -3,13 +3,14 @@
 //! Invariant: an index is a cache, so a wrong one makes no backup wrong; but it is told, and made anew.
 
 use super::{
+    compose::DiscardSink,
     files::{Layout, remove_file},
     index::Index,
-    read::{DiscardSink, read_chain, read_manifests},
+    read::{Composed, read_chain, read_manifests},
 };
 use crate::port::{BackupStoreError, OnProgress};
-use mainstay_domain::{archive::State, id::BackupId, name::JobName};
-use std::{fs, mem};
+use mainstay_domain::{id::BackupId, name::JobName};
+use std::fs;
 use tokio_util::sync::CancellationToken;
 
 /// Reads a whole chain back, and the indexes that are there. What was wrong with those, for people; anything else that is
@@ -21,7 +22,8 @@ pub(super) fn verify(
     chain: &[BackupId],
     progress: &OnProgress,
 ) -> Result<Vec<String>, BackupStoreError> {
-    let mut newest = read_chain(layout, stop, job, chain, progress, &mut DiscardSink)?;
+    let newest = read_chain(layout, stop, job, chain, progress, &mut DiscardSink)?;
+    let mut newest = Some(newest);
     let mut notes = Vec::new();
     let manifests = read_manifests(layout, job, chain)?;
     for (links, manifest) in (1..).zip(&manifests) {
@@ -29,29 +31,26 @@ pub(super) fn verify(
         if !is_there || Index::load(layout, job, &manifest.id, manifest.root_hash).is_some() {
             continue;
         }
-        let state = match links == manifests.len() {
-            true => mem::take(&mut newest),
-            false => {
+        let composed = match newest.take_if(|_| links == manifests.len()) {
+            Some(newest) => newest,
+            None => {
                 let above: Vec<BackupId> = chain.iter().take(links).cloned().collect();
                 read_chain(layout, stop, job, &above, progress, &mut DiscardSink)?
             }
         };
-        notes.push(made_anew(layout, job, &manifest.id, state));
+        notes.push(made_anew(layout, job, &manifest.id, composed));
     }
     Ok(notes)
 }
 
-/// Makes an index anew from the state that the chain gives; what is said of it. It has no stamps, so that the next
+/// Makes an index anew from what the chain gives; what is said of it. It has no stamps, so that the next
 /// backup reads each file once more.
-fn made_anew(layout: &Layout, job: &JobName, id: &BackupId, state: State) -> String {
-    let index = Index {
-        state,
-        ..Index::default()
-    };
+fn made_anew(layout: &Layout, job: &JobName, id: &BackupId, composed: Composed) -> String {
+    let index = Index::from(composed);
     let wrong = format!(
         "{id}.index.zst, the cache that the next difference is made from, was not what was written"
     );
-    match index.store(layout, job, id) {
+    match index.store(layout, job, id, None) {
         Ok(()) => format!("{wrong}; it was made anew from the archives, and nothing is lost"),
         Err(error) => {
             // What is left of it here is removed at the next start.

@@ -122,20 +122,33 @@ impl ArchiveWriter {
         &mut self,
         key: &DocumentKey,
         number: u32,
+        hash: ContentHash,
         bytes: &[u8],
     ) -> Result<(), BackupStoreError> {
-        self.line(&ArchiveLine::Part(Part::new(key, number, bytes)))
+        self.line(&ArchiveLine::Part(Part::new(key, number, hash, bytes)))
     }
 
-    /// A document whose content was in so many parts.
+    /// The same, of content that is stored already.
+    pub(super) fn held_part(
+        &mut self,
+        key: &DocumentKey,
+        number: u32,
+        hash: ContentHash,
+        size: u64,
+    ) -> Result<(), BackupStoreError> {
+        self.line(&ArchiveLine::Part(Part::held(key, number, hash, size)))
+    }
+
+    /// A document whose content was in so many parts, with so many bytes in this archive.
     pub(super) fn document_in_parts(
         &mut self,
         key: &DocumentKey,
         entry: &Entry,
         parts: u32,
+        bytes: u64,
     ) -> Result<(), BackupStoreError> {
         self.documents += 1;
-        self.size_bytes += entry.size;
+        self.size_bytes += bytes;
         self.line(&ArchiveLine::Document(Document::in_parts(
             key, entry, parts,
         )))
@@ -149,6 +162,16 @@ impl ArchiveWriter {
     ) -> Result<(), BackupStoreError> {
         self.documents += 1;
         self.line(&ArchiveLine::Document(Document::inherited(key, entry)))
+    }
+
+    /// A document whose content is stored already.
+    pub(super) fn same(
+        &mut self,
+        key: &DocumentKey,
+        entry: &Entry,
+    ) -> Result<(), BackupStoreError> {
+        self.documents += 1;
+        self.line(&ArchiveLine::Document(Document::same(key, entry)))
     }
 
     /// A document that is gone.

@@ -40,8 +40,8 @@ pub trait BackupContents: Send + Sync {
         progress: &OnProgress,
     ) -> Result<LiveState, BackupStoreError>;
     /// Hands on what a file of the state holds, or where a link of it leads. Before that every byte of the chain is checked;
-    /// where it is not the same when it is read again, that is an error after some of the content. None of a directory,
-    /// and of what is not there, which is [`BackupStoreError::Unavailable`].
+    /// what is large is spooled beside the backups meanwhile. None of a directory, and of what is not there, which is
+    /// [`BackupStoreError::Unavailable`].
     fn content(
         &self,
         job: &JobName,

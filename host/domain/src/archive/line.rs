@@ -116,6 +116,9 @@ pub struct Document<'a> {
     /// Whether the content is the parent's.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub inherited: bool,
+    /// Whether the content is that of its hash: stored before this line, or in an archive that this one builds on.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub same: bool,
 }
 
 impl<'a> Document<'a> {
@@ -145,6 +148,14 @@ impl<'a> Document<'a> {
         }
     }
 
+    /// A document whose content is stored already, by its hash.
+    pub fn same(key: &DocumentKey, entry: &Entry) -> Self {
+        Self {
+            same: true,
+            ..Self::bare(key, entry)
+        }
+    }
+
     fn bare(key: &DocumentKey, entry: &Entry) -> Self {
         Self {
             key: key.clone(),
@@ -159,6 +170,7 @@ impl<'a> Document<'a> {
             base64: None,
             parts: None,
             inherited: false,
+            same: false,
         }
     }
 
@@ -189,17 +201,38 @@ pub struct Part<'a> {
     /// `base64`; see [`Content`].
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub base64: Option<String>,
+    /// BLAKE3 of the part, since format 2.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub hash: Option<ContentHash>,
+    /// Bytes of the part, where they are not here: what has this hash is stored before this line, or in an archive that
+    /// this one builds on.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub size: Option<u64>,
 }
 
 impl<'a> Part<'a> {
-    /// The part with these bytes.
-    pub fn new(key: &DocumentKey, number: u32, bytes: &'a [u8]) -> Self {
+    /// The part with these bytes, and their hash.
+    pub fn new(key: &DocumentKey, number: u32, hash: ContentHash, bytes: &'a [u8]) -> Self {
         let Content { text, base64 } = Content::of(bytes);
         Self {
             key: key.clone(),
             number,
             text,
             base64,
+            hash: Some(hash),
+            size: None,
+        }
+    }
+
+    /// A part that is stored already, by its hash.
+    pub fn held(key: &DocumentKey, number: u32, hash: ContentHash, size: u64) -> Self {
+        Self {
+            key: key.clone(),
+            number,
+            text: None,
+            base64: None,
+            hash: Some(hash),
+            size: Some(size),
         }
     }
 }
@@ -218,7 +251,7 @@ pub struct End {
     pub documents: u64,
     /// Tombstones in this archive.
     pub tombstones: u64,
-    /// Bytes of the content in this archive; inherited content does not count.
+    /// Bytes of the content in this archive; what is inherited or stored already does not count.
     pub size_bytes: u64,
     /// Root hash of the whole state that restoring this backup gives.
     pub root_hash: ContentHash,

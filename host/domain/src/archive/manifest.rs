@@ -278,8 +278,8 @@ mod tests {
             Err(ManifestError::Changed)
         );
         assert_eq!(
-            Manifest::from_bytes(text.replace("\"format\":1", "\"format\":2").as_bytes()),
-            Err(ManifestError::Newer(2))
+            Manifest::from_bytes(text.replace("\"format\":2", "\"format\":3").as_bytes()),
+            Err(ManifestError::Newer(3))
         );
         let extra = text.replace("\"tier\"", "\"held\":true,\"tier\"");
         assert_eq!(

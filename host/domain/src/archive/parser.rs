@@ -2,7 +2,8 @@
 //! sizes, and the hash of every document.
 //!
 //! Invariant: an item is handed on only once it is checked; a document's parts are handed on before its hash is known,
-//! so a reader must not use them before the document's own item.
+//! so a reader must not use them before the document's own item. The hash of a document with parts elsewhere is the
+//! reader's to check.
 
 use super::{
     ArchiveError, ArchiveLine, Content, ContentHash, Document, DocumentKey, DocumentKind, End,
@@ -19,6 +20,8 @@ pub enum DocumentContent {
     Parts,
     /// It is the parent's.
     Inherited,
+    /// It is what has its hash, before this line or in an older link of the chain.
+    Same,
 }
 
 /// What a line says, checked.
@@ -32,8 +35,26 @@ pub enum ArchiveItem {
         key: DocumentKey,
         /// Whether it begins the document, perhaps anew.
         first: bool,
+        /// How many bytes of the document come before it.
+        at: u64,
+        /// The hash of the content, where it can be referred to.
+        hash: Option<ContentHash>,
         /// The content.
         bytes: Vec<u8>,
+    },
+    /// Some content of a document that is still to come, by its hash: it is before this line, or in an older link of the
+    /// chain.
+    Held {
+        /// The document.
+        key: DocumentKey,
+        /// Whether it begins the document, perhaps anew.
+        first: bool,
+        /// How many bytes of the document come before it.
+        at: u64,
+        /// The hash of the content.
+        hash: ContentHash,
+        /// Bytes of the content.
+        size: u64,
     },
     /// A document.
     Document {
@@ -54,7 +75,10 @@ struct OpenDocument {
     key: DocumentKey,
     parts: u32,
     size: u64,
-    hasher: blake3::Hasher,
+    /// Bytes of it that are in this archive.
+    stored: u64,
+    /// None where some of it is not in its own lines.
+    hasher: Option<blake3::Hasher>,
 }
 
 /// Between which lines of an archive the parser stands.
@@ -145,7 +169,8 @@ impl ArchiveParser {
                 key: part.key.clone(),
                 parts: 0,
                 size: 0,
-                hasher: blake3::Hasher::new(),
+                stored: 0,
+                hasher: Some(blake3::Hasher::new()),
             });
         }
         let misplaced = self.out_of_place("parts of a document follow each other from 0");
@@ -162,13 +187,39 @@ impl ArchiveParser {
             text: part.text,
             base64: part.base64,
         };
-        let bytes = content.into_bytes().ok_or(malformed)?;
+        let at = open.size;
         open.parts += 1;
-        open.size += bytes.len() as u64;
-        open.hasher.update(&bytes);
+        if let Some(size) = part.size {
+            let hash = part.hash.filter(|_| content == Content::default());
+            let hash = hash.ok_or(malformed)?;
+            open.size = open.size.saturating_add(size);
+            open.hasher = None;
+            return Ok(ArchiveItem::Held {
+                key: part.key,
+                first,
+                at,
+                hash,
+                size,
+            });
+        }
+        let bytes = content.into_bytes().ok_or(malformed)?;
+        if part
+            .hash
+            .is_some_and(|hash| hash != ContentHash::of(&bytes))
+        {
+            return Err(ArchiveError::WrongContent { key: part.key });
+        }
+        let length = bytes.len() as u64;
+        open.size = open.size.saturating_add(length);
+        open.stored += length;
+        if let Some(hasher) = &mut open.hasher {
+            hasher.update(&bytes);
+        }
         Ok(ArchiveItem::Part {
             key: part.key,
             first,
+            at,
+            hash: part.hash,
             bytes,
         })
     }
@@ -181,42 +232,46 @@ impl ArchiveParser {
             base64: document.base64,
         };
         let has_inline = inline != Content::default();
-        let (content, size, hash) = match (document.parts, document.inherited) {
-            (None, false) => {
-                self.check_closed()?;
-                let bytes = inline.into_bytes().ok_or_else(|| ArchiveError::Malformed {
-                    line: self.line,
-                    what: "its content is not one of text and base64".to_owned(),
-                })?;
-                let (size, hash) = (bytes.len() as u64, ContentHash::of(&bytes));
-                (DocumentContent::Inline(bytes), size, hash)
-            }
-            (Some(parts), false) if !has_inline => {
-                let open = self
-                    .open
-                    .take()
-                    .filter(|open| open.key == key && open.parts == parts);
-                let open = open.ok_or_else(|| self.out_of_place("its parts are not before it"))?;
-                (
-                    DocumentContent::Parts,
-                    open.size,
-                    open.hasher.finalize().into(),
-                )
-            }
-            (None, true) if !has_inline => {
-                self.check_closed()?;
-                (DocumentContent::Inherited, entry.size, entry.hash)
-            }
-            _ => return Err(self.out_of_place("a document has its content once")),
-        };
+        let (content, size, hash, stored) =
+            match (document.parts, document.inherited, document.same) {
+                (None, false, false) => {
+                    self.check_closed()?;
+                    let bytes = inline.into_bytes().ok_or_else(|| ArchiveError::Malformed {
+                        line: self.line,
+                        what: "its content is not one of text and base64".to_owned(),
+                    })?;
+                    let (size, hash) = (bytes.len() as u64, ContentHash::of(&bytes));
+                    (DocumentContent::Inline(bytes), size, hash, size)
+                }
+                (Some(parts), false, false) if !has_inline => {
+                    let open = self
+                        .open
+                        .take()
+                        .filter(|open| open.key == key && open.parts == parts);
+                    let open =
+                        open.ok_or_else(|| self.out_of_place("its parts are not before it"))?;
+                    // That of one with parts elsewhere is compared where they come together.
+                    let hash = open
+                        .hasher
+                        .map_or(entry.hash, |hasher| hasher.finalize().into());
+                    (DocumentContent::Parts, open.size, hash, open.stored)
+                }
+                (None, true, false) if !has_inline => {
+                    self.check_closed()?;
+                    (DocumentContent::Inherited, entry.size, entry.hash, 0)
+                }
+                (None, false, true) if !has_inline && entry.kind == DocumentKind::File => {
+                    self.check_closed()?;
+                    (DocumentContent::Same, entry.size, entry.hash, 0)
+                }
+                _ => return Err(self.out_of_place("a document has its content once")),
+            };
         let no_content = entry.kind == DocumentKind::Directory && size > 0;
         if size != entry.size || hash != entry.hash || no_content {
             return Err(ArchiveError::WrongContent { key });
         }
         self.documents += 1;
-        if content != DocumentContent::Inherited {
-            self.size_bytes += size;
-        }
+        self.size_bytes += stored;
         Ok(ArchiveItem::Document {
             key,
             entry,

@@ -164,6 +164,11 @@ impl State {
         }
     }
 
+    /// Takes a document out.
+    pub fn remove(&mut self, key: &DocumentKey) -> Option<Entry> {
+        self.entries.remove(key)
+    }
+
     /// A document.
     pub fn get(&self, key: &DocumentKey) -> Option<&Entry> {
         self.entries.get(key)

@@ -1116,18 +1116,21 @@ fn every_form_of_a_line_of_an_archive_is_in_the_corpus() {
         base64: _,
         parts: _,
         inherited: _,
+        same: _,
     } = documents[0];
     met!(
         documents.iter().map(|document| document.kind);
         DocumentKind::File, DocumentKind::Directory, DocumentKind::Symlink,
     );
     there_and_absent!(documents, text, base64, parts);
-    true_and_false!(documents, inherited);
+    true_and_false!(documents, inherited, same);
     let Part {
         key: _,
         number: _,
         text: _,
         base64: _,
+        hash: _,
+        size: _,
     } = parts[0];
-    there_and_absent!(parts, text, base64);
+    there_and_absent!(parts, text, base64, hash, size);
 }

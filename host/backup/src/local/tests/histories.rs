@@ -122,19 +122,12 @@ proptest! {
     }
 }
 
-/// What the README shows: no mainstay needed.
-const BY_HAND: &str = r#"
-set -eu
-zstd -dcq "$1" > lines
-jq -r 'select(.document.kind == "directory") | .document.key' lines | while read -r key; do mkdir -p "out/$key"; done
-jq -r 'select(.document.kind == "file") | .document.key' lines | while read -r key; do
-  jq -j --arg key "$key" 'select((.part // .document).key == $key) | (.part // .document) | .text // "" | select(. != "")' lines > text
-  jq -r --arg key "$key" 'select((.part // .document).key == $key) | (.part // .document) | .base64 // empty' lines | base64 -d > binary
-  cat text binary > "out/$key"
-  chmod "$(jq -r --arg key "$key" 'select(.document.key == $key) | .document.mode' lines)" "out/$key"
-  touch -d "$(jq -r --arg key "$key" 'select(.document.key == $key) | .document.mtime' lines)" "out/$key"
-done
-"#;
+/// What docs/state.md shows: no mainstay needed.
+fn by_hand() -> &'static str {
+    let text = include_str!("../../../../../docs/state.md");
+    let (_, script) = text.split_once("```sh\nset -eu\n").unwrap();
+    script.split_once("```").unwrap().0
+}
 
 #[test]
 fn a_full_backup_restores_by_hand_with_zstd_and_jq() {
@@ -143,6 +136,16 @@ fn a_full_backup_restores_by_hand_with_zstd_and_jq() {
     fixture.put("dir/binary", [0, 1, 2, 255]);
     fixture.put("dir/empty", "");
     fixture.put("large.txt", "ä line\n".repeat(300_000));
+    fixture.put("twin of large.txt", "ä line\n".repeat(300_000));
+    fixture.put("zeros", vec![0; 3 << 20]);
+    fixture.put(
+        "one",
+        "the same content, longer than a reference ".repeat(9),
+    );
+    fixture.put(
+        "two",
+        "the same content, longer than a reference ".repeat(9),
+    );
     fs::set_permissions(
         fixture.data().join("plain.txt"),
         fs::Permissions::from_mode(0o640),
@@ -153,7 +156,7 @@ fn a_full_backup_restores_by_hand_with_zstd_and_jq() {
     fs::create_dir(&out).unwrap();
     let archive = fixture.job_dir().join(format!("{}.jsonl.zst", taken.id));
     let status = Command::new("sh")
-        .args(["-c", BY_HAND, "sh"])
+        .args(["-euc", by_hand(), "sh"])
         .arg(&archive)
         .current_dir(&out)
         .status()

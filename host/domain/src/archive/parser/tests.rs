@@ -43,7 +43,36 @@ fn document(name: &str, bytes: &[u8]) -> String {
 }
 
 fn part(name: &str, number: u32, bytes: &[u8]) -> String {
-    line(&ArchiveLine::Part(Part::new(&key(name), number, bytes)))
+    let part = Part::new(&key(name), number, ContentHash::of(bytes), bytes);
+    line(&ArchiveLine::Part(Part { hash: None, ..part }))
+}
+
+/// As since format 2, with a hash.
+fn hashed(name: &str, number: u32, bytes: &[u8]) -> String {
+    let hash = ContentHash::of(bytes);
+    line(&ArchiveLine::Part(Part::new(
+        &key(name),
+        number,
+        hash,
+        bytes,
+    )))
+}
+
+fn held(name: &str, number: u32, bytes: &[u8]) -> String {
+    let (hash, size) = (ContentHash::of(bytes), bytes.len() as u64);
+    line(&ArchiveLine::Part(Part::held(
+        &key(name),
+        number,
+        hash,
+        size,
+    )))
+}
+
+fn same(name: &str, bytes: &[u8]) -> String {
+    line(&ArchiveLine::Document(Document::same(
+        &key(name),
+        &file(bytes),
+    )))
 }
 
 fn closing(name: &str, bytes: &[u8], parts: u32) -> String {
@@ -173,8 +202,8 @@ fn content_and_counts_that_do_not_fit_are_refused() {
         "but 1 document,",
     );
     refused(
-        &[header().replace("\"format\":1", "\"format\":2")],
-        "format 2",
+        &[header().replace("\"format\":2", "\"format\":3")],
+        "format 3",
     );
     refused(
         &[header(), document("a", b"x").replace("\"a\"", "\"../a\"")],
@@ -184,4 +213,56 @@ fn content_and_counts_that_do_not_fit_are_refused() {
         &["nonsense".to_owned()],
         "line 1 is not a line of an archive",
     );
+}
+
+#[test]
+fn a_part_by_its_hash_has_its_place_and_counts_as_no_content_of_the_archive() {
+    let items = read(&[
+        header(),
+        hashed("a", 0, b"new"),
+        held("a", 1, b"stored"),
+        hashed("a", 2, b"end"),
+        closing("a", b"newstoredend", 3),
+        same("b", b"new"),
+        end(2, 0, 6),
+    ])
+    .unwrap();
+    let places: Vec<(u64, usize)> = items
+        .iter()
+        .filter_map(|item| match item {
+            ArchiveItem::Part { at, bytes, .. } => Some((*at, bytes.len())),
+            ArchiveItem::Held { at, size, .. } => Some((*at, usize::try_from(*size).unwrap())),
+            _ => None,
+        })
+        .collect();
+    assert_eq!(places, [(0, 3), (3, 6), (9, 3)]);
+}
+
+#[test]
+fn lines_of_format_2_that_do_not_fit_are_refused() {
+    refused(
+        &[header(), hashed("a", 0, b"xyz").replace("xyz", "xyy")],
+        "document `a` was stored wrong",
+    );
+    // A part that is elsewhere is as long as it says.
+    refused(
+        &[header(), held("a", 0, b"xyz"), closing("a", b"xy", 1)],
+        "document `a` was stored wrong",
+    );
+    let twice = hashed("a", 0, b"xyz").replace("\"hash\"", "\"size\":3,\"hash\"");
+    refused(&[header(), twice], "not one of text and base64");
+    let unnamed = held("a", 0, b"xyz");
+    let (before, _) = unnamed.split_once(",\"hash\"").unwrap();
+    refused(
+        &[header(), format!("{before},\"size\":3}}}}")],
+        "not one of text and base64",
+    );
+    refused(
+        &[header(), part("a", 0, b"x"), same("b", b"x")],
+        "no line of its own",
+    );
+    let both = same("a", b"xyz").replace("\"same\"", "\"text\":\"xyz\",\"same\"");
+    refused(&[header(), both], "has its content once");
+    let link = same("a", b"xyz").replace("\"file\"", "\"symlink\"");
+    refused(&[header(), link], "has its content once");
 }

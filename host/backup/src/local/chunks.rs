@@ -1,0 +1,293 @@
+//! Cuts large documents where their content says, and writes into an archive what its chain does not hold.
+//!
+//! Invariant: content is in the archives of a chain once, whatever document it belongs to; what is referred to is stored.
+
+use super::write::ArchiveWriter;
+use crate::port::BackupStoreError;
+use fastcdc::v2020::FastCDC;
+use mainstay_domain::archive::{ContentHash, DocumentKey, DocumentKind, Entry, PART_BYTES};
+use std::{
+    collections::HashSet,
+    fs::File,
+    io::{self, Read},
+    mem,
+};
+
+/// What is shorter takes no more room than a reference to it.
+const REFERENCE_BYTES: usize = 64;
+
+/// How long the parts of a document are.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct ChunkSizes {
+    /// A longer document comes in parts; no part is longer.
+    pub(super) most: usize,
+    pub(super) average: usize,
+    /// Only the last part is shorter, and one that ends before a character.
+    pub(super) least: usize,
+}
+
+impl Default for ChunkSizes {
+    fn default() -> Self {
+        Self {
+            most: PART_BYTES,
+            average: PART_BYTES / 4,
+            least: PART_BYTES / 16,
+        }
+    }
+}
+
+/// Hands on a file's bytes in chunks; one ends between two characters where the content is UTF-8. The inner error is the
+/// file's own: what was handed on before it is all that can be read.
+pub(super) fn for_each_chunk(
+    file: &mut File,
+    sizes: ChunkSizes,
+    on_chunk: &mut dyn FnMut(&[u8]) -> Result<(), BackupStoreError>,
+) -> Result<io::Result<()>, BackupStoreError> {
+    let mut buffer = Vec::with_capacity(sizes.most);
+    let mut ended = None;
+    loop {
+        let room = sizes.most.saturating_sub(buffer.len()) as u64;
+        if ended.is_none() {
+            match file.by_ref().take(room).read_to_end(&mut buffer) {
+                Err(error) => ended = Some(Err(error)),
+                Ok(_) if buffer.len() < sizes.most => ended = Some(Ok(())),
+                Ok(_) => {}
+            }
+        }
+        if buffer.is_empty() {
+            return Ok(ended.unwrap_or(Ok(())));
+        }
+        let length = chunk_length(&buffer, ended.is_some(), sizes);
+        on_chunk(buffer.get(..length).unwrap_or_default())?;
+        buffer.drain(..length);
+    }
+}
+
+/// How long the first chunk of some content is, which perhaps goes on.
+fn chunk_length(content: &[u8], at_end: bool, sizes: ChunkSizes) -> usize {
+    let chunker = FastCDC::new(content, sizes.least, sizes.average, sizes.most);
+    let (_, length) = chunker.cut(0, content.len());
+    let chunk = content.get(..length).unwrap_or(content);
+    let is_last = at_end && chunk.len() == content.len();
+    match std::str::from_utf8(chunk) {
+        // It is cut inside a character.
+        Err(error) if !is_last && error.error_len().is_none() && error.valid_up_to() > 0 => {
+            error.valid_up_to()
+        }
+        _ => chunk.len(),
+    }
+}
+
+/// How a document in parts lies in the archive.
+pub(super) enum Parts {
+    /// It was empty.
+    None,
+    /// So many parts are in the archive already, with so many bytes.
+    Written { parts: u32, bytes: u64 },
+    /// The chain holds all of these parts, and nothing is in the archive.
+    Held(Vec<(ContentHash, u64)>),
+}
+
+/// Writes documents with what is missing of their content.
+pub(super) struct PieceWriter {
+    archive: ArchiveWriter,
+    /// What the chain holds and what this archive does.
+    held: HashSet<ContentHash>,
+    /// The latter.
+    added: Vec<ContentHash>,
+    open: OpenParts,
+}
+
+/// The parts of the document that is read.
+#[derive(Default)]
+struct OpenParts {
+    /// Those that the chain holds, as long as there was no other.
+    waiting: Vec<(ContentHash, u64)>,
+    parts: u32,
+    bytes: u64,
+    /// What is new among them. It can be referred to from elsewhere once the document is written: it may be begun anew.
+    new: HashSet<ContentHash>,
+}
+
+impl PieceWriter {
+    /// For a chain that holds this content.
+    pub(super) fn new(archive: ArchiveWriter, held: HashSet<ContentHash>) -> Self {
+        Self {
+            archive,
+            held,
+            added: Vec::new(),
+            open: OpenParts::default(),
+        }
+    }
+
+    /// A document in parts begins, perhaps anew.
+    pub(super) fn begin(&mut self) {
+        self.open = OpenParts::default();
+    }
+
+    /// The next part of it.
+    pub(super) fn part(&mut self, key: &DocumentKey, bytes: &[u8]) -> Result<(), BackupStoreError> {
+        let (hash, size) = (ContentHash::of(bytes), bytes.len() as u64);
+        let is_held = self.held.contains(&hash) || self.open.new.contains(&hash);
+        if is_held && self.open.parts == 0 {
+            self.open.waiting.push((hash, size));
+            return Ok(());
+        }
+        for (hash, size) in mem::take(&mut self.open.waiting) {
+            self.archive.held_part(key, self.open.parts, hash, size)?;
+            self.open.parts += 1;
+        }
+        if is_held {
+            self.archive.held_part(key, self.open.parts, hash, size)?;
+        } else {
+            self.archive.part(key, self.open.parts, hash, bytes)?;
+            self.open.bytes += size;
+            self.open.new.insert(hash);
+        }
+        self.open.parts += 1;
+        Ok(())
+    }
+
+    /// The parts so far are all of it.
+    pub(super) fn end(&mut self) -> Parts {
+        let waiting = mem::take(&mut self.open.waiting);
+        match (self.open.parts, waiting.is_empty()) {
+            (0, true) => Parts::None,
+            (0, false) => Parts::Held(waiting),
+            (parts, _) => Parts::Written {
+                parts,
+                bytes: self.open.bytes,
+            },
+        }
+    }
+
+    /// A document whose parts were written last.
+    pub(super) fn document_in_parts(
+        &mut self,
+        key: &DocumentKey,
+        entry: &Entry,
+        (parts, bytes): (u32, u64),
+    ) -> Result<(), BackupStoreError> {
+        for hash in mem::take(&mut self.open.new) {
+            self.add(hash);
+        }
+        self.archive.document_in_parts(key, entry, parts, bytes)
+    }
+
+    /// A document whose parts the chain holds.
+    pub(super) fn document_held(
+        &mut self,
+        key: &DocumentKey,
+        entry: &Entry,
+        held: Vec<(ContentHash, u64)>,
+    ) -> Result<(), BackupStoreError> {
+        let mut parts = 0;
+        for (hash, size) in held {
+            self.archive.held_part(key, parts, hash, size)?;
+            parts += 1;
+        }
+        self.archive.document_in_parts(key, entry, parts, 0)
+    }
+
+    /// A document with its content, or by its hash where that is held.
+    pub(super) fn document(
+        &mut self,
+        key: &DocumentKey,
+        entry: &Entry,
+        bytes: &[u8],
+    ) -> Result<(), BackupStoreError> {
+        let is_file = entry.kind == DocumentKind::File;
+        if is_file && bytes.len() > REFERENCE_BYTES && self.held.contains(&entry.hash) {
+            return self.archive.same(key, entry);
+        }
+        if is_file && !bytes.is_empty() {
+            self.add(entry.hash);
+        }
+        self.archive.document(key, entry, bytes)
+    }
+
+    /// A document whose content is the parent's.
+    pub(super) fn inherited(
+        &mut self,
+        key: &DocumentKey,
+        entry: &Entry,
+    ) -> Result<(), BackupStoreError> {
+        self.archive.inherited(key, entry)
+    }
+
+    /// The archive; what the chain holds with it, and what of that is new.
+    pub(super) fn finish(self) -> (ArchiveWriter, HashSet<ContentHash>, Vec<ContentHash>) {
+        (self.archive, self.held, self.added)
+    }
+
+    fn add(&mut self, hash: ContentHash) {
+        if self.held.insert(hash) {
+            self.added.push(hash);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::io::{Seek, Write};
+
+    const SMALL: ChunkSizes = ChunkSizes {
+        most: 1024,
+        average: 256,
+        least: 64,
+    };
+
+    fn chunks(content: &[u8]) -> Vec<Vec<u8>> {
+        let mut file = tempfile::tempfile().unwrap();
+        file.write_all(content).unwrap();
+        file.rewind().unwrap();
+        let mut chunks = Vec::new();
+        let read = for_each_chunk(&mut file, SMALL, &mut |chunk| {
+            chunks.push(chunk.to_vec());
+            Ok(())
+        });
+        read.unwrap().unwrap();
+        assert_eq!(chunks.concat(), content);
+        assert!(chunks.iter().all(|chunk| chunk.len() <= SMALL.most));
+        chunks
+    }
+
+    /// As good as random.
+    fn noise(length: usize) -> Vec<u8> {
+        let mut content = vec![0; length];
+        blake3::Hasher::new().finalize_xof().fill(&mut content);
+        content
+    }
+
+    #[test]
+    fn an_edit_makes_a_few_chunks_new_wherever_it_is_and_whatever_it_moves() {
+        let content = noise(100_000);
+        let before: HashSet<Vec<u8>> = chunks(&content).into_iter().collect();
+        for at in [0, 1, 50_000, 99_999] {
+            let mut changed = content.clone();
+            changed[at] ^= 1;
+            let mut longer = content.clone();
+            longer.insert(at, 7);
+            let mut shorter = content.clone();
+            shorter.remove(at);
+            for edited in [changed, longer, shorter] {
+                let new = chunks(&edited);
+                let new = new.iter().filter(|chunk| !before.contains(*chunk));
+                assert!((1..=12).contains(&new.count()), "{at}");
+            }
+        }
+    }
+
+    #[test]
+    fn text_is_cut_between_characters_and_what_is_none_anywhere() {
+        for text in ["ä".repeat(5_000), "\u{1F980}x".repeat(3_000)] {
+            for chunk in chunks(text.as_bytes()) {
+                assert!(std::str::from_utf8(&chunk).is_ok());
+            }
+        }
+        assert!(chunks(b"").is_empty());
+        assert_eq!(chunks(&[0; 5_000]).len(), 5);
+        assert!(chunks(&noise(5_000)).len() > 5);
+    }
+}
