@@ -1,3 +1,4 @@
+mod chunked;
 mod contents;
 mod destinations;
 mod faults;
