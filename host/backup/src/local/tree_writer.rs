@@ -2,6 +2,8 @@
 //!
 //! Invariant: while content is written there is no symbolic link in the new tree, and links are made only once the state
 //! is known to be a tree, so no archive can make a restore write elsewhere.
+//!
+//! Length: where a document goes decides what is written, copied and read back of it.
 
 use super::{
     check_stop,

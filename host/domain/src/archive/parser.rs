@@ -4,6 +4,8 @@
 //! Invariant: an item is handed on only once it is checked; a document's parts are handed on before its hash is known,
 //! so a reader must not use them before the document's own item. The hash of a document with parts elsewhere is the
 //! reader's to check.
+//!
+//! Length: one line may depend on those before it, and what may follow what is to be seen on one page.
 
 use super::{
     ArchiveError, ArchiveLine, Content, ContentHash, Document, DocumentKey, DocumentKind, End,

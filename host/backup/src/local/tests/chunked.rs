@@ -464,3 +464,76 @@ fn a_small_difference_writes_a_small_index_over_the_one_of_the_full_backup() {
     assert_right_index(&fixture, &chain, taken.root_hash);
     assert!(length(chain.last().unwrap()).unwrap() > whole / 2);
 }
+
+/// A full backup and an incremental one of the first version that wrote format 2: parts that are there and parts by hash, a
+/// copy, a rename, and new permissions.
+#[test]
+fn a_kept_chain_of_format_2_is_read_as_ever() {
+    const FULL: &str = "ful-01K0000000000000000000000D";
+    const NEXT: &str = "inc-01K0000000000000000000000F";
+    let fixture = Fixture::new();
+    fs::create_dir_all(fixture.job_dir()).unwrap();
+    let kept: [(&str, &str, &[u8]); 4] = [
+        (
+            FULL,
+            "json",
+            include_bytes!("kept/ful-01K0000000000000000000000D.json"),
+        ),
+        (
+            FULL,
+            "jsonl.zst",
+            include_bytes!("kept/ful-01K0000000000000000000000D.jsonl.zst"),
+        ),
+        (
+            NEXT,
+            "json",
+            include_bytes!("kept/inc-01K0000000000000000000000F.json"),
+        ),
+        (
+            NEXT,
+            "jsonl.zst",
+            include_bytes!("kept/inc-01K0000000000000000000000F.jsonl.zst"),
+        ),
+    ];
+    for (id, suffix, bytes) in kept {
+        fs::write(fixture.job_dir().join(format!("{id}.{suffix}")), bytes).unwrap();
+    }
+    let chain = [FULL, NEXT].map(|id| BackupId::parse(id).unwrap());
+    let small = "kept as it was written in format 2, and read for as long as there are backups\n";
+    let binary: Vec<u8> = (0..=255).cycle().take(512).collect();
+    let (lines, more) = ("ä line\n".repeat(40), "one more part\n".repeat(30));
+    let before = [&binary[..], lines.as_bytes(), &binary].concat();
+    let after = [&binary[..], more.as_bytes(), lines.as_bytes(), &binary].concat();
+
+    assert_eq!(verified(&fixture, &chain), Ok(vec![]));
+    let first = fixture.restore_into(&chain[..1], "first").unwrap();
+    let second = fixture.restore_into(&chain, "second").unwrap();
+    let read = |place: &Path, name: &str| fs::read(place.join(name)).unwrap();
+    for (place, name, content) in [
+        (&first, "copy", small.as_bytes()),
+        (&first, "small", small.as_bytes()),
+        (&first, "large", &before[..]),
+        (&second, "copy", small.as_bytes()),
+        (&second, "renamed", small.as_bytes()),
+        (&second, "large", &after[..]),
+    ] {
+        assert_eq!(read(place, name), content, "{name}");
+    }
+    assert!(!second.join("small").exists());
+    let mode = |name: &str| {
+        fs::metadata(second.join(name))
+            .unwrap()
+            .permissions()
+            .mode()
+    };
+    assert_eq!(
+        (mode("copy") & 0o777, mode("large") & 0o777),
+        (0o600, 0o640)
+    );
+    // And built on.
+    let mut chain = chain.to_vec();
+    fixture.put("another", small);
+    let taken = fixture.extend(BackupType::Incremental, &mut chain).manifest;
+    assert_eq!((taken.documents, taken.size_bytes), (2, 0));
+    assert_right_index(&fixture, &chain, taken.root_hash);
+}
