@@ -283,7 +283,12 @@ pub(super) fn read_difference(
         what,
     };
     let twice = |key: &DocumentKey| corrupted(format!("it names `{key}` twice"));
-    let is_held = |key: &DocumentKey, hash: ContentHash| match held.contains(&hash) {
+    // What a document had that was begun anew belongs to nothing, and is there.
+    let mut own = HashSet::new();
+    let is_there = |own: &HashSet<ContentHash>, key: &DocumentKey, hash: ContentHash| match held
+        .contains(&hash)
+        || own.contains(&hash)
+    {
         true => Ok(()),
         false => Err(corrupted(format!(
             "it refers to content of `{key}` that nothing holds"
@@ -296,7 +301,7 @@ pub(super) fn read_difference(
             content,
         } => {
             if content == DocumentContent::Same {
-                is_held(&key, entry.hash)?;
+                is_there(&own, &key, entry.hash)?;
             }
             let known: Option<Entry> = difference.changed.insert(key.clone(), entry);
             known.map_or(Ok(()), |_| Err(twice(&key)))
@@ -305,8 +310,12 @@ pub(super) fn read_difference(
             let new = difference.tombstones.insert(key.clone());
             if new { Ok(()) } else { Err(twice(&key)) }
         }
-        ArchiveItem::Held { key, hash, .. } => is_held(&key, hash),
-        ArchiveItem::Header(_) | ArchiveItem::Part { .. } | ArchiveItem::End(_) => Ok(()),
+        ArchiveItem::Part { hash, .. } => {
+            own.extend(hash.filter(|hash| !held.contains(hash)));
+            Ok(())
+        }
+        ArchiveItem::Held { key, hash, .. } => is_there(&own, &key, hash),
+        ArchiveItem::Header(_) | ArchiveItem::End(_) => Ok(()),
     })?;
     Ok((difference, end))
 }

@@ -537,3 +537,34 @@ fn a_kept_chain_of_format_2_is_read_as_ever() {
     assert_eq!((taken.documents, taken.size_bytes), (2, 0));
     assert_right_index(&fixture, &chain, taken.root_hash);
 }
+
+#[test]
+fn a_file_that_is_begun_anew_is_referred_to_as_it_was_at_last() {
+    let fixture = with_small_parts();
+    // Repeated, so that it refers to itself.
+    let content = noise(1, 3_000).repeat(3);
+    let grown = [&content[..], b"more"].concat();
+    fixture.put("large", &content);
+    fixture.put("twin", &grown);
+    let (path, done) = (fixture.data().join("large"), Mutex::new(false));
+    let longer = grown.clone();
+    let progress: OnProgress = Arc::new(move |progress| {
+        let mut done = done.lock();
+        if progress.bytes > 0 && !*done {
+            fs::write(&path, &longer).unwrap();
+            *done = true;
+        }
+    });
+    let request = fixture.request(BackupType::Full, &[]);
+    let taken = fixture.store.take(&request, &progress).unwrap();
+    assert!(taken.warnings.is_empty(), "{:?}", taken.warnings);
+    let mut chain = vec![taken.manifest.id];
+    assert_right_index(&fixture, &chain, taken.manifest.root_hash);
+    fixture.put("third", &grown);
+    let next = fixture.extend(BackupType::Incremental, &mut chain).manifest;
+    assert_eq!(next.size_bytes, 0);
+    let restored = fixture.restore_into(&chain, "restored").unwrap();
+    assert_same_tree(&fixture, &restored, &fixture.tree(&fixture.data()));
+    assert_eq!(printed(&fixture, &chain, "twin"), grown);
+    assert_eq!(verified(&fixture, &chain), Ok(vec![]));
+}
