@@ -11,7 +11,7 @@ use super::{
     database,
     error::unavailable,
     files::{Layout, create_private, remove_file},
-    index::{Index, Stamp},
+    index::{Index, Stamp, now},
     reading::Reading,
     source::{Found, WalkRules, single, tolerate, walk},
     sqlite,
@@ -70,7 +70,7 @@ enum Content {
 struct Attempt {
     entry: Entry,
     content: Content,
-    /// None where the file changed too lately.
+    /// None where the file changed meanwhile.
     stamp: Option<Stamp>,
     /// Whether the file was the same before and after.
     is_same: bool,
@@ -89,7 +89,11 @@ impl<'a> SourceReader<'a> {
         baseline: &'a Index,
         (writer, sizes): (PieceWriter, ChunkSizes),
     ) -> Self {
-        let (found, warnings, done) = (Index::default(), Vec::new(), Progress::default());
+        let found = Index {
+            read_since: now(),
+            ..Index::default()
+        };
+        let (warnings, done) = (Vec::new(), Progress::default());
         Self {
             layout,
             programs,
@@ -323,7 +327,7 @@ impl<'a> SourceReader<'a> {
     fn unchanged(&self, key: &DocumentKey, metadata: &Metadata) -> Option<Entry> {
         let old = self.baseline.state.get(key)?;
         let now = entry_of(DocumentKind::File, metadata);
-        let same = self.baseline.stamps.get(key)? == &Stamp::of(metadata)
+        let same = self.baseline.stamp(key)? == &Stamp::of(metadata)
             && (old.kind, old.size, old.mtime) == (now.kind, metadata.len(), now.mtime);
         same.then_some(Entry {
             size: old.size,
@@ -381,7 +385,7 @@ impl<'a> SourceReader<'a> {
         let Some(before) = tolerate(file.metadata(), path, rules, warnings)? else {
             return Ok(None);
         };
-        let stamp = Stamp::settled(&before);
+        let stamp = Stamp::of(&before);
         let (size, hash, content) =
             match self.read_content(key, &mut file, path, before.len(), warnings) {
                 Err(BackupStoreError::Source(what)) if rules.tolerant => {
@@ -402,7 +406,7 @@ impl<'a> SourceReader<'a> {
         Ok(Some(Attempt {
             entry,
             content,
-            stamp: stamp.filter(|_| is_same),
+            stamp: is_same.then_some(stamp),
             is_same,
         }))
     }

@@ -4,7 +4,8 @@
 //! A file whose size, mtime, ctime and inode are those of the stamp is taken as unchanged. ctime cannot be set by a
 //! program, so this is sound but for writes that leave no new ctime: those within the same tick of the kernel's clock,
 //! and those through a memory map whose page was dirty already, which last until the kernel writes it back (30 s by
-//! default). So a file gets no stamp where its ctime is less than [`SETTLED`] before it was read.
+//! default). So a stamp is not trusted whose ctime is less than [`SETTLED`] before the files were read. It is stored all the
+//! same: once they were read later, it is trusted without being written again.
 //!
 //! An index is whole, or holds only how it differs from a whole one of its chain, so that a small difference writes a small
 //! index. What differs by more than half is written whole again.
@@ -31,11 +32,11 @@ use std::{
     fs::{self, Metadata},
     io::{self, BufRead, BufReader, BufWriter, Write},
     os::unix::fs::MetadataExt,
-    time::{Duration, SystemTime, UNIX_EPOCH},
+    time::{SystemTime, UNIX_EPOCH},
 };
 
-/// How long a file must have rested for its stamp to be trusted.
-const SETTLED: Duration = Duration::from_secs(60);
+/// How many seconds a file must have rested for its stamp to be trusted, and one more for what a clock leaves out.
+const SETTLED: i64 = 61;
 
 /// What a file's metadata says beside what an [`Entry`] holds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -46,7 +47,7 @@ pub(super) struct Stamp {
 }
 
 impl Stamp {
-    /// The stamp of a file, to be compared with one that was settled.
+    /// The stamp of a file as it is now.
     pub(super) fn of(metadata: &Metadata) -> Self {
         Self {
             inode: metadata.ino(),
@@ -54,16 +55,14 @@ impl Stamp {
             ctime_nanoseconds: metadata.ctime_nsec(),
         }
     }
+}
 
-    /// The stamp of a file that is read now; none where it changed too lately.
-    pub(super) fn settled(metadata: &Metadata) -> Option<Self> {
-        let stamp = Self::of(metadata);
-        let seconds = Duration::from_secs(u64::try_from(stamp.ctime_seconds).ok()?);
-        let age = SystemTime::now()
-            .duration_since(UNIX_EPOCH + seconds)
-            .ok()?;
-        (age > SETTLED + Duration::from_secs(1)).then_some(stamp)
-    }
+/// Now, in seconds since 1970.
+pub(super) fn now() -> i64 {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH);
+    since.map_or(0, |since| {
+        i64::try_from(since.as_secs()).unwrap_or(i64::MAX)
+    })
 }
 
 /// A state with its stamps, and the content that its chain holds.
@@ -71,6 +70,8 @@ impl Stamp {
 pub(super) struct Index {
     pub(super) state: State,
     pub(super) stamps: HashMap<DocumentKey, Stamp>,
+    /// No file was read before this time, in seconds since 1970.
+    pub(super) read_since: i64,
     /// What a new link can refer to by its hash.
     pub(super) held: HashSet<ContentHash>,
     /// Whether a new link may refer to its chain; not to a link of format 1.
@@ -116,6 +117,7 @@ enum Note {
     Index {
         over: Option<BackupId>,
         can_be_referred_to: bool,
+        read_since: i64,
     },
     /// A document that is gone.
     Gone(DocumentKey),
@@ -157,6 +159,7 @@ impl Index {
             let head = Note::Index {
                 over: over.map(|over| over.whole.clone()),
                 can_be_referred_to: self.can_be_referred_to,
+                read_since: self.read_since,
             };
             line(&mut encoder, &head)?;
             match over {
@@ -256,6 +259,7 @@ impl Index {
                 Note::Index {
                     over,
                     can_be_referred_to,
+                    read_since,
                 } => {
                     if let Some(whole) = over {
                         index = may_be_over.then(|| Self::read(layout, job, &whole, false))??;
@@ -267,6 +271,7 @@ impl Index {
                     }
                     has_head = true;
                     index.can_be_referred_to = can_be_referred_to;
+                    index.read_since = read_since;
                 }
                 Note::Gone(key) => {
                     index.stamps.remove(&key);
@@ -291,8 +296,19 @@ impl Index {
             let held = hashes.filter(|hash| !not_held.contains(hash));
             index.held.extend(held);
         }
+        if !has_head {
+            // It has no other stamps than those that are to be trusted.
+            index.read_since = i64::MAX;
+        }
         let is_whole = !has_head || end == Some(hash_of(&index.held));
         is_whole.then_some(index)
+    }
+
+    /// The stamp by which it is known that a file is as it was read, where it rested for long enough by then.
+    pub(super) fn stamp(&self, key: &DocumentKey) -> Option<&Stamp> {
+        let is_settled =
+            |stamp: &&Stamp| stamp.ctime_seconds.saturating_add(SETTLED) < self.read_since;
+        self.stamps.get(key).filter(is_settled)
     }
 
     /// Takes up a row.
@@ -383,6 +399,22 @@ mod tests {
     const CORPUS: &str = include_str!("../../../domain/corpus/backup-index-row.jsonl");
 
     #[test]
+    fn a_stamp_is_trusted_once_its_file_was_read_long_after_it() {
+        let key = DocumentKey::parse("a").unwrap();
+        let stamp = Stamp {
+            inode: 1,
+            ctime_seconds: 1_000,
+            ctime_nanoseconds: 999_999_999,
+        };
+        let mut index = Index::default();
+        index.stamps.insert(key.clone(), stamp);
+        for (read_since, trusted) in [(0, false), (1_000, false), (1_061, false), (1_062, true)] {
+            index.read_since = read_since;
+            assert_eq!(index.stamp(&key).is_some(), trusted, "{read_since}");
+        }
+    }
+
+    #[test]
     fn a_note_is_never_taken_for_a_row() {
         let hash = ContentHash::of(b"");
         let key = DocumentKey::parse("a").unwrap();
@@ -390,6 +422,7 @@ mod tests {
             Note::Index {
                 over: None,
                 can_be_referred_to: true,
+                read_since: 7,
             },
             Note::Gone(key),
             Note::Held(hash),
@@ -407,7 +440,7 @@ mod tests {
         }
         assert_eq!(
             texts[0],
-            "{\"index\":{\"over\":null,\"can_be_referred_to\":true}}\n"
+            "{\"index\":{\"over\":null,\"can_be_referred_to\":true,\"read_since\":7}}\n"
         );
         assert_eq!(texts[1], "{\"gone\":\"a\"}\n");
         assert!(
