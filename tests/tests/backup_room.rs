@@ -24,15 +24,15 @@ fn noise(seed: &str, length: usize) -> Vec<u8> {
     content
 }
 
-/// Takes an incremental backup; what its archive and its manifest have in bytes.
-fn stored(daemon: &Daemon) -> u64 {
-    let taken = daemon.json(&["backup", "create", "state", "--type", "incremental"]);
-    let id = taken["backups"][0]["id"].as_str().unwrap().to_owned();
+/// Takes an incremental backup; what its archive and its manifest have in bytes, and its index.
+fn taken(daemon: &Daemon) -> (u64, u64) {
+    let done = daemon.json(&["backup", "create", "state", "--type", "incremental"]);
+    let id = done["backups"][0]["id"].as_str().unwrap().to_owned();
     let bytes = |suffix: &str| {
         let path = daemon.path(&format!("state/backups/state/{id}.{suffix}"));
         fs::metadata(path).unwrap().len()
     };
-    bytes("jsonl.zst") + bytes("json")
+    (bytes("jsonl.zst") + bytes("json"), bytes("index.zst"))
 }
 
 #[test]
@@ -71,25 +71,27 @@ fn an_edit_stores_a_part_and_a_rename_next_to_nothing() {
     let middle = u64::try_from(LARGE / 2).unwrap();
     file.write_all_at(&large[LARGE / 2..=LARGE / 2], middle)
         .unwrap();
-    let edited = stored(&daemon);
+    let (edited, _) = taken(&daemon);
     assert!(edited <= 1_200_000, "1 byte: {edited}");
 
     // One more byte moves all that is behind it.
     large.insert(LARGE / 3, 7);
     fs::write(data.join("large"), &large).unwrap();
-    let inserted = stored(&daemon);
+    let (inserted, _) = taken(&daemon);
     assert!(inserted <= 1_200_000, "1 more byte: {inserted}");
 
     fs::rename(data.join("moved"), data.join("there")).unwrap();
-    let renamed = stored(&daemon);
+    let (renamed, _) = taken(&daemon);
     assert!(renamed <= 10_000, "renamed: {renamed}");
 
     for number in 0..100 {
         let path = data.join(format!("many/{}", number * 20));
         fs::write(path, format!("changed {number}\n")).unwrap();
     }
-    let changed = stored(&daemon);
+    let (changed, index) = taken(&daemon);
     assert!(changed <= 9_000, "100 changed: {changed}");
+    // It says what is another one since the full backup, and not what 2,000 files are.
+    assert!(index <= 50_000, "the index of 100 changed: {index}");
 
     let into = daemon.path("restored");
     let place = into.to_str().unwrap();
