@@ -121,21 +121,23 @@ fn apply(fixture: &Fixture, edit: &Edit) {
     };
     match edit {
         Edit::Write(name, seed, length) => fixture.put(NAMES[*name], noise(*seed, *length)),
-        Edit::Insert(name, at, byte) => change(*name, &|content| {
+        Edit::Insert(name, at, byte) => change(*name, &|content: &mut Vec<u8>| {
             content.insert((*at).min(content.len()), *byte);
         }),
-        Edit::Overwrite(name, at, byte) => change(*name, &|content| {
+        Edit::Overwrite(name, at, byte) => change(*name, &|content: &mut Vec<u8>| {
             if let Some(there) = content.get_mut(*at) {
                 *there = *byte;
             }
         }),
-        Edit::Cut(name, at, length) => change(*name, &|content| {
+        Edit::Cut(name, at, length) => change(*name, &|content: &mut Vec<u8>| {
             let from = (*at).min(content.len());
             let to = (from + length).min(content.len());
             content.drain(from..to);
         }),
-        Edit::Truncate(name, length) => change(*name, &|content| content.truncate(*length)),
-        Edit::Append(name, seed, length) => change(*name, &|content| {
+        Edit::Truncate(name, length) => {
+            change(*name, &|content: &mut Vec<u8>| content.truncate(*length))
+        }
+        Edit::Append(name, seed, length) => change(*name, &|content: &mut Vec<u8>| {
             content.extend(noise(*seed, *length));
         }),
         Edit::Rename(from, to) => {
