@@ -1,7 +1,7 @@
 //! What of a directory is left out: `exclude`, `exclude_caches` and `one_filesystem` of `[[job]]`.
 
 use super::{prepare, verified};
-use mainstay_tests::{Daemon, wait_for};
+use mainstay_tests::{Daemon, program, wait_for};
 use std::{fs, process::Command};
 
 const TAG: &str = "Signature: 8a477f597d28d172789f06886806bc55\n";
@@ -93,6 +93,8 @@ fn in_a_mount_namespace(test: &str) -> bool {
         println!("SKIPPED, nothing was tested: this machine allows no mount namespace");
         return false;
     }
+    // Built outside: what is built belongs to who builds it.
+    program();
     let mut again = Command::new("unshare");
     again.arg("-rm").arg(std::env::current_exe().unwrap());
     again.args(["--exact", test, "--nocapture"]).env(MARK, "1");
