@@ -1,7 +1,7 @@
 //! Backups, and what long work on them answers.
 
 use crate::{checkpoints::Checkpoint, errors::ErrorBody, words::words};
-use mainstay_domain::backup;
+use mainstay_domain::{backup, drilled};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -67,6 +67,44 @@ impl From<&backup::Hold> for Hold {
     }
 }
 
+/// A restore drill that came to its end.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Drilled {
+    /// When it ended.
+    #[schemars(extend("format" = "date-time"))]
+    pub at: String,
+    /// How long all that was stored took to be written into its scratch directory, milliseconds.
+    pub restore_ms: u64,
+    /// How long what was started on that took to be found healthy, milliseconds; absent where nothing was started, or it was not.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub healthy_ms: Option<u64>,
+    /// Both, milliseconds.
+    pub total_ms: u64,
+    /// Whose recovery it would have been; absent where the job does not say.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub target: Option<String>,
+    /// The recovery time objective of that target then, milliseconds; absent where there is no target.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rto_ms: Option<u64>,
+    /// Why it failed, for people; absent where it passed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub error: Option<String>,
+}
+
+impl From<&drilled::Drilled> for Drilled {
+    fn from(drilled: &drilled::Drilled) -> Self {
+        Self {
+            at: drilled.at.to_string(),
+            restore_ms: drilled.restore_ms,
+            healthy_ms: drilled.healthy_ms,
+            total_ms: drilled.total_ms(),
+            target: drilled.target.as_ref().map(ToString::to_string),
+            rto_ms: drilled.rto_ms,
+            error: drilled.error.clone(),
+        }
+    }
+}
+
 /// One backup in the catalog.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Backup {
@@ -123,6 +161,9 @@ pub struct Backup {
     /// Why it is suspicious: it is much smaller than what was before it, and nobody has accepted that. Absent where it is not.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub suspicious: Option<String>,
+    /// What the newest drill with it has measured; absent where it was the newest backup of no drill.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub drilled: Option<Drilled>,
 }
 
 impl From<&backup::BackupRecord> for Backup {
@@ -150,6 +191,7 @@ impl From<&backup::BackupRecord> for Backup {
             checkpoint: backup.checkpoint.as_ref().map(Checkpoint::from),
             hold: backup.hold.as_ref().map(Hold::from),
             suspicious: backup.suspicious.clone(),
+            drilled: backup.drilled.as_ref().map(Drilled::from),
         }
     }
 }

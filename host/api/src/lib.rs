@@ -44,7 +44,7 @@ pub use alerts::{AlertTestBody, AlerterRow, TestedAlert};
 pub use audit::{AuditCheck, AuditQuery, AuditRow};
 pub use backup_statistics::{BackupNumbers, BackupStats};
 pub use backups::{
-    Backup, BackupReport, BackupStatus, BackupType, Hold, Progress, Verdict, WorkLine,
+    Backup, BackupReport, BackupStatus, BackupType, Drilled, Hold, Progress, Verdict, WorkLine,
 };
 pub use calls::HandlerCall;
 pub use check::{CheckReport, Problem, ProblemSeverity};

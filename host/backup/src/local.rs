@@ -41,6 +41,7 @@ mod resolve;
 mod restore;
 mod room;
 mod scan;
+mod scratch;
 mod source;
 mod sqlite;
 mod store;
@@ -54,7 +55,7 @@ mod verify;
 mod write;
 
 use crate::port::{
-    BackupStore, BackupStoreError, OnProgress, RestorePlace, RestoreRules, RestoredTree,
+    BackupStore, BackupStoreError, DrilledTree, OnProgress, RestorePlace, RestoreRules,
     SourcePrograms, StagedRestore, StoredBackup, StoredLook, TakeBackup, TakenBackup, WallClock,
 };
 use chunks::ChunkSizes;
@@ -68,6 +69,7 @@ use mainstay_domain::{
 };
 use pending::{Noted, Pending};
 use regular::read_manifest;
+use scratch::Scratch;
 use std::{collections::BTreeSet, io::ErrorKind, path::Path, sync::Arc};
 use tokio_util::sync::CancellationToken;
 
@@ -193,10 +195,20 @@ impl BackupStore for LocalBackups {
         &self,
         job: &JobName,
         chain: &[BackupId],
+        scratch: Option<&Path>,
         progress: &OnProgress,
-    ) -> Result<RestoredTree, BackupStoreError> {
+    ) -> Result<Box<dyn DrilledTree>, BackupStoreError> {
         store::check_there(&self.layout, job)?;
-        scan::drill(&self.layout, &self.stop, job, chain, progress)
+        let scratch = Scratch::begin(&self.layout, job, chain, scratch)?;
+        let drilled = scan::drill(&self.layout, &self.stop, job, chain, scratch, progress)?;
+        Ok(Box::new(drilled))
+    }
+
+    fn left_drills(&self) -> Vec<BackupId> {
+        let jobs = self.layout.jobs().unwrap_or_default();
+        jobs.iter()
+            .filter_map(|job| scratch::left(&self.layout, job))
+            .collect()
     }
 
     fn trash(&self, job: &JobName, id: &BackupId) -> Result<(), BackupStoreError> {
@@ -228,6 +240,7 @@ impl BackupStore for LocalBackups {
         let mut problems: Vec<_> = beside.filter_map(Result::err).collect();
         for job in &jobs {
             problems.extend(pending::sweep(&self.layout, job).err());
+            problems.extend(scratch::sweep(&self.layout, job).err());
             match self.layout.sweep(job, known) {
                 Ok(without) => problems.extend(without.into_iter().map(no_manifest)),
                 Err(error) => problems.push(error),

@@ -210,13 +210,18 @@ pub trait BackupStore: BackupContents {
         chain: &[BackupId],
         sources: &[BackupSource],
     ) -> Result<(), BackupStoreError>;
-    /// Restores into a scratch directory, reads that again, compares every document and the root hash, and removes it.
+    /// Restores into a directory of its own in `scratch`, or beside the backups where that is none, reads that again, and
+    /// compares every document and the root hash. It lies there until it is dropped. [`BackupStoreError::NoRoom`] before
+    /// anything is written, where that can be known.
     fn drill(
         &self,
         job: &JobName,
         chain: &[BackupId],
+        scratch: Option<&Path>,
         progress: &OnProgress,
-    ) -> Result<RestoredTree, BackupStoreError>;
+    ) -> Result<Box<dyn DrilledTree>, BackupStoreError>;
+    /// The newest backups of the drills that a crash has cut off, and [`BackupStore::sweep`] has not swept yet.
+    fn left_drills(&self) -> Vec<BackupId>;
     /// Moves a backup to the trash; one that is there already is no error.
     fn trash(&self, job: &JobName, id: &BackupId) -> Result<(), BackupStoreError>;
     /// Deletes a backup that has expired from the trash, and from its place where it could not be moved there; one that is

@@ -278,7 +278,12 @@ pub async fn run(options: RunOptions) -> anyhow::Result<()> {
         .with_detectors(plugins.clone());
     let probe = Arc::new(probe);
     let (numbers, statsd) = statsd::open(spec.borrow().statsd.clone(), Numbers::new()?)?;
-    let monitor = Monitor::new(shared.clone(), probe, numbers.clone(), findings_sender);
+    let monitor = Monitor::new(
+        shared.clone(),
+        probe.clone(),
+        numbers.clone(),
+        findings_sender,
+    );
     monitor.resume(&recovered.incidents);
     monitor.resume_told(&told_checks);
     if was_blind {
@@ -354,6 +359,7 @@ pub async fn run(options: RunOptions) -> anyhow::Result<()> {
         drill_slots: recovered.drill_slots.clone(),
         numbers: numbers.clone(),
         commands: commands.clone(),
+        probe,
     };
     let backups =
         BackupService::open(parts, recovered.backups.clone(), recovered.slots.clone()).await?;

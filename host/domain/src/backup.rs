@@ -2,7 +2,9 @@
 
 pub use crate::backup_type::BackupType;
 
-use crate::{checkpoint::Checkpoint, id::BackupId, name::JobName, time::Timestamp};
+use crate::{
+    checkpoint::Checkpoint, drilled::Drilled, id::BackupId, name::JobName, time::Timestamp,
+};
 use serde::{Deserialize, Serialize};
 
 /// Where a backup stands [seed 003].
@@ -109,6 +111,9 @@ pub struct BackupRecord {
     /// it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub suspicious: Option<String>,
+    /// What the newest drill with it has measured. Absent where it was the newest backup of no drill.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub drilled: Option<Drilled>,
 }
 
 impl BackupRecord {
@@ -143,6 +148,7 @@ impl BackupRecord {
             checkpoint: None,
             hold: None,
             suspicious: None,
+            drilled: None,
         }
     }
 

@@ -41,6 +41,7 @@ pub mod dependency;
 pub mod doubt;
 pub mod drill;
 pub mod drill_rules;
+pub mod drilled;
 pub mod dry_run_answer;
 pub mod effect;
 pub mod event;

@@ -16,6 +16,7 @@ mod policy;
 mod process;
 mod reading;
 mod recovery;
+mod restore_drill;
 mod service_check;
 mod target;
 mod targets;
@@ -48,6 +49,7 @@ pub use recovery::{
     AlertGrouping, AlertRoute, DeciderSpec, GroupBy, OnFailure, RouteSpec, StepSpec, Strategy,
     Workflow,
 };
+pub use restore_drill::RestoreDrillSpec;
 pub use service_check::{
     EngineCheck, PostgresCheck, RedisCheck, RedisRole, S3Check, ServiceAddress,
 };

@@ -8,11 +8,12 @@ use super::{
     mounts::{check_none_below, is_mount_point},
     read::read_manifests,
     resolve::resolve,
+    room::free,
 };
 use crate::port::BackupStoreError;
 use mainstay_domain::{code::ErrorCode, id::BackupId, name::JobName, spec::BackupSource};
 use rustix::{
-    fs::{Access, AtFlags, CWD, StatxAttributes, StatxFlags, access, statvfs, statx},
+    fs::{Access, AtFlags, CWD, StatxAttributes, StatxFlags, access, statx},
     io::Errno,
 };
 use std::{collections::BTreeMap, fs, path::Path};
@@ -100,17 +101,9 @@ fn check_movable(target: &Path, home: &Path, is_inside: bool) -> Result<(), Back
 }
 
 fn check_room(target: &Path, home: &Path, wanted: u64) -> Result<(), BackupStoreError> {
-    let Ok(found) = statvfs(home) else {
+    let Some(free) = free(home).filter(|free| *free < wanted) else {
         return Ok(());
     };
-    let blocks = match rustix::process::geteuid().is_root() {
-        true => found.f_bfree,
-        false => found.f_bavail,
-    };
-    let free = blocks.saturating_mul(found.f_frsize);
-    if wanted <= free {
-        return Ok(());
-    }
     Err(BackupStoreError::NoRoom(format!(
         "{} cannot be replaced: the restored tree has {wanted} bytes and is written beside what is there, and {free} are free; make room",
         target.display()
@@ -118,7 +111,7 @@ fn check_room(target: &Path, home: &Path, wanted: u64) -> Result<(), BackupStore
 }
 
 /// The bytes of the state that a chain gives, where its index says so: nothing else is read for it.
-fn size_of(
+pub(super) fn size_of(
     layout: &Layout,
     job: &JobName,
     chain: &[BackupId],

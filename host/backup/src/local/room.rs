@@ -15,3 +15,13 @@ pub(super) fn is_there(path: &Path) -> bool {
     let bytes = found.f_bavail.saturating_mul(found.f_frsize);
     bytes >= ANY_BYTES && (found.f_files == 0 || found.f_favail > 0)
 }
+
+/// So many bytes are free where a path leads, for who this runs as; none where nobody can tell.
+pub(super) fn free(path: &Path) -> Option<u64> {
+    let found = statvfs(path).ok()?;
+    let blocks = match rustix::process::geteuid().is_root() {
+        true => found.f_bfree,
+        false => found.f_bavail,
+    };
+    Some(blocks.saturating_mul(found.f_frsize))
+}

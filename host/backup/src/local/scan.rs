@@ -3,42 +3,67 @@
 use super::{
     documents::entry_of,
     error::unavailable,
-    files::{Layout, create_private_dir},
+    files::Layout,
     metadata::Unset,
     read::check_root,
     reading::Reading,
-    removal::remove_tree,
+    scratch::Scratch,
     source::{Found, WalkRules, walk},
     tree::target,
     tree_writer::{Destination, write_tree},
 };
-use crate::port::{BackupStoreError, OnProgress, RestoredTree};
+use crate::port::{BackupStoreError, DrilledTree, OnProgress, RestoredTree};
 use mainstay_domain::{
     archive::{ContentHash, DocumentKey, DocumentKind, Entry, KeyPrefix, Mode, Selection, State},
     id::BackupId,
     name::JobName,
 };
-use std::{cell::Cell, collections::HashSet, io, path::Path};
+use std::{
+    cell::Cell,
+    collections::HashSet,
+    io,
+    path::Path,
+    time::{Duration, Instant},
+};
 use tokio_util::sync::CancellationToken;
 
-/// Restores, reads again, compares, removes.
+/// What lies in a scratch directory until it is dropped.
+#[derive(Debug)]
+pub(super) struct DrilledLocally {
+    scratch: Scratch,
+    restored: RestoredTree,
+    took: Duration,
+}
+
+impl DrilledTree for DrilledLocally {
+    fn path(&self) -> &Path {
+        self.scratch.path()
+    }
+
+    fn restored(&self) -> &RestoredTree {
+        &self.restored
+    }
+
+    fn took(&self) -> Duration {
+        self.took
+    }
+}
+
+/// Restores, reads again, compares.
 pub(super) fn drill(
     layout: &Layout,
     stop: &CancellationToken,
     job: &JobName,
     chain: &[BackupId],
+    scratch: Scratch,
     progress: &OnProgress,
-) -> Result<RestoredTree, BackupStoreError> {
-    let scratch = layout.scratch(job);
-    remove_tree(&scratch)?;
-    create_private_dir(&scratch)?;
-    let compared = restore_and_compare(layout, stop, job, chain, &scratch, progress);
-    let removed = remove_tree(&scratch);
-    let restored = compared?;
-    if let Err(error) = removed {
-        tracing::error!(%error, "the drill passed, and what it wrote is still there");
-    }
-    Ok(restored)
+) -> Result<DrilledLocally, BackupStoreError> {
+    let (restored, took) = restore_and_compare(layout, stop, job, chain, scratch.path(), progress)?;
+    Ok(DrilledLocally {
+        scratch,
+        restored,
+        took,
+    })
 }
 
 fn restore_and_compare(
@@ -48,7 +73,8 @@ fn restore_and_compare(
     chain: &[BackupId],
     scratch: &Path,
     progress: &OnProgress,
-) -> Result<RestoredTree, BackupStoreError> {
+) -> Result<(RestoredTree, Duration), BackupStoreError> {
+    let begun = Instant::now();
     let everything =
         KeyPrefix::parse("").map_err(|error| BackupStoreError::Unavailable(error.to_string()))?;
     let to = Destination {
@@ -57,6 +83,7 @@ fn restore_and_compare(
         only: Selection::default(),
     };
     let (mut restored, expected) = write_tree(layout, stop, job, chain, to, progress)?;
+    let took = begun.elapsed();
     let found = scan(scratch, stop)?;
     let Some(newest) = chain.last() else {
         return Err(BackupStoreError::Unavailable(
@@ -105,7 +132,7 @@ fn restore_and_compare(
         })
         .collect();
     check_root(&restored_state, expected.root_hash()).map_err(corrupted)?;
-    Ok(restored)
+    Ok((restored, took))
 }
 
 /// The state of a directory, read from the disk.

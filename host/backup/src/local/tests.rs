@@ -269,7 +269,10 @@ fn a_full_and_an_incremental_restore_to_the_same_tree() {
         .store
         .verify(&job(), &chain, &no_progress())
         .unwrap();
-    fixture.store.drill(&job(), &chain, &no_progress()).unwrap();
+    fixture
+        .store
+        .drill(&job(), &chain, None, &no_progress())
+        .unwrap();
     assert!(!fixture.job_dir().join("drill").exists());
 }
 
@@ -316,8 +319,12 @@ fn times_before_1970_come_back_to_the_nanosecond() {
     assert_same_tree(&fixture, &restored, &expected);
     let time = fs::metadata(restored.join("a")).unwrap().modified();
     assert_eq!(time.unwrap(), before);
-    let drilled = fixture.store.drill(&job(), &chain, &no_progress()).unwrap();
-    assert!(drilled.notes.is_empty(), "{:?}", drilled.notes);
+    let drilled = fixture
+        .store
+        .drill(&job(), &chain, None, &no_progress())
+        .unwrap();
+    let notes = &drilled.restored().notes;
+    assert!(notes.is_empty(), "{notes:?}");
 }
 
 #[test]
@@ -468,7 +475,10 @@ fn several_sources_are_restored_to_their_own_places() {
         "other"
     );
     assert_eq!(fs::read_to_string(all.join("dump")).unwrap(), "hi\n");
-    fixture.store.drill(&job(), &chain, &no_progress()).unwrap();
+    fixture
+        .store
+        .drill(&job(), &chain, None, &no_progress())
+        .unwrap();
 
     fixture.sources.push(fixture.sources[0].clone());
     let error = fixture

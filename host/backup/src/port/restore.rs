@@ -5,7 +5,10 @@ use mainstay_domain::{
     archive::{DocumentKey, Selection},
     spec::{BackupSource, ReadingSpec},
 };
-use std::path::PathBuf;
+use std::{
+    path::{Path, PathBuf},
+    time::Duration,
+};
 
 /// Where a store puts what it restores.
 #[derive(Debug, Clone, PartialEq)]
@@ -75,4 +78,14 @@ pub trait StagedRestore: Send {
     /// Puts it in place: all of it, or nothing is changed. What is merged is put there file by file, and where that fails
     /// what was put there is taken back.
     fn place(self: Box<Self>) -> Result<RestoredTree, BackupStoreError>;
+}
+
+/// What a drill has restored, and found to be the same as what was read. Dropping it removes it, and blocks.
+pub trait DrilledTree: Send + std::fmt::Debug {
+    /// Where it lies.
+    fn path(&self) -> &Path;
+    /// What was restored.
+    fn restored(&self) -> &RestoredTree;
+    /// How long it took to write it.
+    fn took(&self) -> Duration;
 }

@@ -131,6 +131,7 @@ mod tests {
             checkpoint: None,
             hold: None,
             suspicious: None,
+            drilled: None,
         }
     }
 

@@ -8,6 +8,7 @@
 
 mod arguments;
 mod carriers;
+mod serving;
 
 use super::{
     environment::ChildEnvironment,
@@ -15,7 +16,7 @@ use super::{
     program::{Outputs, Program, Remains, Starts},
     secrets::MAX_CONCEALED_BYTES,
 };
-use crate::ports::{Boxed, Commands, Secrets};
+use crate::ports::{Boxed, Commands, Secrets, ServedCommand};
 use mainstay_domain::{
     blob::Blob,
     effect::{CommandOutput, EffectError},
@@ -176,6 +177,25 @@ impl Commands for LocalCommands {
                 tracing::error!(%error, "what is left of a command was not looked for");
             }
         })
+    }
+
+    fn serve(
+        &self,
+        name: CommandName,
+        spec: CommandSpec,
+        arguments: Vec<(String, String)>,
+        key: String,
+        until: Boxed<'static, ()>,
+    ) -> Boxed<'_, Result<ServedCommand, EffectError>> {
+        Box::pin(async move {
+            let command = self.granted(&name, &spec, &arguments, &key)?;
+            let what = format!("command `{name}`");
+            self.serve_until(&what, command, until).await
+        })
+    }
+
+    fn free_port(&self) -> Result<u16, String> {
+        serving::free_port()
     }
 
     /// With what a supervised process inherits too.

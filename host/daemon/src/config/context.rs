@@ -10,7 +10,7 @@ use super::{
 use mainstay_domain::{
     name::{CommandName, FailureType, PluginName, SecretName, TargetName},
     severity::Severity,
-    spec::TargetPolicySpec,
+    spec::{RestoreDrillSpec, TargetPolicySpec},
 };
 use std::{
     cell::RefCell,
@@ -98,6 +98,8 @@ pub(crate) struct Facts {
     pub(crate) backed_up: Vec<(PathBuf, Place)>,
     /// Which commands rollbacks run, and where that is said.
     pub(crate) hooks: Vec<(CommandName, Place)>,
+    /// What drills of backups do, and where that is said.
+    pub(crate) drills: Vec<(RestoreDrillSpec, Place)>,
     /// What targets say of their budgets and groups.
     pub(crate) policies: Vec<(TargetName, TargetPolicySpec)>,
     /// Of which plugins there are instances, and where they say so.

@@ -173,6 +173,15 @@ pub trait Processes: Send + Sync {
     ) -> Boxed<'_, Result<(), ProcessError>>;
 }
 
+/// How a command went that was to run until it was not needed any more.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ServedCommand {
+    /// As shells have it; none where it was killed, for it was not needed any more.
+    pub exit_code: Option<i32>,
+    /// The last lines that it printed, without secrets; none where it printed none.
+    pub last_lines: Option<String>,
+}
+
 /// Runs programs to their end.
 pub trait Commands: Send + Sync {
     /// Runs an operator's command with the guest's values for its placeholders. `key` is the idempotency key, handed on
@@ -189,6 +198,24 @@ pub trait Commands: Send + Sync {
     /// it is left, or it does not end.
     fn end(&self, _key: String) -> Boxed<'_, ()> {
         Box::pin(std::future::ready(()))
+    }
+    /// Runs an operator's command as [`Commands::run`] does, but for its `timeout`: until it ends or `until` resolves. Then,
+    /// and where this is dropped, it is killed with its group; what it has left running when it ends with exit code 0 lives
+    /// on, until [`Commands::end`].
+    fn serve(
+        &self,
+        name: CommandName,
+        _spec: CommandSpec,
+        _arguments: Vec<(String, String)>,
+        _key: String,
+        _until: Boxed<'static, ()>,
+    ) -> Boxed<'_, Result<ServedCommand, EffectError>> {
+        let why = format!("nobody here runs the command `{name}`");
+        Box::pin(std::future::ready(Err(EffectError::Unavailable(why))))
+    }
+    /// A TCP port of this machine at which nothing listens now. The error is for people.
+    fn free_port(&self) -> Result<u16, String> {
+        Err("nobody here knows of a free port".to_owned())
     }
     /// Starts, stops or restarts a foreign service; `argv` and how it runs come from its config.
     fn run_foreign(

@@ -17,6 +17,7 @@ mod checkpoints;
 mod cleanups;
 mod contents;
 mod create;
+mod drill;
 mod due;
 mod holds;
 mod hooks;
@@ -36,6 +37,7 @@ mod saved;
 mod suspects;
 #[cfg(test)]
 mod tests;
+mod trial;
 mod turns;
 mod waiting;
 mod wishes;
@@ -43,7 +45,7 @@ mod words;
 
 use super::{metrics::Numbers, next_spec::next_spec, settled::Settled, shared::Shared};
 use crate::ports::{
-    BackupStore, BackupStoreError, Clock, Commands, Journal, OnProgress, RetentionJudge,
+    BackupStore, BackupStoreError, Clock, Commands, Journal, OnProgress, Probe, RetentionJudge,
     StoreError, Watch,
 };
 use catalog::Catalog;
@@ -90,6 +92,23 @@ pub enum BackupError {
         "the restore of job {0} was cancelled: nothing was put in place, and what was written for it is removed"
     )]
     Cancelled(JobName),
+    /// Somebody wanted the drill of this job to end.
+    #[error(
+        "the drill of job {0} was cancelled: what it had started is ended, and what it wrote is removed"
+    )]
+    DrillCancelled(JobName),
+    /// What a drill restored is the same as what was read, and does not serve; the text says why.
+    #[error("what was restored is the same as what was read, and {0}")]
+    DrillFailed(String),
+    /// What a drill restored serves, and later than its target may be away; the text is what was measured.
+    #[error("{0}, which is less")]
+    TooSlow(String),
+    /// What a drill restored is the same as what was read, and the host could not try it; the text says why.
+    #[error(
+        "what was restored is the same as what was read, and could not be tried, for reasons of the host's own that say nothing \
+         of the backup: {0}"
+    )]
+    Untried(String),
 }
 
 impl From<BackupError> for EffectError {
@@ -123,8 +142,10 @@ pub struct BackupParts {
     pub drill_slots: Vec<(JobName, Timestamp)>,
     /// Cleanups are counted there.
     pub numbers: Numbers,
-    /// Runs the operator's commands of rollbacks.
+    /// Runs the operator's commands of rollbacks and drills.
     pub commands: Arc<dyn Commands>,
+    /// Looks at what a drill has started.
+    pub probe: Arc<dyn Probe>,
 }
 
 /// The service, and the handle by which others reach it; clones are the same service.
@@ -149,6 +170,7 @@ struct Core {
     numbers: Numbers,
     room: room::Room,
     commands: Arc<dyn Commands>,
+    probe: Arc<dyn Probe>,
 }
 
 fn no_progress() -> OnProgress {
@@ -177,6 +199,7 @@ impl BackupService {
             drill_slots,
             numbers,
             commands,
+            probe,
         } = parts;
         let Shared {
             journal,
@@ -198,6 +221,7 @@ impl BackupService {
             numbers,
             room: room::Room::default(),
             commands,
+            probe,
         };
         let service = Self {
             core: Arc::new(core),

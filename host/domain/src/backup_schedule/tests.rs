@@ -54,6 +54,7 @@ fn job(
         retention: None,
         checkpoints: None,
         proofs: ProofSchedules::default(),
+        drill: crate::spec::RestoreDrillSpec::default(),
         starts: StartSpec::default(),
     }
 }

@@ -1,6 +1,9 @@
 //! What events of backups say.
 
-use crate::{checkpoint::CheckpointKind, id::BackupId, name::CheckpointName, time::Timestamp};
+use crate::{
+    checkpoint::CheckpointKind, drilled::Drilled, id::BackupId, name::CheckpointName,
+    time::Timestamp,
+};
 use serde::{Deserialize, Serialize};
 
 /// A backup was taken, read back and found right.
@@ -41,6 +44,9 @@ pub struct BackupRestored {
     pub elapsed_ms: u64,
     /// The backups that it was composed from, the full one first.
     pub chain: Vec<BackupId>,
+    /// What a drill has measured; absent of what is no drill, and in events of before.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub drilled: Option<Drilled>,
 }
 
 /// A person holds a backup.

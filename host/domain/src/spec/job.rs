@@ -1,6 +1,6 @@
 //! Backup jobs, as configured.
 
-use super::{ReadingSpec, RunAs};
+use super::{ReadingSpec, RestoreDrillSpec, RunAs};
 use crate::name::{CommandName, JobName, PluginName, TargetName};
 use semver::VersionReq;
 use std::{collections::BTreeMap, path::PathBuf, time::Duration};
@@ -40,6 +40,8 @@ pub struct JobSpec {
     pub checkpoints: Option<CheckpointSpec>,
     /// When what is stored is proven.
     pub proofs: ProofSchedules,
+    /// What a drill does.
+    pub drill: RestoreDrillSpec,
     /// When what is due may begin.
     pub starts: StartSpec,
 }

@@ -21,6 +21,7 @@ use crate::{
     checkpoint::{Checkpoint, CheckpointKind, Rollback, RollbackStep},
     doubt::Doubt,
     drill::DrillMethod,
+    drilled::Drilled,
     effect::{
         Answer, CommandOutput, Effect, EffectError, HttpMethod, HttpRequest, HttpResponse, Signal,
         TargetStatus,
@@ -916,6 +917,7 @@ fn every_form_of_a_backup_is_in_the_corpus() {
         checkpoint: _,
         hold: _,
         suspicious: _,
+        drilled: _,
     } = &all[0];
     backup_types(all.iter().map(|one| one.backup_type));
     met!(
@@ -937,8 +939,19 @@ fn every_form_of_a_backup_is_in_the_corpus() {
         key,
         checkpoint,
         hold,
-        suspicious
+        suspicious,
+        drilled
     );
+    let drilled: Vec<&Drilled> = all.iter().flat_map(|one| &one.drilled).collect();
+    let Drilled {
+        at: _,
+        restore_ms: _,
+        healthy_ms: _,
+        target: _,
+        rto_ms: _,
+        error: _,
+    } = drilled[0];
+    there_and_absent!(drilled, healthy_ms, target, rto_ms, error);
     let holds = all.iter().filter_map(|one| one.hold.as_ref());
     let holds: Vec<&Hold> = holds.collect();
     let Hold {

@@ -307,7 +307,11 @@ fn trap_3_a_restore_and_a_drill_really_write_and_read() {
     let mut chain = vec![];
     fixture.extend(BackupType::Full, &mut chain);
     assert_eq!(
-        fixture.store.drill(&job(), &chain, &no_progress()).unwrap(),
+        *fixture
+            .store
+            .drill(&job(), &chain, None, &no_progress())
+            .unwrap()
+            .restored(),
         RestoredTree {
             documents: 2,
             bytes: 3,
@@ -320,6 +324,7 @@ fn trap_3_a_restore_and_a_drill_really_write_and_read() {
     assert!(corrupted(fixture.store.drill(
         &job(),
         &chain,
+        None,
         &no_progress()
     )));
     assert!(corrupted(fixture.restore_into(&chain, "restored")));
@@ -486,7 +491,10 @@ fn a_tree_with_read_only_directories_is_drilled_restored_and_removed() {
     let good = fixture.tree(&fixture.data());
     let mut chain = vec![];
     fixture.extend(BackupType::Full, &mut chain);
-    fixture.store.drill(&job(), &chain, &no_progress()).unwrap();
+    fixture
+        .store
+        .drill(&job(), &chain, None, &no_progress())
+        .unwrap();
     let place = RestorePlace::InPlace(fixture.sources.clone());
     let restored = fixture
         .store

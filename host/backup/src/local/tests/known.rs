@@ -36,7 +36,7 @@ fn where_the_disk_of_a_store_is_not_mounted_nothing_is_wrong_and_nothing_begins(
             unavailable(fixture.store.take(&known(&fixture), &progress)),
             unavailable(fixture.store.verify(&job(), &chain, &progress)),
             unavailable(fixture.restore_into(&chain, "restored")),
-            unavailable(fixture.store.drill(&job(), &chain, &progress)),
+            unavailable(fixture.store.drill(&job(), &chain, None, &progress)),
             unavailable(fixture.store.trash(&job(), &id)),
             unavailable(fixture.store.delete(&job(), &id)),
         ];

@@ -39,7 +39,10 @@ fn a_tree_of_any_depth_is_taken_verified_drilled_and_restored() {
             .store
             .verify(&job(), &chain, &no_progress())
             .unwrap();
-        fixture.store.drill(&job(), &chain, &no_progress()).unwrap();
+        fixture
+            .store
+            .drill(&job(), &chain, None, &no_progress())
+            .unwrap();
         let below = format!("{0}/{0}/{0}", "r".repeat(250));
         let first = fixture.restore_into(&chain[..1], &below).unwrap();
         assert_same_tree(&fixture, &first, &expected);

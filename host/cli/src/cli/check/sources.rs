@@ -138,6 +138,7 @@ mod tests {
             retention: None,
             checkpoints: None,
             proofs: mainstay_domain::spec::ProofSchedules::default(),
+            drill: mainstay_domain::spec::RestoreDrillSpec::default(),
             starts: mainstay_domain::spec::StartSpec::default(),
         }
     }

@@ -13,10 +13,7 @@ use mainstay_domain::{
     spec::{
         ApprovalSpec, BackupSource, BeforeStart, BreakerSpec, CheckKind, CheckSpec, CommandSpec,
         DeciderSpec, DirectoryGrant, DrillCommands, DrillSpec, EngineCheck, ExecCheck, FailOf,
-        ForeignCommands, Grants, GroupBy, HookSpec, HttpCheck, HttpOrigin, HttpSource, Limits,
-        LogPattern, MaintenanceBegin, OnDoubt, OnFailure, OnShutdown, OverBudget, PluginCheck,
-        PluginSpec, PolicySpec, PostgresCheck, ProcessSpec, RedisCheck, RedisRole, Reload,
-        RestartPolicy, RunAs, S3Check, Schedule, SecretSource, ServiceAddress, SocketSpec, Spec,
+        ForeignCommands, Grants, GroupBy, HookSpec, HttpCheck, HttpOrigin, HttpSource, Limits, LogPattern, MaintenanceBegin, OnDoubt, OnFailure, OnShutdown, OverBudget, PluginCheck, PluginSpec, PolicySpec, PostgresCheck, ProcessSpec, RedisCheck, RedisRole, Reload, RestartPolicy, RestoreDrillSpec, RunAs, S3Check, Schedule, SecretSource, ServiceAddress, SocketSpec, Spec,
         StatsdFlavour, Strategy, TargetGrant, TargetSpec, TargetVerb, Trust, ViewerSpec,
         WindowSpec, Workflow,
     },
@@ -1688,6 +1685,33 @@ fn job_keys(keys: &mut Keys) {
     );
     let never = "drill = \"never\"";
     keys.job("job.drill", never, |j| j.proofs.drill.clone(), None);
+    let line = "drill = { every = \"9h\", scratch = \"/scratch\", start = \"serve\", check = \"right\", target = \"t\" }";
+    let of_drill = format!(
+        "{line}\n[[target]]\nname = \"t\"\n[[target.check]]\nkind = \"tcp\"\naddress = \"127.0.0.1:1\"\n\
+         [command.serve]\nrun = [\"x\", \"{{scratch}}\", \"{{port}}\"]\nplaceholders = [\"scratch\", \"port\"]\n\
+         [command.right]\nrun = [\"x\"]\n"
+    );
+    keys.job(
+        "job.drill.every",
+        &of_drill,
+        |j| j.proofs.drill.clone(),
+        Some(Schedule::Every(hours(9))),
+    );
+    let drill = RestoreDrillSpec {
+        scratch: Some("/scratch".into()),
+        start: Some(CommandName::parse("serve").unwrap()),
+        check: Some(CommandName::parse("right").unwrap()),
+        target: Some(TargetName::parse("t").unwrap()),
+    };
+    for key in [
+        "job.drill.scratch",
+        "job.drill.start",
+        "job.drill.check",
+        "job.drill.target",
+    ] {
+        keys.job(key, &of_drill, |j| j.drill.clone(), drill.clone());
+    }
+    keys.0.remove("job.drill");
     let line = "window = { cron = \"0 22 * * *\", zone = \"Europe/Berlin\", duration = \"9h\" }";
     let window = Some(WindowSpec {
         opens: Schedule::Cron {
@@ -2130,6 +2154,7 @@ fn what_is_not_written_has_its_documented_default() {
     assert_eq!(job.stale_after, Some(hours(48)));
     let weekly = Some(Schedule::Every(hours(7 * 24)));
     assert_eq!((&job.proofs.verify, &job.proofs.drill), (&weekly, &weekly));
+    assert_eq!(job.drill, RestoreDrillSpec::default());
     assert_eq!(job.compression, 3);
     assert_eq!(job.shrink_guard, None);
     assert_eq!(job.hooks, HookSpec::default());

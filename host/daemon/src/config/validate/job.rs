@@ -1,10 +1,12 @@
 //! `[[job]]`.
 
 mod checkpoints;
+mod drill;
 mod reading;
 mod source;
 
 pub(super) use checkpoints::hooks;
+pub(super) use drill::drills;
 
 use super::super::{
     context::EntityKind,
@@ -19,7 +21,9 @@ use mainstay_domain::{
     backup_schedule::{self, SCHEDULED, ScheduleError},
     jitter::part,
     name::{JobName, PluginName, TargetName},
-    spec::{HookSpec, JobSpec, ProofSchedules, RetentionSpec, Schedule, StartSpec, WindowSpec},
+    spec::{
+        HookSpec, JobSpec, ProofSchedules, RestoreDrillSpec, RetentionSpec, Schedule, StartSpec, WindowSpec,
+    },
     time::Timestamp,
 };
 use semver::VersionReq;
@@ -68,10 +72,12 @@ pub(super) fn job(at: ValueAt<'_>, host: &str) -> Option<JobSpec> {
         };
         let retention = fields.optional("retention", retention);
         let checkpoints = fields.optional("checkpoints", checkpoints::checkpoints);
-        let weekly = Some(Schedule::Every(7 * DAY));
+        let verify = fields.or("verify", weekly(), when_or_never);
+        let plain = (weekly(), RestoreDrillSpec::default());
+        let (drilled, drill) = fields.or("drill", plain, drill::drill);
         let proofs = ProofSchedules {
-            verify: fields.or("verify", weekly.clone(), when_or_never),
-            drill: fields.or("drill", weekly, when_or_never),
+            verify,
+            drill: drilled,
         };
         let jitter = fields.get("jitter");
         let window = fields.optional("window", window);
@@ -99,6 +105,7 @@ pub(super) fn job(at: ValueAt<'_>, host: &str) -> Option<JobSpec> {
             retention,
             checkpoints,
             proofs,
+            drill,
             name: job_name,
         };
         if let (Some(at), Some(longest)) = (jitter, longest) {
@@ -207,6 +214,10 @@ fn window(at: ValueAt<'_>) -> Option<WindowSpec> {
             length: length?,
         })
     })
+}
+
+fn weekly() -> Option<Schedule> {
+    Some(Schedule::Every(7 * DAY))
 }
 
 /// As [`when`]; what is proven by default can be left to who asks.

@@ -1,4 +1,4 @@
-//! Restores that are cancelled before they are put in place.
+//! Restores that are cancelled before they are put in place, and drills that are cancelled.
 //!
 //! Invariant: a restore of which it was answered that it is cancelled puts nothing in place; one that is being put in place
 //! cannot be cancelled any more.
@@ -73,7 +73,7 @@ impl BackupService {
                 Ok(())
             }
             None => Err(BackupError::Refused(format!(
-                "no restore of job {job} can be cancelled: none is under way, or it is being put in place, and ends; one that waits for its turn goes away with who asked for it"
+                "no restore or drill of job {job} can be cancelled: none is under way, or it is being put in place, and ends; one that waits for its turn goes away with who asked for it"
             ))),
         })
     }

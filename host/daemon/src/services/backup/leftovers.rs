@@ -1,6 +1,6 @@
 //! Reconciles the backups that a killed daemon left.
 
-use super::{BackupError, BackupService};
+use super::{BackupError, BackupService, trial::keys_of};
 use crate::ports::BackupStoreError;
 use mainstay_domain::{
     backup::{BackupRecord, BackupStatus},
@@ -28,6 +28,11 @@ impl BackupService {
             .collect();
         // Before anything is removed: an archive that nothing is known of may be all that is left of a backup.
         self.take_up_stored().await?;
+        // Before the trees go that it serves.
+        let left = self.with_store(|store| Ok(store.left_drills())).await;
+        for id in left.unwrap_or_default() {
+            self.end_trial(&keys_of(&id)).await;
+        }
         let known = self.core.catalog.lock().stored();
         let swept = self.with_store(move |store| Ok(store.sweep(&sources, &known)));
         for error in swept.await.unwrap_or_else(|error| vec![error]) {

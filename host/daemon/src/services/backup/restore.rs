@@ -1,4 +1,4 @@
-//! Reads backups back: to verify them, to restore them, and to prove in a drill that they can be.
+//! Reads backups back: to verify them, and to restore them.
 //!
 //! Invariant: whoever calls has the job's turn.
 
@@ -177,70 +177,6 @@ impl BackupService {
         Ok(restored)
     }
 
-    /// Restores the newest chain into a scratch directory and compares.
-    pub(super) async fn drill_now(
-        self,
-        job: JobName,
-        progress: OnProgress,
-    ) -> Result<Restored, BackupError> {
-        let plan = self.plan(&job, None, None)?;
-        let newest = plan.chain.last().map(|record| record.id.clone());
-        let drilled = self.timed_drill(&job, plan, progress).await;
-        let event = match &drilled {
-            Ok(restored) => self.event_of(
-                EventKind::DrillPassed,
-                Severity::Low,
-                &job,
-                restored,
-                "was restored in a drill and is the same as what was read",
-            ),
-            Err(error) => {
-                let severity = match error {
-                    BackupError::Store(BackupStoreError::Interrupted) => Severity::Low,
-                    _ => Severity::Critical,
-                };
-                let message = format!("the drill of job {job} failed: {error}");
-                let event = self
-                    .event(EventKind::DrillFailed, severity, message)
-                    .with_job(&job);
-                match &newest {
-                    Some(id) => event.with_backup(&job, id),
-                    None => event,
-                }
-            }
-        };
-        self.record_done(event).await;
-        drilled
-    }
-
-    async fn timed_drill(
-        &self,
-        job: &JobName,
-        plan: Plan,
-        progress: OnProgress,
-    ) -> Result<Restored, BackupError> {
-        let (chain, job, started) = (ids(&plan.chain), job.clone(), self.core.clock.monotonic());
-        let done = self
-            .with_store(move |store| store.drill(&job, &chain, &progress))
-            .await;
-        let RestoredTree {
-            documents,
-            bytes,
-            not_put_back,
-            notes,
-        } = self.mark_if_corrupted(done).await?;
-        let elapsed = self.core.clock.monotonic().since(started);
-        Ok(Restored {
-            chain: plan.chain,
-            skipped: plan.skipped,
-            documents,
-            bytes,
-            not_put_back,
-            notes,
-            elapsed,
-        })
-    }
-
     /// Notes damage where that is what went wrong.
     pub(super) async fn mark_if_corrupted<T>(
         &self,
@@ -252,7 +188,7 @@ impl BackupService {
         Ok(result?)
     }
 
-    fn event_of(
+    pub(super) fn event_of(
         &self,
         kind: EventKind,
         severity: Severity,
@@ -288,6 +224,10 @@ impl BackupService {
             bytes: *bytes,
             elapsed_ms,
             chain: ids(chain),
+            drilled: match kind {
+                EventKind::DrillPassed => chain.last().and_then(|newest| newest.drilled.clone()),
+                _ => None,
+            },
         };
         let event = self.event(kind, severity, message).with_data(data);
         match chain.last() {

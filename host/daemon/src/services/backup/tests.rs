@@ -1,4 +1,5 @@
 mod checkpoints;
+mod drills;
 mod fakes;
 mod hooks;
 mod proofs;
@@ -7,7 +8,9 @@ mod retention;
 use super::{due::FIRST_BACKOFF, *};
 use crate::{
     ports::{BackupControl, BackupOperator, RestoreRequest, RestoreRules, Unreadable},
-    services::testing::{ManualClock, MemoryJournal, MemorySettled, wait_until, within},
+    services::testing::{
+        ManualClock, MemoryJournal, MemorySettled, ScriptedProbe, wait_until, within,
+    },
 };
 use fakes::{FakeCommands, FakeJudge, FakeStore, FakeWatch, job, record_of, spec_with};
 use mainstay_domain::{
@@ -31,6 +34,7 @@ pub(super) struct Fixture {
     pub(super) spec: watch::Sender<Arc<Spec>>,
     pub(super) numbers: Numbers,
     pub(super) commands: Arc<FakeCommands>,
+    pub(super) probe: Arc<ScriptedProbe>,
 }
 
 impl Fixture {
@@ -55,6 +59,7 @@ impl Fixture {
         let watch = FakeWatch::new();
         let numbers = Numbers::new().unwrap();
         let commands = Arc::new(FakeCommands::default());
+        let probe = ScriptedProbe::new();
         let (records, slots, drill_slots) = left_in(&journal);
         let parts = BackupParts {
             store: store.clone(),
@@ -76,6 +81,7 @@ impl Fixture {
             drill_slots,
             numbers: numbers.clone(),
             commands: commands.clone(),
+            probe: probe.clone(),
         };
         let service = BackupService::open(parts, records, slots).await.unwrap();
         Self {
@@ -88,6 +94,7 @@ impl Fixture {
             spec,
             numbers,
             commands,
+            probe,
         }
     }
 

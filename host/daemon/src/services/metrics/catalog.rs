@@ -340,6 +340,21 @@ pub(super) const CATALOG: &[Described] = &[
         JOB,
         "How long the last restore drill of a job took that gave the right state.",
     ),
+    gauge(
+        "backup_drill_restore_seconds",
+        JOB,
+        "How long the last drill that passed took to write what was stored.",
+    ),
+    gauge(
+        "backup_drill_healthy_seconds",
+        JOB,
+        "How long what it started on that took to be healthy.",
+    ),
+    gauge(
+        "backup_drill_rto_seconds",
+        JOB,
+        "The recovery time objective of the target that it was held against.",
+    ),
     counter(
         "backup_checkpoints_total",
         &["backup_job", "kind"],

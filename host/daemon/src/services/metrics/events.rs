@@ -120,8 +120,29 @@ impl Metrics {
             EventKind::DrillPassed => {
                 if let EventData::BackupRestored(restored) = &event.data {
                     let took = Duration::from_millis(restored.elapsed_ms);
-                    gauge!("backup_last_drill_seconds", "backup_job" => job)
+                    gauge!("backup_last_drill_seconds", "backup_job" => job.clone())
                         .set(took.as_secs_f64());
+                    let measured = restored.drilled.as_ref();
+                    let gauges = [
+                        (
+                            "backup_drill_restore_seconds",
+                            measured.map(|it| it.restore_ms),
+                        ),
+                        (
+                            "backup_drill_healthy_seconds",
+                            measured.and_then(|it| it.healthy_ms),
+                        ),
+                        (
+                            "backup_drill_rto_seconds",
+                            measured.and_then(|it| it.rto_ms),
+                        ),
+                    ];
+                    for (name, millis) in gauges {
+                        if let Some(millis) = millis {
+                            gauge!(name, "backup_job" => job.clone())
+                                .set(Duration::from_millis(millis).as_secs_f64());
+                        }
+                    }
                 }
             }
             EventKind::CheckpointTaken => {

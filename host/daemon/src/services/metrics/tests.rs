@@ -23,6 +23,7 @@ use crate::{
 use mainstay_domain::{
     call::Report,
     checkpoint::CheckpointKind,
+    drilled::Drilled,
     event::{
         AfterEscalation, AlertDelivery, AlertHeld, AlertQueued, BackupRestored, BackupTaken,
         CheckpointTaken, EventData, EventKind, IncidentClosed, IncidentEnd, IncidentFacts,
@@ -698,6 +699,14 @@ fn everything_happens(world: &FakeWorld) {
             bytes: 12_345,
             elapsed_ms: 7,
             chain: vec![backup_id(1)],
+            drilled: Some(Drilled {
+                at: Timestamp::from_millis(1),
+                restore_ms: 5,
+                healthy_ms: Some(2),
+                target: Some(name("api")),
+                rto_ms: Some(300_000),
+                error: None,
+            }),
         })
     });
     rollbacks_happen(world);

@@ -2,9 +2,9 @@
 
 use super::*;
 use crate::ports::{
-    BackupContents, BackupStore, Boxed, Commands, JudgeError, LiveState, NotPutBack, OnContent,
-    RestorePlace, RestoreRules, RestoredTree, RetentionJudge, StagedRestore, StoredBackup,
-    StoredLook, TakeBackup, TakenBackup,
+    BackupContents, BackupStore, Boxed, Commands, DrilledTree, JudgeError, LiveState, NotPutBack,
+    OnContent, RestorePlace, RestoreRules, RestoredTree, RetentionJudge, ServedCommand,
+    StagedRestore, StoredBackup, StoredLook, TakeBackup, TakenBackup,
 };
 use crate::services::testing::specs;
 use mainstay_domain::{
@@ -19,7 +19,10 @@ use mainstay_domain::{
     spec::{CommandSpec, HookSpec, ReadingSpec, RetentionSpec, RunAs, Schedule},
 };
 use parking_lot::Condvar;
-use std::collections::{BTreeMap, BTreeSet, HashSet, VecDeque};
+use std::{
+    collections::{BTreeMap, BTreeSet, HashSet, VecDeque},
+    path::Path,
+};
 
 #[derive(Default)]
 struct Behaviour {
@@ -49,6 +52,7 @@ struct Behaviour {
     /// Why nothing can be put in place.
     in_the_way: Option<BackupStoreError>,
     broken_drills: VecDeque<BackupStoreError>,
+    left_drills: Vec<BackupId>,
     not_put_back: NotPutBack,
     warnings: Vec<String>,
     incomplete: bool,
@@ -114,6 +118,11 @@ impl FakeStore {
     /// The next drill ends so.
     pub(super) fn break_drill(&self, error: BackupStoreError) {
         self.with(|it| it.broken_drills.push_back(error));
+    }
+
+    /// A crash has cut off a drill of this one.
+    pub(super) fn leave_drill(&self, id: &BackupId) {
+        self.with(|it| it.left_drills.push(id.clone()));
     }
 
     /// It has no room to speak of from now on.
@@ -255,6 +264,24 @@ impl StagedRestore for FakeStaged {
         it.steps.push("placed");
         it.placed.extend(newest);
         Ok(restored)
+    }
+}
+
+/// Lies nowhere, and took two seconds.
+#[derive(Debug)]
+struct FakeDrilled(RestoredTree);
+
+impl DrilledTree for FakeDrilled {
+    fn path(&self) -> &Path {
+        Path::new("/scratch")
+    }
+
+    fn restored(&self) -> &RestoredTree {
+        &self.0
+    }
+
+    fn took(&self) -> Duration {
+        Duration::from_secs(2)
     }
 }
 
@@ -404,10 +431,15 @@ impl BackupStore for FakeStore {
         &self,
         _: &JobName,
         chain: &[BackupId],
+        _: Option<&Path>,
         _: &OnProgress,
-    ) -> Result<RestoredTree, BackupStoreError> {
+    ) -> Result<Box<dyn DrilledTree>, BackupStoreError> {
         self.with(|it| it.broken_drills.pop_front().map_or(Ok(()), Err))?;
-        self.check(chain)
+        Ok(Box::new(FakeDrilled(self.check(chain)?)))
+    }
+
+    fn left_drills(&self) -> Vec<BackupId> {
+        self.with(|it| it.left_drills.clone())
     }
 
     fn trash(&self, _: &JobName, id: &BackupId) -> Result<(), BackupStoreError> {
@@ -596,6 +628,10 @@ pub(in crate::services::backup) struct FakeCommands {
     ran: Mutex<Vec<String>>,
     told: Mutex<Vec<BTreeMap<String, String>>>,
     failing: Mutex<Vec<&'static str>>,
+    /// With their values.
+    served: Mutex<Vec<Vec<(String, String)>>>,
+    has_no_room: Mutex<bool>,
+    ended: Mutex<Vec<String>>,
 }
 
 impl FakeCommands {
@@ -616,9 +652,60 @@ impl FakeCommands {
     pub(super) fn mend(&self) {
         self.failing.lock().clear();
     }
+
+    /// The values of those that were to serve.
+    pub(super) fn served(&self) -> Vec<Vec<(String, String)>> {
+        self.served.lock().clone()
+    }
+
+    /// The host can start none from now on.
+    pub(super) fn cannot_start(&self) {
+        *self.has_no_room.lock() = true;
+    }
+
+    /// What was to end, by its key.
+    pub(super) fn ended(&self) -> Vec<String> {
+        self.ended.lock().clone()
+    }
 }
 
 impl Commands for FakeCommands {
+    fn serve(
+        &self,
+        name: CommandName,
+        _: CommandSpec,
+        values: Vec<(String, String)>,
+        _: String,
+        until: Boxed<'static, ()>,
+    ) -> Boxed<'_, Result<ServedCommand, EffectError>> {
+        let fails = self.failing.lock().contains(&name.as_str());
+        let has_no_room = *self.has_no_room.lock();
+        self.served.lock().push(values);
+        Box::pin(async move {
+            if has_no_room {
+                return Err(EffectError::Unavailable(
+                    "there are no processes left".to_owned(),
+                ));
+            }
+            if !fails {
+                until.await;
+            }
+            Ok(ServedCommand {
+                exit_code: fails.then_some(3),
+                last_lines: Some("it said this".to_owned()),
+            })
+        })
+    }
+
+    fn free_port(&self) -> Result<u16, String> {
+        Ok(4321)
+    }
+
+    fn end(&self, key: String) -> Boxed<'_, ()> {
+        self.ended.lock().push(key);
+        Box::pin(std::future::ready(()))
+    }
+
     fn run(
         &self,
         name: CommandName,
@@ -670,6 +757,7 @@ pub(super) fn job(retention: Option<RetentionSpec>) -> JobSpec {
         retention,
         checkpoints: None,
         proofs: mainstay_domain::spec::ProofSchedules::default(),
+        drill: mainstay_domain::spec::RestoreDrillSpec::default(),
         starts: mainstay_domain::spec::StartSpec::default(),
     }
 }

@@ -1,0 +1,73 @@
+//! Commands that serve until they are not needed any more.
+
+use super::{LocalCommands, exit_code, not_started};
+use crate::{
+    adapters::program::{Program, Remains, concealed_end, read_end},
+    ports::{Boxed, ServedCommand},
+};
+use mainstay_domain::{effect::EffectError, text::last_lines};
+use std::{
+    net::{Ipv4Addr, TcpListener},
+    process::Command,
+};
+
+/// Kept of the end of each output.
+const OUTPUT: usize = 16 << 10;
+
+impl LocalCommands {
+    pub(super) async fn serve_until(
+        &self,
+        what: &str,
+        mut command: Command,
+        mut until: Boxed<'static, ()>,
+    ) -> Result<ServedCommand, EffectError> {
+        let pipe = || {
+            self.outputs
+                .pipe()
+                .map_err(|error| not_started(what, &error))
+        };
+        let ((to_stdout, mut out), (to_stderr, mut err)) = (pipe()?, pipe()?);
+        command.stdout(to_stdout).stderr(to_stderr);
+        let start = move || Program::start(command);
+        let Ok(started) = self.starts.run(start, &mut until).await else {
+            return Err(EffectError::TimedOut(format!(
+                "{what} was not started in time: the file system that it is on may not answer; what starts later is killed"
+            )));
+        };
+        let running = started
+            .flatten()
+            .map_err(|error| not_started(what, &error))?;
+        let (mut stdout, mut stderr) = (Vec::new(), Vec::new());
+        let reading = async {
+            tokio::join!(
+                read_end(out.reader().as_mut(), OUTPUT, &mut stdout),
+                read_end(err.reader().as_mut(), OUTPUT, &mut stderr)
+            );
+        };
+        let exit_code = match running.end(reading, until, Remains::LiveOn).await {
+            Ok(Ok(status)) => Some(exit_code(status)),
+            Ok(Err(error)) => {
+                return Err(EffectError::TimedOut(format!(
+                    "{what} cannot be awaited: {error}"
+                )));
+            }
+            Err(()) => None,
+        };
+        let secrets = self.secrets.as_ref();
+        let mut printed = concealed_end(stdout, OUTPUT, secrets);
+        printed.push(b'\n');
+        printed.extend(concealed_end(stderr, OUTPUT, secrets));
+        Ok(ServedCommand {
+            exit_code,
+            last_lines: last_lines(&String::from_utf8_lossy(&printed)),
+        })
+    }
+}
+
+/// One that the kernel gives: it gives it to nobody else soon.
+pub(super) fn free_port() -> Result<u16, String> {
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0));
+    let port = listener.and_then(|listener| listener.local_addr());
+    port.map(|address| address.port())
+        .map_err(|error| format!("no free port can be had: {error}"))
+}
