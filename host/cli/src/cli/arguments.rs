@@ -1188,7 +1188,7 @@ pub enum BackupCommand {
   mainstay backup restore state --at 2026-01-31T12:00:00Z --path data --merge
   mainstay backup restore state --id add-01K0000000000000000000000A --replace"))]
     Restore(RestoreArguments),
-    /// Cancel the restore of a job that is under way
+    /// Cancel the restore or the drill of a job that is under way
     ///
     /// As Ctrl-C in the terminal of the restore does. Nothing is put in place, and what was written for it is removed. What
     /// is being put in place already ends, whole.
