@@ -101,7 +101,7 @@ fn a_redis_on_what_was_restored_is_timed_beside_its_rto_and_one_on_garbage_fails
     assert_eq!(&listed[0]["drilled"], drilled);
     let metrics = daemon.metrics();
     assert!(
-        metrics.contains("mainstay_backup_drill_healthy_seconds{backup_job=\"state\"}"),
+        metrics.contains("backup_drill_healthy_seconds{backup_job=\"state\"}"),
         "{metrics}"
     );
     assert!(is_empty(&daemon, "scratch"), "what was restored is removed");
