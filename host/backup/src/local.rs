@@ -22,6 +22,7 @@ mod contents;
 mod coverage;
 mod database;
 mod documents;
+mod durable;
 mod error;
 mod files;
 mod index;

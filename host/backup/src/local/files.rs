@@ -1,6 +1,6 @@
 //! Where backups lie, and how files are made durable and private.
 
-use super::{error::unavailable, removal::remove_tree};
+use super::{durable, error::unavailable, removal::remove_tree};
 use crate::port::BackupStoreError;
 use mainstay_domain::{id::BackupId, name::JobName};
 use std::{
@@ -89,7 +89,7 @@ impl Layout {
             let Some(name) = path.file_name() else {
                 continue;
             };
-            ignore_not_found(fs::rename(&path, trash.join(name)))
+            ignore_not_found(durable::rename(&path, &trash.join(name)))
                 .map_err(unavailable("cannot move to the trash", &path))?;
         }
         remove_file(&self.index(job, id))?;
@@ -211,6 +211,7 @@ pub(super) fn create_private_dir(path: &Path) -> Result<(), BackupStoreError> {
 
 /// Makes a file that only its owner can read; it must not exist.
 pub(super) fn create_private(path: &Path) -> Result<File, BackupStoreError> {
+    durable::makes(path);
     let file = OpenOptions::new()
         .write(true)
         .read(true)
@@ -228,9 +229,9 @@ pub(super) fn write_create_only(path: &Path, bytes: &[u8]) -> Result<(), BackupS
     let written = (|| {
         let mut file = create_private(&partial)?;
         file.write_all(bytes)
-            .and_then(|()| file.sync_all())
+            .and_then(|()| durable::sync_file(&file, &partial))
             .map_err(unavailable("cannot write", &partial))?;
-        fs::hard_link(&partial, path).map_err(unavailable("cannot make", path))
+        durable::link(&partial, path).map_err(unavailable("cannot make", path))
     })();
     let removed = remove_file(&partial);
     written?;
@@ -243,12 +244,11 @@ pub(super) fn write_create_only(path: &Path, bytes: &[u8]) -> Result<(), BackupS
 
 /// Makes the names in a directory durable.
 pub(super) fn sync_dir(path: &Path) -> Result<(), BackupStoreError> {
-    let synced = File::open(path).and_then(|directory| directory.sync_all());
-    synced.map_err(unavailable("cannot fsync", path))
+    durable::sync_directory(path).map_err(unavailable("cannot fsync", path))
 }
 
 pub(super) fn remove_file(path: &Path) -> Result<(), BackupStoreError> {
-    ignore_not_found(fs::remove_file(path)).map_err(unavailable("cannot remove", path))
+    ignore_not_found(durable::remove(path)).map_err(unavailable("cannot remove", path))
 }
 
 pub(super) fn ignore_not_found(result: io::Result<()>) -> io::Result<()> {

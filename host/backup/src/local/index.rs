@@ -15,6 +15,7 @@
 //! Length: what is written here and how it is read again are one format.
 
 use super::{
+    durable,
     error::unavailable,
     files::{Layout, create_private, remove_file},
     read::Composed,
@@ -29,7 +30,7 @@ use mainstay_domain::{
 use serde::{Deserialize, Serialize};
 use std::{
     collections::{BTreeSet, HashMap, HashSet},
-    fs::{self, Metadata},
+    fs::Metadata,
     io::{self, BufRead, BufReader, BufWriter, Write},
     os::unix::fs::MetadataExt,
     time::{SystemTime, UNIX_EPOCH},
@@ -167,14 +168,12 @@ impl Index {
                 Some(over) => self.write_difference(&mut encoder, over)?,
             }
             line(&mut encoder, &Note::End(hash_of(&self.held)))?;
-            encoder
-                .finish()?
-                .into_inner()
-                .map_err(io::IntoInnerError::into_error)?
-                .sync_all()
+            let file = encoder.finish()?.into_inner();
+            let file = file.map_err(io::IntoInnerError::into_error)?;
+            durable::sync_file(&file, &partial)
         })();
         written.map_err(cannot)?;
-        fs::rename(&partial, &path).map_err(unavailable("cannot make", &path))
+        durable::rename(&partial, &path).map_err(unavailable("cannot make", &path))
     }
 
     fn write_all(&self, to: &mut dyn Write) -> io::Result<()> {

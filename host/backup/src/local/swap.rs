@@ -16,6 +16,7 @@ mod claim;
 mod merge;
 
 use super::{
+    durable,
     error::unavailable,
     files::{ignore_not_found, sync_dir},
     inside::Inside,
@@ -130,12 +131,14 @@ impl Swap {
             if !self.replace && inside.is_occupied()? {
                 return Err(self.filled());
             }
+            durable::changes();
             inside.place()?;
             self.state = SwapState::Placed;
             return Ok(());
         }
         check_none_within(&self.target)?;
         let cannot = unavailable("cannot put the restored tree in place at", &self.target);
+        durable::changes();
         if !self.replace || !self.target.exists() {
             // Over nothing, or over an empty directory: what came there since is not replaced.
             fs::rename(&self.staging, &self.target).map_err(|error| match error.kind() {
@@ -146,6 +149,7 @@ impl Swap {
             .is_err()
         {
             fs::rename(&self.target, &self.old).map_err(&cannot)?;
+            durable::changes();
             if let Err(error) = fs::rename(&self.staging, &self.target) {
                 put_back(&self.old, &self.target)?;
                 return Err(cannot(error));
@@ -165,9 +169,11 @@ impl Swap {
     /// Removes the old tree. Where that fails the new one is in place all the same, and the next sweep tries again.
     pub(super) fn commit(mut self) {
         self.state = SwapState::Committed;
+        durable::changes();
         let removed = match &self.inside {
             Some(inside) => inside.finish(),
             None => remove_tree(&self.staging)
+                .inspect(|()| durable::changes())
                 .and(remove_tree(&self.old))
                 .and_then(|()| sync_dir(&self.parent)),
         };

@@ -6,6 +6,7 @@ use super::{
     chunks::{ChunkSizes, PieceWriter},
     compose::DiscardSink,
     documents::SourceReader,
+    durable,
     error::unavailable,
     files::{Layout, create_private_dir, remove_file, sync_dir, write_create_only},
     index::{Index, Over},
@@ -26,7 +27,7 @@ use mainstay_domain::{
     spec::BackupSource,
     time::millis,
 };
-use std::{fs, mem, sync::Arc, time::Instant};
+use std::{mem, sync::Arc, time::Instant};
 use tokio_util::sync::CancellationToken;
 
 /// Takes a backup. Whatever fails, nothing is left of it.
@@ -130,7 +131,7 @@ fn write_and_verify(
     }
     let (end, stored) = writer.finish(found.state.root_hash())?;
     let path = layout.archive(job, id);
-    fs::rename(&partial, &path).map_err(unavailable("cannot make", &path))?;
+    durable::rename(&partial, &path).map_err(unavailable("cannot make", &path))?;
     sync_dir(&layout.job(job))?;
 
     let (difference, _) = read::read_difference(&path, id, stored, &held, stop)?;

@@ -1,5 +1,6 @@
 mod chunked;
 mod contents;
+pub(super) mod crashes;
 mod destinations;
 mod faults;
 mod histories;

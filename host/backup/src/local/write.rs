@@ -1,6 +1,6 @@
 //! Writes an archive: lines → zstd → file, hashed on the way, fsynced at the end.
 
-use super::{error::unavailable, files::create_private};
+use super::{durable, error::unavailable, files::create_private};
 use crate::port::BackupStoreError;
 use mainstay_domain::archive::{
     ArchiveLine, ContentHash, Document, DocumentKey, End, Entry, Header, Part, Tombstone,
@@ -195,7 +195,7 @@ impl ArchiveWriter {
         let cannot = unavailable("cannot write", &self.path);
         let mut file = self.encoder.finish().map_err(&cannot)?;
         file.flush().map_err(&cannot)?;
-        file.inner.get_ref().sync_all().map_err(&cannot)?;
+        durable::sync_file(file.inner.get_ref(), &self.path).map_err(&cannot)?;
         Ok((end, file.stored()))
     }
 

@@ -1,0 +1,75 @@
+//! Changes of the store's files that a crash may cut off, or that a loss of power may undo: one function for each kind, so that
+//! a test can cut every one of them and drop what was not made durable.
+//!
+//! Invariant: what changes a backup, its manifest or its mark, or puts a restored tree in place, goes through here.
+
+use std::{
+    fs::{self, File},
+    io,
+    path::Path,
+};
+
+/// A change that is about to be made.
+#[derive(Debug, Clone, Copy)]
+#[cfg_attr(
+    not(test),
+    allow(dead_code, reason = "who cuts changes off are the tests")
+)]
+pub(super) enum Change<'a> {
+    /// A file is made here.
+    Made(&'a Path),
+    /// What is at the first is at the second.
+    Renamed(&'a Path, &'a Path),
+    /// A file gets this other name.
+    Linked(&'a Path),
+    /// A file goes.
+    Removed(&'a Path),
+    /// What a file holds is made durable.
+    FileSynced(&'a Path),
+    /// So are the names in a directory.
+    DirectorySynced(&'a Path),
+    /// Something else, which is one change by itself.
+    Other,
+}
+
+#[cfg(not(test))]
+fn tell(_: Change<'_>) {}
+
+#[cfg(test)]
+use super::tests::crashes::tell;
+
+/// A file is about to be made at a path.
+pub(super) fn makes(path: &Path) {
+    tell(Change::Made(path));
+}
+
+/// Something is about to be changed that is one change by itself.
+pub(super) fn changes() {
+    tell(Change::Other);
+}
+
+pub(super) fn rename(from: &Path, to: &Path) -> io::Result<()> {
+    tell(Change::Renamed(from, to));
+    fs::rename(from, to)
+}
+
+pub(super) fn link(from: &Path, to: &Path) -> io::Result<()> {
+    tell(Change::Linked(to));
+    fs::hard_link(from, to)
+}
+
+pub(super) fn remove(path: &Path) -> io::Result<()> {
+    tell(Change::Removed(path));
+    fs::remove_file(path)
+}
+
+/// Makes durable what a file holds, which is known by this path.
+pub(super) fn sync_file(file: &File, path: &Path) -> io::Result<()> {
+    tell(Change::FileSynced(path));
+    file.sync_all()
+}
+
+pub(super) fn sync_directory(path: &Path) -> io::Result<()> {
+    tell(Change::DirectorySynced(path));
+    File::open(path)?.sync_all()
+}
