@@ -275,7 +275,17 @@ impl BackupStore for LocalBackups {
                     id: id.clone(),
                     what: error.to_string(),
                 };
-                Manifest::from_bytes(&bytes).map(Some).map_err(corrupted)
+                let manifest = Manifest::from_bytes(&bytes).map_err(corrupted)?;
+                match manifest.job == *job && manifest.id == *id {
+                    true => Ok(Some(manifest)),
+                    false => Err(BackupStoreError::Corrupted {
+                        id: id.clone(),
+                        what: format!(
+                            "its manifest is that of backup {} of job {}",
+                            manifest.id, manifest.job
+                        ),
+                    }),
+                }
             }
         }
     }

@@ -18,10 +18,10 @@ pub(super) fn stored(
     for (path, in_trash) in layout.manifests(job)? {
         let name = path.file_stem().and_then(|name| name.to_str());
         let id = name.and_then(|name| BackupId::parse(name).ok());
-        if id.is_some_and(|id| known.contains(&id)) {
+        let Some(id) = id.filter(|id| !known.contains(id)) else {
             continue;
-        }
-        match stored_at(layout, stop, &path, in_trash, look) {
+        };
+        match stored_at(layout, stop, (job, &id), (&path, in_trash), look) {
             Ok(stored) => found.push(stored),
             Err(BackupStoreError::Interrupted) => return Err(BackupStoreError::Interrupted),
             // It stays where it is, and keeps nobody from the others.
@@ -33,17 +33,25 @@ pub(super) fn stored(
     Ok(found)
 }
 
-/// What a manifest is of, and whether that is there.
+/// What a manifest is of, and whether that is there. One that belongs to another place is none.
 fn stored_at(
     layout: &Layout,
     stop: &CancellationToken,
-    path: &Path,
-    in_trash: bool,
+    (job, id): (&JobName, &BackupId),
+    (path, in_trash): (&Path, bool),
     look: StoredLook,
 ) -> Result<StoredBackup, BackupStoreError> {
     let bytes = read_manifest(path).map_err(unavailable("cannot read", path))?;
     let manifest = Manifest::from_bytes(&bytes)
         .map_err(|error| BackupStoreError::Unavailable(error.to_string()))?;
+    if manifest.job != *job || manifest.id != *id {
+        return Err(BackupStoreError::Unavailable(format!(
+            "{} is the manifest of backup {} of job {}; put it back where it belongs",
+            path.display(),
+            manifest.id,
+            manifest.job
+        )));
+    }
     let intact = match look {
         StoredLook::Content => read::stored_bytes_match(layout, stop, &manifest)?,
         StoredLook::Length => presence::is_there(layout, &manifest)?,
