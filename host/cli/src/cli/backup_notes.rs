@@ -1,8 +1,12 @@
 //! What is to be known of work on backups beside that it is done.
 
-use super::{failure::Ending, output::Tone};
-use mainstay_api::{Backup, BackupReport, BackupStatus};
+use super::{
+    failure::Ending,
+    output::{Cell, Times, Tone, cell, length},
+};
+use mainstay_api::{Backup, BackupReport, BackupStatus, Drilled};
 use mainstay_domain::text::counted;
+use std::time::Duration;
 
 /// In the order in which it is said; a line each.
 pub(super) fn notes(report: &BackupReport) -> Vec<String> {
@@ -100,6 +104,30 @@ pub(super) fn tone(status: BackupStatus) -> Tone {
         | BackupStatus::Completed
         | BackupStatus::Expired => Tone::Plain,
     }
+}
+
+/// What its newest drill has measured.
+pub(super) fn drilled_fact(drilled: &Drilled, times: &Times) -> (String, Cell) {
+    let long = |millis: u64| length(Duration::from_millis(millis));
+    let mut text = format!(
+        "{}, restored in {}",
+        times.both(&drilled.at),
+        long(drilled.restore_ms)
+    );
+    if let Some(healthy) = drilled.healthy_ms {
+        text += &format!(", healthy {} after its start", long(healthy));
+    }
+    if let (Some(target), Some(rto)) = (&drilled.target, drilled.rto_ms) {
+        text += &format!(", rto of {target} {}", long(rto));
+    }
+    let tone = match &drilled.error {
+        Some(error) => {
+            text += &format!("; failed: {error}");
+            Tone::Bad
+        }
+        None => Tone::Good,
+    };
+    ("drilled".to_owned(), cell(text, tone))
 }
 
 #[cfg(test)]

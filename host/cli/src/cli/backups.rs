@@ -2,7 +2,7 @@
 
 use super::{
     arguments::BackupCommand,
-    backup_notes::{ending_of, notes, standing, tone},
+    backup_notes::{drilled_fact, ending_of, notes, standing, tone},
     backup_statistics,
     client::{Client, Lines, path_with, refused},
     contents, done,
@@ -14,9 +14,7 @@ use super::{
     progress::ProgressDisplay,
     restore::{cancel, restore},
 };
-use mainstay_api::{
-    Backup, BackupReport, CreateBody, DrillBody, Drilled, PruneBody, Verdict, WorkLine,
-};
+use mainstay_api::{Backup, BackupReport, CreateBody, DrillBody, PruneBody, Verdict, WorkLine};
 use mainstay_domain::{id::BackupId, text::counted};
 use serde::Serialize;
 use std::{collections::HashMap, time::Duration};
@@ -278,30 +276,6 @@ fn show_backup(out: &Output, backup: Backup) -> anyhow::Result<()> {
     let warnings = backup.warnings.into_iter();
     facts.extend(warnings.map(|warning| ("to know".to_owned(), cell(warning, Tone::Warn))));
     out.show(&[Block::Facts(facts)])
-}
-
-/// What its newest drill has measured.
-fn drilled_fact(drilled: &Drilled, times: &Times) -> (String, Cell) {
-    let long = |millis: u64| length(Duration::from_millis(millis));
-    let mut text = format!(
-        "{}, restored in {}",
-        times.both(&drilled.at),
-        long(drilled.restore_ms)
-    );
-    if let Some(healthy) = drilled.healthy_ms {
-        text += &format!(", healthy {} after its start", long(healthy));
-    }
-    if let (Some(target), Some(rto)) = (&drilled.target, drilled.rto_ms) {
-        text += &format!(", rto of {target} {}", long(rto));
-    }
-    let tone = match &drilled.error {
-        Some(error) => {
-            text += &format!("; failed: {error}");
-            Tone::Bad
-        }
-        None => Tone::Good,
-    };
-    ("drilled".to_owned(), cell(text, tone))
 }
 
 #[cfg(test)]

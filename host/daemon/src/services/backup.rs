@@ -103,10 +103,10 @@ pub enum BackupError {
     /// What a drill restored serves, and later than its target may be away; the text is what was measured.
     #[error("{0}, which is less")]
     TooSlow(String),
-    /// What a drill restored is the same as what was read, and the host could not try it; the text says why.
+    /// What a drill restored is the same as what was read, and nobody could see whether it serves; the text says why.
     #[error(
-        "what was restored is the same as what was read, and could not be tried, for reasons of the host's own that say nothing \
-         of the backup: {0}"
+        "what was restored is the same as what was read, and whether it serves could not be seen, which says nothing of the \
+         backup: {0}"
     )]
     Untried(String),
 }

@@ -3,15 +3,15 @@
 //! Invariant: when a trial has ended, nothing of what it started is left, however it ended.
 //! Invariant: what the host could not do for reasons of its own is no failure of what was restored.
 
+mod looks;
+
 use super::{BackupError, BackupService};
 use crate::ports::ServedCommand;
 use mainstay_domain::{
     effect::EffectError,
-    health::Outcome,
     id::BackupId,
     name::{CommandName, JobName},
     spec::{CheckSpec, CommandSpec, RestoreDrillSpec, Spec, TargetSpec},
-    text::last_lines,
 };
 use parking_lot::Mutex;
 use std::{
@@ -21,12 +21,6 @@ use std::{
     time::Duration,
 };
 use tokio_util::sync::CancellationToken;
-
-/// So much of what a command prints that looks is kept; its last lines are shown.
-const MOST_OUTPUT: u64 = 64 << 10;
-
-/// The pause between two looks at what is not healthy yet.
-const LOOK_AGAIN: Duration = Duration::from_millis(50);
 
 /// What the commands of the drills of a backup carry, and all that they start.
 pub(super) fn keys_of(id: &BackupId) -> [String; 2] {
@@ -241,90 +235,6 @@ impl BackupService {
             true => TrialError::Host(words),
             false => TrialError::Failed(words),
         })
-    }
-
-    async fn until_healthy(
-        &self,
-        trial: &Trial,
-        checks: &[Arc<CheckSpec>],
-        place: &Place<'_>,
-        seen: &Mutex<Unhealthy>,
-    ) {
-        while let Some(unhealthy) = self.look(trial, checks, place).await {
-            *seen.lock() = unhealthy;
-            tokio::time::sleep(LOOK_AGAIN).await;
-        }
-    }
-
-    /// Looks once at everything: the first that is not healthy.
-    async fn look(
-        &self,
-        trial: &Trial,
-        checks: &[Arc<CheckSpec>],
-        place: &Place<'_>,
-    ) -> Option<Unhealthy> {
-        for (target, check) in trial.target.iter().flat_map(|target| {
-            let of_target = checks.iter();
-            of_target.map(move |check| (target, check))
-        }) {
-            let looked = self
-                .core
-                .probe
-                .observe(Arc::clone(target), Arc::clone(check), None)
-                .await;
-            let (is_of_host, what) = match looked {
-                None => (false, "it is too soon to say".to_owned()),
-                Some(looked) => match looked.outcome {
-                    Outcome::Healthy | Outcome::Degraded => continue,
-                    Outcome::Failed => (false, looked.evidence.message),
-                    Outcome::Unknown => (true, looked.evidence.message),
-                },
-            };
-            return Some(Unhealthy {
-                is_of_host,
-                words: format!("check `{}` of {}: {what}", check.name, target.name),
-            });
-        }
-        let (name, command) = trial.check.as_ref()?;
-        self.ask(name, command, place).await
-    }
-
-    /// Runs the command that says whether it is right.
-    async fn ask(
-        &self,
-        name: &CommandName,
-        command: &CommandSpec,
-        place: &Place<'_>,
-    ) -> Option<Unhealthy> {
-        let [_, key] = place.keys;
-        let values = place.values(command);
-        let ran = self
-            .core
-            .commands
-            .run(
-                name.clone(),
-                command.clone(),
-                values,
-                key.clone(),
-                MOST_OUTPUT,
-            )
-            .await;
-        let (is_of_host, words) = match ran {
-            Ok(output) if output.exit_code == 0 => return None,
-            Ok(output) => {
-                let said = [output.stdout.0, output.stderr.0].join(&b'\n');
-                let said = last_lines(&String::from_utf8_lossy(&said));
-                let words = format!(
-                    "the command `{name}` ended with exit code {}{}",
-                    output.exit_code,
-                    printed(said.as_deref())
-                );
-                (false, words)
-            }
-            Err(EffectError::Unavailable(why)) => (true, why),
-            Err(error) => (false, error.to_string()),
-        };
-        Some(Unhealthy { is_of_host, words })
     }
 }
 

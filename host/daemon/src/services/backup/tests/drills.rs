@@ -136,7 +136,7 @@ async fn a_host_that_can_start_nothing_says_nothing_of_the_backup() {
     fixture.commands.cannot_start();
     fixture.probe.show("tcp", Outcome::Failed);
     let told = drill(&fixture).await.unwrap_err();
-    assert!(told.contains("reasons of the host's own"), "{told}");
+    assert!(told.contains("which says nothing of the backup"), "{told}");
     let failed = fixture.journal.events().pop().unwrap();
     assert_eq!(failed.severity, Severity::Medium);
     assert_eq!(record_of(&fixture.service, &full.id).drilled, None);
