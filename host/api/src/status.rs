@@ -3,8 +3,12 @@
 //! Length: one answer, all of it.
 
 use crate::{
-    alerts::AlerterRow, backups::BackupStatus, modes::FallbackMode, plugins::PluginRow,
-    silences::Silence, words::words,
+    alerts::AlerterRow,
+    backups::{BackupStatus, Drilled},
+    modes::FallbackMode,
+    plugins::PluginRow,
+    silences::Silence,
+    words::words,
 };
 use mainstay_domain::{
     breaker,
@@ -336,6 +340,9 @@ pub struct JobRow {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(extend("format" = "date-time"))]
     pub next_checkpoint: Option<String>,
+    /// What its newest drill has measured, as of a backup. Absent where none came to its end.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub last_drill: Option<Drilled>,
 }
 
 /// The last reload, in `status`.

@@ -313,6 +313,7 @@ fn the_status_says_null_where_there_is_nothing() {
             waits: None,
             last_checkpoint: Some(samples::NOW.to_string()),
             next_checkpoint: None,
+            last_drill: None,
         }],
         last_reload: None,
         unhandled_routes: vec!["the route for any failure".to_owned()],

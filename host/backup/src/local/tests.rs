@@ -15,6 +15,7 @@ mod reading;
 mod room;
 mod single;
 mod sqlite;
+mod scratch;
 mod swapped;
 mod swaps;
 mod unrestorable;

@@ -2,7 +2,7 @@
 
 use super::{
     failure::Ending,
-    output::{Cell, Times, Tone, cell, length},
+    output::{Times, Tone, length},
 };
 use mainstay_api::{Backup, BackupReport, BackupStatus, Drilled};
 use mainstay_domain::text::counted;
@@ -106,8 +106,8 @@ pub(super) fn tone(status: BackupStatus) -> Tone {
     }
 }
 
-/// What its newest drill has measured.
-pub(super) fn drilled_fact(drilled: &Drilled, times: &Times) -> (String, Cell) {
+/// What the newest drill has measured, and whether that was good.
+pub(super) fn drilled_words(drilled: &Drilled, times: &Times) -> (String, Tone) {
     let long = |millis: u64| length(Duration::from_millis(millis));
     let mut text = format!(
         "{}, restored in {}",
@@ -127,7 +127,7 @@ pub(super) fn drilled_fact(drilled: &Drilled, times: &Times) -> (String, Cell) {
         }
         None => Tone::Good,
     };
-    ("drilled".to_owned(), cell(text, tone))
+    (text, tone)
 }
 
 #[cfg(test)]

@@ -2,7 +2,7 @@
 
 use super::{
     arguments::BackupCommand,
-    backup_notes::{drilled_fact, ending_of, notes, standing, tone},
+    backup_notes::{drilled_words, ending_of, notes, standing, tone},
     backup_statistics,
     client::{Client, Lines, path_with, refused},
     contents, done,
@@ -271,7 +271,8 @@ fn show_backup(out: &Output, backup: Backup) -> anyhow::Result<()> {
         facts.push(("suspicious".to_owned(), cell(why, Tone::Warn)));
     }
     if let Some(drilled) = backup.drilled {
-        facts.push(drilled_fact(&drilled, &out.times));
+        let (text, tone) = drilled_words(&drilled, &out.times);
+        facts.push(("drilled".to_owned(), cell(text, tone)));
     }
     let warnings = backup.warnings.into_iter();
     facts.extend(warnings.map(|warning| ("to know".to_owned(), cell(warning, Tone::Warn))));

@@ -1002,6 +1002,7 @@ impl BackupOperator for FakeWorld {
             waits: None,
             last_checkpoint: None,
             next_checkpoint: None,
+            last_drill: None,
         }]
     }
 }

@@ -8,6 +8,7 @@ use mainstay_domain::{
     backup::{BackupRecord, BackupStatus, BackupType, Verdict},
     checkpoint::CheckpointKind,
     drill::DrillMethod,
+    drilled::Drilled,
     id::{BackupId, IncidentId, OperationId, SilenceId},
     name::{CheckpointName, FailureType, JobName, TargetName},
     operation::{Mode, Operation},
@@ -369,6 +370,8 @@ pub struct JobStatus {
     pub last_checkpoint: Option<Timestamp>,
     /// When the next checkpoint is due; absent where it keeps none.
     pub next_checkpoint: Option<Timestamp>,
+    /// What its newest drill has measured; absent where none came to its end.
+    pub last_drill: Option<Drilled>,
 }
 
 /// What the backup service offers to operators.

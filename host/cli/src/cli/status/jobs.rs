@@ -1,6 +1,9 @@
 //! Backup jobs, in `status`.
 
-use crate::cli::output::{Block, Cell, Table, Times, Tone, cell, maybe, printable};
+use crate::cli::{
+    backup_notes::drilled_words,
+    output::{Block, Cell, Table, Times, Tone, cell, maybe, printable},
+};
 use mainstay_api::{BackupStatus, JobRow};
 use mainstay_domain::text::counted;
 
@@ -10,7 +13,12 @@ pub(in crate::cli) fn is_amiss(job: &JobRow) -> bool {
         job.last_status,
         Some(BackupStatus::Failed | BackupStatus::Corrupted)
     );
-    is_bad || job.last_incomplete || job.rpo_met == Some(false)
+    is_bad || job.last_incomplete || job.rpo_met == Some(false) || has_failed_drill(job)
+}
+
+fn has_failed_drill(job: &JobRow) -> bool {
+    let drilled = job.last_drill.as_ref();
+    drilled.is_some_and(|drilled| drilled.error.is_some())
 }
 
 /// What a job is at before it has its first backup, where nothing is wrong; none where it has one that was right.
@@ -55,6 +63,8 @@ pub(super) fn job_blocks(jobs: &[JobRow], times: &Times, all: bool) -> Vec<Block
     blocks.extend(not_yet);
     let checkpoints = jobs.iter().filter(|_| all);
     blocks.extend(checkpoints.filter_map(|job| checkpoint_times(job, times)));
+    let drilled = jobs.iter().filter(|job| all || has_failed_drill(job));
+    blocks.extend(drilled.filter_map(|job| last_drill(job, times)));
     if rest > 0 {
         let text = format!(
             "backups: {} in order; `mainstay status --all` lists them",
@@ -78,6 +88,13 @@ fn checkpoint_times(job: &JobRow, times: &Times) -> Option<Block> {
     let name = printable(&job.name);
     let text = format!("checkpoints: {name}: {last}; the next is due {next}");
     Some(Block::text(text, Tone::Plain))
+}
+
+/// How its last drill went; none where none came to its end.
+fn last_drill(job: &JobRow, times: &Times) -> Option<Block> {
+    let (words, tone) = drilled_words(job.last_drill.as_ref()?, times);
+    let text = format!("drills: {}: {}", printable(&job.name), printable(&words));
+    Some(Block::text(text, tone))
 }
 
 fn job_row(job: &JobRow, times: &Times) -> Vec<Cell> {
@@ -107,6 +124,7 @@ fn job_row(job: &JobRow, times: &Times) -> Vec<Cell> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use mainstay_api::Drilled;
 
     fn job(last_status: Option<BackupStatus>, last_verified: Option<&str>) -> JobRow {
         JobRow {
@@ -119,6 +137,7 @@ mod tests {
             waits: None,
             last_checkpoint: None,
             next_checkpoint: None,
+            last_drill: None,
         }
     }
 
@@ -146,6 +165,37 @@ mod tests {
             !short.iter().any(|block| lines.contains(block)),
             "{short:?}"
         );
+    }
+
+    #[test]
+    fn a_job_whose_last_drill_failed_is_shown_with_why() {
+        let times = Times::new(true);
+        let at = "2026-03-04T12:00:00Z";
+        let drilled = |error: Option<&str>| JobRow {
+            last_drill: Some(Drilled {
+                at: at.to_owned(),
+                restore_ms: 1_500,
+                healthy_ms: None,
+                total_ms: 1_500,
+                target: None,
+                rto_ms: None,
+                error: error.map(str::to_owned),
+            }),
+            ..job(Some(BackupStatus::Verified), Some(at))
+        };
+        let (passed, failed) = (drilled(None), drilled(Some("nobody listens there")));
+        assert!(!is_amiss(&passed) && is_amiss(&failed));
+        let is_told = |job: &JobRow, all| {
+            let shown = job_blocks(std::slice::from_ref(job), &times, all);
+            let shown = format!("{shown:?}");
+            (
+                shown.contains("drills: state: "),
+                shown.contains("failed: nobody listens there"),
+            )
+        };
+        assert_eq!(is_told(&passed, false), (false, false));
+        assert_eq!(is_told(&passed, true), (true, false));
+        assert_eq!(is_told(&failed, false), (true, true));
     }
 
     #[test]

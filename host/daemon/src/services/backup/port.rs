@@ -164,6 +164,11 @@ impl BackupOperator for BackupService {
                 waits: self.waits_for(job),
                 last_checkpoint: checkpoint_rules::last_right(&records, now),
                 next_checkpoint: self.next_checkpoint(job, now),
+                last_drill: records
+                    .iter()
+                    .filter_map(|record| record.drilled.as_ref())
+                    .max_by_key(|drilled| drilled.at)
+                    .cloned(),
             }
         };
         spec.jobs.iter().map(status).collect()

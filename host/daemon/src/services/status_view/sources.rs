@@ -98,6 +98,7 @@ impl StatusSources {
             waits: job.waits,
             last_checkpoint: job.last_checkpoint.map(String::from),
             next_checkpoint: job.next_checkpoint.map(String::from),
+            last_drill: job.last_drill.as_ref().map(Into::into),
         };
         let plugins = self.plugins.rows();
         let silences = self.silences.silences();
