@@ -4,6 +4,7 @@ use super::{
     mounted::{Mounted, may_mount},
     *,
 };
+use crate::port::BackupContents;
 use std::os::unix::fs::MetadataExt;
 
 const TAG: &str = "Signature: 8a477f597d28d172789f06886806bc55\n# A cache of a test.\n";

@@ -13,9 +13,12 @@ use mainstay_domain::{
     spec::{
         ApprovalSpec, BackupSource, BeforeStart, BreakerSpec, CheckKind, CheckSpec, CommandSpec,
         DeciderSpec, DirectoryGrant, DrillCommands, DrillSpec, EngineCheck, ExecCheck, FailOf,
-        ForeignCommands, Grants, GroupBy, HookSpec, HttpCheck, HttpOrigin, HttpSource, Limits, LogPattern, MaintenanceBegin, OnDoubt, OnFailure, OnShutdown, OverBudget, PluginCheck, PluginSpec, PolicySpec, PostgresCheck, ProcessSpec, RedisCheck, RedisRole, Reload, RestartPolicy, RestoreDrillSpec, RunAs, S3Check, Schedule, SecretSource, ServiceAddress, SocketSpec, Spec,
-        StatsdFlavour, Strategy, TargetGrant, TargetSpec, TargetVerb, Trust, ViewerSpec,
-        WindowSpec, Workflow,
+        ForeignCommands, Grants, GroupBy, HookSpec, HttpCheck, HttpOrigin, HttpSource, Limits,
+        LogPattern, MaintenanceBegin, OnDoubt, OnFailure, OnShutdown, OverBudget, PluginCheck,
+        PluginSpec, PolicySpec, PostgresCheck, ProcessSpec, RedisCheck, RedisRole, Reload,
+        RestartPolicy, RestoreDrillSpec, RunAs, S3Check, Schedule, SecretSource, ServiceAddress,
+        SocketSpec, Spec, StatsdFlavour, Strategy, TargetGrant, TargetSpec, TargetVerb, Trust,
+        ViewerSpec, WindowSpec, Workflow,
     },
     time::Timestamp,
 };

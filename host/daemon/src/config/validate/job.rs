@@ -22,7 +22,8 @@ use mainstay_domain::{
     jitter::part,
     name::{JobName, PluginName, TargetName},
     spec::{
-        HookSpec, JobSpec, ProofSchedules, RestoreDrillSpec, RetentionSpec, Schedule, StartSpec, WindowSpec,
+        HookSpec, JobSpec, ProofSchedules, RestoreDrillSpec, RetentionSpec, Schedule, StartSpec,
+        WindowSpec,
     },
     time::Timestamp,
 };
