@@ -1,7 +1,8 @@
 //! Changes of the store's files that a crash may cut off, or that a loss of power may undo: one function for each kind, so that
 //! a test can cut every one of them and drop what was not made durable.
 //!
-//! Invariant: what changes a backup, its manifest or its mark, or puts a restored tree in place, goes through here.
+//! Invariant: what changes a backup, its manifest or its mark goes through here, and what puts a restored tree in place or takes
+//! it back says so here before.
 
 use std::{
     fs::{self, File},

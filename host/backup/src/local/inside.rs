@@ -9,6 +9,7 @@
 //! old one.
 
 use super::{
+    durable,
     error::unavailable,
     files::{create_private, remove_file, sync_dir},
     removal::remove_tree,
@@ -223,7 +224,7 @@ fn make_dir(path: &Path) -> Result<(), BackupStoreError> {
 }
 
 fn rename(from: &Path, to: &Path) -> Result<(), BackupStoreError> {
-    fs::rename(from, to).map_err(unavailable("cannot move", from))
+    durable::rename(from, to).map_err(unavailable("cannot move", from))
 }
 
 fn is_there(path: &Path) -> Result<bool, BackupStoreError> {

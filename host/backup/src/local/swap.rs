@@ -199,6 +199,7 @@ impl Swap {
 
     /// Takes the new tree out of its place again, so that it is in `staging`, and the old one in place or at `old`.
     fn unplace(&self) -> io::Result<()> {
+        durable::changes();
         // Only an exchange leaves something there, the old tree.
         if self.staging.exists() {
             if renameat_with(CWD, &self.staging, CWD, &self.target, RenameFlags::EXCHANGE).is_ok() {

@@ -10,6 +10,7 @@
 use super::{Claim, Swap, SwapState, beside, make_staging, recover};
 use crate::{
     local::{
+        durable,
         error::unavailable,
         inside::Inside,
         mounts::is_mount_point,
@@ -47,6 +48,7 @@ impl Move {
             true => RenameFlags::EXCHANGE,
             false => RenameFlags::NOREPLACE,
         };
+        durable::changes();
         match renameat_with(&from, name, &to, name, flags) {
             // The file system cannot: then what is replaced is gone at once.
             Err(Errno::INVAL | Errno::NOSYS) => {
