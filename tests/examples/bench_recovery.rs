@@ -298,6 +298,7 @@ fn spec(targets: usize, route_each: bool) -> Spec {
         },
         targets: (0..targets).map(target).collect::<Vec<_>>().into(),
         commands: BTreeMap::new(),
+        smtp: BTreeMap::new(),
         secrets: BTreeMap::new(),
         routes,
         plugins: BTreeMap::new(),

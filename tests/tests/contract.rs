@@ -9,7 +9,7 @@ use wit_parser::{Resolve, WorldId};
 /// The published versions, oldest first, each with BLAKE3 over the names and texts of the files of
 /// `plugin-sdk/wit/VERSION`, comments and blank lines left out, for docs may get better. A published version is frozen:
 /// what is missing in it goes into the next minor version, in a directory of its own.
-const PINNED: [(&str, &str); 2] = [
+const PINNED: [(&str, &str); 3] = [
     (
         "1.0.0",
         "0a59d61ba8fc8bd70c0d4e119fc92e9b35d217d4e2822e94d1149e5ad3005f29",
@@ -17,6 +17,10 @@ const PINNED: [(&str, &str); 2] = [
     (
         "1.1.0",
         "4f3b0f888437a026dd9df6029d2c952cbafd5460babcd5a51486ac733ec86413",
+    ),
+    (
+        "1.2.0",
+        "9efe49bcaba505a52204ca12f3cf5f27825a6b4df61dc3d74b83dca7d731ae11",
     ),
 ];
 

@@ -16,6 +16,7 @@ mod program;
 pub mod reaper;
 pub mod secrets;
 pub mod settled_file;
+pub mod smtp;
 pub mod sources;
 mod threads;
 pub mod watcher;

@@ -46,6 +46,7 @@ pub fn request_words(effect: &Effect) -> String {
         Effect::HttpSend(request) => {
             format!("{name} {} {}", request.method.as_str(), request.url)
         }
+        Effect::MailSend(message) => format!("{name} through {}", message.account),
         Effect::KvGet { key }
         | Effect::KvSet { key, .. }
         | Effect::KvDelete { key }

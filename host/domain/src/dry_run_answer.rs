@@ -87,6 +87,7 @@ mod tests {
             headers: Vec::new(),
             body: Blob(Vec::new()),
             timeout_ms: None,
+            signing: None,
         })
     }
 

@@ -84,6 +84,9 @@ pub enum Effect {
     /// One HTTP request.
     #[serde(rename = "http.send")]
     HttpSend(HttpRequest),
+    /// One mail.
+    #[serde(rename = "mail.send")]
+    MailSend(MailMessage),
     /// A value of the plugin's own namespace.
     #[serde(rename = "kv.get")]
     KvGet {
@@ -161,6 +164,7 @@ impl Effect {
             Effect::TargetCheck { .. } => "targets.check",
             Effect::CommandRun { .. } => "commands.run",
             Effect::HttpSend(_) => "http.send",
+            Effect::MailSend(_) => "mail.send",
             Effect::KvGet { .. } => "kv.get",
             Effect::KvSet { .. } => "kv.set",
             Effect::KvDelete { .. } => "kv.delete",
@@ -270,6 +274,33 @@ pub struct HttpRequest {
     pub body: Blob,
     /// Milliseconds; the host's own limit where absent.
     pub timeout_ms: Option<u64>,
+    /// How it is signed; not where absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub signing: Option<HttpSigning>,
+}
+
+/// With what a request is signed at egress, and where the signature stands.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct HttpSigning {
+    /// The handle of the secret that is the key, and nothing else.
+    pub secret: String,
+    /// The name of the header.
+    pub header: String,
+}
+
+/// One mail of plain text. It holds handles of secrets as text: none is put in.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct MailMessage {
+    /// The account, by its name in the config.
+    pub account: String,
+    /// Addresses.
+    pub to: Vec<String>,
+    /// One line.
+    pub subject: String,
+    /// Plain text.
+    pub text: String,
+    /// What it is about; the same for each mail of a thread.
+    pub thread: Option<String>,
 }
 
 /// One HTTP response; `[secret:NAME]` stands for each secret that the server echoed.

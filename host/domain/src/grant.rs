@@ -51,6 +51,10 @@ pub fn check(
                 )));
             }
         },
+        Effect::MailSend(message) => {
+            let granted = grants.mail.contains(message.account.as_str());
+            (!granted).then(|| format!("mail = [\"{}\"]", printable(&message.account)))
+        }
         Effect::KvGet { .. }
         | Effect::KvSet { .. }
         | Effect::KvDelete { .. }

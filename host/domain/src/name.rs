@@ -136,6 +136,10 @@ kebab_name!(
     CommandName, "command name"
 );
 kebab_name!(
+    /// The name of an account of a mail server.
+    MailAccountName, "name of a mail account"
+);
+kebab_name!(
     /// The name of a secret; `${secret:NAME}` stands for its value.
     SecretName, "secret name"
 );

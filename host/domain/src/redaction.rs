@@ -67,6 +67,12 @@ fn request(effect: &mut Effect) {
             fields(&mut request.headers);
             bytes(&mut request.body);
         }
+        Effect::MailSend(message) => {
+            message.to.iter_mut().for_each(text);
+            text(&mut message.subject);
+            text(&mut message.text);
+            message.thread.iter_mut().for_each(text);
+        }
         Effect::KvSet { value, .. } => bytes(value),
         Effect::KvCompareAndSet {
             expected, value, ..
@@ -186,6 +192,7 @@ mod tests {
             headers: pair(),
             body: private(),
             timeout_ms: None,
+            signing: None,
         });
         let run = Effect::CommandRun {
             name: "flush".to_owned(),

@@ -231,6 +231,8 @@ fn begun(asked: &Effect, intent: &EffectEntry, seen: &Seen) -> Turn {
         },
         Effect::CommandRun { .. } if seen.is_idempotent => Turn::Again,
         Effect::CommandRun { .. } => Turn::InDoubt,
+        // The server may have taken it.
+        Effect::MailSend(_) => Turn::InDoubt,
         // A value is written with its result, so it was not; a backup is found by its key, and restoring does no harm twice.
         Effect::KvSet { .. }
         | Effect::KvDelete { .. }

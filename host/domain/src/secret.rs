@@ -92,6 +92,11 @@ impl SecretHandles {
         template::expand(text, handle).unwrap_or_else(|_| text.to_owned())
     }
 
+    /// The secret that this text stands for, where it is a handle of the call and nothing else.
+    pub fn named(&self, handle: &str) -> Option<&SecretName> {
+        self.by_handle.get(handle)
+    }
+
     /// What a guest wrote with `value` in place of each handle; none where there is no handle.
     pub fn reveal<E>(
         &self,

@@ -9,6 +9,7 @@ mod escalation;
 mod exec_check;
 mod http_check;
 mod job;
+mod mail;
 mod maintenance;
 mod plugin;
 mod plugin_check;
@@ -31,6 +32,7 @@ pub use job::{
     BackupSource, CheckpointSpec, HookSpec, HttpSource, JobSpec, ProofSchedules, RetentionSpec,
     Schedule, StartSpec, WindowSpec,
 };
+pub use mail::{MailAccount, MailTls};
 pub use maintenance::{MaintenanceBegin, MaintenanceSpec};
 pub use plugin::{
     DirectoryGrant, Grants, HttpOrigin, Limits, OnDoubt, PluginSpec, TargetGrant, TargetVerb,
@@ -57,7 +59,7 @@ pub use target::{BreakerSpec, TargetSpec};
 pub use targets::Targets;
 pub use telemetry::{StatsdFlavour, StatsdSpec};
 
-use crate::name::{CommandName, PluginName, SecretName, TargetName};
+use crate::name::{CommandName, MailAccountName, PluginName, SecretName, TargetName};
 use std::{collections::BTreeMap, path::PathBuf, time::Duration};
 
 /// One whole config. Paths are absolute.
@@ -69,6 +71,8 @@ pub struct Spec {
     pub targets: Targets,
     /// Commands that plugins may be granted, and that drills and rollbacks run.
     pub commands: BTreeMap<CommandName, CommandSpec>,
+    /// Accounts that plugins may be granted to send mail through.
+    pub smtp: BTreeMap<MailAccountName, MailAccount>,
     /// Where secrets come from.
     pub secrets: BTreeMap<SecretName, SecretSource>,
     /// Which chain an incident gets.

@@ -5,6 +5,7 @@
 
 mod v1_0_0;
 mod v1_1_0;
+mod v1_2_0;
 
 use crate::{call_state::CallState, contract_version::ContractVersion};
 use mainstay_domain::{
@@ -29,6 +30,7 @@ pub(crate) struct RawDescriptor {
 pub(crate) struct Linkers {
     v1_0_0: v1_0_0::Linker,
     v1_1_0: v1_1_0::Linker,
+    v1_2_0: v1_2_0::Linker,
 }
 
 impl Linkers {
@@ -36,6 +38,7 @@ impl Linkers {
         Ok(Self {
             v1_0_0: v1_0_0::linker(engine)?,
             v1_1_0: v1_1_0::linker(engine)?,
+            v1_2_0: v1_2_0::linker(engine)?,
         })
     }
 
@@ -53,6 +56,9 @@ impl Linkers {
             ContractVersion::V1_1_0 => {
                 v1_1_0::Program::link(&self.v1_1_0, kind, component).map(Program::V1_1_0)
             }
+            ContractVersion::V1_2_0 => {
+                v1_2_0::Program::link(&self.v1_2_0, kind, component).map(Program::V1_2_0)
+            }
         }
     }
 }
@@ -61,6 +67,7 @@ impl Linkers {
 pub(crate) enum Program {
     V1_0_0(v1_0_0::Program),
     V1_1_0(v1_1_0::Program),
+    V1_2_0(v1_2_0::Program),
 }
 
 type Calling<T> = wasmtime::Result<T>;
@@ -70,6 +77,7 @@ impl Program {
         match self {
             Program::V1_0_0(program) => program.describe(store).await,
             Program::V1_1_0(program) => program.describe(store).await,
+            Program::V1_2_0(program) => program.describe(store).await,
         }
     }
 
@@ -81,6 +89,7 @@ impl Program {
         match self {
             Program::V1_0_0(program) => program.configure(store, settings).await,
             Program::V1_1_0(program) => program.configure(store, settings).await,
+            Program::V1_2_0(program) => program.configure(store, settings).await,
         }
     }
 

@@ -8,7 +8,7 @@ mod error;
 pub use crate::contract_version::ContractVersion;
 pub use error::ContractError;
 
-use crate::worlds::{Facts, facts};
+use crate::worlds::{Facts, facts, is_there};
 use mainstay_domain::{plugin::PluginKind, text::list};
 use semver::Version;
 use std::fmt;
@@ -163,7 +163,7 @@ fn check_world(resolve: &Resolve, world: WorldId) -> Result<Shape, ContractError
     for item in &imports {
         let ours = item
             .of_contract()
-            .is_some_and(|(name, _)| allowed.contains(&name));
+            .is_some_and(|(name, _)| allowed.contains(&name) && is_there(name, contract));
         if !ours && !item.is_linked_wasi() {
             return Err(ContractError::ForeignImport {
                 import: item.name.clone(),

@@ -11,17 +11,24 @@ pub enum ContractVersion {
     V1_0_0,
     /// With detectors, recovery strategies, backup sources and durable recovery handlers.
     V1_1_0,
+    /// With mail and signed requests.
+    V1_2_0,
 }
 
 impl ContractVersion {
     /// Every one, oldest first.
-    pub const ALL: [ContractVersion; 2] = [ContractVersion::V1_0_0, ContractVersion::V1_1_0];
+    pub const ALL: [ContractVersion; 3] = [
+        ContractVersion::V1_0_0,
+        ContractVersion::V1_1_0,
+        ContractVersion::V1_2_0,
+    ];
 
     /// The version of the WIT package.
     pub fn version(self) -> Version {
         match self {
             ContractVersion::V1_0_0 => Version::new(1, 0, 0),
             ContractVersion::V1_1_0 => Version::new(1, 1, 0),
+            ContractVersion::V1_2_0 => Version::new(1, 2, 0),
         }
     }
 

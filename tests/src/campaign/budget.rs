@@ -491,6 +491,7 @@ fn spec(targets: u32, random: &mut Random) -> Spec {
         },
         targets: targets.into(),
         commands: BTreeMap::new(),
+        smtp: BTreeMap::new(),
         secrets: BTreeMap::new(),
         routes: vec![RouteSpec {
             failure: None,

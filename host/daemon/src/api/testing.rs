@@ -16,8 +16,18 @@ use mainstay_domain::{
     socket_rights::{SocketRights, Viewers},
 };
 use mainstay_store::StateDirectory;
-use std::{net::SocketAddr, path::PathBuf, sync::Arc};
-use tempfile::TempDir;
+use std::{
+    env,
+    fs::{self, DirBuilder},
+    net::SocketAddr,
+    os::unix::fs::DirBuilderExt,
+    path::{Path, PathBuf},
+    process,
+    sync::{
+        Arc,
+        atomic::{AtomicU32, Ordering},
+    },
+};
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
@@ -30,7 +40,33 @@ pub struct Served {
     pub(crate) stop: CancellationToken,
     pub(crate) running: JoinHandle<()>,
     pub(crate) tcp: SocketAddr,
-    directory: TempDir,
+    directory: OwnDirectory,
+}
+
+/// A directory for one served API, which goes with it.
+struct OwnDirectory(PathBuf);
+
+impl OwnDirectory {
+    fn new() -> Self {
+        static NEXT: AtomicU32 = AtomicU32::new(0);
+        let number = NEXT.fetch_add(1, Ordering::Relaxed);
+        let name = format!("mainstay-served-{}-{number}", process::id());
+        let path = env::temp_dir().join(name);
+        // Of a process that had the same number once.
+        let _ = fs::remove_dir_all(&path);
+        DirBuilder::new().mode(0o700).create(&path).unwrap();
+        Self(path)
+    }
+
+    fn path(&self) -> &Path {
+        &self.0
+    }
+}
+
+impl Drop for OwnDirectory {
+    fn drop(&mut self) {
+        let _ = fs::remove_dir_all(&self.0);
+    }
 }
 
 /// The state of an API over a fake world.
@@ -79,7 +115,7 @@ impl Served {
         // It is installed already where another test was first.
         let _ = rustls::crypto::ring::default_provider().install_default();
         let world = FakeWorld::new(64);
-        let directory = tempfile::tempdir().unwrap();
+        let directory = OwnDirectory::new();
         let access = TcpAccess {
             listen: "127.0.0.1:0".parse().unwrap(),
             token: Arc::new(|| Some(TOKEN.to_owned())),

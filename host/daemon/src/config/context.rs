@@ -37,6 +37,7 @@ pub enum EntityKind {
     Target,
     Job,
     Command,
+    MailAccount,
     Secret,
     Plugin,
     Breaker,
@@ -50,6 +51,7 @@ impl EntityKind {
             EntityKind::Target => "target",
             EntityKind::Job => "job",
             EntityKind::Command => "command",
+            EntityKind::MailAccount => "mail account",
             EntityKind::Secret => "secret",
             EntityKind::Plugin => "plugin",
             EntityKind::Breaker => "breaker",
@@ -64,6 +66,9 @@ impl EntityKind {
             EntityKind::Job => format!("[[job]] with name = \"{name}\""),
             EntityKind::Command => {
                 format!("[command.{name}] with run = [\"program\", \"argument\"]")
+            }
+            EntityKind::MailAccount => {
+                format!("[smtp.{name}] with host, from and to")
             }
             EntityKind::Secret => {
                 format!("{name} = {{ file = \"path\" }} or {{ env = \"VARIABLE\" }} to [secrets]")

@@ -9,6 +9,7 @@ mod escalation;
 mod host;
 mod job;
 mod judge;
+mod mail;
 mod maintenance;
 mod plugin;
 mod policy;
@@ -78,6 +79,7 @@ fn read(fields: &mut Fields<'_>, digest: String) -> Option<Spec> {
     Some(Spec {
         targets: fields.list("target", "[[target]]", target).into(),
         commands: fields.or("command", Default::default(), host::commands),
+        smtp: fields.or("smtp", Default::default(), mail::accounts),
         secrets: fields.or("secrets", Default::default(), host::secrets),
         routes: fields.list("route", "[[route]]", route::route),
         plugins: fields.or("plugin", Default::default(), plugin::plugins),

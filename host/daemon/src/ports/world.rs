@@ -4,12 +4,13 @@ use super::{Boxed, Exit, LogEnd, NamedProcess, ProcessError, SecretError};
 use mainstay_domain::{
     effect::{CommandOutput, EffectError, HttpRequest, HttpResponse, Signal},
     health::Observation,
+    mail::Letter,
     name::{CommandName, TargetName},
     orders::Orders,
     record::ProcessIdentity,
     secret::SecretHandles,
     settled_clock::SettledState,
-    spec::{CheckSpec, CommandSpec, HttpOrigin, ProcessSpec, RunAs, Spec, TargetSpec},
+    spec::{CheckSpec, CommandSpec, HttpOrigin, MailAccount, ProcessSpec, RunAs, Spec, TargetSpec},
     time::{Monotonic, Timestamp},
 };
 use std::{path::PathBuf, sync::Arc, time::Duration};
@@ -241,6 +242,14 @@ pub trait HttpClient: Send + Sync {
         timeout: Duration,
         bound: AnswerBound,
     ) -> Boxed<'_, Result<HttpResponse, EffectError>>;
+}
+
+/// Hands mail over to SMTP servers, always encrypted.
+pub trait MailSender: Send + Sync {
+    /// One letter, through this account, within the account's timeout. `Unavailable`: the server was not reached, or says
+    /// that it may work later; `TimedOut`: the letter was sent and no answer came; `Failed`: the server refuses it. Errors
+    /// hold no secret.
+    fn send(&self, letter: Letter, account: MailAccount) -> Boxed<'_, Result<(), EffectError>>;
 }
 
 /// How many bytes of a response are taken, headers and body together, and what becomes of a longer one.

@@ -25,7 +25,9 @@ mod replayed;
 mod sizes;
 
 use super::{inbox::SignalInbox, shared::Shared};
-use crate::ports::{BackupControl, Commands, HttpClient, Secrets, TargetControl, Values, Watch};
+use crate::ports::{
+    BackupControl, Commands, HttpClient, MailSender, Secrets, TargetControl, Values, Watch,
+};
 use clocks::OperationClocks;
 use delivering::AlertSession;
 use live::LiveSession;
@@ -50,6 +52,8 @@ pub struct Effects {
     pub commands: Arc<dyn Commands>,
     /// `http`.
     pub http: Arc<dyn HttpClient>,
+    /// `mail`.
+    pub mail: Arc<dyn MailSender>,
     /// `kv`.
     pub values: Arc<dyn Values>,
     /// `backups`.

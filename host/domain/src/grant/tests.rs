@@ -18,6 +18,7 @@ fn get(url: &str) -> Effect {
         headers: Vec::new(),
         body: Vec::new().into(),
         timeout_ms: None,
+        signing: None,
     })
 }
 

@@ -61,6 +61,7 @@ fn http(method: HttpMethod) -> Effect {
         headers: Vec::new(),
         body: Blob::default(),
         timeout_ms: None,
+        signing: None,
     })
 }
 

@@ -8,7 +8,7 @@ use crate::{
         CollectFailure, DeliveryFailure, NextStep, Page, Part, Receipt, RecoveryFailure, Report,
         Seen,
     },
-    effect::{Effect, EffectError, HttpRequest},
+    effect::{Effect, EffectError, HttpRequest, HttpSigning, MailMessage},
 };
 
 /// Can be masked: `${secret:NAME}` in place of each handle of the call that it comes from. A handle of another call
@@ -175,7 +175,29 @@ impl Masked for HttpRequest {
             url: self.url.masked(handles),
             headers: self.headers.masked(handles),
             body: self.body.masked(handles),
+            signing: self.signing.masked(handles),
             ..self
+        }
+    }
+}
+
+impl Masked for HttpSigning {
+    fn masked(self, handles: &SecretHandles) -> Self {
+        Self {
+            secret: self.secret.masked(handles),
+            header: self.header.masked(handles),
+        }
+    }
+}
+
+impl Masked for MailMessage {
+    fn masked(self, handles: &SecretHandles) -> Self {
+        Self {
+            account: self.account.masked(handles),
+            to: self.to.masked(handles),
+            subject: self.subject.masked(handles),
+            text: self.text.masked(handles),
+            thread: self.thread.masked(handles),
         }
     }
 }
@@ -213,6 +235,7 @@ impl Masked for Effect {
                 arguments: arguments.masked(handles),
             },
             Self::HttpSend(request) => Self::HttpSend(request.masked(handles)),
+            Self::MailSend(message) => Self::MailSend(message.masked(handles)),
             Self::KvGet { key } => Self::KvGet { key: text(key) },
             Self::KvSet { key, value } => Self::KvSet {
                 key: text(key),

@@ -223,6 +223,7 @@ fn request(url: &str, header: (&str, &str), body: &str) -> Effect {
         headers: vec![(header.0.to_owned(), header.1.to_owned())],
         body: Blob(body.as_bytes().to_vec()),
         timeout_ms: None,
+        signing: None,
     })
 }
 

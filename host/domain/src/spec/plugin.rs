@@ -3,7 +3,7 @@
 //! Invariant: the default grants nothing.
 
 use crate::{
-    name::{CommandName, JobName, PluginName, SecretName, TargetName},
+    name::{CommandName, JobName, MailAccountName, PluginName, SecretName, TargetName},
     template::{self, Part},
 };
 use std::{
@@ -127,6 +127,8 @@ pub struct Grants {
     pub kv_bytes: u64,
     /// Jobs whose backups it may look at, take and restore.
     pub backup: BTreeSet<JobName>,
+    /// Accounts that it may send mail through.
+    pub mail: BTreeSet<MailAccountName>,
     /// Directories that it sees through WASI.
     pub dir: Vec<DirectoryGrant>,
 }

@@ -23,8 +23,8 @@ use crate::{
     drill::DrillMethod,
     drilled::Drilled,
     effect::{
-        Answer, CommandOutput, Effect, EffectError, HttpMethod, HttpRequest, HttpResponse, Signal,
-        TargetStatus,
+        Answer, CommandOutput, Effect, EffectError, HttpMethod, HttpRequest, HttpResponse,
+        MailMessage, Signal, TargetStatus,
     },
     event::{
         AfterEscalation, BackupAccepted, BackupHeld, BackupReleased, CheckpointTaken, Event,
@@ -639,6 +639,8 @@ fn every_form_of_an_effect_is_in_the_corpus() {
         Effect::TargetCheck { target: _ },
         Effect::CommandRun { name: _, arguments: _ },
         Effect::HttpSend(_),
+        Effect::MailSend(MailMessage { account: _, to: _, subject: _, text: _, thread: Some(_) }),
+        Effect::MailSend(MailMessage { account: _, to: _, subject: _, text: _, thread: None }),
         Effect::KvGet { key: _ },
         Effect::KvSet { key: _, value: _ },
         Effect::KvDelete { key: _ },
@@ -663,6 +665,7 @@ fn every_form_of_an_effect_is_in_the_corpus() {
         headers: _,
         body: _,
         timeout_ms: _,
+        signing: _,
     } = requests[0];
     met!(
         requests.iter().map(|request| request.method);
@@ -674,7 +677,7 @@ fn every_form_of_an_effect_is_in_the_corpus() {
         HttpMethod::Delete,
         HttpMethod::Options,
     );
-    there_and_absent!(requests, timeout_ms);
+    there_and_absent!(requests, timeout_ms, signing);
     some_and_none!(requests, headers);
     backup_types(all.iter().filter_map(|one| match &one.effect {
         Effect::BackupCreate { backup_type, .. } => Some(*backup_type),

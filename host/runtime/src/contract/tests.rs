@@ -147,6 +147,24 @@ fn a_world_that_came_later_than_the_contract_is_refused_with_both_versions_named
         &[PLUGIN, RECOVERY],
         &["the world `recovery-handler` does not have"],
     );
+    let alerting = |version: &str| format!("mainstay:plugin/alerting@{version}");
+    check_refused(
+        &["mainstay:plugin/mail@1.0.0"],
+        &[PLUGIN, &alerting("1.0.0")],
+        &["the world `alerter` does not have"],
+    );
+    let newest = component(
+        &[
+            "mainstay:plugin/mail@1.2.0",
+            "mainstay:plugin/signed-http@1.2.0",
+        ],
+        &["mainstay:plugin/plugin@1.2.0", &alerting("1.2.0")],
+    );
+    let shape = check(&newest).unwrap();
+    assert_eq!(
+        (shape.kind, shape.contract),
+        (PluginKind::Alerter, ContractVersion::V1_2_0)
+    );
 }
 
 #[test]

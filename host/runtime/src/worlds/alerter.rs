@@ -18,7 +18,16 @@ pub(crate) struct Alerter;
 impl World for Alerter {
     const KIND: PluginKind = PluginKind::Alerter;
     const EXPORT: &'static str = "alerting";
-    const IMPORTS: &'static [&'static str] = &["types", "log", "settings", "clock", "http", "kv"];
+    const IMPORTS: &'static [&'static str] = &[
+        "types",
+        "log",
+        "settings",
+        "clock",
+        "http",
+        "kv",
+        "signed-http",
+        "mail",
+    ];
     const SINCE: ContractVersion = ContractVersion::V1_0_0;
     const FUNCTION: &'static str = "deliver";
     type Request = DeliverRequest;
@@ -40,6 +49,7 @@ impl World for Alerter {
             match program {
                 Program::V1_0_0(program) => program.deliver(store, request).await,
                 Program::V1_1_0(program) => program.deliver(store, request).await,
+                Program::V1_2_0(program) => program.deliver(store, request).await,
             }
         })
     }

@@ -49,6 +49,7 @@ impl World for BackupSource {
             match program {
                 Program::V1_0_0(_) => Err(Program::has_no(Self::EXPORT)),
                 Program::V1_1_0(program) => program.collect(store, request).await,
+                Program::V1_2_0(program) => program.collect(store, request).await,
             }
         })
     }

@@ -42,6 +42,7 @@ impl World for Detector {
             match program {
                 Program::V1_0_0(_) => Err(Program::has_no(Self::EXPORT)),
                 Program::V1_1_0(program) => program.probe(store, request, &params).await,
+                Program::V1_2_0(program) => program.probe(store, request, &params).await,
             }
         })
     }

@@ -46,6 +46,7 @@ impl World for RecoveryHandler {
             match program {
                 Program::V1_0_0(program) => program.recover(store, &request).await,
                 Program::V1_1_0(program) => program.recover(store, &request).await,
+                Program::V1_2_0(program) => program.recover(store, &request).await,
             }
         })
     }

@@ -41,6 +41,7 @@ impl World for RecoveryStrategy {
             match program {
                 Program::V1_0_0(_) => Err(Program::has_no(Self::EXPORT)),
                 Program::V1_1_0(program) => program.next(store, situation, &params).await,
+                Program::V1_2_0(program) => program.next(store, situation, &params).await,
             }
         })
     }

@@ -43,6 +43,7 @@ impl World for RetentionPolicy {
             match program {
                 Program::V1_0_0(program) => program.judge(store, request).await,
                 Program::V1_1_0(program) => program.judge(store, request).await,
+                Program::V1_2_0(program) => program.judge(store, request).await,
             }
         })
     }

@@ -855,6 +855,7 @@ fn spec(random: &mut Random, busy: bool) -> Spec {
         },
         targets: targets.into(),
         commands: BTreeMap::new(),
+        smtp: BTreeMap::new(),
         secrets: BTreeMap::new(),
         routes,
         plugins: BTreeMap::new(),

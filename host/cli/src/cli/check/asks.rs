@@ -70,6 +70,10 @@ fn is_granted(capability: &str, grants: &Grants) -> bool {
             let mut granted = grants.backup.iter();
             granted.any(|job| what.is_empty() || job.as_str() == what)
         }
+        "mail" => {
+            let mut granted = grants.mail.iter();
+            granted.any(|account| what.is_empty() || account.as_str() == what)
+        }
         "http" => !grants.http.is_empty(),
         "kv" => grants.kv_bytes > 0,
         "dir" => !grants.dir.is_empty(),
@@ -90,7 +94,8 @@ fn grant(capability: &Capability, plugin: &PluginSpec, spec: &Spec) -> String {
             let jobs = spec.jobs.iter().map(|job| &job.name);
             format!("backup = {}", some(jobs, "JOB"))
         }
-        "command" | "backup" => format!("{kind} = {}", texts([what])),
+        "mail" if what.is_empty() => format!("mail = {}", some(spec.smtp.keys(), "ACCOUNT")),
+        "command" | "backup" | "mail" => format!("{kind} = {}", texts([what])),
         "http" => {
             let origin = origin_in(&plugin.settings);
             format!("http = {}", texts([origin.unwrap_or("https://HOST")]))
@@ -230,6 +235,12 @@ mod tests {
             ),
             ("", ("kv", "count"), Some(r#"kv = "1MiB""#)),
             ("", ("backup", "restore"), Some(r#"backup = ["JOB"]"#)),
+            ("", ("mail", "send"), Some(r#"mail = ["ACCOUNT"]"#)),
+            (
+                "[smtp.ops]\nhost = \"mail.example\"\nfrom = \"m@a.example\"\nto = [\"*@a.example\"]",
+                ("mail", "send"),
+                Some(r#"mail = ["ops"]"#),
+            ),
             ("", ("later", "of another contract"), None),
         ] {
             let directory = tempfile::tempdir().unwrap();

@@ -5,14 +5,16 @@
 use super::place::{BodyKind, NoPlace, Place, PlaceWriter};
 use crate::ports::Secrets;
 use mainstay_domain::{
-    effect::{EffectError, HttpRequest},
+    effect::{EffectError, HttpRequest, HttpSigning},
     name::SecretName,
     secret::SecretHandles,
+    signature::signature,
 };
 use reqwest::{
     Client, Method, Response, Url,
     header::{HeaderMap, HeaderName, HeaderValue},
 };
+use std::time::{SystemTime, UNIX_EPOCH};
 
 /// Headers that say how a message is sent, or to whom. A guest that sets them could speak to another virtual host than
 /// the granted one, or smuggle a second request.
@@ -60,6 +62,34 @@ impl CallSecrets<'_> {
                      hold; correct it where [secrets] reads it from"
                 ))
             })
+        })
+    }
+
+    /// The header that signs this body. Only with a secret that the call has a handle of: what the guest made up itself
+    /// signs nothing.
+    fn signed(
+        &self,
+        signing: &HttpSigning,
+        body: &[u8],
+        written: &str,
+    ) -> Result<Header, EffectError> {
+        let Some(name) = self.handles.named(&signing.secret) else {
+            return Err(EffectError::Denied(format!(
+                "{written}: `secret` of the signing is no handle of a secret among the plugin's settings; the operator \
+                 writes it there as \"${{secret:NAME}}\", alone"
+            )));
+        };
+        let header_name = header_name(&signing.header)?;
+        let secret = self.value(name, written)?;
+        let since_epoch = SystemTime::now().duration_since(UNIX_EPOCH);
+        let seconds = since_epoch.unwrap_or_default().as_secs();
+        let value = signature(secret.as_bytes(), seconds, body);
+        let value = HeaderValue::from_str(&value);
+        Ok(Header {
+            name: header_name,
+            value: value.map_err(|error| EffectError::Failed(format!("{written}: {error}")))?,
+            // So that it goes to no other origin.
+            is_secret: true,
         })
     }
 
@@ -119,6 +149,12 @@ impl Outgoing {
         let place = Place::Body(body_kind(request));
         let body = secrets.bytes(&request.body.0, place, &format!("{written}: body"))?;
         let body_is_secret = body.is_some();
+        let body = body.unwrap_or_else(|| request.body.0.clone());
+        if let Some(signing) = &request.signing {
+            let signed = secrets.signed(signing, &body, written)?;
+            headers.retain(|header| header.name != signed.name);
+            headers.push(signed);
+        }
         if revealed.is_some() || body_is_secret || headers.iter().any(|header| header.is_secret) {
             answer_in_plain(&mut headers);
         }
@@ -126,7 +162,7 @@ impl Outgoing {
             method,
             url,
             headers,
-            body: body.unwrap_or_else(|| request.body.0.clone()),
+            body,
             body_is_secret,
         })
     }
@@ -163,14 +199,19 @@ fn answer_in_plain(headers: &mut Vec<Header>) {
     });
 }
 
-fn header(name: &str, value: &str, secrets: &CallSecrets<'_>) -> Result<Header, EffectError> {
+fn header_name(name: &str) -> Result<HeaderName, EffectError> {
     let parsed = HeaderName::from_bytes(name.as_bytes())
         .map_err(|_| EffectError::Failed(format!("`{name}` is not a header name")))?;
-    if OF_THE_HOST.contains(&parsed.as_str()) {
-        return Err(EffectError::Denied(format!(
+    match OF_THE_HOST.contains(&parsed.as_str()) {
+        true => Err(EffectError::Denied(format!(
             "the header `{parsed}` is set by the host alone"
-        )));
+        ))),
+        false => Ok(parsed),
     }
+}
+
+fn header(name: &str, value: &str, secrets: &CallSecrets<'_>) -> Result<Header, EffectError> {
+    let parsed = header_name(name)?;
     let revealed = secrets.text(value, Place::Header, &format!("header `{parsed}`"))?;
     let is_secret = revealed.is_some();
     let mut value = HeaderValue::from_str(revealed.as_deref().unwrap_or(value)).map_err(|_| {

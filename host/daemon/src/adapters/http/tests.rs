@@ -119,6 +119,7 @@ fn request(method: HttpMethod, url: String) -> HttpRequest {
         headers: Vec::new(),
         body: Blob::default(),
         timeout_ms: None,
+        signing: None,
     }
 }
 

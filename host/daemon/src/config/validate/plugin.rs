@@ -15,7 +15,7 @@ use super::{
     named,
 };
 use mainstay_domain::{
-    name::{CommandName, JobName, PluginName, TargetName},
+    name::{CommandName, JobName, MailAccountName, PluginName, TargetName},
     spec::{
         DirectoryGrant, Grants, HttpOrigin, Limits, OnDoubt, PluginSpec, TargetGrant, TargetVerb,
         with_instances,
@@ -53,9 +53,11 @@ fn grants(at: ValueAt<'_>) -> Option<Grants> {
     at.fields("the plugin's grants", |fields| {
         let command = existing(EntityKind::Command, CommandName::parse);
         let job = existing(EntityKind::Job, JobName::parse);
+        let account = existing(EntityKind::MailAccount, MailAccountName::parse);
         let targets = fields.list("target", "target = [\"restart\"]", target_grant);
         let commands = fields.list("command", "command = [\"flush-cache\"]", command);
         let jobs = fields.list("backup", "backup = [\"state\"]", job);
+        let accounts = fields.list("mail", "mail = [\"ops\"]", account);
         let origins = fields.list("http", "http = [\"https://hooks.example\"]", http_grant);
         let is_idempotent =
             |(origin, idempotent): &(HttpOrigin, bool)| idempotent.then(|| origin.clone());
@@ -66,6 +68,7 @@ fn grants(at: ValueAt<'_>) -> Option<Grants> {
             http: origins.into_iter().map(|(origin, _)| origin).collect(),
             kv_bytes: fields.or("kv", 0, size(0..=1 << 30)),
             backup: jobs.into_iter().collect(),
+            mail: accounts.into_iter().collect(),
             dir: fields.list("dir", "dir = [\"cache\"]", directory_grant),
         })
     })

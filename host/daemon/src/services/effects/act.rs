@@ -5,9 +5,10 @@
 use super::Effects;
 use crate::ports::AnswerBound;
 use mainstay_domain::{
-    effect::{Answer, Effect, EffectError, EffectResult},
+    effect::{Answer, Effect, EffectError, EffectResult, MailMessage},
     health::Outcome,
-    name::{CommandName, JobName, TargetName},
+    mail,
+    name::{CommandName, JobName, MailAccountName, TargetName},
     secret::Masked,
 };
 use mainstay_runtime::{Call, Purpose};
@@ -93,6 +94,7 @@ impl Effects {
                     .await
                     .map(Answer::Response)
             }
+            Effect::MailSend(message) => done(self.send_mail(message, &key).await),
             Effect::KvGet { key } => self
                 .values
                 .get(plugin(), key)
@@ -136,6 +138,15 @@ impl Effects {
                 Ok(Answer::Restored { documents, bytes })
             }
         }
+    }
+
+    async fn send_mail(&self, message: MailMessage, key: &str) -> Result<(), EffectError> {
+        let name = MailAccountName::parse(&message.account)
+            .map_err(|error| EffectError::Failed(error.to_string()))?;
+        let account = self.shared.spec.borrow().smtp.get(&name).cloned();
+        let account = account.ok_or_else(|| unknown("mail account", &name))?;
+        let letter = mail::letter(message, &account, key)?;
+        self.mail.send(letter, account).await
     }
 
     async fn run_command(

@@ -33,7 +33,10 @@ impl AlertSession {
     /// The idempotency key of its next effect. The first has the alert's own, by which receivers know it. In another
     /// attempt each has the key of before, also where the plugin looks something up first that it did not then.
     fn next_key(&mut self, effect: &Effect) -> String {
-        if matches!(effect, Effect::HttpSend(_) | Effect::CommandRun { .. }) {
+        if matches!(
+            effect,
+            Effect::HttpSend(_) | Effect::MailSend(_) | Effect::CommandRun { .. }
+        ) {
             self.keyed = self.keyed.saturating_add(1);
         }
         match self.keyed {

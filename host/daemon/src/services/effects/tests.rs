@@ -21,18 +21,21 @@ use mainstay_domain::{
     call::RecoverRequest,
     call_record::{CALL_FORMAT, CallRecord, CallSeed, RecordedLimits},
     effect::{
-        Answer, CommandOutput, Effect, EffectError, HttpMethod, HttpRequest, HttpResponse, Signal,
-        TargetStatus,
+        Answer, CommandOutput, Effect, EffectError, HttpMethod, HttpRequest, HttpResponse,
+        MailMessage, Signal, TargetStatus,
     },
     event::Event,
     id::{AlertId, OperationId},
-    name::{CheckName, CommandName, JobName, PluginName, SecretName, TargetName},
+    mail::{Letter, MailAddress, Recipients},
+    name::{CheckName, CommandName, JobName, MailAccountName, PluginName, SecretName, TargetName},
     plugin::{PluginIdentity, PluginKind},
     record::{Change, EffectEntry, EntryKind},
     replay::{Halt, Recorded},
     secret::SecretHandles,
     severity::Severity,
-    spec::{CommandSpec, Grants, HttpOrigin, Limits, PluginSpec, RunAs, Spec},
+    spec::{
+        CommandSpec, Grants, HttpOrigin, Limits, MailAccount, MailTls, PluginSpec, RunAs, Spec,
+    },
     time::Timestamp,
 };
 use parking_lot::Mutex;
@@ -75,6 +78,13 @@ impl HttpClient for World {
                 body: Blob::default(),
             })
         })
+    }
+}
+
+impl MailSender for World {
+    fn send(&self, letter: Letter, _: MailAccount) -> Boxed<'_, Result<(), EffectError>> {
+        self.told.lock().push(letter.message_id);
+        Box::pin(std::future::ready(Ok(())))
     }
 }
 
@@ -284,6 +294,7 @@ impl Bench {
             watch: FakeWorld::new(16),
             commands: self.world.clone(),
             http: self.world.clone(),
+            mail: self.world.clone(),
             values: self.world.clone(),
             backups: self.world.clone(),
             secrets: self.world.clone(),
@@ -333,6 +344,7 @@ fn request(method: HttpMethod) -> Effect {
         headers: Vec::new(),
         body: Blob::default(),
         timeout_ms: None,
+        signing: None,
     })
 }
 
@@ -899,4 +911,50 @@ async fn a_value_of_a_call_on_record_is_written_with_its_result() {
     let swapped = within(session.perform(swap)).await;
     assert_eq!(swapped, Ok(Answer::Swapped(false)));
     assert_eq!(*bench.world.told.lock(), ["write k", "write k"]);
+}
+
+#[tokio::test]
+async fn a_mail_goes_through_its_account_to_whom_that_may_write_to_with_the_id_of_its_alert() {
+    let mut bench = bench();
+    let alert = AlertId::parse("alr-01K0000000000000000000000A").unwrap();
+    bench.call.purpose = Purpose::Deliver { alert };
+    let account = MailAccount {
+        host: "mail.example.com".to_owned(),
+        port: 465,
+        tls: MailTls::Implicit,
+        login: None,
+        from: MailAddress::parse("mainstay@example.com").unwrap(),
+        to: vec![Recipients::parse("*@example.com").unwrap()],
+        timeout: DEADLINE,
+    };
+    let mut config = Spec::clone(&bench.spec.borrow());
+    let name = MailAccountName::parse("ops").unwrap();
+    config.smtp.insert(name, account);
+    bench.spec = watch::channel(Arc::new(config)).1;
+    let mail = |account: &str, to: &str| {
+        Effect::MailSend(MailMessage {
+            account: account.to_owned(),
+            to: vec![to.to_owned()],
+            subject: "api: service-down".to_owned(),
+            text: String::new(),
+            thread: None,
+        })
+    };
+    for _ in 0..2 {
+        let sent = bench.perform(mail("ops", "oncall@example.com")).await;
+        assert_eq!(sent, Ok(Answer::Done));
+    }
+    let elsewhere = bench.perform(mail("ops", "oncall@example.org")).await;
+    assert!(
+        matches!(elsewhere, Err(EffectError::Denied(_))),
+        "{elsewhere:?}"
+    );
+    let unknown = bench.perform(mail("other", "oncall@example.com")).await;
+    assert!(
+        matches!(unknown, Err(EffectError::Failed(_))),
+        "{unknown:?}"
+    );
+    let ids = bench.world.told.lock().clone();
+    assert_eq!(ids.len(), 2, "{ids:?}");
+    assert_eq!(ids[0], ids[1], "an attempt has the id of the one before");
 }

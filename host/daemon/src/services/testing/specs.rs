@@ -35,6 +35,7 @@ pub(crate) fn spec(targets: Vec<TargetSpec>) -> Arc<Spec> {
         },
         targets: targets.into(),
         commands: BTreeMap::new(),
+        smtp: BTreeMap::new(),
         secrets: BTreeMap::new(),
         routes: Vec::new(),
         plugins: BTreeMap::new(),

@@ -165,6 +165,7 @@ pub(super) fn spec(targets: Vec<TargetSpec>, routes: Vec<RouteSpec>) -> Spec {
         },
         targets: targets.into(),
         commands: BTreeMap::new(),
+        smtp: BTreeMap::new(),
         secrets: BTreeMap::new(),
         routes,
         plugins: BTreeMap::new(),

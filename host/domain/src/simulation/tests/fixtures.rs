@@ -128,6 +128,7 @@ pub(crate) fn host(targets: Vec<TargetSpec>) -> Arc<Spec> {
         },
         targets: targets.into(),
         commands: BTreeMap::new(),
+        smtp: BTreeMap::new(),
         secrets: BTreeMap::new(),
         routes: vec![route],
         plugins: BTreeMap::new(),

@@ -142,6 +142,7 @@ impl http::Host for CallState {
             headers: request.headers,
             body: request.body.into(),
             timeout_ms: request.timeout,
+            signing: None,
         };
         effect!(self, Effect::HttpSend(request), Answer::Response(response) => http::Response {
             status: response.status,

@@ -348,6 +348,7 @@ impl Host {
             watch: FakeWorld::new(16),
             commands: self.site.clone(),
             http: self.site.clone(),
+            mail: bench().world,
             values: self.site.clone(),
             backups: self.site.clone(),
             secrets: bench().world,
