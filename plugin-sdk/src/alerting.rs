@@ -39,10 +39,22 @@ pub use crate::plugin_settings;
 /// What an alerter gives back.
 pub type Result<T, E = DeliveryFailure> = core::result::Result<T, E>;
 
+#[cfg(feature = "contract-1-2")]
+pub use crate::host::{Mail, MailMessage, SignedHttp, Signing};
+
 /// All that an alerter can ask for, by grant.
+#[cfg(not(feature = "contract-1-2"))]
 pub trait Host: Log + Settings + Clock + Http + Kv {}
 
+#[cfg(not(feature = "contract-1-2"))]
 impl<H: Log + Settings + Clock + Http + Kv> Host for H {}
+
+/// All that an alerter can ask for, by grant.
+#[cfg(feature = "contract-1-2")]
+pub trait Host: Log + Settings + Clock + Http + Kv + SignedHttp + Mail {}
+
+#[cfg(feature = "contract-1-2")]
+impl<H: Log + Settings + Clock + Http + Kv + SignedHttp + Mail> Host for H {}
 
 /// A plugin that delivers alerts. Exported with [`export_alerter!`].
 pub trait Alerter {

@@ -1,5 +1,6 @@
-//! The contract as Rust: what is below here is generated from `wit/1.0.0`, and in `v1_1` from `wit/1.1.0`, and written
-//! down. A component is of one contract, so the feature `contract-1-1` takes the one in place of the other.
+//! The contract as Rust: what is below here is generated from `wit/1.0.0`, in `v1_1` from `wit/1.1.0` and in `v1_2` from
+//! `wit/1.2.0`, and written down. A component is of one contract, so the features `contract-1-1` and `contract-1-2` take one
+//! in place of the other.
 //!
 //! It is generated beforehand, so that an author compiles neither the generator nor the crates that it needs. A test
 //! fails where it is not what the generator makes of the WIT; this renews it:
@@ -29,8 +30,14 @@
 pub mod effects;
 
 /// The imports: types and effects of all kinds.
-#[cfg(feature = "contract-1-1")]
+#[cfg(all(feature = "contract-1-1", not(feature = "contract-1-2")))]
 #[path = "bindings/v1_1/effects.rs"]
+#[rustfmt::skip]
+pub mod effects;
+
+/// The imports: types and effects of all kinds.
+#[cfg(feature = "contract-1-2")]
+#[path = "bindings/v1_2/effects.rs"]
 #[rustfmt::skip]
 pub mod effects;
 
@@ -40,8 +47,14 @@ pub mod effects;
 pub mod plugin;
 
 /// The export of every kind: who the plugin is.
-#[cfg(feature = "contract-1-1")]
+#[cfg(all(feature = "contract-1-1", not(feature = "contract-1-2")))]
 #[path = "bindings/v1_1/plugin.rs"]
+#[rustfmt::skip]
+pub mod plugin;
+
+/// The export of every kind: who the plugin is.
+#[cfg(feature = "contract-1-2")]
+#[path = "bindings/v1_2/plugin.rs"]
 #[rustfmt::skip]
 pub mod plugin;
 
@@ -51,8 +64,14 @@ pub mod plugin;
 pub mod recovery;
 
 /// The export of recovery handlers.
-#[cfg(feature = "contract-1-1")]
+#[cfg(all(feature = "contract-1-1", not(feature = "contract-1-2")))]
 #[path = "bindings/v1_1/recovery.rs"]
+#[rustfmt::skip]
+pub mod recovery;
+
+/// The export of recovery handlers.
+#[cfg(feature = "contract-1-2")]
+#[path = "bindings/v1_2/recovery.rs"]
 #[rustfmt::skip]
 pub mod recovery;
 
@@ -62,8 +81,14 @@ pub mod recovery;
 pub mod alerting;
 
 /// The export of alerters.
-#[cfg(feature = "contract-1-1")]
+#[cfg(all(feature = "contract-1-1", not(feature = "contract-1-2")))]
 #[path = "bindings/v1_1/alerting.rs"]
+#[rustfmt::skip]
+pub mod alerting;
+
+/// The export of alerters.
+#[cfg(feature = "contract-1-2")]
+#[path = "bindings/v1_2/alerting.rs"]
 #[rustfmt::skip]
 pub mod alerting;
 
@@ -73,26 +98,50 @@ pub mod alerting;
 pub mod retention;
 
 /// The export of retention policies.
-#[cfg(feature = "contract-1-1")]
+#[cfg(all(feature = "contract-1-1", not(feature = "contract-1-2")))]
 #[path = "bindings/v1_1/retention.rs"]
 #[rustfmt::skip]
 pub mod retention;
 
+/// The export of retention policies.
+#[cfg(feature = "contract-1-2")]
+#[path = "bindings/v1_2/retention.rs"]
+#[rustfmt::skip]
+pub mod retention;
+
 /// The export of detectors.
-#[cfg(feature = "contract-1-1")]
+#[cfg(all(feature = "contract-1-1", not(feature = "contract-1-2")))]
 #[path = "bindings/v1_1/detection.rs"]
 #[rustfmt::skip]
 pub mod detection;
 
+/// The export of detectors.
+#[cfg(feature = "contract-1-2")]
+#[path = "bindings/v1_2/detection.rs"]
+#[rustfmt::skip]
+pub mod detection;
+
 /// The export of recovery strategies.
-#[cfg(feature = "contract-1-1")]
+#[cfg(all(feature = "contract-1-1", not(feature = "contract-1-2")))]
 #[path = "bindings/v1_1/strategy.rs"]
 #[rustfmt::skip]
 pub mod strategy;
 
+/// The export of recovery strategies.
+#[cfg(feature = "contract-1-2")]
+#[path = "bindings/v1_2/strategy.rs"]
+#[rustfmt::skip]
+pub mod strategy;
+
 /// The export of backup sources.
-#[cfg(feature = "contract-1-1")]
+#[cfg(all(feature = "contract-1-1", not(feature = "contract-1-2")))]
 #[path = "bindings/v1_1/collection.rs"]
+#[rustfmt::skip]
+pub mod collection;
+
+/// The export of backup sources.
+#[cfg(feature = "contract-1-2")]
+#[path = "bindings/v1_2/collection.rs"]
 #[rustfmt::skip]
 pub mod collection;
 

@@ -2,6 +2,8 @@
 //!
 //! Invariant: nothing is decided here; each function hands on to the contract's of the same name.
 
+#[cfg(feature = "contract-1-2")]
+mod egress;
 #[cfg(feature = "contract-1-1")]
 mod newer;
 

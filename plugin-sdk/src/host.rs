@@ -9,6 +9,8 @@
 mod backups;
 #[cfg(feature = "contract-1-1")]
 mod durable;
+#[cfg(feature = "contract-1-2")]
+mod egress;
 mod http;
 mod kv;
 mod targets;
@@ -16,6 +18,8 @@ mod targets;
 pub use backups::{BackupJob, Backups};
 #[cfg(feature = "contract-1-1")]
 pub use durable::{Durable, Random};
+#[cfg(feature = "contract-1-2")]
+pub use egress::{Mail, MailMessage, SignedHttp, Signing};
 pub use http::Http;
 pub use kv::{Kv, KvStore};
 pub use targets::{Target, Targets};

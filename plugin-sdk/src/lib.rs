@@ -26,7 +26,7 @@
 //! Each kind of plugin has a module that holds all it needs: [`recovery`], [`alerting`] and [`retention`], each
 //! made for a `use mainstay_plugin_sdk::KIND::*`. With the feature `contract-1-1` there are `detection`, `strategy`,
 //! `collection` and `durable` beside them, and all kinds are built against contract 1.1.0, which a host speaks that
-//! is not older. Settings are a struct that [`plugin_settings!`] writes, or a serde struct
+//! is not older; with `contract-1-2` alerters have mail and signed requests too. Settings are a struct that [`plugin_settings!`] writes, or a serde struct
 //! (see [`settings`]). Without the feature `settings`, which is for the latter, no other crate is compiled.
 //!
 //! Invariant: a plugin imports only what it calls, so the capabilities it can use are seen in its component.

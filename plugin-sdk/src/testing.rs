@@ -93,6 +93,25 @@ pub enum Effect {
     /// `durable.await-signal`
     #[cfg(feature = "contract-1-1")]
     AwaitSignal { name: String, until: Timestamp },
+    /// `signed-http.send`
+    #[cfg(feature = "contract-1-2")]
+    SignedHttp {
+        method: Method,
+        url: String,
+        headers: Vec<(String, String)>,
+        body: String,
+        secret: String,
+        header: String,
+    },
+    /// `mail.send`
+    #[cfg(feature = "contract-1-2")]
+    Mail {
+        account: String,
+        to: Vec<String>,
+        subject: String,
+        text: String,
+        thread: Option<String>,
+    },
 }
 
 impl Effect {
@@ -130,6 +149,10 @@ impl Effect {
             }
             #[cfg(feature = "contract-1-1")]
             Self::SleepUntil(_) | Self::AwaitSignal { .. } => "durable",
+            #[cfg(feature = "contract-1-2")]
+            Self::SignedHttp { .. } => "signed-http",
+            #[cfg(feature = "contract-1-2")]
+            Self::Mail { .. } => "mail",
         }
     }
 }

@@ -25,7 +25,7 @@ struct Contract {
     has_newer: bool,
 }
 
-const CONTRACTS: [Contract; 2] = [
+const CONTRACTS: [Contract; 3] = [
     Contract {
         version: "1.0.0",
         directory: "",
@@ -40,6 +40,25 @@ const CONTRACTS: [Contract; 2] = [
         effects: &[
             "log", "settings", "clock", "targets", "commands", "http", "kv", "backups", "random",
             "durable",
+        ],
+        has_newer: true,
+    },
+    Contract {
+        version: "1.2.0",
+        directory: "v1_2/",
+        effects: &[
+            "log",
+            "settings",
+            "clock",
+            "targets",
+            "commands",
+            "http",
+            "kv",
+            "backups",
+            "random",
+            "durable",
+            "signed-http",
+            "mail",
         ],
         has_newer: true,
     },

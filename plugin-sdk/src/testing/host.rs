@@ -1,6 +1,8 @@
 //! The scripted host itself.
 
 mod answers;
+#[cfg(feature = "contract-1-2")]
+mod egress;
 #[cfg(feature = "contract-1-1")]
 mod newer;
 
@@ -33,6 +35,8 @@ pub struct ScriptedHost {
     restores: Script<Restored>,
     #[cfg(feature = "contract-1-1")]
     newer: newer::Newer,
+    #[cfg(feature = "contract-1-2")]
+    mails: Script<()>,
 }
 
 impl Default for ScriptedHost {
@@ -58,6 +62,8 @@ impl Default for ScriptedHost {
             restores: Script::default(),
             #[cfg(feature = "contract-1-1")]
             newer: newer::Newer::default(),
+            #[cfg(feature = "contract-1-2")]
+            mails: Script::default(),
         }
     }
 }
@@ -128,8 +134,8 @@ impl ScriptedHost {
         self
     }
 
-    /// Denies an interface of the contract (`targets`, `commands`, `http`, `kv` or `backups`), as a missing grant
-    /// does.
+    /// Denies an interface of the contract (`targets`, `commands`, `http`, `kv`, `backups`, `signed-http` or `mail`), as a
+    /// missing grant does.
     pub fn deny(&mut self, interface: &'static str) -> &mut Self {
         self.denied.insert(interface);
         self
