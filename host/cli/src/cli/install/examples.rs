@@ -3,7 +3,7 @@
 /// The least severity that an alerter is meant for; none where it is meant for all.
 pub(super) fn least_of(alerter: &str) -> Option<&'static str> {
     match alerter {
-        "pagerduty" => Some("high"),
+        "email" | "pagerduty" => Some("high"),
         "slack" | "webhook" => Some("medium"),
         _ => None,
     }
@@ -19,6 +19,7 @@ pub(super) fn grant_of(plugin: &str, asked: &str) -> Option<&'static str> {
         "http" if plugin == "pagerduty" => Some("http = [\"https://events.pagerduty.com\"]"),
         "http" if plugin == "slack" => Some("http = [\"https://hooks.slack.com\"]"),
         "http" => Some("http = [\"https://hooks.example\"]"),
+        "mail" => Some("mail = [\"ops\"]"),
         "dir" if plugin == "log-file" => Some("dir = [{ path = \"alerts\", write = true }]"),
         "dir" if plugin == "model-rollback" => {
             Some("dir = [{ path = \"/srv/models\", write = true }]")
@@ -57,6 +58,8 @@ pub(super) fn example_of(plugin: &str, setting: &str) -> &'static str {
     match setting {
         "url" if plugin == "slack" => "\"https://hooks.slack.com/services/T0/B0/${secret:slack}\"",
         "url" => "\"https://hooks.example/alerts\"",
+        "account" => "\"ops\"",
+        "to" => "[\"oncall@example.com\"]",
         "bytes" => "\"50GiB\"",
         "path" => "\"alerts/alerts.jsonl\"",
         "directory" => "\"/var/log/app\"",

@@ -7,18 +7,17 @@ use mainstay_domain::{
     effect::{HttpMethod, Signal},
     event::EventKind,
     jitter::Jitter,
-    name::{CommandName, FailureType, GroupName, JobName, PluginName, SecretName, TargetName},
+    mail::{MailAddress, Recipients},
+    name::{
+        CommandName, FailureType, GroupName, JobName, MailAccountName, PluginName, SecretName,
+        TargetName,
+    },
     policy::{Phase, sha256_hex},
     severity::Severity,
     spec::{
         ApprovalSpec, BackupSource, BeforeStart, BreakerSpec, CheckKind, CheckSpec, CommandSpec,
         DeciderSpec, DirectoryGrant, DrillCommands, DrillSpec, EngineCheck, ExecCheck, FailOf,
-        ForeignCommands, Grants, GroupBy, HookSpec, HttpCheck, HttpOrigin, HttpSource, Limits,
-        LogPattern, MaintenanceBegin, OnDoubt, OnFailure, OnShutdown, OverBudget, PluginCheck,
-        PluginSpec, PolicySpec, PostgresCheck, ProcessSpec, RedisCheck, RedisRole, Reload,
-        RestartPolicy, RestoreDrillSpec, RunAs, S3Check, Schedule, SecretSource, ServiceAddress,
-        SocketSpec, Spec, StatsdFlavour, Strategy, TargetGrant, TargetSpec, TargetVerb, Trust,
-        ViewerSpec, WindowSpec, Workflow,
+        ForeignCommands, Grants, GroupBy, HookSpec, HttpCheck, HttpOrigin, HttpSource, Limits, LogPattern, MailTls, MaintenanceBegin, OnDoubt, OnFailure, OnShutdown, OverBudget, PluginCheck, PluginSpec, PolicySpec, PostgresCheck, ProcessSpec, RedisCheck, RedisRole, Reload, RestartPolicy, RestoreDrillSpec, RunAs, S3Check, Schedule, SecretSource, ServiceAddress, SocketSpec, Spec, StatsdFlavour, Strategy, TargetGrant, TargetSpec, TargetVerb, Trust, ViewerSpec, WindowSpec, Workflow,
     },
     time::Timestamp,
 };
@@ -249,7 +248,7 @@ fn collect_keys(path: &str, value: &toml::Value, into: &mut BTreeSet<String>) {
         toml::Value::Table(table) if !is_leaf => {
             for (key, value) in table {
                 let is_name = [
-                    "breaker", "command", "cooldown", "group", "phase", "plugin", "secrets",
+                    "breaker", "command", "cooldown", "group", "phase", "plugin", "secrets", "smtp",
                 ];
                 let is_name = is_name.contains(&path);
                 let path = match path {
@@ -1298,6 +1297,7 @@ fn plugin_keys(keys: &mut Keys) {
         |s| grants(s).backup,
         job,
     );
+    mail_keys(keys);
     let line = "grants.dir = [\"c\", { path = \"./d\", write = true }]";
     let directory = |path: &str, guest_path: &str, write| DirectoryGrant {
         path: path.into(),
@@ -1377,6 +1377,36 @@ fn plugin_keys(keys: &mut Keys) {
         |s| plugin(s).settings,
         settings,
     );
+}
+
+fn mail_keys(keys: &mut Keys) {
+    const ACCOUNT: &str = "[smtp.ops]\nhost = \"mail.example.com\"\nfrom = \"m@example.com\"\n\
+                           to = [\"*@example.com\"]\n";
+    const SECRETS: &str = "[secrets]\nmail = { env = \"MAIL\" }\n";
+    let name = || MailAccountName::parse("ops").unwrap();
+    let account = |spec: &Spec| spec.smtp[&name()].clone();
+    let with = |lines: &str| format!("{ACCOUNT}{lines}{SECRETS}");
+    let granted = format!("[plugin.p]\ngrants.mail = [\"ops\"]\n{ACCOUNT}");
+    let read = |spec: &Spec| grants(spec).mail;
+    keys.arrives("plugin.grants.mail", &granted, read, [name()].into());
+    let host = "mail.example.com".to_owned();
+    keys.arrives("smtp.host", &with(""), |s| account(s).host, host);
+    let from = MailAddress::parse("m@example.com").unwrap();
+    keys.arrives("smtp.from", &with(""), |s| account(s).from, from);
+    let to = vec![Recipients::parse("*@example.com").unwrap()];
+    keys.arrives("smtp.to", &with(""), |s| account(s).to, to);
+    let tls = with("tls = \"starttls\"\n");
+    let read = |s: &Spec| (account(s).tls, account(s).port);
+    keys.arrives("smtp.tls", &tls, read, (MailTls::Starttls, 587));
+    let port = with("port = 2525\n");
+    keys.arrives("smtp.port", &port, read, (MailTls::Implicit, 2525));
+    let login = with("user = \"u\"\npassword = \"mail\"\n");
+    let expected = ("u".to_owned(), SecretName::parse("mail").unwrap());
+    for key in ["smtp.user", "smtp.password"] {
+        keys.arrives(key, &login, |s| account(s).login, Some(expected.clone()));
+    }
+    let timeout = with("timeout = \"9s\"\n");
+    keys.arrives("smtp.timeout", &timeout, |s| account(s).timeout, seconds(9));
 }
 
 fn maintenance_keys(keys: &mut Keys) {

@@ -1,0 +1,256 @@
+//! The alerter `email` against a real mail server: login, TLS, what it refuses, and what is sent again.
+
+use mainstay_tests::{Daemon, HOST, MAIL_PASSWORD, MailServer, plugin, sleeper, tls_file};
+use serde_json::Value;
+use std::{fs, os::unix::fs::PermissionsExt, path::Path};
+
+/// A supervised service that is restarted, and people who get mail of it.
+struct Setting<'a> {
+    server: &'a MailServer,
+    tls: &'a str,
+    password: &'a str,
+    /// By what the server's certificate is judged.
+    authority: Option<&'a Path>,
+    /// Whom the alerter writes to.
+    to: &'a str,
+}
+
+fn start(setting: &Setting<'_>) -> Daemon {
+    let Setting { tls, to, .. } = setting;
+    let port = setting.server.port;
+    let rest = format!(
+        r#"
+[secrets]
+mail = {{ file = "mail-password" }}
+
+[[route]]
+target = "job"
+chain = [{{ handler = "restart-service" }}]
+
+[plugin.restart-service]
+grants = {{ target = ["restart"] }}
+
+[smtp.ops]
+host = "localhost"
+port = {port}
+tls = "{tls}"
+user = "mainstay"
+password = "mail"
+from = "mainstay@example.com"
+to = ["*@example.com"]
+timeout = "20s"
+
+[[alert]]
+alerter = "email"
+min_severity = "high"
+
+[plugin.email]
+grants = {{ mail = ["ops"] }}
+settings = {{ account = "ops", to = ["{to}"] }}
+"#
+    );
+    let mut daemon = Daemon::prepare(&[HOST, &sleeper("job"), &rest].concat());
+    let file = daemon.path("mail-password");
+    fs::write(&file, format!("{}\n", setting.password)).unwrap();
+    fs::set_permissions(&file, fs::Permissions::from_mode(0o600)).unwrap();
+    if let Some(authority) = setting.authority {
+        daemon.set_env("SSL_CERT_FILE", authority.to_str().unwrap());
+    }
+    daemon.drop_plugin(&plugin("restart-service"));
+    daemon.drop_plugin(&plugin("email"));
+    daemon.run();
+    daemon.wait_for_plugins(2);
+    daemon
+}
+
+fn started(server: &MailServer, tls: &str) -> Daemon {
+    start(&Setting {
+        server,
+        tls,
+        password: MAIL_PASSWORD,
+        authority: Some(&tls_file("authority.pem")),
+        to: "oncall@example.com",
+    })
+}
+
+fn subject(mail: &Value) -> &str {
+    mail["subject"].as_str().unwrap()
+}
+
+fn said(event: &Value) -> &str {
+    event["message"].as_str().unwrap()
+}
+
+fn must_not_tell_the_password(daemon: &Daemon) {
+    let told = format!("{:?}{}", daemon.events(), daemon.log());
+    assert!(!told.contains(MAIL_PASSWORD), "{told}");
+}
+
+/// Acts: `smtp.*.host`, `smtp.*.port`, `smtp.*.tls`, `smtp.*.user`, `smtp.*.password`, `smtp.*.from`, `smtp.*.to`
+/// Acts: `plugin.*.grants.mail`
+#[test]
+fn a_failure_and_its_end_are_a_mail_each_in_one_thread_over_either_way_of_tls() {
+    for tls in ["implicit", "starttls"] {
+        let server = MailServer::start(tls);
+        let daemon = started(&server, tls);
+        daemon.kill_child("job");
+        let fired = server.wait_for("the page", |mail| subject(mail).starts_with("[HIGH]"));
+        assert_eq!(fired["from"], "mainstay@example.com");
+        assert_eq!(fired["to"], serde_json::json!(["oncall@example.com"]));
+        let text = fired["text"].as_str().unwrap();
+        for part in ["severity: high", "target: job", "failure: service-down"] {
+            assert!(text.contains(part), "{part}: {text}");
+        }
+        let over = server.wait_for("its end", |mail| subject(mail).starts_with("[OVER]"));
+        assert_eq!(over["references"], fired["references"]);
+        assert_ne!(over["message_id"], fired["message_id"]);
+        assert_ne!(fired["references"], "None");
+        let all = server.seen();
+        let pages = all
+            .iter()
+            .filter(|mail| subject(mail).starts_with("[HIGH]"));
+        assert_eq!(pages.count(), 1, "one page of one incident: {all:?}");
+        must_not_tell_the_password(&daemon);
+    }
+}
+
+#[test]
+fn a_server_that_may_take_it_later_gets_the_same_mail_again() {
+    for answer in ["451 4.7.1 greylisted", "421 4.3.2 closing"] {
+        let server = MailServer::start("implicit");
+        server.answer_with(answer);
+        let daemon = started(&server, "implicit");
+        daemon.kill_child("job");
+        let delayed = daemon.wait_for_event("the delay", |event| event["kind"] == "alert.delayed");
+        let code = answer.split(' ').next().unwrap();
+        assert!(said(&delayed).contains(code), "{delayed}");
+        server.answer_with("");
+        let taken = server.wait_for("the page", |mail| subject(mail).starts_with("[HIGH]"));
+        let all = server.seen();
+        let attempts: Vec<_> = all
+            .iter()
+            .filter(|mail| mail["message_id"] == taken["message_id"])
+            .collect();
+        assert!(attempts.len() >= 2, "{all:?}");
+        for attempt in &attempts {
+            assert_eq!(attempt["text"], taken["text"]);
+        }
+        let taken_once = attempts.iter().filter(|mail| mail["answer"] == "250 OK");
+        assert_eq!(taken_once.count(), 1, "{all:?}");
+    }
+}
+
+#[test]
+fn what_the_server_refuses_for_good_is_told_and_not_sent_again() {
+    let server = MailServer::start("implicit");
+    server.answer_with("550 5.7.1 no such mailbox");
+    let daemon = started(&server, "implicit");
+    daemon.kill_child("job");
+    let ended = daemon.wait_for_event("the refusal", |event| event["kind"] == "alert.abandoned");
+    assert!(said(&ended).contains("no such mailbox"), "{ended}");
+    let seen = server.seen();
+    let first = &seen[0]["message_id"];
+    let times = seen.iter().filter(|mail| mail["message_id"] == *first);
+    assert_eq!(times.count(), 1, "{seen:?}");
+}
+
+#[test]
+fn a_wrong_password_is_told_with_where_to_look_and_no_mail_is_sent() {
+    let server = MailServer::start("implicit");
+    let authority = tls_file("authority.pem");
+    let daemon = start(&Setting {
+        server: &server,
+        tls: "implicit",
+        password: "wr0ngZq7OfSomebodyElse",
+        authority: Some(&authority),
+        to: "oncall@example.com",
+    });
+    daemon.kill_child("job");
+    let ended = daemon.wait_for_event("the refusal", |event| event["kind"] == "alert.abandoned");
+    let told = said(&ended);
+    for part in ["535", "look at `user` and `password`"] {
+        assert!(told.contains(part), "{part}: {told}");
+    }
+    assert_eq!(server.seen(), Vec::<Value>::new());
+    let told = format!("{:?}{}", daemon.events(), daemon.log());
+    assert!(!told.contains("wr0ngZq7"), "{told}");
+}
+
+#[test]
+fn a_server_whose_certificate_does_not_verify_gets_neither_login_nor_mail_and_is_asked_again() {
+    for tls in ["implicit", "starttls"] {
+        let server = MailServer::start(tls);
+        // The system knows nothing of who signed it.
+        let daemon = start(&Setting {
+            server: &server,
+            tls,
+            password: MAIL_PASSWORD,
+            authority: None,
+            to: "oncall@example.com",
+        });
+        daemon.kill_child("job");
+        let delayed = daemon.wait_for_event("the delay", |event| event["kind"] == "alert.delayed");
+        assert!(said(&delayed).contains("certificate"), "{delayed}");
+        assert_eq!(server.seen(), Vec::<Value>::new());
+        must_not_tell_the_password(&daemon);
+    }
+}
+
+#[test]
+fn nobody_gets_mail_whom_the_account_may_not_write_to() {
+    let server = MailServer::start("implicit");
+    let authority = tls_file("authority.pem");
+    let daemon = start(&Setting {
+        server: &server,
+        tls: "implicit",
+        password: MAIL_PASSWORD,
+        authority: Some(&authority),
+        to: "stranger@example.org",
+    });
+    daemon.kill_child("job");
+    let ended = daemon.wait_for_event("the refusal", |event| event["kind"] == "alert.abandoned");
+    assert!(said(&ended).contains("[smtp.ops]"), "{ended}");
+    assert_eq!(server.seen(), Vec::<Value>::new());
+}
+
+/// Acts: `smtp.*.timeout`
+#[test]
+fn a_server_that_says_nothing_is_given_up_on_in_its_time_and_asked_again() {
+    let silent = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = silent.local_addr().unwrap().port();
+    let rest = format!(
+        r#"
+[smtp.ops]
+host = "localhost"
+port = {port}
+tls = "starttls"
+from = "mainstay@example.com"
+to = ["*@example.com"]
+timeout = "300ms"
+
+[[route]]
+target = "job"
+chain = [{{ handler = "restart-service" }}]
+
+[plugin.restart-service]
+grants = {{ target = ["restart"] }}
+
+[[alert]]
+alerter = "email"
+
+[plugin.email]
+grants = {{ mail = ["ops"] }}
+settings = {{ account = "ops", to = ["oncall@example.com"] }}
+"#
+    );
+    let mut daemon = Daemon::prepare(&[HOST, &sleeper("job"), &rest].concat());
+    let authority = tls_file("authority.pem");
+    daemon.set_env("SSL_CERT_FILE", authority.to_str().unwrap());
+    daemon.drop_plugin(&plugin("restart-service"));
+    daemon.drop_plugin(&plugin("email"));
+    daemon.run();
+    daemon.wait_for_plugins(2);
+    daemon.kill_child("job");
+    let delayed = daemon.wait_for_event("the delay", |event| event["kind"] == "alert.delayed");
+    assert!(said(&delayed).contains("300ms"), "{delayed}");
+}
