@@ -1,8 +1,8 @@
 //! The alerters that speak to a service of somebody else, against a receiver that answers as that service does.
 
-use mainstay_tests::{Daemon, HOST, Received, Receiver, TlsServer, plugin, sleeper};
+use mainstay_tests::{Daemon, HOST, Received, Receiver, TlsServer, plugin, repository, sleeper};
 use serde_json::Value;
-use std::{fs, os::unix::fs::PermissionsExt};
+use std::{fs, os::unix::fs::PermissionsExt, process::Command};
 
 const SECRET: &str = "s3cr3tZq7OfTheReceiver";
 
@@ -280,4 +280,56 @@ fn a_receiver_whose_certificate_does_not_verify_is_told_nothing_and_asked_again(
         assert!(daemon.events_of("alert.delivered").is_empty(), "{alerter}");
         must_not_tell_the_secret(&daemon);
     }
+}
+
+/// What `docs/alerts.md` tells receivers to verify with, asked of a request; `now` is what their clock shows.
+fn verifies(one: &Received, body: &[u8], now: u64) -> bool {
+    let text = fs::read_to_string(repository().join("docs/alerts.md")).unwrap();
+    let (_, behind) = text.split_once("```python\n").unwrap();
+    let (program, _) = behind.split_once("```").unwrap();
+    let program = format!(
+        "{program}\nimport sys\nsecret, header, body, now = sys.argv[1:]\n\
+         print(is_from_mainstay(secret.encode(), header, body.encode(), int(now)))\n"
+    );
+    let output = Command::new("python3")
+        .args(["-c", &program, SECRET, one.header("x-mainstay-signature")])
+        .arg(std::str::from_utf8(body).unwrap())
+        .arg(now.to_string())
+        .output()
+        .unwrap();
+    let said = String::from_utf8_lossy(&output.stdout);
+    match said.trim() {
+        "True" => true,
+        "False" => false,
+        _ => panic!("{said}{}", String::from_utf8_lossy(&output.stderr)),
+    }
+}
+
+#[test]
+fn a_signed_request_is_verified_by_its_receiver_and_one_that_was_changed_or_kept_is_not() {
+    let receiver = Receiver::start();
+    receiver.answer_with("200 OK", "", "");
+    let url = &receiver.url;
+    let settings = format!("url = \"{url}/hook\", hmac_secret = \"${{secret:token}}\"");
+    let daemon = start("webhook", &settings, url, "");
+    daemon.kill_child("job");
+    let signed = receiver.wait_for("an alert", |one| one.line == "POST /hook");
+    let header = signed.header("x-mainstay-signature");
+    let seconds = header
+        .strip_prefix("t=")
+        .and_then(|rest| rest.split_once(','));
+    let at: u64 = seconds.unwrap().0.parse().unwrap();
+    assert!(verifies(&signed, &signed.body, at), "{header}");
+    assert!(
+        !verifies(&signed, &signed.body, at + 301),
+        "kept for too long"
+    );
+    let changed = [&signed.body[..], b" "].concat();
+    assert!(!verifies(&signed, &changed, at), "changed on the way");
+    let told = format!("{:?}", signed);
+    assert!(
+        !told.contains(SECRET),
+        "the secret itself is not sent: {told}"
+    );
+    must_not_tell_the_secret(&daemon);
 }

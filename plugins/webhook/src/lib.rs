@@ -11,6 +11,9 @@ use decide::{idempotency_headers, outcome};
 use mainstay_plugin_sdk::alerting::*;
 pub use settings::WebhookSettings;
 
+/// The header that a signature stands in.
+const SIGNATURE: &str = "x-mainstay-signature";
+
 /// Posts the alert.
 #[derive(Debug, Default)]
 pub struct Webhook;
@@ -27,7 +30,17 @@ impl Alerter for Webhook {
         if let Some(timeout) = settings.timeout {
             request = request.timeout(timeout.get());
         }
-        outcome(&host.http(request)?)
+        let response = match settings.hmac_secret {
+            Some(secret) => host.http_signed(
+                request,
+                Signing {
+                    secret: secret.as_str().to_owned(),
+                    header: SIGNATURE.to_owned(),
+                },
+            ),
+            None => host.http(request),
+        };
+        outcome(&response?)
     }
 }
 

@@ -15,8 +15,35 @@ pub struct WebhookSettings {
     /// (`content-type`, `idempotency-key`, `alert-attempt`) can be replaced.
     #[serde(default)]
     pub(crate) headers: Headers,
+    /// The secret that each request is signed with, as `${secret:NAME}` alone. The header `X-Mainstay-Signature` then has
+    /// `t=SECONDS,v1=HEX`: HMAC-SHA-256 over `SECONDS`, a full stop and the body.
+    pub(crate) hmac_secret: Option<HmacSecret>,
     /// How long to wait for the response; the host's default where it is absent.
     pub(crate) timeout: Option<DurationText>,
+}
+
+/// What stands for a secret.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(try_from = "String")]
+pub(crate) struct HmacSecret(String);
+
+impl HmacSecret {
+    pub(crate) fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl TryFrom<String> for HmacSecret {
+    type Error = &'static str;
+
+    fn try_from(text: String) -> Result<Self, &'static str> {
+        match text.is_empty() || text.contains(char::is_whitespace) {
+            true => {
+                Err("it is no secret; write \"${secret:NAME}\", alone, with NAME from [secrets]")
+            }
+            false => Ok(Self(text)),
+        }
+    }
 }
 
 /// Header names and values that a request can carry.

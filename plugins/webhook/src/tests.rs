@@ -74,6 +74,34 @@ fn each_attempt_sends_the_same_body_under_the_same_key_and_says_in_a_header_whic
 }
 
 #[test]
+fn with_a_secret_for_it_each_request_is_signed_by_the_host() {
+    let mut host = ScriptedHost::new();
+    host.set_settings(format!(
+        r#"{{"url": "{URL}", "hmac_secret": "mainstay-secret-0"}}"#
+    ));
+    host.on_http(URL, Ok(Response::new(200, "")));
+    let receipt = Webhook.deliver(&alert("operation.failed"), &mut host);
+    assert_eq!(receipt, Ok(Receipt::new()));
+    let [
+        Effect::SignedHttp {
+            method: Method::Post,
+            url,
+            body,
+            secret,
+            header,
+            ..
+        },
+    ] = host.effects()
+    else {
+        panic!("{:?}", host.effects())
+    };
+    assert_eq!(url, URL);
+    assert_eq!(secret, "mainstay-secret-0");
+    assert_eq!(header, "x-mainstay-signature");
+    assert!(body.contains(r#""id":"al-1""#), "{body}");
+}
+
+#[test]
 fn no_connection_is_tried_again_and_a_missing_grant_is_not() {
     fn check(error: EffectError, expected: DeliveryFailure) {
         let mut host = host();
@@ -119,7 +147,13 @@ fn settings_are_checked_before_anything_is_sent() {
     );
     check(
         r#"{"url": "http://x", "uri": "y"}"#,
-        "unknown field `uri`; allowed: `headers`, `timeout`, `url`",
+        "unknown field `uri`; allowed: `headers`, `hmac_secret`, `timeout`, `url`",
+    );
+    check(
+        r#"{"url": "http://x", "hmac_secret": "a b"}"#,
+        "settings.hmac_secret",
     );
     assert!(Webhook::configure(r#"{"url": "https://x/${secret:token}"}"#).is_ok());
+    let signed = r#"{"url": "https://x/", "hmac_secret": "${secret:token}"}"#;
+    assert!(Webhook::configure(signed).is_ok());
 }

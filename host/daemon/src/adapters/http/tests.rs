@@ -4,7 +4,12 @@
 
 use super::*;
 use crate::ports::SecretError;
-use mainstay_domain::{blob::Blob, effect::HttpMethod, name::SecretName};
+use mainstay_domain::{
+    blob::Blob,
+    effect::{HttpMethod, HttpSigning},
+    name::SecretName,
+    signature::signature,
+};
 use parking_lot::Mutex;
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
@@ -717,4 +722,59 @@ fn origins_are_written_as_grants_write_them() {
         );
     }
     assert_eq!(origin(&Url::parse("mailto:x@y.example").unwrap()), None);
+}
+
+#[tokio::test]
+async fn a_request_is_signed_with_a_secret_of_the_call_and_the_guest_cannot_write_the_header_itself()
+ {
+    let server = Server::start(ok).await;
+    let mut request = request(HttpMethod::Post, server.url("/a"));
+    request.headers = headers(&[("X-Signature", "t=1,v1=forged")]);
+    request.body = b"{\"a\":1}".to_vec().into();
+    request.signing = Some(HttpSigning {
+        secret: seen("${secret:token}"),
+        header: "X-Signature".to_owned(),
+    });
+    send(request, &[&server.origin]).await.unwrap();
+    let heard = server.heard().remove(0);
+    let signatures: Vec<&str> = heard
+        .lines()
+        .filter_map(|line| line.strip_prefix("x-signature: "))
+        .collect();
+    let [found] = signatures[..] else {
+        panic!("{heard}")
+    };
+    let (seconds, _) = found
+        .strip_prefix("t=")
+        .and_then(|rest| rest.split_once(','))
+        .unwrap();
+    let seconds = seconds.parse().unwrap();
+    assert_eq!(found, signature(b"hunter22", seconds, b"{\"a\":1}"));
+    assert!(!heard.contains("hunter22"), "{heard}");
+}
+
+#[tokio::test]
+async fn nothing_is_signed_with_what_is_no_handle_of_the_call_or_into_a_header_of_the_host() {
+    let server = Server::start(ok).await;
+    let other_call = SecretHandles::draw(&[8; 32], &[SecretName::parse("token").unwrap()].into());
+    let other_call = other_call.put_into(&"${secret:token}".into());
+    let good = seen("${secret:token}");
+    for (secret, header) in [
+        ("hunter22", "x-signature"),
+        ("", "x-signature"),
+        ("${secret:token}", "x-signature"),
+        (&format!("a{good}"), "x-signature"),
+        (other_call.as_str().unwrap(), "x-signature"),
+        (&good, "host"),
+    ] {
+        let mut request = request(HttpMethod::Post, server.url("/a"));
+        request.signing = Some(HttpSigning {
+            secret: secret.to_owned(),
+            header: header.to_owned(),
+        });
+        let denied = send(request, &[&server.origin]).await.unwrap_err();
+        assert!(matches!(denied, EffectError::Denied(_)), "{denied}");
+        assert!(!denied.to_string().contains(&good), "{denied}");
+    }
+    assert_eq!(server.heard().len(), 0);
 }
