@@ -763,9 +763,9 @@ async fn nothing_is_signed_with_what_is_no_handle_of_the_call_or_into_a_header_o
         ("hunter22", "x-signature"),
         ("", "x-signature"),
         ("${secret:token}", "x-signature"),
-        (&format!("a{good}"), "x-signature"),
+        (format!("a{good}").as_str(), "x-signature"),
         (other_call.as_str().unwrap(), "x-signature"),
-        (&good, "host"),
+        (good.as_str(), "host"),
     ] {
         let mut request = request(HttpMethod::Post, server.url("/a"));
         request.signing = Some(HttpSigning {
