@@ -59,6 +59,7 @@ pub mod id;
 pub mod incident;
 pub mod jitter;
 pub mod mail;
+pub mod mail_address;
 pub mod maintenance;
 pub mod measure;
 pub mod name;

@@ -20,7 +20,8 @@ use lettre::{
 };
 use mainstay_domain::{
     effect::EffectError,
-    mail::{Letter, MailAddress},
+    mail::Letter,
+    mail_address::MailAddress,
     name::SecretName,
     spec::{MailAccount, MailTls},
     text::in_one_line,
@@ -192,7 +193,7 @@ fn mailbox(address: &MailAddress) -> Result<Mailbox, EffectError> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use mainstay_domain::mail::Recipients;
+    use mainstay_domain::mail_address::Recipients;
 
     fn account() -> MailAccount {
         MailAccount {

@@ -1,7 +1,7 @@
 //! Accounts of mail servers, as configured.
 
 use crate::{
-    mail::{MailAddress, Recipients},
+    mail_address::{MailAddress, Recipients},
     name::SecretName,
 };
 use std::time::Duration;

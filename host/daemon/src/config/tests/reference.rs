@@ -7,7 +7,7 @@ use mainstay_domain::{
     effect::{HttpMethod, Signal},
     event::EventKind,
     jitter::Jitter,
-    mail::{MailAddress, Recipients},
+    mail_address::{MailAddress, Recipients},
     name::{
         CommandName, FailureType, GroupName, JobName, MailAccountName, PluginName, SecretName,
         TargetName,

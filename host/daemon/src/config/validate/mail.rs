@@ -9,7 +9,7 @@ use super::{
     named,
 };
 use mainstay_domain::{
-    mail::{MailAddress, Recipients},
+    mail_address::{MailAddress, Recipients},
     name::{MailAccountName, SecretName},
     spec::{MailAccount, MailTls},
 };
