@@ -110,6 +110,23 @@ fn a_failure_and_its_end_are_a_mail_each_in_one_thread_over_either_way_of_tls() 
             .iter()
             .filter(|mail| subject(mail).starts_with("[HIGH]"));
         assert_eq!(pages.count(), 1, "one page of one incident: {all:?}");
+        daemon.wait_for_event("that its end is sent", |event| {
+            event["kind"] == "alert.delivered" && daemon.events_of("alert.delivered").len() >= 2
+        });
+        let listed = daemon.cli(&["alert", "history", "--limit", "1000", "--json"]);
+        let listed = String::from_utf8(listed.stdout).unwrap();
+        let listed: Vec<Value> = listed
+            .lines()
+            .map(|line| serde_json::from_str(line).unwrap())
+            .collect();
+        assert!(listed.len() >= 2, "{listed:?}");
+        assert!(listed.iter().all(|one| one["kind"] == "alert.delivered"));
+        assert_eq!(listed[0]["data"]["alerter"], "email", "{listed:?}");
+        assert_eq!(listed[0]["data"]["attempt"], 1, "{listed:?}");
+        let newest = daemon.cli(&["alert", "history", "--limit", "1", "--json"]);
+        let newest = String::from_utf8(newest.stdout).unwrap();
+        let newest: Value = serde_json::from_str(newest.trim()).unwrap();
+        assert!(newest["seq"].as_u64() >= listed[1]["seq"].as_u64());
         must_not_tell_the_password(&daemon);
     }
 }

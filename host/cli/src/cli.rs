@@ -243,6 +243,9 @@ async fn dispatch(cli: Cli, out: &Output) -> anyhow::Result<Ending> {
             };
             alerts::test(&client().await?, out, &body).await
         }
+        Command::Alert(AlertCommand::History { limit }) => {
+            alerts::history(&client().await?, out, limit).await
+        }
         Command::Silences => done(silences::list(&client().await?, out).await),
         Command::Unsilence { id, by } => {
             done(silences::end(&client().await?, out, &id, by.by).await)

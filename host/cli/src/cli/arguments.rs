@@ -817,6 +817,18 @@ pub enum AlertCommand {
         #[allow(missing_docs, reason = "its own docs are the help")]
         by: By,
     },
+    /// List the alerts that were sent, and those that never will be, oldest first
+    ///
+    /// When, by which alerter, of what, and what the receiver said; with --json at which attempt too. Out of the journal, for as long
+    /// as it keeps events (`keep_history`).
+    #[command(after_long_help = examples!("
+  mainstay alert history
+  mainstay alert history --limit 20 --json"))]
+    History {
+        /// So many of the newest, at most 1000
+        #[arg(long, value_name = "N", default_value_t = 1000, value_parser = clap::value_parser!(u16).range(1..=1000))]
+        limit: u16,
+    },
 }
 
 /// What can be asked about the hosts that work together.
