@@ -24,13 +24,15 @@ use mainstay_domain::{
     mail_address::MailAddress,
     name::SecretName,
     spec::{MailAccount, MailTls},
-    text::in_one_line,
+    text::visible,
 };
 use std::{sync::Arc, time::Duration};
 use tokio::time::{Instant, timeout_at};
 
 /// How a server may ask for the password; each only within TLS.
 const MECHANISMS: [Mechanism; 2] = [Mechanism::Plain, Mechanism::Login];
+/// How much of what a server said is told, in characters.
+const LONGEST_REPLY: usize = 500;
 /// What a server may take to say good-bye. The mail is its own already.
 const QUIT_TIMEOUT: Duration = Duration::from_secs(2);
 
@@ -104,8 +106,9 @@ impl SmtpSender {
     }
 
     fn explain(&self, error: &Error, shown: &str, was_sent: bool) -> EffectError {
-        let said = in_one_line([error.to_string()]);
-        let text = format!("{shown}: {}", self.secrets.conceal_text(&said));
+        let said = self.secrets.conceal_text(&error.to_string());
+        let said: String = visible(&said).chars().take(LONGEST_REPLY).collect();
+        let text = format!("{shown}: {said}");
         if error.is_permanent() {
             EffectError::Failed(
                 match error.status().map(|code| code.to_string()).as_deref() {

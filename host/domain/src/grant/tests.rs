@@ -2,8 +2,8 @@
 
 use super::*;
 use crate::{
-    effect::{HttpMethod, HttpRequest},
-    name::{CommandName, JobName},
+    effect::{HttpMethod, HttpRequest, MailMessage},
+    name::{CommandName, JobName, MailAccountName},
     spec::TargetGrant,
 };
 
@@ -110,6 +110,7 @@ fn commands_jobs_and_values_are_granted_by_name() {
     let grants = Grants {
         command: [CommandName::parse("flush").unwrap()].into(),
         backup: [JobName::parse("state").unwrap()].into(),
+        mail: [MailAccountName::parse("ops").unwrap()].into(),
         kv_bytes: 1,
         ..Grants::default()
     };
@@ -125,6 +126,7 @@ fn commands_jobs_and_values_are_granted_by_name() {
         Effect::KvGet {
             key: "k".to_owned(),
         },
+        mail("ops"),
     ] {
         assert_eq!(
             check(&plugin(), &grants, &effect, None),
@@ -187,4 +189,27 @@ fn an_address_of_version_six_has_one_spelling() {
     assert_eq!(origin_text(&short), "http://[::1]:9000");
     assert_eq!(origin_of("http://[::1"), None);
     assert_eq!(origin_of("http://[::1]x:9000/"), None);
+}
+
+fn mail(account: &str) -> Effect {
+    Effect::MailSend(MailMessage {
+        account: account.to_owned(),
+        to: vec!["oncall@example.com".to_owned()],
+        subject: String::new(),
+        text: String::new(),
+        thread: None,
+    })
+}
+
+#[test]
+fn a_mail_account_is_granted_by_name_and_a_denial_says_how() {
+    let grants = Grants {
+        mail: [MailAccountName::parse("ops").unwrap()].into(),
+        ..Grants::default()
+    };
+    for (grants, account) in [(&grants, "other"), (&Grants::default(), "ops")] {
+        let denied = check(&plugin(), grants, &mail(account), None).unwrap_err();
+        let line = format!("mail = [\"{account}\"]");
+        assert!(denied.to_string().contains(&line), "{denied}");
+    }
 }

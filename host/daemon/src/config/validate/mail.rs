@@ -3,6 +3,7 @@
 use super::{
     super::{
         context::EntityKind,
+        document::Value,
         reader::{Fields, ValueAt},
         values::{existing, one_of, positive_duration, text, whole, word},
     },
@@ -62,7 +63,13 @@ fn account<'a>(at: ValueAt<'a>, fields: &mut Fields<'a>) -> Option<MailAccount> 
     let from = fields.required("from", "from = \"mainstay@example.com\"", sender);
     let example = "to = [\"oncall@example.com\"] or to = [\"*@example.com\"]";
     let to = fields.list("to", example, recipients);
-    if to.is_empty() && fields.get("to").is_none() {
+    // Where something of it is no address, that is told already.
+    let says_nobody = match fields.get("to").map(|at| &at.node.value) {
+        Some(Value::Array(items)) => items.is_empty(),
+        Some(_) => false,
+        None => true,
+    };
+    if says_nobody {
         let help = format!("add {example}");
         return at.refuse(
             "the mail account says of nobody that it may write to them",
