@@ -1,8 +1,9 @@
 //! What is seen of backups without restoring them, and what of them is restored in part.
 
 use mainstay_tests::{Daemon, HOST, said};
+use rustix::fs::{XattrFlags, getxattr, setxattr};
 use serde_json::{Value, json};
-use std::{fs, process::Output};
+use std::{fs, os::unix::fs::MetadataExt, process::Output};
 
 /// What is printed as one object a line.
 fn lines(output: &Output) -> Vec<Value> {
@@ -222,4 +223,49 @@ fn a_part_is_restored_of_an_earlier_time_and_merged_into_what_is_there() {
         "{}",
         said(&cancelled)
     );
+}
+
+#[test]
+fn attributes_other_names_and_holes_are_compared_listed_and_restored() {
+    let TwoBackups { daemon, second, .. } = two_backups();
+    let site = daemon.path("data/etc/site");
+    fs::hard_link(&site, daemon.path("data/etc/zone")).unwrap();
+    setxattr(&site, "user.origin", b"here", XattrFlags::empty()).unwrap();
+    let sparse = fs::File::create(daemon.path("data/sparse")).unwrap();
+    sparse.set_len(1 << 30).unwrap();
+    let taken = daemon.json(&["backup", "create", "state", "--type", "incremental"]);
+    let third = taken["backups"][0]["id"].as_str().unwrap();
+
+    let changes = said(&daemon.cli(&["backup", "diff", &second, third]));
+    for line in [
+        "m data/etc/site (user.origin)",
+        "+ data/etc/zone",
+        "+ data/sparse",
+        "2 new, 0 gone, 0 with another content, 1 with other metadata",
+    ] {
+        assert!(
+            changes.lines().any(|said| said == line),
+            "{line}: {changes}"
+        );
+    }
+    let listed = lines(&daemon.cli(&["backup", "ls", third, "data", "--json"]));
+    let document = |key: &str| listed.iter().find(|it| it["key"] == key).unwrap();
+    let zone = document("data/etc/zone");
+    assert_eq!(zone["link"], "data/etc/site");
+    assert_eq!(zone["xattrs"], json!({ "user.origin": "aGVyZQ==" }));
+    assert_eq!(document("data/sparse")["hole_bytes"], json!(1 << 30));
+    assert!(document("data/etc").get("xattrs").is_none());
+
+    let into = daemon.path("restored");
+    let (into, name) = (into.as_path(), into.to_str().unwrap());
+    let restored = daemon.cli(&["backup", "restore", "state", "--into", name]);
+    assert_eq!(restored.status.code(), Some(0), "{}", said(&restored));
+    let found = |name: &str| fs::metadata(into.join(name)).unwrap();
+    assert_eq!(found("data/etc/site").ino(), found("data/etc/zone").ino());
+    assert!(found("data/sparse").blocks() < 64);
+    let mut value = [0_u8; 16];
+    let length = getxattr(into.join("data/etc/zone"), "user.origin", &mut value).unwrap();
+    assert_eq!(value[..length], *b"here");
+    let drilled = daemon.cli(&["backup", "drill", "state"]);
+    assert_eq!(drilled.status.code(), Some(0), "{}", said(&drilled));
 }

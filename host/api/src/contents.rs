@@ -4,6 +4,7 @@ use crate::{backups::Progress, errors::ErrorBody, words::words};
 use mainstay_domain::archive;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
 
 words! {
     /// What a document is.
@@ -28,7 +29,7 @@ words! {
         Removed,
         /// Its content is another one, or it is another kind of thing.
         Content,
-        /// Its content is the same; permissions, owner or time are others.
+        /// Its content is the same; permissions, owner, time, extended attributes or other names are others.
         Metadata,
     }
 }
@@ -51,12 +52,24 @@ pub struct Document {
     pub gid: u32,
     /// Bytes of its content; of a link those of where it leads.
     pub size_bytes: u64,
-    /// BLAKE3 of its content, hexadecimal.
+    /// BLAKE3 of its content, hexadecimal; holes are left out.
     pub hash: String,
+    /// Its extended attributes, with them ACLs and file capabilities: base64 by name; absent where there are none. Names are
+    /// written as a key is.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub xattrs: BTreeMap<String, String>,
+    /// The key of the document that is the same file, and holds the content of both; absent where there is none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub link: Option<String>,
+    /// Bytes of its content that are holes; absent where there are none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub hole_bytes: Option<u64>,
 }
 
 impl From<(&archive::DocumentKey, &archive::Entry)> for Document {
     fn from((key, entry): (&archive::DocumentKey, &archive::Entry)) -> Self {
+        let xattrs = entry.xattrs().iter();
+        let holes = entry.size.saturating_sub(entry.data_bytes());
         Self {
             key: key.to_string(),
             kind: entry.kind.into(),
@@ -66,6 +79,11 @@ impl From<(&archive::DocumentKey, &archive::Entry)> for Document {
             gid: entry.gid,
             size_bytes: entry.size,
             hash: entry.hash.to_string(),
+            xattrs: xattrs
+                .map(|(name, value)| (name.to_string(), value.clone().into()))
+                .collect(),
+            link: entry.link().map(ToString::to_string),
+            hole_bytes: (holes > 0).then_some(holes),
         }
     }
 }

@@ -25,6 +25,8 @@ mod documents;
 mod durable;
 mod error;
 mod files;
+mod hard_links;
+mod holes;
 mod index;
 mod inside;
 mod judge;
@@ -54,6 +56,7 @@ mod tree;
 mod tree_writer;
 mod verify;
 mod write;
+mod xattrs;
 
 use crate::port::{
     BackupStore, BackupStoreError, DrilledTree, OnProgress, RestorePlace, RestoreRules,

@@ -28,11 +28,24 @@
 //! Format 1 has no hash at its parts, and neither `size` there nor `same`; it is read as ever. An archive of format 2 refers
 //! to nothing in a chain with a link of format 1, whose parts have no hash to be found by.
 //!
+//! A document of format 2 has up to three members more, each only where there is something to say:
+//!
+//! ```text
+//! {"document":{"key":"etc/x",…,"xattrs":{"user.origin":"aHR0cA==","security.capability":"AQAAAg…"},"text":"x"}}
+//! {"document":{"key":"etc/x2",…,"size":1,"hash":"…","link":"etc/x"}}
+//! {"document":{"key":"etc/disk",…,"size":1073741824,"hash":"…","holes":[[0,1048576],[1052672,1072689152]],"text":"…"}}
+//! ```
+//!
+//! `xattrs` are extended attributes, base64 by name; a name is written as a key is. With `link` it is the same file as
+//! another document of the state, which holds the content, and has none of its own. `holes` are offsets and lengths of what
+//! reads as zeros: the content, its parts and its hash are those of the data between them, and the size is that of all.
+//!
 //! Invariant: nothing here reads or writes; callers pass lines and bytes.
 //! Invariant: a [`DocumentKey`] never leads out of the directory that it is put under.
 
 mod comparison;
 mod error;
+mod extras;
 mod key;
 mod line;
 mod manifest;
@@ -43,13 +56,17 @@ mod state;
 
 pub use comparison::{ChangeKind, DocumentChange, compare};
 pub use error::ArchiveError;
+pub use extras::{
+    Extras, Hole, XattrName, XattrValue, Xattrs, are_holes_sound, cut_to_data, data_between,
+    data_bytes,
+};
 pub use key::{DocumentKey, InvalidKey, KeyPrefix};
 pub use line::{ArchiveLine, Content, Document, End, Header, Part, Tombstone};
 pub use manifest::{Compression, Encryption, Manifest, ManifestError, ParentLink, SourceNote};
 pub use parser::{ArchiveItem, ArchiveParser, DocumentContent};
 pub use selection::{KeyPattern, Selection};
 pub use sources::{FaultySource, SourceFault, faulty_sources};
-pub use state::{ContentHash, DocumentKind, Entry, Mode, State, TreeError};
+pub use state::{ContentHash, DocumentKind, Entry, LinkError, Mode, State, TreeError};
 
 /// The version of the format that this host writes, and the newest that it reads.
 pub const FORMAT: u32 = 2;
@@ -57,5 +74,12 @@ pub const FORMAT: u32 = 2;
 /// The most bytes of content in one line; a longer document comes in parts.
 pub const PART_BYTES: usize = 1 << 20;
 
-/// The longest line that is read: content of [`PART_BYTES`] with every byte escaped, a key, and the rest.
+/// The most bytes of names and values of extended attributes that a writer puts into one document.
+pub const MAX_XATTR_BYTES: usize = 2 << 20;
+
+/// The most holes that a writer puts into one document.
+pub const MAX_HOLES: usize = 10_000;
+
+/// The longest line that is read: content of [`PART_BYTES`] with every byte escaped, a key, [`MAX_XATTR_BYTES`] in
+/// base64, [`MAX_HOLES`], and the rest.
 pub const MAX_LINE_BYTES: usize = 8 << 20;

@@ -137,7 +137,7 @@ impl Composer {
                 if let Fate::Wanted(newer) = &settled.fate
                     && !inherited
                 {
-                    if !newer.same_content(&entry) {
+                    if entry.link().is_some() || !newer.same_content(&entry) {
                         return Err(ComposeError::NoContent(key.clone()));
                     }
                     settled.fate = std::mem::replace(&mut settled.fate, Fate::Gone).completed();

@@ -482,6 +482,7 @@ fn a_line_about_contents_is_told_by_its_one_field() {
         gid: 2,
         size: 3,
         hash: archive::ContentHash::of(b"one"),
+        extras: None,
     };
     let document = Document::from((&key, &entry));
     let expected = json!({
@@ -491,6 +492,18 @@ fn a_line_about_contents_is_told_by_its_one_field() {
     check(
         &ContentLine::Document { document },
         &json!({ "document": expected }),
+    );
+    let name = archive::XattrName::from_bytes(b"user.a").unwrap();
+    let value = archive::XattrValue::new(vec![0, 255]);
+    let more = entry
+        .clone()
+        .with_xattrs([(name, value)].into())
+        .with_holes(vec![(0, 2).into()])
+        .linked_to(archive::DocumentKey::parse("etc/other").unwrap());
+    let told = serde_json::to_value(Document::from((&key, &more))).unwrap();
+    assert_eq!(
+        (&told["xattrs"], &told["link"], &told["hole_bytes"]),
+        (&json!({ "user.a": "AP8=" }), &json!("etc/other"), &json!(2))
     );
     let change = archive::DocumentChange {
         key,

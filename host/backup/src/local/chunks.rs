@@ -8,7 +8,6 @@ use fastcdc::v2020::FastCDC;
 use mainstay_domain::archive::{ContentHash, DocumentKey, DocumentKind, Entry, PART_BYTES};
 use std::{
     collections::HashSet,
-    fs::File,
     io::{self, Read},
     mem,
 };
@@ -39,7 +38,7 @@ impl Default for ChunkSizes {
 /// Hands on a file's bytes in chunks; one ends between two characters where the content is UTF-8. The inner error is the
 /// file's own: what was handed on before it is all that can be read.
 pub(super) fn for_each_chunk(
-    file: &mut File,
+    file: &mut impl Read,
     sizes: ChunkSizes,
     on_chunk: &mut dyn FnMut(&[u8]) -> Result<(), BackupStoreError>,
 ) -> Result<io::Result<()>, BackupStoreError> {
@@ -213,6 +212,15 @@ impl PieceWriter {
         entry: &Entry,
     ) -> Result<(), BackupStoreError> {
         self.archive.inherited(key, entry)
+    }
+
+    /// A document that is another name of one that holds its content.
+    pub(super) fn linked(
+        &mut self,
+        key: &DocumentKey,
+        entry: &Entry,
+    ) -> Result<(), BackupStoreError> {
+        self.archive.linked(key, entry)
     }
 
     /// The archive; what the chain holds with it, and what of that is new.

@@ -153,7 +153,7 @@ impl<'a> Composing<'a> {
                 entry,
                 content,
             } => {
-                let (kind, hash, size) = (entry.kind, entry.hash, entry.size);
+                let (kind, hash, size) = (entry.kind, entry.hash, entry.data_bytes());
                 let inherited = content == DocumentContent::Inherited;
                 let belongs = self.composer.document(&key, entry, inherited);
                 let wanted = belongs.map_err(corrupted)? && self.sink.takes(&key);
@@ -183,9 +183,10 @@ impl<'a> Composing<'a> {
                         self.sink.begin(&key)?;
                         self.want(hash, size, Place { key, at: 0 })
                     }
-                    DocumentContent::Parts | DocumentContent::Same | DocumentContent::Inherited => {
-                        Ok(())
-                    }
+                    DocumentContent::Parts
+                    | DocumentContent::Same
+                    | DocumentContent::Inherited
+                    | DocumentContent::Linked => Ok(()),
                 }
             }
             ArchiveItem::Tombstone(key) => self.composer.tombstone(&key).map_err(corrupted),

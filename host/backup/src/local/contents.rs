@@ -4,6 +4,7 @@ use super::{
     LocalBackups, check_stop,
     compose::DiscardSink,
     files::Layout,
+    hard_links::HardLinks,
     index::Index,
     one_document::OneDocument,
     read::{read_chain, read_manifests},
@@ -15,7 +16,7 @@ use super::{
 };
 use crate::port::{BackupContents, BackupStoreError, LiveState, OnContent, OnProgress, Progress};
 use mainstay_domain::{
-    archive::{DocumentKey, DocumentKind, KeyPrefix, State},
+    archive::{DocumentKey, DocumentKind, Entry, KeyPrefix, State},
     id::BackupId,
     name::JobName,
     spec::{BackupSource, HttpSource, ReadingSpec},
@@ -71,7 +72,11 @@ impl BackupContents for LocalBackups {
             progress,
             &mut document,
         )?;
-        match composed.state.get(key).map(|entry| entry.kind) {
+        let entry = composed.state.get(key);
+        if let Some(holder) = entry.and_then(Entry::link) {
+            return self.content(job, chain, holder, progress, on_content);
+        }
+        match entry.map(|entry| entry.kind) {
             Some(DocumentKind::File | DocumentKind::Symlink) => {}
             Some(DocumentKind::Directory) => {
                 let id = chain.last().map_or_else(String::new, ToString::to_string);
@@ -81,7 +86,8 @@ impl BackupContents for LocalBackups {
             }
             None => return Err(nothing_under(key, chain.last())),
         }
-        document.hand_on(on_content)
+        let holes = entry.map(Entry::holes).unwrap_or_default();
+        document.hand_on(holes, &self.stop, on_content)
     }
 }
 
@@ -93,7 +99,7 @@ fn live(
     progress: &OnProgress,
 ) -> Result<LiveState, BackupStoreError> {
     let mut live = LiveState::default();
-    let mut done = Progress::default();
+    let (mut done, mut links) = (Progress::default(), HardLinks::default());
     for source in sources {
         match source {
             BackupSource::Directory { path, prefix } => {
@@ -101,7 +107,7 @@ fn live(
                     layout,
                     stop,
                     (path.as_path(), prefix.as_str(), reading),
-                    &mut live,
+                    (&mut live, &mut links),
                     &mut |bytes| {
                         done.documents += 1;
                         done.bytes += bytes;
@@ -128,7 +134,7 @@ fn read_directory(
     layout: &Layout,
     stop: &CancellationToken,
     (path, prefix, reading): (&Path, &str, &Reading),
-    live: &mut LiveState,
+    (live, links): (&mut LiveState, &mut HardLinks),
     on_read: &mut dyn FnMut(u64),
 ) -> Result<(), BackupStoreError> {
     let prefix =
@@ -145,12 +151,13 @@ fn read_directory(
         check_stop(stop)?;
         let key = DocumentKey::from_bytes(&found.relative)
             .map_err(|error| BackupStoreError::Source(error.to_string()))?;
-        let read = read_found(&found);
+        let key = prefix.join(&key);
+        let read = read_found(&found, &key, links, None);
         let Some(entry) = tolerate(read, &found.path, &rules, notes)? else {
             return Ok(());
         };
-        on_read(entry.size);
-        let taken = state.insert(prefix.join(&key), entry);
+        on_read(entry.stored_bytes());
+        let taken = state.insert(key, entry);
         taken.map_err(|error| BackupStoreError::Source(error.to_string()))
     })
 }

@@ -11,24 +11,31 @@ use super::{
     database,
     error::unavailable,
     files::{Layout, create_private, remove_file},
+    hard_links::{HardLinks, Name},
+    holes::FileData,
     index::{Index, Stamp, now},
     reading::Reading,
     source::{Found, WalkRules, single, tolerate, walk},
     sqlite,
     tree::target,
+    xattrs::read_xattrs,
 };
 use crate::port::{
     BackupStoreError, OnProgress, Progress, SourceProgram, SourcePrograms, TakeBackup, Unreadable,
 };
 use mainstay_domain::{
-    archive::{ContentHash, DocumentKey, DocumentKind, Entry, KeyPrefix, Mode},
+    archive::{
+        ContentHash, DocumentKey, DocumentKind, Entry, KeyPrefix, Mode, XattrName, Xattrs,
+        cut_to_data,
+    },
     backup::BackupType,
     spec::{BackupSource, HttpSource},
+    text::excerpt,
 };
 use std::{
     cell::Cell,
     fs::{self, File, Metadata},
-    io::{ErrorKind, Read, Seek},
+    io::{ErrorKind, Read},
     os::unix::fs::MetadataExt,
     path::Path,
 };
@@ -51,6 +58,7 @@ pub(super) struct SourceReader<'a> {
     pub(super) warnings: Vec<String>,
     /// Whether something that was there is not in the archive as it was.
     pub(super) incomplete: bool,
+    hard_links: HardLinks,
     done: Progress,
 }
 
@@ -64,6 +72,8 @@ enum Content {
     Written(u32, u64),
     /// The chain holds these parts of it, and they are all.
     Held(Vec<(ContentHash, u64)>),
+    /// That of the document that the entry names.
+    Linked,
 }
 
 /// What reading a file once gave.
@@ -106,6 +116,7 @@ impl<'a> SourceReader<'a> {
             found,
             warnings,
             incomplete: false,
+            hard_links: HardLinks::default(),
             done,
         }
     }
@@ -259,9 +270,10 @@ impl<'a> SourceReader<'a> {
         path: &Path,
         of: &Path,
     ) -> Result<(), BackupStoreError> {
-        let mut file = File::open(path).map_err(unavailable("cannot read", path))?;
+        let file = File::open(path).map_err(unavailable("cannot read", path))?;
         let expected = file.metadata().map_err(unavailable("cannot read", path))?;
         let metadata = fs::metadata(of).map_err(unavailable("cannot look at", of))?;
+        let mut file = FileData::whole(file, expected.len());
         let (size, hash, content) =
             self.read_content(&key, &mut file, path, expected.len(), &mut Vec::new())?;
         let mut entry = Entry {
@@ -273,7 +285,7 @@ impl<'a> SourceReader<'a> {
             .baseline
             .state
             .get(&key)
-            .filter(|old| old.same_content(&entry))
+            .filter(|old| old.extras.is_none() && old.same_content(&entry))
         {
             entry = old.clone();
         }
@@ -295,7 +307,8 @@ impl<'a> SourceReader<'a> {
         }
         let kind = found.metadata.file_type();
         if kind.is_dir() {
-            let entry = entry_of(DocumentKind::Directory, &found.metadata);
+            let xattrs = xattrs_of(&found.place, &found.path, rules, warnings);
+            let entry = entry_of(DocumentKind::Directory, &found.metadata).with_xattrs(xattrs);
             return self.record(key, entry, Content::Here(Vec::new()), None);
         }
         if kind.is_symlink() {
@@ -309,14 +322,30 @@ impl<'a> SourceReader<'a> {
                 mode: Mode::from_bits(0o777),
                 ..entry_of(DocumentKind::Symlink, &found.metadata)
             };
+            let entry = entry.with_xattrs(xattrs_of(&found.place, &found.path, rules, warnings));
             return self.record(key, entry, Content::Here(target), None);
         }
+        match self.hard_links.look(&found.metadata) {
+            Name::First => {}
+            Name::Another(entry) => return self.record(key, entry, Content::Linked, None),
+            Name::Changed(first) => {
+                rules.gaps.set(true);
+                warnings.push(format!(
+                    "{} is the same file as `{first}`, which changed meanwhile; they are stored as two files",
+                    found.path.display()
+                ));
+            }
+        }
+        let name = key.clone();
         match self.unchanged(&key, &found.metadata) {
             Some(entry) => {
                 let stamp = Some(Stamp::of(&found.metadata));
                 self.record(key, entry, Content::Unchanged, stamp)?;
             }
             None => self.read_file(key, found, rules, warnings)?,
+        }
+        if let Some(entry) = self.found.state.get(&name) {
+            self.hard_links.note(&found.metadata, &name, entry);
         }
         // After it was read: what is written by then was begun before, or makes another stamp.
         database::look(found, rules, warnings);
@@ -328,10 +357,12 @@ impl<'a> SourceReader<'a> {
         let old = self.baseline.state.get(key)?;
         let now = entry_of(DocumentKind::File, metadata);
         let same = self.baseline.stamp(key)? == &Stamp::of(metadata)
+            && old.link().is_none()
             && (old.kind, old.size, old.mtime) == (now.kind, metadata.len(), now.mtime);
         same.then_some(Entry {
             size: old.size,
             hash: old.hash,
+            extras: old.extras.clone(),
             ..now
         })
     }
@@ -379,15 +410,20 @@ impl<'a> SourceReader<'a> {
         warnings: &mut Vec<String>,
     ) -> Result<Option<Attempt>, BackupStoreError> {
         let (path, opened) = (&found.path, found.tree.file(&found.relative));
-        let Some(mut file) = tolerate(opened, path, rules, warnings)? else {
+        let Some(file) = tolerate(opened, path, rules, warnings)? else {
             return Ok(None);
         };
         let Some(before) = tolerate(file.metadata(), path, rules, warnings)? else {
             return Ok(None);
         };
+        let data = FileData::open(file, &before);
+        let Some(mut file) = tolerate(data, path, rules, warnings)? else {
+            return Ok(None);
+        };
+        let expected = file.expected();
         let stamp = Stamp::of(&before);
         let (size, hash, content) =
-            match self.read_content(key, &mut file, path, before.len(), warnings) {
+            match self.read_content(key, &mut file, path, expected, warnings) {
                 Err(BackupStoreError::Source(what)) if rules.tolerant => {
                     rules.gaps.set(true);
                     warnings.push(what);
@@ -395,14 +431,19 @@ impl<'a> SourceReader<'a> {
                 }
                 read => read?,
             };
-        let after = file.metadata().ok();
+        let (holes, size) = cut_to_data(file.holes(), size);
+        let xattrs = xattrs_of(file.file(), path, rules, warnings);
+        let after = file.file().metadata().ok();
         let is_same = size == before.len()
-            && after.is_some_and(|after| Stamp::of(&after) == Stamp::of(&before));
+            && after.is_some_and(|after| {
+                after.len() == size && Stamp::of(&after) == Stamp::of(&before)
+            });
         let entry = Entry {
             size,
             hash,
             ..entry_of(DocumentKind::File, &before)
         };
+        let entry = entry.with_xattrs(xattrs).with_holes(holes);
         Ok(Some(Attempt {
             entry,
             content,
@@ -415,7 +456,7 @@ impl<'a> SourceReader<'a> {
     fn read_content(
         &mut self,
         key: &DocumentKey,
-        file: &mut File,
+        file: &mut FileData,
         path: &Path,
         expected: u64,
         warnings: &mut Vec<String>,
@@ -441,7 +482,7 @@ impl<'a> SourceReader<'a> {
         }
         // Of a chain that cannot be referred to it is not known by its parts that all of it is the baseline's.
         let old = self.baseline.state.get(key);
-        let old = old.filter(|old| old.kind == DocumentKind::File && old.size == expected);
+        let old = old.filter(|old| file.is_like(old));
         if let Some(old) = old.filter(|_| !self.baseline.can_be_referred_to) {
             let (size, hash, ended) = self.for_each_part(file, &mut |_, _| Ok(()))?;
             ended.map_err(unreadable)?;
@@ -473,7 +514,7 @@ impl<'a> SourceReader<'a> {
     /// Reads to the end, or to an error of the file, and answers with size and hash of what was read.
     fn for_each_part(
         &mut self,
-        file: &mut File,
+        file: &mut FileData,
         on_part: &mut OnPart<'_>,
     ) -> Result<(u64, ContentHash, std::io::Result<()>), BackupStoreError> {
         let mut hasher = blake3::Hasher::new();
@@ -505,20 +546,22 @@ impl<'a> SourceReader<'a> {
     ) -> Result<(), BackupStoreError> {
         let old = self.baseline.state.get(&key);
         let is_unchanged = old == Some(&entry);
-        let is_inherited = entry.size > 0 && old.is_some_and(|old| old.same_content(&entry));
+        let held = old.filter(|old| old.link().is_none());
+        let is_inherited = entry.size > 0 && held.is_some_and(|old| old.same_content(&entry));
         match content {
             Content::Written(parts, bytes) => {
                 self.writer
                     .document_in_parts(&key, &entry, (parts, bytes))?;
             }
             _ if is_unchanged => {}
+            Content::Linked => self.writer.linked(&key, &entry)?,
             _ if is_inherited => self.writer.inherited(&key, &entry)?,
             Content::Held(parts) => self.writer.document_held(&key, &entry, parts)?,
             Content::Here(bytes) => self.writer.document(&key, &entry, &bytes)?,
             Content::Unchanged => self.writer.document(&key, &entry, b"")?,
         }
         self.done.documents += 1;
-        self.done.bytes += entry.size;
+        self.done.bytes += entry.stored_bytes();
         (self.progress)(self.done);
         if let Some(stamp) = stamp {
             self.found.stamps.insert(key.clone(), stamp);
@@ -528,6 +571,33 @@ impl<'a> SourceReader<'a> {
             BackupStoreError::Source(format!("{error}; give each source a prefix of its own"))
         })
     }
+}
+
+/// The extended attributes of what is held open. What cannot be read of them is missed, and told.
+fn xattrs_of(
+    place: &File,
+    path: &Path,
+    rules: &WalkRules<'_>,
+    warnings: &mut Vec<String>,
+) -> Xattrs {
+    let path = path.display();
+    let (xattrs, missed) = match read_xattrs(place) {
+        Ok((xattrs, left_out)) if left_out.is_empty() => return xattrs,
+        Ok((xattrs, left_out)) => {
+            let left_out: Vec<&str> = left_out.iter().map(XattrName::as_str).collect();
+            let names = excerpt(&left_out.join(", "));
+            let missed =
+                format!("{path} has more in extended attributes than is kept; left out: {names}");
+            (xattrs, missed)
+        }
+        Err(error) => {
+            let missed = format!("the extended attributes of {path} cannot be read: {error}");
+            (Xattrs::new(), missed)
+        }
+    };
+    rules.gaps.set(true);
+    warnings.push(missed);
+    xattrs
 }
 
 /// When a file was last changed; the error is the nearest time that can be stored.
@@ -556,6 +626,7 @@ pub(super) fn entry_of(kind: DocumentKind, metadata: &Metadata) -> Entry {
         gid: metadata.gid(),
         size: 0,
         hash: ContentHash::of(b""),
+        extras: None,
     }
 }
 

@@ -23,7 +23,10 @@ use super::{
 };
 use crate::port::BackupStoreError;
 use mainstay_domain::{
-    archive::{ContentHash, DocumentKey, DocumentKind, Entry, Mode, PART_BYTES, State},
+    archive::{
+        ContentHash, DocumentKey, DocumentKind, Entry, Extras, Hole, Mode, PART_BYTES, State,
+        Xattrs,
+    },
     id::BackupId,
     name::JobName,
 };
@@ -45,6 +48,10 @@ pub(super) struct Stamp {
     inode: u64,
     ctime_seconds: i64,
     ctime_nanoseconds: i64,
+    /// Whether the file was read with its extended attributes, other names and holes; a stamp from before they were read
+    /// is that of no file.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    whole: bool,
 }
 
 impl Stamp {
@@ -54,6 +61,7 @@ impl Stamp {
             inode: metadata.ino(),
             ctime_seconds: metadata.ctime(),
             ctime_nanoseconds: metadata.ctime_nsec(),
+            whole: true,
         }
     }
 }
@@ -102,6 +110,12 @@ struct Row {
     gid: u32,
     size: u64,
     hash: ContentHash,
+    #[serde(default, skip_serializing_if = "Xattrs::is_empty")]
+    xattrs: Xattrs,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    link: Option<DocumentKey>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    holes: Vec<Hole>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     stamp: Option<Stamp>,
 }
@@ -321,8 +335,16 @@ impl Index {
             gid,
             size,
             hash,
+            xattrs,
+            link,
+            holes,
             stamp,
         } = row;
+        let extras = Extras {
+            xattrs,
+            link,
+            holes,
+        };
         if let Some(over) = &mut self.over {
             self.state.remove(&key);
             self.stamps.remove(&key);
@@ -339,6 +361,7 @@ impl Index {
             gid,
             size,
             hash,
+            extras: extras.boxed(),
         };
         self.state.insert(key, entry).ok()
     }
@@ -352,7 +375,13 @@ impl Index {
             gid,
             size,
             hash,
+            extras,
         } = entry.clone();
+        let Extras {
+            xattrs,
+            link,
+            holes,
+        } = extras.map_or_else(Extras::default, |extras| *extras);
         let stamp = self.stamps.get(key).copied();
         Row {
             key: key.clone(),
@@ -363,6 +392,9 @@ impl Index {
             gid,
             size,
             hash,
+            xattrs,
+            link,
+            holes,
             stamp,
         }
     }
@@ -375,7 +407,7 @@ fn line(to: &mut dyn Write, line: &impl Serialize) -> io::Result<()> {
 
 /// A file whose content stands in its own line, as a rule.
 fn is_small_file(entry: &Entry) -> bool {
-    entry.kind == DocumentKind::File && (1..=PART_BYTES as u64).contains(&entry.size)
+    entry.kind == DocumentKind::File && (1..=PART_BYTES as u64).contains(&entry.stored_bytes())
 }
 
 /// BLAKE3 over these hashes, sorted.
@@ -404,6 +436,7 @@ mod tests {
             inode: 1,
             ctime_seconds: 1_000,
             ctime_nanoseconds: 999_999_999,
+            whole: true,
         };
         let mut index = Index::default();
         index.stamps.insert(key.clone(), stamp);
@@ -447,6 +480,17 @@ mod tests {
                 .lines()
                 .all(|line| line.contains("\"record\":{\"key\":"))
         );
+    }
+
+    #[test]
+    fn a_stamp_from_before_attributes_were_read_is_that_of_no_file() {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        let stamp = Stamp::of(&file.path().metadata().unwrap());
+        let text = serde_json::to_string(&stamp).unwrap();
+        assert_eq!(serde_json::from_str::<Stamp>(&text).unwrap(), stamp);
+        let before = text.replace(",\"whole\":true", "");
+        assert_ne!(before, text);
+        assert_ne!(serde_json::from_str::<Stamp>(&before).unwrap(), stamp);
     }
 
     #[test]

@@ -14,6 +14,7 @@ use super::{
     files::{create_private, remove_file, sync_dir},
     removal::remove_tree,
     tree::names,
+    xattrs::{read_xattrs, set_xattrs},
 };
 use crate::port::BackupStoreError;
 use rustix::fs::{AtFlags, CWD, Timespec, Timestamps, utimensat};
@@ -21,7 +22,10 @@ use std::{
     ffi::OsString,
     fs::{self, DirBuilder, File, Metadata, Permissions},
     io::{self, ErrorKind},
-    os::unix::fs::{DirBuilderExt, MetadataExt, PermissionsExt, chown},
+    os::unix::{
+        ffi::OsStrExt,
+        fs::{DirBuilderExt, MetadataExt, PermissionsExt, chown},
+    },
     path::{Path, PathBuf},
 };
 
@@ -83,6 +87,7 @@ impl Inside {
         for directory in [OLD, LATE, NEW] {
             make_dir(&self.work.join(directory))?;
         }
+        copy_xattrs(&self.target, &self.work.join(OLD));
         sync_dir(&self.work)
     }
 
@@ -122,6 +127,7 @@ impl Inside {
         for directory in [&placing, &late, &self.target] {
             sync_dir(directory)?;
         }
+        copy_xattrs(&placing, &self.target);
         self.set_metadata(AS_IT_WILL_BE);
         Ok(())
     }
@@ -138,6 +144,7 @@ impl Inside {
         }
         if is_there(&self.work.join(READY))? {
             self.move_all(&old, &self.target)?;
+            copy_xattrs(&old, &self.target);
             self.set_metadata(AS_IT_WAS);
             self.step(READY, NEW)?;
         }
@@ -268,5 +275,16 @@ fn copy_metadata(metadata: &Metadata, to: &Path) {
     let given = [owned, fs::set_permissions(to, mode), timed];
     for error in given.into_iter().filter_map(Result::err) {
         tracing::warn!(path = %to.display(), %error, "it does not have owner, permissions and time that it should");
+    }
+}
+
+/// Gives a directory the extended attributes of another. What cannot be given costs no more than itself.
+fn copy_xattrs(from: &Path, to: &Path) {
+    let given = File::open(from).and_then(|from| {
+        let (xattrs, _) = read_xattrs(&from)?;
+        Ok(set_xattrs(CWD, to.as_os_str().as_bytes(), &xattrs)?)
+    });
+    if let Err(error) = given {
+        tracing::warn!(path = %to.display(), %error, "it does not have the extended attributes that it should");
     }
 }

@@ -1,7 +1,8 @@
-//! Owner, permissions and time of what is restored.
+//! Owner, permissions, extended attributes and time of what is restored.
 //!
 //! Invariant: what a file system does not take of these costs itself and a note, never the restore.
 
+use super::xattrs::set_xattrs;
 use mainstay_domain::{
     archive::{DocumentKey, DocumentKind, Entry},
     text::counted,
@@ -12,7 +13,7 @@ use rustix::{
 };
 use std::os::fd::BorrowedFd;
 
-/// Documents that do not have the owner, permissions or time that they had.
+/// Documents that do not have the owner, permissions, attributes, other names or time that they had.
 #[derive(Debug, Default)]
 pub(super) struct Unset {
     documents: u64,
@@ -30,14 +31,18 @@ impl Unset {
     pub(super) fn note(&self) -> Option<String> {
         let first = self.first.as_ref()?;
         Some(format!(
-            "owner, permissions or time could not be restored of {}, the first {first}",
+            "owner, permissions, time, attributes or hard links could not be restored of {}, the first {first}",
             counted(self.documents, "document")
         ))
     }
 }
 
-/// Makes owner, permissions and time of what a directory has by a name those of an entry. Who is not root may set no owner but
-/// itself, and no group but its own, and the kernel says so. An error is one of the file system, not of what it is asked.
+/// Makes owner, permissions, extended attributes and time of what a directory has by a name those of an entry. Who is not root
+/// may set no owner but itself, and no group but its own, and the kernel says so. An error is one of the file system, not of
+/// what it is asked.
+///
+/// In this order: another owner takes file capabilities away, an ACL changes the permissions, and who has made a file read-only
+/// may not set its attributes any more.
 pub(super) fn set_metadata(
     directory: BorrowedFd<'_>,
     name: &[u8],
@@ -45,7 +50,7 @@ pub(super) fn set_metadata(
     unset: &mut Unset,
 ) -> rustix::io::Result<()> {
     let mut refused = None;
-    let mut tolerate = |set: rustix::io::Result<()>| match set {
+    let mut tolerate = |set: rustix::io::Result<()>, is_refusal: fn(Errno) -> bool| match set {
         Err(error) if is_refusal(error) => {
             refused.get_or_insert(error);
             Ok(())
@@ -58,22 +63,25 @@ pub(super) fn set_metadata(
         Gid::from_raw_unchecked(entry.gid),
     );
     let flags = AtFlags::SYMLINK_NOFOLLOW;
-    tolerate(chownat(directory, name, Some(owner), Some(group), flags))?;
+    tolerate(
+        chownat(directory, name, Some(owner), Some(group), flags),
+        is_refusal,
+    )?;
+    // A file system without room for them in its inodes says that the disk is full.
+    tolerate(set_xattrs(directory, name, entry.xattrs()), |_| true)?;
     if entry.kind != DocumentKind::Symlink {
         let mode = Mode::from_raw_mode(entry.mode.bits());
-        tolerate(chmodat(directory, name, mode, AtFlags::empty()))?;
+        tolerate(chmodat(directory, name, mode, AtFlags::empty()), is_refusal)?;
     }
     let time = timespec(entry.mtime);
     let times = Timestamps {
         last_access: time,
         last_modification: time,
     };
-    tolerate(utimensat(
-        directory,
-        name,
-        &times,
-        AtFlags::SYMLINK_NOFOLLOW,
-    ))?;
+    tolerate(
+        utimensat(directory, name, &times, AtFlags::SYMLINK_NOFOLLOW),
+        is_refusal,
+    )?;
     if let Some(error) = refused {
         unset.add(key, &error.to_string());
     }
@@ -138,6 +146,7 @@ mod tests {
             gid: rustix::process::getegid().as_raw(),
             size: 0,
             hash: mainstay_domain::archive::ContentHash::of(b""),
+            extras: None,
         }
     }
 
@@ -164,6 +173,31 @@ mod tests {
     }
 
     #[test]
+    fn an_attribute_that_is_refused_costs_itself_and_a_note() {
+        use mainstay_domain::archive::{XattrName, XattrValue, Xattrs};
+        let directory = tempfile::tempdir().unwrap();
+        let file = directory.path().join("a");
+        std::fs::write(&file, "").unwrap();
+        let name = |name: &str| XattrName::from_bytes(name.as_bytes()).unwrap();
+        // No capability has this form.
+        let xattrs = Xattrs::from([
+            (name("security.capability"), XattrValue::new(vec![1])),
+            (name("user.kept"), XattrValue::new(vec![2])),
+        ]);
+        let entry = own_file().with_xattrs(xattrs);
+        let key = DocumentKey::parse("a").unwrap();
+        let mut unset = Unset::default();
+        let path = file.as_os_str().as_encoded_bytes();
+        set_metadata(CWD, path, (&key, &entry), &mut unset).unwrap();
+        assert!(unset.note().is_some());
+        let mut value = [0_u8; 8];
+        let length = rustix::fs::getxattr(&file, "user.kept", &mut value).unwrap();
+        assert_eq!(value.get(..length), Some(&[2][..]));
+        let mode = std::os::unix::fs::MetadataExt::mode(&file.metadata().unwrap());
+        assert_eq!(mode & 0o7777, 0o640);
+    }
+
+    #[test]
     fn what_a_file_system_refuses_is_noted_and_what_is_not_there_is_an_error() {
         let entry = own_file();
         let key = DocumentKey::parse("a").unwrap();
@@ -187,7 +221,7 @@ mod tests {
         for key in ["a", "b"] {
             unset.add(&DocumentKey::parse(key).unwrap(), "not permitted");
         }
-        let said = "owner, permissions or time could not be restored of 2 documents, the first `a`: not permitted";
+        let said = "owner, permissions, time, attributes or hard links could not be restored of 2 documents, the first `a`: not permitted";
         assert_eq!(unset.note().as_deref(), Some(said));
     }
 }

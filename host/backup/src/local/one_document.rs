@@ -4,13 +4,14 @@
 //! without a name.
 
 use super::{
+    check_stop,
     compose::Sink,
     error::unavailable,
     files::{Layout, create_private, remove_file},
 };
 use crate::port::{BackupStoreError, OnContent};
 use mainstay_domain::{
-    archive::{ContentHash, DocumentKey, DocumentKind, PART_BYTES},
+    archive::{ContentHash, DocumentKey, DocumentKind, Hole, PART_BYTES},
     backup_chain::Place,
     id::BackupId,
     name::JobName,
@@ -23,6 +24,7 @@ use std::{
     path::{Path, PathBuf},
     sync::atomic::{AtomicU64, Ordering},
 };
+use tokio_util::sync::CancellationToken;
 
 /// Tells spools apart that are made at once.
 static SPOOLS: AtomicU64 = AtomicU64::new(0);
@@ -59,13 +61,72 @@ impl<'a> OneDocument<'a> {
         }
     }
 
-    /// Hands on what came, from the beginning to the end.
-    pub(super) fn hand_on(self, on_content: &mut OnContent<'_>) -> Result<(), BackupStoreError> {
+    /// Hands on what came, from the beginning to the end, with zeros for these holes.
+    pub(super) fn hand_on(
+        self,
+        holes: &[Hole],
+        stop: &CancellationToken,
+        on_content: &mut OnContent<'_>,
+    ) -> Result<(), BackupStoreError> {
+        let mut whole = Whole {
+            holes,
+            at: 0,
+            stop,
+            on_content,
+        };
         match self.content {
-            Content::Small(bytes) if bytes.is_empty() => Ok(()),
-            Content::Small(bytes) => on_content(&bytes),
-            Content::Spooled(file) => for_each_piece(file, &self.spool, on_content),
+            Content::Small(bytes) => whole.data(&bytes)?,
+            Content::Spooled(file) => {
+                for_each_piece(file, &self.spool, &mut |bytes| whole.data(bytes))?;
+            }
         }
+        whole.zeros()
+    }
+}
+
+static ZEROS: [u8; 1 << 16] = [0; 1 << 16];
+
+/// Hands on data with what is between it.
+struct Whole<'a, 'b> {
+    /// Those that are still to come.
+    holes: &'a [Hole],
+    /// How much was handed on.
+    at: u64,
+    stop: &'a CancellationToken,
+    on_content: &'a mut OnContent<'b>,
+}
+
+impl Whole<'_, '_> {
+    /// Hands on the holes that begin here.
+    fn zeros(&mut self) -> Result<(), BackupStoreError> {
+        while let Some((hole, rest)) = self.holes.split_first()
+            && hole.offset <= self.at
+        {
+            while self.at < hole.end() {
+                check_stop(self.stop)?;
+                let left = usize::try_from(hole.end() - self.at).unwrap_or(usize::MAX);
+                let piece = ZEROS.get(..left.min(ZEROS.len())).unwrap_or_default();
+                (self.on_content)(piece)?;
+                self.at += piece.len() as u64;
+            }
+            self.holes = rest;
+        }
+        Ok(())
+    }
+
+    /// Hands on data, and the holes before and among it.
+    fn data(&mut self, mut bytes: &[u8]) -> Result<(), BackupStoreError> {
+        while !bytes.is_empty() {
+            self.zeros()?;
+            let hole = self.holes.first();
+            let until = hole.map_or(u64::MAX, |hole| hole.offset.saturating_sub(self.at));
+            let until = usize::try_from(until).unwrap_or(usize::MAX);
+            let (piece, rest) = bytes.split_at(until.min(bytes.len()));
+            (self.on_content)(piece)?;
+            self.at += piece.len() as u64;
+            bytes = rest;
+        }
+        Ok(())
     }
 }
 

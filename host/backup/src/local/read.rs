@@ -253,6 +253,9 @@ pub(super) fn read_chain(
     state
         .check_tree()
         .map_err(|error| corrupted(error.to_string()))?;
+    state
+        .check_links()
+        .map_err(|error| corrupted(error.to_string()))?;
     let held = can_be_referred_to.then_some(held);
     Ok(Composed { state, held })
 }

@@ -4,6 +4,8 @@ use super::{
     documents::entry_of,
     error::unavailable,
     files::Layout,
+    hard_links::{HardLinks, Name},
+    holes::{FileData, are_zeros},
     metadata::Unset,
     read::check_root,
     reading::Reading,
@@ -11,10 +13,14 @@ use super::{
     source::{Found, WalkRules, walk},
     tree::target,
     tree_writer::{Destination, write_tree},
+    xattrs::read_xattrs,
 };
 use crate::port::{BackupStoreError, DrilledTree, OnProgress, RestoredTree};
 use mainstay_domain::{
-    archive::{ContentHash, DocumentKey, DocumentKind, Entry, KeyPrefix, Mode, Selection, State},
+    archive::{
+        ContentHash, DocumentKey, DocumentKind, Entry, KeyPrefix, Mode, Selection, State,
+        cut_to_data,
+    },
     id::BackupId,
     name::JobName,
 };
@@ -84,7 +90,7 @@ fn restore_and_compare(
     };
     let (mut restored, expected) = write_tree(layout, stop, job, chain, to, progress)?;
     let took = begun.elapsed();
-    let found = scan(scratch, stop)?;
+    let found = scan_like(scratch, stop, &expected)?;
     let Some(newest) = chain.last() else {
         return Err(BackupStoreError::Unavailable(
             "there is no backup to drill with".to_owned(),
@@ -101,9 +107,14 @@ fn restore_and_compare(
                 "document `{key}` is not the same after a restore"
             )));
         };
-        if (found.mode, found.mtime) != (entry.mode, entry.mtime) {
+        let is_same = (found.mode, found.mtime) == (entry.mode, entry.mtime)
+            && found.xattrs() == entry.xattrs();
+        if !is_same {
             unset.add(key, "it is another one after a restore");
         }
+    }
+    for key in expected.renamed_in(&found) {
+        unset.add(key, "it is not the same file as its other names");
     }
     // What could not be set was told of already.
     if restored.notes.is_empty() {
@@ -127,8 +138,13 @@ fn restore_and_compare(
     let restored_state: State = found
         .into_iter()
         .filter_map(|(key, found)| {
-            let mode = expected.get(&key)?.mode;
-            Some((key, Entry { mode, ..found }))
+            let Entry { mode, extras, .. } = expected.get(&key)?.clone();
+            let found = Entry {
+                mode,
+                extras,
+                ..found
+            };
+            Some((key, found))
         })
         .collect();
     check_root(&restored_state, expected.root_hash()).map_err(corrupted)?;
@@ -136,8 +152,19 @@ fn restore_and_compare(
 }
 
 /// The state of a directory, read from the disk.
+#[cfg(test)]
 pub(super) fn scan(root: &Path, stop: &CancellationToken) -> Result<State, BackupStoreError> {
-    let mut state = State::default();
+    scan_like(root, stop, &State::default())
+}
+
+/// The state of a directory, read from the disk. Of a file that a state has, holes are where that has them, if there is
+/// nothing but zeros.
+fn scan_like(
+    root: &Path,
+    stop: &CancellationToken,
+    like: &State,
+) -> Result<State, BackupStoreError> {
+    let (mut state, mut links) = (State::default(), HardLinks::default());
     let rules = WalkRules {
         except: Path::new(""),
         tolerant: false,
@@ -148,7 +175,8 @@ pub(super) fn scan(root: &Path, stop: &CancellationToken) -> Result<State, Backu
     walk(root, &rules, &mut Vec::new(), &mut |found, _| {
         let key = DocumentKey::from_bytes(&found.relative)
             .map_err(|error| BackupStoreError::Source(error.to_string()))?;
-        let entry = read_found(&found).map_err(unavailable("cannot read", &found.path))?;
+        let entry = read_found(&found, &key, &mut links, like.get(&key))
+            .map_err(unavailable("cannot read", &found.path))?;
         state
             .insert(key, entry)
             .map_err(|error| BackupStoreError::Source(error.to_string()))
@@ -156,8 +184,24 @@ pub(super) fn scan(root: &Path, stop: &CancellationToken) -> Result<State, Backu
     Ok(state)
 }
 
-/// What was found as a document, with the hash of what it holds, which is read for it.
-pub(super) fn read_found(found: &Found<'_>) -> io::Result<Entry> {
+/// What was found as a document with this key, with the hash of what it holds, which is read for it; its holes are where
+/// another entry has them, if there is nothing but zeros.
+pub(super) fn read_found(
+    found: &Found<'_>,
+    key: &DocumentKey,
+    links: &mut HardLinks,
+    like: Option<&Entry>,
+) -> io::Result<Entry> {
+    if let Name::Another(entry) = links.look(&found.metadata) {
+        return Ok(entry);
+    }
+    let (xattrs, _) = read_xattrs(&found.place)?;
+    let entry = read_content(found, like)?.with_xattrs(xattrs);
+    links.note(&found.metadata, key, &entry);
+    Ok(entry)
+}
+
+fn read_content(found: &Found<'_>, like: Option<&Entry>) -> io::Result<Entry> {
     let kind = found.metadata.file_type();
     if kind.is_dir() {
         return Ok(entry_of(DocumentKind::Directory, &found.metadata));
@@ -172,11 +216,20 @@ pub(super) fn read_found(found: &Found<'_>) -> io::Result<Entry> {
         });
     }
     let mut hasher = blake3::Hasher::new();
-    let mut file = found.tree.file(&found.relative)?;
-    let size = io::copy(&mut file, &mut hasher)?;
-    Ok(Entry {
+    let file = found.tree.file(&found.relative)?;
+    let metadata = file.metadata()?;
+    let mut data = match like.filter(|like| like.size == metadata.len()) {
+        Some(like) if are_zeros(&file, like.holes())? => {
+            FileData::around(file, like.size, like.holes().to_vec())
+        }
+        _ => FileData::open(file, &metadata)?,
+    };
+    let count = io::copy(&mut data, &mut hasher)?;
+    let (holes, size) = cut_to_data(data.holes(), count);
+    let entry = Entry {
         size,
         hash: hasher.finalize().into(),
         ..entry_of(DocumentKind::File, &found.metadata)
-    })
+    };
+    Ok(entry.with_holes(holes))
 }

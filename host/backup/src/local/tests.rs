@@ -19,6 +19,7 @@ mod sqlite;
 mod swapped;
 mod swaps;
 mod unrestorable;
+mod whole_trees;
 
 use super::*;
 use crate::port::{NotPutBack, SourceProgram, Unreadable};

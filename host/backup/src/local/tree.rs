@@ -5,7 +5,10 @@
 //! turn a directory into a way out of it.
 
 use rustix::{
-    fs::{CWD, Dir, Mode, OFlags, ResolveFlags, mkdirat, openat, openat2, readlinkat, symlinkat},
+    fs::{
+        AtFlags, CWD, Dir, Mode, OFlags, ResolveFlags, linkat, mkdirat, openat, openat2,
+        readlinkat, symlinkat, unlinkat,
+    },
     io::Errno,
 };
 use std::{
@@ -67,6 +70,20 @@ impl Tree {
         let (above, name) = split_last(relative);
         let above = self.new_directory(above)?;
         Ok(symlinkat(leads_to, &above, name)?)
+    }
+
+    /// Makes another name of a file, which is in this tree or another one, and the directories above it.
+    pub(super) fn new_name(&self, relative: &[u8], (tree, of): (&Self, &[u8])) -> io::Result<()> {
+        let (above, name) = split_last(relative);
+        let above = self.new_directory(above)?;
+        let (there, file) = tree.above(of)?;
+        Ok(linkat(&there, file, &above, name, AtFlags::empty())?)
+    }
+
+    /// Takes a file's name away.
+    pub(super) fn remove_name(&self, relative: &[u8]) -> io::Result<()> {
+        let (above, name) = self.above(relative)?;
+        Ok(unlinkat(&above, name, AtFlags::empty())?)
     }
 
     /// Makes a directory, and those above it, where they are not there.

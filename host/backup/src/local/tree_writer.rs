@@ -2,14 +2,17 @@
 //!
 //! Invariant: while content is written there is no symbolic link in the new tree, and links are made only once the state
 //! is known to be a tree, so no archive can make a restore write elsewhere.
+//! Invariant: other names of files are made before symbolic links, and each only of a file that was written here.
+//! Invariant: until the chain is read a file holds the data between its holes, where the pieces and their hash belong.
 //!
-//! Length: where a document goes decides what is written, copied and read back of it.
+//! Length: where a document goes decides what is written, copied and read back of it, and what is made of it after that.
 
 use super::{
     check_stop,
     compose::Sink,
     error::unavailable,
     files::Layout,
+    holes::{FileData, spread},
     metadata::{Unset, set_metadata},
     read::read_chain,
     tree::Tree,
@@ -68,11 +71,17 @@ pub(super) fn write_tree(
         ignored,
         only,
         links: HashMap::new(),
+        instead: None,
         open: None,
     };
     let state = read_chain(layout, stop, job, chain, progress, &mut tree)?.state;
     if let Some(missing) = tree.only.missing_in(&state) {
         return Err(nothing_under(missing, chain.last()));
+    }
+    let instead = tree.names_instead(&state);
+    if !instead.is_empty() {
+        tree.instead = Some(instead);
+        read_chain(layout, stop, job, chain, progress, &mut tree)?;
     }
     let restored = tree.finish(&state, stop)?;
     Ok((restored, state))
@@ -91,6 +100,9 @@ struct TreeWriter {
     ignored: HashSet<DocumentKey>,
     only: Selection,
     links: HashMap<DocumentKey, Vec<u8>>,
+    /// By the name that holds the content of a file, and is not written: the one of its other names that gets it. Once
+    /// these are known nothing else is written.
+    instead: Option<HashMap<DocumentKey, DocumentKey>>,
     open: Option<(DocumentKey, PathBuf, File)>,
 }
 
@@ -122,7 +134,30 @@ impl Place<'_> {
         move |error| unavailable(&what, &path)(error)
     }
 
-    /// Makes permissions, owner and time those of the state, as far as the daemon may set them.
+    /// Gives a file that was written without its holes the holes of its entry.
+    fn make_holes(&self, entry: &Entry) -> Result<(), BackupStoreError> {
+        let tree = &self.root.tree;
+        let packed = tree.file(&self.relative);
+        let made = packed.and_then(|mut packed| {
+            tree.remove_name(&self.relative)?;
+            let mut file = tree.new_file(&self.relative)?;
+            spread(&mut packed, &mut file, entry.holes(), entry.size)
+        });
+        made.map_err(self.cannot("cannot write"))
+    }
+
+    /// Writes the file that is in another place, with its holes, here too.
+    fn copy(&self, from: &Place<'_>, entry: &Entry) -> Result<(), BackupStoreError> {
+        let opened = from.root.tree.file(&from.relative);
+        let copied = opened.and_then(|opened| {
+            let mut data = FileData::around(opened, entry.size, entry.holes().to_vec());
+            let mut file = self.root.tree.new_file(&self.relative)?;
+            spread(&mut data, &mut file, entry.holes(), entry.size)
+        });
+        copied.map_err(self.cannot("cannot write"))
+    }
+
+    /// Makes permissions, owner, attributes and time those of the state, as far as the daemon may set them.
     fn set_metadata(
         &self,
         document: (&DocumentKey, &Entry),
@@ -131,7 +166,7 @@ impl Place<'_> {
         let set = self.root.tree.above(&self.relative);
         let set =
             set.and_then(|(above, name)| Ok(set_metadata(above.as_fd(), name, document, unset)?));
-        set.map_err(self.cannot("cannot set owner, permissions or time of"))
+        set.map_err(self.cannot("cannot set owner, permissions, attributes or time of"))
     }
 }
 
@@ -153,6 +188,74 @@ impl TreeWriter {
         Some(Place { root, relative })
     }
 
+    /// Where the content of a document goes, which may be under another of its names.
+    fn place_of_content(&self, key: &DocumentKey) -> Option<Place<'_>> {
+        match &self.instead {
+            None => self.place(key),
+            Some(instead) => self.place(instead.get(key)?),
+        }
+    }
+
+    fn is_written(&self, key: &DocumentKey) -> bool {
+        self.only.holds(key) && self.place(key).is_some()
+    }
+
+    /// The names that get the content of files of which the name that holds it is not written.
+    fn names_instead(&self, state: &State) -> HashMap<DocumentKey, DocumentKey> {
+        let mut instead = HashMap::new();
+        for (key, entry) in state.iter() {
+            if let Some(holder) = entry.link()
+                && self.is_written(key)
+                && !self.is_written(holder)
+            {
+                let name = instead.entry(holder.clone());
+                name.or_insert_with(|| key.clone());
+            }
+        }
+        instead
+    }
+
+    /// The name by which the content of a document was written; none where it was not.
+    fn written_as<'a>(&'a self, key: &'a DocumentKey, entry: &'a Entry) -> Option<&'a DocumentKey> {
+        let holder = entry.link().unwrap_or(key);
+        let instead = self.instead.as_ref();
+        let name = instead.and_then(|instead| instead.get(holder));
+        let name = name.unwrap_or(holder);
+        self.is_written(name).then_some(name)
+    }
+
+    /// Makes the holes of files, and then their other names.
+    fn make_names(
+        &self,
+        state: &State,
+        stop: &CancellationToken,
+        unset: &mut Unset,
+    ) -> Result<(), BackupStoreError> {
+        for (key, entry) in state.iter().filter(|(_, entry)| !entry.holes().is_empty()) {
+            check_stop(stop)?;
+            let place = self.place(key);
+            if let Some(place) = place.filter(|_| self.written_as(key, entry) == Some(key)) {
+                place.make_holes(entry)?;
+            }
+        }
+        for (key, entry) in state.iter().filter(|(_, entry)| entry.link().is_some()) {
+            check_stop(stop)?;
+            let Some(name) = self.written_as(key, entry).filter(|name| *name != key) else {
+                continue;
+            };
+            let place = self.place(key).filter(|_| self.only.holds(key));
+            let (Some(place), Some(there)) = (place, self.place(name)) else {
+                continue;
+            };
+            let of = (&there.root.tree, there.relative.as_slice());
+            if let Err(error) = place.root.tree.new_name(&place.relative, of) {
+                place.copy(&there, entry)?;
+                unset.add(key, &format!("it is a file of its own: {error}"));
+            }
+        }
+        Ok(())
+    }
+
     /// Makes directories and links, and gives everything its metadata.
     fn finish(
         mut self,
@@ -167,6 +270,8 @@ impl TreeWriter {
         };
         let mut links = std::mem::take(&mut self.links);
         let (mut unset, mut directories) = (Unset::default(), Vec::new());
+        self.open = None;
+        self.make_names(state, stop, &mut unset)?;
         for (key, entry) in state.iter() {
             check_stop(stop)?;
             let leads_there = entry.kind == DocumentKind::Directory && self.only.leads_through(key);
@@ -193,7 +298,10 @@ impl TreeWriter {
                 DocumentKind::File => place.set_metadata((key, entry), &mut unset)?,
             }
             restored.documents += 1;
-            restored.bytes += entry.size;
+            restored.bytes += match entry.link() {
+                Some(_) => 0,
+                None => entry.size,
+            };
         }
         // Children before their directory: making them changes its time, and it may forbid writing.
         for (place, key, entry) in directories.into_iter().rev() {
@@ -213,7 +321,7 @@ impl TreeWriter {
     fn file(&mut self, key: &DocumentKey) -> Result<Option<(&File, &PathBuf)>, BackupStoreError> {
         if self.open.as_ref().is_none_or(|(open, ..)| open != key) {
             self.open = None;
-            let Some(place) = self.place(key) else {
+            let Some(place) = self.place_of_content(key) else {
                 return Ok(None);
             };
             let file = place.root.tree.file_again(&place.relative);
@@ -225,7 +333,7 @@ impl TreeWriter {
 
     /// The file of a document, to be read again.
     fn written(&self, key: &DocumentKey) -> Result<Option<(File, PathBuf)>, BackupStoreError> {
-        let Some(place) = self.place(key) else {
+        let Some(place) = self.place_of_content(key) else {
             return Ok(None);
         };
         let file = place.root.tree.file(&place.relative);
@@ -236,7 +344,10 @@ impl TreeWriter {
 
 impl Sink for TreeWriter {
     fn takes(&self, key: &DocumentKey) -> bool {
-        self.only.holds(key) && self.place(key).is_some()
+        match &self.instead {
+            None => self.is_written(key),
+            Some(instead) => instead.contains_key(key),
+        }
     }
 
     fn document(
@@ -261,7 +372,7 @@ impl Sink for TreeWriter {
 
     fn begin(&mut self, key: &DocumentKey) -> Result<(), BackupStoreError> {
         self.open = None;
-        let Some(place) = self.place(key) else {
+        let Some(place) = self.place_of_content(key) else {
             return Ok(());
         };
         let file = place.root.tree.new_file(&place.relative);

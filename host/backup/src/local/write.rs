@@ -113,7 +113,7 @@ impl ArchiveWriter {
         bytes: &[u8],
     ) -> Result<(), BackupStoreError> {
         self.documents += 1;
-        self.size_bytes += entry.size;
+        self.size_bytes += entry.data_bytes();
         self.line(&ArchiveLine::Document(Document::inline(key, entry, bytes)))
     }
 
@@ -172,6 +172,16 @@ impl ArchiveWriter {
     ) -> Result<(), BackupStoreError> {
         self.documents += 1;
         self.line(&ArchiveLine::Document(Document::same(key, entry)))
+    }
+
+    /// A document that is another name of one that holds its content.
+    pub(super) fn linked(
+        &mut self,
+        key: &DocumentKey,
+        entry: &Entry,
+    ) -> Result<(), BackupStoreError> {
+        self.documents += 1;
+        self.line(&ArchiveLine::Document(Document::linked(key, entry)))
     }
 
     /// A document that is gone.

@@ -18,7 +18,7 @@ use mainstay_domain::{
     text::counted,
 };
 use serde::Serialize;
-use std::borrow::Cow;
+use std::{borrow::Cow, collections::BTreeSet};
 
 /// Lists what a backup holds.
 pub(super) async fn ls(
@@ -40,7 +40,8 @@ pub(super) async fn ls(
         return Ok(Ending::Done);
     }
     out.show(&[Block::Table(document_table(&found, out))])?;
-    let bytes: u64 = found.iter().map(|document| document.size_bytes).sum();
+    let held = found.iter().filter(|document| document.link.is_none());
+    let bytes: u64 = held.map(|document| document.size_bytes).sum();
     out.line(&format!(
         "{}, {}",
         counted(found.len(), "document"),
@@ -187,12 +188,26 @@ pub(super) fn document_cells(document: &Document, out: &Output) -> Vec<Cell> {
     let owner = format!("{}:{}", document.uid, document.gid);
     vec![
         cell(document.kind, Tone::Plain),
-        cell(&document.mode, Tone::Plain),
+        cell(mode_words(document), Tone::Plain),
         cell(owner, Tone::Plain),
         cell(size(document.size_bytes), Tone::Plain),
         cell(out.times.both(&document.mtime), Tone::Plain),
-        cell(&document.key, Tone::Plain),
+        cell(name_words(document), Tone::Plain),
     ]
+}
+
+/// With a `+` where there are extended attributes too.
+fn mode_words(document: &Document) -> String {
+    let more = if document.xattrs.is_empty() { "" } else { "+" };
+    format!("{}{more}", document.mode)
+}
+
+/// With the document that is the same file.
+fn name_words(document: &Document) -> String {
+    match &document.link {
+        None => document.key.clone(),
+        Some(link) => format!("{} = {link}", document.key),
+    }
 }
 
 fn document_table(documents: &[Document], out: &Output) -> Table {
@@ -214,7 +229,29 @@ fn mark(change: ChangeKind) -> &'static str {
 }
 
 fn change_line(change: &DocumentChange) -> String {
-    format!("{} {}", mark(change.change), change.key)
+    let line = format!("{} {}", mark(change.change), change.key);
+    match details(change) {
+        details if details.is_empty() => line,
+        details => format!("{line} ({})", details.join(", ")),
+    }
+}
+
+/// The extended attributes that are others, and whether other names and holes are.
+fn details(change: &DocumentChange) -> Vec<String> {
+    let (Some(before), Some(after)) = (&change.before, &change.after) else {
+        return Vec::new();
+    };
+    let names = before.xattrs.keys().chain(after.xattrs.keys());
+    let changed = names.filter(|name| before.xattrs.get(*name) != after.xattrs.get(*name));
+    let changed: BTreeSet<&String> = changed.collect();
+    let mut details: Vec<String> = changed.into_iter().cloned().collect();
+    if before.link != after.link {
+        details.push("hard link".to_owned());
+    }
+    if before.hole_bytes != after.hole_bytes {
+        details.push("holes".to_owned());
+    }
+    details
 }
 
 /// How many of each.
@@ -243,6 +280,50 @@ mod tests {
             before: None,
             after: None,
         }
+    }
+
+    fn document(more: &serde_json::Value) -> Document {
+        let mut document = serde_json::json!({
+            "key": "a", "kind": "file", "mode": "0644", "mtime": "2024-01-31T12:00:00Z",
+            "uid": 0, "gid": 0, "size_bytes": 1, "hash": ""
+        });
+        for (name, value) in more.as_object().unwrap() {
+            document[name.as_str()] = value.clone();
+        }
+        serde_json::from_value(document).unwrap()
+    }
+
+    #[test]
+    fn attributes_other_names_and_holes_are_shown_where_there_are_any() {
+        use serde_json::json;
+        let plain = document(&json!({}));
+        let full = document(&json!({
+            "xattrs": { "user.a": "AA==", "user.b": "" }, "link": "b", "hole_bytes": 4096
+        }));
+        assert_eq!(
+            (mode_words(&plain), name_words(&plain)),
+            ("0644".to_owned(), "a".to_owned())
+        );
+        assert_eq!(
+            (mode_words(&full), name_words(&full)),
+            ("0644+".to_owned(), "a = b".to_owned())
+        );
+        let line = |before: &Document, after: &Document| {
+            change_line(&DocumentChange {
+                before: Some(before.clone()),
+                after: Some(after.clone()),
+                ..change("a", ChangeKind::Metadata)
+            })
+        };
+        assert_eq!(line(&plain, &plain), "m a");
+        assert_eq!(
+            line(&plain, &full),
+            "m a (user.a, user.b, hard link, holes)"
+        );
+        let other = document(&json!({
+            "xattrs": { "user.a": "AQ==", "user.b": "" }, "link": "b", "hole_bytes": 4096
+        }));
+        assert_eq!(line(&full, &other), "m a (user.a)");
     }
 
     #[test]

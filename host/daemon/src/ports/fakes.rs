@@ -866,6 +866,7 @@ fn entry() -> Entry {
         gid: 2,
         size: 3,
         hash: ContentHash::of(b"one"),
+        extras: None,
     }
 }
 

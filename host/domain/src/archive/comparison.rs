@@ -1,6 +1,6 @@
 //! How two states differ, for people.
 
-use super::{DocumentKey, DocumentKind, Entry, State};
+use super::{DocumentKey, DocumentKind, Entry, State, state::first_name};
 
 /// What became of a document.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -11,7 +11,7 @@ pub enum ChangeKind {
     Removed,
     /// Its content is another one, or it is another kind of thing.
     Content,
-    /// Its content is the same; permissions, owner or time are others.
+    /// Its content is the same; permissions, owner, time, extended attributes or other names are others.
     Metadata,
 }
 
@@ -38,12 +38,18 @@ pub fn compare(before: &State, after: &State) -> Vec<DocumentChange> {
         before: Some(entry.clone()),
         after: None,
     });
+    let (names_before, names_after) = (before.first_names(), after.first_names());
     let there = after.iter().filter_map(|(key, entry)| {
         let old = before.get(key);
         let kind = match old {
             None => ChangeKind::Added,
             Some(old) if !old.same_content(entry) => ChangeKind::Content,
             Some(old) if !same_metadata(old, entry) => ChangeKind::Metadata,
+            Some(old)
+                if first_name(&names_before, key, old) != first_name(&names_after, key, entry) =>
+            {
+                ChangeKind::Metadata
+            }
             Some(_) => return None,
         };
         Some(DocumentChange {
@@ -62,7 +68,10 @@ pub fn compare(before: &State, after: &State) -> Vec<DocumentChange> {
 fn same_metadata(before: &Entry, after: &Entry) -> bool {
     let same_mode = before.kind == DocumentKind::Symlink || before.mode == after.mode;
     let same_time = before.kind == DocumentKind::Directory || before.mtime == after.mtime;
-    same_mode && same_time && (before.uid, before.gid) == (after.uid, after.gid)
+    same_mode
+        && same_time
+        && (before.uid, before.gid) == (after.uid, after.gid)
+        && before.xattrs() == after.xattrs()
 }
 
 #[cfg(test)]
@@ -79,6 +88,7 @@ mod tests {
             gid: 1,
             size: content.len() as u64,
             hash: ContentHash::of(content.as_bytes()),
+            extras: None,
         }
     }
 
@@ -148,6 +158,47 @@ mod tests {
             changes
                 .iter()
                 .all(|it| it.before.is_some() != (it.kind == ChangeKind::Added))
+        );
+    }
+
+    #[test]
+    fn attributes_and_names_of_the_same_file_are_metadata_and_holes_are_content() {
+        use crate::archive::{XattrName, XattrValue, Xattrs};
+        let file = || entry(DocumentKind::File, "same");
+        let linked = |to: &str| file().linked_to(DocumentKey::parse(to).unwrap());
+        let xattrs = |value: &[u8]| {
+            let name = XattrName::from_bytes(b"user.x").unwrap();
+            file().with_xattrs(Xattrs::from([(name, XattrValue::new(value.to_vec()))]))
+        };
+        let changes = |before: &[(&str, Entry)], after: &[(&str, Entry)]| {
+            let changes = compare(&state(before), &state(after));
+            let told = changes.iter().map(|it| (it.key.to_string(), it.kind));
+            told.collect::<Vec<_>>()
+        };
+        let metadata = |key: &str| (key.to_owned(), ChangeKind::Metadata);
+        assert_eq!(
+            changes(&[("a", xattrs(b"1"))], &[("a", xattrs(b"2"))]),
+            [metadata("a")]
+        );
+        assert_eq!(
+            changes(&[("a", file())], &[("a", xattrs(b""))]),
+            [metadata("a")]
+        );
+        let two = [("a", file()), ("b", file())];
+        assert_eq!(
+            changes(&two, &[("a", file()), ("b", linked("a"))]),
+            [metadata("b")]
+        );
+        // Which of its names holds the content of a file says nothing of it.
+        let turned = changes(
+            &[("a", file()), ("b", linked("a"))],
+            &[("a", linked("b")), ("b", file())],
+        );
+        assert!(turned.is_empty(), "{turned:?}");
+        let holes = file().with_holes(vec![(0, 2).into()]);
+        assert_eq!(
+            changes(&[("a", file())], &[("a", holes)]),
+            [("a".to_owned(), ChangeKind::Content)]
         );
     }
 }

@@ -1,6 +1,6 @@
 //! The lines of an archive, as serde sees them.
 
-use super::{ContentHash, DocumentKey, DocumentKind, Entry, Mode};
+use super::{ContentHash, DocumentKey, DocumentKind, Entry, Extras, Hole, Mode, Xattrs};
 use crate::{backup::BackupType, id::BackupId, name::JobName, time::Timestamp};
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use serde::{Deserialize, Serialize};
@@ -100,10 +100,19 @@ pub struct Document<'a> {
     pub uid: u32,
     /// Its group's number.
     pub gid: u32,
-    /// Bytes of its content.
+    /// Bytes of its content, holes included.
     pub size: u64,
-    /// BLAKE3 of its content.
+    /// BLAKE3 of its content, holes left out.
     pub hash: ContentHash,
+    /// Its extended attributes.
+    #[serde(default, skip_serializing_if = "Xattrs::is_empty")]
+    pub xattrs: Xattrs,
+    /// The document that is the same file, and holds the content of both.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub link: Option<DocumentKey>,
+    /// What of its content reads as zeros; the content is that between.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub holes: Vec<Hole>,
     /// `text` of its content, where it has no parts; see [`Content`].
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub text: Option<Cow<'a, str>>,
@@ -156,6 +165,11 @@ impl<'a> Document<'a> {
         }
     }
 
+    /// A document that is another name of the one that its entry names.
+    pub fn linked(key: &DocumentKey, entry: &Entry) -> Self {
+        Self::bare(key, entry)
+    }
+
     fn bare(key: &DocumentKey, entry: &Entry) -> Self {
         Self {
             key: key.clone(),
@@ -166,6 +180,9 @@ impl<'a> Document<'a> {
             gid: entry.gid,
             size: entry.size,
             hash: entry.hash,
+            xattrs: entry.xattrs().clone(),
+            link: entry.link().cloned(),
+            holes: entry.holes().to_vec(),
             text: None,
             base64: None,
             parts: None,
@@ -184,6 +201,12 @@ impl<'a> Document<'a> {
             gid: self.gid,
             size: self.size,
             hash: self.hash,
+            extras: Extras {
+                xattrs: self.xattrs.clone(),
+                link: self.link.clone(),
+                holes: self.holes.clone(),
+            }
+            .boxed(),
         }
     }
 }

@@ -24,6 +24,8 @@ pub enum DocumentContent {
     Inherited,
     /// It is what has its hash, before this line or in an older link of the chain.
     Same,
+    /// It is that of another document, of which it is another name.
+    Linked,
 }
 
 /// What a line says, checked.
@@ -234,8 +236,22 @@ impl ArchiveParser {
             base64: document.base64,
         };
         let has_inline = inline != Content::default();
+        let is_link = entry.link().is_some();
+        if !entry.is_sound() {
+            return Err(ArchiveError::Malformed {
+                line: self.line,
+                what:
+                    "only a file has a link or holes, and holes follow each other within its size"
+                        .to_owned(),
+            });
+        }
         let (content, size, hash, stored) =
             match (document.parts, document.inherited, document.same) {
+                (None, false, false) if is_link && !has_inline => {
+                    self.check_closed()?;
+                    (DocumentContent::Linked, entry.data_bytes(), entry.hash, 0)
+                }
+                _ if is_link => return Err(self.out_of_place("a document has its content once")),
                 (None, false, false) => {
                     self.check_closed()?;
                     let bytes = inline.into_bytes().ok_or_else(|| ArchiveError::Malformed {
@@ -260,16 +276,17 @@ impl ArchiveParser {
                 }
                 (None, true, false) if !has_inline => {
                     self.check_closed()?;
-                    (DocumentContent::Inherited, entry.size, entry.hash, 0)
+                    let size = entry.data_bytes();
+                    (DocumentContent::Inherited, size, entry.hash, 0)
                 }
                 (None, false, true) if !has_inline && entry.kind == DocumentKind::File => {
                     self.check_closed()?;
-                    (DocumentContent::Same, entry.size, entry.hash, 0)
+                    (DocumentContent::Same, entry.data_bytes(), entry.hash, 0)
                 }
                 _ => return Err(self.out_of_place("a document has its content once")),
             };
         let no_content = entry.kind == DocumentKind::Directory && size > 0;
-        if size != entry.size || hash != entry.hash || no_content {
+        if size != entry.data_bytes() || hash != entry.hash || no_content {
             return Err(ArchiveError::WrongContent { key });
         }
         self.documents += 1;

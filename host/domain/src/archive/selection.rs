@@ -159,6 +159,7 @@ mod tests {
             gid: 0,
             size: 0,
             hash: ContentHash::of(b""),
+            extras: None,
         };
         let entries = keys.iter().map(|text| (key(text), entry.clone()));
         entries.collect()

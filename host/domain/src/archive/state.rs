@@ -1,11 +1,17 @@
 //! A state: every document of a backup's sources at one time, without the content.
 //!
 //! Invariant: two states with the same root hash hold the same keys, kinds, permissions and contents. Times and owners
-//! are not part of it, so a restore by another user, or by hand, gives the same root hash.
+//! are not part of it, so a restore by another user, or by hand, gives the same root hash. Extended attributes, hard links
+//! and holes are, where there are any.
+//!
+//! Length: a document's entry, the state that holds it, and the hash over both are one definition, read in order.
 
-use super::{DocumentKey, InvalidKey};
+use super::{
+    DocumentKey, Extras, Hole, InvalidKey, Xattrs,
+    extras::{are_holes_sound, data_bytes},
+};
 use serde::{Deserialize, Serialize};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 
 /// BLAKE3 of content; hexadecimal where it is written.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -118,17 +124,98 @@ pub struct Entry {
     pub uid: u32,
     /// Its group's number.
     pub gid: u32,
-    /// Bytes of its content.
+    /// Bytes of its content, holes included.
     pub size: u64,
-    /// Hash of its content.
+    /// Hash of its content, holes left out.
     pub hash: ContentHash,
+    /// What few documents have beside that; none where there is nothing of it.
+    pub extras: Option<Box<Extras>>,
 }
+
+static NO_XATTRS: Xattrs = Xattrs::new();
 
 impl Entry {
     /// Whether the content is the same, whatever the metadata.
     pub fn same_content(&self, other: &Entry) -> bool {
-        self.kind == other.kind && self.size == other.size && self.hash == other.hash
+        self.kind == other.kind
+            && self.size == other.size
+            && self.hash == other.hash
+            && self.holes() == other.holes()
     }
+
+    /// Its extended attributes.
+    pub fn xattrs(&self) -> &Xattrs {
+        let extras = self.extras.as_deref();
+        extras.map_or(&NO_XATTRS, |extras| &extras.xattrs)
+    }
+
+    /// The document that is the same file, and holds the content of both.
+    pub fn link(&self) -> Option<&DocumentKey> {
+        self.extras.as_deref()?.link.as_ref()
+    }
+
+    /// What of its content reads as zeros and takes no room.
+    pub fn holes(&self) -> &[Hole] {
+        let extras = self.extras.as_deref();
+        let holes = extras.map(|extras| extras.holes.as_slice());
+        holes.unwrap_or_default()
+    }
+
+    /// Bytes of its content without holes.
+    pub fn data_bytes(&self) -> u64 {
+        data_bytes(self.holes(), self.size)
+    }
+
+    /// Bytes of content that are stored for it: none for a link.
+    pub fn stored_bytes(&self) -> u64 {
+        match self.link() {
+            Some(_) => 0,
+            None => self.data_bytes(),
+        }
+    }
+
+    /// With these extended attributes.
+    #[must_use]
+    pub fn with_xattrs(self, xattrs: Xattrs) -> Self {
+        self.with(|extras| extras.xattrs = xattrs)
+    }
+
+    /// With these holes.
+    #[must_use]
+    pub fn with_holes(self, holes: Vec<Hole>) -> Self {
+        self.with(|extras| extras.holes = holes)
+    }
+
+    /// As another name of a document.
+    #[must_use]
+    pub fn linked_to(self, holder: DocumentKey) -> Self {
+        self.with(|extras| extras.link = Some(holder))
+    }
+
+    fn with(mut self, change: impl FnOnce(&mut Extras)) -> Self {
+        let mut extras = self.extras.take().map_or_else(Extras::default, |it| *it);
+        change(&mut extras);
+        self.extras = extras.boxed();
+        self
+    }
+
+    /// Whether there may be a document with these holes and this link: only files have any.
+    pub fn is_sound(&self) -> bool {
+        let is_plain = self.holes().is_empty() && self.link().is_none();
+        is_plain || (self.kind == DocumentKind::File && are_holes_sound(self.holes(), self.size))
+    }
+}
+
+/// A hard link to what is not there.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "the archive says that `{key}` is the same file as `{link}`, which is no file with that content in it; it was not written by mainstay"
+)]
+pub struct LinkError {
+    /// The link.
+    pub key: DocumentKey,
+    /// What it names.
+    pub link: DocumentKey,
 }
 
 /// A state that cannot be a tree of files.
@@ -192,9 +279,19 @@ impl State {
     /// BLAKE3 over all documents in the order of their keys' bytes, for each: the key's length in bytes (64 bits,
     /// little endian), the key, one byte for the kind (`f`, `d` or `l`), the permission bits (32 bits, little endian)
     /// and the 32 bytes of the content's hash. A symbolic link has no permissions; its bits count as 0.
+    ///
+    /// Of a document with extended attributes, another name before it in this order, or holes, the byte for the kind is
+    /// upper case, and there follow: the number of its attributes, and for each the length of its name, the name, the
+    /// length of its value and the value; the length of the key of the first document in this order that is the same
+    /// file, and that key, or a length of 0 where it is the first itself; the number of its holes, and for each offset and
+    /// length. Numbers have 64 bits, little endian. So it does not tell which of its names holds the content of a file.
     pub fn root_hash(&self) -> ContentHash {
         let mut hasher = blake3::Hasher::new();
+        let first_names = self.first_names();
         for (key, entry) in &self.entries {
+            let first = Some(first_name(&first_names, key, entry)).filter(|first| *first != key);
+            let has_more =
+                !entry.xattrs().is_empty() || first.is_some() || !entry.holes().is_empty();
             let (kind, mode) = match entry.kind {
                 DocumentKind::File => (b'f', entry.mode),
                 DocumentKind::Directory => (b'd', entry.mode),
@@ -202,11 +299,59 @@ impl State {
             };
             hasher.update(&(key.as_str().len() as u64).to_le_bytes());
             hasher.update(key.as_str().as_bytes());
-            hasher.update(&[kind]);
+            hasher.update(&[match has_more {
+                true => kind.to_ascii_uppercase(),
+                false => kind,
+            }]);
             hasher.update(&mode.bits().to_le_bytes());
             hasher.update(entry.hash.as_bytes());
+            if has_more {
+                hash_more(&mut hasher, entry, first);
+            }
         }
         hasher.finalize().into()
+    }
+
+    /// For each document with other names the first of them all in the order of the keys.
+    pub(super) fn first_names(&self) -> HashMap<&DocumentKey, &DocumentKey> {
+        let mut first = HashMap::new();
+        for (key, entry) in &self.entries {
+            if let Some(holder) = entry.link() {
+                let name = first.entry(holder).or_insert(holder);
+                *name = (*name).min(key);
+            }
+        }
+        first
+    }
+
+    /// The documents that are not the same file as the same others in another state.
+    pub fn renamed_in<'a>(&'a self, other: &'a Self) -> Vec<&'a DocumentKey> {
+        let (names, others) = (self.first_names(), other.first_names());
+        let is_renamed = |(key, entry): &(&'a DocumentKey, &'a Entry)| {
+            let there = other.entries.get(*key);
+            there.is_some_and(|there| {
+                first_name(&names, key, entry) != first_name(&others, key, there)
+            })
+        };
+        let renamed = self.entries.iter().filter(is_renamed);
+        renamed.map(|(key, _)| key).collect()
+    }
+
+    /// Whether each hard link names a document that holds its content.
+    pub fn check_links(&self) -> Result<(), LinkError> {
+        for (key, entry) in &self.entries {
+            let Some(link) = entry.link() else {
+                continue;
+            };
+            let holder = self.entries.get(link);
+            if !holder.is_some_and(|held| held.link().is_none() && held.same_content(entry)) {
+                return Err(LinkError {
+                    key: key.clone(),
+                    link: link.clone(),
+                });
+            }
+        }
+        Ok(())
     }
 
     /// Whether nothing lies below what is not a directory: below a symbolic link, a restore would leave its place.
@@ -227,6 +372,37 @@ impl State {
     }
 }
 
+/// The first name of what a document is, by what [`State::first_names`] says.
+pub(super) fn first_name<'a>(
+    first_names: &HashMap<&'a DocumentKey, &'a DocumentKey>,
+    key: &'a DocumentKey,
+    entry: &Entry,
+) -> &'a DocumentKey {
+    let first = first_names.get(entry.link().unwrap_or(key));
+    first.copied().unwrap_or(key)
+}
+
+fn hash_more(hasher: &mut blake3::Hasher, entry: &Entry, first: Option<&DocumentKey>) {
+    fn number(hasher: &mut blake3::Hasher, number: u64) {
+        hasher.update(&number.to_le_bytes());
+    }
+    fn bytes(hasher: &mut blake3::Hasher, bytes: &[u8]) {
+        number(hasher, bytes.len() as u64);
+        hasher.update(bytes);
+    }
+    number(hasher, entry.xattrs().len() as u64);
+    for (name, value) in entry.xattrs() {
+        bytes(hasher, name.as_str().as_bytes());
+        bytes(hasher, value.as_bytes());
+    }
+    bytes(hasher, first.map_or("", DocumentKey::as_str).as_bytes());
+    number(hasher, entry.holes().len() as u64);
+    for hole in entry.holes() {
+        number(hasher, hole.offset);
+        number(hasher, hole.length);
+    }
+}
+
 impl FromIterator<(DocumentKey, Entry)> for State {
     fn from_iter<I: IntoIterator<Item = (DocumentKey, Entry)>>(entries: I) -> Self {
         Self {
@@ -240,5 +416,102 @@ impl IntoIterator for State {
     type IntoIter = std::collections::btree_map::IntoIter<DocumentKey, Entry>;
     fn into_iter(self) -> Self::IntoIter {
         self.entries.into_iter()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::archive::{XattrName, XattrValue};
+
+    fn key(text: &str) -> DocumentKey {
+        DocumentKey::parse(text).unwrap()
+    }
+
+    fn file() -> Entry {
+        Entry {
+            kind: DocumentKind::File,
+            mode: Mode::from_bits(0o644),
+            mtime: jiff::Timestamp::UNIX_EPOCH,
+            uid: 0,
+            gid: 0,
+            size: 10,
+            hash: ContentHash::of(b"content"),
+            extras: None,
+        }
+    }
+
+    fn state(entries: &[(&str, Entry)]) -> State {
+        let entries = entries
+            .iter()
+            .map(|(name, entry)| (key(name), entry.clone()));
+        entries.collect()
+    }
+
+    /// As the first version made it.
+    fn plain_hash(state: &State) -> ContentHash {
+        let mut hasher = blake3::Hasher::new();
+        for (key, entry) in state.iter() {
+            hasher.update(&(key.as_str().len() as u64).to_le_bytes());
+            hasher.update(key.as_str().as_bytes());
+            hasher.update(b"f");
+            hasher.update(&entry.mode.bits().to_le_bytes());
+            hasher.update(entry.hash.as_bytes());
+        }
+        hasher.finalize().into()
+    }
+
+    #[test]
+    fn the_root_hash_covers_what_is_new_and_is_what_it_was_without() {
+        let plain = state(&[("a", file()), ("b", file())]);
+        assert_eq!(plain.root_hash(), plain_hash(&plain));
+        let xattrs = |name: &[u8], value: &[u8]| {
+            let name = XattrName::from_bytes(name).unwrap();
+            file().with_xattrs(Xattrs::from([(name, XattrValue::new(value.to_vec()))]))
+        };
+        let holes = |offset: u64, length: u64| file().with_holes(vec![(offset, length).into()]);
+        let mut hashes = vec![plain.root_hash()];
+        for other in [
+            file().linked_to(key("a")),
+            xattrs(b"user.a", b"1"),
+            xattrs(b"user.a", b"2"),
+            xattrs(b"user.a1", b""),
+            holes(0, 3),
+            holes(0, 4),
+            holes(1, 3),
+        ] {
+            let other = state(&[("a", file()), ("b", other)]);
+            hashes.push(other.root_hash());
+        }
+        let count = hashes.len();
+        hashes.sort_by_key(ContentHash::to_string);
+        hashes.dedup();
+        assert_eq!(hashes.len(), count, "two of them are equal");
+        let nothing = file().with_xattrs(Xattrs::new()).with_holes(Vec::new());
+        assert_eq!(nothing, file());
+    }
+
+    #[test]
+    fn the_root_hash_is_the_same_whichever_name_holds_the_content() {
+        let one = [("a", file()), ("b", file().linked_to(key("a")))];
+        let other = [("a", file().linked_to(key("b"))), ("b", file())];
+        assert_eq!(state(&one).root_hash(), state(&other).root_hash());
+    }
+
+    #[test]
+    fn a_link_names_a_file_that_holds_its_content() {
+        let link = || file().linked_to(key("a"));
+        let other = Entry {
+            hash: ContentHash::of(b"other"),
+            ..file()
+        };
+        for (there, sound) in [
+            (vec![("a", file()), ("b", link())], true),
+            (vec![("b", link())], false),
+            (vec![("a", other), ("b", link())], false),
+            (vec![("a", link()), ("b", link())], false),
+        ] {
+            assert_eq!(state(&there).check_links().is_ok(), sound, "{there:?}");
+        }
     }
 }

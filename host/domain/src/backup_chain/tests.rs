@@ -15,6 +15,7 @@ fn entry(content: &str) -> Entry {
         gid: 0,
         size: content.len() as u64,
         hash: ContentHash::of(content.as_bytes()),
+        extras: None,
     }
 }
 
@@ -343,6 +344,18 @@ fn a_document_without_content_anywhere_is_an_error() {
     assert_eq!(
         composer.tombstone(&key("a")),
         Err(ComposeError::Twice(key("a")))
+    );
+}
+
+#[test]
+fn a_link_is_no_content_for_what_a_newer_backup_inherits() {
+    let mut composer = Composer::new();
+    composer.document(&key("b"), entry("1"), true).unwrap();
+    composer.next_link();
+    let link = entry("1").linked_to(key("a"));
+    assert_eq!(
+        composer.document(&key("b"), link, false),
+        Err(ComposeError::NoContent(key("b")))
     );
 }
 

@@ -1128,6 +1128,9 @@ fn every_form_of_a_line_of_an_archive_is_in_the_corpus() {
         gid: _,
         size: _,
         hash: _,
+        xattrs: _,
+        link: _,
+        holes: _,
         text: _,
         base64: _,
         parts: _,
@@ -1138,7 +1141,8 @@ fn every_form_of_a_line_of_an_archive_is_in_the_corpus() {
         documents.iter().map(|document| document.kind);
         DocumentKind::File, DocumentKind::Directory, DocumentKind::Symlink,
     );
-    there_and_absent!(documents, text, base64, parts);
+    there_and_absent!(documents, link, text, base64, parts);
+    some_and_none!(documents, xattrs, holes);
     true_and_false!(documents, inherited, same);
     let Part {
         key: _,

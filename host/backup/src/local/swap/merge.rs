@@ -5,7 +5,7 @@
 //!
 //! Invariant: nothing is removed, and no directory takes the place of a file or a file that of a directory.
 //! Invariant: at every moment each name leads to the old file or to the new one, whole.
-//! Invariant: a directory that is there already keeps its owner, permissions and time.
+//! Invariant: a directory that is there already keeps its owner, permissions, attributes and time.
 
 use super::{Claim, Swap, SwapState, beside, make_staging, recover};
 use crate::{

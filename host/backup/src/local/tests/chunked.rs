@@ -351,6 +351,7 @@ fn file(content: &[u8]) -> Entry {
         gid: 0,
         size: content.len() as u64,
         hash: ContentHash::of(content),
+        extras: None,
     }
 }
 

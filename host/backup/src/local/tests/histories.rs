@@ -2,11 +2,45 @@
 
 use super::*;
 use mainstay_domain::archive::State;
-use proptest::prelude::*;
-use rustix::fs::{AtFlags, CWD, Timespec, Timestamps, utimensat};
-use std::os::unix::{ffi::OsStrExt, fs::lchown};
+use proptest::{
+    prelude::*,
+    test_runner::{RngAlgorithm, TestRng, TestRunner},
+};
+use rustix::fs::{
+    AtFlags, CWD, Timespec, Timestamps, XattrFlags, removexattr, setxattr, utimensat,
+};
+use std::{
+    env,
+    ffi::OsStr,
+    os::unix::{
+        ffi::OsStrExt,
+        fs::{FileExt, lchown},
+    },
+};
 
-const NAMES: [&str; 7] = ["a", "b c", "ü/é", "d/e/f", "d/g", "100%", "h"];
+const NAMES: [&[u8]; 10] = [
+    b"a",
+    b"b c",
+    b"\xc3\xbc/\xc3\xa9",
+    b"d/e/f",
+    b"d/g",
+    b"d g",
+    b"100%",
+    b"h",
+    b"not\xff\xfeUTF-8/\x01\n",
+    // Of many directories.
+    b"deep/1/2/3/4/5/6/7/8/9/10/11/12/13/14/15/16/17/18/19/20/21/22/23/24/25/26/27/28/29/30/31/32",
+];
+
+const ATTRIBUTES: [&[u8]; 3] = [b"user.a", b"user.\xff%\xc3\xbc", b"user.empty"];
+
+/// Bytes of data in a sparse file are at multiples of this.
+const BLOCK: u64 = 1 << 16;
+
+/// How many histories are tried, 8 without it.
+const COUNT: &str = "MAINSTAY_HISTORIES";
+/// The number that they follow from; others each time without it.
+const SEED: &str = "MAINSTAY_HISTORIES_SEED";
 
 #[derive(Debug, Clone)]
 enum Step {
@@ -18,6 +52,14 @@ enum Step {
     /// Seconds and nanoseconds.
     Time(usize, i64, i64),
     Owner(usize, u32),
+    /// None takes it away.
+    Attribute(usize, usize, Option<Vec<u8>>),
+    /// Whether it is what a directory hands down, and the mask.
+    Acl(usize, bool, u16),
+    /// Of the first, by the second.
+    HardLink(usize, usize),
+    /// Data in these blocks, and what is after the last.
+    Sparse(usize, Vec<(u64, u8)>, u64),
 }
 
 fn step() -> impl Strategy<Value = Step> {
@@ -26,16 +68,24 @@ fn step() -> impl Strategy<Value = Step> {
         4 => (name.clone(), prop::collection::vec(any::<u8>(), 0..40)).prop_map(|(name, bytes)| Step::Write(name, bytes)),
         2 => name.clone().prop_map(Step::Delete),
         1 => (name.clone(), prop::sample::select(vec!["a", "../x", "/etc", "nowhere"])).prop_map(|(name, target)| Step::Link(name, target)),
-        1 => (name.clone(), prop::sample::select(vec![0o600, 0o755, 0o444])).prop_map(|(name, mode)| Step::Mode(name, mode)),
-        1 => (name.clone(), -2_000_000_000_i64..4_000_000_000, 0..1_000_000_000_i64).prop_map(|(name, second, nanosecond)| Step::Time(name, second, nanosecond)),
+        1 => (name.clone(), prop::sample::select(vec![0o600, 0o755, 0o444, 0o000, 0o4711, 0o2750, 0o6755, 0o1777])).prop_map(|(name, mode)| Step::Mode(name, mode)),
+        1 => (name.clone(), -400_000_000_000_i64..400_000_000_000, 0..1_000_000_000_i64).prop_map(|(name, second, nanosecond)| Step::Time(name, second, nanosecond)),
         1 => (name.clone(), 0..u32::MAX).prop_map(|(name, owner)| Step::Owner(name, owner)),
+        2 => (name.clone(), 0..ATTRIBUTES.len(), prop::option::of(prop::collection::vec(any::<u8>(), 0..200))).prop_map(|(name, attribute, value)| Step::Attribute(name, attribute, value)),
+        1 => (name.clone(), any::<bool>(), 0..8_u16).prop_map(|(name, is_default, mask)| Step::Acl(name, is_default, mask)),
+        3 => (name.clone(), name.clone()).prop_map(|(of, name)| Step::HardLink(of, name)),
+        1 => (name.clone(), prop::collection::vec((0..40_u64, any::<u8>()), 0..4), 0..50_000_u64).prop_map(|(name, blocks, tail)| Step::Sparse(name, blocks, tail)),
         1 => name.prop_map(Step::Directory),
     ]
 }
 
+fn at(root: &Path, name: usize) -> PathBuf {
+    root.join(OsStr::from_bytes(NAMES[name]))
+}
+
 /// Clears the way for a name: what is there, and whatever above it is not a directory.
-fn clear(root: &Path, name: &str) -> PathBuf {
-    let path = root.join(name);
+fn clear(root: &Path, name: usize) -> PathBuf {
+    let path = at(root, name);
     for above in path
         .ancestors()
         .skip(1)
@@ -59,10 +109,10 @@ fn clear(root: &Path, name: &str) -> PathBuf {
 
 fn apply(root: &Path, step: &Step) {
     match step {
-        Step::Write(name, bytes) => fs::write(clear(root, NAMES[*name]), bytes).unwrap(),
-        Step::Delete(name) => drop(clear(root, NAMES[*name])),
-        Step::Link(name, target) => symlink(target, clear(root, NAMES[*name])).unwrap(),
-        Step::Directory(name) => fs::create_dir(clear(root, NAMES[*name])).unwrap(),
+        Step::Write(name, bytes) => fs::write(clear(root, *name), bytes).unwrap(),
+        Step::Delete(name) => drop(clear(root, *name)),
+        Step::Link(name, target) => symlink(target, clear(root, *name)).unwrap(),
+        Step::Directory(name) => fs::create_dir(clear(root, *name)).unwrap(),
         // Where nothing is there, and where nobody may, nothing changes.
         Step::Time(name, tv_sec, tv_nsec) => {
             let time = Timespec {
@@ -73,53 +123,118 @@ fn apply(root: &Path, step: &Step) {
                 last_access: time,
                 last_modification: time,
             };
-            let path = root.join(NAMES[*name]);
+            let path = at(root, *name);
             let _ = utimensat(CWD, path, &times, AtFlags::SYMLINK_NOFOLLOW);
         }
         Step::Owner(name, owner) => {
-            drop(lchown(root.join(NAMES[*name]), Some(*owner), Some(*owner)));
+            drop(lchown(at(root, *name), Some(*owner), Some(*owner)));
         }
         Step::Mode(name, mode) => {
-            let path = root.join(NAMES[*name]);
-            if path
-                .symlink_metadata()
-                .is_ok_and(|metadata| metadata.is_file())
-            {
-                fs::set_permissions(path, fs::Permissions::from_mode(*mode)).unwrap();
+            let path = at(root, *name);
+            // Whoever runs this must be able to read it.
+            let readable = match path.symlink_metadata() {
+                Ok(metadata) if metadata.is_file() => 0o400,
+                Ok(metadata) if metadata.is_dir() => 0o700,
+                _ => return,
+            };
+            drop(fs::set_permissions(
+                path,
+                fs::Permissions::from_mode(mode | readable),
+            ));
+        }
+        Step::Attribute(name, attribute, value) => {
+            let (path, attribute) = (at(root, *name), ATTRIBUTES[*attribute]);
+            if path.is_symlink() {
+                return;
+            }
+            let _ = match value {
+                Some(value) => setxattr(&path, attribute, value, XattrFlags::empty()),
+                None => removexattr(&path, attribute),
+            };
+        }
+        Step::Acl(name, is_default, mask) => {
+            let path = at(root, *name);
+            let attribute = match is_default {
+                true => "system.posix_acl_default",
+                false => "system.posix_acl_access",
+            };
+            if !path.is_symlink() {
+                let value = whole_trees::acl(*mask);
+                let _ = setxattr(&path, attribute, &value, XattrFlags::empty());
+            }
+        }
+        Step::HardLink(of, name) => {
+            let path = at(root, *of);
+            let is_file = path.symlink_metadata().is_ok_and(|found| found.is_file());
+            if is_file && of != name {
+                drop(fs::hard_link(path, clear(root, *name)));
+            }
+        }
+        Step::Sparse(name, blocks, tail) => {
+            let file = fs::File::create(clear(root, *name)).unwrap();
+            let last = blocks.iter().map(|(block, _)| block + 1).max();
+            file.set_len(last.unwrap_or_default() * BLOCK + tail)
+                .unwrap();
+            for (block, byte) in blocks {
+                file.write_all_at(&[*byte; 5_000], block * BLOCK).unwrap();
             }
         }
     }
 }
 
-proptest! {
-    #![proptest_config(ProptestConfig { cases: 8, max_shrink_iters: 60, ..ProptestConfig::default() })]
-
-    /// Thirty changes, a backup after each third: every point restores to the tree that was there.
-    #[test]
-    fn any_point_of_a_history_restores_to_the_same_tree(
-        steps in prop::collection::vec(step(), 30),
-        differentials in prop::collection::vec(any::<bool>(), 10),
-    ) {
-        let fixture = Fixture::new();
-        let mut points: Vec<(Vec<BackupId>, State)> = Vec::new();
-        let mut chain = vec![];
-        fixture.extend(BackupType::Full, &mut chain);
+/// Every point of a history restores to the tree that was there.
+fn try_history(steps: &[Step], differentials: &[bool]) {
+    let fixture = Fixture::new();
+    let mut points: Vec<(Vec<BackupId>, State)> = Vec::new();
+    let mut chain = vec![];
+    fixture.extend(BackupType::Full, &mut chain);
+    points.push((chain.clone(), fixture.tree(&fixture.data())));
+    for (changes, differential) in steps.chunks(3).zip(differentials) {
+        changes.iter().for_each(|step| apply(&fixture.data(), step));
+        if *differential {
+            chain.truncate(1);
+            fixture.extend(BackupType::Differential, &mut chain);
+        } else {
+            fixture.extend(BackupType::Incremental, &mut chain);
+        }
         points.push((chain.clone(), fixture.tree(&fixture.data())));
-        for (changes, differential) in steps.chunks(3).zip(differentials) {
-            changes.iter().for_each(|step| apply(&fixture.data(), step));
-            if differential {
-                chain.truncate(1);
-                fixture.extend(BackupType::Differential, &mut chain);
-            } else {
-                fixture.extend(BackupType::Incremental, &mut chain);
-            }
-            points.push((chain.clone(), fixture.tree(&fixture.data())));
-        }
-        for (at, (chain, expected)) in points.iter().enumerate() {
-            let restored = fixture.restore_into(chain, &format!("point-{at}")).unwrap();
-            assert_same_tree(&fixture, &restored, expected);
-        }
     }
+    for (at, (chain, expected)) in points.iter().enumerate() {
+        let restored = fixture.restore_into(chain, &format!("point-{at}")).unwrap();
+        assert_same_tree(&fixture, &restored, expected);
+    }
+    let drilled = fixture.store.drill(&job(), &chain, &no_progress()).unwrap();
+    assert_eq!(drilled.notes, Vec::<String>::new());
+}
+
+/// Thirty changes, a backup after each third.
+#[test]
+fn any_point_of_a_history_restores_to_the_same_tree() {
+    let number = |name: &str| env::var(name).ok().map(|text| text.parse::<u32>().unwrap());
+    let config = ProptestConfig {
+        cases: number(COUNT).unwrap_or(8),
+        max_shrink_iters: 60,
+        failure_persistence: None,
+        ..ProptestConfig::default()
+    };
+    let mut runner = match number(SEED) {
+        None => TestRunner::new(config),
+        Some(seed) => {
+            let mut bytes = [0; 32];
+            bytes[..4].copy_from_slice(&seed.to_le_bytes());
+            let random = TestRng::from_seed(RngAlgorithm::ChaCha, &bytes);
+            TestRunner::new_with_rng(config, random)
+        }
+    };
+    let history = (
+        prop::collection::vec(step(), 30),
+        prop::collection::vec(any::<bool>(), 10),
+    );
+    let tried = runner.run(&history, |(steps, differentials)| {
+        try_history(&steps, &differentials);
+        Ok(())
+    });
+    tried.unwrap();
 }
 
 /// What docs/state.md shows: no mainstay needed.
@@ -200,6 +315,7 @@ fn a_hostile_archive_writes_nothing_outside() {
         gid: 0,
         size: bytes.len() as u64,
         hash: ContentHash::of(bytes),
+        extras: None,
     };
     // A link to the outside, and a document below it; every hash, count and manifest is right.
     let key = |text: &str| DocumentKey::parse(text).unwrap();

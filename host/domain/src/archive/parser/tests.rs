@@ -31,6 +31,7 @@ fn file(bytes: &[u8]) -> Entry {
         gid: 0,
         size: bytes.len() as u64,
         hash: ContentHash::of(bytes),
+        extras: None,
     }
 }
 
@@ -265,4 +266,107 @@ fn lines_of_format_2_that_do_not_fit_are_refused() {
     refused(&[header(), both], "has its content once");
     let link = same("a", b"xyz").replace("\"file\"", "\"symlink\"");
     refused(&[header(), link], "has its content once");
+}
+
+fn plain(entry: &Entry, bytes: &[u8]) -> String {
+    line(&ArchiveLine::Document(Document::inline(
+        &key("a"),
+        entry,
+        bytes,
+    )))
+}
+
+#[test]
+fn attributes_links_and_holes_are_read_back() {
+    let name = crate::archive::XattrName::from_bytes(b"user.\xff").unwrap();
+    let value = crate::archive::XattrValue::new(vec![0, 255]);
+    let whole = Entry {
+        size: 10,
+        ..file(b"data")
+    };
+    let holed = whole
+        .with_xattrs([(name, value)].into())
+        .with_holes(vec![(2, 6).into()]);
+    let link = holed.clone().linked_to(key("a"));
+    let linked = line(&ArchiveLine::Document(Document::linked(&key("b"), &link)));
+    let items = read(&[header(), plain(&holed, b"data"), linked, end(2, 0, 4)]).unwrap();
+    let contents: Vec<_> = items
+        .into_iter()
+        .filter_map(|item| match item {
+            ArchiveItem::Document { entry, content, .. } => Some((entry, content)),
+            _ => None,
+        })
+        .collect();
+    let expected = [
+        (holed, DocumentContent::Inline(b"data".to_vec())),
+        (link, DocumentContent::Linked),
+    ];
+    assert_eq!(contents, expected);
+}
+
+#[test]
+fn a_document_without_any_of_these_is_written_as_it_always_was() {
+    let text = document("a", b"x");
+    for member in ["xattrs", "link", "holes"] {
+        assert!(!text.contains(member), "{text}");
+    }
+}
+
+#[test]
+fn links_and_holes_that_cannot_be_are_refused() {
+    let refused = |entry: &Entry, bytes: &[u8]| {
+        read(&[header(), plain(entry, bytes), end(1, 0, 4)]).unwrap_err()
+    };
+    let link = file(b"data").linked_to(key("b"));
+    assert!(matches!(
+        refused(&link, b"data"),
+        ArchiveError::OutOfPlace { .. }
+    ));
+    let beyond = file(b"data").with_holes(vec![(3, 2).into()]);
+    assert!(matches!(
+        refused(&beyond, b"data"),
+        ArchiveError::Malformed { .. }
+    ));
+    let longer = file(b"data").with_holes(vec![(0, 1).into()]);
+    assert!(matches!(
+        refused(&longer, b"data"),
+        ArchiveError::WrongContent { .. }
+    ));
+    let directory = Entry {
+        kind: DocumentKind::Directory,
+        ..file(b"").linked_to(key("b"))
+    };
+    assert!(matches!(
+        refused(&directory, b""),
+        ArchiveError::Malformed { .. }
+    ));
+}
+
+#[test]
+fn the_longest_document_is_within_the_longest_line() {
+    use crate::archive::{Hole, MAX_HOLES, MAX_LINE_BYTES, MAX_XATTR_BYTES, PART_BYTES};
+    // Each of the shortest names has a value.
+    let name = |number: usize| format!("user.{number}").into_bytes();
+    let value = vec![255; 1 << 10];
+    let xattrs = (0..MAX_XATTR_BYTES / value.len()).map(|number| {
+        let name = crate::archive::XattrName::from_bytes(&name(number)).unwrap();
+        (name, crate::archive::XattrValue::new(value.clone()))
+    });
+    let xattrs: crate::archive::Xattrs = xattrs.collect();
+    let hole = |number: u64| Hole {
+        offset: (1 << 60) + number * 2,
+        length: 1,
+    };
+    let holes: Vec<Hole> = (0..MAX_HOLES as u64).map(hole).collect();
+    for byte in [b'"', 255] {
+        let bytes = vec![byte; PART_BYTES];
+        let entry = file(&bytes)
+            .with_xattrs(xattrs.clone())
+            .with_holes(holes.clone());
+        let key = key("name/".repeat(4_000).trim_end_matches('/'));
+        let line = line(&ArchiveLine::Document(Document::inline(
+            &key, &entry, &bytes,
+        )));
+        assert!(line.len() <= MAX_LINE_BYTES, "{}", line.len());
+    }
 }
