@@ -5,12 +5,14 @@
 
 use super::{
     error::unavailable,
+    holes::{FileData, spread},
     inside::is_work,
     reading::{Reading, below},
     tree::Tree,
+    xattrs::{read_xattrs, set_xattrs},
 };
 use crate::port::BackupStoreError;
-use mainstay_domain::code::ErrorCode;
+use mainstay_domain::{archive::Xattrs, code::ErrorCode};
 use rustix::{
     fs::{
         AtFlags, Gid, Mode, Timespec, Timestamps, Uid, chmodat, chownat, linkat, syncfs, utimensat,
@@ -22,7 +24,10 @@ use std::{
     ffi::OsStr,
     fs::{File, Metadata},
     io::{self, ErrorKind},
-    os::unix::{ffi::OsStrExt, fs::MetadataExt},
+    os::{
+        fd::AsFd,
+        unix::{ffi::OsStrExt, fs::MetadataExt},
+    },
     path::Path,
 };
 
@@ -70,8 +75,9 @@ pub(super) fn carry_over(
 struct Carrier {
     old: Tree,
     new: Tree,
-    /// The directories of the new tree that are made or changed, with the metadata that they are to have.
-    made: BTreeMap<Vec<u8>, Metadata>,
+    /// The directories of the new tree that are made or changed, with the metadata that they are to have, and the extended
+    /// attributes of those that are made.
+    made: BTreeMap<Vec<u8>, (Metadata, Option<Xattrs>)>,
 }
 
 impl Carrier {
@@ -131,9 +137,9 @@ impl Carrier {
             Err(Errno::PERM | Errno::XDEV | Errno::MLINK | Errno::OPNOTSUPP)
                 if metadata.is_file() =>
             {
-                let mut copy = self.new.new_file(relative)?;
-                io::copy(&mut self.old.file(relative)?, &mut copy)?;
-                give(&to, name, metadata)
+                let (xattrs, _) = read_xattrs(&self.old.place(relative)?)?;
+                copy(self.old.file(relative)?, &mut self.new.new_file(relative)?)?;
+                give(&to, name, metadata, Some(&xattrs))
             }
             Err(error) => Err(error.into()),
         }
@@ -157,11 +163,13 @@ impl Carrier {
         if self.made.contains_key(relative) {
             return Ok(());
         }
-        let metadata = match self.new.place(relative) {
-            Ok(place) => place.metadata()?,
+        let (metadata, xattrs) = match self.new.place(relative) {
+            Ok(place) => (place.metadata()?, None),
             Err(error) if error.kind() == ErrorKind::NotFound => {
                 self.new.new_directory(relative)?;
-                self.old.place(relative)?.metadata()?
+                let old = self.old.place(relative)?;
+                let (xattrs, _) = read_xattrs(&old)?;
+                (old.metadata()?, Some(xattrs))
             }
             Err(error) => return Err(error),
         };
@@ -173,7 +181,7 @@ impl Carrier {
         let (above, name) = self.new.above(relative)?;
         let mode = Mode::from_raw_mode(metadata.mode() & 0o7777) | Mode::RWXU;
         chmodat(&above, name, mode, AtFlags::empty())?;
-        self.made.insert(relative.to_vec(), metadata);
+        self.made.insert(relative.to_vec(), (metadata, xattrs));
         Ok(())
     }
 
@@ -181,19 +189,34 @@ impl Carrier {
     fn finish(self) -> io::Result<()> {
         let below = self.made.iter().rev();
         let below = below.filter(|(relative, _)| relative.as_slice() != b".");
-        for (relative, metadata) in below.chain(self.made.get_key_value(b".".as_slice())) {
+        let all = below.chain(self.made.get_key_value(b".".as_slice()));
+        for (relative, (metadata, xattrs)) in all {
             let (above, name) = self.new.above(relative)?;
-            give(&above, name, metadata)?;
+            give(&above, name, metadata, xattrs.as_ref())?;
         }
         Ok(())
     }
 }
 
-/// Gives what a directory has by a name owner, permissions and time. Who is not root gives no owner away, and keeps the rest.
-fn give(above: &File, name: &[u8], metadata: &Metadata) -> io::Result<()> {
+/// Copies a file into an empty one, and its holes.
+fn copy(from: File, to: &mut File) -> io::Result<()> {
+    let metadata = from.metadata()?;
+    let mut data = FileData::open(from, &metadata)?;
+    let holes = data.holes().to_vec();
+    spread(&mut data, to, &holes, metadata.len())
+}
+
+/// Gives what a directory has by a name owner, permissions and time, and extended attributes where they are not what they
+/// are to be. Who is not root gives no owner away, nor what goes with one, and keeps the rest.
+fn give(above: &File, name: &[u8], metadata: &Metadata, xattrs: Option<&Xattrs>) -> io::Result<()> {
     let owner = Some(Uid::from_raw_unchecked(metadata.uid()));
     let group = Some(Gid::from_raw_unchecked(metadata.gid()));
     match chownat(above, name, owner, group, AtFlags::SYMLINK_NOFOLLOW) {
+        Ok(()) | Err(Errno::PERM) => {}
+        Err(error) => return Err(error.into()),
+    }
+    let set = xattrs.map_or(Ok(()), |xattrs| set_xattrs(above.as_fd(), name, xattrs));
+    match set {
         Ok(()) | Err(Errno::PERM) => {}
         Err(error) => return Err(error.into()),
     }

@@ -266,6 +266,17 @@ fn a_full_backup_restores_by_hand_with_zstd_and_jq() {
         fs::Permissions::from_mode(0o640),
     )
     .unwrap();
+    for (of, name) in [
+        ("large.txt", "name of large.txt"),
+        ("one", "another of one"),
+    ] {
+        fs::hard_link(fixture.data().join(of), fixture.data().join(name)).unwrap();
+    }
+    let hollow = fs::File::create(fixture.data().join("hollow")).unwrap();
+    hollow.set_len(300_000).unwrap();
+    let sparse = fs::File::create(fixture.data().join("sparse")).unwrap();
+    sparse.set_len(300_000).unwrap();
+    sparse.write_all_at(b"in the middle", 100_000).unwrap();
     let taken = fixture.take(BackupType::Full, &[]).manifest;
     let out = fixture.directory.path().join("by-hand");
     fs::create_dir(&out).unwrap();

@@ -5,6 +5,7 @@ use super::{
     *,
 };
 use crate::port::BackupContents;
+use rustix::fs::{XattrFlags, setxattr};
 use std::os::unix::fs::MetadataExt;
 
 const TAG: &str = "Signature: 8a477f597d28d172789f06886806bc55\n# A cache of a test.\n";
@@ -122,6 +123,25 @@ fn a_restore_in_place_leaves_what_the_job_leaves_out() {
     assert_eq!(fs::metadata(&cached).unwrap().nlink(), 1);
     let beside = fs::read_dir(fixture.directory.path()).unwrap().count();
     assert_eq!(beside, 2, "the source and the state");
+}
+
+#[test]
+fn what_is_left_in_place_keeps_attributes_other_names_and_holes() {
+    let fixture = with_caches();
+    let at = |name: &str| fixture.data().join(name);
+    fixture.put("cache/new/late", "left alone");
+    fs::hard_link(at("cache/c"), at("deep/c.tmp")).unwrap();
+    let sparse = fs::File::create(at("cache/new/sparse")).unwrap();
+    sparse.set_len(1 << 30).unwrap();
+    for name in ["a", "a.tmp", "cache", "cache/new", "deep/c.tmp"] {
+        setxattr(&at(name), "user.of", name.as_bytes(), XattrFlags::empty()).unwrap();
+    }
+    let chain = [fixture.take(BackupType::Full, &[]).manifest.id];
+    let before = fixture.tree(&fixture.data());
+    fixture.put("a", "changed");
+    fixture.put_in_place(&chain).unwrap();
+    assert_same_tree(&fixture, &fixture.data(), &before);
+    assert_eq!(fs::metadata(at("cache/c")).unwrap().nlink(), 2);
 }
 
 #[test]
