@@ -8,7 +8,7 @@ use mainstay_domain::archive::{
 use proptest::prelude::*;
 
 /// So small that a few kilobytes have many parts.
-const SMALL: ChunkSizes = ChunkSizes {
+pub(super) const SMALL: ChunkSizes = ChunkSizes {
     most: 1024,
     average: 256,
     least: 64,
@@ -23,7 +23,7 @@ fn with_small_parts() -> Fixture {
 }
 
 /// As good as random; of the seed 0 it is all the same.
-fn noise(seed: u8, length: usize) -> Vec<u8> {
+pub(super) fn noise(seed: u8, length: usize) -> Vec<u8> {
     let mut content = vec![0; length];
     if seed > 0 {
         let mut hasher = blake3::Hasher::new();
@@ -37,7 +37,7 @@ fn key(text: &str) -> DocumentKey {
     DocumentKey::parse(text).unwrap()
 }
 
-fn printed(fixture: &Fixture, chain: &[BackupId], name: &str) -> Vec<u8> {
+pub(super) fn printed(fixture: &Fixture, chain: &[BackupId], name: &str) -> Vec<u8> {
     let mut content = Vec::new();
     let mut take = |bytes: &[u8]| {
         content.extend_from_slice(bytes);
@@ -50,13 +50,16 @@ fn printed(fixture: &Fixture, chain: &[BackupId], name: &str) -> Vec<u8> {
     content
 }
 
-fn verified(fixture: &Fixture, chain: &[BackupId]) -> Result<Vec<String>, BackupStoreError> {
+pub(super) fn verified(
+    fixture: &Fixture,
+    chain: &[BackupId],
+) -> Result<Vec<String>, BackupStoreError> {
     fixture.store.verify(&job(), chain, &no_progress())
 }
 
 /// The index of the newest of a chain says what the chain does.
 #[track_caller]
-fn assert_right_index(fixture: &Fixture, chain: &[BackupId], root_hash: ContentHash) {
+pub(super) fn assert_right_index(fixture: &Fixture, chain: &[BackupId], root_hash: ContentHash) {
     let layout = &fixture.store.layout;
     let newest = chain.last().unwrap();
     let index = Index::load(layout, &job(), newest, root_hash).unwrap();
@@ -74,7 +77,7 @@ fn assert_right_index(fixture: &Fixture, chain: &[BackupId], root_hash: ContentH
     assert!(index.held.is_subset(&composed.held.unwrap()));
 }
 
-fn drop_indexes(fixture: &Fixture) {
+pub(super) fn drop_indexes(fixture: &Fixture) {
     for entry in fs::read_dir(fixture.job_dir()).unwrap() {
         let path = entry.unwrap().path();
         if path.to_string_lossy().ends_with(".index.zst") {
@@ -157,12 +160,12 @@ fn apply(fixture: &Fixture, edit: &Edit) {
 
 /// What is taken next, and whether every index is lost before.
 #[derive(Debug, Clone, Copy)]
-struct Taking {
-    differential: bool,
-    loses_indexes: bool,
+pub(super) struct Taking {
+    pub(super) differential: bool,
+    pub(super) loses_indexes: bool,
 }
 
-fn taking() -> impl Strategy<Value = Taking> {
+pub(super) fn taking() -> impl Strategy<Value = Taking> {
     (any::<bool>(), 0..4_u8).prop_map(|(differential, loses)| Taking {
         differential,
         loses_indexes: loses == 0,

@@ -1,7 +1,7 @@
 //! Any history of a directory, and a restore by hand.
 
 use super::*;
-use mainstay_domain::archive::State;
+use mainstay_domain::archive::{DocumentKind, State};
 use proptest::{
     prelude::*,
     test_runner::{RngAlgorithm, TestRng, TestRunner},
@@ -45,6 +45,10 @@ const SEED: &str = "MAINSTAY_HISTORIES_SEED";
 #[derive(Debug, Clone)]
 enum Step {
     Write(usize, Vec<u8>),
+    /// What perhaps comes in parts, which are those of others too: a seed and a length.
+    Parts(usize, u8, usize),
+    /// A byte in a block, by whatever name the file has, in its holes and behind its end too.
+    Overwrite(usize, (u64, u64), u8),
     Delete(usize),
     Link(usize, &'static str),
     Mode(usize, u32),
@@ -66,6 +70,8 @@ fn step() -> impl Strategy<Value = Step> {
     let name = 0..NAMES.len();
     prop_oneof![
         4 => (name.clone(), prop::collection::vec(any::<u8>(), 0..40)).prop_map(|(name, bytes)| Step::Write(name, bytes)),
+        3 => (name.clone(), 0..4_u8, 0..6_000_usize).prop_map(|(name, seed, length)| Step::Parts(name, seed, length)),
+        3 => (name.clone(), (0..3_u64, 0..4_000_u64), any::<u8>()).prop_map(|(name, at, byte)| Step::Overwrite(name, at, byte)),
         2 => name.clone().prop_map(Step::Delete),
         1 => (name.clone(), prop::sample::select(vec!["a", "../x", "/etc", "nowhere"])).prop_map(|(name, target)| Step::Link(name, target)),
         1 => (name.clone(), prop::sample::select(vec![0o600, 0o755, 0o444, 0o000, 0o4711, 0o2750, 0o6755, 0o1777])).prop_map(|(name, mode)| Step::Mode(name, mode)),
@@ -110,6 +116,16 @@ fn clear(root: &Path, name: usize) -> PathBuf {
 fn apply(root: &Path, step: &Step) {
     match step {
         Step::Write(name, bytes) => fs::write(clear(root, *name), bytes).unwrap(),
+        Step::Parts(name, seed, length) => {
+            fs::write(clear(root, *name), chunked::noise(*seed, *length)).unwrap();
+        }
+        Step::Overwrite(name, (block, offset), byte) => {
+            let path = at(root, *name);
+            let is_file = path.symlink_metadata().is_ok_and(|found| found.is_file());
+            if let (true, Ok(file)) = (is_file, fs::File::options().write(true).open(path)) {
+                file.write_all_at(&[*byte], block * BLOCK + offset).unwrap();
+            }
+        }
         Step::Delete(name) => drop(clear(root, *name)),
         Step::Link(name, target) => symlink(target, clear(root, *name)).unwrap(),
         Step::Directory(name) => fs::create_dir(clear(root, *name)).unwrap(),
@@ -182,26 +198,45 @@ fn apply(root: &Path, step: &Step) {
     }
 }
 
-/// Every point of a history restores to the tree that was there.
-fn try_history(steps: &[Step], differentials: &[bool]) {
-    let fixture = Fixture::new();
+/// Every point of a history restores to the tree that was there, and what its chain has is known.
+fn try_history(steps: &[Step], takings: &[chunked::Taking], has_small_parts: bool) {
+    let mut fixture = Fixture::new();
+    if has_small_parts {
+        fixture.store.sizes = chunked::SMALL;
+    }
     let mut points: Vec<(Vec<BackupId>, State)> = Vec::new();
     let mut chain = vec![];
     fixture.extend(BackupType::Full, &mut chain);
     points.push((chain.clone(), fixture.tree(&fixture.data())));
-    for (changes, differential) in steps.chunks(3).zip(differentials) {
+    for (changes, taking) in steps.chunks(3).zip(takings) {
         changes.iter().for_each(|step| apply(&fixture.data(), step));
-        if *differential {
-            chain.truncate(1);
-            fixture.extend(BackupType::Differential, &mut chain);
-        } else {
-            fixture.extend(BackupType::Incremental, &mut chain);
+        if taking.loses_indexes {
+            chunked::drop_indexes(&fixture);
         }
+        let backup_type = match taking.differential {
+            true => BackupType::Differential,
+            false => BackupType::Incremental,
+        };
+        if taking.differential {
+            chain.truncate(1);
+        }
+        let taken = fixture.extend(backup_type, &mut chain).manifest;
+        chunked::assert_right_index(&fixture, &chain, taken.root_hash);
         points.push((chain.clone(), fixture.tree(&fixture.data())));
     }
     for (at, (chain, expected)) in points.iter().enumerate() {
         let restored = fixture.restore_into(chain, &format!("point-{at}")).unwrap();
         assert_same_tree(&fixture, &restored, expected);
+        assert_eq!(chunked::verified(&fixture, chain), Ok(vec![]));
+    }
+    let (_, newest) = points.last().unwrap();
+    for (key, _) in newest
+        .iter()
+        .filter(|(_, it)| it.kind == DocumentKind::File)
+    {
+        let path = fixture.data().join(OsStr::from_bytes(&key.to_bytes()));
+        let printed = chunked::printed(&fixture, &chain, key.as_str());
+        assert!(printed == fs::read(path).unwrap(), "{key}");
     }
     let drilled = fixture.store.drill(&job(), &chain, &no_progress()).unwrap();
     assert_eq!(drilled.notes, Vec::<String>::new());
@@ -228,10 +263,11 @@ fn any_point_of_a_history_restores_to_the_same_tree() {
     };
     let history = (
         prop::collection::vec(step(), 30),
-        prop::collection::vec(any::<bool>(), 10),
+        prop::collection::vec(chunked::taking(), 10),
+        any::<bool>(),
     );
-    let tried = runner.run(&history, |(steps, differentials)| {
-        try_history(&steps, &differentials);
+    let tried = runner.run(&history, |(steps, takings, has_small_parts)| {
+        try_history(&steps, &takings, has_small_parts);
         Ok(())
     });
     tried.unwrap();
@@ -312,7 +348,7 @@ fn a_full_backup_restores_by_hand_with_zstd_and_jq() {
 
 #[test]
 fn a_hostile_archive_writes_nothing_outside() {
-    use mainstay_domain::archive::{ContentHash, DocumentKey, DocumentKind, Entry, Mode};
+    use mainstay_domain::archive::{ContentHash, DocumentKey, Entry, Mode};
     let fixture = Fixture::new();
     fixture.put("a", "x");
     let taken = fixture.take(BackupType::Full, &[]).manifest;
