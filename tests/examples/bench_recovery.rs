@@ -304,6 +304,7 @@ fn spec(targets: usize, route_each: bool) -> Spec {
         plugins: BTreeMap::new(),
         alerts: Vec::new(),
         jobs: Vec::new(),
+        tiers: BTreeMap::new(),
         maintenance: Vec::new(),
         escalation: Default::default(),
         policy: Default::default(),

@@ -313,6 +313,9 @@ words! {
         /// A person says that a backup is rightly so small.
         #[serde(rename = "backup.accepted")]
         BackupAccepted,
+        /// A backup is not in the tier that is wanted first, but in the next that took it.
+        #[serde(rename = "backup.fell-over")]
+        BackupFellOver,
         /// A retention policy failed; everything is kept.
         #[serde(rename = "retention.failed")]
         RetentionFailed,

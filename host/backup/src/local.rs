@@ -2,7 +2,8 @@
 //! which the store of a job is known.
 //!
 //! The order of a backup: archive under a temporary name → fsync → rename → read back from the disk and verify →
-//! manifest, create-only → fsync of file and directory. The manifest is the commit point: an archive without one is a
+//! manifest, create-only → fsync of file and directory. In another tier, the directory of a `[tier.NAME]`, it is the same: the
+//! archive is copied there in place of the rename. The manifest is the commit point: an archive without one is a
 //! leftover and is removed at the next start, unless the catalog knows it: then its manifest was lost. `ID.index.zst` is a
 //! cache of the state that the next difference is made from; it is written after the manifest, checked by its root hash,
 //! and composed from the chain where it is missing. An index holds either all, or what differs from a whole one of its chain.
@@ -36,6 +37,7 @@ mod one_document;
 mod orphans;
 mod pending;
 mod presence;
+mod put;
 mod read;
 mod reading;
 mod regular;
@@ -52,6 +54,7 @@ mod stored;
 mod swap;
 mod take;
 mod temporary;
+mod tier;
 mod tree;
 mod tree_writer;
 mod verify;
@@ -59,12 +62,11 @@ mod write;
 mod xattrs;
 
 use crate::port::{
-    BackupStore, BackupStoreError, DrilledTree, OnProgress, RestorePlace, RestoreRules,
-    SourcePrograms, StagedRestore, StoredBackup, StoredLook, TakeBackup, TakenBackup, WallClock,
+    BackupStore, BackupStoreError, DrilledTree, OnProgress, RestorePlace, RestoreRules, RestoredTree, SourcePrograms, StagedRestore, StoredBackup, StoredLook, TakeBackup, TakenBackup, TierPlaces, WallClock,
 };
 use chunks::ChunkSizes;
 use error::unavailable;
-use files::Layout;
+use files::{Layout, remove_file};
 use mainstay_domain::{
     archive::{Manifest, ManifestError},
     id::BackupId,
@@ -77,10 +79,7 @@ use scratch::Scratch;
 use std::{collections::BTreeSet, io::ErrorKind, path::Path, sync::Arc};
 use tokio_util::sync::CancellationToken;
 
-/// The tier's name, as records show it.
-const TIER: &str = "local";
-
-/// Backups in the host's state directory.
+/// Backups in the host's state directory, and in the directories of the config's tiers.
 pub struct LocalBackups {
     layout: Layout,
     programs: Arc<dyn SourcePrograms>,
@@ -90,16 +89,17 @@ pub struct LocalBackups {
 }
 
 impl LocalBackups {
-    /// A store in `state_dir`: `programs` runs the programs that are sources, `now` tells when a backup was verified,
-    /// and long work ends soon after `stop`.
+    /// A store in `state_dir` and in `tiers`: `programs` runs the programs that are sources, `now` tells when a backup was
+    /// verified, and long work ends soon after `stop`.
     pub fn new(
         state_dir: &Path,
+        tiers: TierPlaces,
         programs: Arc<dyn SourcePrograms>,
         now: WallClock,
         stop: CancellationToken,
     ) -> Self {
         Self {
-            layout: Layout::new(state_dir),
+            layout: Layout::new(state_dir, tiers),
             programs,
             now,
             stop,
@@ -217,11 +217,17 @@ impl BackupStore for LocalBackups {
 
     fn trash(&self, job: &JobName, id: &BackupId) -> Result<(), BackupStoreError> {
         store::check_there(&self.layout, job)?;
-        self.layout.trash(job, id)
+        for place in tier::holders(&self.layout, job, id)? {
+            place.trash(job, id)?;
+        }
+        remove_file(&self.layout.index(job, id))
     }
 
     fn delete(&self, job: &JobName, id: &BackupId) -> Result<(), BackupStoreError> {
         store::check_there(&self.layout, job)?;
+        for place in tier::holders(&self.layout, job, id)? {
+            place.delete(job, id)?;
+        }
         self.layout.delete(job, id)
     }
 
@@ -245,10 +251,7 @@ impl BackupStore for LocalBackups {
         for job in &jobs {
             problems.extend(pending::sweep(&self.layout, job).err());
             problems.extend(scratch::sweep(&self.layout, job).err());
-            match self.layout.sweep(job, known) {
-                Ok(without) => problems.extend(without.into_iter().map(no_manifest)),
-                Err(error) => problems.push(error),
-            }
+            problems.extend(tier::sweep(&self.layout, job, known));
         }
         problems.extend(unlisted.err());
         problems
@@ -271,7 +274,9 @@ impl BackupStore for LocalBackups {
     ) -> Result<Option<Manifest>, BackupStoreError> {
         let (_, path) = self.layout.find(job, id);
         match read_manifest(&path) {
-            Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
+            Err(error) if error.kind() == ErrorKind::NotFound => {
+                tier::check_noted(&self.layout, job).map(|()| None)
+            }
             bytes => {
                 let bytes = bytes.map_err(unavailable("cannot read", &path))?;
                 let corrupted = |error: ManifestError| BackupStoreError::Corrupted {
@@ -298,7 +303,7 @@ impl BackupStore for LocalBackups {
     }
 
     fn jobs(&self) -> Result<Vec<JobName>, BackupStoreError> {
-        self.layout.jobs()
+        tier::jobs(&self.layout)
     }
 
     fn stored(

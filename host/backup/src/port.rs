@@ -10,11 +10,17 @@ use mainstay_domain::{
     backup::BackupType,
     code::ErrorCode,
     id::BackupId,
-    name::JobName,
+    name::{JobName, TierName},
     spec::{BackupSource, HttpSource, ReadingSpec, RunAs},
     time::Timestamp,
 };
-use std::{collections::BTreeSet, fs::File, path::Path, sync::Arc, time::Duration};
+use std::{
+    collections::BTreeSet,
+    fs::File,
+    path::{Path, PathBuf},
+    sync::Arc,
+    time::Duration,
+};
 use tokio_util::sync::CancellationToken;
 
 /// How far long work has come.
@@ -35,6 +41,9 @@ pub type OnProgress = Arc<dyn Fn(Progress) + Send + Sync>;
 
 /// The host's wall clock.
 pub type WallClock = Arc<dyn Fn() -> Timestamp + Send + Sync>;
+
+/// The tiers of the config beside the one in the state directory, each with its directory, as they are now.
+pub type TierPlaces = Arc<dyn Fn() -> Vec<(TierName, PathBuf)> + Send + Sync>;
 
 /// A program that is a source.
 #[derive(Debug, Clone, Copy)]
@@ -94,6 +103,8 @@ pub struct TakeBackup {
     pub chain: Vec<BackupId>,
     /// When its sources are read.
     pub created_at: Timestamp,
+    /// Where it may be stored, the tier that is wanted first; it is in the first that takes it.
+    pub tiers: Vec<TierName>,
 }
 
 /// What a backup does where something that is there cannot be read.
@@ -112,6 +123,8 @@ pub struct TakenBackup {
     pub manifest: Manifest,
     /// What was left out or changed while it was read; sentences for people.
     pub warnings: Vec<String>,
+    /// The tiers that were wanted before the one that it is in, and why each did not take it; sentences for people.
+    pub refused: Vec<(TierName, String)>,
 }
 
 /// Why a store could not do it. All texts are sentences for people.

@@ -45,7 +45,7 @@ use crate::{
     api::{Api, ApiState, TcpAccess},
     ports::{
         Browse, Clock, Committed, ConfigError, HostView, LastReload, Recover, Recovered,
-        RecoveryControl, Reports, Secrets, ServiceManager, StatusFacts, WallClock,
+        RecoveryControl, Reports, Secrets, ServiceManager, StatusFacts, TierPlaces, WallClock,
     },
     services::{
         alert_holds::Holds,
@@ -342,6 +342,7 @@ pub async fn run(options: RunOptions) -> anyhow::Result<()> {
     let parts = BackupParts {
         store: Arc::new(LocalBackups::new(
             state_dir,
+            tier_places(&spec),
             Arc::new(LocalSources::new(
                 secrets.clone(),
                 environment,
@@ -732,6 +733,18 @@ fn seed(clock: &Arc<dyn Clock>) -> u64 {
     bytes
         .first_chunk()
         .map_or(0, |first| u64::from_le_bytes(*first))
+}
+
+/// The tiers of the config as it is when they are asked for.
+fn tier_places(spec: &watch::Receiver<Arc<Spec>>) -> TierPlaces {
+    let spec = spec.clone();
+    Arc::new(move || {
+        let now = Arc::clone(&spec.borrow());
+        let tiers = now.tiers.iter();
+        tiers
+            .map(|(name, tier)| (name.clone(), tier.path.clone()))
+            .collect()
+    })
 }
 
 /// The wall clock alone, for who needs no other.

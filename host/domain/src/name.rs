@@ -148,6 +148,22 @@ kebab_name!(
     /// The name of a preset of breakers.
     BreakerName, "breaker name"
 );
+kebab_name!(
+    /// The name of a place where backups are stored.
+    TierName, "name of a tier"
+);
+
+impl TierName {
+    /// The tier in the state directory, which is always there.
+    pub fn local() -> Self {
+        Self("local".into())
+    }
+
+    /// Whether it is the one in the state directory.
+    pub fn is_local(&self) -> bool {
+        self.as_str() == "local"
+    }
+}
 
 impl CheckName {
     /// The name under which a supervised child's exit is shown, which no operator has to configure.

@@ -22,6 +22,7 @@ mod service_check;
 mod target;
 mod targets;
 mod telemetry;
+mod tier;
 
 pub use check::{CheckKind, CheckSpec, FailOf, LogPattern};
 pub use drill::{DrillCommands, DrillSpec};
@@ -58,8 +59,9 @@ pub use service_check::{
 pub use target::{BreakerSpec, TargetSpec};
 pub use targets::Targets;
 pub use telemetry::{StatsdFlavour, StatsdSpec};
+pub use tier::{TierRole, TierSpec};
 
-use crate::name::{CommandName, MailAccountName, PluginName, SecretName, TargetName};
+use crate::name::{CommandName, MailAccountName, PluginName, SecretName, TargetName, TierName};
 use std::{collections::BTreeMap, path::PathBuf, time::Duration};
 
 /// One whole config. Paths are absolute.
@@ -83,6 +85,8 @@ pub struct Spec {
     pub alerts: Vec<AlertRoute>,
     /// Backup jobs, in the order of the file; names are unique.
     pub jobs: Vec<JobSpec>,
+    /// Where backups are stored beside the state directory; none is named `local`, which is that.
+    pub tiers: BTreeMap<TierName, TierSpec>,
     /// Maintenance windows, in the order of the file.
     pub maintenance: Vec<MaintenanceSpec>,
     /// When people are told of what recovery has not ended, and what they are to do.

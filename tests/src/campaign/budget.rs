@@ -517,6 +517,7 @@ fn spec(targets: u32, random: &mut Random) -> Spec {
         plugins: BTreeMap::new(),
         alerts: Vec::new(),
         jobs: Vec::new(),
+        tiers: BTreeMap::new(),
         maintenance: Vec::new(),
         escalation: Default::default(),
         policy,

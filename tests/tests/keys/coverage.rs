@@ -5,8 +5,8 @@ use std::{collections::BTreeSet, fs, path::Path};
 use toml::Value;
 
 /// Tables whose keys are names that the operator chose.
-const NAMED: [&str; 8] = [
-    "secrets", "command", "smtp", "plugin", "breaker", "group", "phase", "cooldown",
+const NAMED: [&str; 9] = [
+    "secrets", "command", "smtp", "plugin", "breaker", "group", "phase", "cooldown", "tier",
 ];
 /// Values that are the plugin's or the operator's own.
 const FREE: [&str; 5] = ["settings", "params", "env", "headers", "commands"];

@@ -5,6 +5,7 @@ mod http;
 mod reading;
 mod retention;
 mod sqlite;
+mod tiers;
 
 use mainstay_tests::{Daemon, HOST, campaign::Random, wait_for};
 use serde_json::Value;

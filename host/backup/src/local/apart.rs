@@ -56,7 +56,12 @@ impl Identity {
 /// A tree that held the backups would take them with it when it is replaced, and one among them their place.
 pub(super) fn check_apart(layout: &Layout, target: &Path) -> Result<(), BackupStoreError> {
     let found = whereabouts(layout, &resolve(target))?;
-    let (target, store) = (target.display(), layout.root().display());
+    let places = layout.places();
+    let store: Vec<String> = places
+        .iter()
+        .map(|place| place.root().display().to_string())
+        .collect();
+    let (target, store) = (target.display(), store.join(" or "));
     let why = match found {
         Whereabouts::Apart => return Ok(()),
         Whereabouts::AboveStore => format!(
@@ -78,6 +83,10 @@ pub(super) fn whereabouts(layout: &Layout, path: &Path) -> Result<Whereabouts, B
         own.push(layout.trash_of(&job));
         own.push(layout.job(&job));
     }
+    let others = layout.others().into_iter();
+    let others = others.map(|(_, other)| other.root().to_owned());
+    // Nothing leads into one that cannot be looked at, and it keeps nobody from the rest.
+    own.extend(others.filter(|root| fs::metadata(root).is_ok()));
     let in_store = identities(own.iter().map(PathBuf::as_path))?;
     for place in path.ancestors() {
         if Identity::at(place)?.is_some_and(|place| in_store.contains(&place)) {

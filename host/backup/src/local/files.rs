@@ -1,14 +1,21 @@
 //! Where backups lie, and how files are made durable and private.
+//!
+//! Length: the names of a store's files, and how each comes and goes, are one agreement.
 
 use super::{durable, error::unavailable, removal::remove_tree};
-use crate::port::BackupStoreError;
-use mainstay_domain::{id::BackupId, name::JobName};
+use crate::port::{BackupStoreError, TierPlaces};
+use mainstay_domain::{
+    id::BackupId,
+    name::{JobName, TierName},
+};
 use std::{
     collections::BTreeSet,
     fs::{self, DirBuilder, File, OpenOptions},
     io::{self, ErrorKind, Write},
+    iter,
     os::unix::fs::{DirBuilderExt, OpenOptionsExt},
     path::{Path, PathBuf},
+    sync::Arc,
 };
 
 const ARCHIVE: &str = ".jsonl.zst";
@@ -16,17 +23,59 @@ const MANIFEST: &str = ".json";
 const INDEX: &str = ".index.zst";
 const PARTIAL: &str = ".partial";
 
-/// The paths of the store.
+/// The paths of the store: those of the tier in the state directory, where what is no backup is too, and those of the others.
 #[derive(Clone)]
 pub(super) struct Layout {
     root: PathBuf,
+    tiers: TierPlaces,
 }
 
 impl Layout {
-    pub(super) fn new(state_dir: &Path) -> Self {
+    pub(super) fn new(state_dir: &Path, tiers: TierPlaces) -> Self {
         Self {
             root: state_dir.join("backups"),
+            tiers,
         }
+    }
+
+    /// That of one tier, which knows of no other.
+    fn alone(root: PathBuf) -> Self {
+        Self {
+            root,
+            tiers: Arc::new(Vec::<(TierName, PathBuf)>::new),
+        }
+    }
+
+    /// The tiers beside this one.
+    pub(super) fn others(&self) -> Vec<(TierName, Self)> {
+        let tiers = (self.tiers)().into_iter();
+        tiers
+            .map(|(name, root)| (name, Self::alone(root)))
+            .collect()
+    }
+
+    /// One of them.
+    pub(super) fn other(&self, tier: &TierName) -> Option<Self> {
+        let mut others = self.others().into_iter();
+        others.find(|(name, _)| name == tier).map(|(_, it)| it)
+    }
+
+    /// This tier and those beside it, each alone.
+    pub(super) fn places(&self) -> Vec<Self> {
+        let others = self.others().into_iter().map(|(_, other)| other);
+        iter::once(Self::alone(self.root.clone()))
+            .chain(others)
+            .collect()
+    }
+
+    /// Whether there is any file of a backup, in its place or in the trash.
+    pub(super) fn holds(&self, job: &JobName, id: &BackupId) -> bool {
+        let directories = [self.job(job), self.trash_of(job)];
+        directories.iter().any(|directory| {
+            let mut files = [ARCHIVE, MANIFEST].into_iter();
+            files
+                .any(|suffix| fs::symlink_metadata(directory.join(format!("{id}{suffix}"))).is_ok())
+        })
     }
 
     /// The directory that holds everything, the jobs' own directories below it.
@@ -66,18 +115,17 @@ impl Layout {
         self.job(job).join(format!("{id}{MANIFEST}"))
     }
 
-    /// Where an archive and its manifest are: in the trash where they are not in their place.
+    /// Where an archive and its manifest are, in whichever tier: in the trash where they are not in their place.
     pub(super) fn find(&self, job: &JobName, id: &BackupId) -> (PathBuf, PathBuf) {
-        let place = (self.archive(job, id), self.manifest(job, id));
-        if place.1.exists() {
-            return place;
+        for tier in self.places() {
+            for directory in [tier.job(job), tier.trash_of(job)] {
+                let manifest = directory.join(format!("{id}{MANIFEST}"));
+                if manifest.exists() {
+                    return (directory.join(format!("{id}{ARCHIVE}")), manifest);
+                }
+            }
         }
-        let trash = self.trash_of(job);
-        let trashed = (
-            trash.join(format!("{id}{ARCHIVE}")),
-            trash.join(format!("{id}{MANIFEST}")),
-        );
-        if trashed.1.exists() { trashed } else { place }
+        (self.archive(job, id), self.manifest(job, id))
     }
 
     /// Moves archive and manifest to the trash. The manifest goes last, so that a crash between leaves a backup that
@@ -161,10 +209,13 @@ impl Layout {
                 // A crash while moving to the trash leaves the archive there and the manifest here. One that cannot be
                 // looked for may be there.
                 let manifest = format!("{id}{MANIFEST}");
+                // An index stays here, wherever its backup is.
+                let is_index = INDEX.get(1..) == Some(rest);
                 let has_manifest = || {
                     directory.join(&manifest).try_exists().unwrap_or(true)
                         || (directory == &trash
                             && place.join(&manifest).try_exists().unwrap_or(true))
+                        || (is_index && self.find(job, &id).1.exists())
                 };
                 if !is_partial && (!needs_manifest || has_manifest()) {
                     continue;

@@ -1,6 +1,9 @@
 //! Archives whose manifest is gone.
 
-use super::files::{Layout, names_in};
+use super::{
+    files::{Layout, names_in},
+    tier,
+};
 use crate::port::BackupStoreError;
 use mainstay_domain::{id::BackupId, name::JobName};
 use std::fs;
@@ -10,9 +13,15 @@ pub(super) fn orphans(
     layout: &Layout,
     job: &JobName,
 ) -> Result<Vec<(BackupId, u64)>, BackupStoreError> {
-    let place = layout.job(job);
+    let mut directories = vec![layout.trash_of(job), layout.job(job)];
+    for tier in tier::noted(layout, job)? {
+        // Of one that is not there nothing is known.
+        if let Ok(other) = tier::check_there(layout, job, &tier) {
+            directories.extend([other.trash_of(job), other.job(job)]);
+        }
+    }
     let mut found = Vec::new();
-    for directory in [place.join("trash"), place] {
+    for directory in directories {
         for name in names_in(&directory)? {
             let id = name
                 .strip_suffix(".jsonl.zst")

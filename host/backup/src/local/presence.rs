@@ -1,6 +1,6 @@
 //! Whether the files of a backup are there, as long as they were stored: a look that reads nothing.
 
-use super::{error::unavailable, files::Layout, no_manifest};
+use super::{error::unavailable, files::Layout, no_manifest, tier::unless_away};
 use crate::port::BackupStoreError;
 use mainstay_domain::{archive::Manifest, id::BackupId, name::JobName};
 use std::{fs, io::ErrorKind};
@@ -26,7 +26,7 @@ pub(super) fn look(
         Ok(found) if found.len() == stored_bytes => match fs::metadata(&manifest) {
             Ok(_) => return Ok(()),
             Err(error) if error.kind() == ErrorKind::NotFound => {
-                return Err(no_manifest(id.clone()));
+                return Err(unless_away(layout, job, no_manifest(id.clone())));
             }
             Err(error) => return Err(unavailable("cannot read", &manifest)(error)),
         },
@@ -34,7 +34,11 @@ pub(super) fn look(
             "its archive has {} bytes, and {stored_bytes} were stored",
             found.len()
         ),
-        Err(error) if error.kind() == ErrorKind::NotFound => "its archive is missing".to_owned(),
+        Err(error) if error.kind() == ErrorKind::NotFound => {
+            let (id, what) = (id.clone(), "its archive is missing".to_owned());
+            let missing = BackupStoreError::Corrupted { id, what };
+            return Err(unless_away(layout, job, missing));
+        }
         Err(error) => return Err(unavailable("cannot read", &archive)(error)),
     };
     let id = id.clone();

@@ -11,6 +11,7 @@ use super::{
     error::unavailable,
     files::Layout,
     regular::{open_regular, read_manifest},
+    tier::unless_away,
     write::{Hashing, Stored},
 };
 use crate::port::{BackupStoreError, OnProgress, Progress};
@@ -148,7 +149,8 @@ pub(super) fn read_manifests(
         let (_, path) = layout.find(job, id);
         let bytes = match read_manifest(&path) {
             Err(error) if error.kind() == ErrorKind::NotFound => {
-                return Err(corrupted("its manifest is missing".to_owned()));
+                let missing = corrupted("its manifest is missing".to_owned());
+                return Err(unless_away(layout, job, missing));
             }
             bytes => bytes.map_err(unavailable("cannot read", &path))?,
         };
@@ -207,7 +209,11 @@ pub(super) fn read_chain(
             bytes: manifest.stored_bytes,
             hash: manifest.stored_hash,
         };
-        let (header, end) = read_archive(&path, &manifest.id, expected, stop, &mut |item| {
+        let gone = |error| match path.exists() {
+            true => error,
+            false => unless_away(layout, job, error),
+        };
+        let read = read_archive(&path, &manifest.id, expected, stop, &mut |item| {
             match &item {
                 ArchiveItem::Part { bytes, .. } => done.bytes += bytes.len() as u64,
                 ArchiveItem::Document { content, .. } => {
@@ -221,7 +227,8 @@ pub(super) fn read_chain(
             composing.item(&manifest.id, item)?;
             progress(done);
             Ok(())
-        })?;
+        });
+        let (header, end) = read.map_err(gone)?;
         let same = header.parent.as_ref() == manifest.parent.as_ref().map(|parent| &parent.id)
             && end.root_hash == manifest.root_hash
             && (end.documents, end.tombstones) == (manifest.documents, manifest.tombstones);
@@ -235,7 +242,7 @@ pub(super) fn read_chain(
         can_be_referred_to &= header.format >= REFERABLE;
         if composing.is_behind() {
             let once_more = &mut |item| composing.once_more(item);
-            read_archive(&path, &manifest.id, expected, stop, once_more)?;
+            read_archive(&path, &manifest.id, expected, stop, once_more).map_err(gone)?;
         }
         composing.next_link();
     }

@@ -14,20 +14,58 @@ use super::{
 use crate::port::BackupStoreError;
 use mainstay_domain::{id::BackupId, name::JobName};
 use serde::{Deserialize, Serialize};
-use std::{io::ErrorKind, path::PathBuf};
+use std::{
+    io::ErrorKind,
+    path::{Path, PathBuf},
+};
 
 const NAME: &str = "store.json";
 
 /// The version of the mark that this host writes, and the newest that it may write beside.
-const FORMAT: u32 = 1;
+pub(super) const FORMAT: u32 = 1;
 
 /// What a mark says.
 #[derive(Debug, Serialize, Deserialize)]
-struct Mark {
-    format: u32,
+pub(super) struct Mark {
+    pub(super) format: u32,
     /// The backup that the store began with; no other store has it.
-    began_with: BackupId,
-    job: JobName,
+    pub(super) began_with: BackupId,
+    pub(super) job: JobName,
+    /// In another tier: what the store of the job in the state directory began with.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) home: Option<BackupId>,
+}
+
+/// Reads a mark; none where there is none, or an empty one.
+pub(super) fn read_mark(path: &Path) -> Result<Option<Mark>, BackupStoreError> {
+    match read_manifest(path) {
+        Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
+        Ok(bytes) if bytes.is_empty() => Ok(None),
+        bytes => {
+            let bytes = bytes.map_err(unavailable("cannot read", path))?;
+            parse_mark(path, &bytes).map(Some)
+        }
+    }
+}
+
+/// Reads the bytes of a mark.
+pub(super) fn parse_mark(path: &Path, bytes: &[u8]) -> Result<Mark, BackupStoreError> {
+    serde_json::from_slice(bytes).map_err(|error| {
+        BackupStoreError::Unavailable(format!(
+            "cannot read {}: {error}; look at the disk, and put back what was there",
+            path.display()
+        ))
+    })
+}
+
+/// Writes a mark where there is none.
+pub(super) fn write_mark(path: &Path, mark: &Mark) -> Result<(), BackupStoreError> {
+    let mut bytes = serde_json::to_vec(mark)
+        .map_err(|error| BackupStoreError::Unavailable(error.to_string()))?;
+    bytes.push(b'\n');
+    // A crash may have left it half written.
+    remove_file(&path.with_extension("json.partial"))?;
+    write_create_only(path, &bytes)
 }
 
 /// Whether the store of a job is there of which backups are known. Where a version before kept them there is no mark, and
@@ -102,13 +140,9 @@ pub(super) fn mark(
         format: FORMAT,
         began_with: began_with.clone(),
         job: job.clone(),
+        home: None,
     };
-    let mut bytes = serde_json::to_vec(&mark)
-        .map_err(|error| BackupStoreError::Unavailable(error.to_string()))?;
-    bytes.push(b'\n');
-    // A crash may have left it half written.
-    remove_file(&path.with_extension("json.partial"))?;
-    write_create_only(&path, &bytes)
+    write_mark(&path, &mark)
 }
 
 /// Whether there is any file of any backup of a job.
@@ -122,6 +156,7 @@ fn holds_any(layout: &Layout, job: &JobName) -> Result<bool, BackupStoreError> {
     Ok(names_in(&place)?.iter().chain(&of_trash).any(is_of_backup))
 }
 
-fn path(layout: &Layout, job: &JobName) -> PathBuf {
+/// Where the mark of a job is.
+pub(super) fn path(layout: &Layout, job: &JobName) -> PathBuf {
     layout.job(job).join(NAME)
 }

@@ -1,6 +1,6 @@
 //! The backups that lie there, as their manifests say.
 
-use super::{error::unavailable, files::Layout, presence, read, regular::read_manifest};
+use super::{error::unavailable, files::Layout, presence, read, regular::read_manifest, tier};
 use crate::port::{BackupStoreError, StoredBackup, StoredLook};
 use mainstay_domain::{archive::Manifest, id::BackupId, name::JobName};
 use std::{collections::BTreeSet, path::Path};
@@ -15,7 +15,16 @@ pub(super) fn stored(
     look: StoredLook,
 ) -> Result<Vec<StoredBackup>, BackupStoreError> {
     let mut found = Vec::new();
-    for (path, in_trash) in layout.manifests(job)? {
+    let mut manifests = layout.manifests(job)?;
+    for other in tier::take_up(layout, job, known) {
+        match other.manifests(job) {
+            Ok(more) => manifests.extend(more),
+            Err(error) => {
+                tracing::error!(%job, %error, "what is stored in a tier is left out, for it cannot be listed");
+            }
+        }
+    }
+    for (path, in_trash) in manifests {
         let name = path.file_stem().and_then(|name| name.to_str());
         let id = name.and_then(|name| BackupId::parse(name).ok());
         let Some(id) = id.filter(|id| !known.contains(id)) else {

@@ -1,16 +1,15 @@
 //! Takes one backup: reads the sources, writes what differs, reads it back, commits it.
 
 use super::{
-    TIER,
     apart::{Whereabouts, whereabouts},
     chunks::{ChunkSizes, PieceWriter},
     compose::DiscardSink,
     documents::SourceReader,
-    durable,
-    error::unavailable,
-    files::{Layout, create_private_dir, remove_file, sync_dir, write_create_only},
+    files::{Layout, create_private_dir, remove_file},
     index::{Index, Over},
-    presence, read, store,
+    presence,
+    put::{Written, put},
+    read, store,
     write::ArchiveWriter,
 };
 use crate::port::{
@@ -23,11 +22,11 @@ use mainstay_domain::{
     backup::BackupType,
     backup_chain::{Difference, compose},
     id::BackupId,
-    name::JobName,
+    name::{JobName, TierName},
     spec::BackupSource,
     time::millis,
 };
-use std::{mem, sync::Arc, time::Instant};
+use std::{mem, path::Path, sync::Arc, time::Instant};
 use tokio_util::sync::CancellationToken;
 
 /// Takes a backup. Whatever fails, nothing is left of it.
@@ -130,31 +129,38 @@ fn write_and_verify(
         writer.tombstone(key)?;
     }
     let (end, stored) = writer.finish(found.state.root_hash())?;
-    let path = layout.archive(job, id);
-    durable::rename(&partial, &path).map_err(unavailable("cannot make", &path))?;
-    sync_dir(&layout.job(job))?;
 
-    let (difference, _) = read::read_difference(&path, id, stored, &held, stop)?;
     found.can_be_referred_to = baseline.can_be_referred_to;
-    if found.can_be_referred_to {
-        found.held = held;
-    }
+    let own;
+    let held = match found.can_be_referred_to {
+        true => {
+            found.held = held;
+            &found.held
+        }
+        false => {
+            own = held;
+            &own
+        }
+    };
     let over = found.over(&baseline, &added);
     let read_over = baseline.over.map(|over| over.whole);
-    let corrupted = |what| BackupStoreError::Corrupted {
-        id: id.clone(),
-        what,
+    let before = Difference::from(baseline.state);
+    let check = |path: &Path| {
+        let (difference, _) = read::read_difference(path, id, stored, held, stop)?;
+        let read_back = compose([&before, &difference]);
+        let corrupted = |what| BackupStoreError::Corrupted {
+            id: id.clone(),
+            what,
+        };
+        read::check_root(&read_back, end.root_hash).map_err(corrupted)
     };
-    let read_back = compose([&Difference::from(baseline.state), &difference]);
-    read::check_root(&read_back, end.root_hash).map_err(corrupted)?;
-
-    let manifest = Manifest {
+    let manifest = |tier: &TierName| Manifest {
         format: FORMAT,
         id: id.clone(),
         job: job.clone(),
         backup_type: request.backup_type,
-        parent,
-        base,
+        parent: parent.clone(),
+        base: base.clone(),
         created_at: request.created_at,
         verified_at: now(),
         elapsed_ms: millis(started.elapsed()),
@@ -164,7 +170,7 @@ fn write_and_verify(
         size_bytes: end.size_bytes,
         stored_bytes: stored.bytes,
         stored_hash: stored.hash,
-        tier: TIER.to_owned(),
+        tier: tier.to_string(),
         compression: Compression::Zstd {
             level: request.compression,
         },
@@ -172,13 +178,20 @@ fn write_and_verify(
         sources: request.sources.iter().map(note).collect(),
         incomplete,
     };
-    let bytes = manifest
-        .to_bytes()
-        .map_err(|error| BackupStoreError::Unavailable(error.to_string()))?;
-    store::mark(layout, job, id)?;
-    write_create_only(&layout.manifest(job, id), &bytes)?;
+    let (manifest, refused) = put(&Written {
+        layout,
+        stop,
+        request,
+        partial: &partial,
+        check: &check,
+        manifest: &manifest,
+    })?;
     keep_index(layout, request, &found, over.as_ref(), read_over.as_ref());
-    Ok(TakenBackup { manifest, warnings })
+    Ok(TakenBackup {
+        manifest,
+        warnings,
+        refused,
+    })
 }
 
 /// What could be verified and never be put back is not taken. The config is refused for it too; but only here it is known

@@ -18,6 +18,7 @@ mod single;
 mod sqlite;
 mod swapped;
 mod swaps;
+mod tiers;
 mod unrestorable;
 mod whole_trees;
 
@@ -26,6 +27,7 @@ use crate::port::{NotPutBack, SourceProgram, Unreadable};
 use mainstay_domain::{
     backup::BackupType,
     id::IdSource,
+    name::TierName,
     spec::{HttpSource, ReadingSpec},
     time::Timestamp,
 };
@@ -85,6 +87,8 @@ fn now() -> Timestamp {
 struct Fixture {
     directory: TempDir,
     store: LocalBackups,
+    /// Those of the config, beside the one in the state directory.
+    tiers: Arc<Mutex<Vec<(TierName, PathBuf)>>>,
     ids: Mutex<IdSource>,
     sources: Vec<BackupSource>,
     reading: ReadingSpec,
@@ -116,8 +120,11 @@ impl Fixture {
         let directory = tempfile::tempdir().unwrap();
         let source = directory.path().join("data");
         fs::create_dir(&source).unwrap();
+        let tiers = Arc::new(Mutex::new(Vec::new()));
+        let configured = Arc::clone(&tiers);
         let store = LocalBackups::new(
             &directory.path().join("state"),
+            Arc::new(move || configured.lock().clone()),
             Arc::new(Programs),
             Arc::new(now),
             CancellationToken::new(),
@@ -129,6 +136,7 @@ impl Fixture {
         Self {
             directory,
             store,
+            tiers,
             ids: Mutex::new(IdSource::new(1)),
             sources,
             reading: ReadingSpec::default(),
@@ -163,6 +171,7 @@ impl Fixture {
             is_known: !chain.is_empty(),
             chain: chain.to_vec(),
             created_at: now,
+            tiers: vec![TierName::local()],
         }
     }
 

@@ -8,13 +8,13 @@ use super::{
     problem::{Location, Problem},
 };
 use mainstay_domain::{
-    name::{CommandName, FailureType, PluginName, SecretName, TargetName},
+    name::{CommandName, FailureType, PluginName, SecretName, TargetName, TierName},
     severity::Severity,
     spec::{RestoreDrillSpec, TargetPolicySpec},
 };
 use std::{
     cell::RefCell,
-    collections::{BTreeMap, HashSet},
+    collections::{BTreeMap, BTreeSet, HashSet},
     path::{Path, PathBuf},
 };
 
@@ -42,6 +42,7 @@ pub enum EntityKind {
     Plugin,
     Breaker,
     Group,
+    Tier,
 }
 
 impl EntityKind {
@@ -56,6 +57,7 @@ impl EntityKind {
             EntityKind::Plugin => "plugin",
             EntityKind::Breaker => "breaker",
             EntityKind::Group => "group",
+            EntityKind::Tier => "tier",
         }
     }
 
@@ -76,6 +78,7 @@ impl EntityKind {
             EntityKind::Plugin => format!("[plugin.{name}]"),
             EntityKind::Breaker => format!("[breaker.{name}] with open_for = \"15s\""),
             EntityKind::Group => format!("[group.{name}] with e.g. concurrent = 1"),
+            EntityKind::Tier => format!("[tier.{name}] with path = \"/mnt/{name}\""),
         }
     }
 }
@@ -101,6 +104,10 @@ pub(crate) struct Facts {
     pub(crate) handed: Vec<(PluginName, SecretName, Place)>,
     /// Which directories are sources of backups, and where that is said.
     pub(crate) backed_up: Vec<(PathBuf, Place)>,
+    /// Where the directories of tiers are set.
+    pub(crate) tier_paths: Vec<(PathBuf, Place)>,
+    /// Which tiers jobs name.
+    pub(crate) tiers_of_jobs: BTreeSet<TierName>,
     /// Which commands rollbacks run, and where that is said.
     pub(crate) hooks: Vec<(CommandName, Place)>,
     /// What drills of backups do, and where that is said.

@@ -16,6 +16,7 @@ mod policy;
 mod route;
 mod target;
 mod telemetry;
+mod tier;
 
 use super::{
     context::{Context, EntityKind, Facts},
@@ -53,6 +54,7 @@ pub(crate) fn validate(
     if let Some(spec) = &spec {
         judge::secrets(&context, &spec.plugins);
         judge::stores(&context, &spec.host);
+        tier::judge(&context, spec);
         judge::instances(&context, &spec.plugins);
         job::hooks(&context, &spec.commands);
         job::drills(&context, spec);
@@ -84,6 +86,7 @@ fn read(fields: &mut Fields<'_>, digest: String) -> Option<Spec> {
         routes: fields.list("route", "[[route]]", route::route),
         plugins: fields.or("plugin", Default::default(), plugin::plugins),
         alerts: fields.list("alert", "[[alert]]", route::alert),
+        tiers: fields.or("tier", Default::default(), tier::tiers),
         jobs: fields.list("job", "[[job]]", job),
         maintenance: fields.list("maintenance", "[[maintenance]]", maintenance::maintenance),
         escalation: escalation::escalation(fields),

@@ -19,6 +19,7 @@ mod contents;
 mod create;
 mod drill;
 mod due;
+mod fell_over;
 mod holds;
 mod hooks;
 mod jobs;

@@ -50,7 +50,9 @@ pub(super) fn concern(kind: EventKind) -> Concern {
         K::PluginQuarantined => Fires(&[K::PluginReleased, K::PluginServing]),
         K::RouteUnhandled => Fires(&[K::RouteHandled]),
         K::AlerterFailing => Fires(&[K::AlerterRecovered]),
-        K::BackupFailed | K::BackupRpoMissed | K::BackupCorrupted => Fires(&[K::BackupVerified]),
+        K::BackupFailed | K::BackupRpoMissed | K::BackupCorrupted | K::BackupFellOver => {
+            Fires(&[K::BackupVerified])
+        }
         K::BackupSuspicious => Fires(&[K::BackupAccepted]),
         K::RetentionFailed => Fires(&[K::RetentionJudged]),
         K::DrillFailed => Fires(&[K::DrillPassed]),

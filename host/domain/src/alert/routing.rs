@@ -40,6 +40,7 @@ pub fn is_alert_by_default(event: &Event) -> bool {
         | K::BackupRpoMissed
         | K::BackupCorrupted
         | K::BackupSuspicious
+        | K::BackupFellOver
         | K::RetentionFailed
         | K::DrillFailed
         | K::RollbackFailed

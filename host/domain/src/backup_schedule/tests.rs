@@ -56,6 +56,7 @@ fn job(
         proofs: ProofSchedules::default(),
         drill: crate::spec::RestoreDrillSpec::default(),
         starts: StartSpec::default(),
+        tiers: Default::default(),
     }
 }
 

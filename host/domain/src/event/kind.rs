@@ -229,6 +229,8 @@ event_kinds! {
     BackupSuspicious = "backup.suspicious",
     /// A person says that a backup is rightly so small.
     BackupAccepted = "backup.accepted",
+    /// A backup is not in the tier that is wanted first, but in the next that took it.
+    BackupFellOver = "backup.fell-over",
     /// A retention policy failed; everything is kept.
     RetentionFailed = "retention.failed",
     /// A retention policy judged the backups of a job.

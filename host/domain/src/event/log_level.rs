@@ -52,6 +52,7 @@ impl Event {
             | Kind::BackupRpoMissed
             | Kind::BackupCorrupted
             | Kind::BackupSuspicious
+            | Kind::BackupFellOver
             | Kind::RetentionFailed
             | Kind::RollbackFailed
             | Kind::DrillFailed => match self.severity >= Severity::High {

@@ -132,6 +132,7 @@ impl EventData {
             | K::BackupRpoMissed
             | K::BackupWaiting
             | K::BackupCorrupted
+            | K::BackupFellOver
             | K::BackupExpired
             | K::BackupRecorded
             | K::RetentionFailed

@@ -1,7 +1,10 @@
 //! Backup jobs, as configured.
 
 use super::{ReadingSpec, RestoreDrillSpec, RunAs};
-use crate::name::{CommandName, JobName, PluginName, TargetName};
+use crate::{
+    backup::BackupType,
+    name::{CommandName, JobName, PluginName, TargetName, TierName},
+};
 use semver::VersionReq;
 use std::{collections::BTreeMap, path::PathBuf, time::Duration};
 
@@ -44,6 +47,9 @@ pub struct JobSpec {
     pub drill: RestoreDrillSpec,
     /// When what is due may begin.
     pub starts: StartSpec,
+    /// Where backups of a type are stored, in the first that takes it; each is in the config or `local`, and once in its list.
+    /// What is not here is by [`crate::tier_order::tier_order`].
+    pub tiers: BTreeMap<BackupType, Vec<TierName>>,
 }
 
 impl JobSpec {

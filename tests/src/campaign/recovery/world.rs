@@ -861,6 +861,7 @@ fn spec(random: &mut Random, busy: bool) -> Spec {
         plugins: BTreeMap::new(),
         alerts: Vec::new(),
         jobs: Vec::new(),
+        tiers: BTreeMap::new(),
         maintenance: Vec::new(),
         escalation: Default::default(),
         policy: Default::default(),

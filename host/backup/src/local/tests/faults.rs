@@ -270,7 +270,10 @@ fn a_directory_that_becomes_a_link_or_a_file_while_it_is_read_leads_nowhere() {
             }
         });
         let request = fixture.request(BackupType::Full, &[]);
-        let TakenBackup { manifest, warnings } = fixture.store.take(&request, &progress).unwrap();
+        let taken = fixture.store.take(&request, &progress).unwrap();
+        let TakenBackup {
+            manifest, warnings, ..
+        } = taken;
         assert_eq!(warnings.len(), 1, "{warnings:?}");
         assert!(
             warnings[0].ends_with("d/below/secret: it vanished while it was read"),

@@ -140,6 +140,7 @@ mod tests {
             proofs: mainstay_domain::spec::ProofSchedules::default(),
             drill: mainstay_domain::spec::RestoreDrillSpec::default(),
             starts: mainstay_domain::spec::StartSpec::default(),
+            tiers: Default::default(),
         }
     }
 

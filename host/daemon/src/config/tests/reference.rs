@@ -2,6 +2,7 @@
 
 use super::{super::load, HOST, load_text};
 use mainstay_domain::{
+    backup::BackupType,
     certificate::DaysLeft,
     condition::Condition,
     effect::{HttpMethod, Signal},
@@ -9,15 +10,14 @@ use mainstay_domain::{
     jitter::Jitter,
     mail_address::{MailAddress, Recipients},
     name::{
-        CommandName, FailureType, GroupName, JobName, MailAccountName, PluginName, SecretName,
-        TargetName,
+        CommandName, FailureType, GroupName, JobName, MailAccountName, PluginName, SecretName, TargetName, TierName,
     },
     policy::{Phase, sha256_hex},
     severity::Severity,
     spec::{
         ApprovalSpec, BackupSource, BeforeStart, BreakerSpec, CheckKind, CheckSpec, CommandSpec,
         DeciderSpec, DirectoryGrant, DrillCommands, DrillSpec, EngineCheck, ExecCheck, FailOf,
-        ForeignCommands, Grants, GroupBy, HookSpec, HttpCheck, HttpOrigin, HttpSource, Limits, LogPattern, MailTls, MaintenanceBegin, OnDoubt, OnFailure, OnShutdown, OverBudget, PluginCheck, PluginSpec, PolicySpec, PostgresCheck, ProcessSpec, RedisCheck, RedisRole, Reload, RestartPolicy, RestoreDrillSpec, RunAs, S3Check, Schedule, SecretSource, ServiceAddress, SocketSpec, Spec, StatsdFlavour, Strategy, TargetGrant, TargetSpec, TargetVerb, Trust, ViewerSpec, WindowSpec, Workflow,
+        ForeignCommands, Grants, GroupBy, HookSpec, HttpCheck, HttpOrigin, HttpSource, Limits, LogPattern, MailTls, MaintenanceBegin, OnDoubt, OnFailure, OnShutdown, OverBudget, PluginCheck, PluginSpec, PolicySpec, PostgresCheck, ProcessSpec, RedisCheck, RedisRole, Reload, RestartPolicy, RestoreDrillSpec, RunAs, S3Check, Schedule, SecretSource, ServiceAddress, SocketSpec, Spec, StatsdFlavour, Strategy, TargetGrant, TargetSpec, TargetVerb, TierRole, TierSpec, Trust, ViewerSpec, WindowSpec, Workflow,
     },
     time::Timestamp,
 };
@@ -227,6 +227,7 @@ fn every_key_of_the_reference_arrives() {
     route_keys(&mut keys);
     plugin_keys(&mut keys);
     job_keys(&mut keys);
+    tier_keys(&mut keys);
     maintenance_keys(&mut keys);
     escalation_keys(&mut keys);
     telemetry_keys(&mut keys);
@@ -248,7 +249,7 @@ fn collect_keys(path: &str, value: &toml::Value, into: &mut BTreeSet<String>) {
         toml::Value::Table(table) if !is_leaf => {
             for (key, value) in table {
                 let is_name = [
-                    "breaker", "command", "cooldown", "group", "phase", "plugin", "secrets", "smtp",
+                    "breaker", "command", "cooldown", "group", "phase", "plugin", "secrets", "smtp", "tier",
                 ];
                 let is_name = is_name.contains(&path);
                 let path = match path {
@@ -1538,6 +1539,84 @@ fn escalation_keys(keys: &mut Keys) {
     }
 }
 
+fn tier_keys(keys: &mut Keys) {
+    let text = "[tier.t]\nkind = \"directory\"\npath = \"/t\"\nrole = \"archive\"\n";
+    let name = TierName::parse("t").unwrap();
+    let tier = TierSpec {
+        path: "/t".into(),
+        role: TierRole::Archive,
+    };
+    for key in ["tier.kind", "tier.path", "tier.role"] {
+        keys.arrives(key, text, |s| s.tiers[&name].clone(), tier.clone());
+    }
+    for (key, backup_type) in [
+        ("job.tiers.full", BackupType::Full),
+        ("job.tiers.differential", BackupType::Differential),
+        ("job.tiers.incremental", BackupType::Incremental),
+        ("job.tiers.snapshot", BackupType::Snapshot),
+        ("job.tiers.emergency", BackupType::Emergency),
+    ] {
+        let job = format!(
+            "[[job]]\nname = \"j\"\nsource = [{{ kind = \"directory\", path = \"d\" }}]\n\
+                           tiers = {{ {backup_type} = [\"t\", \"local\"] }}\n"
+        );
+        let said = BTreeMap::from([(backup_type, vec![name.clone(), TierName::local()])]);
+        keys.arrives(
+            key,
+            &[text, &job].concat(),
+            |s| s.jobs[0].tiers.clone(),
+            said,
+        );
+    }
+}
+
+#[test]
+fn what_is_wrong_with_tiers_is_told_with_what_is_right() {
+    let complaint = |text: &str| match load_text(&format!("{HOST}{text}")) {
+        Ok(loaded) => format!("{:?}", loaded.warnings),
+        Err(errors) => errors.to_string(),
+    };
+    let job = "[[job]]\nname = \"j\"\nencryption = \"none\"\nsource = [{ kind = \"directory\", path = \"d\" }]\n";
+    let tier = "[tier.nas]\npath = \"/nas\"\n";
+    let with = |tiers: &str| format!("{tier}{job}tiers = {tiers}\n");
+    for (text, says) in [
+        (with("{ full = [\"nass\"] }"), "did you mean \"nas\"?"),
+        (with("{ full = [] }"), "`full` names no tier"),
+        (
+            with("{ full = [\"nas\", \"nas\"] }"),
+            "names the tier `nas` twice",
+        ),
+        (with("{ ful = [\"nas\"] }"), "did you mean `full`?"),
+        ("[tier.local]\npath = \"/l\"\n".to_owned(), "always there"),
+        ("[tier.nas]\n".to_owned(), "has no `path`"),
+        (
+            "[tier.nas]\npath = \"/nas\"\nkind = \"tape\"\n".to_owned(),
+            "\"directory\"",
+        ),
+        (
+            "[tier.nas]\npath = \"state/x\"\n".to_owned(),
+            "the state directory",
+        ),
+        (
+            "[tier.a]\npath = \"/a\"\n[tier.b]\npath = \"/a/b\"\n".to_owned(),
+            "the directory of another tier",
+        ),
+        (
+            format!("[tier.a]\npath = \"d/a\"\n{job}"),
+            "the source /etc/mainstay/d",
+        ),
+        (tier.to_owned(), "no job stores anything in the tier `nas`"),
+        (
+            format!("[tier.nas]\npath = \"/nas\"\nrole = \"archive\"\n{job}"),
+            "no job stores anything in the tier `nas`",
+        ),
+    ] {
+        let found = complaint(&text);
+        assert!(found.contains(says), "{text}:\n{found}");
+    }
+    assert_eq!(complaint(&with("{ full = [\"nas\", \"local\"] }")), "[]");
+}
+
 fn policy_keys(keys: &mut Keys) {
     let limit = NonZeroU32::new;
     let host = |spec: &Spec| spec.policy.host;
@@ -2197,6 +2276,7 @@ fn what_is_not_written_has_its_documented_default() {
         (reading.exclude_caches, reading.one_filesystem),
         (false, true)
     );
+    assert!(job.tiers.is_empty() && spec.tiers.is_empty());
     assert!(job.after.is_empty());
     assert!(matches!(&job.sources[0], BackupSource::Directory { prefix, .. } if prefix.is_empty()));
     assert!(

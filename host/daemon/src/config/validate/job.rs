@@ -4,6 +4,7 @@ mod checkpoints;
 mod drill;
 mod reading;
 mod source;
+mod tiers;
 
 pub(super) use checkpoints::hooks;
 pub(super) use drill::drills;
@@ -82,6 +83,7 @@ pub(super) fn job(at: ValueAt<'_>, host: &str) -> Option<JobSpec> {
         };
         let jitter = fields.get("jitter");
         let window = fields.optional("window", window);
+        let tiers = fields.or("tiers", Default::default(), tiers::tiers);
         let job_name = job_name?;
         let longest = jitter.and_then(duration);
         let mut spec = JobSpec {
@@ -107,6 +109,7 @@ pub(super) fn job(at: ValueAt<'_>, host: &str) -> Option<JobSpec> {
             checkpoints,
             proofs,
             drill,
+            tiers,
             name: job_name,
         };
         if let (Some(at), Some(longest)) = (jitter, longest) {

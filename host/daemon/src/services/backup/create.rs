@@ -14,6 +14,7 @@ use mainstay_domain::{
     severity::Severity,
     shrink::suspicion,
     spec::JobSpec,
+    tier_order::tier_order,
     time::Timestamp,
 };
 
@@ -137,6 +138,7 @@ impl BackupService {
             is_known: records.iter().any(|record| record.status.is_stored()),
             chain: chain.into_iter().map(|link| link.id).collect(),
             created_at,
+            tiers: tier_order(job, &self.core.spec.borrow().tiers, backup_type),
         };
         let progress = progress.clone();
         let taken = match self.run_before(job, &record).await {
@@ -167,6 +169,7 @@ impl BackupService {
         let TakenBackup {
             manifest,
             mut warnings,
+            refused,
         } = taken;
         let slots = &wanted.slots;
         let mut record = manifest.to_record();
@@ -206,6 +209,8 @@ impl BackupService {
             .with_backup(&record.job, &record.id)
             .with_data(data);
         let mut changes = vec![Change::Event(event)];
+        let fell_over = refused.iter().map(|it| self.fell_over(&record, it));
+        changes.extend(fell_over.map(Change::Event));
         let told = shrunk.map(|found| self.told_suspicious(&record, found));
         changes.extend(told.map(Change::Event));
         changes.extend(

@@ -123,7 +123,8 @@ impl BackupService {
                 }
             }
             if let Some(error) = unreachable {
-                let message = format!("no backup of job {job} can be taken or restored: {error}");
+                let message =
+                    format!("backups of job {job} cannot be looked at, taken or restored: {error}");
                 let event = self
                     .event(EventKind::BackupFailed, Severity::High, message)
                     .with_job(&job);

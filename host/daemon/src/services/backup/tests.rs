@@ -457,6 +457,26 @@ async fn what_a_backup_left_out_is_kept_with_it() {
 }
 
 #[tokio::test]
+async fn people_hear_of_a_backup_that_is_in_another_tier_than_it_should_be() {
+    let fixture = Fixture::new().await;
+    let nas = mainstay_domain::name::TierName::parse("nas").unwrap();
+    let local = mainstay_domain::name::TierName::local();
+    let wanting = JobSpec {
+        tiers: [(BackupType::Full, vec![nas.clone(), local])].into(),
+        ..job(None)
+    };
+    fixture.spec.send_replace(spec_with(&[wanting]));
+    let taken = fixture.create(BackupType::Full).await.unwrap();
+    assert_eq!(taken.tier, "nas");
+    assert!(!fixture.kinds().contains(&EventKind::BackupFellOver));
+    fixture.store.refuse(&nas, "it is not there");
+    let taken = fixture.create(BackupType::Full).await.unwrap();
+    assert_eq!(taken.tier, "local");
+    let told = [EventKind::BackupVerified, EventKind::BackupFellOver];
+    assert!(fixture.kinds().ends_with(&told), "{:?}", fixture.kinds());
+}
+
+#[tokio::test]
 async fn an_incomplete_backup_is_shown_as_one_and_a_restore_of_the_newest_takes_a_complete_one() {
     let fixture = Fixture::new().await;
     let restored = || {

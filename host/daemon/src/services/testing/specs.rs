@@ -41,6 +41,7 @@ pub(crate) fn spec(targets: Vec<TargetSpec>) -> Arc<Spec> {
         plugins: BTreeMap::new(),
         alerts: Vec::new(),
         jobs: Vec::new(),
+        tiers: BTreeMap::new(),
         maintenance: Vec::new(),
         escalation: Default::default(),
         policy: Default::default(),

@@ -217,6 +217,7 @@ fn by_default_only_what_somebody_should_know_is_an_alert() {
             "backup.rpo-missed",
             "backup.corrupted",
             "backup.suspicious",
+            "backup.fell-over",
             "retention.failed",
             "rollback.failed",
             "drill.failed",

@@ -93,6 +93,7 @@ pub(super) fn actions_taken(event: &Event) -> String {
         K::BackupSuspicious => {
             "it kept every backup, and restores the one before where none is named"
         }
+        K::BackupFellOver => "it stored the backup in the next tier that took it",
         K::BackupAccepted => "it takes that backup as the newest, and lets retention go on",
         K::RetentionFailed => "it kept every backup",
         K::RollbackFailed => {

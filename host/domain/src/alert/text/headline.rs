@@ -45,6 +45,7 @@ pub(super) fn headline(event: &Event) -> &'static str {
         K::BackupVerified => "it has a verified backup",
         K::BackupRpoMissed => "its newest backup is too old",
         K::BackupSuspicious => "its newest backup is much smaller than the one before",
+        K::BackupFellOver => "its backup is not in the tier that it should be in",
         K::BackupAccepted => "a person says that its backup is rightly so small",
         K::RetentionJudged => "its retention policy has judged it",
         K::DrillPassed => "its restore drill passed",

@@ -138,6 +138,9 @@ pub(super) fn next_step(event: &Event) -> String {
                 "look whether something is lost: {look}; where it is not, `mainstay backup accept {id}`"
             )
         }
+        (K::BackupFellOver, _) => {
+            format!("look at the tier that the message names, then `mainstay backup create {job}`")
+        }
         (K::RetentionFailed, _) => {
             format!(
                 "look at the policy in `mainstay plugin list`, then `mainstay backup prune --job {job}`"

@@ -171,6 +171,7 @@ pub(super) fn spec(targets: Vec<TargetSpec>, routes: Vec<RouteSpec>) -> Spec {
         plugins: BTreeMap::new(),
         alerts: Vec::new(),
         jobs: Vec::new(),
+        tiers: BTreeMap::new(),
         maintenance: Vec::new(),
         escalation: Default::default(),
         policy: PolicySpec::default(),

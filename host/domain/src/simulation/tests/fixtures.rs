@@ -134,6 +134,7 @@ pub(crate) fn host(targets: Vec<TargetSpec>) -> Arc<Spec> {
         plugins: BTreeMap::new(),
         alerts: Vec::new(),
         jobs: Vec::new(),
+        tiers: BTreeMap::new(),
         maintenance: Vec::new(),
         escalation: Default::default(),
         policy: Default::default(),

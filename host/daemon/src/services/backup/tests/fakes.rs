@@ -15,7 +15,7 @@ use mainstay_domain::{
     breaker::CircuitState,
     effect::{CommandOutput, EffectError},
     health::{Health, Observation},
-    name::{CommandName, FailureType, PluginName, TargetName},
+    name::{CommandName, FailureType, PluginName, TargetName, TierName},
     spec::{CommandSpec, HookSpec, ReadingSpec, RetentionSpec, RunAs, Schedule},
 };
 use parking_lot::Condvar;
@@ -55,6 +55,8 @@ struct Behaviour {
     left_drills: Vec<BackupId>,
     not_put_back: NotPutBack,
     warnings: Vec<String>,
+    /// Each tier that does not take it, and why.
+    refused: Vec<(TierName, String)>,
     incomplete: bool,
     /// What was done to take backups and to restore them, in order.
     steps: Vec<&'static str>,
@@ -137,6 +139,11 @@ impl FakeStore {
     /// Every backup from now on has this to say.
     pub(super) fn warn(&self, text: &str) {
         self.with(|it| it.warnings.push(text.to_owned()));
+    }
+
+    /// A tier takes nothing from now on.
+    pub(super) fn refuse(&self, tier: &TierName, why: &str) {
+        self.with(|it| it.refused.push((tier.clone(), why.to_owned())));
     }
 
     /// Every backup from now on is incomplete, for this reason.
@@ -362,7 +369,12 @@ impl BackupStore for FakeStore {
             size_bytes: 2,
             stored_bytes: 3,
             stored_hash: ContentHash::of(b""),
-            tier: "local".to_owned(),
+            tier: request
+                .tiers
+                .iter()
+                .find(|tier| it.refused.iter().all(|(refused, _)| refused != *tier))
+                .unwrap()
+                .to_string(),
             compression: Compression::Zstd {
                 level: request.compression,
             },
@@ -374,6 +386,7 @@ impl BackupStore for FakeStore {
         Ok(TakenBackup {
             manifest,
             warnings: it.warnings.clone(),
+            refused: it.refused.clone(),
         })
     }
 
@@ -759,6 +772,7 @@ pub(super) fn job(retention: Option<RetentionSpec>) -> JobSpec {
         proofs: mainstay_domain::spec::ProofSchedules::default(),
         drill: mainstay_domain::spec::RestoreDrillSpec::default(),
         starts: mainstay_domain::spec::StartSpec::default(),
+        tiers: Default::default(),
     }
 }
 

@@ -1,0 +1,160 @@
+//! Puts an archive that was written into the first tier that takes it: there it is read back, and committed by its manifest.
+//!
+//! Invariant: what a tier did not take leaves nothing in it that looks like a backup.
+//! Invariant: no other tier is asked where the one before may have committed: a backup is in one tier.
+
+use super::{
+    check_stop,
+    error::unavailable,
+    files::{Layout, create_private, remove_file, sync_dir, write_create_only},
+    regular::open_regular,
+    store, tier,
+};
+use crate::port::{BackupStoreError, TakeBackup};
+use mainstay_domain::{archive::Manifest, name::TierName};
+use std::{
+    fs,
+    io::{Read, Write},
+    path::Path,
+};
+use tokio_util::sync::CancellationToken;
+
+/// An archive that was written, whole and durable.
+pub(super) struct Written<'a> {
+    pub(super) layout: &'a Layout,
+    pub(super) stop: &'a CancellationToken,
+    pub(super) request: &'a TakeBackup,
+    /// Where it is.
+    pub(super) partial: &'a Path,
+    /// Reads what lies somewhere, and says whether it is what was written.
+    pub(super) check: &'a dyn Fn(&Path) -> Result<(), BackupStoreError>,
+    /// Its manifest, where it is right in a tier.
+    pub(super) manifest: &'a dyn Fn(&TierName) -> Manifest,
+}
+
+/// Why a tier did not take it.
+enum Refusal {
+    /// It has nothing of it.
+    Clean(BackupStoreError),
+    /// It may have it.
+    InDoubt(BackupStoreError),
+}
+
+impl From<BackupStoreError> for Refusal {
+    fn from(error: BackupStoreError) -> Self {
+        Self::Clean(error)
+    }
+}
+
+/// Its manifest in the tier that took it, and the tiers before it with what they said.
+pub(super) fn put(
+    written: &Written<'_>,
+) -> Result<(Manifest, Vec<(TierName, String)>), BackupStoreError> {
+    let mut refused = Vec::new();
+    let mut last = BackupStoreError::Unavailable("no tier is named for the backup".to_owned());
+    for tier in &written.request.tiers {
+        match put_in(written, tier) {
+            Ok(manifest) => return Ok((manifest, refused)),
+            Err(
+                Refusal::InDoubt(error) | Refusal::Clean(error @ BackupStoreError::Interrupted),
+            ) => return Err(error),
+            Err(Refusal::Clean(error)) => {
+                refused.push((tier.clone(), error.to_string()));
+                last = error;
+            }
+        }
+    }
+    if refused.len() < 2 {
+        return Err(last);
+    }
+    let all = refused.iter().map(|(tier, why)| format!("{tier}: {why}"));
+    let all = format!("no tier took it: {}", all.collect::<Vec<_>>().join("; "));
+    Err(match last {
+        BackupStoreError::NoRoom(_) => BackupStoreError::NoRoom(all),
+        _ => BackupStoreError::Unavailable(all),
+    })
+}
+
+fn put_in(written: &Written<'_>, tier: &TierName) -> Result<Manifest, Refusal> {
+    let Written {
+        layout, request, ..
+    } = written;
+    let (job, id) = (&request.job, &request.id);
+    if tier.is_local() {
+        let committed = move_here(written)
+            .map_err(Refusal::Clean)
+            .and_then(|()| commit(written, tier, layout));
+        if let Err(Refusal::Clean(_)) = &committed {
+            // For the next tier, which copies it from there; where it cannot be, that one finds nothing to copy.
+            let _ = fs::rename(layout.archive(job, id), written.partial);
+        }
+        return committed;
+    }
+    store::mark(layout, job, id)?;
+    let place = tier::begin(layout, job, tier, id)?;
+    let committed = copy(written, &place)
+        .map_err(Refusal::Clean)
+        .and_then(|()| commit(written, tier, &place));
+    let left = match &committed {
+        Ok(_) => vec![written.partial.to_owned()],
+        Err(Refusal::Clean(_)) => {
+            vec![place.partial(job, id, "archive"), place.archive(job, id)]
+        }
+        Err(Refusal::InDoubt(_)) => Vec::new(),
+    };
+    for path in &left {
+        if let Err(error) = remove_file(path) {
+            tracing::warn!(backup = %id, %tier, %error, "what is left of it is removed at the next start");
+        }
+    }
+    committed
+}
+
+/// In the state directory it is moved into its place.
+fn move_here(written: &Written<'_>) -> Result<(), BackupStoreError> {
+    let (job, id) = (&written.request.job, &written.request.id);
+    let path = written.layout.archive(job, id);
+    fs::rename(written.partial, &path).map_err(unavailable("cannot make", &path))?;
+    sync_dir(&written.layout.job(job))
+}
+
+/// Reads back what is in its place, and writes the manifest.
+fn commit(written: &Written<'_>, tier: &TierName, place: &Layout) -> Result<Manifest, Refusal> {
+    let (job, id) = (&written.request.job, &written.request.id);
+    (written.check)(&place.archive(job, id))?;
+    let manifest = (written.manifest)(tier);
+    let bytes = manifest
+        .to_bytes()
+        .map_err(|error| BackupStoreError::Unavailable(error.to_string()))?;
+    store::mark(written.layout, job, id)?;
+    let path = place.manifest(job, id);
+    match (write_create_only(&path, &bytes), path.try_exists()) {
+        (Ok(()), _) => Ok(manifest),
+        (Err(error), Ok(false)) => Err(Refusal::Clean(error)),
+        (Err(error), Ok(true) | Err(_)) => Err(Refusal::InDoubt(error)),
+    }
+}
+
+/// Copies it into its place in a tier, durable.
+fn copy(written: &Written<'_>, place: &Layout) -> Result<(), BackupStoreError> {
+    let (job, id) = (&written.request.job, &written.request.id);
+    let (from, to) = (written.partial, place.partial(job, id, "archive"));
+    let mut source = open_regular(from).map_err(unavailable("cannot read", from))?;
+    let mut file = create_private(&to)?;
+    let mut buffer = vec![0; 1 << 18];
+    loop {
+        check_stop(written.stop)?;
+        let count = source
+            .read(&mut buffer)
+            .map_err(unavailable("cannot read", from))?;
+        let Some(bytes) = buffer.get(..count).filter(|bytes| !bytes.is_empty()) else {
+            break;
+        };
+        file.write_all(bytes)
+            .map_err(unavailable("cannot write", &to))?;
+    }
+    file.sync_all().map_err(unavailable("cannot write", &to))?;
+    let path = place.archive(job, id);
+    fs::rename(&to, &path).map_err(unavailable("cannot make", &path))?;
+    sync_dir(&place.job(job))
+}

@@ -1,0 +1,329 @@
+//! The stores of a job in other tiers than that of the state directory.
+//!
+//! Each has a mark, `store.json`, as the one in the state directory has; `tier-NAME.json` beside that one is a copy of it. So a
+//! tier whose disk is not mounted, or is another one, is told from one where nothing was stored yet.
+//!
+//! Invariant: the directory of a tier is never made here, and no store begins in one where a known store is not.
+//! Invariant: no backup is wrong because a tier is not there; then it is not known.
+
+use super::{
+    error::unavailable,
+    files::{Layout, create_private_dir, names_in, remove_file, write_create_only},
+    no_manifest,
+    regular::read_manifest,
+    store::{self, FORMAT, Mark},
+};
+use crate::port::BackupStoreError;
+use mainstay_domain::{
+    id::BackupId,
+    name::{JobName, TierName},
+};
+use std::{collections::BTreeSet, io::ErrorKind, iter, path::PathBuf};
+
+/// The copy of a tier's mark.
+fn note(layout: &Layout, job: &JobName, tier: &TierName) -> PathBuf {
+    layout.job(job).join(format!("tier-{tier}.json"))
+}
+
+/// The other tiers in which backups of a job were stored.
+pub(super) fn noted(layout: &Layout, job: &JobName) -> Result<Vec<TierName>, BackupStoreError> {
+    let names = names_in(&layout.job(job))?;
+    let tiers = names.iter().filter_map(|name| {
+        let name = name.strip_prefix("tier-")?.strip_suffix(".json")?;
+        TierName::parse(name).ok()
+    });
+    Ok(tiers.collect())
+}
+
+/// Whether every other tier is there in which backups of a job were stored.
+pub(super) fn check_noted(layout: &Layout, job: &JobName) -> Result<(), BackupStoreError> {
+    for tier in noted(layout, job)? {
+        check_there(layout, job, &tier)?;
+    }
+    Ok(())
+}
+
+/// What is missing may be where nobody can look now: then that is the error.
+pub(super) fn unless_away(
+    layout: &Layout,
+    job: &JobName,
+    error: BackupStoreError,
+) -> BackupStoreError {
+    match error {
+        BackupStoreError::Corrupted { .. } => match check_noted(layout, job) {
+            Ok(()) => error,
+            Err(away) => away,
+        },
+        error => error,
+    }
+}
+
+/// The store of a job in a tier that is known, where it is there and the same.
+pub(super) fn check_there(
+    layout: &Layout,
+    job: &JobName,
+    tier: &TierName,
+) -> Result<Layout, BackupStoreError> {
+    let other = existing(layout, job, tier)?;
+    let note = note(layout, job, tier);
+    let known = read_manifest(&note).map_err(unavailable("cannot read", &note))?;
+    let path = store::path(&other, job);
+    let what = match read_manifest(&path) {
+        Ok(found) if found == known => return Ok(other),
+        Ok(_) => "is that of another store",
+        Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => {
+            "is not there"
+        }
+        Err(error) => return Err(unavailable("cannot read", &path)(error)),
+    };
+    Err(BackupStoreError::Unavailable(format!(
+        "the backups of job {job} in the tier {tier} are known and not where they were stored: {} {what}; mount what belongs at \
+         {}, or put it back; where it is lost for good, remove {}, and a new store begins there",
+        path.display(),
+        other.root().display(),
+        note.display()
+    )))
+}
+
+fn existing(layout: &Layout, job: &JobName, tier: &TierName) -> Result<Layout, BackupStoreError> {
+    layout.other(tier).ok_or_else(|| {
+        BackupStoreError::Unavailable(format!(
+            "backups of job {job} belong in the tier {tier}, and the config has none of that name; put [tier.{tier}] back"
+        ))
+    })
+}
+
+fn is_noted(layout: &Layout, job: &JobName, tier: &TierName) -> bool {
+    note(layout, job, tier).try_exists().unwrap_or(true)
+}
+
+/// The store of a job in a tier, for a backup that is to be stored there; it begins where there is none yet. The store in the
+/// state directory is marked.
+pub(super) fn begin(
+    layout: &Layout,
+    job: &JobName,
+    tier: &TierName,
+    began_with: &BackupId,
+) -> Result<Layout, BackupStoreError> {
+    if is_noted(layout, job, tier) {
+        return check_there(layout, job, tier);
+    }
+    let other = existing(layout, job, tier)?;
+    if !other.root().is_dir() {
+        return Err(BackupStoreError::Unavailable(format!(
+            "the directory {} of the tier {tier} is not there; mount or make it",
+            other.root().display()
+        )));
+    }
+    let path = store::path(layout, job);
+    let Some(home) = store::read_mark(&path)? else {
+        return Err(BackupStoreError::Unavailable(format!(
+            "{} is not there, and it says whose the store in the tier {tier} is",
+            path.display()
+        )));
+    };
+    create_private_dir(&other.job(job))?;
+    if store::read_mark(&store::path(&other, job))?.is_none() {
+        let mark = Mark {
+            format: FORMAT,
+            began_with: began_with.clone(),
+            job: job.clone(),
+            home: Some(home.began_with.clone()),
+        };
+        store::write_mark(&store::path(&other, job), &mark)?;
+    }
+    take_note(layout, job, tier, &other, &home.began_with)?;
+    Ok(other)
+}
+
+/// Notes the store in a tier, where it is that of this host's job.
+fn take_note(
+    layout: &Layout,
+    job: &JobName,
+    tier: &TierName,
+    other: &Layout,
+    home: &BackupId,
+) -> Result<(), BackupStoreError> {
+    let path = store::path(other, job);
+    let bytes = read_manifest(&path).map_err(unavailable("cannot read", &path))?;
+    let mark = store::parse_mark(&path, &bytes)?;
+    let of = mark.home.as_ref().unwrap_or(&mark.began_with);
+    if of != home {
+        return Err(foreign(
+            job,
+            tier,
+            other,
+            &format!("a store that began with {of}"),
+        ));
+    }
+    check_mark(job, tier, other, &mark)?;
+    let note = note(layout, job, tier);
+    // A crash may have left it half written.
+    remove_file(&note.with_extension("json.partial"))?;
+    write_create_only(&note, &bytes)
+}
+
+/// Whether a mark in a tier is one of this job, as this host reads them.
+fn check_mark(
+    job: &JobName,
+    tier: &TierName,
+    other: &Layout,
+    mark: &Mark,
+) -> Result<(), BackupStoreError> {
+    if mark.format > FORMAT {
+        let what = format!(
+            "format {}, and this mainstay writes up to {FORMAT}",
+            mark.format
+        );
+        return Err(foreign(job, tier, other, &what));
+    }
+    match &mark.job == job {
+        true => Ok(()),
+        false => Err(foreign(job, tier, other, &format!("job {}", mark.job))),
+    }
+}
+
+fn foreign(job: &JobName, tier: &TierName, other: &Layout, what: &str) -> BackupStoreError {
+    BackupStoreError::Unavailable(format!(
+        "the store in {} is not that of job {job} of this host: its store.json says {what}; give each host a directory of its own \
+         as path of [tier.{tier}]",
+        other.job(job).display()
+    ))
+}
+
+/// The stores of a job in other tiers, those among them that were not known too: for a host whose state directory was lost.
+/// `known` are the backups of which the catalog knows.
+pub(super) fn take_up(layout: &Layout, job: &JobName, known: &BTreeSet<BackupId>) -> Vec<Layout> {
+    let mut found = Vec::new();
+    for (tier, other) in layout.others() {
+        match belongs(layout, job, &tier, &other, known) {
+            Ok(true) => found.push(other),
+            Ok(false) => {}
+            Err(error) => {
+                tracing::error!(%job, %tier, %error, "what is stored in a tier cannot be taken up now");
+            }
+        }
+    }
+    found
+}
+
+fn belongs(
+    layout: &Layout,
+    job: &JobName,
+    tier: &TierName,
+    other: &Layout,
+    known: &BTreeSet<BackupId>,
+) -> Result<bool, BackupStoreError> {
+    if is_noted(layout, job, tier) {
+        return check_there(layout, job, tier).map(|_| true);
+    }
+    let Some(mark) = store::read_mark(&store::path(other, job))? else {
+        return Ok(false);
+    };
+    let path = store::path(layout, job);
+    let home = match store::read_mark(&path)? {
+        Some(home) => home.began_with,
+        None => {
+            check_mark(job, tier, other, &mark)?;
+            let is_allowed = path.try_exists().unwrap_or(false);
+            if !is_allowed && holds_known(other, job, known)? {
+                // What is not mounted is not begun anew.
+                store::check_there(layout, job)?;
+            }
+            let home = mark.home.unwrap_or(mark.began_with);
+            create_private_dir(&layout.job(job))?;
+            // An empty one is a person's word that a store may begin.
+            remove_file(&path)?;
+            let mark = Mark {
+                format: FORMAT,
+                began_with: home.clone(),
+                job: job.clone(),
+                home: None,
+            };
+            store::write_mark(&path, &mark)?;
+            home
+        }
+    };
+    take_note(layout, job, tier, other, &home)?;
+    Ok(true)
+}
+
+fn holds_known(
+    other: &Layout,
+    job: &JobName,
+    known: &BTreeSet<BackupId>,
+) -> Result<bool, BackupStoreError> {
+    let manifests = other.manifests(job)?;
+    let mut names = manifests
+        .iter()
+        .filter_map(|(path, _)| path.file_stem()?.to_str());
+    Ok(names.any(|name| BackupId::parse(name).is_ok_and(|id| known.contains(&id))))
+}
+
+/// The tiers that hold any file of a backup. None where it is gone; an error where it may be in one that is not there.
+pub(super) fn holders(
+    layout: &Layout,
+    job: &JobName,
+    id: &BackupId,
+) -> Result<Vec<Layout>, BackupStoreError> {
+    let mut found = layout.places();
+    found.retain(|place| place.holds(job, id));
+    if found.is_empty() {
+        check_noted(layout, job)?;
+    }
+    Ok(found)
+}
+
+/// The jobs that have a store in any tier.
+pub(super) fn jobs(layout: &Layout) -> Result<Vec<JobName>, BackupStoreError> {
+    let mut jobs: BTreeSet<JobName> = layout.jobs()?.into_iter().collect();
+    for (tier, other) in layout.others() {
+        match other.jobs() {
+            Ok(found) => {
+                let is_store = |job: &JobName| store::path(&other, job).exists();
+                jobs.extend(found.into_iter().filter(is_store));
+            }
+            Err(error) => {
+                tracing::error!(%tier, %error, "what a tier holds cannot be listed now");
+            }
+        }
+    }
+    Ok(jobs.into_iter().collect())
+}
+
+/// Removes what a crash left of a job in each tier that is there; what could not be, and what lies there without its manifest.
+pub(super) fn sweep(
+    layout: &Layout,
+    job: &JobName,
+    known: &BTreeSet<BackupId>,
+) -> Vec<BackupStoreError> {
+    let tiers = noted(layout, job).unwrap_or_default();
+    let others = tiers.iter().map(|tier| check_there(layout, job, tier));
+    let mut problems = Vec::new();
+    for place in iter::once(Ok(layout.clone())).chain(others) {
+        match place.and_then(|place| Ok((place.sweep(job, known)?, place))) {
+            Ok((without, place)) => {
+                let settled = without
+                    .into_iter()
+                    .map(|id| without_manifest(layout, job, id, &place));
+                problems.extend(settled.filter_map(Result::err));
+            }
+            Err(error) => problems.push(error),
+        }
+    }
+    problems
+}
+
+/// What lies in a tier without its manifest is a leftover where the backup is whole in another.
+fn without_manifest(
+    layout: &Layout,
+    job: &JobName,
+    id: BackupId,
+    place: &Layout,
+) -> Result<(), BackupStoreError> {
+    let (archive, manifest) = layout.find(job, &id);
+    match archive.exists() && manifest.exists() {
+        true => place.delete(job, &id),
+        false => Err(unless_away(layout, job, no_manifest(id))),
+    }
+}

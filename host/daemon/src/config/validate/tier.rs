@@ -1,0 +1,104 @@
+//! `[tier.NAME]`, places where backups are stored beside the state directory.
+
+use super::{
+    super::{
+        context::{Context, EntityKind},
+        reader::ValueAt,
+        values::{one_of, path, plain},
+    },
+    named,
+};
+use mainstay_domain::{
+    name::TierName,
+    spec::{HostSpec, Spec, TierRole, TierSpec},
+};
+use std::{collections::BTreeMap, path::PathBuf};
+
+const ROLES: [(&str, TierRole); 3] = [
+    ("network", TierRole::Network),
+    ("cloud", TierRole::Cloud),
+    ("archive", TierRole::Archive),
+];
+
+pub(super) fn tiers(at: ValueAt<'_>) -> Option<BTreeMap<TierName, TierSpec>> {
+    for (name, place, at) in at.entries() {
+        if name == TierName::local().as_str() {
+            at.context.error(
+                place,
+                "the tier `local` is the state directory's own, and is always there",
+                "give this one another name; `host.state_dir` says where `local` is",
+            );
+        }
+    }
+    named(at, EntityKind::Tier, TierName::parse, |at, what| {
+        at.fields(what, |fields| {
+            fields.optional("kind", |at| {
+                one_of("a kind of tier", &[("directory", ())], at)
+            });
+            let role = fields.or("role", TierRole::Network, |at| {
+                one_of("what a tier is for", &ROLES, at)
+            });
+            let path = fields.required("path", "path = \"/mnt/backups\"", |at| {
+                let path = path(at)?;
+                let mut facts = at.context.facts.borrow_mut();
+                facts.tier_paths.push((path.clone(), at.node.place));
+                Some(path)
+            });
+            Some(TierSpec { path: path?, role })
+        })
+    })
+}
+
+/// Tiers that are in each other, in the state directory or among what is backed up, and tiers that nothing is stored in.
+pub(super) fn judge(context: &Context<'_>, spec: &Spec) {
+    apart(context, &spec.host);
+    let facts = context.facts.borrow();
+    for (name, tier) in &spec.tiers {
+        let is_default = tier.role != TierRole::Archive && !spec.jobs.is_empty();
+        let key = (EntityKind::Tier, name.to_string());
+        if let Some(place) = facts.defined.get(&key)
+            && !is_default
+            && !facts.tiers_of_jobs.contains(name)
+        {
+            context.warn(
+                *place,
+                format!("no job stores anything in the tier `{name}`"),
+                format!("name it in a job, e.g. tiers = {{ full = [\"{name}\", \"local\"] }}, or remove it"),
+            );
+        }
+    }
+}
+
+fn apart(context: &Context<'_>, host: &HostSpec) {
+    let facts = context.facts.borrow();
+    let own = [
+        ("the state directory", plain(&host.state_dir)),
+        ("the plugin directory", plain(&host.plugin_dir)),
+    ];
+    let mut known: Vec<PathBuf> = Vec::new();
+    for (path, place) in &facts.tier_paths {
+        let path = plain(path);
+        let overlaps = |other: &PathBuf| path.starts_with(other) || other.starts_with(&path);
+        let own = own.iter().find(|(_, own)| overlaps(own));
+        let mut sources = facts.backed_up.iter().map(|(source, _)| plain(source));
+        let what = match own {
+            Some((what, _)) => Some((*what).to_owned()),
+            None if known.iter().any(overlaps) => Some("the directory of another tier".to_owned()),
+            None => {
+                let source = sources.find(overlaps);
+                source.map(|source| format!("the source {}", source.display()))
+            }
+        };
+        if let Some(what) = what {
+            context.error(
+                *place,
+                format!(
+                    "the tier's directory {} and {what} lie in each other",
+                    path.display()
+                ),
+                "name a directory that holds nothing but backups",
+            );
+        }
+        known.push(path);
+    }
+}

@@ -1,0 +1,100 @@
+//! Backups in tiers beside the state directory: gone, back again, and all that is left.
+
+use mainstay_tests::{Daemon, HOST};
+use serde_json::Value;
+use std::fs;
+
+const JOB: &str = r#"
+[tier.nas]
+path = "nas"
+
+[[job]]
+name = "state"
+encryption = "none"
+source = [{ kind = "directory", path = "data" }]
+tiers = { full = ["nas", "local"] }
+"#;
+
+fn start() -> Daemon {
+    let mut daemon = Daemon::prepare(&[HOST, JOB].concat());
+    for directory in ["data", "nas"] {
+        fs::create_dir(daemon.path(directory)).unwrap();
+    }
+    fs::write(daemon.path("data/a"), "one").unwrap();
+    daemon.run();
+    // The first one is due at once; no other is for as long as a test lasts.
+    daemon.wait_for_status("the first backup", |status| {
+        status["jobs"][0]["last_status"] == "verified"
+    });
+    daemon
+}
+
+/// Takes a backup; what is shown of it.
+fn take(daemon: &Daemon, of_type: &str) -> Value {
+    let report = daemon.json(&["backup", "create", "state", "--type", of_type]);
+    report["backups"][0].clone()
+}
+
+fn restored(daemon: &Daemon, into: &str) -> String {
+    let into = daemon.path(into);
+    let output = daemon.cli(&[
+        "backup",
+        "restore",
+        "state",
+        "--into",
+        into.to_str().unwrap(),
+    ]);
+    assert!(output.status.success(), "{output:?}");
+    fs::read_to_string(into.join("a")).unwrap()
+}
+
+#[test]
+fn a_chain_over_two_tiers_is_restored_and_where_one_is_gone_the_next_takes_the_backup_and_people_hear_of_it()
+ {
+    let daemon = start();
+    assert_eq!(take(&daemon, "full")["tier"], "nas");
+    fs::write(daemon.path("data/a"), "two").unwrap();
+    assert_eq!(take(&daemon, "incremental")["tier"], "local");
+    assert_eq!(restored(&daemon, "first"), "two");
+
+    fs::rename(daemon.path("nas"), daemon.path("away")).unwrap();
+    fs::create_dir(daemon.path("nas")).unwrap();
+    fs::write(daemon.path("data/a"), "three").unwrap();
+    let fell_over = take(&daemon, "full");
+    assert_eq!(fell_over["tier"], "local", "{fell_over}");
+    let told = daemon.wait_for_event("the fall-over", |event| {
+        event["kind"] == "backup.fell-over" && event["backup"] == fell_over["id"]
+    });
+    let message = told["message"].as_str().unwrap();
+    assert!(message.contains("not in the tier nas"), "{message}");
+    assert_eq!(fs::read_dir(daemon.path("nas")).unwrap().count(), 0);
+    assert_eq!(restored(&daemon, "second"), "three");
+
+    fs::remove_dir(daemon.path("nas")).unwrap();
+    fs::rename(daemon.path("away"), daemon.path("nas")).unwrap();
+    fs::write(daemon.path("data/a"), "four").unwrap();
+    assert_eq!(take(&daemon, "full")["tier"], "nas");
+    assert_eq!(restored(&daemon, "third"), "four");
+    for backup in daemon.json(&["backup", "list"]).as_array().unwrap() {
+        assert_eq!(backup["status"], "verified", "{backup}");
+    }
+}
+
+#[test]
+fn what_a_tier_holds_is_taken_up_where_the_state_directory_is_lost() {
+    let mut daemon = start();
+    let full = take(&daemon, "full");
+    assert!(daemon.stop());
+    fs::remove_dir_all(daemon.path("state")).unwrap();
+    fs::remove_dir_all(daemon.path("data")).unwrap();
+    fs::create_dir(daemon.path("data")).unwrap();
+    daemon.run();
+    let list = daemon.json(&["backup", "list"]);
+    let mut found = list.as_array().unwrap().iter();
+    let found = found.find(|backup| backup["id"] == full["id"]).unwrap();
+    assert_eq!(
+        (&found["tier"], &found["status"]),
+        (&full["tier"], &full["status"])
+    );
+    assert_eq!(restored(&daemon, "restored"), "one");
+}
