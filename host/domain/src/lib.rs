@@ -96,6 +96,7 @@ pub mod strategy;
 pub mod target_policy;
 pub mod template;
 pub mod text;
+pub mod tier_circuit;
 pub mod tier_order;
 pub mod time;
 pub mod timeline;

@@ -7,9 +7,11 @@ use crate::port::{BackupStoreError, TierPlaces};
 use mainstay_domain::{
     id::BackupId,
     name::{JobName, TierName},
+    tier_circuit::TierCircuit,
 };
+use parking_lot::Mutex;
 use std::{
-    collections::BTreeSet,
+    collections::{BTreeSet, HashMap},
     fs::{self, DirBuilder, File, OpenOptions},
     io::{self, ErrorKind, Write},
     iter,
@@ -28,13 +30,18 @@ const PARTIAL: &str = ".partial";
 pub(super) struct Layout {
     root: PathBuf,
     tiers: TierPlaces,
+    circuits: Circuits,
 }
+
+/// What is known of the tiers beside the one in the state directory, of all jobs.
+pub(super) type Circuits = Arc<Mutex<HashMap<TierName, TierCircuit>>>;
 
 impl Layout {
     pub(super) fn new(state_dir: &Path, tiers: TierPlaces) -> Self {
         Self {
             root: state_dir.join("backups"),
             tiers,
+            circuits: Circuits::default(),
         }
     }
 
@@ -43,7 +50,12 @@ impl Layout {
         Self {
             root,
             tiers: Arc::new(Vec::<(TierName, PathBuf)>::new),
+            circuits: Circuits::default(),
         }
+    }
+
+    pub(super) fn circuits(&self) -> &Circuits {
+        &self.circuits
     }
 
     /// The tiers beside this one.

@@ -1,6 +1,7 @@
 //! Puts an archive that was written into the first tier that takes it: there it is read back, and committed by its manifest.
 //!
 //! Invariant: what a tier did not take leaves nothing in it that looks like a backup.
+//! Invariant: a tier that failed again and again delays no backup that another takes.
 //! Invariant: no other tier is asked where the one before may have committed: a backup is in one tier.
 
 use super::{
@@ -10,7 +11,7 @@ use super::{
     regular::open_regular,
     store, tier,
 };
-use crate::port::{BackupStoreError, TakeBackup};
+use crate::port::{BackupStoreError, TakeBackup, WallClock};
 use mainstay_domain::{archive::Manifest, name::TierName};
 use std::{
     fs,
@@ -24,6 +25,7 @@ pub(super) struct Written<'a> {
     pub(super) layout: &'a Layout,
     pub(super) stop: &'a CancellationToken,
     pub(super) request: &'a TakeBackup,
+    pub(super) now: &'a WallClock,
     /// Where it is.
     pub(super) partial: &'a Path,
     /// Reads what lies somewhere, and says whether it is what was written.
@@ -46,19 +48,42 @@ impl From<BackupStoreError> for Refusal {
     }
 }
 
-/// Its manifest in the tier that took it, and the tiers before it with what they said.
+/// Its manifest in the tier that took it, and the tiers that were wanted before it with what they said. A tier that failed
+/// again and again is tried where no other takes it.
 pub(super) fn put(
     written: &Written<'_>,
 ) -> Result<(Manifest, Vec<(TierName, String)>), BackupStoreError> {
-    let mut refused = Vec::new();
+    let tiers = &written.request.tiers;
+    let resting: Vec<(&TierName, String)> = tiers
+        .iter()
+        .filter_map(|tier| Some((tier, rests(written, tier)?)))
+        .collect();
+    let is_resting = |tier: &TierName| resting.iter().any(|(it, _)| *it == tier);
+    let (later, first): (Vec<&TierName>, Vec<&TierName>) =
+        tiers.iter().partition(|&tier| is_resting(tier));
+    let mut refused: Vec<(TierName, String)> = Vec::new();
     let mut last = BackupStoreError::Unavailable("no tier is named for the backup".to_owned());
-    for tier in &written.request.tiers {
+    for tier in first.into_iter().chain(later) {
         match put_in(written, tier) {
-            Ok(manifest) => return Ok((manifest, refused)),
-            Err(
-                Refusal::InDoubt(error) | Refusal::Clean(error @ BackupStoreError::Interrupted),
-            ) => return Err(error),
+            Ok(manifest) => {
+                written.layout.circuits().lock().remove(tier);
+                let wanted = tiers.iter().take_while(|it| *it != tier);
+                for before in wanted {
+                    let rested = resting.iter().find(|(it, _)| *it == before);
+                    let was_tried = refused.iter().any(|(it, _)| it == before);
+                    if let (Some((_, why)), false) = (rested, was_tried) {
+                        refused.push((before.clone(), why.clone()));
+                    }
+                }
+                return Ok((manifest, refused));
+            }
+            Err(Refusal::Clean(error @ BackupStoreError::Interrupted)) => return Err(error),
+            Err(Refusal::InDoubt(error)) => {
+                note_failure(written, tier, &error);
+                return Err(error);
+            }
             Err(Refusal::Clean(error)) => {
+                note_failure(written, tier, &error);
                 refused.push((tier.clone(), error.to_string()));
                 last = error;
             }
@@ -73,6 +98,23 @@ pub(super) fn put(
         BackupStoreError::NoRoom(_) => BackupStoreError::NoRoom(all),
         _ => BackupStoreError::Unavailable(all),
     })
+}
+
+/// Why a tier is left alone for now.
+fn rests(written: &Written<'_>, tier: &TierName) -> Option<String> {
+    let circuits = written.layout.circuits().lock();
+    let (until, why) = circuits.get(tier)?.open_until((written.now)())?;
+    Some(format!(
+        "it failed again and again, and is left alone until {until}: {why}"
+    ))
+}
+
+fn note_failure(written: &Written<'_>, tier: &TierName, error: &BackupStoreError) {
+    if !tier.is_local() {
+        let mut circuits = written.layout.circuits().lock();
+        let circuit = circuits.entry(tier.clone()).or_default();
+        circuit.failed(error.to_string(), (written.now)());
+    }
 }
 
 fn put_in(written: &Written<'_>, tier: &TierName) -> Result<Manifest, Refusal> {

@@ -182,6 +182,7 @@ fn write_and_verify(
         layout,
         stop,
         request,
+        now,
         partial: &partial,
         check: &check,
         manifest: &manifest,

@@ -309,3 +309,31 @@ fn what_a_crash_left_in_a_tier_is_removed_and_what_is_known_is_told() {
     let orphans = fixture.store.orphans(&job()).unwrap();
     assert_eq!(orphans.len(), 1);
 }
+
+#[test]
+fn a_tier_that_failed_again_and_again_is_left_alone_where_another_takes_it() {
+    let fixture = Fixture::new();
+    fixture.put("a", "one");
+    let path = fixture.directory.path().join("nas");
+    fixture.tiers.lock().push((tier("nas"), path.clone()));
+    let take = |tiers: &[&str]| fixture.extend_in(tiers, BackupType::Full, &mut vec![]);
+    for _ in 0..3 {
+        let taken = take(&["nas", "local"]);
+        let (_, why) = &taken.refused[0];
+        assert!(why.contains("mount or make it"), "{why}");
+        assert!(!why.contains("left alone"), "{why}");
+    }
+    fs::create_dir(&path).unwrap();
+    let taken = take(&["nas", "local"]);
+    assert_eq!(taken.manifest.tier, "local");
+    let (refused, why) = &taken.refused[0];
+    assert_eq!((refused, taken.refused.len()), (&tier("nas"), 1));
+    assert!(why.contains("is left alone until"), "{why}");
+    assert!(why.contains("mount or make it"), "{why}");
+    let untouched = files::names_in(&path).unwrap();
+    assert_eq!(untouched, Vec::<String>::new());
+
+    let only = take(&["nas"]);
+    assert_eq!((only.manifest.tier.as_str(), only.refused), ("nas", vec![]));
+    assert_eq!(take(&["nas", "local"]).manifest.tier, "nas");
+}
