@@ -1,6 +1,9 @@
 //! Backups in other tiers than that of the state directory.
 
-use super::*;
+use super::{
+    mounted::{Mounted, may_mount},
+    *,
+};
 
 fn tier(name: &str) -> TierName {
     TierName::parse(name).unwrap()
@@ -336,4 +339,41 @@ fn a_tier_that_failed_again_and_again_is_left_alone_where_another_takes_it() {
     let only = take(&["nas"]);
     assert_eq!((only.manifest.tier.as_str(), only.refused), ("nas", vec![]));
     assert_eq!(take(&["nas", "local"]).manifest.tier, "nas");
+}
+
+#[test]
+fn a_full_or_read_only_tier_keeps_nothing_of_what_the_next_takes() {
+    if !may_mount("tiers::a_full_or_read_only_tier_keeps_nothing_of_what_the_next_takes") {
+        return;
+    }
+    let fixture = Fixture::new();
+    let disk = Mounted::memory(fixture.with_tier("nas"));
+    let mut chain = vec![];
+    fixture.put("a", "one");
+    fixture.extend_in(&["nas"], BackupType::Full, &mut chain);
+    let in_nas = || files::names_in(&disk.0.join("state")).unwrap();
+    let before = in_nas();
+
+    // More than the disk has, and nothing gets it smaller.
+    let mut noise = vec![0; 6 << 20];
+    blake3::Hasher::new().finalize_xof().fill(&mut noise);
+    fixture.put("large", noise);
+    let mut next = vec![];
+    let taken = fixture.extend_in(&["nas", "local"], BackupType::Full, &mut next);
+    assert_eq!(taken.manifest.tier, "local");
+    let (_, why) = &taken.refused[0];
+    assert!(why.contains("make room"), "{why}");
+    assert_eq!(in_nas(), before, "nothing half is left");
+    fixture.restore_into(&next, "large").unwrap();
+
+    let mut remount = Command::new("mount");
+    let remounted = remount.args(["-o", "remount,ro"]).arg(&disk.0).status();
+    assert!(remounted.unwrap().success());
+    fixture.put("large", "small");
+    let taken = fixture.extend_in(&["nas", "local"], BackupType::Full, &mut vec![]);
+    assert_eq!(taken.manifest.tier, "local");
+    let (_, why) = &taken.refused[0];
+    assert!(why.contains("mount it writable"), "{why}");
+    assert_eq!(in_nas(), before);
+    fixture.restore_into(&chain, "small").unwrap();
 }
