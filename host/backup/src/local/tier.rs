@@ -5,6 +5,8 @@
 //!
 //! Invariant: the directory of a tier is never made here, and no store begins in one where a known store is not.
 //! Invariant: no backup is wrong because a tier is not there; then it is not known.
+//!
+//! Length: when a store in a tier begins, is known again and is taken up is one set of rules.
 
 use super::{
     error::unavailable,

@@ -16,6 +16,7 @@ mod catalog;
 mod checkpoints;
 mod cleanups;
 mod contents;
+mod corrupted;
 mod create;
 mod drill;
 mod due;
