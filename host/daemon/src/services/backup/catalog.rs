@@ -117,11 +117,16 @@ impl Catalog {
             .extend(slots.iter().copied());
     }
 
-    /// What a crash interrupted.
-    pub(super) fn unfinished(&self) -> Vec<BackupRecord> {
-        self.with_status(|status| {
-            matches!(status, BackupStatus::Pending | BackupStatus::InProgress)
-        })
+    /// What a crash interrupted, of a job or of all.
+    pub(super) fn unfinished(&self, job: Option<&JobName>) -> Vec<BackupRecord> {
+        let mut found = self.of(job);
+        found.retain(|record| {
+            matches!(
+                record.status,
+                BackupStatus::Pending | BackupStatus::InProgress
+            )
+        });
+        found
     }
 
     /// All that there is a record of, but for those of which no manifest was ever seen.

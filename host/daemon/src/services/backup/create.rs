@@ -82,6 +82,7 @@ impl BackupService {
         wanted: Wanted,
         progress: OnProgress,
     ) -> Result<BackupRecord, BackupError> {
+        self.settle_unfinished(Some(&job.name)).await?;
         let taken = self.take_once(job, &wanted, &progress).await;
         match taken {
             Err(BackupError::Store(BackupStoreError::Corrupted { id, what }))

@@ -3,6 +3,7 @@
 use super::{BackupError, BackupService, trial::keys_of};
 use crate::ports::BackupStoreError;
 use mainstay_domain::{
+    archive::Manifest,
     backup::{BackupRecord, BackupStatus},
     event::EventKind,
     id::BackupId,
@@ -44,46 +45,7 @@ impl BackupService {
             }
         }
         self.look_for_stored().await?;
-        let unfinished = self.core.catalog.lock().unfinished();
-        for mut record in unfinished {
-            let (job, id) = (record.job.clone(), record.id.clone());
-            let committed = self
-                .with_store(move |store| store.committed(&job, &id))
-                .await;
-            match committed {
-                Ok(Some(manifest)) => {
-                    let message = format!(
-                        "backup {} was stored and verified before the host stopped",
-                        record.id
-                    );
-                    let event = self
-                        .event(EventKind::BackupVerified, Severity::Low, message)
-                        .with_backup(&record.job, &record.id);
-                    let stored = BackupRecord {
-                        key: record.key,
-                        checkpoint: record.checkpoint,
-                        ..manifest.to_record()
-                    };
-                    self.commit(vec![stored], vec![Change::Event(event)])
-                        .await?;
-                }
-                Ok(None) | Err(_) => {
-                    record.status = BackupStatus::Failed;
-                    let reason =
-                        "the host stopped while it was taken; its pieces are removed".to_owned();
-                    let event = self
-                        .event(
-                            EventKind::BackupFailed,
-                            Severity::Medium,
-                            format!("backup {}: {reason}", record.id),
-                        )
-                        .with_backup(&record.job, &record.id);
-                    record.reason = Some(reason);
-                    self.commit(vec![record], vec![Change::Event(event)])
-                        .await?;
-                }
-            }
-        }
+        self.settle_unfinished(None).await?;
         let expired = self.core.catalog.lock().expired();
         for record in expired {
             // A crash may have come between the record and the move; moving twice is moving once.
@@ -94,6 +56,65 @@ impl BackupService {
         }
         self.wait_on();
         Ok(())
+    }
+
+    /// Of what a killed daemon left unfinished, records what was committed, and fails the rest. Where that cannot be told now,
+    /// as of a tier that is away, it stays as it is until it can. All of it, or that of one job, whose turn the caller has.
+    pub(super) async fn settle_unfinished(&self, job: Option<&JobName>) -> Result<(), BackupError> {
+        let unfinished = self.core.catalog.lock().unfinished(job);
+        for record in unfinished {
+            let (job, id) = (record.job.clone(), record.id.clone());
+            let committed = self
+                .with_store(move |store| store.committed(&job, &id))
+                .await;
+            match committed {
+                Ok(Some(manifest)) => self.record_committed(record, &manifest).await?,
+                Ok(None) | Err(BackupStoreError::Corrupted { .. }) => {
+                    self.record_interrupted(record).await?;
+                }
+                Err(error) => {
+                    tracing::error!(
+                        backup = %record.id, %error,
+                        "whether it was stored before the host stopped is asked again before the next backup of its job"
+                    );
+                }
+            }
+        }
+        Ok(())
+    }
+
+    async fn record_committed(
+        &self,
+        record: BackupRecord,
+        manifest: &Manifest,
+    ) -> Result<(), BackupError> {
+        let message = format!(
+            "backup {} was stored and verified before the host stopped",
+            record.id
+        );
+        let event = self
+            .event(EventKind::BackupVerified, Severity::Low, message)
+            .with_backup(&record.job, &record.id);
+        let stored = BackupRecord {
+            key: record.key,
+            checkpoint: record.checkpoint,
+            ..manifest.to_record()
+        };
+        self.commit(vec![stored], vec![Change::Event(event)]).await
+    }
+
+    async fn record_interrupted(&self, mut record: BackupRecord) -> Result<(), BackupError> {
+        record.status = BackupStatus::Failed;
+        let reason = "the host stopped while it was taken; its pieces are removed".to_owned();
+        let event = self
+            .event(
+                EventKind::BackupFailed,
+                Severity::Medium,
+                format!("backup {}: {reason}", record.id),
+            )
+            .with_backup(&record.job, &record.id);
+        record.reason = Some(reason);
+        self.commit(vec![record], vec![Change::Event(event)]).await
     }
 
     /// What is not there any more, or not as long as it was stored, is corrupted: nothing is built on it, and people hear of

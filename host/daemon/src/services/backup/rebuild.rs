@@ -28,7 +28,11 @@ impl BackupService {
         let jobs = self.with_store(|store| store.jobs()).await?;
         let mut found = Vec::new();
         for job in jobs {
-            let rebuilt = self.clone().rebuild_job(job.clone(), StoredLook::Content);
+            let (service, of_job) = (self.clone(), job.clone());
+            let rebuilt = async move {
+                service.settle_unfinished(Some(&of_job)).await?;
+                service.rebuild_job(of_job, StoredLook::Content).await
+            };
             found.append(&mut self.in_turn_of(&job, rebuilt).await?);
         }
         Ok(found)

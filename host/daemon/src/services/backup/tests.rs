@@ -260,6 +260,34 @@ async fn a_backup_that_was_committed_but_not_recorded_is_not_lost() {
 }
 
 #[tokio::test]
+async fn a_backup_that_may_lie_in_a_tier_that_is_away_is_looked_for_until_it_can_be() {
+    for is_there in [true, false] {
+        let fixture = Fixture::new().await;
+        let mut record = fixture.create(BackupType::Full).await.unwrap();
+        let id = record.id.clone();
+        record.status = BackupStatus::InProgress;
+        let left = Change::Backup(record);
+        fixture.journal.commit(vec![left].into()).await.unwrap();
+        if !is_there {
+            fixture.store.lose_manifest(&id, 3);
+        }
+        fixture.store.keep_away(Some("nas is not mounted"));
+        let fixture = fixture.restarted().await;
+        let status = || record_of(&fixture.service, &id).status;
+        assert_eq!(status(), BackupStatus::InProgress);
+        fixture.create(BackupType::Full).await.unwrap();
+        assert_eq!(status(), BackupStatus::InProgress, "it is away");
+        fixture.store.keep_away(None);
+        fixture.create(BackupType::Full).await.unwrap();
+        let expected = match is_there {
+            true => BackupStatus::Verified,
+            false => BackupStatus::Failed,
+        };
+        assert_eq!(status(), expected);
+    }
+}
+
+#[tokio::test]
 async fn a_backup_that_an_effect_asked_for_is_found_by_its_key_after_a_restart() {
     let mut fixture = Fixture::new().await;
     let asked = |fixture: &Fixture, key: &str| {

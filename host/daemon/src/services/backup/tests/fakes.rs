@@ -36,6 +36,8 @@ struct Behaviour {
     denied: u32,
     damaged: HashSet<BackupId>,
     lost: HashSet<BackupId>,
+    /// Why nobody can tell what was committed.
+    away: Option<String>,
     orphans: Vec<(BackupId, u64)>,
     failures: VecDeque<BackupStoreError>,
     hangs: bool,
@@ -139,6 +141,11 @@ impl FakeStore {
     /// Every backup from now on has this to say.
     pub(super) fn warn(&self, text: &str) {
         self.with(|it| it.warnings.push(text.to_owned()));
+    }
+
+    /// Nobody can tell what was committed, for this reason, or everybody can.
+    pub(super) fn keep_away(&self, why: Option<&str>) {
+        self.with(|it| it.away = why.map(str::to_owned));
     }
 
     /// A tier takes nothing from now on.
@@ -504,7 +511,10 @@ impl BackupStore for FakeStore {
     }
 
     fn committed(&self, _: &JobName, id: &BackupId) -> Result<Option<Manifest>, BackupStoreError> {
-        Ok(self.with(|it| it.manifests.get(id).cloned()))
+        self.with(|it| match &it.away {
+            Some(why) => Err(BackupStoreError::Unavailable(why.clone())),
+            None => Ok(it.manifests.get(id).cloned()),
+        })
     }
 
     fn orphans(&self, _: &JobName) -> Result<Vec<(BackupId, u64)>, BackupStoreError> {
