@@ -1,7 +1,7 @@
 //! Backups in tiers beside the state directory: gone, back again, and all that is left.
 
 use mainstay_tests::{Daemon, HOST};
-use serde_json::Value;
+use serde_json::{Value, json};
 use std::fs;
 
 const JOB: &str = r#"
@@ -67,13 +67,19 @@ fn a_chain_over_two_tiers_is_restored_and_where_one_is_gone_the_next_takes_the_b
     });
     let message = told["message"].as_str().unwrap();
     assert!(message.contains("not in the tier nas"), "{message}");
+    assert_eq!(told["data"]["tier"], "nas", "{told}");
     assert_eq!(fs::read_dir(daemon.path("nas")).unwrap().count(), 0);
     assert_eq!(restored(&daemon, "second"), "three");
 
     fs::remove_dir(daemon.path("nas")).unwrap();
     fs::rename(daemon.path("away"), daemon.path("nas")).unwrap();
     fs::write(daemon.path("data/a"), "four").unwrap();
-    assert_eq!(take(&daemon, "full")["tier"], "nas");
+    let back = take(&daemon, "full");
+    assert_eq!(back["tier"], "nas");
+    let verified = daemon.wait_for_event("the backup in the tier", |event| {
+        event["kind"] == "backup.verified" && event["backup"] == back["id"]
+    });
+    assert_eq!(verified["data"]["tiers"], json!(["nas", "local"]));
     assert_eq!(restored(&daemon, "third"), "four");
     for backup in daemon.json(&["backup", "list"]).as_array().unwrap() {
         assert_eq!(backup["status"], "verified", "{backup}");

@@ -172,22 +172,25 @@ pub(super) fn part(kind: EventKind) -> Part {
 pub(super) fn ends(event: &Event, fired: EventKind) -> bool {
     let is_of_kind = matches!(concern(fired), Concern::Fires(by) if by.contains(&event.kind));
     is_of_kind
-        && !proves_nothing_of_its_job(event)
+        && !proves_nothing(event, fired)
         && !event.data.is_dry_run()
         && !event.data.is_unproved()
 }
 
 /// Whether it is of a backup by which the job is not known to do its work again: an old one that was read again, an
-/// emergency backup, which is of what happened to be there, and may hold nothing, or one that is incomplete.
-fn proves_nothing_of_its_job(event: &Event) -> bool {
+/// emergency backup, which is of what happened to be there, and may hold nothing, or one that is incomplete. Of the tier that
+/// took it, the latter two say enough.
+fn proves_nothing(event: &Event, fired: EventKind) -> bool {
     let is_new = matches!(event.data, EventData::BackupTaken(_));
     let backup = event.backup.as_ref();
     let is_emergency = backup.is_some_and(|backup| backup.is_of(BackupType::Emergency));
-    event.kind == EventKind::BackupVerified
-        && (!is_new || is_emergency || event.data.is_incomplete_backup())
+    let is_partial = is_emergency || event.data.is_incomplete_backup();
+    let is_of_its_job = fired != EventKind::BackupFellOver;
+    event.kind == EventKind::BackupVerified && (!is_new || (is_partial && is_of_its_job))
 }
 
-/// The keys of what an event ends. Where a plugin serves, or its file is gone, that file is none any more that was refused.
+/// The keys of what an event ends. Where a plugin serves, or its file is gone, that file is none any more that was refused;
+/// where a tier took a backup, it and those that come after it are none that should have.
 pub(super) fn dedup_keys(event: &Event, host_name: &str) -> Vec<String> {
     let mut keys = vec![dedup_key(event, host_name)];
     if matches!(
@@ -197,6 +200,11 @@ pub(super) fn dedup_keys(event: &Event, host_name: &str) -> Vec<String> {
     {
         keys.push(format!("{host_name}/plugin/{file}"));
     }
+    let tiers = event.data.taken_by().iter();
+    let of_tiers: Vec<String> = tiers
+        .filter_map(|tier| Some(format!("{}/{tier}", keys.first()?)))
+        .collect();
+    keys.extend(of_tiers);
     keys
 }
 

@@ -281,8 +281,9 @@ mod tests {
     use super::*;
     use crate::{
         alert::GroupPart,
-        event::{BackupTaken, EventData, PluginRejected, PluginWithdrawn},
+        event::{BackupFellOver, BackupTaken, EventData, PluginRejected, PluginWithdrawn},
         id::BackupId,
+        name::TierName,
         time::Timestamp,
     };
     use semver::VersionReq;
@@ -313,6 +314,7 @@ mod tests {
             elapsed_ms: 1,
             warnings: Vec::new(),
             incomplete: false,
+            tiers: Vec::new(),
         })
     }
 
@@ -386,6 +388,39 @@ mod tests {
             sent(&mut open, &routes, &[full]),
             ["resolved high db1/backup/state to page"]
         );
+    }
+
+    #[test]
+    fn that_a_tier_did_not_take_a_backup_is_over_when_it_or_one_before_it_does() {
+        let routes = [route("page", Severity::High, &[])];
+        let tier = |name: &str| TierName::parse(name).unwrap();
+        let fell_over = || {
+            let tier = tier("nas");
+            of_job(EventKind::BackupFellOver, Severity::High).with_data(BackupFellOver { tier })
+        };
+        let taken_by = |tiers: &[&str], incomplete: bool| match taken().data {
+            EventData::BackupTaken(facts) => taken().with_data(BackupTaken {
+                tiers: tiers.iter().map(|name| tier(name)).collect(),
+                incomplete,
+                ..facts
+            }),
+            data => panic!("{data:?}"),
+        };
+        let mut open = OpenAlerts::default();
+        let elsewhere = [fell_over(), taken(), taken_by(&["local"], false)];
+        assert_eq!(
+            sent(&mut open, &routes, &elsewhere),
+            ["firing high db1/backup/state/nas to page"]
+        );
+        let over = ["resolved high db1/backup/state/nas to page"];
+        for tiers in [&["nas", "local"][..], &["first", "nas", "local"]] {
+            for incomplete in [false, true] {
+                let mut open = open.clone();
+                let again = taken_by(tiers, incomplete);
+                assert_eq!(sent(&mut open, &routes, &[again]), over);
+                assert!(!open.has(EventKind::BackupFellOver));
+            }
+        }
     }
 
     #[test]

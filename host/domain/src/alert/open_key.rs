@@ -2,10 +2,12 @@
 
 use super::concern::{Concern, concern};
 use crate::{
+    backup::BackupType,
     event::{Event, EventKind},
-    name::{CheckName, JobName, PluginName, TargetName},
+    name::{CheckName, JobName, PluginName, TargetName, TierName},
     severity::Severity,
-    spec::Spec,
+    spec::{JobSpec, Spec},
+    tier_order::tier_order,
 };
 use std::collections::BTreeMap;
 
@@ -16,6 +18,7 @@ pub(super) struct OpenKey {
     pub(super) check: Option<CheckName>,
     pub(super) job: Option<JobName>,
     pub(super) plugin: Option<String>,
+    pub(super) tier: Option<TierName>,
     pub(super) by: BTreeMap<PluginName, Told>,
 }
 
@@ -35,6 +38,7 @@ impl OpenKey {
             check: event.data.check().cloned(),
             job: event.job.clone(),
             plugin: event.plugin.clone(),
+            tier: event.data.refused_by().cloned(),
             by: BTreeMap::new(),
         }
     }
@@ -76,6 +80,11 @@ impl OpenKey {
                 EventKind::RollbackFailed if job.checkpoints.is_none() => {
                     Some(format!("job {name} has no `checkpoints` any more"))
                 }
+                EventKind::BackupFellOver => {
+                    let tier = self.tier.as_ref()?;
+                    (!is_wanted(tier, job, spec))
+                        .then(|| format!("job {name} stores nothing in the tier {tier} any more"))
+                }
                 _ => None,
             };
         }
@@ -87,4 +96,10 @@ impl OpenKey {
         let is_there = target.checks.iter().any(|one| one.name == *check);
         (!is_there).then(|| format!("target {name} has no check {check} any more"))
     }
+}
+
+/// Whether backups of any type of a job belong in a tier.
+fn is_wanted(tier: &TierName, job: &JobSpec, spec: &Spec) -> bool {
+    let mut types = BackupType::ALL.into_iter();
+    types.any(|backup_type| tier_order(job, &spec.tiers, backup_type).contains(tier))
 }

@@ -178,11 +178,14 @@ pub(super) fn dedup_key(event: &Event, host_name: &str) -> String {
     let job = event.job.as_ref().map(|job| job.as_str());
     let failure = event.data.failure().map(|failure| failure.as_str());
     let check = event.data.check().map(|check| check.as_str());
+    let tier = event.data.refused_by().map(|tier| tier.as_str());
     // The plugin of an incident is only who handled it.
     let subject = match noun {
         "incident" => [target, failure, None],
         // One check that passes says nothing of another.
         "check" => [target, check, None],
+        // Nor one tier that takes backups of another.
+        "backup" if tier.is_some() => [job, tier, None],
         _ => [target, plugin, job],
     };
     let parts = [Some(host_name), Some(noun)].into_iter().chain(subject);

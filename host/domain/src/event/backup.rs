@@ -1,7 +1,10 @@
 //! What events of backups say.
 
 use crate::{
-    checkpoint::CheckpointKind, drilled::Drilled, id::BackupId, name::CheckpointName,
+    checkpoint::CheckpointKind,
+    drilled::Drilled,
+    id::BackupId,
+    name::{CheckpointName, TierName},
     time::Timestamp,
 };
 use serde::{Deserialize, Serialize};
@@ -24,6 +27,9 @@ pub struct BackupTaken {
     /// Whether something that was there is not in it as it was; written only where it is so.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub incomplete: bool,
+    /// The tier that it is in, and those that it would have been tried in after that one, in order.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub tiers: Vec<TierName>,
 }
 
 /// A backup in the trash was deleted.
@@ -76,6 +82,13 @@ pub struct BackupReleased {
 pub struct BackupSuspected {
     /// The backup that it was measured against.
     pub before: BackupId,
+}
+
+/// A backup is in another tier than it should be.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct BackupFellOver {
+    /// The tier that did not take it.
+    pub tier: TierName,
 }
 
 /// A person says that a backup is rightly so small.

@@ -4,18 +4,19 @@
 //! from the kind of the event.
 
 use super::{
-    AlertDelivery, AlertHeld, AlertQueued, BackupAccepted, BackupDeleted, BackupHeld,
-    BackupReleased, BackupRestored, BackupSuspected, BackupTaken, CharterBroken, CheckDegraded,
-    CheckFailed, CheckRecovered, CheckpointTaken, CircuitOpened, ConfigApplied, ConfigRejected,
-    EffectInDoubt, EffectPerformed, EffectResolved, FailureCleared, FailureReported,
-    IncidentAcknowledged, IncidentClosed, IncidentOpened, IncidentOverdue, IncidentReopened,
-    IncidentUnacknowledged, IncidentWorsened, JournalDamaged, ModeChanged, MonitorBlind, NoteAdded,
-    OperationApproved, OperationAskedFor, OperationAwaitingManual, OperationCancelled,
-    OperationDiverged, OperationEnded, OperationEscalated, OperationResumed, OperationRetrying,
-    OperationScheduled, OperationSignalled, OperationStarted, OperationSuspended,
-    OperationValidating, PausedBy, PausedFor, PhaseChanged, PluginRejected, PluginServing,
-    PluginWithdrawn, PolicyChanged, ProcessFacts, RecordSetAside, RollbackFacts, RtoExceeded,
-    SilenceBegan, SilenceEnded, TargetBroken, TargetCommanded, TargetDrilled, TargetRenamed,
+    AlertDelivery, AlertHeld, AlertQueued, BackupAccepted, BackupDeleted, BackupFellOver,
+    BackupHeld, BackupReleased, BackupRestored, BackupSuspected, BackupTaken, CharterBroken,
+    CheckDegraded, CheckFailed, CheckRecovered, CheckpointTaken, CircuitOpened, ConfigApplied,
+    ConfigRejected, EffectInDoubt, EffectPerformed, EffectResolved, FailureCleared,
+    FailureReported, IncidentAcknowledged, IncidentClosed, IncidentOpened, IncidentOverdue,
+    IncidentReopened, IncidentUnacknowledged, IncidentWorsened, JournalDamaged, ModeChanged,
+    MonitorBlind, NoteAdded, OperationApproved, OperationAskedFor, OperationAwaitingManual,
+    OperationCancelled, OperationDiverged, OperationEnded, OperationEscalated, OperationResumed,
+    OperationRetrying, OperationScheduled, OperationSignalled, OperationStarted,
+    OperationSuspended, OperationValidating, PausedBy, PausedFor, PhaseChanged, PluginRejected,
+    PluginServing, PluginWithdrawn, PolicyChanged, ProcessFacts, RecordSetAside, RollbackFacts,
+    RtoExceeded, SilenceBegan, SilenceEnded, TargetBroken, TargetCommanded, TargetDrilled,
+    TargetRenamed,
 };
 use serde::{Serialize, Serializer, ser::SerializeMap};
 use serde_json::Value;
@@ -186,6 +187,8 @@ event_data! {
     BackupReleased,
     /// `backup.suspicious`.
     BackupSuspected,
+    /// `backup.fell-over`.
+    BackupFellOver,
     /// `backup.accepted`.
     BackupAccepted,
     /// `checkpoint.taken`.

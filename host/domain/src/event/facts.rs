@@ -6,7 +6,7 @@ use super::{
 };
 use crate::{
     id::BackupId,
-    name::{CheckName, FailureType, PluginName},
+    name::{CheckName, FailureType, PluginName, TierName},
 };
 
 impl EventData {
@@ -200,6 +200,22 @@ impl EventData {
         match self {
             Self::BackupSuspected(facts) => Some(&facts.before),
             _ => None,
+        }
+    }
+
+    /// The tier that did not take a backup; it distinguishes alerts.
+    pub fn refused_by(&self) -> Option<&TierName> {
+        match self {
+            Self::BackupFellOver(facts) => Some(&facts.tier),
+            _ => None,
+        }
+    }
+
+    /// The tier that took a backup, and those that need not any more for that.
+    pub fn taken_by(&self) -> &[TierName] {
+        match self {
+            Self::BackupTaken(facts) => facts.tiers.as_slice(),
+            _ => &[],
         }
     }
 

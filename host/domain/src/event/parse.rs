@@ -4,19 +4,19 @@
 //! version wrote is lost, and nothing is added to it.
 
 use super::{
-    AlertDelivery, AlertHeld, AlertQueued, BackupAccepted, BackupDeleted, BackupHeld,
-    BackupReleased, BackupRestored, BackupSuspected, BackupTaken, CharterBroken, CheckDegraded,
-    CheckFailed, CheckRecovered, CheckpointTaken, CircuitOpened, ConfigApplied, ConfigRejected,
-    EffectInDoubt, EffectPerformed, EffectResolved, EventData, EventKind, FailureCleared,
-    FailureReported, IncidentAcknowledged, IncidentClosed, IncidentOpened, IncidentOverdue,
-    IncidentReopened, IncidentUnacknowledged, IncidentWorsened, JournalDamaged, ModeChanged,
-    MonitorBlind, NoteAdded, OperationApproved, OperationAskedFor, OperationAwaitingManual,
-    OperationCancelled, OperationDiverged, OperationEnded, OperationEscalated, OperationResumed,
-    OperationRetrying, OperationScheduled, OperationSignalled, OperationStarted,
-    OperationSuspended, OperationValidating, PausedBy, PausedFor, PhaseChanged, PluginRejected,
-    PluginServing, PluginWithdrawn, PolicyChanged, ProcessFacts, RecordSetAside, RollbackFacts,
-    RtoExceeded, SilenceBegan, SilenceEnded, TargetBroken, TargetCommanded, TargetDrilled,
-    TargetRenamed,
+    AlertDelivery, AlertHeld, AlertQueued, BackupAccepted, BackupDeleted, BackupFellOver,
+    BackupHeld, BackupReleased, BackupRestored, BackupSuspected, BackupTaken, CharterBroken,
+    CheckDegraded, CheckFailed, CheckRecovered, CheckpointTaken, CircuitOpened, ConfigApplied,
+    ConfigRejected, EffectInDoubt, EffectPerformed, EffectResolved, EventData, EventKind,
+    FailureCleared, FailureReported, IncidentAcknowledged, IncidentClosed, IncidentOpened,
+    IncidentOverdue, IncidentReopened, IncidentUnacknowledged, IncidentWorsened, JournalDamaged,
+    ModeChanged, MonitorBlind, NoteAdded, OperationApproved, OperationAskedFor,
+    OperationAwaitingManual, OperationCancelled, OperationDiverged, OperationEnded,
+    OperationEscalated, OperationResumed, OperationRetrying, OperationScheduled,
+    OperationSignalled, OperationStarted, OperationSuspended, OperationValidating, PausedBy,
+    PausedFor, PhaseChanged, PluginRejected, PluginServing, PluginWithdrawn, PolicyChanged,
+    ProcessFacts, RecordSetAside, RollbackFacts, RtoExceeded, SilenceBegan, SilenceEnded,
+    TargetBroken, TargetCommanded, TargetDrilled, TargetRenamed,
 };
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -101,6 +101,7 @@ impl EventData {
             K::BackupHeld => facts::<BackupHeld>(&data),
             K::BackupReleased => facts::<BackupReleased>(&data),
             K::BackupSuspicious => facts::<BackupSuspected>(&data),
+            K::BackupFellOver => facts::<BackupFellOver>(&data),
             K::BackupAccepted => facts::<BackupAccepted>(&data),
             K::CheckpointTaken => facts::<CheckpointTaken>(&data),
             K::RollbackStarted | K::RollbackSucceeded | K::RollbackFailed | K::RollbackResumed => {
@@ -132,7 +133,6 @@ impl EventData {
             | K::BackupRpoMissed
             | K::BackupWaiting
             | K::BackupCorrupted
-            | K::BackupFellOver
             | K::BackupExpired
             | K::BackupRecorded
             | K::RetentionFailed

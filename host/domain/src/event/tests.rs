@@ -196,7 +196,8 @@ fn what_is_stored_is_read_as_what_its_kind_says_and_written_as_it_was() {
         ("backup.accepted", "BackupAccepted"),
         ("backup.suspicious", "BackupSuspected"),
         ("drill.passed", "BackupRestored"),
-        ("backup.fell-over", "Nothing"),
+        ("backup.fell-over", "BackupFellOver"),
+        ("backup.verified", "BackupTaken"),
     ]
     .map(|(kind, variant)| (kind.to_owned(), variant.to_owned()));
     assert_eq!(found, expected);

@@ -204,6 +204,7 @@ impl BackupService {
             elapsed_ms: manifest.elapsed_ms,
             warnings: record.warnings.clone(),
             incomplete: record.incomplete,
+            tiers: self.tiers_from(job, &record),
         };
         let event = self
             .event(EventKind::BackupVerified, severity, message)

@@ -450,6 +450,7 @@ fn taken() -> BackupTaken {
         elapsed_ms: 20,
         warnings: Vec::new(),
         incomplete: false,
+        tiers: Vec::new(),
     }
 }
 
