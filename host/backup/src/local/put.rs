@@ -5,6 +5,7 @@
 //! Invariant: no other tier is asked where the one before may have committed: a backup is in one tier.
 
 use super::{
+    durable,
     check_stop,
     error::unavailable,
     files::{Layout, create_private, remove_file, sync_dir, write_create_only},
@@ -128,7 +129,7 @@ fn put_in(written: &Written<'_>, tier: &TierName) -> Result<Manifest, Refusal> {
             .and_then(|()| commit(written, tier, layout));
         if let Err(Refusal::Clean(_)) = &committed {
             // For the next tier, which copies it from there; where it cannot be, that one finds nothing to copy.
-            let _ = fs::rename(layout.archive(job, id), written.partial);
+            let _ = durable::rename(&layout.archive(job, id), written.partial);
         }
         return committed;
     }
@@ -156,7 +157,7 @@ fn put_in(written: &Written<'_>, tier: &TierName) -> Result<Manifest, Refusal> {
 fn move_here(written: &Written<'_>) -> Result<(), BackupStoreError> {
     let (job, id) = (&written.request.job, &written.request.id);
     let path = written.layout.archive(job, id);
-    fs::rename(written.partial, &path).map_err(unavailable("cannot make", &path))?;
+    durable::rename(written.partial, &path).map_err(unavailable("cannot make", &path))?;
     sync_dir(&written.layout.job(job))
 }
 
@@ -195,8 +196,8 @@ fn copy(written: &Written<'_>, place: &Layout) -> Result<(), BackupStoreError> {
         file.write_all(bytes)
             .map_err(unavailable("cannot write", &to))?;
     }
-    file.sync_all().map_err(unavailable("cannot write", &to))?;
+    durable::sync_file(&file, &to).map_err(unavailable("cannot write", &to))?;
     let path = place.archive(job, id);
-    fs::rename(&to, &path).map_err(unavailable("cannot make", &path))?;
+    durable::rename(&to, &path).map_err(unavailable("cannot make", &path))?;
     sync_dir(&place.job(job))
 }

@@ -23,7 +23,7 @@ mod unrestorable;
 mod whole_trees;
 
 use super::*;
-use crate::port::{NotPutBack, SourceProgram, Unreadable};
+use crate::port::{NotPutBack, RestoredTree, SourceProgram, Unreadable};
 use mainstay_domain::{
     backup::BackupType,
     id::IdSource,

@@ -212,7 +212,7 @@ proptest! {
                 assert_eq!(printed(&fixture, &chain, name), content);
             }
         }
-        fixture.store.drill(&job(), &chain, &no_progress()).unwrap();
+        fixture.store.drill(&job(), &chain, None, &no_progress()).unwrap();
     }
 }
 

@@ -177,11 +177,13 @@ impl World {
             job: job(),
             backup_type,
             sources: self.sources.clone(),
+            reading: ReadingSpec::default(),
             unreadable: Unreadable::Fails,
             compression: 3,
             is_known: !chain.is_empty(),
             chain: chain.to_vec(),
             created_at: now,
+            tiers: vec![TierName::local()],
         }
     }
 

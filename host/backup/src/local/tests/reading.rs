@@ -88,7 +88,7 @@ fn what_a_job_leaves_out_is_in_no_backup_and_is_no_gap() {
     ];
     let into = fixture.restore_into(&chain, "into").unwrap();
     assert_eq!(fixture.paths(&into), stored);
-    fixture.store.drill(&job(), &chain, &no_progress()).unwrap();
+    fixture.store.drill(&job(), &chain, None, &no_progress()).unwrap();
     let sources = (fixture.sources.as_slice(), &fixture.reading);
     let live = fixture.store.live(sources, &no_progress()).unwrap();
     assert_eq!(live.state.iter().count(), stored.len() + 1);
