@@ -11,7 +11,13 @@ use super::{
     room::free,
 };
 use crate::port::BackupStoreError;
-use mainstay_domain::{code::ErrorCode, id::BackupId, name::JobName, spec::BackupSource};
+use mainstay_domain::{
+    archive::{Entry, State},
+    code::ErrorCode,
+    id::BackupId,
+    name::JobName,
+    spec::BackupSource,
+};
 use rustix::{
     fs::{Access, AtFlags, CWD, StatxAttributes, StatxFlags, access, statx},
     io::Errno,
@@ -119,5 +125,14 @@ pub(super) fn size_of(
     let manifests = read_manifests(layout, job, chain)?;
     let newest = manifests.last();
     let index = newest.and_then(|it| Index::load(layout, job, &it.id, it.root_hash));
-    Ok(index.map(|index| index.state.iter().map(|(_, entry)| entry.size).sum()))
+    Ok(index.map(|index| room_for(&index.state)))
+}
+
+/// The bytes that a state takes while it is restored: the holes of a file are made in a second one beside it.
+fn room_for(state: &State) -> u64 {
+    let bytes = state.iter().map(|(_, entry)| entry.stored_bytes());
+    let sparse = state.iter().map(|(_, entry)| entry);
+    let sparse = sparse.filter(|entry| !entry.holes().is_empty());
+    let twice = sparse.map(Entry::stored_bytes).max();
+    bytes.fold(twice.unwrap_or_default(), u64::saturating_add)
 }
