@@ -68,15 +68,15 @@ pub(super) fn put(
         match put_in(written, tier) {
             Ok(manifest) => {
                 written.layout.circuits().lock().remove(tier);
-                let wanted = tiers.iter().take_while(|it| *it != tier);
-                for before in wanted {
+                let why_not = |before: &TierName| {
+                    let tried = refused.iter().find(|(it, _)| it == before);
                     let rested = resting.iter().find(|(it, _)| *it == before);
-                    let was_tried = refused.iter().any(|(it, _)| it == before);
-                    if let (Some((_, why)), false) = (rested, was_tried) {
-                        refused.push((before.clone(), why.clone()));
-                    }
-                }
-                return Ok((manifest, refused));
+                    let tried = tried.map(|(_, why)| why);
+                    let why = tried.or(rested.map(|(_, why)| why))?;
+                    Some((before.clone(), why.clone()))
+                };
+                let wanted = tiers.iter().take_while(|it| *it != tier);
+                return Ok((manifest, wanted.filter_map(why_not).collect()));
             }
             Err(Refusal::Clean(error @ BackupStoreError::Interrupted)) => return Err(error),
             Err(Refusal::InDoubt(error)) => {
