@@ -153,7 +153,7 @@ impl BackupService {
             keys,
         };
         let Some((name, command)) = &trial.start else {
-            return match self.look(trial, &[], &place).await {
+            return match self.look_once(trial, &[], &place).await {
                 None => Ok(None),
                 Some(seen) if seen.is_of_host => Err(TrialError::Host(seen.words)),
                 Some(seen) => Err(TrialError::Failed(seen.words)),

@@ -27,14 +27,14 @@ impl BackupService {
         place: &Place<'_>,
         seen: &Mutex<Unhealthy>,
     ) {
-        while let Some(unhealthy) = self.look(trial, checks, place).await {
+        while let Some(unhealthy) = self.look_once(trial, checks, place).await {
             *seen.lock() = unhealthy;
             tokio::time::sleep(LOOK_AGAIN).await;
         }
     }
 
     /// Looks once at everything: the first that is not healthy.
-    pub(super) async fn look(
+    pub(super) async fn look_once(
         &self,
         trial: &Trial,
         checks: &[Arc<CheckSpec>],
