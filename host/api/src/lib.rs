@@ -100,7 +100,7 @@ pub use simulation::{SimulatedEvent, SimulatedIncident, Simulation};
 pub use statistics::{Stats, StatsQuery, StatsTotal, TargetStats};
 pub use status::{
     CircuitState, Health, HostStatus, JobRow, LastLook, OpenWindow, ProbeReport, ProbedCheck,
-    RecoveryPause, ReloadRow, Rest, Status, TargetDetail, TargetLog, TargetRow, Unseen,
+    RecoveryPause, ReloadRow, Rest, Status, TargetDetail, TargetLog, TargetRow, TierRow, Unseen,
 };
 
 #[cfg(test)]

@@ -86,6 +86,9 @@ pub struct Status {
     /// The maintenance windows that are open, in the order of the config.
     #[serde(default)]
     pub maintenance: Vec<OpenWindow>,
+    /// The tiers that did not take the last backup that was brought to them since the start, by name.
+    #[serde(default)]
+    pub tiers: Vec<TierRow>,
 }
 
 /// A maintenance window that is open, in `status`.
@@ -343,6 +346,21 @@ pub struct JobRow {
     /// What its newest drill has measured, as of a backup. Absent where none came to its end.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub last_drill: Option<Drilled>,
+}
+
+/// A tier that did not take the last backup that was brought to it, in `status`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct TierRow {
+    /// Its name.
+    pub name: String,
+    /// When that was.
+    #[schemars(extend("format" = "date-time"))]
+    pub failed_at: String,
+    /// Why, for people.
+    pub why: String,
+    /// Until when it is left alone where another takes the backup; null where the next one is brought to it.
+    #[schemars(extend("format" = "date-time"))]
+    pub left_alone_until: Option<String>,
 }
 
 /// The last reload, in `status`.

@@ -62,7 +62,7 @@ mod write;
 mod xattrs;
 
 use crate::port::{
-    BackupStore, BackupStoreError, DrilledTree, OnProgress, RestorePlace, RestoreRules, RestoredTree, SourcePrograms, StagedRestore, StoredBackup, StoredLook, TakeBackup, TakenBackup, TierPlaces, WallClock,
+    BackupStore, BackupStoreError, DrilledTree, OnProgress, RestorePlace, RestoreRules, RestoredTree, SourcePrograms, StagedRestore, StoredBackup, StoredLook, TakeBackup, TakenBackup, TierPlaces, UnwellTier, WallClock,
 };
 use chunks::ChunkSizes;
 use error::unavailable;
@@ -300,6 +300,10 @@ impl BackupStore for LocalBackups {
 
     fn orphans(&self, job: &JobName) -> Result<Vec<(BackupId, u64)>, BackupStoreError> {
         orphans::orphans(&self.layout, job)
+    }
+
+    fn unwell_tiers(&self) -> Vec<UnwellTier> {
+        tier::unwell(&self.layout, (self.now)())
     }
 
     fn jobs(&self) -> Result<Vec<JobName>, BackupStoreError> {

@@ -127,6 +127,19 @@ pub struct TakenBackup {
     pub refused: Vec<(TierName, String)>,
 }
 
+/// A tier that did not take the last backup that was brought to it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct UnwellTier {
+    /// Its name.
+    pub tier: TierName,
+    /// When that was.
+    pub failed_at: Timestamp,
+    /// Why; a sentence for people.
+    pub why: String,
+    /// Until when it is left alone where another takes the backup; none: the next is brought to it.
+    pub rests_until: Option<Timestamp>,
+}
+
 /// Why a store could not do it. All texts are sentences for people.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum BackupStoreError {
@@ -255,6 +268,9 @@ pub trait BackupStore: BackupContents {
     -> Result<Option<Manifest>, BackupStoreError>;
     /// The archives of a job that lie there without their manifests, each with its bytes; while none is being taken.
     fn orphans(&self, job: &JobName) -> Result<Vec<(BackupId, u64)>, BackupStoreError>;
+    /// The tiers beside the one in the state directory that did not take the last backup that was brought to them since the
+    /// start, in the order of their names.
+    fn unwell_tiers(&self) -> Vec<UnwellTier>;
     /// The jobs of which the store may hold backups.
     fn jobs(&self) -> Result<Vec<JobName>, BackupStoreError>;
     /// The backups of a job that the store holds, but for those that are `known`, read from their manifests; the catalog can be

@@ -31,6 +31,11 @@ impl TierCircuit {
         *self = Self::default();
     }
 
+    /// When it failed last, and why; none where it took the last backup that it was to take.
+    pub fn last_failure(&self) -> Option<(Timestamp, &str)> {
+        Some((self.failed_at?, self.why.as_str()))
+    }
+
     /// Until when it is open, and what the last failure was; none where the tier may be tried: it did not fail three times in
     /// a row, or a minute has passed since, and twice as long with each failure more, up to an hour.
     pub fn open_until(&self, now: Timestamp) -> Option<(Timestamp, &str)> {
@@ -83,8 +88,10 @@ mod tests {
         let mut circuit = failed(4);
         let (_, why) = circuit.open_until(START).unwrap();
         assert_eq!(why, "failure 3");
+        assert_eq!(circuit.last_failure(), Some((START, "failure 3")));
         circuit.worked();
         assert_eq!(circuit, TierCircuit::default());
+        assert_eq!(circuit.last_failure(), None);
         assert_eq!(circuit.open_until(START), None);
     }
 }

@@ -343,6 +343,12 @@ fn the_status_says_null_where_there_is_nothing() {
                 pauses_recovery: false,
             },
         )],
+        tiers: vec![TierRow {
+            name: "nas".to_owned(),
+            failed_at: samples::NOW.to_string(),
+            why: "it is not mounted".to_owned(),
+            left_alone_until: None,
+        }],
     };
     let at = "2024-01-31T12:00:00.123Z";
     let expected = json!({
@@ -412,6 +418,12 @@ fn the_status_says_null_where_there_is_nothing() {
             "until": at,
             "holds_alerts": true,
             "pauses_recovery": false,
+        }],
+        "tiers": [{
+            "name": "nas",
+            "failed_at": at,
+            "why": "it is not mounted",
+            "left_alone_until": null,
         }],
     });
     check(&status, &expected);

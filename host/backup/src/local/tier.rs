@@ -15,10 +15,11 @@ use super::{
     regular::read_manifest,
     store::{self, FORMAT, Mark},
 };
-use crate::port::BackupStoreError;
+use crate::port::{BackupStoreError, UnwellTier};
 use mainstay_domain::{
     id::BackupId,
     name::{JobName, TierName},
+    time::Timestamp,
 };
 use std::{collections::BTreeSet, io::ErrorKind, iter, path::PathBuf};
 
@@ -274,6 +275,23 @@ pub(super) fn holders(
         check_noted(layout, job)?;
     }
     Ok(found)
+}
+
+/// The tiers of the config that did not take the last backup that was brought to them.
+pub(super) fn unwell(layout: &Layout, now: Timestamp) -> Vec<UnwellTier> {
+    let circuits = layout.circuits().lock();
+    let others = layout.others().into_iter();
+    let unwell = others.filter_map(|(tier, _)| {
+        let circuit = circuits.get(&tier)?;
+        let (failed_at, why) = circuit.last_failure()?;
+        Some(UnwellTier {
+            failed_at,
+            why: why.to_owned(),
+            rests_until: circuit.open_until(now).map(|(until, _)| until),
+            tier,
+        })
+    });
+    unwell.collect()
 }
 
 /// The jobs that have a store in any tier.

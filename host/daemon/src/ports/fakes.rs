@@ -21,7 +21,7 @@ use mainstay_domain::{
     id::{BackupId, IdSource, IncidentId, OperationId, SilenceId},
     incident::Incident,
     maintenance::OpenWindow,
-    name::{CheckName, FailureType, JobName, PluginName, TargetName},
+    name::{CheckName, FailureType, JobName, PluginName, TargetName, TierName},
     operation::{Mode, Operation, OperationState},
     orders::Reported,
     plugin::{PluginIdentity, PluginInstanceRow, PluginRow},
@@ -991,6 +991,14 @@ impl BackupOperator for FakeWorld {
     fn resume_rolled_back(&self, job: JobName, by: Actor) -> Boxed<'_, Result<(), Refused>> {
         self.command(format!("resume {job} after a rollback for {by}"));
         ready(Ok(()))
+    }
+    fn unwell_tiers(&self) -> Vec<UnwellTier> {
+        vec![UnwellTier {
+            tier: TierName::parse("nas").unwrap(),
+            failed_at: NOW,
+            why: "it is not mounted".to_owned(),
+            rests_until: None,
+        }]
     }
     fn jobs(&self) -> Vec<JobStatus> {
         vec![JobStatus {

@@ -2,7 +2,9 @@
 //!
 //! Length: all that operators meet, in one place.
 
-use super::{BackupViews, Boxed, NotPutBack, OnProgress, RestoreRules, between::Active};
+use super::{
+    BackupViews, Boxed, NotPutBack, OnProgress, RestoreRules, UnwellTier, between::Active,
+};
 use mainstay_domain::{
     actor::Actor,
     backup::{BackupRecord, BackupStatus, BackupType, Verdict},
@@ -376,6 +378,8 @@ pub struct JobStatus {
 
 /// What the backup service offers to operators.
 pub trait BackupOperator: BackupViews {
+    /// The tiers that did not take the last backup that was brought to them, by name.
+    fn unwell_tiers(&self) -> Vec<UnwellTier>;
     /// Takes a backup, verifies it, and answers with its record.
     fn create(
         &self,

@@ -476,7 +476,7 @@ pub mod exports {
                 }
                 #[doc(hidden)]
                 #[macro_export]
-                macro_rules! __export_mainstay_plugin_alerting_1_1_0_cabi {
+                macro_rules! __export_mainstay_plugin_alerting_1_2_0_cabi {
                     ($ty:ident with_types_in $($path_to_types:tt)*) => {
                         const _ : () = { #[unsafe (export_name =
                         "mainstay:plugin/alerting@1.2.0#deliver")] unsafe extern "C" fn
@@ -489,7 +489,7 @@ pub mod exports {
                     };
                 }
                 #[doc(hidden)]
-                pub use __export_mainstay_plugin_alerting_1_1_0_cabi;
+                pub use __export_mainstay_plugin_alerting_1_2_0_cabi;
                 #[repr(align(8))]
                 struct _RetArea(
                     [::core::mem::MaybeUninit<
@@ -587,7 +587,7 @@ macro_rules! __export_alerts_impl {
     };
     ($ty:ident with_types_in $($path_to_types_root:tt)*) => {
         $($path_to_types_root)*::
-        exports::mainstay::plugin::alerting::__export_mainstay_plugin_alerting_1_1_0_cabi!($ty
+        exports::mainstay::plugin::alerting::__export_mainstay_plugin_alerting_1_2_0_cabi!($ty
         with_types_in $($path_to_types_root)*:: exports::mainstay::plugin::alerting);
         const _ : () = { #[rustfmt::skip] #[cfg(target_arch = "wasm32")] #[unsafe
         (link_section =

@@ -341,7 +341,7 @@ pub mod exports {
                 }
                 #[doc(hidden)]
                 #[macro_export]
-                macro_rules! __export_mainstay_plugin_detection_1_1_0_cabi {
+                macro_rules! __export_mainstay_plugin_detection_1_2_0_cabi {
                     ($ty:ident with_types_in $($path_to_types:tt)*) => {
                         const _ : () = { #[unsafe (export_name =
                         "mainstay:plugin/detection@1.2.0#probe")] unsafe extern "C" fn
@@ -357,7 +357,7 @@ pub mod exports {
                     };
                 }
                 #[doc(hidden)]
-                pub use __export_mainstay_plugin_detection_1_1_0_cabi;
+                pub use __export_mainstay_plugin_detection_1_2_0_cabi;
                 #[repr(align(8))]
                 struct _RetArea(
                     [::core::mem::MaybeUninit<
@@ -442,7 +442,7 @@ macro_rules! __export_detects_impl {
     };
     ($ty:ident with_types_in $($path_to_types_root:tt)*) => {
         $($path_to_types_root)*::
-        exports::mainstay::plugin::detection::__export_mainstay_plugin_detection_1_1_0_cabi!($ty
+        exports::mainstay::plugin::detection::__export_mainstay_plugin_detection_1_2_0_cabi!($ty
         with_types_in $($path_to_types_root)*:: exports::mainstay::plugin::detection);
         const _ : () = { #[rustfmt::skip] #[cfg(target_arch = "wasm32")] #[unsafe
         (link_section =

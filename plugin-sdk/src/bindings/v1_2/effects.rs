@@ -4201,6 +4201,621 @@ pub mod mainstay {
                 }
             }
         }
+        /// Requests that are signed with a secret which the plugin never sees. Granted as `http` is.
+        #[allow(dead_code, async_fn_in_trait, unused_imports, clippy::all)]
+        pub mod signed_http {
+            #[used]
+            #[doc(hidden)]
+            static __FORCE_SECTION_REF: fn() = super::super::super::__link_custom_section_describing_imports;
+            use super::super::super::_rt;
+            pub type EffectError = super::super::super::mainstay::plugin::types::EffectError;
+            pub type Request = super::super::super::mainstay::plugin::http::Request;
+            pub type Response = super::super::super::mainstay::plugin::http::Response;
+            /// How a request is signed, so that its receiver knows whom it is from, that its body is whole, and that it is new.
+            #[derive(Clone, PartialEq)]
+            pub struct Signing {
+                /// The handle of the secret that is the key, alone, as the settings have it. A text that is no handle of this call is
+                /// `denied`: nothing is signed with what the guest itself knows or makes up.
+                pub secret: _rt::String,
+                /// The name of the header that carries the signature: `t=SECONDS,v1=HEX`, the host's time of day since the Unix epoch
+                /// and HMAC-SHA-256 (RFC 2104) over `SECONDS`, a full stop and the body as it is sent. It takes the place of a header
+                /// of the same name among those of the request.
+                pub header: _rt::String,
+            }
+            impl ::core::fmt::Debug for Signing {
+                fn fmt(
+                    &self,
+                    f: &mut ::core::fmt::Formatter<'_>,
+                ) -> ::core::fmt::Result {
+                    f.debug_struct("Signing")
+                        .field("secret", &self.secret)
+                        .field("header", &self.header)
+                        .finish()
+                }
+            }
+            #[allow(unused_unsafe, clippy::all)]
+            /// As `http.send`, signed anew each time that it is sent. A redirect to another origin is followed without the signature.
+            #[allow(async_fn_in_trait)]
+            pub fn send(
+                request: &Request,
+                signing: &Signing,
+            ) -> ::core::result::Result<Response, EffectError> {
+                unsafe {
+                    #[cfg_attr(target_pointer_width = "64", repr(align(8)))]
+                    #[cfg_attr(target_pointer_width = "32", repr(align(4)))]
+                    struct RetArea(
+                        [::core::mem::MaybeUninit<
+                            u8,
+                        >; 6 * ::core::mem::size_of::<*const u8>()],
+                    );
+                    let mut ret_area = RetArea(
+                        [::core::mem::MaybeUninit::uninit(); 6
+                            * ::core::mem::size_of::<*const u8>()],
+                    );
+                    let super::super::super::mainstay::plugin::http::Request {
+                        method: method0,
+                        url: url0,
+                        headers: headers0,
+                        body: body0,
+                        timeout: timeout0,
+                    } = request;
+                    let vec1 = url0;
+                    let ptr1 = vec1.as_ptr().cast::<u8>();
+                    let len1 = vec1.len();
+                    let vec5 = headers0;
+                    let len5 = vec5.len();
+                    let layout5 = _rt::alloc::Layout::from_size_align(
+                            vec5.len() * (4 * ::core::mem::size_of::<*const u8>()),
+                            ::core::mem::size_of::<*const u8>(),
+                        )
+                        .unwrap();
+                    let (result5, _cleanup5) = crate::bindings::rt::Cleanup::new(
+                        layout5,
+                    );
+                    for (i, e) in vec5.into_iter().enumerate() {
+                        let base = result5
+                            .add(i * (4 * ::core::mem::size_of::<*const u8>()));
+                        {
+                            let (t2_0, t2_1) = e;
+                            let vec3 = t2_0;
+                            let ptr3 = vec3.as_ptr().cast::<u8>();
+                            let len3 = vec3.len();
+                            *base
+                                .add(::core::mem::size_of::<*const u8>())
+                                .cast::<usize>() = len3;
+                            *base.add(0).cast::<*mut u8>() = ptr3.cast_mut();
+                            let vec4 = t2_1;
+                            let ptr4 = vec4.as_ptr().cast::<u8>();
+                            let len4 = vec4.len();
+                            *base
+                                .add(3 * ::core::mem::size_of::<*const u8>())
+                                .cast::<usize>() = len4;
+                            *base
+                                .add(2 * ::core::mem::size_of::<*const u8>())
+                                .cast::<*mut u8>() = ptr4.cast_mut();
+                        }
+                    }
+                    let vec6 = body0;
+                    let ptr6 = vec6.as_ptr().cast::<u8>();
+                    let len6 = vec6.len();
+                    let (result7_0, result7_1) = match timeout0 {
+                        Some(e) => (1i32, _rt::as_i64(e)),
+                        None => (0i32, 0i64),
+                    };
+                    let Signing { secret: secret8, header: header8 } = signing;
+                    let vec9 = secret8;
+                    let ptr9 = vec9.as_ptr().cast::<u8>();
+                    let len9 = vec9.len();
+                    let vec10 = header8;
+                    let ptr10 = vec10.as_ptr().cast::<u8>();
+                    let len10 = vec10.len();
+                    let ptr11 = ret_area.0.as_mut_ptr().cast::<u8>();
+                    #[cfg(target_arch = "wasm32")]
+                    #[link(wasm_import_module = "mainstay:plugin/signed-http@1.2.0")]
+                    unsafe extern "C" {
+                        #[link_name = "send"]
+                        fn wit_import12(
+                            _: i32,
+                            _: *mut u8,
+                            _: usize,
+                            _: *mut u8,
+                            _: usize,
+                            _: *mut u8,
+                            _: usize,
+                            _: i32,
+                            _: i64,
+                            _: *mut u8,
+                            _: usize,
+                            _: *mut u8,
+                            _: usize,
+                            _: *mut u8,
+                        );
+                    }
+                    #[cfg(not(target_arch = "wasm32"))]
+                    unsafe extern "C" fn wit_import12(
+                        _: i32,
+                        _: *mut u8,
+                        _: usize,
+                        _: *mut u8,
+                        _: usize,
+                        _: *mut u8,
+                        _: usize,
+                        _: i32,
+                        _: i64,
+                        _: *mut u8,
+                        _: usize,
+                        _: *mut u8,
+                        _: usize,
+                        _: *mut u8,
+                    ) {
+                        unreachable!()
+                    }
+                    wit_import12(
+                        method0.clone() as i32,
+                        ptr1.cast_mut(),
+                        len1,
+                        result5,
+                        len5,
+                        ptr6.cast_mut(),
+                        len6,
+                        result7_0,
+                        result7_1,
+                        ptr9.cast_mut(),
+                        len9,
+                        ptr10.cast_mut(),
+                        len10,
+                        ptr11,
+                    );
+                    let l13 = i32::from(*ptr11.add(0).cast::<u8>());
+                    let result44 = match l13 {
+                        0 => {
+                            let e = {
+                                let l14 = i32::from(
+                                    *ptr11
+                                        .add(::core::mem::size_of::<*const u8>())
+                                        .cast::<u16>(),
+                                );
+                                let l15 = *ptr11
+                                    .add(2 * ::core::mem::size_of::<*const u8>())
+                                    .cast::<*mut u8>();
+                                let l16 = *ptr11
+                                    .add(3 * ::core::mem::size_of::<*const u8>())
+                                    .cast::<usize>();
+                                let base23 = l15;
+                                let len23 = l16;
+                                let mut result23 = _rt::Vec::with_capacity(len23);
+                                for i in 0..len23 {
+                                    let base = base23
+                                        .add(i * (4 * ::core::mem::size_of::<*const u8>()));
+                                    let e23 = {
+                                        let l17 = *base.add(0).cast::<*mut u8>();
+                                        let l18 = *base
+                                            .add(::core::mem::size_of::<*const u8>())
+                                            .cast::<usize>();
+                                        let len19 = l18;
+                                        let bytes19 = _rt::Vec::from_raw_parts(
+                                            l17.cast(),
+                                            len19,
+                                            len19,
+                                        );
+                                        let l20 = *base
+                                            .add(2 * ::core::mem::size_of::<*const u8>())
+                                            .cast::<*mut u8>();
+                                        let l21 = *base
+                                            .add(3 * ::core::mem::size_of::<*const u8>())
+                                            .cast::<usize>();
+                                        let len22 = l21;
+                                        let bytes22 = _rt::Vec::from_raw_parts(
+                                            l20.cast(),
+                                            len22,
+                                            len22,
+                                        );
+                                        (_rt::string_lift(bytes19), _rt::string_lift(bytes22))
+                                    };
+                                    result23.push(e23);
+                                }
+                                _rt::cabi_dealloc(
+                                    base23,
+                                    len23 * (4 * ::core::mem::size_of::<*const u8>()),
+                                    ::core::mem::size_of::<*const u8>(),
+                                );
+                                let l24 = *ptr11
+                                    .add(4 * ::core::mem::size_of::<*const u8>())
+                                    .cast::<*mut u8>();
+                                let l25 = *ptr11
+                                    .add(5 * ::core::mem::size_of::<*const u8>())
+                                    .cast::<usize>();
+                                let len26 = l25;
+                                super::super::super::mainstay::plugin::http::Response {
+                                    status: l14 as u16,
+                                    headers: result23,
+                                    body: <_ as From<
+                                        _rt::Vec<_>,
+                                    >>::from(_rt::Vec::from_raw_parts(l24.cast(), len26, len26)),
+                                }
+                            };
+                            Ok(e)
+                        }
+                        1 => {
+                            let e = {
+                                let l27 = i32::from(
+                                    *ptr11.add(::core::mem::size_of::<*const u8>()).cast::<u8>(),
+                                );
+                                use super::super::super::mainstay::plugin::types::EffectError as V43;
+                                let v43 = match l27 {
+                                    0 => {
+                                        let e43 = {
+                                            let l28 = *ptr11
+                                                .add(2 * ::core::mem::size_of::<*const u8>())
+                                                .cast::<*mut u8>();
+                                            let l29 = *ptr11
+                                                .add(3 * ::core::mem::size_of::<*const u8>())
+                                                .cast::<usize>();
+                                            let len30 = l29;
+                                            let bytes30 = _rt::Vec::from_raw_parts(
+                                                l28.cast(),
+                                                len30,
+                                                len30,
+                                            );
+                                            _rt::string_lift(bytes30)
+                                        };
+                                        V43::Denied(e43)
+                                    }
+                                    1 => {
+                                        let e43 = {
+                                            let l31 = *ptr11
+                                                .add(2 * ::core::mem::size_of::<*const u8>())
+                                                .cast::<*mut u8>();
+                                            let l32 = *ptr11
+                                                .add(3 * ::core::mem::size_of::<*const u8>())
+                                                .cast::<usize>();
+                                            let len33 = l32;
+                                            let bytes33 = _rt::Vec::from_raw_parts(
+                                                l31.cast(),
+                                                len33,
+                                                len33,
+                                            );
+                                            _rt::string_lift(bytes33)
+                                        };
+                                        V43::Limited(e43)
+                                    }
+                                    2 => {
+                                        let e43 = {
+                                            let l34 = *ptr11
+                                                .add(2 * ::core::mem::size_of::<*const u8>())
+                                                .cast::<*mut u8>();
+                                            let l35 = *ptr11
+                                                .add(3 * ::core::mem::size_of::<*const u8>())
+                                                .cast::<usize>();
+                                            let len36 = l35;
+                                            let bytes36 = _rt::Vec::from_raw_parts(
+                                                l34.cast(),
+                                                len36,
+                                                len36,
+                                            );
+                                            _rt::string_lift(bytes36)
+                                        };
+                                        V43::TimedOut(e43)
+                                    }
+                                    3 => {
+                                        let e43 = {
+                                            let l37 = *ptr11
+                                                .add(2 * ::core::mem::size_of::<*const u8>())
+                                                .cast::<*mut u8>();
+                                            let l38 = *ptr11
+                                                .add(3 * ::core::mem::size_of::<*const u8>())
+                                                .cast::<usize>();
+                                            let len39 = l38;
+                                            let bytes39 = _rt::Vec::from_raw_parts(
+                                                l37.cast(),
+                                                len39,
+                                                len39,
+                                            );
+                                            _rt::string_lift(bytes39)
+                                        };
+                                        V43::Unavailable(e43)
+                                    }
+                                    n => {
+                                        debug_assert_eq!(n, 4, "invalid enum discriminant");
+                                        let e43 = {
+                                            let l40 = *ptr11
+                                                .add(2 * ::core::mem::size_of::<*const u8>())
+                                                .cast::<*mut u8>();
+                                            let l41 = *ptr11
+                                                .add(3 * ::core::mem::size_of::<*const u8>())
+                                                .cast::<usize>();
+                                            let len42 = l41;
+                                            let bytes42 = _rt::Vec::from_raw_parts(
+                                                l40.cast(),
+                                                len42,
+                                                len42,
+                                            );
+                                            _rt::string_lift(bytes42)
+                                        };
+                                        V43::Failed(e43)
+                                    }
+                                };
+                                v43
+                            };
+                            Err(e)
+                        }
+                        _ => _rt::invalid_enum_discriminant(),
+                    };
+                    result44
+                }
+            }
+        }
+        /// Mail through accounts of SMTP servers that the operator named: `mail = ["ops"]`. Server, password and sender are the
+        /// account's, and whom it may write to too.
+        #[allow(dead_code, async_fn_in_trait, unused_imports, clippy::all)]
+        pub mod mail {
+            #[used]
+            #[doc(hidden)]
+            static __FORCE_SECTION_REF: fn() = super::super::super::__link_custom_section_describing_imports;
+            use super::super::super::_rt;
+            pub type EffectError = super::super::super::mainstay::plugin::types::EffectError;
+            /// A mail of plain text.
+            #[derive(Clone, PartialEq)]
+            pub struct Message {
+                /// The account, by its name in the config.
+                pub account: _rt::String,
+                /// Addresses, 1 to 50, each plain: `ops@example.com`. One that the account may not write to is `denied`.
+                pub to: _rt::Vec<_rt::String>,
+                /// One line, of at most 500 characters; of a longer one the beginning is sent. A control character in it becomes a
+                /// space.
+                pub subject: _rt::String,
+                /// Plain text, of at most 64 KiB; of a longer one the beginning is sent. Names stand in it for handles of secrets.
+                pub text: _rt::String,
+                /// What the mail is about: mails of one account with the same text here stand in one thread. At most 1,024 bytes.
+                pub thread: ::core::option::Option<_rt::String>,
+            }
+            impl ::core::fmt::Debug for Message {
+                fn fmt(
+                    &self,
+                    f: &mut ::core::fmt::Formatter<'_>,
+                ) -> ::core::fmt::Result {
+                    f.debug_struct("Message")
+                        .field("account", &self.account)
+                        .field("to", &self.to)
+                        .field("subject", &self.subject)
+                        .field("text", &self.text)
+                        .field("thread", &self.thread)
+                        .finish()
+                }
+            }
+            #[allow(unused_unsafe, clippy::all)]
+            /// Hands one mail over to the account's server, with a `Message-ID` that is made of the effect's idempotency key: the
+            /// same in each attempt, so that receivers can tell a mail that comes twice. `unavailable`: the server was not reached,
+            /// or said that it may work later (4xx); `timed-out`: the mail was sent and no answer came; `failed`: the server refuses
+            /// it (5xx).
+            #[allow(async_fn_in_trait)]
+            pub fn send(message: &Message) -> ::core::result::Result<(), EffectError> {
+                unsafe {
+                    #[cfg_attr(target_pointer_width = "64", repr(align(8)))]
+                    #[cfg_attr(target_pointer_width = "32", repr(align(4)))]
+                    struct RetArea(
+                        [::core::mem::MaybeUninit<
+                            u8,
+                        >; 4 * ::core::mem::size_of::<*const u8>()],
+                    );
+                    let mut ret_area = RetArea(
+                        [::core::mem::MaybeUninit::uninit(); 4
+                            * ::core::mem::size_of::<*const u8>()],
+                    );
+                    let Message {
+                        account: account0,
+                        to: to0,
+                        subject: subject0,
+                        text: text0,
+                        thread: thread0,
+                    } = message;
+                    let vec1 = account0;
+                    let ptr1 = vec1.as_ptr().cast::<u8>();
+                    let len1 = vec1.len();
+                    let vec3 = to0;
+                    let len3 = vec3.len();
+                    let layout3 = _rt::alloc::Layout::from_size_align(
+                            vec3.len() * (2 * ::core::mem::size_of::<*const u8>()),
+                            ::core::mem::size_of::<*const u8>(),
+                        )
+                        .unwrap();
+                    let (result3, _cleanup3) = crate::bindings::rt::Cleanup::new(
+                        layout3,
+                    );
+                    for (i, e) in vec3.into_iter().enumerate() {
+                        let base = result3
+                            .add(i * (2 * ::core::mem::size_of::<*const u8>()));
+                        {
+                            let vec2 = e;
+                            let ptr2 = vec2.as_ptr().cast::<u8>();
+                            let len2 = vec2.len();
+                            *base
+                                .add(::core::mem::size_of::<*const u8>())
+                                .cast::<usize>() = len2;
+                            *base.add(0).cast::<*mut u8>() = ptr2.cast_mut();
+                        }
+                    }
+                    let vec4 = subject0;
+                    let ptr4 = vec4.as_ptr().cast::<u8>();
+                    let len4 = vec4.len();
+                    let vec5 = text0;
+                    let ptr5 = vec5.as_ptr().cast::<u8>();
+                    let len5 = vec5.len();
+                    let (result7_0, result7_1, result7_2) = match thread0 {
+                        Some(e) => {
+                            let vec6 = e;
+                            let ptr6 = vec6.as_ptr().cast::<u8>();
+                            let len6 = vec6.len();
+                            (1i32, ptr6.cast_mut(), len6)
+                        }
+                        None => (0i32, ::core::ptr::null_mut(), 0usize),
+                    };
+                    let ptr8 = ret_area.0.as_mut_ptr().cast::<u8>();
+                    #[cfg(target_arch = "wasm32")]
+                    #[link(wasm_import_module = "mainstay:plugin/mail@1.2.0")]
+                    unsafe extern "C" {
+                        #[link_name = "send"]
+                        fn wit_import9(
+                            _: *mut u8,
+                            _: usize,
+                            _: *mut u8,
+                            _: usize,
+                            _: *mut u8,
+                            _: usize,
+                            _: *mut u8,
+                            _: usize,
+                            _: i32,
+                            _: *mut u8,
+                            _: usize,
+                            _: *mut u8,
+                        );
+                    }
+                    #[cfg(not(target_arch = "wasm32"))]
+                    unsafe extern "C" fn wit_import9(
+                        _: *mut u8,
+                        _: usize,
+                        _: *mut u8,
+                        _: usize,
+                        _: *mut u8,
+                        _: usize,
+                        _: *mut u8,
+                        _: usize,
+                        _: i32,
+                        _: *mut u8,
+                        _: usize,
+                        _: *mut u8,
+                    ) {
+                        unreachable!()
+                    }
+                    wit_import9(
+                        ptr1.cast_mut(),
+                        len1,
+                        result3,
+                        len3,
+                        ptr4.cast_mut(),
+                        len4,
+                        ptr5.cast_mut(),
+                        len5,
+                        result7_0,
+                        result7_1,
+                        result7_2,
+                        ptr8,
+                    );
+                    let l10 = i32::from(*ptr8.add(0).cast::<u8>());
+                    let result28 = match l10 {
+                        0 => {
+                            let e = ();
+                            Ok(e)
+                        }
+                        1 => {
+                            let e = {
+                                let l11 = i32::from(
+                                    *ptr8.add(::core::mem::size_of::<*const u8>()).cast::<u8>(),
+                                );
+                                use super::super::super::mainstay::plugin::types::EffectError as V27;
+                                let v27 = match l11 {
+                                    0 => {
+                                        let e27 = {
+                                            let l12 = *ptr8
+                                                .add(2 * ::core::mem::size_of::<*const u8>())
+                                                .cast::<*mut u8>();
+                                            let l13 = *ptr8
+                                                .add(3 * ::core::mem::size_of::<*const u8>())
+                                                .cast::<usize>();
+                                            let len14 = l13;
+                                            let bytes14 = _rt::Vec::from_raw_parts(
+                                                l12.cast(),
+                                                len14,
+                                                len14,
+                                            );
+                                            _rt::string_lift(bytes14)
+                                        };
+                                        V27::Denied(e27)
+                                    }
+                                    1 => {
+                                        let e27 = {
+                                            let l15 = *ptr8
+                                                .add(2 * ::core::mem::size_of::<*const u8>())
+                                                .cast::<*mut u8>();
+                                            let l16 = *ptr8
+                                                .add(3 * ::core::mem::size_of::<*const u8>())
+                                                .cast::<usize>();
+                                            let len17 = l16;
+                                            let bytes17 = _rt::Vec::from_raw_parts(
+                                                l15.cast(),
+                                                len17,
+                                                len17,
+                                            );
+                                            _rt::string_lift(bytes17)
+                                        };
+                                        V27::Limited(e27)
+                                    }
+                                    2 => {
+                                        let e27 = {
+                                            let l18 = *ptr8
+                                                .add(2 * ::core::mem::size_of::<*const u8>())
+                                                .cast::<*mut u8>();
+                                            let l19 = *ptr8
+                                                .add(3 * ::core::mem::size_of::<*const u8>())
+                                                .cast::<usize>();
+                                            let len20 = l19;
+                                            let bytes20 = _rt::Vec::from_raw_parts(
+                                                l18.cast(),
+                                                len20,
+                                                len20,
+                                            );
+                                            _rt::string_lift(bytes20)
+                                        };
+                                        V27::TimedOut(e27)
+                                    }
+                                    3 => {
+                                        let e27 = {
+                                            let l21 = *ptr8
+                                                .add(2 * ::core::mem::size_of::<*const u8>())
+                                                .cast::<*mut u8>();
+                                            let l22 = *ptr8
+                                                .add(3 * ::core::mem::size_of::<*const u8>())
+                                                .cast::<usize>();
+                                            let len23 = l22;
+                                            let bytes23 = _rt::Vec::from_raw_parts(
+                                                l21.cast(),
+                                                len23,
+                                                len23,
+                                            );
+                                            _rt::string_lift(bytes23)
+                                        };
+                                        V27::Unavailable(e27)
+                                    }
+                                    n => {
+                                        debug_assert_eq!(n, 4, "invalid enum discriminant");
+                                        let e27 = {
+                                            let l24 = *ptr8
+                                                .add(2 * ::core::mem::size_of::<*const u8>())
+                                                .cast::<*mut u8>();
+                                            let l25 = *ptr8
+                                                .add(3 * ::core::mem::size_of::<*const u8>())
+                                                .cast::<usize>();
+                                            let len26 = l25;
+                                            let bytes26 = _rt::Vec::from_raw_parts(
+                                                l24.cast(),
+                                                len26,
+                                                len26,
+                                            );
+                                            _rt::string_lift(bytes26)
+                                        };
+                                        V27::Failed(e27)
+                                    }
+                                };
+                                v27
+                            };
+                            Err(e)
+                        }
+                        _ => _rt::invalid_enum_discriminant(),
+                    };
+                    result28
+                }
+            }
+        }
     }
 }
 #[rustfmt::skip]
@@ -4334,36 +4949,36 @@ mod _rt {
 )]
 #[doc(hidden)]
 #[allow(clippy::octal_escapes)]
-pub static __WIT_BINDGEN_COMPONENT_TYPE: [u8; 2594] = *b"\
-\0asm\x0d\0\x01\0\0\x19\x16wit-component-encoding\x04\0\x07\x84\x13\x01A\x02\x01\
-A\x1c\x01B\x06\x01m\x05\x05trace\x05debug\x04info\x04warn\x05error\x04\0\x05leve\
-l\x03\0\0\x01o\x02ss\x01p\x02\x01@\x03\x05level\x01\x07messages\x06fields\x03\x01\
-\0\x04\0\x05write\x01\x04\x03\0\x19mainstay:plugin/log@1.2.0\x05\0\x01B\x02\x01@\
-\0\0s\x04\0\x03get\x01\0\x03\0\x1emainstay:plugin/settings@1.2.0\x05\x01\x01B\x11\
-\x01w\x04\0\x09timestamp\x03\0\0\x01w\x04\0\x0bduration-ms\x03\0\x02\x01m\x04\x03\
-low\x06medium\x04high\x08critical\x04\0\x08severity\x03\0\x04\x01ku\x01r\x04\x05\
-checks\x0bobserved-at\x01\x07messages\x05value\x06\x04\0\x08evidence\x03\0\x07\x01\
-q\x05\x06denied\x01s\0\x07limited\x01s\0\x09timed-out\x01s\0\x0bunavailable\x01s\
-\0\x06failed\x01s\0\x04\0\x0ceffect-error\x03\0\x09\x01m\x05\x04full\x0bincremen\
-tal\x0cdifferential\x08snapshot\x09emergency\x04\0\x0bbackup-type\x03\0\x0b\x01k\
-\x01\x01ks\x01r\x0a\x02ids\x03jobs\x04type\x0c\x0acreated-at\x01\x0bverified-at\x0d\
-\x04tiers\x0cstored-bytesw\x06parent\x0e\x04bases\x04held\x7f\x04\0\x06backup\x03\
-\0\x0f\x03\0\x1bmainstay:plugin/types@1.2.0\x05\x02\x02\x03\0\x02\x09timestamp\x02\
-\x03\0\x02\x0bduration-ms\x01B\x08\x02\x03\x02\x01\x03\x04\0\x09timestamp\x03\0\0\
-\x02\x03\x02\x01\x04\x04\0\x0bduration-ms\x03\0\x02\x01@\0\0\x01\x04\0\x03now\x01\
-\x04\x01@\x01\x06length\x03\x01\0\x04\0\x05sleep\x01\x05\x03\0\x1bmainstay:plugi\
-n/clock@1.2.0\x05\x05\x02\x03\0\x02\x0ceffect-error\x02\x03\0\x02\x08evidence\x01\
-B\x1d\x02\x03\x02\x01\x06\x04\0\x0ceffect-error\x03\0\0\x02\x03\x02\x01\x07\x04\0\
-\x08evidence\x03\0\x02\x02\x03\x02\x01\x03\x04\0\x09timestamp\x03\0\x04\x01m\x04\
-\x07unknown\x07healthy\x08degraded\x06failed\x04\0\x06health\x03\0\x06\x01k\x7f\x01\
-ky\x01k\x05\x01r\x05\x06health\x07\x07running\x08\x03pid\x09\x0astarted-at\x0a\x08\
+pub static __WIT_BINDGEN_COMPONENT_TYPE: [u8; 2933] = *b"\
+\0asm\x0d\0\x01\0\0\x19\x16wit-component-encoding\x04\0\x07\xd7\x15\x01A\x02\x01\
+A\"\x01B\x06\x01m\x05\x05trace\x05debug\x04info\x04warn\x05error\x04\0\x05level\x03\
+\0\0\x01o\x02ss\x01p\x02\x01@\x03\x05level\x01\x07messages\x06fields\x03\x01\0\x04\
+\0\x05write\x01\x04\x03\0\x19mainstay:plugin/log@1.2.0\x05\0\x01B\x02\x01@\0\0s\x04\
+\0\x03get\x01\0\x03\0\x1emainstay:plugin/settings@1.2.0\x05\x01\x01B\x11\x01w\x04\
+\0\x09timestamp\x03\0\0\x01w\x04\0\x0bduration-ms\x03\0\x02\x01m\x04\x03low\x06m\
+edium\x04high\x08critical\x04\0\x08severity\x03\0\x04\x01ku\x01r\x04\x05checks\x0b\
+observed-at\x01\x07messages\x05value\x06\x04\0\x08evidence\x03\0\x07\x01q\x05\x06\
+denied\x01s\0\x07limited\x01s\0\x09timed-out\x01s\0\x0bunavailable\x01s\0\x06fai\
+led\x01s\0\x04\0\x0ceffect-error\x03\0\x09\x01m\x05\x04full\x0bincremental\x0cdi\
+fferential\x08snapshot\x09emergency\x04\0\x0bbackup-type\x03\0\x0b\x01k\x01\x01k\
+s\x01r\x0a\x02ids\x03jobs\x04type\x0c\x0acreated-at\x01\x0bverified-at\x0d\x04ti\
+ers\x0cstored-bytesw\x06parent\x0e\x04bases\x04held\x7f\x04\0\x06backup\x03\0\x0f\
+\x03\0\x1bmainstay:plugin/types@1.2.0\x05\x02\x02\x03\0\x02\x09timestamp\x02\x03\
+\0\x02\x0bduration-ms\x01B\x08\x02\x03\x02\x01\x03\x04\0\x09timestamp\x03\0\0\x02\
+\x03\x02\x01\x04\x04\0\x0bduration-ms\x03\0\x02\x01@\0\0\x01\x04\0\x03now\x01\x04\
+\x01@\x01\x06length\x03\x01\0\x04\0\x05sleep\x01\x05\x03\0\x1bmainstay:plugin/cl\
+ock@1.2.0\x05\x05\x02\x03\0\x02\x0ceffect-error\x02\x03\0\x02\x08evidence\x01B\x1d\
+\x02\x03\x02\x01\x06\x04\0\x0ceffect-error\x03\0\0\x02\x03\x02\x01\x07\x04\0\x08\
+evidence\x03\0\x02\x02\x03\x02\x01\x03\x04\0\x09timestamp\x03\0\x04\x01m\x04\x07\
+unknown\x07healthy\x08degraded\x06failed\x04\0\x06health\x03\0\x06\x01k\x7f\x01k\
+y\x01k\x05\x01r\x05\x06health\x07\x07running\x08\x03pid\x09\x0astarted-at\x0a\x08\
 restartsy\x04\0\x0dtarget-status\x03\0\x0b\x01m\x06\x03hup\x03int\x04term\x04kil\
 l\x04usr1\x04usr2\x04\0\x06signal\x03\0\x0d\x01j\x01\x0c\x01\x01\x01@\x01\x06tar\
 gets\0\x0f\x04\0\x06status\x01\x10\x01j\0\x01\x01\x01@\x01\x06targets\0\x11\x04\0\
 \x05start\x01\x12\x04\0\x04stop\x01\x12\x04\0\x07restart\x01\x12\x01@\x02\x06tar\
 gets\x06signal\x0e\0\x11\x04\0\x04send\x01\x13\x01p\x03\x01j\x01\x14\x01\x01\x01\
 @\x01\x06targets\0\x15\x04\0\x05check\x01\x16\x03\0\x1dmainstay:plugin/targets@1\
-.1.0\x05\x08\x01B\x0a\x02\x03\x02\x01\x06\x04\0\x0ceffect-error\x03\0\0\x01p}\x01\
+.2.0\x05\x08\x01B\x0a\x02\x03\x02\x01\x06\x04\0\x0ceffect-error\x03\0\0\x01p}\x01\
 r\x04\x09exit-codez\x06stdout\x02\x06stderr\x02\x09truncated\x7f\x04\0\x06output\
 \x03\0\x03\x01o\x02ss\x01p\x05\x01j\x01\x04\x01\x01\x01@\x02\x04names\x09argumen\
 ts\x06\0\x07\x04\0\x03run\x01\x08\x03\0\x1emainstay:plugin/commands@1.2.0\x05\x09\
@@ -4393,10 +5008,18 @@ entsw\x05bytesw\x04\0\x08restored\x03\0\x08\x01k\x07\x01k\x03\x01j\x01\x0b\x01\x
 \x04\0\x09timestamp\x03\0\x02\x01@\x01\x06moment\x03\x01\0\x04\0\x0bsleep-until\x01\
 \x04\x01@\x01\x04names\0s\x04\0\x03key\x01\x05\x01@\0\0\x7f\x04\0\x09replaying\x01\
 \x06\x01j\x01s\x01\x01\x01@\x02\x04names\x05until\x03\0\x07\x04\0\x0cawait-signa\
-l\x01\x08\x03\0\x1dmainstay:plugin/durable@1.2.0\x05\x10\x04\04mainstay:sdk/effe\
-cts-with-all-of-its-exports-removed\x04\0\x0b-\x01\0'effects-with-all-of-its-exp\
-orts-removed\x03\0\0\0G\x09producers\x01\x0cprocessed-by\x02\x0dwit-component\x07\
-0.258.3\x10wit-bindgen-rust\x060.61.1";
+l\x01\x08\x03\0\x1dmainstay:plugin/durable@1.2.0\x05\x10\x02\x03\0\x06\x07reques\
+t\x02\x03\0\x06\x08response\x01B\x0b\x02\x03\x02\x01\x06\x04\0\x0ceffect-error\x03\
+\0\0\x02\x03\x02\x01\x11\x04\0\x07request\x03\0\x02\x02\x03\x02\x01\x12\x04\0\x08\
+response\x03\0\x04\x01r\x02\x06secrets\x06headers\x04\0\x07signing\x03\0\x06\x01\
+j\x01\x05\x01\x01\x01@\x02\x07request\x03\x07signing\x07\0\x08\x04\0\x04send\x01\
+\x09\x03\0!mainstay:plugin/signed-http@1.2.0\x05\x13\x01B\x09\x02\x03\x02\x01\x06\
+\x04\0\x0ceffect-error\x03\0\0\x01ps\x01ks\x01r\x05\x07accounts\x02to\x02\x07sub\
+jects\x04texts\x06thread\x03\x04\0\x07message\x03\0\x04\x01j\0\x01\x01\x01@\x01\x07\
+message\x05\0\x06\x04\0\x04send\x01\x07\x03\0\x1amainstay:plugin/mail@1.2.0\x05\x14\
+\x04\04mainstay:sdk/effects-with-all-of-its-exports-removed\x04\0\x0b-\x01\0'eff\
+ects-with-all-of-its-exports-removed\x03\0\0\0G\x09producers\x01\x0cprocessed-by\
+\x02\x0dwit-component\x070.258.3\x10wit-bindgen-rust\x060.61.1";
 #[inline(never)]
 #[doc(hidden)]
 pub fn __link_custom_section_describing_imports() {

@@ -600,7 +600,7 @@ pub mod exports {
                 }
                 #[doc(hidden)]
                 #[macro_export]
-                macro_rules! __export_mainstay_plugin_recovery_1_1_0_cabi {
+                macro_rules! __export_mainstay_plugin_recovery_1_2_0_cabi {
                     ($ty:ident with_types_in $($path_to_types:tt)*) => {
                         const _ : () = { #[unsafe (export_name =
                         "mainstay:plugin/recovery@1.2.0#recover")] unsafe extern "C" fn
@@ -613,7 +613,7 @@ pub mod exports {
                     };
                 }
                 #[doc(hidden)]
-                pub use __export_mainstay_plugin_recovery_1_1_0_cabi;
+                pub use __export_mainstay_plugin_recovery_1_2_0_cabi;
                 #[cfg_attr(target_pointer_width = "64", repr(align(8)))]
                 #[cfg_attr(target_pointer_width = "32", repr(align(4)))]
                 struct _RetArea(
@@ -700,7 +700,7 @@ macro_rules! __export_recovers_impl {
     };
     ($ty:ident with_types_in $($path_to_types_root:tt)*) => {
         $($path_to_types_root)*::
-        exports::mainstay::plugin::recovery::__export_mainstay_plugin_recovery_1_1_0_cabi!($ty
+        exports::mainstay::plugin::recovery::__export_mainstay_plugin_recovery_1_2_0_cabi!($ty
         with_types_in $($path_to_types_root)*:: exports::mainstay::plugin::recovery);
         const _ : () = { #[rustfmt::skip] #[cfg(target_arch = "wasm32")] #[unsafe
         (link_section =

@@ -351,7 +351,7 @@ pub mod exports {
                 }
                 #[doc(hidden)]
                 #[macro_export]
-                macro_rules! __export_mainstay_plugin_strategy_1_1_0_cabi {
+                macro_rules! __export_mainstay_plugin_strategy_1_2_0_cabi {
                     ($ty:ident with_types_in $($path_to_types:tt)*) => {
                         const _ : () = { #[unsafe (export_name =
                         "mainstay:plugin/strategy@1.2.0#next")] unsafe extern "C" fn
@@ -368,7 +368,7 @@ pub mod exports {
                     };
                 }
                 #[doc(hidden)]
-                pub use __export_mainstay_plugin_strategy_1_1_0_cabi;
+                pub use __export_mainstay_plugin_strategy_1_2_0_cabi;
                 #[repr(align(8))]
                 struct _RetArea(
                     [::core::mem::MaybeUninit<
@@ -466,7 +466,7 @@ macro_rules! __export_decides_impl {
     };
     ($ty:ident with_types_in $($path_to_types_root:tt)*) => {
         $($path_to_types_root)*::
-        exports::mainstay::plugin::strategy::__export_mainstay_plugin_strategy_1_1_0_cabi!($ty
+        exports::mainstay::plugin::strategy::__export_mainstay_plugin_strategy_1_2_0_cabi!($ty
         with_types_in $($path_to_types_root)*:: exports::mainstay::plugin::strategy);
         const _ : () = { #[rustfmt::skip] #[cfg(target_arch = "wasm32")] #[unsafe
         (link_section =

@@ -326,6 +326,13 @@ fn a_tier_that_failed_again_and_again_is_left_alone_where_another_takes_it() {
         assert!(why.contains("mount or make it"), "{why}");
         assert!(!why.contains("left alone"), "{why}");
     }
+    let unwell = fixture.store.unwell_tiers();
+    let [shown] = unwell.as_slice() else {
+        panic!("{unwell:?}");
+    };
+    assert_eq!((&shown.tier, shown.failed_at), (&tier("nas"), now()));
+    assert!(shown.why.contains("mount or make it"), "{shown:?}");
+    assert_eq!(shown.rests_until, Some(now() + Duration::from_secs(60)));
     fs::create_dir(&path).unwrap();
     let taken = take(&["nas", "local"]);
     assert_eq!(taken.manifest.tier, "local");
@@ -338,6 +345,7 @@ fn a_tier_that_failed_again_and_again_is_left_alone_where_another_takes_it() {
 
     let only = take(&["nas"]);
     assert_eq!((only.manifest.tier.as_str(), only.refused), ("nas", vec![]));
+    assert_eq!(fixture.store.unwell_tiers(), vec![]);
     assert_eq!(take(&["nas", "local"]).manifest.tier, "nas");
 }
 

@@ -2,7 +2,7 @@
 
 use super::{jobs::is_amiss, plugins::is_troubled, view::Urgency};
 use crate::cli::output::{Block, Times, Tone, cell, printable};
-use mainstay_api::{AlerterRow, Status, TargetRow};
+use mainstay_api::{AlerterRow, Status, TargetRow, TierRow};
 use mainstay_domain::text::counted;
 
 /// One line: what needs a person, and how many targets are not as they should be; what a person has stopped is.
@@ -83,6 +83,16 @@ pub(super) fn alerter_line(row: &AlerterRow, times: &Times) -> Option<Block> {
     let error = error.unwrap_or_default();
     let text = format!("{fault}, since {since}{error}");
     Some(Block::text(text, Tone::Bad))
+}
+
+/// That a tier did not take a backup, and when it is tried again.
+pub(super) fn tier_line(row: &TierRow, times: &Times) -> Block {
+    let until = row.left_alone_until.as_ref();
+    let until = until.map(|until| format!("; it is left alone until {}", times.both(until)));
+    let (name, at) = (printable(&row.name), times.both(&row.failed_at));
+    let (why, until) = (printable(&row.why), until.unwrap_or_default());
+    let text = format!("tier {name} did not take a backup, {at}: {why}{until}");
+    Block::text(text, Tone::Warn)
 }
 
 /// That the host's recovery is paused, where it is.

@@ -1,7 +1,7 @@
 //! What is said of a target, and what comes next.
 
 use super::{
-    headline::headline,
+    headline::{headline, tier_line},
     target::circuit_words,
     view::{next, urgency_of, why},
 };
@@ -10,7 +10,7 @@ use crate::cli::{
     times::Times,
 };
 use jiff::tz::TimeZone;
-use mainstay_api::{CircuitState, Incident, Status, TargetRow};
+use mainstay_api::{CircuitState, Incident, Status, TargetRow, TierRow};
 use mainstay_domain::time::Timestamp;
 use serde_json::{Value, json};
 
@@ -60,6 +60,29 @@ fn first_line(target: &TargetRow, open: &[&Incident]) -> String {
         colour: false,
     };
     lay_out(&[block], style).join(" ")
+}
+
+#[test]
+fn a_tier_that_took_no_backup_says_why_and_until_when_it_is_left_alone() {
+    let (at, until) = ("2026-03-04T11:20:00Z", "2026-03-04T11:23:00Z");
+    let line = |until: Option<&str>| {
+        let row: TierRow = serde_json::from_value(json!({
+            "name": "nas", "failed_at": at, "why": "it is full", "left_alone_until": until,
+        }))
+        .unwrap();
+        let style = Style {
+            width: None,
+            colour: false,
+        };
+        lay_out(&[tier_line(&row, &times())], style).join(" ")
+    };
+    let plain = format!(
+        "tier nas did not take a backup, {}: it is full",
+        times().both(at)
+    );
+    assert_eq!(line(None), plain);
+    let until_then = format!("{plain}; it is left alone until {}", times().both(until));
+    assert_eq!(line(Some(until)), until_then);
 }
 
 #[test]

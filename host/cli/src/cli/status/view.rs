@@ -3,7 +3,7 @@
 //! Invariant: pure. What is left out is counted, and the count says how to see it.
 
 use super::{
-    headline::{alerter_line, headline, paused_line},
+    headline::{alerter_line, headline, paused_line, tier_line},
     jobs::job_blocks,
     plugins::plugin_blocks,
     quiet::quiet_blocks,
@@ -62,6 +62,7 @@ pub(in crate::cli) fn view(
     blocks.extend(unhandled.map(|route| Block::text(route, Tone::Bad)));
     let alerters = status.alerters.iter();
     blocks.extend(alerters.filter_map(|row| alerter_line(row, times)));
+    blocks.extend(status.tiers.iter().map(|tier| tier_line(tier, times)));
     blocks.extend(paused_line(status, times));
     blocks.extend(quiet_blocks(&status.maintenance, &status.silences, times));
     blocks.push(Block::Gap);

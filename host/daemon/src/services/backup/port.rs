@@ -3,7 +3,7 @@
 use super::{BackupError, BackupService};
 use crate::ports::{
     BackupControl, BackupOperator, Boxed, CheckpointRequest, HoldRequest, JobStatus, OnProgress,
-    Pruned, ReadBack, Refused, RestoreRequest, RestoreRules, Restored,
+    Pruned, ReadBack, Refused, RestoreRequest, RestoreRules, Restored, UnwellTier,
 };
 use mainstay_domain::{
     actor::Actor,
@@ -136,6 +136,10 @@ impl BackupOperator for BackupService {
     fn resume_rolled_back(&self, job: JobName, by: Actor) -> Boxed<'_, Result<(), Refused>> {
         let work = self.clone().resume_now(job.clone(), by);
         Box::pin(async move { self.in_turn_of(&job, work).await.map_err(refused) })
+    }
+
+    fn unwell_tiers(&self) -> Vec<UnwellTier> {
+        self.core.store.unwell_tiers()
     }
 
     fn jobs(&self) -> Vec<JobStatus> {

@@ -3,11 +3,11 @@
 use super::ChangedTargets;
 use crate::ports::{
     BackupOperator, Clock, ConditionView, HostView, JobStatus, Looked, PluginView, RecoveryControl,
-    SilenceControl, StatusFacts, TargetControl, Watch,
+    SilenceControl, StatusFacts, TargetControl, UnwellTier, Watch,
 };
 use mainstay_api::{
     AlerterRow, HostStatus, JobRow, OpenWindow, PluginRow, RecoveryPause, ReloadRow, Rest, Silence,
-    Status, TargetRow, Unseen,
+    Status, TargetRow, TierRow, Unseen,
 };
 use mainstay_domain::{
     health::{Health, Outcome},
@@ -50,6 +50,7 @@ impl StatusSources {
             alerters: around.alerters,
             silences: around.silences,
             maintenance: around.maintenance,
+            tiers: around.tiers,
         }
     }
 
@@ -100,6 +101,12 @@ impl StatusSources {
             next_checkpoint: job.next_checkpoint.map(String::from),
             last_drill: job.last_drill.as_ref().map(Into::into),
         };
+        let tier = |unwell: UnwellTier| TierRow {
+            name: unwell.tier.to_string(),
+            failed_at: unwell.failed_at.to_string(),
+            why: unwell.why,
+            left_alone_until: unwell.rests_until.map(String::from),
+        };
         let plugins = self.plugins.rows();
         let silences = self.silences.silences();
         Around {
@@ -129,6 +136,7 @@ impl StatusSources {
                 .map(|(silence, until)| Silence::of(silence, *until))
                 .collect(),
             maintenance: facts.maintenance.iter().map(OpenWindow::from).collect(),
+            tiers: self.backups.unwell_tiers().into_iter().map(tier).collect(),
         }
     }
 }
@@ -162,6 +170,7 @@ pub(super) struct Around {
     alerters: Vec<AlerterRow>,
     silences: Vec<Silence>,
     maintenance: Vec<OpenWindow>,
+    tiers: Vec<TierRow>,
 }
 
 impl Around {
@@ -184,6 +193,8 @@ impl Around {
         serde_json::to_writer(&mut after, &self.silences)?;
         after.extend_from_slice(br#","maintenance":"#);
         serde_json::to_writer(&mut after, &self.maintenance)?;
+        after.extend_from_slice(br#","tiers":"#);
+        serde_json::to_writer(&mut after, &self.tiers)?;
         after.push(b'}');
         Ok((before, after))
     }

@@ -521,6 +521,10 @@ impl BackupStore for FakeStore {
         Ok(self.with(|it| it.orphans.clone()))
     }
 
+    fn unwell_tiers(&self) -> Vec<crate::ports::UnwellTier> {
+        Vec::new()
+    }
+
     fn jobs(&self) -> Result<Vec<JobName>, BackupStoreError> {
         let jobs: BTreeSet<JobName> = self.with(|it| {
             let manifests = it.manifests.values();
