@@ -139,7 +139,12 @@ pub(super) fn next_step(event: &Event) -> String {
             )
         }
         (K::BackupFellOver, _) => {
-            format!("look at the tier that the message names, then `mainstay backup create {job}`")
+            // Another type may belong in other tiers.
+            let said = event.backup.as_ref().and_then(|id| id.says());
+            let of_type = said.map_or_else(String::new, |(of_type, _)| format!(" --type {of_type}"));
+            format!(
+                "look at the tier that the message names, then `mainstay backup create {job}{of_type}`"
+            )
         }
         (K::RetentionFailed, _) => {
             format!(

@@ -540,6 +540,16 @@ fn a_suspicious_backup_is_compared_and_accepted_by_whole_commands() {
 }
 
 #[test]
+fn a_backup_that_fell_over_is_taken_again_as_one_of_its_type() {
+    check(
+        EventKind::BackupFellOver,
+        |_| (),
+        "its backup is not in the tier that it should be in | it stored the backup in the next tier that took it \
+         | look at the tier that the message names, then `mainstay backup create state --type full`",
+    );
+}
+
+#[test]
 fn orders_that_are_lost_are_no_record_of_the_journal() {
     let of_orders = |data: &mut EventData| match data {
         EventData::RecordSetAside(facts) => {
