@@ -150,7 +150,7 @@ pub enum ContentLine {
     /// A difference.
     Change {
         /// It.
-        change: DocumentChange,
+        change: Box<DocumentChange>,
     },
     /// Content of the document that was asked for, after that of the lines before.
     Part {

@@ -62,7 +62,9 @@ mod write;
 mod xattrs;
 
 use crate::port::{
-    BackupStore, BackupStoreError, DrilledTree, OnProgress, RestorePlace, RestoreRules, RestoredTree, SourcePrograms, StagedRestore, StoredBackup, StoredLook, TakeBackup, TakenBackup, TierPlaces, UnwellTier, WallClock,
+    BackupStore, BackupStoreError, DrilledTree, OnProgress, RestorePlace, RestoreRules,
+    SourcePrograms, StagedRestore, StoredBackup, StoredLook, TakeBackup, TakenBackup, TierPlaces,
+    UnwellTier, WallClock,
 };
 use chunks::ChunkSizes;
 use error::unavailable;

@@ -34,7 +34,7 @@ mod tests {
     use super::*;
     use crate::{
         name::JobName,
-        spec::{HookSpec, ProofSchedules, ReadingSpec, StartSpec},
+        spec::{HookSpec, ProofSchedules, ReadingSpec, RestoreDrillSpec, StartSpec},
     };
 
     fn job(said: &[(BackupType, &[&str])]) -> JobSpec {
@@ -58,6 +58,7 @@ mod tests {
             retention: None,
             checkpoints: None,
             proofs: ProofSchedules::default(),
+            drill: RestoreDrillSpec::default(),
             starts: StartSpec::default(),
             tiers: said.iter().map(|(of, to)| (*of, names(to))).collect(),
         }

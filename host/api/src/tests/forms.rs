@@ -525,7 +525,9 @@ fn a_line_about_contents_is_told_by_its_one_field() {
     };
     let change = DocumentChange::from(&change);
     check(
-        &ContentLine::Change { change },
+        &ContentLine::Change {
+            change: Box::new(change),
+        },
         &json!({ "change": {
             "key": "etc/100%25", "change": "added", "before": null, "after": expected
         } }),

@@ -5,8 +5,7 @@
 //! Invariant: no other tier is asked where the one before may have committed: a backup is in one tier.
 
 use super::{
-    durable,
-    check_stop,
+    check_stop, durable,
     error::unavailable,
     files::{Layout, create_private, remove_file, sync_dir, write_create_only},
     regular::open_regular,
@@ -15,7 +14,6 @@ use super::{
 use crate::port::{BackupStoreError, TakeBackup, WallClock};
 use mainstay_domain::{archive::Manifest, name::TierName};
 use std::{
-    fs,
     io::{Read, Write},
     path::Path,
 };

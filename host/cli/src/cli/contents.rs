@@ -73,7 +73,7 @@ pub(super) async fn diff(
             if let ContentLine::Change { change } = line {
                 match out.json {
                     true => out.json_line(&change)?,
-                    false => changes.push(change),
+                    false => changes.push(*change),
                 }
             }
             Ok(())

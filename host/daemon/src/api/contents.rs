@@ -63,7 +63,11 @@ pub(super) async fn diff(
         let compared = backups.changes(id, to, progress).await?;
         for change in &compared.changes {
             let change = DocumentChange::from(change);
-            let told = found.send(ContentLine::Change { change }).await;
+            let told = found
+                .send(ContentLine::Change {
+                    change: Box::new(change),
+                })
+                .await;
             told.map_err(|_| nobody_reads())?;
         }
         Ok(end(compared.notes))

@@ -493,6 +493,7 @@ fn every_form_of_an_event_is_in_the_corpus() {
         EventData::BackupReleased(_),
         EventData::BackupSuspected(_),
         EventData::BackupAccepted(_),
+        EventData::BackupFellOver(_),
         EventData::CheckpointTaken(_),
         EventData::RollbackFacts(_),
         EventData::Other(_),

@@ -144,6 +144,7 @@ impl World {
         Self {
             store: LocalBackups::new(
                 &home.join("state"),
+                Arc::new(Vec::new),
                 Arc::new(Programs),
                 Arc::new(now),
                 CancellationToken::new(),

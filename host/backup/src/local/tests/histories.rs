@@ -238,8 +238,11 @@ fn try_history(steps: &[Step], takings: &[chunked::Taking], has_small_parts: boo
         let printed = chunked::printed(&fixture, &chain, key.as_str());
         assert!(printed == fs::read(path).unwrap(), "{key}");
     }
-    let drilled = fixture.store.drill(&job(), &chain, &no_progress()).unwrap();
-    assert_eq!(drilled.notes, Vec::<String>::new());
+    let drilled = fixture
+        .store
+        .drill(&job(), &chain, None, &no_progress())
+        .unwrap();
+    assert_eq!(drilled.restored().notes, Vec::<String>::new());
 }
 
 /// Thirty changes, a backup after each third.

@@ -88,7 +88,10 @@ fn what_a_job_leaves_out_is_in_no_backup_and_is_no_gap() {
     ];
     let into = fixture.restore_into(&chain, "into").unwrap();
     assert_eq!(fixture.paths(&into), stored);
-    fixture.store.drill(&job(), &chain, None, &no_progress()).unwrap();
+    fixture
+        .store
+        .drill(&job(), &chain, None, &no_progress())
+        .unwrap();
     let sources = (fixture.sources.as_slice(), &fixture.reading);
     let live = fixture.store.live(sources, &no_progress()).unwrap();
     assert_eq!(live.state.iter().count(), stored.len() + 1);
@@ -134,7 +137,7 @@ fn what_is_left_in_place_keeps_attributes_other_names_and_holes() {
     let sparse = fs::File::create(at("cache/new/sparse")).unwrap();
     sparse.set_len(1 << 30).unwrap();
     for name in ["a", "a.tmp", "cache", "cache/new", "deep/c.tmp"] {
-        setxattr(&at(name), "user.of", name.as_bytes(), XattrFlags::empty()).unwrap();
+        setxattr(at(name), "user.of", name.as_bytes(), XattrFlags::empty()).unwrap();
     }
     let chain = [fixture.take(BackupType::Full, &[]).manifest.id];
     let before = fixture.tree(&fixture.data());

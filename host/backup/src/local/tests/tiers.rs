@@ -90,7 +90,10 @@ fn a_chain_over_two_tiers_is_restored_verified_and_drilled() {
     assert_same_tree(&fixture, &restored, &fixture.tree(&fixture.data()));
     let verified = fixture.store.verify(&job(), &chain, &no_progress());
     assert_eq!(verified, Ok(vec![]));
-    fixture.store.drill(&job(), &chain, &no_progress()).unwrap();
+    fixture
+        .store
+        .drill(&job(), &chain, None, &no_progress())
+        .unwrap();
     let place = RestorePlace::Into {
         path: nas.join("state"),
         replace: true,

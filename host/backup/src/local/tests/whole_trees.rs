@@ -40,8 +40,11 @@ impl Fixture {
         for (at, (chain, expected)) in points.iter().enumerate() {
             let restored = self.restore_into(chain, &format!("point-{at}")).unwrap();
             assert_same_tree(self, &restored, expected);
-            let drilled = self.store.drill(&job(), chain, &no_progress()).unwrap();
-            assert_eq!(drilled.notes, Vec::<String>::new());
+            let drilled = self
+                .store
+                .drill(&job(), chain, None, &no_progress())
+                .unwrap();
+            assert_eq!(drilled.restored().notes, Vec::<String>::new());
         }
     }
 
@@ -86,7 +89,7 @@ fn attributes_acls_and_capabilities_come_back_with_their_changes() {
         let mut capability = vec![1, 0, 0, 2, 0, 4, 0, 0];
         capability.resize(20, 0);
         set(&at("file"), "security.capability", &capability);
-        lsetxattr(&at("link"), "trusted.of-link", b"1", XattrFlags::empty()).unwrap();
+        lsetxattr(at("link"), "trusted.of-link", b"1", XattrFlags::empty()).unwrap();
     }
     let mut chain = vec![];
     let full = fixture.extend(BackupType::Full, &mut chain).manifest;
@@ -98,7 +101,7 @@ fn attributes_acls_and_capabilities_come_back_with_their_changes() {
     for (mode, is_open) in [(0o644, true), (0o444, false)] {
         fs::set_permissions(at("read-only"), fs::Permissions::from_mode(mode)).unwrap();
         if is_open {
-            removexattr(&at("read-only"), "user.a").unwrap();
+            removexattr(at("read-only"), "user.a").unwrap();
         }
     }
     set(&at("dir"), "user.of-directory", b"2");

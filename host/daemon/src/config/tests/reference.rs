@@ -10,14 +10,20 @@ use mainstay_domain::{
     jitter::Jitter,
     mail_address::{MailAddress, Recipients},
     name::{
-        CommandName, FailureType, GroupName, JobName, MailAccountName, PluginName, SecretName, TargetName, TierName,
+        CommandName, FailureType, GroupName, JobName, MailAccountName, PluginName, SecretName,
+        TargetName, TierName,
     },
     policy::{Phase, sha256_hex},
     severity::Severity,
     spec::{
         ApprovalSpec, BackupSource, BeforeStart, BreakerSpec, CheckKind, CheckSpec, CommandSpec,
         DeciderSpec, DirectoryGrant, DrillCommands, DrillSpec, EngineCheck, ExecCheck, FailOf,
-        ForeignCommands, Grants, GroupBy, HookSpec, HttpCheck, HttpOrigin, HttpSource, Limits, LogPattern, MailTls, MaintenanceBegin, OnDoubt, OnFailure, OnShutdown, OverBudget, PluginCheck, PluginSpec, PolicySpec, PostgresCheck, ProcessSpec, RedisCheck, RedisRole, Reload, RestartPolicy, RestoreDrillSpec, RunAs, S3Check, Schedule, SecretSource, ServiceAddress, SocketSpec, Spec, StatsdFlavour, Strategy, TargetGrant, TargetSpec, TargetVerb, TierRole, TierSpec, Trust, ViewerSpec, WindowSpec, Workflow,
+        ForeignCommands, Grants, GroupBy, HookSpec, HttpCheck, HttpOrigin, HttpSource, Limits,
+        LogPattern, MailTls, MaintenanceBegin, OnDoubt, OnFailure, OnShutdown, OverBudget,
+        PluginCheck, PluginSpec, PolicySpec, PostgresCheck, ProcessSpec, RedisCheck, RedisRole,
+        Reload, RestartPolicy, RestoreDrillSpec, RunAs, S3Check, Schedule, SecretSource,
+        ServiceAddress, SocketSpec, Spec, StatsdFlavour, Strategy, TargetGrant, TargetSpec,
+        TargetVerb, TierRole, TierSpec, Trust, ViewerSpec, WindowSpec, Workflow,
     },
     time::Timestamp,
 };
@@ -249,7 +255,8 @@ fn collect_keys(path: &str, value: &toml::Value, into: &mut BTreeSet<String>) {
         toml::Value::Table(table) if !is_leaf => {
             for (key, value) in table {
                 let is_name = [
-                    "breaker", "command", "cooldown", "group", "phase", "plugin", "secrets", "smtp", "tier",
+                    "breaker", "command", "cooldown", "group", "phase", "plugin", "secrets",
+                    "smtp", "tier",
                 ];
                 let is_name = is_name.contains(&path);
                 let path = match path {
