@@ -295,6 +295,7 @@ fn spec(targets: usize, route_each: bool) -> Spec {
             keep_history: Duration::from_secs(3600),
             api: None,
             socket: SocketSpec::default(),
+            trusted_backup_keys: Vec::new(),
         },
         targets: (0..targets).map(target).collect::<Vec<_>>().into(),
         commands: BTreeMap::new(),

@@ -1,5 +1,5 @@
-//! Backups in local files: `STATE_DIR/backups/JOB/ID.jsonl.zst` with `ID.json`, the manifest, beside it, and `store.json`, by
-//! which the store of a job is known.
+//! Backups in local files: `STATE_DIR/backups/JOB/ID.jsonl.zst`, or `ID.jsonl.zst.age` where it is encrypted, with `ID.json`,
+//! the signed manifest, beside it, and `store.json`, by which the store of a job is known.
 //!
 //! The order of a backup: archive under a temporary name → fsync → rename → read back from the disk and verify →
 //! manifest, create-only → fsync of file and directory. In another tier, the directory of a `[tier.NAME]`, it is the same: the
@@ -13,6 +13,8 @@
 //! where all work here is blocking.
 //!
 //! Invariant: directories are 0700 and files 0600; an archive can hold what its sources hid from others.
+//! Invariant: no archive that is to be encrypted is ever written in plain, under no name. What a program prints waits in a
+//! spool, 0600, only while it is read.
 //! Invariant: nothing here decides what is taken, kept or deleted.
 
 mod apart;
@@ -31,6 +33,7 @@ mod holes;
 mod index;
 mod inside;
 mod judge;
+mod keys;
 mod metadata;
 mod mounts;
 mod one_document;
@@ -47,6 +50,8 @@ mod restore;
 mod room;
 mod scan;
 mod scratch;
+mod seal;
+mod signature;
 mod source;
 mod sqlite;
 mod store;
@@ -62,23 +67,14 @@ mod write;
 mod xattrs;
 
 use crate::port::{
-    BackupStore, BackupStoreError, DrilledTree, OnProgress, RestorePlace, RestoreRules,
-    SourcePrograms, StagedRestore, StoredBackup, StoredLook, TakeBackup, TakenBackup, TierPlaces,
-    UnwellTier, WallClock,
+    BackupKeys, BackupStore, BackupStoreError, DrilledTree, OnProgress, RestorePlace, RestoreRules, RestoredTree, SourcePrograms, StagedRestore, StoredBackup, StoredLook, TakeBackup, TakenBackup, TierPlaces, WallClock,
 };
 use chunks::ChunkSizes;
-use error::unavailable;
 use files::{Layout, remove_file};
-use mainstay_domain::{
-    archive::{Manifest, ManifestError},
-    id::BackupId,
-    name::JobName,
-    spec::BackupSource,
-};
+use mainstay_domain::{archive::Manifest, id::BackupId, name::JobName, spec::BackupSource};
 use pending::{Noted, Pending};
-use regular::read_manifest;
 use scratch::Scratch;
-use std::{collections::BTreeSet, io::ErrorKind, path::Path, sync::Arc};
+use std::{collections::BTreeSet, path::Path, sync::Arc};
 use tokio_util::sync::CancellationToken;
 
 /// Backups in the host's state directory, and in the directories of the config's tiers.
@@ -107,6 +103,19 @@ impl LocalBackups {
             stop,
             sizes: ChunkSizes::default(),
         }
+    }
+
+    /// The same store, which opens and trusts what the config says.
+    pub fn with_keys(self, keys: Arc<dyn BackupKeys>) -> Self {
+        Self {
+            layout: self.layout.with_keys(keys),
+            ..self
+        }
+    }
+
+    /// The public key by which this host signs its backups, 64 hexadecimal digits; it is made where there is none yet.
+    pub fn signing_key(&self) -> Result<String, BackupStoreError> {
+        self.layout.keys().host().public()
     }
 }
 
@@ -274,30 +283,7 @@ impl BackupStore for LocalBackups {
         job: &JobName,
         id: &BackupId,
     ) -> Result<Option<Manifest>, BackupStoreError> {
-        let (_, path) = self.layout.find(job, id);
-        match read_manifest(&path) {
-            Err(error) if error.kind() == ErrorKind::NotFound => {
-                tier::check_noted(&self.layout, job).map(|()| None)
-            }
-            bytes => {
-                let bytes = bytes.map_err(unavailable("cannot read", &path))?;
-                let corrupted = |error: ManifestError| BackupStoreError::Corrupted {
-                    id: id.clone(),
-                    what: error.to_string(),
-                };
-                let manifest = Manifest::from_bytes(&bytes).map_err(corrupted)?;
-                match manifest.job == *job && manifest.id == *id {
-                    true => Ok(Some(manifest)),
-                    false => Err(BackupStoreError::Corrupted {
-                        id: id.clone(),
-                        what: format!(
-                            "its manifest is that of backup {} of job {}",
-                            manifest.id, manifest.job
-                        ),
-                    }),
-                }
-            }
-        }
+        read::known_manifest(&self.layout, job, id)
     }
 
     fn orphans(&self, job: &JobName) -> Result<Vec<(BackupId, u64)>, BackupStoreError> {

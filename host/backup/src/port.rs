@@ -11,7 +11,7 @@ use mainstay_domain::{
     code::ErrorCode,
     id::BackupId,
     name::{JobName, TierName},
-    spec::{BackupSource, HttpSource, ReadingSpec, RunAs},
+    spec::{BackupSource, HttpSource, ReadingSpec, RunAs, SealingSpec},
     time::Timestamp,
 };
 use std::{
@@ -80,6 +80,20 @@ pub trait SourcePrograms: Send + Sync {
     ) -> Result<(), BackupStoreError>;
 }
 
+/// What the config says of keys. It is asked each time, so that a changed config counts at once.
+pub trait BackupKeys: Send + Sync {
+    /// The file of the identities by which the backups of a job are read here; none: those that are encrypted are not.
+    fn identity(&self, job: &JobName) -> Option<PathBuf>;
+    /// The public keys, beside the host's own, whose manifests count; and the word [`UNSIGNED`].
+    fn trusted(&self) -> Vec<String>;
+}
+
+/// Among the trusted keys it says that manifests count which nobody signed.
+pub const UNSIGNED: &str = "unsigned";
+
+/// How what was verified begins where only stored bytes were compared: nothing here opens what is encrypted.
+pub const STORED_ONLY: &str = "verified as stored";
+
 /// What is to be stored as one backup.
 #[derive(Debug, Clone, PartialEq)]
 pub struct TakeBackup {
@@ -97,6 +111,8 @@ pub struct TakeBackup {
     pub unreadable: Unreadable,
     /// zstd level.
     pub compression: i32,
+    /// Who can read it.
+    pub sealing: SealingSpec,
     /// Whether backups of the job are known to be stored: then their store has to be there, and none is begun in its place.
     pub is_known: bool,
     /// The chain of the backup that it is the difference to, the full one first; empty where it stands alone.
@@ -160,6 +176,9 @@ pub enum BackupStoreError {
     /// The file system of the store or of the destination is full, or a quota is used up.
     #[error("{0}")]
     NoRoom(String),
+    /// It is encrypted, and nothing here opens it.
+    #[error("{0}")]
+    Locked(String),
     /// The daemon stops.
     #[error("the host is stopping; what was begun is removed")]
     Interrupted,
@@ -170,7 +189,7 @@ impl BackupStoreError {
     pub fn may_pass(&self) -> bool {
         match self {
             Self::Unavailable(_) | Self::NoRoom(_) | Self::Interrupted => true,
-            Self::Source(_) | Self::Corrupted { .. } => false,
+            Self::Source(_) | Self::Locked(_) | Self::Corrupted { .. } => false,
         }
     }
 }

@@ -1,5 +1,6 @@
 //! The world behind the ports: files, processes, sockets, clocks.
 
+pub mod backup_keys;
 pub mod charter_file;
 pub mod clock;
 pub mod commands;

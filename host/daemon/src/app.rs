@@ -23,6 +23,7 @@ pub use source::FileConfig;
 use crate::{
     adapters::{
         Outputs,
+        backup_keys::ConfiguredKeys,
         charter_file::CharterFile,
         clock::SystemClock,
         commands::LocalCommands,
@@ -339,19 +340,26 @@ pub async fn run(options: RunOptions) -> anyhow::Result<()> {
 
     // Plugins, and what they may ask for.
     let compiler_environment = environment.clone();
-    let parts = BackupParts {
-        store: Arc::new(LocalBackups::new(
-            state_dir,
-            tier_places(&spec),
-            Arc::new(LocalSources::new(
-                secrets.clone(),
-                environment,
-                outputs,
-                Handle::current(),
-            )),
-            wall_clock(&clock),
-            work.stopping(),
+    let stored_backups = LocalBackups::new(
+        state_dir,
+        tier_places(&spec),
+        Arc::new(LocalSources::new(
+            secrets.clone(),
+            environment,
+            outputs,
+            Handle::current(),
         )),
+        wall_clock(&clock),
+        work.stopping(),
+    )
+    .with_keys(Arc::new(ConfiguredKeys::new(spec.clone())));
+    // Made before the first backup, so that none is taken for one of before there was a key.
+    match stored_backups.signing_key() {
+        Ok(key) => tracing::info!(%key, "backups are signed"),
+        Err(error) => tracing::error!(%error, "no backup can be taken or read"),
+    }
+    let parts = BackupParts {
+        store: Arc::new(stored_backups),
         shared: shared.clone(),
         judge: plugins.clone(),
         watch: Arc::new(monitor.clone()),

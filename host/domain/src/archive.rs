@@ -1,6 +1,6 @@
 //! What a backup looks like when it is stored: an archive of JSON lines, and a manifest beside it.
 //!
-//! An archive is `zstd(JSON lines)`; each line is an object with one member, whose name says what the line is:
+//! An archive is `zstd(JSON lines)`, or `age(zstd(JSON lines))` where it is encrypted; each line is an object with one member, whose name says what the line is:
 //!
 //! ```text
 //! {"header":{"format":2,"id":"ful-…","job":"state","type":"full","parent":null,"base":"ful-…","created_at":"…"}}
@@ -54,6 +54,7 @@ mod selection;
 mod sources;
 mod state;
 
+pub use crate::encryption::Encryption;
 pub use comparison::{ChangeKind, DocumentChange, compare};
 pub use error::ArchiveError;
 pub use extras::{
@@ -62,13 +63,16 @@ pub use extras::{
 };
 pub use key::{DocumentKey, InvalidKey, KeyPrefix};
 pub use line::{ArchiveLine, Content, Document, End, Header, Part, Tombstone};
-pub use manifest::{Compression, Encryption, Manifest, ManifestError, ParentLink, SourceNote};
+pub use manifest::{
+    Compression, Manifest, ManifestError, ManifestSignature, ParentLink, SourceNote,
+};
 pub use parser::{ArchiveItem, ArchiveParser, DocumentContent};
 pub use selection::{KeyPattern, Selection};
 pub use sources::{FaultySource, SourceFault, faulty_sources};
 pub use state::{ContentHash, DocumentKind, Entry, LinkError, Mode, State, TreeError};
 
-/// The version of the format that this host writes, and the newest that it reads.
+/// The version of archives and manifests that this host writes, and the newest that it reads. 2: content is referred to by its
+/// hash, the manifest is signed, and the archive may be encrypted.
 pub const FORMAT: u32 = 2;
 
 /// The most bytes of content in one line; a longer document comes in parts.

@@ -44,6 +44,7 @@ pub mod drill_rules;
 pub mod drilled;
 pub mod dry_run_answer;
 pub mod effect;
+pub mod encryption;
 pub mod event;
 pub mod failed_attempts;
 pub mod failure;

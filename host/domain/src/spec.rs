@@ -31,7 +31,7 @@ pub use exec_check::ExecCheck;
 pub use http_check::{HttpCheck, Trust};
 pub use job::{
     BackupSource, CheckpointSpec, HookSpec, HttpSource, JobSpec, ProofSchedules, RetentionSpec,
-    Schedule, StartSpec, WindowSpec,
+    Schedule, SealingSpec, StartSpec, WindowSpec,
 };
 pub use mail::{MailAccount, MailTls};
 pub use maintenance::{MaintenanceBegin, MaintenanceSpec};
@@ -149,6 +149,9 @@ pub struct HostSpec {
     pub api: Option<ApiSpec>,
     /// With whom the admin API's socket is shared.
     pub socket: SocketSpec,
+    /// Keys of other hosts whose signed backups are used here as this host's own, each 64 hexadecimal digits; and `unsigned`,
+    /// which lets backups be taken up that no key signed. Default none.
+    pub trusted_backup_keys: Vec<String>,
 }
 
 /// With whom the admin API's socket is shared, beside its owner and root; by default with nobody.

@@ -488,6 +488,7 @@ fn spec(targets: u32, random: &mut Random) -> Spec {
             keep_history: Duration::from_secs(90 * 86_400),
             api: None,
             socket: SocketSpec::default(),
+            trusted_backup_keys: Vec::new(),
         },
         targets: targets.into(),
         commands: BTreeMap::new(),

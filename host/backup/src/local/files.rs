@@ -2,9 +2,10 @@
 //!
 //! Length: the names of a store's files, and how each comes and goes, are one agreement.
 
-use super::{durable, error::unavailable, removal::remove_tree};
-use crate::port::{BackupStoreError, TierPlaces};
+use super::{durable, error::unavailable, keys::Keys, removal::remove_tree};
+use crate::port::{BackupKeys, BackupStoreError, TierPlaces};
 use mainstay_domain::{
+    archive::Encryption,
     id::BackupId,
     name::{JobName, TierName},
     tier_circuit::TierCircuit,
@@ -21,6 +22,10 @@ use std::{
 };
 
 const ARCHIVE: &str = ".jsonl.zst";
+/// An archive that is encrypted.
+const SEALED: &str = ".jsonl.zst.age";
+/// How archives are called.
+pub(super) const ARCHIVES: [&str; 2] = [ARCHIVE, SEALED];
 const MANIFEST: &str = ".json";
 const INDEX: &str = ".index.zst";
 const PARTIAL: &str = ".partial";
@@ -31,6 +36,7 @@ pub(super) struct Layout {
     root: PathBuf,
     tiers: TierPlaces,
     circuits: Circuits,
+    keys: Keys,
 }
 
 /// What is known of the tiers beside the one in the state directory, of all jobs.
@@ -42,15 +48,17 @@ impl Layout {
             root: state_dir.join("backups"),
             tiers,
             circuits: Circuits::default(),
+            keys: Keys::new(state_dir),
         }
     }
 
     /// That of one tier, which knows of no other.
-    fn alone(root: PathBuf) -> Self {
+    fn alone(&self, root: PathBuf) -> Self {
         Self {
             root,
             tiers: Arc::new(Vec::<(TierName, PathBuf)>::new),
             circuits: Circuits::default(),
+            keys: self.keys.clone(),
         }
     }
 
@@ -62,7 +70,7 @@ impl Layout {
     pub(super) fn others(&self) -> Vec<(TierName, Self)> {
         let tiers = (self.tiers)().into_iter();
         tiers
-            .map(|(name, root)| (name, Self::alone(root)))
+            .map(|(name, root)| (name, self.alone(root)))
             .collect()
     }
 
@@ -75,7 +83,7 @@ impl Layout {
     /// This tier and those beside it, each alone.
     pub(super) fn places(&self) -> Vec<Self> {
         let others = self.others().into_iter().map(|(_, other)| other);
-        iter::once(Self::alone(self.root.clone()))
+        iter::once(self.alone(self.root.clone()))
             .chain(others)
             .collect()
     }
@@ -84,10 +92,23 @@ impl Layout {
     pub(super) fn holds(&self, job: &JobName, id: &BackupId) -> bool {
         let directories = [self.job(job), self.trash_of(job)];
         directories.iter().any(|directory| {
-            let mut files = [ARCHIVE, MANIFEST].into_iter();
+            let mut files = [ARCHIVE, SEALED, MANIFEST].into_iter();
             files
                 .any(|suffix| fs::symlink_metadata(directory.join(format!("{id}{suffix}"))).is_ok())
         })
+    }
+
+    /// The same store, worked with by these keys.
+    pub(super) fn with_keys(self, keys: Arc<dyn BackupKeys>) -> Self {
+        Self {
+            keys: self.keys.configured(keys),
+            ..self
+        }
+    }
+
+    /// What its archives are opened with, and its manifests signed.
+    pub(super) fn keys(&self) -> &Keys {
+        &self.keys
     }
 
     /// The directory that holds everything, the jobs' own directories below it.
@@ -117,9 +138,13 @@ impl Layout {
         self.job(job).join("drill")
     }
 
-    /// Where a new archive goes.
-    pub(super) fn archive(&self, job: &JobName, id: &BackupId) -> PathBuf {
-        self.job(job).join(format!("{id}{ARCHIVE}"))
+    /// Where a new archive goes that is encrypted so.
+    pub(super) fn archive(&self, job: &JobName, id: &BackupId, encryption: &Encryption) -> PathBuf {
+        let suffix = match encryption {
+            Encryption::None => ARCHIVE,
+            Encryption::Age { .. } => SEALED,
+        };
+        self.job(job).join(format!("{id}{suffix}"))
     }
 
     /// Where a new manifest goes.
@@ -133,11 +158,11 @@ impl Layout {
             for directory in [tier.job(job), tier.trash_of(job)] {
                 let manifest = directory.join(format!("{id}{MANIFEST}"));
                 if manifest.exists() {
-                    return (directory.join(format!("{id}{ARCHIVE}")), manifest);
+                    return (archive_in(&directory, id), manifest);
                 }
             }
         }
-        (self.archive(job, id), self.manifest(job, id))
+        (archive_in(&self.job(job), id), self.manifest(job, id))
     }
 
     /// Moves archive and manifest to the trash. The manifest goes last, so that a crash between leaves a backup that
@@ -145,7 +170,7 @@ impl Layout {
     pub(super) fn trash(&self, job: &JobName, id: &BackupId) -> Result<(), BackupStoreError> {
         let trash = self.trash_of(job);
         create_private_dir(&trash)?;
-        for path in [self.archive(job, id), self.manifest(job, id)] {
+        for path in [archive_in(&self.job(job), id), self.manifest(job, id)] {
             let Some(name) = path.file_name() else {
                 continue;
             };
@@ -161,7 +186,7 @@ impl Layout {
     /// deleted looks like no backup.
     pub(super) fn delete(&self, job: &JobName, id: &BackupId) -> Result<(), BackupStoreError> {
         let places = [self.trash_of(job), self.job(job)];
-        for suffix in [MANIFEST, ARCHIVE, INDEX] {
+        for suffix in [MANIFEST, ARCHIVE, SEALED, INDEX] {
             for place in &places {
                 remove_file(&place.join(format!("{id}{suffix}")))?;
             }
@@ -217,7 +242,9 @@ impl Layout {
                     continue;
                 };
                 let is_partial = name.ends_with(PARTIAL);
-                let needs_manifest = [ARCHIVE, INDEX].iter().any(|it| it.get(1..) == Some(rest));
+                let needs_manifest = [ARCHIVE, SEALED, INDEX]
+                    .iter()
+                    .any(|it| it.get(1..) == Some(rest));
                 // A crash while moving to the trash leaves the archive there and the manifest here. One that cannot be
                 // looked for may be there.
                 let manifest = format!("{id}{MANIFEST}");
@@ -253,12 +280,21 @@ impl Layout {
             let Some(id) = name.and_then(|id| BackupId::parse(id).ok()) else {
                 continue;
             };
-            let trashed = self.trash_of(job).join(format!("{id}{ARCHIVE}"));
-            if !in_trash && !self.archive(job, &id).exists() && trashed.exists() {
+            let trashed = archive_in(&self.trash_of(job), &id);
+            if !in_trash && !archive_in(&self.job(job), &id).exists() && trashed.exists() {
                 self.trash(job, &id)?;
             }
         }
         Ok(())
+    }
+}
+
+/// The archive of a backup in a directory, under the name that it has there.
+fn archive_in(directory: &Path, id: &BackupId) -> PathBuf {
+    let sealed = directory.join(format!("{id}{SEALED}"));
+    match sealed.exists() {
+        true => sealed,
+        false => directory.join(format!("{id}{ARCHIVE}")),
     }
 }
 

@@ -1,7 +1,7 @@
 //! Archives whose manifest is gone.
 
 use super::{
-    files::{Layout, names_in},
+    files::{ARCHIVES, Layout, names_in},
     tier,
 };
 use crate::port::BackupStoreError;
@@ -23,8 +23,9 @@ pub(super) fn orphans(
     let mut found = Vec::new();
     for directory in directories {
         for name in names_in(&directory)? {
-            let id = name
-                .strip_suffix(".jsonl.zst")
+            let id = ARCHIVES
+                .iter()
+                .find_map(|suffix| name.strip_suffix(suffix))
                 .and_then(|id| BackupId::parse(id).ok());
             let Some(id) = id else { continue };
             let (_, manifest) = layout.find(job, &id);

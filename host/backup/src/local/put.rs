@@ -12,7 +12,10 @@ use super::{
     store, tier,
 };
 use crate::port::{BackupStoreError, TakeBackup, WallClock};
-use mainstay_domain::{archive::Manifest, name::TierName};
+use mainstay_domain::{
+    archive::{Encryption, Manifest},
+    name::TierName,
+};
 use std::{
     io::{Read, Write},
     path::Path,
@@ -27,10 +30,12 @@ pub(super) struct Written<'a> {
     pub(super) now: &'a WallClock,
     /// Where it is.
     pub(super) partial: &'a Path,
+    /// How it is encrypted, which is in its name.
+    pub(super) encryption: &'a Encryption,
     /// Reads what lies somewhere, and says whether it is what was written.
     pub(super) check: &'a dyn Fn(&Path) -> Result<(), BackupStoreError>,
-    /// Its manifest, where it is right in a tier.
-    pub(super) manifest: &'a dyn Fn(&TierName) -> Manifest,
+    /// Its manifest, signed, where it is right in a tier.
+    pub(super) manifest: &'a dyn Fn(&TierName) -> Result<Manifest, BackupStoreError>,
 }
 
 /// Why a tier did not take it.
@@ -127,7 +132,7 @@ fn put_in(written: &Written<'_>, tier: &TierName) -> Result<Manifest, Refusal> {
             .and_then(|()| commit(written, tier, layout));
         if let Err(Refusal::Clean(_)) = &committed {
             // For the next tier, which copies it from there; where it cannot be, that one finds nothing to copy.
-            let _ = durable::rename(&layout.archive(job, id), written.partial);
+            let _ = fs::rename(layout.archive(job, id, written.encryption), written.partial);
         }
         return committed;
     }
@@ -139,7 +144,7 @@ fn put_in(written: &Written<'_>, tier: &TierName) -> Result<Manifest, Refusal> {
     let left = match &committed {
         Ok(_) => vec![written.partial.to_owned()],
         Err(Refusal::Clean(_)) => {
-            vec![place.partial(job, id, "archive"), place.archive(job, id)]
+            vec![place.partial(job, id, "archive"), place.archive(job, id, written.encryption)]
         }
         Err(Refusal::InDoubt(_)) => Vec::new(),
     };
@@ -154,16 +159,16 @@ fn put_in(written: &Written<'_>, tier: &TierName) -> Result<Manifest, Refusal> {
 /// In the state directory it is moved into its place.
 fn move_here(written: &Written<'_>) -> Result<(), BackupStoreError> {
     let (job, id) = (&written.request.job, &written.request.id);
-    let path = written.layout.archive(job, id);
-    durable::rename(written.partial, &path).map_err(unavailable("cannot make", &path))?;
+    let path = written.layout.archive(job, id, written.encryption);
+    fs::rename(written.partial, &path).map_err(unavailable("cannot make", &path))?;
     sync_dir(&written.layout.job(job))
 }
 
 /// Reads back what is in its place, and writes the manifest.
 fn commit(written: &Written<'_>, tier: &TierName, place: &Layout) -> Result<Manifest, Refusal> {
     let (job, id) = (&written.request.job, &written.request.id);
-    (written.check)(&place.archive(job, id))?;
-    let manifest = (written.manifest)(tier);
+    (written.check)(&place.archive(job, id, written.encryption))?;
+    let manifest = (written.manifest)(tier)?;
     let bytes = manifest
         .to_bytes()
         .map_err(|error| BackupStoreError::Unavailable(error.to_string()))?;
@@ -194,8 +199,8 @@ fn copy(written: &Written<'_>, place: &Layout) -> Result<(), BackupStoreError> {
         file.write_all(bytes)
             .map_err(unavailable("cannot write", &to))?;
     }
-    durable::sync_file(&file, &to).map_err(unavailable("cannot write", &to))?;
-    let path = place.archive(job, id);
-    durable::rename(&to, &path).map_err(unavailable("cannot make", &path))?;
+    file.sync_all().map_err(unavailable("cannot write", &to))?;
+    let path = place.archive(job, id, written.encryption);
+    fs::rename(&to, &path).map_err(unavailable("cannot make", &path))?;
     sync_dir(&place.job(job))
 }

@@ -11,7 +11,8 @@ use super::{
     error::unavailable,
     files::Layout,
     regular::{open_regular, read_manifest},
-    tier::unless_away,
+    seal::{OpenedReader, Opening},
+    tier::{check_noted, unless_away},
     write::{Hashing, Stored},
 };
 use crate::port::{BackupStoreError, OnProgress, Progress};
@@ -38,7 +39,7 @@ const REFERABLE: u32 = 2;
 pub(super) fn read_archive(
     path: &Path,
     id: &BackupId,
-    expected: Stored,
+    (expected, opening): (Stored, &Opening),
     stop: &CancellationToken,
     on_item: &mut dyn FnMut(ArchiveItem) -> Result<(), BackupStoreError>,
 ) -> Result<(Header, End), BackupStoreError> {
@@ -49,6 +50,9 @@ pub(super) fn read_archive(
     let failed = |error: io::Error| match (error.kind(), error.raw_os_error()) {
         (ErrorKind::NotFound, _) => corrupted("its archive is missing".to_owned()),
         (_, Some(_)) => unavailable("cannot read", path)(error),
+        _ if matches!(opening, Opening::With(_)) => corrupted(format!(
+            "its archive cannot be decrypted and decompressed: {error}"
+        )),
         _ => corrupted(format!("its archive cannot be decompressed: {error}")),
     };
     let file = open_regular(path).map_err(failed)?;
@@ -58,7 +62,8 @@ pub(super) fn read_archive(
     let mut parser = ArchiveParser::new();
     let (mut header, mut end) = (None, None);
     {
-        let decoder = zstd::Decoder::with_buffer(&mut raw).map_err(failed)?;
+        let opened = OpenedReader::new(&mut raw, opening).map_err(failed)?;
+        let decoder = zstd::Decoder::with_buffer(opened).map_err(failed)?;
         let mut lines = BufReader::with_capacity(1 << 18, decoder);
         let mut line = Vec::new();
         loop {
@@ -115,23 +120,73 @@ pub(super) fn stored_bytes_match(
     manifest: &Manifest,
 ) -> Result<bool, BackupStoreError> {
     let (path, _) = layout.find(&manifest.job, &manifest.id);
-    let mut file = match open_regular(&path) {
-        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(false),
-        file => Hashing::new(file.map_err(unavailable("cannot open", &path))?),
+    let expected = Stored {
+        bytes: manifest.stored_bytes,
+        hash: manifest.stored_hash,
     };
+    is_stored_at(&path, expected, stop)
+}
+
+/// Whether a file holds these bytes; they are read past the page cache where the system allows it.
+pub(super) fn is_stored_at(
+    path: &Path,
+    expected: Stored,
+    stop: &CancellationToken,
+) -> Result<bool, BackupStoreError> {
+    let mut file = match open_regular(path) {
+        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(false),
+        file => Hashing::new(file.map_err(unavailable("cannot open", path))?),
+    };
+    // Only a hint, as in `read_archive`.
+    let _ = fadvise(file.inner(), 0, None, Advice::DontNeed);
     let mut buffer = vec![0; 1 << 18];
     while file
         .read(&mut buffer)
-        .map_err(unavailable("cannot read", &path))?
+        .map_err(unavailable("cannot read", path))?
         > 0
     {
         check_stop(stop)?;
     }
-    Ok(file.stored()
-        == Stored {
-            bytes: manifest.stored_bytes,
-            hash: manifest.stored_hash,
-        })
+    Ok(file.stored() == expected)
+}
+
+/// The manifest of a backup that is known, which counts; none where it is not there, and every tier is.
+pub(super) fn known_manifest(
+    layout: &Layout,
+    job: &JobName,
+    id: &BackupId,
+) -> Result<Option<Manifest>, BackupStoreError> {
+    let (_, path) = layout.find(job, id);
+    let bytes = match read_manifest(&path) {
+        Err(error) if error.kind() == ErrorKind::NotFound => {
+            return check_noted(layout, job).map(|()| None);
+        }
+        bytes => bytes.map_err(unavailable("cannot read", &path))?,
+    };
+    let corrupted = |what| BackupStoreError::Corrupted {
+        id: id.clone(),
+        what,
+    };
+    let manifest = Manifest::from_bytes(&bytes).map_err(|error| corrupted(error.to_string()))?;
+    if manifest.job != *job || manifest.id != *id {
+        return Err(corrupted(format!(
+            "its manifest is that of backup {} of job {}",
+            manifest.id, manifest.job
+        )));
+    }
+    layout.keys().check(&manifest)?;
+    Ok(Some(manifest))
+}
+
+/// What opens the archive of a manifest.
+pub(super) fn opening(layout: &Layout, manifest: &Manifest) -> Result<Opening, BackupStoreError> {
+    let Manifest {
+        job,
+        id,
+        encryption,
+        ..
+    } = manifest;
+    layout.keys().opening(job, id, encryption)
 }
 
 /// The manifests of a chain, each checked against its child.
@@ -146,16 +201,9 @@ pub(super) fn read_manifests(
             id: id.clone(),
             what,
         };
-        let (_, path) = layout.find(job, id);
-        let bytes = match read_manifest(&path) {
-            Err(error) if error.kind() == ErrorKind::NotFound => {
-                let missing = corrupted("its manifest is missing".to_owned());
-                return Err(unless_away(layout, job, missing));
-            }
-            bytes => bytes.map_err(unavailable("cannot read", &path))?,
+        let Some(manifest) = known_manifest(layout, job, id)? else {
+            return Err(corrupted("its manifest is missing".to_owned()));
         };
-        let manifest =
-            Manifest::from_bytes(&bytes).map_err(|error| corrupted(error.to_string()))?;
         let link = manifest
             .parent
             .as_ref()
@@ -167,7 +215,7 @@ pub(super) fn read_manifests(
             )),
             None => None,
         };
-        if &manifest.id != id || &manifest.job != job || link != above {
+        if link != above {
             return Err(corrupted(
                 "its manifest does not belong to this place in the chain".to_owned(),
             ));
@@ -201,9 +249,15 @@ pub(super) fn read_chain(
         total_bytes: Some(total_bytes),
         ..Progress::default()
     };
+    // Before anything is read of what can only be read in part.
+    let openings: Result<Vec<Opening>, _> = manifests
+        .iter()
+        .map(|manifest| opening(layout, manifest))
+        .collect();
+    let openings = openings?;
     let mut composing = Composing::new(sink);
     let mut can_be_referred_to = true;
-    for manifest in manifests.iter().rev() {
+    for (manifest, opening) in manifests.iter().zip(&openings).rev() {
         let (path, _) = layout.find(job, &manifest.id);
         let expected = Stored {
             bytes: manifest.stored_bytes,
@@ -213,7 +267,8 @@ pub(super) fn read_chain(
             true => error,
             false => unless_away(layout, job, error),
         };
-        let read = read_archive(&path, &manifest.id, expected, stop, &mut |item| {
+        let from = (expected, opening);
+        let read = read_archive(&path, &manifest.id, from, stop, &mut |item| {
             match &item {
                 ArchiveItem::Part { bytes, .. } => done.bytes += bytes.len() as u64,
                 ArchiveItem::Document { content, .. } => {
@@ -242,7 +297,7 @@ pub(super) fn read_chain(
         can_be_referred_to &= header.format >= REFERABLE;
         if composing.is_behind() {
             let once_more = &mut |item| composing.once_more(item);
-            read_archive(&path, &manifest.id, expected, stop, once_more).map_err(gone)?;
+            read_archive(&path, &manifest.id, from, stop, once_more).map_err(gone)?;
         }
         composing.next_link();
     }
@@ -283,7 +338,7 @@ pub(super) fn check_root(state: &State, expected: ContentHash) -> Result<(), Str
 pub(super) fn read_difference(
     path: &Path,
     id: &BackupId,
-    expected: Stored,
+    expected: (Stored, &Opening),
     held: &HashSet<ContentHash>,
     stop: &CancellationToken,
 ) -> Result<(mainstay_domain::backup_chain::Difference, End), BackupStoreError> {

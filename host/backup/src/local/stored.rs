@@ -61,6 +61,7 @@ fn stored_at(
             manifest.job
         )));
     }
+    layout.keys().check_unknown(&manifest)?;
     let intact = match look {
         StoredLook::Content => read::stored_bytes_match(layout, stop, &manifest)?,
         StoredLook::Length => presence::is_there(layout, &manifest)?,

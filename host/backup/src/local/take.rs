@@ -7,9 +7,12 @@ use super::{
     documents::SourceReader,
     files::{Layout, create_private_dir, remove_file},
     index::{Index, Over},
+    keys::encryption_of,
     presence,
     put::{Written, put},
-    read, store,
+    read,
+    seal::Opening,
+    store,
     write::ArchiveWriter,
 };
 use crate::port::{
@@ -49,7 +52,7 @@ pub(super) fn take(
         for what in ["archive", "index", "spool"] {
             remove_file(&layout.partial(&request.job, &request.id, what))?;
         }
-        remove_file(&layout.archive(&request.job, &request.id))?;
+        remove_file(&layout.archive(&request.job, &request.id, &request.sealing.encryption))?;
     }
     taken
 }
@@ -66,6 +69,9 @@ fn write_and_verify(
     let started = Instant::now();
     check_sources(layout, &request.sources)?;
     let (job, id) = (&request.job, &request.id);
+    let encryption = &encryption_of(&request.sealing)?;
+    // Known before anything is written: what cannot be signed is not committed.
+    layout.keys().host().public()?;
     let manifests = read::read_manifests(layout, job, &request.chain)?;
     check_archives(layout, &manifests)?;
     let mut baseline = match manifests.last() {
@@ -101,7 +107,7 @@ fn write_and_verify(
         base: base.clone(),
         created_at: request.created_at,
     };
-    let writer = ArchiveWriter::create(&partial, header, request.compression)?;
+    let writer = ArchiveWriter::create(&partial, header, request.compression, encryption)?;
     let writer = PieceWriter::new(writer, mem::take(&mut baseline.held));
     let mut reader = SourceReader::new(
         layout,
@@ -116,7 +122,7 @@ fn write_and_verify(
     let SourceReader {
         writer,
         mut found,
-        warnings,
+        mut warnings,
         incomplete,
         ..
     } = reader;
@@ -145,16 +151,26 @@ fn write_and_verify(
     let over = found.over(&baseline, &added);
     let read_over = baseline.over.map(|over| over.whole);
     let before = Difference::from(baseline.state);
+    let corrupted = |what| BackupStoreError::Corrupted {
+        id: id.clone(),
+        what,
+    };
+    let opening = opening(layout, (request, encryption), &mut warnings)?;
     let check = |path: &Path| {
-        let (difference, _) = read::read_difference(path, id, stored, held, stop)?;
-        let read_back = compose([&before, &difference]);
-        let corrupted = |what| BackupStoreError::Corrupted {
-            id: id.clone(),
-            what,
+        let Some(opening) = &opening else {
+            return match read::is_stored_at(path, stored, stop)? {
+                true => Ok(()),
+                false => Err(corrupted(
+                    "its stored bytes are not those that were written".to_owned(),
+                )),
+            };
         };
+        let from = (stored, opening);
+        let (difference, _) = read::read_difference(path, id, from, held, stop)?;
+        let read_back = compose([&before, &difference]);
         read::check_root(&read_back, end.root_hash).map_err(corrupted)
     };
-    let manifest = |tier: &TierName| Manifest {
+    let unsigned = |tier: &TierName| Manifest {
         format: FORMAT,
         id: id.clone(),
         job: job.clone(),
@@ -174,16 +190,19 @@ fn write_and_verify(
         compression: Compression::Zstd {
             level: request.compression,
         },
-        encryption: Encryption::None,
+        encryption: encryption.clone(),
         sources: request.sources.iter().map(note).collect(),
         incomplete,
+        signature: None,
     };
+    let manifest = |tier: &TierName| layout.keys().host().sign(unsigned(tier));
     let (manifest, refused) = put(&Written {
         layout,
         stop,
         request,
         now,
         partial: &partial,
+        encryption,
         check: &check,
         manifest: &manifest,
     })?;
@@ -193,6 +212,25 @@ fn write_and_verify(
         warnings,
         refused,
     })
+}
+
+/// What reads back what is stored now. None where nothing here opens it: then its bytes are compared with what was written. That
+/// it should be opened here and cannot be is warned about.
+fn opening(
+    layout: &Layout,
+    (request, encryption): (&TakeBackup, &Encryption),
+    warnings: &mut Vec<String>,
+) -> Result<Option<Opening>, BackupStoreError> {
+    let (job, id, sealing) = (&request.job, &request.id, &request.sealing);
+    match layout.keys().opening(job, id, encryption) {
+        Err(BackupStoreError::Locked(why)) => {
+            if sealing.identity.is_some() {
+                warnings.push(format!("only its stored bytes were read back: {why}"));
+            }
+            Ok(None)
+        }
+        opening => opening.map(Some),
+    }
 }
 
 /// What could be verified and never be put back is not taken. The config is refused for it too; but only here it is known
@@ -266,11 +304,21 @@ fn keep_index(
     }
     let needed = [request.chain.first(), over.map(|over| &over.whole)];
     let mut before = [request.chain.last(), read_over].into_iter().flatten();
-    let stored = found.store(layout, &request.job, &request.id, over);
-    let dropped = before.try_for_each(|id| match needed.contains(&Some(id)) {
-        true => Ok(()),
-        false => remove_file(&layout.index(&request.job, id)),
-    });
+    let index = |id: &BackupId| layout.index(&request.job, id);
+    let (stored, dropped) = match request.sealing.index {
+        true => (
+            found.store(layout, &request.job, &request.id, over),
+            before.try_for_each(|id| match needed.contains(&Some(id)) {
+                true => Ok(()),
+                false => remove_file(&index(id)),
+            }),
+        ),
+        // None is kept, nor what those before left.
+        false => {
+            let mut all = request.chain.iter().chain(read_over);
+            (Ok(()), all.try_for_each(|id| remove_file(&index(id))))
+        }
+    };
     if let Err(error) = stored.and(dropped) {
         tracing::warn!(backup = %request.id, %error, "the index is not stored; the next backup reads the chain instead");
     }

@@ -14,6 +14,7 @@ mod pending;
 mod reading;
 mod room;
 mod scratch;
+mod sealed;
 mod single;
 mod sqlite;
 mod swapped;
@@ -28,7 +29,7 @@ use mainstay_domain::{
     backup::BackupType,
     id::IdSource,
     name::TierName,
-    spec::{HttpSource, ReadingSpec},
+    spec::{HttpSource, ReadingSpec, SealingSpec},
     time::Timestamp,
 };
 use parking_lot::Mutex;
@@ -168,6 +169,7 @@ impl Fixture {
             reading: self.reading.clone(),
             unreadable: Unreadable::Fails,
             compression: 3,
+            sealing: SealingSpec::default(),
             is_known: !chain.is_empty(),
             chain: chain.to_vec(),
             created_at: now,

@@ -6,10 +6,14 @@ use super::{
     compose::DiscardSink,
     files::{Layout, remove_file},
     index::Index,
-    read::{Composed, read_chain, read_manifests},
+    compose::DiscardSink,
+    files::{Layout, remove_file},
+    index::Index,
+    read::{Composed, opening, read_chain, read_manifests, stored_bytes_match},
 };
-use crate::port::{BackupStoreError, OnProgress};
-use mainstay_domain::{id::BackupId, name::JobName};
+use crate::port::{BackupStoreError, OnProgress, STORED_ONLY};
+use mainstay_domain::{archive::Manifest, id::BackupId, name::JobName};
+};
 use std::fs;
 use tokio_util::sync::CancellationToken;
 
@@ -22,10 +26,20 @@ pub(super) fn verify(
     chain: &[BackupId],
     progress: &OnProgress,
 ) -> Result<Vec<String>, BackupStoreError> {
+    let manifests = read_manifests(layout, job, chain)?;
+    let locked = manifests
+        .iter()
+        .find_map(|manifest| opening(layout, manifest).err());
+    match locked {
+        None => {}
+        Some(BackupStoreError::Locked(why)) => {
+            return verify_stored(layout, stop, &manifests, &why);
+        }
+        Some(error) => return Err(error),
+    }
     let newest = read_chain(layout, stop, job, chain, progress, &mut DiscardSink)?;
     let mut newest = Some(newest);
     let mut notes = Vec::new();
-    let manifests = read_manifests(layout, job, chain)?;
     for (links, manifest) in (1..).zip(&manifests) {
         let is_there = fs::symlink_metadata(layout.index(job, &manifest.id)).is_ok();
         if !is_there || Index::load(layout, job, &manifest.id, manifest.root_hash).is_some() {
@@ -43,7 +57,27 @@ pub(super) fn verify(
     Ok(notes)
 }
 
-/// Makes an index anew from what the chain gives; what is said of it. It has no stamps, so that the next
+/// Compares the stored bytes of a chain that cannot be opened here with what their manifests say.
+fn verify_stored(
+    layout: &Layout,
+    stop: &CancellationToken,
+    manifests: &[Manifest],
+    why: &str,
+) -> Result<Vec<String>, BackupStoreError> {
+    for manifest in manifests {
+        if !stored_bytes_match(layout, stop, manifest)? {
+            return Err(BackupStoreError::Corrupted {
+                id: manifest.id.clone(),
+                what: "its stored bytes are not those that were written, or are missing".to_owned(),
+            });
+        }
+    }
+    Ok(vec![format!(
+        "{STORED_ONLY}: the stored bytes are those that were written, and the content was not read. {why}"
+    )])
+}
+
+/// Makes an index anew from the state that the chain gives; what is said of it. It has no stamps, so that the next
 /// backup reads each file once more.
 fn made_anew(layout: &Layout, job: &JobName, id: &BackupId, composed: Composed) -> String {
     let index = Index::from(composed);

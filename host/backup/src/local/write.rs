@@ -1,9 +1,10 @@
-//! Writes an archive: lines → zstd → file, hashed on the way, fsynced at the end.
+//! Writes an archive: lines → zstd → seal → file, hashed on the way, fsynced at the end.
 
-use super::{durable, error::unavailable, files::create_private};
+use super::{durable, error::unavailable, files::create_private, seal::SealWriter};
 use crate::port::BackupStoreError;
 use mainstay_domain::archive::{
-    ArchiveLine, ContentHash, Document, DocumentKey, End, Entry, Header, Part, Tombstone,
+    ArchiveLine, ContentHash, Document, DocumentKey, Encryption, End, Entry, Header, Part,
+    Tombstone,
 };
 use std::{
     fs::File,
@@ -32,6 +33,10 @@ impl<T> Hashing<T> {
             hasher: blake3::Hasher::new(),
             bytes: 0,
         }
+    }
+
+    pub(super) fn inner(&self) -> &T {
+        &self.inner
     }
 
     pub(super) fn stored(&self) -> Stored {
@@ -72,7 +77,7 @@ impl<T: io::Read> io::Read for Hashing<T> {
 /// An archive that is being written.
 pub(super) struct ArchiveWriter {
     path: PathBuf,
-    encoder: zstd::Encoder<'static, Hashing<BufWriter<File>>>,
+    encoder: zstd::Encoder<'static, SealWriter<Hashing<BufWriter<File>>>>,
     line: Vec<u8>,
     documents: u64,
     tombstones: u64,
@@ -85,10 +90,13 @@ impl ArchiveWriter {
         path: &Path,
         header: Header,
         level: i32,
+        encryption: &Encryption,
     ) -> Result<Self, BackupStoreError> {
         let file = Hashing::new(BufWriter::with_capacity(1 << 18, create_private(path)?));
+        let sealed =
+            SealWriter::new(file, encryption).map_err(unavailable("cannot encrypt", path))?;
         let workers = std::thread::available_parallelism().map_or(1, |count| count.get().min(4));
-        let encoder = zstd::Encoder::new(file, level).and_then(|mut encoder| {
+        let encoder = zstd::Encoder::new(sealed, level).and_then(|mut encoder| {
             encoder.include_checksum(true)?;
             encoder.multithread(u32::try_from(workers).unwrap_or(1))?;
             Ok(encoder)
@@ -203,7 +211,8 @@ impl ArchiveWriter {
         };
         self.line(&ArchiveLine::End(end))?;
         let cannot = unavailable("cannot write", &self.path);
-        let mut file = self.encoder.finish().map_err(&cannot)?;
+        let sealed = self.encoder.finish().map_err(&cannot)?;
+        let mut file = sealed.finish().map_err(&cannot)?;
         file.flush().map_err(&cannot)?;
         durable::sync_file(file.inner.get_ref(), &self.path).map_err(&cannot)?;
         Ok((end, file.stored()))

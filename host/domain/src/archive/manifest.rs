@@ -5,12 +5,13 @@
 //!
 //! Its bytes are canonical: JSON with the members of every object sorted and no white space, as `jq -cS` prints it and
 //! RFC 8785 defines it for integers and strings, then one line feed. One more member, `checksum`, is the BLAKE3 of that
-//! JSON without it. A difference holds the hash of its parent's manifest, so a chain cannot be mended with a link from
+//! JSON without it. `signature`, from format 2 on, is that of a host's key over the same JSON without both. A difference holds the hash of its parent's manifest, so a chain cannot be mended with a link from
 //! elsewhere.
 
 use super::{ContentHash, FORMAT};
 use crate::{
     backup::{BackupRecord, BackupStatus, BackupType},
+    encryption::Encryption,
     id::BackupId,
     name::JobName,
     time::Timestamp,
@@ -20,6 +21,9 @@ use serde_json::Value;
 use std::collections::BTreeMap;
 
 const CHECKSUM: &str = "checksum";
+
+/// What stands before the JSON where it is signed, so that the key signs nothing that means something elsewhere.
+const SIGNED: &str = "mainstay backup manifest\n";
 
 /// What is wrong with a manifest.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -57,12 +61,13 @@ pub enum Compression {
     },
 }
 
-/// How the compressed archive is encrypted.
+/// Who stands for a manifest.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(tag = "kind", rename_all = "kebab-case")]
-pub enum Encryption {
-    /// It is not.
-    None,
+pub struct ManifestSignature {
+    /// The host's public key: Ed25519, 64 hexadecimal digits.
+    pub key: String,
+    /// Over [`Manifest::signed_bytes`]: 128 hexadecimal digits.
+    pub value: String,
 }
 
 /// Where documents came from, for people and for a restore on another host.
@@ -130,6 +135,9 @@ pub struct Manifest {
     /// Whether something that was there is not in it as it was; written only where it is so.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub incomplete: bool,
+    /// Who stands for it; absent in format 1.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub signature: Option<ManifestSignature>,
 }
 
 impl Manifest {
@@ -144,6 +152,17 @@ impl Manifest {
         let mut bytes = canonical(&value).into_bytes();
         bytes.push(b'\n');
         Ok(bytes)
+    }
+
+    /// What a host's key signs: all of it but the signature.
+    pub fn signed_bytes(&self) -> Result<Vec<u8>, ManifestError> {
+        let unsigned = Self {
+            signature: None,
+            ..self.clone()
+        };
+        let value = serde_json::to_value(&unsigned)
+            .map_err(|error| ManifestError::Malformed(error.to_string()))?;
+        Ok(format!("{SIGNED}{}", canonical(&value)).into_bytes())
     }
 
     /// Reads stored bytes.
@@ -244,6 +263,7 @@ mod tests {
                 prefix: String::new(),
             }],
             incomplete: false,
+            signature: None,
         }
     }
 
@@ -268,6 +288,37 @@ mod tests {
         let bytes = incomplete.to_bytes().unwrap();
         assert_eq!(Manifest::from_bytes(&bytes), Ok(incomplete.clone()));
         assert!(incomplete.to_record().incomplete && !manifest().to_record().incomplete);
+    }
+
+    #[test]
+    fn a_signature_is_over_everything_but_itself() {
+        let signed = Manifest {
+            encryption: Encryption::Age {
+                recipients: vec!["age1a".to_owned()],
+            },
+            signature: Some(ManifestSignature {
+                key: "ab".to_owned(),
+                value: "cd".to_owned(),
+            }),
+            ..manifest()
+        };
+        let bytes = signed.to_bytes().unwrap();
+        assert_eq!(Manifest::from_bytes(&bytes), Ok(signed.clone()));
+        let unsigned = Manifest {
+            signature: None,
+            ..signed.clone()
+        };
+        assert_eq!(signed.signed_bytes(), unsigned.signed_bytes());
+        let text = String::from_utf8(signed.signed_bytes().unwrap()).unwrap();
+        assert!(
+            text.starts_with("mainstay backup manifest\n{\"base\":") && !text.contains("checksum"),
+            "{text}"
+        );
+        let other = Manifest {
+            stored_bytes: 5,
+            ..signed.clone()
+        };
+        assert_ne!(signed.signed_bytes(), other.signed_bytes());
     }
 
     #[test]

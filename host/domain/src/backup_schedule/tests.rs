@@ -57,6 +57,7 @@ fn job(
         drill: crate::spec::RestoreDrillSpec::default(),
         starts: StartSpec::default(),
         tiers: Default::default(),
+        sealing: crate::spec::SealingSpec::default(),
     }
 }
 

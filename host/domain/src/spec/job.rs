@@ -3,6 +3,7 @@
 use super::{ReadingSpec, RestoreDrillSpec, RunAs};
 use crate::{
     backup::BackupType,
+    encryption::Encryption,
     name::{CommandName, JobName, PluginName, TargetName, TierName},
 };
 use semver::VersionReq;
@@ -50,6 +51,8 @@ pub struct JobSpec {
     /// Where backups of a type are stored, in the first that takes it; each is in the config or `local`, and once in its list.
     /// What is not here is by [`crate::tier_order::tier_order`].
     pub tiers: BTreeMap<BackupType, Vec<TierName>>,
+    /// Who can read what is stored.
+    pub sealing: SealingSpec,
 }
 
 impl JobSpec {
@@ -75,6 +78,42 @@ pub struct HookSpec {
     pub after_success: Option<CommandName>,
     /// After a backup failed, also for `before`; that it fails too is told with the failure.
     pub after_failure: Option<CommandName>,
+}
+
+/// Who can read what a job stores.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SealingSpec {
+    /// How its archives are encrypted from now on; the recipients are those that the config names itself.
+    pub encryption: Encryption,
+    /// A file of more recipients, one a line, read for each backup; only where it is encrypted.
+    pub recipients_file: Option<PathBuf>,
+    /// The file of the identities by which this host reads them; absent: it reads back none that is encrypted.
+    pub identity: Option<PathBuf>,
+    /// Whether the host keeps an index of what its newest backups hold, names and hashes; default true.
+    pub index: bool,
+}
+
+impl Default for SealingSpec {
+    fn default() -> Self {
+        Self {
+            encryption: Encryption::None,
+            recipients_file: None,
+            identity: None,
+            index: true,
+        }
+    }
+}
+
+impl SealingSpec {
+    /// Whether nothing here tells what a backup of before holds, so that a difference to it cannot be made.
+    pub fn hides_parents(&self) -> bool {
+        self.is_locked() && !self.index
+    }
+
+    /// Whether this host cannot read what it stores from now on.
+    pub fn is_locked(&self) -> bool {
+        self.encryption != Encryption::None && self.identity.is_none()
+    }
 }
 
 /// When what a job has stored is proven; none: only when somebody asks. See [`crate::backup_proofs`].

@@ -12,7 +12,7 @@ use crate::{
     alert::{Alert, AlertStatus, GroupPart, OutboxEntry},
     archive::{
         ArchiveLine, Compression, Document, DocumentKind, Encryption, End, Header, Manifest,
-        ParentLink, Part, SourceNote, Tombstone,
+        ManifestSignature, ParentLink, Part, SourceNote, Tombstone,
     },
     audit::AuditRecord,
     backup::{BackupRecord, BackupStatus, BackupSummary, BackupType, Hold},
@@ -1069,12 +1069,20 @@ fn every_form_of_a_manifest_is_in_the_corpus() {
         encryption: _,
         sources: _,
         incomplete: _,
+        signature: _,
     } = &all[0];
     backup_types(all.iter().map(|one| one.backup_type));
     met!(all.iter().map(|one| &one.parent); Some(ParentLink { id: _, manifest_hash: _ }), None);
     // There is one of each: a second does not compile until it is met as above.
     let Compression::Zstd { level: _ } = all[0].compression;
-    let Encryption::None = all[0].encryption;
+    met!(
+        all.iter().map(|one| &one.encryption);
+        Encryption::None, Encryption::Age { recipients: _ },
+    );
+    met!(
+        all.iter().map(|one| &one.signature);
+        Some(ManifestSignature { key: _, value: _ }), None,
+    );
     some_and_none!(all, sources);
     true_and_false!(all, incomplete);
     met!(

@@ -26,12 +26,13 @@ use std::{
 pub(super) const FILE_NAME: &str = "lock";
 
 /// What else of the daemon's, but for the journal, lies in the directory and is for its owner alone: who could read it could lock it too.
-const PRIVATE_FILES: [&str; 5] = [
+const PRIVATE_FILES: [&str; 6] = [
     "reserve",
     "reserve.probe",
     "settled-clock.json",
     "compiled.key",
     "orders.json",
+    "backup-signing.key",
 ];
 
 /// Directories that an operator may let a group read, but in which nobody else may put files in the place of the daemon's.

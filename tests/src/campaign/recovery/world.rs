@@ -852,6 +852,7 @@ fn spec(random: &mut Random, busy: bool) -> Spec {
             keep_history: Duration::from_secs(3600),
             api: None,
             socket: SocketSpec::default(),
+            trusted_backup_keys: Vec::new(),
         },
         targets: targets.into(),
         commands: BTreeMap::new(),

@@ -391,7 +391,13 @@ fn a_hostile_archive_writes_nothing_outside() {
             base: taken.id.clone(),
             created_at: taken.created_at,
         };
-        let mut writer = write::ArchiveWriter::create(&archive, header, 3).unwrap();
+        let mut writer = write::ArchiveWriter::create(
+            &archive,
+            header,
+            3,
+            &mainstay_domain::archive::Encryption::None,
+        )
+        .unwrap();
         let mut order: Vec<_> = documents.iter().collect();
         if reversed {
             order.reverse();
@@ -413,6 +419,7 @@ fn a_hostile_archive_writes_nothing_outside() {
             stored_hash: stored.hash,
             ..taken.clone()
         };
+        let forged = fixture.store.layout.keys().host().sign(forged).unwrap();
         fs::write(&manifest, forged.to_bytes().unwrap()).unwrap();
         let error = fixture
             .restore_into(std::slice::from_ref(&taken.id), "restored")

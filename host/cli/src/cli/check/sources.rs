@@ -141,6 +141,7 @@ mod tests {
             drill: mainstay_domain::spec::RestoreDrillSpec::default(),
             starts: mainstay_domain::spec::StartSpec::default(),
             tiers: Default::default(),
+            sealing: mainstay_domain::spec::SealingSpec::default(),
         }
     }
 

@@ -219,7 +219,11 @@ impl Keys {
         } else {
             "source = [{ kind = \"directory\", path = \"d\" }]\n"
         };
-        let text = format!("[[job]]\nname = \"j\"\n{source}{lines}");
+        let encryption = match key.starts_with("job.encryption") {
+            true => "",
+            false => "encryption = \"none\"\n",
+        };
+        let text = format!("[[job]]\nname = \"j\"\n{encryption}{source}{lines}");
         self.arrives(key, &text, |spec| read(&spec.jobs[0]), expected);
     }
 }
@@ -312,6 +316,14 @@ fn host_keys(keys: &mut Keys) {
         line,
         |s| s.host.keep_history,
         hours(48),
+    );
+    let key = "ab".repeat(32);
+    let line = format!("trusted_backup_keys = [\"{key}\", \"unsigned\"]");
+    keys.host(
+        "host.trusted_backup_keys",
+        &line,
+        |s| s.host.trusted_backup_keys.clone(),
+        vec![key.clone(), "unsigned".to_owned()],
     );
     let line = "api = { listen = \"127.0.0.1:7070\", token = \"t\" }";
     let listen: SocketAddr = "127.0.0.1:7070".parse().unwrap();
@@ -1868,21 +1880,35 @@ fn job_keys(keys: &mut Keys) {
     keys.job("job.exclude_caches", "exclude_caches = true", caches, true);
     let one = |j: &mainstay_domain::spec::JobSpec| j.reading.one_filesystem;
     keys.job("job.one_filesystem", "one_filesystem = false", one, false);
-    // Its only value changes no part of the spec; that it is read is seen by the missing warning.
-    let text = |line: &str| {
-        format!(
-            "{HOST}[[job]]\nname = \"j\"\nsource = [{{ kind = \"directory\", path = \"d\" }}]\n{line}"
-        )
-    };
-    assert_eq!(load_text(&text("")).unwrap().warnings.len(), 1);
-    assert_eq!(
-        load_text(&text("encryption = \"none\""))
-            .unwrap()
-            .warnings
-            .len(),
-        0
+    let (one, two) = (
+        "age1ql3z7hjy54pw3hyww5ayyfg7zqgvc7w3j2elw8zmrj2kg5sfn9aqmcac8p",
+        "age1lggyhqrw2nlhcxprm67z43rta597azn8gknawjehu9d9dl0jq3yqqvfafg",
     );
-    keys.0.insert("job.encryption");
+    let line = format!(
+        "encryption = {{ recipients = [\"{one}\", \"{two}\", \"{one}\"], recipients_file = \"r.txt\" }}"
+    );
+    let age = mainstay_domain::archive::Encryption::Age {
+        recipients: words(&format!("{one} {two}")),
+    };
+    keys.job(
+        "job.encryption.recipients",
+        &line,
+        |j| j.sealing.encryption.clone(),
+        age,
+    );
+    keys.job(
+        "job.encryption.recipients_file",
+        &line,
+        |j| j.sealing.recipients_file.clone(),
+        Some("/etc/mainstay/r.txt".into()),
+    );
+    keys.job(
+        "job.identity.file",
+        "identity = { file = \"keys/drill.txt\" }",
+        |j| j.sealing.identity.clone(),
+        Some("/etc/mainstay/keys/drill.txt".into()),
+    );
+    keys.job("job.index", "index = false", |j| j.sealing.index, false);
 
     let line = "source = [{ kind = \"directory\", path = \"d\", prefix = \"p\" }]";
     let source = vec![BackupSource::Directory {
@@ -2131,6 +2157,7 @@ fn what_is_not_written_has_its_documented_default() {
     assert!(!spec.host.name.is_empty());
     assert_eq!(spec.host.shutdown_deadline, seconds(30));
     assert_eq!(spec.host.keep_history, hours(90 * 24));
+    assert!(spec.host.trusted_backup_keys.is_empty());
     assert_eq!(spec.host.api, None);
     assert_eq!(spec.host.socket, SocketSpec::default());
     // [seed 000]
@@ -2284,6 +2311,7 @@ fn what_is_not_written_has_its_documented_default() {
         (false, true)
     );
     assert!(job.tiers.is_empty() && spec.tiers.is_empty());
+    assert_eq!(job.sealing, mainstay_domain::spec::SealingSpec::default());
     assert!(job.after.is_empty());
     assert!(matches!(&job.sources[0], BackupSource::Directory { prefix, .. } if prefix.is_empty()));
     assert!(

@@ -12,6 +12,7 @@ use super::{
     },
     named,
 };
+use mainstay_backup::UNSIGNED;
 use mainstay_domain::{
     name::{CommandName, SecretName},
     spec::{ApiSpec, CommandSpec, HostSpec, SecretSource, SocketSpec, ViewerSpec},
@@ -50,10 +51,29 @@ pub(super) fn host(at: ValueAt<'_>) -> Option<HostSpec> {
             keep_history: fields.or("keep_history", QUARTER, positive_duration),
             socket: api.socket,
             api: api.tcp,
+            trusted_backup_keys: fields.list(
+                "trusted_backup_keys",
+                "trusted_backup_keys = [\"64 hexadecimal digits\"]",
+                backup_key,
+            ),
             state_dir: state_dir?,
             plugin_dir: plugin_dir?,
         })
     })
+}
+
+/// A public key of a host, as `signature.key` in its manifests, or the word for backups without one.
+fn backup_key(at: ValueAt<'_>) -> Option<String> {
+    let key = word(at)?;
+    let is_key = key.len() == 64 && key.bytes().all(|byte| byte.is_ascii_hexdigit());
+    match is_key || key == UNSIGNED {
+        true => Some(key.to_ascii_lowercase()),
+        false => at.not(
+            "a key that signs backups",
+            "write the 64 hexadecimal digits that `signature.key` is in the manifests of that host, or \"unsigned\" for \
+             backups of a version before signatures",
+        ),
+    }
 }
 
 /// What lies in the plugin directory is loaded, and the state directory holds builds that were accepted once: one in the

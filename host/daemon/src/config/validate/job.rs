@@ -3,6 +3,7 @@
 mod checkpoints;
 mod drill;
 mod reading;
+mod sealing;
 mod source;
 mod tiers;
 
@@ -12,7 +13,7 @@ pub(super) use drill::drills;
 use super::super::{
     context::EntityKind,
     document::Value,
-    reader::{Fields, ValueAt},
+    reader::ValueAt,
     values::{
         as_written, count, defined, duration, existing, interval, name, one_of, percent,
         positive_duration, text, version, whole,
@@ -23,8 +24,8 @@ use mainstay_domain::{
     jitter::part,
     name::{JobName, PluginName, TargetName},
     spec::{
-        HookSpec, JobSpec, ProofSchedules, RestoreDrillSpec, RetentionSpec, Schedule, StartSpec,
-        WindowSpec,
+        HookSpec, JobSpec, ProofSchedules, RestoreDrillSpec, RetentionSpec, Schedule, SealingSpec,
+        StartSpec, WindowSpec,
     },
     time::Timestamp,
 };
@@ -64,7 +65,7 @@ pub(super) fn job(at: ValueAt<'_>, host: &str) -> Option<JobSpec> {
         let incremental = fields.optional("incremental", when);
         let incremental = incremental.or_else(|| seeds(QUARTER_OF_AN_HOUR));
         let rpo = fields.get("rpo");
-        encryption(fields);
+        let sealing = sealing::sealing(fields);
         let compression = fields.or("compression", 3, whole(1..=19));
         let shrink_guard = fields.optional("shrink_guard", percent);
         let hooks = HookSpec {
@@ -75,8 +76,17 @@ pub(super) fn job(at: ValueAt<'_>, host: &str) -> Option<JobSpec> {
         let retention = fields.optional("retention", retention);
         let checkpoints = fields.optional("checkpoints", checkpoints::checkpoints);
         let verify = fields.or("verify", weekly(), when_or_never);
-        let plain = (weekly(), RestoreDrillSpec::default());
-        let (drilled, drill) = fields.or("drill", plain, drill::drill);
+        // Where nothing here opens what is stored, nothing is restored to nowhere.
+        let is_locked = sealing.as_ref().is_some_and(SealingSpec::is_locked);
+        let plain = match is_locked {
+            false => (weekly(), RestoreDrillSpec::default()),
+            true => Default::default(),
+        };
+        let drilled = match is_locked {
+            false => drill::drill,
+            true => drill::drill_of_locked,
+        };
+        let (drilled, drill) = fields.or("drill", plain, drilled);
         let proofs = ProofSchedules {
             verify,
             drill: drilled,
@@ -110,6 +120,7 @@ pub(super) fn job(at: ValueAt<'_>, host: &str) -> Option<JobSpec> {
             proofs,
             drill,
             tiers,
+            sealing: sealing?,
             name: job_name,
         };
         if let (Some(at), Some(longest)) = (jitter, longest) {
@@ -169,20 +180,6 @@ fn judge_rpo(job: &JobSpec, wait: Option<Duration>, at: ValueAt<'_>) {
             ),
             format!("add incremental = \"{rpo}\" or a shorter one, or allow a longer `rpo`"),
         );
-    }
-}
-
-/// This version writes no encrypted backups; saying so is the operator's, for nothing is stored in plain silently.
-fn encryption(fields: &mut Fields<'_>) {
-    match fields.get("encryption") {
-        Some(at) => {
-            one_of("an encryption of this version", &[("none", ())], at);
-        }
-        None => fields.context.warn(
-            fields.place,
-            "backups of this job are stored unencrypted",
-            "write encryption = \"none\" to say that this is meant; this version has no other",
-        ),
     }
 }
 

@@ -94,6 +94,20 @@ impl BackupService {
                 };
                 self.take_once(job, &full, &progress).await
             }
+            // The index is gone, and what is stored is not opened here.
+            Err(BackupError::Store(BackupStoreError::Locked(why)))
+                if matches!(
+                    wanted.backup_type,
+                    BackupType::Differential | BackupType::Incremental
+                ) =>
+            {
+                tracing::warn!(job = %job.name, %why, "a full backup is taken in place of a difference");
+                let full = Wanted {
+                    backup_type: BackupType::Full,
+                    ..wanted
+                };
+                self.take_once(job, &full, &progress).await
+            }
             taken => taken,
         }
     }
@@ -108,6 +122,11 @@ impl BackupService {
         let created_at = self.now();
         let records = self.core.catalog.lock().of(Some(&job.name));
         let (backup_type, chain) = match join(&records, &job.name, asked, created_at) {
+            // Of what a parent holds nothing is known here.
+            Some(chain) if !chain.is_empty() && job.sealing.hides_parents() => {
+                tracing::warn!(job = %job.name, "a full backup is taken in place of a difference: what came before is encrypted, and the job has neither an identity nor an index");
+                (BackupType::Full, Vec::new())
+            }
             Some(chain) => (asked, chain),
             None => (BackupType::Full, Vec::new()),
         };
@@ -136,6 +155,7 @@ impl BackupService {
             reading: job.reading.clone(),
             unreadable: wanted.unreadable,
             compression: job.compression,
+            sealing: job.sealing.clone(),
             is_known: records.iter().any(|record| record.status.is_stored()),
             chain: chain.into_iter().map(|link| link.id).collect(),
             created_at,

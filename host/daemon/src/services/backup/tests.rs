@@ -4,6 +4,7 @@ mod fakes;
 mod hooks;
 mod proofs;
 mod retention;
+mod sealed;
 
 use super::{due::FIRST_BACKOFF, *};
 use crate::{

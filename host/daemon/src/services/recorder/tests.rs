@@ -200,6 +200,7 @@ async fn what_the_config_does_not_name_any_more_is_told_to_be_over_once() {
         drill: mainstay_domain::spec::RestoreDrillSpec::default(),
         starts: mainstay_domain::spec::StartSpec::default(),
         tiers: Default::default(),
+        sealing: mainstay_domain::spec::SealingSpec::default(),
     }];
     let (sender, spec) = watch::channel(Arc::new(config));
     let (arriving, _arrivals) = arrivals();

@@ -32,6 +32,7 @@ pub(crate) fn spec(targets: Vec<TargetSpec>) -> Arc<Spec> {
             keep_history: Duration::from_secs(3600),
             api: None,
             socket: SocketSpec::default(),
+            trusted_backup_keys: Vec::new(),
         },
         targets: targets.into(),
         commands: BTreeMap::new(),

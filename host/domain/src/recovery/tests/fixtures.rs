@@ -162,6 +162,7 @@ pub(super) fn spec(targets: Vec<TargetSpec>, routes: Vec<RouteSpec>) -> Spec {
             keep_history: Duration::from_secs(3600),
             api: None,
             socket: SocketSpec::default(),
+            trusted_backup_keys: Vec::new(),
         },
         targets: targets.into(),
         commands: BTreeMap::new(),

@@ -125,6 +125,7 @@ pub(crate) fn host(targets: Vec<TargetSpec>) -> Arc<Spec> {
             keep_history: Duration::from_secs(3600),
             api: None,
             socket: SocketSpec::default(),
+            trusted_backup_keys: Vec::new(),
         },
         targets: targets.into(),
         commands: BTreeMap::new(),

@@ -46,6 +46,17 @@ pub(super) fn drill(at: ValueAt<'_>) -> Option<(Option<Schedule>, RestoreDrillSp
     Some(read)
 }
 
+/// As [`drill`], of a job whose backups nothing here opens.
+pub(super) fn drill_of_locked(at: ValueAt<'_>) -> Option<(Option<Schedule>, RestoreDrillSpec)> {
+    match drill(at)? {
+        (None, drill) => Some((None, drill)),
+        (Some(_), _) => at.refuse(
+            "a drill restores what is stored, and nothing here opens it",
+            "add identity = { file = \"keys/drill.txt\" }, or write drill = \"never\"",
+        ),
+    }
+}
+
 fn command(fields: &mut Fields<'_>, key: &'static str) -> Option<CommandName> {
     fields.optional(key, existing(EntityKind::Command, CommandName::parse))
 }

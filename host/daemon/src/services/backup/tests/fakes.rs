@@ -388,6 +388,7 @@ impl BackupStore for FakeStore {
             encryption: Encryption::None,
             sources: vec![],
             incomplete: it.incomplete,
+            signature: None,
         };
         it.manifests.insert(request.id.clone(), manifest.clone());
         Ok(TakenBackup {
@@ -787,6 +788,7 @@ pub(super) fn job(retention: Option<RetentionSpec>) -> JobSpec {
         drill: mainstay_domain::spec::RestoreDrillSpec::default(),
         starts: mainstay_domain::spec::StartSpec::default(),
         tiers: Default::default(),
+        sealing: mainstay_domain::spec::SealingSpec::default(),
     }
 }
 

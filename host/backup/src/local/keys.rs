@@ -1,0 +1,126 @@
+//! Which keys a store works with: what opens its archives, and whose manifests count.
+
+use super::{seal::Opening, signature::HostKey};
+use crate::{
+    age_keys::{read_identities, read_recipients},
+    port::{BackupKeys, BackupStoreError},
+};
+use mainstay_domain::{
+    archive::{Encryption, Manifest},
+    id::BackupId,
+    name::JobName,
+    spec::SealingSpec,
+};
+use std::{
+    path::{Path, PathBuf},
+    sync::Arc,
+};
+
+/// Nothing is configured.
+struct NoKeys;
+
+impl BackupKeys for NoKeys {
+    fn identity(&self, _: &JobName) -> Option<PathBuf> {
+        None
+    }
+
+    fn trusted(&self) -> Vec<String> {
+        Vec::new()
+    }
+}
+
+/// The keys of a store.
+#[derive(Clone)]
+pub(super) struct Keys {
+    configured: Arc<dyn BackupKeys>,
+    host: HostKey,
+}
+
+impl Keys {
+    pub(super) fn new(state_dir: &Path) -> Self {
+        Self {
+            configured: Arc::new(NoKeys),
+            host: HostKey::new(state_dir),
+        }
+    }
+
+    /// The same, as the config says.
+    pub(super) fn configured(self, configured: Arc<dyn BackupKeys>) -> Self {
+        Self { configured, ..self }
+    }
+
+    /// The key by which this host signs.
+    pub(super) fn host(&self) -> &HostKey {
+        &self.host
+    }
+
+    /// Whether the manifest of a backup that is known counts; why not is what is wrong with it.
+    pub(super) fn check(&self, manifest: &Manifest) -> Result<(), BackupStoreError> {
+        let judged = self
+            .host
+            .judge(manifest, &self.configured.trusted(), true)?;
+        judged.map_err(|what| corrupted(&manifest.id, what))
+    }
+
+    /// As [`Keys::check`], of one that nobody knows: without a signature it does not count.
+    pub(super) fn check_unknown(&self, manifest: &Manifest) -> Result<(), BackupStoreError> {
+        let judged = self
+            .host
+            .judge(manifest, &self.configured.trusted(), false)?;
+        judged.map_err(|what| corrupted(&manifest.id, what))
+    }
+
+    /// What opens an archive of a job that is encrypted so; [`BackupStoreError::Locked`] where nothing here does.
+    pub(super) fn opening(
+        &self,
+        job: &JobName,
+        id: &BackupId,
+        encryption: &Encryption,
+    ) -> Result<Opening, BackupStoreError> {
+        let Encryption::Age { recipients } = encryption else {
+            return Ok(Opening::Plain);
+        };
+        let locked =
+            |what: String| BackupStoreError::Locked(format!("backup {id} is encrypted: {what}"));
+        let Some(path) = self.configured.identity(job) else {
+            return Err(locked(format!(
+                "to read it here, write identity = {{ file = \"…\" }} to job {job}, with the identity of one of {}; or restore it \
+                 where that key is, with age, zstd and jq",
+                recipients.join(", ")
+            )));
+        };
+        let identities = read_identities(&path).map_err(locked)?;
+        let opens = |identity: &age::x25519::Identity| {
+            recipients.contains(&identity.to_public().to_string())
+        };
+        match identities.iter().any(opens) {
+            true => Ok(Opening::With(identities)),
+            false => Err(locked(format!(
+                "no identity of {} is that of one of its recipients, {}; name the file of one that is",
+                path.display(),
+                recipients.join(", ")
+            ))),
+        }
+    }
+}
+
+/// How a backup is encrypted that is taken now: to the recipients of the config and of the file that it names.
+pub(super) fn encryption_of(sealing: &SealingSpec) -> Result<Encryption, BackupStoreError> {
+    let (Encryption::Age { recipients }, Some(file)) =
+        (&sealing.encryption, &sealing.recipients_file)
+    else {
+        return Ok(sealing.encryption.clone());
+    };
+    let mut recipients = recipients.clone();
+    for recipient in read_recipients(file).map_err(BackupStoreError::Source)? {
+        if !recipients.contains(&recipient) {
+            recipients.push(recipient);
+        }
+    }
+    Ok(Encryption::Age { recipients })
+}
+
+fn corrupted(id: &BackupId, what: String) -> BackupStoreError {
+    let id = id.clone();
+    BackupStoreError::Corrupted { id, what }
+}

@@ -1,0 +1,220 @@
+//! The key by which this host signs the manifests of its backups: `STATE_DIR/backup-signing.key`, made at first use.
+//!
+//! The key is not in the directory of the backups: who can write there, or a tier elsewhere, can make no manifest that counts.
+//!
+//! Invariant: a manifest that was signed by a key that is not trusted, or is not what was signed, does not count.
+//! Invariant: one of format 1, which nobody signed, counts only where it is older than the key: else whoever can write beside
+//! the archives would only have to leave the signature out.
+
+use super::{
+    error::unavailable,
+    files::{create_private_dir, remove_file, write_create_only},
+    regular::open_regular,
+};
+use crate::port::{BackupStoreError, UNSIGNED};
+use mainstay_domain::{
+    archive::{Manifest, ManifestSignature},
+    hex::{decode, encode},
+    time::Timestamp,
+};
+use parking_lot::Mutex;
+use ring::{
+    rand::{SecureRandom, SystemRandom},
+    signature::{ED25519, Ed25519KeyPair, KeyPair, UnparsedPublicKey},
+};
+use serde::{Deserialize, Serialize};
+use std::{
+    io::{ErrorKind, Read},
+    os::unix::fs::MetadataExt,
+    path::{Path, PathBuf},
+    sync::Arc,
+    time::{SystemTime, UNIX_EPOCH},
+};
+
+const NAME: &str = "backup-signing.key";
+
+/// The version of the file.
+const FORMAT: u32 = 1;
+
+/// The longest file that is read.
+const MAX_FILE: u64 = 4096;
+
+#[derive(Serialize, Deserialize)]
+struct KeyFile {
+    format: u32,
+    /// What the key is made of: 64 hexadecimal digits.
+    seed: String,
+    /// When it was made; backups from then on are signed.
+    since: Timestamp,
+}
+
+struct Loaded {
+    pair: Ed25519KeyPair,
+    public: String,
+    since: Timestamp,
+}
+
+/// The host's key. Clones share what was read.
+#[derive(Clone)]
+pub(super) struct HostKey {
+    path: PathBuf,
+    loaded: Arc<Mutex<Option<Arc<Loaded>>>>,
+}
+
+impl HostKey {
+    pub(super) fn new(state_dir: &Path) -> Self {
+        Self {
+            path: state_dir.join(NAME),
+            loaded: Arc::default(),
+        }
+    }
+
+    /// The public part: 64 hexadecimal digits.
+    pub(super) fn public(&self) -> Result<String, BackupStoreError> {
+        self.get().map(|key| key.public.clone())
+    }
+
+    /// Stands for a manifest.
+    pub(super) fn sign(&self, manifest: Manifest) -> Result<Manifest, BackupStoreError> {
+        let key = self.get()?;
+        let bytes = manifest
+            .signed_bytes()
+            .map_err(|error| BackupStoreError::Unavailable(error.to_string()))?;
+        let signature = ManifestSignature {
+            key: key.public.clone(),
+            value: encode(key.pair.sign(&bytes).as_ref()),
+        };
+        Ok(Manifest {
+            signature: Some(signature),
+            ..manifest
+        })
+    }
+
+    /// Whether a manifest counts, with the keys of others that are trusted; the inner error says why not. The outer one is
+    /// that nobody can tell.
+    pub(super) fn judge(
+        &self,
+        manifest: &Manifest,
+        trusted: &[String],
+        is_known: bool,
+    ) -> Result<Result<(), String>, BackupStoreError> {
+        let key = self.get()?;
+        let Some(signature) = &manifest.signature else {
+            let taken_at = manifest.id.says().map(|(_, at)| at);
+            let is_of_before =
+                manifest.format == 1 && is_known && taken_at.is_some_and(|at| at < key.since);
+            let counts = is_of_before || trusted.iter().any(|key| key == UNSIGNED);
+            return Ok(match counts {
+                true => Ok(()),
+                false => Err(format!(
+                    "its manifest is signed by nobody; where it is of a version before signatures and you know where it comes \
+                     from, add {UNSIGNED:?} to `trusted_backup_keys` of [host]"
+                )),
+            });
+        };
+        if signature.key != key.public && !trusted.contains(&signature.key) {
+            return Ok(Err(format!(
+                "its manifest is signed by the key {:?}, which is not this host's; where that is a host of yours, add it to \
+                 `trusted_backup_keys` of [host]",
+                signature.key
+            )));
+        }
+        let is_right = || {
+            let public = decode(&signature.key)?;
+            let value = decode(&signature.value)?;
+            let bytes = manifest.signed_bytes().ok()?;
+            let public = UnparsedPublicKey::new(&ED25519, public);
+            public.verify(&bytes, &value).ok()
+        };
+        Ok(is_right().ok_or_else(|| {
+            "its manifest is not what its signature says; it was changed after it was written"
+                .to_owned()
+        }))
+    }
+
+    fn get(&self) -> Result<Arc<Loaded>, BackupStoreError> {
+        let mut loaded = self.loaded.lock();
+        if let Some(loaded) = &*loaded {
+            return Ok(Arc::clone(loaded));
+        }
+        let file = match self.read()? {
+            Some(file) => file,
+            None => self.make()?,
+        };
+        let pair = decode(&file.seed)
+            .and_then(|seed| Ed25519KeyPair::from_seed_unchecked(&seed).ok())
+            .filter(|_| file.format == FORMAT);
+        let Some(pair) = pair else {
+            return Err(self.refused("it is no key of this version"));
+        };
+        let public = encode(pair.public_key().as_ref());
+        let key = Arc::new(Loaded {
+            pair,
+            public,
+            since: file.since,
+        });
+        *loaded = Some(Arc::clone(&key));
+        Ok(key)
+    }
+
+    fn refused(&self, why: &str) -> BackupStoreError {
+        BackupStoreError::Unavailable(format!(
+            "cannot use {}, by which backups are signed: {why}; put it back from where it was, or move it away and add its \
+             public part to `trusted_backup_keys` of [host], and a new one is made",
+            self.path.display()
+        ))
+    }
+
+    fn read(&self) -> Result<Option<KeyFile>, BackupStoreError> {
+        let file = match open_regular(&self.path) {
+            Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
+            file => file.map_err(unavailable("cannot read", &self.path))?,
+        };
+        let metadata = file
+            .metadata()
+            .map_err(unavailable("cannot read", &self.path))?;
+        if metadata.mode() & 0o077 != 0 {
+            return Err(self.refused("others can read it; chmod 600 it where nobody has"));
+        }
+        let mut bytes = Vec::new();
+        file.take(MAX_FILE)
+            .read_to_end(&mut bytes)
+            .map_err(unavailable("cannot read", &self.path))?;
+        match serde_json::from_slice(&bytes) {
+            Ok(file) => Ok(Some(file)),
+            // The error could show what it is made of.
+            Err(_) => Err(self.refused("it is damaged")),
+        }
+    }
+
+    fn make(&self) -> Result<KeyFile, BackupStoreError> {
+        let mut seed = [0; 32];
+        SystemRandom::new().fill(&mut seed).map_err(|_| {
+            BackupStoreError::Unavailable(
+                "cannot make a key to sign backups with: the system gives no random numbers"
+                    .to_owned(),
+            )
+        })?;
+        let now = SystemTime::now()
+            .duration_since(UNIX_EPOCH)
+            .unwrap_or_default();
+        let file = KeyFile {
+            format: FORMAT,
+            seed: encode(&seed),
+            since: Timestamp::from_millis(u64::try_from(now.as_millis()).unwrap_or(u64::MAX)),
+        };
+        let mut bytes = serde_json::to_vec(&file)
+            .map_err(|error| BackupStoreError::Unavailable(error.to_string()))?;
+        bytes.push(b'\n');
+        store(&self.path, &bytes)?;
+        Ok(file)
+    }
+}
+
+/// Writes the file: there whole and durable, or not at all, and never over another.
+fn store(path: &Path, bytes: &[u8]) -> Result<(), BackupStoreError> {
+    create_private_dir(path.parent().unwrap_or(Path::new("/")))?;
+    // A crash may have left it half written.
+    remove_file(&path.with_extension("key.partial"))?;
+    write_create_only(path, bytes)
+}

@@ -1,0 +1,344 @@
+//! Archives that are encrypted, and manifests that are signed.
+
+use super::*;
+use crate::{
+    age_keys::write_new_identity,
+    port::{BackupKeys, STORED_ONLY, UNSIGNED},
+};
+use mainstay_domain::archive::Encryption;
+
+/// What a config would say.
+#[derive(Default)]
+struct TestKeys {
+    identity: Mutex<Option<PathBuf>>,
+    trusted: Mutex<Vec<String>>,
+}
+
+impl BackupKeys for TestKeys {
+    fn identity(&self, _: &JobName) -> Option<PathBuf> {
+        self.identity.lock().clone()
+    }
+
+    fn trusted(&self) -> Vec<String> {
+        self.trusted.lock().clone()
+    }
+}
+
+struct Sealed {
+    fixture: Fixture,
+    keys: Arc<TestKeys>,
+    /// The files of the identities of its two recipients.
+    files: [PathBuf; 2],
+    recipients: Vec<String>,
+}
+
+impl Sealed {
+    /// Backups to two recipients; nothing here opens them.
+    fn new() -> Self {
+        let mut fixture = Fixture::new();
+        let keys = Arc::new(TestKeys::default());
+        let given: Arc<dyn BackupKeys> = keys.clone();
+        fixture.store = fixture.store.with_keys(given);
+        let files = ["one.txt", "two.txt"].map(|name| fixture.directory.path().join(name));
+        let recipients = files.iter().map(|file| write_new_identity(file).unwrap());
+        let recipients = recipients.collect();
+        Self {
+            fixture,
+            keys,
+            files,
+            recipients,
+        }
+    }
+
+    fn opens_with(&self, file: &Path) {
+        *self.keys.identity.lock() = Some(file.to_owned());
+    }
+
+    fn request(&self, backup_type: BackupType, chain: &[BackupId]) -> TakeBackup {
+        TakeBackup {
+            sealing: SealingSpec {
+                encryption: Encryption::Age {
+                    recipients: self.recipients.clone(),
+                },
+                recipients_file: None,
+                identity: self.keys.identity(&job()),
+                index: true,
+            },
+            ..self.fixture.request(backup_type, chain)
+        }
+    }
+
+    fn extend(&self, backup_type: BackupType, chain: &mut Vec<BackupId>) -> TakenBackup {
+        let request = self.request(backup_type, chain);
+        let taken = self.fixture.store.take(&request, &no_progress()).unwrap();
+        chain.push(taken.manifest.id.clone());
+        taken
+    }
+
+    fn archive(&self, id: &BackupId) -> PathBuf {
+        self.fixture.job_dir().join(format!("{id}.jsonl.zst.age"))
+    }
+
+    fn verify(&self, chain: &[BackupId]) -> Result<Vec<String>, BackupStoreError> {
+        self.fixture.store.verify(&job(), chain, &no_progress())
+    }
+}
+
+fn is_corrupted<T>(result: Result<T, BackupStoreError>) -> String {
+    match result.err().unwrap() {
+        BackupStoreError::Corrupted { what, .. } => what,
+        other => panic!("it is {other}"),
+    }
+}
+
+fn is_locked<T>(result: Result<T, BackupStoreError>) -> String {
+    match result.err().unwrap() {
+        BackupStoreError::Locked(what) => what,
+        other => panic!("it is {other}"),
+    }
+}
+
+#[test]
+fn each_recipient_opens_a_chain_and_its_bytes_show_nothing() {
+    let sealed = Sealed::new();
+    sealed.opens_with(&sealed.files[0]);
+    let mut chain = Vec::new();
+    sealed
+        .fixture
+        .put("secret", "the content of a secret ".repeat(9));
+    sealed.extend(BackupType::Full, &mut chain);
+    // Several pieces of age, and several parts of a document.
+    let large: Vec<u8> = (0..700_000_u32)
+        .flat_map(|it| it.wrapping_mul(2_654_435_761).to_le_bytes())
+        .collect();
+    sealed.fixture.put("large", &large);
+    let taken = sealed.extend(BackupType::Incremental, &mut chain);
+    assert_eq!(taken.warnings, [""; 0]);
+    let expected = sealed.fixture.tree(&sealed.fixture.data());
+    for id in &chain {
+        let bytes = fs::read(sealed.archive(id)).unwrap();
+        assert!(bytes.starts_with(b"age-encryption.org/v1\n"));
+    }
+    assert_eq!(
+        taken.manifest.stored_bytes,
+        fs::metadata(sealed.archive(&chain[1])).unwrap().len()
+    );
+    for (file, name) in sealed.files.iter().zip(["first", "second"]) {
+        sealed.opens_with(file);
+        assert_eq!(sealed.verify(&chain), Ok(Vec::new()));
+        let restored = sealed.fixture.restore_into(&chain, name).unwrap();
+        assert_same_tree(&sealed.fixture, &restored, &expected);
+    }
+    sealed
+        .fixture
+        .store
+        .drill(&job(), &chain, &no_progress())
+        .unwrap();
+}
+
+#[test]
+fn a_host_backs_up_what_it_cannot_read() {
+    let sealed = Sealed::new();
+    let mut chain = Vec::new();
+    sealed.fixture.put("a", "one");
+    let full = sealed.extend(BackupType::Full, &mut chain);
+    assert_eq!(full.warnings, [""; 0]);
+    sealed.fixture.put("b", "two");
+    let difference = sealed.extend(BackupType::Incremental, &mut chain);
+    assert_eq!(difference.manifest.parent.unwrap().id, chain[0]);
+    let notes = sealed.verify(&chain).unwrap();
+    assert!(notes[0].starts_with(STORED_ONLY), "{notes:?}");
+    let why = is_locked(sealed.fixture.restore_into(&chain, "restored"));
+    assert!(
+        why.contains("identity = { file") && why.contains(&sealed.recipients[1]),
+        "{why}"
+    );
+    is_locked(sealed.fixture.store.drill(&job(), &chain, &no_progress()));
+    // With neither index nor identity there is nothing to make a difference to.
+    fs::remove_file(
+        sealed
+            .fixture
+            .job_dir()
+            .join(format!("{}.index.zst", chain[1])),
+    )
+    .unwrap();
+    let request = sealed.request(BackupType::Incremental, &chain);
+    is_locked(sealed.fixture.store.take(&request, &no_progress()));
+    assert!(!sealed.archive(&request.id).exists());
+}
+
+#[test]
+fn an_identity_of_somebody_else_opens_nothing_and_keeps_no_backup_from_being_taken() {
+    let sealed = Sealed::new();
+    let other = sealed.fixture.directory.path().join("other.txt");
+    write_new_identity(&other).unwrap();
+    sealed.opens_with(&other);
+    let mut chain = Vec::new();
+    sealed.fixture.put("a", "one");
+    let taken = sealed.extend(BackupType::Full, &mut chain);
+    assert!(
+        taken.warnings[0].contains("other.txt"),
+        "{:?}",
+        taken.warnings
+    );
+    let why = is_locked(sealed.fixture.restore_into(&chain, "restored"));
+    assert!(why.contains("other.txt"), "{why}");
+    fs::set_permissions(&sealed.files[0], fs::Permissions::from_mode(0o644)).unwrap();
+    sealed.opens_with(&sealed.files[0]);
+    let why = is_locked(sealed.fixture.restore_into(&chain, "restored"));
+    assert!(why.contains("mode 0644"), "{why}");
+}
+
+#[test]
+fn every_flipped_byte_of_a_sealed_archive_is_found_with_an_identity_and_without() {
+    let sealed = Sealed::new();
+    let mut chain = Vec::new();
+    sealed.fixture.put("a", "one");
+    sealed.extend(BackupType::Full, &mut chain);
+    let path = sealed.archive(&chain[0]);
+    let bytes = fs::read(&path).unwrap();
+    for at in 0..bytes.len() {
+        let mut flipped = bytes.clone();
+        flipped[at] ^= 1;
+        fs::write(&path, &flipped).unwrap();
+        *sealed.keys.identity.lock() = None;
+        is_corrupted(sealed.verify(&chain));
+        sealed.opens_with(&sealed.files[0]);
+        is_corrupted(sealed.verify(&chain));
+    }
+    for cut in [0, 1, bytes.len() / 2, bytes.len() - 1] {
+        fs::write(&path, &bytes[..cut]).unwrap();
+        is_corrupted(sealed.verify(&chain));
+    }
+    fs::write(&path, &bytes).unwrap();
+    assert_eq!(sealed.verify(&chain), Ok(Vec::new()));
+}
+
+#[test]
+fn recipients_of_a_file_count_beside_those_of_the_config_and_a_wrong_line_fails_the_backup() {
+    let sealed = Sealed::new();
+    sealed.opens_with(&sealed.files[1]);
+    let list = sealed.fixture.directory.path().join("recipients.txt");
+    fs::write(&list, format!("# ours\n{}\n", sealed.recipients[1])).unwrap();
+    let mut request = sealed.request(BackupType::Full, &[]);
+    request.sealing.encryption = Encryption::Age {
+        recipients: Vec::new(),
+    };
+    request.sealing.recipients_file = Some(list.clone());
+    let taken = sealed.fixture.store.take(&request, &no_progress()).unwrap();
+    let recipients = vec![sealed.recipients[1].clone()];
+    assert_eq!(taken.manifest.encryption, Encryption::Age { recipients });
+    sealed
+        .fixture
+        .restore_into(&[request.id.clone()], "restored")
+        .unwrap();
+    fs::write(&list, "# ours\nage1wrong\n").unwrap();
+    let mut request = sealed.request(BackupType::Full, &[]);
+    request.sealing.recipients_file = Some(list);
+    let error = sealed
+        .fixture
+        .store
+        .take(&request, &no_progress())
+        .err()
+        .unwrap();
+    assert!(
+        error.to_string().contains("recipients.txt, line 2"),
+        "{error}"
+    );
+    assert_eq!(sealed.fixture.stored().len(), 1);
+}
+
+#[test]
+fn without_index_none_is_left_and_each_backup_reads_its_chain() {
+    let sealed = Sealed::new();
+    sealed.opens_with(&sealed.files[0]);
+    let mut chain = Vec::new();
+    sealed.fixture.put("a", "one");
+    sealed.extend(BackupType::Full, &mut chain);
+    let mut request = sealed.request(BackupType::Incremental, &chain);
+    request.sealing.index = false;
+    sealed.fixture.store.take(&request, &no_progress()).unwrap();
+    chain.push(request.id);
+    let names = fs::read_dir(sealed.fixture.job_dir()).unwrap();
+    for name in names {
+        let name = name.unwrap().file_name().into_string().unwrap();
+        assert!(!name.ends_with(".index.zst"), "{name}");
+    }
+    sealed.fixture.put("b", "two");
+    sealed.extend(BackupType::Incremental, &mut chain);
+    let expected = sealed.fixture.tree(&sealed.fixture.data());
+    let restored = sealed.fixture.restore_into(&chain, "restored").unwrap();
+    assert_same_tree(&sealed.fixture, &restored, &expected);
+}
+
+#[test]
+fn a_manifest_that_another_host_signed_counts_only_where_its_key_is_trusted() {
+    let (first, second) = (Sealed::new(), Sealed::new());
+    let mut chain = Vec::new();
+    first.fixture.put("a", "one");
+    first.extend(BackupType::Full, &mut chain);
+    fs::create_dir_all(second.fixture.job_dir().parent().unwrap()).unwrap();
+    let status = Command::new("cp")
+        .arg("-a")
+        .args([first.fixture.job_dir(), second.fixture.job_dir()])
+        .status();
+    assert!(status.unwrap().success());
+    assert!(second.fixture.stored().is_empty());
+    let what = is_corrupted(second.fixture.store.committed(&job(), &chain[0]));
+    assert!(what.contains("trusted_backup_keys"), "{what}");
+    let key = first.fixture.store.signing_key().unwrap();
+    assert_ne!(second.fixture.store.signing_key(), Ok(key.clone()));
+    second.keys.trusted.lock().push(key);
+    assert_eq!(second.fixture.stored().len(), 1);
+    second.opens_with(&first.files[0]);
+    second.fixture.restore_into(&chain, "restored").unwrap();
+}
+
+#[test]
+fn a_manifest_that_is_changed_swapped_or_stripped_of_its_signature_never_counts() {
+    let sealed = Sealed::new();
+    let mut chain = Vec::new();
+    sealed.fixture.put("a", "one");
+    // The key is older than the first backup, as in a daemon.
+    sealed.fixture.store.signing_key().unwrap();
+    let taken = sealed.extend(BackupType::Full, &mut chain).manifest;
+    let path = sealed.fixture.job_dir().join(format!("{}.json", chain[0]));
+    let mode = fs::metadata(
+        sealed
+            .fixture
+            .directory
+            .path()
+            .join("state/backup-signing.key"),
+    );
+    assert_eq!(mode.unwrap().permissions().mode() & 0o777, 0o600);
+    let refused = |manifest: &Manifest, expected: &str| {
+        fs::write(&path, manifest.to_bytes().unwrap()).unwrap();
+        let what = is_corrupted(sealed.fixture.store.committed(&job(), &chain[0]));
+        assert!(what.contains(expected), "{what}");
+        let what = is_corrupted(sealed.verify(&chain));
+        assert!(what.contains(expected), "{what}");
+        assert!(sealed.fixture.stored().is_empty());
+    };
+    let changed = Manifest {
+        documents: 7,
+        ..taken.clone()
+    };
+    refused(&changed, "changed after it was written");
+    let plain = Manifest {
+        encryption: Encryption::None,
+        ..taken.clone()
+    };
+    refused(&plain, "changed after it was written");
+    for format in [1, 2] {
+        let stripped = Manifest {
+            format,
+            signature: None,
+            ..taken.clone()
+        };
+        refused(&stripped, "signed by nobody");
+    }
+    sealed.keys.trusted.lock().push(UNSIGNED.to_owned());
+    assert_eq!(sealed.fixture.stored().len(), 1);
+    fs::write(&path, taken.to_bytes().unwrap()).unwrap();
+    assert_eq!(sealed.verify(&chain).unwrap().len(), 1);
+}

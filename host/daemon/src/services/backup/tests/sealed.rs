@@ -1,0 +1,43 @@
+//! Differences to what this host cannot read.
+
+use super::*;
+use mainstay_domain::{archive::Encryption, spec::SealingSpec};
+
+/// Nothing is ever due.
+fn sealed(sealing: SealingSpec) -> JobSpec {
+    JobSpec {
+        full: None,
+        incremental: None,
+        sealing,
+        ..job(None)
+    }
+}
+
+#[tokio::test]
+async fn a_difference_to_what_nothing_here_opens_becomes_a_full_backup() {
+    let fixture = Fixture::new().await;
+    let plain = sealed(SealingSpec::default());
+    fixture
+        .spec
+        .send_replace(spec_with(std::slice::from_ref(&plain)));
+    fixture.create(BackupType::Full).await.unwrap();
+    let locked = BackupStoreError::Locked("backup ful-1 is encrypted".to_owned());
+    fixture.store.fail_next(locked.clone());
+    let taken = fixture.create(BackupType::Incremental).await.unwrap();
+    assert_eq!(taken.backup_type, BackupType::Full);
+    fixture.store.fail_next(locked);
+    fixture.create(BackupType::Full).await.unwrap_err();
+
+    let hidden = sealed(SealingSpec {
+        encryption: Encryption::Age {
+            recipients: vec!["age1a".to_owned()],
+        },
+        index: false,
+        ..SealingSpec::default()
+    });
+    for (job, expected) in [(hidden, BackupType::Full), (plain, BackupType::Incremental)] {
+        fixture.spec.send_replace(spec_with(&[job]));
+        let taken = fixture.create(BackupType::Incremental).await.unwrap();
+        assert_eq!(taken.backup_type, expected);
+    }
+}
