@@ -33,6 +33,7 @@ mod incident;
 mod init;
 mod install;
 mod journal;
+mod keygen;
 mod layout;
 mod listings;
 mod logs;
@@ -62,7 +63,8 @@ pub use arguments::{Cli, Color, Command, Global, LogFormat};
 pub use failure::{Ending, Monitored, report_usage};
 
 use arguments::{
-    AlertCommand, IncidentCommand, NodeCommand, OperationCommand, PluginCommand, PolicyCommand,
+    AlertCommand, BackupCommand, IncidentCommand, NodeCommand, OperationCommand, PluginCommand,
+    PolicyCommand,
 };
 use clap::CommandFactory;
 use mainstay_api::{AcknowledgeBody, AlertTestBody, RecoverBody, SilenceBody, TargetDrillBody};
@@ -282,6 +284,7 @@ async fn dispatch(cli: Cli, out: &Output) -> anyhow::Result<Ending> {
         Command::Report(arguments) => done(orders::report(&client().await?, out, arguments).await),
         Command::Heartbeat { target } => done(orders::heartbeat(&client().await?, &target).await),
         Command::Journal { state_dir, command } => journal::run(&global, out, state_dir, command),
+        Command::Backup(BackupCommand::Keygen { file }) => keygen::keygen(out, file.as_deref()),
         Command::Backup(command) => backups::run(&client().await?, out, command).await,
         Command::Checkpoint(command) => checkpoints::run(&client().await?, out, command).await,
     }

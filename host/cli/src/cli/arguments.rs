@@ -1169,6 +1169,18 @@ pub enum BackupCommand {
         #[arg(value_parser = IdText::parse)]
         id: IdText,
     },
+    /// Make a key that backups can be encrypted to
+    ///
+    /// The identity, which opens them, goes to FILE, which only you can read and which must not exist; its recipient is printed,
+    /// for `recipients` of a job. Without FILE both are printed, as age-keygen does. No daemon is asked. Keep the identity where
+    /// the backups are not: without it nobody reads them.
+    #[command(after_long_help = examples!("
+  mainstay backup keygen keys/backup.txt
+  mainstay backup keygen > /media/usb/backup.txt"))]
+    Keygen {
+        /// Where the identity goes
+        file: Option<PathBuf>,
+    },
     /// Show what backups come to: how many, how large and how much smaller stored, by type and by tier
     ///
     /// All of the catalog, those in the trash included, which still take their bytes.

@@ -9,6 +9,7 @@ use super::{
     failure::Ending,
     find::find,
     holds::{accept, held_words, hold, release},
+    keygen::keygen,
     listings::{parse, present},
     output::{Block, Cell, Output, Table, Times, Tone, cell, length, maybe, size},
     progress::ProgressDisplay,
@@ -36,6 +37,7 @@ pub(super) async fn run(
             let answer = client.get(&path_with("/v1/backups", &query)).await?;
             done(present(out, &answer, show_backups))
         }
+        BackupCommand::Keygen { file } => keygen(out, file.as_deref()),
         BackupCommand::Show { id } => {
             let id: BackupId = id.resolve(client).await?;
             let answer = client.get(&format!("/v1/backups/{id}")).await?;
