@@ -1,4 +1,5 @@
-//! Real services for the tests: Redis, nginx, PostgreSQL and Prometheus out of the packages of the Debian that runs the tests.
+//! Real services for the tests: Redis, nginx, PostgreSQL and Prometheus, and age, zstd and jq, out of the packages of the
+//! Debian that runs the tests.
 //!
 //! Invariant: nothing of the system changes. apt works on lists and a cache of its own, packages are checked against the
 //! archive's signature as always, and what the system already has is used as it is.
@@ -14,7 +15,15 @@ use std::{
 };
 
 /// What is unpacked, with what it depends on.
-const PACKAGES: [&str; 4] = ["redis-server", "nginx", "postgresql", "prometheus"];
+const PACKAGES: [&str; 7] = [
+    "redis-server",
+    "nginx",
+    "postgresql",
+    "prometheus",
+    "age",
+    "zstd",
+    "jq",
+];
 
 /// Where the programs of the packages are.
 pub struct Packages {

@@ -55,6 +55,7 @@ fn a_job_stores_what_its_sources_yield_as_tightly_as_it_says() {
     let mut daemon = prepare(
         r#"
 [[job]]
+encryption = "none"
 name = "loose"
 compression = 1
 source = [
@@ -63,6 +64,7 @@ source = [
 ]
 
 [[job]]
+encryption = "none"
 name = "tight"
 compression = 19
 source = [
@@ -71,6 +73,7 @@ source = [
 ]
 
 [[job]]
+encryption = "none"
 name = "slow"
 source = [{ kind = "command", run = ["/bin/sleep", "1000"], key = "never", timeout = "250ms" }]
 "#,
@@ -169,16 +172,18 @@ source = [{ kind = "command", run = ["/bin/sh", "-c", "id -un; echo $USER"], key
     }
 }
 
-/// Acts: `job.encryption`
 #[test]
-fn plain_backups_are_warned_of_where_nobody_wrote_that_they_are_meant() {
-    for (written, warned) in [("", true), ("encryption = \"none\"", false)] {
+fn a_job_that_does_not_say_how_its_backups_are_encrypted_is_refused() {
+    for (written, is_refused) in [("", true), ("encryption = \"none\"", false)] {
         let source = "source = [{ kind = \"directory\", path = \"data\" }]";
         let daemon = prepare(&format!(
             "\n[[job]]\nname = \"state\"\n{source}\n{written}\n"
         ));
-        let problems = daemon.json(&["check"])["problems"].to_string();
-        assert_eq!(problems.contains("unencrypted"), warned, "{problems}");
+        let output = daemon.cli(&["check", "--json"]);
+        let problems = String::from_utf8(output.stdout).unwrap();
+        assert_eq!(output.status.success(), !is_refused, "{problems}");
+        let says_so = problems.contains("job `state` has no `encryption`");
+        assert_eq!(says_so, is_refused, "{problems}");
     }
 }
 

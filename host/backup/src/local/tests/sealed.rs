@@ -230,7 +230,7 @@ fn recipients_of_a_file_count_beside_those_of_the_config_and_a_wrong_line_fails_
     assert_eq!(taken.manifest.encryption, Encryption::Age { recipients });
     sealed
         .fixture
-        .restore_into(&[request.id.clone()], "restored")
+        .restore_into(std::slice::from_ref(&request.id), "restored")
         .unwrap();
     fs::write(&list, "# ours\nage1wrong\n").unwrap();
     let mut request = sealed.request(BackupType::Full, &[]);

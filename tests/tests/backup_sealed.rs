@@ -1,0 +1,165 @@
+//! Backups that are encrypted, on a host that reads them and on one that cannot; and whose backups a host takes for its own.
+
+use mainstay_tests::{Daemon, HOST, packages};
+use serde_json::Value;
+use std::{
+    fs,
+    os::unix::fs::PermissionsExt,
+    path::{Path, PathBuf},
+    process::{Command, Output},
+};
+
+/// A job over `data`, whose first backup is due at once, and no other for as long as a test lasts.
+fn job(sealing: &str) -> String {
+    format!(
+        "\n[[job]]\nname = \"state\"\nsource = [{{ kind = \"directory\", path = \"data\" }}]\n{sealing}\n"
+    )
+}
+
+/// A daemon whose job encrypts to one recipient of its config and to those of a file. Gives the file of the second's identity.
+fn sealed(more: &str) -> (Daemon, PathBuf) {
+    // Its identity is nobody's.
+    let known = "age1ql3z7hjy54pw3hyww5ayyfg7zqgvc7w3j2elw8zmrj2kg5sfn9aqmcac8p";
+    let line = format!(
+        "encryption = {{ recipients = [\"{known}\"], recipients_file = \"keys/recipients.txt\" }}\n{more}"
+    );
+    let mut daemon = Daemon::prepare(&[HOST, &job(&line)].concat());
+    fs::create_dir(daemon.path("data")).unwrap();
+    fs::write(daemon.path("data/a"), "what is in a\n").unwrap();
+    fs::create_dir(daemon.path("keys")).unwrap();
+    let identity = daemon.path("keys/drill.txt");
+    let made = daemon.cli(&["backup", "keygen", identity.to_str().unwrap()]);
+    assert!(made.status.success(), "{}", said(&made));
+    fs::write(daemon.path("keys/recipients.txt"), &made.stdout).unwrap();
+    daemon.run();
+    daemon.wait_for_status("the first backup", |status| {
+        status["jobs"][0]["last_status"] == "verified"
+    });
+    (daemon, identity)
+}
+
+fn said(output: &Output) -> String {
+    let text = [output.stdout.as_slice(), &output.stderr].concat();
+    String::from_utf8(text).unwrap()
+}
+
+/// Takes a backup; its identifier.
+fn take(daemon: &Daemon, of_type: &str) -> String {
+    let report = daemon.json(&["backup", "create", "state", "--type", of_type]);
+    report["backups"][0]["id"].as_str().unwrap().to_owned()
+}
+
+fn manifest(daemon: &Daemon, id: &str) -> Value {
+    let path = daemon
+        .path("state/backups/state")
+        .join(format!("{id}.json"));
+    serde_json::from_slice(&fs::read(path).unwrap()).unwrap()
+}
+
+/// What stands in docs/state.md, with the programs of the distribution.
+fn by_hand(identity: &Path, archive: &Path, filter: &str) -> String {
+    let script =
+        "set -o pipefail; \"$AGE\" -d -i \"$1\" \"$2\" | \"$ZSTD\" -dc | \"$JQ\" -r \"$3\"";
+    let mut command = Command::new("bash");
+    command
+        .args(["-c", script, "bash"])
+        .args([identity, archive]);
+    command
+        .arg(filter)
+        .env("LD_LIBRARY_PATH", packages().libraries());
+    for (name, program) in [("AGE", "age"), ("ZSTD", "zstd"), ("JQ", "jq")] {
+        command.env(name, packages().program(program));
+    }
+    let output = command.output().unwrap();
+    assert!(output.status.success(), "{}", said(&output));
+    String::from_utf8(output.stdout).unwrap()
+}
+
+/// Acts: `job.encryption.recipients`, `job.encryption.recipients_file`, `job.identity.file`
+#[test]
+fn a_sealed_full_backup_is_read_by_hand_and_by_a_host_that_has_an_identity() {
+    let (mut daemon, identity) = sealed("identity = { file = \"keys/drill.txt\" }");
+    let id = take(&daemon, "full");
+    let recipients = manifest(&daemon, &id)["encryption"]["recipients"].clone();
+    assert_eq!(recipients.as_array().unwrap().len(), 2, "{recipients}");
+    let archive = daemon
+        .path("state/backups/state")
+        .join(format!("{id}.jsonl.zst.age"));
+    let drilled = daemon.cli(&["backup", "drill", "state"]);
+    assert!(drilled.status.success(), "{}", said(&drilled));
+    let dumped = daemon.cli(&["backup", "dump", &id, "a"]);
+    assert_eq!(dumped.stdout, b"what is in a\n", "{}", said(&dumped));
+    assert!(daemon.stop());
+    let text = by_hand(
+        &identity,
+        &archive,
+        ".document | select(.key == \"a\") | .text",
+    );
+    assert_eq!(text, "what is in a\n\n");
+    // Who makes the identity readable to others is refused, and told why.
+    daemon.run();
+    fs::set_permissions(&identity, fs::Permissions::from_mode(0o644)).unwrap();
+    let refused = daemon.cli(&["backup", "dump", &id, "a"]);
+    assert!(!refused.status.success());
+    assert!(said(&refused).contains("mode 0644"), "{}", said(&refused));
+}
+
+/// Acts: `job.index`
+#[test]
+fn a_host_without_identity_takes_what_it_cannot_read_and_without_index_fulls_alone() {
+    let (daemon, _) = sealed("");
+    let id = take(&daemon, "incremental");
+    assert!(id.starts_with("inc-"), "by the index: {id}");
+    let verified = daemon.cli(&["backup", "verify", &id]);
+    assert!(verified.status.success(), "{}", said(&verified));
+    let verified = said(&verified);
+    assert!(verified.contains("verified as stored"), "{verified}");
+    let refused = daemon.cli(&["backup", "restore", "state", "--into", "restored"]);
+    assert!(!refused.status.success());
+    let refused = said(&refused);
+    assert!(refused.contains("identity = { file"), "{refused}");
+
+    let (daemon, _) = sealed("index = false");
+    let id = take(&daemon, "incremental");
+    assert!(id.starts_with("ful-"), "{id}");
+    for entry in fs::read_dir(daemon.path("state/backups/state")).unwrap() {
+        let name = entry.unwrap().file_name().into_string().unwrap();
+        assert!(!name.ends_with(".index.zst"), "{name}");
+    }
+}
+
+/// Acts: `host.trusted_backup_keys`
+#[test]
+fn the_backups_of_another_host_are_taken_up_only_where_its_key_is_trusted() {
+    let (mut first, _) = sealed("");
+    let id = take(&first, "full");
+    let key = manifest(&first, &id)["signature"]["key"]
+        .as_str()
+        .unwrap()
+        .to_owned();
+    assert!(first.stop());
+    let plain = job("encryption = \"none\"\nfull = \"3650d\"");
+    for (trusted, is_taken_up) in [(String::new(), false), (key, true)] {
+        let line = match trusted.is_empty() {
+            true => String::new(),
+            false => format!("trusted_backup_keys = [\"{trusted}\"]\n"),
+        };
+        let mut second = Daemon::prepare(&[HOST, &line, &plain].concat());
+        fs::create_dir(second.path("data")).unwrap();
+        fs::create_dir(second.path("state")).unwrap();
+        let mut copy = Command::new("cp");
+        copy.arg("-a")
+            .args([first.path("state/backups"), second.path("state/backups")]);
+        assert!(copy.status().unwrap().success());
+        second.run();
+        let listed = second.json(&["backup", "list"]).to_string();
+        assert_eq!(listed.contains(&id), is_taken_up, "{listed}");
+        if !is_taken_up {
+            assert!(
+                second.log().contains("trusted_backup_keys"),
+                "{}",
+                second.log()
+            );
+        }
+    }
+}
