@@ -114,6 +114,7 @@ fn a_host_without_identity_takes_what_it_cannot_read_and_without_index_fulls_alo
     assert!(verified.status.success(), "{}", said(&verified));
     let verified = said(&verified);
     assert!(verified.contains("verified as stored"), "{verified}");
+    assert_eq!(daemon.json(&["backup", "show", &id])["stored_only"], true);
     let refused = daemon.cli(&["backup", "restore", "state", "--into", "restored"]);
     assert!(!refused.status.success());
     let refused = said(&refused);

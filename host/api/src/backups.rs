@@ -152,6 +152,10 @@ pub struct Backup {
     /// Whether something that was there is not in it as it was: `warnings` says what. Absent where that is not so.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub incomplete: bool,
+    /// Whether only its stored bytes were found right, for it is encrypted and nothing here opened it: its content was not read.
+    /// Absent where that is not so.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub stored_only: bool,
     /// What makes it a checkpoint; absent where it is none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub checkpoint: Option<Checkpoint>,
@@ -188,6 +192,7 @@ impl From<&backup::BackupRecord> for Backup {
             reason: backup.reason.clone(),
             warnings: backup.warnings.clone(),
             incomplete: backup.incomplete,
+            stored_only: backup.stored_only,
             checkpoint: backup.checkpoint.as_ref().map(Checkpoint::from),
             hold: backup.hold.as_ref().map(Hold::from),
             suspicious: backup.suspicious.clone(),

@@ -1,4 +1,3 @@
-
 pub mod age_keys;
 mod local;
 mod patterns;

@@ -67,7 +67,9 @@ mod write;
 mod xattrs;
 
 use crate::port::{
-    BackupKeys, BackupStore, BackupStoreError, DrilledTree, OnProgress, RestorePlace, RestoreRules, RestoredTree, SourcePrograms, StagedRestore, StoredBackup, StoredLook, TakeBackup, TakenBackup, TierPlaces, WallClock,
+    BackupKeys, BackupStore, BackupStoreError, DrilledTree, OnProgress, RestorePlace, RestoreRules,
+    RestoredTree, SourcePrograms, StagedRestore, StoredBackup, StoredLook, TakeBackup, TakenBackup,
+    TierPlaces, WallClock,
 };
 use chunks::ChunkSizes;
 use files::{Layout, remove_file};

@@ -96,6 +96,9 @@ pub struct BackupRecord {
     /// reader's hands. Of a record of before it is not known, and no.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub incomplete: bool,
+    /// Whether only its stored bytes were found right, for it is encrypted and nothing here opened it: its content was not read.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub stored_only: bool,
     /// The idempotency key of the effect that asked for it: by it the same call finds it again after an end of the daemon.
     /// Absent where no effect did, and in records of before.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -144,6 +147,7 @@ impl BackupRecord {
             reason: None,
             warnings: Vec::new(),
             incomplete: false,
+            stored_only: false,
             key: None,
             checkpoint: None,
             hold: None,

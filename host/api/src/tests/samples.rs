@@ -239,6 +239,7 @@ pub(super) fn backups() -> [BackupRecord; 2] {
         reason: None,
         warnings: Vec::new(),
         incomplete: false,
+        stored_only: false,
         key: None,
         checkpoint: None,
     };
@@ -266,6 +267,7 @@ pub(super) fn backups() -> [BackupRecord; 2] {
         reason: Some("yearly 2024".to_owned()),
         warnings: vec!["left out /srv/fifo: it is a FIFO".to_owned()],
         incomplete: true,
+        stored_only: true,
         checkpoint: Some(Checkpoint {
             kind: CheckpointKind::PreUpgrade,
             name: Some(CheckpointName::parse("before-2").unwrap()),

@@ -69,9 +69,7 @@ impl Layout {
     /// The tiers beside this one.
     pub(super) fn others(&self) -> Vec<(TierName, Self)> {
         let tiers = (self.tiers)().into_iter();
-        tiers
-            .map(|(name, root)| (name, self.alone(root)))
-            .collect()
+        tiers.map(|(name, root)| (name, self.alone(root))).collect()
     }
 
     /// One of them.

@@ -144,7 +144,10 @@ fn put_in(written: &Written<'_>, tier: &TierName) -> Result<Manifest, Refusal> {
     let left = match &committed {
         Ok(_) => vec![written.partial.to_owned()],
         Err(Refusal::Clean(_)) => {
-            vec![place.partial(job, id, "archive"), place.archive(job, id, written.encryption)]
+            vec![
+                place.partial(job, id, "archive"),
+                place.archive(job, id, written.encryption),
+            ]
         }
         Err(Refusal::InDoubt(_)) => Vec::new(),
     };

@@ -193,6 +193,7 @@ fn write_and_verify(
         encryption: encryption.clone(),
         sources: request.sources.iter().map(note).collect(),
         incomplete,
+        stored_only: opening.is_none(),
         signature: None,
     };
     let manifest = |tier: &TierName| layout.keys().host().sign(unsigned(tier));

@@ -13,7 +13,6 @@ use super::{
 };
 use crate::port::{BackupStoreError, OnProgress, STORED_ONLY};
 use mainstay_domain::{archive::Manifest, id::BackupId, name::JobName};
-};
 use std::fs;
 use tokio_util::sync::CancellationToken;
 

@@ -82,6 +82,9 @@ fn skipped(backup: &Backup) -> String {
 pub(super) fn standing(backup: &Backup) -> (String, Tone) {
     let tone = tone(backup.status);
     let mut words = backup.status.to_string();
+    if backup.stored_only && backup.status == BackupStatus::Verified {
+        words.push_str(" as stored");
+    }
     if backup.incomplete {
         words.push_str(", incomplete");
     }
@@ -156,6 +159,7 @@ mod tests {
             reason: Some("it needs ful-01K0000000000000000000000B, which is corrupted".to_owned()),
             warnings: Vec::new(),
             incomplete: false,
+            stored_only: false,
             checkpoint: None,
             hold: None,
             suspicious: None,

@@ -307,6 +307,7 @@ mod tests {
             reason: None,
             warnings: Vec::new(),
             incomplete: false,
+            stored_only: false,
             checkpoint: None,
             hold: None,
             suspicious: None,

@@ -135,6 +135,9 @@ pub struct Manifest {
     /// Whether something that was there is not in it as it was; written only where it is so.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub incomplete: bool,
+    /// Whether only its stored bytes were compared with what was written, for nothing there opened it; written only where it is so.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub stored_only: bool,
     /// Who stands for it; absent in format 1.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub signature: Option<ManifestSignature>,
@@ -202,6 +205,7 @@ impl Manifest {
             root_hash: self.root_hash.to_string(),
             verified_at: Some(self.verified_at),
             incomplete: self.incomplete,
+            stored_only: self.stored_only,
             ..BackupRecord::begun(
                 self.id.clone(),
                 self.job.clone(),
@@ -263,6 +267,7 @@ mod tests {
                 prefix: String::new(),
             }],
             incomplete: false,
+            stored_only: false,
             signature: None,
         }
     }

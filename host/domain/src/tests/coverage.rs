@@ -917,6 +917,7 @@ fn every_form_of_a_backup_is_in_the_corpus() {
         reason: _,
         warnings: _,
         incomplete: _,
+        stored_only: _,
         key: _,
         checkpoint: _,
         hold: _,
@@ -965,7 +966,7 @@ fn every_form_of_a_backup_is_in_the_corpus() {
     } = holds[0];
     there_and_absent!(holds, reason, until);
     some_and_none!(all, warnings);
-    true_and_false!(all, held, incomplete);
+    true_and_false!(all, held, incomplete, stored_only);
     let checkpoints = all.iter().filter_map(|one| one.checkpoint.as_ref());
     let checkpoints: Vec<&Checkpoint> = checkpoints.collect();
     let Checkpoint {
@@ -1069,6 +1070,7 @@ fn every_form_of_a_manifest_is_in_the_corpus() {
         encryption: _,
         sources: _,
         incomplete: _,
+        stored_only: _,
         signature: _,
     } = &all[0];
     backup_types(all.iter().map(|one| one.backup_type));
@@ -1084,7 +1086,7 @@ fn every_form_of_a_manifest_is_in_the_corpus() {
         Some(ManifestSignature { key: _, value: _ }), None,
     );
     some_and_none!(all, sources);
-    true_and_false!(all, incomplete);
+    true_and_false!(all, incomplete, stored_only);
     met!(
         all.iter().flat_map(|one| &one.sources);
         SourceNote::Directory { path: _, prefix: _ }, SourceNote::Command { program: _, key: _ },

@@ -10,7 +10,7 @@ use super::{
 };
 use crate::ports::{
     BackupStore, BackupStoreError, OnProgress, ReadBack, RestorePlace, RestoreRequest, Restored,
-    RestoredTree,
+    RestoredTree, STORED_ONLY,
 };
 use mainstay_domain::{
     backup::BackupStatus,
@@ -71,6 +71,7 @@ impl BackupService {
         let now = self.now();
         for record in &mut plan {
             record.verified_at = Some(now);
+            record.stored_only = notes.iter().any(|note| note.starts_with(STORED_ONLY));
             if record.status == BackupStatus::Completed {
                 record.status = BackupStatus::Verified;
                 record.reason = None;

@@ -388,6 +388,7 @@ impl BackupStore for FakeStore {
             encryption: Encryption::None,
             sources: vec![],
             incomplete: it.incomplete,
+            stored_only: false,
             signature: None,
         };
         it.manifests.insert(request.id.clone(), manifest.clone());
