@@ -91,7 +91,15 @@ fn what_a_tier_holds_is_taken_up_where_the_state_directory_is_lost() {
     let mut daemon = start();
     let full = take(&daemon, "full");
     assert!(daemon.stop());
+    let (key, kept) = (
+        daemon.path("state/backup-signing.key"),
+        daemon.path("kept.key"),
+    );
+    fs::rename(&key, &kept).unwrap();
     fs::remove_dir_all(daemon.path("state")).unwrap();
+    // As the documents say: without it nothing that a tier holds is known to be this host's.
+    fs::create_dir(daemon.path("state")).unwrap();
+    fs::rename(&kept, &key).unwrap();
     fs::remove_dir_all(daemon.path("data")).unwrap();
     fs::create_dir(daemon.path("data")).unwrap();
     daemon.run();

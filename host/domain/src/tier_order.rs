@@ -34,7 +34,7 @@ mod tests {
     use super::*;
     use crate::{
         name::JobName,
-        spec::{HookSpec, ProofSchedules, ReadingSpec, RestoreDrillSpec, StartSpec},
+        spec::{HookSpec, ProofSchedules, ReadingSpec, RestoreDrillSpec, SealingSpec, StartSpec},
     };
 
     fn job(said: &[(BackupType, &[&str])]) -> JobSpec {
@@ -59,6 +59,7 @@ mod tests {
             checkpoints: None,
             proofs: ProofSchedules::default(),
             drill: RestoreDrillSpec::default(),
+            sealing: SealingSpec::default(),
             starts: StartSpec::default(),
             tiers: said.iter().map(|(of, to)| (*of, names(to))).collect(),
         }

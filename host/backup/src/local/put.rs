@@ -132,7 +132,7 @@ fn put_in(written: &Written<'_>, tier: &TierName) -> Result<Manifest, Refusal> {
             .and_then(|()| commit(written, tier, layout));
         if let Err(Refusal::Clean(_)) = &committed {
             // For the next tier, which copies it from there; where it cannot be, that one finds nothing to copy.
-            let _ = fs::rename(layout.archive(job, id, written.encryption), written.partial);
+            let _ = durable::rename(layout.archive(job, id, written.encryption), written.partial);
         }
         return committed;
     }
@@ -163,7 +163,7 @@ fn put_in(written: &Written<'_>, tier: &TierName) -> Result<Manifest, Refusal> {
 fn move_here(written: &Written<'_>) -> Result<(), BackupStoreError> {
     let (job, id) = (&written.request.job, &written.request.id);
     let path = written.layout.archive(job, id, written.encryption);
-    fs::rename(written.partial, &path).map_err(unavailable("cannot make", &path))?;
+    durable::rename(written.partial, &path).map_err(unavailable("cannot make", &path))?;
     sync_dir(&written.layout.job(job))
 }
 
@@ -204,6 +204,6 @@ fn copy(written: &Written<'_>, place: &Layout) -> Result<(), BackupStoreError> {
     }
     file.sync_all().map_err(unavailable("cannot write", &to))?;
     let path = place.archive(job, id, written.encryption);
-    fs::rename(&to, &path).map_err(unavailable("cannot make", &path))?;
+    durable::rename(&to, &path).map_err(unavailable("cannot make", &path))?;
     sync_dir(&place.job(job))
 }

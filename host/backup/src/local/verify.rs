@@ -6,9 +6,6 @@ use super::{
     compose::DiscardSink,
     files::{Layout, remove_file},
     index::Index,
-    compose::DiscardSink,
-    files::{Layout, remove_file},
-    index::Index,
     read::{Composed, opening, read_chain, read_manifests, stored_bytes_match},
 };
 use crate::port::{BackupStoreError, OnProgress, STORED_ONLY};

@@ -1,9 +1,10 @@
 //! Content that a chain holds once: any edits of large documents, renames and copies, and what refers to what is not there.
 
 use super::{chunks::ChunkSizes, compose::DiscardSink, index::Index, write::ArchiveWriter, *};
-use crate::port::BackupContents;
+use crate::port::{BackupContents, BackupKeys, UNSIGNED};
 use mainstay_domain::archive::{
-    ContentHash, DocumentKey, DocumentKind, Entry, FORMAT, Header, Manifest, Mode, State,
+    ContentHash, DocumentKey, DocumentKind, Encryption, Entry, FORMAT, Header, Manifest, Mode,
+    State,
 };
 use proptest::prelude::*;
 
@@ -328,7 +329,7 @@ fn forge(
         base: taken.id.clone(),
         created_at: taken.created_at,
     };
-    let mut writer = ArchiveWriter::create(&archive, header, 3).unwrap();
+    let mut writer = ArchiveWriter::create(&archive, header, 3, &Encryption::None).unwrap();
     write(&mut writer);
     let state: State = [(key("a"), entry.clone())].into_iter().collect();
     let (end, stored) = writer.finish(state.root_hash()).unwrap();
@@ -341,6 +342,7 @@ fn forge(
         stored_hash: stored.hash,
         ..taken.clone()
     };
+    let forged = fixture.store.layout.keys().host().sign(forged).unwrap();
     fs::write(&manifest, forged.to_bytes().unwrap()).unwrap();
     drop_indexes(fixture);
 }
@@ -471,13 +473,27 @@ fn a_small_difference_writes_a_small_index_over_the_one_of_the_full_backup() {
     assert!(length(chain.last().unwrap()).unwrap() > whole / 2);
 }
 
-/// A full backup and an incremental one of the first version that wrote format 2: parts that are there and parts by hash, a
+/// Manifests that nobody signed count.
+struct TrustsUnsigned;
+
+impl BackupKeys for TrustsUnsigned {
+    fn identity(&self, _: &JobName) -> Option<PathBuf> {
+        None
+    }
+
+    fn trusted(&self) -> Vec<String> {
+        vec![UNSIGNED.to_owned()]
+    }
+}
+
+/// A full backup and an incremental one of the first version that wrote format 2, which signed nothing: parts that are there and parts by hash, a
 /// copy, a rename, and new permissions.
 #[test]
 fn a_kept_chain_of_format_2_is_read_as_ever() {
     const FULL: &str = "ful-01K0000000000000000000000D";
     const NEXT: &str = "inc-01K0000000000000000000000F";
-    let fixture = Fixture::new();
+    let mut fixture = Fixture::new();
+    fixture.store = fixture.store.with_keys(Arc::new(TrustsUnsigned));
     fs::create_dir_all(fixture.job_dir()).unwrap();
     let kept: [(&str, &str, &[u8]); 4] = [
         (

@@ -144,7 +144,7 @@ impl World {
         Self {
             store: LocalBackups::new(
                 &home.join("state"),
-                Arc::new(Vec::new),
+                Arc::new(Vec::<(TierName, PathBuf)>::new),
                 Arc::new(Programs),
                 Arc::new(now),
                 CancellationToken::new(),
@@ -181,6 +181,7 @@ impl World {
             reading: ReadingSpec::default(),
             unreadable: Unreadable::Fails,
             compression: 3,
+            sealing: SealingSpec::default(),
             is_known: !chain.is_empty(),
             chain: chain.to_vec(),
             created_at: now,

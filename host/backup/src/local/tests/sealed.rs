@@ -132,7 +132,7 @@ fn each_recipient_opens_a_chain_and_its_bytes_show_nothing() {
     sealed
         .fixture
         .store
-        .drill(&job(), &chain, &no_progress())
+        .drill(&job(), &chain, None, &no_progress())
         .unwrap();
 }
 
@@ -153,7 +153,12 @@ fn a_host_backs_up_what_it_cannot_read() {
         why.contains("identity = { file") && why.contains(&sealed.recipients[1]),
         "{why}"
     );
-    is_locked(sealed.fixture.store.drill(&job(), &chain, &no_progress()));
+    is_locked(
+        sealed
+            .fixture
+            .store
+            .drill(&job(), &chain, None, &no_progress()),
+    );
     // With neither index nor identity there is nothing to make a difference to.
     fs::remove_file(
         sealed
