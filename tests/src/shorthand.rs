@@ -43,6 +43,12 @@ pub fn said(output: &Output) -> String {
     String::from_utf8(text).unwrap()
 }
 
+/// Takes a backup of the job `state`; its identifier.
+pub fn take_backup(daemon: &Daemon, of_type: &str) -> String {
+    let report = daemon.json(&["backup", "create", "state", "--type", of_type]);
+    report["backups"][0]["id"].as_str().unwrap().to_owned()
+}
+
 /// What the handlers of an operation did, as JSON.
 pub fn actions(operation: &Value) -> String {
     operation["actions"].to_string()

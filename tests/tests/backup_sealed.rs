@@ -1,12 +1,12 @@
 //! Backups that are encrypted, on a host that reads them and on one that cannot; and whose backups a host takes for its own.
 
-use mainstay_tests::{Daemon, HOST, packages};
+use mainstay_tests::{Daemon, HOST, packages, said, take_backup};
 use serde_json::Value;
 use std::{
     fs,
     os::unix::fs::PermissionsExt,
     path::{Path, PathBuf},
-    process::{Command, Output},
+    process::Command,
 };
 
 /// A job over `data`, whose first backup is due at once, and no other for as long as a test lasts.
@@ -36,17 +36,6 @@ fn sealed(more: &str) -> (Daemon, PathBuf) {
         status["jobs"][0]["last_status"] == "verified"
     });
     (daemon, identity)
-}
-
-fn said(output: &Output) -> String {
-    let text = [output.stdout.as_slice(), &output.stderr].concat();
-    String::from_utf8(text).unwrap()
-}
-
-/// Takes a backup; its identifier.
-fn take(daemon: &Daemon, of_type: &str) -> String {
-    let report = daemon.json(&["backup", "create", "state", "--type", of_type]);
-    report["backups"][0]["id"].as_str().unwrap().to_owned()
 }
 
 fn manifest(daemon: &Daemon, id: &str) -> Value {
@@ -79,7 +68,7 @@ fn by_hand(identity: &Path, archive: &Path, filter: &str) -> String {
 #[test]
 fn a_sealed_full_backup_is_read_by_hand_and_by_a_host_that_has_an_identity() {
     let (mut daemon, identity) = sealed("identity = { file = \"keys/drill.txt\" }");
-    let id = take(&daemon, "full");
+    let id = take_backup(&daemon, "full");
     let recipients = manifest(&daemon, &id)["encryption"]["recipients"].clone();
     assert_eq!(recipients.as_array().unwrap().len(), 2, "{recipients}");
     let archive = daemon
@@ -108,7 +97,7 @@ fn a_sealed_full_backup_is_read_by_hand_and_by_a_host_that_has_an_identity() {
 #[test]
 fn a_host_without_identity_takes_what_it_cannot_read_and_without_index_fulls_alone() {
     let (daemon, _) = sealed("");
-    let id = take(&daemon, "incremental");
+    let id = take_backup(&daemon, "incremental");
     assert!(id.starts_with("inc-"), "by the index: {id}");
     let verified = daemon.cli(&["backup", "verify", &id]);
     assert!(verified.status.success(), "{}", said(&verified));
@@ -121,7 +110,7 @@ fn a_host_without_identity_takes_what_it_cannot_read_and_without_index_fulls_alo
     assert!(refused.contains("identity = { file"), "{refused}");
 
     let (daemon, _) = sealed("index = false");
-    let id = take(&daemon, "incremental");
+    let id = take_backup(&daemon, "incremental");
     assert!(id.starts_with("ful-"), "{id}");
     for entry in fs::read_dir(daemon.path("state/backups/state")).unwrap() {
         let name = entry.unwrap().file_name().into_string().unwrap();
@@ -133,7 +122,7 @@ fn a_host_without_identity_takes_what_it_cannot_read_and_without_index_fulls_alo
 #[test]
 fn the_backups_of_another_host_are_taken_up_only_where_its_key_is_trusted() {
     let (mut first, _) = sealed("");
-    let id = take(&first, "full");
+    let id = take_backup(&first, "full");
     let key = manifest(&first, &id)["signature"]["key"]
         .as_str()
         .unwrap()

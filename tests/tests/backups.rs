@@ -1,6 +1,6 @@
 //! What is said of backups that cannot give everything back.
 
-use mainstay_tests::{Daemon, HOST, said};
+use mainstay_tests::{Daemon, HOST, said, take_backup};
 use serde_json::Value;
 use std::fs;
 
@@ -15,12 +15,6 @@ fn prepare(source: &str) -> Daemon {
     daemon
 }
 
-/// Takes a backup; its identifier.
-fn take(daemon: &Daemon, of_type: &str) -> String {
-    let report = daemon.json(&["backup", "create", "state", "--type", of_type]);
-    report["backups"][0]["id"].as_str().unwrap().to_owned()
-}
-
 fn shown(daemon: &Daemon, id: &str) -> Value {
     daemon.json(&["backup", "show", id])
 }
@@ -33,7 +27,7 @@ fn a_restore_in_place_names_what_it_did_not_put_back_and_its_emergency_backup_me
     { kind = "command", run = ["/bin/echo", "dump"], key = "app.sql" },
 "#,
     );
-    let full = take(&daemon, "full");
+    let full = take_backup(&daemon, "full");
     fs::remove_dir_all(daemon.path("data")).unwrap();
     let failed = daemon.cli(&["backup", "create", "state"]);
     assert_eq!(failed.status.code(), Some(1), "{}", said(&failed));
@@ -57,10 +51,10 @@ fn a_restore_in_place_names_what_it_did_not_put_back_and_its_emergency_backup_me
 #[test]
 fn what_needs_a_corrupted_backup_is_corrupted_and_a_restore_says_what_it_skipped() {
     let mut daemon = prepare(r#"{ kind = "directory", path = "data" }"#);
-    let old = take(&daemon, "full");
-    let base = take(&daemon, "full");
+    let old = take_backup(&daemon, "full");
+    let base = take_backup(&daemon, "full");
     fs::write(daemon.path("data/b"), "two").unwrap();
-    let needs = take(&daemon, "incremental");
+    let needs = take_backup(&daemon, "incremental");
     assert_eq!(shown(&daemon, &needs)["parent"], base.as_str());
 
     let place = daemon.path("state/backups/state");

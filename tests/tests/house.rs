@@ -171,7 +171,6 @@ fn crates_depend_one_way() {
             "mainstay-api",
             "mainstay-runtime",
             "mainstay-store",
-            "rusqlite",
             "axum",
             "clap",
             "mainstay-plugin-sdk",

@@ -16,6 +16,8 @@
 //! Invariant: no archive that is to be encrypted is ever written in plain, under no name. What a program prints waits in a
 //! spool, 0600, only while it is read.
 //! Invariant: nothing here decides what is taken, kept or deleted.
+//!
+//! Length: all that a store can be asked for, each in one call of what does it.
 
 mod apart;
 mod carry;

@@ -1,6 +1,7 @@
 //! What a backup looks like when it is stored: an archive of JSON lines, and a manifest beside it.
 //!
-//! An archive is `zstd(JSON lines)`, or `age(zstd(JSON lines))` where it is encrypted; each line is an object with one member, whose name says what the line is:
+//! An archive is `zstd(JSON lines)`, or `age(zstd(JSON lines))` where it is encrypted; each line is an object with one member, whose
+//! name says what the line is:
 //!
 //! ```text
 //! {"header":{"format":2,"id":"ful-…","job":"state","type":"full","parent":null,"base":"ful-…","created_at":"…"}}

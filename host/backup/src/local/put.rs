@@ -132,7 +132,10 @@ fn put_in(written: &Written<'_>, tier: &TierName) -> Result<Manifest, Refusal> {
             .and_then(|()| commit(written, tier, layout));
         if let Err(Refusal::Clean(_)) = &committed {
             // For the next tier, which copies it from there; where it cannot be, that one finds nothing to copy.
-            let _ = durable::rename(layout.archive(job, id, written.encryption), written.partial);
+            let _ = durable::rename(
+                &layout.archive(job, id, written.encryption),
+                written.partial,
+            );
         }
         return committed;
     }
@@ -202,7 +205,7 @@ fn copy(written: &Written<'_>, place: &Layout) -> Result<(), BackupStoreError> {
         file.write_all(bytes)
             .map_err(unavailable("cannot write", &to))?;
     }
-    file.sync_all().map_err(unavailable("cannot write", &to))?;
+    durable::sync_file(&file, &to).map_err(unavailable("cannot write", &to))?;
     let path = place.archive(job, id, written.encryption);
     durable::rename(&to, &path).map_err(unavailable("cannot make", &path))?;
     sync_dir(&place.job(job))

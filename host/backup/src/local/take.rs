@@ -1,4 +1,6 @@
 //! Takes one backup: reads the sources, writes what differs, reads it back, commits it.
+//!
+//! Length: all that is known of a backup by its manifest comes together here.
 
 use super::{
     apart::{Whereabouts, whereabouts},

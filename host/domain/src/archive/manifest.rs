@@ -5,8 +5,8 @@
 //!
 //! Its bytes are canonical: JSON with the members of every object sorted and no white space, as `jq -cS` prints it and
 //! RFC 8785 defines it for integers and strings, then one line feed. One more member, `checksum`, is the BLAKE3 of that
-//! JSON without it. `signature`, from format 2 on, is that of a host's key over the same JSON without both. A difference holds the hash of its parent's manifest, so a chain cannot be mended with a link from
-//! elsewhere.
+//! JSON without it. `signature`, from format 2 on, is that of a host's key over the same JSON without both. A difference holds the
+//! hash of its parent's manifest, so a chain cannot be mended with a link from elsewhere.
 
 use super::{ContentHash, FORMAT};
 use crate::{
