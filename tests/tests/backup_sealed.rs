@@ -127,6 +127,7 @@ fn the_backups_of_another_host_are_taken_up_only_where_its_key_is_trusted() {
         .as_str()
         .unwrap()
         .to_owned();
+    assert_eq!(first.json(&["status"])["host"]["backup_key"], key.as_str());
     assert!(first.stop());
     let plain = job("encryption = \"none\"\nfull = \"3650d\"");
     for (trusted, is_taken_up) in [(String::new(), false), (key, true)] {

@@ -135,6 +135,10 @@ pub struct HostStatus {
     /// The SHA-256 of the charter, hexadecimal; null where there is no charter.
     #[serde(default)]
     pub charter: Option<String>,
+    /// The public key by which it signs its backups, 64 hexadecimal digits: what another host that is to take them up has in
+    /// `trusted_backup_keys`; null where there is none.
+    #[serde(default)]
+    pub backup_key: Option<String>,
     /// When the daemon started.
     #[schemars(extend("format" = "date-time"))]
     pub started_at: String,

@@ -136,6 +136,7 @@ pub struct RunOptions {
 /// What `status` says of the host.
 struct Host {
     spec: watch::Receiver<Arc<Spec>>,
+    backup_key: Option<String>,
     started_at: Timestamp,
     clock: Arc<dyn Clock>,
     last_reload: LastReloadCell,
@@ -172,6 +173,7 @@ impl HostView for Host {
             name: spec.host.name.clone(),
             version: env!("CARGO_PKG_VERSION").to_owned(),
             charter: spec.policy.charter.as_ref().map(|one| one.sha256.clone()),
+            backup_key: self.backup_key.clone(),
             started_at: self.started_at,
             contract_versions: ContractVersion::ALL
                 .iter()
@@ -356,10 +358,11 @@ pub async fn run(options: RunOptions) -> anyhow::Result<()> {
     )
     .with_keys(Arc::new(ConfiguredKeys::new(spec.clone())));
     // Made before the first backup, so that none is taken for one of before there was a key.
-    match stored_backups.signing_key() {
-        Ok(key) => tracing::info!(%key, "backups are signed"),
-        Err(error) => tracing::error!(%error, "no backup can be taken or read"),
-    }
+    let backup_key = stored_backups
+        .signing_key()
+        .inspect(|key| tracing::info!(%key, "backups are signed"))
+        .inspect_err(|error| tracing::error!(%error, "no backup can be taken or read"))
+        .ok();
     let parts = BackupParts {
         store: Arc::new(stored_backups),
         shared: shared.clone(),
@@ -484,6 +487,7 @@ pub async fn run(options: RunOptions) -> anyhow::Result<()> {
     };
     let host: Arc<dyn HostView> = Arc::new(Host {
         spec: spec.clone(),
+        backup_key,
         started_at,
         clock: clock.clone(),
         last_reload,

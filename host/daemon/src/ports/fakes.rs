@@ -1182,6 +1182,7 @@ impl HostView for FakeWorld {
             name: "example".into(),
             version: "0.1.0".into(),
             charter: None,
+            backup_key: None,
             started_at: NOW,
             contract_versions: vec!["1.0.0".into()],
             config_digest: "ef".repeat(32),

@@ -23,6 +23,8 @@ pub struct StatusFacts {
     pub version: String,
     /// The SHA-256 of the charter, hexadecimal; none where there is no charter.
     pub charter: Option<String>,
+    /// The public key by which it signs its backups, hexadecimal; none where there is none.
+    pub backup_key: Option<String>,
     /// When the daemon started.
     pub started_at: Timestamp,
     /// The contract versions that it speaks.

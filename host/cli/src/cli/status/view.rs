@@ -83,6 +83,8 @@ pub(in crate::cli) fn view(
         ),
         Tone::Plain,
     ));
+    let key = host.backup_key.as_ref().filter(|_| wanted.all);
+    blocks.extend(key.map(|key| Block::text(format!("backups are signed by {key}"), Tone::Plain)));
     blocks
 }
 

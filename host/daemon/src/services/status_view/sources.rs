@@ -116,6 +116,7 @@ impl StatusSources {
                 phase: self.recovery.phase().to_string(),
                 mode: Some(self.condition.mode().into()),
                 charter: facts.charter,
+                backup_key: facts.backup_key,
                 started_at: facts.started_at.to_string(),
                 contract_versions: facts.contract_versions,
                 config_digest: facts.config_digest,
