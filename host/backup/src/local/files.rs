@@ -193,6 +193,18 @@ impl Layout {
         there.try_for_each(|place| sync_dir(place))
     }
 
+    /// Removes the indexes of a job, of whatever chain.
+    pub(super) fn remove_indexes(&self, job: &JobName) -> Result<(), BackupStoreError> {
+        let place = self.job(job);
+        for name in names_in(&place)? {
+            let id = name.strip_suffix(INDEX).map(BackupId::parse);
+            if id.is_some_and(|id| id.is_ok()) {
+                remove_file(&place.join(&name))?;
+            }
+        }
+        Ok(())
+    }
+
     /// The jobs that have a directory.
     pub(super) fn jobs(&self) -> Result<Vec<JobName>, BackupStoreError> {
         let names = names_in(&self.root)?;

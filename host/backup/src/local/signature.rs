@@ -82,7 +82,7 @@ impl HostKey {
             .map_err(|error| BackupStoreError::Unavailable(error.to_string()))?;
         let signature = ManifestSignature {
             key: key.public.clone(),
-            value: encode(key.pair.sign(&bytes).as_ref()),
+            value: encode(key.pair.sign(&bytes)),
         };
         Ok(Manifest {
             signature: Some(signature),
@@ -147,7 +147,7 @@ impl HostKey {
         let Some(pair) = pair else {
             return Err(self.refused("it is no key of this version"));
         };
-        let public = encode(pair.public_key().as_ref());
+        let public = encode(pair.public_key());
         let key = Arc::new(Loaded {
             pair,
             public,
@@ -200,7 +200,7 @@ impl HostKey {
             .unwrap_or_default();
         let file = KeyFile {
             format: FORMAT,
-            seed: encode(&seed),
+            seed: encode(seed),
             since: Timestamp::from_millis(u64::try_from(now.as_millis()).unwrap_or(u64::MAX)),
         };
         let mut bytes = serde_json::to_vec(&file)

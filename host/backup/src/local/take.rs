@@ -307,20 +307,16 @@ fn keep_index(
     }
     let needed = [request.chain.first(), over.map(|over| &over.whole)];
     let mut before = [request.chain.last(), read_over].into_iter().flatten();
-    let index = |id: &BackupId| layout.index(&request.job, id);
     let (stored, dropped) = match request.sealing.index {
         true => (
             found.store(layout, &request.job, &request.id, over),
             before.try_for_each(|id| match needed.contains(&Some(id)) {
                 true => Ok(()),
-                false => remove_file(&index(id)),
+                false => remove_file(&layout.index(&request.job, id)),
             }),
         ),
         // None is kept, nor what those before left.
-        false => {
-            let mut all = request.chain.iter().chain(read_over);
-            (Ok(()), all.try_for_each(|id| remove_file(&index(id))))
-        }
+        false => (Ok(()), layout.remove_indexes(&request.job)),
     };
     if let Err(error) = stored.and(dropped) {
         tracing::warn!(backup = %request.id, %error, "the index is not stored; the next backup reads the chain instead");

@@ -259,6 +259,8 @@ fn without_index_none_is_left_and_each_backup_reads_its_chain() {
     sealed.opens_with(&sealed.files[0]);
     let mut chain = Vec::new();
     sealed.fixture.put("a", "one");
+    // Of a chain before too.
+    sealed.extend(BackupType::Full, &mut Vec::new());
     sealed.extend(BackupType::Full, &mut chain);
     let mut request = sealed.request(BackupType::Incremental, &chain);
     request.sealing.index = false;
