@@ -40,6 +40,7 @@ recover_after = 1
 failure = "ill"
 
 [[job]]
+encryption = "none"
 name = "state"
 source = [{ kind = "directory", path = "data" }]
 

@@ -202,7 +202,7 @@ impl Keys {
     ) {
         let text = format!(
             "[plugin.p]\n{line}\n[command.flush]\nrun = [\"x\"]\n[[target]]\nname = \"a\"\n\
-             [[job]]\nname = \"j\"\nsource = [{{ kind = \"directory\", path = \"d\" }}]\n"
+             [[job]]\nencryption = \"none\"\nname = \"j\"\nsource = [{{ kind = \"directory\", path = \"d\" }}]\n"
         );
         self.arrives(key, &text, read, expected);
     }
@@ -1576,7 +1576,7 @@ fn tier_keys(keys: &mut Keys) {
         ("job.tiers.emergency", BackupType::Emergency),
     ] {
         let job = format!(
-            "[[job]]\nname = \"j\"\nsource = [{{ kind = \"directory\", path = \"d\" }}]\n\
+            "[[job]]\nencryption = \"none\"\nname = \"j\"\nsource = [{{ kind = \"directory\", path = \"d\" }}]\n\
                            tiers = {{ {backup_type} = [\"t\", \"local\"] }}\n"
         );
         let said = BTreeMap::from([(backup_type, vec![name.clone(), TierName::local()])]);
@@ -1865,7 +1865,7 @@ fn job_keys(keys: &mut Keys) {
         |j| j.shrink_guard,
         Some(49.5),
     );
-    let text = "[[target]]\nname = \"a\"\n[[job]]\nname = \"j\"\nafter = [\"a\"]\n\
+    let text = "[[target]]\nname = \"a\"\n[[job]]\nencryption = \"none\"\nname = \"j\"\nafter = [\"a\"]\n\
                 source = [{ kind = \"directory\", path = \"d\" }]\n";
     let after = vec![TargetName::parse("a").unwrap()];
     keys.arrives("job.after", text, |spec| spec.jobs[0].after.clone(), after);
@@ -2148,7 +2148,7 @@ fn what_is_not_written_has_its_documented_default() {
          [[target]]\nname = \"b\"\nrun = [\"x\"]\n\
          [[route]]\nchain = [{{ handler = \"h\" }}]\n[plugin.p]\n[[alert]]\nalerter = \"w\"\n\
          [command.c]\nrun = [\"x\"]\n\
-         [[job]]\nname = \"j\"\nsource = [{{ kind = \"directory\", path = \"d\" }}, {{ kind = \"command\", run = [\"x\"], key = \"k\" }}]\n\
+         [[job]]\nencryption = \"none\"\nname = \"j\"\nsource = [{{ kind = \"directory\", path = \"d\" }}, {{ kind = \"command\", run = [\"x\"], key = \"k\" }}]\n\
          retention = {{ policy = \"p\" }}\ncheckpoints = {{}}\n\
          [[maintenance]]\nat = \"2026-12-01T03:00:00Z\"\nduration = \"1h\"\n"
     );
