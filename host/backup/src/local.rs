@@ -70,8 +70,8 @@ mod xattrs;
 
 use crate::port::{
     BackupKeys, BackupStore, BackupStoreError, DrilledTree, OnProgress, RestorePlace, RestoreRules,
-    RestoredTree, SourcePrograms, StagedRestore, StoredBackup, StoredLook, TakeBackup, TakenBackup,
-    TierPlaces, WallClock,
+    SourcePrograms, StagedRestore, StoredBackup, StoredLook, TakeBackup, TakenBackup, TierPlaces,
+    UnwellTier, WallClock,
 };
 use chunks::ChunkSizes;
 use files::{Layout, remove_file};

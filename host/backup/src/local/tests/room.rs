@@ -4,6 +4,7 @@ use super::{
     mounted::{Mounted, may_mount},
     *,
 };
+use std::io::ErrorKind;
 
 /// Takes every byte, and every file.
 fn fill(disk: &Path) {
