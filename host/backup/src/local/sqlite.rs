@@ -57,11 +57,13 @@ pub(super) fn copy(
     for pragma in ["journal_mode", "synchronous"] {
         copy.pragma_update(None, pragma, "OFF").map_err(of_sqlite)?;
     }
-    let mode = from.pragma_query_value(None, "journal_mode", |row| row.get::<_, String>(0));
+    let mode = patiently(stop, || {
+        from.pragma_query_value(None, "journal_mode", |row| row.get::<_, String>(0))
+    })?;
     let mut is_pinned = false;
     if mode.map_err(of_sqlite)? == "wal" {
         // Nobody waits for who reads.
-        pin(&from).map_err(of_sqlite)?;
+        patiently(stop, || pin(&from))?.map_err(of_sqlite)?;
         is_pinned = true;
     }
     let backup = Backup::new(&from, &mut copy).map_err(of_sqlite)?;
@@ -108,6 +110,23 @@ pub(super) fn copy(
                 database.display()
             ))),
         },
+    }
+}
+
+/// Asks again while others have it locked.
+fn patiently<T>(
+    stop: &CancellationToken,
+    ask: impl Fn() -> rusqlite::Result<T>,
+) -> Result<rusqlite::Result<T>, BackupStoreError> {
+    let begun = Instant::now();
+    loop {
+        check_stop(stop)?;
+        match ask() {
+            Err(error)
+                if error.sqlite_error_code() == Some(ErrorCode::DatabaseBusy)
+                    && begun.elapsed() < PATIENCE => {}
+            asked => return Ok(asked),
+        }
     }
 }
 

@@ -335,7 +335,10 @@ fn a_tier_that_failed_again_and_again_is_left_alone_where_another_takes_it() {
     };
     assert_eq!(shown.tier, tier("nas"));
     assert!(shown.why.contains("mount or make it"), "{shown:?}");
-    assert_eq!(shown.rests_until, Some(shown.failed_at + Duration::from_secs(60)));
+    assert_eq!(
+        shown.rests_until,
+        Some(shown.failed_at + Duration::from_secs(60))
+    );
     fs::create_dir(&path).unwrap();
     let taken = take(&["nas", "local"]);
     assert_eq!(taken.manifest.tier, "local");

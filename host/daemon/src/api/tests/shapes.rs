@@ -201,7 +201,7 @@ async fn what_was_acknowledged_is_in_the_status_that_is_asked_for_next() {
     }
     // What is refused or only read has done nothing.
     let refused = post(&served, "/v1/unsilence", json!({"id": "no"})).await;
-    assert_eq!(refused.0, StatusCode::BAD_REQUEST, "{}", refused.1);
+    assert_eq!(refused.0, StatusCode::UNPROCESSABLE_ENTITY, "{}", refused.1);
     get(&served, "/v1/silences").await;
     get(&served, "/v1/status").await;
     assert_eq!(gathered(), before + 1);

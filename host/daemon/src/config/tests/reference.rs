@@ -1818,7 +1818,7 @@ fn job_keys(keys: &mut Keys) {
     keys.job("job.drill", never, |j| j.proofs.drill.clone(), None);
     let line = "drill = { every = \"9h\", scratch = \"/scratch\", start = \"serve\", check = \"right\", target = \"t\" }";
     let of_drill = format!(
-        "{line}\n[[target]]\nname = \"t\"\n[[target.check]]\nkind = \"tcp\"\naddress = \"127.0.0.1:1\"\n\
+        "{line}\n[[target]]\nname = \"t\"\n[[target.check]]\nkind = \"tcp\"\naddress = \"127.0.0.1:1\"\nfailure = \"f\"\n\
          [command.serve]\nrun = [\"x\", \"{{scratch}}\", \"{{port}}\"]\nplaceholders = [\"scratch\", \"port\"]\n\
          [command.right]\nrun = [\"x\"]\n"
     );
