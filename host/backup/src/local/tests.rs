@@ -533,6 +533,20 @@ fn an_unchanged_file_is_not_read_again_and_a_missing_index_changes_nothing() {
 }
 
 #[test]
+fn a_copy_of_an_archive_beside_the_trash_costs_no_backup_that_is_whole_in_it() {
+    let fixture = Fixture::new();
+    fixture.put("a", "one");
+    let mut chain = vec![];
+    fixture.extend(BackupType::Full, &mut chain);
+    let archive = fixture.job_dir().join(format!("{}.jsonl.zst", chain[0]));
+    let bytes = fs::read(&archive).unwrap();
+    fixture.store.trash(&job(), &chain[0]).unwrap();
+    fs::write(&archive, bytes).unwrap();
+    assert_eq!(fixture.sweep(&chain), vec![]);
+    fixture.restore_into(&chain, "restored").unwrap();
+}
+
+#[test]
 fn the_trash_can_still_be_restored_from_and_is_deleted_whole() {
     let fixture = Fixture::new();
     fixture.put("a", "one");

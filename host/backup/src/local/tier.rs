@@ -334,7 +334,8 @@ pub(super) fn sweep(
     problems
 }
 
-/// What lies in a tier without its manifest is a leftover where the backup is whole in another.
+/// What lies in a tier without its manifest is a leftover where the backup is whole in another. Where it is whole in the same
+/// one, in the trash, it stays: there a deletion would take both.
 fn without_manifest(
     layout: &Layout,
     job: &JobName,
@@ -343,6 +344,7 @@ fn without_manifest(
 ) -> Result<(), BackupStoreError> {
     let (archive, manifest) = layout.find(job, &id);
     match archive.exists() && manifest.exists() {
+        true if archive.starts_with(place.job(job)) => Ok(()),
         true => place.delete(job, &id),
         false => Err(unless_away(layout, job, no_manifest(id))),
     }
