@@ -34,7 +34,7 @@ use mainstay_domain::{
 use std::{mem, path::Path, sync::Arc, time::Instant};
 use tokio_util::sync::CancellationToken;
 
-/// Takes a backup. Whatever fails, nothing is left of it.
+/// Takes a backup. Whatever fails, nothing is left of it; but where its manifest is there all the same, so is its archive.
 pub(super) fn take(
     layout: &Layout,
     programs: &dyn SourcePrograms,
@@ -54,7 +54,10 @@ pub(super) fn take(
         for what in ["archive", "index", "spool"] {
             remove_file(&layout.partial(&request.job, &request.id, what))?;
         }
-        remove_file(&layout.archive(&request.job, &request.id, &request.sealing.encryption))?;
+        let manifest = layout.manifest(&request.job, &request.id);
+        if !manifest.try_exists().unwrap_or(true) {
+            remove_file(&layout.archive(&request.job, &request.id, &request.sealing.encryption))?;
+        }
     }
     taken
 }

@@ -509,6 +509,23 @@ fn a_tree_with_read_only_directories_is_drilled_restored_and_removed() {
 }
 
 #[test]
+fn no_archive_is_removed_from_beside_a_manifest_that_may_be_its_own() {
+    let fixture = Fixture::new();
+    fixture.put("a", "one");
+    let request = fixture.request(BackupType::Full, &[]);
+    let of = |suffix: &str| fixture.job_dir().join(format!("{}{suffix}", request.id));
+    fs::create_dir_all(fixture.job_dir()).unwrap();
+    // As where it was linked, and its directory could neither be synced nor changed after that.
+    fs::write(of(".json"), "").unwrap();
+    let failed = fixture.store.take(&request, &no_progress());
+    assert!(
+        matches!(failed, Err(BackupStoreError::Unavailable(_))),
+        "{failed:?}"
+    );
+    assert!(of(".jsonl.zst").exists() && !of(".archive.partial").exists());
+}
+
+#[test]
 fn a_catalog_can_be_rebuilt_and_damage_shows_in_it() {
     let fixture = Fixture::new();
     fixture.put("a", "one");
