@@ -164,11 +164,18 @@ impl Layout {
     }
 
     /// Moves archive and manifest to the trash. The manifest goes last, so that a crash between leaves a backup that
-    /// `find` sees in one place or a leftover, never one that looks whole and is not.
+    /// `find` sees in one place or a leftover, never one that looks whole and is not. What is whole in the trash is not
+    /// replaced by an archive that lies in its place without a manifest.
     pub(super) fn trash(&self, job: &JobName, id: &BackupId) -> Result<(), BackupStoreError> {
         let trash = self.trash_of(job);
         create_private_dir(&trash)?;
-        for path in [archive_in(&self.job(job), id), self.manifest(job, id)] {
+        let is_whole_there =
+            trash.join(format!("{id}{MANIFEST}")).exists() && archive_in(&trash, id).exists();
+        let moved = match is_whole_there && !self.manifest(job, id).exists() {
+            true => Vec::new(),
+            false => vec![archive_in(&self.job(job), id), self.manifest(job, id)],
+        };
+        for path in moved {
             let Some(name) = path.file_name() else {
                 continue;
             };

@@ -544,6 +544,9 @@ fn a_copy_of_an_archive_beside_the_trash_costs_no_backup_that_is_whole_in_it() {
     fs::write(&archive, bytes).unwrap();
     assert_eq!(fixture.sweep(&chain), vec![]);
     fixture.restore_into(&chain, "restored").unwrap();
+    fs::write(&archive, "half of it").unwrap();
+    fixture.store.trash(&job(), &chain[0]).unwrap();
+    fixture.restore_into(&chain, "again").unwrap();
 }
 
 #[test]
