@@ -1,4 +1,6 @@
 //! Where backups are stored, and what a store needs of its host.
+//!
+//! Length: all that a store can be asked for stands in one trait, each with its errors.
 
 mod contents;
 mod restore;
