@@ -187,7 +187,7 @@ fn a_job_that_does_not_say_how_its_backups_are_encrypted_is_refused() {
     }
 }
 
-/// Acts: `job.verify`, `job.drill`
+/// Acts: `job.verify`
 #[test]
 fn what_is_stored_is_read_back_and_drilled_when_the_job_says() {
     let source = "source = [{ kind = \"directory\", path = \"data\" }]\nencryption = \"none\"";
