@@ -54,6 +54,11 @@ pub fn actions(operation: &Value) -> String {
     operation["actions"].to_string()
 }
 
+/// What an event says to a person.
+pub fn message_of(event: &Value) -> &str {
+    event["message"].as_str().unwrap()
+}
+
 /// A time of the machine-readable surface.
 pub fn time(value: &Value) -> Timestamp {
     serde_json::from_value(value.clone()).unwrap_or_else(|error| panic!("{value}: {error}"))

@@ -1,6 +1,6 @@
 //! The alerter `email` against a real mail server: login, TLS, what it refuses, and what is sent again.
 
-use mainstay_tests::{Daemon, HOST, MAIL_PASSWORD, MailServer, plugin, sleeper, tls_file};
+use mainstay_tests::{Daemon, HOST, MAIL_PASSWORD, MailServer, message_of, plugin, sleeper, tls_file};
 use serde_json::Value;
 use std::{fs, os::unix::fs::PermissionsExt, path::Path};
 
@@ -77,10 +77,6 @@ fn subject(mail: &Value) -> &str {
     mail["subject"].as_str().unwrap()
 }
 
-fn said(event: &Value) -> &str {
-    event["message"].as_str().unwrap()
-}
-
 fn must_not_tell_the_password(daemon: &Daemon) {
     let told = format!("{:?}{}", daemon.events(), daemon.log());
     assert!(!told.contains(MAIL_PASSWORD), "{told}");
@@ -140,7 +136,7 @@ fn a_server_that_may_take_it_later_gets_the_same_mail_again() {
         daemon.kill_child("job");
         let delayed = daemon.wait_for_event("the delay", |event| event["kind"] == "alert.delayed");
         let code = answer.split(' ').next().unwrap();
-        assert!(said(&delayed).contains(code), "{delayed}");
+        assert!(message_of(&delayed).contains(code), "{delayed}");
         server.answer_with("");
         let taken = server.wait_for("the page", |mail| subject(mail).starts_with("[HIGH]"));
         let all = server.seen();
@@ -164,7 +160,7 @@ fn what_the_server_refuses_for_good_is_told_and_not_sent_again() {
     let daemon = started(&server, "implicit");
     daemon.kill_child("job");
     let ended = daemon.wait_for_event("the refusal", |event| event["kind"] == "alert.abandoned");
-    assert!(said(&ended).contains("no such mailbox"), "{ended}");
+    assert!(message_of(&ended).contains("no such mailbox"), "{ended}");
     let seen = server.seen();
     let first = &seen[0]["message_id"];
     let times = seen.iter().filter(|mail| mail["message_id"] == *first);
@@ -184,7 +180,7 @@ fn a_wrong_password_is_told_with_where_to_look_and_no_mail_is_sent() {
     });
     daemon.kill_child("job");
     let ended = daemon.wait_for_event("the refusal", |event| event["kind"] == "alert.abandoned");
-    let told = said(&ended);
+    let told = message_of(&ended);
     for part in ["535", "look at `user` and `password`"] {
         assert!(told.contains(part), "{part}: {told}");
     }
@@ -207,7 +203,7 @@ fn a_server_whose_certificate_does_not_verify_gets_neither_login_nor_mail_and_is
         });
         daemon.kill_child("job");
         let delayed = daemon.wait_for_event("the delay", |event| event["kind"] == "alert.delayed");
-        assert!(said(&delayed).contains("certificate"), "{delayed}");
+        assert!(message_of(&delayed).contains("certificate"), "{delayed}");
         assert_eq!(server.seen(), Vec::<Value>::new());
         must_not_tell_the_password(&daemon);
     }
@@ -226,7 +222,7 @@ fn nobody_gets_mail_whom_the_account_may_not_write_to() {
     });
     daemon.kill_child("job");
     let ended = daemon.wait_for_event("the refusal", |event| event["kind"] == "alert.abandoned");
-    assert!(said(&ended).contains("[smtp.ops]"), "{ended}");
+    assert!(message_of(&ended).contains("[smtp.ops]"), "{ended}");
     assert_eq!(server.seen(), Vec::<Value>::new());
 }
 
@@ -269,5 +265,5 @@ settings = {{ account = "ops", to = ["oncall@example.com"] }}
     daemon.wait_for_plugins(2);
     daemon.kill_child("job");
     let delayed = daemon.wait_for_event("the delay", |event| event["kind"] == "alert.delayed");
-    assert!(said(&delayed).contains("300ms"), "{delayed}");
+    assert!(message_of(&delayed).contains("300ms"), "{delayed}");
 }

@@ -1,6 +1,6 @@
 //! The alerters that speak to a service of somebody else, against a receiver that answers as that service does.
 
-use mainstay_tests::{Daemon, HOST, Received, Receiver, TlsServer, plugin, repository, sleeper};
+use mainstay_tests::{Daemon, HOST, Received, Receiver, TlsServer, message_of, plugin, repository, sleeper};
 use serde_json::Value;
 use std::{fs, os::unix::fs::PermissionsExt, process::Command};
 
@@ -62,10 +62,6 @@ fn all_marked(receiver: &Receiver, mark: &str) -> Vec<Value> {
         .collect()
 }
 
-fn said(event: &Value) -> &str {
-    event["message"].as_str().unwrap()
-}
-
 fn must_not_tell_the_secret(daemon: &Daemon) {
     let told = format!("{:?}{}", daemon.events(), daemon.log());
     assert!(!told.contains(SECRET), "{told}");
@@ -116,7 +112,7 @@ fn slack_that_is_asked_too_often_gets_the_same_message_again() {
     daemon.kill_child("job");
     let delayed = daemon.wait_for_event("the delay", |event| event["kind"] == "alert.delayed");
     assert!(
-        said(&delayed).contains("Slack answered 429: rate_limited"),
+        message_of(&delayed).contains("Slack answered 429: rate_limited"),
         "{delayed}"
     );
     receiver.answer_with("200 OK", "", "ok");
@@ -133,7 +129,7 @@ fn a_webhook_that_slack_does_not_know_is_told_with_what_to_do() {
     let daemon = slack(&receiver);
     daemon.kill_child("job");
     let ended = daemon.wait_for_event("the refusal", |event| event["kind"] == "alert.abandoned");
-    let told = said(&ended);
+    let told = message_of(&ended);
     assert!(
         told.contains("no_service") && told.contains("make a new one"),
         "{told}"
@@ -181,7 +177,7 @@ fn a_failure_triggers_and_its_end_resolves_the_same_incident_of_pagerduty() {
     assert_eq!(over.json()["dedup_key"], fired["dedup_key"]);
     assert_eq!(over.json()["payload"], Value::Null);
     let delivered = daemon.wait_for_event("the delivery", |event| {
-        event["kind"] == "alert.delivered" && said(event).contains("of PagerDuty")
+        event["kind"] == "alert.delivered" && message_of(event).contains("of PagerDuty")
     });
     assert_eq!(delivered["target"], "job", "{delivered}");
     must_not_tell_the_secret(&daemon);
@@ -195,7 +191,7 @@ fn what_pagerduty_is_told_again_is_the_same_event_under_the_same_key() {
     daemon.kill_child("job");
     let delayed = daemon.wait_for_event("the delay", |event| event["kind"] == "alert.delayed");
     assert!(
-        said(&delayed).contains("PagerDuty answered 503: maintenance"),
+        message_of(&delayed).contains("PagerDuty answered 503: maintenance"),
         "{delayed}"
     );
     receiver.answer_with("202 Accepted", "", SUCCESS);
@@ -252,7 +248,7 @@ fn a_key_that_pagerduty_does_not_know_is_told_with_where_to_look() {
     let daemon = pagerduty(&receiver, "");
     daemon.kill_child("job");
     let ended = daemon.wait_for_event("the refusal", |event| event["kind"] == "alert.abandoned");
-    let told = said(&ended);
+    let told = message_of(&ended);
     for part in ["is not known", "the integration key of a service"] {
         assert!(told.contains(part), "{part}: {told}");
     }
@@ -276,7 +272,7 @@ fn a_receiver_whose_certificate_does_not_verify_is_told_nothing_and_asked_again(
         let daemon = start(alerter, &settings, &origin, "");
         daemon.kill_child("job");
         let delayed = daemon.wait_for_event("the delay", |event| event["kind"] == "alert.delayed");
-        assert!(said(&delayed).contains("certificate"), "{delayed}");
+        assert!(message_of(&delayed).contains("certificate"), "{delayed}");
         assert!(daemon.events_of("alert.delivered").is_empty(), "{alerter}");
         must_not_tell_the_secret(&daemon);
     }
