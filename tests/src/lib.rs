@@ -33,7 +33,10 @@ pub use mail_server::{MAIL_PASSWORD, MailServer};
 pub use packages::{Packages, packages};
 pub use processes::{lives, parent};
 pub use receiver::{Received, Receiver, response};
-pub use shorthand::{HOST, actions, make_fifo, message_of, millis_between, said, sleeper, take_backup, time, user_name};
+pub use shorthand::{
+    HOST, actions, make_fifo, message_of, millis_between, said, sleeper, take_backup, time,
+    user_name,
+};
 pub use small_disk::SmallDisk;
 pub use stand_ins::{free_ports, get_json};
 pub use stranger::Stranger;

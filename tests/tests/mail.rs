@@ -1,6 +1,8 @@
 //! The alerter `email` against a real mail server: login, TLS, what it refuses, and what is sent again.
 
-use mainstay_tests::{Daemon, HOST, MAIL_PASSWORD, MailServer, message_of, plugin, sleeper, tls_file};
+use mainstay_tests::{
+    Daemon, HOST, MAIL_PASSWORD, MailServer, message_of, plugin, sleeper, tls_file,
+};
 use serde_json::Value;
 use std::{fs, os::unix::fs::PermissionsExt, path::Path};
 

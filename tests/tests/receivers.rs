@@ -1,6 +1,8 @@
 //! The alerters that speak to a service of somebody else, against a receiver that answers as that service does.
 
-use mainstay_tests::{Daemon, HOST, Received, Receiver, TlsServer, message_of, plugin, repository, sleeper};
+use mainstay_tests::{
+    Daemon, HOST, Received, Receiver, TlsServer, message_of, plugin, repository, sleeper,
+};
 use serde_json::Value;
 use std::{fs, os::unix::fs::PermissionsExt, process::Command};
 
