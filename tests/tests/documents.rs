@@ -235,7 +235,10 @@ fn commands_that_alerts_ask_for_are_taken_by_the_program() {
             let named = named
                 .replace("{failure}", "service-down")
                 .replace("{job}", "site");
-            named.replace("{id}", "ID").replace("{number}", "1")
+            named
+                .replace("{before}", "ID")
+                .replace("{id}", "ID")
+                .replace("{number}", "1")
         })
         .collect();
     assert!(commands.len() > 10, "{commands:?}");

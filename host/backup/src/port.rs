@@ -1,6 +1,6 @@
 //! Where backups are stored, and what a store needs of its host.
 //!
-//! Length: all that a store can be asked for stands in one trait, each with its errors.
+//! Length: all that a store can be asked for, and what it answers with, stands in one place.
 
 mod contents;
 mod restore;
