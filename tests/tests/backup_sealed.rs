@@ -98,7 +98,7 @@ fn a_sealed_full_backup_is_read_by_hand_and_by_a_host_that_has_an_identity() {
 fn a_host_without_identity_takes_what_it_cannot_read_and_without_index_fulls_alone() {
     let (daemon, _) = sealed("");
     let id = take_backup(&daemon, "incremental");
-    assert!(id.starts_with("inc-"), "by the index: {id}");
+    assert!(id.starts_with("add-"), "by the index: {id}");
     let verified = daemon.cli(&["backup", "verify", &id]);
     assert!(verified.status.success(), "{}", said(&verified));
     let verified = said(&verified);
