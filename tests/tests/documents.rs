@@ -237,6 +237,7 @@ fn commands_that_alerts_ask_for_are_taken_by_the_program() {
                 .replace("{job}", "site");
             named
                 .replace("{before}", "ID")
+                .replace("{of_type}", " --type full")
                 .replace("{id}", "ID")
                 .replace("{number}", "1")
         })
