@@ -31,6 +31,7 @@ fn a_handler_in_python_goes_on_where_it_stood_when_the_daemon_is_killed_in_each_
     daemon.run();
     daemon.wait_for_plugins(1);
     daemon.kill_child("job");
+    let mut before: Option<String> = None;
     for place in ["/begin", "/once", "/end", "/look"] {
         let cut_off = gate.next(place);
         let key = cut_off.header("idempotency-key").map(str::to_owned);
@@ -38,10 +39,17 @@ fn a_handler_in_python_goes_on_where_it_stood_when_the_daemon_is_killed_in_each_
         daemon.kill();
         drop(cut_off);
         daemon.run();
-        let again = gate.next("the same request again");
+        let mut again = gate.next("the same request again");
+        // What was answered just before may not be written down where the next one only looks: then it is asked again,
+        // by its key.
+        if before.is_some() && again.header("idempotency-key") == before.as_deref() {
+            again.answer();
+            again = gate.next("the same request again");
+        }
         assert!(again.line().contains(place), "{}", again.line());
         assert_eq!(again.header("idempotency-key"), key.as_deref(), "{place}");
         again.answer();
+        before = key;
     }
     let ended = daemon.wait_for_operation("job", "succeeded");
     assert_eq!(ended["attempts"], 1, "{ended}");
