@@ -201,15 +201,24 @@ http = [{{ origin = "{url}", idempotent = true }}]
     let config = format!("{}{}{granted}", sleeper("job"), chain_of(&params));
     let mut daemon = start(&[&config], &[guest("probe", &[])]);
     daemon.kill_child("job");
+    let mut before: Option<String> = None;
     for place in ["/begin", "/once", "/end", "/look"] {
         let cut_off = gate.next(place);
+        let key = cut_off.header("idempotency-key").map(str::to_owned);
         assert!(cut_off.line().contains(place), "{}", cut_off.line());
         daemon.kill();
         drop(cut_off);
         daemon.run();
-        let again = gate.next("the same request again");
+        let mut again = gate.next("the same request again");
+        // What was answered just before may not be written down where the next one only looks: then it is asked again,
+        // by its key.
+        if before.is_some() && again.header("idempotency-key") == before.as_deref() {
+            again.answer();
+            again = gate.next("the same request again");
+        }
         assert!(again.line().contains(place), "{}", again.line());
         again.answer();
+        before = key;
     }
     let ended = daemon.wait_for_operation("job", "succeeded");
     assert_eq!(ended["actions"][1], "run 1", "{ended}");
