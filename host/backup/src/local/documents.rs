@@ -176,24 +176,35 @@ impl<'a> SourceReader<'a> {
                 .push(format!("the source {} is not there", path.display()));
             return Ok(());
         }
-        let gaps = Cell::new(false);
         let reading = Reading::of(&self.request.reading)?;
+        self.read_by(&reading, |reader, rules, warnings| {
+            walk(path, rules, warnings, &mut |found, warnings| {
+                let key = DocumentKey::from_bytes(&found.relative)
+                    .map_err(|error| BackupStoreError::Source(error.to_string()))?;
+                reader.read_found(prefix.join(&key), &found, rules, warnings)
+            })
+        })
+    }
+
+    /// Reads a source of files by these rules, and notes what was told and missed on the way.
+    fn read_by(
+        &mut self,
+        reading: &Reading,
+        read: impl FnOnce(&mut Self, &WalkRules<'_>, &mut Vec<String>) -> Result<(), BackupStoreError>,
+    ) -> Result<(), BackupStoreError> {
+        let gaps = Cell::new(false);
         let rules = WalkRules {
             except: self.layout.root(),
             tolerant: self.is_tolerant(),
             gaps: &gaps,
-            reading: &reading,
+            reading,
             stop: self.stop,
         };
         let mut warnings = std::mem::take(&mut self.warnings);
-        let walked = walk(path, &rules, &mut warnings, &mut |found, warnings| {
-            let key = DocumentKey::from_bytes(&found.relative)
-                .map_err(|error| BackupStoreError::Source(error.to_string()))?;
-            self.read_found(prefix.join(&key), &found, &rules, warnings)
-        });
+        let read = read(self, &rules, &mut warnings);
         self.warnings = warnings;
         self.incomplete |= gaps.get();
-        self.go_on_after(walked)
+        self.go_on_after(read)
     }
 
     /// The other sources may be readable where one is not.
@@ -212,21 +223,11 @@ impl<'a> SourceReader<'a> {
     fn read_single(&mut self, path: &Path, key: &str) -> Result<(), BackupStoreError> {
         let key =
             DocumentKey::parse(key).map_err(|error| BackupStoreError::Source(error.to_string()))?;
-        let (gaps, reading) = (Cell::new(false), Reading::default());
-        let rules = WalkRules {
-            except: self.layout.root(),
-            tolerant: self.is_tolerant(),
-            gaps: &gaps,
-            reading: &reading,
-            stop: self.stop,
-        };
-        let mut warnings = std::mem::take(&mut self.warnings);
-        let read = single(path, &mut warnings, &mut |found, warnings| {
-            self.read_found(key.clone(), &found, &rules, warnings)
-        });
-        self.warnings = warnings;
-        self.incomplete |= gaps.get();
-        self.go_on_after(read)
+        self.read_by(&Reading::default(), |reader, rules, warnings| {
+            single(path, warnings, &mut |found, warnings| {
+                reader.read_found(key.clone(), &found, rules, warnings)
+            })
+        })
     }
 
     /// What a server answers, which is spooled to a file.
