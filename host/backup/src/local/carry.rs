@@ -7,16 +7,15 @@ use super::{
     error::unavailable,
     holes::{FileData, spread},
     inside::is_work,
-    reading::{Reading, below},
-    tree::Tree,
+    metadata::times_of,
+    reading::Reading,
+    tree::{Tree, below},
     xattrs::{read_xattrs, set_xattrs},
 };
 use crate::port::BackupStoreError;
 use mainstay_domain::{archive::Xattrs, code::ErrorCode};
 use rustix::{
-    fs::{
-        AtFlags, Gid, Mode, Timespec, Timestamps, Uid, chmodat, chownat, linkat, syncfs, utimensat,
-    },
+    fs::{AtFlags, Gid, Mode, Uid, chmodat, chownat, linkat, syncfs, utimensat},
     io::Errno,
 };
 use std::{
@@ -222,13 +221,10 @@ fn give(above: &File, name: &[u8], metadata: &Metadata, xattrs: Option<&Xattrs>)
     }
     let mode = Mode::from_raw_mode(metadata.mode() & 0o7777);
     chmodat(above, name, mode, AtFlags::empty())?;
-    let time = Timespec {
-        tv_sec: metadata.mtime(),
-        tv_nsec: metadata.mtime_nsec(),
-    };
-    let times = Timestamps {
-        last_access: time,
-        last_modification: time,
-    };
-    Ok(utimensat(above, name, &times, AtFlags::SYMLINK_NOFOLLOW)?)
+    Ok(utimensat(
+        above,
+        name,
+        &times_of(metadata),
+        AtFlags::SYMLINK_NOFOLLOW,
+    )?)
 }

@@ -12,12 +12,13 @@ use super::{
     durable,
     error::unavailable,
     files::{create_private, remove_file, sync_dir},
+    metadata::times_of,
     removal::remove_tree,
     tree::names,
     xattrs::{read_xattrs, set_xattrs},
 };
 use crate::port::BackupStoreError;
-use rustix::fs::{AtFlags, CWD, Timespec, Timestamps, utimensat};
+use rustix::fs::{AtFlags, CWD, utimensat};
 use std::{
     ffi::OsString,
     fs::{self, DirBuilder, File, Metadata, Permissions},
@@ -263,15 +264,7 @@ fn copy_metadata(metadata: &Metadata, to: &Path) {
         false => Ok(()),
     };
     let mode = Permissions::from_mode(metadata.mode() & 0o7777);
-    let time = Timespec {
-        tv_sec: metadata.mtime(),
-        tv_nsec: metadata.mtime_nsec(),
-    };
-    let times = Timestamps {
-        last_access: time,
-        last_modification: time,
-    };
-    let timed = utimensat(CWD, to, &times, AtFlags::empty()).map_err(io::Error::from);
+    let timed = utimensat(CWD, to, &times_of(metadata), AtFlags::empty()).map_err(io::Error::from);
     let given = [owned, fs::set_permissions(to, mode), timed];
     for error in given.into_iter().filter_map(Result::err) {
         tracing::warn!(path = %to.display(), %error, "it does not have owner, permissions and time that it should");

@@ -11,7 +11,10 @@ use rustix::{
     fs::{AtFlags, Gid, Mode, Timespec, Timestamps, Uid, chmodat, chownat, utimensat},
     io::Errno,
 };
-use std::os::fd::BorrowedFd;
+use std::{
+    fs::Metadata,
+    os::{fd::BorrowedFd, unix::fs::MetadataExt},
+};
 
 /// Documents that do not have the owner, permissions, attributes, other names or time that they had.
 #[derive(Debug, Default)]
@@ -86,6 +89,18 @@ pub(super) fn set_metadata(
         unset.add(key, &error.to_string());
     }
     Ok(())
+}
+
+/// The times of what has this metadata: of access too that of the last change.
+pub(super) fn times_of(metadata: &Metadata) -> Timestamps {
+    let time = Timespec {
+        tv_sec: metadata.mtime(),
+        tv_nsec: metadata.mtime_nsec(),
+    };
+    Timestamps {
+        last_access: time,
+        last_modification: time,
+    }
 }
 
 /// Whether a file system, or the daemon's user, does not take such a thing at all.

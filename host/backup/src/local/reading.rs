@@ -1,13 +1,13 @@
 //! What of a directory is left out because its job says so: no gap, and nothing that a restore in place may remove.
 
-use super::tree::{Tree, names};
+use super::tree::{Tree, below, names};
 use crate::{patterns::Patterns, port::BackupStoreError};
 use mainstay_domain::spec::ReadingSpec;
 use std::{
     ffi::OsString,
     fs::{File, Metadata},
     io::{self, Read},
-    os::unix::{ffi::OsStrExt, fs::MetadataExt},
+    os::unix::fs::MetadataExt,
 };
 
 const CACHE_TAG: &str = "CACHEDIR.TAG";
@@ -81,12 +81,4 @@ fn is_cache(tree: &Tree, directory: &[u8], names: &[OsString]) -> bool {
     };
     // One that cannot be read says nothing.
     begins().is_ok_and(|begins| begins == CACHE_SIGNATURE)
-}
-
-/// The path of what a directory has by a name, relative to where a walk began.
-pub(super) fn below(relative: &[u8], name: &OsString) -> Vec<u8> {
-    match relative {
-        b"." => name.as_bytes().to_vec(),
-        _ => [relative, b"/", name.as_bytes()].concat(),
-    }
 }

@@ -12,8 +12,8 @@ use super::{
     apart::Identity,
     check_stop,
     inside::is_work,
-    reading::{Reading, below},
-    tree::Tree,
+    reading::Reading,
+    tree::{Tree, below},
 };
 use crate::port::BackupStoreError;
 use std::{
@@ -63,12 +63,7 @@ pub(super) fn walk(
     warnings: &mut Vec<String>,
     on_found: &mut OnFound<'_>,
 ) -> Result<(), BackupStoreError> {
-    let unreadable = |error: io::Error| {
-        BackupStoreError::Source(format!(
-            "cannot read the source {}: {error}",
-            root.display()
-        ))
-    };
+    let unreadable = unreadable(root);
     let root = root.canonicalize().map_err(unreadable)?;
     let tree = Tree::open(&root).map_err(unreadable)?;
     let source = tree.place(b".").and_then(|place| place.metadata());
@@ -142,18 +137,23 @@ pub(super) fn walk(
     Ok(())
 }
 
+/// What to say of a source that cannot be read at all.
+fn unreadable(source: &Path) -> impl Fn(io::Error) -> BackupStoreError + Copy {
+    move |error| {
+        BackupStoreError::Source(format!(
+            "cannot read the source {}: {error}",
+            source.display()
+        ))
+    }
+}
+
 /// Hands on one file, wherever a link in its path leads.
 pub(super) fn single(
     source: &Path,
     warnings: &mut Vec<String>,
     on_found: &mut OnFound<'_>,
 ) -> Result<(), BackupStoreError> {
-    let unreadable = |error: io::Error| {
-        BackupStoreError::Source(format!(
-            "cannot read the source {}: {error}",
-            source.display()
-        ))
-    };
+    let unreadable = unreadable(source);
     let no_file = || unreadable(io::Error::other("it is no file"));
     let path = source.canonicalize().map_err(unreadable)?;
     let (Some(above), Some(name)) = (path.parent(), path.file_name()) else {

@@ -15,7 +15,10 @@ use std::{
     ffi::OsString,
     fs::File,
     io,
-    os::{fd::OwnedFd, unix::ffi::OsStringExt},
+    os::{
+        fd::OwnedFd,
+        unix::ffi::{OsStrExt, OsStringExt},
+    },
     path::Path,
 };
 
@@ -172,6 +175,14 @@ fn split_last(relative: &[u8]) -> (&[u8], &[u8]) {
     let at = relative.iter().rposition(|byte| *byte == b'/');
     let parts = at.and_then(|at| Some((relative.get(..at)?, relative.get(at + 1..)?)));
     parts.unwrap_or((b".".as_slice(), relative))
+}
+
+/// The path of what a directory has by a name, relative to where a walk began.
+pub(super) fn below(relative: &[u8], name: &OsString) -> Vec<u8> {
+    match relative {
+        b"." => name.as_bytes().to_vec(),
+        _ => [relative, b"/", name.as_bytes()].concat(),
+    }
 }
 
 /// The names in a directory, sorted by their bytes.

@@ -15,7 +15,7 @@ use crate::{
         inside::Inside,
         mounts::is_mount_point,
         resolve::resolve,
-        tree::{Tree, names},
+        tree::{Tree, below, names},
     },
     port::BackupStoreError,
 };
@@ -25,7 +25,7 @@ use rustix::{
     io::Errno,
 };
 use std::{
-    ffi::{OsStr, OsString},
+    ffi::OsStr,
     fs::{self, File, Metadata},
     io::{self, ErrorKind},
     os::unix::{ffi::OsStrExt, fs::MetadataExt},
@@ -191,12 +191,5 @@ impl Swap {
         Err(BackupStoreError::Unavailable(
             ErrorCode::RestoreRefused.mark(why),
         ))
-    }
-}
-
-fn below(above: &[u8], name: &OsString) -> Vec<u8> {
-    match above {
-        b"." => name.as_bytes().to_vec(),
-        _ => [above, b"/", name.as_bytes()].concat(),
     }
 }
