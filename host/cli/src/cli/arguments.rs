@@ -585,7 +585,7 @@ pub enum Command {
         #[allow(missing_docs, reason = "its own docs are the help")]
         by: By,
     },
-    /// Send a test alert
+    /// Send test alerts, and list those that were sent
     #[command(subcommand, arg_required_else_help = true)]
     Alert(AlertCommand),
     /// Report that a target with a heartbeat check is alive
@@ -596,7 +596,7 @@ pub enum Command {
         #[arg(value_parser = TargetName::parse)]
         target: TargetName,
     },
-    /// Take, list, verify, restore, prune and drill backups
+    /// Take, list, look into, verify, restore, prune and drill backups
     #[command(subcommand, arg_required_else_help = true)]
     Backup(BackupCommand),
     /// Take and list checkpoints of a job, and roll it back to one
@@ -614,7 +614,7 @@ pub enum Command {
         #[command(subcommand)]
         command: JournalCommand,
     },
-    /// List, inspect, write, build and test plugins
+    /// List, inspect, install, write, build and test plugins
     #[command(subcommand, arg_required_else_help = true)]
     Plugin(PluginCommand),
     /// Explain an error by its code, e.g. MS-0105; without one, list the codes
@@ -1259,9 +1259,9 @@ pub enum BackupCommand {
     },
     /// Show what differs between two backups, or a backup and what is there now
     ///
-    /// `+` is new, `-` is gone, `M` has another content, `m` has other permissions, another owner or time. To compare with
-    /// what is there now, every file of the job's directories is read. With --json one object a line. Exit code 3 where
-    /// something could not be compared.
+    /// `+` is new, `-` is gone, `M` has another content, `m` the same with another owner, permissions, time, extended attributes
+    /// or names. To compare with what is there now, every file of the job's directories is read. With --json one object a line.
+    /// Exit code 3 where something could not be compared.
     #[command(after_long_help = examples!("
   mainstay backup diff ful-01K0000000000000000000000A
   mainstay backup diff ful-01K0000000000000000000000A add-01K000000 --json"))]
@@ -1334,8 +1334,8 @@ pub enum BackupCommand {
     },
     /// Prove that the newest backup can be restored
     ///
-    /// Restores the newest chain into a scratch directory, compares the hash of the whole state, and tells how long
-    /// it took.
+    /// Restores the newest chain into a scratch directory, reads that again, compares every document, and tells how long it took.
+    /// Where `drill` of the job names commands or a target, a service is started on it and looked at.
     #[command(after_long_help = examples!("
   mainstay backup drill state"))]
     Drill {
