@@ -7,18 +7,18 @@
 //! Invariant: outputs are bounded however much is printed, and secrets are taken out before they are cut.
 
 mod arguments;
+mod captured;
 mod carriers;
 mod serving;
 
 use super::{
     environment::ChildEnvironment,
     process::run_as,
-    program::{Outputs, Program, Remains, Starts},
-    secrets::MAX_CONCEALED_BYTES,
+    program::{Output, Outputs, Program, Remains, Starts},
 };
 use crate::ports::{Boxed, Commands, Secrets, ServedCommand};
+use captured::Captured;
 use mainstay_domain::{
-    blob::Blob,
     effect::{CommandOutput, EffectError},
     name::CommandName,
     spec::{CommandSpec, RunAs},
@@ -32,7 +32,6 @@ use std::{
     sync::Arc,
     time::Duration,
 };
-use tokio::io::{AsyncRead, AsyncReadExt};
 
 /// Kept of each output of a foreign service's command.
 const FOREIGN_OUTPUT: u64 = 64 << 10;
@@ -60,32 +59,44 @@ impl LocalCommands {
         }
     }
 
-    async fn run_to_end(
+    /// Starts it, with a pipe for each of its outputs. What is `given_up` by then is not started `in_time`, for people.
+    async fn start(
         &self,
         what: &str,
         mut command: Command,
-        timeout: Duration,
-        max_output: u64,
-    ) -> Result<CommandOutput, EffectError> {
+        given_up: impl Future<Output = ()>,
+        in_time: &str,
+    ) -> Result<(Program, Output, Output), EffectError> {
         let pipe = || {
             self.outputs
                 .pipe()
                 .map_err(|error| not_started(what, &error))
         };
-        let ((to_stdout, mut out), (to_stderr, mut err)) = (pipe()?, pipe()?);
+        let ((to_stdout, out), (to_stderr, err)) = (pipe()?, pipe()?);
         command.stdout(to_stdout).stderr(to_stderr);
-        let given_up = tokio::time::sleep(timeout);
-        tokio::pin!(given_up);
         let start = move || Program::start(command);
-        let Ok(started) = self.starts.run(start, &mut given_up).await else {
+        let Ok(started) = self.starts.run(start, given_up).await else {
             return Err(EffectError::TimedOut(format!(
-                "{what} was not started within {timeout:?}: the file system that it is on may not answer; what starts later \
-                 is killed"
+                "{what} was not started {in_time}: the file system that it is on may not answer; what starts later is killed"
             )));
         };
         let running = started
             .flatten()
             .map_err(|error| not_started(what, &error))?;
+        Ok((running, out, err))
+    }
+
+    async fn run_to_end(
+        &self,
+        what: &str,
+        command: Command,
+        timeout: Duration,
+        max_output: u64,
+    ) -> Result<CommandOutput, EffectError> {
+        let given_up = tokio::time::sleep(timeout);
+        tokio::pin!(given_up);
+        let within = format!("within {timeout:?}");
+        let (running, mut out, mut err) = self.start(what, command, &mut given_up, &within).await?;
         let (mut stdout, mut stderr) = (Captured::new(max_output), Captured::new(max_output));
         let reading = async {
             tokio::join!(stdout.read(out.reader()), stderr.read(err.reader()));
@@ -93,11 +104,7 @@ impl LocalCommands {
         let ended = running.end(reading, given_up, Remains::LiveOn).await;
         let status = match ended {
             Ok(Ok(status)) => status,
-            Ok(Err(error)) => {
-                return Err(EffectError::TimedOut(format!(
-                    "{what} cannot be awaited: {error}"
-                )));
-            }
+            Ok(Err(error)) => return Err(not_awaited(what, &error)),
             Err(()) => {
                 return Err(EffectError::TimedOut(format!(
                     "{what} did not end within {timeout:?} and was killed with its process group"
@@ -239,57 +246,16 @@ fn not_started(what: &str, error: &io::Error) -> EffectError {
     }
 }
 
+fn not_awaited(what: &str, error: &io::Error) -> EffectError {
+    EffectError::TimedOut(format!("{what} cannot be awaited: {error}"))
+}
+
 /// As shells have it: 128 + the signal that ended it.
 fn exit_code(status: ExitStatus) -> i32 {
     status
         .code()
         .or_else(|| status.signal().map(|signal| 128 + signal))
         .unwrap_or(-1)
-}
-
-/// The beginning of an output.
-struct Captured {
-    bytes: Vec<u8>,
-    max: usize,
-    seen: u64,
-}
-
-impl Captured {
-    fn new(max: u64) -> Self {
-        Self {
-            bytes: Vec::new(),
-            max: usize::try_from(max).unwrap_or(usize::MAX),
-            seen: 0,
-        }
-    }
-
-    /// Reads to the end and keeps the beginning, so that the program is never blocked by a full pipe.
-    async fn read(&mut self, pipe: &mut Option<impl AsyncRead + Unpin>) {
-        let Some(pipe) = pipe else { return };
-        let mut chunk = vec![0; 16 << 10];
-        while let Ok(count @ 1..) = pipe.read(&mut chunk).await {
-            self.seen += count as u64;
-            // More than is wanted: a secret across the cut has to be recognised first.
-            let room = self.max.saturating_add(MAX_CONCEALED_BYTES) - self.bytes.len();
-            self.bytes
-                .extend_from_slice(chunk.get(..count.min(room)).unwrap_or_default());
-        }
-    }
-
-    fn truncated(&self) -> bool {
-        self.seen > self.max as u64
-    }
-
-    fn finish(self, secrets: &dyn Secrets) -> Blob {
-        let cut = self.seen > self.bytes.len() as u64;
-        let mut bytes = secrets.conceal_piece(self.bytes);
-        if cut {
-            // The last bytes may be half of a secret.
-            bytes.truncate(bytes.len().saturating_sub(MAX_CONCEALED_BYTES));
-        }
-        bytes.truncate(self.max);
-        Blob(bytes)
-    }
 }
 
 #[cfg(test)]

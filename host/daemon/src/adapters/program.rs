@@ -10,6 +10,7 @@ mod outputs;
 mod remains;
 mod starts;
 
+pub(super) use outputs::Output;
 pub use outputs::Outputs;
 pub(crate) use remains::finish as finish_remains;
 pub(super) use starts::Starts;

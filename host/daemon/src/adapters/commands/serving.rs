@@ -1,8 +1,8 @@
 //! Commands that serve until they are not needed any more.
 
-use super::{LocalCommands, exit_code, not_started};
+use super::{LocalCommands, exit_code, not_awaited};
 use crate::{
-    adapters::program::{Program, Remains, concealed_end, read_end},
+    adapters::program::{Remains, concealed_end, read_end},
     ports::{Boxed, ServedCommand},
 };
 use mainstay_domain::{effect::EffectError, text::last_lines};
@@ -18,25 +18,11 @@ impl LocalCommands {
     pub(super) async fn serve_until(
         &self,
         what: &str,
-        mut command: Command,
+        command: Command,
         mut until: Boxed<'static, ()>,
     ) -> Result<ServedCommand, EffectError> {
-        let pipe = || {
-            self.outputs
-                .pipe()
-                .map_err(|error| not_started(what, &error))
-        };
-        let ((to_stdout, mut out), (to_stderr, mut err)) = (pipe()?, pipe()?);
-        command.stdout(to_stdout).stderr(to_stderr);
-        let start = move || Program::start(command);
-        let Ok(started) = self.starts.run(start, &mut until).await else {
-            return Err(EffectError::TimedOut(format!(
-                "{what} was not started in time: the file system that it is on may not answer; what starts later is killed"
-            )));
-        };
-        let running = started
-            .flatten()
-            .map_err(|error| not_started(what, &error))?;
+        let started = self.start(what, command, &mut until, "in time");
+        let (running, mut out, mut err) = started.await?;
         let (mut stdout, mut stderr) = (Vec::new(), Vec::new());
         let reading = async {
             tokio::join!(
@@ -46,11 +32,7 @@ impl LocalCommands {
         };
         let exit_code = match running.end(reading, until, Remains::LiveOn).await {
             Ok(Ok(status)) => Some(exit_code(status)),
-            Ok(Err(error)) => {
-                return Err(EffectError::TimedOut(format!(
-                    "{what} cannot be awaited: {error}"
-                )));
-            }
+            Ok(Err(error)) => return Err(not_awaited(what, &error)),
             Err(()) => None,
         };
         let secrets = self.secrets.as_ref();

@@ -3,7 +3,7 @@
 use super::*;
 use crate::adapters::environment::{OF_THE_TESTS, without_that_of_the_tests};
 use crate::ports::SecretError;
-use mainstay_domain::name::SecretName;
+use mainstay_domain::{blob::Blob, name::SecretName};
 use std::{collections::BTreeMap, time::Instant};
 
 /// `${secret:token}` is `hunter22`.
