@@ -7,7 +7,7 @@ use super::{
     error::unavailable,
     holes::{FileData, spread},
     inside::is_work,
-    metadata::times_of,
+    metadata::{mode_of, owner_of, times_of},
     reading::Reading,
     tree::{Tree, below},
     xattrs::{read_xattrs, set_xattrs},
@@ -15,7 +15,7 @@ use super::{
 use crate::port::BackupStoreError;
 use mainstay_domain::{archive::Xattrs, code::ErrorCode};
 use rustix::{
-    fs::{AtFlags, Gid, Mode, Uid, chmodat, chownat, linkat, syncfs, utimensat},
+    fs::{AtFlags, Mode, chmodat, chownat, linkat, syncfs, utimensat},
     io::Errno,
 };
 use std::{
@@ -23,10 +23,7 @@ use std::{
     ffi::OsStr,
     fs::{File, Metadata},
     io::{self, ErrorKind},
-    os::{
-        fd::AsFd,
-        unix::{ffi::OsStrExt, fs::MetadataExt},
-    },
+    os::{fd::AsFd, unix::ffi::OsStrExt},
     path::Path,
 };
 
@@ -178,7 +175,7 @@ impl Carrier {
             ));
         }
         let (above, name) = self.new.above(relative)?;
-        let mode = Mode::from_raw_mode(metadata.mode() & 0o7777) | Mode::RWXU;
+        let mode = mode_of(&metadata) | Mode::RWXU;
         chmodat(&above, name, mode, AtFlags::empty())?;
         self.made.insert(relative.to_vec(), (metadata, xattrs));
         Ok(())
@@ -208,8 +205,7 @@ fn copy(from: File, to: &mut File) -> io::Result<()> {
 /// Gives what a directory has by a name owner, permissions and time, and extended attributes where they are not what they
 /// are to be. Who is not root gives no owner away, nor what goes with one, and keeps the rest.
 fn give(above: &File, name: &[u8], metadata: &Metadata, xattrs: Option<&Xattrs>) -> io::Result<()> {
-    let owner = Some(Uid::from_raw_unchecked(metadata.uid()));
-    let group = Some(Gid::from_raw_unchecked(metadata.gid()));
+    let (owner, group) = owner_of(metadata);
     match chownat(above, name, owner, group, AtFlags::SYMLINK_NOFOLLOW) {
         Ok(()) | Err(Errno::PERM) => {}
         Err(error) => return Err(error.into()),
@@ -219,8 +215,7 @@ fn give(above: &File, name: &[u8], metadata: &Metadata, xattrs: Option<&Xattrs>)
         Ok(()) | Err(Errno::PERM) => {}
         Err(error) => return Err(error.into()),
     }
-    let mode = Mode::from_raw_mode(metadata.mode() & 0o7777);
-    chmodat(above, name, mode, AtFlags::empty())?;
+    chmodat(above, name, mode_of(metadata), AtFlags::empty())?;
     Ok(utimensat(
         above,
         name,

@@ -12,20 +12,20 @@ use super::{
     durable,
     error::unavailable,
     files::{create_private, remove_file, sync_dir},
-    metadata::times_of,
+    metadata::{mode_of, owner_of, times_of},
     removal::remove_tree,
     tree::names,
     xattrs::{read_xattrs, set_xattrs},
 };
 use crate::port::BackupStoreError;
-use rustix::fs::{AtFlags, CWD, utimensat};
+use rustix::fs::{AtFlags, CWD, chmodat, chownat, utimensat};
 use std::{
     ffi::OsString,
     fs::{self, DirBuilder, File, Metadata, Permissions},
-    io::{self, ErrorKind},
+    io::ErrorKind,
     os::unix::{
         ffi::OsStrExt,
-        fs::{DirBuilderExt, MetadataExt, PermissionsExt, chown},
+        fs::{DirBuilderExt, PermissionsExt},
     },
     path::{Path, PathBuf},
 };
@@ -259,13 +259,15 @@ fn open_to_owner(path: &Path) -> Result<(), BackupStoreError> {
 
 /// Gives owner, permissions and times. What cannot be given costs no more than itself.
 fn copy_metadata(metadata: &Metadata, to: &Path) {
+    let flags = AtFlags::empty();
+    let (owner, group) = owner_of(metadata);
     let owned = match rustix::process::geteuid().is_root() {
-        true => chown(to, Some(metadata.uid()), Some(metadata.gid())),
+        true => chownat(CWD, to, owner, group, flags),
         false => Ok(()),
     };
-    let mode = Permissions::from_mode(metadata.mode() & 0o7777);
-    let timed = utimensat(CWD, to, &times_of(metadata), AtFlags::empty()).map_err(io::Error::from);
-    let given = [owned, fs::set_permissions(to, mode), timed];
+    let permitted = chmodat(CWD, to, mode_of(metadata), flags);
+    let timed = utimensat(CWD, to, &times_of(metadata), flags);
+    let given = [owned, permitted, timed];
     for error in given.into_iter().filter_map(Result::err) {
         tracing::warn!(path = %to.display(), %error, "it does not have owner, permissions and time that it should");
     }

@@ -91,6 +91,19 @@ pub(super) fn set_metadata(
     Ok(())
 }
 
+/// To whom belongs what has this metadata: a user and a group.
+pub(super) fn owner_of(metadata: &Metadata) -> (Option<Uid>, Option<Gid>) {
+    (
+        Some(Uid::from_raw_unchecked(metadata.uid())),
+        Some(Gid::from_raw_unchecked(metadata.gid())),
+    )
+}
+
+/// The permissions of what has this metadata.
+pub(super) fn mode_of(metadata: &Metadata) -> Mode {
+    Mode::from_raw_mode(metadata.mode() & 0o7777)
+}
+
 /// The times of what has this metadata: of access too that of the last change.
 pub(super) fn times_of(metadata: &Metadata) -> Timestamps {
     let time = Timespec {

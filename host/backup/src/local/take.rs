@@ -142,17 +142,15 @@ fn write_and_verify(
     let (end, stored) = writer.finish(found.state.root_hash())?;
 
     found.can_be_referred_to = baseline.can_be_referred_to;
-    let own;
-    let held = match found.can_be_referred_to {
+    // The index of a chain that is not referred to says nothing of what is held; what reads back needs it all the same.
+    let apart = match found.can_be_referred_to {
         true => {
             found.held = held;
-            &found.held
+            None
         }
-        false => {
-            own = held;
-            &own
-        }
+        false => Some(held),
     };
+    let held = apart.as_ref().unwrap_or(&found.held);
     let over = found.over(&baseline, &added);
     let read_over = baseline.over.map(|over| over.whole);
     let before = Difference::from(baseline.state);
