@@ -6,6 +6,7 @@
 
 mod admin;
 pub mod campaign;
+mod child_server;
 mod daemon;
 mod example;
 mod figures;
@@ -24,6 +25,7 @@ mod stand_ins;
 mod stranger;
 mod tls;
 
+pub use child_server::ChildServer;
 pub use daemon::Daemon;
 pub use example::Example;
 pub use figures::{peak_kb, print_spread, resident_kb};

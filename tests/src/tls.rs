@@ -1,11 +1,7 @@
 //! Servers that speak TLS, by the certificates of `tests/fixtures/tls`.
 
-use crate::repository;
-use std::{
-    io::{BufRead, BufReader},
-    path::PathBuf,
-    process::{Child, Command, Stdio},
-};
+use crate::{ChildServer, repository};
+use std::path::PathBuf;
 
 const SERVER: &str = r#"
 import socket, ssl, sys, threading
@@ -39,11 +35,7 @@ pub fn tls_file(name: &str) -> PathBuf {
 }
 
 /// Answers `well` to every request; ends with this.
-pub struct TlsServer {
-    process: Child,
-    /// Of 127.0.0.1.
-    pub port: u16,
-}
+pub struct TlsServer(ChildServer);
 
 impl TlsServer {
     /// With the certificate of this name.
@@ -58,23 +50,11 @@ impl TlsServer {
     }
 
     fn run(arguments: &[PathBuf]) -> Self {
-        let mut process = Command::new("python3")
-            .args(["-c", SERVER])
-            .args(arguments)
-            .stdout(Stdio::piped())
-            .spawn()
-            .unwrap();
-        let mut line = String::new();
-        let output = process.stdout.take().unwrap();
-        BufReader::new(output).read_line(&mut line).unwrap();
-        let port = line.trim().parse().unwrap();
-        Self { process, port }
+        Self(ChildServer::of_script(SERVER, arguments))
     }
-}
 
-impl Drop for TlsServer {
-    fn drop(&mut self) {
-        let _ = self.process.kill();
-        let _ = self.process.wait();
+    /// Of 127.0.0.1.
+    pub fn port(&self) -> u16 {
+        self.0.port()
     }
 }

@@ -260,7 +260,7 @@ fn a_key_that_pagerduty_does_not_know_is_told_with_where_to_look() {
 #[test]
 fn a_receiver_whose_certificate_does_not_verify_is_told_nothing_and_asked_again() {
     let server = TlsServer::start("server.pem");
-    let origin = format!("https://localhost:{}", server.port);
+    let origin = format!("https://localhost:{}", server.port());
     for (alerter, settings) in [
         (
             "slack",

@@ -2,14 +2,8 @@
 
 use super::{case, judge};
 use crate::target::{HOST, row_of};
-use mainstay_tests::{Daemon, wait_for};
-use std::{
-    fs,
-    io::{BufRead, BufReader, Write},
-    os::unix::net::UnixListener,
-    path::Path,
-    process::{Child, Command, Stdio},
-};
+use mainstay_tests::{ChildServer, Daemon, wait_for};
+use std::{fs, os::unix::net::UnixListener, path::Path};
 
 /// A server whose queue is full, until it is told to take what waits. Over TCP the system asks it again after a second.
 const FULL: &str = r#"
@@ -29,50 +23,28 @@ while True:
     kept.append(listener.accept())
 "#;
 
-struct FullServer {
-    process: Child,
-    port: u16,
-}
+struct FullServer(ChildServer);
 
 impl FullServer {
     /// On a free port, or at a path.
     fn start(path: Option<&Path>) -> Self {
-        let mut process = Command::new("python3")
-            .args(["-c", FULL])
-            .args(path)
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .spawn()
-            .unwrap();
-        let mut line = String::new();
-        let output = process.stdout.take().unwrap();
-        BufReader::new(output).read_line(&mut line).unwrap();
-        let port = line.trim().parse().unwrap();
-        Self { process, port }
+        Self(ChildServer::of_script(FULL, path.as_slice()))
     }
 
     /// Takes what waits, and all that comes.
     fn take(&mut self) {
-        let telling = self.process.stdin.as_mut().unwrap();
-        telling.write_all(b"\n").unwrap();
+        self.0.end_input();
     }
 
     /// Connections that have asked for it and have no answer.
     fn asking(&self) -> usize {
         let table = fs::read_to_string("/proc/net/tcp").unwrap();
-        let port = format!(":{:04X}", self.port);
+        let port = format!(":{:04X}", self.0.port());
         let asks = |line: &&str| {
             let mut fields = line.split_ascii_whitespace().skip(2);
             fields.next().is_some_and(|to| to.ends_with(&port)) && fields.next() == Some("02")
         };
         table.lines().filter(asks).count()
-    }
-}
-
-impl Drop for FullServer {
-    fn drop(&mut self) {
-        let _ = self.process.kill();
-        let _ = self.process.wait();
     }
 }
 
@@ -84,7 +56,7 @@ fn a_connection_that_takes_longer_than_it_may_is_degraded() {
         format!(
             "[[target]]\nname = \"{name}\"\n[[target.check]]\nkind = \"tcp\"\naddress = \"127.0.0.1:{}\"\nevery = \"1h\"\n\
              timeout = \"1m\"\nwarn_latency = \"{warn}\"\nfailure = \"seen\"\n",
-            server.port
+            server.0.port()
         )
     };
     let targets = [target("warned", "500ms"), target("patient", "59s")].concat();

@@ -84,8 +84,9 @@ fn a_server_is_known_by_the_authority_of_the_check_or_by_nothing() {
         TlsServer::start("server.pem"),
         TlsServer::start("expired.pem"),
     );
-    let https =
-        |server: &TlsServer, more: &str| http(&format!("https://localhost:{}/", server.port), more);
+    let https = |server: &TlsServer, more: &str| {
+        http(&format!("https://localhost:{}/", server.port()), more)
+    };
     let mut daemon = Daemon::prepare("");
     fs::copy(tls_file("authority.pem"), daemon.path("ca.pem")).unwrap();
     let ca = "ca = \"ca.pem\"\nbody_contains = \"well\"";

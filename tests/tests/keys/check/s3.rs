@@ -2,12 +2,8 @@
 
 use super::{DEAF, case, judge_with};
 use crate::target::{HOST, row_of};
-use mainstay_tests::{Daemon, wait_for};
-use std::{
-    fs,
-    io::{BufRead, BufReader},
-    process::{Child, Command, Stdio},
-};
+use mainstay_tests::{ChildServer, Daemon, wait_for};
+use std::fs;
 
 const SECRETS: &str = "[secrets]\nid = { env = \"ID_OF_THE_STORE\" }\npin = { env = \"PIN_OF_THE_STORE\" }\n\
                        other = { env = \"PIN_OF_ANOTHER\" }\n";
@@ -64,36 +60,16 @@ server.serve_forever()
 "#;
 
 /// Ends with this.
-struct Store {
-    process: Child,
-    port: u16,
-}
+struct Store(ChildServer);
 
 impl Store {
     fn start() -> Self {
-        let mut process = Command::new("python3")
-            .args(["-c", SERVER, ID, PIN])
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .spawn()
-            .unwrap();
-        let mut line = String::new();
-        let output = process.stdout.take().unwrap();
-        BufReader::new(output).read_line(&mut line).unwrap();
-        let port = line.trim().parse().unwrap();
-        Self { process, port }
+        Self(ChildServer::of_script(SERVER, &[ID, PIN]))
     }
 
     fn check(&self, path: &str, more: &str) -> String {
-        let port = self.port;
+        let port = self.0.port();
         format!("kind = \"s3\"\nurl = \"http://127.0.0.1:{port}{path}\"\n{more}")
-    }
-}
-
-impl Drop for Store {
-    fn drop(&mut self) {
-        let _ = self.process.kill();
-        let _ = self.process.wait();
     }
 }
 
@@ -177,7 +153,7 @@ fn a_bucket_that_is_answered_for_late_is_degraded() {
         let ticks = ticks.lines().count();
         (ticks >= 10).then_some(()).ok_or_else(|| ticks.to_string())
     });
-    drop(store.process.stdin.take());
+    store.0.end_input();
     daemon.wait_for_status("it to be judged", |status| {
         row_of(status, "t")["health"] == "degraded"
     });

@@ -11,7 +11,7 @@ fn a_certificate_is_judged_by_the_days_that_it_has_left_whoever_signed_it() {
         TlsServer::start("expired.pem"),
     );
     let tls = |server: &TlsServer, more: &str| {
-        let port = server.port;
+        let port = server.port();
         format!("kind = \"tls\"\naddress = \"localhost:{port}\"\n{more}")
     };
     let deaf = "kind = \"tls\"\naddress = \"127.0.0.1:1\"";
@@ -38,7 +38,7 @@ fn a_certificate_is_judged_by_the_days_that_it_has_left_whoever_signed_it() {
 fn a_server_of_many_names_is_asked_for_the_one_of_the_check() {
     let server = TlsServer::with_other("server.pem", "expired.pem");
     let tls = |more: &str| {
-        let port = server.port;
+        let port = server.port();
         format!("kind = \"tls\"\naddress = \"127.0.0.1:{port}\"\n{more}")
     };
     let cases = [
