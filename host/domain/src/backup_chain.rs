@@ -121,6 +121,10 @@ impl Composer {
     }
 
     /// This link has this document; `inherited`: without its content. Answers what [`Composer::wants`] does.
+    ///
+    /// # Errors
+    /// [`ComposeError::Twice`] where this link has named it already; [`ComposeError::NoContent`] where a newer link refers to content
+    /// that this one has otherwise, or has as another document.
     pub fn document(
         &mut self,
         key: &DocumentKey,
@@ -156,6 +160,10 @@ impl Composer {
     }
 
     /// This link says that the document is gone.
+    ///
+    /// # Errors
+    /// [`ComposeError::Twice`] where this link has named it already; [`ComposeError::NoContent`] where a newer link refers to its
+    /// content.
     pub fn tombstone(&mut self, key: &DocumentKey) -> Result<(), ComposeError> {
         match self.settled.get_mut(key) {
             Some(settled) if settled.link == self.link => {
@@ -174,6 +182,9 @@ impl Composer {
     }
 
     /// The state, after the oldest link.
+    ///
+    /// # Errors
+    /// [`ComposeError::NoContent`] of a document whose content came from no link.
     pub fn finish(self) -> Result<State, ComposeError> {
         let living = self
             .settled
@@ -266,6 +277,10 @@ fn unusable(status: BackupStatus) -> Option<&'static str> {
 }
 
 /// The backups that restoring `id` needs, the one that stands alone first and `id` last.
+///
+/// # Errors
+/// [`BackupChainError`]: `id` is not among the records; it, or one that it needs, is not there or cannot be used; or the chain leads
+/// in a circle, or to another job.
 pub fn plan_restore(
     records: &[BackupRecord],
     id: &BackupId,

@@ -95,12 +95,18 @@ pub fn schedule_of(job: &JobSpec, backup_type: BackupType) -> Option<&Schedule> 
 }
 
 /// The first slot after a time.
+///
+/// # Errors
+/// [`ScheduleError`]: the cron expression or the time zone is none, or no time fits it any more.
 pub fn next_slot(schedule: &Schedule, after: Timestamp) -> Result<Timestamp, ScheduleError> {
     Slots::of(schedule)?.after(after)
 }
 
 /// The slot that is due: the newest one at or before `now`, where it is after the last one used. A schedule that
 /// was never used is due at once.
+///
+/// # Errors
+/// [`ScheduleError`]: the cron expression or the time zone is none, or no time fits it any more.
 pub fn due(
     schedule: &Schedule,
     last: Option<Timestamp>,
@@ -110,6 +116,9 @@ pub fn due(
 }
 
 /// As [`due`], with what was missed before it.
+///
+/// # Errors
+/// [`ScheduleError`]: the cron expression or the time zone is none, or no time fits it any more.
 pub fn due_slot(
     schedule: &Schedule,
     last: Option<Timestamp>,
@@ -139,6 +148,9 @@ pub fn due_slot(
 }
 
 /// When a schedule is due next: the past where it is due now.
+///
+/// # Errors
+/// [`ScheduleError`]: the cron expression or the time zone is none, or no time fits it any more.
 pub fn next_due(
     schedule: &Schedule,
     last: Option<Timestamp>,
@@ -182,6 +194,9 @@ pub fn may_begin(starts: &StartSpec, now: Timestamp) -> Result<bool, ScheduleErr
 }
 
 /// The backup of a job that is due and may begin, if any: a full covers a differential, and both cover an incremental.
+///
+/// # Errors
+/// [`ScheduleError`]: the cron expression or the time zone is none, or no time fits it any more.
 pub fn due_backup(
     job: &JobSpec,
     last: &LastSlots,
@@ -216,6 +231,9 @@ pub fn due_backup(
 }
 
 /// When a job's next backup is due; none where it has no schedule.
+///
+/// # Errors
+/// [`ScheduleError`]: the cron expression or the time zone is none, or no time fits it any more.
 pub fn next_backup(
     job: &JobSpec,
     last: &LastSlots,
@@ -238,6 +256,9 @@ pub fn next_backup(
 
 /// The longest that a job waits between two backups in the eight days after `now`, within the first thousand slots:
 /// a recovery point objective below it cannot be met. None where it has no schedule.
+///
+/// # Errors
+/// [`ScheduleError`]: the cron expression or the time zone is none, or no time fits it any more.
 pub fn longest_wait(job: &JobSpec, now: Timestamp) -> Result<Option<Duration>, ScheduleError> {
     let schedules = SCHEDULED.into_iter();
     let schedules = schedules.filter_map(|backup_type| schedule_of(job, backup_type));

@@ -35,6 +35,9 @@ enum Visit {
 }
 
 /// The targets, each after all that it depends on, else as given. A dependency that is no target is passed over.
+///
+/// # Errors
+/// The first circle of targets that wait for one another.
 pub fn order<'a>(
     targets: &[(&'a TargetName, &'a [TargetName])],
 ) -> Result<Vec<&'a TargetName>, DependencyCycle> {

@@ -15,6 +15,9 @@ use crate::{
 /// Allows an effect, or denies it with a text that says how to grant it. `own_target` is the target of the operation
 /// that the plugin works for, where it works for one.
 ///
+/// # Errors
+/// [`EffectError::Denied`], with the grant to write; also of a URL that cannot be compared with grants.
+///
 /// ```
 /// use mainstay_domain::{effect::Effect, grant, name::PluginName, spec::Grants};
 /// let plugin = PluginName::parse("restart-service").unwrap();

@@ -72,7 +72,10 @@ macro_rules! prefixed_id {
                 Self(ulid)
             }
 
-            /// Checks a text.
+            /// Checks a text: the prefix, a dash, and the 26 characters of a ULID.
+            ///
+            /// # Errors
+            /// What was found, and an example of what is allowed.
             pub fn parse(text: &str) -> Result<Self, InvalidId> {
                 match text.strip_prefix(concat!($prefix, "-")).map(Ulid::from_string) {
                     Some(Ok(ulid)) => Ok(Self::new(ulid)),
@@ -138,7 +141,10 @@ impl BackupId {
         Self(format!("{}-{ulid}", backup_type.prefix()))
     }
 
-    /// Checks a text.
+    /// Checks a text: the prefix of a type, or one that it had, a dash, and the 26 characters of a ULID.
+    ///
+    /// # Errors
+    /// What was found, and an example of what is allowed.
     pub fn parse(text: &str) -> Result<Self, InvalidId> {
         let parsed = text.split_once('-').and_then(|(prefix, ulid)| {
             let is_of = |of_type: &BackupType| {

@@ -98,6 +98,9 @@ impl SecretHandles {
     }
 
     /// What a guest wrote with `value` in place of each handle; none where there is no handle.
+    ///
+    /// # Errors
+    /// The first that `value` gives.
     pub fn reveal<E>(
         &self,
         bytes: &[u8],
@@ -108,6 +111,9 @@ impl SecretHandles {
 
     /// As [`Self::reveal`], where the form of a value depends on what it is put into: `value` is also given what the
     /// guest wrote between the handle before, or the beginning, and this one.
+    ///
+    /// # Errors
+    /// The first that `value` gives.
     ///
     /// ```
     /// use mainstay_domain::{name::SecretName, secret::SecretHandles};

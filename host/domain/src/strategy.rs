@@ -30,6 +30,9 @@ pub enum InvalidStrategy {
 impl Strategy {
     /// Checks the constraints of the seed: at least one attempt, a multiplier of at least 1.0, a greatest delay that
     /// is not below the first.
+    ///
+    /// # Errors
+    /// The first of these that does not hold.
     pub fn validate(self) -> Result<Self, InvalidStrategy> {
         if self.max_attempts() == 0 {
             return Err(InvalidStrategy::NoAttempts);

@@ -48,6 +48,9 @@ pub enum TemplateError {
 
 /// The parts of a text, in order; empty texts are left out.
 ///
+/// # Errors
+/// The first placeholder that is not closed, has no name, or one that breaks the rules of names, with its offset in bytes.
+///
 /// ```
 /// use mainstay_domain::{name::SecretName, template::{Part, parts}};
 /// let token = SecretName::parse("token").unwrap();

@@ -34,6 +34,9 @@ impl DocumentKey {
     }
 
     /// The key of a relative path; `.` is the directory itself.
+    ///
+    /// # Errors
+    /// Which rule it breaks: a key is relative, has no empty name, no `.`, no `..` and no NUL in it.
     pub fn from_bytes(path: &[u8]) -> Result<Self, InvalidKey> {
         let key = escape(path);
         match broken_rule(path) {
@@ -45,7 +48,10 @@ impl DocumentKey {
         }
     }
 
-    /// Checks a text.
+    /// Checks a text, in which `%XX` stands for a byte that is not part of UTF-8.
+    ///
+    /// # Errors
+    /// As of [`Self::from_bytes`]; or something is escaped that must not be, or wrongly.
     pub fn parse(text: &str) -> Result<Self, InvalidKey> {
         let refused = |why| InvalidKey {
             found: excerpt(text),
@@ -115,6 +121,9 @@ pub struct KeyPrefix(Option<DocumentKey>);
 
 impl KeyPrefix {
     /// Checks a configured prefix; slashes at its end do not count.
+    ///
+    /// # Errors
+    /// As of [`DocumentKey::parse`].
     pub fn parse(text: &str) -> Result<Self, InvalidKey> {
         let trimmed = text.trim_end_matches('/');
         if trimmed.is_empty() && !text.starts_with('/') {

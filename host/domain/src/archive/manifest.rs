@@ -145,6 +145,9 @@ pub struct Manifest {
 
 impl Manifest {
     /// The bytes that are stored.
+    ///
+    /// # Errors
+    /// [`ManifestError::Malformed`] where it cannot be written as JSON.
     pub fn to_bytes(&self) -> Result<Vec<u8>, ManifestError> {
         let mut value = serde_json::to_value(self)
             .map_err(|error| ManifestError::Malformed(error.to_string()))?;
@@ -158,6 +161,9 @@ impl Manifest {
     }
 
     /// What a host's key signs: all of it but the signature.
+    ///
+    /// # Errors
+    /// As of [`Self::to_bytes`].
     pub fn signed_bytes(&self) -> Result<Vec<u8>, ManifestError> {
         let unsigned = Self {
             signature: None,
@@ -169,6 +175,10 @@ impl Manifest {
     }
 
     /// Reads stored bytes.
+    ///
+    /// # Errors
+    /// [`ManifestError::Malformed`] where it is no manifest, [`ManifestError::Newer`] of a later format,
+    /// [`ManifestError::Changed`] where it is not, byte for byte, what [`Self::to_bytes`] gives.
     pub fn from_bytes(bytes: &[u8]) -> Result<Self, ManifestError> {
         #[derive(Deserialize)]
         struct Versioned {
@@ -187,6 +197,9 @@ impl Manifest {
     }
 
     /// BLAKE3 of the bytes that are stored; what a child's [`ParentLink`] holds.
+    ///
+    /// # Errors
+    /// As of [`Self::to_bytes`].
     pub fn hash(&self) -> Result<ContentHash, ManifestError> {
         Ok(ContentHash::of(&self.to_bytes()?))
     }

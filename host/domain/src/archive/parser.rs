@@ -115,6 +115,10 @@ impl ArchiveParser {
     }
 
     /// Reads the next line.
+    ///
+    /// # Errors
+    /// [`ArchiveError`]: it is no line of an archive, stands out of its place, is not what the lines before it say, each with the
+    /// number of the line, from 1; or the archive has a later format.
     pub fn line(&mut self, text: &[u8]) -> Result<ArchiveItem, ArchiveError> {
         self.line += 1;
         let line: ArchiveLine<'static> =
@@ -152,6 +156,9 @@ impl ArchiveParser {
     }
 
     /// Whether the last line was read; an archive that stops before is truncated.
+    ///
+    /// # Errors
+    /// [`ArchiveError::Truncated`], with the number of the last line that was read.
     pub fn finish(&self) -> Result<(), ArchiveError> {
         match self.position {
             Position::AfterEnd => Ok(()),

@@ -338,6 +338,9 @@ impl State {
     }
 
     /// Whether each hard link names a document that holds its content.
+    ///
+    /// # Errors
+    /// The first, in the order of the keys, that names none, another link, or other content.
     pub fn check_links(&self) -> Result<(), LinkError> {
         for (key, entry) in &self.entries {
             let Some(link) = entry.link() else {
@@ -355,6 +358,9 @@ impl State {
     }
 
     /// Whether nothing lies below what is not a directory: below a symbolic link, a restore would leave its place.
+    ///
+    /// # Errors
+    /// The first, in the order of the keys, and what it lies below.
     pub fn check_tree(&self) -> Result<(), TreeError> {
         for key in self.entries.keys() {
             let blocked = key.ancestors().chain(["."]).find(|ancestor| {

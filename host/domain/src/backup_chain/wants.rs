@@ -85,6 +85,9 @@ impl Wants {
     }
 
     /// After the oldest link: whether everything came.
+    ///
+    /// # Errors
+    /// [`ComposeError::NoContent`] of the first key whose content came from no link.
     pub fn finish(self) -> Result<(), ComposeError> {
         let missing = self.wanted.into_values().flatten();
         let keys = missing.map(|(_, place)| place.key);
