@@ -41,12 +41,12 @@ pub struct StatsTotal {
     pub recoveries: u64,
     /// Operations that failed, or were done with checks that still failed.
     pub failed: u64,
-    /// The share of these two that were recoveries after which the failure did not come back at once; null where there was
+    /// The share, from 0 to 1, of these two that were recoveries after which the failure did not come back at once; null where there was
     /// none.
     pub success_rate: Option<f64>,
     /// The mean time of a recovery, from the first detection; null where none is known.
     pub mean_recovery_ms: Option<u64>,
-    /// The share of them within the recovery time objective.
+    /// The share of them within the recovery time objective, from 0 to 1.
     pub rto_met: Option<f64>,
 }
 
@@ -63,7 +63,7 @@ pub struct TargetStats {
     pub recoveries: u64,
     /// Operations that failed, or were done with checks that still failed.
     pub failed: u64,
-    /// The share of these two that were recoveries after which the failure did not come back at once; null where there was
+    /// The share, from 0 to 1, of these two that were recoveries after which the failure did not come back at once; null where there was
     /// none.
     pub success_rate: Option<f64>,
     /// The mean time of a recovery, from the first detection; null where none is known.
@@ -72,12 +72,12 @@ pub struct TargetStats {
     pub median_recovery_ms: Option<u64>,
     /// 95 in a hundred of them took at most so long.
     pub p95_recovery_ms: Option<u64>,
-    /// The share of them within the recovery time objective.
+    /// The share of them within the recovery time objective, from 0 to 1.
     pub rto_met: Option<f64>,
-    /// The share of the known time in which it was not down, which it is from the detection of a failure until it is verified
+    /// The share, from 0 to 1, of the known time in which it was not down, which it is from the detection of a failure until it is verified
     /// healthy; null where nothing is known.
     pub uptime: Option<f64>,
-    /// The share of the time asked for of which it is known whether it was down: the host ran, and had the target.
+    /// The share, from 0 to 1, of the time asked for of which it is known whether it was down: the host ran, and had the target.
     pub known: f64,
     /// That time, in milliseconds.
     pub known_ms: u64,

@@ -28,9 +28,9 @@ pub struct Validity {
 /// How many days a certificate must have left.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct DaysLeft {
-    /// With fewer the check fails.
+    /// With fewer the check fails; 0: only where it is over.
     pub min: u32,
-    /// With fewer it is degraded.
+    /// With fewer it is degraded; none: never.
     pub warn: Option<u32>,
 }
 

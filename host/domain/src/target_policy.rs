@@ -9,11 +9,11 @@ use serde::{Deserialize, Serialize};
 pub struct TargetPolicy {
     /// Whether a person has to approve each recovery, as with the strategy `manual`.
     pub ask: Option<bool>,
-    /// How often it is tried.
+    /// How often it is tried, at least once.
     pub max_attempts: Option<u32>,
     /// Before the second attempt, milliseconds.
     pub initial_delay_ms: Option<u64>,
-    /// By how much each delay is longer than the one before.
+    /// By how much each delay is longer than the one before, at least 1.
     pub multiplier: Option<f64>,
     /// No delay is longer, milliseconds.
     pub max_delay_ms: Option<u64>,

@@ -25,13 +25,13 @@ pub enum TemplateError {
     /// It does not end.
     #[error("the placeholder at offset {at} has no `}}`: write `${{secret:NAME}}`")]
     Unclosed {
-        /// Where it begins.
+        /// Where it begins, in bytes from the beginning of the text.
         at: usize,
     },
     /// It has another form.
     #[error("`{found}` at offset {at} is no placeholder: write `${{secret:NAME}}`")]
     Malformed {
-        /// Where it begins.
+        /// Where it begins, in bytes from the beginning of the text.
         at: usize,
         /// What is there, cut to a printable length.
         found: String,
@@ -39,7 +39,7 @@ pub enum TemplateError {
     /// Its name is none.
     #[error("the placeholder at offset {at}: {why}")]
     Name {
-        /// Where it begins.
+        /// Where it begins, in bytes from the beginning of the text.
         at: usize,
         /// Which rule it breaks.
         why: InvalidName,

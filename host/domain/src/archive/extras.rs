@@ -95,7 +95,7 @@ pub type Xattrs = BTreeMap<XattrName, XattrValue>;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(from = "(u64, u64)", into = "(u64, u64)")]
 pub struct Hole {
-    /// Where it begins.
+    /// Where it begins, in bytes.
     pub offset: u64,
     /// Its bytes, at least one.
     pub length: u64,

@@ -25,7 +25,7 @@ pub enum ArchiveLine<'a> {
 /// Says which backup the archive is.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Header {
-    /// The format's version.
+    /// The format's version, from 1 to [`FORMAT`](super::FORMAT).
     pub format: u32,
     /// The backup.
     pub id: BackupId,

@@ -93,7 +93,7 @@ pub enum SourceNote {
 /// A manifest.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Manifest {
-    /// The format's version.
+    /// The format's version, from 1 to [`FORMAT`].
     pub format: u32,
     /// The backup.
     pub id: BackupId,
@@ -116,7 +116,7 @@ pub struct Manifest {
     pub root_hash: ContentHash,
     /// Documents in this archive.
     pub documents: u64,
-    /// Tombstones in this archive.
+    /// How many documents it says are gone.
     pub tombstones: u64,
     /// Bytes of the content in this archive.
     pub size_bytes: u64,

@@ -49,9 +49,9 @@ pub enum SourceFault {
 /// A source that cannot be in a backup.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct FaultySource {
-    /// Which it is, by its place in the list.
+    /// Which it is, by its place in the list, from 0.
     pub source: usize,
-    /// With which other, where it is not for itself.
+    /// With which other, by its place too, where it is not for itself.
     pub other: Option<usize>,
     /// Why.
     pub fault: SourceFault,

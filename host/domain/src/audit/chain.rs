@@ -33,16 +33,16 @@ pub fn digest(before: &str, number: u64, record: &str) -> String {
 pub enum AuditFault {
     /// These rows are not there, and later ones are.
     Missing {
-        /// The first of them.
+        /// The number of the first of them.
         first: u64,
-        /// The last of them.
+        /// The number of the last of them.
         last: u64,
     },
     /// The last rows, from this one on, are not there.
     CutOff {
-        /// The first of them.
+        /// The number of the first of them.
         first: u64,
-        /// The last one that was written.
+        /// The number of the last one that was written.
         last: u64,
     },
     /// A row, or the digest of the one before, is not what was written.

@@ -49,11 +49,11 @@ pub struct Seen {
     pub condition: Condition,
     /// For people.
     pub message: String,
-    /// The measured value.
+    /// The measured value, in the detector's own unit.
     pub value: Option<f64>,
     /// A failure type that says more than the check's, as the detector names it.
     pub failure: Option<String>,
-    /// How sure it is; absent is 1.
+    /// How sure it is, from 0 to 1; absent is 1.
     pub confidence: Option<f64>,
     /// For the next look.
     pub memory: Vec<u8>,

@@ -104,14 +104,14 @@ pub enum CheckKind {
     Disk {
         /// A path on it.
         path: PathBuf,
-        /// Default 95 [seed 000].
+        /// Above 0 and at most 100; default 95 [seed 000].
         max_percent: f64,
-        /// Default: none.
+        /// Below `max_percent`; default: none.
         warn_percent: Option<f64>,
     },
     /// Failed above the limit: of the target's own processes in bytes, else of the host in percent.
     Memory {
-        /// Of the host; default 90 [seed 000].
+        /// Of the host, above 0 and at most 100; default 90 [seed 000].
         max_percent: f64,
         /// Resident bytes of the supervised child's group, or with `pid_file` of the process named there and of what it
         /// started; instead of `max_percent`.
