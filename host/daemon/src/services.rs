@@ -9,6 +9,7 @@ pub mod backup;
 pub mod disk_state;
 pub mod effects;
 pub mod feed;
+mod gap_looks;
 pub mod history_pruner;
 pub mod host_mode;
 pub mod inbox;

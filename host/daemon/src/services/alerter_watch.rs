@@ -4,7 +4,10 @@
 //! Invariant: nothing is told before the plugins that lie in their directory at the start were looked at.
 //! Invariant: no alerter is to tell of itself that it fails; see `domain::alert`. `status` shows it in any case.
 
-use super::{route_watch::serving, shared::Shared};
+use super::{
+    gap_looks::{look_again, serving},
+    shared::Shared,
+};
 use crate::ports::{Delivery, PluginView};
 use mainstay_domain::{
     alert::{AlerterState, OutboxEntry, Receiving},
@@ -19,14 +22,10 @@ use mainstay_domain::{
 use parking_lot::{Mutex, MutexGuard};
 use std::{
     collections::{BTreeMap, BTreeSet},
-    future::pending,
     sync::Arc,
     time::Duration,
 };
-use tokio::sync::{
-    Notify,
-    broadcast::{Receiver, error::RecvError},
-};
+use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
 /// Whether the alerters deliver; clones are the same. Shared by who delivers, who watches and who shows it.
@@ -112,27 +111,10 @@ pub struct AlerterWatch {
 impl AlerterWatch {
     /// Runs until it is stopped.
     pub async fn run(mut self, stop: CancellationToken) {
-        let mut events = self.shared.journal.subscribe();
-        let mut spec = self.shared.spec.clone();
-        loop {
-            spec.mark_unchanged();
-            let is_judged = self.plugins.are_judged();
-            let due = match is_judged {
-                true => self.look(),
-                false => None,
-            };
-            tokio::select! { biased;
-                () = stop.cancelled() => return,
-                () = self.plugins.judged(), if !is_judged => {}
-                () = something_changed(&mut events) => {}
-                () = self.health.0.is_proved.notified() => {}
-                changed = spec.changed() => if changed.is_err() {
-                    // The daemon is about to end.
-                    return stop.cancelled().await;
-                },
-                () = pass(due) => {}
-            }
-        }
+        let (shared, plugins) = (self.shared.clone(), Arc::clone(&self.plugins));
+        let known = Arc::clone(&self.health.0);
+        let of = (&shared, &*plugins);
+        look_again(of, matters, &known.is_proved, || self.look(), stop).await;
     }
 
     /// Tells what is news; gives after how long there may be more.
@@ -171,32 +153,14 @@ impl AlerterWatch {
     }
 }
 
-/// Resolves when another version serves, or one does no more, or a delivery has ended.
-async fn something_changed(events: &mut Receiver<Arc<Event>>) {
-    loop {
-        match events.recv().await {
-            Ok(event) => {
-                if matches!(
-                    event.kind,
-                    EventKind::PluginServing
-                        | EventKind::PluginDraining
-                        | EventKind::AlertDelivered
-                        | EventKind::AlertDelayed
-                        | EventKind::AlertAbandoned
-                ) {
-                    return;
-                }
-            }
-            // One of them may have been missed.
-            Err(RecvError::Lagged(_)) => return,
-            Err(RecvError::Closed) => return pending().await,
-        }
-    }
-}
-
-async fn pass(time: Option<Duration>) {
-    match time {
-        Some(time) => tokio::time::sleep(time).await,
-        None => pending().await,
-    }
+/// Another version serves, or one does no more, or a delivery has ended.
+fn matters(kind: EventKind) -> bool {
+    matches!(
+        kind,
+        EventKind::PluginServing
+            | EventKind::PluginDraining
+            | EventKind::AlertDelivered
+            | EventKind::AlertDelayed
+            | EventKind::AlertAbandoned
+    )
 }

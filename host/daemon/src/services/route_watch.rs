@@ -2,19 +2,20 @@
 //!
 //! Invariant: nothing is told before the plugins that lie in their directory at the start were looked at.
 
-use super::shared::Shared;
+use super::{
+    gap_looks::{look_again, serving},
+    shared::Shared,
+};
 use crate::ports::PluginView;
 use mainstay_domain::{
     event::{Event, EventKind},
-    name::PluginName,
-    plugin::{PluginKind, PluginState},
+    plugin::PluginKind,
     route::{GapNews, GapWatch, gaps},
     severity::Severity,
 };
 use parking_lot::RwLock;
-use semver::Version;
-use std::{future::pending, sync::Arc, time::Duration};
-use tokio::sync::broadcast::{Receiver, error::RecvError};
+use std::{sync::Arc, time::Duration};
+use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
 /// What is left without a handler now, a sentence for each that is missing; shared with `status`.
@@ -43,26 +44,9 @@ pub struct RouteWatch {
 impl RouteWatch {
     /// Runs until it is stopped.
     pub async fn run(mut self, stop: CancellationToken) {
-        let mut events = self.shared.journal.subscribe();
-        let mut spec = self.shared.spec.clone();
-        loop {
-            spec.mark_unchanged();
-            let is_judged = self.plugins.are_judged();
-            let due = match is_judged {
-                true => self.look(),
-                false => None,
-            };
-            tokio::select! { biased;
-                () = stop.cancelled() => return,
-                () = self.plugins.judged(), if !is_judged => {}
-                () = plugins_changed(&mut events) => {}
-                changed = spec.changed() => if changed.is_err() {
-                    // The daemon is about to end.
-                    return stop.cancelled().await;
-                },
-                () = pass(due) => {}
-            }
-        }
+        let (shared, plugins) = (self.shared.clone(), Arc::clone(&self.plugins));
+        let (of, nothing_else) = ((&shared, &*plugins), Notify::new());
+        look_again(of, matters, &nothing_else, || self.look(), stop).await;
     }
 
     /// Tells what is news; gives after how long there may be more.
@@ -96,39 +80,7 @@ impl RouteWatch {
     }
 }
 
-/// Every version of a plugin of this kind that serves, by the plugin's name.
-pub(super) fn serving(plugins: &dyn PluginView, kind: PluginKind) -> Vec<(PluginName, Version)> {
-    let rows = plugins.rows().into_iter();
-    let serving = rows.filter_map(|row| {
-        let serves =
-            row.state == PluginState::Serving && row.kind.map(PluginKind::serves_as) == Some(kind);
-        row.name.zip(row.version).filter(|_| serves)
-    });
-    serving.collect()
-}
-
-/// Resolves when another version serves, or one does no more.
-async fn plugins_changed(events: &mut Receiver<Arc<Event>>) {
-    loop {
-        match events.recv().await {
-            Ok(event) => {
-                if matches!(
-                    event.kind,
-                    EventKind::PluginServing | EventKind::PluginDraining
-                ) {
-                    return;
-                }
-            }
-            // One of them may have been missed.
-            Err(RecvError::Lagged(_)) => return,
-            Err(RecvError::Closed) => return pending().await,
-        }
-    }
-}
-
-async fn pass(time: Option<Duration>) {
-    match time {
-        Some(time) => tokio::time::sleep(time).await,
-        None => pending().await,
-    }
+/// Another version serves, or one does no more.
+fn matters(kind: EventKind) -> bool {
+    matches!(kind, EventKind::PluginServing | EventKind::PluginDraining)
 }
