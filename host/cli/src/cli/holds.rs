@@ -10,6 +10,7 @@ use super::{
 };
 use mainstay_api::{AcceptBody, Hold, HoldBody, ReleaseBody};
 use mainstay_domain::id::BackupId;
+use serde::Serialize;
 
 pub(super) async fn hold(
     client: &Client,
@@ -22,15 +23,12 @@ pub(super) async fn hold(
         reason,
         by,
     } = arguments;
-    let id: BackupId = id.resolve(client).await?;
-    let path = format!("/v1/backups/{id}/hold");
     let body = HoldBody {
         until: until.map(String::from),
         reason,
         by: by.by,
     };
-    let what = format!("holding {id}");
-    work(client, out, (path.as_str(), &body), &what, false).await
+    say_of(client, out, &id, ("hold", "holding"), &body).await
 }
 
 pub(super) async fn release(
@@ -39,11 +37,8 @@ pub(super) async fn release(
     id: &IdText,
     by: String,
 ) -> anyhow::Result<Ending> {
-    let id: BackupId = id.resolve(client).await?;
-    let path = format!("/v1/backups/{id}/release");
     let body = ReleaseBody { by };
-    let what = format!("releasing {id}");
-    work(client, out, (path.as_str(), &body), &what, false).await
+    say_of(client, out, id, ("release", "releasing"), &body).await
 }
 
 pub(super) async fn accept(
@@ -52,11 +47,22 @@ pub(super) async fn accept(
     id: &IdText,
     by: String,
 ) -> anyhow::Result<Ending> {
-    let id: BackupId = id.resolve(client).await?;
-    let path = format!("/v1/backups/{id}/accept");
     let body = AcceptBody { by };
-    let what = format!("accepting {id}");
-    work(client, out, (path.as_str(), &body), &what, false).await
+    say_of(client, out, id, ("accept", "accepting"), &body).await
+}
+
+/// Asks for what the API calls `verb` of a backup; `doing` is that for people.
+async fn say_of(
+    client: &Client,
+    out: &Output,
+    id: &IdText,
+    (verb, doing): (&str, &str),
+    body: &impl Serialize,
+) -> anyhow::Result<Ending> {
+    let id: BackupId = id.resolve(client).await?;
+    let path = format!("/v1/backups/{id}/{verb}");
+    let what = format!("{doing} {id}");
+    work(client, out, (path.as_str(), body), &what, false).await
 }
 
 /// Whether it is held, by whom, until when and why.
