@@ -32,6 +32,7 @@ mod intake;
 mod load;
 mod lock;
 mod mark;
+mod newest;
 mod numbers;
 mod open;
 mod owner;

@@ -6,15 +6,13 @@
 //! the audit log of a target or since a time, which goes through them in their order, for the operations that have not ended
 //! and the incidents that are open, which are few and all gone through; and for the numbers of `statistics`. None of them holds
 //! more in memory than it answers.
-//!
-//! Length: every question that the journal answers, in one place.
 
 use super::{
     SqliteJournal, audit,
-    columns::{Millis, to_json, word},
+    columns::to_json,
     event_filter,
+    newest::{history, incidents},
     rows::{all, one, readable, record},
-    schema::{ended, unended},
     statistics,
     sums::checked,
 };
@@ -28,11 +26,11 @@ use mainstay_domain::{
     event::{Event, EventKind},
     id::{IncidentId, OperationId},
     incident::Incident,
-    name::{FailureType, TargetName},
-    operation::{Operation, OperationState},
+    name::TargetName,
+    operation::Operation,
     record::EffectEntry,
 };
-use rusqlite::{Connection, OptionalExtension, Params, ToSql, params, types::ValueRef};
+use rusqlite::{Connection, OptionalExtension, Params, params, types::ValueRef};
 
 impl Browse for SqliteJournal {
     fn history(&self, filter: HistoryFilter) -> Reading<'_, Vec<Operation>> {
@@ -223,112 +221,6 @@ fn calls(connection: &Connection, operation: &OperationId) -> rusqlite::Result<V
         })
     })?;
     readable(read)
-}
-
-/// As [`history`], the statement names no column that is not filtered by, and merges what is open and what is not.
-fn incidents(connection: &Connection, filter: &IncidentFilter) -> rusqlite::Result<Vec<Incident>> {
-    let target = filter.target.as_ref().map(TargetName::as_str);
-    let since = filter.since.map(Millis);
-    let before = filter.before.as_ref().map(ToString::to_string);
-    let mut conditions = Vec::new();
-    let mut parameters: Vec<&dyn ToSql> = vec![&filter.limit];
-    if let Some(target) = &target {
-        parameters.push(target);
-        conditions.push(format!("target = ?{}", parameters.len()));
-    }
-    if let Some(since) = &since {
-        parameters.push(since);
-        conditions.push(format!("opened_at >= ?{}", parameters.len()));
-    }
-    if let Some(before) = &before {
-        parameters.push(before);
-        conditions.push(format!(
-            "(opened_at, number) < (SELECT opened_at, number FROM incidents WHERE id = ?{})",
-            parameters.len()
-        ));
-    }
-    let sql = incidents_sql(filter.open_only, &conditions);
-    all(connection, &sql, parameters.as_slice())
-}
-
-/// The newest incidents, or those that are open, that these conditions hold of; as many as the first parameter says.
-pub(super) fn incidents_sql(open_only: bool, conditions: &[String]) -> String {
-    let halves: &[&str] = match open_only {
-        true => &["open"],
-        false => &["open", "NOT open"],
-    };
-    let rows = concat!(
-        "SELECT ",
-        checked!(incidents),
-        ", opened_at, number FROM incidents"
-    );
-    newest_of(rows, halves, conditions)
-}
-
-/// The statement names no column that is not filtered by, so that the index of just these filters answers it. What has not
-/// ended is in an index of its own, and there is little of it: the two are merged as they are read.
-fn history(connection: &Connection, filter: &HistoryFilter) -> rusqlite::Result<Vec<Operation>> {
-    let state = filter.state.as_ref().map(word).transpose()?;
-    let target = filter.target.as_ref().map(TargetName::as_str);
-    let failure = filter.failure.as_ref().map(FailureType::as_str);
-    let since = filter.since.map(Millis);
-    let before = filter.before.as_ref().map(ToString::to_string);
-    let mut conditions = Vec::new();
-    let mut parameters: Vec<&dyn ToSql> = vec![&filter.limit];
-    if let Some(target) = &target {
-        parameters.push(target);
-        conditions.push(format!("target = ?{}", parameters.len()));
-    }
-    if let Some(failure) = &failure {
-        parameters.push(failure);
-        conditions.push(format!("failure = ?{}", parameters.len()));
-    }
-    if let Some(state) = &state {
-        parameters.push(state);
-        conditions.push(format!("state = ?{}", parameters.len()));
-    }
-    if let Some(since) = &since {
-        parameters.push(since);
-        conditions.push(format!("detected_at >= ?{}", parameters.len()));
-    }
-    if let Some(before) = &before {
-        parameters.push(before);
-        conditions.push(format!(
-            "(detected_at, number) < (SELECT detected_at, number FROM operations WHERE id = ?{})",
-            parameters.len()
-        ));
-    }
-    let sql = history_sql(filter.state, &conditions);
-    all(connection, &sql, parameters.as_slice())
-}
-
-/// The newest operations of this state, or of any, that these conditions hold of; as many as the first parameter says.
-pub(super) fn history_sql(state: Option<OperationState>, conditions: &[String]) -> String {
-    let halves: &[&str] = match state {
-        Some(state) if state.is_final() => &[ended!()],
-        Some(_) => &[unended!()],
-        None => &[unended!(), ended!()],
-    };
-    let rows = concat!(
-        "SELECT ",
-        checked!(operations),
-        ", detected_at, number FROM operations"
-    );
-    newest_of(rows, halves, conditions)
-}
-
-/// The newest by their second column of the rows of these halves of a table, each of which has indices of its own.
-fn newest_of(rows: &str, halves: &[&str], conditions: &[String]) -> String {
-    let half = |half: &&str| {
-        let conditions = std::iter::once(*half).chain(conditions.iter().map(String::as_str));
-        let conditions: Vec<&str> = conditions.collect();
-        format!("{rows} WHERE {}", conditions.join(" AND "))
-    };
-    let halves: Vec<String> = halves.iter().map(half).collect();
-    format!(
-        "{} ORDER BY 2 DESC, 3 DESC LIMIT ?1",
-        halves.join(" UNION ALL ")
-    )
 }
 
 pub(super) fn events(

@@ -8,7 +8,7 @@ use crate::{
     },
     sqlite::{
         FILE_NAME, SqliteJournal,
-        records::{history_sql, incidents_sql},
+        newest::{history_sql, incidents_sql},
     },
 };
 use mainstay_domain::{
