@@ -1,8 +1,8 @@
 //! Begins an attempt of an operation, and asks for looks.
 
 use super::{
-    Action, Attempt, AttemptProgress, Case, CaseKey, IllegalMove, InputTime, Outcome, Polling,
-    Recovery, Running, Stage, Work,
+    Action, Attempt, Case, CaseKey, IllegalMove, InputTime, Outcome, Polling, Recovery, Running,
+    Stage, Work,
 };
 use crate::{
     name::PluginName,
@@ -39,10 +39,7 @@ impl Recovery {
             let running = Running {
                 work,
                 route,
-                attempt: Attempt::Calling {
-                    step: 0,
-                    progress: AttemptProgress::default(),
-                },
+                attempt: Attempt::first_call(),
                 cancelled,
             };
             return match running.cancelled.is_some() {
@@ -91,10 +88,7 @@ impl Recovery {
         let running = Running {
             work,
             route,
-            attempt: Attempt::Calling {
-                step: 0,
-                progress: AttemptProgress::default(),
-            },
+            attempt: Attempt::first_call(),
             cancelled: None,
         };
         if looks_first {

@@ -36,13 +36,9 @@ impl Recovery {
                 return Ok(());
             };
             running.work.awaits = None;
-            let Attempt::Calling { step, mut progress } = std::mem::replace(
-                &mut running.attempt,
-                Attempt::Calling {
-                    step: 0,
-                    progress: AttemptProgress::default(),
-                },
-            ) else {
+            let Attempt::Calling { step, mut progress } =
+                std::mem::replace(&mut running.attempt, Attempt::first_call())
+            else {
                 return Ok(());
             };
             // Of what is cancelled only what always runs is still called, whatever halted the call.

@@ -175,6 +175,16 @@ pub enum Attempt {
     Validating(Polling),
 }
 
+impl Attempt {
+    /// The first step is called.
+    pub(super) fn first_call() -> Self {
+        Self::Calling {
+            step: 0,
+            progress: AttemptProgress::default(),
+        }
+    }
+}
+
 impl Case {
     pub(super) fn new(incident: Tracked<Incident>, stage: Stage) -> Self {
         Self {

@@ -164,10 +164,7 @@ impl Recovery {
     ) -> Result<(), IllegalMove> {
         if case.cleared_during_operation {
             // Nothing more would ever say that it is over.
-            self.queue
-                .finished(&work.operation.target, &work.operation.id);
-            work.operation.error = Some(why.clone());
-            work.error = Some(why);
+            self.leave_queue(&mut work, why);
             case.stage = Stage::Queued(work);
             let how = case.end_without_operation();
             return self.close_unrecovered(case, how, at, out);
@@ -185,12 +182,17 @@ impl Recovery {
         at: InputTime,
         out: &mut Outcome,
     ) -> Result<(), IllegalMove> {
+        self.leave_queue(&mut work, why);
+        work.operation.steps = steps;
+        self.await_operator(case, work, at, out)
+    }
+
+    /// It is nobody's turn any more, for this reason.
+    fn leave_queue(&mut self, work: &mut Work, why: String) {
         self.queue
             .finished(&work.operation.target, &work.operation.id);
         work.operation.error = Some(why.clone());
         work.error = Some(why);
-        work.operation.steps = steps;
-        self.await_operator(case, work, at, out)
     }
 
     /// The operation waits for a person's decision.
