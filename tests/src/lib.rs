@@ -39,7 +39,7 @@ pub use shorthand::{
     HOST, actions, make_fifo, message_of, millis_between, said, sleeper, take_backup, time,
     user_name,
 };
-pub use small_disk::SmallDisk;
+pub use small_disk::{SmallDisk, in_a_mount_namespace};
 pub use stand_ins::{free_ports, get_json};
 pub use stranger::Stranger;
 pub use tls::{TlsServer, tls_file};

@@ -1,6 +1,6 @@
 //! What once made backups useless, or took them away, with the whole program.
 
-use mainstay_tests::{Daemon, HOST, plugin, said};
+use mainstay_tests::{Daemon, HOST, in_a_mount_namespace, plugin, said};
 use rustix::fs::{CWD, Mode, OFlags, mkdirat, openat};
 use std::{
     fs::{self, File},
@@ -107,25 +107,10 @@ fn odd_times_and_deep_trees_are_drilled_and_restored() {
     assert_eq!(shown["documents"], 28, "{shown}");
 }
 
-/// Runs this very test in a mount namespace of its own, where it may mount. Whether this is the process in it.
-fn in_a_mount_namespace(test: &str) -> bool {
-    const MARK: &str = "MAINSTAY_TEST_MAY_MOUNT";
-    if std::env::var_os(MARK).is_some() {
-        return true;
-    }
-    let allowed = Command::new("unshare").args(["-rm", "true"]).status();
-    if !allowed.is_ok_and(|status| status.success()) {
-        println!("SKIPPED, nothing was tested: this machine allows no mount namespace");
-        return false;
-    }
-    // Built outside: what is built belongs to who builds it.
+/// What these tests need of what is built.
+fn build() {
     plugin("gfs-retention");
     plugin("corruption-restore");
-    let mut again = Command::new("unshare");
-    again.arg("-rm").arg(std::env::current_exe().unwrap());
-    again.args(["--exact", test, "--nocapture"]).env(MARK, "1");
-    assert!(again.status().unwrap().success());
-    false
 }
 
 /// A file system in memory, until it is dropped.
@@ -152,7 +137,7 @@ impl Drop for Mounted {
 
 #[test]
 fn a_source_that_is_a_mount_point_is_restored_in_place() {
-    if !in_a_mount_namespace("a_source_that_is_a_mount_point_is_restored_in_place") {
+    if !in_a_mount_namespace("a_source_that_is_a_mount_point_is_restored_in_place", build) {
         return;
     }
     let mut daemon = Daemon::prepare(&[HOST, JOB].concat());
@@ -197,7 +182,10 @@ settings = { job = "state" }
 
 #[test]
 fn a_service_whose_data_cannot_be_put_back_is_not_stopped_for_it() {
-    if !in_a_mount_namespace("a_service_whose_data_cannot_be_put_back_is_not_stopped_for_it") {
+    if !in_a_mount_namespace(
+        "a_service_whose_data_cannot_be_put_back_is_not_stopped_for_it",
+        build,
+    ) {
         return;
     }
     let mut daemon = Daemon::prepare(&[HOST, JOB, RECOVERED].concat());
@@ -244,7 +232,10 @@ fn fill(directory: &Path) {
 
 #[test]
 fn a_full_state_disk_is_freed_by_pruning_and_read_and_restored_from() {
-    if !in_a_mount_namespace("a_full_state_disk_is_freed_by_pruning_and_read_and_restored_from") {
+    if !in_a_mount_namespace(
+        "a_full_state_disk_is_freed_by_pruning_and_read_and_restored_from",
+        build,
+    ) {
         return;
     }
     let policy = "retention = { policy = \"gfs-retention\" }\n\

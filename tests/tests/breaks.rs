@@ -4,7 +4,7 @@
 use mainstay_tests::{
     Daemon,
     campaign::{Random, fresh_seed},
-    plugin, wait_for,
+    in_a_mount_namespace, plugin, wait_for,
 };
 use serde_json::Value;
 use std::{
@@ -73,31 +73,14 @@ fn verified(daemon: &Daemon) -> Vec<Value> {
     verified.cloned().collect()
 }
 
-/// Runs this very test in a mount namespace of its own, where it may mount. Whether this is the process in it.
-fn in_a_mount_namespace(test: &str) -> bool {
-    const MARK: &str = "MAINSTAY_TEST_MAY_MOUNT";
-    if std::env::var_os(MARK).is_some() {
-        return true;
-    }
-    let allowed = Command::new("unshare").args(["-rm", "true"]).status();
-    if !allowed.is_ok_and(|status| status.success()) {
-        println!("this machine allows no mount namespace, so no disk can be filled");
-        return false;
-    }
-    // Built outside: what is built belongs to who builds it.
-    plugin("restart-service");
-    plugin("disk-cleanup");
-    let mut again = Command::new("unshare");
-    again.arg("-rm").arg(std::env::current_exe().unwrap());
-    again.args(["--exact", test, "--nocapture"]).env(MARK, "1");
-    assert!(again.status().unwrap().success());
-    false
-}
-
 /// What should free the disk keeps its record on that disk.
 #[test]
 fn a_full_disk_is_cleaned_up_and_nothing_is_lost() {
-    if !in_a_mount_namespace("a_full_disk_is_cleaned_up_and_nothing_is_lost") {
+    let build = || {
+        plugin("restart-service");
+        plugin("disk-cleanup");
+    };
+    if !in_a_mount_namespace("a_full_disk_is_cleaned_up_and_nothing_is_lost", build) {
         return;
     }
     let mut daemon = Daemon::prepare(CONFIG);

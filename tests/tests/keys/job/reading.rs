@@ -1,7 +1,7 @@
 //! What of a directory is left out: `exclude`, `exclude_caches` and `one_filesystem` of `[[job]]`.
 
 use super::{prepare, verified};
-use mainstay_tests::{Daemon, program, wait_for};
+use mainstay_tests::{Daemon, in_a_mount_namespace, program, wait_for};
 use std::{fs, process::Command};
 
 const TAG: &str = "Signature: 8a477f597d28d172789f06886806bc55\n";
@@ -82,30 +82,14 @@ source = [{ kind = "directory", path = "data" }]
     }
 }
 
-/// Runs this very test in a mount namespace of its own, where it may mount. Whether this is the process in it.
-fn in_a_mount_namespace(test: &str) -> bool {
-    const MARK: &str = "MAINSTAY_TEST_MAY_MOUNT";
-    if std::env::var_os(MARK).is_some() {
-        return true;
-    }
-    let allowed = Command::new("unshare").args(["-rm", "true"]).status();
-    if !allowed.is_ok_and(|status| status.success()) {
-        println!("SKIPPED, nothing was tested: this machine allows no mount namespace");
-        return false;
-    }
-    // Built outside: what is built belongs to who builds it.
-    program();
-    let mut again = Command::new("unshare");
-    again.arg("-rm").arg(std::env::current_exe().unwrap());
-    again.args(["--exact", test, "--nocapture"]).env(MARK, "1");
-    assert!(again.status().unwrap().success());
-    false
-}
-
 /// Acts: `job.one_filesystem`
 #[test]
 fn another_file_system_is_read_only_where_the_job_says() {
-    if !in_a_mount_namespace("job::reading::another_file_system_is_read_only_where_the_job_says") {
+    let test = "job::reading::another_file_system_is_read_only_where_the_job_says";
+    let build = || {
+        program();
+    };
+    if !in_a_mount_namespace(test, build) {
         return;
     }
     let job = |name: &str, keys: &str| {
