@@ -1,12 +1,11 @@
 //! A mail server that takes mail after a login, within TLS, by the certificates of `tests/fixtures/tls`.
 
-use crate::{repository, tls_file, wait_for};
+use crate::{ChildServer, repository, tls_file, wait_for};
 use serde_json::Value;
 use std::{
     fs::{self, File},
-    io::{BufRead, BufReader},
     path::{Path, PathBuf},
-    process::{Child, Command, Stdio},
+    process::Command,
     sync::OnceLock,
 };
 use tempfile::TempDir;
@@ -19,34 +18,28 @@ pub const MAIL_PASSWORD: &str = "s3cr3tZq7OfTheMailServer";
 
 /// Ends with this.
 pub struct MailServer {
-    process: Child,
+    server: ChildServer,
     directory: TempDir,
-    /// Of localhost.
-    pub port: u16,
 }
 
 impl MailServer {
     /// `tls` is `implicit` or `starttls`.
     pub fn start(tls: &str) -> Self {
         let directory = TempDir::new().unwrap();
-        let mut process = Command::new(python())
-            .arg(repository().join("tests/src/mail_server.py"))
-            .arg(directory.path())
-            .arg(tls)
-            .args([tls_file("server.pem"), tls_file("server.key")])
-            .arg(MAIL_PASSWORD)
-            .stdout(Stdio::piped())
-            .spawn()
-            .unwrap();
-        let mut line = String::new();
-        let output = process.stdout.take().unwrap();
-        BufReader::new(output).read_line(&mut line).unwrap();
-        let port = line.trim().parse().unwrap();
-        Self {
-            process,
-            directory,
-            port,
-        }
+        let server = ChildServer::run(
+            Command::new(python())
+                .arg(repository().join("tests/src/mail_server.py"))
+                .arg(directory.path())
+                .arg(tls)
+                .args([tls_file("server.pem"), tls_file("server.key")])
+                .arg(MAIL_PASSWORD),
+        );
+        Self { server, directory }
+    }
+
+    /// Of localhost.
+    pub fn port(&self) -> u16 {
+        self.server.port()
     }
 
     /// What it answers to mail from now on, e.g. `451 later`; empty: it takes it.
@@ -77,13 +70,6 @@ impl MailServer {
             let mut taken = seen.into_iter().filter(|mail| mail["answer"] == "250 OK");
             taken.find(|mail| wanted(mail)).ok_or(shown)
         })
-    }
-}
-
-impl Drop for MailServer {
-    fn drop(&mut self) {
-        let _ = self.process.kill();
-        let _ = self.process.wait();
     }
 }
 

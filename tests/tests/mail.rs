@@ -19,7 +19,7 @@ struct Setting<'a> {
 
 fn start(setting: &Setting<'_>) -> Daemon {
     let Setting { tls, to, .. } = setting;
-    let port = setting.server.port;
+    let port = setting.server.port();
     let rest = format!(
         r#"
 [secrets]
