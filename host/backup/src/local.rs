@@ -51,6 +51,7 @@ mod resolve;
 mod restore;
 mod room;
 mod scan;
+mod scattered;
 mod scratch;
 mod seal;
 mod signature;

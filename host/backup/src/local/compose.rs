@@ -37,11 +37,15 @@ pub(super) trait Sink {
         to: &Place,
         content: (ContentHash, u64),
     ) -> Result<bool, BackupStoreError>;
+    /// Nobody will ask whether a file that was begun is right: all that it consists of is checked where it is read.
+    fn needs_no_look(&mut self, _: &DocumentKey) -> Result<(), BackupStoreError> {
+        Ok(())
+    }
     /// Whether a file has this hash, all its pieces being there.
     fn is_right(&mut self, key: &DocumentKey, hash: ContentHash) -> Result<bool, BackupStoreError>;
 }
 
-/// For reading that only checks.
+/// For reading that checks the archives and the state; not documents of parts from several places, as `CheckingSink` does.
 pub(super) struct DiscardSink;
 
 impl Sink for DiscardSink {
@@ -179,8 +183,10 @@ impl<'a> Composing<'a> {
                         self.composed.push((key, hash));
                         Ok(())
                     }
+                    DocumentContent::Parts if wanted => self.sink.needs_no_look(&key),
                     DocumentContent::Same if wanted => {
                         self.sink.begin(&key)?;
+                        self.sink.needs_no_look(&key)?;
                         self.want(hash, size, Place { key, at: 0 })
                     }
                     DocumentContent::Parts

@@ -1,16 +1,23 @@
 //! Every file of the backups of a chain, read back.
 //!
+//! Invariant: each document of the state has the hash that its line says, whichever archives its parts are in.
 //! Invariant: an index is a cache, so a wrong one makes no backup wrong; but it is told, and made anew.
 
 use super::{
-    compose::DiscardSink,
+    compose::{DiscardSink, Sink},
     files::{Layout, remove_file},
     index::Index,
     read::{Composed, opening, read_chain, read_manifests, stored_bytes_match},
+    scattered::Scattered,
 };
 use crate::port::{BackupStoreError, OnProgress, STORED_ONLY};
-use mainstay_domain::{archive::Manifest, id::BackupId, name::JobName};
-use std::fs;
+use mainstay_domain::{
+    archive::{ContentHash, DocumentKey, DocumentKind, Manifest},
+    backup_chain::Place,
+    id::BackupId,
+    name::JobName,
+};
+use std::{collections::HashMap, fs};
 use tokio_util::sync::CancellationToken;
 
 /// Reads a whole chain back, and the indexes that are there. What was wrong with those, for people; anything else that is
@@ -33,7 +40,8 @@ pub(super) fn verify(
         }
         Some(error) => return Err(error),
     }
-    let newest = read_chain(layout, stop, job, chain, progress, &mut DiscardSink)?;
+    let sink = &mut CheckingSink::default();
+    let newest = read_chain(layout, stop, job, chain, progress, sink)?;
     let mut newest = Some(newest);
     let mut notes = Vec::new();
     for (links, manifest) in (1..).zip(&manifests) {
@@ -51,6 +59,59 @@ pub(super) fn verify(
         notes.push(made_anew(layout, job, &manifest.id, composed));
     }
     Ok(notes)
+}
+
+/// Hashes the documents whose parts come from several places, and keeps no content: what a link refers to of its own is read
+/// once more.
+#[derive(Default)]
+struct CheckingSink {
+    open: HashMap<DocumentKey, Scattered>,
+}
+
+impl Sink for CheckingSink {
+    fn takes(&self, _: &DocumentKey) -> bool {
+        true
+    }
+
+    fn document(
+        &mut self,
+        _: &DocumentKey,
+        _: DocumentKind,
+        _: &[u8],
+    ) -> Result<(), BackupStoreError> {
+        Ok(())
+    }
+
+    fn begin(&mut self, key: &DocumentKey) -> Result<(), BackupStoreError> {
+        self.open.insert(key.clone(), Scattered::default());
+        Ok(())
+    }
+
+    fn piece(&mut self, place: &Place, bytes: &[u8]) -> Result<(), BackupStoreError> {
+        if let Some(open) = self.open.get_mut(&place.key) {
+            open.add(place.at, bytes);
+        }
+        Ok(())
+    }
+
+    fn copy(
+        &mut self,
+        _: Option<&Place>,
+        to: &Place,
+        _: (ContentHash, u64),
+    ) -> Result<bool, BackupStoreError> {
+        Ok(!self.open.contains_key(&to.key))
+    }
+
+    fn needs_no_look(&mut self, key: &DocumentKey) -> Result<(), BackupStoreError> {
+        self.open.remove(key);
+        Ok(())
+    }
+
+    fn is_right(&mut self, key: &DocumentKey, hash: ContentHash) -> Result<bool, BackupStoreError> {
+        let found = self.open.remove(key);
+        Ok(found.is_some_and(|found| found.hash() == Some(hash)))
+    }
 }
 
 /// Compares the stored bytes of a chain that cannot be opened here with what their manifests say.

@@ -4,7 +4,7 @@ use super::{chunks::ChunkSizes, compose::DiscardSink, index::Index, write::Archi
 use crate::port::{BackupContents, BackupKeys, UNSIGNED};
 use mainstay_domain::archive::{
     ContentHash, DocumentKey, DocumentKind, Encryption, Entry, FORMAT, Header, Manifest, Mode,
-    State,
+    ParentLink, State,
 };
 use proptest::prelude::*;
 
@@ -320,13 +320,47 @@ fn forge(
     let (archive, manifest) = fixture.store.layout.find(&job(), &taken.id);
     fs::remove_file(&archive).unwrap();
     fs::remove_file(&manifest).unwrap();
+    write_forged(fixture, taken.clone(), format, entry, write);
+}
+
+/// The same, of an incremental backup that is the difference to a full one.
+fn forge_next(
+    fixture: &Fixture,
+    full: &Manifest,
+    id: &BackupId,
+    entry: &Entry,
+    write: impl FnOnce(&mut ArchiveWriter),
+) {
+    let (_, manifest) = fixture.store.layout.find(&job(), &full.id);
+    let above = Manifest::from_bytes(&fs::read(manifest).unwrap()).unwrap();
+    let next = Manifest {
+        id: id.clone(),
+        backup_type: BackupType::Incremental,
+        parent: Some(ParentLink {
+            id: full.id.clone(),
+            manifest_hash: above.hash().unwrap(),
+        }),
+        ..above
+    };
+    write_forged(fixture, next, FORMAT, entry, write);
+}
+
+fn write_forged(
+    fixture: &Fixture,
+    taken: Manifest,
+    format: u32,
+    entry: &Entry,
+    write: impl FnOnce(&mut ArchiveWriter),
+) {
+    let layout = &fixture.store.layout;
+    let archive = layout.archive(&job(), &taken.id, &Encryption::None);
     let header = Header {
         format,
         id: taken.id.clone(),
         job: job(),
         backup_type: taken.backup_type,
-        parent: None,
-        base: taken.id.clone(),
+        parent: taken.parent.as_ref().map(|parent| parent.id.clone()),
+        base: taken.base.clone(),
         created_at: taken.created_at,
     };
     let mut writer = ArchiveWriter::create(&archive, header, 3, &Encryption::None).unwrap();
@@ -340,10 +374,11 @@ fn forge(
         root_hash: end.root_hash,
         stored_bytes: stored.bytes,
         stored_hash: stored.hash,
-        ..taken.clone()
+        ..taken
     };
-    let forged = fixture.store.layout.keys().host().sign(forged).unwrap();
-    fs::write(&manifest, forged.to_bytes().unwrap()).unwrap();
+    let forged = layout.keys().host().sign(forged).unwrap();
+    let manifest = layout.manifest(&job(), &forged.id);
+    fs::write(manifest, forged.to_bytes().unwrap()).unwrap();
     drop_indexes(fixture);
 }
 
@@ -402,12 +437,60 @@ fn parts_that_do_not_make_the_document_that_they_are_said_to_make_are_not_restor
         writer.held_part(&key("a"), 1, part, 2).unwrap();
         writer.document_in_parts(&key("a"), &entry, 2, 2).unwrap();
     });
-    let error = fixture
-        .restore_into(&[taken.id], "restored")
-        .unwrap_err()
-        .to_string();
-    assert!(error.contains("do not have its hash together"), "{error}");
+    let chain = [taken.id];
+    let restored = fixture.restore_into(&chain, "restored").map(|_| vec![]);
+    for result in [verified(&fixture, &chain), restored] {
+        let error = result.unwrap_err().to_string();
+        assert!(error.contains("do not have its hash together"), "{error}");
+    }
     assert!(!fixture.directory.path().join("restored").exists());
+}
+
+/// Every part has its hash, wherever it is; only together they are another document.
+#[test]
+fn a_document_that_its_parts_in_an_earlier_archive_do_not_make_is_found_by_verifying() {
+    let fixture = with_small_parts();
+    let (one, two, grown) = (noise(1, 1_024), noise(2, 1_024), noise(3, 700));
+    let (right, wrong) = ([&one[..], &two].concat(), [&two[..], &one].concat());
+    for (parts, is_right) in [([&one, &two], true), ([&two, &one], false)] {
+        fixture.put("a", "x");
+        let full = fixture.take(BackupType::Full, &[]).manifest;
+        let whole = match is_right {
+            true => file(&right),
+            false => file(&wrong),
+        };
+        forge(&fixture, &full, FORMAT, &whole, |writer| {
+            for (number, part) in (0..).zip(parts) {
+                writer
+                    .part(&key("a"), number, ContentHash::of(part), part)
+                    .unwrap();
+            }
+            writer
+                .document_in_parts(&key("a"), &whole, 2, 2_048)
+                .unwrap();
+        });
+        let entry = file(&[&right[..], &grown].concat());
+        let next = BackupId::new(BackupType::Incremental, fixture.ids.lock().next(now()));
+        forge_next(&fixture, &full, &next, &entry, |writer| {
+            for (number, part) in (0..).zip(parts) {
+                let hash = ContentHash::of(part);
+                writer.held_part(&key("a"), number, hash, 1_024).unwrap();
+            }
+            let hash = ContentHash::of(&grown);
+            writer.part(&key("a"), 2, hash, &grown).unwrap();
+            writer.document_in_parts(&key("a"), &entry, 3, 700).unwrap();
+        });
+        let chain = [full.id.clone(), next.clone()];
+        assert_eq!(verified(&fixture, &chain[..1]), Ok(vec![]));
+        match verified(&fixture, &chain) {
+            found if is_right => assert_eq!(found, Ok(vec![])),
+            Err(BackupStoreError::Corrupted { id, what }) => {
+                assert_eq!(id, next);
+                assert!(what.contains("document `a`"), "{what}");
+            }
+            other => panic!("{other:?}"),
+        }
+    }
 }
 
 #[test]
