@@ -22,6 +22,7 @@
 mod apart;
 mod carry;
 mod chunks;
+mod committed;
 mod compose;
 mod contents;
 mod coverage;
@@ -288,7 +289,7 @@ impl BackupStore for LocalBackups {
         job: &JobName,
         id: &BackupId,
     ) -> Result<Option<Manifest>, BackupStoreError> {
-        read::known_manifest(&self.layout, job, id)
+        committed::committed(&self.layout, job, id)
     }
 
     fn orphans(&self, job: &JobName) -> Result<Vec<(BackupId, u64)>, BackupStoreError> {

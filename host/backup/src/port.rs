@@ -181,6 +181,10 @@ pub enum BackupStoreError {
     /// It is encrypted, and nothing here opens it.
     #[error("{0}")]
     Locked(String),
+    /// It may be stored, and nobody can tell now: [`BackupStore::committed`] says so once it can be told. Nothing else is tried
+    /// meanwhile, and nothing of it removed.
+    #[error("{0}")]
+    InDoubt(String),
     /// The daemon stops.
     #[error("the host is stopping; what was begun is removed")]
     Interrupted,
@@ -190,7 +194,7 @@ impl BackupStoreError {
     /// Whether the same may work later with nothing else changed by who asks.
     pub fn may_pass(&self) -> bool {
         match self {
-            Self::Unavailable(_) | Self::NoRoom(_) | Self::Interrupted => true,
+            Self::Unavailable(_) | Self::NoRoom(_) | Self::InDoubt(_) | Self::Interrupted => true,
             Self::Source(_) | Self::Locked(_) | Self::Corrupted { .. } => false,
         }
     }
@@ -224,7 +228,7 @@ pub trait BackupStore: BackupContents {
     /// [`BackupStoreError::Interrupted`].
     fn cancellable(self: Arc<Self>) -> (Arc<dyn BackupStore>, CancellationToken);
     /// Reads the sources, stores what differs, reads it back, and only then commits it with its manifest. A failure
-    /// leaves nothing behind.
+    /// leaves nothing behind; but [`BackupStoreError::InDoubt`] may have stored it.
     fn take(
         &self,
         request: &TakeBackup,
@@ -284,7 +288,7 @@ pub trait BackupStore: BackupContents {
     /// are looked for, and not read. [`BackupStoreError::Corrupted`] for each; another error where nobody can tell, as where
     /// their whole store is not there.
     fn lost(&self, job: &JobName, stored: &[(BackupId, u64)]) -> Vec<BackupStoreError>;
-    /// The manifest of a backup that is committed; none where it is not.
+    /// The manifest of a backup that is committed, and durable; none where it is not.
     fn committed(&self, job: &JobName, id: &BackupId)
     -> Result<Option<Manifest>, BackupStoreError>;
     /// The archives of a job that lie there without their manifests, each with its bytes; while none is being taken.

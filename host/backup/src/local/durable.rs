@@ -1,5 +1,5 @@
 //! Changes of the store's files that a crash may cut off, or that a loss of power may undo: one function for each kind, so that
-//! a test can cut every one of them and drop what was not made durable.
+//! a test can cut every one of them, drop what was not made durable, and have one fail.
 //!
 //! Invariant: what changes a backup, its manifest or its mark goes through here, and what puts a restored tree in place or takes
 //! it back says so here before.
@@ -34,43 +34,45 @@ pub(super) enum Change<'a> {
 }
 
 #[cfg(not(test))]
-fn tell(_: Change<'_>) {}
+fn tell(_: Change<'_>) -> io::Result<()> {
+    Ok(())
+}
 
 #[cfg(test)]
-use super::tests::crashes::tell;
+use super::tests::doubt::tell;
 
 /// A file is about to be made at a path.
 pub(super) fn makes(path: &Path) {
-    tell(Change::Made(path));
+    let _ = tell(Change::Made(path));
 }
 
 /// Something is about to be changed that is one change by itself.
 pub(super) fn changes() {
-    tell(Change::Other);
+    let _ = tell(Change::Other);
 }
 
 pub(super) fn rename(from: &Path, to: &Path) -> io::Result<()> {
-    tell(Change::Renamed(from, to));
+    tell(Change::Renamed(from, to))?;
     fs::rename(from, to)
 }
 
 pub(super) fn link(from: &Path, to: &Path) -> io::Result<()> {
-    tell(Change::Linked(to));
+    tell(Change::Linked(to))?;
     fs::hard_link(from, to)
 }
 
 pub(super) fn remove(path: &Path) -> io::Result<()> {
-    tell(Change::Removed(path));
+    tell(Change::Removed(path))?;
     fs::remove_file(path)
 }
 
 /// Makes durable what a file holds, which is known by this path.
 pub(super) fn sync_file(file: &File, path: &Path) -> io::Result<()> {
-    tell(Change::FileSynced(path));
+    tell(Change::FileSynced(path))?;
     file.sync_all()
 }
 
 pub(super) fn sync_directory(path: &Path) -> io::Result<()> {
-    tell(Change::DirectorySynced(path));
+    tell(Change::DirectorySynced(path))?;
     File::open(path)?.sync_all()
 }

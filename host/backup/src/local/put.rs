@@ -3,9 +3,12 @@
 //! Invariant: what a tier did not take leaves nothing in it that looks like a backup.
 //! Invariant: a tier that failed again and again delays no backup that another takes.
 //! Invariant: no other tier is asked where the one before may have committed: a backup is in one tier.
+//! Invariant: what failed while it was committed is looked at afresh: it is stored, is not, or is told to be in doubt.
 
 use super::{
-    check_stop, durable,
+    check_stop,
+    committed::is_there_after_all,
+    durable,
     error::unavailable,
     files::{Layout, create_private, remove_file, sync_dir, write_create_only},
     regular::open_regular,
@@ -180,10 +183,19 @@ fn commit(written: &Written<'_>, tier: &TierName, place: &Layout) -> Result<Mani
         .map_err(|error| BackupStoreError::Unavailable(error.to_string()))?;
     store::mark(written.layout, job, id)?;
     let path = place.manifest(job, id);
-    match (write_create_only(&path, &bytes), path.try_exists()) {
-        (Ok(()), _) => Ok(manifest),
-        (Err(error), Ok(false)) => Err(Refusal::Clean(error)),
-        (Err(error), Ok(true) | Err(_)) => Err(Refusal::InDoubt(error)),
+    let Err(error) = write_create_only(&path, &bytes) else {
+        return Ok(manifest);
+    };
+    match is_there_after_all(place, job, (&path, &bytes)) {
+        Some(true) => {
+            tracing::warn!(backup = %id, %tier, %error, "it is stored all the same");
+            Ok(manifest)
+        }
+        Some(false) => Err(Refusal::Clean(error)),
+        None => Err(Refusal::InDoubt(BackupStoreError::InDoubt(format!(
+            "whether backup {id} is stored in the tier {tier} cannot be told now: {error}; it is looked for again before the next \
+             backup of job {job} is taken, and at the next start"
+        )))),
     }
 }
 

@@ -2,6 +2,7 @@ mod chunked;
 mod contents;
 pub(super) mod crashes;
 mod destinations;
+pub(super) mod doubt;
 mod faults;
 mod histories;
 mod in_place;

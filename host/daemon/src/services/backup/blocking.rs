@@ -21,7 +21,8 @@ pub(super) async fn on_blocking_thread<T: Send + 'static>(
 ) -> Result<T, BackupStoreError> {
     let ended = tokio::task::spawn_blocking(move || work(store.as_ref())).await;
     ended.unwrap_or_else(|error| {
-        Err(BackupStoreError::Unavailable(format!(
+        // Whatever it had done by then.
+        Err(BackupStoreError::InDoubt(format!(
             "the store broke off: {error}; report this as a defect"
         )))
     })

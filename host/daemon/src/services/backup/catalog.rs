@@ -129,10 +129,13 @@ impl Catalog {
         found
     }
 
-    /// All that there is a record of, but for those of which no manifest was ever seen.
+    /// All that there is a record of, but for those of which no manifest was ever seen, and those that failed: what the store
+    /// holds of these after all is taken up.
     pub(super) fn known(&self) -> BTreeSet<BackupId> {
         let records = self.records.values();
-        let known = records.filter(|record| !is_orphan(record));
+        let has_any =
+            |record: &&BackupRecord| record.status != BackupStatus::Failed && !is_orphan(record);
+        let known = records.filter(has_any);
         known.map(|record| record.id.clone()).collect()
     }
 

@@ -172,6 +172,7 @@ impl BackupService {
         self.note_room(&taken);
         match taken {
             Ok(taken) => self.record_success(job, taken, wanted).await,
+            Err(error @ BackupStoreError::InDoubt(_)) => self.doubt(job, record, error).await,
             Err(error) => {
                 record.status = BackupStatus::Failed;
                 record.reason = Some(self.reason_after(job, &record, &error).await);

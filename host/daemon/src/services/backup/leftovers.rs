@@ -1,6 +1,8 @@
-//! Reconciles the backups that a killed daemon left.
+//! Reconciles the backups that a killed daemon left, and those of which nobody could tell whether they were stored.
+//!
+//! Invariant: no backup is called failed that may be in the store.
 
-use super::{BackupError, BackupService, trial::keys_of};
+use super::{BackupError, BackupService, trial::keys_of, words};
 use crate::ports::BackupStoreError;
 use mainstay_domain::{
     archive::Manifest,
@@ -10,7 +12,7 @@ use mainstay_domain::{
     name::JobName,
     record::Change,
     severity::Severity,
-    spec::BackupSource,
+    spec::{BackupSource, JobSpec},
 };
 use std::collections::BTreeMap;
 
@@ -58,29 +60,78 @@ impl BackupService {
         Ok(())
     }
 
-    /// Of what a killed daemon left unfinished, records what was committed, and fails the rest. Where that cannot be told now,
-    /// as of a tier that is away, it stays as it is until it can. All of it, or that of one job, whose turn the caller has.
+    /// Of what a killed daemon left unfinished, or is in doubt, records what was committed, and fails the rest; what is there and
+    /// is not what was written is corrupted. Where that cannot be told now, as of a tier or a store that is away, it stays as it
+    /// is until it can. All of it, or that of one job, whose turn the caller has.
     pub(super) async fn settle_unfinished(&self, job: Option<&JobName>) -> Result<(), BackupError> {
         let unfinished = self.core.catalog.lock().unfinished(job);
         for record in unfinished {
             let (job, id) = (record.job.clone(), record.id.clone());
+            let records = self.core.catalog.lock().of(Some(&job));
+            let is_known = records.iter().any(|record| record.status.is_stored());
             let committed = self
-                .with_store(move |store| store.committed(&job, &id))
+                .with_store(move |store| match store.committed(&job, &id)? {
+                    // Nothing is there where the whole store is not; of a job without any there may be none yet.
+                    None if is_known => match store.lost(&job, &[]).pop() {
+                        Some(error) => Err(error),
+                        None => Ok(None),
+                    },
+                    committed => Ok(committed),
+                })
                 .await;
             match committed {
                 Ok(Some(manifest)) => self.record_committed(record, &manifest).await?,
-                Ok(None) | Err(BackupStoreError::Corrupted { .. }) => {
-                    self.record_interrupted(record).await?;
+                Ok(None) => self.record_interrupted(record).await?,
+                Err(BackupStoreError::Corrupted { what, .. }) => {
+                    self.record_damaged(record, what).await?;
                 }
                 Err(error) => {
                     tracing::error!(
                         backup = %record.id, %error,
-                        "whether it was stored before the host stopped is asked again before the next backup of its job"
+                        "whether it was stored is asked again before the next backup of its job"
                     );
                 }
             }
         }
         Ok(())
+    }
+
+    /// Notes that nobody can tell whether a backup was stored, which is the error; it stays unfinished until it can be told.
+    pub(super) async fn doubt(
+        &self,
+        job: &JobSpec,
+        record: BackupRecord,
+        error: BackupStoreError,
+    ) -> Result<BackupRecord, BackupError> {
+        let reason = self.reason_after(job, &record, &error).await;
+        let event = self
+            .event(
+                EventKind::BackupFailed,
+                Severity::High,
+                format!("backup {} of job {}: {reason}", record.id, record.job),
+            )
+            .with_backup(&record.job, &record.id);
+        let doubted = BackupRecord {
+            reason: Some(reason),
+            ..record
+        };
+        self.commit(vec![doubted], vec![Change::Event(event)])
+            .await?;
+        Err(error.into())
+    }
+
+    async fn record_damaged(
+        &self,
+        mut record: BackupRecord,
+        what: String,
+    ) -> Result<(), BackupError> {
+        record.status = BackupStatus::Corrupted;
+        let message = words::corrupted(&record.id, &record.job, &what);
+        let event = self
+            .event(EventKind::BackupCorrupted, Severity::Critical, message)
+            .with_backup(&record.job, &record.id);
+        record.reason = Some(what);
+        self.commit(vec![record], vec![Change::Event(event)]).await
     }
 
     async fn record_committed(
@@ -89,7 +140,7 @@ impl BackupService {
         manifest: &Manifest,
     ) -> Result<(), BackupError> {
         let message = format!(
-            "backup {} was stored and verified before the host stopped",
+            "backup {} was stored and verified, which is known only now",
             record.id
         );
         let event = self
@@ -105,7 +156,10 @@ impl BackupService {
 
     async fn record_interrupted(&self, mut record: BackupRecord) -> Result<(), BackupError> {
         record.status = BackupStatus::Failed;
-        let reason = "the host stopped while it was taken; its pieces are removed".to_owned();
+        let reason = match record.reason.take() {
+            Some(doubt) => format!("it was looked for, and is not stored; before that: {doubt}"),
+            None => "the host stopped while it was taken; its pieces are removed".to_owned(),
+        };
         let event = self
             .event(
                 EventKind::BackupFailed,

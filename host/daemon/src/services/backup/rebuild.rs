@@ -123,10 +123,23 @@ impl BackupService {
             })
             .await?;
         let now = self.now();
-        let mut found: Vec<BackupRecord> = stored
-            .into_iter()
-            .map(|stored| record_of(stored, now))
-            .collect();
+        let failed = |id: &BackupId| {
+            let known = self.core.catalog.lock().get(id);
+            known.filter(|record| record.status == BackupStatus::Failed)
+        };
+        let mut found = Vec::new();
+        for stored in stored {
+            match failed(&stored.manifest.id) {
+                None => found.push(record_of(stored, now)),
+                // Not what a failure left.
+                Some(failed) if stored.intact => found.push(BackupRecord {
+                    key: failed.key,
+                    checkpoint: failed.checkpoint,
+                    ..record_of(stored, now)
+                }),
+                Some(_) => {}
+            }
+        }
         let is_recorded = |id: &BackupId| self.core.catalog.lock().get(id).is_some();
         let orphans = orphans.into_iter().filter(|(id, _)| !is_recorded(id));
         found.extend(orphans.filter_map(|(id, bytes)| record_of_orphan(&job, id, bytes)));

@@ -289,6 +289,50 @@ async fn a_backup_that_may_lie_in_a_tier_that_is_away_is_looked_for_until_it_can
 }
 
 #[tokio::test]
+async fn a_backup_in_doubt_is_recorded_as_what_it_is_once_that_can_be_told() {
+    for is_there in [true, false] {
+        let fixture = Fixture::new().await;
+        let doubt = "the answer was lost";
+        fixture
+            .store
+            .fail_next(BackupStoreError::InDoubt(doubt.to_owned()));
+        let error = fixture.create(BackupType::Full).await.unwrap_err();
+        assert!(error.contains(doubt), "{error}");
+        let record = fixture.service.list(None).remove(0);
+        assert_eq!(record.status, BackupStatus::InProgress, "not failed");
+        assert_eq!(record.reason.as_deref(), Some(doubt));
+        if !is_there {
+            fixture.store.lose_manifest(&record.id, 3);
+        }
+        fixture.create(BackupType::Full).await.unwrap();
+        let settled = record_of(&fixture.service, &record.id);
+        match is_there {
+            true => assert_eq!(settled.status, BackupStatus::Verified),
+            false => {
+                assert_eq!(settled.status, BackupStatus::Failed);
+                let reason = settled.reason.unwrap();
+                assert!(reason.contains("is not stored"), "{reason}");
+            }
+        }
+    }
+}
+
+#[tokio::test]
+async fn what_is_called_failed_and_lies_in_the_store_is_taken_up() {
+    let fixture = Fixture::new().await;
+    let stored = fixture.create(BackupType::Full).await.unwrap();
+    let failed = BackupRecord {
+        status: BackupStatus::Failed,
+        ..stored.clone()
+    };
+    let left = Change::Backup(failed);
+    fixture.journal.commit(vec![left].into()).await.unwrap();
+    let fixture = fixture.restarted().await;
+    let found = record_of(&fixture.service, &stored.id);
+    assert_eq!(found.status, BackupStatus::Verified);
+}
+
+#[tokio::test]
 async fn a_backup_that_an_effect_asked_for_is_found_by_its_key_after_a_restart() {
     let mut fixture = Fixture::new().await;
     let asked = |fixture: &Fixture, key: &str| {

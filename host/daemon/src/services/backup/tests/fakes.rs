@@ -353,7 +353,9 @@ impl BackupStore for FakeStore {
         }
         it.hanging = false;
         it.running -= 1;
-        if let Some(error) = it.failures.pop_front() {
+        let failure = it.failures.pop_front();
+        let is_stored = matches!(&failure, None | Some(BackupStoreError::InDoubt(_)));
+        if let Some(error) = failure.clone().filter(|_| !is_stored) {
             return Err(error);
         }
         let parent = request.chain.last().map(|id| ParentLink {
@@ -392,11 +394,14 @@ impl BackupStore for FakeStore {
             signature: None,
         };
         it.manifests.insert(request.id.clone(), manifest.clone());
-        Ok(TakenBackup {
-            manifest,
-            warnings: it.warnings.clone(),
-            refused: it.refused.clone(),
-        })
+        match failure {
+            Some(in_doubt) => Err(in_doubt),
+            None => Ok(TakenBackup {
+                manifest,
+                warnings: it.warnings.clone(),
+                refused: it.refused.clone(),
+            }),
+        }
     }
 
     fn verify(
