@@ -10,7 +10,8 @@
 //! An index is whole, or holds only how it differs from a whole one of its chain, so that a small difference writes a small
 //! index. What differs by more than half is written whole again.
 //!
-//! Invariant: an index is a cache; its root hash must be that of the manifest, else it is composed from the chain.
+//! Invariant: an index is a cache; it must say that it is of the backup, and its root hash be that of the manifest, else it is
+//! composed from the chain: another backup may have the same state, and a chain that holds other content.
 //!
 //! Length: what is written here and how it is read again are one format.
 
@@ -130,6 +131,9 @@ const ROW: &[u8] = b"{\"key\":";
 enum Note {
     /// What the rows are: all, or what differs from the index of another backup.
     Index {
+        /// The backup that it is of; one that does not say so may be of any.
+        #[serde(default)]
+        of: Option<BackupId>,
         over: Option<BackupId>,
         can_be_referred_to: bool,
         read_since: i64,
@@ -172,6 +176,7 @@ impl Index {
             let mut encoder = zstd::Encoder::new(file, 1)?;
             encoder.include_checksum(true)?;
             let head = Note::Index {
+                of: Some(id.clone()),
                 over: over.map(|over| over.whole.clone()),
                 can_be_referred_to: self.can_be_referred_to,
                 read_since: self.read_since,
@@ -241,7 +246,7 @@ impl Index {
         (lines < all / 2).then_some(over)
     }
 
-    /// Reads the index of a backup; none where it is missing or not that of this root hash.
+    /// Reads the index of a backup; none where it is missing, that of another one or not that of this root hash.
     pub(super) fn load(
         layout: &Layout,
         job: &JobName,
@@ -270,10 +275,12 @@ impl Index {
             let note: Note = serde_json::from_slice(&line).ok()?;
             match note {
                 Note::Index {
+                    of,
                     over,
                     can_be_referred_to,
                     read_since,
                 } => {
+                    of.filter(|of| of == id)?;
                     if let Some(whole) = over {
                         index = may_be_over.then(|| Self::read(layout, job, &whole, false))??;
                         index.over = Some(Over {
@@ -452,6 +459,7 @@ mod tests {
         let key = DocumentKey::parse("a").unwrap();
         let notes = [
             Note::Index {
+                of: Some(BackupId::parse("ful-01K0000000000000000000000D").unwrap()),
                 over: None,
                 can_be_referred_to: true,
                 read_since: 7,
@@ -472,7 +480,7 @@ mod tests {
         }
         assert_eq!(
             texts[0],
-            "{\"index\":{\"over\":null,\"can_be_referred_to\":true,\"read_since\":7}}\n"
+            "{\"index\":{\"of\":\"ful-01K0000000000000000000000D\",\"over\":null,\"can_be_referred_to\":true,\"read_since\":7}}\n"
         );
         assert_eq!(texts[1], "{\"gone\":\"a\"}\n");
         assert!(

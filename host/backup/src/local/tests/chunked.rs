@@ -517,6 +517,38 @@ fn a_chain_with_an_archive_of_format_1_is_not_referred_to() {
 }
 
 #[test]
+fn an_index_of_another_backup_with_the_same_state_is_named_and_nothing_is_built_on_it() {
+    let fixture = with_small_parts();
+    let gone = noise(2, 500);
+    fixture.put("a", noise(1, 500));
+    fixture.put("b", &gone);
+    let mut other = vec![];
+    fixture.extend(BackupType::Full, &mut other);
+    fs::remove_file(fixture.data().join("b")).unwrap();
+    let same = fixture.extend(BackupType::Incremental, &mut other).manifest;
+    let mut chain = vec![];
+    let full = fixture.extend(BackupType::Full, &mut chain).manifest;
+    assert_eq!(full.root_hash, same.root_hash);
+    let index = |id: &BackupId| fixture.job_dir().join(format!("{id}.index.zst"));
+    // Its chain holds what was in `b`.
+    let of_another = fs::read(index(&same.id)).unwrap();
+    fs::write(index(&full.id), &of_another).unwrap();
+    let notes = verified(&fixture, &chain).unwrap();
+    assert!(
+        matches!(&notes[..], [note] if note.contains("made anew")),
+        "{notes:?}"
+    );
+    assert_eq!(verified(&fixture, &chain), Ok(vec![]));
+    fs::write(index(&full.id), &of_another).unwrap();
+    fixture.put("b", &gone);
+    let taken = fixture.extend(BackupType::Incremental, &mut chain).manifest;
+    assert_eq!(taken.size_bytes, 500, "the chain does not hold it");
+    assert_right_index(&fixture, &chain, taken.root_hash);
+    let restored = fixture.restore_into(&chain, "restored").unwrap();
+    assert_same_tree(&fixture, &restored, &fixture.tree(&fixture.data()));
+}
+
+#[test]
 fn a_small_difference_writes_a_small_index_over_the_one_of_the_full_backup() {
     let fixture = Fixture::new();
     for number in 0..400_u16 {
