@@ -27,6 +27,7 @@ mod compose;
 mod contents;
 mod coverage;
 mod database;
+mod deletions;
 mod documents;
 mod durable;
 mod error;
@@ -242,10 +243,7 @@ impl BackupStore for LocalBackups {
 
     fn delete(&self, job: &JobName, id: &BackupId) -> Result<(), BackupStoreError> {
         store::check_there(&self.layout, job)?;
-        for place in tier::holders(&self.layout, job, id)? {
-            place.delete(job, id)?;
-        }
-        self.layout.delete(job, id)
+        deletions::delete(&self.layout, job, id)
     }
 
     fn has_room(&self) -> bool {

@@ -276,7 +276,7 @@ pub trait BackupStore: BackupContents {
     /// Moves a backup to the trash; one that is there already is no error.
     fn trash(&self, job: &JobName, id: &BackupId) -> Result<(), BackupStoreError>;
     /// Deletes a backup that has expired from the trash, and from its place where it could not be moved there; one that is
-    /// gone is no error.
+    /// gone is no error. A tier that is away, and may hold it too, is asked once it is there.
     fn delete(&self, job: &JobName, id: &BackupId) -> Result<(), BackupStoreError>;
     /// Whether there is any room: a MiB, and one more file. True where nobody can tell.
     fn has_room(&self) -> bool;

@@ -1,6 +1,8 @@
 //! The backups that lie there, as their manifests say.
 
-use super::{error::unavailable, files::Layout, presence, read, regular::read_manifest, tier};
+use super::{
+    deletions, error::unavailable, files::Layout, presence, read, regular::read_manifest, tier,
+};
 use crate::port::{BackupStoreError, StoredBackup, StoredLook};
 use mainstay_domain::{archive::Manifest, id::BackupId, name::JobName};
 use std::{collections::BTreeSet, path::Path};
@@ -14,6 +16,8 @@ pub(super) fn stored(
     known: &BTreeSet<BackupId>,
     look: StoredLook,
 ) -> Result<Vec<StoredBackup>, BackupStoreError> {
+    // Before anything of it is taken up again.
+    let deleted = deletions::settle(layout, job)?;
     let mut found = Vec::new();
     let mut manifests = layout.manifests(job)?;
     for other in tier::take_up(layout, job, known) {
@@ -27,7 +31,7 @@ pub(super) fn stored(
     for (path, in_trash) in manifests {
         let name = path.file_stem().and_then(|name| name.to_str());
         let id = name.and_then(|name| BackupId::parse(name).ok());
-        let Some(id) = id.filter(|id| !known.contains(id)) else {
+        let Some(id) = id.filter(|id| !known.contains(id) && !deleted.contains(id)) else {
             continue;
         };
         match stored_at(layout, stop, (job, &id), (&path, in_trash), look) {

@@ -1,6 +1,7 @@
 mod chunked;
 mod contents;
 pub(super) mod crashes;
+mod deletions;
 mod destinations;
 pub(super) mod doubt;
 mod faults;

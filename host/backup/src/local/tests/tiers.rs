@@ -11,7 +11,7 @@ fn tier(name: &str) -> TierName {
 
 impl Fixture {
     /// A tier of the config, whose directory is there.
-    fn with_tier(&self, name: &str) -> PathBuf {
+    pub(super) fn with_tier(&self, name: &str) -> PathBuf {
         let path = self.directory.path().join(name);
         fs::create_dir(&path).unwrap();
         self.tiers.lock().push((tier(name), path.clone()));
@@ -19,7 +19,7 @@ impl Fixture {
     }
 
     /// Takes a backup into the first of these tiers that takes it, and adds it to the chain.
-    fn extend_in(
+    pub(super) fn extend_in(
         &self,
         tiers: &[&str],
         backup_type: BackupType,
@@ -43,7 +43,7 @@ impl Fixture {
 }
 
 /// The names in a directory that begin with a backup's identifier.
-fn files_of(directory: &Path, id: &BackupId) -> Vec<String> {
+pub(super) fn files_of(directory: &Path, id: &BackupId) -> Vec<String> {
     let mut names = files::names_in(directory).unwrap();
     names.retain(|name| name.starts_with(&id.to_string()));
     names

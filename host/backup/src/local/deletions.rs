@@ -1,0 +1,125 @@
+//! Deletions of which not every tier was told: one that was away may hold the backup too, as one that was moved, or that fell over
+//! to another tier when an answer was lost.
+//!
+//! `ID.deleted` beside the backups of the job names the tiers that are still to be asked, one a line.
+//!
+//! Invariant: what was deleted does not come back with a tier.
+
+use super::{
+    files::{Layout, names_in, remove_file, write_create_only},
+    regular::read_manifest,
+    tier::{check_there, noted},
+};
+use crate::port::BackupStoreError;
+use mainstay_domain::{
+    id::BackupId,
+    name::{JobName, TierName},
+};
+use std::{collections::BTreeSet, path::PathBuf};
+
+const SUFFIX: &str = ".deleted";
+
+fn note(layout: &Layout, job: &JobName, id: &BackupId) -> PathBuf {
+    layout.job(job).join(format!("{id}{SUFFIX}"))
+}
+
+/// Deletes a backup wherever it is. An error where it may be in a tier that is away and is in no other; else that tier is asked
+/// later.
+pub(super) fn delete(
+    layout: &Layout,
+    job: &JobName,
+    id: &BackupId,
+) -> Result<(), BackupStoreError> {
+    let is_remembered = note(layout, job, id).try_exists().unwrap_or(true);
+    let mut holders = layout.places();
+    holders.retain(|place| place.holds(job, id));
+    let mut away = Vec::new();
+    for tier in noted(layout, job)? {
+        match check_there(layout, job, &tier) {
+            Ok(_) => {}
+            Err(error) if holders.is_empty() && !is_remembered => return Err(error),
+            Err(_) => away.push(tier),
+        }
+    }
+    let remember = || match away.is_empty() || is_remembered {
+        true => Ok(()),
+        false => write_note(layout, job, id, &away),
+    };
+    let remembered = match remember() {
+        // What is deleted makes room for it.
+        Err(BackupStoreError::NoRoom(_)) => false,
+        remembered => {
+            remembered?;
+            true
+        }
+    };
+    for place in holders {
+        place.delete(job, id)?;
+    }
+    layout.delete(job, id)?;
+    if !remembered {
+        remember()?;
+    }
+    // Those of before, of tiers that are there again. What cannot be asked now is asked by the next.
+    if let Err(error) = settle(layout, job) {
+        tracing::warn!(%job, %error, "what was deleted while a tier was away cannot be looked for now");
+    }
+    Ok(())
+}
+
+/// Asks the tiers that are there by now. The backups that others are still to be asked for.
+pub(super) fn settle(
+    layout: &Layout,
+    job: &JobName,
+) -> Result<BTreeSet<BackupId>, BackupStoreError> {
+    let mut remembered = BTreeSet::new();
+    for name in names_in(&layout.job(job))? {
+        let id = name.strip_suffix(SUFFIX).map(BackupId::parse);
+        remembered.extend(id.and_then(Result::ok));
+    }
+    let settled: BTreeSet<BackupId> = remembered
+        .iter()
+        .filter(|id| match ask_again(layout, job, id) {
+            Ok(()) => true,
+            Err(error) => {
+                tracing::warn!(%job, backup = %id, %error, "it is deleted, and a tier that may hold it is asked again later");
+                false
+            }
+        })
+        .cloned()
+        .collect();
+    remembered.retain(|id| !settled.contains(id));
+    Ok(remembered)
+}
+
+/// Asks each tier that is still to be asked for a backup; an error where one of them could not be.
+fn ask_again(layout: &Layout, job: &JobName, id: &BackupId) -> Result<(), BackupStoreError> {
+    let path = note(layout, job, id);
+    let named = read_manifest(&path).unwrap_or_default();
+    let named = String::from_utf8_lossy(&named).into_owned();
+    // Of a tier whose store is lost for good a person removes what is noted. Where a note cannot be read, all may be meant.
+    let mut tiers = noted(layout, job)?;
+    tiers.retain(|tier| named.is_empty() || named.lines().any(|name| name == tier.as_str()));
+    let asked = tiers
+        .iter()
+        .map(|tier| check_there(layout, job, tier)?.delete(job, id));
+    let failed: Vec<BackupStoreError> = asked.filter_map(Result::err).collect();
+    match failed.into_iter().next() {
+        Some(error) => Err(error),
+        None => remove_file(&path),
+    }
+}
+
+fn write_note(
+    layout: &Layout,
+    job: &JobName,
+    id: &BackupId,
+    tiers: &[TierName],
+) -> Result<(), BackupStoreError> {
+    let names = tiers.iter().map(TierName::as_str);
+    let names = names.collect::<Vec<_>>().join("\n");
+    let path = note(layout, job, id);
+    // A crash may have left it half written.
+    remove_file(&path.with_extension("deleted.partial"))?;
+    write_create_only(&path, names.as_bytes())
+}

@@ -1,0 +1,75 @@
+//! Deletions while a tier is away that may hold the backup too.
+
+use super::{tiers::files_of, *};
+
+/// A full backup in `nas`, and a copy of it in the state directory; the tier is away then.
+fn in_two_tiers(fixture: &Fixture) -> (PathBuf, PathBuf, BackupId) {
+    let nas = fixture.with_tier("nas");
+    fixture.put("a", "one");
+    let mut chain = vec![];
+    fixture.extend_in(&["nas"], BackupType::Full, &mut chain);
+    let id = chain.remove(0);
+    let in_nas = nas.join("state");
+    for name in files_of(&in_nas, &id) {
+        fs::copy(in_nas.join(&name), fixture.job_dir().join(&name)).unwrap();
+    }
+    let away = fixture.directory.path().join("away");
+    fs::rename(&nas, &away).unwrap();
+    (nas, away, id)
+}
+
+#[test]
+fn what_was_deleted_does_not_come_back_with_its_tier() {
+    let fixture = Fixture::new();
+    let (nas, away, id) = in_two_tiers(&fixture);
+    // Twice, as where the record of it was not written.
+    for _ in 0..2 {
+        fixture.store.delete(&job(), &id).unwrap();
+        let left = files_of(&fixture.job_dir(), &id);
+        assert_eq!(left, [format!("{id}.deleted")]);
+    }
+    assert_eq!(fixture.stored(), vec![]);
+    assert_eq!(fixture.sweep(&[]).len(), 1, "the tier is away");
+    fs::rename(&away, &nas).unwrap();
+    assert_eq!(files_of(&nas.join("state"), &id).len(), 2);
+    assert_eq!(fixture.stored(), vec![]);
+    assert_eq!(files_of(&nas.join("state"), &id), Vec::<String>::new());
+    assert_eq!(files_of(&fixture.job_dir(), &id), Vec::<String>::new());
+}
+
+#[test]
+fn the_next_deletion_asks_the_tier_that_is_back() {
+    let fixture = Fixture::new();
+    let (nas, away, id) = in_two_tiers(&fixture);
+    let other = fixture.take(BackupType::Full, &[]).manifest.id;
+    fixture.store.delete(&job(), &id).unwrap();
+    fs::rename(&away, &nas).unwrap();
+    fixture.store.delete(&job(), &other).unwrap();
+    assert_eq!(files_of(&nas.join("state"), &id), Vec::<String>::new());
+    assert_eq!(files_of(&fixture.job_dir(), &id), Vec::<String>::new());
+}
+
+#[test]
+fn a_tier_that_is_lost_for_good_is_asked_no_more() {
+    let fixture = Fixture::new();
+    let (_, _, id) = in_two_tiers(&fixture);
+    fixture.store.delete(&job(), &id).unwrap();
+    fs::remove_file(fixture.job_dir().join("tier-nas.json")).unwrap();
+    assert_eq!(fixture.stored(), vec![]);
+    assert_eq!(files_of(&fixture.job_dir(), &id), Vec::<String>::new());
+}
+
+#[test]
+fn what_is_in_no_other_tier_than_one_that_is_away_is_not_deleted() {
+    let fixture = Fixture::new();
+    let (_, _, id) = in_two_tiers(&fixture);
+    for name in files_of(&fixture.job_dir(), &id) {
+        fs::remove_file(fixture.job_dir().join(name)).unwrap();
+    }
+    let deleted = fixture.store.delete(&job(), &id);
+    assert!(
+        matches!(deleted, Err(BackupStoreError::Unavailable(_))),
+        "{deleted:?}"
+    );
+    assert_eq!(files_of(&fixture.job_dir(), &id), Vec::<String>::new());
+}
