@@ -2,7 +2,7 @@
 //!
 //! Invariant: directories are told apart by themselves and not by their paths: links and mounts give one of them many.
 
-use super::{error::unavailable, files::Layout, resolve::resolve};
+use super::{error::unavailable, files::Layout, resolve::resolve, store};
 use crate::port::BackupStoreError;
 use mainstay_domain::code::ErrorCode;
 use std::{
@@ -76,17 +76,40 @@ pub(super) fn check_apart(layout: &Layout, target: &Path) -> Result<(), BackupSt
     ))
 }
 
-/// Where a path, which has no links in it, is to the store. It may lead to nothing yet.
-pub(super) fn whereabouts(layout: &Layout, path: &Path) -> Result<Whereabouts, BackupStoreError> {
+/// The directories of the store: that of each tier, and in it those of the jobs, which may be links or mounts themselves.
+fn own_paths(layout: &Layout) -> Result<Vec<PathBuf>, BackupStoreError> {
     let mut own = Vec::from([layout.root().to_owned()]);
     for job in layout.jobs()? {
         own.push(layout.trash_of(&job));
         own.push(layout.job(&job));
     }
-    let others = layout.others().into_iter();
-    let others = others.map(|(_, other)| other.root().to_owned());
-    // Nothing leads into one that cannot be looked at, and it keeps nobody from the rest.
-    own.extend(others.filter(|root| fs::metadata(root).is_ok()));
+    for (_, other) in layout.others() {
+        let mut of_tier = Vec::from([other.root().to_owned()]);
+        // What else lies there is not ours.
+        let mut jobs = other.jobs().unwrap_or_default();
+        jobs.retain(|job| store::path(&other, job).exists());
+        of_tier.extend(jobs.iter().map(|job| other.trash_of(job)));
+        of_tier.extend(jobs.iter().map(|job| other.job(job)));
+        // Nothing leads into one that cannot be looked at, and it keeps nobody from the rest.
+        own.extend(
+            of_tier
+                .into_iter()
+                .filter(|path| fs::metadata(path).is_ok()),
+        );
+    }
+    Ok(own)
+}
+
+/// The directories of the store as far as they can be looked at: no source is read any further where it leads into one.
+pub(super) fn own_places(layout: &Layout) -> BTreeSet<Identity> {
+    let own = own_paths(layout).unwrap_or_else(|_| Vec::from([layout.root().to_owned()]));
+    let found = own.iter().filter_map(|path| fs::metadata(path).ok());
+    found.map(|found| Identity::of(&found)).collect()
+}
+
+/// Where a path, which has no links in it, is to the store. It may lead to nothing yet.
+pub(super) fn whereabouts(layout: &Layout, path: &Path) -> Result<Whereabouts, BackupStoreError> {
+    let own = own_paths(layout)?;
     let in_store = identities(own.iter().map(PathBuf::as_path))?;
     for place in path.ancestors() {
         if Identity::at(place)?.is_some_and(|place| in_store.contains(&place)) {

@@ -1,7 +1,9 @@
 //! What stored backups hold, and what their sources hold now.
 
 use super::{
-    LocalBackups, check_stop,
+    LocalBackups,
+    apart::own_places,
+    check_stop,
     compose::DiscardSink,
     files::Layout,
     hard_links::HardLinks,
@@ -140,7 +142,7 @@ fn read_directory(
     let prefix =
         KeyPrefix::parse(prefix).map_err(|error| BackupStoreError::Source(error.to_string()))?;
     let rules = WalkRules {
-        except: layout.root(),
+        except: &own_places(layout),
         tolerant: true,
         gaps: &Cell::new(false),
         reading,

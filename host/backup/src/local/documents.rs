@@ -6,6 +6,7 @@
 //! Length: a document's way from its source to its line in the archive is one story, told in order.
 
 use super::{
+    apart::own_places,
     check_stop,
     chunks::{ChunkSizes, Parts, PieceWriter, for_each_chunk},
     database,
@@ -194,7 +195,7 @@ impl<'a> SourceReader<'a> {
     ) -> Result<(), BackupStoreError> {
         let gaps = Cell::new(false);
         let rules = WalkRules {
-            except: self.layout.root(),
+            except: &own_places(self.layout),
             tolerant: self.is_tolerant(),
             gaps: &gaps,
             reading,

@@ -26,7 +26,7 @@ use mainstay_domain::{
 };
 use std::{
     cell::Cell,
-    collections::HashSet,
+    collections::{BTreeSet, HashSet},
     io,
     path::Path,
     time::{Duration, Instant},
@@ -166,7 +166,7 @@ fn scan_like(
 ) -> Result<State, BackupStoreError> {
     let (mut state, mut links) = (State::default(), HardLinks::default());
     let rules = WalkRules {
-        except: Path::new(""),
+        except: &BTreeSet::new(),
         tolerant: false,
         gaps: &Cell::new(false),
         reading: &Reading::default(),

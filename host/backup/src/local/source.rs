@@ -5,6 +5,8 @@
 //! Invariant: what cannot be read is an error, never left out in silence; only what vanished meanwhile, and what is no
 //! file, directory or link, is left out, with a warning.
 //! Invariant: what the job leaves out is not opened, and is no gap.
+//! Invariant: nothing that backups are stored in is read, in whichever tier and by whatever path: each backup would hold those
+//! before it.
 //! Invariant: what vanished is a gap, and so is the whole source where it is taken away while it is read, however little of
 //! it was listed by then.
 
@@ -18,6 +20,7 @@ use super::{
 use crate::port::BackupStoreError;
 use std::{
     cell::Cell,
+    collections::BTreeSet,
     fs::{self, File, Metadata},
     io::{self, ErrorKind},
     os::unix::{ffi::OsStrExt, fs::FileTypeExt},
@@ -41,8 +44,8 @@ pub(super) struct Found<'a> {
 
 /// How a walk deals with what it meets.
 pub(super) struct WalkRules<'a> {
-    /// A directory that is left out: the store itself.
-    pub(super) except: &'a Path,
+    /// Directories that are left out, by whatever path they are reached: those of the store.
+    pub(super) except: &'a BTreeSet<Identity>,
     /// Whether what cannot be read is left out with a warning, as an emergency backup does.
     pub(super) tolerant: bool,
     /// Set where something that was there is not found as it was; what is no document, a socket say, is not missed.
@@ -69,8 +72,6 @@ pub(super) fn walk(
     let source = tree.place(b".").and_then(|place| place.metadata());
     let source = source.map_err(unreadable)?;
     let began = Identity::of(&source);
-    let except = fs::metadata(rules.except).ok();
-    let except = except.map(|store| Identity::of(&store));
     let mut open = vec![(b".".to_vec(), root.clone())];
     while let Some((relative, path)) = open.pop() {
         check_stop(rules.stop)?;
@@ -80,7 +81,7 @@ pub(super) fn walk(
         let Some((metadata, place)) = tolerate(looked_at, &path, rules, warnings)? else {
             continue;
         };
-        if except == Some(Identity::of(&metadata)) {
+        if metadata.is_dir() && rules.except.contains(&Identity::of(&metadata)) {
             warnings.push(format!(
                 "left out {}: it is where the backups are",
                 path.display()

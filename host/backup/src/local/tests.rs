@@ -12,6 +12,7 @@ mod known;
 mod lengths;
 mod merged;
 mod mounted;
+mod own_places;
 mod pending;
 mod reading;
 mod room;
