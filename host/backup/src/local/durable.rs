@@ -4,9 +4,13 @@
 //! Invariant: what changes a backup, its manifest or its mark goes through here, and what puts a restored tree in place or takes
 //! it back says so here before.
 
+use rustix::{
+    fs::{CWD, RenameFlags, renameat_with},
+    io::Errno,
+};
 use std::{
     fs::{self, File},
-    io,
+    io::{self, ErrorKind},
     path::Path,
 };
 
@@ -56,9 +60,30 @@ pub(super) fn rename(from: &Path, to: &Path) -> io::Result<()> {
     fs::rename(from, to)
 }
 
-pub(super) fn link(from: &Path, to: &Path) -> io::Result<()> {
-    tell(Change::Linked(to))?;
-    fs::hard_link(from, to)
+/// Gives a file a name that nothing has by then; it may lose the one that it had.
+pub(super) fn name_new(from: &Path, to: &Path) -> io::Result<()> {
+    match tell(Change::Linked(to)).and_then(|()| fs::hard_link(from, to)) {
+        // As FAT, and what is mounted from elsewhere.
+        Err(error) if has_no_links(&error) => {}
+        linked => return linked,
+    }
+    let renamed = tell(Change::Renamed(from, to))
+        .and_then(|()| Ok(renameat_with(CWD, from, CWD, to, RenameFlags::NOREPLACE)?));
+    renamed.map_err(|error| match Errno::from_io_error(&error) {
+        Some(Errno::INVAL | Errno::NOSYS | Errno::OPNOTSUPP) => io::Error::new(
+            ErrorKind::Unsupported,
+            "its file system has neither hard links nor a rename that replaces nothing; store backups on another one",
+        ),
+        _ => error,
+    })
+}
+
+fn has_no_links(error: &io::Error) -> bool {
+    let error = Errno::from_io_error(error);
+    matches!(
+        error,
+        Some(Errno::PERM | Errno::NOSYS | Errno::OPNOTSUPP | Errno::MLINK)
+    )
 }
 
 pub(super) fn remove(path: &Path) -> io::Result<()> {

@@ -347,7 +347,7 @@ pub(super) fn write_create_only(path: &Path, bytes: &[u8]) -> Result<(), BackupS
         file.write_all(bytes)
             .and_then(|()| durable::sync_file(&file, &partial))
             .map_err(unavailable("cannot write", &partial))?;
-        durable::link(&partial, path).map_err(unavailable("cannot make", path))
+        durable::name_new(&partial, path).map_err(unavailable("cannot make", path))
     })();
     let removed = remove_file(&partial);
     written?;

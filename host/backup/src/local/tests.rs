@@ -10,6 +10,7 @@ mod in_place;
 mod incomplete;
 mod known;
 mod lengths;
+mod linkless;
 mod merged;
 mod mounted;
 mod own_places;

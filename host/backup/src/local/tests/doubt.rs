@@ -2,19 +2,20 @@
 
 use super::*;
 use crate::local::durable::Change;
+use rustix::io::Errno;
 use std::{cell::Cell, io};
 
-type IsRefused = fn(Change<'_>) -> bool;
+type Refuses = fn(Change<'_>) -> Option<Errno>;
 
 thread_local! {
     /// The changes that fail on this thread.
-    static REFUSED: Cell<Option<IsRefused>> = const { Cell::new(None) };
+    static REFUSED: Cell<Option<Refuses>> = const { Cell::new(None) };
 }
 
 /// A change is about to be made, and fails here.
 pub(in crate::local) fn tell(change: Change<'_>) -> io::Result<()> {
-    if REFUSED.get().is_some_and(|is_refused| is_refused(change)) {
-        return Err(io::Error::from_raw_os_error(5));
+    if let Some(error) = REFUSED.get().and_then(|refuses| refuses(change)) {
+        return Err(error.into());
     }
     crashes::tell(change);
     Ok(())
@@ -24,8 +25,8 @@ pub(in crate::local) fn tell(change: Change<'_>) -> io::Result<()> {
 pub(super) struct Refused;
 
 impl Refused {
-    pub(super) fn where_it(is_refused: IsRefused) -> Self {
-        REFUSED.set(Some(is_refused));
+    pub(super) fn by(refuses: Refuses) -> Self {
+        REFUSED.set(Some(refuses));
         Self
     }
 }
@@ -43,18 +44,19 @@ fn is_manifest(path: &Path) -> bool {
 }
 
 /// Nothing that was written is taken back.
-fn no_removal(change: Change<'_>) -> bool {
-    matches!(change, Change::Removed(path) if is_manifest(path))
+fn no_removal(change: Change<'_>) -> Option<Errno> {
+    let is_one = matches!(change, Change::Removed(path) if is_manifest(path));
+    is_one.then_some(Errno::IO)
 }
 
 /// And as soon as there is a manifest nothing more is made durable.
-fn nothing_after(change: Change<'_>) -> bool {
+fn nothing_after(change: Change<'_>) -> Option<Errno> {
     let has_manifest = |directory: &Path| {
         let names = files::names_in(directory).unwrap();
         names.iter().any(|name| is_manifest(Path::new(name)))
     };
-    no_removal(change)
-        || matches!(change, Change::DirectorySynced(directory) if has_manifest(directory))
+    let is_one = matches!(change, Change::DirectorySynced(directory) if has_manifest(directory));
+    no_removal(change).or(is_one.then_some(Errno::IO))
 }
 
 #[test]
@@ -62,7 +64,7 @@ fn what_is_stored_although_its_put_failed_is_taken() {
     let fixture = Fixture::new();
     fixture.put("a", "one");
     let mut chain = vec![];
-    let refused = Refused::where_it(no_removal);
+    let refused = Refused::by(no_removal);
     fixture.extend(BackupType::Full, &mut chain);
     drop(refused);
     fixture.restore_into(&chain, "restored").unwrap();
@@ -75,7 +77,7 @@ fn what_may_be_stored_is_in_doubt_and_known_once_it_can_be_looked_at() {
     let fixture = Fixture::new();
     fixture.put("a", "one");
     let request = fixture.request(BackupType::Full, &[]);
-    let refused = Refused::where_it(nothing_after);
+    let refused = Refused::by(nothing_after);
     let taken = fixture.store.take(&request, &no_progress());
     let Err(BackupStoreError::InDoubt(what)) = &taken else {
         panic!("{taken:?}");
@@ -96,8 +98,10 @@ fn what_was_taken_back_is_not_stored() {
     let fixture = Fixture::new();
     fixture.put("a", "one");
     let request = fixture.request(BackupType::Full, &[]);
-    let refused =
-        Refused::where_it(|change| matches!(change, Change::Linked(path) if is_manifest(path)));
+    let refused = Refused::by(|change| {
+        let is_one = matches!(change, Change::Linked(path) if is_manifest(path));
+        is_one.then_some(Errno::IO)
+    });
     let taken = fixture.store.take(&request, &no_progress());
     drop(refused);
     assert!(
