@@ -17,11 +17,18 @@ use super::{
 };
 use crate::port::{BackupStoreError, UnwellTier};
 use mainstay_domain::{
+    archive::Manifest,
     id::BackupId,
     name::{JobName, TierName},
     time::Timestamp,
 };
-use std::{collections::BTreeSet, io::ErrorKind, iter, path::PathBuf};
+use std::{
+    collections::BTreeSet,
+    fs,
+    io::ErrorKind,
+    iter,
+    path::{Path, PathBuf},
+};
 
 /// The copy of a tier's mark.
 fn note(layout: &Layout, job: &JobName, tier: &TierName) -> PathBuf {
@@ -343,9 +350,26 @@ fn without_manifest(
     place: &Layout,
 ) -> Result<(), BackupStoreError> {
     let (archive, manifest) = layout.find(job, &id);
-    match archive.exists() && manifest.exists() {
+    match is_whole(&archive, &manifest) {
         true if archive.starts_with(place.job(job)) => Ok(()),
         true => place.delete(job, &id),
+        false if manifest.exists() => Err(BackupStoreError::Corrupted {
+            what: format!(
+                "its archive is not beside its manifest as long as it was stored, and what lies of it in {} has none; where that \
+                 is right, move it to {}",
+                place.job(job).display(),
+                archive.display()
+            ),
+            id,
+        }),
         false => Err(unless_away(layout, job, no_manifest(id))),
     }
+}
+
+/// Whether an archive is there as long as its manifest says.
+fn is_whole(archive: &Path, manifest: &Path) -> bool {
+    let bytes = read_manifest(manifest).ok();
+    let manifest = bytes.and_then(|bytes| Manifest::from_bytes(&bytes).ok());
+    let expected = manifest.map(|manifest| manifest.stored_bytes);
+    expected.is_some() && fs::metadata(archive).ok().map(|found| found.len()) == expected
 }

@@ -1,4 +1,4 @@
-//! Deletions while a tier is away that may hold the backup too.
+//! Deletions while a tier is away that may hold the backup too, and what is removed because another tier has it.
 
 use super::{tiers::files_of, *};
 
@@ -72,4 +72,32 @@ fn what_is_in_no_other_tier_than_one_that_is_away_is_not_deleted() {
         "{deleted:?}"
     );
     assert_eq!(files_of(&fixture.job_dir(), &id), Vec::<String>::new());
+}
+
+#[test]
+fn what_lies_in_a_tier_alone_stays_where_the_archive_in_another_is_cut_off() {
+    let fixture = Fixture::new();
+    let nas = fixture.with_tier("nas");
+    fixture.put("a", "one");
+    let mut chain = vec![];
+    fixture.extend_in(&["nas"], BackupType::Full, &mut chain);
+    fixture.put("a", "two");
+    fixture.extend_in(&["local"], BackupType::Incremental, &mut chain);
+    let name = format!("{}.jsonl.zst", chain[1]);
+    let (home, copy) = (fixture.job_dir().join(&name), nas.join("state").join(&name));
+    let whole = fs::read(&home).unwrap();
+    fs::write(&copy, &whole).unwrap();
+    fs::write(&home, &whole[1..]).unwrap();
+    let swept = fixture.sweep(&chain);
+    let [BackupStoreError::Corrupted { id, what }] = &swept[..] else {
+        panic!("{swept:?}");
+    };
+    assert_eq!(id, &chain[1]);
+    assert!(what.contains("as long as it was stored"), "{what}");
+    assert_eq!(fs::read(&copy).unwrap(), whole);
+    // As a person is told; then it is a leftover.
+    fs::write(&home, &whole).unwrap();
+    assert_eq!(fixture.sweep(&chain), vec![]);
+    assert!(!copy.exists());
+    fixture.restore_into(&chain, "restored").unwrap();
 }
