@@ -17,6 +17,9 @@ pub struct Suspicion {
     pub before: BackupId,
     /// What is little of it, for people.
     pub why: String,
+    /// Whether it has as many documents as it should, and only its bytes are few: of backups of two formats they are not to be
+    /// compared, for since the second equal content counts once.
+    pub of_bytes_alone: bool,
 }
 
 /// Whether a backup is suspicious, and why. One that stands alone is where it has less than `least_percent` of the documents or
@@ -61,9 +64,10 @@ fn shrunk(trusted: &[&BackupRecord], new: &BackupRecord, least_percent: f64) -> 
         let by_completeness = b.incomplete.cmp(&a.incomplete);
         by_completeness.then_with(|| by_age(a, b))
     })?;
-    let is_small = is_short(new.documents, before.documents, least_percent)
-        || is_short(new.size_bytes, before.size_bytes, least_percent);
+    let of_bytes_alone = !is_short(new.documents, before.documents, least_percent);
+    let is_small = !of_bytes_alone || is_short(new.size_bytes, before.size_bytes, least_percent);
     is_small.then(|| Suspicion {
+        of_bytes_alone,
         before: before.id.clone(),
         why: format!(
             "it has {} documents of {} bytes, and {} before it had {} of {} (shrink_guard = {least_percent})",
@@ -91,6 +95,7 @@ fn emptied(
     let had = base.documents.saturating_sub(known);
     let left = base.documents.saturating_sub(new.tombstones.max(known));
     is_short(left, had, least_percent).then(|| Suspicion {
+        of_bytes_alone: false,
         before: base.id.clone(),
         why: format!(
             "it deletes {} of the {} documents of {} (shrink_guard = {least_percent})",

@@ -74,7 +74,13 @@ fn bytes_count_as_documents_do_and_an_emergency_backup_does_not() {
     let mut new = full(1, 100);
     new.size_bytes = 499;
     let found = suspicion(std::slice::from_ref(&before), &new, 50.0);
-    assert_eq!(found.map(|found| found.before), Some(before.id.clone()));
+    let found = found.unwrap();
+    assert_eq!(
+        (found.before, found.of_bytes_alone),
+        (before.id.clone(), true)
+    );
+    let both = suspicion(std::slice::from_ref(&before), &full(1, 49), 50.0);
+    assert!(!both.unwrap().of_bytes_alone);
     new.size_bytes = 500;
     assert!(suspicion(std::slice::from_ref(&before), &new, 50.0).is_none());
     let emergency = record(1, BackupType::Emergency, 0, 0);

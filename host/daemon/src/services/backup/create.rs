@@ -12,7 +12,6 @@ use mainstay_domain::{
     name::JobName,
     record::Change,
     severity::Severity,
-    shrink::suspicion,
     spec::JobSpec,
     tier_order::tier_order,
     time::Timestamp,
@@ -205,10 +204,7 @@ impl BackupService {
         for warning in &warnings {
             tracing::warn!(backup = %record.id, "{warning}");
         }
-        let shrunk = job.shrink_guard.and_then(|least| {
-            let records = self.core.catalog.lock().of(Some(&job.name));
-            suspicion(&records, &record, least)
-        });
+        let shrunk = self.suspect(job, &record, manifest.format).await;
         record.suspicious = shrunk.as_ref().map(|found| found.why.clone());
         let mut message = words::verified(&record, manifest.elapsed_ms, &warnings);
         message.push_str(&words::caught_up(wanted.missed_since));

@@ -9,13 +9,35 @@ use mainstay_domain::{
     record::Change,
     severity::Severity,
     shrink::{self, Suspicion},
+    spec::JobSpec,
 };
 
 impl BackupService {
+    /// Whether a backup that was taken, in this format, is suspicious, and why.
+    pub(super) async fn suspect(
+        &self,
+        job: &JobSpec,
+        record: &BackupRecord,
+        format: u32,
+    ) -> Option<Suspicion> {
+        let records = self.core.catalog.lock().of(Some(&job.name));
+        let found = shrink::suspicion(&records, record, job.shrink_guard?)?;
+        if !found.of_bytes_alone {
+            return Some(found);
+        }
+        let (of_job, before) = (job.name.clone(), found.before.clone());
+        let before = self.with_store(move |store| store.committed(&of_job, &before));
+        match before.await {
+            Ok(Some(before)) if before.format != format => None,
+            // Where nobody can tell, people look.
+            _ => Some(found),
+        }
+    }
+
     /// What is told of a backup that is suspicious.
     pub(super) fn told_suspicious(&self, record: &BackupRecord, found: Suspicion) -> Event {
         let (id, job) = (&record.id, &record.job);
-        let Suspicion { before, why } = found;
+        let Suspicion { before, why, .. } = found;
         let message = format!(
             "backup {id} of job {job} is suspicious: {why}; it is not taken as the newest, and retention of the job stands still, until `mainstay backup accept {id}`"
         );

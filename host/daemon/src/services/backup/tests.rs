@@ -5,6 +5,7 @@ mod hooks;
 mod proofs;
 mod retention;
 mod sealed;
+mod suspects;
 
 use super::{due::FIRST_BACKOFF, *};
 use crate::{

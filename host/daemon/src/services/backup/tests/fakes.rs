@@ -148,6 +148,11 @@ impl FakeStore {
         self.with(|it| it.away = why.map(str::to_owned));
     }
 
+    /// A backup is one that the first version took.
+    pub(super) fn be_of_format_1(&self, id: &BackupId) {
+        self.with(|it| it.manifests.get_mut(id).unwrap().format = 1);
+    }
+
     /// A tier takes nothing from now on.
     pub(super) fn refuse(&self, tier: &TierName, why: &str) {
         self.with(|it| it.refused.push((tier.clone(), why.to_owned())));
