@@ -5,8 +5,8 @@
 //! manifest, create-only → fsync of file and directory. In another tier, the directory of a `[tier.NAME]`, it is the same: the
 //! archive is copied there in place of the rename. The manifest is the commit point: an archive without one is a
 //! leftover and is removed at the next start, unless the catalog knows it: then its manifest was lost. `ID.index.zst` is a
-//! cache of the state that the next difference is made from; it is written after the manifest, checked by its backup and its root hash,
-//! and composed from the chain where it is missing. An index holds either all, or what differs from a whole one of its chain.
+//! cache of the state that the next difference is made from; it is written after the manifest, checked by its backup and its root
+//! hash, and composed from the chain where it is missing. An index holds either all, or what differs from a whole one of its chain.
 //!
 //! Files are written with `std::fs`: `object_store`'s local file system fsyncs and has create-only puts too, but
 //! cannot give a file owner-only permissions nor stream while it hashes, and every one of its calls is asynchronous

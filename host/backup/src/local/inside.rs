@@ -7,6 +7,9 @@
 //! Invariant: nothing of the directory is removed before all of the new tree is in its place.
 //! Invariant: what came into the directory meanwhile is never overwritten; what is in the way of the new tree goes with the
 //! old one.
+//! Invariant: what cannot be removed keeps nobody from the next exchange: it is kept there as `left-1` and so on.
+//!
+//! Length: each step of an exchange, and how it is undone and gone on with, are to be seen on one page.
 
 use super::{
     durable,
@@ -38,6 +41,8 @@ const PLACED: &str = "placed";
 const OLD: &str = "old";
 /// What was in the way of the new tree.
 const LATE: &str = "late";
+/// What cannot be removed, as where somebody made a file of it immutable.
+const LEFT: [&str; 3] = ["left-1", "left-2", "left-3"];
 /// Empty files with owner, permissions and times of the directory, as it was and as it will be.
 const AS_IT_WAS: &str = "as-it-was";
 const AS_IT_WILL_BE: &str = "as-it-will-be";
@@ -72,7 +77,9 @@ impl Inside {
         let before = before.map_err(unavailable("cannot look at", &self.target))?;
         // Of one that had only just begun, or all but ended.
         drop(fs::remove_dir(&self.work));
-        make_dir(&self.work)?;
+        if !self.has_left()? {
+            make_dir(&self.work)?;
+        }
         let begun = self.make_all(&before);
         if begun.is_err() {
             self.finish()?;
@@ -82,7 +89,10 @@ impl Inside {
 
     fn make_all(&self, before: &Metadata) -> Result<(), BackupStoreError> {
         for file in [AS_IT_WAS, AS_IT_WILL_BE] {
-            create_private(&self.work.join(file))?;
+            let path = self.work.join(file);
+            if !is_there(&path)? {
+                create_private(&path)?;
+            }
         }
         copy_metadata(before, &self.work.join(AS_IT_WAS));
         for directory in [OLD, LATE, NEW] {
@@ -152,21 +162,46 @@ impl Inside {
         Ok(())
     }
 
-    /// Removes what is not in place: the old tree where the new one is, and otherwise the new one.
+    /// Removes what is not in place: the old tree where the new one is, and otherwise the new one. What cannot be removed is
+    /// tried again each time.
     pub(super) fn finish(&self) -> Result<(), BackupStoreError> {
         let is_placed = is_there(&self.work.join(PLACED))?;
-        for directory in [OLD, LATE, NEW, PLACED] {
-            remove_tree(&self.work.join(directory))?;
+        for directory in LEFT.into_iter().chain([OLD, LATE, NEW, PLACED]) {
+            if let Err(error) = remove_tree(&self.work.join(directory)) {
+                self.set_aside(directory, error)?;
+            }
         }
         let will_be = self.work.join(AS_IT_WILL_BE);
         let metadata = fs::metadata(&will_be);
         remove_file(&will_be)?;
         // Last goes what tells that it is ours. The time of the directory is another one from then on.
-        remove_tree(&self.work)?;
+        if !self.has_left()? {
+            remove_tree(&self.work)?;
+        }
         if is_placed && let Ok(metadata) = metadata {
             copy_metadata(&metadata, &self.target);
         }
         sync_dir(&self.target)
+    }
+
+    fn set_aside(&self, directory: &str, error: BackupStoreError) -> Result<(), BackupStoreError> {
+        tracing::error!(%error, "what a restore left cannot be removed; the next start tries again");
+        if LEFT.contains(&directory) {
+            return Ok(());
+        }
+        let mut places = LEFT.iter().map(|left| self.work.join(left));
+        let free = places.find(|place| matches!(is_there(place), Ok(false)));
+        let free = free.filter(|free| rename(&self.work.join(directory), free).is_ok());
+        free.map(drop).ok_or(error)
+    }
+
+    fn has_left(&self) -> Result<bool, BackupStoreError> {
+        for left in LEFT {
+            if is_there(&self.work.join(left))? {
+                return Ok(true);
+            }
+        }
+        Ok(false)
     }
 
     /// Undoes or finishes what a crash left; nothing where nothing is left.

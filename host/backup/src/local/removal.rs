@@ -1,5 +1,6 @@
 //! Removes whole trees.
 //!
+//! Invariant: what cannot be removed keeps nothing else of its tree from being removed.
 //! Invariant: no tree is too deep: so many directories are open at once, and what is below them is moved up first.
 
 use super::{error::unavailable, mounts::check_none_within, tree::names};
@@ -38,34 +39,47 @@ fn remove_directory(path: &Path) -> io::Result<()> {
     let mut moved = 0;
     loop {
         let before = moved;
-        empty(&root, &root, DEPTH, &mut moved)?;
+        let emptied = empty(&root, &root, DEPTH, &mut moved);
         if moved == before {
+            emptied?;
             return fs::remove_dir(path);
         }
     }
 }
 
-/// Removes what a directory holds. What is too deep is moved to the root, and counted.
+/// Removes what a directory holds, as much of it as can be; the error is the first. What is too deep is moved to the root, and
+/// counted.
 fn empty(directory: &File, root: &File, depth: u32, moved: &mut u64) -> io::Result<()> {
+    let mut first = Ok(());
     for name in names(directory)? {
-        let refused = match unlinkat(directory, &name, AtFlags::empty()) {
-            Ok(()) | Err(Errno::NOENT) => continue,
-            Err(error) => error,
-        };
-        let below = match open(directory.as_fd(), &name) {
-            // It is no directory, and that was the answer.
-            Err(error) if error.kind() == ErrorKind::NotADirectory => return Err(refused.into()),
-            below => below?,
-        };
-        match depth.checked_sub(1) {
-            Some(depth) => {
-                empty(&below, root, depth, moved)?;
-                unlinkat(directory, &name, AtFlags::REMOVEDIR)?;
-            }
-            None => move_up(directory, &name, root, moved)?,
-        }
+        first = first.and(remove(directory, &name, root, depth, moved));
     }
-    Ok(())
+    first
+}
+
+fn remove(
+    directory: &File,
+    name: &OsStr,
+    root: &File,
+    depth: u32,
+    moved: &mut u64,
+) -> io::Result<()> {
+    let refused = match unlinkat(directory, name, AtFlags::empty()) {
+        Ok(()) | Err(Errno::NOENT) => return Ok(()),
+        Err(error) => error,
+    };
+    let below = match open(directory.as_fd(), name) {
+        // It is no directory, and that was the answer.
+        Err(error) if error.kind() == ErrorKind::NotADirectory => return Err(refused.into()),
+        below => below?,
+    };
+    match depth.checked_sub(1) {
+        Some(depth) => {
+            empty(&below, root, depth, moved)?;
+            Ok(unlinkat(directory, name, AtFlags::REMOVEDIR)?)
+        }
+        None => move_up(directory, name, root, moved),
+    }
 }
 
 /// Opens a directory, and lets its owner list and change it.

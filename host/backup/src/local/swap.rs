@@ -12,6 +12,7 @@
 //! Invariant: no tree is replaced that something is mounted in; of what is mounted itself, the content is exchanged
 //! (`inside`).
 
+mod aside;
 mod claim;
 mod merge;
 
@@ -26,6 +27,7 @@ use super::{
     temporary::temporary,
 };
 use crate::port::BackupStoreError;
+use aside::clear;
 use claim::Claim;
 use merge::Move;
 use rustix::fs::{CWD, RenameFlags, renameat_with};
@@ -230,7 +232,8 @@ pub(super) fn sweep(target: &Path) -> Result<(), BackupStoreError> {
     let Ok((_, staging, old)) = beside(&target) else {
         return Ok(());
     };
-    recover(&target, &staging, &old)
+    recover(&target, &staging, &old)?;
+    aside::sweep(&target)
 }
 
 fn make_staging(parent: &Path, staging: PathBuf) -> Result<PathBuf, BackupStoreError> {
@@ -246,8 +249,8 @@ fn recover(target: &Path, staging: &Path, old: &Path) -> Result<(), BackupStoreE
     if !is_placed && is_there(old)? {
         put_back(old, target)?;
     }
-    remove_tree(staging)?;
-    remove_tree(old)
+    clear(staging, target)?;
+    clear(old, target)
 }
 
 fn is_there(path: &Path) -> Result<bool, BackupStoreError> {

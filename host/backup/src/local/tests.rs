@@ -6,6 +6,7 @@ mod destinations;
 pub(super) mod doubt;
 mod faults;
 mod histories;
+mod immutable;
 mod in_place;
 mod incomplete;
 mod known;

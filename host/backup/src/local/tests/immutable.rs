@@ -1,0 +1,84 @@
+//! Trees that a restore left, of which something was made immutable.
+
+use super::*;
+use inside::Inside;
+
+fn chattr(how: &str, path: &Path) -> bool {
+    let ran = Command::new("chattr").arg(how).arg(path).status();
+    ran.is_ok_and(|status| status.success())
+}
+
+#[test]
+fn what_is_immutable_in_an_interrupted_restore_keeps_nobody_from_the_next_one() {
+    let fixture = Fixture::new();
+    fixture.put("a", "good");
+    let chain = [fixture.take(BackupType::Full, &[]).manifest.id];
+    let good = fixture.tree(&fixture.data());
+    let [staging, left] = ["restore", "left-1"].map(|what| {
+        let name = format!(".data.mainstay-{what}");
+        fixture.directory.path().join(name)
+    });
+    fs::create_dir_all(staging.join("d/e")).unwrap();
+    for name in ["a", "fixed", "z", "e/f"] {
+        fs::write(staging.join("d").join(name), "").unwrap();
+    }
+    if !chattr("+i", &staging.join("d/fixed")) {
+        println!("SKIPPED, nothing was tested: nothing can be made immutable here");
+        return;
+    }
+    fixture.put("a", "bad");
+    let place = RestorePlace::InPlace(fixture.sources.clone());
+    let restored = fixture
+        .store
+        .restore(&job(), &chain, &place, &no_progress());
+    let told = fixture.sweep(&chain);
+    let names = files::names_in(&left.join("d")).unwrap();
+    // Before anything is asserted, for what is immutable would stay for good.
+    for tree in [&staging, &left] {
+        chattr("-i", &tree.join("d/fixed"));
+    }
+    restored.unwrap();
+    assert_same_tree(&fixture, &fixture.data(), &good);
+    assert_eq!(names, ["fixed"], "nothing else stays");
+    assert!(!staging.exists());
+    assert_eq!(told.len(), 1, "{told:?}");
+    assert!(told[0].to_string().contains("mainstay-left-1"), "{told:?}");
+    assert_eq!(fixture.sweep(&chain), vec![]);
+    assert!(!left.exists());
+}
+
+/// As where the source is a mount point.
+#[test]
+fn what_is_immutable_in_a_tree_whose_content_was_exchanged_keeps_nobody_from_the_next_exchange() {
+    let fixture = Fixture::new();
+    fixture.put("d/a", "old");
+    fixture.put("d/fixed", "old");
+    if !chattr("+i", &fixture.data().join("d/fixed")) {
+        println!("SKIPPED, nothing was tested: nothing can be made immutable here");
+        return;
+    }
+    let inside = Inside::of(&fixture.data());
+    let exchange = |content: &str| {
+        inside.recover()?;
+        let new = inside.begin()?;
+        fs::write(new.join("a"), content).unwrap();
+        inside.place()?;
+        inside.finish()
+    };
+    let exchanged: [Result<(), BackupStoreError>; 2] = [exchange("one"), exchange("two")];
+    let work = fixture.data().join(".mainstay-restore");
+    let left = files::names_in(&work.join("left-1/d")).unwrap();
+    // Before anything is asserted, for what is immutable would stay for good.
+    for place in ["left-1/d/fixed", "old/d/fixed", "../d/fixed"] {
+        chattr("-i", &work.join(place));
+    }
+    assert_eq!(exchanged, [Ok(()), Ok(())]);
+    assert_eq!(left, ["fixed"], "nothing else stays");
+    let held = fs::read_to_string(fixture.data().join("a")).unwrap();
+    assert_eq!(held, "two");
+    // It is nothing of the source.
+    let taken = fixture.take(BackupType::Full, &[]).manifest;
+    assert_eq!(taken.documents, 2, "the directory and `a`");
+    inside.recover().unwrap();
+    assert!(!work.exists());
+}
