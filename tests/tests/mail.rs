@@ -167,6 +167,18 @@ fn what_the_server_refuses_for_good_is_told_and_not_sent_again() {
     let first = &seen[0]["message_id"];
     let times = seen.iter().filter(|mail| mail["message_id"] == *first);
     assert_eq!(times.count(), 1, "{seen:?}");
+    let listed = daemon.cli(&[
+        "alert",
+        "history",
+        "--abandoned",
+        "--alerter",
+        "email",
+        "--json",
+    ]);
+    let listed = String::from_utf8(listed.stdout).unwrap();
+    let oldest: Value = serde_json::from_str(listed.lines().next().unwrap()).unwrap();
+    assert_eq!(oldest["seq"], ended["seq"], "{listed}");
+    assert_eq!(oldest["data"]["alerter"], "email", "{listed}");
 }
 
 #[test]

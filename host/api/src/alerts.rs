@@ -1,4 +1,4 @@
-//! Test alerts, and how those stand who deliver alerts.
+//! Test alerts, which of those that were sent are asked for, and how those stand who deliver alerts.
 
 use mainstay_domain::alert::AlerterState;
 use schemars::JsonSchema;
@@ -17,6 +17,25 @@ pub struct TestedAlert {
     pub reference: Option<String>,
     /// Why it was not taken; null where it was.
     pub error: Option<String>,
+}
+
+/// The query of `GET /v1/alerts/history`: of the newest 1,000 alerts that were sent or given up.
+#[derive(Debug, Clone, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct AlertQuery {
+    /// Only about this target.
+    pub target: Option<String>,
+    /// Only those of this alerter.
+    pub alerter: Option<String>,
+    /// Only those that were given up; default false.
+    pub abandoned: Option<bool>,
+    /// Only sent or given up at or after this.
+    #[schemars(extend("format" = "date-time"))]
+    pub since: Option<String>,
+    /// At most so many; default 100, at most 1,000.
+    pub limit: Option<u32>,
+    /// Only those before the event with this `seq`: the last of the page before.
+    pub before: Option<u64>,
 }
 
 /// The body of `POST /v1/alerts/test`.

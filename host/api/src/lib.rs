@@ -40,7 +40,7 @@ mod statistics;
 mod status;
 mod words;
 
-pub use alerts::{AlertTestBody, AlerterRow, TestedAlert};
+pub use alerts::{AlertQuery, AlertTestBody, AlerterRow, TestedAlert};
 pub use audit::{AuditCheck, AuditQuery, AuditRow};
 pub use backup_statistics::{BackupNumbers, BackupStats};
 pub use backups::{

@@ -245,8 +245,8 @@ async fn dispatch(cli: Cli, out: &Output) -> anyhow::Result<Ending> {
             };
             alerts::test(&client().await?, out, &body).await
         }
-        Command::Alert(AlertCommand::History { limit }) => {
-            alerts::history(&client().await?, out, limit).await
+        Command::Alert(AlertCommand::History(arguments)) => {
+            done(alerts::history(&client().await?, out, arguments).await)
         }
         Command::Silences => done(silences::list(&client().await?, out).await),
         Command::Unsilence { id, by } => {

@@ -286,6 +286,7 @@ fn routes(served: Arc<Served>) -> Router {
         .route("/silence", post(silences::begin))
         .route("/unsilence", post(silences::end))
         .route("/notes", post(notes::add))
+        .route("/alerts/history", get(alerts::history))
         .route("/alerts/test", post(alerts::test))
         .route("/targets/{target}", get(targets::show))
         .route("/targets/{target}/log", get(targets::log))

@@ -4,7 +4,7 @@ mod filters;
 mod statistics;
 mod values;
 
-pub use filters::{AuditFilter, EventFilter, HistoryFilter, IncidentFilter};
+pub use filters::{AlertFilter, AuditFilter, EventFilter, HistoryFilter, IncidentFilter};
 pub use statistics::{StatisticsFilter, TargetStatistics};
 pub use values::{RecordedWrite, Values};
 
@@ -276,6 +276,9 @@ pub trait Browse: Send + Sync {
     ) -> Reading<'_, Vec<Event>>;
     /// The notes about what has this identifier, an incident or an operation, oldest first.
     fn notes(&self, about: String, limit: u32) -> Reading<'_, Vec<Event>>;
+    /// Of the newest [`AlertFilter::REMEMBERED`] events that say that an alert was delivered or given up those that a filter
+    /// asks for, newest first.
+    fn alerts(&self, filter: AlertFilter) -> Reading<'_, Vec<Event>>;
     /// Rows of the audit log, newest first.
     fn audit(&self, filter: AuditFilter) -> Reading<'_, Vec<AuditRow>>;
     /// What became of the failures of each target that had any, in the order of their names.

@@ -7,7 +7,7 @@ use super::{
     schemas::Schemas,
 };
 use crate::{
-    alerts::{AlertTestBody, TestedAlert},
+    alerts::{AlertQuery, AlertTestBody, TestedAlert},
     audit::{AuditQuery, AuditRow},
     backup_statistics::BackupStats,
     backups::{Backup, WorkLine},
@@ -133,6 +133,13 @@ fn reads(schemas: &mut Schemas) -> Vec<Endpoint> {
             Lines(json!({ "anyOf": [schemas.answer::<Event>(), schemas.answer::<ErrorBody>()] })),
         )
         .with_query(schemas.query::<EventQuery>()),
+        Endpoint::get(
+            "/v1/alerts/history",
+            "alert-history",
+            "The newest 1,000 alerts that were sent or given up: events, newest first",
+            Json(schemas.answer::<Vec<Event>>()),
+        )
+        .with_query(schemas.query::<AlertQuery>()),
         Endpoint::get(
             "/v1/audit",
             "audit",

@@ -955,6 +955,12 @@ fn a_request_may_leave_out_what_it_could_before() {
         json!({}),
         json!({ "open": null, "target": null, "since": null, "limit": null, "before": null }),
     );
+    check_request::<AlertQuery>(
+        json!({}),
+        json!({
+            "target": null, "alerter": null, "abandoned": null, "since": null, "limit": null, "before": null
+        }),
+    );
     check_request::<EventQuery>(
         json!({}),
         json!({ "since": null, "from": null, "target": null, "follow": null, "limit": null }),

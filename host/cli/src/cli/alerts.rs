@@ -1,46 +1,39 @@
 //! Test alerts, and those that were sent.
 
 use super::{
+    arguments::AlertHistoryArguments,
     client::{Client, path_with},
     failure::Ending,
-    listings::{parse, present, show_event},
+    listings::{parse, present, show_event, time_of},
     output::{Output, Tone, printable},
 };
-use mainstay_api::{AlertTestBody, TestedAlert};
-use serde_json::Value;
-use std::{collections::VecDeque, time::Duration};
+use mainstay_api::{AlertTestBody, Event, TestedAlert};
+use std::time::Duration;
 
 /// A receiver has half a minute for its answer; what is longer than that is the daemon's own.
 const ANSWERED_WITHIN: Duration = Duration::from_secs(75);
 
-/// Lists the newest alerts that were sent or given up, oldest first: at most so many.
-pub(super) async fn history(client: &Client, out: &Output, limit: u16) -> anyhow::Result<Ending> {
-    let query = [("since", Some("0".to_owned()))];
-    let mut lines = client.get_lines(&path_with("/v1/events", &query)).await?;
-    let mut newest = VecDeque::new();
-    while let Some(line) = lines.next().await? {
-        match kind_of(&line).as_deref() {
-            Some("alert.delivered" | "alert.abandoned") => {
-                if newest.len() == usize::from(limit) {
-                    newest.pop_front();
-                }
-                newest.push_back(line);
-            }
-            Some(_) => {}
-            // The stream's last line may be an error.
-            None => show_event(out, &line)?,
-        }
+/// Lists the newest alerts that were sent or given up, oldest first.
+pub(super) async fn history(
+    client: &Client,
+    out: &Output,
+    arguments: AlertHistoryArguments,
+) -> anyhow::Result<()> {
+    let query = [
+        ("target", arguments.target.map(|target| target.to_string())),
+        (
+            "alerter",
+            arguments.alerter.map(|alerter| alerter.to_string()),
+        ),
+        ("abandoned", arguments.abandoned.then(|| "true".to_owned())),
+        ("since", arguments.since.map(time_of)),
+        ("limit", Some(arguments.limit.to_string())),
+    ];
+    let answer = client.get(&path_with("/v1/alerts/history", &query)).await?;
+    for event in parse::<Vec<Event>>(&answer)?.iter().rev() {
+        show_event(out, &serde_json::to_string(event)?)?;
     }
-    for line in newest {
-        show_event(out, &line)?;
-    }
-    Ok(Ending::Done)
-}
-
-/// The kind of an event; none of what is no event.
-fn kind_of(line: &str) -> Option<String> {
-    let event: Value = serde_json::from_str(line).ok()?;
-    Some(event.get("kind")?.as_str()?.to_owned())
+    Ok(())
 }
 
 /// Sends test alerts, and shows what each receiver answered; not done where one did not take it.

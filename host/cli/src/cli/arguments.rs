@@ -752,6 +752,26 @@ pub struct HistoryArguments {
     pub state_dir: Option<PathBuf>,
 }
 
+/// Which alerts `alert history` lists.
+#[derive(Debug, Args)]
+pub struct AlertHistoryArguments {
+    /// Only about this target
+    #[arg(long, value_name = "NAME", value_parser = TargetName::parse)]
+    pub target: Option<TargetName>,
+    /// Only those of this alerter
+    #[arg(long, value_name = "NAME", value_parser = PluginName::parse)]
+    pub alerter: Option<PluginName>,
+    /// Only those that were given up
+    #[arg(long)]
+    pub abandoned: bool,
+    /// Only since: a time (2026-01-31T12:00:00Z) or a length back from now (90s, 15m, 24h, 7d)
+    #[arg(long, value_name = "TIME", value_parser = parse_since)]
+    pub since: Option<Since>,
+    /// So many of the newest, at most 1000
+    #[arg(long, value_name = "N", default_value_t = 1000, value_parser = clap::value_parser!(u16).range(1..=1000))]
+    pub limit: u16,
+}
+
 /// Which rows `audit` lists.
 #[derive(Debug, Args)]
 pub struct AuditArguments {
@@ -820,15 +840,12 @@ pub enum AlertCommand {
     /// List the alerts that were sent, and those that never will be, oldest first
     ///
     /// When, by which alerter, of what, and what the receiver said; with --json at which attempt too. Out of the journal, for as long
-    /// as it keeps events (`keep_history`).
+    /// as it keeps events (`keep_history`): the newest 1000, of which those are shown that are asked for.
     #[command(after_long_help = examples!("
   mainstay alert history
+  mainstay alert history --alerter email --abandoned --since 24h
   mainstay alert history --limit 20 --json"))]
-    History {
-        /// So many of the newest, at most 1000
-        #[arg(long, value_name = "N", default_value_t = 1000, value_parser = clap::value_parser!(u16).range(1..=1000))]
-        limit: u16,
-    },
+    History(AlertHistoryArguments),
 }
 
 /// What can be asked about the hosts that work together.

@@ -1,11 +1,66 @@
-//! Test alerts.
+//! Test alerts, and those that were sent or given up.
 
-use super::{Served, caller::Known, commands::actor, error::ApiError, extract::Body, names};
-use crate::ports::{Delivery, TestedAlerter};
-use axum::{Json, extract::State};
-use mainstay_api::{AlertTestBody, TestedAlert};
-use mainstay_domain::name::PluginName;
+use super::{
+    Served,
+    caller::Known,
+    commands::actor,
+    error::ApiError,
+    extract::{Body, Parameters},
+    names, pages, requests,
+};
+use crate::ports::{AlertFilter, Delivery, TestedAlerter};
+use axum::{Json, extract::State, response::Response};
+use mainstay_api::{AlertQuery, AlertTestBody, TestedAlert};
+use mainstay_domain::{event::Event, name::PluginName};
 use std::sync::Arc;
+
+/// Alerts that are given where the query names no limit.
+const LIMIT: u32 = 100;
+
+pub(super) async fn history(
+    State(served): State<Arc<Served>>,
+    Parameters(query): Parameters<AlertQuery>,
+) -> Result<Response, ApiError> {
+    let limit = query.limit.unwrap_or(LIMIT).min(AlertFilter::REMEMBERED);
+    let filter = requests::alerts(&query, limit)?;
+    names::known(&served, filter.target.as_ref()).await?;
+    if let Some(alerter) = &filter.alerter {
+        known(&served, alerter).await?;
+    }
+    let records = served.ports.records.clone();
+    pages::answer::<Event>(limit, filter.before, move |before, limit| {
+        let (records, filter) = (records.clone(), filter.clone());
+        let page = AlertFilter {
+            before,
+            limit,
+            ..filter
+        };
+        Box::pin(async move { records.alerts(page).await })
+    })
+    .await
+}
+
+/// Refuses an alerter to whom no alert route sends, and of whom no alert is remembered.
+async fn known(served: &Served, alerter: &PluginName) -> Result<(), ApiError> {
+    let there_are = served.ports.alert_tests.alerters();
+    if there_are.contains(alerter) {
+        return Ok(());
+    }
+    let one = AlertFilter {
+        alerter: Some(alerter.clone()),
+        limit: 1,
+        ..AlertFilter::default()
+    };
+    if served.ports.records.alerts(one).await?.is_empty() {
+        return Err(no_such_alerter(alerter, &there_are));
+    }
+    Ok(())
+}
+
+fn no_such_alerter(alerter: &PluginName, there_are: &[PluginName]) -> ApiError {
+    let names = there_are.iter().map(PluginName::as_str);
+    names::unknown("alerter", alerter, names, "mainstay plugin list")
+}
 
 pub(super) async fn test(
     State(served): State<Arc<Served>>,
@@ -25,13 +80,7 @@ pub(super) async fn test(
     if let Some(asked) = &asked
         && !there_are.contains(asked)
     {
-        let names = there_are.iter().map(PluginName::as_str);
-        return Err(names::unknown(
-            "alerter",
-            asked,
-            names,
-            "mainstay plugin list",
-        ));
+        return Err(no_such_alerter(asked, &there_are));
     }
     let tested = served
         .finish(async move { Ok(tests.test(asked, by).await) })

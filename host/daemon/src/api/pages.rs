@@ -13,6 +13,7 @@ use axum::{
 use futures_util::stream;
 use mainstay_domain::{
     audit::AuditRow,
+    event::Event,
     id::{IncidentId, OperationId},
     incident::Incident,
 };
@@ -64,6 +65,18 @@ impl Row for AuditRow {
 
     fn form(&self) -> impl Serialize {
         mainstay_api::AuditRow::from(self)
+    }
+}
+
+impl Row for Event {
+    type Id = u64;
+
+    fn id(&self) -> u64 {
+        self.seq
+    }
+
+    fn form(&self) -> impl Serialize {
+        mainstay_api::Event::from(self)
     }
 }
 

@@ -4,16 +4,17 @@
 
 use super::error::ApiError;
 use crate::ports::{
-    AuditFilter, EventFilter, HistoryFilter, IncidentFilter, RestoreRequest, RestoreRules,
+    AlertFilter, AuditFilter, EventFilter, HistoryFilter, IncidentFilter, RestoreRequest,
+    RestoreRules,
 };
 use mainstay_api::{
-    AuditQuery, BackupQuery, EventQuery, HistoryQuery, IncidentQuery, RenameQuery, RestoreBody,
-    StatsQuery,
+    AlertQuery, AuditQuery, BackupQuery, EventQuery, HistoryQuery, IncidentQuery, RenameQuery,
+    RestoreBody, StatsQuery,
 };
 use mainstay_domain::{
     archive::{DocumentKey, Selection},
     id::{BackupId, IncidentId, OperationId},
-    name::{FailureType, InvalidName, JobName, TargetName},
+    name::{FailureType, InvalidName, JobName, PluginName, TargetName},
     operation::Mode,
     time::Timestamp,
 };
@@ -116,6 +117,18 @@ pub(super) fn incidents(query: &IncidentQuery, limit: u32) -> Result<IncidentFil
 pub(super) fn audit(query: &AuditQuery, limit: u32) -> Result<AuditFilter, ApiError> {
     Ok(AuditFilter {
         target: asked_for("target", query.target.as_deref(), TargetName::parse)?,
+        since: time_asked_for("since", query.since.as_deref())?,
+        before: query.before,
+        limit,
+    })
+}
+
+/// Which alerts that were sent or given up a query wants, at most so many.
+pub(super) fn alerts(query: &AlertQuery, limit: u32) -> Result<AlertFilter, ApiError> {
+    Ok(AlertFilter {
+        target: asked_for("target", query.target.as_deref(), TargetName::parse)?,
+        alerter: asked_for("alerter", query.alerter.as_deref(), PluginName::parse)?,
+        abandoned_only: query.abandoned.unwrap_or(false),
         since: time_asked_for("since", query.since.as_deref())?,
         before: query.before,
         limit,

@@ -480,6 +480,24 @@ impl Browse for FakeWorld {
         });
         ready(Ok(found.take(limit as usize).cloned().collect()))
     }
+    fn alerts(&self, filter: AlertFilter) -> Reading<'_, Vec<Event>> {
+        let events = self.events.lock();
+        let ends = [EventKind::AlertDelivered, EventKind::AlertAbandoned];
+        let remembered = events
+            .iter()
+            .rev()
+            .filter(|event| ends.contains(&event.kind));
+        let remembered = remembered.take(AlertFilter::REMEMBERED as usize);
+        let alerter = filter.alerter.as_ref().map(PluginName::as_str);
+        let found = remembered.filter(|event| {
+            (filter.target.is_none() || event.target == filter.target)
+                && (alerter.is_none() || event.plugin.as_deref() == alerter)
+                && (!filter.abandoned_only || event.kind == EventKind::AlertAbandoned)
+                && filter.since.is_none_or(|since| event.at >= since)
+                && filter.before.is_none_or(|before| event.seq < before)
+        });
+        ready(Ok(found.take(filter.limit as usize).cloned().collect()))
+    }
     fn audit(&self, filter: AuditFilter) -> Reading<'_, Vec<AuditRow>> {
         let events = self.events.lock();
         let context = AuditContext::default();

@@ -3,7 +3,7 @@
 use mainstay_domain::{
     event::Event,
     id::{IncidentId, OperationId},
-    name::{FailureType, TargetName},
+    name::{FailureType, PluginName, TargetName},
     operation::OperationState,
     time::Timestamp,
 };
@@ -51,6 +51,28 @@ pub struct AuditFilter {
     pub before: Option<u64>,
     /// At most so many, newest first.
     pub limit: u32,
+}
+
+/// Which of the newest alerts that were sent or given up are asked for. Empty fields ask for all.
+#[derive(Debug, Clone, Default)]
+pub struct AlertFilter {
+    /// Only about this target.
+    pub target: Option<TargetName>,
+    /// Only those of this alerter.
+    pub alerter: Option<PluginName>,
+    /// Only those that were given up.
+    pub abandoned_only: bool,
+    /// Only of this time or later.
+    pub since: Option<Timestamp>,
+    /// Only those before the event with this `seq`, for the next page.
+    pub before: Option<u64>,
+    /// At most so many, newest first.
+    pub limit: u32,
+}
+
+impl AlertFilter {
+    /// So many alerts are remembered, whatever is asked for of them: one more, and the oldest is none of them.
+    pub const REMEMBERED: u32 = 1_000;
 }
 
 /// Which events are asked for. Empty fields ask for all.

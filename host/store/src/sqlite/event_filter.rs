@@ -1,10 +1,13 @@
-//! The events of a target, or since a time, and notes: they have no index, for few ask for them.
+//! The events of a target, or since a time, alerts that were sent, and notes: they have no index, for few ask for them.
 //!
 //! Invariant: what is gone through is not kept; in memory is what is answered.
 
 use super::{records::events as read, sums::checked};
-use crate::port::EventFilter;
-use mainstay_domain::event::Event;
+use crate::port::{AlertFilter, EventFilter};
+use mainstay_domain::{
+    event::Event,
+    name::{PluginName, TargetName},
+};
 use rusqlite::{Connection, OptionalExtension, params};
 
 /// The condition of a row of `events` that an [`Asked`] is, its parts being the first three parameters; a piece of SQL.
@@ -84,6 +87,48 @@ pub(super) fn notes(
              ORDER BY seq LIMIT ?2"
         ),
         params![about, limit],
+    )
+}
+
+/// Of the newest alerts that were sent or given up, as many as are remembered, those that a filter asks for, newest first.
+pub(super) fn alerts(
+    connection: &Connection,
+    filter: &AlertFilter,
+) -> rusqlite::Result<Vec<Event>> {
+    let sql = concat!(
+        "SELECT seq, ",
+        checked!(events),
+        // A text in a record has no such quotes.
+        " FROM (
+             SELECT seq, record, sum FROM events
+             WHERE instr(record, '\"kind\":\"alert.delivered\"') > 0
+                 OR instr(record, '\"kind\":\"alert.abandoned\"') > 0
+             ORDER BY seq DESC LIMIT ?1
+         )
+         WHERE CASE WHEN json_valid(record) THEN
+             (?2 IS NULL OR json_extract(record, '$.target') = ?2)
+             AND (?3 IS NULL OR json_extract(record, '$.data.alerter') = ?3)
+             AND (NOT ?4 OR json_extract(record, '$.kind') = 'alert.abandoned')
+             AND (?5 IS NULL OR json_extract(record, '$.at') >= ?5)
+         END AND (?6 IS NULL OR seq < ?6)
+         ORDER BY seq DESC LIMIT ?7"
+    );
+    let target = filter.target.as_ref().map(TargetName::as_str);
+    let alerter = filter.alerter.as_ref().map(PluginName::as_str);
+    let AlertFilter {
+        abandoned_only,
+        limit,
+        ..
+    } = *filter;
+    // Times of records are written in one length, so they compare as texts do.
+    let since = filter.since.map(|since| since.to_string());
+    let before = filter.before;
+    let before = before.map(|seq| i64::try_from(seq).unwrap_or(i64::MAX));
+    let most = AlertFilter::REMEMBERED;
+    read(
+        connection,
+        sql,
+        params![most, target, alerter, abandoned_only, since, before, limit],
     )
 }
 

@@ -3,7 +3,7 @@
 //! Invariant: every query is answered from an index that orders as the answer does, so that it reads as many rows as
 //! it answers, however long the history is; but for that of the events of some kinds, which is asked once at the start and
 //! reads those that a start looks for, for the names of a target, which reads all that were ever given, for the events and
-//! the audit log of a target or since a time, which goes through them in their order, for the operations that have not ended
+//! the audit log of a target or since a time, and for alerts that were sent, which goes through them in their order, for the operations that have not ended
 //! and the incidents that are open, which are few and all gone through; and for the numbers of `statistics`. None of them holds
 //! more in memory than it answers.
 
@@ -17,8 +17,8 @@ use super::{
     sums::checked,
 };
 use crate::port::{
-    AuditFilter, Browse, EventFilter, HistoryFilter, IncidentFilter, Reading, StatisticsFilter,
-    TargetStatistics,
+    AlertFilter, AuditFilter, Browse, EventFilter, HistoryFilter, IncidentFilter, Reading,
+    StatisticsFilter, TargetStatistics,
 };
 use mainstay_domain::{
     audit::AuditRow,
@@ -139,6 +139,11 @@ impl Browse for SqliteJournal {
     fn notes(&self, about: String, limit: u32) -> Reading<'_, Vec<Event>> {
         self.browsers
             .read(move |connection| event_filter::notes(connection, &about, limit))
+    }
+
+    fn alerts(&self, filter: AlertFilter) -> Reading<'_, Vec<Event>> {
+        self.browsers
+            .read(move |connection| event_filter::alerts(connection, &filter))
     }
 
     fn audit(&self, filter: AuditFilter) -> Reading<'_, Vec<AuditRow>> {

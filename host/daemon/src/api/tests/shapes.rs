@@ -1,8 +1,14 @@
 //! Every shape that other programs rely on; additive only.
 
 use super::*;
-use crate::ports::fakes::{backup_id, operation_id};
-use mainstay_domain::checkpoint::{Checkpoint, CheckpointKind};
+use crate::ports::fakes::{NOW, backup_id, operation_id};
+use mainstay_domain::{
+    checkpoint::{Checkpoint, CheckpointKind},
+    event::{AlertDelivery, Event, EventKind},
+    id::AlertId,
+    name::PluginName,
+    severity::Severity,
+};
 use serde_json::json;
 use std::sync::atomic::Ordering;
 
@@ -70,6 +76,57 @@ async fn filters_filter() {
     ] {
         assert_eq!(get(&served, path).await.1, "[]", "{path}");
     }
+}
+
+/// Puts into the world's events that an alert was delivered, and that the next was given up.
+fn end_two_alerts(served: &Served) {
+    let pager = PluginName::parse("pager").unwrap();
+    let mut events = served.world.events.lock();
+    for (kind, alert) in [
+        (EventKind::AlertDelivered, "alr-01K0000000000000000000000A"),
+        (EventKind::AlertAbandoned, "alr-01K0000000000000000000000B"),
+    ] {
+        let facts = AlertDelivery {
+            alert: AlertId::parse(alert).unwrap(),
+            alerter: pager.clone(),
+            attempt: 1,
+            detail: "it said so".to_owned(),
+        };
+        let mut event = Event::new(kind, Severity::High, NOW, "an alert ended")
+            .with_plugin(&pager)
+            .with_data(facts);
+        event.seq = events.last().map_or(1, |last| last.seq + 1);
+        events.push(event);
+    }
+}
+
+#[tokio::test]
+async fn the_history_of_alerts_has_those_that_were_given_up_too_and_is_read_by_pages() {
+    let served = Served::start().await;
+    assert_eq!(get(&served, "/v1/alerts/history").await.1, "[]");
+    end_two_alerts(&served);
+    let kinds = async |query: &str| -> Vec<String> {
+        let (status, text) = get(&served, &format!("/v1/alerts/history{query}")).await;
+        assert_eq!(status, StatusCode::OK, "{query}: {text}");
+        let found: Vec<Value> = serde_json::from_str(&text).unwrap();
+        let words = found.iter().map(|event| event["kind"].as_str().unwrap());
+        words.map(str::to_owned).collect()
+    };
+    let (delivered, abandoned) = ("alert.delivered", "alert.abandoned");
+    assert_eq!(kinds("").await, [abandoned, delivered]);
+    assert_eq!(kinds("?alerter=pager&limit=1").await, [abandoned]);
+    assert_eq!(kinds("?abandoned=true").await, [abandoned]);
+    assert_eq!(kinds("?alerter=mail").await, [""; 0]);
+    assert_eq!(kinds("?since=2100-01-01T00:00:00Z").await, [""; 0]);
+    let (_, text) = get(&served, "/v1/alerts/history?limit=1").await;
+    let page: Value = serde_json::from_str(&text).unwrap();
+    let next = format!("?before={}", page[0]["seq"]);
+    assert_eq!(kinds(&next).await, [delivered]);
+    assert_eq!(page[0]["data"]["detail"], "it said so", "{page}");
+
+    let (status, text) = get(&served, "/v1/alerts/history?alerter=pagger").await;
+    assert_eq!(status, StatusCode::NOT_FOUND, "{text}");
+    assert!(text.contains("did you mean `pager`?"), "{text}");
 }
 
 #[tokio::test]

@@ -3,7 +3,7 @@
 use super::fixtures::*;
 use crate::{
     port::{
-        Browse, EventFilter, HistoryFilter, IncidentFilter, Journal, Reading, Recover,
+        AlertFilter, Browse, EventFilter, HistoryFilter, IncidentFilter, Journal, Reading, Recover,
         StatisticsFilter, TargetStatistics, Values,
     },
     sqlite::{
@@ -391,6 +391,103 @@ async fn events_of_a_target_and_since_a_time_are_given_in_their_order() {
         let found = journal.seq_before_newest_like(api, count).await.unwrap();
         assert_eq!(found, before, "{count}");
     }
+}
+
+/// The event with the number `n`, that an alert was delivered, or given up: the event is of the time `n`.
+fn alert_ended(n: u64, alerter: &str, of: &str, is_given_up: bool) -> Event {
+    use mainstay_domain::{
+        event::{AlertDelivery, EventKind},
+        name::PluginName,
+    };
+    let alerter = PluginName::parse(alerter).unwrap();
+    let facts = AlertDelivery {
+        alert: outbox_entry(n).alert.id,
+        alerter: alerter.clone(),
+        attempt: 1,
+        detail: String::new(),
+    };
+    let kind = match is_given_up {
+        true => EventKind::AlertAbandoned,
+        false => EventKind::AlertDelivered,
+    };
+    let about = event(n).with_target(&target(of)).with_plugin(&alerter);
+    Event {
+        kind,
+        ..about.with_data(facts)
+    }
+}
+
+#[tokio::test]
+async fn the_newest_thousand_alerts_are_remembered_and_the_oldest_leaves() {
+    let directory = tempfile::tempdir().unwrap();
+    let journal = open(directory.path()).unwrap();
+    // Between them is much else, of which one speaks of such an event.
+    let mut changes = Vec::new();
+    for n in 0..1_010 {
+        let mut other = event(n);
+        other.message = r#""kind":"alert.delivered""#.to_owned();
+        let ended = alert_ended(n, ["mail", "pager"][n as usize % 2], "api", n % 10 == 0);
+        changes.extend([other, ended].map(Change::Event));
+    }
+    for some in changes.chunks(200) {
+        journal.commit(some.to_vec().into()).await.unwrap();
+    }
+    let read = async |filter: AlertFilter| -> Vec<u64> {
+        let found = journal.alerts(filter).await.unwrap();
+        found.iter().map(|event| (event.seq - 2) / 2).collect()
+    };
+    let all = AlertFilter {
+        limit: 5_000,
+        ..AlertFilter::default()
+    };
+    let remembered = read(all.clone()).await;
+    let expected: Vec<u64> = (10..1_010).rev().collect();
+    assert_eq!(remembered, expected, "newest first, and no others");
+    let one_more = Change::Event(alert_ended(1_010, "mail", "web", true));
+    journal.commit(vec![one_more].into()).await.unwrap();
+    let found = journal.alerts(all.clone()).await.unwrap();
+    assert_eq!(found.len(), 1_000);
+    assert_eq!(found[0].at, at(1_010));
+    assert_eq!(found[999].at, at(11), "one came, and the oldest left");
+
+    // What is asked for is looked for among those alone.
+    let count = async |filter: AlertFilter| journal.alerts(filter).await.unwrap().len();
+    let abandoned = AlertFilter {
+        abandoned_only: true,
+        ..all.clone()
+    };
+    assert_eq!(count(abandoned.clone()).await, 100);
+    let of_web = AlertFilter {
+        target: Some(target("web")),
+        ..abandoned
+    };
+    assert_eq!(count(of_web).await, 1);
+    let by = |alerter: &str| AlertFilter {
+        alerter: Some(mainstay_domain::name::PluginName::parse(alerter).unwrap()),
+        ..all.clone()
+    };
+    assert_eq!(count(by("pager")).await, 500);
+    assert_eq!(count(by("nobody")).await, 0);
+    let since = AlertFilter {
+        since: Some(at(1_008)),
+        ..all.clone()
+    };
+    assert_eq!(count(since).await, 3);
+
+    // And page by page.
+    let mut found = Vec::new();
+    let mut next = AlertFilter {
+        limit: 7,
+        ..by("mail")
+    };
+    loop {
+        let page = journal.alerts(next.clone()).await.unwrap();
+        let Some(last) = page.last() else { break };
+        next.before = Some(last.seq);
+        found.extend(page.iter().map(|event| event.at));
+    }
+    let mail = (12..=1_010).rev().filter(|n| n % 2 == 0);
+    assert_eq!(found, mail.map(at).collect::<Vec<_>>());
 }
 
 #[tokio::test]
