@@ -15,10 +15,12 @@ struct Setting<'a> {
     authority: Option<&'a Path>,
     /// Whom the alerter writes to.
     to: &'a str,
+    /// Further parts of the config.
+    more: &'a str,
 }
 
 fn start(setting: &Setting<'_>) -> Daemon {
-    let Setting { tls, to, .. } = setting;
+    let Setting { tls, to, more, .. } = setting;
     let port = setting.server.port();
     let rest = format!(
         r#"
@@ -49,7 +51,7 @@ min_severity = "high"
 [plugin.email]
 grants = {{ mail = ["ops"] }}
 settings = {{ account = "ops", to = ["{to}"] }}
-"#
+{more}"#
     );
     let mut daemon = Daemon::prepare(&[HOST, &sleeper("job"), &rest].concat());
     let file = daemon.path("mail-password");
@@ -72,6 +74,7 @@ fn started(server: &MailServer, tls: &str) -> Daemon {
         password: MAIL_PASSWORD,
         authority: Some(&tls_file("authority.pem")),
         to: "oncall@example.com",
+        more: "",
     })
 }
 
@@ -127,6 +130,61 @@ fn a_failure_and_its_end_are_a_mail_each_in_one_thread_over_either_way_of_tls() 
         assert!(newest["seq"].as_u64() >= listed[1]["seq"].as_u64());
         must_not_tell_the_password(&daemon);
     }
+}
+
+/// A job that fails and says what the file `said` says, while there is something in it.
+const FAILING_JOB: &str = r#"
+[[job]]
+name = "dump"
+full = { cron = "0 0 29 2 *" }
+encryption = "none"
+source = [{ kind = "command", run = ["sh", "-c", "cat said >&2; test ! -s said && echo whole"], key = "dump" }]
+"#;
+
+#[test]
+fn what_fails_again_is_mailed_once_within_five_minutes_until_it_says_something_else_or_was_over() {
+    let server = MailServer::start("implicit");
+    let daemon = start(&Setting {
+        server: &server,
+        tls: "implicit",
+        password: MAIL_PASSWORD,
+        authority: Some(&tls_file("authority.pem")),
+        to: "oncall@example.com",
+        more: FAILING_JOB,
+    });
+    let back_up = || daemon.cli(&["backup", "create", "dump"]).status.success();
+    let fail = |why: &str| {
+        fs::write(daemon.path("said"), why).unwrap();
+        assert!(!back_up());
+    };
+    let tells = |mail: &Value, mark: &str, why: &str| {
+        subject(mail).starts_with(mark) && mail["text"].as_str().unwrap().contains(why)
+    };
+    let pages = |why: &str| {
+        let seen = server.seen();
+        seen.iter()
+            .filter(|mail| tells(mail, "[HIGH]", why))
+            .count()
+    };
+    for _ in 0..3 {
+        fail("the disk is full");
+    }
+    // What is said to one alerter about one thing arrives in its order: what was to come of the first three is there now.
+    fail("the disk is gone");
+    server.wait_for("the other words", |mail| {
+        tells(mail, "[HIGH]", "the disk is gone")
+    });
+    assert_eq!(pages("the disk is full"), 1, "{:?}", server.seen());
+    assert_eq!(daemon.events_of("backup.failed").len(), 4);
+    fail("the disk is gone");
+    fs::write(daemon.path("said"), "").unwrap();
+    assert!(back_up());
+    server.wait_for("its end", |mail| subject(mail).starts_with("[OVER]"));
+    assert_eq!(pages("the disk is gone"), 1, "{:?}", server.seen());
+    fail("the disk is gone");
+    server.wait_for("what failed after its end", |_| {
+        pages("the disk is gone") == 2
+    });
 }
 
 #[test]
@@ -191,6 +249,7 @@ fn a_wrong_password_is_told_with_where_to_look_and_no_mail_is_sent() {
         password: "wr0ngZq7OfSomebodyElse",
         authority: Some(&authority),
         to: "oncall@example.com",
+        more: "",
     });
     daemon.kill_child("job");
     let ended = daemon.wait_for_event("the refusal", |event| event["kind"] == "alert.abandoned");
@@ -214,6 +273,7 @@ fn a_server_whose_certificate_does_not_verify_gets_neither_login_nor_mail_and_is
             password: MAIL_PASSWORD,
             authority: None,
             to: "oncall@example.com",
+            more: "",
         });
         daemon.kill_child("job");
         let delayed = daemon.wait_for_event("the delay", |event| event["kind"] == "alert.delayed");
@@ -233,6 +293,7 @@ fn nobody_gets_mail_whom_the_account_may_not_write_to() {
         password: MAIL_PASSWORD,
         authority: Some(&authority),
         to: "stranger@example.org",
+        more: "",
     });
     daemon.kill_child("job");
     let ended = daemon.wait_for_event("the refusal", |event| event["kind"] == "alert.abandoned");

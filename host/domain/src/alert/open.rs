@@ -5,16 +5,18 @@
 //! Invariant: it is told once, and to nobody who was not told of the fault.
 //! Invariant: an incident pages once. What else is said of it meanwhile has the same key, and is said where it is worse
 //! than was told, where people have to act, or where a route asks for its kind by name.
+//! Invariant: what says the same again within a while is not told again, see [`window`].
 //! Invariant: where several things with one key are wrong, it is over when all of them are.
 //! Invariant: what the config does not name any more is not wrong any more.
 
 mod at_once;
 mod replay;
+mod window;
 
 use super::{
     AlertStatus, OutboxEntry,
     concern::{Concern, Part, concern, dedup_keys, ends, part},
-    open_key::{OpenKey, Told},
+    open_key::{Fault, OpenKey, Told},
     routing::{alert_of, alerts_for, is_named},
     text,
 };
@@ -88,7 +90,13 @@ impl OpenAlerts {
         let mut entries = alerts_for(event, routes, host_name, ids);
         match concern(event.kind) {
             Concern::Fires(_) => {
-                entries.retain(|entry| self.is_news(entry, event, routes));
+                entries.retain(|entry| {
+                    let is_news = self.is_news(entry, event, routes);
+                    if !is_news {
+                        self.fires_on(entry, event.kind);
+                    }
+                    is_news
+                });
                 for entry in &mut entries {
                     if self.was_told(entry).is_some() && part(event.kind) != Part::OfItsOwn {
                         entry.alert.labels.push(update_label());
@@ -153,7 +161,10 @@ impl OpenAlerts {
         match part(event.kind) {
             _ if is_named(routes, &entry.alerter, event) => true,
             Part::OfAnIncident { asks } => is_worse || (asks && !is_repeated),
-            Part::OfItsOwn => true,
+            Part::OfItsOwn => {
+                let told_before = told.kinds.get(&event.kind);
+                is_worse || !told_before.is_some_and(|fault| fault.is_said_again(event))
+            }
         }
     }
 
@@ -166,6 +177,7 @@ impl OpenAlerts {
     /// Whether this alerter was told of something with its key before, which is not over.
     fn fired(&mut self, entry: &OutboxEntry, event: &Event) -> bool {
         let key = &entry.alert.dedup_key;
+        let fault = Fault::told(event, self.is_of_before(event.kind));
         if self.told.len() >= MOST && !self.told.contains_key(key) {
             return false;
         }
@@ -179,15 +191,23 @@ impl OpenAlerts {
         });
         told.severity = told.severity.max(severity);
         let follows = !told.kinds.is_empty();
-        // The records that a daemon sets aside, and the plugins that it refuses, it tells of before it says that it has
-        // started.
-        let is_of_start = matches!(
-            event.kind,
-            EventKind::RecordSetAside | EventKind::PluginRejected
-        );
-        let before = self.is_replay && !is_of_start;
-        told.kinds.insert(event.kind, before);
+        told.kinds.insert(event.kind, fault);
         follows
+    }
+
+    /// It is wrong still, and this alerter is not told again.
+    fn fires_on(&mut self, entry: &OutboxEntry, kind: EventKind) {
+        let before = self.is_of_before(kind);
+        let of_key = self.told.get_mut(&entry.alert.dedup_key);
+        let told = of_key.and_then(|of_key| of_key.by.get_mut(&entry.alerter));
+        if let Some(fault) = told.and_then(|told| told.kinds.get_mut(&kind)) {
+            fault.before = before;
+        }
+    }
+
+    /// Whether what fires now is of a daemon before. What it sets aside and refuses a daemon tells before that it has started.
+    fn is_of_before(&self, kind: EventKind) -> bool {
+        self.is_replay && !matches!(kind, EventKind::RecordSetAside | EventKind::PluginRejected)
     }
 
     /// Adds that what this event ends is over.
@@ -262,7 +282,7 @@ impl OpenAlerts {
             .values_mut()
             .flat_map(|of_key| of_key.by.values_mut());
         told.flat_map(|told| told.kinds.values_mut())
-            .for_each(|before| *before = true);
+            .for_each(|fault| fault.before = true);
     }
 }
 
@@ -363,7 +383,6 @@ mod tests {
             [
                 format!("firing {key} page"),
                 format!("firing {key} mail"),
-                format!("firing {key} page"),
                 format!("firing {key} mail"),
                 format!("resolved {key} mail"),
                 format!("resolved {key} page"),
@@ -627,8 +646,12 @@ mod tests {
         // It is still there when the next daemon looks, and then it is not.
         let left = [started.clone(), rejected.clone()];
         let mut open = replayed(&left, &routes, "db1");
+        let later = Event {
+            at: AT + window::WINDOW,
+            ..rejected.clone()
+        };
         assert_eq!(
-            sent(&mut open, &routes, &[rejected.clone(), started.clone()]),
+            sent(&mut open, &routes, &[later, started.clone()]),
             [format!("firing {key}")]
         );
         let left = [started.clone(), rejected.clone(), rejected, started.clone()];

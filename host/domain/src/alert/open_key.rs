@@ -8,6 +8,7 @@ use crate::{
     severity::Severity,
     spec::{JobSpec, Spec},
     tier_order::tier_order,
+    time::Timestamp,
 };
 use std::collections::BTreeMap;
 
@@ -25,10 +26,21 @@ pub(super) struct OpenKey {
 /// The faults with one key of which one alerter told. It is over when all of them are.
 #[derive(Debug, Clone)]
 pub(super) struct Told {
-    /// Each with whether it was before the start that is to come.
-    pub(super) kinds: BTreeMap<EventKind, bool>,
+    /// Each as it was told.
+    pub(super) kinds: BTreeMap<EventKind, Fault>,
     /// The greatest of any.
     pub(super) severity: Severity,
+}
+
+/// How one alerter was told of a fault.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Fault {
+    /// It was before the start that is to come.
+    pub(super) before: bool,
+    /// When it was told last.
+    pub(super) at: Timestamp,
+    /// What was said of it then, in short.
+    pub(super) said: u64,
 }
 
 impl OpenKey {
@@ -50,7 +62,8 @@ impl OpenKey {
     ) -> Vec<(PluginName, Severity)> {
         let mut over = Vec::new();
         self.by.retain(|alerter, told| {
-            told.kinds.retain(|kind, before| !is_over(*kind, *before));
+            told.kinds
+                .retain(|kind, fault| !is_over(*kind, fault.before));
             if told.kinds.is_empty() {
                 over.push((alerter.clone(), told.severity));
             }

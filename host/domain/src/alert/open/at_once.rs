@@ -177,11 +177,12 @@ mod tests {
                 .filter(|page| page.alert.kind == "circuit.flapping");
             flaps.all(|page| page.alert.labels.contains(&update_label()))
         };
-        let mut open = OpenAlerts::default();
         assert!(is_update(
-            &mut open,
+            &mut OpenAlerts::default(),
             &[K::CircuitFlapping, K::IncidentOpened]
         ));
+        let mut open = OpenAlerts::default();
+        sent(&mut open, &routes, &[K::IncidentOpened]);
         assert!(is_update(&mut open, &[K::CircuitFlapping]), "of before");
         assert!(!is_update(
             &mut OpenAlerts::default(),
