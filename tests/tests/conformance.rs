@@ -2,8 +2,9 @@
 //! host of the contract could run (`tests/guests/conformance`). Of the sentences that no guest can look at,
 //! `host/runtime` has tests: what `configure` sees, what is refused before it serves, and how calls end at their limits.
 
-use mainstay_tests::{Daemon, HOST, guest, wait_for};
-use std::{fmt::Write, fs};
+use mainstay_tests::{Daemon, HOST, MAIL_PASSWORD, MailServer, guest, tls_file, wait_for};
+use serde_json::Value;
+use std::{fmt::Write, fs, os::unix::fs::PermissionsExt};
 
 /// The sentences that the guest looks at by itself.
 const KEPT: [&str; 23] = [
@@ -268,4 +269,86 @@ fn the_host_makes_of_what_a_detector_gives_what_the_contract_says() {
     assert!(own.contains("queue-full: as it was asked"), "{own}");
     let long = failed("long-message").unwrap();
     assert!(long.contains('…') && long.len() < 3_000, "{long}");
+}
+
+/// The sentences that contract 1.2.0 has of mail and of signed requests, with what the server answers to mail meanwhile; empty:
+/// it takes it.
+const MAIL: [(&str, &str); 13] = [
+    ("mail-is-handed-over", ""),
+    ("recipients-are-one-to-fifty", ""),
+    ("recipients-are-plain", ""),
+    ("recipient-of-no-grant-is-denied", ""),
+    ("account-of-no-grant-is-denied", ""),
+    ("subject-is-one-line", ""),
+    ("long-text-is-cut", ""),
+    ("thread-is-of-its-text", ""),
+    ("thread-is-bounded", ""),
+    ("no-server-is-unavailable", ""),
+    ("later-is-unavailable", "451 4.7.1 later"),
+    ("refused-is-failed", "550 5.7.1 never"),
+    ("signing-without-handle-is-denied", ""),
+];
+
+/// An account at this port, by which everybody may write to the one that is on call.
+fn account(name: &str, port: u16) -> String {
+    format!(
+        "\n[smtp.{name}]\nhost = \"localhost\"\nport = {port}\nuser = \"mainstay\"\npassword = \"mail\"\n\
+         from = \"mainstay@example.com\"\nto = [\"oncall@example.com\"]\ntimeout = \"20s\"\n"
+    )
+}
+
+#[test]
+fn the_host_keeps_what_the_newest_contract_says_of_mail() {
+    let server = MailServer::start("implicit");
+    let mut config = [HOST, "[secrets]\nmail = { file = \"mail-password\" }\n"].concat();
+    for (name, port) in [("ops", server.port), ("other", server.port), ("nowhere", 1)] {
+        config.push_str(&account(name, port));
+    }
+    for (case, _) in MAIL {
+        let _ = write!(
+            config,
+            "\n[[alert]]\nalerter = \"{case}\"\n[plugin.{case}]\nplugin = \"conformance-alerter\"\n\
+             settings = {{ case = \"{case}\" }}\n\
+             grants = {{ mail = [\"ops\", \"nowhere\"], http = [\"http://127.0.0.1:1\"] }}\n"
+        );
+    }
+    let mut daemon = Daemon::prepare(&config);
+    let password = daemon.path("mail-password");
+    fs::write(&password, format!("{MAIL_PASSWORD}\n")).unwrap();
+    fs::set_permissions(&password, fs::Permissions::from_mode(0o600)).unwrap();
+    let authority = tls_file("authority.pem");
+    daemon.set_env("SSL_CERT_FILE", authority.to_str().unwrap());
+    daemon.drop_plugin(&guest("conformance-alerter", &[]));
+    daemon.run();
+    daemon.wait_for_plugins(1);
+    let rows = daemon.json(&["plugin", "list"]);
+    assert_eq!(rows[0]["contract"], "1.2.0", "{rows}");
+    let mut broken = Vec::new();
+    for (case, answer) in MAIL {
+        server.answer_with(answer);
+        let output = daemon.cli(&["alert", "test", "--alerter", case, "--json"]);
+        let tested: Value = serde_json::from_slice(&output.stdout).unwrap();
+        if tested[0]["reference"] != "kept" {
+            broken.push(tested);
+        }
+    }
+    assert!(broken.is_empty(), "these are not kept: {broken:#?}");
+
+    // What the server saw of those that no guest can look at.
+    let seen = server.seen();
+    let with = |begin: &str| {
+        let begins = |mail: &&Value| mail["subject"].as_str().unwrap().starts_with(begin);
+        seen.iter().find(begins).unwrap()
+    };
+    let subject = with("one two: word")["subject"].as_str().unwrap();
+    assert!((490..=500).contains(&subject.len()), "{subject}");
+    let text = with("long text")["text"].as_str().unwrap();
+    let text = text.replace('\r', "");
+    assert!((65_000..=65_600).contains(&text.len()), "{}", text.len());
+    let thread = |subject: &str| with(subject)["references"].as_str().unwrap();
+    assert_eq!(thread("first"), thread("second"));
+    assert_ne!(thread("first"), thread("other"));
+    assert_eq!(thread("alone"), "None");
+    let strangers = |mail: &Value| mail["to"].to_string().contains("stranger");
+    assert!(!seen.iter().any(strangers), "{seen:?}");
 }
