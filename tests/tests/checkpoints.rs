@@ -102,6 +102,28 @@ fn a_checkpoint_is_a_backup_of_its_job_that_is_listed_with_its_kind_and_its_name
     assert_eq!(read(&daemon, "hooks"), "");
 }
 
+#[test]
+fn the_first_daemon_of_another_version_takes_a_checkpoint_before_the_upgrade_does_anything_to_the_job()
+ {
+    let mut daemon = start("", &[]);
+    assert_eq!(kinds(&daemon), ["daily"]);
+    assert!(daemon.stop());
+    let file = daemon.path("state/program-version.json");
+    let known = fs::read_to_string(&file).unwrap();
+    let before = known.replace(env!("CARGO_PKG_VERSION"), "0.0.9");
+    assert_ne!(before, known, "the version that ran is on record");
+    fs::write(&file, before).unwrap();
+    daemon.run();
+    daemon.wait_for_event("the checkpoint of the upgrade", |event| {
+        event["kind"] == "checkpoint.taken" && event["data"]["kind"] == "pre-upgrade"
+    });
+    assert!(daemon.stop());
+    daemon.run();
+    // Whoever asks for one gets it behind what is due.
+    take(&daemon);
+    assert_eq!(kinds(&daemon), ["manual", "pre-upgrade", "daily"]);
+}
+
 /// Acts: `job.checkpoints.pause`, `job.checkpoints.check`, `job.checkpoints.resume`
 #[test]
 fn a_rollback_that_succeeds_restores_the_checkpoint_and_resumes_trading() {

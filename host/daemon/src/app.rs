@@ -43,7 +43,7 @@ use crate::{
         settled_file::SettledFile,
         smtp::SmtpSender,
         sources::LocalSources,
-        watcher,
+        version_file, watcher,
     },
     api::{Api, ApiState, TcpAccess},
     ports::{
@@ -229,6 +229,7 @@ pub async fn run(options: RunOptions) -> anyhow::Result<()> {
         tracing::warn!(%error, "when a daemon lived last is not known");
         Vec::new()
     });
+    let upgraded = version_file::upgraded_at(state_dir, version, started_at);
     let settled_file = SettledFile::new(state_dir);
     let settled = Arc::new(Settled::new(
         clock.clone(),
@@ -375,6 +376,7 @@ pub async fn run(options: RunOptions) -> anyhow::Result<()> {
         numbers: numbers.clone(),
         commands: commands.clone(),
         probe,
+        upgraded,
     };
     let backups =
         BackupService::open(parts, recovered.backups.clone(), recovered.slots.clone()).await?;

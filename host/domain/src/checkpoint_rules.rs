@@ -19,6 +19,8 @@ use std::collections::{BTreeMap, BTreeSet};
 const AS_AUTOMATIC: [CheckpointKind; 2] = [CheckpointKind::Automatic, CheckpointKind::Daily];
 /// What a daily checkpoint is covered by.
 const AS_DAILY: [CheckpointKind; 1] = [CheckpointKind::Daily];
+/// What one before an upgrade is covered by.
+const AS_PRE_UPGRADE: [CheckpointKind; 1] = [CheckpointKind::PreUpgrade];
 
 /// The checkpoint that is due, if any: a daily one covers an automatic one. `records` are those of the job.
 ///
@@ -52,6 +54,18 @@ pub fn next_due(
     let automatic = last_taken(records, &AS_AUTOMATIC, now);
     let automatic = backup_schedule::next_due(&spec.automatic, automatic, now)?;
     Ok(daily.min(automatic))
+}
+
+/// Whether one is due because another version of the program than before has run since this time: none was taken for that, and
+/// something was backed up by the one before [seed 003]. `records` are those of the job.
+pub fn is_due_for_upgrade(records: &[BackupRecord], upgraded: Timestamp, now: Timestamp) -> bool {
+    let mut stored = records
+        .iter()
+        .filter(|record| record.status != BackupStatus::Failed);
+    let taken = last_taken(records, &AS_PRE_UPGRADE, now);
+    upgraded <= now
+        && stored.any(|record| record.created_at < upgraded)
+        && taken.is_none_or(|taken| taken < upgraded)
 }
 
 /// When the newest one was taken that is right, of whatever kind: that is how far a rollback goes back.

@@ -148,6 +148,8 @@ pub struct BackupParts {
     pub commands: Arc<dyn Commands>,
     /// Looks at what a drill has started.
     pub probe: Arc<dyn Probe>,
+    /// When this version of the program ran first, where another one ran before.
+    pub upgraded: Option<Timestamp>,
 }
 
 /// The service, and the handle by which others reach it; clones are the same service.
@@ -173,6 +175,7 @@ struct Core {
     room: room::Room,
     commands: Arc<dyn Commands>,
     probe: Arc<dyn Probe>,
+    upgraded: Option<Timestamp>,
 }
 
 fn no_progress() -> OnProgress {
@@ -202,6 +205,7 @@ impl BackupService {
             numbers,
             commands,
             probe,
+            upgraded,
         } = parts;
         let Shared {
             journal,
@@ -224,6 +228,7 @@ impl BackupService {
             room: room::Room::default(),
             commands,
             probe,
+            upgraded,
         };
         let service = Self {
             core: Arc::new(core),

@@ -136,6 +136,28 @@ fn what_is_asked_for_by_people_covers_nothing_that_is_due() {
 }
 
 #[test]
+fn an_upgrade_is_due_a_checkpoint_once_where_there_is_something_of_before() {
+    let upgraded = at(DAY);
+    let due = |records: &[BackupRecord]| is_due_for_upgrade(records, upgraded, at(DAY + MINUTE));
+    let before = record(1, CheckpointKind::Daily, at(0));
+    assert!(!due(&[]), "there was nothing before");
+    let since = record(2, CheckpointKind::Daily, at(DAY));
+    assert!(!due(std::slice::from_ref(&since)), "nor here");
+    assert!(due(&[before.clone(), since]));
+    let of_upgrade = |number, at| record(number, CheckpointKind::PreUpgrade, at);
+    let earlier = of_upgrade(3, at(DAY - MINUTE));
+    assert!(due(&[before.clone(), earlier]), "that was of another one");
+    let taken = of_upgrade(4, upgraded);
+    assert!(!due(&[before.clone(), taken.clone()]));
+    let failed = BackupRecord {
+        status: BackupStatus::Failed,
+        ..taken
+    };
+    assert!(due(&[before.clone(), failed]), "it is taken again");
+    assert!(!is_due_for_upgrade(&[before], upgraded, at(DAY - 1)));
+}
+
+#[test]
 fn what_is_let_go_is_named_with_the_reason() {
     let spec = CheckpointSpec { keep: 2, ..seeds() };
     let records = [

@@ -139,6 +139,15 @@ impl BackupService {
         }
     }
 
+    /// Whether a job needs one because the program was upgraded.
+    pub(super) fn is_upgraded(&self, job: &JobSpec, now: Timestamp) -> bool {
+        let Some(upgraded) = self.core.upgraded.filter(|_| job.checkpoints.is_some()) else {
+            return false;
+        };
+        let records = self.core.catalog.lock().of(Some(&job.name));
+        checkpoint_rules::is_due_for_upgrade(&records, upgraded, now)
+    }
+
     /// The checkpoint of a job that is due, if any.
     pub(super) fn due_checkpoint(&self, job: &JobSpec, now: Timestamp) -> Option<CheckpointKind> {
         let rules = job.checkpoints.as_ref()?;
@@ -153,7 +162,10 @@ impl BackupService {
     pub(super) fn next_checkpoint(&self, job: &JobSpec, now: Timestamp) -> Option<Timestamp> {
         let rules = job.checkpoints.as_ref()?;
         let records = self.core.catalog.lock().of(Some(&job.name));
-        let next = checkpoint_rules::next_due(rules, &records, now).ok()?;
+        let next = match self.is_upgraded(job, now) {
+            true => now,
+            false => checkpoint_rules::next_due(rules, &records, now).ok()?,
+        };
         let backoff = self.backoff_until(&job.name, now);
         Some(backoff.map_or(next, |until| until.max(next)))
     }

@@ -57,10 +57,18 @@ impl BackupService {
         now
     }
 
-    /// Backups first: a checkpoint that is due stays so.
+    /// What an upgrade is gone back to before all else, but where the last try failed: then backups first, and a checkpoint that
+    /// is due stays so.
     fn due_work(&self, job: &JobSpec, now: Timestamp) -> Option<DueWork> {
+        let pre_upgrade = self.is_upgraded(job, now);
+        let pre_upgrade = pre_upgrade.then_some(DueWork::Checkpoint(CheckpointKind::PreUpgrade));
+        if pre_upgrade.is_some() && self.job_state(&job.name, |state| state.failures()) == 0 {
+            return pre_upgrade;
+        }
         let backup = self.due(job, now).map(DueWork::Backup);
-        backup.or_else(|| self.due_checkpoint(job, now).map(DueWork::Checkpoint))
+        backup
+            .or(pre_upgrade)
+            .or_else(|| self.due_checkpoint(job, now).map(DueWork::Checkpoint))
     }
 
     fn spawn_due(&self, job: JobSpec, due: DueWork, turn: Turn) {

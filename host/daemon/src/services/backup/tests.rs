@@ -56,6 +56,17 @@ impl Fixture {
         clock: Arc<ManualClock>,
         jobs: &[JobSpec],
     ) -> Self {
+        Self::upgraded(store, journal, clock, jobs, None).await
+    }
+
+    /// The program was upgraded then.
+    async fn upgraded(
+        store: Arc<FakeStore>,
+        journal: Arc<MemoryJournal>,
+        clock: Arc<ManualClock>,
+        jobs: &[JobSpec],
+        upgraded: Option<Timestamp>,
+    ) -> Self {
         let (spec, receiver) = watch::channel(spec_with(jobs));
         let judge = FakeJudge::new();
         let watch = FakeWatch::new();
@@ -84,6 +95,7 @@ impl Fixture {
             numbers: numbers.clone(),
             commands: commands.clone(),
             probe: probe.clone(),
+            upgraded,
         };
         let service = BackupService::open(parts, records, slots).await.unwrap();
         Self {

@@ -56,6 +56,7 @@ async fn what_was_open_to_others_is_closed_to_them_by_the_next_daemon() {
         "journal.db-wal",
         "compiled.key",
         "settled-clock.json",
+        "program-version.json",
         "orders.json",
         "theirs",
     ] {

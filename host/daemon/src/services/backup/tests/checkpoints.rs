@@ -121,6 +121,37 @@ async fn checkpoints_are_taken_when_they_are_due_and_go_when_they_are_too_many()
 }
 
 #[tokio::test]
+async fn an_upgraded_program_takes_one_before_all_else_and_only_once() {
+    let mut fixture = fixture().await;
+    take(&fixture, CheckpointKind::Manual).await;
+    let upgraded = fixture.service.now();
+    let kinds = ["manual", "pre-upgrade", "daily", "automatic"];
+    // The first daemon of this version, and the next.
+    for count in [3, 4] {
+        let Fixture {
+            store,
+            journal,
+            clock,
+            ..
+        } = fixture;
+        let jobs = [checked_job()];
+        fixture = Fixture::upgraded(store, journal, clock, &jobs, Some(upgraded)).await;
+        fixture.spec.send_replace(spec_of(checked_job(), false));
+        let (running, stop) = fixture.start();
+        wait_until("those that are due", || {
+            told(&fixture, EventKind::CheckpointTaken).len() >= count
+        })
+        .await;
+        stop.cancel();
+        within(running).await.unwrap().unwrap();
+        let taken = told(&fixture, EventKind::CheckpointTaken);
+        let words = taken.iter().filter_map(|message| message.split(' ').next());
+        assert_eq!(words.collect::<Vec<_>>(), kinds[..count]);
+        fixture.clock.advance(QUARTER);
+    }
+}
+
+#[tokio::test]
 async fn a_rollback_that_succeeds_saves_restores_asks_and_resumes_in_that_order() {
     let fixture = fixture().await;
     let id = take(&fixture, CheckpointKind::Manual).await;
