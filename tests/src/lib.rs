@@ -23,6 +23,7 @@ mod shorthand;
 mod small_disk;
 mod stand_ins;
 mod stranger;
+mod ten_failures;
 mod tls;
 
 pub use child_server::ChildServer;
@@ -42,6 +43,7 @@ pub use shorthand::{
 pub use small_disk::{SmallDisk, in_a_mount_namespace};
 pub use stand_ins::{free_ports, get_json};
 pub use stranger::Stranger;
+pub use ten_failures::{TEN_FAILURES, note_recovery, noted_recovery};
 pub use tls::{TlsServer, tls_file};
 
 use std::{

@@ -1,7 +1,7 @@
 //! The handlers of memory, gateways, networks and models with what they are for: a process that really hoards, a server that
 //! really hangs, commands that take another path, a registry on disk.
 
-use mainstay_tests::{Daemon, HOST, Receiver, free_port, plugin, sleeper, wait_for};
+use mainstay_tests::{Daemon, HOST, Receiver, free_port, note_recovery, plugin, sleeper, wait_for};
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::{Value, json};
 use std::{fs, os::unix::fs::PermissionsExt};
@@ -95,6 +95,7 @@ settings = { signal = "SIGUSR1", settle = "2s" }
     assert_eq!(kind["handler"], "memory-relief", "{kind}");
     let expected = ["sent SIGUSR1 to kind", "saw its checks pass"];
     assert_eq!(actions(&kind), expected, "{kind}");
+    note_recovery(&kind, "memory-overflow");
     assert_eq!(daemon.pids()["kind"], before[0], "it was not restarted");
     // A person who asks for it gets it, though all checks pass.
     let asked = daemon.recover("kind", "memory-overflow");
@@ -175,6 +176,7 @@ headers = {{ authorization = "Bearer ${{secret:admin}}" }}
     assert_eq!(asked.header("authorization"), format!("Bearer {SECRET}"));
     let journal = daemon.journal(&operation, "intent");
     assert!(!json!(journal).to_string().contains(SECRET), "{journal:?}");
+    note_recovery(&operation, "api-gateway-down");
 }
 
 #[test]
@@ -224,6 +226,7 @@ settings = { wait = "100ms", paths = ["by-dsl", "by-lte"], reconnect = ["connect
     assert_eq!(actions(&operation), expected, "{operation}");
     let ran = fs::read_to_string(daemon.path("ran")).unwrap();
     assert_eq!(ran, "dsl\nlte\nconnect\n");
+    note_recovery(&operation, "network-partition");
 }
 
 #[test]
@@ -264,4 +267,5 @@ settings = { registry = "models" }
     let current = fs::read_to_string(daemon.path("models/fraud/current_version")).unwrap();
     assert_eq!(current, "7\n");
     assert_ne!(daemon.pids()["scorer"], before);
+    note_recovery(&operation, "ml-model-failure");
 }

@@ -1,6 +1,6 @@
 //! `examples/nginx`, broken as reality breaks it.
 
-use mainstay_tests::{Example, Stranger, actions, repository};
+use mainstay_tests::{Example, Stranger, actions, note_recovery, repository};
 use std::{
     fs,
     os::unix::fs::PermissionsExt,
@@ -107,6 +107,7 @@ fn a_full_disk_of_logs_is_freed_of_old_ones_while_it_serves() {
     drop(file);
     let operation = example.daemon.wait_for_operation("nginx", "succeeded");
     assert_eq!(operation["handler"], "disk-cleanup", "{operation}");
+    note_recovery(&operation, "disk-full");
     assert!(!old.exists());
     assert!(example.daemon.path("logs/access.log").exists());
     example.wait_until_healthy();

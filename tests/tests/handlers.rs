@@ -1,7 +1,7 @@
 //! The first-party handlers of well-known failures, with servers that play the service: an object store that is away and
 //! comes back, a database whose data is broken, and a trading engine with orders and positions.
 
-use mainstay_tests::{Daemon, HOST, Receiver, plugin, response, sleeper, wait_for};
+use mainstay_tests::{Daemon, HOST, Receiver, note_recovery, plugin, response, sleeper, wait_for};
 use serde_json::{Value, json};
 use std::{
     fs,
@@ -89,6 +89,7 @@ fn things_are_stored_locally_while_a_store_is_away_and_go_back_over_a_kill_of_th
     assert!(actions.contains("went back to bucket after"), "{actions}");
     let switches = fs::read_to_string(daemon.path("switches")).unwrap();
     assert_eq!(switches, "local\nstore\n", "each once");
+    note_recovery(&operation, "s3-unavailable");
 }
 
 const DATABASE: &str = r#"

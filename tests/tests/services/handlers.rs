@@ -1,7 +1,7 @@
 //! The handlers of the well-known failures, with the services that fail.
 
 use super::{Postgres, redis, wait_for_health};
-use mainstay_tests::{DEADLINE, Daemon, HOST, free_port, packages, plugin};
+use mainstay_tests::{DEADLINE, Daemon, HOST, free_port, note_recovery, packages, plugin};
 use serde_json::json;
 use std::{
     fs,
@@ -94,6 +94,7 @@ fn a_redis_that_died_is_warm_again_with_the_rows_that_were_accessed_lately() {
     assert_eq!(redis_says(port, "DBSIZE"), ":2\r\n");
     assert_eq!(redis_says(port, "GET price"), "$10\r\n{\"btc\": 1}\r\n");
     assert_eq!(redis_says(port, "GET risk"), "$1\r\n2\r\n");
+    note_recovery(&operations[0], "redis-down");
 }
 
 #[test]
@@ -134,5 +135,6 @@ settings = { job = "state" }
         operations[0]["actions"],
         json!(["restarted pg", "saw its checks pass"])
     );
+    note_recovery(&operations[0], "postgres-down");
     assert_eq!(postgres.answer("SELECT it FROM kept"), "7");
 }
