@@ -124,6 +124,42 @@ fn slack_that_is_asked_too_often_gets_the_same_message_again() {
     assert!(pages.iter().all(|page| *page == pages[0]), "{pages:?}");
 }
 
+/// A job that fails and says what the file `said` says.
+const FAILING_JOB: &str = r#"
+[[job]]
+name = "dump"
+full = { cron = "0 0 29 2 *" }
+encryption = "none"
+source = [{ kind = "command", run = ["sh", "-c", "cat said >&2; exit 1"], key = "dump" }]
+"#;
+
+/// So does `tests/mail.rs` of mail, with the end of it.
+#[test]
+fn what_fails_again_is_one_message_in_slack_within_five_minutes_until_it_says_something_else() {
+    let receiver = Receiver::start();
+    receiver.answer_with("200 OK", "", "ok");
+    let url = &receiver.url;
+    let settings = format!("url = \"{url}/services/T0/B0/${{secret:token}}\"");
+    let daemon = start("slack", &settings, url, FAILING_JOB);
+    let fail = |why: &str| {
+        fs::write(daemon.path("said"), why).unwrap();
+        let output = daemon.cli(&["backup", "create", "dump"]);
+        assert!(!output.status.success(), "{why}");
+    };
+    let says = |page: &Value, why: &str| page["text"].as_str().unwrap().contains(why);
+    for why in ["the disk is full", "the disk is full", "the disk is gone"] {
+        fail(why);
+    }
+    // What is said to one alerter about one thing arrives in its order.
+    receiver.wait_for("the other words", |one| {
+        marked(one, "🚨").is_some_and(|page| says(&page, "the disk is gone"))
+    });
+    let pages = all_marked(&receiver, "🚨");
+    let of_first = pages.iter().filter(|page| says(page, "the disk is full"));
+    assert_eq!(of_first.count(), 1, "{pages:?}");
+    assert_eq!(pages.len(), 2, "{pages:?}");
+}
+
 #[test]
 fn a_webhook_that_slack_does_not_know_is_told_with_what_to_do() {
     let receiver = Receiver::start();

@@ -3,9 +3,11 @@
 //! Invariant: every query is answered from an index that orders as the answer does, so that it reads as many rows as
 //! it answers, however long the history is; but for that of the events of some kinds, which is asked once at the start and
 //! reads those that a start looks for, for the names of a target, which reads all that were ever given, for the events and
-//! the audit log of a target or since a time, and for alerts that were sent, which goes through them in their order, for the operations that have not ended
-//! and the incidents that are open, which are few and all gone through; and for the numbers of `statistics`. None of them holds
-//! more in memory than it answers.
+//! the audit log of a target or since a time, and for alerts that were sent, which goes through them in their order, for the
+//! operations that have not ended and the incidents that are open, which are few and all gone through; and for the numbers of
+//! `statistics`. None of them holds more in memory than it answers.
+//!
+//! Length: every question that the journal answers, in one place.
 
 use super::{
     SqliteJournal, audit,
