@@ -256,6 +256,7 @@ impl BackupStore for LocalBackups {
             BackupSource::Command { .. }
             | BackupSource::File { .. }
             | BackupSource::Http(_)
+            | BackupSource::Plugin(_)
             | BackupSource::Sqlite { .. } => Ok(()),
         });
         let (jobs, unlisted) = match self.layout.jobs() {

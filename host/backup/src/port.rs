@@ -2,10 +2,11 @@
 //!
 //! Length: all that a store can be asked for, and what it answers with, stands in one place.
 
+mod collecting;
 mod contents;
 mod restore;
 
-pub use {contents::*, restore::*};
+pub use {collecting::*, contents::*, restore::*};
 
 use mainstay_domain::{
     archive::Manifest,
@@ -60,8 +61,8 @@ pub struct SourceProgram<'a> {
     pub timeout: Duration,
 }
 
-/// Runs the programs that are sources, and asks the servers. What programs inherit, how they are ended, and how servers are
-/// reached is for the host to decide: a store starts none, and asks nobody.
+/// Runs the programs that are sources, and asks the servers and the plugins. What programs inherit, how they are ended, and how
+/// servers are reached is for the host to decide: a store starts none, and asks nobody.
 pub trait SourcePrograms: Send + Sync {
     /// Runs a program to its end and puts what it prints into `output`. Blocks. Exit code 0, in time, or it is an error
     /// with the end of what it said. Soon after `stop` it is killed, with what it started:
@@ -78,6 +79,15 @@ pub trait SourcePrograms: Send + Sync {
         &self,
         source: &HttpSource,
         output: &File,
+        stop: &CancellationToken,
+    ) -> Result<(), BackupStoreError>;
+    /// Asks a plugin, and hands on what it gives, each document whole and one after the other, with no more of it in memory than
+    /// a page. Blocks. All pages within the time of the source, or it is an error; [`BackupStoreError::SourceChanged`] where
+    /// what was given so far does not go with the rest. Soon after `stop` it is given up: [`BackupStoreError::Interrupted`].
+    fn collect(
+        &self,
+        asked: &Collecting<'_>,
+        on_part: &mut OnSourcePart<'_>,
         stop: &CancellationToken,
     ) -> Result<(), BackupStoreError>;
 }
@@ -164,6 +174,9 @@ pub enum BackupStoreError {
     /// A source cannot be read.
     #[error("{0}")]
     Source(String),
+    /// A source changed while it was read, so that what was read of it does not fit together.
+    #[error("{0}")]
+    SourceChanged(String),
     /// What is stored is not what was written.
     #[error("backup {id} is corrupted: {what} [{code}]", code = ErrorCode::BackupUnusable)]
     Corrupted {
@@ -194,7 +207,11 @@ impl BackupStoreError {
     /// Whether the same may work later with nothing else changed by who asks.
     pub fn may_pass(&self) -> bool {
         match self {
-            Self::Unavailable(_) | Self::NoRoom(_) | Self::InDoubt(_) | Self::Interrupted => true,
+            Self::Unavailable(_)
+            | Self::NoRoom(_)
+            | Self::InDoubt(_)
+            | Self::SourceChanged(_)
+            | Self::Interrupted => true,
             Self::Source(_) | Self::Locked(_) | Self::Corrupted { .. } => false,
         }
     }

@@ -345,15 +345,11 @@ pub async fn run(options: RunOptions) -> anyhow::Result<()> {
 
     // Plugins, and what they may ask for.
     let compiler_environment = environment.clone();
+    let sources = LocalSources::new(secrets.clone(), environment, outputs, Handle::current());
     let stored_backups = LocalBackups::new(
         state_dir,
         tier_places(&spec),
-        Arc::new(LocalSources::new(
-            secrets.clone(),
-            environment,
-            outputs,
-            Handle::current(),
-        )),
+        Arc::new(sources.with_collectors(plugins.clone())),
         wall_clock(&clock),
         work.stopping(),
     )

@@ -6,10 +6,12 @@
 
 mod collect;
 mod next;
+mod pages;
 mod probe;
 
 pub use collect::{CollectFailure, CollectRequest, Cursor, Page, Part};
 pub use next::{AttemptRecord, NextStep, Situation};
+pub use pages::{CollectedPages, PageFault};
 pub use probe::{Condition, MAX_MEMORY, ProbeRequest, Seen};
 
 use crate::{

@@ -4,6 +4,7 @@
 //! makes them, and everything else may rely on what their docs say.
 
 mod check;
+mod collected;
 mod drill;
 mod escalation;
 mod exec_check;
@@ -25,6 +26,7 @@ mod telemetry;
 mod tier;
 
 pub use check::{CheckKind, CheckSpec, FailOf, LogPattern};
+pub use collected::PluginSource;
 pub use drill::{DrillCommands, DrillSpec};
 pub use escalation::EscalationSpec;
 pub use exec_check::ExecCheck;
@@ -113,6 +115,11 @@ impl Spec {
         let alerters = self.alerts.iter().map(|alert| &alert.alerter);
         let policies = self.jobs.iter().filter_map(|job| job.retention.as_ref());
         let policies = policies.map(|retention| &retention.policy);
+        let sources = self.jobs.iter().flat_map(|job| &job.sources);
+        let sources = sources.filter_map(|source| match source {
+            BackupSource::Plugin(source) => Some(&source.plugin),
+            _ => None,
+        });
         let deciders = self
             .routes
             .iter()
@@ -124,7 +131,7 @@ impl Spec {
             _ => None,
         });
         let mut specs = self.plugins.clone();
-        let named = handlers.chain(alerters).chain(policies);
+        let named = handlers.chain(alerters).chain(policies).chain(sources);
         for name in named.chain(deciders).chain(detectors) {
             specs.entry(name.clone()).or_default().only_instances = false;
         }

@@ -2,6 +2,7 @@
 
 mod hooks;
 mod http;
+mod plugin;
 mod reading;
 mod retention;
 mod sqlite;

@@ -62,6 +62,63 @@ pub(super) fn for_each_chunk(
     }
 }
 
+/// Is told of each chunk.
+type OnChunk<'a> = dyn FnMut(&[u8]) -> Result<(), BackupStoreError> + 'a;
+
+/// Cuts what comes in pieces as [`for_each_chunk`] cuts what is read.
+pub(super) struct Cutter {
+    /// At most as long as a part.
+    buffer: Vec<u8>,
+    sizes: ChunkSizes,
+}
+
+impl Cutter {
+    pub(super) fn new(sizes: ChunkSizes) -> Self {
+        Self {
+            buffer: Vec::new(),
+            sizes,
+        }
+    }
+
+    /// The next bytes. What is no longer than a part yet is kept whole.
+    pub(super) fn push(
+        &mut self,
+        mut bytes: &[u8],
+        on_chunk: &mut OnChunk<'_>,
+    ) -> Result<(), BackupStoreError> {
+        while !bytes.is_empty() {
+            if self.buffer.len() >= self.sizes.most {
+                self.cut(false, on_chunk)?;
+            }
+            let room = self.sizes.most.saturating_sub(self.buffer.len());
+            let (fitting, rest) = bytes.split_at(room.min(bytes.len()));
+            self.buffer.extend_from_slice(fitting);
+            bytes = rest;
+        }
+        Ok(())
+    }
+
+    /// There is no more.
+    pub(super) fn finish(mut self, on_chunk: &mut OnChunk<'_>) -> Result<(), BackupStoreError> {
+        while !self.buffer.is_empty() {
+            self.cut(true, on_chunk)?;
+        }
+        Ok(())
+    }
+
+    /// What was not cut; all, where nothing was.
+    pub(super) fn into_rest(self) -> Vec<u8> {
+        self.buffer
+    }
+
+    fn cut(&mut self, at_end: bool, on_chunk: &mut OnChunk<'_>) -> Result<(), BackupStoreError> {
+        let length = chunk_length(&self.buffer, at_end, self.sizes);
+        on_chunk(self.buffer.get(..length).unwrap_or_default())?;
+        self.buffer.drain(..length);
+        Ok(())
+    }
+}
+
 /// How long the first chunk of some content is, which perhaps goes on.
 fn chunk_length(content: &[u8], at_end: bool, sizes: ChunkSizes) -> usize {
     let chunker = FastCDC::new(content, sizes.least, sizes.average, sizes.most);
@@ -259,6 +316,28 @@ mod tests {
         assert_eq!(chunks.concat(), content);
         assert!(chunks.iter().all(|chunk| chunk.len() <= SMALL.most));
         chunks
+    }
+
+    #[test]
+    fn what_comes_in_pieces_is_cut_as_what_is_read_and_what_is_short_is_not() {
+        let content = noise(20_000);
+        for piece in [1, 100, 1_024, 5_000, 20_000] {
+            let (mut cutter, mut cut) = (Cutter::new(SMALL), Vec::new());
+            let mut on_chunk = |chunk: &[u8]| {
+                cut.push(chunk.to_vec());
+                Ok(())
+            };
+            for bytes in content.chunks(piece) {
+                cutter.push(bytes, &mut on_chunk).unwrap();
+            }
+            cutter.finish(&mut on_chunk).unwrap();
+            assert_eq!(cut, chunks(&content), "{piece}");
+        }
+        let mut cutter = Cutter::new(SMALL);
+        let mut never = |_: &[u8]| -> Result<(), BackupStoreError> { panic!("it is cut") };
+        cutter.push(&content[..1_000], &mut never).unwrap();
+        cutter.push(&content[1_000..1_024], &mut never).unwrap();
+        assert_eq!(cutter.into_rest(), &content[..1_024]);
     }
 
     /// As good as random.

@@ -21,7 +21,7 @@ use mainstay_domain::{
     archive::{DocumentKey, DocumentKind, Entry, KeyPrefix, State},
     id::BackupId,
     name::JobName,
-    spec::{BackupSource, HttpSource, ReadingSpec},
+    spec::{BackupSource, HttpSource, PluginSource, ReadingSpec},
 };
 use std::{cell::Cell, path::Path};
 use tokio_util::sync::CancellationToken;
@@ -124,6 +124,7 @@ fn live(
             BackupSource::Command { key, .. }
             | BackupSource::File { key, .. }
             | BackupSource::Http(HttpSource { key, .. })
+            | BackupSource::Plugin(PluginSource { prefix: key, .. })
             | BackupSource::Sqlite { key, .. } => {
                 live.not_read.extend(DocumentKey::parse(key));
             }

@@ -5,6 +5,8 @@
 //!
 //! Length: a document's way from its source to its line in the archive is one story, told in order.
 
+mod streamed;
+
 use super::{
     apart::own_places,
     check_stop,
@@ -40,6 +42,7 @@ use std::{
     os::unix::fs::MetadataExt,
     path::Path,
 };
+use streamed::Given;
 use tokio_util::sync::CancellationToken;
 
 /// Reads sources into an archive.
@@ -60,6 +63,8 @@ pub(super) struct SourceReader<'a> {
     /// Whether something that was there is not in the archive as it was.
     pub(super) incomplete: bool,
     hard_links: HardLinks,
+    /// What plugins gave.
+    given: Vec<Given>,
     done: Progress,
 }
 
@@ -75,6 +80,17 @@ enum Content {
     Held(Vec<(ContentHash, u64)>),
     /// That of the document that the entry names.
     Linked,
+}
+
+impl From<Parts> for Content {
+    fn from(parts: Parts) -> Self {
+        match parts {
+            // It was emptied meanwhile; a document in parts has at least one.
+            Parts::None => Content::Here(Vec::new()),
+            Parts::Written { parts, bytes } => Content::Written(parts, bytes),
+            Parts::Held(parts) => Content::Held(parts),
+        }
+    }
 }
 
 /// What reading a file once gave.
@@ -118,6 +134,7 @@ impl<'a> SourceReader<'a> {
             warnings,
             incomplete: false,
             hard_links: HardLinks::default(),
+            given: Vec::new(),
             done,
         }
     }
@@ -155,6 +172,7 @@ impl<'a> SourceReader<'a> {
                 }
                 BackupSource::File { path, key } => self.read_single(path, key)?,
                 BackupSource::Http(source) => self.read_answer(source)?,
+                BackupSource::Plugin(source) => self.read_plugin(source)?,
                 BackupSource::Sqlite { path, key } => self.read_database(path, key)?,
             }
         }
@@ -164,7 +182,7 @@ impl<'a> SourceReader<'a> {
                 self.warnings.join("; ")
             )));
         }
-        Ok(())
+        self.check_given()
     }
 
     fn read_directory(&mut self, path: &Path, prefix: &KeyPrefix) -> Result<(), BackupStoreError> {
@@ -278,20 +296,20 @@ impl<'a> SourceReader<'a> {
         let mut file = FileData::whole(file, expected.len());
         let (size, hash, content) =
             self.read_content(&key, &mut file, path, expected.len(), &mut Vec::new())?;
-        let mut entry = Entry {
+        let entry = Entry {
             size,
             hash,
             ..entry_of(DocumentKind::File, &metadata)
         };
-        if let Some(old) = self
-            .baseline
-            .state
-            .get(&key)
-            .filter(|old| old.extras.is_none() && old.same_content(&entry))
-        {
-            entry = old.clone();
-        }
+        let entry = self.as_before(&key, entry);
         self.record(key, entry, content, None)
+    }
+
+    /// A document of which only its content is known; that of the baseline where it has the same.
+    fn as_before(&self, key: &DocumentKey, entry: Entry) -> Entry {
+        let old = self.baseline.state.get(key);
+        let same = old.filter(|old| old.extras.is_none() && old.same_content(&entry));
+        same.cloned().unwrap_or(entry)
     }
 
     fn read_found(
@@ -504,13 +522,7 @@ impl<'a> SourceReader<'a> {
             }
             ended => ended?,
         }
-        let content = match self.writer.end() {
-            // It was emptied meanwhile; a document in parts has at least one.
-            Parts::None => Content::Here(Vec::new()),
-            Parts::Written { parts, bytes } => Content::Written(parts, bytes),
-            Parts::Held(parts) => Content::Held(parts),
-        };
-        Ok((size, hash, content))
+        Ok((size, hash, self.writer.end().into()))
     }
 
     /// Reads to the end, or to an error of the file, and answers with size and hash of what was read.

@@ -61,6 +61,7 @@ fn directory(source: &BackupSource) -> Option<&Path> {
         BackupSource::Command { .. }
         | BackupSource::File { .. }
         | BackupSource::Http(_)
+        | BackupSource::Plugin(_)
         | BackupSource::Sqlite { .. } => None,
     }
 }

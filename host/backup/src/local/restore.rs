@@ -21,7 +21,7 @@ use mainstay_domain::{
     code::ErrorCode,
     id::BackupId,
     name::JobName,
-    spec::{BackupSource, HttpSource},
+    spec::{BackupSource, HttpSource, PluginSource},
 };
 use std::{collections::HashSet, path::PathBuf};
 use tokio_util::sync::CancellationToken;
@@ -147,6 +147,7 @@ fn in_place(sources: &[BackupSource]) -> Result<Targets<'_>, BackupStoreError> {
             BackupSource::Command { key, .. }
             | BackupSource::File { key, .. }
             | BackupSource::Http(HttpSource { key, .. })
+            | BackupSource::Plugin(PluginSource { prefix: key, .. })
             | BackupSource::Sqlite { key, .. } => {
                 ignored.extend(DocumentKey::parse(key));
             }

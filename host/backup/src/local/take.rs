@@ -34,6 +34,9 @@ use mainstay_domain::{
 use std::{mem, path::Path, sync::Arc, time::Instant};
 use tokio_util::sync::CancellationToken;
 
+/// How often a backup begins anew at most where a source changes while it is read.
+const RUNS: usize = 3;
+
 /// Takes a backup. Whatever fails, nothing is left of it; but where its manifest is there all the same, so is its archive.
 pub(super) fn take(
     layout: &Layout,
@@ -49,17 +52,34 @@ pub(super) fn take(
     }
     store::check_own(layout, &request.job)?;
     create_private_dir(&layout.job(&request.job))?;
-    let taken = write_and_verify(layout, programs, now, stop, request, progress, sizes);
-    if taken.is_err() {
-        for what in ["archive", "index", "spool"] {
-            remove_file(&layout.partial(&request.job, &request.id, what))?;
+    let run = || {
+        let taken = write_and_verify(layout, programs, now, stop, request, progress, sizes);
+        if taken.is_err() {
+            remove_pieces(layout, request)?;
         }
-        let manifest = layout.manifest(&request.job, &request.id);
-        if !manifest.try_exists().unwrap_or(true) {
-            remove_file(&layout.archive(&request.job, &request.id, &request.sealing.encryption))?;
+        taken
+    };
+    for _ in 1..RUNS {
+        match run() {
+            Err(BackupStoreError::SourceChanged(what)) => {
+                tracing::info!(backup = %request.id, "it begins anew: {what}");
+            }
+            taken => return taken,
         }
     }
-    taken
+    run()
+}
+
+/// Removes what there is of a backup that was not taken.
+fn remove_pieces(layout: &Layout, request: &TakeBackup) -> Result<(), BackupStoreError> {
+    for what in ["archive", "index", "spool"] {
+        remove_file(&layout.partial(&request.job, &request.id, what))?;
+    }
+    let manifest = layout.manifest(&request.job, &request.id);
+    if !manifest.try_exists().unwrap_or(true) {
+        remove_file(&layout.archive(&request.job, &request.id, &request.sealing.encryption))?;
+    }
+    Ok(())
 }
 
 fn write_and_verify(
@@ -337,6 +357,10 @@ fn note(source: &BackupSource) -> SourceNote {
         BackupSource::Http(source) => SourceNote::Command {
             program: source.url.clone(),
             key: source.key.clone(),
+        },
+        BackupSource::Plugin(source) => SourceNote::Command {
+            program: source.plugin.to_string(),
+            key: source.prefix.clone(),
         },
         BackupSource::File { path, key } | BackupSource::Sqlite { path, key } => {
             SourceNote::Command {

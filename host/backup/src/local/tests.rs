@@ -5,6 +5,7 @@ mod deletions;
 mod destinations;
 pub(super) mod doubt;
 mod faults;
+mod given;
 mod histories;
 mod immutable;
 mod in_place;
@@ -29,7 +30,7 @@ mod unrestorable;
 mod whole_trees;
 
 use super::*;
-use crate::port::{NotPutBack, RestoredTree, SourceProgram, Unreadable};
+use crate::port::{Collecting, NotPutBack, OnSourcePart, RestoredTree, SourceProgram, Unreadable};
 use mainstay_domain::{
     backup::BackupType,
     id::IdSource,
@@ -81,6 +82,15 @@ impl SourcePrograms for Programs {
             None => return Err(BackupStoreError::Source("no server".to_owned())),
         }
         Ok(())
+    }
+
+    fn collect(
+        &self,
+        asked: &Collecting<'_>,
+        on_part: &mut OnSourcePart<'_>,
+        _: &CancellationToken,
+    ) -> Result<(), BackupStoreError> {
+        given::give(asked, on_part)
     }
 }
 

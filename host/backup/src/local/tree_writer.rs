@@ -42,7 +42,7 @@ use tokio_util::sync::CancellationToken;
 pub(super) struct Destination {
     /// Directories, each for the keys with its prefix.
     pub(super) roots: Vec<(KeyPrefix, PathBuf)>,
-    /// What has no place in them.
+    /// What has no place in them, with all that is below it.
     pub(super) ignored: HashSet<DocumentKey>,
     /// What is written; the directories that it lies in are, too.
     pub(super) only: Selection,
@@ -173,7 +173,8 @@ impl Place<'_> {
 impl TreeWriter {
     /// Where a document belongs: below the root with the longest prefix.
     fn place(&self, key: &DocumentKey) -> Option<Place<'_>> {
-        if self.ignored.contains(key) {
+        let is_ignored = |key: &str| self.ignored.contains(key);
+        if is_ignored(key.as_str()) || key.ancestors().any(is_ignored) {
             return None;
         }
         let fitting = self.roots.iter().filter_map(|root| {

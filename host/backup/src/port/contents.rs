@@ -16,7 +16,7 @@ pub type OnContent<'a> = dyn FnMut(&[u8]) -> Result<(), BackupStoreError> + 'a;
 pub struct LiveState {
     /// What lies in directories.
     pub state: State,
-    /// The documents of sources that are no directories: they are not looked at.
+    /// The documents of sources that are no directories, and what all documents of a plugin lie below: they are not looked at.
     pub not_read: Vec<DocumentKey>,
     /// What could not be read; sentences for people.
     pub notes: Vec<String>,

@@ -18,7 +18,7 @@ use mainstay_daemon::config::{self, EntityKind, Loaded, Problem};
 use mainstay_domain::{
     name::PluginName,
     plugin::{Capability, PluginIdentity, PluginKind, satisfies},
-    spec::{CheckKind, PluginSpec},
+    spec::{BackupSource, CheckKind, PluginSpec},
 };
 use mainstay_runtime::{host::plugin_files, loader::Loader};
 use semver::VersionReq;
@@ -192,6 +192,18 @@ fn wanted(loaded: &Loaded) -> Vec<Wanted<'_>> {
             by: format!("the job {}", job.name),
         })
     });
+    let sources = spec.jobs.iter().flat_map(|job| {
+        let sources = job.sources.iter();
+        sources.filter_map(move |source| match source {
+            BackupSource::Plugin(source) => Some(Wanted {
+                kind: PluginKind::BackupSource,
+                name: &source.plugin,
+                version: &source.version,
+                by: format!("a source of the job {}", job.name),
+            }),
+            _ => None,
+        })
+    });
     let checks = spec.targets.iter().flat_map(|target| {
         let checks = target.checks.iter();
         checks.filter_map(move |check| match &check.kind {
@@ -214,7 +226,7 @@ fn wanted(loaded: &Loaded) -> Vec<Wanted<'_>> {
     });
     let mut known = HashSet::new();
     let all = handlers.chain(alerters).chain(policies);
-    let all = all.chain(checks).chain(deciders);
+    let all = all.chain(sources).chain(checks).chain(deciders);
     all.filter(|wanted| known.insert(wanted.clone())).collect()
 }
 

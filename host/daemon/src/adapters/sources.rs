@@ -1,19 +1,29 @@
-//! Runs the programs that are sources of backups, and asks the servers.
+//! Runs the programs that are sources of backups, and asks the servers and the plugins.
 //!
 //! Invariant: what is told of what it said has no secret in it; secrets are revealed in its environment, and in the headers of a source, alone.
 //! Invariant: what such a program leaves behind ends with it, whether it has ended or is given up: the next backup would meet
 //! it, and what it goes on writing belongs to no backup.
 
 mod http;
+mod plugin;
 
 use super::{
     environment::ChildEnvironment,
     process::run_as,
     program::{Outputs, Program, Remains, Starts, concealed_end, read_end},
 };
-use crate::ports::{BackupStoreError, Secrets, SourceProgram, SourcePrograms};
+use crate::ports::{
+    BackupStoreError, Collecting, Collectors, OnSourcePart, Secrets, SourceProgram, SourcePrograms,
+};
 use mainstay_domain::spec::{HttpSource, RunAs};
-use std::{fs::File, os::unix::process::ExitStatusExt, sync::Arc};
+use std::{
+    fs::File,
+    os::unix::process::ExitStatusExt,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+};
 use tokio::runtime::Handle;
 use tokio_util::sync::CancellationToken;
 
@@ -27,6 +37,9 @@ pub struct LocalSources {
     outputs: Arc<Outputs>,
     runtime: Handle,
     starts: Starts,
+    collectors: Option<Arc<dyn Collectors>>,
+    /// Tells the runs of plugins apart.
+    runs: AtomicU64,
 }
 
 impl LocalSources {
@@ -43,7 +56,16 @@ impl LocalSources {
             outputs,
             runtime,
             starts: Starts::new("sources"),
+            collectors: None,
+            runs: AtomicU64::new(0),
         }
+    }
+
+    /// The same, which asks the plugins that these find; without them it asks none.
+    #[must_use]
+    pub fn with_collectors(self, collectors: Arc<dyn Collectors>) -> Self {
+        let collectors = Some(collectors);
+        Self { collectors, ..self }
     }
 }
 
@@ -142,6 +164,35 @@ impl SourcePrograms for LocalSources {
                     Err(_) => Err(failed(format!(
                         "did not answer within {:?}; raise the source's timeout if it needs longer",
                         source.timeout
+                    ))),
+                },
+            }
+        })
+    }
+
+    fn collect(
+        &self,
+        asked: &Collecting<'_>,
+        on_part: &mut OnSourcePart<'_>,
+        stop: &CancellationToken,
+    ) -> Result<(), BackupStoreError> {
+        let source = asked.source;
+        let Some(collectors) = self.collectors.as_deref() else {
+            return Err(BackupStoreError::Source(
+                "no plugin can be asked here".to_owned(),
+            ));
+        };
+        let run = self.runs.fetch_add(1, Ordering::Relaxed);
+        let run = format!("{}-{run}", asked.backup);
+        self.runtime.block_on(async {
+            let collected = plugin::collect(collectors, &*self.secrets, asked, run, on_part);
+            tokio::select! { biased;
+                () = stop.cancelled() => Err(BackupStoreError::Interrupted),
+                collected = tokio::time::timeout(source.timeout, collected) => match collected {
+                    Ok(collected) => collected,
+                    Err(_) => Err(BackupStoreError::Source(format!(
+                        "the plugin {} did not give all pages within {:?}; raise the source's timeout if it needs longer",
+                        source.plugin, source.timeout
                     ))),
                 },
             }

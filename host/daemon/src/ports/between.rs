@@ -3,9 +3,11 @@
 //! Length: what services ask of each other, side by side.
 
 mod backups;
+mod collectors;
 mod detectors;
 
 pub use backups::{BackupControl, JudgeError, RetentionJudge};
+pub use collectors::{Collector, Collectors};
 pub use detectors::{Detected, Detectors};
 
 use super::{Boxed, LogEnd};

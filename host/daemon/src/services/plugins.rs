@@ -3,6 +3,7 @@
 //!
 //! Length: every port that the plugin host stands behind, each short, in one place.
 
+mod collecting;
 mod deciding;
 mod detecting;
 mod resume;

@@ -34,6 +34,16 @@ pub enum SourceFault {
         /// The key below it.
         below: String,
     },
+    /// What a plugin gives alone lies below its prefix.
+    #[error(
+        "what a plugin gives lies below `{prefix}`, and `{below}` lies there too; give one of them another name"
+    )]
+    BelowPrefix {
+        /// The prefix of the plugin's source.
+        prefix: String,
+        /// The key below it.
+        below: String,
+    },
     /// One directory lies in the other.
     #[error(
         "{inner} lies in {outer}, so that it would be stored twice and each restored over the other; name one of them"
@@ -88,9 +98,16 @@ pub fn faulty_sources(sources: &[BackupSource]) -> Vec<FaultySource> {
         }
         before = Some((key, *number));
         if let Some((above, other)) = file.filter(|(above, _)| is_below(key, above)) {
-            let fault = SourceFault::BelowFile {
-                file: above.to_string(),
-                below: key.to_string(),
+            let below = key.to_string();
+            let fault = match sources.get(other) {
+                Some(BackupSource::Plugin(_)) => SourceFault::BelowPrefix {
+                    prefix: above.to_string(),
+                    below,
+                },
+                _ => SourceFault::BelowFile {
+                    file: above.to_string(),
+                    below,
+                },
             };
             faults.between(*number, other, fault);
         } else if sources
@@ -106,6 +123,7 @@ pub fn faulty_sources(sources: &[BackupSource]) -> Vec<FaultySource> {
         BackupSource::Command { .. }
         | BackupSource::File { .. }
         | BackupSource::Http(_)
+        | BackupSource::Plugin(_)
         | BackupSource::Sqlite { .. } => None,
     });
     let mut directories: Vec<(&Path, usize)> = directories.collect();
@@ -175,13 +193,19 @@ mod tests {
     use super::*;
     use std::time::Duration;
 
-    /// `/path=prefix` is a directory, `!key` what a program prints, `?key` a database.
+    /// `/path=prefix` is a directory, `!key` what a program prints, `?key` a database, `+prefix` a plugin.
     fn source(text: &str) -> BackupSource {
         match text.split_once('=') {
             Some((path, prefix)) => BackupSource::Directory {
                 path: path.into(),
                 prefix: prefix.to_owned(),
             },
+            None if text.starts_with('+') => BackupSource::Plugin(crate::spec::PluginSource {
+                plugin: crate::name::PluginName::parse("export").unwrap(),
+                version: semver::VersionReq::STAR,
+                prefix: text.trim_start_matches('+').to_owned(),
+                timeout: Duration::from_secs(1),
+            }),
             None if text.starts_with('?') => BackupSource::Sqlite {
                 path: "/app.db".into(),
                 key: text.trim_start_matches('?').to_owned(),
@@ -212,6 +236,7 @@ mod tests {
             "!a !b !c/d !c/e",
             "/data= ?app.db !app.sql",
             "/data=a !a/b",
+            "/data= +given !other",
         ] {
             assert_eq!(faults(good), [], "{good}");
         }
@@ -223,6 +248,15 @@ mod tests {
             ("!.", 0, None, "the key `.` is the directory"),
             ("?.", 0, None, "the key `.` is the directory"),
             ("?k !k", 1, Some(0), "the key `k`: two documents"),
+            ("+k !k", 1, Some(0), "the key `k`: two documents"),
+            ("+k !k/x", 1, Some(0), "gives lies below `k`, and `k/x`"),
+            (
+                "/data=k/x +k",
+                1,
+                Some(0),
+                "gives lies below `k`, and `k/x`",
+            ),
+            ("+.", 0, None, "the key `.` is the directory"),
             ("?k /data=k/x", 1, Some(0), "`k/x` lies below it"),
             ("!k !k/x", 1, Some(0), "`k/x` lies below it"),
             ("!k/x !k", 1, Some(0), "`k/x` lies below it"),

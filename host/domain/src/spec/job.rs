@@ -1,6 +1,6 @@
 //! Backup jobs, as configured.
 
-use super::{ReadingSpec, RestoreDrillSpec, RunAs};
+use super::{PluginSource, ReadingSpec, RestoreDrillSpec, RunAs};
 use crate::{
     backup::BackupType,
     encryption::Encryption,
@@ -209,6 +209,8 @@ pub enum BackupSource {
     },
     /// What a server answers to a GET, as one document.
     Http(HttpSource),
+    /// What a plugin gives, as documents below a prefix that is theirs alone.
+    Plugin(PluginSource),
     /// A copy of an SQLite database, as one document. Others may have it open.
     Sqlite {
         /// Absolute.
@@ -219,7 +221,7 @@ pub enum BackupSource {
 }
 
 impl BackupSource {
-    /// The key of its one document; none of a directory.
+    /// The key of its one document, or that which all documents of a plugin lie below; nothing else does. None of a directory.
     pub fn document(&self) -> Option<&str> {
         match self {
             Self::Directory { .. } => None,
@@ -227,6 +229,7 @@ impl BackupSource {
                 Some(key)
             }
             Self::Http(source) => Some(&source.key),
+            Self::Plugin(source) => Some(&source.prefix),
         }
     }
 }

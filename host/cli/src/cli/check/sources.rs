@@ -34,6 +34,7 @@ fn faults(job: &JobSpec, store: &Path) -> Vec<(String, &'static str)> {
         BackupSource::Command { .. }
         | BackupSource::File { .. }
         | BackupSource::Http(_)
+        | BackupSource::Plugin(_)
         | BackupSource::Sqlite { .. } => source.clone(),
     });
     let real: Vec<BackupSource> = real.collect();

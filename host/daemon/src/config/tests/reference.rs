@@ -20,8 +20,8 @@ use mainstay_domain::{
         DeciderSpec, DirectoryGrant, DrillCommands, DrillSpec, EngineCheck, ExecCheck, FailOf,
         ForeignCommands, Grants, GroupBy, HookSpec, HttpCheck, HttpOrigin, HttpSource, Limits,
         LogPattern, MailTls, MaintenanceBegin, OnDoubt, OnFailure, OnShutdown, OverBudget,
-        PluginCheck, PluginSpec, PolicySpec, PostgresCheck, ProcessSpec, RedisCheck, RedisRole,
-        Reload, RestartPolicy, RestoreDrillSpec, RunAs, S3Check, Schedule, SecretSource,
+        PluginCheck, PluginSource, PluginSpec, PolicySpec, PostgresCheck, ProcessSpec, RedisCheck,
+        RedisRole, Reload, RestartPolicy, RestoreDrillSpec, RunAs, S3Check, Schedule, SecretSource,
         ServiceAddress, SocketSpec, Spec, StatsdFlavour, Strategy, TargetGrant, TargetSpec,
         TargetVerb, TierRole, TierSpec, Trust, ViewerSpec, WindowSpec, Workflow,
     },
@@ -1976,6 +1976,16 @@ fn job_keys(keys: &mut Keys) {
         key: "k".into(),
     }];
     keys.job("job.source.key", line, |j| j.sources.clone(), source);
+    let line = "source = [{ kind = \"plugin\", plugin = \"p\", version = \"^2\", prefix = \"k/\", timeout = \"9s\" }]";
+    let source = vec![BackupSource::Plugin(PluginSource {
+        plugin: PluginName::parse("p").unwrap(),
+        version: VersionReq::parse("^2").unwrap(),
+        prefix: "k".into(),
+        timeout: seconds(9),
+    })];
+    for key in ["job.source.plugin", "job.source.version"] {
+        keys.job(key, line, |j| j.sources.clone(), source.clone());
+    }
     let line = "retention = { policy = \"p\", version = \"^2\", every = \"9h\", min_redundancy = 9, immutable_for = \"9h\", trash_for = \"0s\" }";
     let retention = |j: &mainstay_domain::spec::JobSpec| j.retention.clone().unwrap();
     keys.job(

@@ -94,7 +94,7 @@ impl BackupService {
             .await?;
         let compared = before.into_iter();
         let compared: State = compared
-            .filter(|(key, _)| !live.not_read.contains(key))
+            .filter(|(key, _)| !is_among(key, &live.not_read))
             .collect();
         let mut notes = live.notes;
         if !live.not_read.is_empty() {
@@ -127,6 +127,12 @@ impl BackupService {
         });
         Ok(read.await?)
     }
+}
+
+/// Whether a document has one of these keys, or lies below it.
+fn is_among(key: &DocumentKey, tops: &[DocumentKey]) -> bool {
+    let is_top = |key: &str| tops.iter().any(|top| top.as_str() == key);
+    is_top(key.as_str()) || key.ancestors().any(is_top)
 }
 
 impl BackupViews for BackupService {

@@ -7,15 +7,19 @@ use super::super::{
         addresses::url,
         document::Place,
         reader::{Fields, ValueAt},
-        suggest::listed,
-        values::{document_key, environment, one_of, path, positive_duration, run, size, word},
+        values::{
+            document_key, environment, name, one_of, path, positive_duration, run, size, version,
+            word,
+        },
     },
     check::headers,
 };
 use mainstay_domain::{
     archive::{DocumentKey, faulty_sources},
-    spec::{BackupSource, HttpSource, RunAs},
+    name::PluginName,
+    spec::{BackupSource, HttpSource, PluginSource, RunAs},
 };
+use semver::VersionReq;
 use std::{collections::BTreeMap, time::Duration};
 
 /// All of them. Those that cannot be in one backup are refused.
@@ -48,6 +52,7 @@ pub(super) fn sources(at: ValueAt<'_>, help: &str) -> Option<Vec<BackupSource>> 
         BackupSource::Command { .. }
         | BackupSource::File { .. }
         | BackupSource::Http(_)
+        | BackupSource::Plugin(_)
         | BackupSource::Sqlite { .. } => None,
     });
     let mut facts = at.context.facts.borrow_mut();
@@ -58,16 +63,14 @@ pub(super) fn sources(at: ValueAt<'_>, help: &str) -> Option<Vec<BackupSource>> 
 /// How the key `kind` selects the other keys.
 type ReadSource = fn(&mut Fields<'_>) -> Option<BackupSource>;
 
-const SOURCES: [(&str, ReadSource); 5] = [
+const SOURCES: [(&str, ReadSource); 6] = [
     ("directory", directory),
     ("file", file),
     ("command", command),
     ("http", http),
     ("sqlite", sqlite),
+    ("plugin", plugin),
 ];
-
-/// Kinds that the documentation names and this version does not have.
-const LATER: [&str; 2] = ["plugin", "postgres"];
 
 /// What there is in place of sources of kind "postgres".
 const PG_DUMP: &str =
@@ -76,15 +79,10 @@ const PG_DUMP: &str =
 fn source(at: ValueAt<'_>) -> Option<BackupSource> {
     at.fields("this source", |fields| {
         let kind = fields.required("kind", "kind = \"directory\"", |at| {
-            if let Some(later) = at.as_text().filter(|kind| LATER.contains(kind)) {
-                let supported = listed(SOURCES.map(|(kind, _)| kind), '"');
-                let help = match later {
-                    "postgres" => PG_DUMP.to_owned(),
-                    _ => format!("supported are {supported}"),
-                };
+            if at.as_text() == Some("postgres") {
                 return at.refuse(
-                    format!("sources of kind \"{later}\" are not supported by this version"),
-                    help,
+                    "sources of kind \"postgres\" are not supported by this version",
+                    PG_DUMP,
                 );
             }
             one_of("a kind of source", &SOURCES, at)
@@ -173,6 +171,32 @@ fn sqlite(fields: &mut Fields<'_>) -> Option<BackupSource> {
         path: database?,
         key: key?,
     })
+}
+
+fn plugin(fields: &mut Fields<'_>) -> Option<BackupSource> {
+    let example = "plugin = \"http-export\": the name of a backup source";
+    let plugin = fields.required("plugin", example, name(PluginName::parse));
+    let version = fields.or("version", VersionReq::STAR, version);
+    let prefix = fields.required("prefix", "prefix = \"export\"", prefix);
+    let timeout = fields.or("timeout", Duration::from_secs(3600), positive_duration);
+    Some(BackupSource::Plugin(PluginSource {
+        plugin: plugin?,
+        version,
+        prefix: prefix?,
+        timeout,
+    }))
+}
+
+/// What lies below it is of its source alone, so it is no whole tree.
+fn prefix(at: ValueAt<'_>) -> Option<String> {
+    let written = document_key(at)?;
+    match written.trim_end_matches('/') {
+        "" | "." => at.not(
+            "what stands before the keys of this source alone",
+            "write e.g. prefix = \"export\"",
+        ),
+        prefix => Some(prefix.to_owned()),
+    }
 }
 
 fn key(at: ValueAt<'_>) -> Option<String> {

@@ -1,0 +1,220 @@
+//! Documents that come in pieces, from who is not asked for them twice: each goes into the archive as it comes.
+//!
+//! Invariant: a document of any size is written with the memory of one part.
+//! Invariant: what is below the prefix of a plugin is what the plugin gave.
+
+use super::{Content, SourceReader, check_stop};
+use crate::{
+    local::chunks::{ChunkSizes, Cutter},
+    port::{BackupStoreError, Collecting, SourcePart},
+};
+use mainstay_domain::{
+    archive::{ContentHash, DocumentKey, DocumentKind, Entry, KeyPrefix, Mode},
+    spec::PluginSource,
+    time::Timestamp,
+};
+use rustix::process::{getegid, geteuid};
+use std::mem;
+
+/// Who may read what no file system says of: its owner alone.
+const MODE: Mode = Mode::from_bits(0o600);
+
+/// A document that has begun.
+struct Streamed {
+    key: DocumentKey,
+    hasher: blake3::Hasher,
+    size: u64,
+    cutter: Cutter,
+    /// Whether it is too large for one line, so that parts of it are in the archive or held by its chain.
+    is_in_parts: bool,
+}
+
+impl Streamed {
+    fn begin(key: DocumentKey, sizes: ChunkSizes) -> Self {
+        Self {
+            key,
+            hasher: blake3::Hasher::new(),
+            size: 0,
+            cutter: Cutter::new(sizes),
+            is_in_parts: false,
+        }
+    }
+}
+
+/// The documents that a plugin has given.
+pub(super) struct Given {
+    prefix: KeyPrefix,
+    documents: usize,
+}
+
+impl SourceReader<'_> {
+    /// What a plugin gives. Where it fails on the way, and that is tolerated, what came until then is stored.
+    pub(super) fn read_plugin(&mut self, source: &PluginSource) -> Result<(), BackupStoreError> {
+        let prefix = KeyPrefix::parse(&source.prefix)
+            .map_err(|error| BackupStoreError::Source(error.to_string()))?;
+        let (programs, request, stop) = (self.programs, self.request, self.stop);
+        let asked = Collecting {
+            source,
+            job: &request.job,
+            backup: &request.id,
+            backup_type: request.backup_type,
+            started_at: request.created_at,
+        };
+        let (mut open, mut documents, mut is_taken) = (None, 0, true);
+        let read = programs.collect(
+            &asked,
+            &mut |part| {
+                documents += usize::from(part.last);
+                let taken = self.take_part(&prefix, &mut open, part);
+                is_taken = taken.is_ok();
+                taken
+            },
+            stop,
+        );
+        match read {
+            Err(BackupStoreError::Source(what)) if is_taken && self.is_tolerant() => {
+                self.incomplete = true;
+                match open.take().filter(|open: &Streamed| open.is_in_parts) {
+                    None => self.warnings.push(what),
+                    // Parts of it are in the archive; they are closed with what came.
+                    Some(document) => {
+                        self.warnings.push(format!(
+                            "{what}; of `{}` the first {} bytes are stored",
+                            document.key, document.size
+                        ));
+                        documents += 1;
+                        self.end(document)?;
+                    }
+                }
+            }
+            read => read?,
+        }
+        self.given.push(Given { prefix, documents });
+        Ok(())
+    }
+
+    /// Once all sources are read: whether what plugins gave could be put back, and nobody else gave what is below their
+    /// prefixes.
+    pub(super) fn check_given(&self) -> Result<(), BackupStoreError> {
+        let Some(first) = self.given.first() else {
+            return Ok(());
+        };
+        let is_tree = self.found.state.check_tree();
+        is_tree.map_err(|error| {
+            BackupStoreError::Source(format!(
+                "a backup of what is below `{}` could not be restored: {error}",
+                first.prefix.as_str()
+            ))
+        })?;
+        for Given { prefix, documents } in &self.given {
+            let keys = self.found.state.iter().map(|(key, _)| key);
+            if keys.filter(|key| prefix.strip(key).is_some()).count() != *documents {
+                return Err(BackupStoreError::Source(format!(
+                    "what lies below `{}` is not from the plugin alone that has this prefix; give it another one",
+                    prefix.as_str()
+                )));
+            }
+        }
+        Ok(())
+    }
+
+    fn take_part(
+        &mut self,
+        prefix: &KeyPrefix,
+        open: &mut Option<Streamed>,
+        part: SourcePart<'_>,
+    ) -> Result<(), BackupStoreError> {
+        let mut document = match open.take() {
+            Some(document) => document,
+            None => Streamed::begin(self.key_of(prefix, part.key)?, self.sizes),
+        };
+        self.go_on(&mut document, part.bytes)?;
+        match part.last {
+            true => self.end(document),
+            false => {
+                *open = Some(document);
+                Ok(())
+            }
+        }
+    }
+
+    /// The key of a document that a plugin begins.
+    fn key_of(&self, prefix: &KeyPrefix, given: &str) -> Result<DocumentKey, BackupStoreError> {
+        let refused = |why: String| {
+            BackupStoreError::Source(format!(
+                "what is to be below `{}` cannot be stored: {why}",
+                prefix.as_str()
+            ))
+        };
+        let key = DocumentKey::parse(given).map_err(|error| refused(error.to_string()))?;
+        if key.is_root() {
+            return Err(refused("a document has the key `.`".to_owned()));
+        }
+        let key = prefix.join(&key);
+        match self.found.state.get(&key) {
+            None => Ok(key),
+            Some(_) => Err(refused(format!("two documents have the key `{key}`"))),
+        }
+    }
+
+    /// The next bytes of a document.
+    fn go_on(&mut self, document: &mut Streamed, bytes: &[u8]) -> Result<(), BackupStoreError> {
+        check_stop(self.stop)?;
+        let Streamed {
+            key,
+            hasher,
+            size,
+            cutter,
+            is_in_parts,
+        } = document;
+        hasher.update(bytes);
+        *size += bytes.len() as u64;
+        let writer = &mut self.writer;
+        cutter.push(bytes, &mut |chunk| {
+            if !mem::replace(is_in_parts, true) {
+                writer.begin();
+            }
+            writer.part(key, chunk)
+        })?;
+        let mut done = self.done;
+        done.bytes += *size;
+        (self.progress)(done);
+        Ok(())
+    }
+
+    /// A document is whole.
+    fn end(&mut self, document: Streamed) -> Result<(), BackupStoreError> {
+        let Streamed {
+            key,
+            hasher,
+            size,
+            cutter,
+            is_in_parts,
+        } = document;
+        let content = match is_in_parts {
+            false => Content::Here(cutter.into_rest()),
+            true => {
+                let writer = &mut self.writer;
+                cutter.finish(&mut |chunk| writer.part(&key, chunk))?;
+                self.writer.end().into()
+            }
+        };
+        let entry = Entry {
+            kind: DocumentKind::File,
+            mode: MODE,
+            mtime: time_of(self.request.created_at),
+            uid: geteuid().as_raw(),
+            gid: getegid().as_raw(),
+            size,
+            hash: ContentHash::from(hasher.finalize()),
+            extras: None,
+        };
+        let entry = self.as_before(&key, entry);
+        self.record(key, entry, content, None)
+    }
+}
+
+fn time_of(at: Timestamp) -> jiff::Timestamp {
+    let millis = i64::try_from(at.as_millis()).unwrap_or(i64::MAX);
+    jiff::Timestamp::from_millisecond(millis).unwrap_or(jiff::Timestamp::MAX)
+}
