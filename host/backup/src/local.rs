@@ -257,6 +257,7 @@ impl BackupStore for LocalBackups {
             | BackupSource::File { .. }
             | BackupSource::Http(_)
             | BackupSource::Plugin(_)
+            | BackupSource::Redis(_)
             | BackupSource::Sqlite { .. } => Ok(()),
         });
         let (jobs, unlisted) = match self.layout.jobs() {

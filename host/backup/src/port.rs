@@ -14,7 +14,7 @@ use mainstay_domain::{
     code::ErrorCode,
     id::BackupId,
     name::{JobName, TierName},
-    spec::{BackupSource, HttpSource, ReadingSpec, RunAs, SealingSpec},
+    spec::{BackupSource, HttpSource, ReadingSpec, RedisSource, RunAs, SealingSpec},
     time::Timestamp,
 };
 use std::{
@@ -61,7 +61,7 @@ pub struct SourceProgram<'a> {
     pub timeout: Duration,
 }
 
-/// Runs the programs that are sources, and asks the servers and the plugins. What programs inherit, how they are ended, and how
+/// Runs the programs that are sources, and asks servers and plugins. What programs inherit, how they are ended, and how
 /// servers are reached is for the host to decide: a store starts none, and asks nobody.
 pub trait SourcePrograms: Send + Sync {
     /// Runs a program to its end and puts what it prints into `output`. Blocks. Exit code 0, in time, or it is an error
@@ -79,6 +79,14 @@ pub trait SourcePrograms: Send + Sync {
         &self,
         source: &HttpSource,
         output: &File,
+        stop: &CancellationToken,
+    ) -> Result<(), BackupStoreError>;
+    /// Reads what a Redis holds, and hands it on in pieces, as the commands that give it back. Blocks. All of it within the time of
+    /// the source, or it is an error. Soon after `stop` it is given up: [`BackupStoreError::Interrupted`].
+    fn dump(
+        &self,
+        source: &RedisSource,
+        on_bytes: &mut OnContent<'_>,
         stop: &CancellationToken,
     ) -> Result<(), BackupStoreError>;
     /// Asks a plugin, and hands on what it gives, each document whole and one after the other, with no more of it in memory than

@@ -8,6 +8,7 @@ mod hmac;
 mod md5;
 pub mod postgres;
 pub mod redis;
+pub mod resp;
 pub mod s3;
 mod scram;
 pub mod tls_request;

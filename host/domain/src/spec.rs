@@ -26,7 +26,7 @@ mod telemetry;
 mod tier;
 
 pub use check::{CheckKind, CheckSpec, FailOf, LogPattern};
-pub use collected::PluginSource;
+pub use collected::{PluginSource, RedisSource};
 pub use drill::{DrillCommands, DrillSpec};
 pub use escalation::EscalationSpec;
 pub use exec_check::ExecCheck;

@@ -11,7 +11,7 @@ mod http;
 mod log;
 mod plugin;
 mod postgres;
-mod redis;
+pub(crate) mod redis;
 mod s3;
 mod tls;
 

@@ -4,6 +4,7 @@ mod hooks;
 mod http;
 mod plugin;
 mod reading;
+mod redis;
 mod retention;
 mod sqlite;
 mod tiers;

@@ -21,7 +21,7 @@ use mainstay_domain::{
     archive::{DocumentKey, DocumentKind, Entry, KeyPrefix, State},
     id::BackupId,
     name::JobName,
-    spec::{BackupSource, HttpSource, PluginSource, ReadingSpec},
+    spec::{BackupSource, HttpSource, PluginSource, ReadingSpec, RedisSource},
 };
 use std::{cell::Cell, path::Path};
 use tokio_util::sync::CancellationToken;
@@ -125,6 +125,7 @@ fn live(
             | BackupSource::File { key, .. }
             | BackupSource::Http(HttpSource { key, .. })
             | BackupSource::Plugin(PluginSource { prefix: key, .. })
+            | BackupSource::Redis(RedisSource { key, .. })
             | BackupSource::Sqlite { key, .. } => {
                 live.not_read.extend(DocumentKey::parse(key));
             }

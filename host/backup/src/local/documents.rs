@@ -173,6 +173,7 @@ impl<'a> SourceReader<'a> {
                 BackupSource::File { path, key } => self.read_single(path, key)?,
                 BackupSource::Http(source) => self.read_answer(source)?,
                 BackupSource::Plugin(source) => self.read_plugin(source)?,
+                BackupSource::Redis(source) => self.read_redis(source)?,
                 BackupSource::Sqlite { path, key } => self.read_database(path, key)?,
             }
         }

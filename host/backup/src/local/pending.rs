@@ -62,6 +62,7 @@ fn directory(source: &BackupSource) -> Option<&Path> {
         | BackupSource::File { .. }
         | BackupSource::Http(_)
         | BackupSource::Plugin(_)
+        | BackupSource::Redis(_)
         | BackupSource::Sqlite { .. } => None,
     }
 }

@@ -21,7 +21,7 @@ use mainstay_domain::{
     code::ErrorCode,
     id::BackupId,
     name::JobName,
-    spec::{BackupSource, HttpSource, PluginSource},
+    spec::{BackupSource, HttpSource, PluginSource, RedisSource},
 };
 use std::{collections::HashSet, path::PathBuf};
 use tokio_util::sync::CancellationToken;
@@ -148,6 +148,7 @@ fn in_place(sources: &[BackupSource]) -> Result<Targets<'_>, BackupStoreError> {
             | BackupSource::File { key, .. }
             | BackupSource::Http(HttpSource { key, .. })
             | BackupSource::Plugin(PluginSource { prefix: key, .. })
+            | BackupSource::Redis(RedisSource { key, .. })
             | BackupSource::Sqlite { key, .. } => {
                 ignored.extend(DocumentKey::parse(key));
             }

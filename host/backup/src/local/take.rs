@@ -362,6 +362,10 @@ fn note(source: &BackupSource) -> SourceNote {
             program: source.plugin.to_string(),
             key: source.prefix.clone(),
         },
+        BackupSource::Redis(source) => SourceNote::Command {
+            program: source.at.to_string(),
+            key: source.key.clone(),
+        },
         BackupSource::File { path, key } | BackupSource::Sqlite { path, key } => {
             SourceNote::Command {
                 program: path.display().to_string(),

@@ -1,4 +1,4 @@
-//! Runs the programs that are sources of backups, and asks the servers and the plugins.
+//! Runs the programs that are sources of backups, and asks servers and plugins.
 //!
 //! Invariant: what is told of what it said has no secret in it; secrets are revealed in its environment, and in the headers of a source, alone.
 //! Invariant: what such a program leaves behind ends with it, whether it has ended or is given up: the next backup would meet
@@ -6,6 +6,7 @@
 
 mod http;
 mod plugin;
+mod redis;
 
 use super::{
     environment::ChildEnvironment,
@@ -13,9 +14,10 @@ use super::{
     program::{Outputs, Program, Remains, Starts, concealed_end, read_end},
 };
 use crate::ports::{
-    BackupStoreError, Collecting, Collectors, OnSourcePart, Secrets, SourceProgram, SourcePrograms,
+    BackupStoreError, Collecting, Collectors, OnContent, OnSourcePart, Secrets, SourceProgram,
+    SourcePrograms,
 };
-use mainstay_domain::spec::{HttpSource, RunAs};
+use mainstay_domain::spec::{HttpSource, RedisSource, RunAs};
 use std::{
     fs::File,
     os::unix::process::ExitStatusExt,
@@ -164,6 +166,27 @@ impl SourcePrograms for LocalSources {
                     Err(_) => Err(failed(format!(
                         "did not answer within {:?}; raise the source's timeout if it needs longer",
                         source.timeout
+                    ))),
+                },
+            }
+        })
+    }
+
+    fn dump(
+        &self,
+        source: &RedisSource,
+        on_bytes: &mut OnContent<'_>,
+        stop: &CancellationToken,
+    ) -> Result<(), BackupStoreError> {
+        self.runtime.block_on(async {
+            let dumped = redis::dump(source, &*self.secrets, on_bytes);
+            tokio::select! { biased;
+                () = stop.cancelled() => Err(BackupStoreError::Interrupted),
+                dumped = tokio::time::timeout(source.timeout, dumped) => match dumped {
+                    Ok(dumped) => dumped,
+                    Err(_) => Err(BackupStoreError::Source(format!(
+                        "the Redis at {} was not read within {:?}; raise the source's timeout if it needs longer",
+                        source.at, source.timeout
                     ))),
                 },
             }

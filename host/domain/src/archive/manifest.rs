@@ -81,9 +81,9 @@ pub enum SourceNote {
         /// What stands before its keys.
         prefix: String,
     },
-    /// One document: a program's output, a file, an SQLite database, or what a server answered; or those of a plugin. Arguments may hold secrets, so they are not here.
+    /// One document: a program's output, a file, an SQLite database, what a server answered, or what a Redis holds; or those of a plugin. Arguments may hold secrets, so they are not here.
     Command {
-        /// The program, the path of the file or the database, the URL, or the plugin.
+        /// The program, the path of the file or the database, the URL, the address of the Redis, or the plugin.
         program: String,
         /// The document's key, or the plugin's prefix.
         key: String,

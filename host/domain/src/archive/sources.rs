@@ -124,6 +124,7 @@ pub fn faulty_sources(sources: &[BackupSource]) -> Vec<FaultySource> {
         | BackupSource::File { .. }
         | BackupSource::Http(_)
         | BackupSource::Plugin(_)
+        | BackupSource::Redis(_)
         | BackupSource::Sqlite { .. } => None,
     });
     let mut directories: Vec<(&Path, usize)> = directories.collect();

@@ -3,7 +3,7 @@
 //! Spoken is RESP2, which every Redis and Valkey speaks with who asks for nothing else: arrays of bulk strings there, one
 //! reply back for each.
 
-use super::Verdict;
+use super::{Verdict, resp};
 use crate::{
     measure::{length, size},
     spec::{RedisCheck, RedisRole},
@@ -83,11 +83,7 @@ pub fn command(question: Question, check: &RedisCheck, password: Option<&str>) -
         }
         Question::Ping | Question::Info => {}
     }
-    let mut bytes = format!("*{}\r\n", words.len()).into_bytes();
-    for word in words {
-        bytes.extend_from_slice(format!("${}\r\n{word}\r\n", word.len()).as_bytes());
-    }
-    bytes
+    resp::command(&words)
 }
 
 /// The reply that the received bytes begin with; none where more of it has to come. The error says why it is no reply.

@@ -1,6 +1,7 @@
-//! Sources of backups that give documents by keys of their own, as configured.
+//! Sources of backups that are services and plugins, as configured.
 
-use crate::name::PluginName;
+use super::ServiceAddress;
+use crate::name::{PluginName, SecretName};
 use semver::VersionReq;
 use std::time::Duration;
 
@@ -15,5 +16,24 @@ pub struct PluginSource {
     /// A key, which stands before every key that it gives.
     pub prefix: String,
     /// For all of its pages; default 1 h. A page has no longer than a call of the plugin may take.
+    pub timeout: Duration,
+}
+
+/// The keys of a Redis, each as the command that gives it back, in one document.
+#[derive(Debug, Clone, PartialEq)]
+pub struct RedisSource {
+    /// Where it listens; it is asked in plain text.
+    pub at: ServiceAddress,
+    /// As whom; default: its user `default`. Needs `password`.
+    pub user: Option<String>,
+    /// The secret that it is given; default: none is asked for.
+    pub password: Option<SecretName>,
+    /// The number of the database; default 0.
+    pub database: u32,
+    /// Patterns of the keys, as SCAN has them; at least one, default `*`.
+    pub keys: Vec<String>,
+    /// The document's key.
+    pub key: String,
+    /// For all of it; default 10 min.
     pub timeout: Duration,
 }

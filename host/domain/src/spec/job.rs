@@ -1,6 +1,6 @@
 //! Backup jobs, as configured.
 
-use super::{PluginSource, ReadingSpec, RestoreDrillSpec, RunAs};
+use super::{PluginSource, ReadingSpec, RedisSource, RestoreDrillSpec, RunAs};
 use crate::{
     backup::BackupType,
     encryption::Encryption,
@@ -211,6 +211,8 @@ pub enum BackupSource {
     Http(HttpSource),
     /// What a plugin gives, as documents below a prefix that is theirs alone.
     Plugin(PluginSource),
+    /// What a Redis holds, as one document.
+    Redis(RedisSource),
     /// A copy of an SQLite database, as one document. Others may have it open.
     Sqlite {
         /// Absolute.
@@ -230,6 +232,7 @@ impl BackupSource {
             }
             Self::Http(source) => Some(&source.key),
             Self::Plugin(source) => Some(&source.prefix),
+            Self::Redis(source) => Some(&source.key),
         }
     }
 }

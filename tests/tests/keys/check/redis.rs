@@ -15,19 +15,19 @@ use tempfile::TempDir;
 
 const SECRETS: &str =
     "[secrets]\npin = { env = \"PIN_OF_REDIS\" }\nother = { env = \"PIN_OF_ANOTHER\" }\n";
-const PIN: &str = "2718281828";
+pub(crate) const PIN: &str = "2718281828";
 const OTHER_PIN: &str = "3141592653";
 
 /// A Redis in a directory of its own; ends with this.
-struct Redis {
+pub(crate) struct Redis {
     process: Child,
-    port: u16,
-    directory: TempDir,
+    pub(crate) port: u16,
+    pub(crate) directory: TempDir,
 }
 
 impl Redis {
     /// One that answers.
-    fn start(more: &[&str]) -> Self {
+    pub(crate) fn start(more: &[&str]) -> Self {
         let redis = Self::begin(tempfile::tempdir().unwrap(), more);
         redis.wait_until("PING", "+PONG");
         redis
@@ -55,7 +55,7 @@ impl Redis {
     }
 
     /// All that it answers to a command.
-    fn ask(&self, command: &str) -> String {
+    pub(crate) fn ask(&self, command: &str) -> String {
         let asked = TcpStream::connect(("127.0.0.1", self.port)).and_then(|mut stream| {
             stream.set_read_timeout(Some(DEADLINE))?;
             stream.write_all(format!("AUTH {PIN}\r\n{command}\r\nQUIT\r\n").as_bytes())?;
@@ -66,7 +66,7 @@ impl Redis {
         asked.unwrap_or_else(|error| error.to_string())
     }
 
-    fn wait_until(&self, command: &str, wanted: &str) {
+    pub(crate) fn wait_until(&self, command: &str, wanted: &str) {
         wait_for(wanted, || {
             let answer = self.ask(command);
             answer.contains(wanted).then_some(()).ok_or(answer)

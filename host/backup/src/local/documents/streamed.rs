@@ -10,7 +10,7 @@ use crate::{
 };
 use mainstay_domain::{
     archive::{ContentHash, DocumentKey, DocumentKind, Entry, KeyPrefix, Mode},
-    spec::PluginSource,
+    spec::{PluginSource, RedisSource},
     time::Timestamp,
 };
 use rustix::process::{getegid, geteuid};
@@ -73,24 +73,56 @@ impl SourceReader<'_> {
         );
         match read {
             Err(BackupStoreError::Source(what)) if is_taken && self.is_tolerant() => {
-                self.incomplete = true;
-                match open.take().filter(|open: &Streamed| open.is_in_parts) {
-                    None => self.warnings.push(what),
-                    // Parts of it are in the archive; they are closed with what came.
-                    Some(document) => {
-                        self.warnings.push(format!(
-                            "{what}; of `{}` the first {} bytes are stored",
-                            document.key, document.size
-                        ));
-                        documents += 1;
-                        self.end(document)?;
-                    }
-                }
+                documents += self.break_off(what, open)?;
             }
             read => read?,
         }
         self.given.push(Given { prefix, documents });
         Ok(())
+    }
+
+    /// What a Redis holds. Where it fails on the way, and that is tolerated, what came until then is stored.
+    pub(super) fn read_redis(&mut self, source: &RedisSource) -> Result<(), BackupStoreError> {
+        let key = DocumentKey::parse(&source.key)
+            .map_err(|error| BackupStoreError::Source(error.to_string()))?;
+        let (programs, stop) = (self.programs, self.stop);
+        let mut document = Streamed::begin(key, self.sizes);
+        let mut is_taken = true;
+        let read = programs.dump(
+            source,
+            &mut |bytes| {
+                let taken = self.go_on(&mut document, bytes);
+                is_taken = taken.is_ok();
+                taken
+            },
+            stop,
+        );
+        match read {
+            Err(BackupStoreError::Source(what)) if is_taken && self.is_tolerant() => {
+                self.break_off(what, Some(document)).map(|_| ())
+            }
+            read => read.and_then(|()| self.end(document)),
+        }
+    }
+
+    /// A source has ended too soon, perhaps in the middle of a document. How many documents are stored of that.
+    fn break_off(
+        &mut self,
+        what: String,
+        open: Option<Streamed>,
+    ) -> Result<usize, BackupStoreError> {
+        self.incomplete = true;
+        let Some(document) = open.filter(|open| open.is_in_parts) else {
+            self.warnings.push(what);
+            return Ok(0);
+        };
+        // Parts of it are in the archive; they are closed with what came.
+        self.warnings.push(format!(
+            "{what}; of `{}` the first {} bytes are stored",
+            document.key, document.size
+        ));
+        self.end(document)?;
+        Ok(1)
     }
 
     /// Once all sources are read: whether what plugins gave could be put back, and nobody else gave what is below their

@@ -2,7 +2,10 @@
 
 use super::*;
 use crate::port::SourcePart;
-use mainstay_domain::{name::PluginName, spec::PluginSource};
+use mainstay_domain::{
+    name::PluginName,
+    spec::{PluginSource, ServiceAddress},
+};
 
 /// So often a run of the plugin `changes` was begun, by the backup.
 static BEGUN: Mutex<Vec<BackupId>> = Mutex::new(Vec::new());
@@ -193,4 +196,31 @@ fn what_could_not_be_put_back_is_no_backup() {
     fixture.put("given/mine", "in its way");
     let error = error_of(&fixture, Unreadable::Fails).to_string();
     assert!(error.contains("not from the plugin alone"), "{error}");
+}
+
+#[test]
+fn what_a_redis_holds_is_one_document_and_one_that_breaks_off_gives_none() {
+    let redis = |keys: &[&str]| {
+        BackupSource::Redis(RedisSource {
+            at: ServiceAddress::Tcp("127.0.0.1:6379".to_owned()),
+            user: None,
+            password: None,
+            database: 0,
+            keys: keys.iter().map(|key| (*key).to_owned()).collect(),
+            key: "dumps/redis".to_owned(),
+            timeout: Duration::from_secs(1),
+        })
+    };
+    let mut fixture = Fixture::new();
+    fixture.sources.push(redis(&["one ", "two"]));
+    let mut chain = vec![];
+    fixture.extend(BackupType::Full, &mut chain);
+    let same = fixture.extend(BackupType::Incremental, &mut chain).manifest;
+    assert_eq!((same.documents, same.tombstones), (0, 0));
+    let restored = fixture.restore_into(&chain, "restored").unwrap();
+    assert_eq!(fs::read(restored.join("dumps/redis")).unwrap(), b"one two");
+    fixture.sources[1] = redis(&["one", "two", "three"]);
+    let request = fixture.request(BackupType::Full, &[]);
+    let error = fixture.store.take(&request, &no_progress()).unwrap_err();
+    assert_eq!(error.to_string(), "it breaks off");
 }

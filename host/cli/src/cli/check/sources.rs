@@ -35,6 +35,7 @@ fn faults(job: &JobSpec, store: &Path) -> Vec<(String, &'static str)> {
         | BackupSource::File { .. }
         | BackupSource::Http(_)
         | BackupSource::Plugin(_)
+        | BackupSource::Redis(_)
         | BackupSource::Sqlite { .. } => source.clone(),
     });
     let real: Vec<BackupSource> = real.collect();

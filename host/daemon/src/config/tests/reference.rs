@@ -21,9 +21,9 @@ use mainstay_domain::{
         ForeignCommands, Grants, GroupBy, HookSpec, HttpCheck, HttpOrigin, HttpSource, Limits,
         LogPattern, MailTls, MaintenanceBegin, OnDoubt, OnFailure, OnShutdown, OverBudget,
         PluginCheck, PluginSource, PluginSpec, PolicySpec, PostgresCheck, ProcessSpec, RedisCheck,
-        RedisRole, Reload, RestartPolicy, RestoreDrillSpec, RunAs, S3Check, Schedule, SecretSource,
-        ServiceAddress, SocketSpec, Spec, StatsdFlavour, Strategy, TargetGrant, TargetSpec,
-        TargetVerb, TierRole, TierSpec, Trust, ViewerSpec, WindowSpec, Workflow,
+        RedisRole, RedisSource, Reload, RestartPolicy, RestoreDrillSpec, RunAs, S3Check, Schedule,
+        SecretSource, ServiceAddress, SocketSpec, Spec, StatsdFlavour, Strategy, TargetGrant,
+        TargetSpec, TargetVerb, TierRole, TierSpec, Trust, ViewerSpec, WindowSpec, Workflow,
     },
     time::Timestamp,
 };
@@ -1985,6 +1985,35 @@ fn job_keys(keys: &mut Keys) {
     })];
     for key in ["job.source.plugin", "job.source.version"] {
         keys.job(key, line, |j| j.sources.clone(), source.clone());
+    }
+    for (line, at) in [
+        (
+            "source = [{ kind = \"redis\", address = \"h:1\", user = \"u\", password = \"s\", database = 9, keys = [\"a*\"], key = \"k\", timeout = \"9s\" }]",
+            ServiceAddress::Tcp("h:1".into()),
+        ),
+        (
+            "source = [{ kind = \"redis\", path = \"/r.sock\", user = \"u\", password = \"s\", database = 9, keys = [\"a*\"], key = \"k\", timeout = \"9s\" }]",
+            ServiceAddress::Unix("/r.sock".into()),
+        ),
+    ] {
+        let line = format!("{line}\n[secrets]\ns = {{ env = \"S\" }}\n");
+        let source = vec![BackupSource::Redis(RedisSource {
+            at,
+            user: Some("u".into()),
+            password: SecretName::parse("s").ok(),
+            database: 9,
+            keys: words("a*"),
+            key: "k".into(),
+            timeout: seconds(9),
+        })];
+        for key in [
+            "job.source.address",
+            "job.source.password",
+            "job.source.database",
+            "job.source.keys",
+        ] {
+            keys.job(key, &line, |j| j.sources.clone(), source.clone());
+        }
     }
     let line = "retention = { policy = \"p\", version = \"^2\", every = \"9h\", min_redundancy = 9, immutable_for = \"9h\", trash_for = \"0s\" }";
     let retention = |j: &mainstay_domain::spec::JobSpec| j.retention.clone().unwrap();

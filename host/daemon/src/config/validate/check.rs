@@ -7,6 +7,7 @@ mod plugin;
 mod services;
 
 pub(super) use network::headers;
+pub(super) use services::{address, secret};
 
 use super::{
     super::{

@@ -117,7 +117,11 @@ fn plain_url(at: ValueAt<'_>) -> Option<String> {
 }
 
 /// `address` or `path`; `message` and `help` are for where there is neither, or both.
-fn address(fields: &mut Fields<'_>, message: &str, help: &str) -> Option<ServiceAddress> {
+pub(in super::super) fn address(
+    fields: &mut Fields<'_>,
+    message: &str,
+    help: &str,
+) -> Option<ServiceAddress> {
     let address = fields.optional("address", host_and_port);
     let socket = fields.optional("path", path);
     if fields.get("address").is_some() == fields.get("path").is_some() {
@@ -141,7 +145,7 @@ fn authorities(fields: &mut Fields<'_>) -> Option<PathBuf> {
 }
 
 /// The name of a secret.
-fn secret(at: ValueAt<'_>) -> Option<SecretName> {
+pub(in super::super) fn secret(at: ValueAt<'_>) -> Option<SecretName> {
     let found = at.as_text().unwrap_or_default();
     let named = found.strip_prefix("${secret:");
     match named.and_then(|rest| rest.strip_suffix('}')) {

@@ -9,15 +9,15 @@ use super::super::{
         reader::{Fields, ValueAt},
         values::{
             document_key, environment, name, one_of, path, positive_duration, run, size, version,
-            word,
+            whole, word,
         },
     },
-    check::headers,
+    check::{address, headers, secret},
 };
 use mainstay_domain::{
     archive::{DocumentKey, faulty_sources},
     name::PluginName,
-    spec::{BackupSource, HttpSource, PluginSource, RunAs},
+    spec::{BackupSource, HttpSource, PluginSource, RedisSource, RunAs},
 };
 use semver::VersionReq;
 use std::{collections::BTreeMap, time::Duration};
@@ -53,6 +53,7 @@ pub(super) fn sources(at: ValueAt<'_>, help: &str) -> Option<Vec<BackupSource>> 
         | BackupSource::File { .. }
         | BackupSource::Http(_)
         | BackupSource::Plugin(_)
+        | BackupSource::Redis(_)
         | BackupSource::Sqlite { .. } => None,
     });
     let mut facts = at.context.facts.borrow_mut();
@@ -63,13 +64,14 @@ pub(super) fn sources(at: ValueAt<'_>, help: &str) -> Option<Vec<BackupSource>> 
 /// How the key `kind` selects the other keys.
 type ReadSource = fn(&mut Fields<'_>) -> Option<BackupSource>;
 
-const SOURCES: [(&str, ReadSource); 6] = [
+const SOURCES: [(&str, ReadSource); 7] = [
     ("directory", directory),
     ("file", file),
     ("command", command),
     ("http", http),
     ("sqlite", sqlite),
     ("plugin", plugin),
+    ("redis", redis),
 ];
 
 /// What there is in place of sources of kind "postgres".
@@ -185,6 +187,45 @@ fn plugin(fields: &mut Fields<'_>) -> Option<BackupSource> {
         prefix: prefix?,
         timeout,
     }))
+}
+
+fn redis(fields: &mut Fields<'_>) -> Option<BackupSource> {
+    let at = address(
+        fields,
+        "a redis source needs either `address` or `path`",
+        "write address = \"127.0.0.1:6379\", or path = \"/run/redis/redis.sock\" for a socket in the file system",
+    );
+    let user = fields.optional("user", word);
+    let password = fields.optional("password", secret);
+    if user.is_some() && fields.get("password").is_none() {
+        fields.needs(
+            "a redis source with `user` needs `password`",
+            "add password = \"NAME\", a secret of [secrets], or remove `user`",
+        );
+    }
+    let database = fields.or("database", 0, whole(0..=u32::MAX));
+    let keys = fields.or("keys", vec!["*".to_owned()], patterns);
+    let key = fields.required("key", "key = \"redis.resp\"", key);
+    let timeout = fields.or("timeout", Duration::from_secs(600), positive_duration);
+    Some(BackupSource::Redis(RedisSource {
+        at: at?,
+        user,
+        password,
+        database,
+        keys,
+        key: key?,
+        timeout,
+    }))
+}
+
+/// Patterns of keys of a Redis, one at least.
+fn patterns(at: ValueAt<'_>) -> Option<Vec<String>> {
+    let help = "write keys = [\"session:*\"], or remove it: then all keys are meant";
+    let patterns = at.each(help, word)?;
+    match patterns.is_empty() {
+        true => at.refuse("`keys` names none", help),
+        false => Some(patterns),
+    }
 }
 
 /// What lies below it is of its source alone, so it is no whole tree.
