@@ -13,8 +13,8 @@
 //! where all work here is blocking.
 //!
 //! Invariant: directories are 0700 and files 0600; an archive can hold what its sources hid from others.
-//! Invariant: no archive that is to be encrypted is ever written in plain, under no name. What a program prints waits in a
-//! spool, 0600, only while it is read.
+//! Invariant: no archive that is to be encrypted is ever written in plain, under no name. What a server answers
+//! and the copy of a database wait in a spool, 0600, only while they are read.
 //! Invariant: nothing here decides what is taken, kept or deleted.
 //!
 //! Length: all that a store can be asked for, each in one call of what does it.

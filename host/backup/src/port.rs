@@ -64,13 +64,13 @@ pub struct SourceProgram<'a> {
 /// Runs the programs that are sources, and asks servers and plugins. What programs inherit, how they are ended, and how
 /// servers are reached is for the host to decide: a store starts none, and asks nobody.
 pub trait SourcePrograms: Send + Sync {
-    /// Runs a program to its end and puts what it prints into `output`. Blocks. Exit code 0, in time, or it is an error
-    /// with the end of what it said. Soon after `stop` it is killed, with what it started:
-    /// [`BackupStoreError::Interrupted`].
+    /// Runs a program to its end and hands on what it prints, as it comes. Blocks. Exit code 0, in time, or it is an error
+    /// with the end of what it said. Soon after `stop`, or an error of `on_bytes`, it is killed, with what it started:
+    /// [`BackupStoreError::Interrupted`], or that error.
     fn run(
         &self,
         source: &SourceProgram<'_>,
-        output: &File,
+        on_bytes: &mut OnContent<'_>,
         stop: &CancellationToken,
     ) -> Result<(), BackupStoreError>;
     /// Asks a server and puts what it answers into `output`. Blocks. A status of 200 to 299, within the time and the bytes of

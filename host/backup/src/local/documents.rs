@@ -158,17 +158,13 @@ impl<'a> SourceReader<'a> {
                 } => {
                     let key = DocumentKey::parse(key)
                         .map_err(|error| BackupStoreError::Source(error.to_string()))?;
-                    let path = self.layout.partial(&request.job, &request.id, "spool");
-                    let spool = create_private(&path)?;
                     let source = SourceProgram {
                         run,
                         cwd,
                         run_as,
                         timeout: *timeout,
                     };
-                    self.programs.run(&source, &spool, self.stop)?;
-                    self.read_output(key, &path, &path)?;
-                    remove_file(&path)?;
+                    self.read_program(&source, key)?;
                 }
                 BackupSource::File { path, key } => self.read_single(path, key)?,
                 BackupSource::Http(source) => self.read_answer(source)?,

@@ -58,14 +58,15 @@ impl SourcePrograms for Programs {
     fn run(
         &self,
         source: &SourceProgram<'_>,
-        output: &fs::File,
+        on_bytes: &mut OnContent<'_>,
         _: &CancellationToken,
     ) -> Result<(), BackupStoreError> {
         let (name, arguments) = source.run.split_first().unwrap();
         let mut command = Command::new(name);
         command.args(arguments).current_dir(source.cwd);
-        let status = command.stdout(output.try_clone().unwrap()).status();
-        match status.unwrap().success() {
+        let output = command.output().unwrap();
+        on_bytes(&output.stdout)?;
+        match output.status.success() {
             true => Ok(()),
             false => Err(BackupStoreError::Source(format!("`{name}` failed"))),
         }

@@ -6,6 +6,7 @@
 
 mod http;
 mod plugin;
+mod printed;
 mod redis;
 
 use super::{
@@ -18,6 +19,7 @@ use crate::ports::{
     SourcePrograms,
 };
 use mainstay_domain::spec::{HttpSource, RedisSource, RunAs};
+use printed::Printed;
 use std::{
     fs::File,
     os::unix::process::ExitStatusExt,
@@ -75,7 +77,7 @@ impl SourcePrograms for LocalSources {
     fn run(
         &self,
         source: &SourceProgram<'_>,
-        output: &File,
+        on_bytes: &mut OnContent<'_>,
         stop: &CancellationToken,
     ) -> Result<(), BackupStoreError> {
         let Some((name, arguments)) = source.run.split_first() else {
@@ -85,14 +87,8 @@ impl SourcePrograms for LocalSources {
         };
         let failed =
             |what: String| BackupStoreError::Source(format!("the source command `{name}` {what}"));
-        let stdout = output
-            .try_clone()
-            .map_err(|error| failed(format!("has nowhere to write: {error}")))?;
         let mut command = self.environment.inheriting(name);
-        command
-            .args(arguments)
-            .current_dir(source.cwd)
-            .stdout(stdout);
+        command.args(arguments).current_dir(source.cwd);
         let RunAs { user, env } = source.run_as;
         if let Some(user) = user {
             run_as(&mut command, user)
@@ -111,9 +107,14 @@ impl SourcePrograms for LocalSources {
         let ended: Result<_, BackupStoreError> = self.runtime.block_on(async {
             let not_started = |error: std::io::Error| failed(format!("cannot be started: {error}"));
             let (stderr, mut said) = self.outputs.pipe().map_err(not_started)?;
-            command.stderr(stderr);
+            let (stdout, mut printed) = Printed::pipe(on_bytes).map_err(not_started)?;
+            command.stdout(stdout).stderr(stderr);
+            let refused = printed.refused.clone();
             let given_up = async {
-                let _ = tokio::time::timeout(source.timeout, stop.cancelled()).await;
+                tokio::select! { biased;
+                    () = refused.cancelled() => {}
+                    _ = tokio::time::timeout(source.timeout, stop.cancelled()) => {}
+                }
             };
             tokio::pin!(given_up);
             let start = move || Program::start(command);
@@ -121,10 +122,24 @@ impl SourcePrograms for LocalSources {
                 Ok(started) => started.flatten().map_err(not_started)?,
                 Err(()) => return Ok(Err(())),
             };
-            let reading = read_end(said.reader().as_mut(), TAIL, &mut tail);
-            Ok(program
-                .end(reading, given_up, Remains::AreKilledAndHeard)
-                .await)
+            let reading = async {
+                let said = read_end(said.reader().as_mut(), TAIL, &mut tail);
+                tokio::join!(said, printed.read());
+            };
+            let remains = Remains::AreKilledAndHeard;
+            let mut ended = program.end(reading, &mut given_up, remains).await;
+            let is_well = matches!(&ended, Ok(Ok(status)) if status.success());
+            if is_well {
+                // All of it, however slowly it is stored, or it is no document.
+                tokio::select! { biased;
+                    () = &mut given_up => ended = Err(()),
+                    () = printed.read() => {}
+                }
+            }
+            match printed.ended {
+                Some(Err(error)) => Err(error),
+                _ => Ok(ended),
+            }
         });
         let status = match ended? {
             Ok(Ok(status)) if status.success() => return Ok(()),

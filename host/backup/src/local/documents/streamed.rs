@@ -6,7 +6,7 @@
 use super::{Content, SourceReader, check_stop};
 use crate::{
     local::chunks::{ChunkSizes, Cutter},
-    port::{BackupStoreError, Collecting, SourcePart},
+    port::{BackupStoreError, Collecting, SourcePart, SourceProgram},
 };
 use mainstay_domain::{
     archive::{ContentHash, DocumentKey, DocumentKind, Entry, KeyPrefix, Mode},
@@ -79,6 +79,20 @@ impl SourceReader<'_> {
         }
         self.given.push(Given { prefix, documents });
         Ok(())
+    }
+
+    /// What a program prints. Of one that fails nothing is stored, and so no backup is: what it printed last may be what tells
+    /// that it is of use.
+    pub(super) fn read_program(
+        &mut self,
+        source: &SourceProgram<'_>,
+        key: DocumentKey,
+    ) -> Result<(), BackupStoreError> {
+        let (programs, stop) = (self.programs, self.stop);
+        let mut document = Streamed::begin(key, self.sizes);
+        let mut go_on = |bytes: &[u8]| self.go_on(&mut document, bytes);
+        programs.run(source, &mut go_on, stop)?;
+        self.end(document)
     }
 
     /// What a Redis holds. Where it fails on the way, and that is tolerated, what came until then is stored.

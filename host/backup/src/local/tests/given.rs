@@ -224,3 +224,30 @@ fn what_a_redis_holds_is_one_document_and_one_that_breaks_off_gives_none() {
     let error = fixture.store.take(&request, &no_progress()).unwrap_err();
     assert_eq!(error.to_string(), "it breaks off");
 }
+
+#[test]
+fn of_a_program_that_fails_after_all_that_it_printed_nothing_is_stored() {
+    let mut fixture = Fixture::new();
+    let command = |script: &str| BackupSource::Command {
+        run: ["sh", "-c", script].map(str::to_owned).to_vec(),
+        cwd: "/".into(),
+        run_as: mainstay_domain::spec::RunAs::default(),
+        key: "printed".to_owned(),
+        timeout: Duration::from_secs(20),
+    };
+    fixture.sources.push(command("seq 400000; exit 3"));
+    for unreadable in [Unreadable::Fails, Unreadable::IsLeftOut] {
+        let error = error_of(&fixture, unreadable);
+        assert_eq!(error.to_string(), "`sh` failed");
+    }
+    let files = fs::read_dir(fixture.job_dir()).unwrap().flatten();
+    let names = files.map(|file| file.file_name().to_string_lossy().into_owned());
+    let left: Vec<String> = names.filter(|name| name.contains("ful-")).collect();
+    assert_eq!(left, [""; 0]);
+    fixture.sources[1] = command("seq 400000");
+    let mut chain = vec![];
+    fixture.extend(BackupType::Full, &mut chain);
+    let restored = fixture.restore_into(&chain, "restored").unwrap();
+    let printed = fs::read_to_string(restored.join("printed")).unwrap();
+    assert_eq!(printed.lines().count(), 400_000);
+}

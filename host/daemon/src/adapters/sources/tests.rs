@@ -55,18 +55,19 @@ async fn run_so(
     );
     let run = ["sh", "-c", script].map(str::to_owned);
     let running = tokio::task::spawn_blocking(move || {
-        let mut output = tempfile::tempfile().unwrap();
         let source = SourceProgram {
             run: &run,
             cwd: Path::new("/"),
             run_as: &run_as,
             timeout,
         };
-        let ended = sources.run(&source, &output, &stop);
-        let mut printed = String::new();
-        output.rewind().unwrap();
-        output.read_to_string(&mut printed).unwrap();
-        (ended, printed)
+        let mut printed = Vec::new();
+        let mut take = |bytes: &[u8]| {
+            printed.extend_from_slice(bytes);
+            Ok(())
+        };
+        let ended = sources.run(&source, &mut take, &stop);
+        (ended, String::from_utf8(printed).unwrap())
     });
     running.await.unwrap()
 }
@@ -85,6 +86,33 @@ async fn what_it_prints_is_written_and_what_it_inherits_has_no_variable_of_a_sec
         "{printed}"
     );
     assert!(!printed.contains(OF_THE_TESTS), "{printed}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn all_that_it_prints_is_taken_and_what_takes_no_more_ends_it() {
+    let (ended, printed) = run("seq 500000", LONG, CancellationToken::new()).await;
+    ended.unwrap();
+    assert_eq!(printed.lines().count(), 500_000);
+    let directory = tempfile::tempdir().unwrap();
+    let sources = LocalSources::new(
+        Arc::new(OneSecret),
+        without_that_of_the_tests(),
+        Arc::new(Outputs::new(directory.path())),
+        Handle::current(),
+    );
+    let running = tokio::task::spawn_blocking(move || {
+        let run = ["yes".to_owned()];
+        let source = SourceProgram {
+            run: &run,
+            cwd: Path::new("/"),
+            run_as: &RunAs::default(),
+            timeout: Duration::MAX,
+        };
+        let full = || BackupStoreError::NoRoom("it is full".to_owned());
+        let ended = sources.run(&source, &mut |_| Err(full()), &CancellationToken::new());
+        assert_eq!(ended, Err(full()));
+    });
+    running.await.unwrap();
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -252,7 +280,6 @@ async fn one_whose_start_hangs_is_given_up_in_its_time_and_at_a_stop() {
     );
     let _release = sources.starts.all_hang();
     let running = tokio::task::spawn_blocking(move || {
-        let output = tempfile::tempfile().unwrap();
         let run = ["true".to_owned()];
         let within = |timeout, stop: &CancellationToken| {
             let source = SourceProgram {
@@ -261,7 +288,7 @@ async fn one_whose_start_hangs_is_given_up_in_its_time_and_at_a_stop() {
                 run_as: &RunAs::default(),
                 timeout,
             };
-            sources.run(&source, &output, stop).unwrap_err()
+            sources.run(&source, &mut |_| Ok(()), stop).unwrap_err()
         };
         let late = within(Duration::from_millis(50), &CancellationToken::new());
         let stop = CancellationToken::new();
