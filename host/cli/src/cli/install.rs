@@ -161,8 +161,10 @@ fn config_of(plugin: &Carried) -> Vec<String> {
             "# in a [[route]]".to_owned(),
             format!("strategy = {{ kind = \"exponential\", plugin = \"{name}\" }}"),
         ],
-        // Nothing of a config names one yet.
-        PluginKind::BackupSource => Vec::new(),
+        PluginKind::BackupSource => vec![
+            "# in a [[job]]".to_owned(),
+            format!("source = [{{ kind = \"plugin\", plugin = \"{name}\", prefix = \"export\" }}]"),
+        ],
     };
     let asked = about.capabilities.iter();
     let grants: Vec<_> = asked

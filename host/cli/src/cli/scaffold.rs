@@ -137,7 +137,7 @@ impl Scaffold<'_> {
                 summary: "Gives what a URL answers to a backup",
                 config: include_str!("templates/backup-source/config.toml.in"),
                 trial: include_str!("templates/backup-source/try.toml.in"),
-                then: "mainstay plugin list",
+                then: "mainstay backup create state",
             },
             PluginKind::DurableRecoveryHandler => Texts {
                 summary: "Restarts a failed service after a pause that outlives the host",
