@@ -52,7 +52,7 @@ pub(super) fn take(
     }
     store::check_own(layout, &request.job)?;
     create_private_dir(&layout.job(&request.job))?;
-    let run = || {
+    let run = || -> Result<TakenBackup, BackupStoreError> {
         let taken = write_and_verify(layout, programs, now, stop, request, progress, sizes);
         if taken.is_err() {
             remove_pieces(layout, request)?;

@@ -55,7 +55,7 @@ pub(super) async fn dump(
     }
     if source.database > 0 {
         let database = source.database.to_string();
-        let selected = redis.agreed(&["SELECT", &database]).await;
+        let selected = redis.agreed(&["SELECT", database.as_str()]).await;
         selected.map_err(&failed)?;
     }
     for pattern in &source.keys {

@@ -2187,7 +2187,8 @@ fn what_is_not_written_has_its_documented_default() {
          [[target]]\nname = \"b\"\nrun = [\"x\"]\n\
          [[route]]\nchain = [{{ handler = \"h\" }}]\n[plugin.p]\n[[alert]]\nalerter = \"w\"\n\
          [command.c]\nrun = [\"x\"]\n\
-         [[job]]\nencryption = \"none\"\nname = \"j\"\nsource = [{{ kind = \"directory\", path = \"d\" }}, {{ kind = \"command\", run = [\"x\"], key = \"k\" }}]\n\
+         [[job]]\nencryption = \"none\"\nname = \"j\"\nsource = [{{ kind = \"directory\", path = \"d\" }}, {{ kind = \"command\", run = [\"x\"], key = \"k\" }},\n\
+         {{ kind = \"plugin\", plugin = \"s\", prefix = \"x\" }}, {{ kind = \"redis\", address = \"h:1\", key = \"r\" }}]\n\
          retention = {{ policy = \"p\" }}\ncheckpoints = {{}}\n\
          [[maintenance]]\nat = \"2026-12-01T03:00:00Z\"\nduration = \"1h\"\n"
     );
@@ -2352,6 +2353,19 @@ fn what_is_not_written_has_its_documented_default() {
     assert!(job.tiers.is_empty() && spec.tiers.is_empty());
     assert_eq!(job.sealing, mainstay_domain::spec::SealingSpec::default());
     assert!(job.after.is_empty());
+    let BackupSource::Plugin(given) = &job.sources[2] else {
+        panic!("{:?}", job.sources);
+    };
+    assert_eq!(
+        (&given.version, given.timeout),
+        (&VersionReq::STAR, hours(1))
+    );
+    let BackupSource::Redis(redis) = &job.sources[3] else {
+        panic!("{:?}", job.sources);
+    };
+    assert_eq!((&redis.user, &redis.password), (&None, &None));
+    assert_eq!((redis.database, redis.timeout), (0, minutes(10)));
+    assert_eq!(redis.keys, ["*"]);
     assert!(matches!(&job.sources[0], BackupSource::Directory { prefix, .. } if prefix.is_empty()));
     assert!(
         matches!(&job.sources[1], BackupSource::Command { timeout, cwd, run_as, .. }
