@@ -67,6 +67,7 @@ mod temporary;
 mod tier;
 mod tree;
 mod tree_writer;
+mod unsigned;
 mod verify;
 mod write;
 mod xattrs;

@@ -193,6 +193,14 @@ pub enum BackupStoreError {
         /// What is wrong with it.
         what: String,
     },
+    /// Who stands for it is nobody whom this host trusts. It may be right, and counts as soon as that key is trusted.
+    #[error("backup {id} is not trusted: {what} [{code}]", code = ErrorCode::BackupUnusable)]
+    Untrusted {
+        /// Which of the chain.
+        id: BackupId,
+        /// Why, and what to do where it is one's own.
+        what: String,
+    },
     /// The store or the destination cannot be written or read now.
     #[error("{0}")]
     Unavailable(String),
@@ -220,7 +228,9 @@ impl BackupStoreError {
             | Self::InDoubt(_)
             | Self::SourceChanged(_)
             | Self::Interrupted => true,
-            Self::Source(_) | Self::Locked(_) | Self::Corrupted { .. } => false,
+            Self::Source(_) | Self::Locked(_) | Self::Corrupted { .. } | Self::Untrusted { .. } => {
+                false
+            }
         }
     }
 }

@@ -54,20 +54,14 @@ impl Keys {
         &self.host
     }
 
-    /// Whether the manifest of a backup that is known counts; why not is what is wrong with it.
+    /// Whether the manifest of a backup that is known counts; why not is the error.
     pub(super) fn check(&self, manifest: &Manifest) -> Result<(), BackupStoreError> {
-        let judged = self
-            .host
-            .judge(manifest, &self.configured.trusted(), true)?;
-        judged.map_err(|what| corrupted(&manifest.id, what))
+        self.host.judge(manifest, &self.configured.trusted(), true)
     }
 
     /// As [`Keys::check`], of one that nobody knows: without a signature it does not count.
     pub(super) fn check_unknown(&self, manifest: &Manifest) -> Result<(), BackupStoreError> {
-        let judged = self
-            .host
-            .judge(manifest, &self.configured.trusted(), false)?;
-        judged.map_err(|what| corrupted(&manifest.id, what))
+        self.host.judge(manifest, &self.configured.trusted(), false)
     }
 
     /// What opens an archive of a job that is encrypted so; [`BackupStoreError::Locked`] where nothing here does.
@@ -118,9 +112,4 @@ pub(super) fn encryption_of(sealing: &SealingSpec) -> Result<Encryption, BackupS
         }
     }
     Ok(Encryption::Age { recipients })
-}
-
-fn corrupted(id: &BackupId, what: String) -> BackupStoreError {
-    let id = id.clone();
-    BackupStoreError::Corrupted { id, what }
 }

@@ -3,17 +3,18 @@
 //! The key is not in the directory of the backups: who can write there, or a tier elsewhere, can make no manifest that counts.
 //!
 //! Invariant: a manifest that was signed by a key that is not trusted, or is not what was signed, does not count.
-//! Invariant: one of format 1, which nobody signed, counts only where it is older than the key: else whoever can write beside
-//! the archives would only have to leave the signature out.
+//! Invariant: one of format 1, which nobody signed, counts only where it is known and lay there as it is when the key was made: else
+//! whoever can write beside the archives would only have to leave the signature out.
 
 use super::{
     error::unavailable,
     files::{create_private_dir, remove_file, write_create_only},
     regular::open_regular,
+    unsigned,
 };
 use crate::port::{BackupStoreError, UNSIGNED};
 use mainstay_domain::{
-    archive::{Manifest, ManifestSignature},
+    archive::{ContentHash, Manifest, ManifestSignature},
     hex::{decode, encode},
     time::Timestamp,
 };
@@ -24,11 +25,11 @@ use ring::{
 };
 use serde::{Deserialize, Serialize};
 use std::{
+    collections::HashSet,
     io::{ErrorKind, Read},
     os::unix::fs::MetadataExt,
     path::{Path, PathBuf},
     sync::Arc,
-    time::{SystemTime, UNIX_EPOCH},
 };
 
 const NAME: &str = "backup-signing.key";
@@ -44,19 +45,22 @@ struct KeyFile {
     format: u32,
     /// What the key is made of: 64 hexadecimal digits.
     seed: String,
-    /// When it was made; backups from then on are signed.
-    since: Timestamp,
+    /// In a key of a version that noted nothing of what lay there: when it was made, by the clock of then.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    since: Option<Timestamp>,
 }
 
 struct Loaded {
     pair: Ed25519KeyPair,
     public: String,
-    since: Timestamp,
+    /// The manifests that nobody signed and that lay there when it was made.
+    before: HashSet<ContentHash>,
 }
 
 /// The host's key. Clones share what was read.
 #[derive(Clone)]
 pub(super) struct HostKey {
+    state_dir: PathBuf,
     path: PathBuf,
     loaded: Arc<Mutex<Option<Arc<Loaded>>>>,
 }
@@ -64,6 +68,7 @@ pub(super) struct HostKey {
 impl HostKey {
     pub(super) fn new(state_dir: &Path) -> Self {
         Self {
+            state_dir: state_dir.to_owned(),
             path: state_dir.join(NAME),
             loaded: Arc::default(),
         }
@@ -90,35 +95,30 @@ impl HostKey {
         })
     }
 
-    /// Whether a manifest counts, with the keys of others that are trusted; the inner error says why not. The outer one is
-    /// that nobody can tell.
+    /// Whether a manifest counts, with the keys of others that are trusted: [`BackupStoreError::Untrusted`] where it is not
+    /// known to be of this host or of one that is trusted, and [`BackupStoreError::Corrupted`] where it is not what was signed.
     pub(super) fn judge(
         &self,
         manifest: &Manifest,
         trusted: &[String],
         is_known: bool,
-    ) -> Result<Result<(), String>, BackupStoreError> {
+    ) -> Result<(), BackupStoreError> {
         let key = self.get()?;
+        let id = manifest.id.clone();
         let Some(signature) = &manifest.signature else {
-            let taken_at = manifest.id.says().map(|(_, at)| at);
-            let is_of_before =
-                manifest.format == 1 && is_known && taken_at.is_some_and(|at| at < key.since);
-            let counts = is_of_before || trusted.iter().any(|key| key == UNSIGNED);
-            return Ok(match counts {
+            let is_of_before = || manifest.hash().is_ok_and(|hash| key.before.contains(&hash));
+            let counts = trusted.iter().any(|key| key == UNSIGNED) || (is_known && is_of_before());
+            return match counts {
                 true => Ok(()),
-                false => Err(format!(
-                    "its manifest is signed by nobody; where it is of a version before signatures and you know where it comes \
-                     from, add {UNSIGNED:?} to `trusted_backup_keys` of [host]"
-                )),
-            });
+                false => Err(BackupStoreError::Untrusted {
+                    id,
+                    what: format!(
+                        "its manifest is signed by nobody; where it is of a version before signatures and you know where it \
+                         comes from, add {UNSIGNED:?} to `trusted_backup_keys` of [host]"
+                    ),
+                }),
+            };
         };
-        if signature.key != key.public && !trusted.contains(&signature.key) {
-            return Ok(Err(format!(
-                "its manifest is signed by the key {:?}, which is not this host's; where that is a host of yours, add it to \
-                 `trusted_backup_keys` of [host]",
-                signature.key
-            )));
-        }
         let is_right = || {
             let public = decode(&signature.key)?;
             let value = decode(&signature.value)?;
@@ -126,10 +126,23 @@ impl HostKey {
             let public = UnparsedPublicKey::new(&ED25519, public);
             public.verify(&bytes, &value).ok()
         };
-        Ok(is_right().ok_or_else(|| {
-            "its manifest is not what its signature says; it was changed after it was written"
-                .to_owned()
-        }))
+        if is_right().is_none() {
+            let what =
+                "its manifest is not what its signature says; it was changed after it was written"
+                    .to_owned();
+            return Err(BackupStoreError::Corrupted { id, what });
+        }
+        match signature.key == key.public || trusted.contains(&signature.key) {
+            true => Ok(()),
+            false => Err(BackupStoreError::Untrusted {
+                id,
+                what: format!(
+                    "its manifest is signed by the key {:?}, which is not this host's; where that is a host of yours, or this \
+                     one's before its key was lost, add it to `trusted_backup_keys` of [host]",
+                    signature.key
+                ),
+            }),
+        }
     }
 
     fn get(&self) -> Result<Arc<Loaded>, BackupStoreError> {
@@ -137,7 +150,17 @@ impl HostKey {
         if let Some(loaded) = &*loaded {
             return Ok(Arc::clone(loaded));
         }
-        let file = match self.read()? {
+        let (file, noted) = (self.read()?, unsigned::noted(&self.state_dir)?);
+        let before = match (&file, noted) {
+            (_, Some(noted)) => noted,
+            (None, None) => unsigned::note(&self.state_dir, None)?,
+            (Some(file), None) => match file.since {
+                Some(since) => unsigned::note(&self.state_dir, Some(since))?,
+                None => HashSet::new(),
+            },
+        };
+        // Only when that is durable: what comes from here on is signed.
+        let file = match file {
             Some(file) => file,
             None => self.make()?,
         };
@@ -151,7 +174,7 @@ impl HostKey {
         let key = Arc::new(Loaded {
             pair,
             public,
-            since: file.since,
+            before,
         });
         *loaded = Some(Arc::clone(&key));
         Ok(key)
@@ -195,13 +218,10 @@ impl HostKey {
                     .to_owned(),
             )
         })?;
-        let now = SystemTime::now()
-            .duration_since(UNIX_EPOCH)
-            .unwrap_or_default();
         let file = KeyFile {
             format: FORMAT,
             seed: encode(seed),
-            since: Timestamp::from_millis(u64::try_from(now.as_millis()).unwrap_or(u64::MAX)),
+            since: None,
         };
         let mut bytes = serde_json::to_vec(&file)
             .map_err(|error| BackupStoreError::Unavailable(error.to_string()))?;

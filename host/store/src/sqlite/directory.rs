@@ -34,6 +34,7 @@ const PRIVATE_FILES: [&str; 7] = [
     "compiled.key",
     "orders.json",
     "backup-signing.key",
+    "backup-signing.before",
 ];
 
 /// Directories that an operator may let a group read, but in which nobody else may put files in the place of the daemon's.

@@ -91,6 +91,13 @@ fn is_corrupted<T>(result: Result<T, BackupStoreError>) -> String {
     }
 }
 
+fn is_untrusted<T>(result: Result<T, BackupStoreError>) -> String {
+    match result.err().unwrap() {
+        BackupStoreError::Untrusted { what, .. } => what,
+        other => panic!("it is {other}"),
+    }
+}
+
 fn is_locked<T>(result: Result<T, BackupStoreError>) -> String {
     match result.err().unwrap() {
         BackupStoreError::Locked(what) => what,
@@ -291,8 +298,13 @@ fn a_manifest_that_another_host_signed_counts_only_where_its_key_is_trusted() {
         .status();
     assert!(status.unwrap().success());
     assert!(second.fixture.stored().is_empty());
-    let what = is_corrupted(second.fixture.store.committed(&job(), &chain[0]));
-    assert!(what.contains("trusted_backup_keys"), "{what}");
+    let verified = second.fixture.store.verify(&job(), &chain, &no_progress());
+    for what in [
+        is_untrusted(second.fixture.store.committed(&job(), &chain[0])),
+        is_untrusted(verified),
+    ] {
+        assert!(what.contains("trusted_backup_keys"), "{what}");
+    }
     let key = first.fixture.store.signing_key().unwrap();
     assert_ne!(second.fixture.store.signing_key(), Ok(key.clone()));
     second.keys.trusted.lock().push(key);
@@ -320,9 +332,14 @@ fn a_manifest_that_is_changed_swapped_or_stripped_of_its_signature_never_counts(
     assert_eq!(mode.unwrap().permissions().mode() & 0o777, 0o600);
     let refused = |manifest: &Manifest, expected: &str| {
         fs::write(&path, manifest.to_bytes().unwrap()).unwrap();
-        let what = is_corrupted(sealed.fixture.store.committed(&job(), &chain[0]));
+        let is_refused = |why: BackupStoreError| match &manifest.signature {
+            Some(_) => is_corrupted::<()>(Err(why)),
+            None => is_untrusted::<()>(Err(why)),
+        };
+        let committed = sealed.fixture.store.committed(&job(), &chain[0]);
+        let what = is_refused(committed.unwrap_err());
         assert!(what.contains(expected), "{what}");
-        let what = is_corrupted(sealed.verify(&chain));
+        let what = is_refused(sealed.verify(&chain).unwrap_err());
         assert!(what.contains(expected), "{what}");
         assert!(sealed.fixture.stored().is_empty());
     };
@@ -348,4 +365,149 @@ fn a_manifest_that_is_changed_swapped_or_stripped_of_its_signature_never_counts(
     assert_eq!(sealed.fixture.stored().len(), 1);
     fs::write(&path, taken.to_bytes().unwrap()).unwrap();
     assert_eq!(sealed.verify(&chain).unwrap().len(), 1);
+}
+
+impl Fixture {
+    /// The same store in a process that has read no key yet.
+    fn reopen(&mut self) {
+        let tiers = Arc::clone(&self.tiers);
+        self.store = LocalBackups::new(
+            &self.directory.path().join("state"),
+            Arc::new(move || tiers.lock().clone()),
+            Arc::new(Programs),
+            Arc::new(now),
+            CancellationToken::new(),
+        );
+    }
+
+    /// A full backup that says it was taken then.
+    fn take_at(&self, at: Timestamp) -> Manifest {
+        let request = TakeBackup {
+            id: BackupId::new(BackupType::Full, IdSource::new(at.as_millis()).next(at)),
+            ..self.request(BackupType::Full, &[])
+        };
+        self.store.take(&request, &no_progress()).unwrap().manifest
+    }
+
+    /// Writes a manifest as a version before signatures would have.
+    fn strip(&self, manifest: &Manifest) {
+        let stripped = Manifest {
+            format: 1,
+            signature: None,
+            ..manifest.clone()
+        };
+        let path = self.job_dir().join(format!("{}.json", manifest.id));
+        fs::write(path, stripped.to_bytes().unwrap()).unwrap();
+    }
+
+    fn verified_alone(&self, manifest: &Manifest) -> Result<Vec<String>, BackupStoreError> {
+        let chain = [manifest.id.clone()];
+        self.store.verify(&job(), &chain, &no_progress())
+    }
+}
+
+#[test]
+fn what_nobody_signed_counts_where_it_lay_there_when_the_key_was_made_whatever_a_clock_said() {
+    let mut fixture = Fixture::new();
+    let key = |fixture: &Fixture, name: &str| fixture.directory.path().join("state").join(name);
+    fixture.put("a", "one");
+    let hour = Duration::from_secs(3_600);
+    // The clock was behind when the key was made: by it the backup is of later.
+    let before = [
+        fixture.take_at(now() + hour),
+        fixture.take_at(Timestamp::from_millis(1)),
+    ];
+    before.iter().for_each(|it| fixture.strip(it));
+    fixture.store.trash(&job(), &before[1].id).unwrap();
+    for name in ["backup-signing.key", "backup-signing.before"] {
+        fs::remove_file(key(&fixture, name)).unwrap();
+    }
+    fixture.reopen();
+    fixture.store.signing_key().unwrap();
+    for _ in 0..2 {
+        for manifest in &before {
+            assert_eq!(fixture.verified_alone(manifest), Ok(vec![]));
+        }
+        fixture.reopen();
+    }
+    // What is put in later counts for nothing, however old it says it is; neither does what is changed.
+    let later = fixture.take_at(Timestamp::from_millis(2));
+    fixture.strip(&later);
+    is_untrusted(fixture.verified_alone(&later));
+    let changed = Manifest {
+        documents: 7,
+        ..before[0].clone()
+    };
+    fixture.strip(&changed);
+    is_untrusted(fixture.verified_alone(&changed));
+    fixture.strip(&before[0]);
+    // Nobody knows it: then it counts only where a person says so.
+    assert!(
+        fixture
+            .stored()
+            .iter()
+            .all(|it| it.manifest.id != before[0].id)
+    );
+    // A new key changes nothing of that.
+    fs::remove_file(key(&fixture, "backup-signing.key")).unwrap();
+    fixture.reopen();
+    assert_eq!(fixture.verified_alone(&before[0]), Ok(vec![]));
+    is_untrusted(fixture.verified_alone(&later));
+}
+
+#[test]
+fn a_key_that_noted_nothing_takes_what_is_older_than_it_once() {
+    let mut fixture = Fixture::new();
+    fixture.put("a", "one");
+    let old = fixture.take_at(Timestamp::from_millis(1));
+    let hour = Duration::from_secs(3_600);
+    let newer = fixture.take_at(now() + hour);
+    for manifest in [&old, &newer] {
+        fixture.strip(manifest);
+    }
+    let state = fixture.directory.path().join("state");
+    fs::remove_file(state.join("backup-signing.before")).unwrap();
+    let file = state.join("backup-signing.key");
+    let text = fs::read_to_string(&file).unwrap();
+    let since = format!("\"since\":\"{}\"}}", now());
+    fs::write(
+        &file,
+        text.trim_end().trim_end_matches('}').to_owned() + "," + &since,
+    )
+    .unwrap();
+    fixture.reopen();
+    assert_eq!(fixture.verified_alone(&old), Ok(vec![]));
+    is_untrusted(fixture.verified_alone(&newer));
+    let later = fixture.take_at(Timestamp::from_millis(2));
+    fixture.strip(&later);
+    fixture.reopen();
+    is_untrusted(fixture.verified_alone(&later));
+    assert_eq!(fixture.verified_alone(&old), Ok(vec![]));
+}
+
+#[test]
+fn who_loses_the_key_has_no_corrupted_backups_and_has_them_back_with_trust() {
+    let mut sealed = Sealed::new();
+    sealed.fixture.put("a", "one");
+    let mut chain = Vec::new();
+    sealed.extend(BackupType::Full, &mut chain);
+    let key = sealed.fixture.store.signing_key().unwrap();
+    let file = sealed
+        .fixture
+        .directory
+        .path()
+        .join("state/backup-signing.key");
+    fs::remove_file(file).unwrap();
+    sealed.fixture.reopen();
+    let what = is_untrusted(sealed.verify(&chain));
+    assert!(what.contains(&key), "{what}");
+    is_untrusted(sealed.fixture.restore_into(&chain, "restored"));
+    let request = sealed.request(BackupType::Incremental, &chain);
+    is_untrusted(sealed.fixture.store.take(&request, &no_progress()));
+    sealed.keys.trusted.lock().push(key);
+    let given: Arc<dyn BackupKeys> = sealed.keys.clone();
+    sealed.fixture.reopen();
+    sealed.fixture.store = sealed.fixture.store.with_keys(given);
+    assert_eq!(sealed.verify(&chain).unwrap().len(), 1);
+    sealed.extend(BackupType::Incremental, &mut chain);
 }

@@ -93,14 +93,15 @@ impl BackupService {
                 };
                 self.take_once(job, &full, &progress).await
             }
-            // The index is gone, and what is stored is not opened here.
-            Err(BackupError::Store(BackupStoreError::Locked(why)))
-                if matches!(
-                    wanted.backup_type,
-                    BackupType::Differential | BackupType::Incremental
-                ) =>
+            // The index is gone and what is stored is not opened here, or nobody who is trusted stands for it.
+            Err(BackupError::Store(
+                error @ (BackupStoreError::Locked(_) | BackupStoreError::Untrusted { .. }),
+            )) if matches!(
+                wanted.backup_type,
+                BackupType::Differential | BackupType::Incremental
+            ) =>
             {
-                tracing::warn!(job = %job.name, %why, "a full backup is taken in place of a difference");
+                tracing::warn!(job = %job.name, %error, "a full backup is taken in place of a difference");
                 let full = Wanted {
                     backup_type: BackupType::Full,
                     ..wanted

@@ -2,7 +2,7 @@
 //!
 //! Invariant: a backup that is due goes before a proof, also between two.
 //! Invariant: a proof that fails is not tried again before its next slot.
-//! Invariant: damage and drills are events. That a backup was read back and is right is none, and ends no alert: its record
+//! Invariant: damage, drills, and that nobody who is trusted stands for a backup are events. That a backup was read back and is right is none, and ends no alert: its record
 //! says when.
 
 use super::{BackupError, BackupService, no_progress, restore::Told, turns::Turn};
@@ -10,9 +10,11 @@ use crate::ports::BackupStoreError;
 use mainstay_domain::{
     backup_proofs::{DueProof, Proofs},
     backup_schedule::{ScheduleError, may_begin},
+    event::EventKind,
     id::BackupId,
     name::JobName,
     record::Change,
+    severity::Severity,
     spec::{JobSpec, ProofSchedules, Spec},
     time::Timestamp,
 };
@@ -132,6 +134,16 @@ impl BackupService {
                 let read = self.read_back(job, &id, Told::Nobody, no_progress()).await;
                 let now = self.now();
                 self.job_state(job, |state| state.proofs.tried(id, now));
+                let untrusted = match &read {
+                    Err(BackupError::Store(error @ BackupStoreError::Untrusted { .. })) => {
+                        Some(format!("backups of job {job} cannot be used: {error}"))
+                    }
+                    _ => None,
+                };
+                if let Some(message) = untrusted {
+                    let event = self.event(EventKind::BackupFailed, Severity::High, message);
+                    self.record_done(event.with_job(job)).await;
+                }
                 read.map(drop)
             }
             DueProof::Drill(slot) => {

@@ -22,9 +22,18 @@ async fn a_difference_to_what_nothing_here_opens_becomes_a_full_backup() {
         .send_replace(spec_with(std::slice::from_ref(&plain)));
     fixture.create(BackupType::Full).await.unwrap();
     let locked = BackupStoreError::Locked("backup ful-1 is encrypted".to_owned());
-    fixture.store.fail_next(locked.clone());
-    let taken = fixture.create(BackupType::Incremental).await.unwrap();
-    assert_eq!(taken.backup_type, BackupType::Full);
+    let untrusted = BackupStoreError::Untrusted {
+        id: BackupId::parse("ful-01K0000000000000000000000D").unwrap(),
+        what: "its manifest is signed by nobody".to_owned(),
+    };
+    for error in [locked.clone(), untrusted] {
+        fixture.store.fail_next(error);
+        let taken = fixture.create(BackupType::Incremental).await.unwrap();
+        assert_eq!(taken.backup_type, BackupType::Full);
+    }
+    let records = fixture.service.list(None);
+    let is_corrupted = |record: &BackupRecord| record.status == BackupStatus::Corrupted;
+    assert!(!records.iter().any(is_corrupted));
     fixture.store.fail_next(locked);
     fixture.create(BackupType::Full).await.unwrap_err();
 
