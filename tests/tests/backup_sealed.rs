@@ -145,6 +145,11 @@ fn the_backups_of_another_host_are_taken_up_only_where_its_key_is_trusted() {
         second.run();
         let listed = second.json(&["backup", "list"]).to_string();
         assert_eq!(listed.contains(&id), is_taken_up, "{listed}");
+        let rebuilt = second.cli(&["backup", "list", "--rebuild"]);
+        let expected = if is_taken_up { 0 } else { 3 };
+        assert_eq!(rebuilt.status.code(), Some(expected), "{}", said(&rebuilt));
+        let named = said(&rebuilt).contains(&format!("{id}.json"));
+        assert_eq!(named, !is_taken_up, "{}", said(&rebuilt));
         if !is_taken_up {
             assert!(
                 second.log().contains("trusted_backup_keys"),

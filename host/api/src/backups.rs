@@ -250,7 +250,7 @@ pub struct BackupReport {
     /// where the restored one is not, so that their state is not in what was restored; the newest first.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub skipped: Vec<Backup>,
-    /// Verify alone: what was wrong beside the backup and was mended, or is to be known; sentences for people.
+    /// Verify, drill, restore and rebuild alone: what was wrong beside the backup and was mended, was left out, or is to be known; sentences for people.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub notes: Vec<String>,
     /// Prune alone: every verdict with its reason.

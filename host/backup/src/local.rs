@@ -74,7 +74,7 @@ mod xattrs;
 
 use crate::port::{
     BackupKeys, BackupStore, BackupStoreError, DrilledTree, OnProgress, RestorePlace, RestoreRules,
-    SourcePrograms, StagedRestore, StoredBackup, StoredLook, TakeBackup, TakenBackup, TierPlaces,
+    SourcePrograms, StagedRestore, StoredBackups, StoredLook, TakeBackup, TakenBackup, TierPlaces,
     UnwellTier, WallClock,
 };
 use chunks::ChunkSizes;
@@ -310,7 +310,7 @@ impl BackupStore for LocalBackups {
         job: &JobName,
         known: &BTreeSet<BackupId>,
         look: StoredLook,
-    ) -> Result<Vec<StoredBackup>, BackupStoreError> {
+    ) -> Result<StoredBackups, BackupStoreError> {
         stored::stored(&self.layout, &self.stop, job, known, look)
     }
 }

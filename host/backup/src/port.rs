@@ -255,6 +255,15 @@ pub struct StoredBackup {
     pub in_trash: bool,
 }
 
+/// What a store holds of a job.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct StoredBackups {
+    /// The backups.
+    pub stored: Vec<StoredBackup>,
+    /// What lies there as the manifest of one and is left out, each with why and what to do; sentences for people.
+    pub left_out: Vec<String>,
+}
+
 /// Stores backups. Every function blocks, perhaps for long: call it on a blocking thread. A chain is told by its links,
 /// the one that stands alone first. Where the store of backups that it is asked for is not there, it is
 /// [`BackupStoreError::Unavailable`], and no backup is wrong for that.
@@ -334,12 +343,12 @@ pub trait BackupStore: BackupContents {
     /// The jobs of which the store may hold backups.
     fn jobs(&self) -> Result<Vec<JobName>, BackupStoreError>;
     /// The backups of a job that the store holds, but for those that are `known`, read from their manifests; the catalog can be
-    /// rebuilt from it. One that cannot be read is logged and left out, and stays where it is. What changes the job's backups
-    /// meanwhile makes it fail, or find what is gone.
+    /// rebuilt from it. One that cannot be read or is not trusted is left out and named, and stays where it is. What changes the
+    /// job's backups meanwhile makes it fail, or find what is gone.
     fn stored(
         &self,
         job: &JobName,
         known: &BTreeSet<BackupId>,
         look: StoredLook,
-    ) -> Result<Vec<StoredBackup>, BackupStoreError>;
+    ) -> Result<StoredBackups, BackupStoreError>;
 }

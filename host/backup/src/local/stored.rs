@@ -3,7 +3,7 @@
 use super::{
     deletions, error::unavailable, files::Layout, presence, read, regular::read_manifest, tier,
 };
-use crate::port::{BackupStoreError, StoredBackup, StoredLook};
+use crate::port::{BackupStoreError, StoredBackup, StoredBackups, StoredLook};
 use mainstay_domain::{archive::Manifest, id::BackupId, name::JobName};
 use std::{collections::BTreeSet, path::Path};
 use tokio_util::sync::CancellationToken;
@@ -15,16 +15,17 @@ pub(super) fn stored(
     job: &JobName,
     known: &BTreeSet<BackupId>,
     look: StoredLook,
-) -> Result<Vec<StoredBackup>, BackupStoreError> {
+) -> Result<StoredBackups, BackupStoreError> {
     // Before anything of it is taken up again.
     let deleted = deletions::settle(layout, job)?;
-    let mut found = Vec::new();
+    let mut found = StoredBackups::default();
     let mut manifests = layout.manifests(job)?;
     for other in tier::take_up(layout, job, known) {
         match other.manifests(job) {
             Ok(more) => manifests.extend(more),
             Err(error) => {
                 tracing::error!(%job, %error, "what is stored in a tier is left out, for it cannot be listed");
+                found.left_out.push(error.to_string());
             }
         }
     }
@@ -35,11 +36,13 @@ pub(super) fn stored(
             continue;
         };
         match stored_at(layout, stop, (job, &id), (&path, in_trash), look) {
-            Ok(stored) => found.push(stored),
+            Ok(stored) => found.stored.push(stored),
             Err(BackupStoreError::Interrupted) => return Err(BackupStoreError::Interrupted),
             // It stays where it is, and keeps nobody from the others.
             Err(error) => {
-                tracing::error!(path = %path.display(), %error, "a stored backup is left out, for it cannot be read");
+                tracing::error!(path = %path.display(), %error, "a stored backup is left out");
+                let why = format!("left out {}: {error}", path.display());
+                found.left_out.push(why);
             }
         }
     }

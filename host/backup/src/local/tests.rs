@@ -31,7 +31,8 @@ mod whole_trees;
 
 use super::*;
 use crate::port::{
-    Collecting, NotPutBack, OnContent, OnSourcePart, RestoredTree, SourceProgram, Unreadable,
+    Collecting, NotPutBack, OnContent, OnSourcePart, RestoredTree, SourceProgram, StoredBackup,
+    Unreadable,
 };
 use mainstay_domain::{
     backup::BackupType,
@@ -228,7 +229,7 @@ impl Fixture {
         let stored = self
             .store
             .stored(&job(), &BTreeSet::new(), StoredLook::Content);
-        stored.unwrap()
+        stored.unwrap().stored
     }
 
     /// Sweeps for a catalog that knows these.

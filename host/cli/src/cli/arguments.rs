@@ -1167,6 +1167,8 @@ pub enum BackupCommand {
         backup_type: BackupType,
     },
     /// List backups: those that failed or are corrupted, then the others, each newest first
+    ///
+    /// Exit code 3 where --rebuild has left out what is stored, which is named.
     #[command(after_long_help = examples!("
   mainstay backup list --job state
   mainstay backup list --rebuild         after the journal was lost"))]

@@ -15,6 +15,7 @@ use super::{
     progress::ProgressDisplay,
     restore::{cancel, restore},
 };
+use crate::console;
 use mainstay_api::{Backup, BackupReport, CreateBody, DrillBody, PruneBody, Verdict, WorkLine};
 use mainstay_domain::{id::BackupId, text::counted};
 use serde::Serialize;
@@ -27,15 +28,24 @@ pub(super) async fn run(
 ) -> anyhow::Result<Ending> {
     match command {
         BackupCommand::List { job, rebuild } => {
+            let mut left_out = Vec::new();
             if rebuild {
                 let lines = client
                     .post_lines("/v1/rebuild", &serde_json::json!({}))
                     .await?;
-                result_of(out, lines, "reading what is stored").await?;
+                let result = result_of(out, lines, "reading what is stored").await?;
+                left_out = result.notes;
             }
             let query = [("job", job.map(|job| job.to_string()))];
             let answer = client.get(&path_with("/v1/backups", &query)).await?;
-            done(present(out, &answer, show_backups))
+            present(out, &answer, show_backups)?;
+            for why in &left_out {
+                console::note(why);
+            }
+            Ok(match left_out.is_empty() {
+                true => Ending::Done,
+                false => Ending::Incomplete,
+            })
         }
         BackupCommand::Keygen { file } => keygen(out, file.as_deref()),
         BackupCommand::Show { id } => {

@@ -183,7 +183,10 @@ pub(super) async fn drill(
 pub(super) async fn rebuild(State(served): State<Arc<Served>>) -> Result<Response, ApiError> {
     let backups = served.ports.backups.clone();
     long_work(&served, |_| async move {
-        Ok(Done::of(backups.rebuild().await?))
+        let rebuilt = backups.rebuild().await?;
+        let mut done = Done::of(rebuilt.found);
+        done.notes = rebuilt.left_out;
+        Ok(done)
     })
     .await
 }

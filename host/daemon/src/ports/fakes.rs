@@ -931,9 +931,12 @@ impl BackupOperator for FakeWorld {
         self.command(format!("cancel the restore of {job}"));
         Ok(())
     }
-    fn rebuild(&self) -> Boxed<'_, Result<Vec<BackupRecord>, Refused>> {
+    fn rebuild(&self) -> Boxed<'_, Result<Rebuilt, Refused>> {
         self.command("rebuild".to_owned());
-        ready(Ok(vec![backup(3)]))
+        ready(Ok(Rebuilt {
+            found: vec![backup(3)],
+            left_out: Vec::new(),
+        }))
     }
     fn prune(&self, _: Option<JobName>, _: bool) -> Boxed<'_, Result<Pruned, Refused>> {
         let verdict = Verdict {

@@ -296,6 +296,15 @@ pub struct ReadBack {
     pub notes: Vec<String>,
 }
 
+/// What a rebuild of the catalog has found.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Rebuilt {
+    /// The backups that are new in the catalog.
+    pub found: Vec<BackupRecord>,
+    /// What is stored and was left out, each with why and what to do; sentences for people.
+    pub left_out: Vec<String>,
+}
+
 /// What was restored.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Restored {
@@ -401,7 +410,7 @@ pub trait BackupOperator: BackupViews {
     /// Ends the restore of a job that is under way; what is being put in place is put there whole.
     fn cancel_restore(&self, job: &JobName) -> Result<(), Refused>;
     /// Records whatever is stored and not in the catalog: for when the journal was lost. Reads every stored byte.
-    fn rebuild(&self) -> Boxed<'_, Result<Vec<BackupRecord>, Refused>>;
+    fn rebuild(&self) -> Boxed<'_, Result<Rebuilt, Refused>>;
     /// Runs retention now.
     fn prune(&self, job: Option<JobName>, dry_run: bool) -> Boxed<'_, Result<Pruned, Refused>>;
     /// Holds a backup, so that nothing lets it go; a hold that there is is replaced.

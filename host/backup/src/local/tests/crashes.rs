@@ -342,7 +342,8 @@ fn check(home: &Path, case: &str) {
     let found = world
         .store
         .stored(&job(), &BTreeSet::new(), StoredLook::Content)
-        .unwrap_or_else(|error| panic!("{case}: the store cannot be read: {error}"));
+        .unwrap_or_else(|error| panic!("{case}: the store cannot be read: {error}"))
+        .stored;
     // The catalog as it would be rebuilt is the catalog, but for what nobody knows.
     for stored in &found {
         let id = &stored.manifest.id;

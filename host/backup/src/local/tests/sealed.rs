@@ -297,7 +297,18 @@ fn a_manifest_that_another_host_signed_counts_only_where_its_key_is_trusted() {
         .args([first.fixture.job_dir(), second.fixture.job_dir()])
         .status();
     assert!(status.unwrap().success());
-    assert!(second.fixture.stored().is_empty());
+    let found = second
+        .fixture
+        .store
+        .stored(&job(), &BTreeSet::new(), StoredLook::Length)
+        .unwrap();
+    assert_eq!(found.stored, []);
+    assert_eq!(found.left_out.len(), 1);
+    let why = &found.left_out[0];
+    assert!(
+        why.contains(&format!("{}.json", chain[0])) && why.contains("trusted_backup_keys"),
+        "{why}"
+    );
     let verified = second.fixture.store.verify(&job(), &chain, &no_progress());
     for what in [
         is_untrusted(second.fixture.store.committed(&job(), &chain[0])),

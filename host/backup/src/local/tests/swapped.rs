@@ -101,7 +101,7 @@ fn files_of_backups_in_the_place_of_others_are_found_of_whatever_backup_and_job(
                 for job in [&own, &another] {
                     let known = BTreeSet::new();
                     let found = fixture.store.stored(job, &known, StoredLook::Content);
-                    for stored in found.unwrap() {
+                    for stored in found.unwrap().stored {
                         let id = &stored.manifest.id;
                         let is_moved = [one.1, two.1].contains(&id);
                         assert_eq!(&stored.manifest.job, job, "{case}");

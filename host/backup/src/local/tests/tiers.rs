@@ -260,7 +260,7 @@ fn a_home_that_is_not_mounted_is_not_begun_anew_for_what_a_tier_holds() {
     fs::remove_dir_all(fixture.job_dir()).unwrap();
     let known: BTreeSet<BackupId> = chain.iter().cloned().collect();
     let found = fixture.store.stored(&job(), &known, StoredLook::Length);
-    assert_eq!(found.unwrap().len(), 0);
+    assert_eq!(found.unwrap().stored.len(), 0);
     assert!(!fixture.job_dir().exists());
 }
 

@@ -3,7 +3,7 @@
 use super::{BackupError, BackupService};
 use crate::ports::{
     BackupControl, BackupOperator, Boxed, CheckpointRequest, HoldRequest, JobStatus, OnProgress,
-    Pruned, ReadBack, Refused, RestoreRequest, RestoreRules, Restored, UnwellTier,
+    Pruned, ReadBack, Rebuilt, Refused, RestoreRequest, RestoreRules, Restored, UnwellTier,
 };
 use mainstay_domain::{
     actor::Actor,
@@ -69,7 +69,7 @@ impl BackupOperator for BackupService {
         self.cancel_now(job).map_err(refused)
     }
 
-    fn rebuild(&self) -> Boxed<'_, Result<Vec<BackupRecord>, Refused>> {
+    fn rebuild(&self) -> Boxed<'_, Result<Rebuilt, Refused>> {
         Box::pin(async move { self.rebuild_now().await.map_err(refused) })
     }
 

@@ -6,7 +6,7 @@
 //! gone by then, and nothing is read that somebody moves away.
 
 use super::{BackupError, BackupService, waiting::TIME_TO_RESTORE, words};
-use crate::ports::{StoredBackup, StoredLook};
+use crate::ports::{Rebuilt, StoredBackup, StoredBackups, StoredLook};
 use mainstay_domain::{
     backup::{BackupRecord, BackupStatus},
     backup_schedule::SCHEDULED,
@@ -23,19 +23,22 @@ use std::time::Duration;
 const NEW_GRACE: Duration = Duration::from_secs(86_400);
 
 impl BackupService {
-    /// Records whatever is stored and not in the catalog. What is damaged is recorded as corrupted. Gives what is new.
-    pub(super) async fn rebuild_now(&self) -> Result<Vec<BackupRecord>, BackupError> {
+    /// Records whatever is stored and not in the catalog. What is damaged is recorded as corrupted. Gives what is new, and what
+    /// was left out.
+    pub(super) async fn rebuild_now(&self) -> Result<Rebuilt, BackupError> {
         let jobs = self.with_store(|store| store.jobs()).await?;
-        let mut found = Vec::new();
+        let mut all = Rebuilt::default();
         for job in jobs {
             let (service, of_job) = (self.clone(), job.clone());
             let rebuilt = async move {
                 service.settle_unfinished(Some(&of_job)).await?;
                 service.rebuild_job(of_job, StoredLook::Content).await
             };
-            found.append(&mut self.in_turn_of(&job, rebuilt).await?);
+            let mut of_job = self.in_turn_of(&job, rebuilt).await?;
+            all.found.append(&mut of_job.found);
+            all.left_out.append(&mut of_job.left_out);
         }
-        Ok(found)
+        Ok(all)
     }
 
     /// The same at the start, when no job has its turn; no byte of an archive is read.
@@ -49,7 +52,7 @@ impl BackupService {
             let is_new = self.core.catalog.lock().of(Some(&job)).is_empty();
             let taken_up = self.clone().rebuild_job(job.clone(), StoredLook::Length);
             match taken_up.await {
-                Ok(found) => {
+                Ok(Rebuilt { found, .. }) => {
                     let is_restorable =
                         |record: &BackupRecord| record.status == BackupStatus::Verified;
                     if is_new && found.iter().any(is_restorable) {
@@ -109,11 +112,7 @@ impl BackupService {
     }
 
     /// The same of one job; the caller has its turn.
-    async fn rebuild_job(
-        self,
-        job: JobName,
-        look: StoredLook,
-    ) -> Result<Vec<BackupRecord>, BackupError> {
+    async fn rebuild_job(self, job: JobName, look: StoredLook) -> Result<Rebuilt, BackupError> {
         let known = self.core.catalog.lock().known();
         let of_job = job.clone();
         let (stored, orphans) = self
@@ -123,6 +122,7 @@ impl BackupService {
             })
             .await?;
         let now = self.now();
+        let StoredBackups { stored, left_out } = stored;
         let failed = |id: &BackupId| {
             let known = self.core.catalog.lock().get(id);
             known.filter(|record| record.status == BackupStatus::Failed)
@@ -156,9 +156,14 @@ impl BackupService {
                 .with_backup(&record.job, &record.id);
             Change::Event(event)
         };
-        let events = found.iter().map(event).collect();
+        let mut events: Vec<Change> = found.iter().map(event).collect();
+        let told = words::left_out(&job, &left_out).map(|message| {
+            let event = self.event(EventKind::BackupFailed, Severity::Medium, message);
+            Change::Event(event.with_job(&job))
+        });
+        events.extend(told);
         self.commit(found.clone(), events).await?;
-        Ok(found)
+        Ok(Rebuilt { found, left_out })
     }
 }
 

@@ -1083,7 +1083,11 @@ async fn a_lost_catalog_is_made_anew_before_anything_is_scheduled() {
     .await;
     assert_eq!(fresh.service.list(None), known);
     assert!(
-        within(fresh.service.rebuild()).await.unwrap().is_empty(),
+        within(fresh.service.rebuild())
+            .await
+            .unwrap()
+            .found
+            .is_empty(),
         "twice is once"
     );
     // What the sources hold now may be nothing, and is not to be the newest before somebody has looked.
@@ -1173,7 +1177,23 @@ async fn an_archive_without_its_manifest_is_neither_removed_nor_passed_over_in_s
     assert!(fresh.kinds().contains(&EventKind::BackupCorrupted));
     let known = fresh.store.known();
     assert!(known.contains(&left.id), "the sweep is told: {known:?}");
-    assert_eq!(within(fresh.service.rebuild()).await.unwrap(), []);
+    assert_eq!(within(fresh.service.rebuild()).await.unwrap().found, []);
+}
+
+#[tokio::test]
+async fn what_is_stored_and_left_out_of_the_catalog_is_named_in_the_answer_and_in_an_event() {
+    let fixture = Fixture::new().await;
+    fixture.create(BackupType::Full).await.unwrap();
+    let why = "left out ful-1.json: backup ful-1 is not trusted";
+    fixture.store.leave_out(why);
+    let rebuilt = within(fixture.service.rebuild()).await.unwrap();
+    assert_eq!(
+        (rebuilt.found, rebuilt.left_out),
+        (vec![], vec![why.to_owned()])
+    );
+    assert!(fixture.kinds().contains(&EventKind::BackupFailed));
+    let records = fixture.service.list(None);
+    assert_eq!(records[0].status, BackupStatus::Verified);
 }
 
 #[tokio::test]
@@ -1192,7 +1212,11 @@ async fn a_rebuild_waits_for_the_turn_of_each_job_that_has_backups() {
     };
     let (taken, found) = tokio::join!(running, others);
     taken.unwrap();
-    assert_eq!(found, [], "what was being taken is in the catalog by now");
+    assert_eq!(
+        found.found,
+        [],
+        "what was being taken is in the catalog by now"
+    );
 }
 
 #[tokio::test]

@@ -106,6 +106,16 @@ pub(super) fn noted(notes: &[String]) -> String {
     notes.iter().map(|note| format!("; {note}")).collect()
 }
 
+/// What is stored of a job and is not in the catalog; none where all is.
+pub(super) fn left_out(job: &JobName, left_out: &[String]) -> Option<String> {
+    let first = left_out.first()?;
+    let count = counted(left_out.len(), "manifest");
+    Some(match left_out.len() {
+        1 => format!("in the store of job {job} {count} is not taken up; {first}"),
+        _ => format!("in the store of job {job} {count} are not taken up, the first: {first}"),
+    })
+}
+
 /// What was restored does not hold all that was there; follows what else is said.
 pub(super) fn incomplete(restored: Option<&BackupRecord>) -> String {
     match restored.filter(|backup| backup.incomplete) {
@@ -205,6 +215,19 @@ mod tests {
             "job state has no verified backup of 1970-01-01T00:00:00.005Z or before: its oldest is of \
              1970-01-01T00:00:00.007Z; name that time or a later one"
         );
+    }
+
+    #[test]
+    fn what_is_left_out_is_counted_and_the_first_is_named() {
+        assert_eq!(left_out(&job(), &[]), None);
+        let one = "left out ful-1.json: it is not trusted".to_owned();
+        assert_eq!(
+            left_out(&job(), std::slice::from_ref(&one)).unwrap(),
+            "in the store of job state 1 manifest is not taken up; left out ful-1.json: it is not trusted"
+        );
+        assert!(left_out(&job(), &[one.clone(), one]).unwrap().starts_with(
+            "in the store of job state 2 manifests are not taken up, the first: left out"
+        ));
     }
 
     #[test]

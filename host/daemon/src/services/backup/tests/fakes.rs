@@ -4,7 +4,7 @@ use super::*;
 use crate::ports::{
     BackupContents, BackupStore, Boxed, Commands, DrilledTree, JudgeError, LiveState, NotPutBack,
     OnContent, RestorePlace, RestoreRules, RestoredTree, RetentionJudge, ServedCommand,
-    StagedRestore, StoredBackup, StoredLook, TakeBackup, TakenBackup,
+    StagedRestore, StoredBackup, StoredBackups, StoredLook, TakeBackup, TakenBackup,
 };
 use crate::services::testing::specs;
 use mainstay_domain::{
@@ -39,6 +39,7 @@ struct Behaviour {
     /// Why nobody can tell what was committed.
     away: Option<String>,
     orphans: Vec<(BackupId, u64)>,
+    left_out: Vec<String>,
     failures: VecDeque<BackupStoreError>,
     hangs: bool,
     hanging: bool,
@@ -175,6 +176,11 @@ impl FakeStore {
             it.manifests.remove(id);
             it.orphans.push((id.clone(), bytes));
         });
+    }
+
+    /// Something lies there that is not taken up, for this reason.
+    pub(super) fn leave_out(&self, why: &str) {
+        self.with(|it| it.left_out.push(why.to_owned()));
     }
 
     /// Restores have no place for this document from now on.
@@ -550,7 +556,7 @@ impl BackupStore for FakeStore {
         job: &JobName,
         known: &BTreeSet<BackupId>,
         _: StoredLook,
-    ) -> Result<Vec<StoredBackup>, BackupStoreError> {
+    ) -> Result<StoredBackups, BackupStoreError> {
         let stored = |manifest: &Manifest| StoredBackup {
             manifest: manifest.clone(),
             intact: true,
@@ -561,7 +567,10 @@ impl BackupStore for FakeStore {
                 .manifests
                 .values()
                 .filter(|manifest| manifest.job == *job && !known.contains(&manifest.id));
-            of_job.map(stored).collect()
+            StoredBackups {
+                stored: of_job.map(stored).collect(),
+                left_out: it.left_out.clone(),
+            }
         }))
     }
 }
