@@ -159,3 +159,56 @@ fn the_backups_of_another_host_are_taken_up_only_where_its_key_is_trusted() {
         }
     }
 }
+
+#[test]
+fn who_has_the_identity_reads_with_it_on_a_host_that_has_none_and_it_is_kept_nowhere() {
+    let (mut daemon, identity) = sealed("");
+    let id = take_backup(&daemon, "incremental");
+    let file = identity.to_str().unwrap();
+    let into = daemon.path("restored");
+    let commands: [&[&str]; 5] = [
+        &["verify", &id],
+        &["ls", &id],
+        &["dump", &id, "a"],
+        &["drill", "state"],
+        &["restore", "state", "--into", into.to_str().unwrap()],
+    ];
+    for command in commands {
+        let command = [&["backup"][..], command, &["--identity", file][..]].concat();
+        let done = daemon.cli(&command);
+        assert!(done.status.success(), "{command:?}: {}", said(&done));
+    }
+    assert_eq!(fs::read(into.join("a")).unwrap(), b"what is in a\n");
+    let shown = daemon.json(&["backup", "show", &id]);
+    assert_eq!(shown["stored_only"], Value::Null, "{shown}");
+    // It was for these alone.
+    let refused = daemon.cli(&["backup", "dump", &id, "a"]);
+    assert!(!refused.status.success());
+    assert!(said(&refused).contains("--identity"), "{}", said(&refused));
+    fs::set_permissions(&identity, fs::Permissions::from_mode(0o644)).unwrap();
+    let refused = daemon.cli(&["backup", "dump", &id, "a", "--identity", file]);
+    assert!(!refused.status.success());
+    assert!(said(&refused).contains("mode 0644"), "{}", said(&refused));
+    assert!(daemon.stop());
+    let text = fs::read_to_string(&identity).unwrap();
+    let secret = text.lines().last().unwrap();
+    assert!(secret.starts_with("AGE-SECRET-KEY-1"));
+    assert!(!daemon.log().contains(secret));
+    assert_eq!(holders(&daemon.path("state"), secret.as_bytes()), [""; 0]);
+}
+
+/// The files below a directory that hold some bytes.
+fn holders(directory: &Path, bytes: &[u8]) -> Vec<String> {
+    let mut found = Vec::new();
+    for entry in fs::read_dir(directory).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            found.extend(holders(&path, bytes));
+        } else if path.is_file() {
+            let content = fs::read(&path).unwrap();
+            let holds = content.windows(bytes.len()).any(|window| window == bytes);
+            found.extend(holds.then(|| path.display().to_string()));
+        }
+    }
+    found
+}

@@ -40,6 +40,10 @@ mod statistics;
 mod status;
 mod words;
 
+/// The header of a request that gives identities of age, with commas between them, which open backups for that request alone. It is
+/// taken over the Unix socket, by what reads backups: verify, restore, drill, documents and content.
+pub const IDENTITY_HEADER: &str = "mainstay-identity";
+
 pub use alerts::{AlertQuery, AlertTestBody, AlerterRow, TestedAlert};
 pub use audit::{AuditCheck, AuditQuery, AuditRow};
 pub use backup_statistics::{BackupNumbers, BackupStats};

@@ -11,14 +11,80 @@ use rustix::{
     process::geteuid,
 };
 use std::{
+    fmt,
     fs::{File, OpenOptions},
     io::{self, Read, Write},
     os::unix::fs::{MetadataExt, OpenOptionsExt},
     path::Path,
+    sync::Arc,
 };
 
 /// The longest file of keys that is read.
 const MAX_KEYS: u64 = 1 << 20;
+
+/// So many identities can be given at once.
+const MOST_GIVEN: usize = 64;
+
+/// Identities that somebody gives for one piece of work. They are written nowhere, and shown by nothing.
+#[derive(Clone)]
+pub struct GivenIdentities(Arc<[x25519::Identity]>);
+
+impl fmt::Debug for GivenIdentities {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("GivenIdentities")
+    }
+}
+
+impl GivenIdentities {
+    /// Reads what [`read_identity_file`] made of a file; the error is for people.
+    pub fn parse(text: &str) -> Result<Self, String> {
+        let texts: Vec<&str> = text.split(',').collect();
+        if texts.len() > MOST_GIVEN {
+            return Err(format!("at most {MOST_GIVEN} identities are taken"));
+        }
+        let identities: Result<Vec<x25519::Identity>, String> = texts
+            .into_iter()
+            .map(|text| {
+                let parsed: Result<x25519::Identity, _> = text.trim().parse();
+                // The error could show it.
+                parsed.map_err(|_| {
+                    "it is no X25519 identity of age, AGE-SECRET-KEY-1…, or several with commas between them".to_owned()
+                })
+            })
+            .collect();
+        Ok(Self(identities?.into()))
+    }
+
+    /// All of them, where one is that of one of these recipients.
+    pub(crate) fn opening(&self, recipients: &[String]) -> Option<Vec<x25519::Identity>> {
+        is_among(&self.0, recipients).then(|| self.0.to_vec())
+    }
+}
+
+/// Whether an identity is that of one of these recipients.
+pub(crate) fn is_among(identities: &[x25519::Identity], recipients: &[String]) -> bool {
+    let opens =
+        |identity: &x25519::Identity| recipients.contains(&identity.to_public().to_string());
+    identities.iter().any(opens)
+}
+
+/// The identities of a file, as [`GivenIdentities::parse`] reads them, which is secret. The file has to belong to the user of
+/// this process, and to be closed to everybody else; the error is for people.
+pub fn read_identity_file(path: &Path) -> Result<String, String> {
+    let identities = read_identities(path)?;
+    if identities.len() > MOST_GIVEN {
+        return Err(format!(
+            "{} holds {} identities, and at most {MOST_GIVEN} are taken; name a file of those that are needed",
+            path.display(),
+            identities.len()
+        ));
+    }
+    let texts = identities.iter().map(|identity| {
+        let secret = identity.to_string();
+        secret.expose_secret().to_owned()
+    });
+    Ok(texts.collect::<Vec<String>>().join(","))
+}
 
 /// Reads a recipient, as `age1…`; the error says what it is not, for people.
 pub fn read_recipient(text: &str) -> Result<String, String> {
@@ -202,6 +268,32 @@ mod tests {
         );
         let error = read_identities(Path::new("/dev/null")).err().unwrap();
         assert!(error.contains("no regular file"), "{error}");
+    }
+
+    #[test]
+    fn what_is_given_is_read_from_what_a_file_holds_and_shown_by_nothing() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("keys.txt");
+        let ((first, one), (second, two)) = (generate(), generate());
+        fs::write(&path, format!("{first}{second}")).unwrap();
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o644)).unwrap();
+        let error = read_identity_file(&path).unwrap_err();
+        assert!(error.contains("mode 0644"), "{error}");
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o600)).unwrap();
+        let text = read_identity_file(&path).unwrap();
+        let given = GivenIdentities::parse(&text).unwrap();
+        for recipient in [one, two] {
+            assert_eq!(given.opening(&[recipient]).map(|all| all.len()), Some(2));
+        }
+        let (_, other) = generate();
+        assert!(given.opening(&[other]).is_none());
+        assert_eq!(format!("{given:?}"), "GivenIdentities");
+        for wrong in ["", "AGE-SECRET-KEY-1SECRETS", &format!("{text},")] {
+            let error = GivenIdentities::parse(wrong).unwrap_err();
+            assert!(!error.contains("SECRETS"), "{error}");
+        }
+        let many = vec![text; MOST_GIVEN].join(",");
+        assert!(GivenIdentities::parse(&many).is_err());
     }
 
     #[test]

@@ -73,9 +73,9 @@ mod write;
 mod xattrs;
 
 use crate::port::{
-    BackupKeys, BackupStore, BackupStoreError, DrilledTree, OnProgress, RestorePlace, RestoreRules,
-    SourcePrograms, StagedRestore, StoredBackups, StoredLook, TakeBackup, TakenBackup, TierPlaces,
-    UnwellTier, WallClock,
+    BackupKeys, BackupStore, BackupStoreError, DrilledTree, GivenIdentities, OnProgress,
+    RestorePlace, RestoreRules, SourcePrograms, StagedRestore, StoredBackups, StoredLook,
+    TakeBackup, TakenBackup, TierPlaces, UnwellTier, WallClock,
 };
 use chunks::ChunkSizes;
 use files::{Layout, remove_file};
@@ -155,6 +155,16 @@ impl BackupStore for LocalBackups {
             sizes: self.sizes,
         };
         (Arc::new(store), stop)
+    }
+
+    fn with_identities(self: Arc<Self>, given: GivenIdentities) -> Arc<dyn BackupStore> {
+        Arc::new(Self {
+            layout: self.layout.clone().given(given),
+            programs: Arc::clone(&self.programs),
+            now: Arc::clone(&self.now),
+            stop: self.stop.clone(),
+            sizes: self.sizes,
+        })
     }
 
     fn take(

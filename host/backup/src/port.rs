@@ -6,6 +6,7 @@ mod collecting;
 mod contents;
 mod restore;
 
+pub use crate::age_keys::GivenIdentities;
 pub use {collecting::*, contents::*, restore::*};
 
 use mainstay_domain::{
@@ -271,6 +272,8 @@ pub trait BackupStore: BackupContents {
     /// The same store for one piece of work, and what ends that alone: soon after it is cancelled the work is
     /// [`BackupStoreError::Interrupted`].
     fn cancellable(self: Arc<Self>) -> (Arc<dyn BackupStore>, CancellationToken);
+    /// The same store for one piece of work, which opens what is encrypted with these identities too.
+    fn with_identities(self: Arc<Self>, given: GivenIdentities) -> Arc<dyn BackupStore>;
     /// Reads the sources, stores what differs, reads it back, and only then commits it with its manifest. A failure
     /// leaves nothing behind; but [`BackupStoreError::InDoubt`] may have stored it.
     fn take(

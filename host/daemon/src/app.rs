@@ -18,8 +18,10 @@ mod told;
 
 // What a start goes by, for `mainstay check`.
 pub use crate::adapters::{environment::DEFAULT_PATH, process::is_account};
-// For `mainstay backup keygen`.
-pub use mainstay_backup::age_keys::{generate as new_identity, write_new_identity};
+// For `mainstay backup keygen`, and what reads with `--identity`.
+pub use mainstay_backup::age_keys::{
+    generate as new_identity, read_identity_file, write_new_identity,
+};
 pub use source::FileConfig;
 
 use crate::{

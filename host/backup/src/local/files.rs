@@ -3,7 +3,7 @@
 //! Length: the names of a store's files, and how each comes and goes, are one agreement.
 
 use super::{durable, error::unavailable, keys::Keys, removal::remove_tree};
-use crate::port::{BackupKeys, BackupStoreError, TierPlaces};
+use crate::port::{BackupKeys, BackupStoreError, GivenIdentities, TierPlaces};
 use mainstay_domain::{
     archive::Encryption,
     id::BackupId,
@@ -100,6 +100,14 @@ impl Layout {
     pub(super) fn with_keys(self, keys: Arc<dyn BackupKeys>) -> Self {
         Self {
             keys: self.keys.configured(keys),
+            ..self
+        }
+    }
+
+    /// The same store, which opens with these too.
+    pub(super) fn given(self, given: GivenIdentities) -> Self {
+        Self {
+            keys: self.keys.given(given),
             ..self
         }
     }

@@ -2,8 +2,8 @@
 
 use super::{seal::Opening, signature::HostKey};
 use crate::{
-    age_keys::{read_identities, read_recipients},
-    port::{BackupKeys, BackupStoreError},
+    age_keys::{is_among, read_identities, read_recipients},
+    port::{BackupKeys, BackupStoreError, GivenIdentities},
 };
 use mainstay_domain::{
     archive::{Encryption, Manifest},
@@ -33,6 +33,7 @@ impl BackupKeys for NoKeys {
 #[derive(Clone)]
 pub(super) struct Keys {
     configured: Arc<dyn BackupKeys>,
+    given: Option<GivenIdentities>,
     host: HostKey,
 }
 
@@ -40,6 +41,7 @@ impl Keys {
     pub(super) fn new(state_dir: &Path) -> Self {
         Self {
             configured: Arc::new(NoKeys),
+            given: None,
             host: HostKey::new(state_dir),
         }
     }
@@ -47,6 +49,14 @@ impl Keys {
     /// The same, as the config says.
     pub(super) fn configured(self, configured: Arc<dyn BackupKeys>) -> Self {
         Self { configured, ..self }
+    }
+
+    /// The same, with what is given for one piece of work.
+    pub(super) fn given(self, given: GivenIdentities) -> Self {
+        Self {
+            given: Some(given),
+            ..self
+        }
     }
 
     /// The key by which this host signs.
@@ -76,18 +86,22 @@ impl Keys {
         };
         let locked =
             |what: String| BackupStoreError::Locked(format!("backup {id} is encrypted: {what}"));
+        if let Some(identities) = self.given.as_ref().and_then(|it| it.opening(recipients)) {
+            return Ok(Opening::With(identities));
+        }
         let Some(path) = self.configured.identity(job) else {
+            let given = match &self.given {
+                Some(_) => "no identity that was given is that of one of its recipients; ",
+                None => "",
+            };
             return Err(locked(format!(
-                "to read it here, write identity = {{ file = \"…\" }} to job {job}, with the identity of one of {}; or restore it \
-                 where that key is, with age, zstd and jq",
+                "{given}to read it here, give the identity of one of {} with --identity FILE, or write identity = {{ file = \"…\" }} \
+                 to job {job}; or restore it where that key is, with age, zstd and jq",
                 recipients.join(", ")
             )));
         };
         let identities = read_identities(&path).map_err(locked)?;
-        let opens = |identity: &age::x25519::Identity| {
-            recipients.contains(&identity.to_public().to_string())
-        };
-        match identities.iter().any(opens) {
+        match is_among(&identities, recipients) {
             true => Ok(Opening::With(identities)),
             false => Err(locked(format!(
                 "no identity of {} is that of one of its recipients, {}; name the file of one that is",

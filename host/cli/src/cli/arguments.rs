@@ -1218,6 +1218,9 @@ pub enum BackupCommand {
         /// Which one; its beginning or end will do where no other has it
         #[arg(value_parser = IdText::parse)]
         id: IdText,
+        #[command(flatten)]
+        #[allow(missing_docs, reason = "its own docs are the help")]
+        with: IdentityFile,
     },
     /// Restore a job's state, or a part of it
     ///
@@ -1256,6 +1259,9 @@ pub enum BackupCommand {
         /// Only what lies at or under it
         #[arg(value_parser = DocumentKey::of_person)]
         path: Option<DocumentKey>,
+        #[command(flatten)]
+        #[allow(missing_docs, reason = "its own docs are the help")]
+        with: IdentityFile,
     },
     /// Find files in backups by their names
     ///
@@ -1305,6 +1311,9 @@ pub enum BackupCommand {
         /// Which file, named as `backup ls` shows it
         #[arg(value_parser = DocumentKey::of_person)]
         path: DocumentKey,
+        #[command(flatten)]
+        #[allow(missing_docs, reason = "its own docs are the help")]
+        with: IdentityFile,
     },
     /// Hold a backup, so that retention does not let it go
     ///
@@ -1356,11 +1365,15 @@ pub enum BackupCommand {
     /// Restores the newest chain into a scratch directory, reads that again, compares every document, and tells how long it took.
     /// Where `drill` of the job names commands or a target, a service is started on it and looked at.
     #[command(after_long_help = examples!("
-  mainstay backup drill state"))]
+  mainstay backup drill state
+  mainstay backup drill state --identity /media/usb/backup.txt"))]
     Drill {
         /// The job
         #[arg(value_parser = JobName::parse)]
         job: JobName,
+        #[command(flatten)]
+        #[allow(missing_docs, reason = "its own docs are the help")]
+        with: IdentityFile,
     },
 }
 
@@ -1473,6 +1486,17 @@ pub struct RestoreArguments {
     /// Keep what is there and not in the backup
     #[arg(long, conflicts_with = "replace")]
     pub merge: bool,
+    #[command(flatten)]
+    #[allow(missing_docs, reason = "its own docs are the help")]
+    pub with: IdentityFile,
+}
+
+/// What opens backups that the host does not read itself.
+#[derive(Debug, Args)]
+pub struct IdentityFile {
+    /// Open what is encrypted with the identities of this file too; they are given to the daemon for this alone, and kept nowhere
+    #[arg(long, value_name = "FILE")]
+    pub identity: Option<PathBuf>,
 }
 
 /// What can be done with the journal's file.

@@ -60,11 +60,12 @@ pub(super) async fn run(
             let body = CreateBody { job, backup_type };
             work(client, out, ("/v1/backups", &body), &what, true).await
         }
-        BackupCommand::Verify { id } => {
+        BackupCommand::Verify { id, with } => {
             let id: BackupId = id.resolve(client).await?;
             let path = format!("/v1/backups/{id}/verify");
             let what = format!("verifying {id}");
             let body = serde_json::json!({});
+            let client = &client.opened_with(with.identity.as_deref())?;
             work(client, out, (path.as_str(), &body), &what, false).await
         }
         BackupCommand::Hold(arguments) => hold(client, out, arguments).await,
@@ -72,10 +73,16 @@ pub(super) async fn run(
         BackupCommand::Release { id, by } => release(client, out, &id, by.by).await,
         BackupCommand::Restore(arguments) => restore(client, out, arguments).await,
         BackupCommand::Cancel { job } => cancel(client, out, &job).await,
-        BackupCommand::Ls { id, path } => contents::ls(client, out, id, path).await,
+        BackupCommand::Ls { id, path, with } => {
+            let client = &client.opened_with(with.identity.as_deref())?;
+            contents::ls(client, out, id, path).await
+        }
         BackupCommand::Find { pattern, job, id } => find(client, out, pattern, job, id).await,
         BackupCommand::Diff { from, to } => contents::diff(client, out, from, to).await,
-        BackupCommand::Dump { id, path } => contents::dump(client, out, id, path).await,
+        BackupCommand::Dump { id, path, with } => {
+            let client = &client.opened_with(with.identity.as_deref())?;
+            contents::dump(client, out, id, path).await
+        }
         BackupCommand::Prune { job, dry_run } => {
             let job = job.map(|job| job.to_string());
             let body = PruneBody { job, dry_run };
@@ -83,10 +90,11 @@ pub(super) async fn run(
             let result = result_of(out, lines, "judging backups").await?;
             finish(out, result, dry_run, false)
         }
-        BackupCommand::Drill { job } => {
+        BackupCommand::Drill { job, with } => {
             let what = format!("drilling {job}");
             let job = job.to_string();
             let body = DrillBody { job };
+            let client = &client.opened_with(with.identity.as_deref())?;
             work(client, out, ("/v1/drill", &body), &what, false).await
         }
     }

@@ -4,9 +4,10 @@
 //! silent for longer.
 
 use super::failure::WithHelp;
-use anyhow::Context;
-use mainstay_api::ErrorBody;
-use reqwest::{Method, Response};
+use anyhow::{Context, anyhow};
+use mainstay_api::{ErrorBody, IDENTITY_HEADER};
+use mainstay_daemon::app::read_identity_file;
+use reqwest::{Method, Response, header::HeaderValue};
 use serde::Serialize;
 use std::{
     collections::VecDeque,
@@ -26,6 +27,8 @@ pub(super) struct Client {
     socket: PathBuf,
     /// How long an answer is waited for.
     patience: Duration,
+    /// What opens backups, for what is asked.
+    identity: Option<HeaderValue>,
 }
 
 impl Client {
@@ -43,6 +46,26 @@ impl Client {
             http,
             socket: socket.to_owned(),
             patience,
+            identity: None,
+        })
+    }
+
+    /// The same, which gives the identities of a file with what is asked, where one is named.
+    pub(super) fn opened_with(&self, file: Option<&Path>) -> anyhow::Result<Self> {
+        let identity = match file {
+            Some(file) => {
+                let text = read_identity_file(file).map_err(|why| anyhow!(why))?;
+                let mut value = HeaderValue::from_str(&text).context("cannot send the identity")?;
+                value.set_sensitive(true);
+                Some(value)
+            }
+            None => None,
+        };
+        Ok(Self {
+            http: self.http.clone(),
+            socket: self.socket.clone(),
+            patience: self.patience,
+            identity,
         })
     }
 
@@ -129,6 +152,9 @@ impl Client {
         let mut request = self.http.request(method, format!("http://mainstay{path}"));
         if let Some(body) = body {
             request = request.json(body);
+        }
+        if let Some(identity) = &self.identity {
+            request = request.header(IDENTITY_HEADER, identity.clone());
         }
         let response = request.send().await.with_context(|| self.broke())?;
         if response.status().is_success() {

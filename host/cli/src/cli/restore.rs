@@ -29,7 +29,9 @@ pub(super) async fn restore(
         into,
         replace,
         merge,
+        with,
     } = arguments;
+    let opened = client.opened_with(with.identity.as_deref())?;
     let what = format!("restoring {job}");
     // The daemon works elsewhere.
     let into = into
@@ -49,7 +51,7 @@ pub(super) async fn restore(
         replace,
         merge,
     };
-    let lines = client.post_lines("/v1/restore", &body).await?;
+    let lines = opened.post_lines("/v1/restore", &body).await?;
     let result = unless_cancelled(client, &job, result_of(out, lines, &what)).await?;
     finish(out, result, false, true)
 }

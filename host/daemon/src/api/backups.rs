@@ -8,7 +8,7 @@ use super::{
     caller::Known,
     commands::{actor, short},
     error::ApiError,
-    extract::{Body, Named, Parameters},
+    extract::{Body, Given, Named, Parameters},
     lines::long_lines,
     names, requests,
 };
@@ -82,8 +82,9 @@ pub(super) async fn create(
 pub(super) async fn verify(
     State(served): State<Arc<Served>>,
     Named(id): Named<BackupId>,
+    given: Given,
 ) -> Result<Response, ApiError> {
-    let backups = served.ports.backups.clone();
+    let backups = given.open(&served.ports.backups);
     long_work(&served, |progress| async move {
         let read = backups.verify(id, progress).await?;
         let mut done = Done::of(vec![read.backup]);
@@ -145,11 +146,12 @@ pub(super) async fn accept(
 
 pub(super) async fn restore(
     State(served): State<Arc<Served>>,
+    given: Given,
     Body(body): Body<RestoreBody>,
 ) -> Result<Response, ApiError> {
     let request = requests::restore(body)?;
     names::must_be_job(&served, &request.job)?;
-    let backups = served.ports.backups.clone();
+    let backups = given.open(&served.ports.backups);
     long_work(&served, |progress| async move {
         Ok(Done::restored(backups.restore(request, progress).await?))
     })
@@ -169,11 +171,12 @@ pub(super) async fn cancel_restore(
 
 pub(super) async fn drill(
     State(served): State<Arc<Served>>,
+    given: Given,
     Body(body): Body<DrillBody>,
 ) -> Result<Response, ApiError> {
     let job = requests::job(&body.job)?;
     names::must_be_job(&served, &job)?;
-    let backups = served.ports.backups.clone();
+    let backups = given.open(&served.ports.backups);
     long_work(&served, |progress| async move {
         Ok(Done::restored(backups.drill(job, progress).await?))
     })

@@ -3,7 +3,7 @@
 use super::{
     Served,
     error::ApiError,
-    extract::{Body, Named},
+    extract::{Body, Given, Named},
     lines::long_lines,
     requests,
 };
@@ -31,6 +31,7 @@ fn nobody_reads() -> Refused {
 pub(super) async fn documents(
     State(served): State<Arc<Served>>,
     Named(id): Named<BackupId>,
+    given: Given,
     Body(body): Body<DocumentsBody>,
 ) -> Result<Response, ApiError> {
     let path = body.path.as_deref();
@@ -39,7 +40,7 @@ pub(super) async fn documents(
         only: Selection::under(key.into_iter().collect()),
         pattern: body.pattern.as_deref().map(KeyPattern::new),
     };
-    let backups = served.ports.backups.clone();
+    let backups = given.open(&served.ports.backups);
     long_lines(|progress, found| async move {
         for (key, entry) in backups.documents(id, filter, progress).await? {
             let document = Document::from((&key, &entry));
@@ -78,10 +79,11 @@ pub(super) async fn diff(
 pub(super) async fn content(
     State(served): State<Arc<Served>>,
     Named(id): Named<BackupId>,
+    given: Given,
     Body(body): Body<ContentBody>,
 ) -> Result<Response, ApiError> {
     let key = requests::key("key", &body.key)?;
-    let backups = served.ports.backups.clone();
+    let backups = given.open(&served.ports.backups);
     long_lines(|progress, found| async move {
         let take = move |bytes: &[u8]| {
             let Content { text, base64 } = Content::of(bytes);

@@ -889,6 +889,10 @@ fn entry() -> Entry {
 }
 
 impl BackupOperator for FakeWorld {
+    fn with_identities(self: Arc<Self>, given: GivenIdentities) -> Arc<dyn BackupOperator> {
+        self.command(format!("open with {given:?}"));
+        self
+    }
     fn create(
         &self,
         job: JobName,

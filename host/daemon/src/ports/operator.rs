@@ -3,7 +3,8 @@
 //! Length: all that operators meet, in one place.
 
 use super::{
-    BackupViews, Boxed, NotPutBack, OnProgress, RestoreRules, UnwellTier, between::Active,
+    BackupViews, Boxed, GivenIdentities, NotPutBack, OnProgress, RestoreRules, UnwellTier,
+    between::Active,
 };
 use mainstay_domain::{
     actor::Actor,
@@ -22,7 +23,7 @@ use mainstay_domain::{
     spec::PhaseSpec,
     time::Timestamp,
 };
-use std::{path::PathBuf, time::Duration};
+use std::{path::PathBuf, sync::Arc, time::Duration};
 
 /// Why an operator's command was not carried out; a sentence for people that says what to do.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -387,6 +388,8 @@ pub struct JobStatus {
 
 /// What the backup service offers to operators.
 pub trait BackupOperator: BackupViews {
+    /// The same for one piece of work, which opens what is encrypted with these identities too.
+    fn with_identities(self: Arc<Self>, given: GivenIdentities) -> Arc<dyn BackupOperator>;
     /// The tiers that did not take the last backup that was brought to them, by name.
     fn unwell_tiers(&self) -> Vec<UnwellTier>;
     /// Takes a backup, verifies it, and answers with its record.

@@ -156,6 +156,8 @@ pub struct BackupParts {
 #[derive(Clone)]
 pub struct BackupService {
     core: Arc<Core>,
+    /// The store as it opens with what was given for one piece of work; absent: with what is the host's.
+    opened: Option<Arc<dyn BackupStore>>,
 }
 
 struct Core {
@@ -232,6 +234,7 @@ impl BackupService {
         };
         let service = Self {
             core: Arc::new(core),
+            opened: None,
         };
         for job in told_missed {
             service.job_state(&job, |state| state.objective = RpoWatch::told());
@@ -280,6 +283,10 @@ impl BackupService {
             tokio::time::sleep(rest).await;
         }
         self.core.wake.notified().await;
+    }
+
+    fn store(&self) -> Arc<dyn BackupStore> {
+        Arc::clone(self.opened.as_ref().unwrap_or(&self.core.store))
     }
 
     fn now(&self) -> Timestamp {

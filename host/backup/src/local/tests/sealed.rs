@@ -2,8 +2,8 @@
 
 use super::*;
 use crate::{
-    age_keys::write_new_identity,
-    port::{BackupKeys, STORED_ONLY, UNSIGNED},
+    age_keys::{read_identity_file, write_new_identity},
+    port::{BackupKeys, GivenIdentities, STORED_ONLY, UNSIGNED},
 };
 use mainstay_domain::archive::Encryption;
 
@@ -177,6 +177,40 @@ fn a_host_backs_up_what_it_cannot_read() {
     let request = sealed.request(BackupType::Incremental, &chain);
     is_locked(sealed.fixture.store.take(&request, &no_progress()));
     assert!(!sealed.archive(&request.id).exists());
+}
+
+#[test]
+fn what_is_given_for_one_piece_of_work_opens_it_and_nothing_else() {
+    let sealed = Sealed::new();
+    let mut chain = Vec::new();
+    sealed.fixture.put("a", "one");
+    sealed.extend(BackupType::Full, &mut chain);
+    let again = LocalBackups {
+        layout: sealed.fixture.store.layout.clone(),
+        programs: Arc::new(Programs),
+        now: Arc::new(now),
+        stop: CancellationToken::new(),
+        sizes: ChunkSizes::default(),
+    };
+    let again = Arc::new(again);
+    let given = |file: &Path| {
+        let text = read_identity_file(file).unwrap();
+        Arc::clone(&again).with_identities(GivenIdentities::parse(&text).unwrap())
+    };
+    let opened = given(&sealed.files[1]);
+    assert_eq!(opened.verify(&job(), &chain, &no_progress()), Ok(vec![]));
+    opened.drill(&job(), &chain, None, &no_progress()).unwrap();
+    assert_eq!(sealed.verify(&chain).unwrap().len(), 1, "as stored alone");
+    is_locked(again.drill(&job(), &chain, None, &no_progress()));
+    let other = sealed.fixture.directory.path().join("other.txt");
+    write_new_identity(&other).unwrap();
+    let why = is_locked(given(&other).drill(&job(), &chain, None, &no_progress()));
+    assert!(why.contains("no identity that was given"), "{why}");
+    // Beside one that is configured.
+    sealed.opens_with(&sealed.files[0]);
+    given(&other)
+        .drill(&job(), &chain, None, &no_progress())
+        .unwrap();
 }
 
 #[test]

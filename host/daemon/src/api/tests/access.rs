@@ -105,6 +105,30 @@ async fn over_tcp_nothing_answers_without_the_token() {
 }
 
 #[tokio::test]
+async fn an_identity_is_not_taken_over_tcp_and_not_shown_where_it_is_wrong() {
+    let served = Served::start().await;
+    let client = reqwest::Client::new();
+    for (path, body) in [
+        ("/v1/drill", "{\"job\":\"state\"}"),
+        ("/v1/restore", "{\"job\":\"state\"}"),
+    ] {
+        let request = client.post(format!("http://{}{path}", served.tcp));
+        let request = request
+            .bearer_auth(TOKEN)
+            .header("content-type", "application/json")
+            .header(mainstay_api::IDENTITY_HEADER, "AGE-SECRET-KEY-1SECRETS");
+        let answer = request.body(body).send().await.unwrap();
+        assert_eq!(answer.status(), StatusCode::BAD_REQUEST);
+        let text = answer.text().await.unwrap();
+        assert!(
+            text.contains("Unix socket") && !text.contains("SECRETS"),
+            "{text}"
+        );
+    }
+    assert_eq!(*served.world.commands.lock(), [""; 0]);
+}
+
+#[tokio::test]
 async fn a_viewer_may_command_nothing_and_root_and_the_owner_always_may() {
     let world = FakeWorld::new(4);
     let rights = UnixRights {

@@ -10,7 +10,7 @@ impl BackupService {
         &self,
         work: impl FnOnce(&dyn BackupStore) -> Result<T, BackupStoreError> + Send + 'static,
     ) -> Result<T, BackupStoreError> {
-        on_blocking_thread(Arc::clone(&self.core.store), work).await
+        on_blocking_thread(self.store(), work).await
     }
 }
 

@@ -66,7 +66,7 @@ impl BackupService {
         let spec = Arc::clone(&self.core.spec.borrow());
         let trial = Trial::of(&spec, job)?;
         let started = self.core.clock.monotonic();
-        let (store, stop) = Arc::clone(&self.core.store).cancellable();
+        let (store, stop) = self.store().cancellable();
         let running = self.may_be_cancelled(job, stop.clone());
         let (of_job, of_chain, scratch) = (job.clone(), ids(&chain), trial.scratch.clone());
         let restore = move |store: &dyn BackupStore| {

@@ -2,8 +2,9 @@
 
 use super::{BackupError, BackupService};
 use crate::ports::{
-    BackupControl, BackupOperator, Boxed, CheckpointRequest, HoldRequest, JobStatus, OnProgress,
-    Pruned, ReadBack, Rebuilt, Refused, RestoreRequest, RestoreRules, Restored, UnwellTier,
+    BackupControl, BackupOperator, Boxed, CheckpointRequest, GivenIdentities, HoldRequest,
+    JobStatus, OnProgress, Pruned, ReadBack, Rebuilt, Refused, RestoreRequest, RestoreRules,
+    Restored, UnwellTier,
 };
 use mainstay_domain::{
     actor::Actor,
@@ -17,12 +18,21 @@ use mainstay_domain::{
     name::JobName,
     time::Timestamp,
 };
+use std::sync::Arc;
 
 pub(super) fn refused(error: BackupError) -> Refused {
     Refused(error.to_string())
 }
 
 impl BackupOperator for BackupService {
+    fn with_identities(self: Arc<Self>, given: GivenIdentities) -> Arc<dyn BackupOperator> {
+        let store = Arc::clone(&self.core.store);
+        Arc::new(Self {
+            core: Arc::clone(&self.core),
+            opened: Some(store.with_identities(given)),
+        })
+    }
+
     fn create(
         &self,
         job: JobName,

@@ -125,7 +125,7 @@ impl BackupService {
         };
         let started = self.core.clock.monotonic();
         let (chain, of_job) = (ids(&plan), job.clone());
-        let (store, stop) = Arc::clone(&self.core.store).cancellable();
+        let (store, stop) = self.store().cancellable();
         let running = self.may_be_cancelled(&job, stop);
         let stage =
             move |store: &dyn BackupStore| store.stage(&of_job, &chain, &place, &rules, &progress);

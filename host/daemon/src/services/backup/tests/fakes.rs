@@ -2,9 +2,9 @@
 
 use super::*;
 use crate::ports::{
-    BackupContents, BackupStore, Boxed, Commands, DrilledTree, JudgeError, LiveState, NotPutBack,
-    OnContent, RestorePlace, RestoreRules, RestoredTree, RetentionJudge, ServedCommand,
-    StagedRestore, StoredBackup, StoredBackups, StoredLook, TakeBackup, TakenBackup,
+    BackupContents, BackupStore, Boxed, Commands, DrilledTree, GivenIdentities, JudgeError,
+    LiveState, NotPutBack, OnContent, RestorePlace, RestoreRules, RestoredTree, RetentionJudge,
+    ServedCommand, StagedRestore, StoredBackup, StoredBackups, StoredLook, TakeBackup, TakenBackup,
 };
 use crate::services::testing::specs;
 use mainstay_domain::{
@@ -349,6 +349,10 @@ impl BackupStore for FakeStore {
         self.with(|it| it.stop = Some(stop.clone()));
         let store: Arc<dyn BackupStore> = self;
         (store, stop)
+    }
+
+    fn with_identities(self: Arc<Self>, _: GivenIdentities) -> Arc<dyn BackupStore> {
+        self
     }
 
     fn take(&self, request: &TakeBackup, _: &OnProgress) -> Result<TakenBackup, BackupStoreError> {
