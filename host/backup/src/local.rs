@@ -48,6 +48,7 @@ mod put;
 mod read;
 mod reading;
 mod regular;
+mod rekey;
 mod removal;
 mod resolve;
 mod restore;
@@ -74,12 +75,17 @@ mod xattrs;
 
 use crate::port::{
     BackupKeys, BackupStore, BackupStoreError, DrilledTree, GivenIdentities, OnProgress,
-    RestorePlace, RestoreRules, SourcePrograms, StagedRestore, StoredBackups, StoredLook,
-    TakeBackup, TakenBackup, TierPlaces, UnwellTier, WallClock,
+    RekeyedBackups, RestorePlace, RestoreRules, SourcePrograms, StagedRestore, StoredBackups,
+    StoredLook, TakeBackup, TakenBackup, TierPlaces, UnwellTier, WallClock,
 };
 use chunks::ChunkSizes;
 use files::{Layout, remove_file};
-use mainstay_domain::{archive::Manifest, id::BackupId, name::JobName, spec::BackupSource};
+use mainstay_domain::{
+    archive::Manifest,
+    id::BackupId,
+    name::JobName,
+    spec::{BackupSource, SealingSpec},
+};
 use pending::{Noted, Pending};
 use scratch::Scratch;
 use std::{collections::BTreeSet, path::Path, sync::Arc};
@@ -244,6 +250,21 @@ impl BackupStore for LocalBackups {
             .collect()
     }
 
+    fn rekey(
+        &self,
+        job: &JobName,
+        ids: &[BackupId],
+        sealing: &SealingSpec,
+        dry_run: bool,
+        progress: &OnProgress,
+    ) -> Result<RekeyedBackups, BackupStoreError> {
+        store::check_there(&self.layout, job)?;
+        store::check_own(&self.layout, job)?;
+        let to = keys::encryption_of(sealing)?;
+        let of_job = (job, ids);
+        rekey::rekey(&self.layout, &self.stop, of_job, &to, dry_run, progress)
+    }
+
     fn trash(&self, job: &JobName, id: &BackupId) -> Result<(), BackupStoreError> {
         store::check_there(&self.layout, job)?;
         for place in tier::holders(&self.layout, job, id)? {
@@ -279,6 +300,11 @@ impl BackupStore for LocalBackups {
         for job in &jobs {
             problems.extend(pending::sweep(&self.layout, job).err());
             problems.extend(scratch::sweep(&self.layout, job).err());
+            if let Err(error) = rekey::finish(&self.layout, job) {
+                // What it needs looks like pieces.
+                problems.push(error);
+                continue;
+            }
             problems.extend(tier::sweep(&self.layout, job, known));
         }
         problems.extend(unlisted.err());
@@ -291,7 +317,7 @@ impl BackupStore for LocalBackups {
         }
         let looks = stored
             .iter()
-            .map(|(id, bytes)| presence::look(&self.layout, job, id, *bytes));
+            .map(|(id, bytes)| presence::look_for(&self.layout, job, id, *bytes));
         looks.filter_map(Result::err).collect()
     }
 

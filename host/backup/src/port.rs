@@ -265,6 +265,15 @@ pub struct StoredBackups {
     pub left_out: Vec<String>,
 }
 
+/// What became of backups that were to be encrypted to others.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct RekeyedBackups {
+    /// Those that are encrypted anew, as they are now; in a dry run those that would be, as they are.
+    pub sealed: Vec<Manifest>,
+    /// Those that stay as they were, each with why; sentences for people.
+    pub left: Vec<String>,
+}
+
 /// Stores backups. Every function blocks, perhaps for long: call it on a blocking thread. A chain is told by its links,
 /// the one that stands alone first. Where the store of backups that it is asked for is not there, it is
 /// [`BackupStoreError::Unavailable`], and no backup is wrong for that.
@@ -320,6 +329,16 @@ pub trait BackupStore: BackupContents {
     ) -> Result<Box<dyn DrilledTree>, BackupStoreError>;
     /// The newest backups of the drills that a crash has cut off, and [`BackupStore::sweep`] has not swept yet.
     fn left_drills(&self) -> Vec<BackupId>;
+    /// Encrypts backups of a job, which are all that were built on one full one, to those whom `sealing` names now, and all of
+    /// them or none; what is not opened here, or is wrong, stays as it is. A dry run changes nothing.
+    fn rekey(
+        &self,
+        job: &JobName,
+        ids: &[BackupId],
+        sealing: &SealingSpec,
+        dry_run: bool,
+        progress: &OnProgress,
+    ) -> Result<RekeyedBackups, BackupStoreError>;
     /// Moves a backup to the trash; one that is there already is no error.
     fn trash(&self, job: &JobName, id: &BackupId) -> Result<(), BackupStoreError>;
     /// Deletes a backup that has expired from the trash, and from its place where it could not be moved there; one that is

@@ -1,6 +1,8 @@
 //! Whether the files of a backup are there, as long as they were stored: a look that reads nothing.
 
-use super::{error::unavailable, files::Layout, no_manifest, tier::unless_away};
+use super::{
+    error::unavailable, files::Layout, no_manifest, read::known_manifest, tier::unless_away,
+};
 use crate::port::BackupStoreError;
 use mainstay_domain::{archive::Manifest, id::BackupId, name::JobName};
 use std::{fs, io::ErrorKind};
@@ -11,6 +13,25 @@ pub(super) fn is_there(layout: &Layout, manifest: &Manifest) -> Result<bool, Bac
         Ok(()) => Ok(true),
         Err(BackupStoreError::Corrupted { .. }) => Ok(false),
         Err(error) => Err(error),
+    }
+}
+
+/// As [`look`], of what the catalog knows. Where a crash came after it was encrypted anew, it is as long as its manifest says.
+pub(super) fn look_for(
+    layout: &Layout,
+    job: &JobName,
+    id: &BackupId,
+    known_bytes: u64,
+) -> Result<(), BackupStoreError> {
+    let looked = look(layout, job, id, known_bytes);
+    if !matches!(looked, Err(BackupStoreError::Corrupted { .. })) {
+        return looked;
+    }
+    match known_manifest(layout, job, id) {
+        Ok(Some(manifest)) if manifest.stored_bytes != known_bytes => {
+            look(layout, job, id, manifest.stored_bytes)
+        }
+        _ => looked,
     }
 }
 

@@ -10,6 +10,7 @@ use super::{
     error::unavailable,
     files::{Layout, names_in, remove_file, write_create_only},
     regular::read_manifest,
+    rekey,
 };
 use crate::port::BackupStoreError;
 use mainstay_domain::{id::BackupId, name::JobName};
@@ -71,6 +72,8 @@ pub(super) fn write_mark(path: &Path, mark: &Mark) -> Result<(), BackupStoreErro
 /// Whether the store of a job is there of which backups are known. Where a version before kept them there is no mark, and
 /// what it stored says the same. An empty mark is a person's word that a new store may begin.
 pub(super) fn check_there(layout: &Layout, job: &JobName) -> Result<(), BackupStoreError> {
+    // Nothing is read or changed of what is only half as it is to be.
+    rekey::finish(layout, job)?;
     let path = path(layout, job);
     match path.try_exists() {
         Ok(true) => Ok(()),

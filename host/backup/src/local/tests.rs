@@ -18,6 +18,7 @@ mod mounted;
 mod own_places;
 mod pending;
 mod reading;
+mod rekeyed;
 mod room;
 mod scratch;
 mod sealed;

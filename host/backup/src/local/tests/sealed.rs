@@ -24,17 +24,17 @@ impl BackupKeys for TestKeys {
     }
 }
 
-struct Sealed {
-    fixture: Fixture,
+pub(super) struct Sealed {
+    pub(super) fixture: Fixture,
     keys: Arc<TestKeys>,
     /// The files of the identities of its two recipients.
-    files: [PathBuf; 2],
-    recipients: Vec<String>,
+    pub(super) files: [PathBuf; 2],
+    pub(super) recipients: Vec<String>,
 }
 
 impl Sealed {
     /// Backups to two recipients; nothing here opens them.
-    fn new() -> Self {
+    pub(super) fn new() -> Self {
         let mut fixture = Fixture::new();
         let keys = Arc::new(TestKeys::default());
         let given: Arc<dyn BackupKeys> = keys.clone();
@@ -50,7 +50,7 @@ impl Sealed {
         }
     }
 
-    fn opens_with(&self, file: &Path) {
+    pub(super) fn opens_with(&self, file: &Path) {
         *self.keys.identity.lock() = Some(file.to_owned());
     }
 
@@ -68,18 +68,18 @@ impl Sealed {
         }
     }
 
-    fn extend(&self, backup_type: BackupType, chain: &mut Vec<BackupId>) -> TakenBackup {
+    pub(super) fn extend(&self, backup_type: BackupType, chain: &mut Vec<BackupId>) -> TakenBackup {
         let request = self.request(backup_type, chain);
         let taken = self.fixture.store.take(&request, &no_progress()).unwrap();
         chain.push(taken.manifest.id.clone());
         taken
     }
 
-    fn archive(&self, id: &BackupId) -> PathBuf {
+    pub(super) fn archive(&self, id: &BackupId) -> PathBuf {
         self.fixture.job_dir().join(format!("{id}.jsonl.zst.age"))
     }
 
-    fn verify(&self, chain: &[BackupId]) -> Result<Vec<String>, BackupStoreError> {
+    pub(super) fn verify(&self, chain: &[BackupId]) -> Result<Vec<String>, BackupStoreError> {
         self.fixture.store.verify(&job(), chain, &no_progress())
     }
 }
@@ -98,7 +98,7 @@ fn is_untrusted<T>(result: Result<T, BackupStoreError>) -> String {
     }
 }
 
-fn is_locked<T>(result: Result<T, BackupStoreError>) -> String {
+pub(super) fn is_locked<T>(result: Result<T, BackupStoreError>) -> String {
     match result.err().unwrap() {
         BackupStoreError::Locked(what) => what,
         other => panic!("it is {other}"),

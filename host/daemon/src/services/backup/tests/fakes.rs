@@ -3,8 +3,9 @@
 use super::*;
 use crate::ports::{
     BackupContents, BackupStore, Boxed, Commands, DrilledTree, GivenIdentities, JudgeError,
-    LiveState, NotPutBack, OnContent, RestorePlace, RestoreRules, RestoredTree, RetentionJudge,
-    ServedCommand, StagedRestore, StoredBackup, StoredBackups, StoredLook, TakeBackup, TakenBackup,
+    LiveState, NotPutBack, OnContent, RekeyedBackups, RestorePlace, RestoreRules, RestoredTree,
+    RetentionJudge, ServedCommand, StagedRestore, StoredBackup, StoredBackups, StoredLook,
+    TakeBackup, TakenBackup,
 };
 use crate::services::testing::specs;
 use mainstay_domain::{
@@ -16,7 +17,7 @@ use mainstay_domain::{
     effect::{CommandOutput, EffectError},
     health::{Health, Observation},
     name::{CommandName, FailureType, PluginName, TargetName, TierName},
-    spec::{CommandSpec, HookSpec, ReadingSpec, RetentionSpec, RunAs, Schedule},
+    spec::{CommandSpec, HookSpec, ReadingSpec, RetentionSpec, RunAs, Schedule, SealingSpec},
 };
 use parking_lot::Condvar;
 use std::{
@@ -482,6 +483,32 @@ impl BackupStore for FakeStore {
 
     fn left_drills(&self) -> Vec<BackupId> {
         self.with(|it| it.left_drills.clone())
+    }
+
+    /// Nothing is encrypted; those that are damaged stay.
+    fn rekey(
+        &self,
+        _: &JobName,
+        ids: &[BackupId],
+        _: &SealingSpec,
+        dry_run: bool,
+        _: &OnProgress,
+    ) -> Result<RekeyedBackups, BackupStoreError> {
+        Ok(self.with(|it| {
+            let mut rekeyed = RekeyedBackups::default();
+            for id in ids {
+                match it.manifests.get_mut(id) {
+                    Some(manifest) if !it.damaged.contains(id) => {
+                        if !dry_run {
+                            manifest.stored_bytes = 4;
+                        }
+                        rekeyed.sealed.push(manifest.clone());
+                    }
+                    _ => rekeyed.left.push(format!("backup {id} is encrypted")),
+                }
+            }
+            rekeyed
+        }))
     }
 
     fn trash(&self, _: &JobName, id: &BackupId) -> Result<(), BackupStoreError> {
