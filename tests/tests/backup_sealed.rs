@@ -197,6 +197,45 @@ fn who_has_the_identity_reads_with_it_on_a_host_that_has_none_and_it_is_kept_now
     assert_eq!(holders(&daemon.path("state"), secret.as_bytes()), [""; 0]);
 }
 
+#[test]
+fn what_is_stored_is_encrypted_to_the_present_recipients_and_the_old_key_opens_nothing() {
+    let (daemon, old) = sealed("");
+    let id = take_backup(&daemon, "incremental");
+    let new = daemon.path("keys/new.txt");
+    let made = daemon.cli(&["backup", "keygen", new.to_str().unwrap()]);
+    assert!(made.status.success(), "{}", said(&made));
+    fs::write(daemon.path("keys/recipients.txt"), &made.stdout).unwrap();
+    let (old, new) = (old.to_str().unwrap(), new.to_str().unwrap());
+    let rekey = |more: &[&str]| {
+        let command = [&["backup", "rekey", "state"][..], more].concat();
+        daemon.cli(&command)
+    };
+    let would = rekey(&["--dry-run", "--identity", old]);
+    assert_eq!(would.status.code(), Some(0), "{}", said(&would));
+    assert!(said(&would).contains("nothing was changed"));
+    let done = rekey(&["--identity", old]);
+    assert_eq!(done.status.code(), Some(0), "{}", said(&done));
+    let dump = |key: &str| daemon.cli(&["backup", "dump", &id, "a", "--identity", key]);
+    assert_eq!(dump(new).stdout, b"what is in a\n");
+    assert!(!dump(old).status.success());
+    let verified = daemon.cli(&["backup", "verify", &id, "--identity", new]);
+    assert!(verified.status.success(), "{}", said(&verified));
+    // Where nothing opens what is stored, it stays, and a full one is taken.
+    fs::write(daemon.path("keys/recipients.txt"), "").unwrap();
+    let left = rekey(&[]);
+    assert_eq!(left.status.code(), Some(1), "{}", said(&left));
+    let another = daemon.cli(&[
+        "backup",
+        "keygen",
+        daemon.path("keys/third.txt").to_str().unwrap(),
+    ]);
+    fs::write(daemon.path("keys/recipients.txt"), &another.stdout).unwrap();
+    let left = rekey(&[]);
+    assert_eq!(left.status.code(), Some(3), "{}", said(&left));
+    assert!(said(&left).contains("was taken"), "{}", said(&left));
+    assert_eq!(dump(new).stdout, b"what is in a\n");
+}
+
 /// The files below a directory that hold some bytes.
 fn holders(directory: &Path, bytes: &[u8]) -> Vec<String> {
     let mut found = Vec::new();

@@ -226,7 +226,7 @@ impl From<&backup::Verdict> for Verdict {
     }
 }
 
-/// What `backup create`, `verify`, `restore`, `prune`, `hold`, `release`, `accept` and `drill` print with `--json`, and `checkpoint take` and `rollback`.
+/// What `backup create`, `verify`, `restore`, `prune`, `hold`, `release`, `accept`, `rekey` and `drill` print with `--json`, and `checkpoint take` and `rollback`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct BackupReport {
     /// The backups that were taken, read, composed or expired, as `backup list --json` prints them.
@@ -250,7 +250,7 @@ pub struct BackupReport {
     /// where the restored one is not, so that their state is not in what was restored; the newest first.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub skipped: Vec<Backup>,
-    /// Verify, drill, restore and rebuild alone: what was wrong beside the backup and was mended, was left out, or is to be known; sentences for people.
+    /// Verify, drill, restore, rekey and rebuild alone: what was wrong beside the backup and was mended, was left out, or is to be known; sentences for people.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub notes: Vec<String>,
     /// Prune alone: every verdict with its reason.

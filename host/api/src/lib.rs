@@ -41,7 +41,7 @@ mod status;
 mod words;
 
 /// The header of a request that gives identities of age, with commas between them, which open backups for that request alone. It is
-/// taken over the Unix socket, by what reads backups: verify, restore, drill, documents and content.
+/// taken over the Unix socket, by what reads backups: verify, restore, drill, rekey, documents and content.
 pub const IDENTITY_HEADER: &str = "mainstay-identity";
 
 pub use alerts::{AlertQuery, AlertTestBody, AlerterRow, TestedAlert};
@@ -94,9 +94,9 @@ pub use rehearsals::{
 pub use requests::{
     AcceptBody, AcknowledgeBody, BackupQuery, CancelRestoreBody, ContentBody, CreateBody,
     DecisionBody, DiffBody, DocumentsBody, DrillBody, EventQuery, ForgetPluginBody, HistoryQuery,
-    HoldBody, IncidentQuery, PauseBody, PruneBody, RecoverBody, ReleaseBody, RenameQuery,
-    ReportBody, ResolveBody, RestoreBody, SignalBody, SilenceBody, TargetBody, TargetDrillBody,
-    UnsilenceBody,
+    HoldBody, IncidentQuery, PauseBody, PruneBody, RecoverBody, RekeyBody, ReleaseBody,
+    RenameQuery, ReportBody, ResolveBody, RestoreBody, SignalBody, SilenceBody, TargetBody,
+    TargetDrillBody, UnsilenceBody,
 };
 pub use severity::Severity;
 pub use silences::Silence;

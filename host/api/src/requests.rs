@@ -391,6 +391,17 @@ pub struct ContentBody {
     pub key: String,
 }
 
+/// The body of `POST /v1/rekey`.
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct RekeyBody {
+    /// The job.
+    pub job: String,
+    /// Look, and encrypt nothing.
+    #[serde(default)]
+    pub dry_run: bool,
+}
+
 /// The body of `POST /v1/prune`.
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]

@@ -27,9 +27,9 @@ use crate::{
     requests::{
         AcceptBody, AcknowledgeBody, BackupQuery, CancelRestoreBody, ContentBody, CreateBody,
         DecisionBody, DiffBody, DocumentsBody, DrillBody, EventQuery, ForgetPluginBody,
-        HistoryQuery, HoldBody, IncidentQuery, PauseBody, PruneBody, RecoverBody, ReleaseBody,
-        RenameQuery, ReportBody, ResolveBody, RestoreBody, SignalBody, SilenceBody, TargetBody,
-        TargetDrillBody, UnsilenceBody,
+        HistoryQuery, HoldBody, IncidentQuery, PauseBody, PruneBody, RecoverBody, RekeyBody,
+        ReleaseBody, RenameQuery, ReportBody, ResolveBody, RestoreBody, SignalBody, SilenceBody,
+        TargetBody, TargetDrillBody, UnsilenceBody,
     },
     silences::Silence,
     statistics::{Stats, StatsQuery},
@@ -459,6 +459,11 @@ fn work(schemas: &mut Schemas) -> Vec<Endpoint> {
         "prune",
         "Run retention now, or judge and expire nothing",
     );
+    let rekey = work(
+        "/v1/rekey",
+        "rekey",
+        "Encrypt what is stored of a job to its present recipients, or look and change nothing",
+    );
     let drill = work(
         "/v1/drill",
         "drill",
@@ -481,6 +486,7 @@ fn work(schemas: &mut Schemas) -> Vec<Endpoint> {
         resume.with_body(schemas.body::<ResumeJobBody>()),
         rebuild,
         restore.with_body(schemas.body::<RestoreBody>()),
+        rekey.with_body(schemas.body::<RekeyBody>()),
         prune.with_body(schemas.body::<PruneBody>()),
         drill.with_body(schemas.body::<DrillBody>()),
     ]

@@ -946,6 +946,10 @@ fn a_request_may_leave_out_what_it_could_before() {
     check_request::<DiffBody>(json!({}), json!({ "to": null }));
     check_request::<ContentBody>(json!({ "key": "a" }), json!({ "key": "a" }));
     check_request::<PruneBody>(json!({}), json!({ "job": null, "dry_run": false }));
+    check_request::<RekeyBody>(
+        json!({ "job": "state" }),
+        json!({ "job": "state", "dry_run": false }),
+    );
     check_request::<DrillBody>(json!({ "job": "state" }), json!({ "job": "state" }));
     check_request::<HistoryQuery>(
         json!({}),

@@ -1360,6 +1360,26 @@ pub enum BackupCommand {
         #[arg(long)]
         dry_run: bool,
     },
+    /// Encrypt what is stored of a job to its present recipients
+    ///
+    /// What is not encrypted to exactly those whom `encryption` of the job names now is opened here and sealed again, all that was
+    /// built on one full backup at once; until then the old stay as they were. What is not opened here, with `identity` of the
+    /// job or --identity, is named and stays, a full backup is taken, and the exit code is 3. It needs room for one full backup
+    /// with all that was built on it. Copies that lie elsewhere stay as they are.
+    #[command(after_long_help = examples!("
+  mainstay backup rekey state --dry-run
+  mainstay backup rekey state --identity /media/usb/backup.txt"))]
+    Rekey {
+        /// The job
+        #[arg(value_parser = JobName::parse)]
+        job: JobName,
+        /// Show which, and change nothing
+        #[arg(long)]
+        dry_run: bool,
+        #[command(flatten)]
+        #[allow(missing_docs, reason = "its own docs are the help")]
+        with: IdentityFile,
+    },
     /// Prove that the newest backup can be restored
     ///
     /// Restores the newest chain into a scratch directory, reads that again, compares every document, and tells how long it took.

@@ -16,7 +16,9 @@ use super::{
     restore::{cancel, restore},
 };
 use crate::console;
-use mainstay_api::{Backup, BackupReport, CreateBody, DrillBody, PruneBody, Verdict, WorkLine};
+use mainstay_api::{
+    Backup, BackupReport, CreateBody, DrillBody, PruneBody, RekeyBody, Verdict, WorkLine,
+};
 use mainstay_domain::{id::BackupId, text::counted};
 use serde::Serialize;
 use std::{collections::HashMap, time::Duration};
@@ -82,6 +84,23 @@ pub(super) async fn run(
         BackupCommand::Dump { id, path, with } => {
             let client = &client.opened_with(with.identity.as_deref())?;
             contents::dump(client, out, id, path).await
+        }
+        BackupCommand::Rekey { job, dry_run, with } => {
+            let client = client.opened_with(with.identity.as_deref())?;
+            let what = format!("encrypting the backups of {job}");
+            let job = job.to_string();
+            let body = RekeyBody { job, dry_run };
+            let lines = client.post_lines("/v1/rekey", &body).await?;
+            let result = result_of(out, lines, &what).await?;
+            let is_whole = result.notes.is_empty();
+            finish(out, result, dry_run, false)?;
+            if dry_run && !out.json {
+                out.line("they would be encrypted anew; nothing was changed")?;
+            }
+            Ok(match is_whole {
+                true => Ending::Done,
+                false => Ending::Incomplete,
+            })
         }
         BackupCommand::Prune { job, dry_run } => {
             let job = job.map(|job| job.to_string());

@@ -16,8 +16,8 @@ use crate::ports::{HoldRequest, NotPutBack, OnProgress, Refused, Restored};
 use axum::{Json, extract::State, http::StatusCode, response::Response};
 use mainstay_api::{
     AcceptBody, Backup, BackupQuery, BackupReport, BackupStats, CancelRestoreBody,
-    CancelledRestore, CreateBody, DrillBody, HoldBody, PruneBody, ReleaseBody, RestoreBody,
-    WorkLine,
+    CancelledRestore, CreateBody, DrillBody, HoldBody, PruneBody, RekeyBody, ReleaseBody,
+    RestoreBody, WorkLine,
 };
 use mainstay_domain::{
     backup::{BackupRecord, BackupType, Verdict},
@@ -189,6 +189,30 @@ pub(super) async fn rebuild(State(served): State<Arc<Served>>) -> Result<Respons
         let rebuilt = backups.rebuild().await?;
         let mut done = Done::of(rebuilt.found);
         done.notes = rebuilt.left_out;
+        Ok(done)
+    })
+    .await
+}
+
+pub(super) async fn rekey(
+    State(served): State<Arc<Served>>,
+    given: Given,
+    Body(body): Body<RekeyBody>,
+) -> Result<Response, ApiError> {
+    let job = requests::job(&body.job)?;
+    names::must_be_job(&served, &job)?;
+    let backups = given.open(&served.ports.backups);
+    long_work(&served, |progress| async move {
+        let rekeyed = backups.rekey(job, body.dry_run, progress).await?;
+        let mut done = Done::of(rekeyed.sealed);
+        done.notes = rekeyed.left;
+        if let Some(taken) = rekeyed.taken {
+            done.notes.push(format!(
+                "{} was taken, a full backup to the present recipients; delete what stays as it was where others hold it",
+                taken.id
+            ));
+            done.backups.push(taken);
+        }
         Ok(done)
     })
     .await

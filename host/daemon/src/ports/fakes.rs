@@ -942,6 +942,22 @@ impl BackupOperator for FakeWorld {
             left_out: Vec::new(),
         }))
     }
+    fn rekey(
+        &self,
+        job: JobName,
+        dry_run: bool,
+        progress: OnProgress,
+    ) -> Boxed<'_, Result<Rekeyed, Refused>> {
+        Box::pin(async move {
+            let done = format!("rekey {job}, dry run: {dry_run}");
+            self.work(progress, Some(done)).await;
+            Ok(Rekeyed {
+                sealed: vec![backup(1)],
+                left: vec!["backup ful-2 is encrypted".to_owned()],
+                taken: (!dry_run).then(|| backup(2)),
+            })
+        })
+    }
     fn prune(&self, _: Option<JobName>, _: bool) -> Boxed<'_, Result<Pruned, Refused>> {
         let verdict = Verdict {
             id: backup_id(1).to_string(),

@@ -306,6 +306,17 @@ pub struct Rebuilt {
     pub left_out: Vec<String>,
 }
 
+/// What became of the backups of a job that were to be encrypted to its present recipients.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Rekeyed {
+    /// Those that are encrypted anew; in a dry run those that would be.
+    pub sealed: Vec<BackupRecord>,
+    /// Those that stay as they were, each with why; sentences for people.
+    pub left: Vec<String>,
+    /// The full backup that was taken because some stay.
+    pub taken: Option<BackupRecord>,
+}
+
 /// What was restored.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Restored {
@@ -414,6 +425,14 @@ pub trait BackupOperator: BackupViews {
     fn cancel_restore(&self, job: &JobName) -> Result<(), Refused>;
     /// Records whatever is stored and not in the catalog: for when the journal was lost. Reads every stored byte.
     fn rebuild(&self) -> Boxed<'_, Result<Rebuilt, Refused>>;
+    /// Encrypts what is stored of a job to its present recipients, and takes a full backup where some of it is not opened
+    /// here; a dry run changes nothing.
+    fn rekey(
+        &self,
+        job: JobName,
+        dry_run: bool,
+        progress: OnProgress,
+    ) -> Boxed<'_, Result<Rekeyed, Refused>>;
     /// Runs retention now.
     fn prune(&self, job: Option<JobName>, dry_run: bool) -> Boxed<'_, Result<Pruned, Refused>>;
     /// Holds a backup, so that nothing lets it go; a hold that there is is replaced.

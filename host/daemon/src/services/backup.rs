@@ -31,6 +31,7 @@ mod plan;
 mod port;
 mod proofs;
 mod rebuild;
+mod rekey;
 mod restore;
 mod retention;
 mod rollback;

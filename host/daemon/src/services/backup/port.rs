@@ -3,8 +3,8 @@
 use super::{BackupError, BackupService};
 use crate::ports::{
     BackupControl, BackupOperator, Boxed, CheckpointRequest, GivenIdentities, HoldRequest,
-    JobStatus, OnProgress, Pruned, ReadBack, Rebuilt, Refused, RestoreRequest, RestoreRules,
-    Restored, UnwellTier,
+    JobStatus, OnProgress, Pruned, ReadBack, Rebuilt, Refused, Rekeyed, RestoreRequest,
+    RestoreRules, Restored, UnwellTier,
 };
 use mainstay_domain::{
     actor::Actor,
@@ -81,6 +81,16 @@ impl BackupOperator for BackupService {
 
     fn rebuild(&self) -> Boxed<'_, Result<Rebuilt, Refused>> {
         Box::pin(async move { self.rebuild_now().await.map_err(refused) })
+    }
+
+    fn rekey(
+        &self,
+        job: JobName,
+        dry_run: bool,
+        progress: OnProgress,
+    ) -> Boxed<'_, Result<Rekeyed, Refused>> {
+        let work = self.clone().rekey_now(job.clone(), dry_run, progress);
+        Box::pin(async move { self.in_turn_of(&job, work).await.map_err(refused) })
     }
 
     fn prune(&self, job: Option<JobName>, dry_run: bool) -> Boxed<'_, Result<Pruned, Refused>> {

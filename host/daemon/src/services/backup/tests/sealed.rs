@@ -14,6 +14,43 @@ fn sealed(sealing: SealingSpec) -> JobSpec {
 }
 
 #[tokio::test]
+async fn what_is_encrypted_anew_is_in_the_catalog_and_where_some_is_not_a_full_backup_is_taken() {
+    let fixture = Fixture::new().await;
+    let plain = sealed(SealingSpec::default());
+    fixture
+        .spec
+        .send_replace(spec_with(std::slice::from_ref(&plain)));
+    fixture.create(BackupType::Full).await.unwrap();
+    let next = fixture.create(BackupType::Incremental).await.unwrap();
+    let rekey = |dry_run| {
+        within(
+            fixture
+                .service
+                .rekey(plain.name.clone(), dry_run, no_progress()),
+        )
+    };
+    let would = rekey(true).await.unwrap();
+    assert_eq!((would.sealed.len(), would.taken), (2, None));
+    assert_eq!(record_of(&fixture.service, &next.id), next);
+    let done = rekey(false).await.unwrap();
+    assert_eq!(
+        (done.sealed.len(), done.left.len(), done.taken),
+        (2, 0, None)
+    );
+    let after = record_of(&fixture.service, &next.id);
+    assert_ne!(after.stored_bytes, next.stored_bytes);
+
+    fixture.store.damage(&next.id);
+    let done = rekey(false).await.unwrap();
+    assert_eq!((done.sealed.len(), done.left.len()), (1, 1));
+    let taken = done.taken.unwrap();
+    assert_eq!(
+        (taken.backup_type, taken.status),
+        (BackupType::Full, BackupStatus::Verified)
+    );
+}
+
+#[tokio::test]
 async fn a_difference_to_what_nothing_here_opens_becomes_a_full_backup() {
     let fixture = Fixture::new().await;
     let plain = sealed(SealingSpec::default());
