@@ -48,6 +48,7 @@ mod policies;
 mod progress;
 mod records;
 mod rehearse;
+mod rekey;
 mod restore;
 mod scaffold;
 mod silences;

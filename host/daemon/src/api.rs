@@ -30,6 +30,7 @@ mod pages;
 mod phases;
 mod policies;
 mod reads;
+mod rekey;
 mod renewal;
 mod requests;
 mod sharing;
@@ -319,7 +320,7 @@ fn routes(served: Arc<Served>) -> Router {
         .route("/rebuild", post(backups::rebuild))
         .route("/restore", post(backups::restore))
         .route("/restore/cancel", post(backups::cancel_restore))
-        .route("/rekey", post(backups::rekey))
+        .route("/rekey", post(rekey::rekey))
         .route("/prune", post(backups::prune))
         .route("/drill", post(backups::drill))
         .layer(middleware::from_fn_with_state(

@@ -8,38 +8,33 @@
 //! Invariant: before the note all is as it was, and after it nothing of the job is read or changed before all is as it is to be.
 //! Invariant: a manifest is signed anew only where it counts, and was that of its place in the chain.
 
+mod anew;
+mod place;
+
+pub(super) use place::finish;
+
 use super::{
-    check_stop, durable,
+    durable,
     error::unavailable,
-    files::{
-        ARCHIVES, Layout, create_private, ignore_not_found, names_in, remove_file, sync_dir,
-        write_create_only,
-    },
+    files::{Layout, create_private, remove_file, sync_dir},
     no_manifest,
-    read::{is_stored_at, known_manifest, opening},
-    regular::{open_regular, read_manifest},
-    seal::{OpenedReader, Opening, SealWriter},
-    tier::check_noted,
-    write::{Hashing, Stored},
+    read::{known_manifest, opening},
+    seal::Opening,
 };
 use crate::port::{BackupStoreError, OnProgress, Progress, RekeyedBackups};
+use anew::seal_anew;
 use mainstay_domain::{
     archive::{ContentHash, Encryption, Manifest, ParentLink},
     id::BackupId,
     name::JobName,
 };
+use place::{clear, note, note_of, staged_at};
 use std::{
     collections::{BTreeSet, HashMap},
-    io::{self, BufRead, BufReader, BufWriter, ErrorKind, Write},
+    io::Write,
     path::{Path, PathBuf},
 };
 use tokio_util::sync::CancellationToken;
-
-/// Says that the new ones are whole; each line names a backup.
-const NOTE: &str = "rekeying";
-/// In the name of what is to take the place of another file, after the identifier.
-const MARK: &str = ".rekeyed";
-const PARTIAL: &str = ".partial";
 
 /// A backup that is looked at.
 struct Link {
@@ -93,7 +88,10 @@ pub(super) fn rekey(
         progress,
         (&mut staged, &mut found),
     );
-    let noted = done.and_then(|()| note(layout, job, &staged));
+    let noted = done.and_then(|()| match staged.ids.is_empty() {
+        true => Ok(()),
+        false => note(layout, job, &staged.ids),
+    });
     if let Err(error) = noted {
         // Where it may be noted, what was written is needed.
         if !note_of(layout, job).try_exists().unwrap_or(true) {
@@ -208,6 +206,7 @@ fn stage(
     for link in links {
         let old = &link.manifest;
         let id = &old.id;
+        clear(&link.directory, id)?;
         let parent = match &old.parent {
             Some(parent) => match before.get(&parent.id) {
                 Some(hash) if *hash != parent.manifest_hash => {
@@ -236,7 +235,6 @@ fn stage(
             let name = layout.archive(&old.job, id, to);
             let target = link.directory.join(name.file_name().unwrap_or_default());
             let path = staged_at(&target, id);
-            remove_file(&path)?;
             staged.files.push(path.clone());
             let was = done;
             let sealed = seal_anew((link, opening), &path, to, stop, &mut |bytes| {
@@ -269,7 +267,6 @@ fn stage(
             .to_bytes()
             .map_err(|error| BackupStoreError::Unavailable(error.to_string()))?;
         let path = staged_at(&link.directory.join(format!("{id}.json")), id);
-        remove_file(&path)?;
         staged.files.push(path.clone());
         let mut file = create_private(&path)?;
         file.write_all(&bytes)
@@ -285,148 +282,4 @@ fn stage(
         .directories
         .iter()
         .try_for_each(|path| sync_dir(path))
-}
-
-/// Opens an archive and writes it sealed to others; every byte that is read is checked, and what was written is read back.
-fn seal_anew(
-    (link, opening): (&Link, &Opening),
-    to: &Path,
-    encryption: &Encryption,
-    stop: &CancellationToken,
-    on_bytes: &mut dyn FnMut(u64),
-) -> Result<Stored, BackupStoreError> {
-    let (from, old) = (&link.archive, &link.manifest);
-    let corrupted = |what: String| BackupStoreError::Corrupted {
-        id: old.id.clone(),
-        what,
-    };
-    let failed = |error: io::Error| match (error.kind(), error.raw_os_error()) {
-        (ErrorKind::NotFound, _) => corrupted("its archive is missing".to_owned()),
-        (_, Some(_)) => unavailable("cannot read", from)(error),
-        _ => corrupted(format!("its archive cannot be decrypted: {error}")),
-    };
-    let cannot = unavailable("cannot write", to);
-    let file = open_regular(from).map_err(failed)?;
-    let mut raw = BufReader::with_capacity(1 << 18, Hashing::new(file));
-    let output = Hashing::new(BufWriter::with_capacity(1 << 18, create_private(to)?));
-    let mut sealed = SealWriter::new(output, encryption).map_err(&cannot)?;
-    {
-        let mut opened = OpenedReader::new(&mut raw, opening).map_err(failed)?;
-        loop {
-            check_stop(stop)?;
-            let bytes = opened.fill_buf().map_err(failed)?;
-            let count = bytes.len();
-            if count == 0 {
-                break;
-            }
-            sealed.write_all(bytes).map_err(&cannot)?;
-            opened.consume(count);
-            on_bytes(count as u64);
-        }
-    }
-    io::copy(&mut raw, &mut io::sink()).map_err(failed)?;
-    let expected = Stored {
-        bytes: old.stored_bytes,
-        hash: old.stored_hash,
-    };
-    if raw.get_ref().stored() != expected {
-        return Err(corrupted(
-            "its stored bytes are not those that were written".to_owned(),
-        ));
-    }
-    let mut file = sealed.finish().map_err(&cannot)?;
-    file.flush().map_err(&cannot)?;
-    durable::sync_file(file.inner().get_ref(), to).map_err(&cannot)?;
-    let stored = file.stored();
-    match is_stored_at(to, stored, stop)? {
-        true => Ok(stored),
-        false => Err(BackupStoreError::Unavailable(format!(
-            "what was written to {} is not what lies there; look at the disk",
-            to.display()
-        ))),
-    }
-}
-
-/// The name of what is to take the place of a file of a backup.
-fn staged_at(target: &Path, id: &BackupId) -> PathBuf {
-    let name = target.file_name().and_then(|name| name.to_str());
-    let suffix = name.and_then(|name| name.strip_prefix(id.as_str()));
-    target.with_file_name(format!("{id}{MARK}{}{PARTIAL}", suffix.unwrap_or_default()))
-}
-
-/// Whose place it is to take.
-fn target_of(name: &str) -> Option<String> {
-    let (id, suffix) = name.strip_suffix(PARTIAL)?.split_once(MARK)?;
-    BackupId::parse(id).ok()?;
-    Some(format!("{id}{suffix}"))
-}
-
-fn note_of(layout: &Layout, job: &JobName) -> PathBuf {
-    layout.job(job).join(NOTE)
-}
-
-/// From here on there is no way back.
-fn note(layout: &Layout, job: &JobName, staged: &Staged) -> Result<(), BackupStoreError> {
-    let path = note_of(layout, job);
-    // A crash may have left it half written.
-    remove_file(&path.with_extension("partial"))?;
-    write_create_only(&path, staged.ids.join("\n").as_bytes())
-}
-
-/// Puts what is noted in its place. It may be done twice, and at once.
-pub(super) fn finish(layout: &Layout, job: &JobName) -> Result<(), BackupStoreError> {
-    let note = note_of(layout, job);
-    let noted = match read_manifest(&note) {
-        Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => {
-            return Ok(());
-        }
-        noted => noted.map_err(unavailable("cannot read", &note))?,
-    };
-    // What a tier holds that is away has to wait for it.
-    check_noted(layout, job)?;
-    let noted = String::from_utf8_lossy(&noted);
-    for place in layout.places() {
-        for directory in [place.job(job), place.trash_of(job)] {
-            put_in_place(&directory, noted.lines())?;
-        }
-    }
-    remove_file(&note)?;
-    sync_dir(&layout.job(job))
-}
-
-fn put_in_place<'a>(
-    directory: &Path,
-    ids: impl Iterator<Item = &'a str>,
-) -> Result<(), BackupStoreError> {
-    let names = names_in(directory)?;
-    if names.is_empty() {
-        return Ok(());
-    }
-    for name in &names {
-        let Some(target) = target_of(name) else {
-            continue;
-        };
-        let (from, to) = (directory.join(name), directory.join(target));
-        ignore_not_found(durable::rename(&from, &to)).map_err(unavailable("cannot make", &to))?;
-    }
-    sync_dir(directory)?;
-    // What was in plain and is encrypted now, or the other way round, has another name.
-    for id in ids {
-        let path = directory.join(format!("{id}.json"));
-        let Some(manifest) = read_manifest(&path)
-            .ok()
-            .and_then(|bytes| Manifest::from_bytes(&bytes).ok())
-        else {
-            continue;
-        };
-        let [plain, sealed] = ARCHIVES.map(|suffix| directory.join(format!("{id}{suffix}")));
-        let (is_there, other) = match manifest.encryption {
-            Encryption::None => (plain, sealed),
-            Encryption::Age { .. } => (sealed, plain),
-        };
-        if is_there.exists() {
-            remove_file(&other)?;
-        }
-    }
-    sync_dir(directory)
 }

@@ -1,7 +1,8 @@
 //! The backups that lie there, as their manifests say.
 
 use super::{
-    deletions, error::unavailable, files::Layout, presence, read, regular::read_manifest, tier,
+    deletions, error::unavailable, files::Layout, presence, read, regular::read_manifest, rekey,
+    tier,
 };
 use crate::port::{BackupStoreError, StoredBackup, StoredBackups, StoredLook};
 use mainstay_domain::{archive::Manifest, id::BackupId, name::JobName};
@@ -16,6 +17,8 @@ pub(super) fn stored(
     known: &BTreeSet<BackupId>,
     look: StoredLook,
 ) -> Result<StoredBackups, BackupStoreError> {
+    // What is half as it is to be is whole in no way.
+    rekey::finish(layout, job)?;
     // Before anything of it is taken up again.
     let deleted = deletions::settle(layout, job)?;
     let mut found = StoredBackups::default();

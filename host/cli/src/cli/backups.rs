@@ -4,7 +4,7 @@ use super::{
     arguments::BackupCommand,
     backup_notes::{drilled_words, ending_of, notes, standing, tone},
     backup_statistics,
-    client::{Client, Lines, path_with, refused},
+    client::{Client, Lines, refused},
     contents, done,
     failure::Ending,
     find::find,
@@ -13,12 +13,10 @@ use super::{
     listings::{parse, present},
     output::{Block, Cell, Output, Table, Times, Tone, cell, length, maybe, size},
     progress::ProgressDisplay,
+    rekey::{list, rekey},
     restore::{cancel, restore},
 };
-use crate::console;
-use mainstay_api::{
-    Backup, BackupReport, CreateBody, DrillBody, PruneBody, RekeyBody, Verdict, WorkLine,
-};
+use mainstay_api::{Backup, BackupReport, CreateBody, DrillBody, PruneBody, Verdict, WorkLine};
 use mainstay_domain::{id::BackupId, text::counted};
 use serde::Serialize;
 use std::{collections::HashMap, time::Duration};
@@ -30,24 +28,7 @@ pub(super) async fn run(
 ) -> anyhow::Result<Ending> {
     match command {
         BackupCommand::List { job, rebuild } => {
-            let mut left_out = Vec::new();
-            if rebuild {
-                let lines = client
-                    .post_lines("/v1/rebuild", &serde_json::json!({}))
-                    .await?;
-                let result = result_of(out, lines, "reading what is stored").await?;
-                left_out = result.notes;
-            }
-            let query = [("job", job.map(|job| job.to_string()))];
-            let answer = client.get(&path_with("/v1/backups", &query)).await?;
-            present(out, &answer, show_backups)?;
-            for why in &left_out {
-                console::note(why);
-            }
-            Ok(match left_out.is_empty() {
-                true => Ending::Done,
-                false => Ending::Incomplete,
-            })
+            list(client, out, job.map(|job| job.to_string()), rebuild).await
         }
         BackupCommand::Keygen { file } => keygen(out, file.as_deref()),
         BackupCommand::Show { id } => {
@@ -87,20 +68,7 @@ pub(super) async fn run(
         }
         BackupCommand::Rekey { job, dry_run, with } => {
             let client = client.opened_with(with.identity.as_deref())?;
-            let what = format!("encrypting the backups of {job}");
-            let job = job.to_string();
-            let body = RekeyBody { job, dry_run };
-            let lines = client.post_lines("/v1/rekey", &body).await?;
-            let result = result_of(out, lines, &what).await?;
-            let is_whole = result.notes.is_empty();
-            finish(out, result, dry_run, false)?;
-            if dry_run && !out.json {
-                out.line("they would be encrypted anew; nothing was changed")?;
-            }
-            Ok(match is_whole {
-                true => Ending::Done,
-                false => Ending::Incomplete,
-            })
+            rekey(&client, out, job.to_string(), dry_run).await
         }
         BackupCommand::Prune { job, dry_run } => {
             let job = job.map(|job| job.to_string());
@@ -222,7 +190,7 @@ pub(super) fn verdict_table(verdicts: &[Verdict], expired: &[Backup], times: &Ti
     Table::new(&headings, rows, "no backups to judge").led_by(&[0, 1])
 }
 
-fn show_backups(out: &Output, backups: Vec<Backup>) -> anyhow::Result<()> {
+pub(super) fn show_backups(out: &Output, backups: Vec<Backup>) -> anyhow::Result<()> {
     out.show(&[Block::Table(backup_table(&backups, &out.times))])
 }
 

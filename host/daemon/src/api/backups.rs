@@ -16,8 +16,8 @@ use crate::ports::{HoldRequest, NotPutBack, OnProgress, Refused, Restored};
 use axum::{Json, extract::State, http::StatusCode, response::Response};
 use mainstay_api::{
     AcceptBody, Backup, BackupQuery, BackupReport, BackupStats, CancelRestoreBody,
-    CancelledRestore, CreateBody, DrillBody, HoldBody, PruneBody, RekeyBody, ReleaseBody,
-    RestoreBody, WorkLine,
+    CancelledRestore, CreateBody, DrillBody, HoldBody, PruneBody, ReleaseBody, RestoreBody,
+    WorkLine,
 };
 use mainstay_domain::{
     backup::{BackupRecord, BackupType, Verdict},
@@ -87,9 +87,7 @@ pub(super) async fn verify(
     let backups = given.open(&served.ports.backups);
     long_work(&served, |progress| async move {
         let read = backups.verify(id, progress).await?;
-        let mut done = Done::of(vec![read.backup]);
-        done.notes = read.notes;
-        Ok(done)
+        Ok(Done::of(vec![read.backup]).noted(read.notes))
     })
     .await
 }
@@ -187,33 +185,7 @@ pub(super) async fn rebuild(State(served): State<Arc<Served>>) -> Result<Respons
     let backups = served.ports.backups.clone();
     long_work(&served, |_| async move {
         let rebuilt = backups.rebuild().await?;
-        let mut done = Done::of(rebuilt.found);
-        done.notes = rebuilt.left_out;
-        Ok(done)
-    })
-    .await
-}
-
-pub(super) async fn rekey(
-    State(served): State<Arc<Served>>,
-    given: Given,
-    Body(body): Body<RekeyBody>,
-) -> Result<Response, ApiError> {
-    let job = requests::job(&body.job)?;
-    names::must_be_job(&served, &job)?;
-    let backups = given.open(&served.ports.backups);
-    long_work(&served, |progress| async move {
-        let rekeyed = backups.rekey(job, body.dry_run, progress).await?;
-        let mut done = Done::of(rekeyed.sealed);
-        done.notes = rekeyed.left;
-        if let Some(taken) = rekeyed.taken {
-            done.notes.push(format!(
-                "{} was taken, a full backup to the present recipients; delete what stays as it was where others hold it",
-                taken.id
-            ));
-            done.backups.push(taken);
-        }
-        Ok(done)
+        Ok(Done::of(rebuilt.found).noted(rebuilt.left_out))
     })
     .await
 }
@@ -256,6 +228,11 @@ impl Done {
             notes: Vec::new(),
             verdicts: None,
         }
+    }
+
+    /// With what is to be known of it.
+    pub(super) fn noted(self, notes: Vec<String>) -> Self {
+        Self { notes, ..self }
     }
 
     pub(super) fn restored(restored: Restored) -> Self {

@@ -1,0 +1,120 @@
+//! How what was encrypted anew takes the place of what was there.
+//!
+//! Invariant: it may be begun by one and finished by another, twice, and at once.
+
+use super::super::{
+    durable,
+    error::unavailable,
+    files::{
+        ARCHIVES, Layout, ignore_not_found, names_in, remove_file, sync_dir, write_create_only,
+    },
+    regular::read_manifest,
+    tier::check_noted,
+};
+use crate::port::BackupStoreError;
+use mainstay_domain::{
+    archive::{Encryption, Manifest},
+    id::BackupId,
+    name::JobName,
+};
+use std::{
+    io::ErrorKind,
+    path::{Path, PathBuf},
+};
+
+/// Says that the new ones are whole; each line names a backup.
+const NOTE: &str = "rekeying";
+/// In the name of what is to take the place of another file, after the identifier.
+const MARK: &str = ".rekeyed";
+const PARTIAL: &str = ".partial";
+
+/// The name of what is to take the place of a file of a backup.
+pub(super) fn staged_at(target: &Path, id: &BackupId) -> PathBuf {
+    let name = target.file_name().and_then(|name| name.to_str());
+    let suffix = name.and_then(|name| name.strip_prefix(id.as_str()));
+    target.with_file_name(format!("{id}{MARK}{}{PARTIAL}", suffix.unwrap_or_default()))
+}
+
+/// Whose place it is to take: the backup, and the name.
+fn target_of(name: &str) -> Option<(&str, String)> {
+    let (id, suffix) = name.strip_suffix(PARTIAL)?.split_once(MARK)?;
+    Some((id, format!("{id}{suffix}")))
+}
+
+/// Removes what another rekey left of a backup before it was noted.
+pub(super) fn clear(directory: &Path, id: &BackupId) -> Result<(), BackupStoreError> {
+    for suffix in ARCHIVES.into_iter().chain([".json"]) {
+        let target = directory.join(format!("{id}{suffix}"));
+        remove_file(&staged_at(&target, id))?;
+    }
+    Ok(())
+}
+
+pub(super) fn note_of(layout: &Layout, job: &JobName) -> PathBuf {
+    layout.job(job).join(NOTE)
+}
+
+/// From here on there is no way back.
+pub(super) fn note(layout: &Layout, job: &JobName, ids: &[String]) -> Result<(), BackupStoreError> {
+    let path = note_of(layout, job);
+    // A crash may have left it half written.
+    remove_file(&path.with_extension("partial"))?;
+    write_create_only(&path, ids.join("\n").as_bytes())
+}
+
+/// Puts what is noted in its place. It may be done twice, and at once.
+pub(in crate::local) fn finish(layout: &Layout, job: &JobName) -> Result<(), BackupStoreError> {
+    let note = note_of(layout, job);
+    let noted = match read_manifest(&note) {
+        Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => {
+            return Ok(());
+        }
+        noted => noted.map_err(unavailable("cannot read", &note))?,
+    };
+    // What a tier holds that is away has to wait for it.
+    check_noted(layout, job)?;
+    let noted = String::from_utf8_lossy(&noted);
+    let ids: Vec<&str> = noted.lines().collect();
+    for place in layout.places() {
+        for directory in [place.job(job), place.trash_of(job)] {
+            put_in_place(&directory, &ids)?;
+        }
+    }
+    remove_file(&note)?;
+    sync_dir(&layout.job(job))
+}
+
+fn put_in_place(directory: &Path, ids: &[&str]) -> Result<(), BackupStoreError> {
+    let names = names_in(directory)?;
+    if names.is_empty() {
+        return Ok(());
+    }
+    let staged = names
+        .iter()
+        .filter_map(|name| Some((name, target_of(name)?)))
+        .filter(|(_, (id, _))| ids.contains(id));
+    for (name, (_, target)) in staged {
+        let (from, to) = (directory.join(name), directory.join(target));
+        ignore_not_found(durable::rename(&from, &to)).map_err(unavailable("cannot make", &to))?;
+    }
+    sync_dir(directory)?;
+    // What was in plain and is encrypted now, or the other way round, has another name.
+    for id in ids {
+        let path = directory.join(format!("{id}.json"));
+        let Some(manifest) = read_manifest(&path)
+            .ok()
+            .and_then(|bytes| Manifest::from_bytes(&bytes).ok())
+        else {
+            continue;
+        };
+        let [plain, sealed] = ARCHIVES.map(|suffix| directory.join(format!("{id}{suffix}")));
+        let (is_there, other) = match manifest.encryption {
+            Encryption::None => (plain, sealed),
+            Encryption::Age { .. } => (sealed, plain),
+        };
+        if is_there.exists() {
+            remove_file(&other)?;
+        }
+    }
+    sync_dir(directory)
+}
