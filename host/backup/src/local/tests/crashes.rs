@@ -1,12 +1,16 @@
 //! A process that is cut off before any change of the store's files, and a disk that loses what was not made durable by then.
 //!
-//! Each case is a process of its own with a history from a seed: backups, moves to the trash, deletions, restores in place. It
+//! Each case is a process of its own with a history from a seed: backups, moves to the trash, deletions, restores in place, rekeys. It
 //! ends, by exit, before one of the changes of `durable`. Then files that were not fsynced are cut anywhere, and of the changes of names in
 //! directories that were not fsynced the last are undone, so many as the seed says. The next process must find every backup that was
 //! acknowledged. `MAINSTAY_BACKUP_CRASHES=COUNT[,SEED]` runs more than the gate does, e.g. 10000.
 
 use super::*;
-use crate::local::durable::Change;
+use crate::{
+    age_keys::{read_identities, write_new_identity},
+    local::durable::Change,
+};
+use mainstay_domain::archive::Encryption;
 use std::{collections::BTreeMap, io::Write};
 
 /// So many cases in the gate.
@@ -131,6 +135,19 @@ impl Armed {
     }
 }
 
+/// The file of what opens the backups.
+struct Keys(PathBuf);
+
+impl BackupKeys for Keys {
+    fn identity(&self, _: &JobName) -> Option<PathBuf> {
+        Some(self.0.clone())
+    }
+
+    fn trusted(&self) -> Vec<String> {
+        Vec::new()
+    }
+}
+
 /// A store in a directory, and what is backed up in it.
 struct World {
     home: PathBuf,
@@ -148,7 +165,8 @@ impl World {
                 Arc::new(Programs),
                 Arc::new(now),
                 CancellationToken::new(),
-            ),
+            )
+            .with_keys(Arc::new(Keys(home.join("key.txt")))),
             sources: vec![BackupSource::Directory {
                 path: data,
                 prefix: String::new(),
@@ -159,6 +177,17 @@ impl World {
 
     fn data(&self) -> PathBuf {
         self.home.join("data")
+    }
+
+    /// To whom backups are encrypted that are.
+    fn sealing(&self) -> SealingSpec {
+        let identities = read_identities(&self.home.join("key.txt")).unwrap();
+        SealingSpec {
+            encryption: Encryption::Age {
+                recipients: vec![identities[0].to_public().to_string()],
+            },
+            ..SealingSpec::default()
+        }
     }
 
     /// What the directory holds, in one word.
@@ -211,6 +240,7 @@ fn lives_until_it_is_cut_off() {
     );
     let kept = home.join("kept");
     fs::create_dir(&kept).unwrap();
+    write_new_identity(&home.join("key.txt")).unwrap();
     let world = World::at(home);
     fs::create_dir(world.data()).unwrap();
     let mut numbers = Numbers(seed);
@@ -259,6 +289,20 @@ fn lives_until_it_is_cut_off() {
                 let restored = world.store.restore(&job(), &chain, &place, &no_progress());
                 restored.unwrap();
                 world.say(&format!("restored {newest}"));
+            }
+            (3, kept, other, Some(newest)) if numbers.below(2) == 0 => {
+                retired.extend(kept);
+                trashed.extend(other);
+                let sealing = match numbers.below(2) {
+                    0 => SealingSpec::default(),
+                    _ => world.sealing(),
+                };
+                world.say(&format!("rekeying {newest}"));
+                let rekeyed = world
+                    .store
+                    .rekey(&job(), &chain, &sealing, false, &no_progress());
+                assert_eq!(rekeyed.unwrap().left, [""; 0]);
+                world.say(&format!("rekeyed {newest}"));
             }
             (choice, kept, other, _) => {
                 retired.extend(kept);
@@ -318,7 +362,7 @@ impl Said {
                     said.restoring = Some([before, said.taken[&id].0.clone()]);
                 }
                 "restored" => said.restoring = None,
-                "trashing" | "trashed" => {}
+                "trashing" | "trashed" | "rekeying" | "rekeyed" => {}
                 other => panic!("{other}"),
             }
         }
