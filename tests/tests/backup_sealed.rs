@@ -197,6 +197,42 @@ fn who_has_the_identity_reads_with_it_on_a_host_that_has_none_and_it_is_kept_now
     assert_eq!(holders(&daemon.path("state"), secret.as_bytes()), [""; 0]);
 }
 
+/// Acts: `host.trusted_backup_keys`
+#[test]
+fn a_lost_signing_key_makes_no_backup_corrupted_and_trust_in_it_gives_all_back() {
+    let (mut daemon, _) = sealed("identity = { file = \"keys/drill.txt\" }");
+    let id = take_backup(&daemon, "full");
+    let key = manifest(&daemon, &id)["signature"]["key"]
+        .as_str()
+        .unwrap()
+        .to_owned();
+    assert!(daemon.stop());
+    fs::remove_file(daemon.path("state/backup-signing.key")).unwrap();
+    daemon.run();
+    let refused = daemon.cli(&["backup", "verify", &id]);
+    assert!(!refused.status.success());
+    let refused = said(&refused);
+    assert!(
+        refused.contains("is not trusted") && refused.contains(&key),
+        "{refused}"
+    );
+    let shown = daemon.json(&["backup", "show", &id]);
+    assert_eq!(shown["status"], "verified", "{shown}");
+    // Nothing is built on what is not trusted.
+    let next = take_backup(&daemon, "incremental");
+    assert!(next.starts_with("ful-"), "{next}");
+    assert!(daemon.stop());
+    let config = fs::read_to_string(daemon.path("mainstay.toml")).unwrap();
+    let line = format!("plugin_dir = \"plugins\"\ntrusted_backup_keys = [\"{key}\"]\n");
+    let config = config.replacen("plugin_dir = \"plugins\"\n", &line, 1);
+    fs::write(daemon.path("mainstay.toml"), config).unwrap();
+    daemon.run();
+    for id in [&id, &next] {
+        let verified = daemon.cli(&["backup", "verify", id]);
+        assert!(verified.status.success(), "{}", said(&verified));
+    }
+}
+
 #[test]
 fn what_is_stored_is_encrypted_to_the_present_recipients_and_the_old_key_opens_nothing() {
     let (daemon, old) = sealed("");

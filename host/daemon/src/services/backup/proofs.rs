@@ -2,8 +2,8 @@
 //!
 //! Invariant: a backup that is due goes before a proof, also between two.
 //! Invariant: a proof that fails is not tried again before its next slot.
-//! Invariant: damage, drills, and that nobody who is trusted stands for a backup are events. That a backup was read back and is right is none, and ends no alert: its record
-//! says when.
+//! Invariant: damage, drills, and that nobody who is trusted stands for a backup are events. That a backup was read back and is
+//! right is none, and ends no alert: its record says when.
 
 use super::{BackupError, BackupService, no_progress, restore::Told, turns::Turn};
 use crate::ports::BackupStoreError;
