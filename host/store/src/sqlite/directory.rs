@@ -26,7 +26,7 @@ use std::{
 pub(super) const FILE_NAME: &str = "lock";
 
 /// What else of the daemon's, but for the journal, lies in the directory and is for its owner alone: who could read it could lock it too.
-const PRIVATE_FILES: [&str; 7] = [
+const PRIVATE_FILES: [&str; 8] = [
     "reserve",
     "reserve.probe",
     "settled-clock.json",

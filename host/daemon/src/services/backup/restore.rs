@@ -23,7 +23,7 @@ use mainstay_domain::{
     text::counted,
     time::millis,
 };
-use std::{sync::Arc, time::Duration};
+use std::time::Duration;
 
 /// Who hears that a backup is right.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
