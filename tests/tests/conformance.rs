@@ -301,7 +301,11 @@ fn account(name: &str, port: u16) -> String {
 fn the_host_keeps_what_the_newest_contract_says_of_mail() {
     let server = MailServer::start("implicit");
     let mut config = [HOST, "[secrets]\nmail = { file = \"mail-password\" }\n"].concat();
-    for (name, port) in [("ops", server.port()), ("other", server.port()), ("nowhere", 1)] {
+    for (name, port) in [
+        ("ops", server.port()),
+        ("other", server.port()),
+        ("nowhere", 1),
+    ] {
         config.push_str(&account(name, port));
     }
     for (case, _) in MAIL {
