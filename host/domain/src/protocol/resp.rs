@@ -85,7 +85,7 @@ pub fn restore_begin(key: &[u8], expires: Option<u64>, length: u64) -> Vec<u8> {
 /// How it ends: what is there by this key goes, and `expires` is a time and no length.
 pub fn restore_end(expires: Option<u64>) -> &'static [u8] {
     match expires {
-        Some(_) => b"\r\n$7\r\nREPLACE\r\n$7\r\nABSTTL\r\n",
+        Some(_) => b"\r\n$7\r\nREPLACE\r\n$6\r\nABSTTL\r\n",
         None => b"\r\n$7\r\nREPLACE\r\n",
     }
 }

@@ -137,8 +137,8 @@ fn a_store_that_is_mounted_elsewhere_too_is_no_destination_and_no_source_there()
         taken.warnings
     );
     assert_eq!(
-        taken.manifest.documents, 2,
-        "itself and the key that signs, and none of the store's bytes"
+        taken.manifest.documents, 3,
+        "itself, the key that signs and what it found, and none of the store's bytes"
     );
     drop(bound);
 }

@@ -519,7 +519,7 @@ fn no_archive_is_removed_from_beside_a_manifest_that_may_be_its_own() {
     fs::write(of(".json"), "").unwrap();
     let failed = fixture.store.take(&request, &no_progress());
     assert!(
-        matches!(failed, Err(BackupStoreError::Unavailable(_))),
+        matches!(failed, Err(BackupStoreError::InDoubt(_))),
         "{failed:?}"
     );
     assert!(of(".jsonl.zst").exists() && !of(".archive.partial").exists());
