@@ -8,6 +8,9 @@
 //! cache of the state that the next difference is made from; it is written after the manifest, checked by its backup and its root
 //! hash, and composed from the chain where it is missing. An index holds either all, or what differs from a whole one of its chain.
 //!
+//! A tier may be a bucket instead of a directory (`objects`): what both do is one interface, [`place::Place`], and where one file of
+//! a backup is, in whichever tier, is a [`spot::Spot`].
+//!
 //! Files are written with `std::fs`: `object_store`'s local file system fsyncs and has create-only puts too, but
 //! cannot give a file owner-only permissions nor stream while it hashes, and every one of its calls is asynchronous
 //! where all work here is blocking.
@@ -40,9 +43,11 @@ mod judge;
 mod keys;
 mod metadata;
 mod mounts;
+mod objects;
 mod one_document;
 mod orphans;
 mod pending;
+mod place;
 mod presence;
 mod put;
 mod read;
@@ -59,6 +64,7 @@ mod scratch;
 mod seal;
 mod signature;
 mod source;
+mod spot;
 mod sqlite;
 mod store;
 mod stored;
@@ -91,7 +97,7 @@ use scratch::Scratch;
 use std::{collections::BTreeSet, path::Path, sync::Arc};
 use tokio_util::sync::CancellationToken;
 
-/// Backups in the host's state directory, and in the directories of the config's tiers.
+/// Backups in the host's state directory, and in the directories and buckets of the config's tiers.
 pub struct LocalBackups {
     layout: Layout,
     programs: Arc<dyn SourcePrograms>,
@@ -268,7 +274,7 @@ impl BackupStore for LocalBackups {
     fn trash(&self, job: &JobName, id: &BackupId) -> Result<(), BackupStoreError> {
         store::check_there(&self.layout, job)?;
         for place in tier::holders(&self.layout, job, id)? {
-            place.trash(job, id)?;
+            place.move_to_trash(job, id)?;
         }
         remove_file(&self.layout.index(job, id))
     }

@@ -9,6 +9,7 @@ mod restore;
 pub use crate::age_keys::GivenIdentities;
 pub use {collecting::*, contents::*, restore::*};
 
+use crate::bucket::Bucket;
 use mainstay_domain::{
     archive::Manifest,
     backup::BackupType,
@@ -46,8 +47,17 @@ pub type OnProgress = Arc<dyn Fn(Progress) + Send + Sync>;
 /// The host's wall clock.
 pub type WallClock = Arc<dyn Fn() -> Timestamp + Send + Sync>;
 
-/// The tiers of the config beside the one in the state directory, each with its directory, as they are now.
-pub type TierPlaces = Arc<dyn Fn() -> Vec<(TierName, PathBuf)> + Send + Sync>;
+/// Where a tier is.
+#[derive(Debug, Clone)]
+pub enum TierPlace {
+    /// A directory of this machine.
+    Directory(PathBuf),
+    /// A bucket.
+    Bucket(Bucket),
+}
+
+/// The tiers of the config beside the one in the state directory, each with its place, as they are now.
+pub type TierPlaces = Arc<dyn Fn() -> Vec<(TierName, TierPlace)> + Send + Sync>;
 
 /// A program that is a source.
 #[derive(Debug, Clone, Copy)]

@@ -45,12 +45,13 @@ use crate::{
         settled_file::SettledFile,
         smtp::SmtpSender,
         sources::LocalSources,
+        tiers::tier_places,
         version_file, watcher,
     },
     api::{Api, ApiState, TcpAccess},
     ports::{
         Browse, Clock, Committed, ConfigError, HostView, LastReload, Recover, Recovered,
-        RecoveryControl, Reports, Secrets, ServiceManager, StatusFacts, TierPlaces, WallClock,
+        RecoveryControl, Reports, Secrets, ServiceManager, StatusFacts, WallClock,
     },
     services::{
         alert_holds::Holds,
@@ -350,7 +351,7 @@ pub async fn run(options: RunOptions) -> anyhow::Result<()> {
     let sources = LocalSources::new(secrets.clone(), environment, outputs, Handle::current());
     let stored_backups = LocalBackups::new(
         state_dir,
-        tier_places(&spec),
+        tier_places(spec.clone(), secrets.clone()),
         Arc::new(sources.with_collectors(plugins.clone())),
         wall_clock(&clock),
         work.stopping(),
@@ -747,18 +748,6 @@ fn seed(clock: &Arc<dyn Clock>) -> u64 {
     bytes
         .first_chunk()
         .map_or(0, |first| u64::from_le_bytes(*first))
-}
-
-/// The tiers of the config as it is when they are asked for.
-fn tier_places(spec: &watch::Receiver<Arc<Spec>>) -> TierPlaces {
-    let spec = spec.clone();
-    Arc::new(move || {
-        let now = Arc::clone(&spec.borrow());
-        let tiers = now.tiers.iter();
-        tiers
-            .map(|(name, tier)| (name.clone(), tier.path.clone()))
-            .collect()
-    })
 }
 
 /// The wall clock alone, for who needs no other.

@@ -61,7 +61,7 @@ pub use service_check::{
 pub use target::{BreakerSpec, TargetSpec};
 pub use targets::Targets;
 pub use telemetry::{StatsdFlavour, StatsdSpec};
-pub use tier::{TierRole, TierSpec};
+pub use tier::{S3TierSpec, TierPlaceSpec, TierRole, TierSpec};
 
 use crate::name::{CommandName, MailAccountName, PluginName, SecretName, TargetName, TierName};
 use std::{collections::BTreeMap, path::PathBuf, time::Duration};

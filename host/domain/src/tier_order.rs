@@ -34,7 +34,10 @@ mod tests {
     use super::*;
     use crate::{
         name::JobName,
-        spec::{HookSpec, ProofSchedules, ReadingSpec, RestoreDrillSpec, SealingSpec, StartSpec},
+        spec::{
+            HookSpec, ProofSchedules, ReadingSpec, RestoreDrillSpec, SealingSpec, StartSpec,
+            TierPlaceSpec,
+        },
     };
 
     fn job(said: &[(BackupType, &[&str])]) -> JobSpec {
@@ -69,7 +72,7 @@ mod tests {
     fn check(job: &JobSpec, roles: &[(&str, TierRole)], of: BackupType, expected: &[&str]) {
         let tiers = roles.iter().map(|(name, role)| {
             let tier = TierSpec {
-                path: format!("/{name}").into(),
+                place: TierPlaceSpec::Directory(format!("/{name}").into()),
                 role: *role,
             };
             (TierName::parse(name).unwrap(), tier)

@@ -59,7 +59,7 @@ pub(super) fn check_apart(layout: &Layout, target: &Path) -> Result<(), BackupSt
     let places = layout.places();
     let store: Vec<String> = places
         .iter()
-        .map(|place| place.root().display().to_string())
+        .filter_map(|place| Some(place.directory()?.display().to_string()))
         .collect();
     let (target, store) = (target.display(), store.join(" or "));
     let why = match found {
@@ -83,7 +83,7 @@ fn own_paths(layout: &Layout) -> Result<Vec<PathBuf>, BackupStoreError> {
         own.push(layout.trash_of(&job));
         own.push(layout.job(&job));
     }
-    for (_, other) in layout.others() {
+    for other in layout.other_directories() {
         let mut of_tier = Vec::from([other.root().to_owned()]);
         // What else lies there is not ours.
         let mut jobs = other.jobs().unwrap_or_default();

@@ -2,15 +2,10 @@
 //!
 //! Invariant: what is said to be committed is durable.
 
-use super::{
-    files::{Layout, sync_dir},
-    read::known_manifest,
-    regular::read_manifest,
-    store,
-};
+use super::{files::Layout, place::Place, read::known_manifest, spot::Spot};
 use crate::port::BackupStoreError;
 use mainstay_domain::{archive::Manifest, id::BackupId, name::JobName};
-use std::{io::ErrorKind, path::Path};
+use std::io::ErrorKind;
 
 /// The manifest of a backup that is committed; none where it is not.
 pub(super) fn committed(
@@ -20,26 +15,24 @@ pub(super) fn committed(
 ) -> Result<Option<Manifest>, BackupStoreError> {
     let found = known_manifest(layout, job, id)?;
     if found.is_some() {
-        let (_, path) = layout.find(job, id);
-        path.parent().map_or(Ok(()), sync_dir)?;
+        let (_, spot) = layout.find(job, id)?;
+        spot.make_durable()?;
     }
     Ok(found)
 }
 
 /// Whether a manifest that could not be written into this place is there all the same; none where nobody can tell now.
 pub(super) fn is_there_after_all(
-    place: &Layout,
+    place: &dyn Place,
     job: &JobName,
-    (path, bytes): (&Path, &[u8]),
+    (spot, bytes): (&Spot, &[u8]),
 ) -> Option<bool> {
-    match read_manifest(path) {
-        Ok(found) if found == bytes => {
-            let durable = path.parent().map_or(Ok(()), sync_dir);
-            durable.ok().map(|()| true)
-        }
+    match spot.read_manifest() {
+        Ok(found) if found == bytes => spot.make_durable().ok().map(|()| true),
         // It is not there; not so where all of the store is not.
         Err(error) if error.kind() == ErrorKind::NotFound => {
-            store::path(place, job).exists().then_some(false)
+            let is_store_there = place.mark(job).try_exists().unwrap_or(false);
+            is_store_there.then_some(false)
         }
         Ok(_) | Err(_) => None,
     }

@@ -32,14 +32,27 @@ pub(super) fn delete(
 ) -> Result<(), BackupStoreError> {
     let is_remembered = note(layout, job, id).try_exists().unwrap_or(true);
     let mut holders = layout.places();
-    holders.retain(|place| place.holds(job, id));
-    let mut away = Vec::new();
+    // A bucket is asked below, and only one that backups of the job were stored in.
+    holders.retain(|place| place.directory().is_some() && place.has(job, id).unwrap_or(true));
+    let (mut away, mut why) = (Vec::new(), None);
     for tier in noted(layout, job)? {
-        match check_there(layout, job, &tier) {
-            Ok(_) => {}
-            Err(error) if holders.is_empty() && !is_remembered => return Err(error),
-            Err(_) => away.push(tier),
+        let asked = check_there(layout, job, &tier).and_then(|place| {
+            let is_holder = place.directory().is_none() && place.has(job, id)?;
+            Ok(is_holder.then_some(place))
+        });
+        match asked {
+            Ok(holder) => holders.extend(holder),
+            Err(error) => {
+                away.push(tier);
+                why = why.or(Some(error));
+            }
         }
+    }
+    if let Some(error) = why
+        && holders.is_empty()
+        && !is_remembered
+    {
+        return Err(error);
     }
     let remember = || match away.is_empty() || is_remembered {
         true => Ok(()),
@@ -54,7 +67,7 @@ pub(super) fn delete(
         }
     };
     for place in holders {
-        place.delete(job, id)?;
+        place.delete_here(job, id)?;
     }
     layout.delete(job, id)?;
     if !remembered {
@@ -102,7 +115,7 @@ fn ask_again(layout: &Layout, job: &JobName, id: &BackupId) -> Result<(), Backup
     tiers.retain(|tier| named.is_empty() || named.lines().any(|name| name == tier.as_str()));
     let asked = tiers
         .iter()
-        .map(|tier| check_there(layout, job, tier)?.delete(job, id));
+        .map(|tier| check_there(layout, job, tier)?.delete_here(job, id));
     let failed: Vec<BackupStoreError> = asked.filter_map(Result::err).collect();
     match failed.into_iter().next() {
         Some(error) => Err(error),

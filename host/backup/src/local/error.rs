@@ -1,6 +1,6 @@
 //! Errors of files as sentences, with what to do.
 
-use crate::port::BackupStoreError;
+use crate::{bucket::Trouble, port::BackupStoreError};
 use std::{
     io::{self, ErrorKind},
     path::Path,
@@ -10,6 +10,15 @@ use std::{
 pub(super) fn unavailable(what: &str, path: &Path) -> impl Fn(io::Error) -> BackupStoreError {
     let text = format!("{what} {}", path.display());
     move |error| {
+        match Trouble::of(&error) {
+            Some(Trouble::Interrupted) => return BackupStoreError::Interrupted,
+            Some(Trouble::Full(why)) => {
+                return BackupStoreError::NoRoom(format!(
+                    "{text}: {why}; make room, or let retention expire more"
+                ));
+            }
+            Some(Trouble::Said(_)) | None => {}
+        }
         let help = match error.kind() {
             ErrorKind::StorageFull | ErrorKind::QuotaExceeded => {
                 return BackupStoreError::NoRoom(format!(

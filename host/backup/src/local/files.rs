@@ -2,8 +2,11 @@
 //!
 //! Length: the names of a store's files, and how each comes and goes, are one agreement.
 
-use super::{durable, error::unavailable, keys::Keys, removal::remove_tree};
-use crate::port::{BackupKeys, BackupStoreError, GivenIdentities, TierPlaces};
+use super::{
+    durable, error::unavailable, keys::Keys, objects::Objects, place::Place, removal::remove_tree,
+    spot::Spot,
+};
+use crate::port::{BackupKeys, BackupStoreError, GivenIdentities, TierPlace, TierPlaces};
 use mainstay_domain::{
     archive::Encryption,
     id::BackupId,
@@ -23,10 +26,10 @@ use std::{
 
 const ARCHIVE: &str = ".jsonl.zst";
 /// An archive that is encrypted.
-const SEALED: &str = ".jsonl.zst.age";
+pub(super) const SEALED: &str = ".jsonl.zst.age";
 /// How archives are called.
 pub(super) const ARCHIVES: [&str; 2] = [ARCHIVE, SEALED];
-const MANIFEST: &str = ".json";
+pub(super) const MANIFEST: &str = ".json";
 const INDEX: &str = ".index.zst";
 const PARTIAL: &str = ".partial";
 
@@ -56,7 +59,7 @@ impl Layout {
     fn alone(&self, root: PathBuf) -> Self {
         Self {
             root,
-            tiers: Arc::new(Vec::<(TierName, PathBuf)>::new),
+            tiers: Arc::new(Vec::<(TierName, TierPlace)>::new),
             circuits: Circuits::default(),
             keys: self.keys.clone(),
         }
@@ -67,23 +70,80 @@ impl Layout {
     }
 
     /// The tiers beside this one.
-    pub(super) fn others(&self) -> Vec<(TierName, Self)> {
+    pub(super) fn others(&self) -> Vec<(TierName, Arc<dyn Place>)> {
+        let place = |place: TierPlace| -> Arc<dyn Place> {
+            match place {
+                TierPlace::Directory(root) => Arc::new(self.alone(root)),
+                TierPlace::Bucket(bucket) => Arc::new(Objects(bucket)),
+            }
+        };
         let tiers = (self.tiers)().into_iter();
-        tiers.map(|(name, root)| (name, self.alone(root))).collect()
+        tiers.map(|(name, it)| (name, place(it))).collect()
     }
 
     /// One of them.
-    pub(super) fn other(&self, tier: &TierName) -> Option<Self> {
+    pub(super) fn other(&self, tier: &TierName) -> Option<Arc<dyn Place>> {
         let mut others = self.others().into_iter();
         others.find(|(name, _)| name == tier).map(|(_, it)| it)
     }
 
     /// This tier and those beside it, each alone.
-    pub(super) fn places(&self) -> Vec<Self> {
+    pub(super) fn places(&self) -> Vec<Arc<dyn Place>> {
         let others = self.others().into_iter().map(|(_, other)| other);
-        iter::once(self.alone(self.root.clone()))
-            .chain(others)
+        let here: Arc<dyn Place> = Arc::new(self.alone(self.root.clone()));
+        iter::once(here).chain(others).collect()
+    }
+
+    /// The tiers beside this one that are directories of this machine, each alone.
+    pub(super) fn other_directories(&self) -> Vec<Self> {
+        let tiers = (self.tiers)().into_iter();
+        let directories = tiers.filter_map(|(_, place)| match place {
+            TierPlace::Directory(root) => Some(self.alone(root)),
+            TierPlace::Bucket(_) => None,
+        });
+        directories.collect()
+    }
+
+    /// Those in which a backup of a job may be. A bucket is asked after the directories, and only where backups of the job were
+    /// stored in it: each question goes over a network.
+    fn places_of(&self, job: &JobName) -> Vec<Arc<dyn Place>> {
+        let others = self.others().into_iter();
+        let (mut places, buckets): (Vec<_>, Vec<_>) =
+            others.partition(|(_, other)| other.directory().is_some());
+        let is_noted = |(tier, _): &(TierName, Arc<dyn Place>)| {
+            self.note(job, tier).try_exists().unwrap_or(true)
+        };
+        places.extend(buckets.into_iter().filter(is_noted));
+        let here: Arc<dyn Place> = Arc::new(self.alone(self.root.clone()));
+        iter::once(here)
+            .chain(places.into_iter().map(|(_, other)| other))
             .collect()
+    }
+
+    /// The copy of the mark of a job's store in another tier.
+    pub(super) fn note(&self, job: &JobName, tier: &TierName) -> PathBuf {
+        self.job(job).join(format!("tier-{tier}.json"))
+    }
+
+    /// The tiers that hold anything of a backup, each alone. None where it is in none; an error where one that may hold it cannot
+    /// be asked and no other does.
+    pub(super) fn holders(
+        &self,
+        job: &JobName,
+        id: &BackupId,
+    ) -> Result<Vec<Arc<dyn Place>>, BackupStoreError> {
+        let (mut found, mut away) = (Vec::new(), None);
+        for place in self.places_of(job) {
+            match place.has(job, id) {
+                Ok(true) => found.push(place),
+                Ok(false) => {}
+                Err(error) => away = away.or(Some(error)),
+            }
+        }
+        match away {
+            Some(error) if found.is_empty() => Err(error),
+            _ => Ok(found),
+        }
     }
 
     /// Whether there is any file of a backup, in its place or in the trash.
@@ -146,11 +206,7 @@ impl Layout {
 
     /// Where a new archive goes that is encrypted so.
     pub(super) fn archive(&self, job: &JobName, id: &BackupId, encryption: &Encryption) -> PathBuf {
-        let suffix = match encryption {
-            Encryption::None => ARCHIVE,
-            Encryption::Age { .. } => SEALED,
-        };
-        self.job(job).join(format!("{id}{suffix}"))
+        self.job(job).join(format!("{id}{}", suffix_of(encryption)))
     }
 
     /// Where a new manifest goes.
@@ -158,17 +214,23 @@ impl Layout {
         self.job(job).join(format!("{id}{MANIFEST}"))
     }
 
-    /// Where an archive and its manifest are, in whichever tier: in the trash where they are not in their place.
-    pub(super) fn find(&self, job: &JobName, id: &BackupId) -> (PathBuf, PathBuf) {
-        for tier in self.places() {
-            for directory in [tier.job(job), tier.trash_of(job)] {
-                let manifest = directory.join(format!("{id}{MANIFEST}"));
-                if manifest.exists() {
-                    return (archive_in(&directory, id), manifest);
-                }
+    /// Where an archive and its manifest are, in whichever tier: in the trash where they are not in their place. Where no tier has
+    /// the manifest it is where a new one would go; but where one cannot be asked that is the error.
+    pub(super) fn find(
+        &self,
+        job: &JobName,
+        id: &BackupId,
+    ) -> Result<(Spot, Spot), BackupStoreError> {
+        let mut away = None;
+        for place in self.places_of(job) {
+            match place.find_here(job, id) {
+                Ok(Some(found)) => return Ok(found),
+                Ok(None) => {}
+                Err(error) => away = away.or(Some(error)),
             }
         }
-        (archive_in(&self.job(job), id), self.manifest(job, id))
+        let here = (archive_in(&self.job(job), id), self.manifest(job, id));
+        away.map_or(Ok((Spot::File(here.0), Spot::File(here.1))), Err)
     }
 
     /// Moves archive and manifest to the trash. The manifest goes last, so that a crash between leaves a backup that
@@ -279,7 +341,7 @@ impl Layout {
                     directory.join(&manifest).try_exists().unwrap_or(true)
                         || (directory == &trash
                             && place.join(&manifest).try_exists().unwrap_or(true))
-                        || (is_index && self.find(job, &id).1.exists())
+                        || (is_index && self.is_known_anywhere(job, &id))
                 };
                 if !is_partial && (!needs_manifest || has_manifest()) {
                     continue;
@@ -293,6 +355,12 @@ impl Layout {
         }
         self.finish_trashing(job)?;
         Ok(without_manifest)
+    }
+
+    /// Whether any tier has the manifest of a backup, or may have it.
+    fn is_known_anywhere(&self, job: &JobName, id: &BackupId) -> bool {
+        let found = self.find(job, id).and_then(|(_, it)| it.try_exists());
+        found.unwrap_or(true)
     }
 
     /// Moves the manifests whose archive is in the trash after it.
@@ -314,8 +382,16 @@ impl Layout {
     }
 }
 
+/// What the name of an archive ends with that is encrypted so.
+pub(super) fn suffix_of(encryption: &Encryption) -> &'static str {
+    match encryption {
+        Encryption::None => ARCHIVE,
+        Encryption::Age { .. } => SEALED,
+    }
+}
+
 /// The archive of a backup in a directory, under the name that it has there.
-fn archive_in(directory: &Path, id: &BackupId) -> PathBuf {
+pub(super) fn archive_in(directory: &Path, id: &BackupId) -> PathBuf {
     let sealed = directory.join(format!("{id}{SEALED}"));
     match sealed.exists() {
         true => sealed,

@@ -5,7 +5,7 @@ use super::{
 };
 use crate::port::BackupStoreError;
 use mainstay_domain::{archive::Manifest, id::BackupId, name::JobName};
-use std::{fs, io::ErrorKind};
+use std::io::ErrorKind;
 
 /// Whether the archive of a manifest is there, as long as it was stored.
 pub(super) fn is_there(layout: &Layout, manifest: &Manifest) -> Result<bool, BackupStoreError> {
@@ -42,25 +42,19 @@ pub(super) fn look(
     id: &BackupId,
     stored_bytes: u64,
 ) -> Result<(), BackupStoreError> {
-    let (archive, manifest) = layout.find(job, id);
-    let what = match fs::metadata(&archive) {
-        Ok(found) if found.len() == stored_bytes => match fs::metadata(&manifest) {
-            Ok(_) => return Ok(()),
-            Err(error) if error.kind() == ErrorKind::NotFound => {
-                return Err(unless_away(layout, job, no_manifest(id.clone())));
-            }
-            Err(error) => return Err(unavailable("cannot read", &manifest)(error)),
+    let (archive, manifest) = layout.find(job, id)?;
+    let what = match archive.length() {
+        Ok(found) if found == stored_bytes => match manifest.try_exists()? {
+            true => return Ok(()),
+            false => return Err(unless_away(layout, job, no_manifest(id.clone()))),
         },
-        Ok(found) => format!(
-            "its archive has {} bytes, and {stored_bytes} were stored",
-            found.len()
-        ),
+        Ok(found) => format!("its archive has {found} bytes, and {stored_bytes} were stored"),
         Err(error) if error.kind() == ErrorKind::NotFound => {
             let (id, what) = (id.clone(), "its archive is missing".to_owned());
             let missing = BackupStoreError::Corrupted { id, what };
             return Err(unless_away(layout, job, missing));
         }
-        Err(error) => return Err(unavailable("cannot read", &archive)(error)),
+        Err(error) => return Err(unavailable("cannot read", &archive.shown())(error)),
     };
     let id = id.clone();
     Err(BackupStoreError::Corrupted { id, what })

@@ -6,12 +6,12 @@
 //! Invariant: what failed while it was committed is looked at afresh: it is stored, is not, or is told to be in doubt.
 
 use super::{
-    check_stop,
     committed::is_there_after_all,
     durable,
     error::unavailable,
-    files::{Layout, create_private, remove_file, sync_dir, write_create_only},
-    regular::open_regular,
+    files::{Layout, remove_file, sync_dir},
+    place::Place,
+    spot::Spot,
     store, tier,
 };
 use crate::port::{BackupStoreError, TakeBackup, WallClock};
@@ -19,10 +19,7 @@ use mainstay_domain::{
     archive::{Encryption, Manifest},
     name::TierName,
 };
-use std::{
-    io::{Read, Write},
-    path::Path,
-};
+use std::path::Path;
 use tokio_util::sync::CancellationToken;
 
 /// An archive that was written, whole and durable.
@@ -36,7 +33,7 @@ pub(super) struct Written<'a> {
     /// How it is encrypted, which is in its name.
     pub(super) encryption: &'a Encryption,
     /// Reads what lies somewhere, and says whether it is what was written.
-    pub(super) check: &'a dyn Fn(&Path) -> Result<(), BackupStoreError>,
+    pub(super) check: &'a dyn Fn(&Spot) -> Result<(), BackupStoreError>,
     /// Its manifest, signed, where it is right in a tier.
     pub(super) manifest: &'a dyn Fn(&TierName) -> Result<Manifest, BackupStoreError>,
 }
@@ -132,7 +129,7 @@ fn put_in(written: &Written<'_>, tier: &TierName) -> Result<Manifest, Refusal> {
     if tier.is_local() {
         let committed = move_here(written)
             .map_err(Refusal::Clean)
-            .and_then(|()| commit(written, tier, layout));
+            .and_then(|()| commit(written, tier, *layout));
         if let Err(Refusal::Clean(_)) = &committed {
             // For the next tier, which copies it from there; where it cannot be, that one finds nothing to copy.
             let _ = durable::rename(
@@ -144,23 +141,18 @@ fn put_in(written: &Written<'_>, tier: &TierName) -> Result<Manifest, Refusal> {
     }
     store::mark(layout, job, id)?;
     let place = tier::begin(layout, job, tier, id)?;
-    let committed = copy(written, &place)
+    let backup = (job, id, written.encryption);
+    let committed = place
+        .bring(written.partial, backup, written.stop)
         .map_err(Refusal::Clean)
-        .and_then(|()| commit(written, tier, &place));
-    let left = match &committed {
-        Ok(_) => vec![written.partial.to_owned()],
-        Err(Refusal::Clean(_)) => {
-            vec![
-                place.partial(job, id, "archive"),
-                place.archive(job, id, written.encryption),
-            ]
-        }
-        Err(Refusal::InDoubt(_)) => Vec::new(),
+        .and_then(|()| commit(written, tier, place.as_ref()));
+    let removed = match &committed {
+        Ok(_) => remove_file(written.partial),
+        Err(Refusal::Clean(_)) => place.take_back(backup),
+        Err(Refusal::InDoubt(_)) => Ok(()),
     };
-    for path in &left {
-        if let Err(error) = remove_file(path) {
-            tracing::warn!(backup = %id, %tier, %error, "what is left of it is removed at the next start");
-        }
+    if let Err(error) = removed {
+        tracing::warn!(backup = %id, %tier, %error, "what is left of it is removed at the next start");
     }
     committed
 }
@@ -174,19 +166,19 @@ fn move_here(written: &Written<'_>) -> Result<(), BackupStoreError> {
 }
 
 /// Reads back what is in its place, and writes the manifest.
-fn commit(written: &Written<'_>, tier: &TierName, place: &Layout) -> Result<Manifest, Refusal> {
+fn commit(written: &Written<'_>, tier: &TierName, place: &dyn Place) -> Result<Manifest, Refusal> {
     let (job, id) = (&written.request.job, &written.request.id);
-    (written.check)(&place.archive(job, id, written.encryption))?;
+    (written.check)(&place.archive_at(job, id, written.encryption))?;
     let manifest = (written.manifest)(tier)?;
     let bytes = manifest
         .to_bytes()
         .map_err(|error| BackupStoreError::Unavailable(error.to_string()))?;
     store::mark(written.layout, job, id)?;
-    let path = place.manifest(job, id);
-    let Err(error) = write_create_only(&path, &bytes) else {
+    let spot = place.manifest_at(job, id);
+    let Err(error) = spot.create(&bytes) else {
         return Ok(manifest);
     };
-    match is_there_after_all(place, job, (&path, &bytes)) {
+    match is_there_after_all(place, job, (&spot, &bytes)) {
         Some(true) => {
             tracing::warn!(backup = %id, %tier, %error, "it is stored all the same");
             Ok(manifest)
@@ -197,28 +189,4 @@ fn commit(written: &Written<'_>, tier: &TierName, place: &Layout) -> Result<Mani
              backup of job {job} is taken, and at the next start"
         )))),
     }
-}
-
-/// Copies it into its place in a tier, durable.
-fn copy(written: &Written<'_>, place: &Layout) -> Result<(), BackupStoreError> {
-    let (job, id) = (&written.request.job, &written.request.id);
-    let (from, to) = (written.partial, place.partial(job, id, "archive"));
-    let mut source = open_regular(from).map_err(unavailable("cannot read", from))?;
-    let mut file = create_private(&to)?;
-    let mut buffer = vec![0; 1 << 18];
-    loop {
-        check_stop(written.stop)?;
-        let count = source
-            .read(&mut buffer)
-            .map_err(unavailable("cannot read", from))?;
-        let Some(bytes) = buffer.get(..count).filter(|bytes| !bytes.is_empty()) else {
-            break;
-        };
-        file.write_all(bytes)
-            .map_err(unavailable("cannot write", &to))?;
-    }
-    durable::sync_file(&file, &to).map_err(unavailable("cannot write", &to))?;
-    let path = place.archive(job, id, written.encryption);
-    durable::rename(&to, &path).map_err(unavailable("cannot make", &path))?;
-    sync_dir(&place.job(job))
 }

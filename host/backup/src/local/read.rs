@@ -10,8 +10,8 @@ use super::{
     compose::{Composing, Sink},
     error::unavailable,
     files::Layout,
-    regular::{open_regular, read_manifest},
     seal::{OpenedReader, Opening},
+    spot::{Spot, is_of_the_way},
     tier::{check_noted, unless_away},
     write::{Hashing, Stored},
 };
@@ -24,11 +24,9 @@ use mainstay_domain::{
     id::BackupId,
     name::JobName,
 };
-use rustix::fs::{Advice, fadvise};
 use std::{
     collections::HashSet,
     io::{self, BufRead, BufReader, ErrorKind, Read},
-    path::Path,
 };
 use tokio_util::sync::CancellationToken;
 
@@ -37,7 +35,7 @@ const REFERABLE: u32 = 2;
 
 /// Reads one archive from the disk, past the page cache where the system allows it, and hands on its items.
 pub(super) fn read_archive(
-    path: &Path,
+    spot: &Spot,
     id: &BackupId,
     (expected, opening): (Stored, &Opening),
     stop: &CancellationToken,
@@ -47,17 +45,15 @@ pub(super) fn read_archive(
         id: id.clone(),
         what,
     };
-    let failed = |error: io::Error| match (error.kind(), error.raw_os_error()) {
-        (ErrorKind::NotFound, _) => corrupted("its archive is missing".to_owned()),
-        (_, Some(_)) => unavailable("cannot read", path)(error),
+    let failed = |error: io::Error| match error.kind() {
+        ErrorKind::NotFound => corrupted("its archive is missing".to_owned()),
+        _ if is_of_the_way(&error) => unavailable("cannot read", &spot.shown())(error),
         _ if matches!(opening, Opening::With(_)) => corrupted(format!(
             "its archive cannot be decrypted and decompressed: {error}"
         )),
         _ => corrupted(format!("its archive cannot be decompressed: {error}")),
     };
-    let file = open_regular(path).map_err(failed)?;
-    // Only a hint: what cannot be dropped from the cache is read from there.
-    let _ = fadvise(&file, 0, None, Advice::DontNeed);
+    let file = spot.open(stop).map_err(failed)?;
     let mut raw = BufReader::with_capacity(1 << 18, Hashing::new(file));
     let mut parser = ArchiveParser::new();
     let (mut header, mut end) = (None, None);
@@ -119,30 +115,29 @@ pub(super) fn stored_bytes_match(
     stop: &CancellationToken,
     manifest: &Manifest,
 ) -> Result<bool, BackupStoreError> {
-    let (path, _) = layout.find(&manifest.job, &manifest.id);
+    let (archive, _) = layout.find(&manifest.job, &manifest.id)?;
     let expected = Stored {
         bytes: manifest.stored_bytes,
         hash: manifest.stored_hash,
     };
-    is_stored_at(&path, expected, stop)
+    is_stored_at(&archive, expected, stop)
 }
 
 /// Whether a file holds these bytes; they are read past the page cache where the system allows it.
 pub(super) fn is_stored_at(
-    path: &Path,
+    spot: &Spot,
     expected: Stored,
     stop: &CancellationToken,
 ) -> Result<bool, BackupStoreError> {
-    let mut file = match open_regular(path) {
+    let path = spot.shown();
+    let mut file = match spot.open(stop) {
         Err(error) if error.kind() == ErrorKind::NotFound => return Ok(false),
-        file => Hashing::new(file.map_err(unavailable("cannot open", path))?),
+        file => Hashing::new(file.map_err(unavailable("cannot open", &path))?),
     };
-    // Only a hint, as in `read_archive`.
-    let _ = fadvise(file.inner(), 0, None, Advice::DontNeed);
     let mut buffer = vec![0; 1 << 18];
     while file
         .read(&mut buffer)
-        .map_err(unavailable("cannot read", path))?
+        .map_err(unavailable("cannot read", &path))?
         > 0
     {
         check_stop(stop)?;
@@ -156,12 +151,12 @@ pub(super) fn known_manifest(
     job: &JobName,
     id: &BackupId,
 ) -> Result<Option<Manifest>, BackupStoreError> {
-    let (_, path) = layout.find(job, id);
-    let bytes = match read_manifest(&path) {
+    let (_, spot) = layout.find(job, id)?;
+    let bytes = match spot.read_manifest() {
         Err(error) if error.kind() == ErrorKind::NotFound => {
             return check_noted(layout, job).map(|()| None);
         }
-        bytes => bytes.map_err(unavailable("cannot read", &path))?,
+        bytes => bytes.map_err(unavailable("cannot read", &spot.shown()))?,
     };
     let corrupted = |what| BackupStoreError::Corrupted {
         id: id.clone(),
@@ -258,17 +253,17 @@ pub(super) fn read_chain(
     let mut composing = Composing::new(sink);
     let mut can_be_referred_to = true;
     for (manifest, opening) in manifests.iter().zip(&openings).rev() {
-        let (path, _) = layout.find(job, &manifest.id);
+        let (archive, _) = layout.find(job, &manifest.id)?;
         let expected = Stored {
             bytes: manifest.stored_bytes,
             hash: manifest.stored_hash,
         };
-        let gone = |error| match path.exists() {
-            true => error,
-            false => unless_away(layout, job, error),
+        let gone = |error| match archive.try_exists() {
+            Ok(true) => error,
+            Ok(false) | Err(_) => unless_away(layout, job, error),
         };
         let from = (expected, opening);
-        let read = read_archive(&path, &manifest.id, from, stop, &mut |item| {
+        let read = read_archive(&archive, &manifest.id, from, stop, &mut |item| {
             match &item {
                 ArchiveItem::Part { bytes, .. } => done.bytes += bytes.len() as u64,
                 ArchiveItem::Document { content, .. } => {
@@ -297,7 +292,7 @@ pub(super) fn read_chain(
         can_be_referred_to &= header.format >= REFERABLE;
         if composing.is_behind() {
             let once_more = &mut |item| composing.once_more(item);
-            read_archive(&path, &manifest.id, from, stop, once_more).map_err(gone)?;
+            read_archive(&archive, &manifest.id, from, stop, once_more).map_err(gone)?;
         }
         composing.next_link();
     }
@@ -336,7 +331,7 @@ pub(super) fn check_root(state: &State, expected: ContentHash) -> Result<(), Str
 
 /// What an archive changes, without the content. What it refers to must be `held`: by its chain, or by itself.
 pub(super) fn read_difference(
-    path: &Path,
+    spot: &Spot,
     id: &BackupId,
     expected: (Stored, &Opening),
     held: &HashSet<ContentHash>,
@@ -359,7 +354,7 @@ pub(super) fn read_difference(
             "it refers to content of `{key}` that nothing holds"
         ))),
     };
-    let (_, end) = read_archive(path, id, expected, stop, &mut |item| match item {
+    let (_, end) = read_archive(spot, id, expected, stop, &mut |item| match item {
         ArchiveItem::Document {
             key,
             entry,

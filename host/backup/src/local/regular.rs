@@ -8,7 +8,7 @@ use std::{
 };
 
 /// The longest manifest that is read; one names its sources and nothing that it holds.
-const MAX_MANIFEST: u64 = 16 << 20;
+pub(super) const MAX_MANIFEST: u64 = 16 << 20;
 
 /// Opens a file of the store to be read. What is no regular file is refused, and neither waited for nor read without end.
 pub(super) fn open_regular(path: &Path) -> io::Result<File> {

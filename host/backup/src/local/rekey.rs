@@ -7,6 +7,7 @@
 //!
 //! Invariant: before the note all is as it was, and after it nothing of the job is read or changed before all is as it is to be.
 //! Invariant: a manifest is signed anew only where it counts, and was that of its place in the chain.
+//! Invariant: nothing of what is built on one full backup changes where any of it is in a bucket: objects are not renamed.
 
 mod anew;
 mod place;
@@ -20,6 +21,7 @@ use super::{
     no_manifest,
     read::{known_manifest, opening},
     seal::Opening,
+    spot::Spot,
 };
 use crate::port::{BackupStoreError, OnProgress, Progress, RekeyedBackups};
 use anew::seal_anew;
@@ -40,9 +42,9 @@ use tokio_util::sync::CancellationToken;
 struct Link {
     manifest: Manifest,
     hash: ContentHash,
-    /// Where it is: in its place or in the trash of a tier.
-    directory: PathBuf,
-    archive: PathBuf,
+    /// Where it is: in its place or in the trash of a tier. None: in a bucket.
+    directory: Option<PathBuf>,
+    archive: Spot,
     /// What opens it, where it is to be sealed again.
     opening: Option<Opening>,
 }
@@ -75,6 +77,19 @@ pub(super) fn rekey(
     }
     let links = parents_first(links);
     let anew = || links.iter().filter(|link| link.opening.is_some());
+    // An object cannot take the place of another at once with those that name it.
+    if let Some(there) = links.iter().find(|link| link.directory.is_none()) {
+        let there = there.archive.shown();
+        found.left.extend(anew().map(|link| {
+            format!(
+                "backup {} is left as it is: of its chain {} is in a bucket, where nothing is encrypted anew; it can be opened as \
+                 before until it expires",
+                link.manifest.id,
+                there.display()
+            )
+        }));
+        return Ok(found);
+    }
     if dry_run || anew().next().is_none() {
         found.sealed = anew().map(|link| link.manifest.clone()).collect();
         return Ok(found);
@@ -126,8 +141,8 @@ fn link_of(
             Err(error) => return Err(error),
         },
     };
-    let (archive, path) = layout.find(job, id);
-    let directory = path.parent().map(Path::to_owned).unwrap_or_default();
+    let (archive, path) = layout.find(job, id)?;
+    let directory = path.directory().map(Path::to_owned);
     let hash = hash_of(&manifest)?;
     Ok(Link {
         manifest,
@@ -206,7 +221,10 @@ fn stage(
     for link in links {
         let old = &link.manifest;
         let id = &old.id;
-        clear(&link.directory, id)?;
+        let Some(directory) = &link.directory else {
+            continue;
+        };
+        clear(directory, id)?;
         let parent = match &old.parent {
             Some(parent) => match before.get(&parent.id) {
                 Some(hash) if *hash != parent.manifest_hash => {
@@ -233,7 +251,7 @@ fn stage(
         let mut is_sealed = false;
         if let Some(opening) = &link.opening {
             let name = layout.archive(&old.job, id, to);
-            let target = link.directory.join(name.file_name().unwrap_or_default());
+            let target = directory.join(name.file_name().unwrap_or_default());
             let path = staged_at(&target, id);
             staged.files.push(path.clone());
             let was = done;
@@ -266,14 +284,14 @@ fn stage(
         let bytes = manifest
             .to_bytes()
             .map_err(|error| BackupStoreError::Unavailable(error.to_string()))?;
-        let path = staged_at(&link.directory.join(format!("{id}.json")), id);
+        let path = staged_at(&directory.join(format!("{id}.json")), id);
         staged.files.push(path.clone());
         let mut file = create_private(&path)?;
         file.write_all(&bytes)
             .and_then(|()| durable::sync_file(&file, &path))
             .map_err(unavailable("cannot write", &path))?;
         staged.ids.push(id.to_string());
-        staged.directories.insert(link.directory.clone());
+        staged.directories.insert(directory.clone());
         if is_sealed {
             found.sealed.push(manifest);
         }

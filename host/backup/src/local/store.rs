@@ -8,9 +8,10 @@
 
 use super::{
     error::unavailable,
-    files::{Layout, names_in, remove_file, write_create_only},
+    files::{Layout, names_in, remove_file},
     regular::read_manifest,
     rekey,
+    spot::Spot,
 };
 use crate::port::BackupStoreError;
 use mainstay_domain::{id::BackupId, name::JobName};
@@ -20,7 +21,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-const NAME: &str = "store.json";
+pub(super) const NAME: &str = "store.json";
 
 /// The version of the mark that this host writes, and the newest that it may write beside.
 pub(super) const FORMAT: u32 = 1;
@@ -38,13 +39,14 @@ pub(super) struct Mark {
 }
 
 /// Reads a mark; none where there is none, or an empty one.
-pub(super) fn read_mark(path: &Path) -> Result<Option<Mark>, BackupStoreError> {
-    match read_manifest(path) {
+pub(super) fn read_mark(spot: &Spot) -> Result<Option<Mark>, BackupStoreError> {
+    match spot.read_manifest() {
         Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
         Ok(bytes) if bytes.is_empty() => Ok(None),
         bytes => {
-            let bytes = bytes.map_err(unavailable("cannot read", path))?;
-            parse_mark(path, &bytes).map(Some)
+            let path = spot.shown();
+            let bytes = bytes.map_err(unavailable("cannot read", &path))?;
+            parse_mark(&path, &bytes).map(Some)
         }
     }
 }
@@ -60,13 +62,15 @@ pub(super) fn parse_mark(path: &Path, bytes: &[u8]) -> Result<Mark, BackupStoreE
 }
 
 /// Writes a mark where there is none.
-pub(super) fn write_mark(path: &Path, mark: &Mark) -> Result<(), BackupStoreError> {
+pub(super) fn write_mark(spot: &Spot, mark: &Mark) -> Result<(), BackupStoreError> {
     let mut bytes = serde_json::to_vec(mark)
         .map_err(|error| BackupStoreError::Unavailable(error.to_string()))?;
     bytes.push(b'\n');
-    // A crash may have left it half written.
-    remove_file(&path.with_extension("json.partial"))?;
-    write_create_only(path, &bytes)
+    if let Spot::File(path) = spot {
+        // A crash may have left it half written.
+        remove_file(&path.with_extension("json.partial"))?;
+    }
+    spot.create(&bytes)
 }
 
 /// Whether the store of a job is there of which backups are known. Where a version before kept them there is no mark, and
@@ -145,7 +149,7 @@ pub(super) fn mark(
         job: job.clone(),
         home: None,
     };
-    write_mark(&path, &mark)
+    write_mark(&Spot::File(path), &mark)
 }
 
 /// Whether there is any file of any backup of a job.

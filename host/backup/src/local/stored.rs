@@ -1,12 +1,12 @@
 //! The backups that lie there, as their manifests say.
 
 use super::{
-    deletions, error::unavailable, files::Layout, presence, read, regular::read_manifest, rekey,
+    deletions, error::unavailable, files::Layout, place::Place, presence, read, rekey, spot::Spot,
     tier,
 };
 use crate::port::{BackupStoreError, StoredBackup, StoredBackups, StoredLook};
 use mainstay_domain::{archive::Manifest, id::BackupId, name::JobName};
-use std::{collections::BTreeSet, path::Path};
+use std::collections::BTreeSet;
 use tokio_util::sync::CancellationToken;
 
 /// Those of a job that are not known.
@@ -22,9 +22,9 @@ pub(super) fn stored(
     // Before anything of it is taken up again.
     let deleted = deletions::settle(layout, job)?;
     let mut found = StoredBackups::default();
-    let mut manifests = layout.manifests(job)?;
+    let mut manifests = layout.manifests_here(job)?;
     for other in tier::take_up(layout, job, known) {
-        match other.manifests(job) {
+        match other.manifests_here(job) {
             Ok(more) => manifests.extend(more),
             Err(error) => {
                 tracing::error!(%job, %error, "what is stored in a tier is left out, for it cannot be listed");
@@ -32,13 +32,14 @@ pub(super) fn stored(
             }
         }
     }
-    for (path, in_trash) in manifests {
+    for (spot, in_trash) in manifests {
+        let path = spot.shown();
         let name = path.file_stem().and_then(|name| name.to_str());
         let id = name.and_then(|name| BackupId::parse(name).ok());
         let Some(id) = id.filter(|id| !known.contains(id) && !deleted.contains(id)) else {
             continue;
         };
-        match stored_at(layout, stop, (job, &id), (&path, in_trash), look) {
+        match stored_at(layout, stop, (job, &id), (&spot, in_trash), look) {
             Ok(stored) => found.stored.push(stored),
             Err(BackupStoreError::Interrupted) => return Err(BackupStoreError::Interrupted),
             // It stays where it is, and keeps nobody from the others.
@@ -57,10 +58,13 @@ fn stored_at(
     layout: &Layout,
     stop: &CancellationToken,
     (job, id): (&JobName, &BackupId),
-    (path, in_trash): (&Path, bool),
+    (spot, in_trash): (&Spot, bool),
     look: StoredLook,
 ) -> Result<StoredBackup, BackupStoreError> {
-    let bytes = read_manifest(path).map_err(unavailable("cannot read", path))?;
+    let path = spot.shown();
+    let bytes = spot
+        .read_manifest()
+        .map_err(unavailable("cannot read", &path))?;
     let manifest = Manifest::from_bytes(&bytes)
         .map_err(|error| BackupStoreError::Unavailable(error.to_string()))?;
     if manifest.job != *job || manifest.id != *id {

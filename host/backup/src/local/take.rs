@@ -14,6 +14,7 @@ use super::{
     put::{Written, put},
     read,
     seal::Opening,
+    spot::Spot,
     store,
     write::ArchiveWriter,
 };
@@ -31,7 +32,7 @@ use mainstay_domain::{
     spec::BackupSource,
     time::millis,
 };
-use std::{mem, path::Path, sync::Arc, time::Instant};
+use std::{mem, sync::Arc, time::Instant};
 use tokio_util::sync::CancellationToken;
 
 /// How often a backup begins anew at most where a source changes while it is read.
@@ -179,9 +180,9 @@ fn write_and_verify(
         what,
     };
     let opening = opening(layout, (request, encryption), &mut warnings)?;
-    let check = |path: &Path| {
+    let check = |spot: &Spot| {
         let Some(opening) = &opening else {
-            return match read::is_stored_at(path, stored, stop)? {
+            return match read::is_stored_at(spot, stored, stop)? {
                 true => Ok(()),
                 false => Err(corrupted(
                     "its stored bytes are not those that were written".to_owned(),
@@ -189,7 +190,7 @@ fn write_and_verify(
             };
         };
         let from = (stored, opening);
-        let (difference, _) = read::read_difference(path, id, from, held, stop)?;
+        let (difference, _) = read::read_difference(spot, id, from, held, stop)?;
         let read_back = compose([&before, &difference]);
         read::check_root(&read_back, end.root_hash).map_err(corrupted)
     };

@@ -33,7 +33,7 @@ mod whole_trees;
 use super::*;
 use crate::port::{
     Collecting, NotPutBack, OnContent, OnSourcePart, RestoredTree, SourceProgram, StoredBackup,
-    Unreadable,
+    TierPlace, Unreadable,
 };
 use mainstay_domain::{
     backup::BackupType,
@@ -124,7 +124,7 @@ struct Fixture {
     directory: TempDir,
     store: LocalBackups,
     /// Those of the config, beside the one in the state directory.
-    tiers: Arc<Mutex<Vec<(TierName, PathBuf)>>>,
+    tiers: Arc<Mutex<Vec<(TierName, TierPlace)>>>,
     ids: Mutex<IdSource>,
     sources: Vec<BackupSource>,
     reading: ReadingSpec,

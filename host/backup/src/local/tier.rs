@@ -3,7 +3,7 @@
 //! Each has a mark, `store.json`, as the one in the state directory has; `tier-NAME.json` beside that one is a copy of it. So a
 //! tier whose disk is not mounted, or is another one, is told from one where nothing was stored yet.
 //!
-//! Invariant: the directory of a tier is never made here, and no store begins in one where a known store is not.
+//! Invariant: the directory of a tier, or its bucket, is never made here, and no store begins in one where a known store is not.
 //! Invariant: no backup is wrong because a tier is not there; then it is not known.
 //!
 //! Length: when a store in a tier begins, is known again and is taken up is one set of rules.
@@ -12,7 +12,9 @@ use super::{
     error::unavailable,
     files::{Layout, create_private_dir, names_in, remove_file, write_create_only},
     no_manifest,
+    place::Place,
     regular::read_manifest,
+    spot::{Spot, is_of_the_way},
     store::{self, FORMAT, Mark},
 };
 use crate::port::{BackupStoreError, UnwellTier};
@@ -24,16 +26,10 @@ use mainstay_domain::{
 };
 use std::{
     collections::BTreeSet,
-    fs,
-    io::ErrorKind,
+    io::{self, ErrorKind},
     iter,
-    path::{Path, PathBuf},
+    sync::Arc,
 };
-
-/// The copy of a tier's mark.
-fn note(layout: &Layout, job: &JobName, tier: &TierName) -> PathBuf {
-    layout.job(job).join(format!("tier-{tier}.json"))
-}
 
 /// The other tiers in which backups of a job were stored.
 pub(super) fn noted(layout: &Layout, job: &JobName) -> Result<Vec<TierName>, BackupStoreError> {
@@ -73,12 +69,13 @@ pub(super) fn check_there(
     layout: &Layout,
     job: &JobName,
     tier: &TierName,
-) -> Result<Layout, BackupStoreError> {
+) -> Result<Arc<dyn Place>, BackupStoreError> {
     let other = existing(layout, job, tier)?;
-    let note = note(layout, job, tier);
+    let note = layout.note(job, tier);
     let known = read_manifest(&note).map_err(unavailable("cannot read", &note))?;
-    let path = store::path(&other, job);
-    let what = match read_manifest(&path) {
+    let mark = other.mark(job);
+    let path = mark.shown();
+    let what = match mark.read_manifest() {
         Ok(found) if found == known => return Ok(other),
         Ok(_) => "is that of another store",
         Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => {
@@ -87,15 +84,19 @@ pub(super) fn check_there(
         Err(error) => return Err(unavailable("cannot read", &path)(error)),
     };
     Err(BackupStoreError::Unavailable(format!(
-        "the backups of job {job} in the tier {tier} are known and not where they were stored: {} {what}; mount what belongs at \
-         {}, or put it back; where it is lost for good, remove {}, and a new store begins there",
+        "the backups of job {job} in the tier {tier} are known and not where they were stored: {} {what}; {}; \
+         where it is lost for good, remove {}, and a new store begins there",
         path.display(),
-        other.root().display(),
+        other.way_back(tier),
         note.display()
     )))
 }
 
-fn existing(layout: &Layout, job: &JobName, tier: &TierName) -> Result<Layout, BackupStoreError> {
+fn existing(
+    layout: &Layout,
+    job: &JobName,
+    tier: &TierName,
+) -> Result<Arc<dyn Place>, BackupStoreError> {
     layout.other(tier).ok_or_else(|| {
         BackupStoreError::Unavailable(format!(
             "backups of job {job} belong in the tier {tier}, and the config has none of that name; put [tier.{tier}] back"
@@ -104,7 +105,7 @@ fn existing(layout: &Layout, job: &JobName, tier: &TierName) -> Result<Layout, B
 }
 
 fn is_noted(layout: &Layout, job: &JobName, tier: &TierName) -> bool {
-    note(layout, job, tier).try_exists().unwrap_or(true)
+    layout.note(job, tier).try_exists().unwrap_or(true)
 }
 
 /// The store of a job in a tier, for a backup that is to be stored there; it begins where there is none yet. The store in the
@@ -114,35 +115,30 @@ pub(super) fn begin(
     job: &JobName,
     tier: &TierName,
     began_with: &BackupId,
-) -> Result<Layout, BackupStoreError> {
+) -> Result<Arc<dyn Place>, BackupStoreError> {
     if is_noted(layout, job, tier) {
         return check_there(layout, job, tier);
     }
     let other = existing(layout, job, tier)?;
-    if !other.root().is_dir() {
-        return Err(BackupStoreError::Unavailable(format!(
-            "the directory {} of the tier {tier} is not there; mount or make it",
-            other.root().display()
-        )));
-    }
+    other.check_there(tier)?;
     let path = store::path(layout, job);
-    let Some(home) = store::read_mark(&path)? else {
+    let Some(home) = store::read_mark(&Spot::File(path.clone()))? else {
         return Err(BackupStoreError::Unavailable(format!(
             "{} is not there, and it says whose the store in the tier {tier} is",
             path.display()
         )));
     };
-    create_private_dir(&other.job(job))?;
-    if store::read_mark(&store::path(&other, job))?.is_none() {
+    other.make_job(job)?;
+    if store::read_mark(&other.mark(job))?.is_none() {
         let mark = Mark {
             format: FORMAT,
             began_with: began_with.clone(),
             job: job.clone(),
             home: Some(home.began_with.clone()),
         };
-        store::write_mark(&store::path(&other, job), &mark)?;
+        store::write_mark(&other.mark(job), &mark)?;
     }
-    take_note(layout, job, tier, &other, &home.began_with)?;
+    take_note(layout, job, tier, other.as_ref(), &home.began_with)?;
     Ok(other)
 }
 
@@ -151,11 +147,14 @@ fn take_note(
     layout: &Layout,
     job: &JobName,
     tier: &TierName,
-    other: &Layout,
+    other: &dyn Place,
     home: &BackupId,
 ) -> Result<(), BackupStoreError> {
-    let path = store::path(other, job);
-    let bytes = read_manifest(&path).map_err(unavailable("cannot read", &path))?;
+    let spot = other.mark(job);
+    let path = spot.shown();
+    let bytes = spot
+        .read_manifest()
+        .map_err(unavailable("cannot read", &path))?;
     let mark = store::parse_mark(&path, &bytes)?;
     let of = mark.home.as_ref().unwrap_or(&mark.began_with);
     if of != home {
@@ -167,7 +166,7 @@ fn take_note(
         ));
     }
     check_mark(job, tier, other, &mark)?;
-    let note = note(layout, job, tier);
+    let note = layout.note(job, tier);
     // A crash may have left it half written.
     remove_file(&note.with_extension("json.partial"))?;
     write_create_only(&note, &bytes)
@@ -177,7 +176,7 @@ fn take_note(
 fn check_mark(
     job: &JobName,
     tier: &TierName,
-    other: &Layout,
+    other: &dyn Place,
     mark: &Mark,
 ) -> Result<(), BackupStoreError> {
     if mark.format > FORMAT {
@@ -193,20 +192,24 @@ fn check_mark(
     }
 }
 
-fn foreign(job: &JobName, tier: &TierName, other: &Layout, what: &str) -> BackupStoreError {
+fn foreign(job: &JobName, tier: &TierName, other: &dyn Place, what: &str) -> BackupStoreError {
     BackupStoreError::Unavailable(format!(
-        "the store in {} is not that of job {job} of this host: its store.json says {what}; give each host a directory of its own \
-         as path of [tier.{tier}]",
-        other.job(job).display()
+        "the store in {} is not that of job {job} of this host: its store.json says {what}; give each host a place of its own \
+         as `path` or `url` of [tier.{tier}]",
+        other.shown().join(job.as_str()).display()
     ))
 }
 
 /// The stores of a job in other tiers, those among them that were not known too: for a host whose state directory was lost.
 /// `known` are the backups of which the catalog knows.
-pub(super) fn take_up(layout: &Layout, job: &JobName, known: &BTreeSet<BackupId>) -> Vec<Layout> {
+pub(super) fn take_up(
+    layout: &Layout,
+    job: &JobName,
+    known: &BTreeSet<BackupId>,
+) -> Vec<Arc<dyn Place>> {
     let mut found = Vec::new();
     for (tier, other) in layout.others() {
-        match belongs(layout, job, &tier, &other, known) {
+        match belongs(layout, job, &tier, other.as_ref(), known) {
             Ok(true) => found.push(other),
             Ok(false) => {}
             Err(error) => {
@@ -221,17 +224,17 @@ fn belongs(
     layout: &Layout,
     job: &JobName,
     tier: &TierName,
-    other: &Layout,
+    other: &dyn Place,
     known: &BTreeSet<BackupId>,
 ) -> Result<bool, BackupStoreError> {
     if is_noted(layout, job, tier) {
         return check_there(layout, job, tier).map(|_| true);
     }
-    let Some(mark) = store::read_mark(&store::path(other, job))? else {
+    let Some(mark) = store::read_mark(&other.mark(job))? else {
         return Ok(false);
     };
     let path = store::path(layout, job);
-    let home = match store::read_mark(&path)? {
+    let home = match store::read_mark(&Spot::File(path.clone()))? {
         Some(home) => home.began_with,
         None => {
             check_mark(job, tier, other, &mark)?;
@@ -250,7 +253,7 @@ fn belongs(
                 job: job.clone(),
                 home: None,
             };
-            store::write_mark(&path, &mark)?;
+            store::write_mark(&Spot::File(path), &mark)?;
             home
         }
     };
@@ -259,15 +262,14 @@ fn belongs(
 }
 
 fn holds_known(
-    other: &Layout,
+    other: &dyn Place,
     job: &JobName,
     known: &BTreeSet<BackupId>,
 ) -> Result<bool, BackupStoreError> {
-    let manifests = other.manifests(job)?;
-    let mut names = manifests
-        .iter()
-        .filter_map(|(path, _)| path.file_stem()?.to_str());
-    Ok(names.any(|name| BackupId::parse(name).is_ok_and(|id| known.contains(&id))))
+    let manifests = other.manifests_here(job)?;
+    let paths = manifests.iter().map(|(spot, _)| spot.shown());
+    let mut ids = paths.filter_map(|path| BackupId::parse(path.file_stem()?.to_str()?).ok());
+    Ok(ids.any(|id| known.contains(&id)))
 }
 
 /// The tiers that hold any file of a backup. None where it is gone; an error where it may be in one that is not there.
@@ -275,9 +277,8 @@ pub(super) fn holders(
     layout: &Layout,
     job: &JobName,
     id: &BackupId,
-) -> Result<Vec<Layout>, BackupStoreError> {
-    let mut found = layout.places();
-    found.retain(|place| place.holds(job, id));
+) -> Result<Vec<Arc<dyn Place>>, BackupStoreError> {
+    let found = layout.holders(job, id)?;
     if found.is_empty() {
         check_noted(layout, job)?;
     }
@@ -305,9 +306,9 @@ pub(super) fn unwell(layout: &Layout, now: Timestamp) -> Vec<UnwellTier> {
 pub(super) fn jobs(layout: &Layout) -> Result<Vec<JobName>, BackupStoreError> {
     let mut jobs: BTreeSet<JobName> = layout.jobs()?.into_iter().collect();
     for (tier, other) in layout.others() {
-        match other.jobs() {
+        match other.jobs_here() {
             Ok(found) => {
-                let is_store = |job: &JobName| store::path(&other, job).exists();
+                let is_store = |job: &JobName| other.mark(job).try_exists().unwrap_or(false);
                 jobs.extend(found.into_iter().filter(is_store));
             }
             Err(error) => {
@@ -327,12 +328,13 @@ pub(super) fn sweep(
     let tiers = noted(layout, job).unwrap_or_default();
     let others = tiers.iter().map(|tier| check_there(layout, job, tier));
     let mut problems = Vec::new();
-    for place in iter::once(Ok(layout.clone())).chain(others) {
-        match place.and_then(|place| Ok((place.sweep(job, known)?, place))) {
+    let here: Arc<dyn Place> = Arc::new(layout.clone());
+    for place in iter::once(Ok(here)).chain(others) {
+        match place.and_then(|place| Ok((place.sweep_here(job, known)?, place))) {
             Ok((without, place)) => {
                 let settled = without
                     .into_iter()
-                    .map(|id| without_manifest(layout, job, id, &place));
+                    .map(|id| without_manifest(layout, job, id, place.as_ref()));
                 problems.extend(settled.filter_map(Result::err));
             }
             Err(error) => problems.push(error),
@@ -347,18 +349,19 @@ fn without_manifest(
     layout: &Layout,
     job: &JobName,
     id: BackupId,
-    place: &Layout,
+    place: &dyn Place,
 ) -> Result<(), BackupStoreError> {
-    let (archive, manifest) = layout.find(job, &id);
-    match is_whole(&archive, &manifest) {
-        true if archive.starts_with(place.job(job)) => Ok(()),
-        true => place.delete(job, &id),
-        false if manifest.exists() => Err(BackupStoreError::Corrupted {
+    let (archive, manifest) = layout.find(job, &id)?;
+    let there = place.shown().join(job.as_str());
+    match is_whole(&archive, &manifest)? {
+        true if archive.shown().starts_with(&there) => Ok(()),
+        true => place.delete_here(job, &id),
+        false if manifest.try_exists()? => Err(BackupStoreError::Corrupted {
             what: format!(
                 "its archive is not beside its manifest as long as it was stored, and what lies of it in {} has none; where that \
                  is right, move it to {}",
-                place.job(job).display(),
-                archive.display()
+                there.display(),
+                archive.shown().display()
             ),
             id,
         }),
@@ -366,10 +369,23 @@ fn without_manifest(
     }
 }
 
-/// Whether an archive is there as long as its manifest says.
-fn is_whole(archive: &Path, manifest: &Path) -> bool {
-    let bytes = read_manifest(manifest).ok();
-    let manifest = bytes.and_then(|bytes| Manifest::from_bytes(&bytes).ok());
-    let expected = manifest.map(|manifest| manifest.stored_bytes);
-    expected.is_some() && fs::metadata(archive).ok().map(|found| found.len()) == expected
+/// Whether an archive is there as long as its manifest says. What is in the way of a look is no answer.
+fn is_whole(archive: &Spot, manifest: &Spot) -> Result<bool, BackupStoreError> {
+    let looked = |error: io::Error, at: &Spot| match is_of_the_way(&error) {
+        true if error.kind() != ErrorKind::NotFound => {
+            Err(unavailable("cannot read", &at.shown())(error))
+        }
+        _ => Ok(false),
+    };
+    let bytes = match manifest.read_manifest() {
+        Ok(bytes) => bytes,
+        Err(error) => return looked(error, manifest),
+    };
+    let Ok(manifest) = Manifest::from_bytes(&bytes) else {
+        return Ok(false);
+    };
+    match archive.length() {
+        Ok(length) => Ok(length == manifest.stored_bytes),
+        Err(error) => looked(error, archive),
+    }
 }

@@ -5,10 +5,48 @@ use std::path::PathBuf;
 /// A place beside the state directory where backups are stored.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TierSpec {
-    /// A directory that is there, on another disk or mounted from another machine. Absolute.
-    pub path: PathBuf,
-    /// What it is for where a job does not name it; default `network`.
+    /// Where it is.
+    pub place: TierPlaceSpec,
+    /// What it is for where a job does not name it; default `network` of a directory, and `cloud` of a bucket.
     pub role: TierRole,
+}
+
+/// Where a tier is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum TierPlaceSpec {
+    /// A directory that is there, on another disk or mounted from another machine. Absolute.
+    Directory(PathBuf),
+    /// A bucket, or what is below a prefix in it.
+    S3(S3TierSpec),
+}
+
+/// A bucket of an S3, or of a server that speaks as one.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct S3TierSpec {
+    /// Its name.
+    pub bucket: String,
+    /// What the keys of all objects begin with; empty, or names with `/` between them.
+    pub prefix: String,
+    /// Where the server is, an `http` or `https` URL; none: Amazon's of the region.
+    pub endpoint: Option<String>,
+    /// What requests are signed for; default `us-east-1`.
+    pub region: String,
+    /// Who signs; may hold `${secret:NAME}`.
+    pub access_key: String,
+    /// What it is signed with; holds `${secret:NAME}`.
+    pub secret_key: String,
+    /// A file of the authorities that count for its certificate; default: those of the system.
+    pub ca: Option<PathBuf>,
+}
+
+impl S3TierSpec {
+    /// `s3://BUCKET/PREFIX`.
+    pub fn url(&self) -> String {
+        match self.prefix.is_empty() {
+            true => format!("s3://{}", self.bucket),
+            false => format!("s3://{}/{}", self.bucket, self.prefix),
+        }
+    }
 }
 
 /// What a tier is for [seed 003]; see [`crate::tier_order::tier_order`].

@@ -6,8 +6,8 @@ use super::{
         error::unavailable,
         files::create_private,
         read::is_stored_at,
-        regular::open_regular,
         seal::{OpenedReader, Opening, SealWriter},
+        spot::{Spot, is_of_the_way},
         write::{Hashing, Stored},
     },
     Link,
@@ -33,13 +33,13 @@ pub(super) fn seal_anew(
         id: old.id.clone(),
         what,
     };
-    let failed = |error: io::Error| match (error.kind(), error.raw_os_error()) {
-        (ErrorKind::NotFound, _) => corrupted("its archive is missing".to_owned()),
-        (_, Some(_)) => unavailable("cannot read", from)(error),
+    let failed = |error: io::Error| match error.kind() {
+        ErrorKind::NotFound => corrupted("its archive is missing".to_owned()),
+        _ if is_of_the_way(&error) => unavailable("cannot read", &from.shown())(error),
         _ => corrupted(format!("its archive cannot be decrypted: {error}")),
     };
     let cannot = unavailable("cannot write", to);
-    let file = open_regular(from).map_err(failed)?;
+    let file = from.open(stop).map_err(failed)?;
     let mut raw = BufReader::with_capacity(1 << 18, Hashing::new(file));
     let output = Hashing::new(BufWriter::with_capacity(1 << 18, create_private(to)?));
     let mut sealed = SealWriter::new(output, encryption).map_err(&cannot)?;
@@ -71,7 +71,7 @@ pub(super) fn seal_anew(
     file.flush().map_err(&cannot)?;
     durable::sync_file(file.inner().get_ref(), to).map_err(&cannot)?;
     let stored = file.stored();
-    match is_stored_at(to, stored, stop)? {
+    match is_stored_at(&Spot::File(to.to_owned()), stored, stop)? {
         true => Ok(stored),
         false => Err(BackupStoreError::Unavailable(format!(
             "what was written to {} is not what lies there; look at the disk",

@@ -9,16 +9,17 @@ use super::super::{
         ARCHIVES, Layout, ignore_not_found, names_in, remove_file, sync_dir, write_create_only,
     },
     regular::read_manifest,
-    tier::check_noted,
+    tier::{check_there, noted as noted_tiers},
 };
 use crate::port::BackupStoreError;
 use mainstay_domain::{
     archive::{Encryption, Manifest},
     id::BackupId,
-    name::JobName,
+    name::{JobName, TierName},
 };
 use std::{
     io::ErrorKind,
+    iter,
     path::{Path, PathBuf},
 };
 
@@ -71,11 +72,21 @@ pub(in crate::local) fn finish(layout: &Layout, job: &JobName) -> Result<(), Bac
         }
         noted => noted.map_err(unavailable("cannot read", &note))?,
     };
-    // What a tier holds that is away has to wait for it.
-    check_noted(layout, job)?;
+    // What a tier holds that is away has to wait for it. A bucket holds nothing of it.
+    let buckets: Vec<TierName> = layout
+        .others()
+        .into_iter()
+        .filter(|(_, place)| place.directory().is_none())
+        .map(|(tier, _)| tier)
+        .collect();
+    for tier in noted_tiers(layout, job)? {
+        if !buckets.contains(&tier) {
+            check_there(layout, job, &tier)?;
+        }
+    }
     let noted = String::from_utf8_lossy(&noted);
     let ids: Vec<&str> = noted.lines().collect();
-    for place in layout.places() {
+    for place in iter::once(layout.clone()).chain(layout.other_directories()) {
         for directory in [place.job(job), place.trash_of(job)] {
             put_in_place(&directory, &ids)?;
         }

@@ -317,7 +317,8 @@ fn forge(
     entry: &Entry,
     write: impl FnOnce(&mut ArchiveWriter),
 ) {
-    let (archive, manifest) = fixture.store.layout.find(&job(), &taken.id);
+    let (archive, manifest) = fixture.store.layout.find(&job(), &taken.id).unwrap();
+    let (archive, manifest) = (archive.shown(), manifest.shown());
     fs::remove_file(&archive).unwrap();
     fs::remove_file(&manifest).unwrap();
     write_forged(fixture, taken.clone(), format, entry, write);
@@ -331,8 +332,8 @@ fn forge_next(
     entry: &Entry,
     write: impl FnOnce(&mut ArchiveWriter),
 ) {
-    let (_, manifest) = fixture.store.layout.find(&job(), &full.id);
-    let above = Manifest::from_bytes(&fs::read(manifest).unwrap()).unwrap();
+    let (_, manifest) = fixture.store.layout.find(&job(), &full.id).unwrap();
+    let above = Manifest::from_bytes(&fs::read(manifest.shown()).unwrap()).unwrap();
     let next = Manifest {
         id: id.clone(),
         backup_type: BackupType::Incremental,

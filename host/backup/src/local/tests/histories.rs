@@ -379,7 +379,8 @@ fn a_hostile_archive_writes_nothing_outside() {
         ),
     ];
     for reversed in [false, true] {
-        let (archive, manifest) = fixture.store.layout.find(&job(), &taken.id);
+        let (archive, manifest) = fixture.store.layout.find(&job(), &taken.id).unwrap();
+        let (archive, manifest) = (archive.shown(), manifest.shown());
         fs::remove_file(&archive).unwrap();
         fs::remove_file(&manifest).unwrap();
         let header = mainstay_domain::archive::Header {

@@ -28,7 +28,7 @@ fn a_tier_that_a_link_leads_to_in_a_source_is_not_read() {
     let link = fixture.directory.path().join("nas");
     symlink(&inside, &link).unwrap();
     let nas = TierName::parse("nas").unwrap();
-    fixture.tiers.lock().push((nas, link));
+    fixture.tiers.lock().push((nas, TierPlace::Directory(link)));
     reads_nothing_of_the_tier(&fixture, &inside);
 }
 

@@ -14,7 +14,9 @@ impl Fixture {
     pub(super) fn with_tier(&self, name: &str) -> PathBuf {
         let path = self.directory.path().join(name);
         fs::create_dir(&path).unwrap();
-        self.tiers.lock().push((tier(name), path.clone()));
+        self.tiers
+            .lock()
+            .push((tier(name), TierPlace::Directory(path.clone())));
         path
     }
 
@@ -179,7 +181,8 @@ fn a_tier_whose_directory_was_never_there_is_not_made() {
     let fixture = Fixture::new();
     fixture.put("a", "one");
     let path = fixture.directory.path().join("nas");
-    fixture.tiers.lock().push((tier("nas"), path.clone()));
+    let place = TierPlace::Directory(path.clone());
+    fixture.tiers.lock().push((tier("nas"), place));
     let taken = fixture.extend_in(&["nas", "local"], BackupType::Full, &mut vec![]);
     assert_eq!(taken.manifest.tier, "local");
     assert!(
@@ -321,7 +324,8 @@ fn a_tier_that_failed_again_and_again_is_left_alone_where_another_takes_it() {
     let fixture = Fixture::new();
     fixture.put("a", "one");
     let path = fixture.directory.path().join("nas");
-    fixture.tiers.lock().push((tier("nas"), path.clone()));
+    let place = TierPlace::Directory(path.clone());
+    fixture.tiers.lock().push((tier("nas"), place));
     let take = |tiers: &[&str]| fixture.extend_in(tiers, BackupType::Full, &mut vec![]);
     for _ in 0..3 {
         let taken = take(&["nas", "local"]);

@@ -23,7 +23,8 @@ use mainstay_domain::{
         PluginCheck, PluginSource, PluginSpec, PolicySpec, PostgresCheck, ProcessSpec, RedisCheck,
         RedisRole, RedisSource, Reload, RestartPolicy, RestoreDrillSpec, RunAs, S3Check, Schedule,
         SecretSource, ServiceAddress, SocketSpec, Spec, StatsdFlavour, Strategy, TargetGrant,
-        TargetSpec, TargetVerb, TierRole, TierSpec, Trust, ViewerSpec, WindowSpec, Workflow,
+        TargetSpec, TargetVerb, TierPlaceSpec, TierRole, TierSpec, Trust, ViewerSpec, WindowSpec,
+        Workflow,
     },
     time::Timestamp,
 };
@@ -1562,7 +1563,7 @@ fn tier_keys(keys: &mut Keys) {
     let text = "[tier.t]\nkind = \"directory\"\npath = \"/t\"\nrole = \"archive\"\n";
     let name = TierName::parse("t").unwrap();
     let tier = TierSpec {
-        path: "/t".into(),
+        place: TierPlaceSpec::Directory("/t".into()),
         role: TierRole::Archive,
     };
     for key in ["tier.kind", "tier.path", "tier.role"] {

@@ -10,7 +10,7 @@ use super::{
 };
 use mainstay_domain::{
     name::TierName,
-    spec::{HostSpec, Spec, TierRole, TierSpec},
+    spec::{HostSpec, Spec, TierPlaceSpec, TierRole, TierSpec},
 };
 use std::{collections::BTreeMap, path::PathBuf};
 
@@ -44,7 +44,10 @@ pub(super) fn tiers(at: ValueAt<'_>) -> Option<BTreeMap<TierName, TierSpec>> {
                 facts.tier_paths.push((path.clone(), at.node.place));
                 Some(path)
             });
-            Some(TierSpec { path: path?, role })
+            Some(TierSpec {
+                place: TierPlaceSpec::Directory(path?),
+                role,
+            })
         })
     })
 }

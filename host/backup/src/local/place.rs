@@ -1,0 +1,222 @@
+//! What a tier does with the backups that are in it: one interface, with a directory of this machine or a bucket behind it.
+
+use super::{
+    check_stop, durable,
+    error::unavailable,
+    files::{
+        ARCHIVES, Layout, MANIFEST, archive_in, create_private, create_private_dir, names_in,
+        remove_file, sync_dir,
+    },
+    regular::open_regular,
+    spot::Spot,
+    store,
+};
+use crate::port::BackupStoreError;
+use mainstay_domain::{
+    archive::Encryption,
+    id::BackupId,
+    name::{JobName, TierName},
+};
+use std::{
+    collections::BTreeSet,
+    fs,
+    io::{Read, Write},
+    path::{Path, PathBuf},
+};
+use tokio_util::sync::CancellationToken;
+
+/// A tier, alone: it knows of no other. What is told of a backup is told of what lies in this one.
+pub(super) trait Place: Send + Sync {
+    /// Where it is, as people are told.
+    fn shown(&self) -> PathBuf;
+    /// Its directory on this machine; none of a bucket.
+    fn directory(&self) -> Option<&Path>;
+    /// How what was in it comes back, for the tier of this name.
+    fn way_back(&self, tier: &TierName) -> String;
+    /// Whether a store can begin in it.
+    fn check_there(&self, tier: &TierName) -> Result<(), BackupStoreError>;
+    /// Makes what has to be there before anything of a job is put.
+    fn make_job(&self, job: &JobName) -> Result<(), BackupStoreError>;
+    /// Where the mark of a job's store is.
+    fn mark(&self, job: &JobName) -> Spot;
+    /// Where a new archive goes that is encrypted so.
+    fn archive_at(&self, job: &JobName, id: &BackupId, encryption: &Encryption) -> Spot;
+    /// Where a new manifest goes.
+    fn manifest_at(&self, job: &JobName, id: &BackupId) -> Spot;
+    /// Where archive and manifest of a backup are, in their place or in the trash; none without a manifest.
+    fn find_here(
+        &self,
+        job: &JobName,
+        id: &BackupId,
+    ) -> Result<Option<(Spot, Spot)>, BackupStoreError>;
+    /// Whether there is anything of a backup.
+    fn has(&self, job: &JobName, id: &BackupId) -> Result<bool, BackupStoreError>;
+    /// The manifests of a job, and whether each is in the trash.
+    fn manifests_here(&self, job: &JobName) -> Result<Vec<(Spot, bool)>, BackupStoreError>;
+    /// The archives of a job, with their lengths; 0 of one that cannot be looked at.
+    fn archives(&self, job: &JobName) -> Result<Vec<(BackupId, u64)>, BackupStoreError>;
+    /// The jobs that may have a store in it.
+    fn jobs_here(&self) -> Result<Vec<JobName>, BackupStoreError>;
+    /// Puts an archive, which lies at `from`, into its place, durable.
+    fn bring(
+        &self,
+        from: &Path,
+        backup: (&JobName, &BackupId, &Encryption),
+        stop: &CancellationToken,
+    ) -> Result<(), BackupStoreError>;
+    /// Removes what `bring` left of an archive that was not committed.
+    fn take_back(&self, backup: (&JobName, &BackupId, &Encryption))
+    -> Result<(), BackupStoreError>;
+    /// Moves a backup to the trash.
+    fn move_to_trash(&self, job: &JobName, id: &BackupId) -> Result<(), BackupStoreError>;
+    /// Deletes a backup, wherever in it it is.
+    fn delete_here(&self, job: &JobName, id: &BackupId) -> Result<(), BackupStoreError>;
+    /// Removes what a crash left. Gives what is `known` and lies there without a manifest: it stays.
+    fn sweep_here(
+        &self,
+        job: &JobName,
+        known: &BTreeSet<BackupId>,
+    ) -> Result<BTreeSet<BackupId>, BackupStoreError>;
+}
+
+impl Place for Layout {
+    fn shown(&self) -> PathBuf {
+        self.root().to_owned()
+    }
+
+    fn directory(&self) -> Option<&Path> {
+        Some(self.root())
+    }
+
+    fn way_back(&self, _: &TierName) -> String {
+        format!(
+            "mount what belongs at {}, or put it back",
+            self.root().display()
+        )
+    }
+
+    fn check_there(&self, tier: &TierName) -> Result<(), BackupStoreError> {
+        match self.root().is_dir() {
+            true => Ok(()),
+            false => Err(BackupStoreError::Unavailable(format!(
+                "the directory {} of the tier {tier} is not there; mount or make it",
+                self.root().display()
+            ))),
+        }
+    }
+
+    fn make_job(&self, job: &JobName) -> Result<(), BackupStoreError> {
+        create_private_dir(&self.job(job))
+    }
+
+    fn mark(&self, job: &JobName) -> Spot {
+        Spot::File(store::path(self, job))
+    }
+
+    fn archive_at(&self, job: &JobName, id: &BackupId, encryption: &Encryption) -> Spot {
+        Spot::File(self.archive(job, id, encryption))
+    }
+
+    fn manifest_at(&self, job: &JobName, id: &BackupId) -> Spot {
+        Spot::File(self.manifest(job, id))
+    }
+
+    fn find_here(
+        &self,
+        job: &JobName,
+        id: &BackupId,
+    ) -> Result<Option<(Spot, Spot)>, BackupStoreError> {
+        let found = [self.job(job), self.trash_of(job)]
+            .into_iter()
+            .map(|directory| (archive_in(&directory, id), directory))
+            .map(|(archive, directory)| (archive, directory.join(format!("{id}{MANIFEST}"))))
+            .find(|(_, manifest)| manifest.exists());
+        Ok(found.map(|(archive, manifest)| (Spot::File(archive), Spot::File(manifest))))
+    }
+
+    fn has(&self, job: &JobName, id: &BackupId) -> Result<bool, BackupStoreError> {
+        Ok(self.holds(job, id))
+    }
+
+    fn manifests_here(&self, job: &JobName) -> Result<Vec<(Spot, bool)>, BackupStoreError> {
+        let found = self.manifests(job)?.into_iter();
+        let found = found.map(|(path, in_trash)| (Spot::File(path), in_trash));
+        Ok(found.collect())
+    }
+
+    fn archives(&self, job: &JobName) -> Result<Vec<(BackupId, u64)>, BackupStoreError> {
+        let mut found = Vec::new();
+        for directory in [self.trash_of(job), self.job(job)] {
+            for name in names_in(&directory)? {
+                let Some(id) = id_of_archive(&name) else {
+                    continue;
+                };
+                // Of one that cannot be looked at nothing else is known, and it keeps nobody from the others.
+                let length = fs::metadata(directory.join(&name)).map_or(0, |archive| archive.len());
+                found.push((id, length));
+            }
+        }
+        Ok(found)
+    }
+
+    fn jobs_here(&self) -> Result<Vec<JobName>, BackupStoreError> {
+        self.jobs()
+    }
+
+    fn bring(
+        &self,
+        from: &Path,
+        (job, id, encryption): (&JobName, &BackupId, &Encryption),
+        stop: &CancellationToken,
+    ) -> Result<(), BackupStoreError> {
+        let to = self.partial(job, id, "archive");
+        let mut source = open_regular(from).map_err(unavailable("cannot read", from))?;
+        let mut file = create_private(&to)?;
+        let mut buffer = vec![0; 1 << 18];
+        loop {
+            check_stop(stop)?;
+            let count = source
+                .read(&mut buffer)
+                .map_err(unavailable("cannot read", from))?;
+            let Some(bytes) = buffer.get(..count).filter(|bytes| !bytes.is_empty()) else {
+                break;
+            };
+            file.write_all(bytes)
+                .map_err(unavailable("cannot write", &to))?;
+        }
+        durable::sync_file(&file, &to).map_err(unavailable("cannot write", &to))?;
+        let path = self.archive(job, id, encryption);
+        durable::rename(&to, &path).map_err(unavailable("cannot make", &path))?;
+        sync_dir(&self.job(job))
+    }
+
+    fn take_back(
+        &self,
+        (job, id, encryption): (&JobName, &BackupId, &Encryption),
+    ) -> Result<(), BackupStoreError> {
+        let partial = remove_file(&self.partial(job, id, "archive"));
+        partial.and(remove_file(&self.archive(job, id, encryption)))
+    }
+
+    fn move_to_trash(&self, job: &JobName, id: &BackupId) -> Result<(), BackupStoreError> {
+        self.trash(job, id)
+    }
+
+    fn delete_here(&self, job: &JobName, id: &BackupId) -> Result<(), BackupStoreError> {
+        self.delete(job, id)
+    }
+
+    fn sweep_here(
+        &self,
+        job: &JobName,
+        known: &BTreeSet<BackupId>,
+    ) -> Result<BTreeSet<BackupId>, BackupStoreError> {
+        self.sweep(job, known)
+    }
+}
+
+/// The backup whose archive has this name.
+pub(super) fn id_of_archive(name: &str) -> Option<BackupId> {
+    let mut ids = ARCHIVES.iter().filter_map(|it| name.strip_suffix(it));
+    ids.find_map(|id| BackupId::parse(id).ok())
+}

@@ -1,0 +1,109 @@
+//! Where one file of a backup lies: a path of this machine, or a key of a bucket.
+
+use super::{
+    error::unavailable,
+    files::{sync_dir, write_create_only},
+    regular::{MAX_MANIFEST, open_regular, read_manifest},
+};
+use crate::{
+    bucket::{Bucket, Trouble},
+    port::BackupStoreError,
+};
+use rustix::fs::{Advice, fadvise};
+use std::{
+    fs,
+    io::{self, ErrorKind, Read},
+    path::{Path, PathBuf},
+};
+use tokio_util::sync::CancellationToken;
+
+/// Where a file is, or may be.
+#[derive(Debug, Clone)]
+pub(super) enum Spot {
+    /// On this machine.
+    File(PathBuf),
+    /// In a bucket.
+    Object(Bucket, String),
+}
+
+impl Spot {
+    /// As people are told. Of an object it is no path of this machine.
+    pub(super) fn shown(&self) -> PathBuf {
+        match self {
+            Self::File(path) => path.clone(),
+            Self::Object(bucket, key) => bucket.shown().join(key),
+        }
+    }
+
+    /// Whether it is there.
+    pub(super) fn try_exists(&self) -> Result<bool, BackupStoreError> {
+        let found = match self {
+            Self::File(path) => path.try_exists(),
+            Self::Object(bucket, key) => match bucket.length(key) {
+                Ok(_) => Ok(true),
+                Err(error) if error.kind() == ErrorKind::NotFound => Ok(false),
+                Err(error) => Err(error),
+            },
+        };
+        found.map_err(unavailable("cannot look at", &self.shown()))
+    }
+
+    /// How long it is.
+    pub(super) fn length(&self) -> io::Result<u64> {
+        match self {
+            Self::File(path) => fs::metadata(path).map(|found| found.len()),
+            Self::Object(bucket, key) => bucket.length(key),
+        }
+    }
+
+    /// Opens it to be read from its begin, past the page cache where the system allows it.
+    pub(super) fn open(&self, stop: &CancellationToken) -> io::Result<Box<dyn Read>> {
+        match self {
+            Self::File(path) => {
+                let file = open_regular(path)?;
+                // Only a hint: what cannot be dropped from the cache is read from there.
+                let _ = fadvise(&file, 0, None, Advice::DontNeed);
+                Ok(Box::new(file))
+            }
+            Self::Object(bucket, key) => Ok(Box::new(bucket.open(key, stop)?)),
+        }
+    }
+
+    /// All of a manifest, or of a mark.
+    pub(super) fn read_manifest(&self) -> io::Result<Vec<u8>> {
+        match self {
+            Self::File(path) => read_manifest(path),
+            Self::Object(bucket, key) => bucket
+                .read(key, MAX_MANIFEST)?
+                .ok_or_else(|| io::Error::other("it is too long for a manifest")),
+        }
+    }
+
+    /// Makes it: whole and durable or not at all, and never over another.
+    pub(super) fn create(&self, bytes: &[u8]) -> Result<(), BackupStoreError> {
+        match self {
+            Self::File(path) => write_create_only(path, bytes),
+            Self::Object(bucket, key) => bucket
+                .create(key, bytes.to_vec())
+                .map_err(unavailable("cannot make", &self.shown())),
+        }
+    }
+
+    /// Its directory on this machine; none of an object.
+    pub(super) fn directory(&self) -> Option<&Path> {
+        match self {
+            Self::File(path) => path.parent(),
+            Self::Object(..) => None,
+        }
+    }
+
+    /// Makes durable that it is there. An object is, as soon as it is.
+    pub(super) fn make_durable(&self) -> Result<(), BackupStoreError> {
+        self.directory().map_or(Ok(()), sync_dir)
+    }
+}
+
+/// Whether an error says nothing of what is stored: it is one of the system, or of a network.
+pub(super) fn is_of_the_way(error: &io::Error) -> bool {
+    error.raw_os_error().is_some() || Trouble::of(error).is_some()
+}

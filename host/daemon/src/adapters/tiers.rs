@@ -1,0 +1,114 @@
+//! Where the tiers of the config are, and what its buckets need of the host.
+//!
+//! Invariant: the keys of a bucket are revealed when a request is signed, and kept nowhere.
+//! Invariant: neither proxies nor any other setting are taken from the environment, and no redirect is followed.
+
+use super::http::builder;
+use crate::ports::{Secrets, TierPlace, TierPlaces};
+use mainstay_backup::{Bucket, BucketAccess};
+use mainstay_domain::{
+    spec::{S3TierSpec, Spec, TierPlaceSpec},
+    text::{causes, in_one_line},
+};
+use mainstay_runtime::regular_file::read_start;
+use parking_lot::Mutex;
+use std::{collections::HashMap, fmt, path::Path, sync::Arc, time::Duration};
+use tokio::sync::watch;
+
+/// So long may one request take, and what is sent or answered with it: 8 MiB.
+const REQUEST: Duration = Duration::from_secs(120);
+/// So long may a file of authorities be.
+const MAX_AUTHORITIES: u64 = 1 << 20;
+
+/// The tiers of the config as it is when they are asked for.
+pub(crate) fn tier_places(
+    spec: watch::Receiver<Arc<Spec>>,
+    secrets: Arc<dyn Secrets>,
+) -> TierPlaces {
+    let buckets = Buckets {
+        secrets,
+        known: Mutex::default(),
+    };
+    Arc::new(move || {
+        let now = Arc::clone(&spec.borrow());
+        let tiers = now.tiers.iter();
+        let place = |place: &TierPlaceSpec| match place {
+            TierPlaceSpec::Directory(path) => TierPlace::Directory(path.clone()),
+            TierPlaceSpec::S3(s3) => TierPlace::Bucket(buckets.of(s3)),
+        };
+        tiers
+            .map(|(name, tier)| (name.clone(), place(&tier.place)))
+            .collect()
+    })
+}
+
+/// What a file of authorities held, where one is named; or why it cannot be read.
+type Authorities = Option<Result<Vec<u8>, String>>;
+
+/// The buckets that were asked for; each keeps its connections.
+struct Buckets {
+    secrets: Arc<dyn Secrets>,
+    known: Mutex<HashMap<S3TierSpec, (Authorities, Bucket)>>,
+}
+
+impl Buckets {
+    /// Reads the file of authorities each time, for authorities are renewed; a bucket is made anew only where it has changed.
+    fn of(&self, spec: &S3TierSpec) -> Bucket {
+        let authorities = spec.ca.as_deref().map(read);
+        let known = self.known.lock().get(spec).cloned();
+        if let Some((_, bucket)) = known.filter(|(held, _)| *held == authorities) {
+            return bucket;
+        }
+        let access: Arc<dyn BucketAccess> = Arc::new(Access {
+            secrets: Arc::clone(&self.secrets),
+            authorities: authorities.clone(),
+        });
+        let bucket = Bucket::of_s3(spec, &access);
+        let mut known = self.known.lock();
+        known.insert(spec.clone(), (authorities, bucket.clone()));
+        bucket
+    }
+}
+
+fn read(ca: &Path) -> Result<Vec<u8>, String> {
+    let read = read_start(ca, MAX_AUTHORITIES);
+    read.map_err(|error| format!("`ca` {} cannot be read: {error}", ca.display()))
+}
+
+struct Access {
+    secrets: Arc<dyn Secrets>,
+    authorities: Authorities,
+}
+
+impl fmt::Debug for Access {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Access")
+    }
+}
+
+impl BucketAccess for Access {
+    fn reveal(&self, written: &str) -> Result<String, String> {
+        let revealed = self.secrets.reveal(written);
+        revealed.map_err(|error| error.to_string())
+    }
+
+    fn client(&self) -> Result<reqwest::Client, String> {
+        // An error says that there is one already.
+        let _ = rustls::crypto::ring::default_provider().install_default();
+        let cannot = |error: reqwest::Error| in_one_line(causes(&error));
+        let builder = || builder().timeout(REQUEST);
+        let Some(authorities) = &self.authorities else {
+            // Without authorities of this system there is no https, and http all the same.
+            let client = builder().build();
+            let client = client.or_else(|_| builder().tls_certs_only([]).build());
+            return client.map_err(cannot);
+        };
+        let pem = authorities.as_ref().map_err(String::clone)?;
+        let authorities = reqwest::Certificate::from_pem_bundle(pem).map_err(cannot)?;
+        if authorities.is_empty() {
+            return Err("`ca` holds no certificate in PEM".to_owned());
+        }
+        let client = builder().tls_certs_only(authorities).build();
+        client.map_err(cannot)
+    }
+}
