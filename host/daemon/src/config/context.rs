@@ -106,6 +106,8 @@ pub(crate) struct Facts {
     pub(crate) backed_up: Vec<(PathBuf, Place)>,
     /// Where the directories of tiers are set.
     pub(crate) tier_paths: Vec<(PathBuf, Place)>,
+    /// Which buckets are tiers, each told by its server and the begin of its keys, and where that is set.
+    pub(crate) tier_buckets: Vec<(String, Place)>,
     /// Which tiers jobs name.
     pub(crate) tiers_of_jobs: BTreeSet<TierName>,
     /// Which commands rollbacks run, and where that is said.

@@ -50,7 +50,7 @@ pub(crate) fn text(at: ValueAt<'_>) -> Option<String> {
         None => Some(text),
         Some(found) => at.refuse(
             format!("`{}` holds {found:?}, and no secret is put in there", at.key),
-            "secrets stand in the texts of `env`, `headers`, `settings` and `params` alone; write here what is meant itself",
+            "secrets stand in the texts of `env`, `headers`, `settings` and `params` and in the keys of a tier alone; write here what is meant itself",
         ),
     }
 }

@@ -21,10 +21,10 @@ use mainstay_domain::{
         ForeignCommands, Grants, GroupBy, HookSpec, HttpCheck, HttpOrigin, HttpSource, Limits,
         LogPattern, MailTls, MaintenanceBegin, OnDoubt, OnFailure, OnShutdown, OverBudget,
         PluginCheck, PluginSource, PluginSpec, PolicySpec, PostgresCheck, ProcessSpec, RedisCheck,
-        RedisRole, RedisSource, Reload, RestartPolicy, RestoreDrillSpec, RunAs, S3Check, Schedule,
-        SecretSource, ServiceAddress, SocketSpec, Spec, StatsdFlavour, Strategy, TargetGrant,
-        TargetSpec, TargetVerb, TierPlaceSpec, TierRole, TierSpec, Trust, ViewerSpec, WindowSpec,
-        Workflow,
+        RedisRole, RedisSource, Reload, RestartPolicy, RestoreDrillSpec, RunAs, S3Check,
+        S3TierSpec, Schedule, SecretSource, ServiceAddress, SocketSpec, Spec, StatsdFlavour,
+        Strategy, TargetGrant, TargetSpec, TargetVerb, TierPlaceSpec, TierRole, TierSpec, Trust,
+        ViewerSpec, WindowSpec, Workflow,
     },
     time::Timestamp,
 };
@@ -1569,6 +1569,31 @@ fn tier_keys(keys: &mut Keys) {
     for key in ["tier.kind", "tier.path", "tier.role"] {
         keys.arrives(key, text, |s| s.tiers[&name].clone(), tier.clone());
     }
+    let text = "[secrets]\nk = { env = \"K\" }\n[tier.t]\nkind = \"s3\"\nurl = \"s3://shop/of/host/\"\n\
+                endpoint = \"https://s3.example\"\nregion = \"eu-1\"\naccess_key = \"id\"\n\
+                secret_key = \"${secret:k}\"\nca = \"/ca.pem\"\n";
+    let bucket = TierSpec {
+        place: TierPlaceSpec::S3(S3TierSpec {
+            bucket: "shop".to_owned(),
+            prefix: "of/host".to_owned(),
+            endpoint: Some("https://s3.example".to_owned()),
+            region: "eu-1".to_owned(),
+            access_key: "id".to_owned(),
+            secret_key: "${secret:k}".to_owned(),
+            ca: Some("/ca.pem".into()),
+        }),
+        role: TierRole::Cloud,
+    };
+    for key in [
+        "tier.url",
+        "tier.endpoint",
+        "tier.region",
+        "tier.access_key",
+        "tier.secret_key",
+        "tier.ca",
+    ] {
+        keys.arrives(key, text, |s| s.tiers[&name].clone(), bucket.clone());
+    }
     for (key, backup_type) in [
         ("job.tiers.full", BackupType::Full),
         ("job.tiers.differential", BackupType::Differential),
@@ -1599,6 +1624,11 @@ fn what_is_wrong_with_tiers_is_told_with_what_is_right() {
     let job = "[[job]]\nname = \"j\"\nencryption = \"none\"\nsource = [{ kind = \"directory\", path = \"d\" }]\n";
     let tier = "[tier.nas]\npath = \"/nas\"\n";
     let with = |tiers: &str| format!("{tier}{job}tiers = {tiers}\n");
+    const URL: &str = "url = \"s3://shop\"\n";
+    const KEYS: &str = "access_key = \"id\"\nsecret_key = \"${secret:k}\"\n";
+    let s3 = |place: &str, keys: &str| {
+        format!("[secrets]\nk = {{ env = \"K\" }}\n[tier.s]\nkind = \"s3\"\n{place}{keys}")
+    };
     for (text, says) in [
         (with("{ full = [\"nass\"] }"), "did you mean \"nas\"?"),
         (with("{ full = [] }"), "`full` names no tier"),
@@ -1624,6 +1654,44 @@ fn what_is_wrong_with_tiers_is_told_with_what_is_right() {
         (
             format!("[tier.a]\npath = \"d/a\"\n{job}"),
             "the source /etc/mainstay/d",
+        ),
+        (
+            s3("url = \"https://shop\"\n", KEYS),
+            "not the URL of a bucket",
+        ),
+        (s3("url = \"s3://x\"\n", KEYS), "3 to 63 letters"),
+        (s3("url = \"s3://shop/a//b\"\n", KEYS), "names below it"),
+        (s3("url = \"s3://shop/../b\"\n", KEYS), "names below it"),
+        (s3(URL, ""), "has no `access_key`"),
+        (
+            s3(URL, "access_key = \"id\"\nsecret_key = \"plain\"\n"),
+            "`secret_key` holds no secret",
+        ),
+        (
+            s3(
+                URL,
+                "access_key = \"id\"\nsecret_key = \"${secret:none}\"\n",
+            ),
+            "none",
+        ),
+        (
+            s3("url = \"s3://shop\"\nendpoint = \"ftp://x\"\n", KEYS),
+            "not an http or https URL",
+        ),
+        (
+            s3(
+                "url = \"s3://shop\"\nendpoint = \"http://x\"\nca = \"/ca\"\n",
+                KEYS,
+            ),
+            "needs an https `endpoint`",
+        ),
+        (s3("url = \"s3://shop\"\npath = \"/x\"\n", KEYS), "`path`"),
+        (
+            format!(
+                "{}[tier.b]\nkind = \"s3\"\nurl = \"s3://shop/a/b\"\n{KEYS}",
+                s3("url = \"s3://shop/a\"\n", KEYS)
+            ),
+            "lie in each other",
         ),
         (tier.to_owned(), "no job stores anything in the tier `nas`"),
         (

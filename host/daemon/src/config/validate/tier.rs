@@ -1,13 +1,16 @@
 //! `[tier.NAME]`, places where backups are stored beside the state directory.
 
+mod bucket;
+
 use super::{
     super::{
         context::{Context, EntityKind},
-        reader::ValueAt,
+        reader::{Fields, ValueAt},
         values::{one_of, path, plain},
     },
     named,
 };
+use bucket::bucket;
 use mainstay_domain::{
     name::TierName,
     spec::{HostSpec, Spec, TierPlaceSpec, TierRole, TierSpec},
@@ -19,6 +22,12 @@ const ROLES: [(&str, TierRole); 3] = [
     ("cloud", TierRole::Cloud),
     ("archive", TierRole::Archive),
 ];
+
+/// What reads the keys of a kind, and what a tier of it is for by default.
+type Kind = (fn(&mut Fields<'_>) -> Option<TierPlaceSpec>, TierRole);
+
+const DIRECTORY: Kind = (directory, TierRole::Network);
+const KINDS: [(&str, Kind); 2] = [("directory", DIRECTORY), ("s3", (bucket, TierRole::Cloud))];
 
 pub(super) fn tiers(at: ValueAt<'_>) -> Option<BTreeMap<TierName, TierSpec>> {
     for (name, place, at) in at.entries() {
@@ -32,29 +41,38 @@ pub(super) fn tiers(at: ValueAt<'_>) -> Option<BTreeMap<TierName, TierSpec>> {
     }
     named(at, EntityKind::Tier, TierName::parse, |at, what| {
         at.fields(what, |fields| {
-            fields.optional("kind", |at| {
-                one_of("a kind of tier", &[("directory", ())], at)
-            });
-            let role = fields.or("role", TierRole::Network, |at| {
-                one_of("what a tier is for", &ROLES, at)
-            });
-            let path = fields.required("path", "path = \"/mnt/backups\"", |at| {
-                let path = path(at)?;
-                let mut facts = at.context.facts.borrow_mut();
-                facts.tier_paths.push((path.clone(), at.node.place));
-                Some(path)
-            });
+            let kind = match fields.get("kind") {
+                None => Some(DIRECTORY),
+                Some(at) => one_of("a kind of tier", &KINDS, at),
+            };
+            let Some((read, role)) = kind else {
+                fields.accept_all();
+                return None;
+            };
+            let role = fields.or("role", role, |at| one_of("what a tier is for", &ROLES, at));
+            let place = read(fields);
             Some(TierSpec {
-                place: TierPlaceSpec::Directory(path?),
+                place: place?,
                 role,
             })
         })
     })
 }
 
+fn directory(fields: &mut Fields<'_>) -> Option<TierPlaceSpec> {
+    let path = fields.required("path", "path = \"/mnt/backups\"", |at| {
+        let path = path(at)?;
+        let mut facts = at.context.facts.borrow_mut();
+        facts.tier_paths.push((path.clone(), at.node.place));
+        Some(path)
+    });
+    path.map(TierPlaceSpec::Directory)
+}
+
 /// Tiers that are in each other, in the state directory or among what is backed up, and tiers that nothing is stored in.
 pub(super) fn judge(context: &Context<'_>, spec: &Spec) {
     apart(context, &spec.host);
+    bucket::apart(context);
     let facts = context.facts.borrow();
     for (name, tier) in &spec.tiers {
         let is_default = tier.role != TierRole::Archive && !spec.jobs.is_empty();
