@@ -1,3 +1,4 @@
+mod buckets;
 mod chunked;
 mod contents;
 pub(super) mod crashes;

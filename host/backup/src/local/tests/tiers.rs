@@ -5,7 +5,7 @@ use super::{
     *,
 };
 
-fn tier(name: &str) -> TierName {
+pub(super) fn tier(name: &str) -> TierName {
     TierName::parse(name).unwrap()
 }
 
@@ -51,7 +51,7 @@ pub(super) fn files_of(directory: &Path, id: &BackupId) -> Vec<String> {
     names
 }
 
-fn unavailable<T: std::fmt::Debug>(result: Result<T, BackupStoreError>) -> String {
+pub(super) fn unavailable<T: std::fmt::Debug>(result: Result<T, BackupStoreError>) -> String {
     match result {
         Err(BackupStoreError::Unavailable(what)) => what,
         other => panic!("{other:?}"),

@@ -1,0 +1,231 @@
+//! Backups in a bucket.
+
+use super::{
+    tiers::{tier, unavailable},
+    *,
+};
+use crate::bucket::{Bucket, BucketAccess};
+use mainstay_domain::spec::S3TierSpec;
+use object_store::memory::InMemory;
+
+fn in_memory() -> Bucket {
+    Bucket::of_store("shop", "of/host", Arc::new(InMemory::new()))
+}
+
+/// What cannot be reached.
+#[derive(Debug)]
+struct Unreachable;
+
+impl BucketAccess for Unreachable {
+    fn reveal(&self, _: &str) -> Result<String, String> {
+        Err("no secret is there".to_owned())
+    }
+
+    fn client(&self) -> Result<reqwest::Client, String> {
+        Err("nobody is there".to_owned())
+    }
+}
+
+fn unreachable_bucket() -> Bucket {
+    let spec = S3TierSpec {
+        bucket: "shop".to_owned(),
+        prefix: String::new(),
+        endpoint: None,
+        region: "eu-1".to_owned(),
+        access_key: "id".to_owned(),
+        secret_key: "${secret:key}".to_owned(),
+        ca: None,
+    };
+    let access: Arc<dyn BucketAccess> = Arc::new(Unreachable);
+    Bucket::of_s3(&spec, &access)
+}
+
+impl Fixture {
+    /// From now on the tier `offsite` is this bucket.
+    fn has_offsite(&self, bucket: &Bucket) {
+        let place = TierPlace::Bucket(bucket.clone());
+        *self.tiers.lock() = vec![(tier("offsite"), place)];
+    }
+}
+
+/// The keys of a backup, below those of its job.
+fn keys_of(bucket: &Bucket, id: &BackupId) -> Vec<String> {
+    let mut keys = Vec::new();
+    for below in ["state", "state/trash"] {
+        for (name, _) in bucket.list(below).unwrap().objects {
+            if name.starts_with(&id.to_string()) {
+                keys.push(format!("{below}/{name}"));
+            }
+        }
+    }
+    keys
+}
+
+/// A full backup in a bucket, of more than one part, and an incremental one at home.
+fn over_bucket_and_home(fixture: &Fixture) -> (Bucket, Vec<BackupId>) {
+    let bucket = in_memory();
+    fixture.has_offsite(&bucket);
+    let mut chain = vec![];
+    let mut noise = vec![0; 20 << 20];
+    blake3::Hasher::new().finalize_xof().fill(&mut noise);
+    fixture.put("large", noise);
+    fixture.put("a", "one");
+    let full = fixture.extend_in(&["offsite"], BackupType::Full, &mut chain);
+    assert_eq!(full.manifest.tier, "offsite");
+    assert_eq!(full.refused, vec![]);
+    fixture.put("b", "two");
+    fs::remove_file(fixture.data().join("a")).unwrap();
+    let next = fixture.extend_in(&["local"], BackupType::Incremental, &mut chain);
+    assert_eq!(next.manifest.tier, "local");
+    (bucket, chain)
+}
+
+#[test]
+fn a_chain_over_a_bucket_and_the_state_directory_is_restored_verified_and_drilled() {
+    let fixture = Fixture::new();
+    let (bucket, chain) = over_bucket_and_home(&fixture);
+    let id = &chain[0];
+    assert_eq!(
+        keys_of(&bucket, id),
+        [format!("state/{id}.json"), format!("state/{id}.jsonl.zst")]
+    );
+    let restored = fixture.restore_into(&chain, "restored").unwrap();
+    assert_same_tree(&fixture, &restored, &fixture.tree(&fixture.data()));
+    let verified = fixture.store.verify(&job(), &chain, &no_progress());
+    assert_eq!(verified, Ok(vec![]));
+    fixture
+        .store
+        .drill(&job(), &chain, None, &no_progress())
+        .unwrap();
+    let committed = fixture.store.committed(&job(), id).unwrap().unwrap();
+    let stored = [(id.clone(), committed.stored_bytes)];
+    assert_eq!(fixture.store.lost(&job(), &stored), vec![]);
+    assert_eq!(fixture.sweep(&chain), vec![]);
+    assert_eq!(keys_of(&bucket, id).len(), 2);
+}
+
+#[test]
+fn a_changed_byte_and_a_missing_object_are_found() {
+    let fixture = Fixture::new();
+    let (bucket, chain) = over_bucket_and_home(&fixture);
+    let key = format!("state/{}.jsonl.zst", chain[0]);
+    let right = bucket.read(&key, u64::MAX).unwrap().unwrap();
+    let mut wrong = right.clone();
+    let middle = wrong.len() / 2;
+    wrong[middle] ^= 1;
+    let corrupted = |result: Result<_, BackupStoreError>| {
+        let is_told =
+            matches!(&result, Err(BackupStoreError::Corrupted { id, .. }) if *id == chain[0]);
+        assert!(is_told, "{result:?}");
+    };
+    let verify = || fixture.store.verify(&job(), &chain, &no_progress());
+    bucket.replace(&key, wrong).unwrap();
+    corrupted(verify());
+    bucket.delete(std::slice::from_ref(&key)).unwrap();
+    corrupted(verify());
+    bucket.replace(&key, right).unwrap();
+    assert_eq!(verify(), Ok(vec![]));
+}
+
+#[test]
+fn where_a_bucket_cannot_be_asked_or_is_another_one_the_next_tier_takes_it_and_no_backup_is_wrong()
+{
+    let fixture = Fixture::new();
+    let (bucket, chain) = over_bucket_and_home(&fixture);
+    for (other, says) in [
+        (unreachable_bucket(), "nobody is there"),
+        (in_memory(), "is not there"),
+    ] {
+        fixture.has_offsite(&other);
+        let mut next = vec![];
+        let taken = fixture.extend_in(&["offsite", "local"], BackupType::Full, &mut next);
+        assert_eq!(taken.manifest.tier, "local");
+        let (refused, why) = &taken.refused[0];
+        assert_eq!(refused, &tier("offsite"));
+        assert!(why.contains(says), "{why}");
+        fixture.restore_into(&next, says).unwrap();
+
+        unavailable(fixture.store.verify(&job(), &chain, &no_progress()));
+        unavailable(fixture.restore_into(&chain, "none"));
+        unavailable(fixture.store.trash(&job(), &chain[0]));
+        unavailable(fixture.store.delete(&job(), &chain[0]));
+        let lost = fixture.store.lost(&job(), &[(chain[0].clone(), 1)]);
+        let troubles = [lost, fixture.sweep(&chain)].concat();
+        assert!(!troubles.is_empty());
+        for trouble in troubles {
+            unavailable(Err::<(), _>(trouble));
+        }
+    }
+    fixture.has_offsite(&bucket);
+    fixture.restore_into(&chain, "again").unwrap();
+}
+
+#[test]
+fn what_expired_is_told_by_its_manifest_and_leaves_the_bucket() {
+    let fixture = Fixture::new();
+    let (bucket, chain) = over_bucket_and_home(&fixture);
+    let id = &chain[0];
+    let (manifest, archive) = (format!("state/{id}.json"), format!("state/{id}.jsonl.zst"));
+    let before = bucket.read(&manifest, u64::MAX).unwrap().unwrap();
+    let trashed = [archive, format!("state/trash/{id}.json")];
+    fixture.store.trash(&job(), id).unwrap();
+    assert_eq!(keys_of(&bucket, id), trashed);
+    fixture.store.trash(&job(), id).unwrap();
+    assert_eq!(keys_of(&bucket, id), trashed);
+    assert!(fixture.stored().iter().any(|it| it.in_trash && it.intact));
+    fixture.restore_into(&chain[..1], "from-the-trash").unwrap();
+
+    // As a crash leaves it between both.
+    bucket.replace(&manifest, before).unwrap();
+    assert_eq!(fixture.sweep(&chain), vec![]);
+    assert_eq!(keys_of(&bucket, id), trashed);
+    fixture.store.delete(&job(), id).unwrap();
+    assert_eq!(keys_of(&bucket, id), Vec::<String>::new());
+    fixture.store.delete(&job(), id).unwrap();
+}
+
+#[test]
+fn what_a_crash_left_in_a_bucket_is_removed_and_what_is_known_is_told() {
+    let fixture = Fixture::new();
+    let (bucket, chain) = over_bucket_and_home(&fixture);
+    let left = fixture.request(BackupType::Full, &[]).id;
+    for id in [&left, &chain[1]] {
+        let key = format!("state/{id}.jsonl.zst.age");
+        bucket.replace(&key, vec![1]).unwrap();
+    }
+    assert_eq!(fixture.sweep(&chain), vec![]);
+    for id in [&left, &chain[1]] {
+        assert_eq!(keys_of(&bucket, id), Vec::<String>::new());
+    }
+    fixture.restore_into(&chain, "restored").unwrap();
+
+    let manifest = format!("state/{}.json", chain[0]);
+    bucket.delete(std::slice::from_ref(&manifest)).unwrap();
+    let swept = fixture.sweep(&chain);
+    assert!(!swept.is_empty());
+    for error in swept {
+        let is_told = matches!(&error, BackupStoreError::Corrupted { id, .. } if *id == chain[0]);
+        assert!(is_told, "{error:?}");
+    }
+    let orphans = fixture.store.orphans(&job()).unwrap();
+    assert_eq!(orphans.len(), 1);
+}
+
+#[test]
+fn what_a_bucket_holds_is_taken_up_where_the_state_directory_was_lost() {
+    let fixture = Fixture::new();
+    let bucket = in_memory();
+    fixture.has_offsite(&bucket);
+    fixture.put("a", "one");
+    let mut chain = vec![];
+    fixture.extend_in(&["offsite"], BackupType::Full, &mut chain);
+    fs::remove_dir_all(fixture.directory.path().join("state")).unwrap();
+    assert_eq!(fixture.store.jobs(), Ok(vec![job()]));
+    let found = fixture.stored();
+    assert_eq!(found.len(), 1);
+    assert!(found[0].intact && !found[0].in_trash);
+    assert_eq!(found[0].manifest.tier, "offsite");
+    fixture.restore_into(&chain, "restored").unwrap();
+    fixture.extend_in(&["offsite"], BackupType::Incremental, &mut chain);
+    fixture.restore_into(&chain, "again").unwrap();
+}
