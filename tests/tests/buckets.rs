@@ -1,0 +1,207 @@
+//! Backups in a bucket: all that is done with them, and a server that answers wrong, or not at all.
+
+use mainstay_tests::{Daemon, HOST, S3Server, campaign::Random, plugin, said};
+use serde_json::Value;
+use std::{fs, os::unix::fs::PermissionsExt};
+
+const JOB: &str = r#"
+[[job]]
+name = "state"
+encryption = "none"
+source = [{ kind = "directory", path = "data" }]
+retention = { policy = "gfs-retention" }
+
+[plugin.gfs-retention]
+settings = { last = 1, hourly = 0, daily = 0, weekly = 0, monthly = 0, yearly = 0 }
+"#;
+
+/// A daemon, and the bucket that its full backups go to.
+struct Shop {
+    server: S3Server,
+    daemon: Daemon,
+}
+
+impl Shop {
+    /// The backup that is due at once was taken.
+    fn open() -> Self {
+        let server = S3Server::start();
+        let mut daemon = Daemon::prepare(&[HOST, &server.tier(), JOB].concat());
+        server.let_in(&mut daemon);
+        fs::create_dir(daemon.path("data")).unwrap();
+        fs::write(daemon.path("data/a"), "one").unwrap();
+        // More than is put at once, and nothing gets it smaller.
+        let mut random = Random::new(7);
+        let noise = (0..(18 << 20) / 8).map(|_| random.below(u64::MAX).to_le_bytes());
+        fs::write(
+            daemon.path("data/large"),
+            noise.collect::<Vec<_>>().concat(),
+        )
+        .unwrap();
+        daemon.drop_plugin(&plugin("gfs-retention"));
+        daemon.run();
+        daemon.wait_for_plugins(1);
+        daemon.wait_for_first_backup();
+        Self { server, daemon }
+    }
+
+    /// What is shown of a backup that is taken now.
+    fn take(&self, of_type: &str) -> Value {
+        let report = self
+            .daemon
+            .json(&["backup", "create", "state", "--type", of_type]);
+        report["backups"][0].clone()
+    }
+
+    #[track_caller]
+    fn succeeds(&self, arguments: &[&str]) {
+        let output = self.daemon.cli(arguments);
+        assert!(output.status.success(), "{arguments:?}: {}", said(&output));
+    }
+
+    /// What the newest backup has of the document `a`, after a restore of all of it.
+    #[track_caller]
+    fn restored(&self, into: &str) -> String {
+        let into = self.daemon.path(into);
+        self.succeeds(&[
+            "backup",
+            "restore",
+            "state",
+            "--into",
+            into.to_str().unwrap(),
+        ]);
+        let large = |directory: &str| fs::read(self.daemon.path(directory).join("large")).unwrap();
+        assert!(large(into.to_str().unwrap()) == large("data"));
+        fs::read_to_string(into.join("a")).unwrap()
+    }
+
+    fn change(&self, to: &str) {
+        fs::write(self.daemon.path("data/a"), to).unwrap();
+    }
+}
+
+fn id(backup: &Value) -> &str {
+    backup["id"].as_str().unwrap()
+}
+
+#[test]
+fn a_full_backup_is_in_the_bucket_by_default_is_verified_drilled_and_restored_and_leaves_it() {
+    let shop = Shop::open();
+    let full = shop.take("full");
+    assert_eq!(full["tier"], "offsite", "{full}");
+    assert_eq!(full["status"], "verified");
+    let of_full = shop.server.keys_with(id(&full));
+    let name = |end: &str| format!("web-1/state/{}{end}", id(&full));
+    assert_eq!(of_full, [name(".json"), name(".jsonl.zst")]);
+    let parts = shop.server.seen_with("partNumber=2");
+    assert!(!parts.is_empty(), "it is put in parts");
+    shop.change("two");
+    let next = shop.take("incremental");
+    assert_eq!(next["tier"], "local");
+    shop.succeeds(&["backup", "verify", id(&next)]);
+    shop.succeeds(&["backup", "drill", "state"]);
+    assert_eq!(shop.restored("first"), "two");
+
+    shop.change("three");
+    let newest = shop.take("full");
+    assert_eq!(newest["tier"], "offsite");
+    shop.succeeds(&["backup", "prune", "--job", "state"]);
+    let in_trash = shop.server.keys_with(id(&full));
+    let trashed = format!("web-1/state/trash/{}.json", id(&full));
+    assert_eq!(in_trash, [name(".jsonl.zst"), trashed]);
+    assert_eq!(shop.server.keys_with(id(&newest)).len(), 2);
+    assert_eq!(shop.restored("second"), "three");
+    let told = shop.daemon.log() + &shop.daemon.json(&["status"]).to_string();
+    assert!(!told.contains(shop.server.secret_key()), "{told}");
+}
+
+#[test]
+fn a_server_that_answers_wrong_gets_nothing_half_and_the_next_tier_has_the_backup() {
+    let shop = Shop::open();
+    for (number, (what, method, part, says)) in [
+        ("500", "*", "web-1", "the server answered 500"),
+        ("429", "PUT", "partNumber=2", "the server answered 429"),
+        ("403", "PUT", ".jsonl", "the server refuses it with 403"),
+        ("404", "*", "/backups", "has no bucket `backups`"),
+        ("507", "POST", ".jsonl", "has no room"),
+        ("gone", "PUT", "partNumber=2", "no answer that is of use"),
+        ("gone", "GET", ".jsonl", "no answer that is of use"),
+        ("cut", "GET", ".jsonl", "no answer that is of use"),
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        shop.server.answer(what, method, part);
+        let to = format!("change {number}");
+        shop.change(&to);
+        let fell_over = shop.take("full");
+        assert_eq!(fell_over["tier"], "local", "{what} {part}: {fell_over}");
+        let told = shop.daemon.wait_for_event("the fall-over", |event| {
+            event["kind"] == "backup.fell-over" && event["backup"] == fell_over["id"]
+        });
+        let message = told["message"].as_str().unwrap();
+        assert!(message.contains(says), "{what} {part}: {message}");
+        assert_eq!(shop.restored(&format!("restored-{number}")), to);
+        shop.server.answer_right();
+        let left = shop.server.keys_with(&format!("{}.json", id(&fell_over)));
+        let manifests = left.iter().filter(|key| key.ends_with(".json"));
+        assert_eq!(manifests.count(), 0, "{what} {part}: {left:?}");
+        let back = shop.take("full");
+        assert_eq!(back["tier"], "offsite", "{what} {part}: {back}");
+    }
+    for backup in shop.daemon.json(&["backup", "list"]).as_array().unwrap() {
+        assert_eq!(backup["status"], "verified", "{backup}");
+    }
+}
+
+#[test]
+fn while_a_bucket_is_away_no_backup_is_wrong_and_what_was_changed_in_it_is_found() {
+    let mut shop = Shop::open();
+    let full = shop.take("full");
+    shop.server.answer("gone", "*", "backups");
+    let away = shop.daemon.cli(&["backup", "verify", id(&full)]);
+    assert!(!away.status.success());
+    assert!(said(&away).contains("no answer"), "{}", said(&away));
+    let into = shop.daemon.path("none");
+    let into = into.to_str().unwrap();
+    let away = shop
+        .daemon
+        .cli(&["backup", "restore", "state", "--into", into]);
+    assert!(!away.status.success(), "{}", said(&away));
+    assert!(shop.daemon.stop());
+    shop.daemon.run();
+    let shown = shop.daemon.json(&["backup", "show", id(&full)]);
+    assert_eq!(shown["status"], "verified", "{shown}");
+    shop.server.answer_right();
+    assert_eq!(shop.restored("restored"), "one");
+
+    let archive = format!("web-1/state/{}.jsonl.zst", id(&full));
+    shop.server.flip(&archive);
+    let wrong = shop.daemon.cli(&["backup", "verify", id(&full)]);
+    assert!(!wrong.status.success(), "{}", said(&wrong));
+    shop.server.flip(&archive);
+    shop.succeeds(&["backup", "verify", id(&full)]);
+    shop.server.delete(&archive);
+    let missing = shop.daemon.cli(&["backup", "verify", id(&full)]);
+    assert!(said(&missing).contains("missing"), "{}", said(&missing));
+}
+
+#[test]
+fn what_a_bucket_holds_is_taken_up_where_the_state_directory_is_lost() {
+    let mut shop = Shop::open();
+    let full = shop.take("full");
+    assert!(shop.daemon.stop());
+    let key = shop.daemon.path("state/backup-signing.key");
+    let kept = fs::read(&key).unwrap();
+    fs::remove_dir_all(shop.daemon.path("state")).unwrap();
+    fs::create_dir(shop.daemon.path("state")).unwrap();
+    fs::write(&key, kept).unwrap();
+    fs::set_permissions(&key, fs::Permissions::from_mode(0o600)).unwrap();
+    shop.daemon.run();
+    shop.daemon.wait_for_plugins(1);
+    let shown = shop.daemon.json(&["backup", "show", id(&full)]);
+    assert_eq!(
+        (&shown["tier"], &shown["status"]),
+        (&full["tier"], &full["status"])
+    );
+    assert_eq!(shop.restored("restored"), "one");
+}
