@@ -1,36 +1,37 @@
 //! A bucket, or what is below a prefix in it: what a tier of objects does its things with.
 //!
-//! All that waits for the network goes through [`Bucket::begin`]: the work of a store blocks, and a client of objects does not.
+//! All that waits for the network goes through `waiting`: the work of a store blocks, and a client of objects does not.
 //!
 //! Invariant: of an object no more than two parts are in memory, whatever its length.
 //! Invariant: the keys are asked for with each request, and are nowhere else.
 //! Invariant: what the server says without an answer that a bucket can give is trouble of its own, and says nothing of what it
 //! holds: only "it is not there" of an object does.
 
+mod reader;
+mod s3;
+mod trouble;
+mod waiting;
+
+pub(crate) use trouble::Trouble;
+
 use futures_util::{StreamExt, TryStreamExt, stream};
-use mainstay_domain::{
-    spec::S3TierSpec,
-    text::{causes, in_one_line},
-};
+use mainstay_domain::spec::S3TierSpec;
 use object_store::{
-    BackoffConfig, ClientOptions, CredentialProvider, Error, GetOptions, GetRange, ObjectStore,
-    PutMode, PutMultipartOptions, PutOptions, PutPayload, RetryConfig,
-    aws::{AmazonS3Builder, AwsCredential},
-    client::{HttpClient, HttpConnector},
+    Error, GetOptions, ObjectStore, PutMode, PutMultipartOptions, PutOptions, PutPayload,
     path::Path as Key,
 };
+use reader::ObjectReader;
 use std::{
     fmt::Debug,
     fs::File,
     future::Future,
-    io::{self, ErrorKind, Read},
+    io::{self, Read},
     path::PathBuf,
-    pin::Pin,
-    sync::{Arc, OnceLock, mpsc},
-    time::Duration,
+    sync::Arc,
 };
-use tokio::runtime::{Builder, Runtime};
 use tokio_util::sync::CancellationToken;
+use trouble::{said, status};
+use waiting::{Begun, begin};
 
 /// What is put or got at once, at least.
 const PART: u64 = 8 << 20;
@@ -44,31 +45,6 @@ pub trait BucketAccess: Debug + Send + Sync {
     /// What requests are sent with: it follows no redirect, takes nothing from the environment, and gives up in time. The error
     /// is a sentence for people.
     fn client(&self) -> Result<reqwest::Client, String>;
-}
-
-/// What goes wrong with a bucket and is no error of a file; inside an [`io::Error`].
-#[derive(Debug, thiserror::Error)]
-pub(crate) enum Trouble {
-    /// A sentence for people.
-    #[error("{0}")]
-    Said(String),
-    /// There is no room; a sentence for people.
-    #[error("{0}")]
-    Full(String),
-    /// The host stops.
-    #[error("the host is stopping")]
-    Interrupted,
-}
-
-impl Trouble {
-    /// What an error is of a bucket.
-    pub(crate) fn of(error: &io::Error) -> Option<&Self> {
-        error.get_ref()?.downcast_ref()
-    }
-}
-
-fn said(what: String) -> io::Error {
-    io::Error::other(Trouble::Said(what))
 }
 
 #[derive(Debug, Clone)]
@@ -102,7 +78,7 @@ impl Bucket {
         Self {
             name: spec.bucket.as_str().into(),
             prefix: spec.prefix.as_str().into(),
-            stores: stores(spec, access).map_err(Arc::from),
+            stores: s3::stores(spec, access).map_err(Arc::from),
         }
     }
 
@@ -123,7 +99,7 @@ impl Bucket {
     pub(crate) fn shown(&self) -> PathBuf {
         let mut shown = PathBuf::from(format!("s3://{}", self.name));
         if !self.prefix.is_empty() {
-            shown.push(self.prefix.as_ref());
+            shown.push(&*self.prefix);
         }
         shown
     }
@@ -148,19 +124,7 @@ impl Bucket {
         stop: &CancellationToken,
         work: impl Future<Output = Result<T, Error>> + Send + 'static,
     ) -> io::Result<Begun<T>> {
-        let (sender, answer) = mpsc::sync_channel(1);
-        let stop = stop.clone();
-        runtime()?.spawn(async move {
-            let done = tokio::select! {
-                biased;
-                () = stop.cancelled() => None,
-                done = work => Some(done),
-            };
-            // Nobody waits for what is given up.
-            let _ = sender.send(done);
-        });
-        let bucket = Arc::clone(&self.name);
-        Ok(Begun { answer, bucket })
+        begin(&self.name, stop, work)
     }
 
     fn run<T: Send + 'static>(
@@ -194,18 +158,7 @@ impl Bucket {
 
     /// Opens an object to be read from its begin to its end.
     pub(crate) fn open(&self, key: &str, stop: &CancellationToken) -> io::Result<ObjectReader> {
-        let mut reader = ObjectReader {
-            size: self.length(key)?,
-            bucket: self.clone(),
-            key: key.to_owned(),
-            next: 0,
-            piece: Vec::new(),
-            place: 0,
-            ahead: None,
-            stop: stop.clone(),
-        };
-        reader.ahead = reader.ask()?;
-        Ok(reader)
+        ObjectReader::new(self, key, self.length(key)?, stop)
     }
 
     /// What lies directly below a key; nothing where there is none of it.
@@ -267,11 +220,11 @@ impl Bucket {
             let put = async move { put_over(&*store, &key, first).await };
             return self.begin(stop, put)?.end();
         }
-        let begin = async move {
+        let begun = async move {
             let options = PutMultipartOptions::default();
             store.put_multipart_opts(&key, options).await
         };
-        let mut upload = self.begin(stop, begin)?.end()?;
+        let mut upload = self.begin(stop, begun)?.end()?;
         let put = (|| {
             let (mut bytes, mut before) = (first, None);
             while !bytes.is_empty() {
@@ -339,230 +292,11 @@ fn read_part(file: &mut File, most: u64) -> io::Result<Vec<u8>> {
     Ok(bytes)
 }
 
-/// What goes on and will have an answer.
-#[derive(Debug)]
-struct Begun<T> {
-    answer: mpsc::Receiver<Option<Result<T, Error>>>,
-    bucket: Arc<str>,
-}
-
-impl<T> Begun<T> {
-    fn end(self) -> io::Result<T> {
-        match self.answer.recv() {
-            Ok(Some(done)) => done.map_err(|error| explained(&error, &self.bucket)),
-            Ok(None) => Err(io::Error::other(Trouble::Interrupted)),
-            Err(_) => Err(said("what asked the server broke off".to_owned())),
-        }
-    }
-}
-
-/// An object that is read; while a part of it is looked at, the next one is on its way.
-#[derive(Debug)]
-pub(crate) struct ObjectReader {
-    bucket: Bucket,
-    key: String,
-    size: u64,
-    /// Where the part after the one that was asked for begins.
-    next: u64,
-    piece: Vec<u8>,
-    place: usize,
-    ahead: Option<Begun<Vec<u8>>>,
-    stop: CancellationToken,
-}
-
-impl ObjectReader {
-    /// Asks for the next part; none at the end.
-    fn ask(&mut self) -> io::Result<Option<Begun<Vec<u8>>>> {
-        let range = self.next..self.next.saturating_add(PART).min(self.size);
-        if range.is_empty() {
-            return Ok(None);
-        }
-        self.next = range.end;
-        let (store, key) = (self.bucket.stores()?.many, self.bucket.key(&self.key));
-        let options = GetOptions {
-            range: Some(GetRange::Bounded(range)),
-            ..GetOptions::default()
-        };
-        let get = async move {
-            Ok(Vec::from(
-                store.get_opts(&key, options).await?.bytes().await?,
-            ))
-        };
-        self.bucket.begin(&self.stop, get).map(Some)
-    }
-}
-
-impl Read for ObjectReader {
-    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        if self.place >= self.piece.len() {
-            let Some(ahead) = self.ahead.take() else {
-                return Ok(0);
-            };
-            self.piece = Vec::new();
-            self.piece = ahead.end()?;
-            self.place = 0;
-            self.ahead = self.ask()?;
-        }
-        let mut left = self.piece.get(self.place..).unwrap_or_default();
-        let count = left.read(buffer)?;
-        self.place += count;
-        Ok(count)
-    }
-}
-
-/// Who waits for networks: one thread for all buckets, from the first request on.
-fn runtime() -> io::Result<&'static Runtime> {
-    static RUNTIME: OnceLock<Result<Runtime, String>> = OnceLock::new();
-    let made = RUNTIME.get_or_init(|| {
-        let mut builder = Builder::new_multi_thread();
-        let builder = builder
-            .worker_threads(1)
-            .thread_name("objects")
-            .enable_all();
-        builder.build().map_err(|error| error.to_string())
-    });
-    let cannot = |why: &String| said(format!("nothing can wait for networks: {why}"));
-    made.as_ref().map_err(cannot)
-}
-
-/// Signs with the values that the secrets have by then.
-#[derive(Debug)]
-struct Keys {
-    access: Arc<dyn BucketAccess>,
-    access_key: String,
-    secret_key: String,
-}
-
-impl Keys {
-    fn revealed(&self) -> Result<AwsCredential, String> {
-        Ok(AwsCredential {
-            key_id: self.access.reveal(&self.access_key)?,
-            secret_key: self.access.reveal(&self.secret_key)?,
-            token: None,
-        })
-    }
-}
-
-impl CredentialProvider for Keys {
-    type Credential = AwsCredential;
-
-    fn get_credential<'life0, 'async_trait>(
-        &'life0 self,
-    ) -> Pin<Box<dyn Future<Output = object_store::Result<Arc<AwsCredential>>> + Send + 'async_trait>>
-    where
-        'life0: 'async_trait,
-        Self: 'async_trait,
-    {
-        Box::pin(async move {
-            let revealed = self.revealed().map_err(|why| Error::Generic {
-                store: "keys",
-                source: Box::new(Trouble::Said(why)),
-            });
-            revealed.map(Arc::new)
-        })
-    }
-}
-
-/// Sends by the host's client.
-#[derive(Debug)]
-struct ByClient(reqwest::Client);
-
-impl HttpConnector for ByClient {
-    fn connect(&self, _: &ClientOptions) -> object_store::Result<HttpClient> {
-        Ok(HttpClient::new(self.0.clone()))
-    }
-}
-
-fn stores(spec: &S3TierSpec, access: &Arc<dyn BucketAccess>) -> Result<Stores, String> {
-    let client = access.client()?;
-    let build = |is_one_by_one: bool| {
-        let mut builder = AmazonS3Builder::new()
-            .with_bucket_name(&spec.bucket)
-            .with_region(&spec.region)
-            .with_disable_bulk_delete(is_one_by_one)
-            .with_credentials(Arc::new(Keys {
-                access: Arc::clone(access),
-                access_key: spec.access_key.clone(),
-                secret_key: spec.secret_key.clone(),
-            }))
-            // Some seconds in all: then the next tier takes a backup.
-            .with_retry(RetryConfig {
-                backoff: BackoffConfig {
-                    init_backoff: Duration::from_millis(100),
-                    max_backoff: Duration::from_secs(5),
-                    base: 2.0,
-                },
-                max_retries: 4,
-                retry_timeout: Duration::from_secs(60),
-            })
-            .with_http_connector(ByClient(client.clone()));
-        if let Some(endpoint) = &spec.endpoint {
-            let is_plain = endpoint.starts_with("http://");
-            builder = builder.with_endpoint(endpoint).with_allow_http(is_plain);
-        }
-        let built = builder.build().map_err(|error| in_one_line(causes(&error)));
-        built.map(|store| Arc::new(store) as Arc<dyn ObjectStore>)
-    };
-    Ok(Stores {
-        many: build(false)?,
-        one_by_one: build(true)?,
-    })
-}
-
-fn between<'a>(text: &'a str, begin: &str, end: &str) -> Option<&'a str> {
-    let (_, behind) = text.split_once(begin)?;
-    behind.split_once(end).map(|(found, _)| found)
-}
-
-/// The status of an answer, as `503 Service Unavailable`; empty where there was no answer.
-fn status(error: &Error) -> String {
-    let all = in_one_line(causes(error));
-    between(&all, "status code: ", ":")
-        .unwrap_or_default()
-        .to_owned()
-}
-
-/// An error of a client of objects, for people.
-fn explained(error: &Error, bucket: &str) -> io::Error {
-    let all = in_one_line(causes(error));
-    let status = status(error);
-    let code = between(&all, "<Code>", "</Code>").map(|code| format!(" ({code})"));
-    let code = code.unwrap_or_default();
-    match error {
-        Error::NotFound { .. } if code.contains("NoSuchBucket") => said(format!(
-            "the server has no bucket `{bucket}`; make it, or write the right one into `url` of the tier"
-        )),
-        Error::NotFound { .. } => {
-            let what = "the bucket does not hold it".to_owned();
-            io::Error::new(ErrorKind::NotFound, Trouble::Said(what))
-        }
-        Error::PermissionDenied { .. } | Error::Unauthenticated { .. } => said(format!(
-            "the server refuses it with {status}{code}; look at `access_key`, `secret_key` and `region` of the tier, at what that \
-             key may do in the bucket `{bucket}`, and at this machine's clock"
-        )),
-        Error::AlreadyExists { .. } | Error::Precondition { .. } => said(
-            "something else lies there already; look at what writes into the bucket beside this host"
-                .to_owned(),
-        ),
-        _ if status.starts_with("507") || code.contains("Quota") => io::Error::other(
-            Trouble::Full(format!("the server has no room: it answered {status}{code}")),
-        ),
-        _ if status.is_empty() => match causes(error).last() {
-            Some(why) if why.is::<Trouble>() => said(why.to_string()),
-            why => said(format!(
-                "no answer that is of use came from the server: {}",
-                why.map(ToString::to_string).unwrap_or_default()
-            )),
-        },
-        _ => said(format!("the server answered {status}{code}")),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
     use object_store::memory::InMemory;
-    use std::io::{Seek, Write};
+    use std::io::{ErrorKind, Seek, Write};
 
     fn bucket() -> Bucket {
         Bucket::of_store("b", "of/host", Arc::new(InMemory::new()))
@@ -637,39 +371,5 @@ mod tests {
         let stopped = bucket.put_file("j/x", &mut file, &stop).unwrap_err();
         assert!(matches!(Trouble::of(&stopped), Some(Trouble::Interrupted)));
         assert!(bucket.length("j/x").is_err());
-    }
-
-    #[test]
-    fn errors_say_what_the_server_said_and_what_to_do() {
-        let source = |text: &str| Box::new(Trouble::Said(text.to_owned()));
-        let refused = Error::PermissionDenied {
-            path: "x".to_owned(),
-            source: source(
-                "non-2xx status code: 403 Forbidden: <Error><Code>AccessDenied</Code></Error>",
-            ),
-        };
-        let told = explained(&refused, "b").to_string();
-        assert!(told.contains("403 Forbidden (AccessDenied)"), "{told}");
-        let busy = Error::Generic {
-            store: "S3",
-            source: source("non-2xx status code: 503 Service Unavailable: "),
-        };
-        let told = explained(&busy, "b").to_string();
-        assert_eq!(told, "the server answered 503 Service Unavailable");
-        let no_bucket = Error::NotFound {
-            path: "x".to_owned(),
-            source: source("404 Not Found: <Code>NoSuchBucket</Code>"),
-        };
-        let told = explained(&no_bucket, "b");
-        assert_ne!(told.kind(), ErrorKind::NotFound);
-        assert!(told.to_string().contains("no bucket `b`"), "{told}");
-        let full = Error::Generic {
-            store: "S3",
-            source: source("non-2xx status code: 507 Insufficient Storage: "),
-        };
-        assert!(matches!(
-            Trouble::of(&explained(&full, "b")),
-            Some(Trouble::Full(_))
-        ));
     }
 }

@@ -1,0 +1,118 @@
+//! What goes wrong with a bucket, in sentences for people.
+
+use mainstay_domain::text::{causes, in_one_line};
+use object_store::Error;
+use std::io::{self, ErrorKind};
+
+/// What goes wrong with a bucket and is no error of a file; inside an [`io::Error`].
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum Trouble {
+    /// A sentence for people.
+    #[error("{0}")]
+    Said(String),
+    /// There is no room; a sentence for people.
+    #[error("{0}")]
+    Full(String),
+    /// The host stops.
+    #[error("the host is stopping")]
+    Interrupted,
+}
+
+impl Trouble {
+    /// What an error is of a bucket.
+    pub(crate) fn of(error: &io::Error) -> Option<&Self> {
+        error.get_ref()?.downcast_ref()
+    }
+}
+
+pub(super) fn said(what: String) -> io::Error {
+    io::Error::other(Trouble::Said(what))
+}
+
+fn between<'a>(text: &'a str, begin: &str, end: &str) -> Option<&'a str> {
+    let (_, behind) = text.split_once(begin)?;
+    behind.split_once(end).map(|(found, _)| found)
+}
+
+/// The status of an answer, as `503 Service Unavailable`; empty where there was no answer.
+pub(super) fn status(error: &Error) -> String {
+    let all = in_one_line(causes(error));
+    between(&all, "status code: ", ":")
+        .unwrap_or_default()
+        .to_owned()
+}
+
+/// An error of a client of objects, for people.
+pub(super) fn explained(error: &Error, bucket: &str) -> io::Error {
+    let all = in_one_line(causes(error));
+    let status = status(error);
+    let code = between(&all, "<Code>", "</Code>").map(|code| format!(" ({code})"));
+    let code = code.unwrap_or_default();
+    match error {
+        Error::NotFound { .. } if code.contains("NoSuchBucket") => said(format!(
+            "the server has no bucket `{bucket}`; make it, or write the right one into `url` of the tier"
+        )),
+        Error::NotFound { .. } => {
+            let what = "the bucket does not hold it".to_owned();
+            io::Error::new(ErrorKind::NotFound, Trouble::Said(what))
+        }
+        Error::PermissionDenied { .. } | Error::Unauthenticated { .. } => said(format!(
+            "the server refuses it with {status}{code}; look at `access_key`, `secret_key` and `region` of the tier, at what that \
+             key may do in the bucket `{bucket}`, and at this machine's clock"
+        )),
+        Error::AlreadyExists { .. } | Error::Precondition { .. } => said(
+            "something else lies there already; look at what writes into the bucket beside this host"
+                .to_owned(),
+        ),
+        _ if status.starts_with("507") || code.contains("Quota") => io::Error::other(
+            Trouble::Full(format!("the server has no room: it answered {status}{code}")),
+        ),
+        _ if status.is_empty() => match causes(error).last() {
+            Some(why) if why.is::<Trouble>() => said(why.to_string()),
+            why => said(format!(
+                "no answer that is of use came from the server: {}",
+                why.map(ToString::to_string).unwrap_or_default()
+            )),
+        },
+        _ => said(format!("the server answered {status}{code}")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn errors_say_what_the_server_said_and_what_to_do() {
+        let source = |text: &str| Box::new(Trouble::Said(text.to_owned()));
+        let refused = Error::PermissionDenied {
+            path: "x".to_owned(),
+            source: source(
+                "non-2xx status code: 403 Forbidden: <Error><Code>AccessDenied</Code></Error>",
+            ),
+        };
+        let told = explained(&refused, "b").to_string();
+        assert!(told.contains("403 Forbidden (AccessDenied)"), "{told}");
+        let busy = Error::Generic {
+            store: "S3",
+            source: source("non-2xx status code: 503 Service Unavailable: "),
+        };
+        let told = explained(&busy, "b").to_string();
+        assert_eq!(told, "the server answered 503 Service Unavailable");
+        let no_bucket = Error::NotFound {
+            path: "x".to_owned(),
+            source: source("404 Not Found: <Code>NoSuchBucket</Code>"),
+        };
+        let told = explained(&no_bucket, "b");
+        assert_ne!(told.kind(), ErrorKind::NotFound);
+        assert!(told.to_string().contains("no bucket `b`"), "{told}");
+        let full = Error::Generic {
+            store: "S3",
+            source: source("non-2xx status code: 507 Insufficient Storage: "),
+        };
+        assert!(matches!(
+            Trouble::of(&explained(&full, "b")),
+            Some(Trouble::Full(_))
+        ));
+    }
+}
