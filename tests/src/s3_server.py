@@ -78,7 +78,9 @@ def end(environ):
         pass
 
 
-def refuse(start, status):
+def refuse(environ, start, status):
+    # Who is told before all is read may hear of a broken connection instead.
+    environ["wsgi.input"].read(int(header(environ, "content-length") or 0))
     body = f"<?xml version='1.0'?><Error><Code>{CODES.get(status, 'Other')}</Code></Error>".encode()
     start(f"{status} Told", [("content-length", str(len(body))), ("content-type", "application/xml")])
     return [body]
@@ -110,9 +112,8 @@ def answer(environ, start):
                 return []
             if what == "cut":
                 return half(environ, told)
-            environ["wsgi.input"].read(int(header(environ, "content-length") or 0))
-            return refuse(told, int(what))
-    return moto(environ, told) if is_signed(environ) else refuse(told, 403)
+            return refuse(environ, told, int(what))
+    return moto(environ, told) if is_signed(environ) else refuse(environ, told, 403)
 
 
 class Silent(WSGIRequestHandler):

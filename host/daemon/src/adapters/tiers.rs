@@ -112,3 +112,54 @@ impl BucketAccess for Access {
         client.map_err(cannot)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ports::SecretError;
+    use mainstay_domain::name::SecretName;
+    use std::fs;
+
+    /// Has the secret `key` alone.
+    struct Named;
+
+    impl Secrets for Named {
+        fn value(&self, name: &SecretName) -> Result<String, SecretError> {
+            match name.to_string().as_str() {
+                "key" => Ok("v4lu3".to_owned()),
+                _ => Err(SecretError::Unknown(name.clone())),
+            }
+        }
+        fn conceal(&self, bytes: Vec<u8>) -> Vec<u8> {
+            bytes
+        }
+    }
+
+    fn access(ca: Option<&Path>) -> Access {
+        Access {
+            secrets: Arc::new(Named),
+            authorities: ca.map(read),
+        }
+    }
+
+    #[test]
+    fn keys_are_put_in_when_they_are_asked_for_and_shown_nowhere() {
+        let access = access(None);
+        assert_eq!(access.reveal("${secret:key}").unwrap(), "v4lu3");
+        let unknown = access.reveal("${secret:other}").unwrap_err();
+        assert!(unknown.contains("`other` is not known"), "{unknown}");
+        assert_eq!(format!("{access:?}"), "Access");
+        access.client().unwrap();
+    }
+
+    #[test]
+    fn authorities_that_are_none_are_told_with_their_file() {
+        let directory = tempfile::tempdir().unwrap();
+        let file = directory.path().join("ca.pem");
+        let why = access(Some(&file)).client().unwrap_err();
+        assert!(why.contains("ca.pem cannot be read"), "{why}");
+        fs::write(&file, "no certificate").unwrap();
+        let why = access(Some(&file)).client().unwrap_err();
+        assert!(why.contains("no certificate in PEM"), "{why}");
+    }
+}
