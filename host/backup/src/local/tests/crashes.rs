@@ -161,7 +161,7 @@ impl World {
         Self {
             store: LocalBackups::new(
                 &home.join("state"),
-                Arc::new(Vec::<(TierName, PathBuf)>::new),
+                Arc::new(Vec::<(TierName, TierPlace)>::new),
                 Arc::new(Programs),
                 Arc::new(now),
                 CancellationToken::new(),
