@@ -30,7 +30,7 @@ use mainstay_domain::{
     id::BackupId,
     name::JobName,
 };
-use place::{clear, note, note_of, staged_at};
+use place::{clear, left_for_a_bucket, note, note_of, staged_at};
 use std::{
     collections::{BTreeSet, HashMap},
     io::Write,
@@ -77,17 +77,8 @@ pub(super) fn rekey(
     }
     let links = parents_first(links);
     let anew = || links.iter().filter(|link| link.opening.is_some());
-    // An object cannot take the place of another at once with those that name it.
-    if let Some(there) = links.iter().find(|link| link.directory.is_none()) {
-        let there = there.archive.shown();
-        found.left.extend(anew().map(|link| {
-            format!(
-                "backup {} is left as it is: of its chain {} is in a bucket, where nothing is encrypted anew; it can be opened as \
-                 before until it expires",
-                link.manifest.id,
-                there.display()
-            )
-        }));
+    if let Some(left) = left_for_a_bucket(&links) {
+        found.left.extend(left);
         return Ok(found);
     }
     if dry_run || anew().next().is_none() {

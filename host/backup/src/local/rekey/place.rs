@@ -2,14 +2,17 @@
 //!
 //! Invariant: it may be begun by one and finished by another, twice, and at once.
 
-use super::super::{
-    durable,
-    error::unavailable,
-    files::{
-        ARCHIVES, Layout, ignore_not_found, names_in, remove_file, sync_dir, write_create_only,
+use super::{
+    super::{
+        durable,
+        error::unavailable,
+        files::{
+            ARCHIVES, Layout, ignore_not_found, names_in, remove_file, sync_dir, write_create_only,
+        },
+        regular::read_manifest,
+        tier::{check_there, noted as noted_tiers},
     },
-    regular::read_manifest,
-    tier::{check_there, noted as noted_tiers},
+    Link,
 };
 use crate::port::BackupStoreError;
 use mainstay_domain::{
@@ -40,6 +43,23 @@ pub(super) fn staged_at(target: &Path, id: &BackupId) -> PathBuf {
 fn target_of(name: &str) -> Option<(&str, String)> {
     let (id, suffix) = name.strip_suffix(PARTIAL)?.split_once(MARK)?;
     Some((id, format!("{id}{suffix}")))
+}
+
+/// Of what is built on one full backup, what would be encrypted anew and is left, each with why, where any of it is in a bucket:
+/// an object cannot take the place of another at once with those that name it.
+pub(super) fn left_for_a_bucket(links: &[Link]) -> Option<Vec<String>> {
+    let there = links.iter().find(|link| link.directory.is_none())?;
+    let there = there.archive.shown();
+    let anew = links.iter().filter(|link| link.opening.is_some());
+    let left = anew.map(|link| {
+        format!(
+            "backup {} is left as it is: of its chain {} is in a bucket, where nothing is encrypted anew; it can be opened as \
+             before until it expires",
+            link.manifest.id,
+            there.display()
+        )
+    });
+    Some(left.collect())
 }
 
 /// Removes what another rekey left of a backup before it was noted.

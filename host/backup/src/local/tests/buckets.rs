@@ -1,10 +1,14 @@
 //! Backups in a bucket.
 
 use super::{
-    tiers::{tier, unavailable},
+    sealed::Sealed,
+    tiers::{files_of, tier, unavailable},
     *,
 };
-use crate::bucket::{Bucket, BucketAccess};
+use crate::{
+    bucket::{Bucket, BucketAccess},
+    local::{committed::is_there_after_all, objects::Objects, place::Place},
+};
 use mainstay_domain::spec::S3TierSpec;
 use object_store::memory::InMemory;
 
@@ -228,4 +232,76 @@ fn what_a_bucket_holds_is_taken_up_where_the_state_directory_was_lost() {
     fixture.restore_into(&chain, "restored").unwrap();
     fixture.extend_in(&["offsite"], BackupType::Incremental, &mut chain);
     fixture.restore_into(&chain, "again").unwrap();
+}
+
+#[test]
+fn what_was_deleted_while_its_bucket_was_away_does_not_come_back_with_it() {
+    let fixture = Fixture::new();
+    let (bucket, chain) = over_bucket_and_home(&fixture);
+    let id = &chain[0];
+    // As one that fell over to the next tier when an answer was lost.
+    for key in keys_of(&bucket, id) {
+        let bytes = bucket.read(&key, u64::MAX).unwrap().unwrap();
+        let name = key.rsplit('/').next().unwrap();
+        fs::write(fixture.job_dir().join(name), bytes).unwrap();
+    }
+    fixture.has_offsite(&unreachable_bucket());
+    for _ in 0..2 {
+        fixture.store.delete(&job(), id).unwrap();
+        let left = files_of(&fixture.job_dir(), id);
+        assert_eq!(left, [format!("{id}.deleted")]);
+    }
+    assert_eq!(keys_of(&bucket, id).len(), 2);
+    fixture.has_offsite(&bucket);
+    assert!(fixture.stored().iter().all(|it| it.manifest.id != *id));
+    assert_eq!(keys_of(&bucket, id), Vec::<String>::new());
+    assert_eq!(files_of(&fixture.job_dir(), id), Vec::<String>::new());
+}
+
+#[test]
+fn whether_a_bucket_has_a_manifest_is_told_only_where_it_can_be_asked() {
+    let id = Fixture::new().request(BackupType::Full, &[]).id;
+    let is_there = |bucket: &Bucket, bytes: &[u8]| {
+        let place = Objects(bucket.clone());
+        let spot = place.manifest_at(&job(), &id);
+        is_there_after_all(&place, &job(), (&spot, bytes))
+    };
+    assert_eq!(is_there(&unreachable_bucket(), b"one"), None);
+    let bucket = in_memory();
+    assert_eq!(is_there(&bucket, b"one"), None, "it is another one");
+    bucket.replace("state/store.json", b"{}".to_vec()).unwrap();
+    assert_eq!(is_there(&bucket, b"one"), Some(false));
+    let key = format!("state/{id}.json");
+    bucket.replace(&key, b"one".to_vec()).unwrap();
+    assert_eq!(is_there(&bucket, b"one"), Some(true));
+    assert_eq!(is_there(&bucket, b"two"), None);
+}
+
+#[test]
+fn what_is_built_on_a_backup_in_a_bucket_is_not_encrypted_anew_and_that_is_told() {
+    let sealed = Sealed::new();
+    sealed.opens_with(&sealed.files[0]);
+    let bucket = in_memory();
+    sealed.fixture.has_offsite(&bucket);
+    sealed.fixture.put("a", "one");
+    let request = TakeBackup {
+        tiers: vec![tier("offsite")],
+        ..sealed.request(BackupType::Full, &[])
+    };
+    let full = sealed.fixture.store.take(&request, &no_progress()).unwrap();
+    assert_eq!(full.manifest.tier, "offsite");
+    let mut chain = vec![full.manifest.id];
+    sealed.fixture.put("b", "two");
+    sealed.extend(BackupType::Incremental, &mut chain);
+    let before = files::names_in(&sealed.fixture.job_dir()).unwrap();
+    for dry_run in [true, false] {
+        let rekeyed = sealed.rekey(&chain, dry_run);
+        assert_eq!((rekeyed.sealed.len(), rekeyed.left.len()), (0, 2));
+        for why in &rekeyed.left {
+            assert!(why.contains("is in a bucket"), "{why}");
+        }
+    }
+    assert_eq!(files::names_in(&sealed.fixture.job_dir()).unwrap(), before);
+    assert_eq!(keys_of(&bucket, &chain[0]).len(), 2);
+    assert_eq!(sealed.verify(&chain), Ok(vec![]));
 }

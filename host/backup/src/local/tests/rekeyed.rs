@@ -8,7 +8,7 @@ use mainstay_domain::archive::Encryption;
 
 impl Sealed {
     /// Encrypts a chain to the second recipient alone.
-    fn rekey(&self, chain: &[BackupId], dry_run: bool) -> RekeyedBackups {
+    pub(super) fn rekey(&self, chain: &[BackupId], dry_run: bool) -> RekeyedBackups {
         let sealing = self.to_the_second();
         let store = &self.fixture.store;
         let rekeyed = store.rekey(&job(), chain, &sealing, dry_run, &no_progress());

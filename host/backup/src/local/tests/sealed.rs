@@ -54,7 +54,7 @@ impl Sealed {
         *self.keys.identity.lock() = Some(file.to_owned());
     }
 
-    fn request(&self, backup_type: BackupType, chain: &[BackupId]) -> TakeBackup {
+    pub(super) fn request(&self, backup_type: BackupType, chain: &[BackupId]) -> TakeBackup {
         TakeBackup {
             sealing: SealingSpec {
                 encryption: Encryption::Age {
