@@ -70,7 +70,9 @@ pub use manifest::{
 pub use parser::{ArchiveItem, ArchiveParser, DocumentContent};
 pub use selection::{KeyPattern, Selection};
 pub use sources::{FaultySource, SourceFault, faulty_sources};
-pub use state::{ContentHash, DocumentKind, Entry, LinkError, Mode, State, TreeError};
+pub use state::{
+    ContentHash, DocumentKind, Entry, FirstNames, LinkError, Mode, RootHasher, State, TreeError,
+};
 
 /// The version of archives and manifests that this host writes, and the newest that it reads. 2: content is referred to by its
 /// hash, the manifest is signed, and the archive may be encrypted.

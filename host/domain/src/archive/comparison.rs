@@ -1,6 +1,6 @@
 //! How two states differ, for people.
 
-use super::{DocumentKey, DocumentKind, Entry, State, state::first_name};
+use super::{DocumentKey, DocumentKind, Entry, State};
 
 /// What became of a document.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -45,9 +45,7 @@ pub fn compare(before: &State, after: &State) -> Vec<DocumentChange> {
             None => ChangeKind::Added,
             Some(old) if !old.same_content(entry) => ChangeKind::Content,
             Some(old) if !same_metadata(old, entry) => ChangeKind::Metadata,
-            Some(old)
-                if first_name(&names_before, key, old) != first_name(&names_after, key, entry) =>
-            {
+            Some(old) if names_before.of(key, old) != names_after.of(key, entry) => {
                 ChangeKind::Metadata
             }
             Some(_) => return None,

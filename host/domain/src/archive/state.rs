@@ -286,42 +286,21 @@ impl State {
     /// file, and that key, or a length of 0 where it is the first itself; the number of its holes, and for each offset and
     /// length. Numbers have 64 bits, little endian. So it does not tell which of its names holds the content of a file.
     pub fn root_hash(&self) -> ContentHash {
-        let mut hasher = blake3::Hasher::new();
-        let first_names = self.first_names();
+        let mut hasher = RootHasher::default();
+        let names = self.first_names();
         for (key, entry) in &self.entries {
-            let first = Some(first_name(&first_names, key, entry)).filter(|first| *first != key);
-            let has_more =
-                !entry.xattrs().is_empty() || first.is_some() || !entry.holes().is_empty();
-            let (kind, mode) = match entry.kind {
-                DocumentKind::File => (b'f', entry.mode),
-                DocumentKind::Directory => (b'd', entry.mode),
-                DocumentKind::Symlink => (b'l', Mode::from_bits(0)),
-            };
-            hasher.update(&(key.as_str().len() as u64).to_le_bytes());
-            hasher.update(key.as_str().as_bytes());
-            hasher.update(&[match has_more {
-                true => kind.to_ascii_uppercase(),
-                false => kind,
-            }]);
-            hasher.update(&mode.bits().to_le_bytes());
-            hasher.update(entry.hash.as_bytes());
-            if has_more {
-                hash_more(&mut hasher, entry, first);
-            }
+            hasher.document(key, entry, &names);
         }
-        hasher.finalize().into()
+        hasher.finish()
     }
 
     /// For each document with other names the first of them all in the order of the keys.
-    pub(super) fn first_names(&self) -> HashMap<&DocumentKey, &DocumentKey> {
-        let mut first = HashMap::new();
+    pub(super) fn first_names(&self) -> FirstNames {
+        let mut names = FirstNames::default();
         for (key, entry) in &self.entries {
-            if let Some(holder) = entry.link() {
-                let name = first.entry(holder).or_insert(holder);
-                *name = (*name).min(key);
-            }
+            names.note(key, entry);
         }
-        first
+        names
     }
 
     /// The documents that are not the same file as the same others in another state.
@@ -329,9 +308,7 @@ impl State {
         let (names, others) = (self.first_names(), other.first_names());
         let is_renamed = |(key, entry): &(&'a DocumentKey, &'a Entry)| {
             let there = other.entries.get(*key);
-            there.is_some_and(|there| {
-                first_name(&names, key, entry) != first_name(&others, key, there)
-            })
+            there.is_some_and(|there| names.of(key, entry) != others.of(key, there))
         };
         let renamed = self.entries.iter().filter(is_renamed);
         renamed.map(|(key, _)| key).collect()
@@ -378,14 +355,65 @@ impl State {
     }
 }
 
-/// The first name of what a document is, by what [`State::first_names`] says.
-pub(super) fn first_name<'a>(
-    first_names: &HashMap<&'a DocumentKey, &'a DocumentKey>,
-    key: &'a DocumentKey,
-    entry: &Entry,
-) -> &'a DocumentKey {
-    let first = first_names.get(entry.link().unwrap_or(key));
-    first.copied().unwrap_or(key)
+/// Of documents with several names the first one in the order of the keys.
+#[derive(Debug, Default)]
+pub struct FirstNames {
+    by_holder: HashMap<DocumentKey, DocumentKey>,
+}
+
+impl FirstNames {
+    /// Takes up a document of the state.
+    pub fn note(&mut self, key: &DocumentKey, entry: &Entry) {
+        if let Some(holder) = entry.link() {
+            let name = self.by_holder.entry(holder.clone());
+            let name = name.or_insert_with(|| holder.clone());
+            if key < &*name {
+                name.clone_from(key);
+            }
+        }
+    }
+
+    /// The first name of what a document is, once all documents of its state were noted.
+    pub fn of<'a>(&'a self, key: &'a DocumentKey, entry: &Entry) -> &'a DocumentKey {
+        let first = self.by_holder.get(entry.link().unwrap_or(key));
+        first.unwrap_or(key)
+    }
+}
+
+/// Makes the root hash of a state whose documents are told one by one; see [`State::root_hash`].
+#[derive(Debug, Default)]
+pub struct RootHasher {
+    hasher: blake3::Hasher,
+}
+
+impl RootHasher {
+    /// The next document in the order of the keys' bytes; `names` are those of the whole state.
+    pub fn document(&mut self, key: &DocumentKey, entry: &Entry, names: &FirstNames) {
+        let hasher = &mut self.hasher;
+        let first = Some(names.of(key, entry)).filter(|first| *first != key);
+        let has_more = !entry.xattrs().is_empty() || first.is_some() || !entry.holes().is_empty();
+        let (kind, mode) = match entry.kind {
+            DocumentKind::File => (b'f', entry.mode),
+            DocumentKind::Directory => (b'd', entry.mode),
+            DocumentKind::Symlink => (b'l', Mode::from_bits(0)),
+        };
+        hasher.update(&(key.as_str().len() as u64).to_le_bytes());
+        hasher.update(key.as_str().as_bytes());
+        hasher.update(&[match has_more {
+            true => kind.to_ascii_uppercase(),
+            false => kind,
+        }]);
+        hasher.update(&mode.bits().to_le_bytes());
+        hasher.update(entry.hash.as_bytes());
+        if has_more {
+            hash_more(hasher, entry, first);
+        }
+    }
+
+    /// The root hash, after the last document.
+    pub fn finish(&self) -> ContentHash {
+        self.hasher.finalize().into()
+    }
 }
 
 fn hash_more(hasher: &mut blake3::Hasher, entry: &Entry, first: Option<&DocumentKey>) {
