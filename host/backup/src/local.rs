@@ -18,6 +18,7 @@
 //! Invariant: directories are 0700 and files 0600; an archive can hold what its sources hid from others.
 //! Invariant: no archive that is to be encrypted is ever written in plain, under no name. What a server answers
 //! and the copy of a database wait in a spool, 0600, only while they are read.
+//! Invariant: what is known of the documents of a backup that is taken is held up to a bound; see [`table`].
 //! Invariant: nothing here decides what is taken, kept or deleted.
 //!
 //! Length: all that a store can be asked for, each in one call of what does it.
@@ -36,6 +37,7 @@ mod durable;
 mod error;
 mod files;
 mod hard_links;
+mod hashes;
 mod holes;
 mod index;
 mod inside;
@@ -58,6 +60,7 @@ mod removal;
 mod resolve;
 mod restore;
 mod room;
+mod rows;
 mod scan;
 mod scattered;
 mod scratch;
@@ -69,6 +72,7 @@ mod sqlite;
 mod store;
 mod stored;
 mod swap;
+mod table;
 mod take;
 mod temporary;
 mod tier;

@@ -2,7 +2,11 @@
 //!
 //! Invariant: content is in the archives of a chain once, whatever document it belongs to; what is referred to is stored.
 
-use super::write::ArchiveWriter;
+use super::{
+    hashes::Hashes,
+    table::{Aside, Sorter, Table, unreadable},
+    write::ArchiveWriter,
+};
 use crate::port::BackupStoreError;
 use fastcdc::v2020::FastCDC;
 use mainstay_domain::archive::{ContentHash, DocumentKey, DocumentKind, Entry, PART_BYTES};
@@ -148,9 +152,9 @@ pub(super) enum Parts {
 pub(super) struct PieceWriter {
     archive: ArchiveWriter,
     /// What the chain holds and what this archive does.
-    held: HashSet<ContentHash>,
-    /// The latter.
-    added: Vec<ContentHash>,
+    held: Hashes,
+    /// The latter, where it is asked for.
+    added: Option<Sorter>,
     open: OpenParts,
 }
 
@@ -167,13 +171,19 @@ struct OpenParts {
 
 impl PieceWriter {
     /// For a chain that holds this content.
-    pub(super) fn new(archive: ArchiveWriter, held: HashSet<ContentHash>) -> Self {
+    pub(super) fn new(archive: ArchiveWriter, held: Hashes) -> Self {
         Self {
             archive,
             held,
-            added: Vec::new(),
+            added: None,
             open: OpenParts::default(),
         }
+    }
+
+    /// It tells in the end what is new.
+    pub(super) fn telling_added(self, aside: &Aside) -> Self {
+        let added = Some(Sorter::new(aside));
+        Self { added, ..self }
     }
 
     /// A document in parts begins, perhaps anew.
@@ -184,7 +194,7 @@ impl PieceWriter {
     /// The next part of it.
     pub(super) fn part(&mut self, key: &DocumentKey, bytes: &[u8]) -> Result<(), BackupStoreError> {
         let (hash, size) = (ContentHash::of(bytes), bytes.len() as u64);
-        let is_held = self.held.contains(&hash) || self.open.new.contains(&hash);
+        let is_held = self.open.new.contains(&hash) || self.is_held(&hash)?;
         if is_held && self.open.parts == 0 {
             self.open.waiting.push((hash, size));
             return Ok(());
@@ -225,7 +235,7 @@ impl PieceWriter {
         (parts, bytes): (u32, u64),
     ) -> Result<(), BackupStoreError> {
         for hash in mem::take(&mut self.open.new) {
-            self.add(hash);
+            self.add(hash)?;
         }
         self.archive.document_in_parts(key, entry, parts, bytes)
     }
@@ -253,11 +263,11 @@ impl PieceWriter {
         bytes: &[u8],
     ) -> Result<(), BackupStoreError> {
         let is_file = entry.kind == DocumentKind::File;
-        if is_file && bytes.len() > REFERENCE_BYTES && self.held.contains(&entry.hash) {
+        if is_file && bytes.len() > REFERENCE_BYTES && self.is_held(&entry.hash)? {
             return self.archive.same(key, entry);
         }
         if is_file && !bytes.is_empty() {
-            self.add(entry.hash);
+            self.add(entry.hash)?;
         }
         self.archive.document(key, entry, bytes)
     }
@@ -280,15 +290,22 @@ impl PieceWriter {
         self.archive.linked(key, entry)
     }
 
-    /// The archive; what the chain holds with it, and what of that is new.
-    pub(super) fn finish(self) -> (ArchiveWriter, HashSet<ContentHash>, Vec<ContentHash>) {
-        (self.archive, self.held, self.added)
+    /// The archive; what the chain holds with it, and what of that is new, where that was asked for.
+    pub(super) fn finish(self) -> (ArchiveWriter, Hashes, Table) {
+        let added = self.added.map(Sorter::finish);
+        (self.archive, self.held, added.unwrap_or_default())
     }
 
-    fn add(&mut self, hash: ContentHash) {
-        if self.held.insert(hash) {
-            self.added.push(hash);
+    fn is_held(&self, hash: &ContentHash) -> Result<bool, BackupStoreError> {
+        self.held.contains(hash).map_err(unreadable)
+    }
+
+    fn add(&mut self, hash: ContentHash) -> Result<(), BackupStoreError> {
+        let is_new = self.held.insert(hash).map_err(unreadable)?;
+        if let Some(added) = self.added.as_mut().filter(|_| is_new) {
+            added.push(hash.as_bytes(), b"");
         }
+        Ok(())
     }
 }
 

@@ -38,7 +38,7 @@ impl BackupContents for LocalBackups {
         let newest = manifests.last();
         let index = newest.and_then(|it| Index::load(&self.layout, job, &it.id, it.root_hash));
         match index {
-            Some(index) => Ok(index.state),
+            Some(index) => index.state(),
             None => {
                 let sink = &mut DiscardSink;
                 let composed = read_chain(&self.layout, &self.stop, job, chain, progress, sink)?;

@@ -7,6 +7,8 @@
 
 mod streamed;
 
+pub(super) use streamed::check_given;
+
 use super::{
     apart::own_places,
     check_stop,
@@ -16,10 +18,12 @@ use super::{
     files::{Layout, create_private, remove_file},
     hard_links::{HardLinks, Name},
     holes::FileData,
-    index::{Index, Stamp, now},
+    index::{Gathered, Index, Stamp},
     reading::Reading,
+    rows::Known,
     source::{Found, WalkRules, single, tolerate, walk},
     sqlite,
+    table::Aside,
     tree::target,
     xattrs::read_xattrs,
 };
@@ -57,14 +61,16 @@ pub(super) struct SourceReader<'a> {
     pub(super) writer: PieceWriter,
     sizes: ChunkSizes,
     /// What was found.
-    pub(super) found: Index,
+    pub(super) found: Gathered,
+    /// What was recorded last.
+    last: Option<Entry>,
     /// What people should know.
     pub(super) warnings: Vec<String>,
     /// Whether something that was there is not in the archive as it was.
     pub(super) incomplete: bool,
     hard_links: HardLinks,
     /// What plugins gave.
-    given: Vec<Given>,
+    pub(super) given: Vec<Given>,
     done: Progress,
 }
 
@@ -116,10 +122,7 @@ impl<'a> SourceReader<'a> {
         baseline: &'a Index,
         (writer, sizes): (PieceWriter, ChunkSizes),
     ) -> Self {
-        let found = Index {
-            read_since: now(),
-            ..Index::default()
-        };
+        let found = Gathered::new(&Aside::new(layout, &request.job, &request.id));
         let (warnings, done) = (Vec::new(), Progress::default());
         Self {
             layout,
@@ -131,6 +134,7 @@ impl<'a> SourceReader<'a> {
             writer,
             sizes,
             found,
+            last: None,
             warnings,
             incomplete: false,
             hard_links: HardLinks::default(),
@@ -173,13 +177,13 @@ impl<'a> SourceReader<'a> {
                 BackupSource::Sqlite { path, key } => self.read_database(path, key)?,
             }
         }
-        if self.is_tolerant() && self.found.state.is_empty() {
+        if self.is_tolerant() && self.found.is_empty() {
             return Err(BackupStoreError::Source(format!(
                 "nothing could be read: {}",
                 self.warnings.join("; ")
             )));
         }
-        self.check_given()
+        Ok(())
     }
 
     fn read_directory(&mut self, path: &Path, prefix: &KeyPrefix) -> Result<(), BackupStoreError> {
@@ -298,15 +302,15 @@ impl<'a> SourceReader<'a> {
             hash,
             ..entry_of(DocumentKind::File, &metadata)
         };
-        let entry = self.as_before(&key, entry);
+        let entry = self.as_before(&key, entry)?;
         self.record(key, entry, content, None)
     }
 
     /// A document of which only its content is known; that of the baseline where it has the same.
-    fn as_before(&self, key: &DocumentKey, entry: Entry) -> Entry {
-        let old = self.baseline.state.get(key);
+    fn as_before(&self, key: &DocumentKey, entry: Entry) -> Result<Entry, BackupStoreError> {
+        let old = self.baseline.get(key)?.map(|known| known.entry);
         let same = old.filter(|old| old.extras.is_none() && old.same_content(&entry));
-        same.cloned().unwrap_or(entry)
+        Ok(same.unwrap_or(entry))
     }
 
     fn read_found(
@@ -354,15 +358,16 @@ impl<'a> SourceReader<'a> {
             }
         }
         let name = key.clone();
-        match self.unchanged(&key, &found.metadata) {
+        self.last = None;
+        match self.unchanged(&key, &found.metadata)? {
             Some(entry) => {
                 let stamp = Some(Stamp::of(&found.metadata));
                 self.record(key, entry, Content::Unchanged, stamp)?;
             }
             None => self.read_file(key, found, rules, warnings)?,
         }
-        if let Some(entry) = self.found.state.get(&name) {
-            self.hard_links.note(&found.metadata, &name, entry);
+        if let Some(entry) = self.last.take() {
+            self.hard_links.note(&found.metadata, &name, &entry);
         }
         // After it was read: what is written by then was begun before, or makes another stamp.
         database::look(found, rules, warnings);
@@ -370,18 +375,25 @@ impl<'a> SourceReader<'a> {
     }
 
     /// What the baseline says of a file that need not be read, with the metadata that it has now.
-    fn unchanged(&self, key: &DocumentKey, metadata: &Metadata) -> Option<Entry> {
-        let old = self.baseline.state.get(key)?;
+    fn unchanged(
+        &self,
+        key: &DocumentKey,
+        metadata: &Metadata,
+    ) -> Result<Option<Entry>, BackupStoreError> {
+        let Some(Known { entry: old, stamp }) = self.baseline.get(key)? else {
+            return Ok(None);
+        };
+        let stamp = stamp.filter(|stamp| self.baseline.trusts(stamp));
         let now = entry_of(DocumentKind::File, metadata);
-        let same = self.baseline.stamp(key)? == &Stamp::of(metadata)
+        let same = stamp == Some(Stamp::of(metadata))
             && old.link().is_none()
             && (old.kind, old.size, old.mtime) == (now.kind, metadata.len(), now.mtime);
-        same.then_some(Entry {
+        Ok(same.then_some(Entry {
             size: old.size,
             hash: old.hash,
-            extras: old.extras.clone(),
+            extras: old.extras,
             ..now
-        })
+        }))
     }
 
     /// Reads a file, and once more where it changed meanwhile.
@@ -498,9 +510,11 @@ impl<'a> SourceReader<'a> {
             file.rewind().map_err(unreadable)?;
         }
         // Of a chain that cannot be referred to it is not known by its parts that all of it is the baseline's.
-        let old = self.baseline.state.get(key);
-        let old = old.filter(|old| file.is_like(old));
-        if let Some(old) = old.filter(|_| !self.baseline.can_be_referred_to) {
+        let old = match self.baseline.can_be_referred_to {
+            true => None,
+            false => self.baseline.get(key)?.map(|known| known.entry),
+        };
+        if let Some(old) = old.filter(|old| file.is_like(old)) {
             let (size, hash, ended) = self.for_each_part(file, &mut |_, _| Ok(()))?;
             ended.map_err(unreadable)?;
             if hash == old.hash {
@@ -555,7 +569,8 @@ impl<'a> SourceReader<'a> {
         content: Content,
         stamp: Option<Stamp>,
     ) -> Result<(), BackupStoreError> {
-        let old = self.baseline.state.get(&key);
+        let old = self.baseline.get(&key)?.map(|known| known.entry);
+        let old = old.as_ref();
         let is_unchanged = old == Some(&entry);
         let held = old.filter(|old| old.link().is_none());
         let is_inherited = entry.size > 0 && held.is_some_and(|old| old.same_content(&entry));
@@ -574,13 +589,9 @@ impl<'a> SourceReader<'a> {
         self.done.documents += 1;
         self.done.bytes += entry.stored_bytes();
         (self.progress)(self.done);
-        if let Some(stamp) = stamp {
-            self.found.stamps.insert(key.clone(), stamp);
-        }
-        let taken = self.found.state.insert(key, entry);
-        taken.map_err(|error| {
-            BackupStoreError::Source(format!("{error}; give each source a prefix of its own"))
-        })
+        self.found.add(&key, &entry, stamp.as_ref())?;
+        self.last = Some(entry);
+        Ok(())
     }
 }
 

@@ -12,6 +12,8 @@
 //!
 //! Invariant: an index is a cache; it must say that it is of the backup, and its root hash be that of the manifest, else it is
 //! composed from the chain: another backup may have the same state, and a chain that holds other content.
+//! Invariant: of any number of documents no more is held than tables and sets of hashes hold, and of files with several names
+//! their names.
 //!
 //! Length: what is written here and how it is read again are one format.
 
@@ -19,23 +21,28 @@ use super::{
     durable,
     error::unavailable,
     files::{Layout, create_private, remove_file},
+    hashes::{Hashes, hash_of},
     read::Composed,
     regular::open_regular,
+    rows::{self, Known},
+    table::{Aside, Pair, Record, Sorter, Table, side_by_side, unreadable},
 };
 use crate::port::BackupStoreError;
 use mainstay_domain::{
     archive::{
-        ContentHash, DocumentKey, DocumentKind, Entry, Extras, Hole, Mode, PART_BYTES, State,
-        Xattrs,
+        ContentHash, DocumentKey, DocumentKind, Entry, Extras, Hole, InvalidKey, Mode, PART_BYTES,
+        State, Xattrs,
     },
     id::BackupId,
     name::JobName,
 };
 use serde::{Deserialize, Serialize};
 use std::{
-    collections::{BTreeSet, HashMap, HashSet},
+    cmp::Ordering,
+    collections::HashSet,
     fs::Metadata,
     io::{self, BufRead, BufReader, BufWriter, Write},
+    iter::Peekable,
     os::unix::fs::MetadataExt,
     time::{SystemTime, UNIX_EPOCH},
 };
@@ -46,13 +53,13 @@ const SETTLED: i64 = 61;
 /// What a file's metadata says beside what an [`Entry`] holds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Stamp {
-    inode: u64,
-    ctime_seconds: i64,
-    ctime_nanoseconds: i64,
+    pub(super) inode: u64,
+    pub(super) ctime_seconds: i64,
+    pub(super) ctime_nanoseconds: i64,
     /// Whether the file was read with its extended attributes, other names and holes; a stamp from before they were read
     /// is that of no file.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
-    whole: bool,
+    pub(super) whole: bool,
 }
 
 impl Stamp {
@@ -68,7 +75,7 @@ impl Stamp {
 }
 
 /// Now, in seconds since 1970.
-pub(super) fn now() -> i64 {
+fn now() -> i64 {
     let since = SystemTime::now().duration_since(UNIX_EPOCH);
     since.map_or(0, |since| {
         i64::try_from(since.as_secs()).unwrap_or(i64::MAX)
@@ -76,29 +83,88 @@ pub(super) fn now() -> i64 {
 }
 
 /// A state with its stamps, and the content that its chain holds.
-#[derive(Debug, Default)]
 pub(super) struct Index {
-    pub(super) state: State,
-    pub(super) stamps: HashMap<DocumentKey, Stamp>,
+    rows: Table,
     /// No file was read before this time, in seconds since 1970.
-    pub(super) read_since: i64,
-    /// What a new link can refer to by its hash.
-    pub(super) held: HashSet<ContentHash>,
+    read_since: i64,
+    /// What a new link can refer to by its hash, if it may refer to anything.
+    pub(super) held: Hashes,
     /// Whether a new link may refer to its chain; not to a link of format 1.
     pub(super) can_be_referred_to: bool,
     /// The whole index that this one was read over; itself where it is whole. None where it was not read.
-    pub(super) over: Option<Over>,
+    read_over: Option<ReadOver>,
+}
+
+/// What an index was read over.
+struct ReadOver {
+    /// The backup of the whole one.
+    whole: BackupId,
+    /// The content that came to what is held.
+    added: Table,
 }
 
 /// How an index differs from a whole one.
-#[derive(Debug, Clone)]
-pub(super) struct Over {
+pub(super) struct Over<'a> {
     /// The backup of the whole one.
-    pub(super) whole: BackupId,
-    /// The documents that are others, or gone.
-    keys: BTreeSet<DocumentKey>,
-    /// The content that came to what is held.
-    added: Vec<ContentHash>,
+    pub(super) whole: &'a BackupId,
+    /// What was read over it.
+    baseline: &'a Index,
+    /// The content that came to what the whole one held.
+    added: [&'a Table; 2],
+}
+
+/// The documents that sources are found to hold.
+pub(super) struct Gathered {
+    rows: Sorter,
+    read_since: i64,
+}
+
+impl Gathered {
+    /// None, from now on.
+    pub(super) fn new(aside: &Aside) -> Self {
+        Self {
+            rows: Sorter::new(aside),
+            read_since: now(),
+        }
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.rows.len() == 0
+    }
+
+    pub(super) fn add(
+        &mut self,
+        key: &DocumentKey,
+        entry: &Entry,
+        stamp: Option<&Stamp>,
+    ) -> Result<(), BackupStoreError> {
+        rows::push(&mut self.rows, key, (entry, stamp), false).map_err(unreadable)
+    }
+
+    /// The index of them all, of a chain that holds this content. An error where two of them have one key.
+    pub(super) fn finish(
+        self,
+        held: Hashes,
+        can_be_referred_to: bool,
+    ) -> Result<Index, BackupStoreError> {
+        let rows = self.rows.finish();
+        if let Some(key) = rows.twice().map_err(unreadable)? {
+            let taken = InvalidKey {
+                found: String::from_utf8_lossy(&key).into_owned(),
+                why: "two documents have it",
+            };
+            return Err(BackupStoreError::Source(format!(
+                "{taken}; give each source a prefix of its own; a plugin gives each key once"
+            )));
+        }
+        Ok(Index {
+            rows,
+            read_since: self.read_since,
+            held,
+            can_be_referred_to,
+            read_over: None,
+        })
+    }
 }
 
 #[derive(Debug, Serialize, Deserialize)]
@@ -148,25 +214,101 @@ enum Note {
     End(ContentHash),
 }
 
-impl From<Composed> for Index {
-    fn from(composed: Composed) -> Self {
+impl Index {
+    /// That of no backup, which can be referred to.
+    pub(super) fn empty(aside: &Aside) -> Self {
         Self {
-            state: composed.state,
-            can_be_referred_to: composed.held.is_some(),
-            held: composed.held.unwrap_or_default(),
-            ..Self::default()
+            rows: Table::default(),
+            read_since: 0,
+            held: Hashes::new(aside),
+            can_be_referred_to: true,
+            read_over: None,
         }
     }
-}
 
-impl Index {
+    /// That of a chain that was read, without stamps.
+    pub(super) fn of(composed: Composed, aside: &Aside) -> Result<Self, BackupStoreError> {
+        let Composed { state, held } = composed;
+        let mut index = Self::empty(aside);
+        index.can_be_referred_to = held.is_some();
+        let mut found = Sorter::new(aside);
+        for (key, entry) in state {
+            rows::push(&mut found, &key, (&entry, None), false).map_err(unreadable)?;
+        }
+        index.rows = found.finish();
+        for hash in held.into_iter().flatten() {
+            index.held.insert(hash).map_err(unreadable)?;
+        }
+        Ok(index)
+    }
+
+    /// What is known of a document; none where it is not there.
+    pub(super) fn get(&self, key: &DocumentKey) -> Result<Option<Known>, BackupStoreError> {
+        let value = self.rows.get(key.as_str().as_bytes());
+        let row = value.and_then(|value| value.map_or(Ok(None), |value| rows::row_of(&value)));
+        row.map_err(unreadable)
+    }
+
+    /// Every document, by key.
+    pub(super) fn entries(&self) -> impl Iterator<Item = io::Result<(DocumentKey, Entry)>> {
+        self.rows.iter().filter_map(|record| {
+            let read = record.and_then(|(key, value)| match rows::row_of(&value)? {
+                Some(row) => Ok(Some((rows::key_of(&key)?, row.entry))),
+                None => Ok(None),
+            });
+            read.transpose()
+        })
+    }
+
+    /// All of it, in memory.
+    pub(super) fn state(&self) -> Result<State, BackupStoreError> {
+        let state: io::Result<State> = self.entries().collect();
+        state.map_err(unreadable)
+    }
+
+    pub(super) fn root_hash(&self) -> Result<ContentHash, BackupStoreError> {
+        rows::root_hash(|| self.rows.iter()).map_err(unreadable)
+    }
+
+    /// The root hash of this state with these changes, documents and tombstones, each by its key.
+    pub(super) fn root_hash_with(&self, changes: &Table) -> Result<ContentHash, BackupStoreError> {
+        let changed = || {
+            side_by_side(&self.rows, changes).map(|pair| {
+                let Pair { key, left, right } = pair?;
+                Ok::<_, io::Error>((key, right.or(left).unwrap_or_default()))
+            })
+        };
+        rows::root_hash(changed).map_err(unreadable)
+    }
+
+    /// Tells the documents that are here and not in another index, by key.
+    pub(super) fn for_each_gone_in(
+        &self,
+        other: &Self,
+        on_gone: &mut dyn FnMut(&DocumentKey) -> Result<(), BackupStoreError>,
+    ) -> Result<(), BackupStoreError> {
+        for pair in side_by_side(&self.rows, &other.rows) {
+            let Pair { key, left, right } = pair.map_err(unreadable)?;
+            let is_there = |value: Option<&[u8]>| value.is_some_and(|it| !rows::is_gone(it));
+            if is_there(left.as_deref()) && !is_there(right.as_deref()) {
+                on_gone(&rows::key_of(&key).map_err(unreadable)?)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// The backup of the whole index that this one was read over.
+    pub(super) fn read_over(&self) -> Option<&BackupId> {
+        self.read_over.as_ref().map(|over| &over.whole)
+    }
+
     /// Stores the index of a backup: whole, or how it differs from one that is there.
     pub(super) fn store(
         &self,
         layout: &Layout,
         job: &JobName,
         id: &BackupId,
-        over: Option<&Over>,
+        over: Option<&Over<'_>>,
     ) -> Result<(), BackupStoreError> {
         let (path, partial) = (layout.index(job, id), layout.partial(job, id, "index"));
         let cannot = unavailable("cannot write", &partial);
@@ -183,10 +325,14 @@ impl Index {
             };
             line(&mut encoder, &head)?;
             match over {
-                None => self.write_all(&mut encoder)?,
+                None => self.write_all(&mut encoder, &Aside::new(layout, job, id))?,
                 Some(over) => self.write_difference(&mut encoder, over)?,
             }
-            line(&mut encoder, &Note::End(hash_of(&self.held)))?;
+            let end = match self.can_be_referred_to {
+                true => self.held.hash()?,
+                false => ContentHash::of(b""),
+            };
+            line(&mut encoder, &Note::End(end))?;
             let file = encoder.finish()?.into_inner();
             let file = file.map_err(io::IntoInnerError::into_error)?;
             durable::sync_file(&file, &partial)
@@ -195,55 +341,102 @@ impl Index {
         durable::rename(&partial, &path).map_err(unavailable("cannot make", &path))
     }
 
-    fn write_all(&self, to: &mut dyn Write) -> io::Result<()> {
-        let mut beside: BTreeSet<&[u8; 32]> = self.held.iter().map(ContentHash::as_bytes).collect();
-        for (key, entry) in self.state.iter() {
-            line(to, &self.row(key, entry))?;
-            if self.can_be_referred_to && is_small_file(entry) {
-                beside.remove(entry.hash.as_bytes());
-                if !self.held.contains(&entry.hash) {
-                    line(to, &Note::NotHeld(entry.hash))?;
-                }
+    fn write_all(&self, to: &mut dyn Write, aside: &Aside) -> io::Result<()> {
+        let mut small = Hashes::new(aside);
+        for record in self.rows.iter() {
+            let (key, value) = record?;
+            let Some(row) = rows::row_of(&value)? else {
+                continue;
+            };
+            if self.can_be_referred_to && is_small_file(&row.entry) {
+                small.insert(row.entry.hash)?;
+            }
+            line(to, &Row::of(rows::key_of(&key)?, row))?;
+        }
+        if !self.can_be_referred_to {
+            return Ok(());
+        }
+        let (mut small, mut held) = (small.iter().peekable(), self.held.iter().peekable());
+        loop {
+            let (a, b) = (next_of(&mut small)?, next_of(&mut held)?);
+            let order = match (a, b) {
+                (None, None) => return Ok(()),
+                (Some(a), Some(b)) => a.as_bytes().cmp(b.as_bytes()),
+                (Some(_), None) => Ordering::Less,
+                (None, Some(_)) => Ordering::Greater,
+            };
+            if let Some(a) = a.filter(|_| order.is_lt()) {
+                line(to, &Note::NotHeld(a))?;
+            }
+            if let Some(b) = b.filter(|_| order.is_gt()) {
+                line(to, &Note::Held(b))?;
+            }
+            if order.is_le() {
+                small.next();
+            }
+            if order.is_ge() {
+                held.next();
             }
         }
-        let held = self.held.iter();
-        for hash in held.filter(|hash| beside.contains(hash.as_bytes())) {
-            line(to, &Note::Held(*hash))?;
+    }
+
+    fn write_difference(&self, to: &mut dyn Write, over: &Over<'_>) -> io::Result<()> {
+        for pair in self.others(over.baseline) {
+            let (key, value) = pair?;
+            let key = rows::key_of(&key)?;
+            match rows::row_of(&value)? {
+                Some(row) => line(to, &Row::of(key, row))?,
+                None => line(to, &Note::Gone(key))?,
+            }
+        }
+        for added in over.added {
+            for record in added.iter() {
+                line(to, &Note::Held(hash_of(&record?.0)?))?;
+            }
         }
         Ok(())
     }
 
-    fn write_difference(&self, to: &mut dyn Write, over: &Over) -> io::Result<()> {
-        for key in &over.keys {
-            match self.state.get(key) {
-                Some(entry) => line(to, &self.row(key, entry))?,
-                None => line(to, &Note::Gone(key.clone()))?,
-            }
-        }
-        over.added
-            .iter()
-            .try_for_each(|hash| line(to, &Note::Held(*hash)))
+    /// The documents that are not as the whole index has them that `baseline` was read over, by key.
+    fn others(&self, baseline: &Self) -> impl Iterator<Item = io::Result<Record>> {
+        side_by_side(&self.rows, &baseline.rows).filter_map(|pair| {
+            let Pair { key, left, right } = match pair {
+                Ok(pair) => pair,
+                Err(error) => return Some(Err(error)),
+            };
+            let now = left.unwrap_or_default();
+            let is_as_before = right
+                .is_some_and(|before| !rows::is_other(&before) && rows::is_same(&now, &before));
+            (!is_as_before).then_some(Ok((key, now)))
+        })
     }
 
     /// How this index differs from the whole one that `baseline` was read over, where that is shorter than all of it.
     /// `added` is the content that is held since `baseline`.
-    pub(super) fn over(&self, baseline: &Self, added: &[ContentHash]) -> Option<Over> {
-        let mut over = baseline.over.clone()?;
-        let is_same = |key: &DocumentKey| {
-            self.state.get(key) == baseline.state.get(key)
-                && self.stamps.get(key) == baseline.stamps.get(key)
+    pub(super) fn over<'a>(
+        &self,
+        baseline: &'a Self,
+        added: &'a Table,
+    ) -> Result<Option<Over<'a>>, BackupStoreError> {
+        let Some(read_over) = &baseline.read_over else {
+            return Ok(None);
         };
-        let (now, before) = (self.state.iter(), baseline.state.iter());
-        let keys = now.chain(before).map(|(key, _)| key);
-        over.keys.extend(keys.filter(|key| !is_same(key)).cloned());
-        if self.can_be_referred_to {
-            over.added.extend_from_slice(added);
+        let mut lines = read_over.added.len() + added.len();
+        let held = match self.can_be_referred_to {
+            true => self.held.len(),
+            false => 0,
+        };
+        let all = self.rows.len() + held;
+        for other in self.others(baseline) {
+            other.map_err(unreadable)?;
+            lines += 1;
         }
-        let (lines, all) = (
-            over.keys.len() + over.added.len(),
-            self.state.len() + self.held.len(),
-        );
-        (lines < all / 2).then_some(over)
+        let over = || Over {
+            whole: &read_over.whole,
+            baseline,
+            added: [&read_over.added, added],
+        };
+        Ok((lines < all / 2).then(over))
     }
 
     /// Reads the index of a backup; none where it is missing, that of another one or not that of this root hash.
@@ -254,22 +447,30 @@ impl Index {
         root_hash: ContentHash,
     ) -> Option<Self> {
         let mut index = Self::read(layout, job, id, true)?;
-        index.over.get_or_insert_with(|| Over {
+        index.read_over.get_or_insert_with(|| ReadOver {
             whole: id.clone(),
-            keys: BTreeSet::new(),
-            added: Vec::new(),
+            added: Table::default(),
         });
-        (index.state.root_hash() == root_hash).then_some(index)
+        (index.root_hash().ok()? == root_hash).then_some(index)
     }
 
     fn read(layout: &Layout, job: &JobName, id: &BackupId, may_be_over: bool) -> Option<Self> {
+        let aside = Aside::new(layout, job, id);
         let file = open_regular(&layout.index(job, id)).ok()?;
-        let mut index = Self::default();
-        let (mut not_held, mut has_head, mut end) = (HashSet::new(), false, None);
+        let mut index = Self::empty(&aside);
+        index.can_be_referred_to = false;
+        // It has no other stamps than those that are to be trusted, where nothing else is said.
+        index.read_since = i64::MAX;
+        let (mut found, mut added) = (Sorter::new(&aside), Sorter::new(&aside));
+        let (mut whole, mut not_held) = (None, HashSet::new());
+        let (mut has_head, mut end) = (false, None);
         for line in BufReader::new(zstd::Decoder::new(file).ok()?).split(b'\n') {
             let line = line.ok()?;
             if line.starts_with(ROW) {
-                index.put(serde_json::from_slice(&line).ok()?)?;
+                let row: Row = serde_json::from_slice(&line).ok()?;
+                let (key, Known { entry, stamp }) = row.into_row();
+                let known = (&entry, stamp.as_ref());
+                rows::push(&mut found, &key, known, whole.is_some()).ok()?;
                 continue;
             }
             let note: Note = serde_json::from_slice(&line).ok()?;
@@ -281,27 +482,24 @@ impl Index {
                     read_since,
                 } => {
                     of.filter(|of| of == id)?;
-                    if let Some(whole) = over {
-                        index = may_be_over.then(|| Self::read(layout, job, &whole, false))??;
-                        index.over = Some(Over {
-                            whole,
-                            keys: BTreeSet::new(),
-                            added: Vec::new(),
-                        });
+                    if let Some(over) = over {
+                        let below =
+                            may_be_over.then(|| Self::read(layout, job, &over, false))??;
+                        index.held = below.held;
+                        whole = Some((over, below.rows));
                     }
                     has_head = true;
                     index.can_be_referred_to = can_be_referred_to;
                     index.read_since = read_since;
                 }
                 Note::Gone(key) => {
-                    index.stamps.remove(&key);
-                    index.state.remove(&key);
-                    index.over.as_mut()?.keys.insert(key);
+                    whole.as_ref()?;
+                    rows::push_gone(&mut found, &key);
                 }
                 Note::Held(hash) => {
-                    index.held.insert(hash);
-                    if let Some(over) = &mut index.over {
-                        over.added.push(hash);
+                    index.held.insert(hash).ok()?;
+                    if whole.is_some() {
+                        added.push(hash.as_bytes(), b"");
                     }
                 }
                 Note::NotHeld(hash) => {
@@ -310,30 +508,87 @@ impl Index {
                 Note::End(hash) => end = Some(hash),
             }
         }
-        if index.over.is_none() && index.can_be_referred_to {
-            let small = index.state.iter().filter(|(_, entry)| is_small_file(entry));
-            let hashes = small.map(|(_, entry)| entry.hash);
-            let held = hashes.filter(|hash| !not_held.contains(hash));
-            index.held.extend(held);
+        let found = found.finish();
+        if found.twice().ok()?.is_some() {
+            return None;
         }
-        if !has_head {
-            // It has no other stamps than those that are to be trusted.
-            index.read_since = i64::MAX;
+        match whole {
+            None => {
+                index.rows = found;
+                if index.can_be_referred_to {
+                    index.hold_small(&not_held).ok()?;
+                }
+            }
+            Some((whole, below)) => {
+                index.rows = laid_over(&below, &found, &aside).ok()?;
+                let added = added.finish();
+                index.read_over = Some(ReadOver { whole, added });
+            }
         }
-        let is_whole = !has_head || end == Some(hash_of(&index.held));
+        let is_whole = !has_head || end == Some(index.held.hash().ok()?);
         is_whole.then_some(index)
     }
 
-    /// The stamp by which it is known that a file is as it was read, where it rested for long enough by then.
-    pub(super) fn stamp(&self, key: &DocumentKey) -> Option<&Stamp> {
-        let is_settled =
-            |stamp: &&Stamp| stamp.ctime_seconds.saturating_add(SETTLED) < self.read_since;
-        self.stamps.get(key).filter(is_settled)
+    /// Takes up that the content of small files is held, but for this.
+    fn hold_small(&mut self, not_held: &HashSet<ContentHash>) -> io::Result<()> {
+        for record in self.rows.iter() {
+            let (_, value) = record?;
+            if let Some(Known { entry, .. }) = rows::row_of(&value)?
+                && is_small_file(&entry)
+                && !not_held.contains(&entry.hash)
+            {
+                self.held.insert(entry.hash)?;
+            }
+        }
+        Ok(())
     }
 
-    /// Takes up a row.
-    fn put(&mut self, row: Row) -> Option<()> {
-        let Row {
+    /// Whether it is known by this stamp that a file is as it was read: where it rested for long enough by then.
+    pub(super) fn trusts(&self, stamp: &Stamp) -> bool {
+        stamp.ctime_seconds.saturating_add(SETTLED) < self.read_since
+    }
+}
+
+/// What one index has, with what another has over it.
+fn laid_over(below: &Table, over: &Table, aside: &Aside) -> io::Result<Table> {
+    let mut all = Sorter::new(aside);
+    for pair in side_by_side(below, over) {
+        let Pair { key, left, right } = pair?;
+        all.push(&key, &right.or(left).unwrap_or_default());
+    }
+    Ok(all.finish())
+}
+
+/// The next hash, which stays the next.
+fn next_of<I>(hashes: &mut Peekable<I>) -> io::Result<Option<ContentHash>>
+where
+    I: Iterator<Item = io::Result<ContentHash>>,
+{
+    match hashes.next_if(Result::is_err) {
+        Some(error) => error.map(Some),
+        None => Ok(hashes.peek().and_then(|hash| hash.as_ref().ok()).copied()),
+    }
+}
+
+impl Row {
+    fn of(key: DocumentKey, row: Known) -> Self {
+        let Known { entry, stamp } = row;
+        let Entry {
+            kind,
+            mode,
+            mtime,
+            uid,
+            gid,
+            size,
+            hash,
+            extras,
+        } = entry;
+        let Extras {
+            xattrs,
+            link,
+            holes,
+        } = extras.map_or_else(Extras::default, |extras| *extras);
+        Self {
             key,
             kind,
             mode,
@@ -346,52 +601,12 @@ impl Index {
             link,
             holes,
             stamp,
-        } = row;
-        let extras = Extras {
-            xattrs,
-            link,
-            holes,
-        };
-        if let Some(over) = &mut self.over {
-            self.state.remove(&key);
-            self.stamps.remove(&key);
-            over.keys.insert(key.clone());
         }
-        if let Some(stamp) = stamp {
-            self.stamps.insert(key.clone(), stamp);
-        }
-        let entry = Entry {
-            kind,
-            mode,
-            mtime,
-            uid,
-            gid,
-            size,
-            hash,
-            extras: extras.boxed(),
-        };
-        self.state.insert(key, entry).ok()
     }
 
-    fn row(&self, key: &DocumentKey, entry: &Entry) -> Row {
-        let Entry {
-            kind,
-            mode,
-            mtime,
-            uid,
-            gid,
-            size,
-            hash,
-            extras,
-        } = entry.clone();
-        let Extras {
-            xattrs,
-            link,
-            holes,
-        } = extras.map_or_else(Extras::default, |extras| *extras);
-        let stamp = self.stamps.get(key).copied();
-        Row {
-            key: key.clone(),
+    fn into_row(self) -> (DocumentKey, Known) {
+        let Self {
+            key,
             kind,
             mode,
             mtime,
@@ -403,7 +618,23 @@ impl Index {
             link,
             holes,
             stamp,
-        }
+        } = self;
+        let extras = Extras {
+            xattrs,
+            link,
+            holes,
+        };
+        let entry = Entry {
+            kind,
+            mode,
+            mtime,
+            uid,
+            gid,
+            size,
+            hash,
+            extras: extras.boxed(),
+        };
+        (key, Known { entry, stamp })
     }
 }
 
@@ -417,20 +648,10 @@ fn is_small_file(entry: &Entry) -> bool {
     entry.kind == DocumentKind::File && (1..=PART_BYTES as u64).contains(&entry.stored_bytes())
 }
 
-/// BLAKE3 over these hashes, sorted.
-fn hash_of(held: &HashSet<ContentHash>) -> ContentHash {
-    let mut sorted: Vec<&[u8; 32]> = held.iter().map(ContentHash::as_bytes).collect();
-    sorted.sort_unstable();
-    let mut hasher = blake3::Hasher::new();
-    for hash in sorted {
-        hasher.update(hash);
-    }
-    hasher.finalize().into()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::local::tests::aside;
     use serde_json::Value;
 
     /// Lines are only ever added; see `host/domain/src/tests/corpus.rs`.
@@ -438,18 +659,17 @@ mod tests {
 
     #[test]
     fn a_stamp_is_trusted_once_its_file_was_read_long_after_it() {
-        let key = DocumentKey::parse("a").unwrap();
+        let state = tempfile::tempdir().unwrap();
         let stamp = Stamp {
             inode: 1,
             ctime_seconds: 1_000,
             ctime_nanoseconds: 999_999_999,
             whole: true,
         };
-        let mut index = Index::default();
-        index.stamps.insert(key.clone(), stamp);
+        let mut index = Index::empty(&aside(state.path(), 100));
         for (read_since, trusted) in [(0, false), (1_000, false), (1_061, false), (1_062, true)] {
             index.read_since = read_since;
-            assert_eq!(index.stamp(&key).is_some(), trusted, "{read_since}");
+            assert_eq!(index.trusts(&stamp), trusted, "{read_since}");
         }
     }
 

@@ -9,15 +9,10 @@ use super::{
     read::read_manifests,
     resolve::resolve,
     room::free,
+    table::unreadable,
 };
 use crate::port::BackupStoreError;
-use mainstay_domain::{
-    archive::{Entry, State},
-    code::ErrorCode,
-    id::BackupId,
-    name::JobName,
-    spec::BackupSource,
-};
+use mainstay_domain::{code::ErrorCode, id::BackupId, name::JobName, spec::BackupSource};
 use rustix::{
     fs::{Access, AtFlags, CWD, StatxAttributes, StatxFlags, access, statx},
     io::Errno,
@@ -125,14 +120,19 @@ pub(super) fn size_of(
     let manifests = read_manifests(layout, job, chain)?;
     let newest = manifests.last();
     let index = newest.and_then(|it| Index::load(layout, job, &it.id, it.root_hash));
-    Ok(index.map(|index| room_for(&index.state)))
+    index.as_ref().map(room_for).transpose()
 }
 
 /// The bytes that a state takes while it is restored: the holes of a file are made in a second one beside it.
-fn room_for(state: &State) -> u64 {
-    let bytes = state.iter().map(|(_, entry)| entry.stored_bytes());
-    let sparse = state.iter().map(|(_, entry)| entry);
-    let sparse = sparse.filter(|entry| !entry.holes().is_empty());
-    let twice = sparse.map(Entry::stored_bytes).max();
-    bytes.fold(twice.unwrap_or_default(), u64::saturating_add)
+fn room_for(index: &Index) -> Result<u64, BackupStoreError> {
+    let (mut all, mut twice) = (0_u64, 0);
+    for entry in index.entries() {
+        let (_, entry) = entry.map_err(unreadable)?;
+        let bytes = entry.stored_bytes();
+        all = all.saturating_add(bytes);
+        if !entry.holes().is_empty() {
+            twice = bytes.max(twice);
+        }
+    }
+    Ok(all.saturating_add(twice))
 }

@@ -10,15 +10,18 @@ use super::{
     compose::{Composing, Sink},
     error::unavailable,
     files::Layout,
+    hashes::Hashes,
+    rows,
     seal::{OpenedReader, Opening},
     spot::{Spot, is_of_the_way},
+    table::{Aside, Sorter, Table, unreadable},
     tier::{check_noted, unless_away},
     write::{Hashing, Stored},
 };
 use crate::port::{BackupStoreError, OnProgress, Progress};
 use mainstay_domain::{
     archive::{
-        ArchiveItem, ArchiveParser, ContentHash, DocumentContent, DocumentKey, End, Entry, Header,
+        ArchiveItem, ArchiveParser, ContentHash, DocumentContent, DocumentKey, End, Header,
         MAX_LINE_BYTES, Manifest, State,
     },
     id::BackupId,
@@ -306,7 +309,7 @@ pub(super) fn read_chain(
         what,
     };
     let (state, held) = composing.finish(&newest.id)?;
-    check_root(&state, newest.root_hash).map_err(corrupted)?;
+    check_root(state.root_hash(), newest.root_hash).map_err(corrupted)?;
     state
         .check_tree()
         .map_err(|error| corrupted(error.to_string()))?;
@@ -317,9 +320,8 @@ pub(super) fn read_chain(
     Ok(Composed { state, held })
 }
 
-/// Whether a state is the one with this root hash.
-pub(super) fn check_root(state: &State, expected: ContentHash) -> Result<(), String> {
-    let found = state.root_hash();
+/// Whether the root hash of a state is this one.
+pub(super) fn check_root(found: ContentHash, expected: ContentHash) -> Result<(), String> {
     if found == expected {
         Ok(())
     } else {
@@ -329,32 +331,32 @@ pub(super) fn check_root(state: &State, expected: ContentHash) -> Result<(), Str
     }
 }
 
-/// What an archive changes, without the content. What it refers to must be `held`: by its chain, or by itself.
-pub(super) fn read_difference(
+/// What an archive changes, without the content: documents and tombstones by key. What it refers to must be `held`: by its
+/// chain, or by itself.
+pub(super) fn read_changes(
     spot: &Spot,
     id: &BackupId,
     expected: (Stored, &Opening),
-    held: &HashSet<ContentHash>,
+    (held, aside): (&Hashes, &Aside),
     stop: &CancellationToken,
-) -> Result<(mainstay_domain::backup_chain::Difference, End), BackupStoreError> {
-    let mut difference = mainstay_domain::backup_chain::Difference::default();
+) -> Result<Table, BackupStoreError> {
     let corrupted = |what: String| BackupStoreError::Corrupted {
         id: id.clone(),
         what,
     };
-    let twice = |key: &DocumentKey| corrupted(format!("it names `{key}` twice"));
+    let mut changes = Sorter::new(aside);
     // What a document had that was begun anew belongs to nothing, and is there.
     let mut own = HashSet::new();
-    let is_there = |own: &HashSet<ContentHash>, key: &DocumentKey, hash: ContentHash| match held
+    let is_there = |own: &HashSet<ContentHash>, key: &DocumentKey, hash: ContentHash| match own
         .contains(&hash)
-        || own.contains(&hash)
+        || held.contains(&hash).map_err(unreadable)?
     {
-        true => Ok(()),
+        true => Ok::<_, BackupStoreError>(()),
         false => Err(corrupted(format!(
             "it refers to content of `{key}` that nothing holds"
         ))),
     };
-    let (_, end) = read_archive(spot, id, expected, stop, &mut |item| match item {
+    read_archive(spot, id, expected, stop, &mut |item| match item {
         ArchiveItem::Document {
             key,
             entry,
@@ -363,19 +365,29 @@ pub(super) fn read_difference(
             if content == DocumentContent::Same {
                 is_there(&own, &key, entry.hash)?;
             }
-            let known: Option<Entry> = difference.changed.insert(key.clone(), entry);
-            known.map_or(Ok(()), |_| Err(twice(&key)))
+            rows::push(&mut changes, &key, (&entry, None), false).map_err(unreadable)
         }
         ArchiveItem::Tombstone(key) => {
-            let new = difference.tombstones.insert(key.clone());
-            if new { Ok(()) } else { Err(twice(&key)) }
+            rows::push_gone(&mut changes, &key);
+            Ok(())
         }
         ArchiveItem::Part { hash, .. } => {
-            own.extend(hash.filter(|hash| !held.contains(hash)));
+            if let Some(hash) = hash
+                && !held.contains(&hash).map_err(unreadable)?
+            {
+                own.insert(hash);
+            }
             Ok(())
         }
         ArchiveItem::Held { key, hash, .. } => is_there(&own, &key, hash),
         ArchiveItem::Header(_) | ArchiveItem::End(_) => Ok(()),
     })?;
-    Ok((difference, end))
+    let changes = changes.finish();
+    match changes.twice().map_err(unreadable)? {
+        None => Ok(changes),
+        Some(key) => {
+            let key = String::from_utf8_lossy(&key);
+            Err(corrupted(format!("it names `{key}` twice")))
+        }
+    }
 }

@@ -147,7 +147,7 @@ fn restore_and_compare(
             Some((key, found))
         })
         .collect();
-    check_root(&restored_state, expected.root_hash()).map_err(corrupted)?;
+    check_root(restored_state.root_hash(), expected.root_hash()).map_err(corrupted)?;
     Ok((restored, took))
 }
 

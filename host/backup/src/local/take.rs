@@ -6,8 +6,9 @@ use super::{
     apart::{Whereabouts, whereabouts},
     chunks::{ChunkSizes, PieceWriter},
     compose::DiscardSink,
-    documents::SourceReader,
+    documents::{SourceReader, check_given},
     files::{Layout, create_private_dir, remove_file},
+    hashes::Hashes,
     index::{Index, Over},
     keys::encryption_of,
     presence,
@@ -16,6 +17,7 @@ use super::{
     seal::Opening,
     spot::Spot,
     store,
+    table::Aside,
     write::ArchiveWriter,
 };
 use crate::port::{
@@ -26,7 +28,6 @@ use mainstay_domain::{
         Compression, Encryption, FORMAT, Header, Manifest, ParentLink, SourceNote, faulty_sources,
     },
     backup::BackupType,
-    backup_chain::{Difference, compose},
     id::BackupId,
     name::{JobName, TierName},
     spec::BackupSource,
@@ -100,14 +101,12 @@ fn write_and_verify(
     layout.keys().host().public()?;
     let manifests = read::read_manifests(layout, job, &request.chain)?;
     check_archives(layout, &manifests)?;
+    let aside = Aside::new(layout, job, id);
     let mut baseline = match manifests.last() {
-        None => Index {
-            can_be_referred_to: true,
-            ..Index::default()
-        },
+        None => Index::empty(&aside),
         Some(parent) => match Index::load(layout, job, &parent.id, parent.root_hash) {
             Some(index) => index,
-            None => composed_index(layout, stop, job, &request.chain)?,
+            None => composed_index(layout, stop, job, &request.chain, &aside)?,
         },
     };
     let base = manifests.first().map_or(id, |base| &base.id).clone();
@@ -134,7 +133,11 @@ fn write_and_verify(
         created_at: request.created_at,
     };
     let writer = ArchiveWriter::create(&partial, header, request.compression, encryption)?;
-    let writer = PieceWriter::new(writer, mem::take(&mut baseline.held));
+    let held = mem::replace(&mut baseline.held, Hashes::new(&aside));
+    let mut writer = PieceWriter::new(writer, held);
+    if baseline.can_be_referred_to && baseline.read_over().is_some() {
+        writer = writer.telling_added(&aside);
+    }
     let mut reader = SourceReader::new(
         layout,
         programs,
@@ -147,34 +150,20 @@ fn write_and_verify(
     reader.read_sources()?;
     let SourceReader {
         writer,
-        mut found,
+        found,
+        given,
         mut warnings,
         incomplete,
         ..
     } = reader;
     let (mut writer, held, added) = writer.finish();
-    for (key, _) in baseline
-        .state
-        .iter()
-        .filter(|(key, _)| found.state.get(key).is_none())
-    {
-        writer.tombstone(key)?;
-    }
-    let (end, stored) = writer.finish(found.state.root_hash())?;
+    let found = found.finish(held, baseline.can_be_referred_to)?;
+    check_given(&given, &found)?;
+    baseline.for_each_gone_in(&found, &mut |key| writer.tombstone(key))?;
+    let (end, stored) = writer.finish(found.root_hash()?)?;
 
-    found.can_be_referred_to = baseline.can_be_referred_to;
-    // The index of a chain that is not referred to says nothing of what is held; what reads back needs it all the same.
-    let apart = match found.can_be_referred_to {
-        true => {
-            found.held = held;
-            None
-        }
-        false => Some(held),
-    };
-    let held = apart.as_ref().unwrap_or(&found.held);
-    let over = found.over(&baseline, &added);
-    let read_over = baseline.over.map(|over| over.whole);
-    let before = Difference::from(baseline.state);
+    let over = found.over(&baseline, &added)?;
+    let read_over = baseline.read_over();
     let corrupted = |what| BackupStoreError::Corrupted {
         id: id.clone(),
         what,
@@ -190,9 +179,9 @@ fn write_and_verify(
             };
         };
         let from = (stored, opening);
-        let (difference, _) = read::read_difference(spot, id, from, held, stop)?;
-        let read_back = compose([&before, &difference]);
-        read::check_root(&read_back, end.root_hash).map_err(corrupted)
+        let changes = read::read_changes(spot, id, from, (&found.held, &aside), stop)?;
+        let read_back = baseline.root_hash_with(&changes)?;
+        read::check_root(read_back, end.root_hash).map_err(corrupted)
     };
     let unsigned = |tier: &TierName| Manifest {
         format: FORMAT,
@@ -231,7 +220,7 @@ fn write_and_verify(
         check: &check,
         manifest: &manifest,
     })?;
-    keep_index(layout, request, &found, over.as_ref(), read_over.as_ref());
+    keep_index(layout, request, &found, over.as_ref(), read_over);
     Ok(TakenBackup {
         manifest,
         warnings,
@@ -305,10 +294,11 @@ fn composed_index(
     stop: &CancellationToken,
     job: &JobName,
     chain: &[BackupId],
+    aside: &Aside,
 ) -> Result<Index, BackupStoreError> {
     let silent: OnProgress = Arc::new(|_| ());
     let composed = read::read_chain(layout, stop, job, chain, &silent, &mut DiscardSink)?;
-    Ok(Index::from(composed))
+    Index::of(composed, aside)
 }
 
 /// Stores the index of what was taken, and drops those that nothing needs now: that of a parent, and the whole one that it
@@ -318,7 +308,7 @@ fn keep_index(
     layout: &Layout,
     request: &TakeBackup,
     found: &Index,
-    over: Option<&Over>,
+    over: Option<&Over<'_>>,
     read_over: Option<&BackupId>,
 ) {
     if matches!(
@@ -327,7 +317,7 @@ fn keep_index(
     ) {
         return;
     }
-    let needed = [request.chain.first(), over.map(|over| &over.whole)];
+    let needed = [request.chain.first(), over.map(|over| over.whole)];
     let mut before = [request.chain.last(), read_over].into_iter().flatten();
     let (stored, dropped) = match request.sealing.index {
         true => (

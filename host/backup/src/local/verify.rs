@@ -9,6 +9,7 @@ use super::{
     index::Index,
     read::{Composed, opening, read_chain, read_manifests, stored_bytes_match},
     scattered::Scattered,
+    table::Aside,
 };
 use crate::port::{BackupStoreError, OnProgress, STORED_ONLY};
 use mainstay_domain::{
@@ -137,11 +138,11 @@ fn verify_stored(
 /// Makes an index anew from the state that the chain gives; what is said of it. It has no stamps, so that the next
 /// backup reads each file once more.
 fn made_anew(layout: &Layout, job: &JobName, id: &BackupId, composed: Composed) -> String {
-    let index = Index::from(composed);
+    let index = Index::of(composed, &Aside::new(layout, job, id));
     let wrong = format!(
         "{id}.index.zst, the cache that the next difference is made from, was not what was written"
     );
-    match index.store(layout, job, id, None) {
+    match index.and_then(|index| index.store(layout, job, id, None)) {
         Ok(()) => format!("{wrong}; it was made anew from the archives, and nothing is lost"),
         Err(error) => {
             // What is left of it here is removed at the next start.

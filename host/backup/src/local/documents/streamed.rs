@@ -5,7 +5,10 @@
 
 use super::{Content, SourceReader, check_stop};
 use crate::{
-    local::chunks::{ChunkSizes, Cutter},
+    local::{
+        chunks::{ChunkSizes, Cutter},
+        index::Index,
+    },
     port::{BackupStoreError, Collecting, SourcePart, SourceProgram},
 };
 use mainstay_domain::{
@@ -42,9 +45,36 @@ impl Streamed {
 }
 
 /// The documents that a plugin has given.
-pub(super) struct Given {
+pub(in crate::local) struct Given {
     prefix: KeyPrefix,
     documents: usize,
+}
+
+/// Once all sources are read: whether what plugins gave could be put back, and nobody else gave what is below their prefixes.
+pub(in crate::local) fn check_given(
+    given: &[Given],
+    found: &Index,
+) -> Result<(), BackupStoreError> {
+    let Some(first) = given.first() else {
+        return Ok(());
+    };
+    let state = found.state()?;
+    state.check_tree().map_err(|error| {
+        BackupStoreError::Source(format!(
+            "a backup of what is below `{}` could not be restored: {error}",
+            first.prefix.as_str()
+        ))
+    })?;
+    for Given { prefix, documents } in given {
+        let keys = state.iter().map(|(key, _)| key);
+        if keys.filter(|key| prefix.strip(key).is_some()).count() != *documents {
+            return Err(BackupStoreError::Source(format!(
+                "what lies below `{}` is not from the plugin alone that has this prefix; give it another one",
+                prefix.as_str()
+            )));
+        }
+    }
+    Ok(())
 }
 
 impl SourceReader<'_> {
@@ -139,31 +169,6 @@ impl SourceReader<'_> {
         Ok(1)
     }
 
-    /// Once all sources are read: whether what plugins gave could be put back, and nobody else gave what is below their
-    /// prefixes.
-    pub(super) fn check_given(&self) -> Result<(), BackupStoreError> {
-        let Some(first) = self.given.first() else {
-            return Ok(());
-        };
-        let is_tree = self.found.state.check_tree();
-        is_tree.map_err(|error| {
-            BackupStoreError::Source(format!(
-                "a backup of what is below `{}` could not be restored: {error}",
-                first.prefix.as_str()
-            ))
-        })?;
-        for Given { prefix, documents } in &self.given {
-            let keys = self.found.state.iter().map(|(key, _)| key);
-            if keys.filter(|key| prefix.strip(key).is_some()).count() != *documents {
-                return Err(BackupStoreError::Source(format!(
-                    "what lies below `{}` is not from the plugin alone that has this prefix; give it another one",
-                    prefix.as_str()
-                )));
-            }
-        }
-        Ok(())
-    }
-
     fn take_part(
         &mut self,
         prefix: &KeyPrefix,
@@ -172,7 +177,7 @@ impl SourceReader<'_> {
     ) -> Result<(), BackupStoreError> {
         let mut document = match open.take() {
             Some(document) => document,
-            None => Streamed::begin(self.key_of(prefix, part.key)?, self.sizes),
+            None => Streamed::begin(key_of(prefix, part.key)?, self.sizes),
         };
         self.go_on(&mut document, part.bytes)?;
         match part.last {
@@ -181,25 +186,6 @@ impl SourceReader<'_> {
                 *open = Some(document);
                 Ok(())
             }
-        }
-    }
-
-    /// The key of a document that a plugin begins.
-    fn key_of(&self, prefix: &KeyPrefix, given: &str) -> Result<DocumentKey, BackupStoreError> {
-        let refused = |why: String| {
-            BackupStoreError::Source(format!(
-                "what is to be below `{}` cannot be stored: {why}",
-                prefix.as_str()
-            ))
-        };
-        let key = DocumentKey::parse(given).map_err(|error| refused(error.to_string()))?;
-        if key.is_root() {
-            return Err(refused("a document has the key `.`".to_owned()));
-        }
-        let key = prefix.join(&key);
-        match self.found.state.get(&key) {
-            None => Ok(key),
-            Some(_) => Err(refused(format!("two documents have the key `{key}`"))),
         }
     }
 
@@ -255,8 +241,23 @@ impl SourceReader<'_> {
             hash: ContentHash::from(hasher.finalize()),
             extras: None,
         };
-        let entry = self.as_before(&key, entry);
+        let entry = self.as_before(&key, entry)?;
         self.record(key, entry, content, None)
+    }
+}
+
+/// The key of a document that a plugin begins.
+fn key_of(prefix: &KeyPrefix, given: &str) -> Result<DocumentKey, BackupStoreError> {
+    let refused = |why: String| {
+        BackupStoreError::Source(format!(
+            "what is to be below `{}` cannot be stored: {why}",
+            prefix.as_str()
+        ))
+    };
+    let key = DocumentKey::parse(given).map_err(|error| refused(error.to_string()))?;
+    match key.is_root() {
+        false => Ok(prefix.join(&key)),
+        true => Err(refused("a document has the key `.`".to_owned())),
     }
 }
 

@@ -181,7 +181,10 @@ fn a_run_that_does_not_fit_together_begins_anew_and_not_for_ever() {
 #[test]
 fn what_could_not_be_put_back_is_no_backup() {
     for (plugin, says) in [
-        ("twice", "two documents have the key `given/a`"),
+        (
+            "twice",
+            "`given/a` is not a document key: two documents have it",
+        ),
         ("below-a-file", "could not be restored"),
         ("leaves", "is not a document key"),
         ("root", "a document has the key `.`"),

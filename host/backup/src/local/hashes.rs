@@ -1,0 +1,166 @@
+//! The hashes of content that a chain holds, of any number.
+//!
+//! Invariant: so many are held as were taken up last; the others are set aside, and a filter of one size tells of nearly all that
+//! are in none of both.
+
+use super::table::{Aside, Table};
+use mainstay_domain::archive::ContentHash;
+use std::{
+    collections::HashSet,
+    io::{self, ErrorKind},
+};
+
+/// What a hash takes in a set, with the set's own room.
+const BYTES_OF_ONE: usize = 64;
+/// The bits of a filter; a power of two. For three million hashes one in a hundred questions is answered wrong and asked of
+/// the disk.
+const FILTER_BITS: usize = 1 << 25;
+
+/// Hashes, each once.
+pub(super) struct Hashes {
+    aside: Aside,
+    recent: HashSet<ContentHash>,
+    older: Table,
+    /// Says of a hash whether it may be among the older ones; empty where there are none.
+    filter: Vec<u64>,
+    count: u64,
+}
+
+impl Hashes {
+    pub(super) fn new(aside: &Aside) -> Self {
+        Self {
+            aside: aside.clone(),
+            recent: HashSet::new(),
+            older: Table::default(),
+            filter: Vec::new(),
+            count: 0,
+        }
+    }
+
+    /// How many there are.
+    pub(super) fn len(&self) -> u64 {
+        self.count
+    }
+
+    pub(super) fn contains(&self, hash: &ContentHash) -> io::Result<bool> {
+        if self.recent.contains(hash) {
+            return Ok(true);
+        }
+        let may_be_older = bits_of(hash).all(|(word, bit)| {
+            let word = self.filter.get(word);
+            word.is_some_and(|word| word & bit != 0)
+        });
+        Ok(may_be_older && self.older.get(hash.as_bytes())?.is_some())
+    }
+
+    /// Takes a hash up; answers whether it is new.
+    pub(super) fn insert(&mut self, hash: ContentHash) -> io::Result<bool> {
+        if self.contains(&hash)? {
+            return Ok(false);
+        }
+        self.recent.insert(hash);
+        self.count += 1;
+        if self.recent.len() * BYTES_OF_ONE >= self.aside.most() {
+            self.set_aside();
+        }
+        Ok(true)
+    }
+
+    fn set_aside(&mut self) {
+        let recent = sorted(&self.recent);
+        self.filter.resize(FILTER_BITS / 64, 0);
+        for hash in self.recent.drain() {
+            for (word, bit) in bits_of(&hash) {
+                if let Some(word) = self.filter.get_mut(word) {
+                    *word |= bit;
+                }
+            }
+        }
+        let keys = recent.iter().map(<[u8; 32]>::as_slice);
+        self.older.add_keys(keys, &self.aside);
+    }
+
+    /// All of them, sorted.
+    pub(super) fn iter(&self) -> impl Iterator<Item = io::Result<ContentHash>> {
+        let mut older = self.older.iter().peekable();
+        let mut recent = sorted(&self.recent).into_iter().peekable();
+        std::iter::from_fn(move || {
+            let is_older = match (older.peek(), recent.peek()) {
+                (Some(Ok((key, _))), Some(recent)) => key.as_slice() < recent.as_slice(),
+                (older, _) => older.is_some(),
+            };
+            match is_older {
+                true => older.next().map(|record| hash_of(&record?.0)),
+                false => recent.next().map(|bytes| hash_of(&bytes)),
+            }
+        })
+    }
+
+    /// BLAKE3 over all of them, sorted.
+    pub(super) fn hash(&self) -> io::Result<ContentHash> {
+        let mut hasher = blake3::Hasher::new();
+        for hash in self.iter() {
+            hasher.update(hash?.as_bytes());
+        }
+        Ok(hasher.finalize().into())
+    }
+}
+
+/// Reads a hash from its bytes.
+pub(super) fn hash_of(bytes: &[u8]) -> io::Result<ContentHash> {
+    match <[u8; 32]>::try_from(bytes) {
+        Ok(bytes) => Ok(blake3::Hash::from_bytes(bytes).into()),
+        Err(_) => Err(io::Error::new(
+            ErrorKind::InvalidData,
+            "a hash has 32 bytes",
+        )),
+    }
+}
+
+fn sorted(hashes: &HashSet<ContentHash>) -> Vec<[u8; 32]> {
+    let mut sorted: Vec<[u8; 32]> = hashes.iter().map(|hash| *hash.as_bytes()).collect();
+    sorted.sort_unstable();
+    sorted
+}
+
+/// The words of a filter that tell of a hash, and the bit of each.
+fn bits_of(hash: &ContentHash) -> impl Iterator<Item = (usize, u64)> {
+    let numbers = hash.as_bytes().chunks_exact(4).take(4);
+    numbers.map(|bytes| {
+        let number = bytes
+            .iter()
+            .fold(0_usize, |number, byte| (number << 8) | usize::from(*byte));
+        let bit = number % FILTER_BITS;
+        (bit / 64, 1_u64 << (bit % 64))
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::local::tests::aside;
+    use std::collections::BTreeSet;
+
+    #[test]
+    fn any_number_is_known_once_and_told_in_order_while_few_are_held() {
+        let state = tempfile::tempdir().unwrap();
+        let mut hashes = Hashes::new(&aside(state.path(), 6_400));
+        let of = |number: u32| ContentHash::of(&number.to_le_bytes());
+        for number in 0..5_000 {
+            assert!(hashes.insert(of(number)).unwrap());
+            assert!(!hashes.insert(of(number / 2)).unwrap());
+        }
+        assert_eq!(hashes.len(), 5_000);
+        assert!(hashes.recent.len() < 100);
+        assert!(hashes.older.len() > 4_900);
+        assert!((0..5_000).all(|number| hashes.contains(&of(number)).unwrap()));
+        assert!((5_000..9_000).all(|number| !hashes.contains(&of(number)).unwrap()));
+        let expected: BTreeSet<[u8; 32]> =
+            (0..5_000).map(|number| *of(number).as_bytes()).collect();
+        let found: Vec<[u8; 32]> = hashes
+            .iter()
+            .map(|hash| *hash.unwrap().as_bytes())
+            .collect();
+        assert_eq!(found, expected.into_iter().collect::<Vec<_>>());
+    }
+}
