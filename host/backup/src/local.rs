@@ -18,7 +18,7 @@
 //! Invariant: directories are 0700 and files 0600; an archive can hold what its sources hid from others.
 //! Invariant: no archive that is to be encrypted is ever written in plain, under no name. What a server answers
 //! and the copy of a database wait in a spool, 0600, only while they are read.
-//! Invariant: what is known of the documents of a backup that is taken is held up to a bound; see [`table`].
+//! Invariant: what is known of the documents of a backup is held up to a bound while it is taken, read or put back; see [`table`].
 //! Invariant: nothing here decides what is taken, kept or deleted.
 //!
 //! Length: all that a store can be asked for, each in one call of what does it.
@@ -28,6 +28,7 @@ mod carry;
 mod chunks;
 mod committed;
 mod compose;
+mod composer;
 mod contents;
 mod coverage;
 mod database;
@@ -43,6 +44,7 @@ mod index;
 mod inside;
 mod judge;
 mod keys;
+mod listing;
 mod metadata;
 mod mounts;
 mod objects;
@@ -65,7 +67,9 @@ mod scan;
 mod scattered;
 mod scratch;
 mod seal;
+mod seen;
 mod signature;
+mod sink;
 mod source;
 mod spot;
 mod sqlite;

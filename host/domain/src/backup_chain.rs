@@ -9,7 +9,7 @@
 
 mod wants;
 
-pub use wants::{Place, Seen, Wants};
+pub use wants::{Place, Wants};
 
 use crate::{
     archive::{DocumentKey, Entry, State},
@@ -66,24 +66,10 @@ pub enum ComposeError {
     Twice(DocumentKey),
 }
 
-/// Composes a state from the links of a chain, told newest first, so that each document is decided where it is first
-/// seen and its content is written once.
-#[derive(Debug, Default)]
-pub struct Composer {
-    settled: HashMap<DocumentKey, Settled>,
-    link: u32,
-}
-
-#[derive(Debug)]
-struct Settled {
-    /// The last link that names it.
-    link: u32,
-    fate: Fate,
-}
-
-/// What becomes of a document that a link has named.
-#[derive(Debug, PartialEq, Eq)]
-enum Fate {
+/// What becomes of a document by the links of a chain that were told so far, newest first, so that each document is decided
+/// where it is first seen and its content is written once.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Fate {
     /// It is gone.
     Gone,
     /// It belongs to the state; its content is to come from an older link.
@@ -93,108 +79,47 @@ enum Fate {
 }
 
 impl Fate {
-    /// Its content was there.
-    fn completed(self) -> Self {
+    /// What a link says that has this document; `inherited`: without its content.
+    pub fn of(entry: Entry, inherited: bool) -> Self {
+        match inherited {
+            true => Self::Wanted(entry),
+            false => Self::Complete(entry),
+        }
+    }
+
+    /// Whether its content is to come from an older link.
+    pub fn is_wanted(&self) -> bool {
+        matches!(self, Self::Wanted(_))
+    }
+
+    /// What becomes of it where an older link says this.
+    ///
+    /// # Errors
+    /// [`ComposeError::NoContent`] where its content is to come from an older link, and this one has it otherwise, as another
+    /// document, or says that it is gone.
+    pub fn over(self, key: &DocumentKey, older: &Self) -> Result<Self, ComposeError> {
+        let Self::Wanted(entry) = self else {
+            return Ok(self);
+        };
+        match older {
+            Self::Wanted(_) => Ok(Self::Wanted(entry)),
+            Self::Complete(older) if older.link().is_none() && entry.same_content(older) => {
+                Ok(Self::Complete(entry))
+            }
+            Self::Gone | Self::Complete(_) => Err(ComposeError::NoContent(key.clone())),
+        }
+    }
+
+    /// The document in the state, after the oldest link; none where it is gone.
+    ///
+    /// # Errors
+    /// [`ComposeError::NoContent`] where its content came from no link.
+    pub fn finish(self, key: &DocumentKey) -> Result<Option<Entry>, ComposeError> {
         match self {
-            Self::Wanted(entry) => Self::Complete(entry),
-            Self::Gone | Self::Complete(_) => self,
+            Self::Gone => Ok(None),
+            Self::Complete(entry) => Ok(Some(entry)),
+            Self::Wanted(_) => Err(ComposeError::NoContent(key.clone())),
         }
-    }
-}
-
-impl Composer {
-    /// Before the newest link.
-    pub fn new() -> Self {
-        Self::default()
-    }
-
-    /// The next link, older than those before, begins.
-    pub fn next_link(&mut self) {
-        self.link += 1;
-    }
-
-    /// Whether the content of this document in this link belongs to the composed state.
-    pub fn wants(&self, key: &DocumentKey) -> bool {
-        self.settled
-            .get(key)
-            .is_none_or(|settled| matches!(settled.fate, Fate::Wanted(_)))
-    }
-
-    /// This link has this document; `inherited`: without its content. Answers what [`Composer::wants`] does.
-    ///
-    /// # Errors
-    /// [`ComposeError::Twice`] where this link has named it already; [`ComposeError::NoContent`] where a newer link refers to content
-    /// that this one has otherwise, or has as another document.
-    pub fn document(
-        &mut self,
-        key: &DocumentKey,
-        entry: Entry,
-        inherited: bool,
-    ) -> Result<bool, ComposeError> {
-        let wanted = self.wants(key);
-        match self.settled.get_mut(key) {
-            Some(settled) if settled.link == self.link => {
-                return Err(ComposeError::Twice(key.clone()));
-            }
-            Some(settled) => {
-                settled.link = self.link;
-                if let Fate::Wanted(newer) = &settled.fate
-                    && !inherited
-                {
-                    if entry.link().is_some() || !newer.same_content(&entry) {
-                        return Err(ComposeError::NoContent(key.clone()));
-                    }
-                    settled.fate = std::mem::replace(&mut settled.fate, Fate::Gone).completed();
-                }
-            }
-            None => {
-                let fate = match inherited {
-                    true => Fate::Wanted(entry),
-                    false => Fate::Complete(entry),
-                };
-                let link = self.link;
-                self.settled.insert(key.clone(), Settled { link, fate });
-            }
-        }
-        Ok(wanted)
-    }
-
-    /// This link says that the document is gone.
-    ///
-    /// # Errors
-    /// [`ComposeError::Twice`] where this link has named it already; [`ComposeError::NoContent`] where a newer link refers to its
-    /// content.
-    pub fn tombstone(&mut self, key: &DocumentKey) -> Result<(), ComposeError> {
-        match self.settled.get_mut(key) {
-            Some(settled) if settled.link == self.link => {
-                return Err(ComposeError::Twice(key.clone()));
-            }
-            Some(settled) if matches!(settled.fate, Fate::Wanted(_)) => {
-                return Err(ComposeError::NoContent(key.clone()));
-            }
-            Some(settled) => settled.link = self.link,
-            None => {
-                let (link, fate) = (self.link, Fate::Gone);
-                self.settled.insert(key.clone(), Settled { link, fate });
-            }
-        }
-        Ok(())
-    }
-
-    /// The state, after the oldest link.
-    ///
-    /// # Errors
-    /// [`ComposeError::NoContent`] of a document whose content came from no link.
-    pub fn finish(self) -> Result<State, ComposeError> {
-        let living = self
-            .settled
-            .into_iter()
-            .filter_map(|(key, settled)| match settled.fate {
-                Fate::Gone => None,
-                Fate::Complete(entry) => Some(Ok((key, entry))),
-                Fate::Wanted(_) => Some(Err(ComposeError::NoContent(key))),
-            });
-        living.collect()
     }
 }
 

@@ -6,113 +6,60 @@
 //!
 //! Invariant: a document of parts from several places is read back and has the hash that its line says.
 
+use super::{
+    composer::{Composer, Failure},
+    hashes::Hashes,
+    listing::Listing,
+    seen::{Seen, SeenInLink},
+    sink::Sink,
+    table::{Aside, unreadable},
+};
 use crate::port::BackupStoreError;
 use mainstay_domain::{
-    archive::{ArchiveItem, ContentHash, DocumentContent, DocumentKey, DocumentKind, State},
-    backup_chain::{ComposeError, Composer, Place, Seen, Wants},
+    archive::{ArchiveItem, ContentHash, DocumentContent, DocumentKey, DocumentKind},
+    backup_chain::{ComposeError, Place, Wants},
     id::BackupId,
 };
-use std::{collections::HashSet, mem};
-
-/// Where the content of a composed state goes.
-pub(super) trait Sink {
-    /// Whether it takes the content of this document.
-    fn takes(&self, key: &DocumentKey) -> bool;
-    /// The whole content of a document.
-    fn document(
-        &mut self,
-        key: &DocumentKey,
-        kind: DocumentKind,
-        bytes: &[u8],
-    ) -> Result<(), BackupStoreError>;
-    /// Begins a file that comes in pieces, perhaps anew: nothing is in it.
-    fn begin(&mut self, key: &DocumentKey) -> Result<(), BackupStoreError>;
-    /// Some of a file that was begun; pieces come in any order.
-    fn piece(&mut self, place: &Place, bytes: &[u8]) -> Result<(), BackupStoreError>;
-    /// Puts content of this hash and length to a place, out of what was handed on before: it lies at `from`, or was taken
-    /// by nobody. Answers whether that was possible.
-    fn copy(
-        &mut self,
-        from: Option<&Place>,
-        to: &Place,
-        content: (ContentHash, u64),
-    ) -> Result<bool, BackupStoreError>;
-    /// Nobody will ask whether a file that was begun is right: all that it consists of is checked where it is read.
-    fn needs_no_look(&mut self, _: &DocumentKey) -> Result<(), BackupStoreError> {
-        Ok(())
-    }
-    /// Whether a file has this hash, all its pieces being there.
-    fn is_right(&mut self, key: &DocumentKey, hash: ContentHash) -> Result<bool, BackupStoreError>;
-}
-
-/// For reading that checks the archives and the state; not documents of parts from several places, as `CheckingSink` does.
-pub(super) struct DiscardSink;
-
-impl Sink for DiscardSink {
-    fn takes(&self, _: &DocumentKey) -> bool {
-        true
-    }
-
-    fn document(
-        &mut self,
-        _: &DocumentKey,
-        _: DocumentKind,
-        _: &[u8],
-    ) -> Result<(), BackupStoreError> {
-        Ok(())
-    }
-
-    fn begin(&mut self, _: &DocumentKey) -> Result<(), BackupStoreError> {
-        Ok(())
-    }
-
-    fn piece(&mut self, _: &Place, _: &[u8]) -> Result<(), BackupStoreError> {
-        Ok(())
-    }
-
-    fn copy(
-        &mut self,
-        _: Option<&Place>,
-        _: &Place,
-        _: (ContentHash, u64),
-    ) -> Result<bool, BackupStoreError> {
-        Ok(true)
-    }
-
-    fn is_right(&mut self, _: &DocumentKey, _: ContentHash) -> Result<bool, BackupStoreError> {
-        Ok(true)
-    }
-}
+use std::mem;
 
 /// A state that is being composed.
 pub(super) struct Composing<'a> {
+    aside: Aside,
     composer: Composer,
     wants: Wants,
+    /// What the link that is read had.
+    seen: SeenInLink,
+    /// Whether that was something before it was wanted.
+    is_behind: bool,
     sink: &'a mut dyn Sink,
     /// The parts by hash of the document whose line is to come: hash, length and place.
     open: Vec<(ContentHash, u64, u64)>,
     /// The documents with parts by hash.
     composed: Vec<(DocumentKey, ContentHash)>,
-    held: HashSet<ContentHash>,
+    held: Hashes,
 }
 
 impl<'a> Composing<'a> {
     /// Before the newest link.
-    pub(super) fn new(sink: &'a mut dyn Sink) -> Self {
+    pub(super) fn new(sink: &'a mut dyn Sink, aside: &Aside) -> Self {
         Self {
-            composer: Composer::new(),
+            aside: aside.clone(),
+            composer: Composer::new(aside),
             wants: Wants::new(),
+            seen: SeenInLink::new(aside),
+            is_behind: false,
             sink,
             open: Vec::new(),
             composed: Vec::new(),
-            held: HashSet::new(),
+            held: Hashes::new(aside),
         }
     }
 
-    /// The next link, older than those before, begins.
-    pub(super) fn next_link(&mut self) {
-        self.composer.next_link();
-        self.wants.next_link();
+    /// The link `id` has ended; the next one is older.
+    pub(super) fn end_link(&mut self, id: &BackupId) -> Result<(), BackupStoreError> {
+        self.seen = SeenInLink::new(&self.aside);
+        self.is_behind = false;
+        self.composer.end_link().map_err(|error| blame(id, error))
     }
 
     /// The next line of the link `id`.
@@ -121,7 +68,6 @@ impl<'a> Composing<'a> {
         id: &BackupId,
         item: ArchiveItem,
     ) -> Result<(), BackupStoreError> {
-        let corrupted = |error: ComposeError| corrupted(id, error.to_string());
         match item {
             ArchiveItem::Part {
                 key,
@@ -160,7 +106,7 @@ impl<'a> Composing<'a> {
                 let (kind, hash, size) = (entry.kind, entry.hash, entry.data_bytes());
                 let inherited = content == DocumentContent::Inherited;
                 let belongs = self.composer.document(&key, entry, inherited);
-                let wanted = belongs.map_err(corrupted)? && self.sink.takes(&key);
+                let wanted = belongs.map_err(|error| blame(id, error))? && self.sink.takes(&key);
                 let parts = mem::take(&mut self.open);
                 match content {
                     DocumentContent::Inline(bytes) => {
@@ -195,14 +141,17 @@ impl<'a> Composing<'a> {
                     | DocumentContent::Linked => Ok(()),
                 }
             }
-            ArchiveItem::Tombstone(key) => self.composer.tombstone(&key).map_err(corrupted),
+            ArchiveItem::Tombstone(key) => {
+                let gone = self.composer.tombstone(&key);
+                gone.map_err(|error| blame(id, error))
+            }
             ArchiveItem::Header(_) | ArchiveItem::End(_) => Ok(()),
         }
     }
 
     /// Whether the link that was read refers to what was wanted by nobody when it came.
     pub(super) fn is_behind(&self) -> bool {
-        self.wants.is_behind()
+        self.is_behind
     }
 
     /// A line of the same link once more, for its content alone.
@@ -222,12 +171,9 @@ impl<'a> Composing<'a> {
         }
     }
 
-    /// The state, after the oldest link, and all content that a newer link can refer to. `newest` is to blame for what is
-    /// not there.
-    pub(super) fn finish(
-        self,
-        newest: &BackupId,
-    ) -> Result<(State, HashSet<ContentHash>), BackupStoreError> {
+    /// The documents of the state, after the oldest link has ended, and all content that a newer link can refer to. `newest` is
+    /// to blame for what is not there.
+    pub(super) fn finish(self, newest: &BackupId) -> Result<(Listing, Hashes), BackupStoreError> {
         let Self {
             composer,
             wants,
@@ -246,13 +192,13 @@ impl<'a> Composing<'a> {
                 return Err(corrupted(newest, what));
             }
         }
-        let state = composer.finish().map_err(missing)?;
-        Ok((state, held))
+        let listing = composer.finish().map_err(|error| blame(newest, error))?;
+        Ok((listing, held))
     }
 
     /// Whether the content of a part is taken, whose document begins with the first one.
     fn begun(&mut self, key: &DocumentKey, first: bool) -> Result<bool, BackupStoreError> {
-        let wanted = self.composer.wants(key) && self.sink.takes(key);
+        let wanted = self.composer.wants(key).map_err(unreadable)? && self.sink.takes(key);
         if first {
             self.open.clear();
         }
@@ -269,20 +215,25 @@ impl<'a> Composing<'a> {
         bytes: &[u8],
         put: Option<Place>,
     ) -> Result<(), BackupStoreError> {
-        self.held.insert(hash);
-        for place in self.wants.supply(hash, bytes.len() as u64, put) {
+        let size = bytes.len() as u64;
+        self.held.insert(hash).map_err(unreadable)?;
+        let places = self.wants.supply(hash, size);
+        self.seen
+            .note(hash, size, put.as_ref().or(places.first()))?;
+        for place in places {
             self.sink.piece(&place, bytes)?;
         }
         Ok(())
     }
 
     fn want(&mut self, hash: ContentHash, size: u64, place: Place) -> Result<(), BackupStoreError> {
-        let is_there = match self.wants.seen(hash, size) {
+        let is_there = match self.seen.look(&hash, size)? {
             Seen::Not => false,
             Seen::Passed => self.sink.copy(None, &place, (hash, size))?,
             Seen::At(from) => self.sink.copy(Some(&from), &place, (hash, size))?,
         };
         if !is_there {
+            self.is_behind |= self.seen.has(&hash)?;
             self.wants.want(hash, size, place);
         }
         Ok(())
@@ -292,6 +243,14 @@ impl<'a> Composing<'a> {
 /// Whether a document's own line is where its content is found by its hash.
 fn can_be_referred_to(kind: DocumentKind, bytes: &[u8]) -> bool {
     kind == DocumentKind::File && !bytes.is_empty()
+}
+
+/// The error of a link that makes no sense, or of what was set aside.
+fn blame(id: &BackupId, failure: Failure) -> BackupStoreError {
+    match failure {
+        Failure::Chain(error) => corrupted(id, error.to_string()),
+        Failure::Host(error) => error,
+    }
 }
 
 fn corrupted(id: &BackupId, what: String) -> BackupStoreError {

@@ -4,7 +4,6 @@ use super::{
     LocalBackups,
     apart::own_places,
     check_stop,
-    compose::DiscardSink,
     files::Layout,
     hard_links::HardLinks,
     index::Index,
@@ -12,6 +11,7 @@ use super::{
     read::{read_chain, read_manifests},
     reading::Reading,
     scan::read_found,
+    sink::DiscardSink,
     source::{WalkRules, tolerate, walk},
     store,
     tree_writer::nothing_under,
@@ -38,11 +38,11 @@ impl BackupContents for LocalBackups {
         let newest = manifests.last();
         let index = newest.and_then(|it| Index::load(&self.layout, job, &it.id, it.root_hash));
         match index {
-            Some(index) => index.state(),
+            Some(index) => index.listing.state(),
             None => {
                 let sink = &mut DiscardSink;
                 let composed = read_chain(&self.layout, &self.stop, job, chain, progress, sink)?;
-                Ok(composed.state)
+                composed.listing.state()
             }
         }
     }
@@ -74,7 +74,8 @@ impl BackupContents for LocalBackups {
             progress,
             &mut document,
         )?;
-        let entry = composed.state.get(key);
+        let entry = composed.listing.get(key)?;
+        let entry = entry.as_ref();
         if let Some(holder) = entry.and_then(Entry::link) {
             return self.content(job, chain, holder, progress, on_content);
         }

@@ -1,9 +1,9 @@
 //! Which sources of a job a backup covers, so that a restore in place replaces only those.
 
-use super::{files::Layout, read::read_manifests, swap::Swap};
+use super::{files::Layout, listing::Listing, read::read_manifests, swap::Swap};
 use crate::port::BackupStoreError;
 use mainstay_domain::{
-    archive::{DocumentKey, DocumentKind, KeyPrefix, Manifest, SourceNote, State},
+    archive::{DocumentKey, DocumentKind, Entry, KeyPrefix, Manifest, SourceNote},
     backup::BackupType,
     code::ErrorCode,
     id::BackupId,
@@ -16,7 +16,7 @@ pub(super) fn covered_places(
     layout: &Layout,
     job: &JobName,
     chain: &[BackupId],
-    state: &State,
+    listing: &Listing,
     places: Vec<(KeyPrefix, Swap)>,
 ) -> Result<Vec<(KeyPrefix, Swap)>, BackupStoreError> {
     let manifests = read_manifests(layout, job, chain)?;
@@ -25,7 +25,8 @@ pub(super) fn covered_places(
     };
     let mut covered = Vec::new();
     for (prefix, swap) in places {
-        match coverage(backup, state, &prefix) {
+        let root = listing.get(&prefix.join(&DocumentKey::root()))?;
+        match coverage(backup, root.as_ref(), &prefix) {
             SourceCoverage::Directory => covered.push((prefix, swap)),
             SourceCoverage::Absence => tracing::warn!(
                 backup = %backup.id,
@@ -57,14 +58,13 @@ enum SourceCoverage {
 }
 
 /// A walk always records the directory that it begins at, so what has none was not read.
-fn coverage(backup: &Manifest, state: &State, prefix: &KeyPrefix) -> SourceCoverage {
+fn coverage(backup: &Manifest, root: Option<&Entry>, prefix: &KeyPrefix) -> SourceCoverage {
     let was_source = backup.sources.iter().any(|source| match source {
         SourceNote::Directory { prefix: noted, .. } => {
             KeyPrefix::parse(noted).is_ok_and(|noted| &noted == prefix)
         }
         SourceNote::Command { .. } => false,
     });
-    let root = state.get(&prefix.join(&DocumentKey::root()));
     match root.map(|entry| entry.kind) {
         Some(DocumentKind::Directory) if was_source => SourceCoverage::Directory,
         None if was_source && backup.backup_type == BackupType::Emergency => {

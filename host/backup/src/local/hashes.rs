@@ -1,4 +1,4 @@
-//! The hashes of content that a chain holds, of any number.
+//! Hashes of content, of any number, and what is known by them.
 //!
 //! Invariant: so many are held as were taken up last; the others are set aside, and a filter of one size tells of nearly all that
 //! are in none of both.
@@ -6,35 +6,89 @@
 use super::table::{Aside, Table};
 use mainstay_domain::archive::ContentHash;
 use std::{
-    collections::HashSet,
+    collections::HashMap,
     io::{self, ErrorKind},
 };
 
-/// What a hash takes in a set, with the set's own room.
+/// What a hash takes in a map, with the map's own room.
 const BYTES_OF_ONE: usize = 64;
 /// The bits of a filter; a power of two. For three million hashes one in a hundred questions is answered wrong and asked of
 /// the disk.
 const FILTER_BITS: usize = 1 << 25;
 
-/// Hashes, each once.
-pub(super) struct Hashes {
+/// Values by hash.
+pub(super) struct HashMapped {
     aside: Aside,
-    recent: HashSet<ContentHash>,
+    recent: HashMap<ContentHash, Box<[u8]>>,
+    /// What the recent ones come to.
+    bytes: usize,
     older: Table,
     /// Says of a hash whether it may be among the older ones; empty where there are none.
     filter: Vec<u64>,
+}
+
+impl HashMapped {
+    pub(super) fn new(aside: &Aside) -> Self {
+        Self {
+            aside: aside.clone(),
+            recent: HashMap::new(),
+            bytes: 0,
+            older: Table::default(),
+            filter: Vec::new(),
+        }
+    }
+
+    /// What was put last by a hash.
+    pub(super) fn get(&self, hash: &ContentHash) -> io::Result<Option<Vec<u8>>> {
+        if let Some(value) = self.recent.get(hash) {
+            return Ok(Some(value.to_vec()));
+        }
+        let may_be_older = bits_of(hash).all(|(word, bit)| {
+            let word = self.filter.get(word);
+            word.is_some_and(|word| word & bit != 0)
+        });
+        match may_be_older {
+            true => self.older.get(hash.as_bytes()),
+            false => Ok(None),
+        }
+    }
+
+    pub(super) fn put(&mut self, hash: ContentHash, value: &[u8]) {
+        self.bytes += BYTES_OF_ONE + value.len();
+        self.recent.insert(hash, value.into());
+        if self.bytes >= self.aside.most() {
+            self.set_aside();
+        }
+    }
+
+    fn set_aside(&mut self) {
+        self.filter.resize(FILTER_BITS / 64, 0);
+        for (word, bit) in self.recent.keys().flat_map(bits_of) {
+            if let Some(word) = self.filter.get_mut(word) {
+                *word |= bit;
+            }
+        }
+        let mut recent: Vec<_> = self.recent.iter().collect();
+        recent.sort_unstable_by(|(a, _), (b, _)| a.as_bytes().cmp(b.as_bytes()));
+        let records = recent
+            .into_iter()
+            .map(|(hash, value)| (hash.as_bytes().as_slice(), &**value));
+        self.older.add_run(records, &self.aside);
+        self.recent.clear();
+        self.bytes = 0;
+    }
+}
+
+/// Hashes, each once.
+pub(super) struct Hashes {
+    mapped: HashMapped,
     count: u64,
 }
 
 impl Hashes {
     pub(super) fn new(aside: &Aside) -> Self {
-        Self {
-            aside: aside.clone(),
-            recent: HashSet::new(),
-            older: Table::default(),
-            filter: Vec::new(),
-            count: 0,
-        }
+        let mapped = HashMapped::new(aside);
+        Self { mapped, count: 0 }
     }
 
     /// How many there are.
@@ -43,14 +97,7 @@ impl Hashes {
     }
 
     pub(super) fn contains(&self, hash: &ContentHash) -> io::Result<bool> {
-        if self.recent.contains(hash) {
-            return Ok(true);
-        }
-        let may_be_older = bits_of(hash).all(|(word, bit)| {
-            let word = self.filter.get(word);
-            word.is_some_and(|word| word & bit != 0)
-        });
-        Ok(may_be_older && self.older.get(hash.as_bytes())?.is_some())
+        Ok(self.mapped.get(hash)?.is_some())
     }
 
     /// Takes a hash up; answers whether it is new.
@@ -58,32 +105,18 @@ impl Hashes {
         if self.contains(&hash)? {
             return Ok(false);
         }
-        self.recent.insert(hash);
+        self.mapped.put(hash, b"");
         self.count += 1;
-        if self.recent.len() * BYTES_OF_ONE >= self.aside.most() {
-            self.set_aside();
-        }
         Ok(true)
-    }
-
-    fn set_aside(&mut self) {
-        let recent = sorted(&self.recent);
-        self.filter.resize(FILTER_BITS / 64, 0);
-        for hash in self.recent.drain() {
-            for (word, bit) in bits_of(&hash) {
-                if let Some(word) = self.filter.get_mut(word) {
-                    *word |= bit;
-                }
-            }
-        }
-        let keys = recent.iter().map(<[u8; 32]>::as_slice);
-        self.older.add_keys(keys, &self.aside);
     }
 
     /// All of them, sorted.
     pub(super) fn iter(&self) -> impl Iterator<Item = io::Result<ContentHash>> {
-        let mut older = self.older.iter().peekable();
-        let mut recent = sorted(&self.recent).into_iter().peekable();
+        let recent = self.mapped.recent.keys();
+        let mut recent: Vec<[u8; 32]> = recent.map(|hash| *hash.as_bytes()).collect();
+        recent.sort_unstable();
+        let mut recent = recent.into_iter().peekable();
+        let mut older = self.mapped.older.iter().peekable();
         std::iter::from_fn(move || {
             let is_older = match (older.peek(), recent.peek()) {
                 (Some(Ok((key, _))), Some(recent)) => key.as_slice() < recent.as_slice(),
@@ -117,12 +150,6 @@ pub(super) fn hash_of(bytes: &[u8]) -> io::Result<ContentHash> {
     }
 }
 
-fn sorted(hashes: &HashSet<ContentHash>) -> Vec<[u8; 32]> {
-    let mut sorted: Vec<[u8; 32]> = hashes.iter().map(|hash| *hash.as_bytes()).collect();
-    sorted.sort_unstable();
-    sorted
-}
-
 /// The words of a filter that tell of a hash, and the bit of each.
 fn bits_of(hash: &ContentHash) -> impl Iterator<Item = (usize, u64)> {
     let numbers = hash.as_bytes().chunks_exact(4).take(4);
@@ -151,8 +178,8 @@ mod tests {
             assert!(!hashes.insert(of(number / 2)).unwrap());
         }
         assert_eq!(hashes.len(), 5_000);
-        assert!(hashes.recent.len() < 100);
-        assert!(hashes.older.len() > 4_900);
+        assert!(hashes.mapped.recent.len() < 100);
+        assert!(hashes.mapped.older.len() > 4_900);
         assert!((0..5_000).all(|number| hashes.contains(&of(number)).unwrap()));
         assert!((5_000..9_000).all(|number| !hashes.contains(&of(number)).unwrap()));
         let expected: BTreeSet<[u8; 32]> =
@@ -162,5 +189,20 @@ mod tests {
             .map(|hash| *hash.unwrap().as_bytes())
             .collect();
         assert_eq!(found, expected.into_iter().collect::<Vec<_>>());
+    }
+
+    #[test]
+    fn what_was_put_last_by_a_hash_counts() {
+        let state = tempfile::tempdir().unwrap();
+        let mut mapped = HashMapped::new(&aside(state.path(), 1_000));
+        let of = |number: u32| ContentHash::of(&number.to_le_bytes());
+        for round in [b"one", b"two"] {
+            (0..100).for_each(|number| mapped.put(of(number), round));
+        }
+        assert!(mapped.recent.len() < 16);
+        let is_right =
+            |number| mapped.get(&of(number)).unwrap().as_deref() == Some(b"two".as_slice());
+        assert!((0..100).all(is_right));
+        assert_eq!(mapped.get(&of(100)).unwrap(), None);
     }
 }

@@ -22,6 +22,7 @@ use super::{
     error::unavailable,
     files::{Layout, create_private, remove_file},
     hashes::{Hashes, hash_of},
+    listing::Listing,
     read::Composed,
     regular::open_regular,
     rows::{self, Known},
@@ -31,7 +32,7 @@ use crate::port::BackupStoreError;
 use mainstay_domain::{
     archive::{
         ContentHash, DocumentKey, DocumentKind, Entry, Extras, Hole, InvalidKey, Mode, PART_BYTES,
-        State, Xattrs,
+        Xattrs,
     },
     id::BackupId,
     name::JobName,
@@ -84,7 +85,8 @@ fn now() -> i64 {
 
 /// A state with its stamps, and the content that its chain holds.
 pub(super) struct Index {
-    rows: Table,
+    /// Its documents, whose records say what is known of each.
+    pub(super) listing: Listing,
     /// No file was read before this time, in seconds since 1970.
     read_since: i64,
     /// What a new link can refer to by its hash, if it may refer to anything.
@@ -158,7 +160,7 @@ impl Gathered {
             )));
         }
         Ok(Index {
-            rows,
+            listing: Listing::of(rows),
             read_since: self.read_since,
             held,
             can_be_referred_to,
@@ -218,7 +220,7 @@ impl Index {
     /// That of no backup, which can be referred to.
     pub(super) fn empty(aside: &Aside) -> Self {
         Self {
-            rows: Table::default(),
+            listing: Listing::of(Table::default()),
             read_since: 0,
             held: Hashes::new(aside),
             can_be_referred_to: true,
@@ -227,53 +229,27 @@ impl Index {
     }
 
     /// That of a chain that was read, without stamps.
-    pub(super) fn of(composed: Composed, aside: &Aside) -> Result<Self, BackupStoreError> {
-        let Composed { state, held } = composed;
-        let mut index = Self::empty(aside);
-        index.can_be_referred_to = held.is_some();
-        let mut found = Sorter::new(aside);
-        for (key, entry) in state {
-            rows::push(&mut found, &key, (&entry, None), false).map_err(unreadable)?;
+    pub(super) fn of(composed: Composed, aside: &Aside) -> Self {
+        let Composed { listing, held } = composed;
+        Self {
+            listing,
+            can_be_referred_to: held.is_some(),
+            held: held.unwrap_or_else(|| Hashes::new(aside)),
+            ..Self::empty(aside)
         }
-        index.rows = found.finish();
-        for hash in held.into_iter().flatten() {
-            index.held.insert(hash).map_err(unreadable)?;
-        }
-        Ok(index)
     }
 
     /// What is known of a document; none where it is not there.
     pub(super) fn get(&self, key: &DocumentKey) -> Result<Option<Known>, BackupStoreError> {
-        let value = self.rows.get(key.as_str().as_bytes());
+        let value = self.listing.records().get(key.as_str().as_bytes());
         let row = value.and_then(|value| value.map_or(Ok(None), |value| rows::row_of(&value)));
         row.map_err(unreadable)
-    }
-
-    /// Every document, by key.
-    pub(super) fn entries(&self) -> impl Iterator<Item = io::Result<(DocumentKey, Entry)>> {
-        self.rows.iter().filter_map(|record| {
-            let read = record.and_then(|(key, value)| match rows::row_of(&value)? {
-                Some(row) => Ok(Some((rows::key_of(&key)?, row.entry))),
-                None => Ok(None),
-            });
-            read.transpose()
-        })
-    }
-
-    /// All of it, in memory.
-    pub(super) fn state(&self) -> Result<State, BackupStoreError> {
-        let state: io::Result<State> = self.entries().collect();
-        state.map_err(unreadable)
-    }
-
-    pub(super) fn root_hash(&self) -> Result<ContentHash, BackupStoreError> {
-        rows::root_hash(|| self.rows.iter()).map_err(unreadable)
     }
 
     /// The root hash of this state with these changes, documents and tombstones, each by its key.
     pub(super) fn root_hash_with(&self, changes: &Table) -> Result<ContentHash, BackupStoreError> {
         let changed = || {
-            side_by_side(&self.rows, changes).map(|pair| {
+            side_by_side(self.listing.records(), changes).map(|pair| {
                 let Pair { key, left, right } = pair?;
                 Ok::<_, io::Error>((key, right.or(left).unwrap_or_default()))
             })
@@ -287,7 +263,7 @@ impl Index {
         other: &Self,
         on_gone: &mut dyn FnMut(&DocumentKey) -> Result<(), BackupStoreError>,
     ) -> Result<(), BackupStoreError> {
-        for pair in side_by_side(&self.rows, &other.rows) {
+        for pair in side_by_side(self.listing.records(), other.listing.records()) {
             let Pair { key, left, right } = pair.map_err(unreadable)?;
             let is_there = |value: Option<&[u8]>| value.is_some_and(|it| !rows::is_gone(it));
             if is_there(left.as_deref()) && !is_there(right.as_deref()) {
@@ -343,7 +319,7 @@ impl Index {
 
     fn write_all(&self, to: &mut dyn Write, aside: &Aside) -> io::Result<()> {
         let mut small = Hashes::new(aside);
-        for record in self.rows.iter() {
+        for record in self.listing.records().iter() {
             let (key, value) = record?;
             let Some(row) = rows::row_of(&value)? else {
                 continue;
@@ -399,7 +375,7 @@ impl Index {
 
     /// The documents that are not as the whole index has them that `baseline` was read over, by key.
     fn others(&self, baseline: &Self) -> impl Iterator<Item = io::Result<Record>> {
-        side_by_side(&self.rows, &baseline.rows).filter_map(|pair| {
+        side_by_side(self.listing.records(), baseline.listing.records()).filter_map(|pair| {
             let Pair { key, left, right } = match pair {
                 Ok(pair) => pair,
                 Err(error) => return Some(Err(error)),
@@ -426,7 +402,7 @@ impl Index {
             true => self.held.len(),
             false => 0,
         };
-        let all = self.rows.len() + held;
+        let all = self.listing.records().len() + held;
         for other in self.others(baseline) {
             other.map_err(unreadable)?;
             lines += 1;
@@ -451,7 +427,7 @@ impl Index {
             whole: id.clone(),
             added: Table::default(),
         });
-        (index.root_hash().ok()? == root_hash).then_some(index)
+        (index.listing.root_hash().ok()? == root_hash).then_some(index)
     }
 
     fn read(layout: &Layout, job: &JobName, id: &BackupId, may_be_over: bool) -> Option<Self> {
@@ -486,7 +462,7 @@ impl Index {
                         let below =
                             may_be_over.then(|| Self::read(layout, job, &over, false))??;
                         index.held = below.held;
-                        whole = Some((over, below.rows));
+                        whole = Some((over, below.listing));
                     }
                     has_head = true;
                     index.can_be_referred_to = can_be_referred_to;
@@ -514,13 +490,14 @@ impl Index {
         }
         match whole {
             None => {
-                index.rows = found;
+                index.listing = Listing::of(found);
                 if index.can_be_referred_to {
                     index.hold_small(&not_held).ok()?;
                 }
             }
             Some((whole, below)) => {
-                index.rows = laid_over(&below, &found, &aside).ok()?;
+                let all = laid_over(below.records(), &found, &aside).ok()?;
+                index.listing = Listing::of(all);
                 let added = added.finish();
                 index.read_over = Some(ReadOver { whole, added });
             }
@@ -531,7 +508,7 @@ impl Index {
 
     /// Takes up that the content of small files is held, but for this.
     fn hold_small(&mut self, not_held: &HashSet<ContentHash>) -> io::Result<()> {
-        for record in self.rows.iter() {
+        for record in self.listing.records().iter() {
             let (_, value) = record?;
             if let Some(Known { entry, .. }) = rows::row_of(&value)?
                 && is_small_file(&entry)

@@ -5,11 +5,11 @@ use super::{
     error::unavailable,
     files::Layout,
     index::Index,
+    listing::Listing,
     mounts::{check_none_below, is_mount_point},
     read::read_manifests,
     resolve::resolve,
     room::free,
-    table::unreadable,
 };
 use crate::port::BackupStoreError;
 use mainstay_domain::{code::ErrorCode, id::BackupId, name::JobName, spec::BackupSource};
@@ -120,14 +120,14 @@ pub(super) fn size_of(
     let manifests = read_manifests(layout, job, chain)?;
     let newest = manifests.last();
     let index = newest.and_then(|it| Index::load(layout, job, &it.id, it.root_hash));
-    index.as_ref().map(room_for).transpose()
+    index.map(|index| room_for(&index.listing)).transpose()
 }
 
 /// The bytes that a state takes while it is restored: the holes of a file are made in a second one beside it.
-fn room_for(index: &Index) -> Result<u64, BackupStoreError> {
+fn room_for(listing: &Listing) -> Result<u64, BackupStoreError> {
     let (mut all, mut twice) = (0_u64, 0);
-    for entry in index.entries() {
-        let (_, entry) = entry.map_err(unreadable)?;
+    for entry in listing.iter() {
+        let (_, entry) = entry?;
         let bytes = entry.stored_bytes();
         all = all.saturating_add(bytes);
         if !entry.holes().is_empty() {

@@ -5,9 +5,9 @@
 
 use super::{
     check_stop,
-    compose::Sink,
     error::unavailable,
     files::{Layout, create_private, remove_file},
+    sink::Sink,
 };
 use crate::port::{BackupStoreError, OnContent};
 use mainstay_domain::{

@@ -7,12 +7,14 @@
 
 use super::{
     check_stop,
-    compose::{Composing, Sink},
+    compose::Composing,
     error::unavailable,
     files::Layout,
     hashes::Hashes,
+    listing::Listing,
     rows,
     seal::{OpenedReader, Opening},
+    sink::Sink,
     spot::{Spot, is_of_the_way},
     table::{Aside, Sorter, Table, unreadable},
     tier::{check_noted, unless_away},
@@ -22,7 +24,7 @@ use crate::port::{BackupStoreError, OnProgress, Progress};
 use mainstay_domain::{
     archive::{
         ArchiveItem, ArchiveParser, ContentHash, DocumentContent, DocumentKey, End, Header,
-        MAX_LINE_BYTES, Manifest, State,
+        MAX_LINE_BYTES, Manifest,
     },
     id::BackupId,
     name::JobName,
@@ -225,9 +227,9 @@ pub(super) fn read_manifests(
 
 /// What a chain gives.
 pub(super) struct Composed {
-    pub(super) state: State,
+    pub(super) listing: Listing,
     /// The content that a newer link can refer to; none where a link is of the format that knows no such thing.
-    pub(super) held: Option<HashSet<ContentHash>>,
+    pub(super) held: Option<Hashes>,
 }
 
 /// Reads a whole chain, hands the content of the state that it gives to `sink`, and answers with that state.
@@ -253,7 +255,12 @@ pub(super) fn read_chain(
         .map(|manifest| opening(layout, manifest))
         .collect();
     let openings = openings?;
-    let mut composing = Composing::new(sink);
+    let Some(newest) = manifests.last() else {
+        return Err(BackupStoreError::Unavailable(
+            "there is no backup to read".to_owned(),
+        ));
+    };
+    let mut composing = Composing::new(sink, &Aside::new(layout, job, &newest.id));
     let mut can_be_referred_to = true;
     for (manifest, opening) in manifests.iter().zip(&openings).rev() {
         let (archive, _) = layout.find(job, &manifest.id)?;
@@ -297,27 +304,22 @@ pub(super) fn read_chain(
             let once_more = &mut |item| composing.once_more(item);
             read_archive(&archive, &manifest.id, from, stop, once_more).map_err(gone)?;
         }
-        composing.next_link();
+        composing.end_link(&manifest.id)?;
     }
-    let Some(newest) = manifests.last() else {
-        return Err(BackupStoreError::Unavailable(
-            "there is no backup to read".to_owned(),
-        ));
-    };
     let corrupted = |what: String| BackupStoreError::Corrupted {
         id: newest.id.clone(),
         what,
     };
-    let (state, held) = composing.finish(&newest.id)?;
-    check_root(state.root_hash(), newest.root_hash).map_err(corrupted)?;
-    state
-        .check_tree()
+    let (listing, held) = composing.finish(&newest.id)?;
+    check_root(listing.root_hash()?, newest.root_hash).map_err(corrupted)?;
+    listing
+        .check_tree()?
         .map_err(|error| corrupted(error.to_string()))?;
-    state
-        .check_links()
+    listing
+        .check_links()?
         .map_err(|error| corrupted(error.to_string()))?;
     let held = can_be_referred_to.then_some(held);
-    Ok(Composed { state, held })
+    Ok(Composed { listing, held })
 }
 
 /// Whether the root hash of a state is this one.

@@ -9,6 +9,7 @@ use super::{
     check_stop,
     coverage::covered_places,
     files::Layout,
+    listing::Listing,
     reading::Reading,
     swap::Swap,
     tree_writer::{Destination, write_tree},
@@ -17,7 +18,7 @@ use crate::port::{
     BackupStoreError, OnProgress, RestorePlace, RestoreRules, RestoredTree, StagedRestore,
 };
 use mainstay_domain::{
-    archive::{DocumentKey, KeyPrefix, Selection, State},
+    archive::{DocumentKey, KeyPrefix, Selection},
     code::ErrorCode,
     id::BackupId,
     name::JobName,
@@ -104,12 +105,12 @@ pub(super) fn stage(
         ignored,
         only: only.clone(),
     };
-    let (restored, state) = write_tree(layout, stop, job, chain, to, progress)?;
+    let (restored, listing) = write_tree(layout, stop, job, chain, to, progress)?;
     check_stop(stop)?;
     if let RestorePlace::InPlace(_) = place {
         places = match merge {
-            true => touched_places(&state, only, places),
-            false => covered_places(layout, job, chain, &state, places)?,
+            true => touched_places(&listing, only, places)?,
+            false => covered_places(layout, job, chain, &listing, places)?,
         };
     }
     let swaps = places.into_iter().map(|(_, swap)| swap).collect();
@@ -123,16 +124,19 @@ pub(super) fn stage(
 
 /// The places that something is merged into. The others stay as they are, and none is made that the backup has not.
 fn touched_places(
-    state: &State,
+    listing: &Listing,
     only: &Selection,
-    mut places: Vec<(KeyPrefix, Swap)>,
-) -> Vec<(KeyPrefix, Swap)> {
-    places.retain(|(prefix, _)| {
+    places: Vec<(KeyPrefix, Swap)>,
+) -> Result<Vec<(KeyPrefix, Swap)>, BackupStoreError> {
+    let mut touched = Vec::new();
+    for (prefix, swap) in places {
         let root = prefix.join(&DocumentKey::root());
         let is_meant = only.holds(&root) || only.leads_through(&root);
-        is_meant && state.get(&root).is_some()
-    });
-    places
+        if is_meant && listing.get(&root)?.is_some() {
+            touched.push((prefix, swap));
+        }
+    }
+    Ok(touched)
 }
 
 type Targets<'a> = (Vec<(&'a str, &'a PathBuf, bool)>, HashSet<DocumentKey>);

@@ -6,9 +6,12 @@ use super::{
     index::Stamp,
     table::{Record, Sorter},
 };
-use mainstay_domain::archive::{
-    ContentHash, DocumentKey, DocumentKind, Entry, Extras, FirstNames, Hole, Mode, RootHasher,
-    Xattrs,
+use mainstay_domain::{
+    archive::{
+        ContentHash, DocumentKey, DocumentKind, Entry, Extras, FirstNames, Hole, Mode, RootHasher,
+        Xattrs,
+    },
+    backup_chain::Fate,
 };
 use std::io::{self, ErrorKind};
 
@@ -19,6 +22,8 @@ const IS_OTHER: u8 = 1;
 const HAS_EXTRAS: u8 = 2;
 const IS_LINK: u8 = 4;
 const HAS_STAMP: u8 = 8;
+/// Its content is to come from an older link of the chain that is read.
+const IS_WANTED: u8 = 16;
 
 /// What is known of a document.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -34,9 +39,16 @@ pub(super) fn push(
     (entry, stamp): (&Entry, Option<&Stamp>),
     is_other: bool,
 ) -> io::Result<()> {
+    let flags = if is_other { IS_OTHER } else { 0 };
+    to.push(key.as_str().as_bytes(), &bytes_of(entry, stamp, flags)?);
+    Ok(())
+}
+
+/// What is written of a document, in a record with these flags and those that follow from it.
+fn bytes_of(entry: &Entry, stamp: Option<&Stamp>, flags: u8) -> io::Result<Vec<u8>> {
     let mut value = Vec::with_capacity(128);
     let flag = |is: bool, flag: u8| if is { flag } else { 0 };
-    let flags = flag(is_other, IS_OTHER)
+    let flags = flags
         | flag(entry.extras.is_some(), HAS_EXTRAS)
         | flag(entry.link().is_some(), IS_LINK)
         | flag(stamp.is_some(), HAS_STAMP);
@@ -67,8 +79,7 @@ pub(super) fn push(
         } = extras.as_ref();
         serde_json::to_writer(&mut value, &(xattrs, link, holes))?;
     }
-    to.push(key.as_str().as_bytes(), &value);
-    Ok(())
+    Ok(value)
 }
 
 /// Takes up that a document is gone.
@@ -84,6 +95,33 @@ pub(super) fn is_gone(value: &[u8]) -> bool {
 /// Whether a record says that its document is not as the whole index has it.
 pub(super) fn is_other(value: &[u8]) -> bool {
     is_gone(value) || value.first().is_some_and(|flags| flags & IS_OTHER != 0)
+}
+
+/// What becomes of a document, as a record says it.
+pub(super) fn bytes_of_fate(fate: &Fate) -> io::Result<Vec<u8>> {
+    match fate {
+        Fate::Gone => Ok(GONE.to_vec()),
+        Fate::Wanted(entry) => bytes_of(entry, None, IS_WANTED),
+        Fate::Complete(entry) => bytes_of(entry, None, 0),
+    }
+}
+
+/// Whether the content of a document is to come from an older link.
+pub(super) fn is_wanted(value: &[u8]) -> bool {
+    value.first().is_some_and(|flags| flags & IS_WANTED != 0)
+}
+
+/// What a record says becomes of its document.
+pub(super) fn fate_of(value: &[u8]) -> io::Result<Fate> {
+    Ok(match row_of(value)? {
+        None => Fate::Gone,
+        Some(row) => Fate::of(row.entry, is_wanted(value)),
+    })
+}
+
+/// Whether a record says that its document is another name of one.
+pub(super) fn is_link(value: &[u8]) -> bool {
+    value.first().is_some_and(|flags| flags & IS_LINK != 0)
 }
 
 /// Whether two records say the same of their document.
@@ -181,8 +219,9 @@ where
     let mut names = FirstNames::default();
     for record in records() {
         let (key, value) = record?;
-        let is_link = value.first().is_some_and(|flags| flags & IS_LINK != 0);
-        if is_link && let Some(row) = row_of(&value)? {
+        if is_link(&value)
+            && let Some(row) = row_of(&value)?
+        {
             names.note(&key_of(&key)?, &row.entry);
         }
     }

@@ -88,8 +88,9 @@ fn restore_and_compare(
         ignored: HashSet::new(),
         only: Selection::default(),
     };
-    let (mut restored, expected) = write_tree(layout, stop, job, chain, to, progress)?;
+    let (mut restored, listing) = write_tree(layout, stop, job, chain, to, progress)?;
     let took = begun.elapsed();
+    let expected = listing.state()?;
     let found = scan_like(scratch, stop, &expected)?;
     let Some(newest) = chain.last() else {
         return Err(BackupStoreError::Unavailable(

@@ -314,9 +314,9 @@ impl Table {
         self.count
     }
 
-    /// What is known by a key.
+    /// What is known by a key; what came last where it came in several runs.
     pub(super) fn get(&self, key: &[u8]) -> io::Result<Option<Vec<u8>>> {
-        for run in &self.runs {
+        for run in self.runs.iter().rev() {
             let found = match run {
                 Run::Held(records) => records.get(key).map(<[u8]>::to_vec),
                 Run::Written(written) => written.get(key)?,
@@ -351,10 +351,14 @@ impl Table {
         Ok(None)
     }
 
-    /// Takes up keys that come in their order, with nothing known by them.
-    pub(super) fn add_keys<'a>(&mut self, keys: impl Iterator<Item = &'a [u8]>, aside: &Aside) {
+    /// Takes up a run of records that come in the order of their keys.
+    pub(super) fn add_run<'a>(
+        &mut self,
+        sorted: impl Iterator<Item = (&'a [u8], &'a [u8])>,
+        aside: &Aside,
+    ) {
         let mut records = Records::default();
-        keys.for_each(|key| records.push(key, b""));
+        sorted.for_each(|(key, value)| records.push(key, value));
         self.count += records.places.len() as u64;
         self.runs.push(aside.run(records));
     }

@@ -5,7 +5,6 @@
 use super::{
     apart::{Whereabouts, whereabouts},
     chunks::{ChunkSizes, PieceWriter},
-    compose::DiscardSink,
     documents::{SourceReader, check_given},
     files::{Layout, create_private_dir, remove_file},
     hashes::Hashes,
@@ -15,6 +14,7 @@ use super::{
     put::{Written, put},
     read,
     seal::Opening,
+    sink::DiscardSink,
     spot::Spot,
     store,
     table::Aside,
@@ -160,7 +160,7 @@ fn write_and_verify(
     let found = found.finish(held, baseline.can_be_referred_to)?;
     check_given(&given, &found)?;
     baseline.for_each_gone_in(&found, &mut |key| writer.tombstone(key))?;
-    let (end, stored) = writer.finish(found.root_hash()?)?;
+    let (end, stored) = writer.finish(found.listing.root_hash()?)?;
 
     let over = found.over(&baseline, &added)?;
     let read_over = baseline.read_over();
@@ -298,7 +298,7 @@ fn composed_index(
 ) -> Result<Index, BackupStoreError> {
     let silent: OnProgress = Arc::new(|_| ());
     let composed = read::read_chain(layout, stop, job, chain, &silent, &mut DiscardSink)?;
-    Index::of(composed, aside)
+    Ok(Index::of(composed, aside))
 }
 
 /// Stores the index of what was taken, and drops those that nothing needs now: that of a parent, and the whole one that it

@@ -9,17 +9,20 @@
 
 use super::{
     check_stop,
-    compose::Sink,
     error::unavailable,
     files::Layout,
     holes::{FileData, spread},
+    listing::Listing,
     metadata::{Unset, set_metadata},
     read::read_chain,
+    rows::key_of,
+    sink::Sink,
+    table::{Aside, Sorter, unreadable},
     tree::Tree,
 };
 use crate::port::{BackupStoreError, NotPutBack, OnProgress, RestoredTree};
 use mainstay_domain::{
-    archive::{ContentHash, DocumentKey, DocumentKind, Entry, KeyPrefix, Selection, State},
+    archive::{ContentHash, DocumentKey, DocumentKind, Entry, KeyPrefix, Selection},
     backup_chain::Place as Piece,
     id::BackupId,
     name::JobName,
@@ -48,7 +51,7 @@ pub(super) struct Destination {
     pub(super) only: Selection,
 }
 
-/// Writes the state that a chain gives, and makes it durable.
+/// Writes the state that a chain gives, and makes it durable. Answers with its documents, too.
 pub(super) fn write_tree(
     layout: &Layout,
     stop: &CancellationToken,
@@ -56,12 +59,18 @@ pub(super) fn write_tree(
     chain: &[BackupId],
     to: Destination,
     progress: &OnProgress,
-) -> Result<(RestoredTree, State), BackupStoreError> {
+) -> Result<(RestoredTree, Listing), BackupStoreError> {
     let Destination {
         roots,
         ignored,
         only,
     } = to;
+    let Some(newest) = chain.last() else {
+        return Err(BackupStoreError::Unavailable(
+            "there is no backup to restore".to_owned(),
+        ));
+    };
+    let aside = Aside::new(layout, job, newest);
     let open = |(prefix, path): (KeyPrefix, PathBuf)| match Tree::open(&path) {
         Ok(tree) => Ok(Root { prefix, path, tree }),
         Err(error) => Err(unavailable("cannot open", &path)(error)),
@@ -74,17 +83,18 @@ pub(super) fn write_tree(
         instead: None,
         open: None,
     };
-    let state = read_chain(layout, stop, job, chain, progress, &mut tree)?.state;
-    if let Some(missing) = tree.only.missing_in(&state) {
+    let listing = read_chain(layout, stop, job, chain, progress, &mut tree)?.listing;
+    let keys = listing.iter().map(|document| document.map(|(key, _)| key));
+    if let Some(missing) = tree.only.missing_among(keys)? {
         return Err(nothing_under(missing, chain.last()));
     }
-    let instead = tree.names_instead(&state);
+    let instead = tree.names_instead(&listing)?;
     if !instead.is_empty() {
         tree.instead = Some(instead);
         read_chain(layout, stop, job, chain, progress, &mut tree)?;
     }
-    let restored = tree.finish(&state, stop)?;
-    Ok((restored, state))
+    let restored = tree.finish(&listing, Sorter::new(&aside), stop)?;
+    Ok((restored, listing))
 }
 
 /// A backup has nothing by this name.
@@ -202,18 +212,21 @@ impl TreeWriter {
     }
 
     /// The names that get the content of files of which the name that holds it is not written.
-    fn names_instead(&self, state: &State) -> HashMap<DocumentKey, DocumentKey> {
+    fn names_instead(
+        &self,
+        listing: &Listing,
+    ) -> Result<HashMap<DocumentKey, DocumentKey>, BackupStoreError> {
         let mut instead = HashMap::new();
-        for (key, entry) in state.iter() {
+        for link in listing.links() {
+            let (key, entry) = link?;
             if let Some(holder) = entry.link()
-                && self.is_written(key)
+                && self.is_written(&key)
                 && !self.is_written(holder)
             {
-                let name = instead.entry(holder.clone());
-                name.or_insert_with(|| key.clone());
+                instead.entry(holder.clone()).or_insert(key);
             }
         }
-        instead
+        Ok(instead)
     }
 
     /// The name by which the content of a document was written; none where it was not.
@@ -228,19 +241,24 @@ impl TreeWriter {
     /// Makes the holes of files, and then their other names.
     fn make_names(
         &self,
-        state: &State,
+        listing: &Listing,
         stop: &CancellationToken,
         unset: &mut Unset,
     ) -> Result<(), BackupStoreError> {
-        for (key, entry) in state.iter().filter(|(_, entry)| !entry.holes().is_empty()) {
+        for document in listing.iter() {
             check_stop(stop)?;
+            let (key, entry) = &document?;
+            if entry.holes().is_empty() {
+                continue;
+            }
             let place = self.place(key);
             if let Some(place) = place.filter(|_| self.written_as(key, entry) == Some(key)) {
                 place.make_holes(entry)?;
             }
         }
-        for (key, entry) in state.iter().filter(|(_, entry)| entry.link().is_some()) {
+        for link in listing.links() {
             check_stop(stop)?;
+            let (key, entry) = &link?;
             let Some(name) = self.written_as(key, entry).filter(|name| *name != key) else {
                 continue;
             };
@@ -260,7 +278,8 @@ impl TreeWriter {
     /// Makes directories and links, and gives everything its metadata.
     fn finish(
         mut self,
-        state: &State,
+        listing: &Listing,
+        mut directories: Sorter,
         stop: &CancellationToken,
     ) -> Result<RestoredTree, BackupStoreError> {
         let mut restored = RestoredTree {
@@ -270,11 +289,12 @@ impl TreeWriter {
             notes: Vec::new(),
         };
         let mut links = std::mem::take(&mut self.links);
-        let (mut unset, mut directories) = (Unset::default(), Vec::new());
+        let mut unset = Unset::default();
         self.open = None;
-        self.make_names(state, stop, &mut unset)?;
-        for (key, entry) in state.iter() {
+        self.make_names(listing, stop, &mut unset)?;
+        for document in listing.iter() {
             check_stop(stop)?;
+            let (key, entry) = &document?;
             let leads_there = entry.kind == DocumentKind::Directory && self.only.leads_through(key);
             if !self.only.holds(key) && !leads_there {
                 continue;
@@ -288,7 +308,7 @@ impl TreeWriter {
                 DocumentKind::Directory => {
                     let made = tree.new_directory(&place.relative);
                     made.map_err(place.cannot("cannot make"))?;
-                    directories.push((place, key, entry));
+                    directories.push(&last_first(key), key.as_str().as_bytes());
                 }
                 DocumentKind::Symlink => {
                     let leads_to = links.remove(key).unwrap_or_default();
@@ -305,8 +325,12 @@ impl TreeWriter {
             };
         }
         // Children before their directory: making them changes its time, and it may forbid writing.
-        for (place, key, entry) in directories.into_iter().rev() {
-            place.set_metadata((key, entry), &mut unset)?;
+        for directory in directories.finish().iter() {
+            let (_, key) = directory.map_err(unreadable)?;
+            let key = key_of(&key).map_err(unreadable)?;
+            if let (Some(place), Some(entry)) = (self.place(&key), listing.get(&key)?) {
+                place.set_metadata((&key, &entry), &mut unset)?;
+            }
         }
         restored.notes.extend(unset.note());
         for Root { path, .. } in &self.roots {
@@ -315,6 +339,12 @@ impl TreeWriter {
         }
         Ok(restored)
     }
+}
+
+/// A key by which documents come in the reverse order of theirs, what lies in a directory before it: no byte of a key is 0.
+fn last_first(key: &DocumentKey) -> Vec<u8> {
+    let bytes = key.as_str().bytes().map(|byte| !byte);
+    bytes.chain([u8::MAX]).collect()
 }
 
 impl TreeWriter {

@@ -4,11 +4,11 @@
 //! Invariant: an index is a cache, so a wrong one makes no backup wrong; but it is told, and made anew.
 
 use super::{
-    compose::{DiscardSink, Sink},
     files::{Layout, remove_file},
     index::Index,
     read::{Composed, opening, read_chain, read_manifests, stored_bytes_match},
     scattered::Scattered,
+    sink::{DiscardSink, Sink},
     table::Aside,
 };
 use crate::port::{BackupStoreError, OnProgress, STORED_ONLY};
@@ -142,7 +142,7 @@ fn made_anew(layout: &Layout, job: &JobName, id: &BackupId, composed: Composed) 
     let wrong = format!(
         "{id}.index.zst, the cache that the next difference is made from, was not what was written"
     );
-    match index.and_then(|index| index.store(layout, job, id, None)) {
+    match index.store(layout, job, id, None) {
         Ok(()) => format!("{wrong}; it was made anew from the archives, and nothing is lost"),
         Err(error) => {
             // What is left of it here is removed at the next start.

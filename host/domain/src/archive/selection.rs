@@ -1,7 +1,7 @@
 //! Which documents of a backup are meant: what lies under some keys, or what a pattern names.
 
 use super::{DocumentKey, InvalidKey, State};
-use std::collections::BTreeSet;
+use std::{borrow::Borrow, collections::BTreeSet, convert::Infallible};
 
 /// What lies at and under some keys; everything where there are none.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -32,9 +32,26 @@ impl Selection {
 
     /// The first of its keys at and under which a state holds nothing.
     pub fn missing_in(&self, state: &State) -> Option<&DocumentKey> {
-        let is_missing =
-            |top: &&DocumentKey| !top.is_root() && !state.iter().any(|(key, _)| is_under(key, top));
-        self.keys.iter().find(is_missing)
+        let keys = state.iter().map(|(key, _)| Ok::<_, Infallible>(key));
+        let Ok(missing) = self.missing_among(keys);
+        missing
+    }
+
+    /// The first of its keys at and under which there is none of these, which are read one by one.
+    pub fn missing_among<K: Borrow<DocumentKey>, E>(
+        &self,
+        keys: impl Iterator<Item = Result<K, E>>,
+    ) -> Result<Option<&DocumentKey>, E> {
+        let tops = self.keys.iter().filter(|top| !top.is_root());
+        let mut missing: Vec<&DocumentKey> = tops.collect();
+        for key in keys {
+            let key = key?;
+            missing.retain(|top| !is_under(key.borrow(), top));
+            if missing.is_empty() {
+                break;
+            }
+        }
+        Ok(missing.into_iter().next())
     }
 }
 

@@ -326,35 +326,23 @@ fn a_backup_from_the_future_is_the_newest_only_where_there_is_no_other() {
 
 #[test]
 fn a_document_without_content_anywhere_is_an_error() {
-    let mut composer = Composer::new();
-    composer.document(&key("a"), entry("1"), true).unwrap();
-    assert!(composer.wants(&key("a")));
-    assert_eq!(composer.finish(), Err(ComposeError::NoContent(key("a"))));
-
-    let mut composer = Composer::new();
-    composer.document(&key("a"), entry("1"), true).unwrap();
-    composer.next_link();
-    assert_eq!(
-        composer.document(&key("a"), entry("2"), false),
-        Err(ComposeError::NoContent(key("a")))
-    );
-
-    let mut composer = Composer::new();
-    composer.document(&key("a"), entry("1"), false).unwrap();
-    assert_eq!(
-        composer.tombstone(&key("a")),
-        Err(ComposeError::Twice(key("a")))
-    );
+    let missing = Err(ComposeError::NoContent(key("a")));
+    let wanted = || Fate::of(entry("1"), true);
+    assert!(wanted().is_wanted());
+    assert_eq!(wanted().finish(&key("a")), missing.clone().map(Some));
+    let missing = missing.map(Fate::Complete);
+    let other = Fate::of(entry("2"), false);
+    assert_eq!(wanted().over(&key("a"), &other), missing);
+    assert_eq!(wanted().over(&key("a"), &Fate::Gone), missing);
+    let passed_on = wanted().over(&key("a"), &Fate::of(entry("2"), true));
+    assert_eq!(passed_on, Ok(wanted()));
 }
 
 #[test]
 fn a_link_is_no_content_for_what_a_newer_backup_inherits() {
-    let mut composer = Composer::new();
-    composer.document(&key("b"), entry("1"), true).unwrap();
-    composer.next_link();
-    let link = entry("1").linked_to(key("a"));
+    let link = Fate::of(entry("1").linked_to(key("a")), false);
     assert_eq!(
-        composer.document(&key("b"), link, false),
+        Fate::of(entry("1"), true).over(&key("b"), &link),
         Err(ComposeError::NoContent(key("b")))
     );
 }
@@ -383,19 +371,27 @@ proptest! {
         links.extend(states.windows(2).map(|pair| difference(&pair[0], &pair[1])));
         prop_assert_eq!(&compose(&links), states.last().unwrap());
 
-        let mut composer = Composer::new();
+        let mut settled: BTreeMap<DocumentKey, Fate> = BTreeMap::new();
         for (at, link) in links.iter().enumerate().rev() {
-            for (key, entry) in &link.changed {
+            let changed = link.changed.iter().map(|(key, entry)| {
                 let before = at.checked_sub(1).and_then(|before| states[before].get(key));
                 let inherited = before.is_some_and(|before| before.same_content(entry));
-                composer.document(key, entry.clone(), inherited).unwrap();
+                (key, Fate::of(entry.clone(), inherited))
+            });
+            let gone = link.tombstones.iter().map(|key| (key, Fate::Gone));
+            for (key, fate) in changed.chain(gone) {
+                let fate = match settled.remove(key) {
+                    Some(newer) => newer.over(key, &fate).unwrap(),
+                    None => fate,
+                };
+                settled.insert(key.clone(), fate);
             }
-            for key in &link.tombstones {
-                composer.tombstone(key).unwrap();
-            }
-            composer.next_link();
         }
-        prop_assert_eq!(&composer.finish().unwrap(), states.last().unwrap());
+        let documents = settled.into_iter().filter_map(|(key, fate)| {
+            let entry = fate.finish(&key).unwrap()?;
+            Some((key, entry))
+        });
+        prop_assert_eq!(&documents.collect::<State>(), states.last().unwrap());
     }
 
     #[test]

@@ -58,16 +58,21 @@ pub(in crate::local) fn check_given(
     let Some(first) = given.first() else {
         return Ok(());
     };
-    let state = found.state()?;
-    state.check_tree().map_err(|error| {
+    found.listing.check_tree()?.map_err(|error| {
         BackupStoreError::Source(format!(
             "a backup of what is below `{}` could not be restored: {error}",
             first.prefix.as_str()
         ))
     })?;
-    for Given { prefix, documents } in given {
-        let keys = state.iter().map(|(key, _)| key);
-        if keys.filter(|key| prefix.strip(key).is_some()).count() != *documents {
+    let mut below = vec![0; given.len()];
+    for document in found.listing.iter() {
+        let (key, _) = document?;
+        for (Given { prefix, .. }, below) in given.iter().zip(&mut below) {
+            *below += usize::from(prefix.strip(&key).is_some());
+        }
+    }
+    for (Given { prefix, documents }, below) in given.iter().zip(below) {
+        if below != *documents {
             return Err(BackupStoreError::Source(format!(
                 "what lies below `{}` is not from the plugin alone that has this prefix; give it another one",
                 prefix.as_str()

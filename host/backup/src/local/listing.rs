@@ -1,0 +1,189 @@
+//! The documents of a state, of any number, by key; what a [`State`] is in memory.
+
+use super::{
+    rows,
+    table::{Record, Table, unreadable},
+};
+use crate::port::BackupStoreError;
+use mainstay_domain::archive::{
+    ContentHash, DocumentKey, DocumentKind, Entry, LinkError, State, TreeError,
+};
+use std::io;
+
+/// The documents of a state.
+pub(super) struct Listing {
+    records: Table,
+}
+
+impl Listing {
+    /// Those of these records, of which each key has one.
+    pub(super) fn of(records: Table) -> Self {
+        Self { records }
+    }
+
+    /// Their records.
+    pub(super) fn records(&self) -> &Table {
+        &self.records
+    }
+
+    /// A document; none where it is not there.
+    pub(super) fn get(&self, key: &DocumentKey) -> Result<Option<Entry>, BackupStoreError> {
+        self.find(key.as_str()).map_err(unreadable)
+    }
+
+    fn find(&self, key: &str) -> io::Result<Option<Entry>> {
+        match self.records.get(key.as_bytes())? {
+            Some(value) => Ok(rows::row_of(&value)?.map(|row| row.entry)),
+            None => Ok(None),
+        }
+    }
+
+    /// Every document, by key.
+    pub(super) fn iter(
+        &self,
+    ) -> impl Iterator<Item = Result<(DocumentKey, Entry), BackupStoreError>> {
+        self.records.iter().filter_map(|record| {
+            let read = record.and_then(|record| document(&record));
+            read.map_err(unreadable).transpose()
+        })
+    }
+
+    /// Every document that is another name of one, by key.
+    pub(super) fn links(
+        &self,
+    ) -> impl Iterator<Item = Result<(DocumentKey, Entry), BackupStoreError>> {
+        self.records.iter().filter_map(|record| {
+            let read = record.and_then(|record| match rows::is_link(&record.1) {
+                true => document(&record),
+                false => Ok(None),
+            });
+            read.map_err(unreadable).transpose()
+        })
+    }
+
+    /// All of it, in memory.
+    pub(super) fn state(&self) -> Result<State, BackupStoreError> {
+        self.iter().collect()
+    }
+
+    /// See [`State::root_hash`].
+    pub(super) fn root_hash(&self) -> Result<ContentHash, BackupStoreError> {
+        rows::root_hash(|| self.records.iter()).map_err(unreadable)
+    }
+
+    /// See [`State::check_links`]. The inner error says what is wrong with the documents.
+    pub(super) fn check_links(&self) -> Result<Result<(), LinkError>, BackupStoreError> {
+        for link in self.links() {
+            let (key, entry) = link?;
+            let Some(holder) = entry.link() else {
+                continue;
+            };
+            let held = self.get(holder)?;
+            if !held.is_some_and(|held| held.link().is_none() && held.same_content(&entry)) {
+                let link = holder.clone();
+                return Ok(Err(LinkError { key, link }));
+            }
+        }
+        Ok(Ok(()))
+    }
+
+    /// See [`State::check_tree`]. The inner error says what is wrong with the documents.
+    pub(super) fn check_tree(&self) -> Result<Result<(), TreeError>, BackupStoreError> {
+        let mut above: Option<String> = None;
+        for document in self.iter() {
+            let (key, _) = document?;
+            let directory = key.ancestors().next().unwrap_or(".").to_owned();
+            if above.as_ref() == Some(&directory) {
+                continue;
+            }
+            for ancestor in key.ancestors().chain(["."]) {
+                let found = self.find(ancestor).map_err(unreadable)?;
+                if found.is_some_and(|found| found.kind != DocumentKind::Directory) {
+                    return Ok(Err(TreeError {
+                        key: key.clone(),
+                        ancestor: ancestor.to_owned(),
+                    }));
+                }
+            }
+            above = Some(directory);
+        }
+        Ok(Ok(()))
+    }
+}
+
+/// The document of a record; none where it is gone.
+fn document((key, value): &Record) -> io::Result<Option<(DocumentKey, Entry)>> {
+    match rows::row_of(value)? {
+        Some(row) => Ok(Some((rows::key_of(key)?, row.entry))),
+        None => Ok(None),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::local::{table::Sorter, tests::aside};
+    use mainstay_domain::archive::Mode;
+
+    fn key(text: &str) -> DocumentKey {
+        DocumentKey::parse(text).unwrap()
+    }
+
+    fn entry(kind: DocumentKind) -> Entry {
+        Entry {
+            kind,
+            mode: Mode::from_bits(0o644),
+            mtime: jiff::Timestamp::UNIX_EPOCH,
+            uid: 0,
+            gid: 0,
+            size: 0,
+            hash: ContentHash::of(b""),
+            extras: None,
+        }
+    }
+
+    #[test]
+    fn it_says_of_documents_what_a_state_says() {
+        let directory = tempfile::tempdir().unwrap();
+        let (file, folder) = (entry(DocumentKind::File), entry(DocumentKind::Directory));
+        let link = |to: &str| file.clone().linked_to(key(to));
+        let states = [
+            vec![
+                ("a", folder.clone()),
+                ("a/b", file.clone()),
+                ("a-c", file.clone()),
+            ],
+            vec![("a", file.clone()), ("a/b", file.clone())],
+            vec![
+                ("a", file.clone()),
+                ("a-b/c", file.clone()),
+                ("a/b/c", file.clone()),
+            ],
+            vec![(".", file.clone()), ("b", file.clone())],
+            vec![(".", file.clone())],
+            vec![("a", file.clone()), ("b", link("a")), ("c", link("a"))],
+            vec![("a", link("b")), ("b", link("c"))],
+            vec![("a", link("nowhere"))],
+            vec![("a", link("b")), ("b", folder.clone())],
+        ];
+        for documents in states {
+            let mut sorter = Sorter::new(&aside(directory.path(), 100));
+            for (name, entry) in &documents {
+                rows::push(&mut sorter, &key(name), (entry, None), false).unwrap();
+            }
+            let listing = Listing::of(sorter.finish());
+            let named = documents
+                .iter()
+                .map(|(name, entry)| (key(name), entry.clone()));
+            let state: State = named.collect();
+            assert_eq!(listing.state().unwrap(), state);
+            assert_eq!(listing.root_hash().unwrap(), state.root_hash());
+            assert_eq!(listing.check_tree().unwrap(), state.check_tree());
+            assert_eq!(listing.check_links().unwrap(), state.check_links());
+            assert_eq!(
+                listing.get(&key("a")).unwrap().as_ref(),
+                state.get(&key("a"))
+            );
+        }
+    }
+}
