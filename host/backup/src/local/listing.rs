@@ -6,7 +6,7 @@ use super::{
 };
 use crate::port::BackupStoreError;
 use mainstay_domain::archive::{
-    ContentHash, DocumentKey, DocumentKind, Entry, LinkError, State, TreeError,
+    ContentHash, DocumentKey, DocumentKind, Entry, FirstNames, LinkError, State, TreeError,
 };
 use std::io;
 
@@ -59,6 +59,16 @@ impl Listing {
             });
             read.map_err(unreadable).transpose()
         })
+    }
+
+    /// The names of files that have several.
+    pub(super) fn names(&self) -> Result<FirstNames, BackupStoreError> {
+        let mut names = FirstNames::default();
+        for link in self.links() {
+            let (key, entry) = link?;
+            names.note(&key, &entry);
+        }
+        Ok(names)
     }
 
     /// All of it, in memory.

@@ -6,11 +6,14 @@ use super::{
     files::Layout,
     hard_links::{HardLinks, Name},
     holes::{FileData, are_zeros},
+    listing::Listing,
     metadata::Unset,
     read::check_root,
     reading::Reading,
+    rows,
     scratch::Scratch,
     source::{Found, WalkRules, walk},
+    table::{Aside, Pair, Sorter, side_by_side, unreadable},
     tree::target,
     tree_writer::{Destination, write_tree},
     xattrs::read_xattrs,
@@ -18,7 +21,7 @@ use super::{
 use crate::port::{BackupStoreError, DrilledTree, OnProgress, RestoredTree};
 use mainstay_domain::{
     archive::{
-        ContentHash, DocumentKey, DocumentKind, Entry, KeyPrefix, Mode, Selection, State,
+        ContentHash, DocumentKey, DocumentKind, Entry, KeyPrefix, Mode, RootHasher, Selection,
         cut_to_data,
     },
     id::BackupId,
@@ -88,22 +91,54 @@ fn restore_and_compare(
         ignored: HashSet::new(),
         only: Selection::default(),
     };
-    let (mut restored, listing) = write_tree(layout, stop, job, chain, to, progress)?;
+    let (mut restored, expected) = write_tree(layout, stop, job, chain, to, progress)?;
     let took = begun.elapsed();
-    let expected = listing.state()?;
-    let found = scan_like(scratch, stop, &expected)?;
     let Some(newest) = chain.last() else {
         return Err(BackupStoreError::Unavailable(
             "there is no backup to drill with".to_owned(),
         ));
     };
+    let mut found = Sorter::new(&Aside::new(layout, job, newest));
+    let like = |key: &DocumentKey| expected.get(key);
+    scan_each(scratch, stop, &like, &mut |key, entry| {
+        rows::push(&mut found, &key, (&entry, None), false).map_err(unreadable)
+    })?;
+    let unset = compare(&expected, &Listing::of(found.finish()), newest)?;
+    // What could not be set was told of already.
+    if restored.notes.is_empty() {
+        restored.notes.extend(unset.note());
+    }
+    Ok((restored, took))
+}
+
+/// What of the metadata is not as it was expected. An error where a document is not, or there is another.
+fn compare(
+    expected: &Listing,
+    found: &Listing,
+    newest: &BackupId,
+) -> Result<Unset, BackupStoreError> {
     let corrupted = |what: String| BackupStoreError::Corrupted {
         id: newest.clone(),
         what,
     };
-    let mut unset = Unset::default();
-    for (key, entry) in expected.iter() {
-        let Some(found) = found.get(key).filter(|found| found.same_content(entry)) else {
+    let (names, found_names) = (expected.names()?, found.names()?);
+    let (mut unset, mut extra) = (Unset::default(), BTreeSet::new());
+    let mut hasher = RootHasher::default();
+    for pair in side_by_side(expected.records(), found.records()) {
+        let Pair { key, left, right } = pair.map_err(unreadable)?;
+        let key = rows::key_of(&key).map_err(unreadable)?;
+        let (entry, found) = match (entry_in(left)?, entry_in(right)?) {
+            (None, None) => continue,
+            (None, Some(_)) => {
+                extra.insert(key);
+                continue;
+            }
+            (Some(entry), found) => {
+                let found = found.filter(|found| found.same_content(&entry));
+                (entry, found)
+            }
+        };
+        let Some(found) = found else {
             return Err(corrupted(format!(
                 "document `{key}` is not the same after a restore"
             )));
@@ -111,61 +146,66 @@ fn restore_and_compare(
         let is_same = (found.mode, found.mtime) == (entry.mode, entry.mtime)
             && found.xattrs() == entry.xattrs();
         if !is_same {
-            unset.add(key, "it is another one after a restore");
+            unset.add(&key, "it is another one after a restore");
         }
-    }
-    for key in expected.renamed_in(&found) {
-        unset.add(key, "it is not the same file as its other names");
-    }
-    // What could not be set was told of already.
-    if restored.notes.is_empty() {
-        restored.notes.extend(unset.note());
+        if names.of(&key, &entry) != found_names.of(&key, &found) {
+            unset.add(&key, "it is not the same file as its other names");
+        }
+        let Entry { mode, extras, .. } = entry;
+        let found = Entry {
+            mode,
+            extras,
+            ..found
+        };
+        hasher.document(&key, &found, &names);
     }
     // Directories above a prefix are in no backup, and are made by a restore.
-    let is_implied = |key: &DocumentKey| {
-        key.is_root()
-            || expected
-                .iter()
-                .any(|(below, _)| below.ancestors().any(|above| above == key.as_str()))
-    };
-    if let Some((extra, _)) = found
-        .iter()
-        .find(|(key, _)| expected.get(key).is_none() && !is_implied(key))
-    {
+    extra.remove(&DocumentKey::root());
+    if !extra.is_empty() {
+        for document in expected.iter() {
+            let (key, _) = document?;
+            for above in key.ancestors() {
+                extra.remove(above);
+            }
+        }
+    }
+    if let Some(extra) = extra.first() {
         return Err(corrupted(format!(
             "a restore makes `{extra}`, which is not in the backup"
         )));
     }
-    let restored_state: State = found
-        .into_iter()
-        .filter_map(|(key, found)| {
-            let Entry { mode, extras, .. } = expected.get(&key)?.clone();
-            let found = Entry {
-                mode,
-                extras,
-                ..found
-            };
-            Some((key, found))
-        })
-        .collect();
-    check_root(restored_state.root_hash(), expected.root_hash()).map_err(corrupted)?;
-    Ok((restored, took))
+    check_root(hasher.finish(), expected.root_hash()?).map_err(corrupted)?;
+    Ok(unset)
+}
+
+fn entry_in(value: Option<Vec<u8>>) -> Result<Option<Entry>, BackupStoreError> {
+    let known = value.map_or(Ok(None), |value| rows::row_of(&value));
+    Ok(known.map_err(unreadable)?.map(|known| known.entry))
 }
 
 /// The state of a directory, read from the disk.
 #[cfg(test)]
-pub(super) fn scan(root: &Path, stop: &CancellationToken) -> Result<State, BackupStoreError> {
-    scan_like(root, stop, &State::default())
-}
-
-/// The state of a directory, read from the disk. Of a file that a state has, holes are where that has them, if there is
-/// nothing but zeros.
-fn scan_like(
+pub(super) fn scan(
     root: &Path,
     stop: &CancellationToken,
-    like: &State,
-) -> Result<State, BackupStoreError> {
-    let (mut state, mut links) = (State::default(), HardLinks::default());
+) -> Result<mainstay_domain::archive::State, BackupStoreError> {
+    let mut state = mainstay_domain::archive::State::default();
+    scan_each(root, stop, &|_| Ok(None), &mut |key, entry| {
+        let taken = state.insert(key, entry);
+        taken.map_err(|error| BackupStoreError::Source(error.to_string()))
+    })?;
+    Ok(state)
+}
+
+/// Tells the documents of a directory, read from the disk. Of a file that is `like` another, holes are where that has them, if
+/// there is nothing but zeros.
+fn scan_each(
+    root: &Path,
+    stop: &CancellationToken,
+    like: &dyn Fn(&DocumentKey) -> Result<Option<Entry>, BackupStoreError>,
+    on_document: &mut dyn FnMut(DocumentKey, Entry) -> Result<(), BackupStoreError>,
+) -> Result<(), BackupStoreError> {
+    let mut links = HardLinks::default();
     let rules = WalkRules {
         except: &BTreeSet::new(),
         tolerant: false,
@@ -176,13 +216,11 @@ fn scan_like(
     walk(root, &rules, &mut Vec::new(), &mut |found, _| {
         let key = DocumentKey::from_bytes(&found.relative)
             .map_err(|error| BackupStoreError::Source(error.to_string()))?;
-        let entry = read_found(&found, &key, &mut links, like.get(&key))
+        let like = like(&key)?;
+        let entry = read_found(&found, &key, &mut links, like.as_ref())
             .map_err(unavailable("cannot read", &found.path))?;
-        state
-            .insert(key, entry)
-            .map_err(|error| BackupStoreError::Source(error.to_string()))
-    })?;
-    Ok(state)
+        on_document(key, entry)
+    })
 }
 
 /// What was found as a document with this key, with the hash of what it holds, which is read for it; its holes are where

@@ -14,6 +14,7 @@ mod incomplete;
 mod known;
 mod lengths;
 mod linkless;
+mod many;
 mod merged;
 mod mounted;
 mod own_places;

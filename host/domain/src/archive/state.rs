@@ -303,17 +303,6 @@ impl State {
         names
     }
 
-    /// The documents that are not the same file as the same others in another state.
-    pub fn renamed_in<'a>(&'a self, other: &'a Self) -> Vec<&'a DocumentKey> {
-        let (names, others) = (self.first_names(), other.first_names());
-        let is_renamed = |(key, entry): &(&'a DocumentKey, &'a Entry)| {
-            let there = other.entries.get(*key);
-            there.is_some_and(|there| names.of(key, entry) != others.of(key, there))
-        };
-        let renamed = self.entries.iter().filter(is_renamed);
-        renamed.map(|(key, _)| key).collect()
-    }
-
     /// Whether each hard link names a document that holds its content.
     ///
     /// # Errors
