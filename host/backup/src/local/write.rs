@@ -11,6 +11,11 @@ use std::{
     io::{self, BufWriter, Write},
     path::{Path, PathBuf},
 };
+use zstd::zstd_safe::CParameter;
+
+/// What a thread compresses at a time. By zstd's own choice it would be four windows, and with what waits before and behind
+/// the threads more than all else that a backup holds.
+const JOB_BYTES: u32 = 1 << 20;
 
 /// Length and hash of what was stored.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -99,6 +104,7 @@ impl ArchiveWriter {
         let encoder = zstd::Encoder::new(sealed, level).and_then(|mut encoder| {
             encoder.include_checksum(true)?;
             encoder.multithread(u32::try_from(workers).unwrap_or(1))?;
+            encoder.set_parameter(CParameter::JobSize(JOB_BYTES))?;
             Ok(encoder)
         });
         let mut writer = Self {
