@@ -1,5 +1,5 @@
-//! Records by key, of any number: what does not fit into a bound is set aside in files without a name beside the backups, in
-//! sorted runs, and is found there again by its key, or read in the order of the keys.
+//! Records by key, of any number: what does not fit into a bound is set aside in sorted runs, in a file without a name beside the
+//! backups, and is found there again by its key, or read in the order of the keys.
 //!
 //! Invariant: of any number of records only so many bytes are held, and for each block that is set aside its first key.
 //! Invariant: nothing fails for want of room: what cannot be set aside, as on a full disk, is held.
@@ -15,10 +15,13 @@ use std::{
     cmp::{Ordering, Reverse},
     collections::BinaryHeap,
     fs::File,
-    io::{self, BufWriter, Write},
+    io::{self, BufWriter, Seek, SeekFrom, Write},
     mem,
     os::unix::fs::FileExt,
-    sync::atomic::{self, AtomicU64},
+    sync::{
+        Arc,
+        atomic::{self, AtomicU64},
+    },
 };
 
 /// What one sorter holds, in bytes; what it needs for its work comes to twice that. In tests so little that most of them set
@@ -73,8 +76,8 @@ impl Aside {
     }
 
     /// Sets sorted records aside; where that cannot be they are held.
-    fn run(&self, records: Records) -> Run {
-        match self.write(&records) {
+    fn run(&self, records: Records, spool: &mut Spool) -> Run {
+        match self.write(&records, spool) {
             Ok(run) => run,
             Err(error) => {
                 tracing::warn!(backup = %self.id, %error, "what does not fit is held in memory, for it cannot be set aside");
@@ -83,11 +86,19 @@ impl Aside {
         }
     }
 
-    fn write(&self, records: &Records) -> io::Result<Run> {
-        let file = self.file();
-        let file = file.map_err(|error| io::Error::other(error.to_string()))?;
-        let mut to = BufWriter::with_capacity(1 << 16, &file);
-        let (mut blocks, mut begun, mut at) = (Vec::<Block>::new(), 0, 0);
+    fn write(&self, records: &Records, spool: &mut Spool) -> io::Result<Run> {
+        let file = match &spool.file {
+            Some(file) => Arc::clone(file),
+            None => {
+                let made = self.file();
+                Arc::new(made.map_err(|error| io::Error::other(error.to_string()))?)
+            }
+        };
+        spool.file = Some(Arc::clone(&file));
+        // What was written of a run that could not be written whole is written over.
+        (&*file).seek(SeekFrom::Start(spool.end))?;
+        let mut to = BufWriter::with_capacity(1 << 16, &*file);
+        let (mut blocks, mut begun, mut at) = (Vec::<Block>::new(), 0, spool.end);
         for place in &records.places {
             let (key, value) = (records.key(place), records.value(place));
             if blocks.is_empty() || at - begun >= BLOCK {
@@ -105,6 +116,7 @@ impl Aside {
         }
         to.flush()?;
         drop(to);
+        spool.end = at;
         let last = records.places.last().map(|place| records.key(place));
         let last = last.unwrap_or_default().into();
         Ok(Run::Written(Written {
@@ -122,6 +134,13 @@ pub(super) fn unreadable(error: io::Error) -> BackupStoreError {
     BackupStoreError::Unavailable(format!(
         "what was set aside for a while beside the backups cannot be read: {error}; look at the disk of the state directory"
     ))
+}
+
+/// The file of the runs of one table, one after another; it is made for the first.
+#[derive(Default)]
+struct Spool {
+    file: Option<Arc<File>>,
+    end: u64,
 }
 
 /// Records one after another, and where each is.
@@ -191,7 +210,7 @@ enum Run {
 
 /// Records in a file, each with the lengths of its key and of its value before it (32 bits each, little endian).
 struct Written {
-    file: File,
+    file: Arc<File>,
     blocks: Vec<Block>,
     /// The last key.
     last: Box<[u8]>,
@@ -258,6 +277,7 @@ pub(super) struct Sorter {
     aside: Aside,
     records: Records,
     runs: Vec<Run>,
+    spool: Spool,
     count: u64,
 }
 
@@ -267,6 +287,7 @@ impl Sorter {
             aside: aside.clone(),
             records: Records::default(),
             runs: Vec::new(),
+            spool: Spool::default(),
             count: 0,
         }
     }
@@ -277,7 +298,8 @@ impl Sorter {
         if self.records.held() >= self.aside.most {
             let mut records = mem::take(&mut self.records);
             records.sort();
-            self.runs.push(self.aside.run(records));
+            let run = self.aside.run(records, &mut self.spool);
+            self.runs.push(run);
         }
     }
 
@@ -290,6 +312,7 @@ impl Sorter {
         let Self {
             mut records,
             mut runs,
+            spool,
             count,
             ..
         } = self;
@@ -297,7 +320,7 @@ impl Sorter {
             records.sort();
             runs.push(Run::Held(records));
         }
-        Table { runs, count }
+        Table { runs, spool, count }
     }
 }
 
@@ -305,6 +328,7 @@ impl Sorter {
 #[derive(Default)]
 pub(super) struct Table {
     runs: Vec<Run>,
+    spool: Spool,
     count: u64,
 }
 
@@ -360,7 +384,8 @@ impl Table {
         let mut records = Records::default();
         sorted.for_each(|(key, value)| records.push(key, value));
         self.count += records.places.len() as u64;
-        self.runs.push(aside.run(records));
+        let run = aside.run(records, &mut self.spool);
+        self.runs.push(run);
     }
 
     /// The bytes that are held of it.
