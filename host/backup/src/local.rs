@@ -51,6 +51,7 @@ mod objects;
 mod one_document;
 mod orphans;
 mod pending;
+mod pieces;
 mod place;
 mod presence;
 mod put;

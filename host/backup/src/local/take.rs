@@ -4,12 +4,13 @@
 
 use super::{
     apart::{Whereabouts, whereabouts},
-    chunks::{ChunkSizes, PieceWriter},
+    chunks::ChunkSizes,
     documents::{SourceReader, check_given},
     files::{Layout, create_private_dir, remove_file},
     hashes::Hashes,
     index::{Index, Over},
     keys::encryption_of,
+    pieces::PieceWriter,
     presence,
     put::{Written, put},
     read,
