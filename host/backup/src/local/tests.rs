@@ -142,7 +142,7 @@ fn job() -> JobName {
 
 /// Where a table below a state directory sets aside what is more than so many bytes.
 pub(super) fn aside(state: &Path, most: usize) -> table::Aside {
-    let layout = Layout::new(state, Arc::new(Vec::<(TierName, PathBuf)>::new));
+    let layout = Layout::new(state, Arc::new(Vec::<(TierName, TierPlace)>::new));
     let id = BackupId::parse("ful-01K0000000000000000000000D").unwrap();
     fs::create_dir_all(layout.job(&job())).unwrap();
     table::Aside::new(&layout, &job(), &id).holding(most)
