@@ -23,7 +23,6 @@ use object_store::{
 use reader::ObjectReader;
 use std::{
     fmt::Debug,
-    fs::File,
     future::Future,
     io::{self, Read},
     path::PathBuf,
@@ -205,17 +204,17 @@ impl Bucket {
         self.run(async move { put_over(&*store, &key, bytes).await })
     }
 
-    /// Puts what a file holds from where it is read on: there whole, or not at all. An upload that a crash cuts off is no
-    /// object; what is kept of it goes by a rule of the bucket.
-    pub(crate) fn put_file(
+    /// Puts what is read from somewhere, of about this length: there whole, or not at all, and not where reading fails. An
+    /// upload that a crash cuts off is no object; what is kept of it goes by a rule of the bucket.
+    pub(crate) fn put(
         &self,
         key: &str,
-        file: &mut File,
+        (source, length): (&mut dyn Read, u64),
         stop: &CancellationToken,
     ) -> io::Result<()> {
         let (store, key) = (self.stores()?.many, self.key(key));
-        let part = file.metadata()?.len().div_ceil(MOST_PARTS).max(PART);
-        let first = read_part(file, part)?;
+        let part = length.div_ceil(MOST_PARTS).max(PART);
+        let first = read_part(source, part)?;
         if (first.len() as u64) < part {
             let put = async move { put_over(&*store, &key, first).await };
             return self.begin(stop, put)?.end();
@@ -232,7 +231,7 @@ impl Bucket {
                 if let Some(before) = before.replace(next) {
                     Begun::end(before)?;
                 }
-                bytes = read_part(file, part)?;
+                bytes = read_part(source, part)?;
             }
             before.map_or(Ok(()), Begun::end)
         })();
@@ -286,9 +285,9 @@ async fn put_over(store: &dyn ObjectStore, key: &Key, bytes: Vec<u8>) -> Result<
 }
 
 /// Reads so much, or what is left.
-fn read_part(file: &mut File, most: u64) -> io::Result<Vec<u8>> {
+fn read_part(source: &mut dyn Read, most: u64) -> io::Result<Vec<u8>> {
     let mut bytes = Vec::new();
-    file.take(most).read_to_end(&mut bytes)?;
+    source.take(most).read_to_end(&mut bytes)?;
     Ok(bytes)
 }
 
@@ -296,7 +295,10 @@ fn read_part(file: &mut File, most: u64) -> io::Result<Vec<u8>> {
 mod tests {
     use super::*;
     use object_store::memory::InMemory;
-    use std::io::{ErrorKind, Seek, Write};
+    use std::{
+        fs::File,
+        io::{ErrorKind, Seek, Write},
+    };
 
     fn bucket() -> Bucket {
         Bucket::of_store("b", "of/host", Arc::new(InMemory::new()))
@@ -320,7 +322,8 @@ mod tests {
         let part = usize::try_from(PART).unwrap();
         for length in [0, 1, part - 1, part, part + 1, 3 * part + 5] {
             let (mut file, bytes) = file(length);
-            bucket.put_file("j/x", &mut file, &never()).unwrap();
+            let coming = (&mut file as &mut dyn Read, length as u64);
+            bucket.put("j/x", coming, &never()).unwrap();
             assert_eq!(bucket.length("j/x").unwrap(), length as u64);
             let mut found = Vec::new();
             let mut reader = bucket.open("j/x", &never()).unwrap();
@@ -368,7 +371,7 @@ mod tests {
         stop.cancel();
         let length = usize::try_from(2 * PART).unwrap();
         let (mut file, _) = file(length);
-        let stopped = bucket.put_file("j/x", &mut file, &stop).unwrap_err();
+        let stopped = bucket.put("j/x", (&mut file, 2 * PART), &stop).unwrap_err();
         assert!(matches!(Trouble::of(&stopped), Some(Trouble::Interrupted)));
         assert!(bucket.length("j/x").is_err());
     }

@@ -3,7 +3,8 @@
 //!
 //! The order of a backup: archive under a temporary name → fsync → rename → read back from the disk and verify →
 //! manifest, create-only → fsync of file and directory. In another tier, the directory of a `[tier.NAME]`, it is the same: the
-//! archive is copied there in place of the rename. The manifest is the commit point: an archive without one is a
+//! archive is copied there in place of the rename; what is moved to one is copied, read back and committed there before it goes
+//! from where it was. The manifest is the commit point: an archive without one is a
 //! leftover and is removed at the next start, unless the catalog knows it: then its manifest was lost. `ID.index.zst` is a
 //! cache of the state that the next difference is made from; it is written after the manifest, checked by its backup and its root
 //! hash, and composed from the chain where it is missing. An index holds either all, or what differs from a whole one of its chain.
@@ -47,6 +48,7 @@ mod keys;
 mod listing;
 mod metadata;
 mod mounts;
+mod moving;
 mod objects;
 mod one_document;
 mod orphans;
@@ -98,7 +100,7 @@ use files::{Layout, remove_file};
 use mainstay_domain::{
     archive::Manifest,
     id::BackupId,
-    name::JobName,
+    name::{JobName, TierName},
     spec::{BackupSource, SealingSpec},
 };
 use pending::{Noted, Pending};
@@ -278,6 +280,16 @@ impl BackupStore for LocalBackups {
         let to = keys::encryption_of(sealing)?;
         let of_job = (job, ids);
         rekey::rekey(&self.layout, &self.stop, of_job, &to, dry_run, progress)
+    }
+
+    fn move_to(
+        &self,
+        job: &JobName,
+        id: &BackupId,
+        tier: &TierName,
+    ) -> Result<(), BackupStoreError> {
+        store::check_there(&self.layout, job)?;
+        moving::move_to(&self.layout, &self.stop, &self.now, (job, id), tier)
     }
 
     fn trash(&self, job: &JobName, id: &BackupId) -> Result<(), BackupStoreError> {

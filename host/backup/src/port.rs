@@ -260,6 +260,8 @@ pub enum StoredLook {
 pub struct StoredBackup {
     /// Its manifest.
     pub manifest: Manifest,
+    /// The tier that it is in now, which may not be the one of its manifest: it may have been moved since.
+    pub tier: TierName,
     /// Whether the stored bytes are those that the manifest names, as far as they were looked at.
     pub intact: bool,
     /// Whether it is in the trash.
@@ -349,6 +351,15 @@ pub trait BackupStore: BackupContents {
         dry_run: bool,
         progress: &OnProgress,
     ) -> Result<RekeyedBackups, BackupStoreError>;
+    /// Moves a backup that is in its place to another tier: there it is read back and committed before it is removed from where
+    /// it was. One that is there already is no error, and one that is in both, after a crash, is then only there. An error
+    /// leaves it where it was. Where its bytes were wrong already it is [`BackupStoreError::Corrupted`].
+    fn move_to(
+        &self,
+        job: &JobName,
+        id: &BackupId,
+        tier: &TierName,
+    ) -> Result<(), BackupStoreError>;
     /// Moves a backup to the trash; one that is there already is no error.
     fn trash(&self, job: &JobName, id: &BackupId) -> Result<(), BackupStoreError>;
     /// Deletes a backup that has expired from the trash, and from its place where it could not be moved there; one that is

@@ -106,7 +106,7 @@ impl Layout {
 
     /// Those in which a backup of a job may be. A bucket is asked after the directories, and only where backups of the job were
     /// stored in it: each question goes over a network.
-    fn places_of(&self, job: &JobName) -> Vec<Arc<dyn Place>> {
+    pub(super) fn places_of(&self, job: &JobName) -> Vec<(TierName, Arc<dyn Place>)> {
         let others = self.others().into_iter();
         let (mut places, buckets): (Vec<_>, Vec<_>) =
             others.partition(|(_, other)| other.directory().is_some());
@@ -115,8 +115,8 @@ impl Layout {
         };
         places.extend(buckets.into_iter().filter(is_noted));
         let here: Arc<dyn Place> = Arc::new(self.alone(self.root.clone()));
-        iter::once(here)
-            .chain(places.into_iter().map(|(_, other)| other))
+        iter::once((TierName::local(), here))
+            .chain(places)
             .collect()
     }
 
@@ -133,7 +133,7 @@ impl Layout {
         id: &BackupId,
     ) -> Result<Vec<Arc<dyn Place>>, BackupStoreError> {
         let (mut found, mut away) = (Vec::new(), None);
-        for place in self.places_of(job) {
+        for (_, place) in self.places_of(job) {
             match place.has(job, id) {
                 Ok(true) => found.push(place),
                 Ok(false) => {}
@@ -222,7 +222,7 @@ impl Layout {
         id: &BackupId,
     ) -> Result<(Spot, Spot), BackupStoreError> {
         let mut away = None;
-        for place in self.places_of(job) {
+        for (_, place) in self.places_of(job) {
             match place.find_here(job, id) {
                 Ok(Some(found)) => return Ok(found),
                 Ok(None) => {}

@@ -9,8 +9,8 @@
 use super::{
     error::unavailable,
     files::{ARCHIVES, MANIFEST, SEALED, suffix_of},
-    place::{Place, id_of_archive},
-    regular::{MAX_MANIFEST, open_regular},
+    place::{Coming, Place, id_of_archive},
+    regular::MAX_MANIFEST,
     spot::Spot,
     store,
 };
@@ -181,13 +181,12 @@ impl Place for Objects {
 
     fn bring(
         &self,
-        from: &Path,
+        coming: Coming<'_>,
         (job, id, encryption): (&JobName, &BackupId, &Encryption),
         stop: &CancellationToken,
     ) -> Result<(), BackupStoreError> {
-        let mut file = open_regular(from).map_err(unavailable("cannot read", from))?;
         let key = format!("{job}/{id}{}", suffix_of(encryption));
-        let put = self.0.put_file(&key, &mut file, stop);
+        let put = self.0.put(&key, (coming.bytes, coming.length), stop);
         put.map_err(unavailable("cannot make", &self.shown().join(&key)))
     }
 
@@ -196,6 +195,10 @@ impl Place for Objects {
         (job, id, encryption): (&JobName, &BackupId, &Encryption),
     ) -> Result<(), BackupStoreError> {
         self.remove(&[format!("{job}/{id}{}", suffix_of(encryption))])
+    }
+
+    fn clear_here(&self, job: &JobName, id: &BackupId) -> Result<(), BackupStoreError> {
+        self.delete_here(job, id)
     }
 
     fn move_to_trash(&self, job: &JobName, id: &BackupId) -> Result<(), BackupStoreError> {

@@ -7,7 +7,6 @@ use super::{
         ARCHIVES, Layout, MANIFEST, archive_in, create_private, create_private_dir, names_in,
         remove_file, sync_dir,
     },
-    regular::open_regular,
     spot::Spot,
     store,
 };
@@ -24,6 +23,15 @@ use std::{
     path::{Path, PathBuf},
 };
 use tokio_util::sync::CancellationToken;
+
+/// An archive on its way into a tier.
+pub(super) struct Coming<'a> {
+    pub(super) bytes: &'a mut dyn Read,
+    /// So many are to come.
+    pub(super) length: u64,
+    /// Where they come from, as people are told.
+    pub(super) from: &'a Path,
+}
 
 /// A tier, alone: it knows of no other. What is told of a backup is told of what lies in this one.
 pub(super) trait Place: Send + Sync {
@@ -57,16 +65,20 @@ pub(super) trait Place: Send + Sync {
     fn archives(&self, job: &JobName) -> Result<Vec<(BackupId, u64)>, BackupStoreError>;
     /// The jobs that may have a store in it.
     fn jobs_here(&self) -> Result<Vec<JobName>, BackupStoreError>;
-    /// Puts an archive, which lies at `from`, into its place, durable.
+    /// Puts an archive into its place, durable. What was begun of it is not in its way where it was cleared.
     fn bring(
         &self,
-        from: &Path,
+        coming: Coming<'_>,
         backup: (&JobName, &BackupId, &Encryption),
         stop: &CancellationToken,
     ) -> Result<(), BackupStoreError>;
     /// Removes what `bring` left of an archive that was not committed.
     fn take_back(&self, backup: (&JobName, &BackupId, &Encryption))
     -> Result<(), BackupStoreError>;
+    /// Removes a backup from its place, and what was begun of it: the manifest first and for good, so that what is left looks
+    /// like no backup; the archive under each name that it may have. Where the trash has no archive of its own, what it tells of
+    /// the backup goes too.
+    fn clear_here(&self, job: &JobName, id: &BackupId) -> Result<(), BackupStoreError>;
     /// Moves a backup to the trash.
     fn move_to_trash(&self, job: &JobName, id: &BackupId) -> Result<(), BackupStoreError>;
     /// Deletes a backup, wherever in it it is.
@@ -165,19 +177,19 @@ impl Place for Layout {
 
     fn bring(
         &self,
-        from: &Path,
+        coming: Coming<'_>,
         (job, id, encryption): (&JobName, &BackupId, &Encryption),
         stop: &CancellationToken,
     ) -> Result<(), BackupStoreError> {
         let to = self.partial(job, id, "archive");
-        let mut source = open_regular(from).map_err(unavailable("cannot read", from))?;
         let mut file = create_private(&to)?;
         let mut buffer = vec![0; 1 << 18];
         loop {
             check_stop(stop)?;
-            let count = source
+            let count = coming
+                .bytes
                 .read(&mut buffer)
-                .map_err(unavailable("cannot read", from))?;
+                .map_err(unavailable("cannot read", coming.from))?;
             let Some(bytes) = buffer.get(..count).filter(|bytes| !bytes.is_empty()) else {
                 break;
             };
@@ -196,6 +208,18 @@ impl Place for Layout {
     ) -> Result<(), BackupStoreError> {
         let partial = remove_file(&self.partial(job, id, "archive"));
         partial.and(remove_file(&self.archive(job, id, encryption)))
+    }
+
+    fn clear_here(&self, job: &JobName, id: &BackupId) -> Result<(), BackupStoreError> {
+        let (place, manifest) = (self.job(job), self.manifest(job, id));
+        remove_file(&manifest.with_extension("json.partial"))?;
+        remove_file(&manifest)?;
+        sync_dir(&place)?;
+        remove_file(&self.partial(job, id, "archive"))?;
+        for suffix in ARCHIVES {
+            remove_file(&place.join(format!("{id}{suffix}")))?;
+        }
+        sync_dir(&place)
     }
 
     fn move_to_trash(&self, job: &JobName, id: &BackupId) -> Result<(), BackupStoreError> {

@@ -10,7 +10,8 @@ use super::{
     durable,
     error::unavailable,
     files::{Layout, remove_file, sync_dir},
-    place::Place,
+    place::{Coming, Place},
+    regular::open_regular,
     spot::Spot,
     store, tier,
 };
@@ -142,8 +143,7 @@ fn put_in(written: &Written<'_>, tier: &TierName) -> Result<Manifest, Refusal> {
     store::mark(layout, job, id)?;
     let place = tier::begin(layout, job, tier, id)?;
     let backup = (job, id, written.encryption);
-    let committed = place
-        .bring(written.partial, backup, written.stop)
+    let committed = bring(written, place.as_ref())
         .map_err(Refusal::Clean)
         .and_then(|()| commit(written, tier, place.as_ref()));
     let removed = match &committed {
@@ -155,6 +155,21 @@ fn put_in(written: &Written<'_>, tier: &TierName) -> Result<Manifest, Refusal> {
         tracing::warn!(backup = %id, %tier, %error, "what is left of it is removed at the next start");
     }
     committed
+}
+
+/// To another tier it is copied.
+fn bring(written: &Written<'_>, place: &dyn Place) -> Result<(), BackupStoreError> {
+    let from = written.partial;
+    let mut file = open_regular(from).map_err(unavailable("cannot read", from))?;
+    let found = file.metadata().map_err(unavailable("cannot read", from))?;
+    let coming = Coming {
+        bytes: &mut file,
+        length: found.len(),
+        from,
+    };
+    let request = written.request;
+    let backup = (&request.job, &request.id, written.encryption);
+    place.bring(coming, backup, written.stop)
 }
 
 /// In the state directory it is moved into its place.

@@ -157,10 +157,20 @@ pub(super) fn known_manifest(
     id: &BackupId,
 ) -> Result<Option<Manifest>, BackupStoreError> {
     let (_, spot) = layout.find(job, id)?;
+    match manifest_at(layout, &spot, (job, id))? {
+        None => check_noted(layout, job).map(|()| None),
+        found => Ok(found),
+    }
+}
+
+/// The manifest of a backup that lies there, which counts; none where nothing does.
+pub(super) fn manifest_at(
+    layout: &Layout,
+    spot: &Spot,
+    (job, id): (&JobName, &BackupId),
+) -> Result<Option<Manifest>, BackupStoreError> {
     let bytes = match spot.read_manifest() {
-        Err(error) if error.kind() == ErrorKind::NotFound => {
-            return check_noted(layout, job).map(|()| None);
-        }
+        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
         bytes => bytes.map_err(unavailable("cannot read", &spot.shown()))?,
     };
     let corrupted = |what| BackupStoreError::Corrupted {

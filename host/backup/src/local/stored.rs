@@ -5,7 +5,11 @@ use super::{
     tier,
 };
 use crate::port::{BackupStoreError, StoredBackup, StoredBackups, StoredLook};
-use mainstay_domain::{archive::Manifest, id::BackupId, name::JobName};
+use mainstay_domain::{
+    archive::Manifest,
+    id::BackupId,
+    name::{JobName, TierName},
+};
 use std::collections::BTreeSet;
 use tokio_util::sync::CancellationToken;
 
@@ -22,25 +26,37 @@ pub(super) fn stored(
     // Before anything of it is taken up again.
     let deleted = deletions::settle(layout, job)?;
     let mut found = StoredBackups::default();
-    let mut manifests = layout.manifests_here(job)?;
-    for other in tier::take_up(layout, job, known) {
+    // A move that was cut off left it in two tiers; it is one backup, and counts where it is found first.
+    let mut seen = BTreeSet::new();
+    let named = |tier: TierName, found: Vec<(Spot, bool)>| {
+        let found = found.into_iter();
+        found.map(move |(spot, in_trash)| (tier.clone(), spot, in_trash))
+    };
+    let here = named(TierName::local(), layout.manifests_here(job)?);
+    let mut manifests: Vec<(TierName, Spot, bool)> = here.collect();
+    for (tier, other) in tier::take_up(layout, job, known) {
         match other.manifests_here(job) {
-            Ok(more) => manifests.extend(more),
+            Ok(more) => manifests.extend(named(tier, more)),
             Err(error) => {
                 tracing::error!(%job, %error, "what is stored in a tier is left out, for it cannot be listed");
                 found.left_out.push(error.to_string());
             }
         }
     }
-    for (spot, in_trash) in manifests {
+    for (tier, spot, in_trash) in manifests {
         let path = spot.shown();
         let name = path.file_stem().and_then(|name| name.to_str());
         let id = name.and_then(|name| BackupId::parse(name).ok());
-        let Some(id) = id.filter(|id| !known.contains(id) && !deleted.contains(id)) else {
+        let is_new =
+            |id: &BackupId| !known.contains(id) && !deleted.contains(id) && !seen.contains(id);
+        let Some(id) = id.filter(is_new) else {
             continue;
         };
-        match stored_at(layout, stop, (job, &id), (&spot, in_trash), look) {
-            Ok(stored) => found.stored.push(stored),
+        match stored_at(layout, stop, (job, &id), (&tier, &spot, in_trash), look) {
+            Ok(stored) => {
+                seen.insert(id);
+                found.stored.push(stored);
+            }
             Err(BackupStoreError::Interrupted) => return Err(BackupStoreError::Interrupted),
             // It stays where it is, and keeps nobody from the others.
             Err(error) => {
@@ -58,7 +74,7 @@ fn stored_at(
     layout: &Layout,
     stop: &CancellationToken,
     (job, id): (&JobName, &BackupId),
-    (spot, in_trash): (&Spot, bool),
+    (tier, spot, in_trash): (&TierName, &Spot, bool),
     look: StoredLook,
 ) -> Result<StoredBackup, BackupStoreError> {
     let path = spot.shown();
@@ -82,6 +98,7 @@ fn stored_at(
     };
     Ok(StoredBackup {
         manifest,
+        tier: tier.clone(),
         intact,
         in_trash,
     })

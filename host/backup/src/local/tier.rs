@@ -206,11 +206,11 @@ pub(super) fn take_up(
     layout: &Layout,
     job: &JobName,
     known: &BTreeSet<BackupId>,
-) -> Vec<Arc<dyn Place>> {
+) -> Vec<(TierName, Arc<dyn Place>)> {
     let mut found = Vec::new();
     for (tier, other) in layout.others() {
         match belongs(layout, job, &tier, other.as_ref(), known) {
-            Ok(true) => found.push(other),
+            Ok(true) => found.push((tier, other)),
             Ok(false) => {}
             Err(error) => {
                 tracing::error!(%job, %tier, %error, "what is stored in a tier cannot be taken up now");

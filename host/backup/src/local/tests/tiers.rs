@@ -1,5 +1,7 @@
 //! Backups in other tiers than that of the state directory.
 
+mod moved;
+
 use super::{
     mounted::{Mounted, may_mount},
     *,

@@ -182,6 +182,8 @@ fn record_of_orphan(job: &JobName, id: BackupId, bytes: u64) -> Option<BackupRec
 
 fn record_of(stored: StoredBackup, now: Timestamp) -> BackupRecord {
     let mut record = stored.manifest.to_record();
+    // It may have been moved since.
+    record.tier = stored.tier.to_string();
     if !stored.intact {
         record.status = BackupStatus::Corrupted;
         record.reason = Some("its stored bytes are not those that its manifest names".to_owned());

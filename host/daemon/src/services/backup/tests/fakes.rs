@@ -61,6 +61,8 @@ struct Behaviour {
     warnings: Vec<String>,
     /// Each tier that does not take it, and why.
     refused: Vec<(TierName, String)>,
+    /// Where what was moved is, the newest move last.
+    moves: Vec<(BackupId, TierName)>,
     incomplete: bool,
     /// What was done to take backups and to restore them, in order.
     steps: Vec<&'static str>,
@@ -158,6 +160,16 @@ impl FakeStore {
     /// A tier takes nothing from now on.
     pub(super) fn refuse(&self, tier: &TierName, why: &str) {
         self.with(|it| it.refused.push((tier.clone(), why.to_owned())));
+    }
+
+    /// Every tier takes what is brought to it from now on.
+    pub(super) fn refuse_nothing(&self) {
+        self.with(|it| it.refused.clear());
+    }
+
+    /// What was moved, and where to, in order.
+    pub(super) fn moves(&self) -> Vec<(BackupId, TierName)> {
+        self.with(|it| it.moves.clone())
     }
 
     /// Every backup from now on is incomplete, for this reason.
@@ -511,6 +523,19 @@ impl BackupStore for FakeStore {
         }))
     }
 
+    fn move_to(&self, _: &JobName, id: &BackupId, tier: &TierName) -> Result<(), BackupStoreError> {
+        self.check(std::slice::from_ref(id))?;
+        self.with(
+            |it| match it.refused.iter().find(|(name, _)| name == tier) {
+                Some((_, why)) => Err(BackupStoreError::Unavailable(why.clone())),
+                None => {
+                    it.moves.push((id.clone(), tier.clone()));
+                    Ok(())
+                }
+            },
+        )
+    }
+
     fn trash(&self, _: &JobName, id: &BackupId) -> Result<(), BackupStoreError> {
         self.with(|it| match it.unswept.first() {
             Some(error) => Err(error.clone()),
@@ -588,7 +613,14 @@ impl BackupStore for FakeStore {
         known: &BTreeSet<BackupId>,
         _: StoredLook,
     ) -> Result<StoredBackups, BackupStoreError> {
-        let stored = |manifest: &Manifest| StoredBackup {
+        let stored = |manifest: &Manifest, moves: &[(BackupId, TierName)]| StoredBackup {
+            tier: moves
+                .iter()
+                .rfind(|(id, _)| *id == manifest.id)
+                .map_or_else(
+                    || TierName::parse(&manifest.tier).unwrap(),
+                    |(_, tier)| tier.clone(),
+                ),
             manifest: manifest.clone(),
             intact: true,
             in_trash: false,
@@ -599,7 +631,7 @@ impl BackupStore for FakeStore {
                 .values()
                 .filter(|manifest| manifest.job == *job && !known.contains(&manifest.id));
             StoredBackups {
-                stored: of_job.map(stored).collect(),
+                stored: of_job.map(|manifest| stored(manifest, &it.moves)).collect(),
                 left_out: it.left_out.clone(),
             }
         }))
