@@ -316,6 +316,9 @@ words! {
         /// A backup is not in the tier that is wanted first, but in the next that took it.
         #[serde(rename = "backup.fell-over")]
         BackupFellOver,
+        /// A stored backup was moved from one tier to another.
+        #[serde(rename = "backup.moved")]
+        BackupMoved,
         /// A retention policy failed; everything is kept.
         #[serde(rename = "retention.failed")]
         RetentionFailed,

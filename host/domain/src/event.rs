@@ -20,8 +20,8 @@ mod target;
 
 pub use alert::{AlertDelivery, AlertHeld, AlertQueued};
 pub use backup::{
-    BackupAccepted, BackupDeleted, BackupFellOver, BackupHeld, BackupReleased, BackupRestored,
-    BackupSuspected, BackupTaken, CheckpointTaken, RollbackFacts,
+    BackupAccepted, BackupDeleted, BackupFellOver, BackupHeld, BackupMoved, BackupReleased,
+    BackupRestored, BackupSuspected, BackupTaken, CheckpointTaken, RollbackFacts,
 };
 pub use call::{
     EffectInDoubt, EffectResolved, OperationDiverged, OperationSignalled, OperationSuspended,

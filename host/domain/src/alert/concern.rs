@@ -50,9 +50,8 @@ pub(super) fn concern(kind: EventKind) -> Concern {
         K::PluginQuarantined => Fires(&[K::PluginReleased, K::PluginServing]),
         K::RouteUnhandled => Fires(&[K::RouteHandled]),
         K::AlerterFailing => Fires(&[K::AlerterRecovered]),
-        K::BackupFailed | K::BackupRpoMissed | K::BackupCorrupted | K::BackupFellOver => {
-            Fires(&[K::BackupVerified])
-        }
+        K::BackupFailed | K::BackupRpoMissed | K::BackupCorrupted => Fires(&[K::BackupVerified]),
+        K::BackupFellOver => Fires(&[K::BackupVerified, K::BackupMoved]),
         K::BackupSuspicious => Fires(&[K::BackupAccepted]),
         K::RetentionFailed => Fires(&[K::RetentionJudged]),
         K::DrillFailed => Fires(&[K::DrillPassed]),
@@ -74,6 +73,7 @@ pub(super) fn concern(kind: EventKind) -> Concern {
         | K::AlerterRecovered
         | K::BackupVerified
         | K::BackupAccepted
+        | K::BackupMoved
         | K::RetentionJudged
         | K::RollbackSucceeded
         | K::RollbackResumed
@@ -190,7 +190,7 @@ fn proves_nothing(event: &Event, fired: EventKind) -> bool {
 }
 
 /// The keys of what an event ends. Where a plugin serves, or its file is gone, that file is none any more that was refused;
-/// where a tier took a backup, it and those that come after it are none that should have.
+/// where a tier took a backup, new or moved there, it and those that come after it are none that should have.
 pub(super) fn dedup_keys(event: &Event, host_name: &str) -> Vec<String> {
     let mut keys = vec![dedup_key(event, host_name)];
     if matches!(

@@ -301,7 +301,9 @@ mod tests {
     use super::*;
     use crate::{
         alert::GroupPart,
-        event::{BackupFellOver, BackupTaken, EventData, PluginRejected, PluginWithdrawn},
+        event::{
+            BackupFellOver, BackupMoved, BackupTaken, EventData, PluginRejected, PluginWithdrawn,
+        },
         id::BackupId,
         name::TierName,
         time::Timestamp,
@@ -415,7 +417,10 @@ mod tests {
         let tier = |name: &str| TierName::parse(name).unwrap();
         let fell_over = || {
             let tier = tier("nas");
-            of_job(EventKind::BackupFellOver, Severity::High).with_data(BackupFellOver { tier })
+            of_job(EventKind::BackupFellOver, Severity::High).with_data(BackupFellOver {
+                tier,
+                moving: false,
+            })
         };
         let taken_by = |tiers: &[&str], incomplete: bool| match taken().data {
             EventData::BackupTaken(facts) => taken().with_data(BackupTaken {
@@ -440,6 +445,16 @@ mod tests {
                 assert!(!open.has(EventKind::BackupFellOver));
             }
         }
+        let moved_to = |name: &str| {
+            of_job(EventKind::BackupMoved, Severity::Low).with_data(BackupMoved {
+                from: tier("local"),
+                tier: tier(name),
+                by: None,
+                note: None,
+            })
+        };
+        let moved = [moved_to("cold"), moved_to("nas")];
+        assert_eq!(sent(&mut open, &routes, &moved), over);
     }
 
     #[test]

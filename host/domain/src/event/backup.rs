@@ -89,6 +89,22 @@ pub struct BackupSuspected {
 pub struct BackupFellOver {
     /// The tier that did not take it.
     pub tier: TierName,
+    /// Whether it is stored already, and was to be moved there; written only where it is so.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub moving: bool,
+}
+
+/// A stored backup was moved from one tier to another.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct BackupMoved {
+    /// The tier that it was in.
+    pub from: TierName,
+    /// The tier that it is in now.
+    pub tier: TierName,
+    /// Who wanted it: the user of the socket's peer, or the name of the token's secret; none: it had the age for it.
+    pub by: Option<String>,
+    /// What they say about themselves.
+    pub note: Option<String>,
 }
 
 /// A person says that a backup is rightly so small.

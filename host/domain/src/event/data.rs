@@ -5,9 +5,9 @@
 
 use super::{
     AlertDelivery, AlertHeld, AlertQueued, BackupAccepted, BackupDeleted, BackupFellOver,
-    BackupHeld, BackupReleased, BackupRestored, BackupSuspected, BackupTaken, CharterBroken,
-    CheckDegraded, CheckFailed, CheckRecovered, CheckpointTaken, CircuitOpened, ConfigApplied,
-    ConfigRejected, EffectInDoubt, EffectPerformed, EffectResolved, FailureCleared,
+    BackupHeld, BackupMoved, BackupReleased, BackupRestored, BackupSuspected, BackupTaken,
+    CharterBroken, CheckDegraded, CheckFailed, CheckRecovered, CheckpointTaken, CircuitOpened,
+    ConfigApplied, ConfigRejected, EffectInDoubt, EffectPerformed, EffectResolved, FailureCleared,
     FailureReported, IncidentAcknowledged, IncidentClosed, IncidentOpened, IncidentOverdue,
     IncidentReopened, IncidentUnacknowledged, IncidentWorsened, JournalDamaged, ModeChanged,
     MonitorBlind, NoteAdded, OperationApproved, OperationAskedFor, OperationAwaitingManual,
@@ -189,6 +189,8 @@ event_data! {
     BackupSuspected,
     /// `backup.fell-over`.
     BackupFellOver,
+    /// `backup.moved`.
+    BackupMoved,
     /// `backup.accepted`.
     BackupAccepted,
     /// `checkpoint.taken`.

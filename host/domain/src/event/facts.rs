@@ -211,10 +211,16 @@ impl EventData {
         }
     }
 
+    /// Whether that was of a backup that is stored, and was to be moved there.
+    pub fn was_to_be_moved(&self) -> bool {
+        matches!(self, Self::BackupFellOver(facts) if facts.moving)
+    }
+
     /// The tier that took a backup, and those that need not any more for that.
     pub fn taken_by(&self) -> &[TierName] {
         match self {
             Self::BackupTaken(facts) => facts.tiers.as_slice(),
+            Self::BackupMoved(facts) => std::slice::from_ref(&facts.tier),
             _ => &[],
         }
     }

@@ -231,6 +231,8 @@ event_kinds! {
     BackupAccepted = "backup.accepted",
     /// A backup is not in the tier that is wanted first, but in the next that took it.
     BackupFellOver = "backup.fell-over",
+    /// A stored backup was moved from one tier to another.
+    BackupMoved = "backup.moved",
     /// A retention policy failed; everything is kept.
     RetentionFailed = "retention.failed",
     /// A retention policy judged the backups of a job.

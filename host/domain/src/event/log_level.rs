@@ -131,6 +131,7 @@ impl Event {
             | Kind::BackupHeld
             | Kind::BackupReleased
             | Kind::BackupAccepted
+            | Kind::BackupMoved
             | Kind::CheckpointTaken
             | Kind::RollbackSucceeded
             | Kind::RollbackResumed

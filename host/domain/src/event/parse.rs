@@ -5,12 +5,12 @@
 
 use super::{
     AlertDelivery, AlertHeld, AlertQueued, BackupAccepted, BackupDeleted, BackupFellOver,
-    BackupHeld, BackupReleased, BackupRestored, BackupSuspected, BackupTaken, CharterBroken,
-    CheckDegraded, CheckFailed, CheckRecovered, CheckpointTaken, CircuitOpened, ConfigApplied,
-    ConfigRejected, EffectInDoubt, EffectPerformed, EffectResolved, EventData, EventKind,
-    FailureCleared, FailureReported, IncidentAcknowledged, IncidentClosed, IncidentOpened,
-    IncidentOverdue, IncidentReopened, IncidentUnacknowledged, IncidentWorsened, JournalDamaged,
-    ModeChanged, MonitorBlind, NoteAdded, OperationApproved, OperationAskedFor,
+    BackupHeld, BackupMoved, BackupReleased, BackupRestored, BackupSuspected, BackupTaken,
+    CharterBroken, CheckDegraded, CheckFailed, CheckRecovered, CheckpointTaken, CircuitOpened,
+    ConfigApplied, ConfigRejected, EffectInDoubt, EffectPerformed, EffectResolved, EventData,
+    EventKind, FailureCleared, FailureReported, IncidentAcknowledged, IncidentClosed,
+    IncidentOpened, IncidentOverdue, IncidentReopened, IncidentUnacknowledged, IncidentWorsened,
+    JournalDamaged, ModeChanged, MonitorBlind, NoteAdded, OperationApproved, OperationAskedFor,
     OperationAwaitingManual, OperationCancelled, OperationDiverged, OperationEnded,
     OperationEscalated, OperationResumed, OperationRetrying, OperationScheduled,
     OperationSignalled, OperationStarted, OperationSuspended, OperationValidating, PausedBy,
@@ -102,6 +102,7 @@ impl EventData {
             K::BackupReleased => facts::<BackupReleased>(&data),
             K::BackupSuspicious => facts::<BackupSuspected>(&data),
             K::BackupFellOver => facts::<BackupFellOver>(&data),
+            K::BackupMoved => facts::<BackupMoved>(&data),
             K::BackupAccepted => facts::<BackupAccepted>(&data),
             K::CheckpointTaken => facts::<CheckpointTaken>(&data),
             K::RollbackStarted | K::RollbackSucceeded | K::RollbackFailed | K::RollbackResumed => {

@@ -27,8 +27,8 @@ use crate::{
         MailMessage, Signal, TargetStatus,
     },
     event::{
-        AfterEscalation, BackupAccepted, BackupHeld, BackupReleased, CheckpointTaken, Event,
-        EventData, IncidentEnd, RollbackFacts,
+        AfterEscalation, BackupAccepted, BackupHeld, BackupMoved, BackupReleased, CheckpointTaken,
+        Event, EventData, IncidentEnd, RollbackFacts,
     },
     fallback_mode::FallbackMode,
     health::{Evidence, Health, Outcome},
@@ -494,6 +494,7 @@ fn every_form_of_an_event_is_in_the_corpus() {
         EventData::BackupSuspected(_),
         EventData::BackupAccepted(_),
         EventData::BackupFellOver(_),
+        EventData::BackupMoved(_),
         EventData::CheckpointTaken(_),
         EventData::RollbackFacts(_),
         EventData::Other(_),
@@ -530,6 +531,18 @@ fn every_form_of_an_event_is_in_the_corpus() {
     let released: Vec<&BackupReleased> = released.collect();
     let BackupReleased { by: _, note: _ } = released[0];
     there_and_absent!(released, note);
+    let moved = all.iter().filter_map(|one| match &one.data {
+        EventData::BackupMoved(moved) => Some(moved),
+        _ => None,
+    });
+    let moved: Vec<&BackupMoved> = moved.collect();
+    let BackupMoved {
+        from: _,
+        tier: _,
+        by: _,
+        note: _,
+    } = moved[0];
+    there_and_absent!(moved, by, note);
     let accepted = all.iter().filter_map(|one| match &one.data {
         EventData::BackupAccepted(accepted) => Some(accepted),
         _ => None,

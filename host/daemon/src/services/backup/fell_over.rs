@@ -23,9 +23,10 @@ impl BackupService {
         );
         let event = self.event(EventKind::BackupFellOver, Severity::High, message);
         let tier = wanted.clone();
-        event
-            .with_backup(job, id)
-            .with_data(BackupFellOver { tier })
+        event.with_backup(job, id).with_data(BackupFellOver {
+            tier,
+            moving: false,
+        })
     }
 
     /// The tier that a backup is in, and those that it would have been tried in after that one.

@@ -93,6 +93,10 @@ pub(super) fn actions_taken(event: &Event) -> String {
         K::BackupSuspicious => {
             "it kept every backup, and restores the one before where none is named"
         }
+        K::BackupFellOver if event.data.was_to_be_moved() => {
+            "it left the backup where it is, and tries again"
+        }
+        K::BackupMoved => "it copied it there, read it back, and removed it from where it was",
         K::BackupFellOver => "it stored the backup in the next tier that took it",
         K::BackupAccepted => "it takes that backup as the newest, and lets retention go on",
         K::RetentionFailed => "it kept every backup",

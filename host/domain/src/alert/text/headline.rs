@@ -46,6 +46,7 @@ pub(super) fn headline(event: &Event) -> &'static str {
         K::BackupRpoMissed => "its newest backup is too old",
         K::BackupSuspicious => "its newest backup is much smaller than the one before",
         K::BackupFellOver => "its backup is not in the tier that it should be in",
+        K::BackupMoved => "a backup of it is in another tier now",
         K::BackupAccepted => "a person says that its backup is rightly so small",
         K::RetentionJudged => "its retention policy has judged it",
         K::DrillPassed => "its restore drill passed",

@@ -38,6 +38,7 @@ pub(super) fn next_step(event: &Event) -> String {
             | K::HostStarted
             | K::BackupVerified
             | K::BackupAccepted
+            | K::BackupMoved
             | K::RetentionJudged
             | K::DrillPassed
             | K::CircuitSteady
@@ -137,6 +138,11 @@ pub(super) fn next_step(event: &Event) -> String {
             format!(
                 "look whether something is lost: {look}; where it is not, `mainstay backup accept {id}`"
             )
+        }
+        (K::BackupFellOver, _) if event.data.was_to_be_moved() => {
+            let id = event.backup.as_ref().map_or("ID", |id| id.as_str());
+            let tier = event.data.refused_by().map_or("TIER", |tier| tier.as_str());
+            format!("look at the tier that the message names, then `mainstay backup move {id} {tier}`")
         }
         (K::BackupFellOver, _) => {
             // Another type may belong in other tiers.

@@ -550,6 +550,25 @@ fn a_backup_that_fell_over_is_taken_again_as_one_of_its_type() {
 }
 
 #[test]
+fn a_backup_that_was_to_be_moved_is_moved_again() {
+    check(
+        EventKind::BackupFellOver,
+        |data| match data {
+            EventData::BackupFellOver(facts) => facts.moving = true,
+            other => panic!("{other:?}"),
+        },
+        "its backup is not in the tier that it should be in | it left the backup where it is, and tries again \
+         | look at the tier that the message names, then `mainstay backup move ful-01K0000000000000000000000D nas`",
+    );
+    check(
+        EventKind::BackupMoved,
+        as_it_is,
+        "a backup of it is in another tier now | it copied it there, read it back, and removed it from where it was \
+         | nothing",
+    );
+}
+
+#[test]
 fn orders_that_are_lost_are_no_record_of_the_journal() {
     let of_orders = |data: &mut EventData| match data {
         EventData::RecordSetAside(facts) => {
