@@ -112,3 +112,27 @@ fn what_a_tier_holds_is_taken_up_where_the_state_directory_is_lost() {
     );
     assert_eq!(restored(&daemon, "restored"), "one");
 }
+
+#[test]
+fn a_backup_is_moved_from_tier_to_tier_and_its_chain_is_restored_all_the_same() {
+    let daemon = start();
+    let full = take(&daemon, "full");
+    let id = full["id"].as_str().unwrap();
+    fs::write(daemon.path("data/a"), "two").unwrap();
+    take(&daemon, "incremental");
+    let moved = daemon.json(&["backup", "move", id, "local"]);
+    assert_eq!(moved["backups"][0]["tier"], "local", "{moved}");
+    assert_eq!(daemon.json(&["backup", "show", id])["tier"], "local");
+    let told = daemon.wait_for_event("the move", |event| event["kind"] == "backup.moved");
+    assert_eq!(
+        (&told["data"]["from"], &told["data"]["tier"]),
+        (&json!("nas"), &json!("local")),
+        "{told}"
+    );
+    let archive = |root: &str| daemon.path(&format!("{root}/state/{id}.jsonl.zst"));
+    assert!(archive("state/backups").exists() && !archive("nas").exists());
+    assert_eq!(restored(&daemon, "restored"), "two");
+    let unknown = daemon.cli(&["backup", "move", id, "none"]);
+    let said = String::from_utf8_lossy(&unknown.stderr).into_owned();
+    assert!(said.contains("its tiers are: nas, local"), "{said}");
+}

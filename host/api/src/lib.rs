@@ -94,7 +94,7 @@ pub use rehearsals::{
 pub use requests::{
     AcceptBody, AcknowledgeBody, BackupQuery, CancelRestoreBody, ContentBody, CreateBody,
     DecisionBody, DiffBody, DocumentsBody, DrillBody, EventQuery, ForgetPluginBody, HistoryQuery,
-    HoldBody, IncidentQuery, PauseBody, PruneBody, RecoverBody, RekeyBody, ReleaseBody,
+    HoldBody, IncidentQuery, MoveBody, PauseBody, PruneBody, RecoverBody, RekeyBody, ReleaseBody,
     RenameQuery, ReportBody, ResolveBody, RestoreBody, SignalBody, SilenceBody, TargetBody,
     TargetDrillBody, UnsilenceBody,
 };

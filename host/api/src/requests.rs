@@ -361,6 +361,17 @@ pub struct AcceptBody {
     pub by: String,
 }
 
+/// The body of `POST /v1/backups/{id}/move`.
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct MoveBody {
+    /// The tier that it is to be in: one of the config, or `local`.
+    pub tier: String,
+    /// On whose behalf, as a note: who asks is the user of the socket's peer, or the name of the token's secret.
+    #[serde(default)]
+    pub by: String,
+}
+
 /// The body of `POST /v1/backups/{id}/documents`.
 #[derive(Debug, Clone, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]

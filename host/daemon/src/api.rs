@@ -308,6 +308,7 @@ fn routes(served: Arc<Served>) -> Router {
         .route("/backups/{id}/hold", post(backups::hold))
         .route("/backups/{id}/release", post(backups::release))
         .route("/backups/{id}/accept", post(backups::accept))
+        .route("/backups/{id}/move", post(backups::move_to))
         .route(
             "/checkpoints",
             get(checkpoints::list).post(checkpoints::take),

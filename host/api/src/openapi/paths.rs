@@ -27,9 +27,9 @@ use crate::{
     requests::{
         AcceptBody, AcknowledgeBody, BackupQuery, CancelRestoreBody, ContentBody, CreateBody,
         DecisionBody, DiffBody, DocumentsBody, DrillBody, EventQuery, ForgetPluginBody,
-        HistoryQuery, HoldBody, IncidentQuery, PauseBody, PruneBody, RecoverBody, RekeyBody,
-        ReleaseBody, RenameQuery, ReportBody, ResolveBody, RestoreBody, SignalBody, SilenceBody,
-        TargetBody, TargetDrillBody, UnsilenceBody,
+        HistoryQuery, HoldBody, IncidentQuery, MoveBody, PauseBody, PruneBody, RecoverBody,
+        RekeyBody, ReleaseBody, RenameQuery, ReportBody, ResolveBody, RestoreBody, SignalBody,
+        SilenceBody, TargetBody, TargetDrillBody, UnsilenceBody,
     },
     silences::Silence,
     statistics::{Stats, StatsQuery},
@@ -438,6 +438,11 @@ fn work(schemas: &mut Schemas) -> Vec<Endpoint> {
         "accept-backup",
         "Take a suspicious backup as it is, and those before it",
     );
+    let moving = work(
+        "/v1/backups/{id}/move",
+        "move-backup",
+        "Move a stored backup to another tier, where it is read back before it goes from where it is",
+    );
     let checkpoint = work(
         "/v1/checkpoints",
         "take-checkpoint",
@@ -481,6 +486,7 @@ fn work(schemas: &mut Schemas) -> Vec<Endpoint> {
         hold.with_body(schemas.body::<HoldBody>()),
         release.with_body(schemas.body::<ReleaseBody>()),
         accept.with_body(schemas.body::<AcceptBody>()),
+        moving.with_body(schemas.body::<MoveBody>()),
         checkpoint.with_body(schemas.body::<CheckpointBody>()),
         rollback.with_body(schemas.body::<RollbackBody>()),
         resume.with_body(schemas.body::<ResumeJobBody>()),

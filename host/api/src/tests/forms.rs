@@ -931,6 +931,10 @@ fn a_request_may_leave_out_what_it_could_before() {
     );
     check_request::<ReleaseBody>(json!({}), json!({ "by": "" }));
     check_request::<AcceptBody>(json!({}), json!({ "by": "" }));
+    check_request::<MoveBody>(
+        json!({ "tier": "cold" }),
+        json!({ "tier": "cold", "by": "" }),
+    );
     check_request::<ResumeJobBody>(
         json!({ "job": "state" }),
         json!({ "job": "state", "by": "" }),

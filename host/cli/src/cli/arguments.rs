@@ -12,7 +12,7 @@ use mainstay_domain::{
     code::ErrorCode,
     drill::DrillMethod,
     id::{IncidentId, OperationId},
-    name::{CheckpointName, FailureType, JobName, PluginName, SignalName, TargetName},
+    name::{CheckpointName, FailureType, JobName, PluginName, SignalName, TargetName, TierName},
     operation::Mode,
     pause::LONGEST_PAUSE,
     plugin::{PluginKind, parse_version},
@@ -1343,6 +1343,23 @@ pub enum BackupCommand {
         /// Which backup; its beginning or end will do where no other has it
         #[arg(value_parser = IdText::parse)]
         id: IdText,
+        #[command(flatten)]
+        #[allow(missing_docs, reason = "its own docs are the help")]
+        by: By,
+    },
+    /// Move a backup to another tier
+    ///
+    /// It is copied there, read back, and only then removed from where it is; what needs it finds it there. Waits its turn where
+    /// something else of the job runs. One that is there already stays there.
+    #[command(after_long_help = examples!("
+  mainstay backup move ful-01K0000000000000000000000A cold"))]
+    Move {
+        /// Which backup; its beginning or end will do where no other has it
+        #[arg(value_parser = IdText::parse)]
+        id: IdText,
+        /// Where to: a tier of the config, or local
+        #[arg(value_parser = TierName::parse)]
+        tier: TierName,
         #[command(flatten)]
         #[allow(missing_docs, reason = "its own docs are the help")]
         by: By,

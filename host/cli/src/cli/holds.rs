@@ -1,4 +1,4 @@
-//! What people say of backups: that they hold one, hold it no more, or accept one that is suspicious.
+//! What people say of backups: that they hold one, hold it no more, accept one that is suspicious, or want one in another tier.
 
 use super::{
     arguments::HoldArguments,
@@ -8,8 +8,8 @@ use super::{
     identifiers::IdText,
     output::{Output, Times},
 };
-use mainstay_api::{AcceptBody, Hold, HoldBody, ReleaseBody};
-use mainstay_domain::id::BackupId;
+use mainstay_api::{AcceptBody, Hold, HoldBody, MoveBody, ReleaseBody};
+use mainstay_domain::{id::BackupId, name::TierName};
 use serde::Serialize;
 
 pub(super) async fn hold(
@@ -63,6 +63,20 @@ async fn say_of(
     let path = format!("/v1/backups/{id}/{verb}");
     let what = format!("{doing} {id}");
     work(client, out, (path.as_str(), body), &what, false).await
+}
+
+pub(super) async fn move_to(
+    client: &Client,
+    out: &Output,
+    (id, tier): (&IdText, &TierName),
+    by: String,
+) -> anyhow::Result<Ending> {
+    let id: BackupId = id.resolve(client).await?;
+    let path = format!("/v1/backups/{id}/move");
+    let tier = tier.to_string();
+    let what = format!("moving {id} to {tier}");
+    let body = MoveBody { tier, by };
+    work(client, out, (path.as_str(), &body), &what, false).await
 }
 
 /// Whether it is held, by whom, until when and why.

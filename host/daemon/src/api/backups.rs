@@ -16,13 +16,14 @@ use crate::ports::{HoldRequest, NotPutBack, OnProgress, Refused, Restored};
 use axum::{Json, extract::State, http::StatusCode, response::Response};
 use mainstay_api::{
     AcceptBody, Backup, BackupQuery, BackupReport, BackupStats, CancelRestoreBody,
-    CancelledRestore, CreateBody, DrillBody, HoldBody, PruneBody, ReleaseBody, RestoreBody,
-    WorkLine,
+    CancelledRestore, CreateBody, DrillBody, HoldBody, MoveBody, PruneBody, ReleaseBody,
+    RestoreBody, WorkLine,
 };
 use mainstay_domain::{
     backup::{BackupRecord, BackupType, Verdict},
     backup_statistics::BackupStatistics,
     id::BackupId,
+    name::TierName,
     time::{Timestamp, millis},
 };
 use std::{sync::Arc, time::Duration};
@@ -138,6 +139,21 @@ pub(super) async fn accept(
     let backups = served.ports.backups.clone();
     long_work(&served, |_| async move {
         Ok(Done::of(vec![backups.accept(id, by).await?]))
+    })
+    .await
+}
+
+pub(super) async fn move_to(
+    State(served): State<Arc<Served>>,
+    who: Known,
+    Named(id): Named<BackupId>,
+    Body(body): Body<MoveBody>,
+) -> Result<Response, ApiError> {
+    let tier = TierName::parse(&body.tier).map_err(|why| ApiError::bad_body("tier", why))?;
+    let by = actor(who, &body.by)?;
+    let backups = served.ports.backups.clone();
+    long_work(&served, |_| async move {
+        Ok(Done::of(vec![backups.move_to(id, tier, by).await?]))
     })
     .await
 }

@@ -985,6 +985,18 @@ impl BackupOperator for FakeWorld {
         self.command(format!("accept {id} for {by}"));
         ready(Ok(backup(1)))
     }
+    fn move_to(
+        &self,
+        id: BackupId,
+        tier: TierName,
+        by: Actor,
+    ) -> Boxed<'_, Result<BackupRecord, Refused>> {
+        self.command(format!("move {id} to {tier} for {by}"));
+        ready(Ok(BackupRecord {
+            tier: tier.to_string(),
+            ..backup(1)
+        }))
+    }
     fn drill(&self, _: JobName, progress: OnProgress) -> Boxed<'_, Result<Restored, Refused>> {
         Box::pin(async move {
             self.work(progress, None).await;

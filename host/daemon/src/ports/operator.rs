@@ -13,7 +13,7 @@ use mainstay_domain::{
     drill::DrillMethod,
     drilled::Drilled,
     id::{BackupId, IncidentId, OperationId, SilenceId},
-    name::{CheckpointName, FailureType, JobName, TargetName},
+    name::{CheckpointName, FailureType, JobName, TargetName, TierName},
     operation::{Mode, Operation},
     orders::Reported,
     policy::{EffectivePolicy, GateNumbers, Phase},
@@ -441,6 +441,13 @@ pub trait BackupOperator: BackupViews {
     fn release(&self, id: BackupId, by: Actor) -> Boxed<'_, Result<BackupRecord, Refused>>;
     /// Takes a suspicious backup as it is, and those before it.
     fn accept(&self, id: BackupId, by: Actor) -> Boxed<'_, Result<BackupRecord, Refused>>;
+    /// Moves a stored backup to another tier; one that is there already stays there.
+    fn move_to(
+        &self,
+        id: BackupId,
+        tier: TierName,
+        by: Actor,
+    ) -> Boxed<'_, Result<BackupRecord, Refused>>;
     /// Restores the newest chain into a scratch directory and compares the root hash.
     fn drill(&self, job: JobName, progress: OnProgress) -> Boxed<'_, Result<Restored, Refused>>;
     /// Takes a checkpoint, verifies it, and answers with its record.

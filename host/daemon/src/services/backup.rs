@@ -26,6 +26,7 @@ mod hooks;
 mod jobs;
 mod judged;
 mod leftovers;
+mod moves;
 mod objective;
 mod plan;
 mod port;

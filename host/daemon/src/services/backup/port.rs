@@ -15,7 +15,7 @@ use mainstay_domain::{
     checkpoint_rules,
     effect::EffectError,
     id::BackupId,
-    name::JobName,
+    name::{JobName, TierName},
     time::Timestamp,
 };
 use std::sync::Arc;
@@ -118,6 +118,19 @@ impl BackupOperator for BackupService {
         Box::pin(async move {
             let job = self.job_of(&id).map_err(refused)?;
             let work = self.clone().accept_now(id, by);
+            self.in_turn_of(&job, work).await.map_err(refused)
+        })
+    }
+
+    fn move_to(
+        &self,
+        id: BackupId,
+        tier: TierName,
+        by: Actor,
+    ) -> Boxed<'_, Result<BackupRecord, Refused>> {
+        Box::pin(async move {
+            let job = self.job_of(&id).map_err(refused)?;
+            let work = self.clone().move_now(id, tier, by);
             self.in_turn_of(&job, work).await.map_err(refused)
         })
     }

@@ -2,6 +2,7 @@ mod checkpoints;
 mod drills;
 mod fakes;
 mod hooks;
+mod moves;
 mod proofs;
 mod retention;
 mod sealed;
