@@ -3,6 +3,7 @@
 //! Invariant: these types have no serde and no raw text that still has to be checked; only `config` in the daemon
 //! makes them, and everything else may rely on what their docs say.
 
+mod archive;
 mod check;
 mod collected;
 mod drill;
@@ -25,6 +26,7 @@ mod targets;
 mod telemetry;
 mod tier;
 
+pub use archive::ArchiveSpec;
 pub use check::{CheckKind, CheckSpec, FailOf, LogPattern};
 pub use collected::{PluginSource, RedisSource};
 pub use drill::{DrillCommands, DrillSpec};

@@ -64,6 +64,7 @@ mod tests {
             drill: RestoreDrillSpec::default(),
             sealing: SealingSpec::default(),
             starts: StartSpec::default(),
+            archive: None,
             tiers: said.iter().map(|(of, to)| (*of, names(to))).collect(),
         }
     }

@@ -113,6 +113,8 @@ impl OpenKey {
 
 /// Whether backups of any type of a job belong in a tier.
 fn is_wanted(tier: &TierName, job: &JobSpec, spec: &Spec) -> bool {
+    let archive = job.archive.as_ref();
     let mut types = BackupType::ALL.into_iter();
-    types.any(|backup_type| tier_order(job, &spec.tiers, backup_type).contains(tier))
+    archive.is_some_and(|archive| archive.tier == *tier)
+        || types.any(|backup_type| tier_order(job, &spec.tiers, backup_type).contains(tier))
 }

@@ -56,6 +56,7 @@ fn job(
         proofs: ProofSchedules::default(),
         drill: crate::spec::RestoreDrillSpec::default(),
         starts: StartSpec::default(),
+        archive: None,
         tiers: Default::default(),
         sealing: crate::spec::SealingSpec::default(),
     }

@@ -1,6 +1,6 @@
 //! Backup jobs, as configured.
 
-use super::{PluginSource, ReadingSpec, RedisSource, RestoreDrillSpec, RunAs};
+use super::{ArchiveSpec, PluginSource, ReadingSpec, RedisSource, RestoreDrillSpec, RunAs};
 use crate::{
     backup::BackupType,
     encryption::Encryption,
@@ -51,6 +51,8 @@ pub struct JobSpec {
     /// Where backups of a type are stored, in the first that takes it; each is in the config or `local`, and once in its list.
     /// What is not here is by [`crate::tier_order::tier_order`].
     pub tiers: BTreeMap<BackupType, Vec<TierName>>,
+    /// Where old ones go; absent: each stays in the tier that took it.
+    pub archive: Option<ArchiveSpec>,
     /// Who can read what is stored.
     pub sealing: SealingSpec,
 }

@@ -126,3 +126,51 @@ fn full_backups_are_in_the_bucket_that_the_keys_name_and_in_none_where_one_of_th
         }
     }
 }
+
+/// Acts: `job.archive.tier`, `job.archive.full_after`, `job.archive.differential_after`
+#[test]
+fn a_backup_goes_to_the_tier_of_the_archive_when_it_has_the_age_of_its_type() {
+    let mut daemon = prepare(
+        r#"
+[tier.cold]
+path = "cold"
+role = "archive"
+
+[[job]]
+name = "fulls"
+encryption = "none"
+source = [{ kind = "directory", path = "data" }]
+archive = { tier = "cold", full_after = "100ms" }
+
+[[job]]
+name = "differentials"
+encryption = "none"
+source = [{ kind = "directory", path = "data" }]
+archive = { tier = "cold", differential_after = "100ms" }
+"#,
+    );
+    fs::create_dir(daemon.path("cold")).unwrap();
+    daemon.run();
+    for (job, goes) in [("fulls", "full"), ("differentials", "differential")] {
+        let taken = ["full", "differential"].map(|of_type| {
+            let report = daemon.json(&["backup", "create", job, "--type", of_type]);
+            report["backups"][0]["id"].as_str().unwrap().to_owned()
+        });
+        let [full, differential] = taken;
+        let (moved, stays) = match goes {
+            "full" => (full, differential),
+            _ => (differential, full),
+        };
+        let event = daemon.wait_for_event("the move", |event| {
+            event["kind"] == "backup.moved" && event["backup"] == moved
+        });
+        assert_eq!(event["data"]["tier"], "cold", "{event}");
+        assert_eq!(event["data"]["by"], serde_json::Value::Null, "{event}");
+        for (id, tier) in [(&moved, "cold"), (&stays, "local")] {
+            assert_eq!(daemon.json(&["backup", "show", id])["tier"], tier, "{goes}");
+        }
+        assert_eq!(files(&daemon, &format!("cold/{job}"), &moved), 2);
+        let verified = daemon.cli(&["backup", "verify", &stays]);
+        assert!(verified.status.success(), "{verified:?}");
+    }
+}

@@ -142,6 +142,7 @@ mod tests {
             proofs: mainstay_domain::spec::ProofSchedules::default(),
             drill: mainstay_domain::spec::RestoreDrillSpec::default(),
             starts: mainstay_domain::spec::StartSpec::default(),
+            archive: None,
             tiers: Default::default(),
             sealing: mainstay_domain::spec::SealingSpec::default(),
         }

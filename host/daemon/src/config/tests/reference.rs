@@ -16,10 +16,10 @@ use mainstay_domain::{
     policy::{Phase, sha256_hex},
     severity::Severity,
     spec::{
-        ApprovalSpec, BackupSource, BeforeStart, BreakerSpec, CheckKind, CheckSpec, CommandSpec,
-        DeciderSpec, DirectoryGrant, DrillCommands, DrillSpec, EngineCheck, ExecCheck, FailOf,
-        ForeignCommands, Grants, GroupBy, HookSpec, HttpCheck, HttpOrigin, HttpSource, Limits,
-        LogPattern, MailTls, MaintenanceBegin, OnDoubt, OnFailure, OnShutdown, OverBudget,
+        ApprovalSpec, ArchiveSpec, BackupSource, BeforeStart, BreakerSpec, CheckKind, CheckSpec,
+        CommandSpec, DeciderSpec, DirectoryGrant, DrillCommands, DrillSpec, EngineCheck, ExecCheck,
+        FailOf, ForeignCommands, Grants, GroupBy, HookSpec, HttpCheck, HttpOrigin, HttpSource,
+        Limits, LogPattern, MailTls, MaintenanceBegin, OnDoubt, OnFailure, OnShutdown, OverBudget,
         PluginCheck, PluginSource, PluginSpec, PolicySpec, PostgresCheck, ProcessSpec, RedisCheck,
         RedisRole, RedisSource, Reload, RestartPolicy, RestoreDrillSpec, RunAs, S3Check,
         S3TierSpec, Schedule, SecretSource, ServiceAddress, SocketSpec, Spec, StatsdFlavour,
@@ -239,6 +239,7 @@ fn every_key_of_the_reference_arrives() {
     plugin_keys(&mut keys);
     job_keys(&mut keys);
     tier_keys(&mut keys);
+    archive_keys(&mut keys);
     maintenance_keys(&mut keys);
     escalation_keys(&mut keys);
     telemetry_keys(&mut keys);
@@ -1615,6 +1616,41 @@ fn tier_keys(keys: &mut Keys) {
     }
 }
 
+fn archive_keys(keys: &mut Keys) {
+    let text = "[tier.t]\npath = \"/t\"\nrole = \"archive\"\n\
+                [[job]]\nencryption = \"none\"\nname = \"j\"\nsource = [{ kind = \"directory\", path = \"d\" }]\n\
+                archive = { tier = \"t\", full_after = \"9d\", differential_after = \"8d\" }\n";
+    let archive = ArchiveSpec {
+        tier: TierName::parse("t").unwrap(),
+        full_after: hours(9 * 24),
+        differential_after: hours(8 * 24),
+    };
+    for key in [
+        "job.archive.tier",
+        "job.archive.full_after",
+        "job.archive.differential_after",
+    ] {
+        let expected = Some(archive.clone());
+        keys.arrives(key, text, |s| s.jobs[0].archive.clone(), expected);
+    }
+}
+
+#[test]
+fn an_archive_has_the_ages_of_the_seed_where_nothing_is_written() {
+    let text = format!(
+        "{HOST}[tier.t]\npath = \"/t\"\nrole = \"archive\"\n\
+         [[job]]\nencryption = \"none\"\nname = \"j\"\nsource = [{{ kind = \"directory\", path = \"d\" }}]\n\
+         archive = {{ tier = \"t\" }}\n"
+    );
+    let loaded = load_text(&text).unwrap();
+    assert!(loaded.warnings.is_empty(), "{:?}", loaded.warnings);
+    let archive = loaded.spec.jobs[0].archive.clone().unwrap();
+    assert_eq!(
+        (archive.full_after, archive.differential_after),
+        (hours(30 * 24), hours(14 * 24))
+    );
+}
+
 #[test]
 fn what_is_wrong_with_tiers_is_told_with_what_is_right() {
     let complaint = |text: &str| match load_text(&format!("{HOST}{text}")) {
@@ -2419,7 +2455,7 @@ fn what_is_not_written_has_its_documented_default() {
         (reading.exclude_caches, reading.one_filesystem),
         (false, true)
     );
-    assert!(job.tiers.is_empty() && spec.tiers.is_empty());
+    assert!(job.tiers.is_empty() && spec.tiers.is_empty() && job.archive.is_none());
     assert_eq!(job.sealing, mainstay_domain::spec::SealingSpec::default());
     assert!(job.after.is_empty());
     let BackupSource::Plugin(given) = &job.sources[2] else {

@@ -1,5 +1,6 @@
 //! `[[job]]`.
 
+mod archive;
 mod checkpoints;
 mod drill;
 mod reading;
@@ -94,6 +95,7 @@ pub(super) fn job(at: ValueAt<'_>, host: &str) -> Option<JobSpec> {
         let jitter = fields.get("jitter");
         let window = fields.optional("window", window);
         let tiers = fields.or("tiers", Default::default(), tiers::tiers);
+        let archive = fields.optional("archive", archive::archive);
         let job_name = job_name?;
         let longest = jitter.and_then(duration);
         let mut spec = JobSpec {
@@ -120,6 +122,7 @@ pub(super) fn job(at: ValueAt<'_>, host: &str) -> Option<JobSpec> {
             proofs,
             drill,
             tiers,
+            archive,
             sealing: sealing?,
             name: job_name,
         };

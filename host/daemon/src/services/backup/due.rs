@@ -50,6 +50,8 @@ impl BackupService {
             // What is stored can be proven while nothing can be taken.
             if let Some(proof) = self.due_proof(job, now) {
                 self.spawn_proof(job.name.clone(), proof, self.turn(held));
+            } else if let Some((record, tier)) = self.due_move(job, now) {
+                self.spawn_move(record, tier, self.turn(held));
             }
         }
         self.start_retention(&spec, now);
@@ -140,6 +142,7 @@ impl BackupService {
             .flat_map(|job| [self.next_due(job, now), self.next_checkpoint(job, now)])
             .flatten()
             .chain(self.next_proof(&spec, now))
+            .chain(self.next_moves(&spec, now))
             .chain(self.next_retention(&spec, looked_at))
             .min();
         let objective = self.time_to_next_objective(&spec).unwrap_or(LOOK_AGAIN);

@@ -5,7 +5,8 @@
 //! Invariant: no backoff is longer than [`LONGEST_BACKOFF`], also where the clock goes back.
 
 use super::{
-    BackupService, LONGEST_BACKOFF, cancel::Cancellable, proofs::Proven, waiting::Waiting,
+    BackupService, LONGEST_BACKOFF, cancel::Cancellable, moves::Moving, proofs::Proven,
+    waiting::Waiting,
 };
 use mainstay_domain::{name::JobName, rpo::RpoWatch, time::Timestamp};
 use std::{sync::Arc, time::Duration};
@@ -21,6 +22,7 @@ pub(super) struct JobState {
     pub(super) retention: Retention,
     pub(super) objective: RpoWatch,
     pub(super) proofs: Proven,
+    pub(super) moving: Moving,
     pub(super) waiting: Waiting,
     /// The restore that is under way and not yet being put in place.
     pub(super) cancellable: Option<Cancellable>,

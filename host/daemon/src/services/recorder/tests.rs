@@ -199,6 +199,7 @@ async fn what_the_config_does_not_name_any_more_is_told_to_be_over_once() {
         proofs: mainstay_domain::spec::ProofSchedules::default(),
         drill: mainstay_domain::spec::RestoreDrillSpec::default(),
         starts: mainstay_domain::spec::StartSpec::default(),
+        archive: None,
         tiers: Default::default(),
         sealing: mainstay_domain::spec::SealingSpec::default(),
     }];

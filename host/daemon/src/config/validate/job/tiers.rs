@@ -42,7 +42,7 @@ fn list(fields: &mut Fields<'_>, key: &'static str) -> Option<Vec<TierName>> {
     Some(named)
 }
 
-fn tier(at: ValueAt<'_>) -> Option<TierName> {
+pub(super) fn tier(at: ValueAt<'_>) -> Option<TierName> {
     let name = name(TierName::parse)(at)?;
     if !name.is_local() {
         at.context

@@ -870,6 +870,7 @@ pub(super) fn job(retention: Option<RetentionSpec>) -> JobSpec {
         proofs: mainstay_domain::spec::ProofSchedules::default(),
         drill: mainstay_domain::spec::RestoreDrillSpec::default(),
         starts: mainstay_domain::spec::StartSpec::default(),
+        archive: None,
         tiers: Default::default(),
         sealing: mainstay_domain::spec::SealingSpec::default(),
     }
