@@ -2,6 +2,8 @@
 //!
 //! Invariant: what was just read back or drilled is not due before the next slot after that, whether it was found right or
 //! not: a store that does not answer is not asked again and again.
+//! Invariant: where a share is read at each slot, every backup is read after as many slots as bring all of them round, also over
+//! restarts: who waits longest is known by the records alone.
 //! Invariant: what was missed while the daemon was not there is one proof of each backup, and one drill.
 
 use crate::{
@@ -45,14 +47,10 @@ impl Proofs<'_> {
     /// A schedule has no slots.
     pub fn due(&self, now: Timestamp) -> Result<Option<DueProof>, ScheduleError> {
         if let Some(schedule) = &self.schedules.verify {
-            let mut due: Option<BackupRecord> = None;
-            for record in self.stored() {
-                let is_newer = due.as_ref().is_none_or(|due| by_age(due, &record).is_lt());
-                let last = self.last_read(&record);
-                if is_newer && backup_schedule::due(schedule, Some(last), now)?.is_some() {
-                    due = Some(record);
-                }
-            }
+            let due = match self.schedules.sample {
+                Some(percent) => self.longest_waiting(schedule, percent, now)?,
+                None => self.newest_due(schedule, now)?,
+            };
             if let Some(due) = due {
                 return Ok(Some(DueProof::Verify(due.id)));
             }
@@ -69,13 +67,24 @@ impl Proofs<'_> {
     /// # Errors
     /// A schedule has no slots.
     pub fn next(&self, now: Timestamp) -> Result<Option<Timestamp>, ScheduleError> {
-        let mut next: Option<Timestamp> = None;
+        let sampled = match (&self.schedules.verify, self.schedules.sample) {
+            (Some(schedule), Some(percent)) => {
+                if self.longest_waiting(schedule, percent, now)?.is_some() {
+                    return Ok(Some(now));
+                }
+                Some(schedule).filter(|_| !self.stored().is_empty())
+            }
+            _ => None,
+        };
+        let slot = sampled.map(|schedule| backup_schedule::next_slot(schedule, now));
+        let mut next: Option<Timestamp> = slot.transpose()?;
         let mut look = |schedule: &Schedule, last: Timestamp| -> Result<(), ScheduleError> {
             let due = backup_schedule::next_due(schedule, Some(last), now)?;
             next = Some(next.map_or(due, |next| next.min(due)));
             Ok(())
         };
-        if let Some(schedule) = &self.schedules.verify {
+        let all = self.schedules.verify.as_ref();
+        if let Some(schedule) = all.filter(|_| self.schedules.sample.is_none()) {
             let lasts = self.stored().into_iter();
             // Who waits longest is due first.
             if let Some(last) = lasts.map(|record| self.last_read(&record)).min() {
@@ -86,6 +95,60 @@ impl Proofs<'_> {
             look(schedule, last)?;
         }
         Ok(next)
+    }
+
+    /// Where all are read at each slot.
+    fn newest_due(
+        &self,
+        schedule: &Schedule,
+        now: Timestamp,
+    ) -> Result<Option<BackupRecord>, ScheduleError> {
+        let mut due: Option<BackupRecord> = None;
+        for record in self.stored() {
+            let is_newer = due.as_ref().is_none_or(|due| by_age(due, &record).is_lt());
+            let last = self.last_read(&record);
+            if is_newer && backup_schedule::due(schedule, Some(last), now)?.is_some() {
+                due = Some(record);
+            }
+        }
+        Ok(due)
+    }
+
+    /// Where a share of those that were there before a slot is read at it: who waits longest, of several the newest, as long as
+    /// fewer were read since, or where it has waited for so many slots as bring all of them round.
+    fn longest_waiting(
+        &self,
+        schedule: &Schedule,
+        percent: u32,
+        now: Timestamp,
+    ) -> Result<Option<BackupRecord>, ScheduleError> {
+        let stored = self.stored();
+        let Some(last) = stored.iter().map(|record| self.last_read(record)).min() else {
+            return Ok(None);
+        };
+        let Some(slot) = backup_schedule::due(schedule, Some(last), now)? else {
+            return Ok(None);
+        };
+        let were_there = stored.iter().filter(|record| record.created_at < slot);
+        let (waiting, read): (Vec<&BackupRecord>, Vec<&BackupRecord>) =
+            were_there.partition(|record| self.last_read(record) < slot);
+        let all = waiting.len() + read.len();
+        let share = (all * percent as usize).div_ceil(100);
+        let longest = waiting.into_iter().min_by(|a, b| {
+            let waits = self.last_read(a).cmp(&self.last_read(b));
+            waits.then_with(|| by_age(b, a))
+        });
+        let Some(longest) = longest else {
+            return Ok(None);
+        };
+        let is_due = read.len() < share
+            || has_passed(
+                schedule,
+                100_u32.div_ceil(percent.max(1)),
+                self.last_read(longest),
+                now,
+            )?;
+        Ok(is_due.then(|| longest.clone()))
     }
 
     /// Those that can be read back: of one that is known to be corrupted, people were told.
@@ -112,6 +175,24 @@ impl Proofs<'_> {
         let oldest = verified.map(|record| record.created_at).min()?;
         Some(self.drilled.unwrap_or(oldest))
     }
+}
+
+/// Whether so many slots have passed since a time.
+fn has_passed(
+    schedule: &Schedule,
+    slots: u32,
+    since: Timestamp,
+    now: Timestamp,
+) -> Result<bool, ScheduleError> {
+    let mut last = since;
+    for _ in 0..slots {
+        match backup_schedule::next_slot(schedule, last) {
+            Ok(next) if next <= now => last = next,
+            Ok(_) | Err(ScheduleError::Never(_)) => return Ok(false),
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(true)
 }
 
 #[cfg(test)]
@@ -149,6 +230,7 @@ mod tests {
     fn both() -> ProofSchedules {
         ProofSchedules {
             verify: Some(Schedule::Every(DAY)),
+            sample: None,
             drill: Some(Schedule::Every(2 * DAY)),
         }
     }
@@ -257,5 +339,85 @@ mod tests {
         assert!(live(&both(), Vec::new(), 0..9, true).is_empty());
         let never = ProofSchedules::default();
         assert!(live(&never, vec![taken(1, 0)], 0..9, true).is_empty());
+    }
+
+    /// How many are read at each slot, and what.
+    fn sampled(percent: u32, backups: u64, days: u32, verifies: bool) -> Vec<(u32, BackupId)> {
+        let schedules = ProofSchedules {
+            sample: Some(percent),
+            drill: None,
+            ..both()
+        };
+        let records = (0..backups).map(|number| taken(number, 0)).collect();
+        let read = live(&schedules, records, 1..1 + days, verifies).into_iter();
+        read.map(|(day, due)| match due {
+            DueProof::Verify(id) => (day, id),
+            DueProof::Drill(slot) => panic!("{slot}"),
+        })
+        .collect()
+    }
+
+    #[test]
+    fn a_share_is_read_at_each_slot_and_all_in_so_many_slots_as_that_takes() {
+        for (percent, backups, each, rounds) in [
+            (25, 8, 2, 4),
+            (50, 7, 4, 2),
+            (1, 3, 1, 100),
+            (99, 10, 10, 2),
+            (34, 10, 4, 3),
+        ] {
+            for verifies in [true, false] {
+                let case = format!("{percent} % of {backups}, it verifies: {verifies}");
+                let found = sampled(percent, backups, 3 * rounds, verifies);
+                for day in 1..=3 * rounds {
+                    let read = found.iter().filter(|(at, _)| *at == day).count();
+                    assert_eq!(read, each, "{case}, day {day}");
+                }
+                for begin in 1..=2 * rounds {
+                    let days = begin..begin + rounds;
+                    let read = found.iter().filter(|(at, _)| days.contains(at));
+                    let read: std::collections::BTreeSet<_> = read.map(|(_, id)| id).collect();
+                    assert_eq!(read.len() as u64, backups, "{case}, from day {begin}");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn who_has_waited_for_all_rounds_is_read_whatever_else_was() {
+        let schedules = ProofSchedules {
+            sample: Some(50),
+            drill: None,
+            ..both()
+        };
+        let records: Vec<BackupRecord> = (0..4).map(|number| taken(number, 0)).collect();
+        // Two were read at this slot, as by a person.
+        let now = START + DAY * 2 + DAY / 2;
+        let tried = BTreeMap::from([(id(0), now), (id(1), now)]);
+        let due = |at: Timestamp| {
+            let proofs = Proofs {
+                schedules: &schedules,
+                records: &records,
+                tried: &tried,
+                drilled: None,
+            };
+            proofs.due(at).unwrap()
+        };
+        // The slots of two days have passed for the others.
+        assert_eq!(due(now), Some(DueProof::Verify(id(3))));
+        let earlier = BTreeMap::from([2, 3].map(|number| (id(number), START + DAY + DAY / 2)));
+        let tried: BTreeMap<BackupId, Timestamp> = tried
+            .iter()
+            .chain(&earlier)
+            .map(|(id, at)| (id.clone(), *at))
+            .collect();
+        let proofs = Proofs {
+            schedules: &schedules,
+            records: &records,
+            tried: &tried,
+            drilled: None,
+        };
+        assert_eq!(proofs.due(now).unwrap(), None);
+        assert_eq!(proofs.next(now).unwrap(), Some(START + DAY * 3));
     }
 }

@@ -189,14 +189,17 @@ fn a_job_that_does_not_say_how_its_backups_are_encrypted_is_refused() {
     }
 }
 
-/// Acts: `job.verify`
+/// Acts: `job.verify.every`, `job.verify.sample`
 #[test]
 fn what_is_stored_is_read_back_and_drilled_when_the_job_says() {
     let source = "source = [{ kind = \"directory\", path = \"data\" }]\nencryption = \"none\"";
     let job = |name: &str, keys: &str| format!("\n[[job]]\nname = \"{name}\"\n{keys}\n{source}\n");
     let mut daemon = prepare(
         &[
-            job("read", "verify = \"300ms\"\ndrill = \"never\""),
+            job(
+                "read",
+                "verify = { every = \"300ms\", sample = \"50%\" }\ndrill = \"never\"",
+            ),
             job("drilled", "verify = \"never\"\ndrill = \"300ms\""),
         ]
         .concat(),

@@ -123,6 +123,8 @@ impl SealingSpec {
 pub struct ProofSchedules {
     /// When each stored backup is to be read back; default every 7 d [seed 003].
     pub verify: Option<Schedule>,
+    /// So many percent of them at each of its slots, 1 to 99; absent: all of them, the default.
+    pub sample: Option<u32>,
     /// When the newest is to be restored to nowhere and compared; default every 7 d [seed 003].
     pub drill: Option<Schedule>,
 }

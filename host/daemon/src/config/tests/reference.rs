@@ -1919,6 +1919,13 @@ fn job_keys(keys: &mut Keys) {
         |j| j.proofs.verify.clone(),
         Some(Schedule::Every(hours(9))),
     );
+    let sampled = "verify = { every = \"9h\", sample = \"25%\" }";
+    for key in ["job.verify.every", "job.verify.sample"] {
+        let read = |j: &mainstay_domain::spec::JobSpec| (j.proofs.verify.clone(), j.proofs.sample);
+        let expected = (Some(Schedule::Every(hours(9))), Some(25));
+        keys.job(key, sampled, read, expected);
+    }
+    keys.0.remove("job.verify");
     let never = "drill = \"never\"";
     keys.job("job.drill", never, |j| j.proofs.drill.clone(), None);
     let line = "drill = { every = \"9h\", scratch = \"/scratch\", start = \"serve\", check = \"right\", target = \"t\" }";
@@ -2445,6 +2452,7 @@ fn what_is_not_written_has_its_documented_default() {
     assert_eq!(job.stale_after, Some(hours(48)));
     let weekly = Some(Schedule::Every(hours(7 * 24)));
     assert_eq!((&job.proofs.verify, &job.proofs.drill), (&weekly, &weekly));
+    assert_eq!(job.proofs.sample, None);
     assert_eq!(job.drill, RestoreDrillSpec::default());
     assert_eq!(job.compression, 3);
     assert_eq!(job.shrink_guard, None);

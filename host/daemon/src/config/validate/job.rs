@@ -7,6 +7,7 @@ mod reading;
 mod sealing;
 mod source;
 mod tiers;
+mod verify;
 
 pub(super) use checkpoints::hooks;
 pub(super) use drill::drills;
@@ -76,7 +77,7 @@ pub(super) fn job(at: ValueAt<'_>, host: &str) -> Option<JobSpec> {
         };
         let retention = fields.optional("retention", retention);
         let checkpoints = fields.optional("checkpoints", checkpoints::checkpoints);
-        let verify = fields.or("verify", weekly(), when_or_never);
+        let (verify, sample) = fields.or("verify", (weekly(), None), verify::verify);
         // Where nothing here opens what is stored, nothing is restored to nowhere.
         let is_locked = sealing.as_ref().is_some_and(SealingSpec::is_locked);
         let plain = match is_locked {
@@ -90,6 +91,7 @@ pub(super) fn job(at: ValueAt<'_>, host: &str) -> Option<JobSpec> {
         let (drilled, drill) = fields.or("drill", plain, drilled);
         let proofs = ProofSchedules {
             verify,
+            sample,
             drill: drilled,
         };
         let jitter = fields.get("jitter");

@@ -13,6 +13,7 @@ fn proven_job() -> JobSpec {
         rpo: None,
         proofs: ProofSchedules {
             verify: Some(Schedule::Every(WEEK)),
+            sample: None,
             drill: Some(Schedule::Every(WEEK)),
         },
         ..job(None)
