@@ -105,7 +105,11 @@ use mainstay_domain::{
 };
 use pending::{Noted, Pending};
 use scratch::Scratch;
-use std::{collections::BTreeSet, path::Path, sync::Arc};
+use std::{
+    collections::BTreeSet,
+    path::{Path, PathBuf},
+    sync::Arc,
+};
 use tokio_util::sync::CancellationToken;
 
 /// Backups in the host's state directory, and in the directories and buckets of the config's tiers.
@@ -133,6 +137,14 @@ impl LocalBackups {
             now,
             stop,
             sizes: ChunkSizes::default(),
+        }
+    }
+
+    /// The same store, with what is stored in the state directory in `root` instead; the key stays there.
+    pub fn with_root(self, root: PathBuf) -> Self {
+        Self {
+            layout: self.layout.with_root(root),
+            ..self
         }
     }
 

@@ -356,6 +356,7 @@ pub async fn run(options: RunOptions) -> anyhow::Result<()> {
         wall_clock(&clock),
         work.stopping(),
     )
+    .with_root(spec.borrow().backups())
     .with_keys(Arc::new(ConfiguredKeys::new(spec.clone())));
     // Made before the first backup, so that none is taken for one of before there was a key.
     let backup_key = stored_backups

@@ -109,6 +109,15 @@ impl Spec {
         self.targets.named(name)
     }
 
+    /// Where the tier `local` is: as the config says, or in the state directory.
+    pub fn backups(&self) -> PathBuf {
+        match self.tiers.get(&TierName::local()).map(|tier| &tier.place) {
+            Some(TierPlaceSpec::Directory(path)) => path.clone(),
+            // No config makes it a bucket.
+            Some(TierPlaceSpec::S3(_)) | None => self.host.state_dir.join("backups"),
+        }
+    }
+
     /// What is said of each plugin that is named anywhere: where no table `[plugin.NAME]` is, the defaults. What is named is
     /// there by its own name too, and not through its instances only.
     pub fn plugin_specs(&self) -> BTreeMap<PluginName, PluginSpec> {

@@ -23,7 +23,10 @@ pub fn tier_order(
         BackupType::Differential => Some(TierRole::Network),
         BackupType::Incremental | BackupType::Snapshot | BackupType::Emergency => None,
     };
-    let fitting = tiers.iter().filter(|(_, tier)| Some(tier.role) == role);
+    // The one in the state directory is wanted last, wherever it is.
+    let fitting = tiers
+        .iter()
+        .filter(|(name, tier)| !name.is_local() && Some(tier.role) == role);
     let mut order: Vec<TierName> = fitting.map(|(name, _)| name.clone()).collect();
     order.push(TierName::local());
     order
@@ -102,6 +105,8 @@ mod tests {
             check(&silent, &[], of, &["local"]);
         }
         check(&silent, &all[..2], Full, &["local"]);
+        let elsewhere = [("local", TierRole::Network), ("nas", TierRole::Network)];
+        check(&silent, &elsewhere, Differential, &["nas", "local"]);
     }
 
     #[test]

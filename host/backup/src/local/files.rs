@@ -156,6 +156,11 @@ impl Layout {
         })
     }
 
+    /// The same store in another place.
+    pub(super) fn with_root(self, root: PathBuf) -> Self {
+        Self { root, ..self }
+    }
+
     /// The same store, worked with by these keys.
     pub(super) fn with_keys(self, keys: Arc<dyn BackupKeys>) -> Self {
         Self {

@@ -20,7 +20,7 @@ const REQUEST: Duration = Duration::from_secs(120);
 /// So long may a file of authorities be.
 const MAX_AUTHORITIES: u64 = 1 << 20;
 
-/// The tiers of the config as it is when they are asked for.
+/// The tiers of the config beside `local`, as it is when they are asked for.
 pub(crate) fn tier_places(
     spec: watch::Receiver<Arc<Spec>>,
     secrets: Arc<dyn Secrets>,
@@ -31,7 +31,7 @@ pub(crate) fn tier_places(
     };
     Arc::new(move || {
         let now = Arc::clone(&spec.borrow());
-        let tiers = now.tiers.iter();
+        let tiers = now.tiers.iter().filter(|(name, _)| !name.is_local());
         let place = |place: &TierPlaceSpec| match place {
             TierPlaceSpec::Directory(path) => TierPlace::Directory(path.clone()),
             TierPlaceSpec::S3(s3) => TierPlace::Bucket(buckets.of(s3)),

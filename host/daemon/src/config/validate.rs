@@ -53,7 +53,7 @@ pub(crate) fn validate(
     judge::cycles(&context);
     if let Some(spec) = &spec {
         judge::secrets(&context, &spec.plugins);
-        judge::stores(&context, &spec.host);
+        judge::stores(&context, spec);
         tier::judge(&context, spec);
         judge::instances(&context, &spec.plugins);
         job::hooks(&context, &spec.commands);

@@ -13,7 +13,7 @@ use mainstay_domain::{
     name::PluginName,
     record::Change,
     severity::Severity,
-    spec::{HostSpec, PluginSpec, Spec},
+    spec::{PluginSpec, Spec},
 };
 use parking_lot::RwLock;
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
@@ -55,7 +55,7 @@ enum ReloadError {
     #[error(transparent)]
     Config(#[from] ConfigError),
     /// It changes what a running daemon cannot change.
-    #[error("host.{0} changed: that needs a restart of the daemon")]
+    #[error("{0} changed: that needs a restart of the daemon")]
     NeedsRestart(&'static str),
     /// Plugins do not take it.
     #[error(transparent)]
@@ -185,7 +185,7 @@ impl ReloadService {
     async fn try_reload(&self) -> Result<Arc<Spec>, ReloadError> {
         let next = Arc::new(self.source.load().await?);
         let current = Arc::clone(&self.spec.borrow());
-        if let Some(key) = needs_restart(&current.host, &next.host) {
+        if let Some(key) = needs_restart(&current, &next) {
             return Err(ReloadError::NeedsRestart(key));
         }
         // While plugins are configured, calls go on under the settings of before.
@@ -206,11 +206,13 @@ impl ReloadService {
 }
 
 /// The key that cannot change under a running daemon, if one did.
-fn needs_restart(current: &HostSpec, next: &HostSpec) -> Option<&'static str> {
+fn needs_restart(current: &Spec, next: &Spec) -> Option<&'static str> {
+    let (was, will) = (&current.host, &next.host);
     match () {
-        () if current.state_dir != next.state_dir => Some("state_dir"),
-        () if current.plugin_dir != next.plugin_dir => Some("plugin_dir"),
-        () if current.api != next.api || current.socket != next.socket => Some("api"),
+        () if was.state_dir != will.state_dir => Some("host.state_dir"),
+        () if was.plugin_dir != will.plugin_dir => Some("host.plugin_dir"),
+        () if was.api != will.api || was.socket != will.socket => Some("host.api"),
+        () if current.backups() != next.backups() => Some("tier.local.path"),
         () => None,
     }
 }

@@ -2,12 +2,13 @@
 
 use std::path::PathBuf;
 
-/// A place beside the state directory where backups are stored.
+/// A place where backups are stored: beside the state directory, or, of the tier `local`, in place of what is in it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TierSpec {
-    /// Where it is.
+    /// Where it is; of `local` a directory, which is made.
     pub place: TierPlaceSpec,
-    /// What it is for where a job does not name it; default `network` of a directory, and `cloud` of a bucket.
+    /// What it is for where a job does not name it; default `network` of a directory, and `cloud` of a bucket; of `local` it says
+    /// nothing.
     pub role: TierRole,
 }
 

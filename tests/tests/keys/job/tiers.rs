@@ -174,3 +174,30 @@ archive = { tier = "cold", differential_after = "100ms" }
         assert!(verified.status.success(), "{verified:?}");
     }
 }
+
+#[test]
+fn what_no_other_tier_takes_is_where_the_config_says() {
+    let mut daemon = prepare(
+        r#"
+[tier.local]
+path = "store"
+
+[[job]]
+name = "state"
+encryption = "none"
+source = [{ kind = "directory", path = "data" }]
+"#,
+    );
+    daemon.run();
+    let report = daemon.json(&["backup", "create", "state"]);
+    let backup = &report["backups"][0];
+    assert_eq!(backup["tier"], "local");
+    let id = backup["id"].as_str().unwrap();
+    assert!(
+        files(&daemon, "store/state", id) >= 2,
+        "archive and manifest"
+    );
+    assert!(!daemon.path("state/backups/state").exists());
+    let verified = daemon.cli(&["backup", "verify", id]);
+    assert!(verified.status.success(), "{verified:?}");
+}

@@ -12,7 +12,7 @@ use std::{fs, path::Path};
 
 /// An error for each source of which no backup could be taken, or none be restored.
 pub(super) fn problems(loaded: &Loaded) -> Vec<Problem> {
-    let store = resolved(&loaded.spec.host.state_dir.join("backups"));
+    let store = resolved(&loaded.spec.backups());
     let mut problems = Vec::new();
     for job in &loaded.spec.jobs {
         for (message, help) in faults(job, &store) {

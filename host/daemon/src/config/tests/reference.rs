@@ -1636,6 +1636,21 @@ fn archive_keys(keys: &mut Keys) {
 }
 
 #[test]
+fn the_tier_in_the_state_directory_is_where_the_config_says() {
+    for (text, place) in [
+        ("", "/etc/mainstay/state/backups"),
+        ("[tier.local]\npath = \"/srv/backups\"\n", "/srv/backups"),
+        (
+            "[tier.local]\nkind = \"directory\"\npath = \"store\"\n",
+            "/etc/mainstay/store",
+        ),
+    ] {
+        let loaded = load_text(&format!("{HOST}{text}")).unwrap();
+        assert_eq!(loaded.spec.backups(), Path::new(place), "{text}");
+    }
+}
+
+#[test]
 fn an_archive_has_the_ages_of_the_seed_where_nothing_is_written() {
     let text = format!(
         "{HOST}[tier.t]\npath = \"/t\"\nrole = \"archive\"\n\
@@ -1673,7 +1688,18 @@ fn what_is_wrong_with_tiers_is_told_with_what_is_right() {
             "names the tier `nas` twice",
         ),
         (with("{ ful = [\"nas\"] }"), "did you mean `full`?"),
-        ("[tier.local]\npath = \"/l\"\n".to_owned(), "always there"),
+        (
+            "[tier.local]\npath = \"/l\"\nrole = \"cloud\"\n".to_owned(),
+            "the tier `local` has no `role`",
+        ),
+        (
+            "[tier.local]\npath = \"state\"\n".to_owned(),
+            "the state directory",
+        ),
+        (
+            format!("[tier.local]\npath = \"d/l\"\n{job}"),
+            "the source /etc/mainstay/d",
+        ),
         ("[tier.nas]\n".to_owned(), "has no `path`"),
         (
             "[tier.nas]\npath = \"/nas\"\nkind = \"tape\"\n".to_owned(),

@@ -15,7 +15,7 @@ use mainstay_domain::{
     name::{FailureType, PluginName, SecretName, TargetName},
     route::{self, RouteTable},
     severity::Severity,
-    spec::{AlertRoute, HostSpec, JobSpec, PluginSpec, RouteSpec, Spec},
+    spec::{AlertRoute, JobSpec, PluginSpec, RouteSpec, Spec},
 };
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
@@ -104,8 +104,8 @@ pub(super) fn secrets(context: &Context<'_>, plugins: &BTreeMap<PluginName, Plug
 }
 
 /// Backups that would be a part of what they back up. What is put back would replace the backup that it comes from.
-pub(super) fn stores(context: &Context<'_>, host: &HostSpec) {
-    let store = plain(&host.state_dir.join("backups"));
+pub(super) fn stores(context: &Context<'_>, spec: &Spec) {
+    let store = plain(&spec.backups());
     let facts = context.facts.borrow();
     for (path, place) in &facts.backed_up {
         let source = plain(path);

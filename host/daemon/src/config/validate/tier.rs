@@ -1,10 +1,12 @@
-//! `[tier.NAME]`, places where backups are stored beside the state directory.
+//! `[tier.NAME]`, places where backups are stored beside the state directory, and `[tier.local]`, which is in it where nothing
+//! else is said.
 
 mod bucket;
 
 use super::{
     super::{
         context::{Context, EntityKind},
+        document::Value,
         reader::{Fields, ValueAt},
         values::{one_of, path, plain},
     },
@@ -31,12 +33,19 @@ const KINDS: [(&str, Kind); 2] = [("directory", DIRECTORY), ("s3", (bucket, Tier
 
 pub(super) fn tiers(at: ValueAt<'_>) -> Option<BTreeMap<TierName, TierSpec>> {
     for (name, place, at) in at.entries() {
-        if name == TierName::local().as_str() {
-            at.context.error(
-                place,
-                "the tier `local` is the state directory's own, and is always there",
-                "give this one another name; `host.state_dir` says where `local` is",
-            );
+        let has =
+            |key: &str| matches!(&at.node.value, Value::Table(table) if table.contains_key(key));
+        for (key, why) in [
+            ("role", "it takes what no other takes"),
+            ("url", "it is a directory of this machine"),
+        ] {
+            if name == TierName::local().as_str() && has(key) {
+                at.context.error(
+                    place,
+                    format!("the tier `local` has no `{key}`: {why}"),
+                    format!("remove `{key}`, or give this tier another name"),
+                );
+            }
         }
     }
     named(at, EntityKind::Tier, TierName::parse, |at, what| {
@@ -79,6 +88,7 @@ pub(super) fn judge(context: &Context<'_>, spec: &Spec) {
         let key = (EntityKind::Tier, name.to_string());
         if let Some(place) = facts.defined.get(&key)
             && !is_default
+            && !name.is_local()
             && !facts.tiers_of_jobs.contains(name)
         {
             context.warn(

@@ -109,7 +109,9 @@ impl BackupService {
             return Ok(());
         }
         let local = TierName::local();
-        let known = list(spec.tiers.keys().chain([&local]), "none");
+        let others = spec.tiers.keys().filter(|name| !name.is_local());
+        let known = others.chain([&local]);
+        let known = list(known, "none");
         Err(BackupError::Refused(format!(
             "there is no tier `{tier}` in the config; its tiers are: {known}"
         )))

@@ -64,7 +64,7 @@ fn command(fields: &mut Fields<'_>, key: &'static str) -> Option<CommandName> {
 /// What a drill names must serve it: that is not to be found out when it runs.
 pub(in super::super) fn drills(context: &Context<'_>, spec: &Spec) {
     let facts = context.facts.borrow();
-    let store = plain(&spec.host.state_dir.join("backups"));
+    let store = plain(&spec.backups());
     for (drill, place) in &facts.drills {
         let error = |message: String, help: &str| context.error(*place, message, help);
         if let Some(scratch) = &drill.scratch {
