@@ -1,9 +1,9 @@
 //! A process that is cut off before any change of the store's files, and a disk that loses what was not made durable by then.
 //!
-//! Each case is a process of its own with a history from a seed: backups, moves to the trash, deletions, restores in place, rekeys. It
-//! ends, by exit, before one of the changes of `durable`. Then files that were not fsynced are cut anywhere, and of the changes of names in
-//! directories that were not fsynced the last are undone, so many as the seed says. The next process must find every backup that was
-//! acknowledged. `MAINSTAY_BACKUP_CRASHES=COUNT[,SEED]` runs more than the gate does, e.g. 10000.
+//! Each case is a process of its own with a history from a seed: backups, moves from tier to tier and to the trash, deletions,
+//! restores in place, rekeys. It ends, by exit, before one of the changes of `durable`. Then files that were not fsynced are cut anywhere, and of
+//! the changes of names in directories that were not fsynced the last are undone, so many as the seed says. The next process must
+//! find every backup that was acknowledged. `MAINSTAY_BACKUP_CRASHES=COUNT[,SEED]` runs more than the gate does, e.g. 10000.
 
 use super::*;
 use crate::{
@@ -148,7 +148,12 @@ impl BackupKeys for Keys {
     }
 }
 
-/// A store in a directory, and what is backed up in it.
+/// The tier beside the state directory.
+fn cold_tier() -> TierName {
+    TierName::parse("cold").unwrap()
+}
+
+/// A store in two directories, and what is backed up in it.
 struct World {
     home: PathBuf,
     store: LocalBackups,
@@ -157,11 +162,11 @@ struct World {
 
 impl World {
     fn at(home: PathBuf) -> Self {
-        let data = home.join("data");
+        let (data, cold) = (home.join("data"), home.join("cold"));
         Self {
             store: LocalBackups::new(
                 &home.join("state"),
-                Arc::new(Vec::<(TierName, TierPlace)>::new),
+                Arc::new(move || vec![(cold_tier(), TierPlace::Directory(cold.clone()))]),
                 Arc::new(Programs),
                 Arc::new(now),
                 CancellationToken::new(),
@@ -242,7 +247,9 @@ fn lives_until_it_is_cut_off() {
     fs::create_dir(&kept).unwrap();
     write_new_identity(&home.join("key.txt")).unwrap();
     let world = World::at(home);
-    fs::create_dir(world.data()).unwrap();
+    for directory in [world.data(), world.home.join("cold")] {
+        fs::create_dir(directory).unwrap();
+    }
     let mut numbers = Numbers(seed);
     *ARMED.lock() = Some(Armed {
         left: point,
@@ -267,7 +274,7 @@ fn lives_until_it_is_cut_off() {
             }
         }
         let newest: Option<BackupId> = chain.last().cloned();
-        match (numbers.below(8), retired.pop(), trashed.pop(), newest) {
+        match (numbers.below(10), retired.pop(), trashed.pop(), newest) {
             (0, Some(id), kept, _) => {
                 trashed.extend(kept);
                 world.say(&format!("trashing {id}"));
@@ -303,6 +310,20 @@ fn lives_until_it_is_cut_off() {
                     .rekey(&job(), &chain, &sealing, false, &no_progress());
                 assert_eq!(rekeyed.unwrap().left, [""; 0]);
                 world.say(&format!("rekeyed {newest}"));
+            }
+            (4 | 5, kept, other, Some(newest)) => {
+                retired.extend(kept);
+                trashed.extend(other);
+                // Any link of the chain, to where it may be already.
+                let number = usize::try_from(numbers.below(chain.len() as u64)).unwrap();
+                let id = chain.get(number).unwrap_or(&newest);
+                let tier = match numbers.below(3) {
+                    0 => TierName::local(),
+                    _ => cold_tier(),
+                };
+                world.say(&format!("moving {id}"));
+                world.store.move_to(&job(), id, &tier).unwrap();
+                world.say(&format!("moved {id}"));
             }
             (choice, kept, other, _) => {
                 retired.extend(kept);
@@ -362,7 +383,7 @@ impl Said {
                     said.restoring = Some([before, said.taken[&id].0.clone()]);
                 }
                 "restored" => said.restoring = None,
-                "trashing" | "trashed" | "rekeying" | "rekeyed" => {}
+                "trashing" | "trashed" | "moving" | "moved" | "rekeying" | "rekeyed" => {}
                 other => panic!("{other}"),
             }
         }
