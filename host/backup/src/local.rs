@@ -52,6 +52,7 @@ mod moving;
 mod objects;
 mod one_document;
 mod orphans;
+mod pace;
 mod pending;
 mod pieces;
 mod place;
@@ -93,7 +94,7 @@ mod xattrs;
 use crate::port::{
     BackupKeys, BackupStore, BackupStoreError, DrilledTree, GivenIdentities, OnProgress,
     RekeyedBackups, RestorePlace, RestoreRules, SourcePrograms, StagedRestore, StoredBackups,
-    StoredLook, TakeBackup, TakenBackup, TierPlaces, UnwellTier, WallClock,
+    StoredLook, TakeBackup, TakenBackup, TierPace, TierPlaces, UnwellTier, WallClock,
 };
 use chunks::ChunkSizes;
 use files::{Layout, remove_file};
@@ -144,6 +145,14 @@ impl LocalBackups {
     pub fn with_root(self, root: PathBuf) -> Self {
         Self {
             layout: self.layout.with_root(root),
+            ..self
+        }
+    }
+
+    /// The same store, whose bytes come from tiers and go to them at this pace.
+    pub fn with_pace(self, pace: Arc<dyn TierPace>) -> Self {
+        Self {
+            layout: self.layout.with_pace(pace),
             ..self
         }
     }

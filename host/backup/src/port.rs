@@ -59,6 +59,12 @@ pub enum TierPlace {
 /// The tiers of the config beside the one in the state directory, each with its place, as they are now.
 pub type TierPlaces = Arc<dyn Fn() -> Vec<(TierName, TierPlace)> + Send + Sync>;
 
+/// Holds back what goes to a tier and comes from it, so that it is no faster than the host wants.
+pub trait TierPace: Send + Sync {
+    /// So many bytes have come from a tier, or are to go to it. Blocks for as long as that takes; ends soon after `stop`.
+    fn pass(&self, tier: &TierName, bytes: u64, stop: &CancellationToken);
+}
+
 /// A program that is a source.
 #[derive(Debug, Clone, Copy)]
 pub struct SourceProgram<'a> {

@@ -20,6 +20,7 @@ pub mod settled_file;
 pub mod smtp;
 pub mod sources;
 mod threads;
+pub mod tier_pace;
 pub mod tiers;
 pub mod version_file;
 pub mod watcher;

@@ -45,6 +45,7 @@ use crate::{
         settled_file::SettledFile,
         smtp::SmtpSender,
         sources::LocalSources,
+        tier_pace::ConfiguredPace,
         tiers::tier_places,
         version_file, watcher,
     },
@@ -357,6 +358,7 @@ pub async fn run(options: RunOptions) -> anyhow::Result<()> {
         work.stopping(),
     )
     .with_root(spec.borrow().backups())
+    .with_pace(Arc::new(ConfiguredPace::new(spec.clone(), clock.clone())))
     .with_keys(Arc::new(ConfiguredKeys::new(spec.clone())));
     // Made before the first backup, so that none is taken for one of before there was a key.
     let backup_key = stored_backups

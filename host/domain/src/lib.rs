@@ -21,6 +21,7 @@ pub mod backup_proofs;
 pub mod backup_schedule;
 pub mod backup_statistics;
 pub mod backup_type;
+pub mod bandwidth;
 pub mod blindness;
 pub mod blob;
 pub mod breaker;

@@ -4,6 +4,7 @@
 //! makes them, and everything else may rely on what their docs say.
 
 mod archive;
+mod bandwidth;
 mod check;
 mod collected;
 mod drill;
@@ -27,6 +28,7 @@ mod telemetry;
 mod tier;
 
 pub use archive::ArchiveSpec;
+pub use bandwidth::BandwidthSpec;
 pub use check::{CheckKind, CheckSpec, FailOf, LogPattern};
 pub use collected::{PluginSource, RedisSource};
 pub use drill::{DrillCommands, DrillSpec};

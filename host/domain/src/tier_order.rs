@@ -78,6 +78,7 @@ mod tests {
             let tier = TierSpec {
                 place: TierPlaceSpec::Directory(format!("/{name}").into()),
                 role: *role,
+                bandwidth: Vec::new(),
             };
             (TierName::parse(name).unwrap(), tier)
         });

@@ -3,10 +3,16 @@
 //! Length: the names of a store's files, and how each comes and goes, are one agreement.
 
 use super::{
-    durable, error::unavailable, keys::Keys, objects::Objects, place::Place, removal::remove_tree,
+    durable,
+    error::unavailable,
+    keys::Keys,
+    objects::Objects,
+    pace::{AtOnce, Pace},
+    place::Place,
+    removal::remove_tree,
     spot::Spot,
 };
-use crate::port::{BackupKeys, BackupStoreError, GivenIdentities, TierPlace, TierPlaces};
+use crate::port::{BackupKeys, BackupStoreError, GivenIdentities, TierPace, TierPlace, TierPlaces};
 use mainstay_domain::{
     archive::Encryption,
     id::BackupId,
@@ -40,6 +46,9 @@ pub(super) struct Layout {
     tiers: TierPlaces,
     circuits: Circuits,
     keys: Keys,
+    /// What this tier is called.
+    name: TierName,
+    pace: Arc<dyn TierPace>,
 }
 
 /// What is known of the tiers beside the one in the state directory, of all jobs.
@@ -52,16 +61,20 @@ impl Layout {
             tiers,
             circuits: Circuits::default(),
             keys: Keys::new(state_dir),
+            name: TierName::local(),
+            pace: Arc::new(AtOnce),
         }
     }
 
     /// That of one tier, which knows of no other.
-    fn alone(&self, root: PathBuf) -> Self {
+    fn alone(&self, name: TierName, root: PathBuf) -> Self {
         Self {
             root,
             tiers: Arc::new(Vec::<(TierName, TierPlace)>::new),
             circuits: Circuits::default(),
             keys: self.keys.clone(),
+            name,
+            pace: Arc::clone(&self.pace),
         }
     }
 
@@ -71,14 +84,19 @@ impl Layout {
 
     /// The tiers beside this one.
     pub(super) fn others(&self) -> Vec<(TierName, Arc<dyn Place>)> {
-        let place = |place: TierPlace| -> Arc<dyn Place> {
+        let place = |name: TierName, place: TierPlace| -> Arc<dyn Place> {
             match place {
-                TierPlace::Directory(root) => Arc::new(self.alone(root)),
-                TierPlace::Bucket(bucket) => Arc::new(Objects(bucket)),
+                TierPlace::Directory(root) => Arc::new(self.alone(name, root)),
+                TierPlace::Bucket(bucket) => Arc::new(Objects {
+                    bucket,
+                    pace: Pace::new(Arc::clone(&self.pace), name),
+                }),
             }
         };
         let tiers = (self.tiers)().into_iter();
-        tiers.map(|(name, it)| (name, place(it))).collect()
+        tiers
+            .map(|(name, it)| (name.clone(), place(name, it)))
+            .collect()
     }
 
     /// One of them.
@@ -90,18 +108,23 @@ impl Layout {
     /// This tier and those beside it, each alone.
     pub(super) fn places(&self) -> Vec<Arc<dyn Place>> {
         let others = self.others().into_iter().map(|(_, other)| other);
-        let here: Arc<dyn Place> = Arc::new(self.alone(self.root.clone()));
+        let here: Arc<dyn Place> = Arc::new(self.here());
         iter::once(here).chain(others).collect()
     }
 
     /// The tiers beside this one that are directories of this machine, each alone.
     pub(super) fn other_directories(&self) -> Vec<Self> {
         let tiers = (self.tiers)().into_iter();
-        let directories = tiers.filter_map(|(_, place)| match place {
-            TierPlace::Directory(root) => Some(self.alone(root)),
+        let directories = tiers.filter_map(|(name, place)| match place {
+            TierPlace::Directory(root) => Some(self.alone(name, root)),
             TierPlace::Bucket(_) => None,
         });
         directories.collect()
+    }
+
+    /// This tier alone.
+    fn here(&self) -> Self {
+        self.alone(self.name.clone(), self.root.clone())
     }
 
     /// Those in which a backup of a job may be. A bucket is asked after the directories, and only where backups of the job were
@@ -114,8 +137,8 @@ impl Layout {
             self.note(job, tier).try_exists().unwrap_or(true)
         };
         places.extend(buckets.into_iter().filter(is_noted));
-        let here: Arc<dyn Place> = Arc::new(self.alone(self.root.clone()));
-        iter::once((TierName::local(), here))
+        let here: Arc<dyn Place> = Arc::new(self.here());
+        iter::once((self.name.clone(), here))
             .chain(places)
             .collect()
     }
@@ -154,6 +177,33 @@ impl Layout {
             files
                 .any(|suffix| fs::symlink_metadata(directory.join(format!("{id}{suffix}"))).is_ok())
         })
+    }
+
+    /// The same store at this pace.
+    pub(super) fn with_pace(self, pace: Arc<dyn TierPace>) -> Self {
+        Self { pace, ..self }
+    }
+
+    /// How fast bytes come from this tier, or go to it.
+    pub(super) fn own_pace(&self) -> Pace {
+        Pace::new(Arc::clone(&self.pace), self.name.clone())
+    }
+
+    /// How fast bytes come from there, or go there: a file lies in this tier, or in one beside it.
+    pub(super) fn pace_of(&self, spot: &Spot) -> Pace {
+        let path = match spot {
+            Spot::File(path) => path,
+            Spot::Object(_, _, pace) => return pace.clone(),
+        };
+        let is_in = |other: &Arc<dyn Place>| {
+            let directory = other.directory();
+            directory.is_some_and(|directory| path.starts_with(directory))
+        };
+        let mut others = self.others().into_iter();
+        match others.find(|(_, other)| is_in(other)) {
+            Some((name, _)) => Pace::new(Arc::clone(&self.pace), name),
+            None => self.own_pace(),
+        }
     }
 
     /// The same store in another place.

@@ -17,6 +17,7 @@ use super::{
     error::unavailable,
     files::Layout,
     no_manifest,
+    pace::{Pace, Paced},
     place::{Coming, Place},
     read::{is_stored_at, manifest_at},
     spot::Spot,
@@ -119,7 +120,7 @@ fn move_between(
             _ => {
                 let is_there = !there.is_empty();
                 let between = (source.place.as_ref(), target.as_ref());
-                bring(between, (&manifest, is_there), tier, stop)?;
+                bring(layout, between, (&manifest, is_there), tier, stop)?;
             }
         }
     }
@@ -168,6 +169,7 @@ fn copies(
 /// Brings it to where it is to go, and commits it there. Where something of it is there already, that goes only if what is to
 /// come is whole.
 fn bring(
+    layout: &Layout,
     (source, target): (&dyn Place, &dyn Place),
     (manifest, is_there): (&Manifest, bool),
     tier: &TierName,
@@ -180,13 +182,15 @@ fn bring(
         ..
     } = manifest;
     let from = source.archive_at(job, id, encryption);
-    if is_there && !is_stored_at(&from, stored(manifest), stop).map_err(Fault::OfSource)? {
+    let pace = layout.pace_of(&from);
+    let is_whole = || is_stored_at(&from, stored(manifest), &pace, stop).map_err(Fault::OfSource);
+    if is_there && !is_whole()? {
         return Err(is_wrong(manifest));
     }
     // A crash may have left half of it too.
     target.clear_here(job, id).map_err(Fault::OfTarget)?;
-    let put = copy(&from, target, manifest, stop)
-        .and_then(|()| commit(target, manifest, tier, stop).map_err(Fault::OfTarget));
+    let put = copy((&from, &pace), target, manifest, stop)
+        .and_then(|()| commit(layout, target, manifest, tier, stop).map_err(Fault::OfTarget));
     let Err(fault) = put else {
         return Ok(());
     };
@@ -251,7 +255,7 @@ fn found_at(
         Err(error) => return Err(error),
     };
     let archive = target.archive_at(job, id, &manifest.encryption);
-    let is_whole = is_stored_at(&archive, stored(&manifest), stop)?;
+    let is_whole = is_stored_at(&archive, stored(&manifest), &layout.pace_of(&archive), stop)?;
     Ok(Some((manifest, is_whole)))
 }
 
@@ -271,13 +275,13 @@ enum Ended {
 }
 
 /// Reads an archive, and fails at its end where it is no more what was stored: then nothing comes of it.
-struct Checked {
-    archive: Hashing<Box<dyn Read>>,
+struct Checked<T> {
+    archive: Hashing<T>,
     expected: Stored,
     ended: Option<Ended>,
 }
 
-impl Read for Checked {
+impl<T: Read> Read for Checked<T> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         let ended = match self.archive.read(buffer) {
             Ok(0) if !buffer.is_empty() && self.archive.stored() != self.expected => Ended::Wrong,
@@ -291,7 +295,7 @@ impl Read for Checked {
 
 /// Copies an archive, durable. What is no more what was stored is not copied.
 fn copy(
-    from: &Spot,
+    (from, pace): (&Spot, &Pace),
     target: &dyn Place,
     manifest: &Manifest,
     stop: &CancellationToken,
@@ -309,7 +313,7 @@ fn copy(
             .map_err(Fault::OfSource)?,
     };
     let mut checked = Checked {
-        archive: Hashing::new(archive),
+        archive: Hashing::new(Paced::new(archive, pace, stop)),
         expected: stored(manifest),
         ended: None,
     };
@@ -331,6 +335,7 @@ fn copy(
 
 /// Reads the copy back, and writes its manifest.
 fn commit(
+    layout: &Layout,
     target: &dyn Place,
     manifest: &Manifest,
     tier: &TierName,
@@ -343,7 +348,7 @@ fn commit(
         ..
     } = manifest;
     let archive = target.archive_at(job, id, encryption);
-    if !is_stored_at(&archive, stored(manifest), stop)? {
+    if !is_stored_at(&archive, stored(manifest), &layout.pace_of(&archive), stop)? {
         return Err(BackupStoreError::Unavailable(format!(
             "{} does not hold what was written to it; look at what keeps the tier",
             archive.shown().display()

@@ -9,6 +9,7 @@
 use super::{
     error::unavailable,
     files::{ARCHIVES, MANIFEST, SEALED, suffix_of},
+    pace::{Pace, Paced},
     place::{Coming, Place, id_of_archive},
     regular::MAX_MANIFEST,
     spot::Spot,
@@ -32,7 +33,10 @@ use tokio_util::sync::CancellationToken;
 
 /// A tier of objects.
 #[derive(Debug, Clone)]
-pub(super) struct Objects(pub(super) Bucket);
+pub(super) struct Objects {
+    pub(super) bucket: Bucket,
+    pub(super) pace: Pace,
+}
 
 /// The names of what lies in a job's place and in its trash.
 struct Names {
@@ -59,7 +63,7 @@ impl Names {
 
 impl Objects {
     fn at(&self, key: String) -> Spot {
-        Spot::Object(self.0.clone(), key)
+        Spot::Object(self.bucket.clone(), key, self.pace.clone())
     }
 
     fn trashed_at(&self, job: &JobName, id: &BackupId) -> Spot {
@@ -68,7 +72,7 @@ impl Objects {
 
     fn list(&self, below: &str) -> Result<Listed, BackupStoreError> {
         let shown = self.shown().join(below);
-        let listed = self.0.list(below);
+        let listed = self.bucket.list(below);
         listed.map_err(unavailable("cannot list", &shown))
     }
 
@@ -83,7 +87,7 @@ impl Objects {
         let Some(first) = keys.first() else {
             return Ok(());
         };
-        let removed = self.0.delete(keys);
+        let removed = self.bucket.delete(keys);
         removed.map_err(unavailable("cannot remove", &self.shown().join(first)))
     }
 
@@ -99,7 +103,7 @@ impl Objects {
 
 impl Place for Objects {
     fn shown(&self) -> PathBuf {
-        self.0.shown()
+        self.bucket.shown()
     }
 
     fn directory(&self) -> Option<&Path> {
@@ -186,7 +190,8 @@ impl Place for Objects {
         stop: &CancellationToken,
     ) -> Result<(), BackupStoreError> {
         let key = format!("{job}/{id}{}", suffix_of(encryption));
-        let put = self.0.put(&key, (coming.bytes, coming.length), stop);
+        let mut paced = Paced::new(coming.bytes, &self.pace, stop);
+        let put = self.bucket.put(&key, (&mut paced, coming.length), stop);
         put.map_err(unavailable("cannot make", &self.shown().join(&key)))
     }
 
@@ -204,7 +209,7 @@ impl Place for Objects {
     fn move_to_trash(&self, job: &JobName, id: &BackupId) -> Result<(), BackupStoreError> {
         let key = format!("{job}/{id}{MANIFEST}");
         let shown = self.shown().join(&key);
-        let manifest = match self.0.read(&key, MAX_MANIFEST) {
+        let manifest = match self.bucket.read(&key, MAX_MANIFEST) {
             Err(error) if error.kind() == ErrorKind::NotFound => return Ok(()),
             manifest => manifest.map_err(unavailable("cannot read", &shown))?,
         };
@@ -213,7 +218,7 @@ impl Place for Objects {
             return Ok(());
         };
         let trashed = format!("{job}/trash/{id}{MANIFEST}");
-        let moved = self.0.replace(&trashed, manifest);
+        let moved = self.bucket.replace(&trashed, manifest);
         moved.map_err(unavailable("cannot move to the trash", &shown))?;
         self.remove(&[key])
     }

@@ -182,6 +182,7 @@ impl Place for Layout {
         stop: &CancellationToken,
     ) -> Result<(), BackupStoreError> {
         let to = self.partial(job, id, "archive");
+        let pace = self.own_pace();
         let mut file = create_private(&to)?;
         let mut buffer = vec![0; 1 << 18];
         loop {
@@ -193,6 +194,7 @@ impl Place for Layout {
             let Some(bytes) = buffer.get(..count).filter(|bytes| !bytes.is_empty()) else {
                 break;
             };
+            pace.pass(bytes.len(), stop);
             file.write_all(bytes)
                 .map_err(unavailable("cannot write", &to))?;
         }

@@ -12,6 +12,7 @@ use super::{
     files::Layout,
     hashes::Hashes,
     listing::Listing,
+    pace::{Pace, Paced},
     rows,
     seal::{OpenedReader, Opening},
     sink::Sink,
@@ -42,7 +43,7 @@ const REFERABLE: u32 = 2;
 pub(super) fn read_archive(
     spot: &Spot,
     id: &BackupId,
-    (expected, opening): (Stored, &Opening),
+    (expected, opening, pace): (Stored, &Opening, &Pace),
     stop: &CancellationToken,
     on_item: &mut dyn FnMut(ArchiveItem) -> Result<(), BackupStoreError>,
 ) -> Result<(Header, End), BackupStoreError> {
@@ -59,7 +60,7 @@ pub(super) fn read_archive(
         _ => corrupted(format!("its archive cannot be decompressed: {error}")),
     };
     let file = spot.open(stop).map_err(failed)?;
-    let mut raw = BufReader::with_capacity(1 << 18, Hashing::new(file));
+    let mut raw = BufReader::with_capacity(1 << 18, Hashing::new(Paced::new(file, pace, stop)));
     let mut parser = ArchiveParser::new();
     let (mut header, mut end) = (None, None);
     {
@@ -125,19 +126,23 @@ pub(super) fn stored_bytes_match(
         bytes: manifest.stored_bytes,
         hash: manifest.stored_hash,
     };
-    is_stored_at(&archive, expected, stop)
+    is_stored_at(&archive, expected, &layout.pace_of(&archive), stop)
 }
 
 /// Whether a file holds these bytes; they are read past the page cache where the system allows it.
 pub(super) fn is_stored_at(
     spot: &Spot,
     expected: Stored,
+    pace: &Pace,
     stop: &CancellationToken,
 ) -> Result<bool, BackupStoreError> {
     let path = spot.shown();
     let mut file = match spot.open(stop) {
         Err(error) if error.kind() == ErrorKind::NotFound => return Ok(false),
-        file => Hashing::new(file.map_err(unavailable("cannot open", &path))?),
+        file => {
+            let file = file.map_err(unavailable("cannot open", &path))?;
+            Hashing::new(Paced::new(file, pace, stop))
+        }
     };
     let mut buffer = vec![0; 1 << 18];
     while file
@@ -282,7 +287,8 @@ pub(super) fn read_chain(
             Ok(true) => error,
             Ok(false) | Err(_) => unless_away(layout, job, error),
         };
-        let from = (expected, opening);
+        let pace = layout.pace_of(&archive);
+        let from = (expected, opening, &pace);
         let read = read_archive(&archive, &manifest.id, from, stop, &mut |item| {
             match &item {
                 ArchiveItem::Part { bytes, .. } => done.bytes += bytes.len() as u64,
@@ -348,7 +354,7 @@ pub(super) fn check_root(found: ContentHash, expected: ContentHash) -> Result<()
 pub(super) fn read_changes(
     spot: &Spot,
     id: &BackupId,
-    expected: (Stored, &Opening),
+    expected: (Stored, &Opening, &Pace),
     (held, aside): (&Hashes, &Aside),
     stop: &CancellationToken,
 ) -> Result<Table, BackupStoreError> {

@@ -246,7 +246,8 @@ fn stage(
             let path = staged_at(&target, id);
             staged.files.push(path.clone());
             let was = done;
-            let sealed = seal_anew((link, opening), &path, to, stop, &mut |bytes| {
+            let pace = layout.pace_of(&Spot::File(path.clone()));
+            let sealed = seal_anew((link, opening), (&path, &pace), to, stop, &mut |bytes| {
                 done.bytes += bytes;
                 progress(done);
             });

@@ -3,6 +3,7 @@
 use super::{
     error::unavailable,
     files::{sync_dir, write_create_only},
+    pace::Pace,
     regular::{MAX_MANIFEST, open_regular, read_manifest},
 };
 use crate::{
@@ -22,8 +23,8 @@ use tokio_util::sync::CancellationToken;
 pub(super) enum Spot {
     /// On this machine.
     File(PathBuf),
-    /// In a bucket.
-    Object(Bucket, String),
+    /// In a bucket; what is read of it comes at this pace.
+    Object(Bucket, String, Pace),
 }
 
 impl Spot {
@@ -31,7 +32,7 @@ impl Spot {
     pub(super) fn shown(&self) -> PathBuf {
         match self {
             Self::File(path) => path.clone(),
-            Self::Object(bucket, key) => bucket.shown().join(key),
+            Self::Object(bucket, key, _) => bucket.shown().join(key),
         }
     }
 
@@ -39,7 +40,7 @@ impl Spot {
     pub(super) fn try_exists(&self) -> Result<bool, BackupStoreError> {
         let found = match self {
             Self::File(path) => path.try_exists(),
-            Self::Object(bucket, key) => match bucket.length(key) {
+            Self::Object(bucket, key, _) => match bucket.length(key) {
                 Ok(_) => Ok(true),
                 Err(error) if error.kind() == ErrorKind::NotFound => Ok(false),
                 Err(error) => Err(error),
@@ -52,7 +53,7 @@ impl Spot {
     pub(super) fn length(&self) -> io::Result<u64> {
         match self {
             Self::File(path) => fs::metadata(path).map(|found| found.len()),
-            Self::Object(bucket, key) => bucket.length(key),
+            Self::Object(bucket, key, _) => bucket.length(key),
         }
     }
 
@@ -65,7 +66,7 @@ impl Spot {
                 let _ = fadvise(&file, 0, None, Advice::DontNeed);
                 Ok(Box::new(file))
             }
-            Self::Object(bucket, key) => Ok(Box::new(bucket.open(key, stop)?)),
+            Self::Object(bucket, key, _) => Ok(Box::new(bucket.open(key, stop)?)),
         }
     }
 
@@ -73,7 +74,7 @@ impl Spot {
     pub(super) fn read_manifest(&self) -> io::Result<Vec<u8>> {
         match self {
             Self::File(path) => read_manifest(path),
-            Self::Object(bucket, key) => bucket
+            Self::Object(bucket, key, _) => bucket
                 .read(key, MAX_MANIFEST)?
                 .ok_or_else(|| io::Error::other("it is too long for a manifest")),
         }
@@ -83,7 +84,7 @@ impl Spot {
     pub(super) fn create(&self, bytes: &[u8]) -> Result<(), BackupStoreError> {
         match self {
             Self::File(path) => write_create_only(path, bytes),
-            Self::Object(bucket, key) => bucket
+            Self::Object(bucket, key, _) => bucket
                 .create(key, bytes.to_vec())
                 .map_err(unavailable("cannot make", &self.shown())),
         }

@@ -3,6 +3,7 @@
 //! Invariant: everything that a [`Spec`]'s docs promise is checked here, and every problem of a config is reported in
 //! one run: a part that cannot be read does not keep the others from being read.
 
+mod bandwidth;
 mod breaker;
 mod check;
 mod escalation;

@@ -1,5 +1,6 @@
 //! Places where backups are stored, as configured.
 
+use super::BandwidthSpec;
 use std::path::PathBuf;
 
 /// A place where backups are stored: beside the state directory, or, of the tier `local`, in place of what is in it.
@@ -10,6 +11,8 @@ pub struct TierSpec {
     /// What it is for where a job does not name it; default `network` of a directory, and `cloud` of a bucket; of `local` it says
     /// nothing.
     pub role: TierRole,
+    /// How fast bytes may go there and come from there, of all jobs together; default as fast as they can, and of `local` always.
+    pub bandwidth: Vec<BandwidthSpec>,
 }
 
 /// Where a tier is.

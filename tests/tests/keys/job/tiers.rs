@@ -2,7 +2,10 @@
 
 use super::prepare;
 use mainstay_tests::{Daemon, HOST, S3Server, tls_file};
-use std::fs;
+use std::{
+    fs,
+    time::{SystemTime, UNIX_EPOCH},
+};
 
 /// How many files of a backup are in a directory.
 fn files(daemon: &Daemon, directory: &str, id: &str) -> usize {
@@ -200,4 +203,49 @@ source = [{ kind = "directory", path = "data" }]
     assert!(!daemon.path("state/backups/state").exists());
     let verified = daemon.cli(&["backup", "verify", id]);
     assert!(verified.status.success(), "{verified:?}");
+}
+
+/// Acts: `tier.*(directory).bandwidth.from`, `tier.*(directory).bandwidth.to`, `tier.*(directory).bandwidth.zone`
+/// Acts: `tier.*(directory).bandwidth.limit`
+#[test]
+fn bytes_go_to_a_tier_no_faster_than_it_says_for_this_time_of_day() {
+    let since_epoch = SystemTime::now().duration_since(UNIX_EPOCH).unwrap();
+    let hour = since_epoch.as_secs() / 3600 % 24;
+    let (from, to) = ((hour + 23) % 24, (hour + 1) % 24 + 1);
+    let around_now = format!("from = \"{from:02}:00\", to = \"{to:02}:00\", limit = \"16KiB\"");
+    let job = |name: &str, zone: &str| {
+        format!(
+            r#"
+[tier.{name}]
+path = "{name}"
+bandwidth = [{{ {around_now}, zone = "{zone}" }}]
+
+[[job]]
+name = "{name}"
+encryption = "none"
+source = [{{ kind = "directory", path = "noise" }}]
+tiers = {{ full = ["{name}"] }}
+"#
+        )
+    };
+    // There it is another half of the day.
+    let jobs = [job("slow", "UTC"), job("fast", "Etc/GMT+12")].concat();
+    let mut daemon = prepare(&jobs);
+    for directory in ["noise", "slow", "fast"] {
+        fs::create_dir(daemon.path(directory)).unwrap();
+    }
+    // Nothing gets it smaller, so that at this limit it takes minutes.
+    let mut noise = vec![0; 4 << 20];
+    blake3::Hasher::new().finalize_xof().fill(&mut noise);
+    fs::write(daemon.path("noise/file"), noise).unwrap();
+    daemon.run();
+    // Each is due at once.
+    for (job, kind) in [("slow", "backup.started"), ("fast", "backup.verified")] {
+        daemon.wait_for_event(kind, |event| event["kind"] == kind && event["job"] == job);
+    }
+    let list = daemon.json(&["backup", "list", "--job", "slow"]);
+    let found = list.as_array().unwrap().iter();
+    let states: Vec<_> = found.map(|backup| backup["status"].clone()).collect();
+    assert_eq!(states, ["in-progress"], "{list}");
+    assert!(daemon.stop(), "who waits ends");
 }

@@ -5,6 +5,7 @@ use super::{
         check_stop, durable,
         error::unavailable,
         files::create_private,
+        pace::{Pace, Paced},
         read::is_stored_at,
         seal::{OpenedReader, Opening, SealWriter},
         spot::{Spot, is_of_the_way},
@@ -23,7 +24,7 @@ use tokio_util::sync::CancellationToken;
 /// Opens an archive and writes it sealed to others; every byte that is read is checked, and what was written is read back.
 pub(super) fn seal_anew(
     (link, opening): (&Link, &Opening),
-    to: &Path,
+    (to, pace): (&Path, &Pace),
     encryption: &Encryption,
     stop: &CancellationToken,
     on_bytes: &mut dyn FnMut(u64),
@@ -40,7 +41,7 @@ pub(super) fn seal_anew(
     };
     let cannot = unavailable("cannot write", to);
     let file = from.open(stop).map_err(failed)?;
-    let mut raw = BufReader::with_capacity(1 << 18, Hashing::new(file));
+    let mut raw = BufReader::with_capacity(1 << 18, Hashing::new(Paced::new(file, pace, stop)));
     let output = Hashing::new(BufWriter::with_capacity(1 << 18, create_private(to)?));
     let mut sealed = SealWriter::new(output, encryption).map_err(&cannot)?;
     {
@@ -52,6 +53,7 @@ pub(super) fn seal_anew(
             if count == 0 {
                 break;
             }
+            pace.pass(count, stop);
             sealed.write_all(bytes).map_err(&cannot)?;
             opened.consume(count);
             on_bytes(count as u64);
@@ -71,7 +73,7 @@ pub(super) fn seal_anew(
     file.flush().map_err(&cannot)?;
     durable::sync_file(file.inner().get_ref(), to).map_err(&cannot)?;
     let stored = file.stored();
-    match is_stored_at(&Spot::File(to.to_owned()), stored, stop)? {
+    match is_stored_at(&Spot::File(to.to_owned()), stored, pace, stop)? {
         true => Ok(stored),
         false => Err(BackupStoreError::Unavailable(format!(
             "what was written to {} is not what lies there; look at the disk",

@@ -7,7 +7,12 @@ use super::{
 };
 use crate::{
     bucket::{Bucket, BucketAccess},
-    local::{committed::is_there_after_all, objects::Objects, place::Place},
+    local::{
+        committed::is_there_after_all,
+        objects::Objects,
+        pace::{AtOnce, Pace},
+        place::Place,
+    },
 };
 use mainstay_domain::spec::S3TierSpec;
 use object_store::memory::InMemory;
@@ -262,7 +267,10 @@ fn what_was_deleted_while_its_bucket_was_away_does_not_come_back_with_it() {
 fn whether_a_bucket_has_a_manifest_is_told_only_where_it_can_be_asked() {
     let id = Fixture::new().request(BackupType::Full, &[]).id;
     let is_there = |bucket: &Bucket, bytes: &[u8]| {
-        let place = Objects(bucket.clone());
+        let place = Objects {
+            bucket: bucket.clone(),
+            pace: Pace::new(Arc::new(AtOnce), tier("offsite")),
+        };
         let spot = place.manifest_at(&job(), &id);
         is_there_after_all(&place, &job(), (&spot, bytes))
     };

@@ -16,15 +16,15 @@ use mainstay_domain::{
     policy::{Phase, sha256_hex},
     severity::Severity,
     spec::{
-        ApprovalSpec, ArchiveSpec, BackupSource, BeforeStart, BreakerSpec, CheckKind, CheckSpec,
-        CommandSpec, DeciderSpec, DirectoryGrant, DrillCommands, DrillSpec, EngineCheck, ExecCheck,
-        FailOf, ForeignCommands, Grants, GroupBy, HookSpec, HttpCheck, HttpOrigin, HttpSource,
-        Limits, LogPattern, MailTls, MaintenanceBegin, OnDoubt, OnFailure, OnShutdown, OverBudget,
-        PluginCheck, PluginSource, PluginSpec, PolicySpec, PostgresCheck, ProcessSpec, RedisCheck,
-        RedisRole, RedisSource, Reload, RestartPolicy, RestoreDrillSpec, RunAs, S3Check,
-        S3TierSpec, Schedule, SecretSource, ServiceAddress, SocketSpec, Spec, StatsdFlavour,
-        Strategy, TargetGrant, TargetSpec, TargetVerb, TierPlaceSpec, TierRole, TierSpec, Trust,
-        ViewerSpec, WindowSpec, Workflow,
+        ApprovalSpec, ArchiveSpec, BackupSource, BandwidthSpec, BeforeStart, BreakerSpec,
+        CheckKind, CheckSpec, CommandSpec, DeciderSpec, DirectoryGrant, DrillCommands, DrillSpec,
+        EngineCheck, ExecCheck, FailOf, ForeignCommands, Grants, GroupBy, HookSpec, HttpCheck,
+        HttpOrigin, HttpSource, Limits, LogPattern, MailTls, MaintenanceBegin, OnDoubt, OnFailure,
+        OnShutdown, OverBudget, PluginCheck, PluginSource, PluginSpec, PolicySpec, PostgresCheck,
+        ProcessSpec, RedisCheck, RedisRole, RedisSource, Reload, RestartPolicy, RestoreDrillSpec,
+        RunAs, S3Check, S3TierSpec, Schedule, SecretSource, ServiceAddress, SocketSpec, Spec,
+        StatsdFlavour, Strategy, TargetGrant, TargetSpec, TargetVerb, TierPlaceSpec, TierRole,
+        TierSpec, Trust, ViewerSpec, WindowSpec, Workflow,
     },
     time::Timestamp,
 };
@@ -1561,13 +1561,28 @@ fn escalation_keys(keys: &mut Keys) {
 }
 
 fn tier_keys(keys: &mut Keys) {
-    let text = "[tier.t]\nkind = \"directory\"\npath = \"/t\"\nrole = \"archive\"\n";
+    let text = "[tier.t]\nkind = \"directory\"\npath = \"/t\"\nrole = \"archive\"\n\
+                bandwidth = [{ from = \"08:00\", to = \"18:30\", zone = \"Europe/Berlin\", limit = \"10MiB\" }]\n";
     let name = TierName::parse("t").unwrap();
     let tier = TierSpec {
         place: TierPlaceSpec::Directory("/t".into()),
         role: TierRole::Archive,
+        bandwidth: vec![BandwidthSpec {
+            from: 8 * 60,
+            to: 18 * 60 + 30,
+            zone: "Europe/Berlin".to_owned(),
+            limit: 10 << 20,
+        }],
     };
-    for key in ["tier.kind", "tier.path", "tier.role"] {
+    for key in [
+        "tier.kind",
+        "tier.path",
+        "tier.role",
+        "tier.bandwidth.from",
+        "tier.bandwidth.to",
+        "tier.bandwidth.zone",
+        "tier.bandwidth.limit",
+    ] {
         keys.arrives(key, text, |s| s.tiers[&name].clone(), tier.clone());
     }
     let text = "[secrets]\nk = { env = \"K\" }\n[tier.t]\nkind = \"s3\"\nurl = \"s3://shop/of/host/\"\n\
@@ -1584,6 +1599,7 @@ fn tier_keys(keys: &mut Keys) {
             ca: Some("/ca.pem".into()),
         }),
         role: TierRole::Cloud,
+        bandwidth: Vec::new(),
     };
     for key in [
         "tier.url",
@@ -1691,6 +1707,10 @@ fn what_is_wrong_with_tiers_is_told_with_what_is_right() {
         (
             "[tier.local]\npath = \"/l\"\nrole = \"cloud\"\n".to_owned(),
             "the tier `local` has no `role`",
+        ),
+        (
+            "[tier.local]\npath = \"/l\"\nbandwidth = []\n".to_owned(),
+            "the tier `local` has no `bandwidth`",
         ),
         (
             "[tier.local]\npath = \"state\"\n".to_owned(),

@@ -10,7 +10,7 @@ use super::{
         reader::{Fields, ValueAt},
         values::{one_of, path, plain},
     },
-    named,
+    bandwidth, named,
 };
 use bucket::bucket;
 use mainstay_domain::{
@@ -38,6 +38,7 @@ pub(super) fn tiers(at: ValueAt<'_>) -> Option<BTreeMap<TierName, TierSpec>> {
         for (key, why) in [
             ("role", "it takes what no other takes"),
             ("url", "it is a directory of this machine"),
+            ("bandwidth", "what is stored there goes by no wire"),
         ] {
             if name == TierName::local().as_str() && has(key) {
                 at.context.error(
@@ -60,9 +61,15 @@ pub(super) fn tiers(at: ValueAt<'_>) -> Option<BTreeMap<TierName, TierSpec>> {
             };
             let role = fields.or("role", role, |at| one_of("what a tier is for", &ROLES, at));
             let place = read(fields);
+            let bandwidth = fields.list(
+                "bandwidth",
+                "bandwidth = [{ from = \"08:00\", to = \"18:00\", limit = \"10MiB\" }]",
+                bandwidth::bandwidth,
+            );
             Some(TierSpec {
                 place: place?,
                 role,
+                bandwidth,
             })
         })
     })

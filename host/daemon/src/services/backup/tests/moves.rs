@@ -17,6 +17,7 @@ fn with_cold(jobs: &[JobSpec]) -> Arc<Spec> {
     let cold = TierSpec {
         place: TierPlaceSpec::Directory("/mnt/cold".into()),
         role: TierRole::Archive,
+        bandwidth: Vec::new(),
     };
     spec.tiers.insert(tier("cold"), cold);
     Arc::new(spec)
