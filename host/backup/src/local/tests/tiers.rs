@@ -1,6 +1,7 @@
 //! Backups in other tiers than that of the state directory.
 
 mod moved;
+mod paced;
 
 use super::{
     mounted::{Mounted, may_mount},
