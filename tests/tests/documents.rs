@@ -239,6 +239,7 @@ fn commands_that_alerts_ask_for_are_taken_by_the_program() {
                 .replace("{before}", "ID")
                 .replace("{of_type}", " --type full")
                 .replace("{id}", "ID")
+                .replace("{tier}", "nas")
                 .replace("{number}", "1")
         })
         .collect();
