@@ -1,9 +1,10 @@
 //! A process that is cut off before any change of the store's files, and a disk that loses what was not made durable by then.
 //!
 //! Each case is a process of its own with a history from a seed: backups, moves from tier to tier and to the trash, deletions,
-//! restores in place, rekeys. It ends, by exit, before one of the changes of `durable`. Then files that were not fsynced are cut anywhere, and of
-//! the changes of names in directories that were not fsynced the last are undone, so many as the seed says. The next process must
-//! find every backup that was acknowledged. `MAINSTAY_BACKUP_CRASHES=COUNT[,SEED]` runs more than the gate does, e.g. 10000.
+//! restores in place, rekeys. It ends, by exit, before one of the changes of `durable`. Then files that were not fsynced are cut
+//! anywhere, and of the changes of names in directories that were not fsynced the last are undone, so many as the seed says. The
+//! next process must find every backup that was acknowledged. `MAINSTAY_BACKUP_CRASHES=COUNT[,SEED]` runs more than the gate
+//! does, e.g. 10000.
 
 use super::*;
 use crate::{
