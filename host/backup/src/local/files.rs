@@ -56,11 +56,12 @@ pub(super) type Circuits = Arc<Mutex<HashMap<TierName, TierCircuit>>>;
 
 impl Layout {
     pub(super) fn new(state_dir: &Path, tiers: TierPlaces) -> Self {
+        let root = state_dir.join("backups");
         Self {
-            root: state_dir.join("backups"),
             tiers,
             circuits: Circuits::default(),
-            keys: Keys::new(state_dir),
+            keys: Keys::new(state_dir, &root),
+            root,
             name: TierName::local(),
             pace: Arc::new(AtOnce),
         }
@@ -208,7 +209,11 @@ impl Layout {
 
     /// The same store in another place.
     pub(super) fn with_root(self, root: PathBuf) -> Self {
-        Self { root, ..self }
+        Self {
+            keys: self.keys.beside(&root),
+            root,
+            ..self
+        }
     }
 
     /// The same store, worked with by these keys.

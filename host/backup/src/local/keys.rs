@@ -38,11 +38,19 @@ pub(super) struct Keys {
 }
 
 impl Keys {
-    pub(super) fn new(state_dir: &Path) -> Self {
+    pub(super) fn new(state_dir: &Path, backups: &Path) -> Self {
         Self {
             configured: Arc::new(NoKeys),
             given: None,
-            host: HostKey::new(state_dir),
+            host: HostKey::new(state_dir, backups),
+        }
+    }
+
+    /// The same for backups that are in another place.
+    pub(super) fn beside(self, backups: &Path) -> Self {
+        Self {
+            host: self.host.beside(backups),
+            ..self
         }
     }
 

@@ -61,16 +61,27 @@ struct Loaded {
 #[derive(Clone)]
 pub(super) struct HostKey {
     state_dir: PathBuf,
+    /// Where the tier `local` is.
+    backups: PathBuf,
     path: PathBuf,
     loaded: Arc<Mutex<Option<Arc<Loaded>>>>,
 }
 
 impl HostKey {
-    pub(super) fn new(state_dir: &Path) -> Self {
+    pub(super) fn new(state_dir: &Path, backups: &Path) -> Self {
         Self {
             state_dir: state_dir.to_owned(),
+            backups: backups.to_owned(),
             path: state_dir.join(NAME),
             loaded: Arc::default(),
+        }
+    }
+
+    /// The same key beside backups that are in another place.
+    pub(super) fn beside(self, backups: &Path) -> Self {
+        Self {
+            backups: backups.to_owned(),
+            ..self
         }
     }
 
@@ -153,9 +164,9 @@ impl HostKey {
         let (file, noted) = (self.read()?, unsigned::noted(&self.state_dir)?);
         let before = match (&file, noted) {
             (_, Some(noted)) => noted,
-            (None, None) => unsigned::note(&self.state_dir, None)?,
+            (None, None) => unsigned::note(&self.state_dir, &self.backups, None)?,
             (Some(file), None) => match file.since {
-                Some(since) => unsigned::note(&self.state_dir, Some(since))?,
+                Some(since) => unsigned::note(&self.state_dir, &self.backups, Some(since))?,
                 None => HashSet::new(),
             },
         };

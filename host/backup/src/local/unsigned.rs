@@ -2,7 +2,7 @@
 //! `STATE_DIR/backup-signing.before`. They are of a version before signatures, and known by their hashes: by nothing that a
 //! clock says, and nothing that comes later can be one of them.
 //!
-//! Only the state directory is looked at: the versions before signatures that wrote format 1 knew no other tier.
+//! Only the tier `local` is looked at: the versions before signatures that wrote format 1 knew no other.
 //!
 //! Invariant: what is noted once is never added to.
 
@@ -56,11 +56,11 @@ pub(super) fn noted(state_dir: &Path) -> Result<Option<HashSet<ContentHash>>, Ba
 /// Notes those that lie there now and that nobody signed; of a key from before they were noted only those that are older than it.
 pub(super) fn note(
     state_dir: &Path,
+    backups: &Path,
     older_than: Option<Timestamp>,
 ) -> Result<HashSet<ContentHash>, BackupStoreError> {
     let mut manifests = Vec::new();
-    let backups = state_dir.join("backups");
-    for name in names_in(&backups)? {
+    for name in names_in(backups)? {
         if JobName::parse(&name).is_err() {
             continue;
         }

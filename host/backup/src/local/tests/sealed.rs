@@ -501,6 +501,26 @@ fn what_nobody_signed_counts_where_it_lay_there_when_the_key_was_made_whatever_a
 }
 
 #[test]
+fn what_nobody_signed_counts_where_the_config_puts_the_tier_local_too() {
+    let mut fixture = Fixture::new();
+    fixture.put("a", "one");
+    let old = fixture.take_at(Timestamp::from_millis(1));
+    fixture.strip(&old);
+    let state = fixture.directory.path().join("state");
+    for name in ["backup-signing.key", "backup-signing.before"] {
+        fs::remove_file(state.join(name)).unwrap();
+    }
+    let elsewhere = fixture.directory.path().join("elsewhere");
+    fs::rename(state.join("backups"), &elsewhere).unwrap();
+    fixture.reopen();
+    let fixture = Fixture {
+        store: fixture.store.with_root(elsewhere),
+        ..fixture
+    };
+    assert_eq!(fixture.verified_alone(&old), Ok(vec![]));
+}
+
+#[test]
 fn a_key_that_noted_nothing_takes_what_is_older_than_it_once() {
     let mut fixture = Fixture::new();
     fixture.put("a", "one");
