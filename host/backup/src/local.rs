@@ -310,6 +310,7 @@ impl BackupStore for LocalBackups {
         tier: &TierName,
     ) -> Result<(), BackupStoreError> {
         store::check_there(&self.layout, job)?;
+        store::check_own(&self.layout, job)?;
         moving::move_to(&self.layout, &self.stop, &self.now, (job, id), tier)
     }
 

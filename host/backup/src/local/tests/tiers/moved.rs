@@ -1,6 +1,8 @@
 //! Backups that are moved from one tier to another.
 
 use super::*;
+use crate::age_keys::{read_identities, write_new_identity};
+use mainstay_domain::archive::Encryption;
 
 fn move_to(fixture: &Fixture, id: &BackupId, name: &str) -> Result<(), BackupStoreError> {
     fixture.store.move_to(&job(), id, &tier(name))
@@ -201,4 +203,74 @@ fn half_a_copy_with_a_manifest_is_made_anew() {
     move_to(&fixture, &chain[0], "cold").unwrap();
     assert_eq!(pieces_of(&from, &chain[0]), Vec::<String>::new());
     fixture.restore_into(&chain, "restored").unwrap();
+}
+
+/// The archive and the manifest of a backup, copied as by a move that was cut off.
+fn copied(from: &Path, to: &Path, id: &BackupId) {
+    for name in pieces_of(from, id) {
+        fs::copy(from.join(&name), to.join(&name)).unwrap();
+    }
+}
+
+#[test]
+fn what_was_rekeyed_after_a_move_was_cut_off_stays_so_wherever_it_goes() {
+    for to in ["local", "nas"] {
+        let fixture = Fixture::new();
+        let (nas, chain) = over_two_tiers(&fixture);
+        let (id, in_nas) = (&chain[0], nas.join("state"));
+        copied(&in_nas, &fixture.job_dir(), id);
+        let key = fixture.directory.path().join("key.txt");
+        write_new_identity(&key).unwrap();
+        let recipient = read_identities(&key).unwrap()[0].to_public().to_string();
+        let sealing = SealingSpec {
+            encryption: Encryption::Age {
+                recipients: vec![recipient],
+            },
+            ..SealingSpec::default()
+        };
+        let rekeyed = fixture
+            .store
+            .rekey(&job(), &chain, &sealing, false, &no_progress())
+            .unwrap();
+        assert_eq!(rekeyed.left, [""; 0], "{to}");
+        move_to(&fixture, id, to).unwrap();
+        let (is_there, other) = match to {
+            "nas" => (in_nas, fixture.job_dir()),
+            _ => (fixture.job_dir(), in_nas),
+        };
+        let names = [format!("{id}.json"), format!("{id}.jsonl.zst.age")];
+        assert_eq!(pieces_of(&is_there, id), names, "{to}");
+        assert_eq!(pieces_of(&other, id), Vec::<String>::new(), "{to}");
+        let expected = rekeyed.sealed.iter().find(|manifest| manifest.id == *id);
+        let found = fs::read(is_there.join(&names[0])).unwrap();
+        assert_eq!(
+            Some(&Manifest::from_bytes(&found).unwrap()),
+            expected,
+            "{to}"
+        );
+    }
+}
+
+#[test]
+fn what_was_deleted_while_a_tier_was_away_is_not_moved_from_there() {
+    let fixture = Fixture::new();
+    let (nas, chain) = over_two_tiers(&fixture);
+    let cold = fixture.with_tier("cold");
+    let id = &chain[0];
+    copied(&nas.join("state"), &fixture.job_dir(), id);
+    let away = fixture.directory.path().join("away");
+    fs::rename(&nas, &away).unwrap();
+    fixture.store.delete(&job(), id).unwrap();
+    let why = unavailable(move_to(&fixture, id, "cold"));
+    assert!(why.contains("was deleted"), "{why}");
+    fs::rename(&away, &nas).unwrap();
+    let moved = move_to(&fixture, id, "cold");
+    assert!(
+        matches!(moved, Err(BackupStoreError::Corrupted { .. })),
+        "{moved:?}"
+    );
+    for directory in [nas, cold] {
+        let left = files_of(&directory.join("state"), id);
+        assert_eq!(left, Vec::<String>::new());
+    }
 }
