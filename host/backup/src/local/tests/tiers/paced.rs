@@ -1,7 +1,11 @@
 //! What goes to a tier and comes from it is counted, so that it can be held back.
 
 use super::*;
-use crate::port::TierPace;
+use crate::{
+    age_keys::{read_identities, write_new_identity},
+    port::TierPace,
+};
+use mainstay_domain::archive::Encryption;
 use std::collections::BTreeMap;
 
 #[derive(Default)]
@@ -57,4 +61,19 @@ fn every_byte_of_an_archive_that_goes_to_a_tier_or_comes_from_it_passes() {
         .move_to(&job(), &chain[0], &TierName::local())
         .unwrap();
     assert_eq!(counting.passed(), of(&[("cold", 1), ("local", 2)]));
+    let key = fixture.directory.path().join("key.txt");
+    write_new_identity(&key).unwrap();
+    let sealing = SealingSpec {
+        encryption: Encryption::Age {
+            recipients: vec![read_identities(&key).unwrap()[0].to_public().to_string()],
+        },
+        ..SealingSpec::default()
+    };
+    let rekeyed = fixture
+        .store
+        .rekey(&job(), &chain, &sealing, false, &no_progress())
+        .unwrap();
+    // It is read, written anew, and read back.
+    let anew = rekeyed.sealed[0].stored_bytes;
+    assert_eq!(counting.passed(), [("local".to_owned(), 2 * bytes + anew)]);
 }
