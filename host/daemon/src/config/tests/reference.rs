@@ -1713,6 +1713,10 @@ fn what_is_wrong_with_tiers_is_told_with_what_is_right() {
             "the tier `local` has no `bandwidth`",
         ),
         (
+            s3(URL, KEYS).replace("[tier.s]", "[tier.local]"),
+            "the tier `local` has no `url`",
+        ),
+        (
             "[tier.local]\npath = \"state\"\n".to_owned(),
             "the state directory",
         ),
