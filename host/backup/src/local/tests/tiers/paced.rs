@@ -3,9 +3,11 @@
 use super::*;
 use crate::{
     age_keys::{read_identities, write_new_identity},
+    bucket::Bucket,
     port::TierPace,
 };
 use mainstay_domain::archive::Encryption;
+use object_store::memory::InMemory;
 use std::collections::BTreeMap;
 
 #[derive(Default)]
@@ -76,4 +78,30 @@ fn every_byte_of_an_archive_that_goes_to_a_tier_or_comes_from_it_passes() {
     // It is read, written anew, and read back.
     let anew = rekeyed.sealed[0].stored_bytes;
     assert_eq!(counting.passed(), [("local".to_owned(), 2 * bytes + anew)]);
+}
+
+#[test]
+fn every_byte_of_an_archive_that_goes_to_a_bucket_or_comes_from_it_passes() {
+    let counting = Arc::new(Counting::default());
+    let fixture = Fixture::new();
+    let fixture = Fixture {
+        store: fixture.store.with_pace(counting.clone()),
+        ..fixture
+    };
+    let bucket = Bucket::of_store("shop", "of/host", Arc::new(InMemory::new()));
+    let place = TierPlace::Bucket(bucket);
+    fixture.tiers.lock().push((tier("offsite"), place));
+    fixture.put("a", "one");
+    let mut chain = vec![];
+    let taken = fixture.extend_in(&["offsite"], BackupType::Full, &mut chain);
+    let bytes = taken.manifest.stored_bytes;
+    let of = |tier: &str, times: u64| (tier.to_owned(), times * bytes);
+    assert_eq!(counting.passed(), [of("offsite", 2)]);
+    fixture.restore_into(&chain, "restored").unwrap();
+    assert_eq!(counting.passed(), [of("offsite", 1)]);
+    let move_to = |to: &TierName| fixture.store.move_to(&job(), &chain[0], to).unwrap();
+    move_to(&TierName::local());
+    assert_eq!(counting.passed(), [of("local", 2), of("offsite", 1)]);
+    move_to(&tier("offsite"));
+    assert_eq!(counting.passed(), [of("local", 1), of("offsite", 2)]);
 }
