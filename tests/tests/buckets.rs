@@ -205,3 +205,25 @@ fn what_a_bucket_holds_is_taken_up_where_the_state_directory_is_lost() {
     );
     assert_eq!(shop.restored("restored"), "one");
 }
+
+#[test]
+fn a_backup_is_moved_out_of_the_bucket_and_into_it_and_stays_where_the_server_takes_nothing() {
+    let shop = Shop::open();
+    let full = shop.take("full");
+    shop.succeeds(&["backup", "move", id(&full), "local"]);
+    assert_eq!(shop.server.keys_with(id(&full)), [""; 0]);
+    assert_eq!(shop.restored("first"), "one");
+    shop.server.answer("500", "PUT", "web-1");
+    let refused = shop.daemon.cli(&["backup", "move", id(&full), "offsite"]);
+    assert!(!refused.status.success());
+    assert!(said(&refused).contains("500"), "{}", said(&refused));
+    shop.server.answer_right();
+    assert_eq!(shop.server.keys_with(id(&full)), [""; 0]);
+    let shown = shop.daemon.json(&["backup", "show", id(&full)]);
+    assert_eq!(shown["tier"], "local", "{shown}");
+    shop.succeeds(&["backup", "move", id(&full), "offsite"]);
+    assert_eq!(shop.server.keys_with(id(&full)).len(), 2);
+    let shown = shop.daemon.json(&["backup", "show", id(&full)]);
+    assert_eq!(shown["tier"], "offsite", "{shown}");
+    assert_eq!(shop.restored("second"), "one");
+}

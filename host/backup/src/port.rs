@@ -359,7 +359,8 @@ pub trait BackupStore: BackupContents {
     ) -> Result<RekeyedBackups, BackupStoreError>;
     /// Moves a backup that is in its place to another tier: there it is read back and committed before it is removed from where
     /// it was. One that is there already is no error, and one that is in both, after a crash, is then only there. An error
-    /// leaves it where it was. Where its bytes were wrong already it is [`BackupStoreError::Corrupted`].
+    /// leaves it where it was; after [`BackupStoreError::InDoubt`] it may be in both. Where its bytes were wrong already it is
+    /// [`BackupStoreError::Corrupted`].
     fn move_to(
         &self,
         job: &JobName,

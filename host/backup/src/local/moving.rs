@@ -93,6 +93,8 @@ fn move_between(
     }
     // A rekey changes what counts, and leaves another copy as it was.
     let counts_there = counts.is_some_and(|first| first.tier == *tier);
+    // Also in the trash: a bucket has one archive for both.
+    let is_there = copies.iter().any(|copy| copy.tier == *tier);
     let in_place = copies.into_iter().filter(|copy| copy.is_in_place);
     let (there, before): (Vec<Lying>, Vec<Lying>) = in_place.partition(|copy| copy.tier == *tier);
     let Some(source) = before.first() else {
@@ -118,7 +120,6 @@ fn move_between(
                 }));
             }
             _ => {
-                let is_there = !there.is_empty();
                 let between = (source.place.as_ref(), target.as_ref());
                 bring(layout, between, (&manifest, is_there), tier, stop)?;
             }

@@ -13,6 +13,7 @@ use crate::{
         pace::{AtOnce, Pace},
         place::Place,
     },
+    port::TierPace,
 };
 use mainstay_domain::spec::S3TierSpec;
 use object_store::memory::InMemory;
@@ -312,4 +313,110 @@ fn what_is_built_on_a_backup_in_a_bucket_is_not_encrypted_anew_and_that_is_told(
     assert_eq!(files::names_in(&sealed.fixture.job_dir()).unwrap(), before);
     assert_eq!(keys_of(&bucket, &chain[0]).len(), 2);
     assert_eq!(sealed.verify(&chain), Ok(vec![]));
+}
+
+/// The archives and manifests of a backup in the state directory, and in a bucket; its index is no part of it.
+fn pieces_of(fixture: &Fixture, bucket: &Bucket, id: &BackupId) -> [Vec<String>; 2] {
+    let mut at_home = files_of(&fixture.job_dir(), id);
+    at_home.retain(|name| !name.ends_with(".index.zst"));
+    [at_home, keys_of(bucket, id)]
+}
+
+#[test]
+fn a_link_of_a_chain_goes_into_a_bucket_and_out_of_it_and_the_chain_serves_all_the_same() {
+    let fixture = Fixture::new();
+    let (bucket, chain) = over_bucket_and_home(&fixture);
+    let expected = fixture.tree(&fixture.data());
+    for (number, (link, to)) in [(1, "offsite"), (0, "local"), (1, "local"), (0, "offsite")]
+        .into_iter()
+        .enumerate()
+    {
+        let id = &chain[link];
+        fixture.store.move_to(&job(), id, &tier(to)).unwrap();
+        let found = pieces_of(&fixture, &bucket, id);
+        let counts = if to == "local" { [2, 0] } else { [0, 2] };
+        assert_eq!(found.each_ref().map(Vec::len), counts, "{found:?}");
+        assert_eq!(fixture.sweep(&chain), vec![], "{number}");
+        let stored = fixture.stored();
+        let stored = stored.iter().find(|it| it.manifest.id == *id).unwrap();
+        assert!(stored.intact && stored.tier == tier(to), "{number}");
+        let verified = fixture.store.verify(&job(), &chain, &no_progress());
+        assert_eq!(verified, Ok(vec![]), "{number}");
+        let into = format!("restored-{number}");
+        let restored = fixture.restore_into(&chain, &into).unwrap();
+        assert_same_tree(&fixture, &restored, &expected);
+    }
+}
+
+#[test]
+fn what_is_wrong_already_and_what_a_bucket_does_not_take_stays_where_it_is() {
+    let fixture = Fixture::new();
+    let (bucket, chain) = over_bucket_and_home(&fixture);
+    let key = format!("state/{}.jsonl.zst", chain[0]);
+    let right = bucket.read(&key, u64::MAX).unwrap().unwrap();
+    let mut wrong = right.clone();
+    let last = wrong.len() - 1;
+    wrong[last] ^= 1;
+    bucket.replace(&key, wrong).unwrap();
+    let moved = fixture.store.move_to(&job(), &chain[0], &TierName::local());
+    assert!(
+        matches!(&moved, Err(BackupStoreError::Corrupted { id, .. }) if *id == chain[0]),
+        "{moved:?}"
+    );
+    let [at_home, keys] = pieces_of(&fixture, &bucket, &chain[0]);
+    assert_eq!((at_home.len(), keys.len()), (0, 2));
+    bucket.replace(&key, right).unwrap();
+    fixture.has_offsite(&unreachable_bucket());
+    for (link, to) in [(1, "offsite"), (0, "local")] {
+        unavailable(fixture.store.move_to(&job(), &chain[link], &tier(to)));
+    }
+    fixture.has_offsite(&bucket);
+    for (id, expected) in chain.iter().zip([[0, 2], [2, 0]]) {
+        let found = pieces_of(&fixture, &bucket, id);
+        assert_eq!(found.each_ref().map(Vec::len), expected, "{found:?}");
+    }
+    fixture.restore_into(&chain, "restored").unwrap();
+}
+
+/// Puts what nobody expects there into a bucket, as soon as anything goes to it.
+struct Meddling(Bucket, String);
+
+impl TierPace for Meddling {
+    fn pass(&self, tier: &TierName, _: u64, _: &CancellationToken) {
+        if tier.as_str() == "offsite" {
+            self.0.replace(&self.1, b"another".to_vec()).unwrap();
+        }
+    }
+}
+
+#[test]
+fn where_nobody_can_tell_whether_a_bucket_has_it_a_backup_stays_in_both_until_it_is_moved_again() {
+    let fixture = Fixture::new();
+    let bucket = in_memory();
+    fixture.has_offsite(&bucket);
+    fixture.put("a", "one");
+    let mut chain = vec![];
+    fixture.extend_in(&["local"], BackupType::Full, &mut chain);
+    let id = &chain[0];
+    let meddling = Meddling(bucket.clone(), format!("state/{id}.json"));
+    let fixture = Fixture {
+        store: fixture.store.with_pace(Arc::new(meddling)),
+        ..fixture
+    };
+    let moved = fixture.store.move_to(&job(), id, &tier("offsite"));
+    assert!(
+        matches!(&moved, Err(BackupStoreError::InDoubt(_))),
+        "{moved:?}"
+    );
+    let found = pieces_of(&fixture, &bucket, id);
+    assert_eq!(found.each_ref().map(Vec::len), [2, 2], "{found:?}");
+    fixture.restore_into(&chain, "in-doubt").unwrap();
+    let fixture = Fixture {
+        store: fixture.store.with_pace(Arc::new(AtOnce)),
+        ..fixture
+    };
+    fixture.store.move_to(&job(), id, &tier("offsite")).unwrap();
+    let found = pieces_of(&fixture, &bucket, id);
+    assert_eq!(found.each_ref().map(Vec::len), [0, 2], "{found:?}");
+    fixture.restore_into(&chain, "moved").unwrap();
 }

@@ -219,7 +219,11 @@ impl BackupService {
         // Damage is told as such, and an end of the daemon is nothing to tell.
         let is_of_tier = matches!(
             error,
-            BackupError::Store(BackupStoreError::Unavailable(_) | BackupStoreError::NoRoom(_))
+            BackupError::Store(
+                BackupStoreError::Unavailable(_)
+                    | BackupStoreError::NoRoom(_)
+                    | BackupStoreError::InDoubt(_)
+            )
         );
         let tells = self.job_state(&job, |state| {
             state.moving.failed(id.clone(), now);
