@@ -163,6 +163,9 @@ async fn connect(
     Ok(connection)
 }
 
+/// What a line of a header should not exceed; RFC 5322, 2.1.1.
+const LINE: usize = 78;
+
 /// The letter as RFC 5322 has it.
 fn message(letter: &Letter, account: &MailAccount) -> Result<Message, EffectError> {
     let mut builder = Message::builder()
@@ -174,8 +177,8 @@ fn message(letter: &Letter, account: &MailAccount) -> Result<Message, EffectErro
             HeaderName::new_from_ascii_str("Auto-Submitted"),
             "auto-generated".to_owned(),
         ));
-    for to in &letter.to {
-        builder = builder.to(mailbox(to)?);
+    if !letter.to.is_empty() {
+        builder = builder.raw_header(to_header(&letter.to)?);
     }
     if let Some(thread) = &letter.thread {
         builder = builder
@@ -184,6 +187,30 @@ fn message(letter: &Letter, account: &MailAccount) -> Result<Message, EffectErro
     }
     let built = builder.singlepart(SinglePart::plain(letter.text.clone()));
     built.map_err(|error| EffectError::Failed(format!("mail: {error}")))
+}
+
+/// Whom it is to, with line breaks: lettre writes them in one line, and servers refuse one of more than 998 bytes.
+fn to_header(to: &[MailAddress]) -> Result<HeaderValue, EffectError> {
+    let name = HeaderName::new_from_ascii_str("To");
+    let mut folded = String::new();
+    let mut length = "To: ".len();
+    let mut plain = Vec::new();
+    for address in to {
+        let address = mailbox(address)?.email.to_string();
+        if !plain.is_empty() {
+            let fits = length + ", ".len() + address.len() < LINE;
+            folded.push_str(if fits { ", " } else { ",\r\n " });
+            length = if fits { length + ", ".len() } else { " ".len() };
+        }
+        length += address.len();
+        folded.push_str(&address);
+        plain.push(address);
+    }
+    Ok(HeaderValue::dangerous_new_pre_encoded(
+        name,
+        plain.join(", "),
+        folded,
+    ))
 }
 
 fn mailbox(address: &MailAddress) -> Result<Mailbox, EffectError> {
@@ -242,6 +269,19 @@ mod tests {
         }
         assert!(head.contains("Subject: =?utf-8?"), "{head}");
         assert_eq!(message.envelope().to().len(), 2);
+    }
+
+    #[test]
+    fn no_line_of_a_letter_is_longer_than_a_server_takes_however_many_it_is_to() {
+        let mut long = letter();
+        long.to = (0..50)
+            .map(|number| MailAddress::parse(&format!("on-call-{number}@example.com")).unwrap())
+            .collect();
+        long.subject = "word ".repeat(100);
+        long.text = "x".repeat(5_000);
+        let text = String::from_utf8(message(&long, &account()).unwrap().formatted()).unwrap();
+        // RFC 5322, 2.1.1.
+        assert!(text.split("\r\n").all(|line| line.len() <= 998), "{text}");
     }
 
     #[test]
