@@ -7,6 +7,7 @@
 //! Invariant: what the server says without an answer that a bucket can give is trouble of its own, and says nothing of what it
 //! holds: only "it is not there" of an object does.
 
+mod asking;
 mod reader;
 mod s3;
 mod trouble;
@@ -14,12 +15,14 @@ mod waiting;
 
 pub(crate) use trouble::Trouble;
 
+use asking::Silence;
 use futures_util::{StreamExt, TryStreamExt, stream};
 use mainstay_domain::spec::S3TierSpec;
 use object_store::{
     Error, GetOptions, ObjectStore, PutMode, PutMultipartOptions, PutOptions, PutPayload,
     path::Path as Key,
 };
+use parking_lot::Mutex;
 use reader::ObjectReader;
 use std::{
     fmt::Debug,
@@ -60,6 +63,7 @@ pub struct Bucket {
     prefix: Arc<str>,
     /// Why there is none.
     stores: Result<Stores, Arc<str>>,
+    silence: Arc<Mutex<Silence>>,
 }
 
 /// What lies directly below a key.
@@ -78,6 +82,7 @@ impl Bucket {
             name: spec.bucket.as_str().into(),
             prefix: spec.prefix.as_str().into(),
             stores: s3::stores(spec, access).map_err(Arc::from),
+            silence: Arc::default(),
         }
     }
 
@@ -91,6 +96,7 @@ impl Bucket {
                 many: Arc::clone(&store),
                 one_by_one: store,
             }),
+            silence: Arc::default(),
         }
     }
 
@@ -133,47 +139,9 @@ impl Bucket {
         self.begin(&CancellationToken::new(), work)?.end()
     }
 
-    /// How long an object is.
-    pub(crate) fn length(&self, key: &str) -> io::Result<u64> {
-        let (store, key) = (self.stores()?.many, self.key(key));
-        let options = GetOptions {
-            head: true,
-            ..GetOptions::default()
-        };
-        self.run(async move { Ok(store.get_opts(&key, options).await?.meta.size) })
-    }
-
-    /// All of an object; none where it is longer than `most` bytes.
-    pub(crate) fn read(&self, key: &str, most: u64) -> io::Result<Option<Vec<u8>>> {
-        let (store, key) = (self.stores()?.many, self.key(key));
-        self.run(async move {
-            let found = store.get_opts(&key, GetOptions::default()).await?;
-            match found.meta.size > most {
-                true => Ok(None),
-                false => Ok(Some(Vec::from(found.bytes().await?))),
-            }
-        })
-    }
-
     /// Opens an object to be read from its begin to its end.
     pub(crate) fn open(&self, key: &str, stop: &CancellationToken) -> io::Result<ObjectReader> {
-        ObjectReader::new(self, key, self.length(key)?, stop)
-    }
-
-    /// What lies directly below a key; nothing where there is none of it.
-    pub(crate) fn list(&self, below: &str) -> io::Result<Listed> {
-        let (store, key) = (self.stores()?.many, self.key(below));
-        self.run(async move {
-            let found = store.list_with_delimiter(Some(&key)).await?;
-            let name = |key: &Key| key.filename().map(ToOwned::to_owned);
-            let objects = found.objects.iter();
-            Ok(Listed {
-                below: found.common_prefixes.iter().filter_map(name).collect(),
-                objects: objects
-                    .filter_map(|object| Some((name(&object.location)?, object.size)))
-                    .collect(),
-            })
-        })
+        ObjectReader::new(self, key, self.length_in_any_case(key)?, stop)
     }
 
     /// Makes an object that is not there yet. One that holds the same is no error: the answer to a request may be lost, and
@@ -298,6 +266,7 @@ mod tests {
     use std::{
         fs::File,
         io::{ErrorKind, Seek, Write},
+        time::{Duration, Instant},
     };
 
     fn bucket() -> Bucket {
@@ -362,6 +331,31 @@ mod tests {
         let gone = bucket.length("j/a").unwrap_err();
         assert_eq!(gone.kind(), ErrorKind::NotFound);
         assert!(bucket.list("none").unwrap().objects.is_empty());
+    }
+
+    #[test]
+    fn who_asks_after_one_who_waited_long_is_told_at_once_and_what_is_put_goes_its_way() {
+        let bucket = bucket();
+        let what = io::Error::other("nobody answers");
+        let (asked, told) = (Instant::now(), Instant::now() + Duration::from_secs(60));
+        bucket.silence.lock().waited((asked, told), &what);
+        let refused = [
+            bucket.length("j/x").unwrap_err(),
+            bucket.read("j/x", 1).unwrap_err(),
+            bucket.list("j").unwrap_err(),
+        ];
+        for error in refused {
+            assert!(error.to_string().contains("nobody answers"), "{error}");
+            assert!(matches!(Trouble::of(&error), Some(Trouble::Said(_))));
+        }
+        let (mut file, bytes) = file(3);
+        bucket.put_file("j/x", &mut file, &never()).unwrap();
+        bucket.create("j/x.json", b"one".to_vec()).unwrap();
+        let mut found = Vec::new();
+        let mut reader = bucket.open("j/x", &never()).unwrap();
+        reader.read_to_end(&mut found).unwrap();
+        assert_eq!(found, bytes);
+        bucket.delete(&["j/x".to_owned()]).unwrap();
     }
 
     #[test]
