@@ -388,7 +388,7 @@ pub trait BackupStore: BackupContents {
     /// The archives of a job that lie there without their manifests, each with its bytes; while none is being taken.
     fn orphans(&self, job: &JobName) -> Result<Vec<(BackupId, u64)>, BackupStoreError>;
     /// The tiers beside the one in the state directory that did not take the last backup that was brought to them since the
-    /// start, in the order of their names.
+    /// start, in the order of their names, whether or not the config still has them. It asks nobody, and does not block.
     fn unwell_tiers(&self) -> Vec<UnwellTier>;
     /// The jobs of which the store may hold backups.
     fn jobs(&self) -> Result<Vec<JobName>, BackupStoreError>;

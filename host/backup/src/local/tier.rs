@@ -285,21 +285,21 @@ pub(super) fn holders(
     Ok(found)
 }
 
-/// The tiers of the config that did not take the last backup that was brought to them.
+/// The tiers that did not take the last backup that was brought to them, as it was noted then. Nobody is asked, nor the config.
 pub(super) fn unwell(layout: &Layout, now: Timestamp) -> Vec<UnwellTier> {
     let circuits = layout.circuits().lock();
-    let others = layout.others().into_iter();
-    let unwell = others.filter_map(|(tier, _)| {
-        let circuit = circuits.get(&tier)?;
+    let unwell = circuits.iter().filter_map(|(tier, circuit)| {
         let (failed_at, why) = circuit.last_failure()?;
         Some(UnwellTier {
+            tier: tier.clone(),
             failed_at,
             why: why.to_owned(),
             rests_until: circuit.open_until(now).map(|(until, _)| until),
-            tier,
         })
     });
-    unwell.collect()
+    let mut unwell: Vec<UnwellTier> = unwell.collect();
+    unwell.sort_by(|one, other| one.tier.cmp(&other.tier));
+    unwell
 }
 
 /// The jobs that have a store in any tier.

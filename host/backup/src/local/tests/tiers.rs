@@ -346,6 +346,9 @@ fn a_tier_that_failed_again_and_again_is_left_alone_where_another_takes_it() {
         shown.rests_until,
         Some(shown.failed_at + Duration::from_secs(60))
     );
+    let places = std::mem::take(&mut *fixture.tiers.lock());
+    assert_eq!(fixture.store.unwell_tiers(), unwell, "nobody is asked");
+    *fixture.tiers.lock() = places;
     fs::create_dir(&path).unwrap();
     let taken = take(&["nas", "local"]);
     assert_eq!(taken.manifest.tier, "local");

@@ -172,7 +172,10 @@ impl BackupOperator for BackupService {
     }
 
     fn unwell_tiers(&self) -> Vec<UnwellTier> {
-        self.core.store.unwell_tiers()
+        let mut unwell = self.core.store.unwell_tiers();
+        let spec = self.core.spec.borrow();
+        unwell.retain(|it| spec.tiers.contains_key(&it.tier));
+        unwell
     }
 
     fn jobs(&self) -> Vec<JobStatus> {

@@ -21,8 +21,8 @@ use mainstay_domain::{
     backup_chain::by_age,
     health::Health,
     id::BackupId,
-    name::TargetName,
-    spec::BackupSource,
+    name::{TargetName, TierName},
+    spec::{BackupSource, TierPlaceSpec, TierRole, TierSpec},
 };
 use tokio::task::JoinHandle;
 
@@ -1390,4 +1390,19 @@ async fn what_cannot_be_put_in_place_is_told_to_who_asks_for_a_backup_before_any
     });
     assert!(newest().await.is_err());
     assert_eq!(newest().await, Ok(None));
+}
+
+#[tokio::test]
+async fn a_tier_that_left_the_config_is_unwell_no_more() {
+    let fixture = Fixture::new().await;
+    let tier = TierName::parse("nas").unwrap();
+    fixture.store.be_unwell(&tier, fixture.service.now());
+    let unwell = || BackupOperator::unwell_tiers(&fixture.service);
+    assert_eq!(unwell(), vec![]);
+    let mut spec = Spec::clone(&spec_with(&[job(None)]));
+    let place = TierPlaceSpec::Directory("/mnt/backups".into());
+    let role = TierRole::Network;
+    spec.tiers.insert(tier.clone(), TierSpec { place, role });
+    fixture.spec.send_replace(Arc::new(spec));
+    assert_eq!(unwell()[0].tier, tier);
 }

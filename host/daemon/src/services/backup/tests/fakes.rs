@@ -5,7 +5,7 @@ use crate::ports::{
     BackupContents, BackupStore, Boxed, Commands, DrilledTree, GivenIdentities, JudgeError,
     LiveState, NotPutBack, OnContent, RekeyedBackups, RestorePlace, RestoreRules, RestoredTree,
     RetentionJudge, ServedCommand, StagedRestore, StoredBackup, StoredBackups, StoredLook,
-    TakeBackup, TakenBackup,
+    TakeBackup, TakenBackup, UnwellTier,
 };
 use crate::services::testing::specs;
 use mainstay_domain::{
@@ -64,6 +64,7 @@ struct Behaviour {
     /// Where what was moved is, the newest move last.
     moves: Vec<(BackupId, TierName)>,
     incomplete: bool,
+    unwell: Vec<UnwellTier>,
     /// What was done to take backups and to restore them, in order.
     steps: Vec<&'static str>,
     /// The newest backup of each chain that was put in place, in order.
@@ -88,6 +89,17 @@ impl FakeStore {
         let done = work(&mut self.behaviour.lock());
         self.moved.notify_all();
         done
+    }
+
+    /// A tier did not take what was last brought to it.
+    pub(super) fn be_unwell(&self, tier: &TierName, failed_at: Timestamp) {
+        let unwell = UnwellTier {
+            tier: tier.clone(),
+            failed_at,
+            why: "it is away".to_owned(),
+            rests_until: None,
+        };
+        self.with(|it| it.unwell.push(unwell));
     }
 
     /// The next backup that is taken fails so.
@@ -595,8 +607,8 @@ impl BackupStore for FakeStore {
         Ok(self.with(|it| it.orphans.clone()))
     }
 
-    fn unwell_tiers(&self) -> Vec<crate::ports::UnwellTier> {
-        Vec::new()
+    fn unwell_tiers(&self) -> Vec<UnwellTier> {
+        self.with(|it| it.unwell.clone())
     }
 
     fn jobs(&self) -> Result<Vec<JobName>, BackupStoreError> {
