@@ -115,7 +115,8 @@ pub(super) fn read_archive(
     Ok((header, end))
 }
 
-/// Whether the stored bytes of a backup are those that its manifest names.
+/// Whether the stored bytes of a backup are those that its manifest names. Of what is missing where a tier is not there nothing
+/// is known, which is the error.
 pub(super) fn stored_bytes_match(
     layout: &Layout,
     stop: &CancellationToken,
@@ -126,7 +127,11 @@ pub(super) fn stored_bytes_match(
         bytes: manifest.stored_bytes,
         hash: manifest.stored_hash,
     };
-    is_stored_at(&archive, expected, &layout.pace_of(&archive), stop)
+    let is_stored = is_stored_at(&archive, expected, &layout.pace_of(&archive), stop)?;
+    if !is_stored && !archive.try_exists()? {
+        check_noted(layout, &manifest.job)?;
+    }
+    Ok(is_stored)
 }
 
 /// Whether a file holds these bytes; they are read past the page cache where the system allows it.

@@ -420,3 +420,25 @@ fn where_nobody_can_tell_whether_a_bucket_has_it_a_backup_stays_in_both_until_it
     assert_eq!(found.each_ref().map(Vec::len), [0, 2], "{found:?}");
     fixture.restore_into(&chain, "moved").unwrap();
 }
+
+#[test]
+fn what_nobody_here_can_open_is_not_called_wrong_where_its_bucket_is_another_one() {
+    let sealed = Sealed::new();
+    let bucket = in_memory();
+    sealed.fixture.has_offsite(&bucket);
+    sealed.fixture.put("a", "one");
+    let request = TakeBackup {
+        tiers: vec![tier("offsite")],
+        ..sealed.request(BackupType::Full, &[])
+    };
+    let full = sealed.fixture.store.take(&request, &no_progress()).unwrap();
+    let chain = [full.manifest.id];
+    sealed.verify(&chain).unwrap();
+    let archive = format!("state/{}.jsonl.zst.age", chain[0]);
+    bucket.delete(&[archive]).unwrap();
+    let missing = sealed.verify(&chain);
+    let is_told = matches!(&missing, Err(BackupStoreError::Corrupted { .. }));
+    assert!(is_told, "{missing:?}");
+    bucket.delete(&["state/store.json".to_owned()]).unwrap();
+    unavailable(sealed.verify(&chain));
+}
