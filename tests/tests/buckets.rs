@@ -123,6 +123,7 @@ fn a_server_that_answers_wrong_gets_nothing_half_and_the_next_tier_has_the_backu
         ("403", "PUT", ".jsonl", "the server refuses it with 403"),
         ("404", "*", "/backups", "has no bucket `backups`"),
         ("507", "POST", ".jsonl", "has no room"),
+        ("500", "POST", "uploadId=", "the server answered 500"),
         ("gone", "PUT", "partNumber=2", "no answer that is of use"),
         ("gone", "GET", ".jsonl", "no answer that is of use"),
         ("cut", "GET", ".jsonl", "no answer that is of use"),
@@ -140,6 +141,11 @@ fn a_server_that_answers_wrong_gets_nothing_half_and_the_next_tier_has_the_backu
         });
         let message = told["message"].as_str().unwrap();
         assert!(message.contains(says), "{what} {part}: {message}");
+        if part == "uploadId=" {
+            let of_upload = shop.server.seen_with(part);
+            let is_ended = of_upload.iter().any(|it| it.starts_with("DELETE"));
+            assert!(is_ended, "its parts go: {of_upload:?}");
+        }
         assert_eq!(shop.restored(&format!("restored-{number}")), to);
         shop.server.answer_right();
         let left = shop.server.keys_with(&format!("{}.json", id(&fell_over)));

@@ -27,12 +27,12 @@ use reader::ObjectReader;
 use std::{
     fmt::Debug,
     future::Future,
-    io::{self, Read},
+    io::{self, ErrorKind, Read},
     path::PathBuf,
     sync::Arc,
 };
 use tokio_util::sync::CancellationToken;
-use trouble::{said, status};
+use trouble::{explained, of_put, said, status};
 use waiting::{Begun, begin};
 
 /// What is put or got at once, at least.
@@ -151,7 +151,9 @@ impl Bucket {
         self.run(async move {
             let payload = PutPayload::from(bytes.clone());
             let put = store.put_opts(&key, payload, PutMode::Create.into()).await;
-            let Err(refused) = put else { return Ok(()) };
+            let Err(refused) = put.map_err(of_put) else {
+                return Ok(());
+            };
             match store.get_opts(&key, GetOptions::default()).await {
                 Ok(found) => match found.bytes().await? == bytes {
                     true => Ok(()),
@@ -189,7 +191,8 @@ impl Bucket {
         }
         let begun = async move {
             let options = PutMultipartOptions::default();
-            store.put_multipart_opts(&key, options).await
+            let begun = store.put_multipart_opts(&key, options).await;
+            begun.map_err(of_put)
         };
         let mut upload = self.begin(stop, begun)?.end()?;
         let put = (|| {
@@ -203,19 +206,24 @@ impl Bucket {
             }
             before.map_or(Ok(()), Begun::end)
         })();
-        match put {
+        let put = match put {
             Ok(()) => {
-                let complete = async move { upload.complete().await.map(drop) };
-                self.begin(stop, complete)?.end()
+                let complete = async move { Ok((upload.complete().await, upload)) };
+                let (completed, again) = self.begin(stop, complete)?.end()?;
+                upload = again;
+                completed.map_err(|error| explained(&error, &self.name))
             }
-            Err(error) => {
-                let aborted = self.run(async move { upload.abort().await });
-                if let Err(why) = aborted {
-                    tracing::warn!(error = %why, "the parts of an upload that was given up stay in the bucket");
-                }
-                Err(error)
+            Err(error) => Err(error),
+        };
+        let Err(error) = put else { return Ok(()) };
+        // Where all was put and only the answer was lost there is no upload any more.
+        match self.run(async move { upload.abort().await }) {
+            Err(why) if why.kind() != ErrorKind::NotFound => {
+                tracing::warn!(error = %why, "the parts of an upload that was given up stay in the bucket");
             }
+            Ok(()) | Err(_) => {}
         }
+        Err(error)
     }
 
     /// Deletes objects: with one request, or one after the other where the server does not do that. What is gone is no error.
@@ -249,7 +257,7 @@ impl Bucket {
 async fn put_over(store: &dyn ObjectStore, key: &Key, bytes: Vec<u8>) -> Result<(), Error> {
     let payload = PutPayload::from(bytes);
     let put = store.put_opts(key, payload, PutOptions::default()).await;
-    put.map(drop)
+    put.map(drop).map_err(of_put)
 }
 
 /// Reads so much, or what is left.
@@ -265,7 +273,7 @@ mod tests {
     use object_store::memory::InMemory;
     use std::{
         fs::File,
-        io::{ErrorKind, Seek, Write},
+        io::{Seek, Write},
         time::{Duration, Instant},
     };
 

@@ -29,6 +29,13 @@ pub(super) fn said(what: String) -> io::Error {
     io::Error::other(Trouble::Said(what))
 }
 
+/// How a server says that there is no bucket of this name.
+const NO_BUCKET: &str = "NoSuchBucket";
+/// The longest code of an error; what is longer is none.
+const LONGEST_CODE: usize = 64;
+/// What may pass by itself, and is no fault of the config.
+const BUSY: [&str; 2] = ["408", "429"];
+
 fn between<'a>(text: &'a str, begin: &str, end: &str) -> Option<&'a str> {
     let (_, behind) = text.split_once(begin)?;
     behind.split_once(end).map(|(found, _)| found)
@@ -42,14 +49,30 @@ pub(super) fn status(error: &Error) -> String {
         .to_owned()
 }
 
+/// That of a put. What is not there is no object then: the server knows no such place.
+pub(super) fn of_put(error: Error) -> Error {
+    let is_of_bucket = in_one_line(causes(&error)).contains(NO_BUCKET);
+    match error {
+        Error::NotFound { .. } if !is_of_bucket => Error::Generic {
+            store: "put",
+            source: Box::new(Trouble::Said(format!(
+                "the server has no place for it, and answered {}; look at `url` and `endpoint` of the tier",
+                status(&error)
+            ))),
+        },
+        error => error,
+    }
+}
+
 /// An error of a client of objects, for people.
 pub(super) fn explained(error: &Error, bucket: &str) -> io::Error {
     let all = in_one_line(causes(error));
     let status = status(error);
-    let code = between(&all, "<Code>", "</Code>").map(|code| format!(" ({code})"));
+    let code = between(&all, "<Code>", "</Code>").filter(|code| code.len() <= LONGEST_CODE);
+    let code = code.map(|code| format!(" ({code})"));
     let code = code.unwrap_or_default();
     match error {
-        Error::NotFound { .. } if code.contains("NoSuchBucket") => said(format!(
+        Error::NotFound { .. } if code.contains(NO_BUCKET) => said(format!(
             "the server has no bucket `{bucket}`; make it, or write the right one into `url` of the tier"
         )),
         Error::NotFound { .. } => {
@@ -67,6 +90,9 @@ pub(super) fn explained(error: &Error, bucket: &str) -> io::Error {
         _ if status.starts_with("507") || code.contains("Quota") => io::Error::other(
             Trouble::Full(format!("the server has no room: it answered {status}{code}")),
         ),
+        _ if status.is_empty() && !code.is_empty() => {
+            said(format!("the server answered with an error{code}"))
+        }
         _ if status.is_empty() => match causes(error).last() {
             Some(why) if why.is::<Trouble>() => said(why.to_string()),
             why => said(format!(
@@ -74,6 +100,11 @@ pub(super) fn explained(error: &Error, bucket: &str) -> io::Error {
                 why.map(ToString::to_string).unwrap_or_default()
             )),
         },
+        _ if status.starts_with(['3', '4']) && !BUSY.iter().any(|it| status.starts_with(it)) => {
+            said(format!(
+                "the server answered {status}{code}; look at `url`, `endpoint` and `region` of the tier"
+            ))
+        }
         _ => said(format!("the server answered {status}{code}")),
     }
 }
@@ -106,6 +137,37 @@ mod tests {
         let told = explained(&no_bucket, "b");
         assert_ne!(told.kind(), ErrorKind::NotFound);
         assert!(told.to_string().contains("no bucket `b`"), "{told}");
+        let no_place = Error::NotFound {
+            path: "x".to_owned(),
+            source: source("non-2xx status code: 404 Not Found: <html>"),
+        };
+        let told = explained(&of_put(no_place), "b");
+        assert_ne!(told.kind(), ErrorKind::NotFound);
+        assert!(
+            told.to_string().contains("answered 404 Not Found; look at"),
+            "{told}"
+        );
+        let generic = |text: &str| Error::Generic {
+            store: "S3",
+            source: source(text),
+        };
+        for (answer, says) in [
+            (
+                "non-2xx status code: 301 Moved Permanently: ",
+                "the server answered 301 Moved Permanently; look at",
+            ),
+            (
+                "non-2xx status code: 400 Bad Request: <Code>AuthorizationHeaderMalformed</Code>",
+                "(AuthorizationHeaderMalformed); look at",
+            ),
+            (
+                "error response: <Error><Code>InternalError</Code><Key>x</Key></Error>",
+                "the server answered with an error (InternalError)",
+            ),
+        ] {
+            let told = explained(&generic(answer), "b").to_string();
+            assert!(told.contains(says) && !told.contains("Key"), "{told}");
+        }
         let full = Error::Generic {
             store: "S3",
             source: source("non-2xx status code: 507 Insufficient Storage: "),
