@@ -85,12 +85,13 @@ fn id(backup: &Value) -> &str {
 
 #[test]
 fn a_full_backup_is_in_the_bucket_by_default_is_verified_drilled_and_restored_and_leaves_it() {
-    let shop = Shop::open();
+    let mut shop = Shop::open();
     let full = shop.take("full");
     assert_eq!(full["tier"], "offsite", "{full}");
     assert_eq!(full["status"], "verified");
     let of_full = shop.server.keys_with(id(&full));
-    let name = |end: &str| format!("web-1/state/{}{end}", id(&full));
+    let name_of = |backup: &Value, end: &str| format!("web-1/state/{}{end}", id(backup));
+    let name = |end: &str| name_of(&full, end);
     assert_eq!(of_full, [name(".json"), name(".jsonl.zst")]);
     let parts = shop.server.seen_with("partNumber=2");
     assert!(!parts.is_empty(), "it is put in parts");
@@ -110,6 +111,13 @@ fn a_full_backup_is_in_the_bucket_by_default_is_verified_drilled_and_restored_an
     assert_eq!(in_trash, [name(".jsonl.zst"), trashed]);
     assert_eq!(shop.server.keys_with(id(&newest)).len(), 2);
     assert_eq!(shop.restored("second"), "three");
+    assert!(shop.daemon.stop());
+    shop.server.seen_with("");
+    shop.daemon.run();
+    let shown = shop.daemon.json(&["backup", "show", id(&newest)]);
+    assert_eq!(shown["status"], "verified");
+    let looks = shop.server.seen_with(&name_of(&newest, ".jsonl.zst "));
+    assert_eq!(looks, Vec::<String>::new(), "it is listed with the others");
     let told = shop.daemon.log() + &shop.daemon.json(&["status"]).to_string();
     assert!(!told.contains(shop.server.secret_key()), "{told}");
 }

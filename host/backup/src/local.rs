@@ -364,10 +364,7 @@ impl BackupStore for LocalBackups {
         if let Err(error) = store::check_there(&self.layout, job) {
             return vec![error];
         }
-        let looks = stored
-            .iter()
-            .map(|(id, bytes)| presence::look_for(&self.layout, job, id, *bytes));
-        looks.filter_map(Result::err).collect()
+        presence::lost(&self.layout, job, stored)
     }
 
     fn committed(

@@ -442,3 +442,34 @@ fn what_nobody_here_can_open_is_not_called_wrong_where_its_bucket_is_another_one
     bucket.delete(&["state/store.json".to_owned()]).unwrap();
     unavailable(sealed.verify(&chain));
 }
+
+#[test]
+fn what_a_bucket_lost_is_told_of_those_alone() {
+    let fixture = Fixture::new();
+    let (bucket, chain) = over_bucket_and_home(&fixture);
+    let stored: Vec<(BackupId, u64)> = chain
+        .iter()
+        .map(|id| {
+            let manifest = fixture.store.committed(&job(), id).unwrap().unwrap();
+            (id.clone(), manifest.stored_bytes)
+        })
+        .collect();
+    let lost = || fixture.store.lost(&job(), &stored);
+    let is_told = || {
+        let told = lost();
+        let is_told =
+            matches!(&told[..], [BackupStoreError::Corrupted { id, .. }] if *id == chain[0]);
+        assert!(is_told, "{told:?}");
+    };
+    assert_eq!(lost(), vec![]);
+    for key in [".json", ".jsonl.zst"].map(|of| format!("state/{}{of}", chain[0])) {
+        let bytes = bucket.read(&key, u64::MAX).unwrap().unwrap();
+        bucket.delete(std::slice::from_ref(&key)).unwrap();
+        is_told();
+        bucket.replace(&key, bytes).unwrap();
+        assert_eq!(lost(), vec![]);
+    }
+    let archive = format!("state/{}.jsonl.zst", chain[0]);
+    bucket.replace(&archive, vec![1]).unwrap();
+    is_told();
+}
