@@ -99,7 +99,9 @@ fn existing(
 ) -> Result<Arc<dyn Place>, BackupStoreError> {
     layout.other(tier).ok_or_else(|| {
         BackupStoreError::Unavailable(format!(
-            "backups of job {job} belong in the tier {tier}, and the config has none of that name; put [tier.{tier}] back"
+            "backups of job {job} belong in the tier {tier}, and the config has none of that name; put [tier.{tier}] back; where \
+             what it holds is lost for good, remove {}",
+            layout.note(job, tier).display()
         ))
     })
 }
