@@ -86,6 +86,11 @@ impl Bucket {
         }
     }
 
+    /// Whether it can ever be asked for anything, as it was made.
+    pub fn is_usable(&self) -> bool {
+        self.stores.is_ok()
+    }
+
     /// One in memory, for tests.
     #[cfg(test)]
     pub(crate) fn of_store(name: &str, prefix: &str, store: Arc<dyn ObjectStore>) -> Self {

@@ -7,12 +7,19 @@ use super::http::builder;
 use crate::ports::{Secrets, TierPlace, TierPlaces};
 use mainstay_backup::{Bucket, BucketAccess};
 use mainstay_domain::{
-    spec::{S3TierSpec, Spec, TierPlaceSpec},
+    name::TierName,
+    spec::{S3TierSpec, Spec, TierPlaceSpec, TierSpec},
     text::{causes, in_one_line},
 };
 use mainstay_runtime::regular_file::read_start;
 use parking_lot::Mutex;
-use std::{collections::HashMap, fmt, path::Path, sync::Arc, time::Duration};
+use std::{
+    collections::{BTreeMap, HashMap},
+    fmt,
+    path::Path,
+    sync::Arc,
+    time::Duration,
+};
 use tokio::sync::watch;
 
 /// So long may one request take, and what is sent or answered with it: 8 MiB.
@@ -31,6 +38,7 @@ pub(crate) fn tier_places(
     };
     Arc::new(move || {
         let now = Arc::clone(&spec.borrow());
+        buckets.keep_only(&now.tiers);
         let tiers = now.tiers.iter().filter(|(name, _)| !name.is_local());
         let place = |place: &TierPlaceSpec| match place {
             TierPlaceSpec::Directory(path) => TierPlace::Directory(path.clone()),
@@ -64,9 +72,21 @@ impl Buckets {
             authorities: authorities.clone(),
         });
         let bucket = Bucket::of_s3(spec, &access);
-        let mut known = self.known.lock();
-        known.insert(spec.clone(), (authorities, bucket.clone()));
+        // What was in the way may be gone the next time, as where too many files were open.
+        if bucket.is_usable() {
+            let mut known = self.known.lock();
+            known.insert(spec.clone(), (authorities, bucket.clone()));
+        }
         bucket
+    }
+
+    /// Lets go of those that the config does not have any more, with their connections.
+    fn keep_only(&self, tiers: &BTreeMap<TierName, TierSpec>) {
+        let mut known = self.known.lock();
+        known.retain(|bucket, _| {
+            let mut places = tiers.values().map(|tier| &tier.place);
+            places.any(|place| matches!(place, TierPlaceSpec::S3(of) if of == bucket))
+        });
     }
 }
 
@@ -117,7 +137,7 @@ impl BucketAccess for Access {
 mod tests {
     use super::*;
     use crate::ports::SecretError;
-    use mainstay_domain::name::SecretName;
+    use mainstay_domain::{name::SecretName, spec::TierRole};
     use std::fs;
 
     /// Has the secret `key` alone.
@@ -161,5 +181,41 @@ mod tests {
         fs::write(&file, "no certificate").unwrap();
         let why = access(Some(&file)).client().unwrap_err();
         assert!(why.contains("no certificate in PEM"), "{why}");
+    }
+
+    #[test]
+    fn a_bucket_is_kept_as_long_as_it_can_be_used_and_the_config_has_it() {
+        let directory = tempfile::tempdir().unwrap();
+        let ca = directory.path().join("ca.pem");
+        fs::write(&ca, "no certificate").unwrap();
+        let plain = S3TierSpec {
+            bucket: "shop".to_owned(),
+            prefix: String::new(),
+            endpoint: Some("http://127.0.0.1:9".to_owned()),
+            region: "eu-1".to_owned(),
+            access_key: "id".to_owned(),
+            secret_key: "${secret:key}".to_owned(),
+            ca: None,
+        };
+        let wrong = S3TierSpec {
+            ca: Some(ca),
+            ..plain.clone()
+        };
+        let buckets = Buckets {
+            secrets: Arc::new(Named),
+            known: Mutex::default(),
+        };
+        assert!(!buckets.of(&wrong).is_usable());
+        assert!(buckets.known.lock().is_empty());
+        assert!(buckets.of(&plain).is_usable());
+        let tier = TierSpec {
+            place: TierPlaceSpec::S3(plain),
+            role: TierRole::Cloud,
+        };
+        let name = TierName::parse("offsite").unwrap();
+        buckets.keep_only(&BTreeMap::from([(name, tier)]));
+        assert_eq!(buckets.known.lock().len(), 1);
+        buckets.keep_only(&BTreeMap::new());
+        assert!(buckets.known.lock().is_empty());
     }
 }
