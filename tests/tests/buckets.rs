@@ -188,6 +188,13 @@ fn while_a_bucket_is_away_no_backup_is_wrong_and_what_was_changed_in_it_is_found
     shop.server.answer_right();
     assert_eq!(shop.restored("restored"), "one");
 
+    // What lists nothing keeps nobody from what lies elsewhere.
+    shop.server.answer("403", "GET", "list-type");
+    let rebuilt = shop.daemon.cli(&["backup", "list", "--rebuild"]);
+    assert_eq!(rebuilt.status.code(), Some(3), "{}", said(&rebuilt));
+    assert!(said(&rebuilt).contains("403"), "{}", said(&rebuilt));
+    shop.server.answer_right();
+
     let archive = format!("web-1/state/{}.jsonl.zst", id(&full));
     shop.server.flip(&archive);
     let wrong = shop.daemon.cli(&["backup", "verify", id(&full)]);
