@@ -15,7 +15,7 @@ use mainstay_domain::{
     id::BackupId,
     name::{JobName, TierName},
 };
-use std::{collections::BTreeSet, path::PathBuf};
+use std::{collections::BTreeSet, io::ErrorKind, path::PathBuf};
 
 const SUFFIX: &str = ".deleted";
 
@@ -54,7 +54,7 @@ pub(super) fn delete(
     {
         return Err(error);
     }
-    let remember = || match away.is_empty() || is_remembered {
+    let remember = || match away.is_empty() {
         true => Ok(()),
         false => write_note(layout, job, id, &away),
     };
@@ -123,16 +123,31 @@ fn ask_again(layout: &Layout, job: &JobName, id: &BackupId) -> Result<(), Backup
     }
 }
 
+/// Notes these, beside those that were noted before.
 fn write_note(
     layout: &Layout,
     job: &JobName,
     id: &BackupId,
     tiers: &[TierName],
 ) -> Result<(), BackupStoreError> {
-    let names = tiers.iter().map(TierName::as_str);
-    let names = names.collect::<Vec<_>>().join("\n");
     let path = note(layout, job, id);
+    let before = match read_manifest(&path) {
+        Err(error) if error.kind() == ErrorKind::NotFound => None,
+        // Where it cannot be read, all are meant.
+        before => Some(String::from_utf8_lossy(&before.unwrap_or_default()).into_owned()),
+    };
+    let mut names: BTreeSet<&str> = tiers.iter().map(TierName::as_str).collect();
+    if let Some(before) = &before {
+        let noted: BTreeSet<&str> = before.lines().collect();
+        if noted.is_empty() || names.is_subset(&noted) {
+            return Ok(());
+        }
+        names.extend(noted);
+        // A crash after this forgets nothing: what is to be deleted is known until it is.
+        remove_file(&path)?;
+    }
+    let names: Vec<&str> = names.into_iter().collect();
     // A crash may have left it half written.
     remove_file(&path.with_extension("deleted.partial"))?;
-    write_create_only(&path, names.as_bytes())
+    write_create_only(&path, names.join("\n").as_bytes())
 }

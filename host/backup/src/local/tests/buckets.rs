@@ -265,6 +265,27 @@ fn what_was_deleted_while_its_bucket_was_away_does_not_come_back_with_it() {
 }
 
 #[test]
+fn a_deletion_that_is_tried_again_is_remembered_for_the_tiers_that_went_away_since() {
+    let fixture = Fixture::new();
+    let (bucket, chain) = over_bucket_and_home(&fixture);
+    let id = &chain[0];
+    for key in keys_of(&bucket, id) {
+        let bytes = bucket.read(&key, u64::MAX).unwrap().unwrap();
+        let name = key.rsplit('/').next().unwrap();
+        fs::write(fixture.job_dir().join(name), bytes).unwrap();
+    }
+    // As it was noted while another tier was away, before the bucket failed.
+    let note = fixture.job_dir().join(format!("{id}.deleted"));
+    fs::write(&note, "nas").unwrap();
+    fixture.has_offsite(&unreachable_bucket());
+    fixture.store.delete(&job(), id).unwrap();
+    assert_eq!(fs::read_to_string(&note).unwrap(), "nas\noffsite");
+    fixture.has_offsite(&bucket);
+    assert!(fixture.stored().iter().all(|it| it.manifest.id != *id));
+    assert_eq!(keys_of(&bucket, id), Vec::<String>::new());
+}
+
+#[test]
 fn whether_a_bucket_has_a_manifest_is_told_only_where_it_can_be_asked() {
     let id = Fixture::new().request(BackupType::Full, &[]).id;
     let is_there = |bucket: &Bucket, bytes: &[u8]| {
