@@ -160,6 +160,8 @@ impl Bucket {
                 return Ok(());
             };
             match store.get_opts(&key, GetOptions::default()).await {
+                // Of what is of another length nothing is read: it may be anything.
+                Ok(found) if found.meta.size != bytes.len() as u64 => Err(refused),
                 Ok(found) => match found.bytes().await? == bytes {
                     true => Ok(()),
                     false => Err(refused),
@@ -321,6 +323,8 @@ mod tests {
         bucket.create("j/x.json", b"one".to_vec()).unwrap();
         let refused = bucket.create("j/x.json", b"two".to_vec()).unwrap_err();
         assert!(refused.to_string().contains("something else"), "{refused}");
+        let longer = bucket.create("j/x.json", b"longer".to_vec()).unwrap_err();
+        assert!(longer.to_string().contains("something else"), "{longer}");
         assert_eq!(bucket.read("j/x.json", 3).unwrap().unwrap(), b"one");
         assert_eq!(bucket.read("j/x.json", 2).unwrap(), None);
     }
