@@ -79,6 +79,10 @@ pub(super) fn explained(error: &Error, bucket: &str) -> io::Error {
             let what = "the bucket does not hold it".to_owned();
             io::Error::new(ErrorKind::NotFound, Trouble::Said(what))
         }
+        // Some servers refuse what is over a quota with 403.
+        _ if status.starts_with("507") || code.contains("Quota") => io::Error::other(
+            Trouble::Full(format!("the server has no room: it answered {status}{code}")),
+        ),
         Error::PermissionDenied { .. } | Error::Unauthenticated { .. } => said(format!(
             "the server refuses it with {status}{code}; look at `access_key`, `secret_key` and `region` of the tier, at what that \
              key may do in the bucket `{bucket}`, and at this machine's clock"
@@ -86,9 +90,6 @@ pub(super) fn explained(error: &Error, bucket: &str) -> io::Error {
         Error::AlreadyExists { .. } | Error::Precondition { .. } => said(
             "something else lies there already; look at what writes into the bucket beside this host"
                 .to_owned(),
-        ),
-        _ if status.starts_with("507") || code.contains("Quota") => io::Error::other(
-            Trouble::Full(format!("the server has no room: it answered {status}{code}")),
         ),
         _ if status.is_empty() && !code.is_empty() => {
             said(format!("the server answered with an error{code}"))
@@ -168,13 +169,16 @@ mod tests {
             let told = explained(&generic(answer), "b").to_string();
             assert!(told.contains(says) && !told.contains("Key"), "{told}");
         }
-        let full = Error::Generic {
-            store: "S3",
-            source: source("non-2xx status code: 507 Insufficient Storage: "),
+        let over_quota = Error::PermissionDenied {
+            path: "x".to_owned(),
+            source: source(
+                "non-2xx status code: 403 Forbidden: <Error><Code>QuotaExceeded</Code></Error>",
+            ),
         };
-        assert!(matches!(
-            Trouble::of(&explained(&full, "b")),
-            Some(Trouble::Full(_))
-        ));
+        let full = generic("non-2xx status code: 507 Insufficient Storage: ");
+        for error in [over_quota, full] {
+            let told = explained(&error, "b");
+            assert!(matches!(Trouble::of(&told), Some(Trouble::Full(_))));
+        }
     }
 }
