@@ -215,7 +215,10 @@ impl Bucket {
         })();
         let put = match put {
             Ok(()) => {
-                let complete = async move { Ok((upload.complete().await, upload)) };
+                let complete = async move {
+                    let completed = upload.complete().await;
+                    Ok((completed, upload))
+                };
                 let (completed, again) = self.begin(stop, complete)?.end()?;
                 upload = again;
                 completed.map_err(|error| explained(&error, &self.name))
