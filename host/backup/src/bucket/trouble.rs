@@ -33,6 +33,8 @@ pub(super) fn said(what: String) -> io::Error {
 const NO_BUCKET: &str = "NoSuchBucket";
 /// The longest code of an error; what is longer is none.
 const LONGEST_CODE: usize = 64;
+/// So many letters are told of what is no answer.
+const LONGEST_REASON: usize = 300;
 /// What may pass by itself, and is no fault of the config.
 const BUSY: [&str; 2] = ["408", "429"];
 
@@ -96,10 +98,14 @@ pub(super) fn explained(error: &Error, bucket: &str) -> io::Error {
         }
         _ if status.is_empty() => match causes(error).last() {
             Some(why) if why.is::<Trouble>() => said(why.to_string()),
-            why => said(format!(
-                "no answer that is of use came from the server: {}",
-                why.map(ToString::to_string).unwrap_or_default()
-            )),
+            why => {
+                let why = why.map(ToString::to_string).unwrap_or_default();
+                // It may hold all that the server sent.
+                let why: String = why.chars().take(LONGEST_REASON).collect();
+                said(format!(
+                    "no answer that is of use came from the server: {why}"
+                ))
+            }
         },
         _ if status.starts_with(['3', '4']) && !BUSY.iter().any(|it| status.starts_with(it)) => {
             said(format!(
@@ -169,6 +175,12 @@ mod tests {
             let told = explained(&generic(answer), "b").to_string();
             assert!(told.contains(says) && !told.contains("Key"), "{told}");
         }
+        let endless = Error::Generic {
+            store: "S3",
+            source: Box::new(io::Error::other("x".repeat(10_000))),
+        };
+        let told = explained(&endless, "b").to_string();
+        assert!(told.contains("xxx") && told.len() < 400, "{told}");
         let over_quota = Error::PermissionDenied {
             path: "x".to_owned(),
             source: source(
