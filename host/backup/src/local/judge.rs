@@ -77,6 +77,13 @@ fn check_writable(target: &Path, home: &Path) -> Result<(), BackupStoreError> {
     })
 }
 
+/// Whether something is immutable, or can only grow. Where the kernel does not say, it is found out when it is moved.
+pub(super) fn is_fixed(path: &Path) -> bool {
+    let fixed = StatxAttributes::IMMUTABLE | StatxAttributes::APPEND;
+    let found = statx(CWD, path, AtFlags::SYMLINK_NOFOLLOW, StatxFlags::TYPE);
+    found.is_ok_and(|found| found.stx_attributes.intersects(fixed))
+}
+
 /// What is immutable, or can only grow, gives up no name and takes no other.
 fn check_movable(target: &Path, home: &Path, is_inside: bool) -> Result<(), BackupStoreError> {
     let mut moved = vec![home.to_owned(), target.to_owned()];
@@ -86,11 +93,8 @@ fn check_movable(target: &Path, home: &Path, is_inside: bool) -> Result<(), Back
             moved.push(entry.map_err(unavailable("cannot list", target))?.path());
         }
     }
-    let fixed = StatxAttributes::IMMUTABLE | StatxAttributes::APPEND;
     for path in moved {
-        // Where the kernel does not say, it is found out when it is moved.
-        let found = statx(CWD, &path, AtFlags::SYMLINK_NOFOLLOW, StatxFlags::TYPE);
-        if found.is_ok_and(|found| found.stx_attributes.intersects(fixed)) {
+        if is_fixed(&path) {
             return Err(refused(format!(
                 "{} cannot be replaced: {} is immutable, or append-only; change that with `chattr -i -a`, or restore into another directory",
                 target.display(),

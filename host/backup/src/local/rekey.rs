@@ -30,7 +30,7 @@ use mainstay_domain::{
     id::BackupId,
     name::JobName,
 };
-use place::{clear, left_for_a_bucket, note, note_of, staged_at};
+use place::{clear, left_for_a_bucket, left_where_fixed, note, note_of, staged_at};
 use std::{
     collections::{BTreeSet, HashMap},
     io::Write,
@@ -77,7 +77,7 @@ pub(super) fn rekey(
     }
     let links = parents_first(links);
     let anew = || links.iter().filter(|link| link.opening.is_some());
-    if let Some(left) = left_for_a_bucket(&links) {
+    if let Some(left) = left_for_a_bucket(&links).or_else(|| left_where_fixed(&links)) {
         found.left.extend(left);
         return Ok(found);
     }

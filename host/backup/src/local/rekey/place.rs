@@ -9,6 +9,7 @@ use super::{
         files::{
             ARCHIVES, Layout, ignore_not_found, names_in, remove_file, sync_dir, write_create_only,
         },
+        judge::is_fixed,
         regular::read_manifest,
         tier::{check_there, noted as noted_tiers},
     },
@@ -57,6 +58,26 @@ pub(super) fn left_for_a_bucket(links: &[Link]) -> Option<Vec<String>> {
              before until it expires",
             link.manifest.id,
             there.display()
+        )
+    });
+    Some(left.collect())
+}
+
+/// The same, where any of it gives up no name: what is noted could not be put in place, and before it is nothing of the job is read.
+pub(super) fn left_where_fixed(links: &[Link]) -> Option<Vec<String>> {
+    let fixed = links.iter().find_map(|link| {
+        let directory = link.directory.as_ref()?;
+        let manifest = directory.join(format!("{}.json", link.manifest.id));
+        let files = [directory.clone(), link.archive.shown(), manifest];
+        files.into_iter().find(|path| is_fixed(path))
+    })?;
+    let anew = links.iter().filter(|link| link.opening.is_some());
+    let left = anew.map(|link| {
+        format!(
+            "backup {} is left as it is: of its chain {} is immutable, or append-only, and nothing can take its place; change that \
+             with `chattr -i -a` and rekey again",
+            link.manifest.id,
+            fixed.display()
         )
     });
     Some(left.collect())

@@ -3,7 +3,7 @@
 use super::*;
 use inside::Inside;
 
-fn chattr(how: &str, path: &Path) -> bool {
+pub(super) fn chattr(how: &str, path: &Path) -> bool {
     let ran = Command::new("chattr").arg(how).arg(path).status();
     ran.is_ok_and(|status| status.success())
 }

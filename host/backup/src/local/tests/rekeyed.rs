@@ -1,6 +1,7 @@
 //! Backups that are encrypted to others than they were.
 
 use super::{
+    immutable::chattr,
     sealed::{Sealed, is_locked},
     *,
 };
@@ -152,6 +153,32 @@ fn a_manifest_in_a_foreign_place_is_not_signed_anew() {
     assert_eq!((rekeyed.sealed.len(), rekeyed.left.len()), (1, 1));
     let found = sealed.fixture.store.committed(&job(), &first[1]);
     assert_eq!(found, Ok(Some(moved)));
+}
+
+/// What is noted is put in place before anything else of the job.
+#[test]
+fn a_chain_of_which_a_file_is_immutable_stays_as_it_is() {
+    let sealed = Sealed::new();
+    sealed.opens_with(&sealed.files[0]);
+    let chain = sealed.chain();
+    let manifest = sealed.fixture.store.layout.manifest(&job(), &chain[2]);
+    for fixed in [sealed.archive(&chain[1]), manifest] {
+        if !chattr("+i", &fixed) {
+            println!("SKIPPED, nothing was tested: nothing can be made immutable here");
+            return;
+        }
+        let store = &sealed.fixture.store;
+        let sealing = sealed.to_the_second();
+        let rekeyed = store.rekey(&job(), &chain, &sealing, false, &no_progress());
+        // Before anything is asserted, for what is immutable would stay for good.
+        chattr("-i", &fixed);
+        let rekeyed = rekeyed.unwrap();
+        assert_eq!((rekeyed.sealed.len(), rekeyed.left.len()), (0, 3));
+        assert!(rekeyed.left[0].contains("immutable"), "{rekeyed:?}");
+        assert_eq!(sealed.verify(&chain), Ok(vec![]));
+    }
+    assert_eq!(sealed.rekey(&chain, false).sealed.len(), 3);
+    sealed.assert_rekeyed(&chain);
 }
 
 /// A crash at every change that a rekey makes: before the note all is as it was, after it all is as it is to be.
