@@ -1,13 +1,14 @@
 //! Reads what a Redis holds by some patterns of keys, as the commands that give it back.
 //!
 //! Invariant: of a value no more is held in memory than a piece, whatever its size.
-//! Invariant: a password goes into the connection and nowhere else.
+//! Invariant: a password goes into the connection and nowhere else, also where what is asked tells it again: of an answer to it no
+//! word is shown that is quoted, and secrets are taken out before anything is cut.
 
 use crate::ports::{BackupStoreError, OnContent, Secrets};
 use mainstay_domain::{
     protocol::resp::{self, Head},
     spec::{RedisSource, ServiceAddress},
-    text::excerpt,
+    text::visible,
 };
 use std::{io, time::Duration};
 use tokio::{
@@ -15,6 +16,8 @@ use tokio::{
     net::{TcpStream, UnixStream},
 };
 
+/// The command that a password goes with.
+const AUTH: &str = "AUTH";
 /// So long may the first line of a reply be.
 const MOST_LINE: u64 = 64 << 10;
 /// So long may a key be.
@@ -26,6 +29,8 @@ const MOST_SCANNED: u64 = 16 << 20;
 const COUNT: &str = "200";
 /// So much of a value is read at once.
 const PIECE: usize = 64 << 10;
+/// So many letters are told of why it cannot be read.
+const MOST_TOLD: usize = 200;
 
 /// A connection of either kind.
 trait Stream: AsyncRead + AsyncWrite + Send + Unpin {}
@@ -39,8 +44,8 @@ pub(super) async fn dump(
     on_bytes: &mut OnContent<'_>,
 ) -> Result<(), BackupStoreError> {
     let failed = |why: String| {
-        let why = secrets.conceal_text(&why);
-        BackupStoreError::Source(format!("the Redis at {}: {why}", source.at))
+        let why: String = secrets.conceal_text(&why).chars().take(MOST_TOLD).collect();
+        BackupStoreError::Source(format!("the Redis at {}: {}", source.at, visible(&why)))
     };
     let password = source.password.as_ref().map(|name| secrets.value(name));
     let password = password
@@ -48,7 +53,7 @@ pub(super) async fn dump(
         .map_err(|why| failed(why.to_string()))?;
     let mut redis = Connection::open(&source.at).await.map_err(&failed)?;
     if let Some(password) = &password {
-        let mut words = vec!["AUTH"];
+        let mut words = vec![AUTH];
         words.extend(source.user.as_deref());
         words.push(password);
         redis.agreed(&words).await.map_err(&failed)?;
@@ -197,7 +202,12 @@ impl Connection {
             line.pop();
         }
         match resp::head(&line)? {
-            Head::Error(error) => Err(format!("it answered {what} with: {}", excerpt(&error))),
+            Head::Error(error) if what == AUTH => {
+                // A Redis quotes what it was told where it does not know the command.
+                let told = error.split(['\'', '"', '`']).next().unwrap_or_default();
+                Err(format!("it answered {what} with: {}", told.trim_end()))
+            }
+            Head::Error(error) => Err(format!("it answered {what} with: {error}")),
             head => Ok(head),
         }
     }

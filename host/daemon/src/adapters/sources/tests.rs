@@ -8,7 +8,7 @@ use crate::{
     },
     ports::SecretError,
 };
-use mainstay_domain::name::SecretName;
+use mainstay_domain::{name::SecretName, spec::ServiceAddress};
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use std::{
     io::{Read, Seek},
@@ -267,6 +267,83 @@ async fn a_server_is_asked_once_and_no_more_is_written_than_its_source_allows() 
     assert!(error.contains("cannot be read"), "{error}");
     let (ended, _) = fetch(whole, 5, true).await;
     assert_eq!(ended, Err(BackupStoreError::Interrupted));
+}
+
+/// Longer than what a Redis quotes of it below.
+const PASSWORD: &str = "correct-horse-battery-staple-correct-horse-battery-staple";
+
+/// Knows the one password, where it is whole.
+struct Password;
+
+impl Secrets for Password {
+    fn value(&self, _: &SecretName) -> Result<String, SecretError> {
+        Ok(PASSWORD.to_owned())
+    }
+    fn conceal(&self, bytes: Vec<u8>) -> Vec<u8> {
+        let text = String::from_utf8_lossy(&bytes).replace(PASSWORD, "${secret:pin}");
+        text.into_bytes()
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_redis_that_tells_again_what_it_was_told_has_nobody_read_the_password() {
+    for (answer, says) in [
+        (
+            format!("-ERR unknown command 'AUTH', with args beginning with: '{PASSWORD}' "),
+            "ERR unknown command",
+        ),
+        (
+            format!(
+                "-ERR unknown command `AUTH`, with args beginning with: `{}`",
+                PASSWORD.split_at(20).0
+            ),
+            "ERR unknown command",
+        ),
+        (
+            format!("-ERR {PASSWORD} is none"),
+            "ERR ${secret:pin} is none",
+        ),
+        (
+            "-WRONGPASS invalid username-password pair".to_owned(),
+            "WRONGPASS invalid username-password pair",
+        ),
+    ] {
+        let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        let at = ServiceAddress::Tcp(listener.local_addr().unwrap().to_string());
+        std::thread::spawn(move || {
+            use std::io::Write;
+            let (mut stream, _) = listener.accept().unwrap();
+            stream
+                .write_all(format!("{answer}\r\n").as_bytes())
+                .unwrap();
+            // Until nobody reads any more.
+            drop(stream.read_to_end(&mut Vec::new()));
+        });
+        let directory = tempfile::tempdir().unwrap();
+        let sources = LocalSources::new(
+            Arc::new(Password),
+            without_that_of_the_tests(),
+            Arc::new(Outputs::new(directory.path())),
+            Handle::current(),
+        );
+        let source = RedisSource {
+            at,
+            user: None,
+            password: Some(SecretName::parse("pin").unwrap()),
+            database: 0,
+            keys: vec!["*".to_owned()],
+            key: "redis.resp".to_owned(),
+            timeout: LONG,
+        };
+        let asking = tokio::task::spawn_blocking(move || {
+            sources.dump(&source, &mut |_| Ok(()), &CancellationToken::new())
+        });
+        let error = asking.await.unwrap().unwrap_err().to_string();
+        assert!(
+            error.ends_with(&format!(": it answered AUTH with: {says}")),
+            "{error}"
+        );
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]
