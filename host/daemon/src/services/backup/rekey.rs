@@ -1,11 +1,13 @@
 //! Encrypts what is stored of a job to its present recipients.
 //!
 //! Invariant: whoever calls has the job's turn.
+//! Invariant: nothing that is encrypted is stored in plain, in whichever tier it lies.
 //! Invariant: what stays encrypted as it was is named, and then a full backup to the present recipients is taken.
 
 use super::{BackupError, BackupService, create::Wanted};
 use crate::ports::{BackupStore, OnProgress, Rekeyed, RekeyedBackups, Unreadable};
 use mainstay_domain::{
+    archive::Encryption,
     backup::{BackupRecord, BackupType},
     event::EventKind,
     id::BackupId,
@@ -25,6 +27,12 @@ impl BackupService {
         progress: OnProgress,
     ) -> Result<Rekeyed, BackupError> {
         let spec = self.job(&job)?;
+        if spec.sealing.encryption == Encryption::None {
+            return Err(BackupError::Refused(format!(
+                "the backups of job {job} are encrypted to nobody, so there is nobody to encrypt them to; name recipients in \
+                 `encryption` of the job; what was encrypted before is opened as it was"
+            )));
+        }
         let mut all = Rekeyed::default();
         for ids in self.by_full(&job) {
             let (of_job, sealing, progress) = (job.clone(), spec.sealing.clone(), progress.clone());

@@ -16,17 +16,22 @@ fn sealed(sealing: SealingSpec) -> JobSpec {
 #[tokio::test]
 async fn what_is_encrypted_anew_is_in_the_catalog_and_where_some_is_not_a_full_backup_is_taken() {
     let fixture = Fixture::new().await;
-    let plain = sealed(SealingSpec::default());
+    let to = sealed(SealingSpec {
+        encryption: Encryption::Age {
+            recipients: vec!["age1a".to_owned()],
+        },
+        ..SealingSpec::default()
+    });
     fixture
         .spec
-        .send_replace(spec_with(std::slice::from_ref(&plain)));
+        .send_replace(spec_with(std::slice::from_ref(&to)));
     fixture.create(BackupType::Full).await.unwrap();
     let next = fixture.create(BackupType::Incremental).await.unwrap();
     let rekey = |dry_run| {
         within(
             fixture
                 .service
-                .rekey(plain.name.clone(), dry_run, no_progress()),
+                .rekey(to.name.clone(), dry_run, no_progress()),
         )
     };
     let would = rekey(true).await.unwrap();
@@ -48,6 +53,13 @@ async fn what_is_encrypted_anew_is_in_the_catalog_and_where_some_is_not_a_full_b
         (taken.backup_type, taken.status),
         (BackupType::Full, BackupStatus::Verified)
     );
+
+    let plain = sealed(SealingSpec::default());
+    fixture.spec.send_replace(spec_with(&[plain]));
+    for dry_run in [true, false] {
+        let refused = rekey(dry_run).await.unwrap_err().to_string();
+        assert!(refused.contains("name recipients"), "{refused}");
+    }
 }
 
 #[tokio::test]
