@@ -107,7 +107,10 @@ impl SourceReader<'_> {
             stop,
         );
         match read {
-            Err(BackupStoreError::Source(what)) if is_taken && self.is_tolerant() => {
+            // What is about to be lost does not wait until it has come to rest.
+            Err(BackupStoreError::Source(what) | BackupStoreError::SourceChanged(what))
+                if is_taken && self.is_tolerant() =>
+            {
                 documents += self.break_off(what, open)?;
             }
             read => read?,

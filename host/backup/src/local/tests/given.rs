@@ -169,13 +169,19 @@ fn a_run_that_does_not_fit_together_begins_anew_and_not_for_ever() {
     fixture.extend(BackupType::Full, &mut chain);
     let restored = fixture.restore_into(&chain, "restored").unwrap();
     assert_eq!(fs::read(restored.join("given/a")).unwrap(), b"of run 3");
-    for unreadable in [Unreadable::Fails, Unreadable::IsLeftOut] {
-        let error = error_of(&fixture_of("moves-on"), unreadable);
-        assert_eq!(
-            error,
-            BackupStoreError::SourceChanged("it moved".to_owned())
-        );
-    }
+    let fixture = fixture_of("moves-on");
+    assert_eq!(
+        error_of(&fixture, Unreadable::Fails),
+        BackupStoreError::SourceChanged("it moved".to_owned())
+    );
+    // An emergency backup does not wait for it.
+    let request = TakeBackup {
+        unreadable: Unreadable::IsLeftOut,
+        ..fixture.request(BackupType::Emergency, &[])
+    };
+    let taken = fixture.store.take(&request, &no_progress()).unwrap();
+    assert!(taken.manifest.incomplete);
+    assert_eq!(taken.warnings, ["it moved"]);
 }
 
 #[test]
