@@ -2,11 +2,15 @@
 //!
 //! Invariant: one version gives all pages of a run, and of each page it is checked that it goes on where the one before ended
 //! before any of it is stored.
+//! Invariant: of what a plugin says in place of a page some letters are told, in which no secret is and nothing disturbs a reader.
 
 use crate::ports::{
     BackupStoreError, Collecting, Collector, Collectors, OnSourcePart, Secrets, SourcePart,
 };
-use mainstay_domain::call::{CollectFailure, CollectRequest, CollectedPages, Cursor, Page};
+use mainstay_domain::{
+    call::{CollectFailure, CollectRequest, CollectedPages, Cursor, Page},
+    text::visible,
+};
 use std::time::Duration;
 
 /// So many bytes are asked for at once.
@@ -15,6 +19,8 @@ const PAGE_BYTES: u32 = 1 << 20;
 const ATTEMPTS: u32 = 3;
 /// After the first attempt; twice as long after each further one.
 const PAUSE: Duration = Duration::from_millis(500);
+/// So many letters are told of why there is no page; the answer may be as long as a page is.
+const MOST_TOLD: usize = 1000;
 
 /// Asks for all pages of a run with this name.
 pub(super) async fn collect(
@@ -26,8 +32,8 @@ pub(super) async fn collect(
 ) -> Result<(), BackupStoreError> {
     let source = asked.source;
     let told = |what: &str| {
-        let what = secrets.conceal_text(what);
-        format!("the plugin {} {what}", source.plugin)
+        let what: String = secrets.conceal_text(what).chars().take(MOST_TOLD).collect();
+        format!("the plugin {} {}", source.plugin, visible(&what))
     };
     let failed = |what: &str| BackupStoreError::Source(told(what));
     let found = collectors.collector(
@@ -244,5 +250,15 @@ mod tests {
         let (ended, _, _) = collected(vec![Err(moved)]).await;
         let why = "the plugin export gave no page: what it reads changed meanwhile: ${secret:token} moved";
         assert_eq!(ended, Err(BackupStoreError::SourceChanged(why.to_owned())));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn of_a_long_reason_some_is_told_and_it_disturbs_nobody() {
+        let long = format!("\u{1b}[2J\n{}", "a".repeat(1 << 20));
+        let (ended, _, _) = collected(vec![Err(CollectFailure::Permanent(long))]).await;
+        let error = ended.unwrap_err().to_string();
+        assert!(error.len() < 2 * MOST_TOLD, "{}", error.len());
+        assert!(!error.contains(['\u{1b}', '\n']), "{error}");
+        assert!(error.contains("[2J"), "{error}");
     }
 }
