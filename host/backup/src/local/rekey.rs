@@ -30,7 +30,9 @@ use mainstay_domain::{
     id::BackupId,
     name::JobName,
 };
-use place::{clear, left_for_a_bucket, left_where_fixed, note, note_of, staged_at};
+use place::{
+    check_reachable, clear, left_for_a_bucket, left_where_fixed, note, note_of, staged_at,
+};
 use std::{
     collections::{BTreeSet, HashMap},
     io::Write,
@@ -85,6 +87,7 @@ pub(super) fn rekey(
         found.sealed = anew().map(|link| link.manifest.clone()).collect();
         return Ok(found);
     }
+    check_reachable(layout, job)?;
     let mut staged = Staged::default();
     let done = stage(
         layout,

@@ -104,16 +104,16 @@ pub(super) fn note(layout: &Layout, job: &JobName, ids: &[String]) -> Result<(),
     write_create_only(&path, ids.join("\n").as_bytes())
 }
 
-/// Puts what is noted in its place. It may be done twice, and at once.
-pub(in crate::local) fn finish(layout: &Layout, job: &JobName) -> Result<(), BackupStoreError> {
-    let note = note_of(layout, job);
-    let noted = match read_manifest(&note) {
-        Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => {
-            return Ok(());
-        }
-        noted => noted.map_err(unavailable("cannot read", &note))?,
-    };
-    // What a tier holds that is away has to wait for it. A bucket holds nothing of it.
+/// Whether all that may hold something of a job is there now. Else nothing is noted: it could not be put in place, and until it
+/// is nothing of the job is read or changed.
+pub(super) fn check_reachable(layout: &Layout, job: &JobName) -> Result<(), BackupStoreError> {
+    let directories = directories(layout, job)?;
+    directories.iter().try_for_each(|it| names_in(it).map(drop))
+}
+
+/// The directories that may hold something of a job, where each tier is there in which backups of it were stored. What one holds
+/// that is away has to wait for it. A bucket holds nothing of it.
+fn directories(layout: &Layout, job: &JobName) -> Result<Vec<PathBuf>, BackupStoreError> {
     let buckets: Vec<TierName> = layout
         .others()
         .into_iter()
@@ -125,12 +125,25 @@ pub(in crate::local) fn finish(layout: &Layout, job: &JobName) -> Result<(), Bac
             check_there(layout, job, &tier)?;
         }
     }
+    let places = iter::once(layout.clone()).chain(layout.other_directories());
+    Ok(places
+        .flat_map(|place| [place.job(job), place.trash_of(job)])
+        .collect())
+}
+
+/// Puts what is noted in its place. It may be done twice, and at once.
+pub(in crate::local) fn finish(layout: &Layout, job: &JobName) -> Result<(), BackupStoreError> {
+    let note = note_of(layout, job);
+    let noted = match read_manifest(&note) {
+        Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => {
+            return Ok(());
+        }
+        noted => noted.map_err(unavailable("cannot read", &note))?,
+    };
     let noted = String::from_utf8_lossy(&noted);
     let ids: Vec<&str> = noted.lines().collect();
-    for place in iter::once(layout.clone()).chain(layout.other_directories()) {
-        for directory in [place.job(job), place.trash_of(job)] {
-            put_in_place(&directory, &ids)?;
-        }
+    for directory in directories(layout, job)? {
+        put_in_place(&directory, &ids)?;
     }
     remove_file(&note)?;
     sync_dir(&layout.job(job))

@@ -3,6 +3,7 @@
 use super::{
     immutable::chattr,
     sealed::{Sealed, is_locked},
+    tiers::tier,
     *,
 };
 use mainstay_domain::archive::Encryption;
@@ -178,6 +179,33 @@ fn a_chain_of_which_a_file_is_immutable_stays_as_it_is() {
         assert_eq!(sealed.verify(&chain), Ok(vec![]));
     }
     assert_eq!(sealed.rekey(&chain, false).sealed.len(), 3);
+    sealed.assert_rekeyed(&chain);
+}
+
+#[test]
+fn a_tier_that_is_away_keeps_a_rekey_from_being_begun_and_nothing_else() {
+    let sealed = Sealed::new();
+    sealed.opens_with(&sealed.files[0]);
+    let nas = sealed.fixture.with_tier("nas");
+    sealed.fixture.put("a", "one");
+    let request = TakeBackup {
+        tiers: vec![tier("nas")],
+        ..sealed.request(BackupType::Full, &[])
+    };
+    sealed.fixture.store.take(&request, &no_progress()).unwrap();
+    let mut chain = sealed.chain();
+    let away = sealed.fixture.directory.path().join("away");
+    fs::rename(&nas, &away).unwrap();
+    let (store, sealing) = (&sealed.fixture.store, sealed.to_the_second());
+    let rekeyed = store.rekey(&job(), &chain, &sealing, false, &no_progress());
+    assert!(
+        matches!(rekeyed, Err(BackupStoreError::Unavailable(_))),
+        "{rekeyed:?}"
+    );
+    assert_eq!(sealed.verify(&chain), Ok(vec![]));
+    sealed.extend(BackupType::Incremental, &mut chain);
+    fs::rename(&away, &nas).unwrap();
+    assert_eq!(sealed.rekey(&chain, false).sealed.len(), 4);
     sealed.assert_rekeyed(&chain);
 }
 
