@@ -30,9 +30,7 @@ use mainstay_domain::{
     id::BackupId,
     name::JobName,
 };
-use place::{
-    check_reachable, clear, left_for_a_bucket, left_where_fixed, note, note_of, staged_at,
-};
+use place::{left_for_a_bucket, left_where_fixed, make_ready, note, note_of, staged_at};
 use std::{
     collections::{BTreeSet, HashMap},
     io::Write,
@@ -87,7 +85,7 @@ pub(super) fn rekey(
         found.sealed = anew().map(|link| link.manifest.clone()).collect();
         return Ok(found);
     }
-    check_reachable(layout, job)?;
+    make_ready(layout, job)?;
     let mut staged = Staged::default();
     let done = stage(
         layout,
@@ -218,7 +216,6 @@ fn stage(
         let Some(directory) = &link.directory else {
             continue;
         };
-        clear(directory, id)?;
         let parent = match &old.parent {
             Some(parent) => match before.get(&parent.id) {
                 Some(hash) if *hash != parent.manifest_hash => {

@@ -83,15 +83,6 @@ pub(super) fn left_where_fixed(links: &[Link]) -> Option<Vec<String>> {
     Some(left.collect())
 }
 
-/// Removes what another rekey left of a backup before it was noted.
-pub(super) fn clear(directory: &Path, id: &BackupId) -> Result<(), BackupStoreError> {
-    for suffix in ARCHIVES.into_iter().chain([".json"]) {
-        let target = directory.join(format!("{id}{suffix}"));
-        remove_file(&staged_at(&target, id))?;
-    }
-    Ok(())
-}
-
 pub(super) fn note_of(layout: &Layout, job: &JobName) -> PathBuf {
     layout.job(job).join(NOTE)
 }
@@ -104,11 +95,22 @@ pub(super) fn note(layout: &Layout, job: &JobName, ids: &[String]) -> Result<(),
     write_create_only(&path, ids.join("\n").as_bytes())
 }
 
-/// Whether all that may hold something of a job is there now. Else nothing is noted: it could not be put in place, and until it
-/// is nothing of the job is read or changed.
-pub(super) fn check_reachable(layout: &Layout, job: &JobName) -> Result<(), BackupStoreError> {
-    let directories = directories(layout, job)?;
-    directories.iter().try_for_each(|it| names_in(it).map(drop))
+/// Removes what another rekey left before it was noted, wherever it lies: it would take a place once this one is noted. An error
+/// where not all is there now that may hold something of the job: then nothing may be noted, as it could not be put in place, and
+/// until it is nothing of the job is read or changed.
+pub(super) fn make_ready(layout: &Layout, job: &JobName) -> Result<(), BackupStoreError> {
+    let is_left = |name: &String| {
+        let target = target_of(name);
+        target.is_some_and(|(id, _)| BackupId::parse(id).is_ok())
+    };
+    for directory in directories(layout, job)? {
+        let mut names = names_in(&directory)?;
+        names.retain(is_left);
+        for name in names {
+            remove_file(&directory.join(name))?;
+        }
+    }
+    Ok(())
 }
 
 /// The directories that may hold something of a job, where each tier is there in which backups of it were stored. What one holds

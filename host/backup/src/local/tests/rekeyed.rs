@@ -209,6 +209,20 @@ fn a_tier_that_is_away_keeps_a_rekey_from_being_begun_and_nothing_else() {
     sealed.assert_rekeyed(&chain);
 }
 
+#[test]
+fn what_another_rekey_left_elsewhere_takes_no_place() {
+    let sealed = Sealed::new();
+    sealed.opens_with(&sealed.files[0]);
+    let chain = sealed.chain();
+    let trash = sealed.fixture.store.layout.trash_of(&job());
+    fs::create_dir_all(&trash).unwrap();
+    let left = format!("{}.rekeyed.json.partial", chain[0]);
+    fs::write(trash.join(left), "{}").unwrap();
+    assert_eq!(sealed.rekey(&chain, false).sealed.len(), 3);
+    assert_eq!(files::names_in(&trash).unwrap(), [""; 0]);
+    sealed.assert_rekeyed(&chain);
+}
+
 /// A crash at every change that a rekey makes: before the note all is as it was, after it all is as it is to be.
 #[test]
 fn wherever_it_is_cut_off_the_next_start_finds_the_one_or_the_other() {
