@@ -1,12 +1,13 @@
 //! Composes the documents of a state from the links of a chain, told newest first.
 //!
-//! Invariant: while a link is read, what newer ones said is looked up and not changed; what the link says is laid under it once
-//! the link has ended.
+//! Invariant: while a link is read, what newer ones said is looked up and not changed; what becomes of the link's documents is
+//! laid over it once the link has ended.
+//! Invariant: of many small links what newer ones said is not written anew for each.
 
 use super::{
     listing::Listing,
     rows,
-    table::{Aside, Pair, Sorter, Table, side_by_side, unreadable},
+    table::{Aside, Sorter, Table, laid_over, unreadable},
 };
 use crate::port::BackupStoreError;
 use mainstay_domain::{
@@ -14,6 +15,9 @@ use mainstay_domain::{
     backup_chain::{ComposeError, Fate},
 };
 use std::{io, mem};
+
+/// By how much a table is larger at least than the next one.
+const GROWTH: u64 = 4;
 
 /// Why a state cannot be composed.
 pub(super) enum Failure {
@@ -38,9 +42,10 @@ impl From<io::Error> for Failure {
 /// A state that is being composed.
 pub(super) struct Composer {
     aside: Aside,
-    /// What becomes of the documents that newer links named.
-    settled: Table,
-    /// What the link says that is read.
+    /// What becomes of the documents that newer links named, by all of them: what a later table has of a document counts. Each
+    /// is larger than the next, see [`GROWTH`].
+    settled: Vec<Table>,
+    /// What becomes of the documents that the link names that is read.
     said: Sorter,
 }
 
@@ -49,15 +54,26 @@ impl Composer {
     pub(super) fn new(aside: &Aside) -> Self {
         Self {
             aside: aside.clone(),
-            settled: Table::default(),
+            settled: Vec::new(),
             said: Sorter::new(aside),
         }
     }
 
     /// Whether the content of this document in this link belongs to the composed state.
     pub(super) fn wants(&self, key: &DocumentKey) -> io::Result<bool> {
-        let settled = self.settled.get(key.as_str().as_bytes())?;
+        let settled = self.settled_as(key)?;
         Ok(settled.is_none_or(|value| rows::is_wanted(&value)))
+    }
+
+    /// What becomes of a document by newer links; none where they do not name it.
+    fn settled_as(&self, key: &DocumentKey) -> io::Result<Option<Vec<u8>>> {
+        for table in self.settled.iter().rev() {
+            let found = table.get(key.as_str().as_bytes())?;
+            if found.is_some() {
+                return Ok(found);
+            }
+        }
+        Ok(None)
     }
 
     /// This link has this document; `inherited`: without its content. Answers what [`Composer::wants`] does.
@@ -76,52 +92,51 @@ impl Composer {
     }
 
     fn say(&mut self, key: &DocumentKey, fate: &Fate) -> Result<bool, Failure> {
-        let bytes = key.as_str().as_bytes();
-        let settled = self.settled.get(bytes)?;
-        let is_wanted = settled.as_ref().is_none_or(|value| rows::is_wanted(value));
-        if let Some(newer) = settled.filter(|_| is_wanted) {
-            rows::fate_of(&newer)?.over(key, fate)?;
-        }
-        self.said.push(bytes, &rows::bytes_of_fate(fate)?);
+        let settled = self.settled_as(key)?;
+        let is_wanted = settled.as_deref().is_none_or(rows::is_wanted);
+        let value = match settled {
+            Some(newer) if is_wanted => {
+                let fate = rows::fate_of(&newer)?.over(key, fate)?;
+                rows::bytes_of_fate(&fate)?
+            }
+            Some(newer) => newer,
+            None => rows::bytes_of_fate(fate)?,
+        };
+        self.said.push(key.as_str().as_bytes(), &value);
         Ok(is_wanted)
     }
 
     /// The link has ended; the next one is older. An error where it named a document twice.
     pub(super) fn end_link(&mut self) -> Result<(), Failure> {
-        let said = mem::replace(&mut self.said, Sorter::new(&self.aside)).finish();
-        if let Some(key) = said.twice()? {
+        let mut last = mem::replace(&mut self.said, Sorter::new(&self.aside)).finish();
+        if let Some(key) = last.twice()? {
             return Err(ComposeError::Twice(rows::key_of(&key)?).into());
         }
-        if self.settled.len() == 0 {
-            self.settled = said;
+        if last.len() == 0 {
             return Ok(());
         }
-        let mut all = Sorter::new(&self.aside);
-        for pair in side_by_side(&self.settled, &said) {
-            let Pair { key, left, right } = pair?;
-            let value = match (left, right) {
-                (Some(newer), Some(older)) if rows::is_wanted(&newer) => {
-                    let older = rows::fate_of(&older)?;
-                    let fate = rows::fate_of(&newer)?.over(&rows::key_of(&key)?, &older)?;
-                    rows::bytes_of_fate(&fate)?
-                }
-                (newer, older) => newer.or(older).unwrap_or_default(),
-            };
-            all.push(&key, &value);
+        let mut most = last.len().saturating_mul(GROWTH);
+        while let Some(before) = self.settled.pop_if(|before| before.len() < most) {
+            last = laid_over(&before, &last, &self.aside)?;
+            most = last.len().saturating_mul(GROWTH);
         }
-        self.settled = all.finish();
+        self.settled.push(last);
         Ok(())
     }
 
     /// The documents of the state, after the oldest link has ended.
-    pub(super) fn finish(self) -> Result<Listing, Failure> {
-        for record in self.settled.iter() {
+    pub(super) fn finish(mut self) -> Result<Listing, Failure> {
+        let mut all = self.settled.pop().unwrap_or_default();
+        while let Some(before) = self.settled.pop() {
+            all = laid_over(&before, &all, &self.aside)?;
+        }
+        for record in all.iter() {
             let (key, value) = record?;
             if rows::is_wanted(&value) {
                 return Err(ComposeError::NoContent(rows::key_of(&key)?).into());
             }
         }
-        Ok(Listing::of(self.settled))
+        Ok(Listing::of(all))
     }
 }
 
@@ -211,5 +226,48 @@ mod tests {
         assert_eq!(said(composer.document(&a, entry("2"), false)), missing);
         assert_eq!(said(composer.tombstone(&a)), missing);
         assert_eq!(said(composer.finish()), missing);
+    }
+
+    #[test]
+    fn of_many_links_what_newer_ones_said_is_not_written_for_each_and_all_of_it_counts() {
+        let directory = tempfile::tempdir().unwrap();
+        let mut composer = Composer::new(&aside(directory.path(), 2_000));
+        let links = 300;
+        let mut written = 0;
+        for link in 0..links {
+            for number in 0..10 {
+                let name = format!("of-{link}-{number}");
+                let document = composer.document(&key(&name), entry("1"), false);
+                assert_eq!(said(document), None);
+            }
+            // Its content is in the oldest alone.
+            let is_inherited = link + 1 < links;
+            if link % 7 == 0 || !is_inherited {
+                let document = composer.document(&key("kept"), entry("2"), is_inherited);
+                assert_eq!(said(document), None);
+            }
+            match link {
+                0 => assert_eq!(said(composer.tombstone(&key("gone"))), None),
+                _ if link % 11 == 0 => {
+                    let document = composer.document(&key("gone"), entry("3"), false);
+                    assert_eq!(said(document), None);
+                }
+                _ => {}
+            }
+            assert_eq!(said(composer.end_link()), None);
+            written += composer.settled.last().unwrap().len();
+            assert_eq!(composer.wants(&key("kept")).unwrap(), is_inherited);
+            assert!(!composer.wants(&key("gone")).unwrap());
+            assert!(!composer.wants(&key("of-0-0")).unwrap());
+        }
+        assert!(written < 100_000, "{written}");
+        assert!(composer.settled.len() < 8);
+        let Ok(listing) = composer.finish() else {
+            panic!("it is whole");
+        };
+        let state = listing.state().unwrap();
+        assert_eq!(state.len(), 10 * links + 1);
+        assert_eq!(state.get(&key("kept")), Some(&entry("2")));
+        assert_eq!(state.get(&key("gone")), None);
     }
 }

@@ -26,7 +26,7 @@ use super::{
     read::Composed,
     regular::open_regular,
     rows::{self, Known},
-    table::{Aside, Pair, Record, Sorter, Table, side_by_side, unreadable},
+    table::{Aside, Pair, Record, Sorter, Table, laid_over, side_by_side, unreadable},
 };
 use crate::port::BackupStoreError;
 use mainstay_domain::{
@@ -524,16 +524,6 @@ impl Index {
     pub(super) fn trusts(&self, stamp: &Stamp) -> bool {
         stamp.ctime_seconds.saturating_add(SETTLED) < self.read_since
     }
-}
-
-/// What one index has, with what another has over it.
-fn laid_over(below: &Table, over: &Table, aside: &Aside) -> io::Result<Table> {
-    let mut all = Sorter::new(aside);
-    for pair in side_by_side(below, over) {
-        let Pair { key, left, right } = pair?;
-        all.push(&key, &right.or(left).unwrap_or_default());
-    }
-    Ok(all.finish())
 }
 
 /// The next hash, which stays the next.

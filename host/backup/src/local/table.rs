@@ -528,6 +528,16 @@ fn pair(left: io::Result<Option<Record>>, right: io::Result<Option<Record>>) -> 
     })
 }
 
+/// What one table has, with what another has over it. Neither has a key twice.
+pub(super) fn laid_over(below: &Table, over: &Table, aside: &Aside) -> io::Result<Table> {
+    let mut all = Sorter::new(aside);
+    for pair in side_by_side(below, over) {
+        let Pair { key, left, right } = pair?;
+        all.push(&key, &right.or(left).unwrap_or_default());
+    }
+    Ok(all.finish())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
