@@ -163,7 +163,7 @@ impl OpenAlerts {
             Part::OfAnIncident { asks } => is_worse || (asks && !is_repeated),
             Part::OfItsOwn => {
                 let told_before = told.kinds.get(&event.kind);
-                is_worse || !told_before.is_some_and(|fault| fault.is_said_again(event))
+                !told_before.is_some_and(|fault| fault.is_said_again(event))
             }
         }
     }
@@ -177,7 +177,7 @@ impl OpenAlerts {
     /// Whether this alerter was told of something with its key before, which is not over.
     fn fired(&mut self, entry: &OutboxEntry, event: &Event) -> bool {
         let key = &entry.alert.dedup_key;
-        let fault = Fault::told(event, self.is_of_before(event.kind));
+        let fault = Fault::told(event, &entry.alert, self.is_of_before(event.kind));
         if self.told.len() >= MOST && !self.told.contains_key(key) {
             return false;
         }
@@ -218,6 +218,7 @@ impl OpenAlerts {
         ids: &mut IdSource,
         entries: &mut Vec<OutboxEntry>,
     ) {
+        self.note_lost(event);
         if let EventData::AlertQueued(facts) = &event.data
             && let Some(key) = &facts.resolves
         {

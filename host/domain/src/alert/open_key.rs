@@ -4,6 +4,7 @@ use super::concern::{Concern, concern};
 use crate::{
     backup::BackupType,
     event::{Event, EventKind},
+    id::AlertId,
     name::{CheckName, JobName, PluginName, TargetName, TierName},
     severity::Severity,
     spec::{JobSpec, Spec},
@@ -33,12 +34,18 @@ pub(super) struct Told {
 }
 
 /// How one alerter was told of a fault.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub(super) struct Fault {
     /// It was before the start that is to come.
     pub(super) before: bool,
     /// When it was told last.
     pub(super) at: Timestamp,
+    /// How bad it was then.
+    pub(super) severity: Severity,
+    /// The message that said so.
+    pub(super) alert: AlertId,
+    /// That was given up: nobody was told.
+    pub(super) is_lost: bool,
     /// What was said of it then, in short.
     pub(super) said: u64,
 }

@@ -2,10 +2,12 @@
 //!
 //! Invariant: of a fault of its own an alerter is told the same once within [`WINDOW`], over restarts of the daemon too. What
 //! is worse, says something else, or was over meanwhile is told at once, and a route that names a kind gets each of that kind.
+//! Invariant: what was given up was not told; but a daemon knows that of no daemon before.
 
+use super::OpenAlerts;
 use crate::{
-    alert::open_key::Fault,
-    event::{Event, EventKind},
+    alert::{Alert, open_key::Fault},
+    event::{Event, EventData, EventKind},
     time::Timestamp,
 };
 use std::{
@@ -17,20 +19,42 @@ use std::{
 pub(super) const WINDOW: Duration = Duration::from_secs(300);
 
 impl Fault {
-    /// An alerter is told this.
-    pub(super) fn told(event: &Event, before: bool) -> Self {
+    /// An alerter is told this by a message.
+    pub(super) fn told(event: &Event, by: &Alert, before: bool) -> Self {
         Self {
             before,
             at: event.at,
+            severity: event.severity,
+            alert: by.id.clone(),
+            is_lost: false,
             said: said(event),
         }
     }
 
-    /// Whether this, of the same kind, says the same again within the window. An incident that is opened is another one.
+    /// Whether this, of the same kind and no worse, says the same again within the window. An incident that is opened is
+    /// another one.
     pub(super) fn is_said_again(&self, event: &Event) -> bool {
         event.kind != EventKind::IncidentOpened
+            && !self.is_lost
+            && event.severity <= self.severity
             && is_within(event.at, self.at)
             && said(event) == self.said
+    }
+}
+
+impl OpenAlerts {
+    /// Notes where this event says that a message was given up: what it said was not told, and is when it is said again.
+    pub(super) fn note_lost(&mut self, event: &Event) {
+        let (EventKind::AlertAbandoned, EventData::AlertDelivery(facts)) =
+            (event.kind, &event.data)
+        else {
+            return;
+        };
+        let of_keys = self.told.values_mut();
+        let told = of_keys.filter_map(|of_key| of_key.by.get_mut(&facts.alerter));
+        for fault in told.flat_map(|told| told.kinds.values_mut()) {
+            fault.is_lost |= fault.alert == facts.alert;
+        }
     }
 }
 
@@ -56,8 +80,8 @@ fn said(event: &Event) -> u64 {
 mod tests {
     use super::*;
     use crate::{
-        alert::{AlertStatus, OpenAlerts},
-        event::BackupTaken,
+        alert::AlertStatus,
+        event::{AlertDelivery, BackupTaken},
         id::{BackupId, IdSource},
         name::{JobName, PluginName},
         severity::Severity,
@@ -176,6 +200,57 @@ mod tests {
             told(&mut OpenAlerts::default(), &routes, &events),
             ["0 email", "1 email", "3 email", "+5 email", "6 email"]
         );
+    }
+
+    #[test]
+    fn what_is_worse_than_it_was_is_told_though_something_else_with_its_key_is_worse_still() {
+        let routes = [route("email", Severity::Low, &[])];
+        let event = |kind: EventKind, second: u64, severity: Severity| {
+            let mut event = failed(second, 1, "the disk is slow");
+            (event.kind, event.severity) = (kind, severity);
+            event
+        };
+        let events = [
+            event(EventKind::BackupRpoMissed, 0, Severity::Critical),
+            event(EventKind::BackupFailed, 1, Severity::Medium),
+            event(EventKind::BackupFailed, 2, Severity::High),
+            event(EventKind::BackupFailed, 3, Severity::Medium),
+        ];
+        assert_eq!(
+            told(&mut OpenAlerts::default(), &routes, &events),
+            ["0 email", "1 email", "2 email"]
+        );
+    }
+
+    #[test]
+    fn what_was_given_up_is_told_when_it_is_said_again() {
+        let routes = [
+            route("email", Severity::Low, &[]),
+            route("slack", Severity::Low, &[]),
+        ];
+        let (mut open, mut ids) = (OpenAlerts::default(), IdSource::new(2));
+        let first = failed(0, 1, "the disk is full");
+        let entries = open.alerts_for(&first, &routes, "db1", &mut ids);
+        let email = entries.first().unwrap();
+        let given_up = Event::new(
+            EventKind::AlertAbandoned,
+            Severity::High,
+            at(1),
+            "email refused for good",
+        )
+        .with_plugin(&email.alerter)
+        .with_data(AlertDelivery {
+            alert: email.alert.id.clone(),
+            alerter: email.alerter.clone(),
+            attempt: 1,
+            detail: String::new(),
+        });
+        let events = [
+            given_up,
+            failed(2, 2, "the disk is full"),
+            failed(3, 3, "the disk is full"),
+        ];
+        assert_eq!(told(&mut open, &routes, &events), ["2 email"]);
     }
 
     #[test]
