@@ -313,8 +313,14 @@ impl Index {
             let file = file.map_err(io::IntoInnerError::into_error)?;
             durable::sync_file(&file, &partial)
         })();
-        written.map_err(cannot)?;
-        durable::rename(&partial, &path).map_err(unavailable("cannot make", &path))
+        let made = written.map_err(cannot).and_then(|()| {
+            durable::rename(&partial, &path).map_err(unavailable("cannot make", &path))
+        });
+        if made.is_err() {
+            // On a full disk it would take the last of the room. What cannot be removed here is at the next start.
+            drop(remove_file(&partial));
+        }
+        made
     }
 
     fn write_all(&self, to: &mut dyn Write, aside: &Aside) -> io::Result<()> {

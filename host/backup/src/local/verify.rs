@@ -4,7 +4,7 @@
 //! Invariant: an index is a cache, so a wrong one makes no backup wrong; but it is told, and made anew.
 
 use super::{
-    files::{Layout, remove_file},
+    files::Layout,
     index::Index,
     read::{Composed, opening, read_chain, read_manifests, stored_bytes_match},
     scattered::Scattered,
@@ -144,12 +144,8 @@ fn made_anew(layout: &Layout, job: &JobName, id: &BackupId, composed: Composed) 
     );
     match index.store(layout, job, id, None) {
         Ok(()) => format!("{wrong}; it was made anew from the archives, and nothing is lost"),
-        Err(error) => {
-            // What is left of it here is removed at the next start.
-            drop(remove_file(&layout.partial(job, id, "index")));
-            format!(
-                "{wrong}, and cannot be made anew now ({error}); nothing is lost: the next backup reads the archives instead"
-            )
-        }
+        Err(error) => format!(
+            "{wrong}, and cannot be made anew now ({error}); nothing is lost: the next backup reads the archives instead"
+        ),
     }
 }

@@ -134,6 +134,21 @@ fn a_wrong_index_is_named_by_verifying_and_made_anew() {
 }
 
 #[test]
+fn of_an_index_that_cannot_be_put_in_its_place_nothing_is_left() {
+    let directory = tempfile::tempdir().unwrap();
+    let index = super::index::Index::empty(&aside(directory.path(), 100));
+    let layout = Layout::new(
+        directory.path(),
+        Arc::new(Vec::<(TierName, TierPlace)>::new),
+    );
+    let id = BackupId::parse("ful-01K0000000000000000000000D").unwrap();
+    fs::create_dir(layout.index(&job(), &id)).unwrap();
+    assert!(index.store(&layout, &job(), &id, None).is_err());
+    let names = fs::read_dir(layout.job(&job())).unwrap();
+    assert_eq!(names.count(), 1, "what was in its way alone");
+}
+
+#[test]
 fn nothing_is_built_on_a_chain_whose_archive_is_missing_or_cut() {
     let fixture = Fixture::new();
     fixture.put("a", "some content");
