@@ -33,6 +33,7 @@ use std::{
     ffi::OsStr,
     fs::File,
     io::{self, ErrorKind},
+    mem,
     os::{
         fd::AsFd,
         unix::{ffi::OsStrExt, fs::FileExt},
@@ -79,7 +80,7 @@ pub(super) fn write_tree(
         roots: roots.into_iter().map(open).collect::<Result<_, _>>()?,
         ignored,
         only,
-        links: HashMap::new(),
+        links: Sorter::new(&aside),
         instead: None,
         open: None,
     };
@@ -93,7 +94,7 @@ pub(super) fn write_tree(
         tree.instead = Some(instead);
         read_chain(layout, stop, job, chain, progress, &mut tree)?;
     }
-    let restored = tree.finish(&listing, Sorter::new(&aside), stop)?;
+    let restored = tree.finish(&listing, &aside, stop)?;
     Ok((restored, listing))
 }
 
@@ -109,7 +110,8 @@ struct TreeWriter {
     roots: Vec<Root>,
     ignored: HashSet<DocumentKey>,
     only: Selection,
-    links: HashMap<DocumentKey, Vec<u8>>,
+    /// Where symbolic links lead, by key.
+    links: Sorter,
     /// By the name that holds the content of a file, and is not written: the one of its other names that gets it. Once
     /// these are known nothing else is written.
     instead: Option<HashMap<DocumentKey, DocumentKey>>,
@@ -279,7 +281,7 @@ impl TreeWriter {
     fn finish(
         mut self,
         listing: &Listing,
-        mut directories: Sorter,
+        aside: &Aside,
         stop: &CancellationToken,
     ) -> Result<RestoredTree, BackupStoreError> {
         let mut restored = RestoredTree {
@@ -288,8 +290,8 @@ impl TreeWriter {
             not_put_back: NotPutBack::default(),
             notes: Vec::new(),
         };
-        let mut links = std::mem::take(&mut self.links);
-        let mut unset = Unset::default();
+        let links = mem::replace(&mut self.links, Sorter::new(aside)).finish();
+        let (mut unset, mut directories) = (Unset::default(), Sorter::new(aside));
         self.open = None;
         self.make_names(listing, stop, &mut unset)?;
         for document in listing.iter() {
@@ -311,7 +313,8 @@ impl TreeWriter {
                     directories.push(&last_first(key), key.as_str().as_bytes());
                 }
                 DocumentKind::Symlink => {
-                    let leads_to = links.remove(key).unwrap_or_default();
+                    let leads_to = links.get(key.as_str().as_bytes()).map_err(unreadable)?;
+                    let leads_to = leads_to.unwrap_or_default();
                     let made = tree.new_link(&place.relative, &leads_to);
                     made.map_err(place.cannot("cannot make"))?;
                     place.set_metadata((key, entry), &mut unset)?;
@@ -390,7 +393,7 @@ impl Sink for TreeWriter {
         match kind {
             DocumentKind::Directory => Ok(()),
             DocumentKind::Symlink => {
-                self.links.insert(key.clone(), bytes.to_vec());
+                self.links.push(key.as_str().as_bytes(), bytes);
                 Ok(())
             }
             DocumentKind::File => {

@@ -51,3 +51,20 @@ fn few_bytes_are_held_of_each_document_of_an_index_and_all_of_it_is_there() {
     assert_eq!(read.listing.state().unwrap(), expected);
     assert_eq!(read.held.len(), COUNT);
 }
+
+#[test]
+fn of_many_symbolic_links_each_leads_where_it_led() {
+    let fixture = Fixture::new();
+    fixture.put("a", "one");
+    for number in 0..200 {
+        let link = fixture.data().join(format!("link-{number}"));
+        symlink(format!("somewhere/else/{number}"), link).unwrap();
+    }
+    let expected = fixture.tree(&fixture.data());
+    let mut chain = vec![];
+    fixture.extend(BackupType::Full, &mut chain);
+    let restored = fixture.restore_into(&chain, "restored").unwrap();
+    assert_same_tree(&fixture, &restored, &expected);
+    let leads_to = fs::read_link(restored.join("link-77")).unwrap();
+    assert_eq!(leads_to, Path::new("somewhere/else/77"));
+}
