@@ -30,10 +30,7 @@ use mainstay_domain::{
     id::BackupId,
     name::JobName,
 };
-use std::{
-    collections::HashSet,
-    io::{self, BufRead, BufReader, ErrorKind, Read},
-};
+use std::io::{self, BufRead, BufReader, ErrorKind, Read};
 use tokio_util::sync::CancellationToken;
 
 /// The first format whose content can be referred to by its hash.
@@ -368,10 +365,11 @@ pub(super) fn read_changes(
         what,
     };
     let mut changes = Sorter::new(aside);
-    // What a document had that was begun anew belongs to nothing, and is there.
-    let mut own = HashSet::new();
-    let is_there = |own: &HashSet<ContentHash>, key: &DocumentKey, hash: ContentHash| match own
+    // What came in parts: what a document had that was begun anew belongs to nothing, and is there.
+    let mut own = Hashes::new(aside);
+    let is_there = |own: &Hashes, key: &DocumentKey, hash: ContentHash| match own
         .contains(&hash)
+        .map_err(unreadable)?
         || held.contains(&hash).map_err(unreadable)?
     {
         true => Ok::<_, BackupStoreError>(()),
@@ -395,10 +393,8 @@ pub(super) fn read_changes(
             Ok(())
         }
         ArchiveItem::Part { hash, .. } => {
-            if let Some(hash) = hash
-                && !held.contains(&hash).map_err(unreadable)?
-            {
-                own.insert(hash);
+            if let Some(hash) = hash {
+                own.insert(hash).map_err(unreadable)?;
             }
             Ok(())
         }
