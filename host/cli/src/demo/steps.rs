@@ -5,6 +5,7 @@
     reason = "an index into a JSON value answers null where there is nothing"
 )]
 
+mod backups;
 mod config;
 mod dry_run;
 mod durable;
@@ -15,11 +16,7 @@ use super::{host::DemoHost, timeline::Timeline};
 use anyhow::{Context, ensure};
 use reqwest::Method;
 use serde_json::Value;
-use std::{
-    collections::BTreeMap,
-    fs,
-    time::{Duration, Instant},
-};
+use std::time::{Duration, Instant};
 
 /// What a step gives: nothing but what it saw.
 type StepReport = anyhow::Result<((), String)>;
@@ -41,10 +38,10 @@ pub(super) async fn run_steps(host: &mut DemoHost, timeline: &mut Timeline) {
         "steady-state" => wait_until_stable(host),
         "kill-and-recover" => kill_and_recover(host),
         "alert-received" => alert_received(host, "operation.succeeded"),
-        "backup-full" => backup(host, "full"),
-        "change-and-increment" => change_and_increment(host),
-        "delete-and-increment" => delete_and_increment(host),
-        "corrupt-and-restore" => corrupt_and_restore(host),
+        "backup-full" => backups::backup(host, "full"),
+        "change-and-increment" => backups::change_and_increment(host),
+        "delete-and-increment" => backups::delete_and_increment(host),
+        "corrupt-and-restore" => backups::corrupt_and_restore(host),
         "newer-plugin" => plugins::newer_plugin(host),
         "broken-plugin" => plugins::broken_plugin(host),
         "half-written-plugin" => plugins::half_written_plugin(host),
@@ -181,62 +178,6 @@ async fn alert_received(host: &mut DemoHost, kind: &str) -> StepReport {
         format!(
             "the receiver has: {}",
             alert["title"].as_str().unwrap_or_default()
-        ),
-    ))
-}
-
-async fn backup(host: &DemoHost, backup_type: &str) -> StepReport {
-    let made = host
-        .cli(&["backup", "create", "shop-data", "--type", backup_type])
-        .await?;
-    let made = made["backups"][0].clone();
-    ensure!(made["status"] == "verified", "{made}");
-    let detail = format!(
-        "{}: {} documents, {} tombstones, {} bytes stored, verified",
-        made["id"].as_str().unwrap_or("?"),
-        made["documents"],
-        made["tombstones"],
-        made["stored_bytes"]
-    );
-    Ok(((), detail))
-}
-
-async fn change_and_increment(host: &mut DemoHost) -> StepReport {
-    host.service(Method::PUT, "/documents/apples", "13").await?;
-    backup(host, "incremental").await
-}
-
-async fn delete_and_increment(host: &mut DemoHost) -> StepReport {
-    host.service(Method::DELETE, "/documents/pears", "").await?;
-    host.service(Method::DELETE, "/documents/plums", "").await?;
-    backup(host, "incremental").await
-}
-
-/// Every file of the service's state.
-fn state_of(host: &DemoHost) -> anyhow::Result<BTreeMap<String, Vec<u8>>> {
-    let mut state = BTreeMap::new();
-    for entry in fs::read_dir(host.directory.join("data"))? {
-        let path = entry?.path();
-        state.insert(path.to_string_lossy().into_owned(), fs::read(&path)?);
-    }
-    Ok(state)
-}
-
-async fn corrupt_and_restore(host: &mut DemoHost) -> StepReport {
-    let before = state_of(host)?;
-    fs::write(host.directory.join("data/apples.json"), "\u{0}garbage")?;
-    let corrupted = Instant::now();
-    let operation = newest_success(host, "data-corruption").await?;
-    let elapsed = corrupted.elapsed();
-    ensure!(state_of(host)? == before, "the restored state differs");
-    super::service::verify(&host.directory.join("data")).map_err(anyhow::Error::msg)?;
-    let handler = operation["handler"].as_str().unwrap_or("?");
-    Ok((
-        (),
-        format!(
-            "{handler} restored {} files, equal, {} ms after the corruption",
-            before.len(),
-            elapsed.as_millis()
         ),
     ))
 }

@@ -1,6 +1,6 @@
 //! What happens when the config changes: a setting of a policy, and a mistake.
 
-use super::{StepReport, backup};
+use super::{StepReport, backups::backup};
 use crate::demo::host::DemoHost;
 use anyhow::{Context, ensure};
 use std::{fs, time::Instant};

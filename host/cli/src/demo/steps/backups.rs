@@ -1,0 +1,63 @@
+//! Backups of the service's state: all of it, what changed, what went; and a restore.
+
+use super::{StepReport, newest_success};
+use crate::demo::{host::DemoHost, service};
+use anyhow::ensure;
+use reqwest::Method;
+use std::{collections::BTreeMap, fs, time::Instant};
+
+pub(super) async fn backup(host: &DemoHost, backup_type: &str) -> StepReport {
+    let made = host
+        .cli(&["backup", "create", "shop-data", "--type", backup_type])
+        .await?;
+    let made = made["backups"][0].clone();
+    ensure!(made["status"] == "verified", "{made}");
+    let detail = format!(
+        "{}: {} documents, {} tombstones, {} bytes stored, verified",
+        made["id"].as_str().unwrap_or("?"),
+        made["documents"],
+        made["tombstones"],
+        made["stored_bytes"]
+    );
+    Ok(((), detail))
+}
+
+pub(super) async fn change_and_increment(host: &mut DemoHost) -> StepReport {
+    host.service(Method::PUT, "/documents/apples", "13").await?;
+    backup(host, "incremental").await
+}
+
+pub(super) async fn delete_and_increment(host: &mut DemoHost) -> StepReport {
+    host.service(Method::DELETE, "/documents/pears", "").await?;
+    host.service(Method::DELETE, "/documents/plums", "").await?;
+    backup(host, "incremental").await
+}
+
+/// Every file of the service's state.
+fn state_of(host: &DemoHost) -> anyhow::Result<BTreeMap<String, Vec<u8>>> {
+    let mut state = BTreeMap::new();
+    for entry in fs::read_dir(host.directory.join("data"))? {
+        let path = entry?.path();
+        state.insert(path.to_string_lossy().into_owned(), fs::read(&path)?);
+    }
+    Ok(state)
+}
+
+pub(super) async fn corrupt_and_restore(host: &mut DemoHost) -> StepReport {
+    let before = state_of(host)?;
+    fs::write(host.directory.join("data/apples.json"), "\u{0}garbage")?;
+    let corrupted = Instant::now();
+    let operation = newest_success(host, "data-corruption").await?;
+    let elapsed = corrupted.elapsed();
+    ensure!(state_of(host)? == before, "the restored state differs");
+    service::verify(&host.directory.join("data")).map_err(anyhow::Error::msg)?;
+    let handler = operation["handler"].as_str().unwrap_or("?");
+    Ok((
+        (),
+        format!(
+            "{handler} restored {} files, equal, {} ms after the corruption",
+            before.len(),
+            elapsed.as_millis()
+        ),
+    ))
+}
