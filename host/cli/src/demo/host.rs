@@ -22,6 +22,8 @@ pub(super) struct DemoHost {
     pub(super) receiver: Receiver,
     pub(super) service: String,
     receiver_url: String,
+    /// Of the key that backups are encrypted to.
+    recipient: String,
     client: reqwest::Client,
     daemon: Option<Child>,
     keep: bool,
@@ -33,14 +35,16 @@ impl DemoHost {
         let directory = std::env::temp_dir().join(unique);
         fs::create_dir_all(directory.join("plugins"))?;
         fs::create_dir_all(directory.join("data"))?;
+        fs::create_dir_all(directory.join("keys"))?;
         let (receiver, address) = Receiver::start().await?;
         let free = std::net::TcpListener::bind("127.0.0.1:0")?.local_addr()?;
-        let host = Self {
+        let mut host = Self {
             built,
             directory,
             receiver,
             service: format!("http://{free}"),
             receiver_url: format!("http://{address}"),
+            recipient: String::new(),
             client: reqwest::Client::builder()
                 .no_proxy()
                 .timeout(Duration::from_secs(5))
@@ -48,6 +52,7 @@ impl DemoHost {
             daemon: None,
             keep,
         };
+        host.recipient = host.new_key().await?;
         fs::write(host.config_path(), host.config(7))?;
         for plugin in [
             &host.built.restart_service,
@@ -59,6 +64,17 @@ impl DemoHost {
         host.drop_plugin(&host.built.gfs_retention)?;
         host.drop_plugin(&host.built.run_command)?;
         Ok(host)
+    }
+
+    /// A new key of backups, whose identity is where the config says; its recipient.
+    async fn new_key(&self) -> anyhow::Result<String> {
+        let identity = self.directory.join("keys/backup.txt");
+        let made = self
+            .cli(&["backup", "keygen", &identity.to_string_lossy()])
+            .await?;
+        let recipient = made.get("recipient").and_then(Value::as_str);
+        let recipient = recipient.context("the new key has no recipient")?;
+        Ok(recipient.to_owned())
     }
 
     pub(super) fn config_path(&self) -> PathBuf {
@@ -74,6 +90,7 @@ impl DemoHost {
             .replace("{listen}", listen)
             .replace("{service}", &self.service)
             .replace("{receiver}", &self.receiver_url)
+            .replace("{recipient}", &self.recipient)
             .replace("{last}", &last.to_string())
     }
 

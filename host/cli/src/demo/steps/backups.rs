@@ -1,25 +1,44 @@
-//! Backups of the service's state: all of it, what changed, what went; and a restore.
+//! Encrypted backups of the service's state: all of it, what changed, what went; and a restore.
 
 use super::{StepReport, newest_success};
 use crate::demo::{host::DemoHost, service};
-use anyhow::ensure;
+use anyhow::{Context, ensure};
 use reqwest::Method;
+use serde_json::Value;
 use std::{collections::BTreeMap, fs, time::Instant};
 
-pub(super) async fn backup(host: &DemoHost, backup_type: &str) -> StepReport {
+/// Takes a backup, and sees that what lies there is encrypted, and that the daemon has read its content back; its record.
+async fn take(host: &DemoHost, backup_type: &str) -> anyhow::Result<Value> {
     let made = host
         .cli(&["backup", "create", "shop-data", "--type", backup_type])
         .await?;
     let made = made["backups"][0].clone();
     ensure!(made["status"] == "verified", "{made}");
-    let detail = format!(
-        "{}: {} documents, {} tombstones, {} bytes stored, verified",
+    ensure!(made["stored_only"].is_null(), "{made}");
+    let id = made["id"].as_str().context("it has no id")?;
+    let archive = format!("state/backups/shop-data/{id}.jsonl.zst.age");
+    let stored = fs::read(host.directory.join(&archive))
+        .with_context(|| format!("cannot read {archive}"))?;
+    ensure!(
+        stored.starts_with(b"age-encryption.org/v1\n"),
+        "{archive} is not encrypted"
+    );
+    Ok(made)
+}
+
+fn described(made: &Value) -> String {
+    format!(
+        "{}: {} documents, {} tombstones, {} bytes stored, encrypted, verified",
         made["id"].as_str().unwrap_or("?"),
         made["documents"],
         made["tombstones"],
         made["stored_bytes"]
-    );
-    Ok(((), detail))
+    )
+}
+
+pub(super) async fn backup(host: &DemoHost, backup_type: &str) -> StepReport {
+    let made = take(host, backup_type).await?;
+    Ok(((), described(&made)))
 }
 
 pub(super) async fn change_and_increment(host: &mut DemoHost) -> StepReport {
