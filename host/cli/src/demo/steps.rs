@@ -77,11 +77,13 @@ fn target(status: &Value) -> &Value {
 }
 
 async fn wait_until_stable(host: &mut DemoHost) -> StepReport {
+    let orders = backups::orders();
     for (name, body) in [
         ("apples", "12"),
         ("pears", "7"),
         ("plums", "0"),
         ("quinces", "3"),
+        ("orders", orders.as_str()),
     ] {
         let put = async || {
             host.service(Method::PUT, &format!("/documents/{name}"), body)

@@ -7,6 +7,20 @@ use reqwest::Method;
 use serde_json::Value;
 use std::{collections::BTreeMap, fs, time::Instant};
 
+/// A document of more than one part: a line for each order, of digits that compress to a half.
+pub(super) fn orders() -> String {
+    let line = |number: u32| {
+        let hash = blake3::hash(&number.to_le_bytes());
+        format!("{number:05} {}\n", hash.to_hex())
+    };
+    (0..28_000).map(line).collect()
+}
+
+/// The same with another byte in the middle.
+fn changed_orders() -> String {
+    orders().replace("14000 ", "14000+")
+}
+
 /// Takes a backup, and sees that what lies there is encrypted, and that the daemon has read its content back; its record.
 async fn take(host: &DemoHost, backup_type: &str) -> anyhow::Result<Value> {
     let made = host
@@ -43,7 +57,24 @@ pub(super) async fn backup(host: &DemoHost, backup_type: &str) -> StepReport {
 
 pub(super) async fn change_and_increment(host: &mut DemoHost) -> StepReport {
     host.service(Method::PUT, "/documents/apples", "13").await?;
-    backup(host, "incremental").await
+    let orders = changed_orders();
+    let status = host
+        .service(Method::PUT, "/documents/orders", &orders)
+        .await?;
+    ensure!(status == 204, "the service answered {status}");
+    let made = take(host, "incremental").await?;
+    let size = orders.len() as u64;
+    let stored = made["stored_bytes"].as_u64();
+    // All of it would take about half of that.
+    ensure!(
+        stored.is_some_and(|stored| stored < size / 4),
+        "one byte of {size} changed: {made}"
+    );
+    let detail = format!(
+        "{}; one of them has {size} bytes, of which one changed",
+        described(&made)
+    );
+    Ok(((), detail))
 }
 
 pub(super) async fn delete_and_increment(host: &mut DemoHost) -> StepReport {
@@ -79,4 +110,19 @@ pub(super) async fn corrupt_and_restore(host: &mut DemoHost) -> StepReport {
             elapsed.as_millis()
         ),
     ))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use mainstay_domain::archive::PART_BYTES;
+
+    #[test]
+    fn orders_come_in_parts_and_one_byte_of_them_changes() {
+        let (before, after) = (orders(), changed_orders());
+        assert!(before.len() > PART_BYTES, "{}", before.len());
+        assert_eq!(before.len(), after.len());
+        let pairs = before.bytes().zip(after.bytes());
+        assert_eq!(pairs.filter(|(before, after)| before != after).count(), 1);
+    }
 }
