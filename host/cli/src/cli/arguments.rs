@@ -130,7 +130,8 @@ pub enum Command {
     /// See the main job done on a real process, start to end
     ///
     /// In a temporary directory: starts a service, drops a plugin, kills the service, shows how the plugin recovers
-    /// it, replaces the plugin under load, takes a backup, destroys the data, restores it. Needs no config.
+    /// it, replaces the plugin under load, takes encrypted backups, destroys the data, restores it, drills a restore.
+    /// Needs no config.
     #[command(after_long_help = examples!("
   mainstay demo
   mainstay demo --keep      look at the directory afterwards"))]

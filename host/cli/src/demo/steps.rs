@@ -42,6 +42,7 @@ pub(super) async fn run_steps(host: &mut DemoHost, timeline: &mut Timeline) {
         "change-and-increment" => backups::change_and_increment(host),
         "delete-and-increment" => backups::delete_and_increment(host),
         "corrupt-and-restore" => backups::corrupt_and_restore(host),
+        "backup-drill" => backups::drill(host),
         "newer-plugin" => plugins::newer_plugin(host),
         "broken-plugin" => plugins::broken_plugin(host),
         "half-written-plugin" => plugins::half_written_plugin(host),

@@ -1,11 +1,15 @@
-//! Encrypted backups of the service's state: all of it, what changed, what went; and a restore.
+//! Encrypted backups of the service's state: all of it, what changed, what went; a restore, and a drill.
 
 use super::{StepReport, newest_success};
 use crate::demo::{host::DemoHost, service};
 use anyhow::{Context, ensure};
 use reqwest::Method;
 use serde_json::Value;
-use std::{collections::BTreeMap, fs, time::Instant};
+use std::{
+    collections::BTreeMap,
+    fs,
+    time::{Duration, Instant},
+};
 
 /// A document of more than one part: a line for each order, of digits that compress to a half.
 pub(super) fn orders() -> String {
@@ -110,6 +114,37 @@ pub(super) async fn corrupt_and_restore(host: &mut DemoHost) -> StepReport {
             elapsed.as_millis()
         ),
     ))
+}
+
+/// The daemon restores the newest backup into a scratch directory, reads that again and compares its root hash.
+pub(super) async fn drill(host: &mut DemoHost) -> StepReport {
+    let report = host.cli(&["backup", "drill", "shop-data"]).await?;
+    let chain = report["backups"].as_array().context("no backups")?;
+    let newest = chain.last().context("no backup was restored")?;
+    let drilled = &newest["drilled"];
+    ensure!(
+        drilled.is_object() && drilled["error"].is_null(),
+        "{newest}"
+    );
+    // The service holds what the newest backup does, for that was put back.
+    let held: usize = state_of(host)?.values().map(Vec::len).sum();
+    ensure!(
+        report["restored_bytes"] == held,
+        "the service holds {held} bytes: {report}"
+    );
+    let took = report["elapsed_ms"].as_u64().context("no time is told")?;
+    let root_hash = newest["root_hash"]
+        .as_str()
+        .context("it has no root hash")?;
+    let detail = format!(
+        "{}: {} documents restored from {} archives and read again in {:.3} s, root hash {}… is right",
+        newest["id"].as_str().unwrap_or("?"),
+        report["restored_documents"],
+        chain.len(),
+        Duration::from_millis(took).as_secs_f64(),
+        root_hash.get(..12).unwrap_or(root_hash)
+    );
+    Ok(((), detail))
 }
 
 #[cfg(test)]
