@@ -369,7 +369,8 @@ mod tests {
             assert!(matches!(Trouble::of(&error), Some(Trouble::Said(_))));
         }
         let (mut file, bytes) = file(3);
-        bucket.put_file("j/x", &mut file, &never()).unwrap();
+        let length = u64::try_from(bytes.len()).unwrap();
+        bucket.put("j/x", (&mut file, length), &never()).unwrap();
         bucket.create("j/x.json", b"one".to_vec()).unwrap();
         let mut found = Vec::new();
         let mut reader = bucket.open("j/x", &never()).unwrap();

@@ -211,6 +211,7 @@ mod tests {
         let tier = TierSpec {
             place: TierPlaceSpec::S3(plain),
             role: TierRole::Cloud,
+            bandwidth: Vec::new(),
         };
         let name = TierName::parse("offsite").unwrap();
         buckets.keep_only(&BTreeMap::from([(name, tier)]));

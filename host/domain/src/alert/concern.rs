@@ -241,6 +241,15 @@ mod tests {
                         if let Some(plugin) = &fired.plugin {
                             event.plugin = Some(plugin.clone());
                         }
+                        match (&mut event.data, fired.data.refused_by()) {
+                            (EventData::BackupTaken(facts), Some(tier)) => {
+                                facts.tiers = vec![tier.clone()];
+                            }
+                            (EventData::BackupMoved(facts), Some(tier)) => {
+                                facts.tier.clone_from(tier);
+                            }
+                            _ => {}
+                        }
                         match (&mut event.data, fired.data.plugin_file()) {
                             (EventData::PluginServing(facts), Some(file)) => {
                                 facts.file = file.to_owned();

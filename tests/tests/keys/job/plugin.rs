@@ -85,7 +85,7 @@ fn what_a_plugin_gives_is_backed_up_page_by_page_and_restored() {
     for (job, says) in [
         ("good", "the API answered 404"),
         ("other", "http-export cannot be asked"),
-        ("late", "did not give all pages within 250ms"),
+        ("late", "within 250ms"),
     ] {
         let taken = daemon.cli(&["backup", "create", job]);
         let said = [taken.stdout, taken.stderr].concat();

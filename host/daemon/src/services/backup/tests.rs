@@ -1402,7 +1402,12 @@ async fn a_tier_that_left_the_config_is_unwell_no_more() {
     let mut spec = Spec::clone(&spec_with(&[job(None)]));
     let place = TierPlaceSpec::Directory("/mnt/backups".into());
     let role = TierRole::Network;
-    spec.tiers.insert(tier.clone(), TierSpec { place, role });
+    let there = TierSpec {
+        place,
+        role,
+        bandwidth: Vec::new(),
+    };
+    spec.tiers.insert(tier.clone(), there);
     fixture.spec.send_replace(Arc::new(spec));
     assert_eq!(unwell()[0].tier, tier);
 }
