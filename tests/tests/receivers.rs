@@ -124,13 +124,13 @@ fn slack_that_is_asked_too_often_gets_the_same_message_again() {
     assert!(pages.iter().all(|page| *page == pages[0]), "{pages:?}");
 }
 
-/// A job that fails and says what the file `said` says.
+/// A job that fails and says what the file `said` says, where it is there.
 const FAILING_JOB: &str = r#"
 [[job]]
 name = "dump"
 full = { cron = "0 0 29 2 *" }
 encryption = "none"
-source = [{ kind = "command", run = ["sh", "-c", "cat said >&2; exit 1"], key = "dump" }]
+source = [{ kind = "command", run = ["sh", "-c", "[ ! -e said ] || { cat said >&2; exit 1; }"], key = "dump" }]
 "#;
 
 /// So does `tests/mail.rs` of mail, with the end of it.
@@ -141,6 +141,7 @@ fn what_fails_again_is_one_message_in_slack_within_five_minutes_until_it_says_so
     let url = &receiver.url;
     let settings = format!("url = \"{url}/services/T0/B0/${{secret:token}}\"");
     let daemon = start("slack", &settings, url, FAILING_JOB);
+    daemon.wait_for_first_backup();
     let fail = |why: &str| {
         fs::write(daemon.path("said"), why).unwrap();
         let output = daemon.cli(&["backup", "create", "dump"]);
