@@ -190,21 +190,9 @@ impl Layout {
         Pace::new(Arc::clone(&self.pace), self.name.clone())
     }
 
-    /// How fast bytes come from there, or go there: a file lies in this tier, or in one beside it.
-    pub(super) fn pace_of(&self, spot: &Spot) -> Pace {
-        let path = match spot {
-            Spot::File(path) => path,
-            Spot::Object(_, _, pace) => return pace.clone(),
-        };
-        let is_in = |other: &Arc<dyn Place>| {
-            let directory = other.directory();
-            directory.is_some_and(|directory| path.starts_with(directory))
-        };
-        let mut others = self.others().into_iter();
-        match others.find(|(_, other)| is_in(other)) {
-            Some((name, _)) => Pace::new(Arc::clone(&self.pace), name),
-            None => self.own_pace(),
-        }
+    /// A file of this tier.
+    pub(super) fn spot(&self, path: PathBuf) -> Spot {
+        Spot::File(path, self.own_pace())
     }
 
     /// The same store in another place.
@@ -289,8 +277,9 @@ impl Layout {
                 Err(error) => away = away.or(Some(error)),
             }
         }
-        let here = (archive_in(&self.job(job), id), self.manifest(job, id));
-        away.map_or(Ok((Spot::File(here.0), Spot::File(here.1))), Err)
+        let here = [archive_in(&self.job(job), id), self.manifest(job, id)];
+        let [archive, manifest] = here.map(|path| self.spot(path));
+        away.map_or(Ok((archive, manifest)), Err)
     }
 
     /// Moves archive and manifest to the trash. The manifest goes last, so that a crash between leaves a backup that

@@ -17,7 +17,6 @@ use super::{
     error::unavailable,
     files::Layout,
     no_manifest,
-    pace::{Pace, Paced},
     place::{Coming, Place},
     read::{is_stored_at, manifest_at},
     spot::Spot,
@@ -121,7 +120,7 @@ fn move_between(
             }
             _ => {
                 let between = (source.place.as_ref(), target.as_ref());
-                bring(layout, between, (&manifest, is_there), tier, stop)?;
+                bring(between, (&manifest, is_there), tier, stop)?;
             }
         }
     }
@@ -170,7 +169,6 @@ fn copies(
 /// Brings it to where it is to go, and commits it there. Where something of it is there already, that goes only if what is to
 /// come is whole.
 fn bring(
-    layout: &Layout,
     (source, target): (&dyn Place, &dyn Place),
     (manifest, is_there): (&Manifest, bool),
     tier: &TierName,
@@ -183,15 +181,14 @@ fn bring(
         ..
     } = manifest;
     let from = source.archive_at(job, id, encryption);
-    let pace = layout.pace_of(&from);
-    let is_whole = || is_stored_at(&from, stored(manifest), &pace, stop).map_err(Fault::OfSource);
+    let is_whole = || is_stored_at(&from, stored(manifest), stop).map_err(Fault::OfSource);
     if is_there && !is_whole()? {
         return Err(is_wrong(manifest));
     }
     // A crash may have left half of it too.
     target.clear_here(job, id).map_err(Fault::OfTarget)?;
-    let put = copy((&from, &pace), target, manifest, stop)
-        .and_then(|()| commit(layout, target, manifest, tier, stop).map_err(Fault::OfTarget));
+    let put = copy(&from, target, manifest, stop)
+        .and_then(|()| commit(target, manifest, tier, stop).map_err(Fault::OfTarget));
     let Err(fault) = put else {
         return Ok(());
     };
@@ -256,7 +253,7 @@ fn found_at(
         Err(error) => return Err(error),
     };
     let archive = target.archive_at(job, id, &manifest.encryption);
-    let is_whole = is_stored_at(&archive, stored(&manifest), &layout.pace_of(&archive), stop)?;
+    let is_whole = is_stored_at(&archive, stored(&manifest), stop)?;
     Ok(Some((manifest, is_whole)))
 }
 
@@ -296,7 +293,7 @@ impl<T: Read> Read for Checked<T> {
 
 /// Copies an archive, durable. What is no more what was stored is not copied.
 fn copy(
-    (from, pace): (&Spot, &Pace),
+    from: &Spot,
     target: &dyn Place,
     manifest: &Manifest,
     stop: &CancellationToken,
@@ -314,7 +311,7 @@ fn copy(
             .map_err(Fault::OfSource)?,
     };
     let mut checked = Checked {
-        archive: Hashing::new(Paced::new(archive, pace, stop)),
+        archive: Hashing::new(archive),
         expected: stored(manifest),
         ended: None,
     };
@@ -336,7 +333,6 @@ fn copy(
 
 /// Reads the copy back, and writes its manifest.
 fn commit(
-    layout: &Layout,
     target: &dyn Place,
     manifest: &Manifest,
     tier: &TierName,
@@ -349,7 +345,7 @@ fn commit(
         ..
     } = manifest;
     let archive = target.archive_at(job, id, encryption);
-    if !is_stored_at(&archive, stored(manifest), &layout.pace_of(&archive), stop)? {
+    if !is_stored_at(&archive, stored(manifest), stop)? {
         return Err(BackupStoreError::Unavailable(format!(
             "{} does not hold what was written to it; look at what keeps the tier",
             archive.shown().display()

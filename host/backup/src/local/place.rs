@@ -122,15 +122,15 @@ impl Place for Layout {
     }
 
     fn mark(&self, job: &JobName) -> Spot {
-        Spot::File(store::path(self, job))
+        self.spot(store::path(self, job))
     }
 
     fn archive_at(&self, job: &JobName, id: &BackupId, encryption: &Encryption) -> Spot {
-        Spot::File(self.archive(job, id, encryption))
+        self.spot(self.archive(job, id, encryption))
     }
 
     fn manifest_at(&self, job: &JobName, id: &BackupId) -> Spot {
-        Spot::File(self.manifest(job, id))
+        self.spot(self.manifest(job, id))
     }
 
     fn find_here(
@@ -143,7 +143,7 @@ impl Place for Layout {
             .map(|directory| (archive_in(&directory, id), directory))
             .map(|(archive, directory)| (archive, directory.join(format!("{id}{MANIFEST}"))))
             .find(|(_, manifest)| manifest.exists());
-        Ok(found.map(|(archive, manifest)| (Spot::File(archive), Spot::File(manifest))))
+        Ok(found.map(|(archive, manifest)| (self.spot(archive), self.spot(manifest))))
     }
 
     fn has(&self, job: &JobName, id: &BackupId) -> Result<bool, BackupStoreError> {
@@ -152,7 +152,7 @@ impl Place for Layout {
 
     fn manifests_here(&self, job: &JobName) -> Result<Vec<(Spot, bool)>, BackupStoreError> {
         let found = self.manifests(job)?.into_iter();
-        let found = found.map(|(path, in_trash)| (Spot::File(path), in_trash));
+        let found = found.map(|(path, in_trash)| (self.spot(path), in_trash));
         Ok(found.collect())
     }
 

@@ -12,7 +12,6 @@ use super::{
     files::Layout,
     hashes::Hashes,
     listing::Listing,
-    pace::{Pace, Paced},
     rows,
     seal::{OpenedReader, Opening},
     sink::Sink,
@@ -40,7 +39,7 @@ const REFERABLE: u32 = 2;
 pub(super) fn read_archive(
     spot: &Spot,
     id: &BackupId,
-    (expected, opening, pace): (Stored, &Opening, &Pace),
+    (expected, opening): (Stored, &Opening),
     stop: &CancellationToken,
     on_item: &mut dyn FnMut(ArchiveItem) -> Result<(), BackupStoreError>,
 ) -> Result<(Header, End), BackupStoreError> {
@@ -57,7 +56,7 @@ pub(super) fn read_archive(
         _ => corrupted(format!("its archive cannot be decompressed: {error}")),
     };
     let file = spot.open(stop).map_err(failed)?;
-    let mut raw = BufReader::with_capacity(1 << 18, Hashing::new(Paced::new(file, pace, stop)));
+    let mut raw = BufReader::with_capacity(1 << 18, Hashing::new(file));
     let mut parser = ArchiveParser::new();
     let (mut header, mut end) = (None, None);
     {
@@ -124,7 +123,7 @@ pub(super) fn stored_bytes_match(
         bytes: manifest.stored_bytes,
         hash: manifest.stored_hash,
     };
-    let is_stored = is_stored_at(&archive, expected, &layout.pace_of(&archive), stop)?;
+    let is_stored = is_stored_at(&archive, expected, stop)?;
     if !is_stored && !archive.try_exists()? {
         check_noted(layout, &manifest.job)?;
     }
@@ -135,16 +134,12 @@ pub(super) fn stored_bytes_match(
 pub(super) fn is_stored_at(
     spot: &Spot,
     expected: Stored,
-    pace: &Pace,
     stop: &CancellationToken,
 ) -> Result<bool, BackupStoreError> {
     let path = spot.shown();
     let mut file = match spot.open(stop) {
         Err(error) if error.kind() == ErrorKind::NotFound => return Ok(false),
-        file => {
-            let file = file.map_err(unavailable("cannot open", &path))?;
-            Hashing::new(Paced::new(file, pace, stop))
-        }
+        file => Hashing::new(file.map_err(unavailable("cannot open", &path))?),
     };
     let mut buffer = vec![0; 1 << 18];
     while file
@@ -289,8 +284,7 @@ pub(super) fn read_chain(
             Ok(true) => error,
             Ok(false) | Err(_) => unless_away(layout, job, error),
         };
-        let pace = layout.pace_of(&archive);
-        let from = (expected, opening, &pace);
+        let from = (expected, opening);
         let read = read_archive(&archive, &manifest.id, from, stop, &mut |item| {
             match &item {
                 ArchiveItem::Part { bytes, .. } => done.bytes += bytes.len() as u64,
@@ -356,7 +350,7 @@ pub(super) fn check_root(found: ContentHash, expected: ContentHash) -> Result<()
 pub(super) fn read_changes(
     spot: &Spot,
     id: &BackupId,
-    expected: (Stored, &Opening, &Pace),
+    expected: (Stored, &Opening),
     (held, aside): (&Hashes, &Aside),
     stop: &CancellationToken,
 ) -> Result<Table, BackupStoreError> {

@@ -246,8 +246,7 @@ fn stage(
             let path = staged_at(&target, id);
             staged.files.push(path.clone());
             let was = done;
-            let pace = layout.pace_of(&Spot::File(path.clone()));
-            let sealed = seal_anew((link, opening), (&path, &pace), to, stop, &mut |bytes| {
+            let sealed = seal_anew((link, opening), &path, to, stop, &mut |bytes| {
                 done.bytes += bytes;
                 progress(done);
             });

@@ -3,7 +3,7 @@
 use super::{
     error::unavailable,
     files::{sync_dir, write_create_only},
-    pace::Pace,
+    pace::{Pace, Paced},
     regular::{MAX_MANIFEST, open_regular, read_manifest},
 };
 use crate::{
@@ -18,20 +18,26 @@ use std::{
 };
 use tokio_util::sync::CancellationToken;
 
-/// Where a file is, or may be.
+/// Where a file is, or may be, and at which pace what is read of it comes.
 #[derive(Debug, Clone)]
 pub(super) enum Spot {
     /// On this machine.
-    File(PathBuf),
-    /// In a bucket; what is read of it comes at this pace.
+    File(PathBuf, Pace),
+    /// In a bucket.
     Object(Bucket, String, Pace),
 }
 
 impl Spot {
+    /// That of the tier that it lies in.
+    pub(super) fn pace(&self) -> &Pace {
+        let (Self::File(_, pace) | Self::Object(_, _, pace)) = self;
+        pace
+    }
+
     /// As people are told. Of an object it is no path of this machine.
     pub(super) fn shown(&self) -> PathBuf {
         match self {
-            Self::File(path) => path.clone(),
+            Self::File(path, _) => path.clone(),
             Self::Object(bucket, key, _) => bucket.shown().join(key),
         }
     }
@@ -39,7 +45,7 @@ impl Spot {
     /// Whether it is there.
     pub(super) fn try_exists(&self) -> Result<bool, BackupStoreError> {
         let found = match self {
-            Self::File(path) => path.try_exists(),
+            Self::File(path, _) => path.try_exists(),
             Self::Object(bucket, key, _) => match bucket.length(key) {
                 Ok(_) => Ok(true),
                 Err(error) if error.kind() == ErrorKind::NotFound => Ok(false),
@@ -52,28 +58,32 @@ impl Spot {
     /// How long it is.
     pub(super) fn length(&self) -> io::Result<u64> {
         match self {
-            Self::File(path) => fs::metadata(path).map(|found| found.len()),
+            Self::File(path, _) => fs::metadata(path).map(|found| found.len()),
             Self::Object(bucket, key, _) => bucket.length(key),
         }
     }
 
-    /// Opens it to be read from its begin, past the page cache where the system allows it.
-    pub(super) fn open(&self, stop: &CancellationToken) -> io::Result<Box<dyn Read>> {
-        match self {
-            Self::File(path) => {
+    /// Opens it to be read from its begin at its pace, past the page cache where the system allows it.
+    pub(super) fn open<'a>(
+        &'a self,
+        stop: &'a CancellationToken,
+    ) -> io::Result<Paced<'a, Box<dyn Read>>> {
+        let inner: Box<dyn Read> = match self {
+            Self::File(path, _) => {
                 let file = open_regular(path)?;
                 // Only a hint: what cannot be dropped from the cache is read from there.
                 let _ = fadvise(&file, 0, None, Advice::DontNeed);
-                Ok(Box::new(file))
+                Box::new(file)
             }
-            Self::Object(bucket, key, _) => Ok(Box::new(bucket.open(key, stop)?)),
-        }
+            Self::Object(bucket, key, _) => Box::new(bucket.open(key, stop)?),
+        };
+        Ok(Paced::new(inner, self.pace(), stop))
     }
 
     /// All of a manifest, or of a mark.
     pub(super) fn read_manifest(&self) -> io::Result<Vec<u8>> {
         match self {
-            Self::File(path) => read_manifest(path),
+            Self::File(path, _) => read_manifest(path),
             Self::Object(bucket, key, _) => bucket
                 .read(key, MAX_MANIFEST)?
                 .ok_or_else(|| io::Error::other("it is too long for a manifest")),
@@ -83,7 +93,7 @@ impl Spot {
     /// Makes it: whole and durable or not at all, and never over another.
     pub(super) fn create(&self, bytes: &[u8]) -> Result<(), BackupStoreError> {
         match self {
-            Self::File(path) => write_create_only(path, bytes),
+            Self::File(path, _) => write_create_only(path, bytes),
             Self::Object(bucket, key, _) => bucket
                 .create(key, bytes.to_vec())
                 .map_err(unavailable("cannot make", &self.shown())),
@@ -93,7 +103,7 @@ impl Spot {
     /// Its directory on this machine; none of an object.
     pub(super) fn directory(&self) -> Option<&Path> {
         match self {
-            Self::File(path) => path.parent(),
+            Self::File(path, _) => path.parent(),
             Self::Object(..) => None,
         }
     }

@@ -66,7 +66,7 @@ pub(super) fn write_mark(spot: &Spot, mark: &Mark) -> Result<(), BackupStoreErro
     let mut bytes = serde_json::to_vec(mark)
         .map_err(|error| BackupStoreError::Unavailable(error.to_string()))?;
     bytes.push(b'\n');
-    if let Spot::File(path) = spot {
+    if let Spot::File(path, _) = spot {
         // A crash may have left it half written.
         remove_file(&path.with_extension("json.partial"))?;
     }
@@ -149,7 +149,7 @@ pub(super) fn mark(
         job: job.clone(),
         home: None,
     };
-    write_mark(&Spot::File(path), &mark)
+    write_mark(&layout.spot(path), &mark)
 }
 
 /// Whether there is any file of any backup of a job.

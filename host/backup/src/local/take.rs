@@ -171,16 +171,15 @@ fn write_and_verify(
     };
     let opening = opening(layout, (request, encryption), &mut warnings)?;
     let check = |spot: &Spot| {
-        let pace = layout.pace_of(spot);
         let Some(opening) = &opening else {
-            return match read::is_stored_at(spot, stored, &pace, stop)? {
+            return match read::is_stored_at(spot, stored, stop)? {
                 true => Ok(()),
                 false => Err(corrupted(
                     "its stored bytes are not those that were written".to_owned(),
                 )),
             };
         };
-        let from = (stored, opening, &pace);
+        let from = (stored, opening);
         let changes = read::read_changes(spot, id, from, (&found.held, &aside), stop)?;
         let read_back = baseline.root_hash_with(&changes)?;
         read::check_root(read_back, end.root_hash).map_err(corrupted)

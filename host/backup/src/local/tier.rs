@@ -124,7 +124,7 @@ pub(super) fn begin(
     let other = existing(layout, job, tier)?;
     other.check_there(tier)?;
     let path = store::path(layout, job);
-    let Some(home) = store::read_mark(&Spot::File(path.clone()))? else {
+    let Some(home) = store::read_mark(&layout.spot(path.clone()))? else {
         return Err(BackupStoreError::Unavailable(format!(
             "{} is not there, and it says whose the store in the tier {tier} is",
             path.display()
@@ -236,7 +236,7 @@ fn belongs(
         return Ok(false);
     };
     let path = store::path(layout, job);
-    let home = match store::read_mark(&Spot::File(path.clone()))? {
+    let home = match store::read_mark(&layout.spot(path.clone()))? {
         Some(home) => home.began_with,
         None => {
             check_mark(job, tier, other, &mark)?;
@@ -255,7 +255,7 @@ fn belongs(
                 job: job.clone(),
                 home: None,
             };
-            store::write_mark(&Spot::File(path), &mark)?;
+            store::write_mark(&layout.spot(path), &mark)?;
             home
         }
     };

@@ -5,7 +5,6 @@ use super::{
         check_stop, durable,
         error::unavailable,
         files::create_private,
-        pace::{Pace, Paced},
         read::is_stored_at,
         seal::{OpenedReader, Opening, SealWriter},
         spot::{Spot, is_of_the_way},
@@ -24,12 +23,14 @@ use tokio_util::sync::CancellationToken;
 /// Opens an archive and writes it sealed to others; every byte that is read is checked, and what was written is read back.
 pub(super) fn seal_anew(
     (link, opening): (&Link, &Opening),
-    (to, pace): (&Path, &Pace),
+    to: &Path,
     encryption: &Encryption,
     stop: &CancellationToken,
     on_bytes: &mut dyn FnMut(u64),
 ) -> Result<Stored, BackupStoreError> {
     let (from, old) = (&link.archive, &link.manifest);
+    // It takes the place of that one, in the same tier.
+    let pace = from.pace();
     let corrupted = |what: String| BackupStoreError::Corrupted {
         id: old.id.clone(),
         what,
@@ -41,7 +42,7 @@ pub(super) fn seal_anew(
     };
     let cannot = unavailable("cannot write", to);
     let file = from.open(stop).map_err(failed)?;
-    let mut raw = BufReader::with_capacity(1 << 18, Hashing::new(Paced::new(file, pace, stop)));
+    let mut raw = BufReader::with_capacity(1 << 18, Hashing::new(file));
     let output = Hashing::new(BufWriter::with_capacity(1 << 18, create_private(to)?));
     let mut sealed = SealWriter::new(output, encryption).map_err(&cannot)?;
     {
@@ -73,7 +74,7 @@ pub(super) fn seal_anew(
     file.flush().map_err(&cannot)?;
     durable::sync_file(file.inner().get_ref(), to).map_err(&cannot)?;
     let stored = file.stored();
-    match is_stored_at(&Spot::File(to.to_owned()), stored, pace, stop)? {
+    match is_stored_at(&Spot::File(to.to_owned(), pace.clone()), stored, stop)? {
         true => Ok(stored),
         false => Err(BackupStoreError::Unavailable(format!(
             "what was written to {} is not what lies there; look at the disk",
