@@ -181,7 +181,7 @@ fn bring(
         ..
     } = manifest;
     let from = source.archive_at(job, id, encryption);
-    let is_whole = || is_stored_at(&from, stored(manifest), stop).map_err(Fault::OfSource);
+    let is_whole = || is_stored_at(&from, Stored::of(manifest), stop).map_err(Fault::OfSource);
     if is_there && !is_whole()? {
         return Err(is_wrong(manifest));
     }
@@ -231,13 +231,6 @@ fn not_found(
     }
 }
 
-fn stored(manifest: &Manifest) -> Stored {
-    Stored {
-        bytes: manifest.stored_bytes,
-        hash: manifest.stored_hash,
-    }
-}
-
 /// What a move that was cut off has committed there, and whether it is whole; none where that does not count.
 fn found_at(
     layout: &Layout,
@@ -253,7 +246,7 @@ fn found_at(
         Err(error) => return Err(error),
     };
     let archive = target.archive_at(job, id, &manifest.encryption);
-    let is_whole = is_stored_at(&archive, stored(&manifest), stop)?;
+    let is_whole = is_stored_at(&archive, Stored::of(&manifest), stop)?;
     Ok(Some((manifest, is_whole)))
 }
 
@@ -312,7 +305,7 @@ fn copy(
     };
     let mut checked = Checked {
         archive: Hashing::new(archive),
-        expected: stored(manifest),
+        expected: Stored::of(manifest),
         ended: None,
     };
     let coming = Coming {
@@ -345,7 +338,7 @@ fn commit(
         ..
     } = manifest;
     let archive = target.archive_at(job, id, encryption);
-    if !is_stored_at(&archive, stored(manifest), stop)? {
+    if !is_stored_at(&archive, Stored::of(manifest), stop)? {
         return Err(BackupStoreError::Unavailable(format!(
             "{} does not hold what was written to it; look at what keeps the tier",
             archive.shown().display()

@@ -119,11 +119,7 @@ pub(super) fn stored_bytes_match(
     manifest: &Manifest,
 ) -> Result<bool, BackupStoreError> {
     let (archive, _) = layout.find(&manifest.job, &manifest.id)?;
-    let expected = Stored {
-        bytes: manifest.stored_bytes,
-        hash: manifest.stored_hash,
-    };
-    let is_stored = is_stored_at(&archive, expected, stop)?;
+    let is_stored = is_stored_at(&archive, Stored::of(manifest), stop)?;
     if !is_stored && !archive.try_exists()? {
         check_noted(layout, &manifest.job)?;
     }
@@ -276,15 +272,11 @@ pub(super) fn read_chain(
     let mut can_be_referred_to = true;
     for (manifest, opening) in manifests.iter().zip(&openings).rev() {
         let (archive, _) = layout.find(job, &manifest.id)?;
-        let expected = Stored {
-            bytes: manifest.stored_bytes,
-            hash: manifest.stored_hash,
-        };
         let gone = |error| match archive.try_exists() {
             Ok(true) => error,
             Ok(false) | Err(_) => unless_away(layout, job, error),
         };
-        let from = (expected, opening);
+        let from = (Stored::of(manifest), opening);
         let read = read_archive(&archive, &manifest.id, from, stop, &mut |item| {
             match &item {
                 ArchiveItem::Part { bytes, .. } => done.bytes += bytes.len() as u64,

@@ -3,8 +3,8 @@
 use super::{durable, error::unavailable, files::create_private, seal::SealWriter};
 use crate::port::BackupStoreError;
 use mainstay_domain::archive::{
-    ArchiveLine, ContentHash, Document, DocumentKey, Encryption, End, Entry, Header, Part,
-    Tombstone,
+    ArchiveLine, ContentHash, Document, DocumentKey, Encryption, End, Entry, Header, Manifest,
+    Part, Tombstone,
 };
 use std::{
     fs::File,
@@ -22,6 +22,16 @@ const JOB_BYTES: u32 = 1 << 20;
 pub(super) struct Stored {
     pub(super) bytes: u64,
     pub(super) hash: ContentHash,
+}
+
+impl Stored {
+    /// What a manifest says of its archive.
+    pub(super) fn of(manifest: &Manifest) -> Self {
+        Self {
+            bytes: manifest.stored_bytes,
+            hash: manifest.stored_hash,
+        }
+    }
 }
 
 /// Counts and hashes what passes through.

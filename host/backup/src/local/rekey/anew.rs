@@ -61,11 +61,7 @@ pub(super) fn seal_anew(
         }
     }
     io::copy(&mut raw, &mut io::sink()).map_err(failed)?;
-    let expected = Stored {
-        bytes: old.stored_bytes,
-        hash: old.stored_hash,
-    };
-    if raw.get_ref().stored() != expected {
+    if raw.get_ref().stored() != Stored::of(old) {
         return Err(corrupted(
             "its stored bytes are not those that were written".to_owned(),
         ));
