@@ -143,12 +143,8 @@ impl Composer {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::local::tests::aside;
+    use crate::local::tests::{aside, key};
     use mainstay_domain::archive::{ContentHash, DocumentKind, Mode};
-
-    fn key(text: &str) -> DocumentKey {
-        DocumentKey::parse(text).unwrap()
-    }
 
     fn entry(content: &str) -> Entry {
         Entry {

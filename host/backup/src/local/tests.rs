@@ -38,6 +38,7 @@ use crate::port::{
     TierPlace, Unreadable,
 };
 use mainstay_domain::{
+    archive::DocumentKey,
     backup::BackupType,
     id::IdSource,
     name::TierName,
@@ -138,6 +139,10 @@ fn no_progress() -> OnProgress {
 
 fn job() -> JobName {
     JobName::parse("state").unwrap()
+}
+
+pub(super) fn key(text: &str) -> DocumentKey {
+    DocumentKey::parse(text).unwrap()
 }
 
 /// Where a table below a state directory sets aside what is more than so many bytes.

@@ -2,7 +2,7 @@
 
 use super::{
     sealed::Sealed,
-    tiers::{files_of, tier, unavailable},
+    tiers::{files_of, over_tier_and_home, tier, unavailable},
     *,
 };
 use crate::{
@@ -75,19 +75,19 @@ fn keys_of(bucket: &Bucket, id: &BackupId) -> Vec<String> {
 fn over_bucket_and_home(fixture: &Fixture) -> (Bucket, Vec<BackupId>) {
     let bucket = in_memory();
     fixture.has_offsite(&bucket);
-    let mut chain = vec![];
     let mut noise = vec![0; 20 << 20];
     blake3::Hasher::new().finalize_xof().fill(&mut noise);
-    fixture.put("large", noise);
-    fixture.put("a", "one");
-    let full = fixture.extend_in(&["offsite"], BackupType::Full, &mut chain);
-    assert_eq!(full.manifest.tier, "offsite");
-    assert!(full.refused.is_empty(), "{:?}", full.refused);
-    fixture.put("b", "two");
-    fs::remove_file(fixture.data().join("a")).unwrap();
-    let next = fixture.extend_in(&["local"], BackupType::Incremental, &mut chain);
-    assert_eq!(next.manifest.tier, "local");
+    let chain = over_tier_and_home(fixture, "offsite", noise);
     (bucket, chain)
+}
+
+/// Brings home what a bucket has of a backup too, as where it fell over to the next tier when an answer was lost.
+fn bring_home_too(fixture: &Fixture, bucket: &Bucket, id: &BackupId) {
+    for key in keys_of(bucket, id) {
+        let bytes = bucket.read(&key, u64::MAX).unwrap().unwrap();
+        let name = key.rsplit('/').next().unwrap();
+        fs::write(fixture.job_dir().join(name), bytes).unwrap();
+    }
 }
 
 #[test]
@@ -245,12 +245,7 @@ fn what_was_deleted_while_its_bucket_was_away_does_not_come_back_with_it() {
     let fixture = Fixture::new();
     let (bucket, chain) = over_bucket_and_home(&fixture);
     let id = &chain[0];
-    // As one that fell over to the next tier when an answer was lost.
-    for key in keys_of(&bucket, id) {
-        let bytes = bucket.read(&key, u64::MAX).unwrap().unwrap();
-        let name = key.rsplit('/').next().unwrap();
-        fs::write(fixture.job_dir().join(name), bytes).unwrap();
-    }
+    bring_home_too(&fixture, &bucket, id);
     fixture.has_offsite(&unreachable_bucket());
     for _ in 0..2 {
         fixture.store.delete(&job(), id).unwrap();
@@ -269,11 +264,7 @@ fn a_deletion_that_is_tried_again_is_remembered_for_the_tiers_that_went_away_sin
     let fixture = Fixture::new();
     let (bucket, chain) = over_bucket_and_home(&fixture);
     let id = &chain[0];
-    for key in keys_of(&bucket, id) {
-        let bytes = bucket.read(&key, u64::MAX).unwrap().unwrap();
-        let name = key.rsplit('/').next().unwrap();
-        fs::write(fixture.job_dir().join(name), bytes).unwrap();
-    }
+    bring_home_too(&fixture, &bucket, id);
     // As it was noted while another tier was away, before the bucket failed.
     let note = fixture.job_dir().join(format!("{id}.deleted"));
     fs::write(&note, "nas").unwrap();

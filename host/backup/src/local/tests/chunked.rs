@@ -3,8 +3,7 @@
 use super::{chunks::ChunkSizes, index::Index, sink::DiscardSink, write::ArchiveWriter, *};
 use crate::port::{BackupContents, BackupKeys, UNSIGNED};
 use mainstay_domain::archive::{
-    ContentHash, DocumentKey, DocumentKind, Encryption, Entry, FORMAT, Header, Manifest, Mode,
-    ParentLink, State,
+    ContentHash, DocumentKind, Encryption, Entry, FORMAT, Header, Manifest, Mode, ParentLink, State,
 };
 use proptest::prelude::*;
 
@@ -32,10 +31,6 @@ pub(super) fn noise(seed: u8, length: usize) -> Vec<u8> {
         hasher.finalize_xof().fill(&mut content);
     }
     content
-}
-
-fn key(text: &str) -> DocumentKey {
-    DocumentKey::parse(text).unwrap()
 }
 
 pub(super) fn printed(fixture: &Fixture, chain: &[BackupId], name: &str) -> Vec<u8> {

@@ -2,11 +2,7 @@
 
 use super::*;
 use crate::port::{BackupContents, LiveState};
-use mainstay_domain::archive::{DocumentKey, DocumentKind, State, compare};
-
-fn key(text: &str) -> DocumentKey {
-    DocumentKey::parse(text).unwrap()
-}
+use mainstay_domain::archive::{DocumentKind, State, compare};
 
 impl Fixture {
     fn state_of(&self, chain: &[BackupId]) -> Result<State, BackupStoreError> {

@@ -64,16 +64,22 @@ pub(super) fn unavailable<T: std::fmt::Debug>(result: Result<T, BackupStoreError
 /// A full backup in `nas`, and an incremental one at home.
 fn over_two_tiers(fixture: &Fixture) -> (PathBuf, Vec<BackupId>) {
     let nas = fixture.with_tier("nas");
+    let chain = over_tier_and_home(fixture, "nas", vec![7; 3 << 20]);
+    (nas, chain)
+}
+
+/// A full backup in a tier, with this large document, and an incremental one at home.
+pub(super) fn over_tier_and_home(fixture: &Fixture, tier: &str, large: Vec<u8>) -> Vec<BackupId> {
     let mut chain = vec![];
     fixture.put("a", "one");
-    fixture.put("large", vec![7; 3 << 20]);
-    let full = fixture.extend_in(&["nas"], BackupType::Full, &mut chain);
-    assert_eq!((full.manifest.tier.as_str(), full.refused), ("nas", vec![]));
+    fixture.put("large", large);
+    let full = fixture.extend_in(&[tier], BackupType::Full, &mut chain);
+    assert_eq!((full.manifest.tier.as_str(), full.refused), (tier, vec![]));
     fixture.put("b", "two");
     fs::remove_file(fixture.data().join("a")).unwrap();
     let next = fixture.extend_in(&["local"], BackupType::Incremental, &mut chain);
     assert_eq!(next.manifest.tier, "local");
-    (nas, chain)
+    chain
 }
 
 #[test]

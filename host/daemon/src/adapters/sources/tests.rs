@@ -31,6 +31,16 @@ impl Secrets for OneSecret {
     }
 }
 
+/// What reads sources, and keeps what is printed below this directory.
+fn sources(secrets: impl Secrets + 'static, directory: &Path) -> LocalSources {
+    LocalSources::new(
+        Arc::new(secrets),
+        without_that_of_the_tests(),
+        Arc::new(Outputs::new(directory)),
+        Handle::current(),
+    )
+}
+
 /// How the script ended, and what it printed.
 async fn run(
     script: &str,
@@ -47,12 +57,7 @@ async fn run_so(
     stop: CancellationToken,
 ) -> (Result<(), BackupStoreError>, String) {
     let directory = tempfile::tempdir().unwrap();
-    let sources = LocalSources::new(
-        Arc::new(OneSecret),
-        without_that_of_the_tests(),
-        Arc::new(Outputs::new(directory.path())),
-        Handle::current(),
-    );
+    let sources = sources(OneSecret, directory.path());
     let run = ["sh", "-c", script].map(str::to_owned);
     let running = tokio::task::spawn_blocking(move || {
         let source = SourceProgram {
@@ -94,12 +99,7 @@ async fn all_that_it_prints_is_taken_and_what_takes_no_more_ends_it() {
     ended.unwrap();
     assert_eq!(printed.lines().count(), 500_000);
     let directory = tempfile::tempdir().unwrap();
-    let sources = LocalSources::new(
-        Arc::new(OneSecret),
-        without_that_of_the_tests(),
-        Arc::new(Outputs::new(directory.path())),
-        Handle::current(),
-    );
+    let sources = sources(OneSecret, directory.path());
     let running = tokio::task::spawn_blocking(move || {
         let run = ["yes".to_owned()];
         let source = SourceProgram {
@@ -226,12 +226,7 @@ fn server(answer: &'static str) -> String {
 async fn a_server_is_asked_once_and_no_more_is_written_than_its_source_allows() {
     let fetch = |answer: &'static str, max_bytes, is_stopped: bool| async move {
         let directory = tempfile::tempdir().unwrap();
-        let sources = LocalSources::new(
-            Arc::new(OneSecret),
-            without_that_of_the_tests(),
-            Arc::new(Outputs::new(directory.path())),
-            Handle::current(),
-        );
+        let sources = sources(OneSecret, directory.path());
         let source = HttpSource {
             url: server(answer),
             headers: Default::default(),
@@ -320,12 +315,7 @@ async fn a_redis_that_tells_again_what_it_was_told_has_nobody_read_the_password(
             drop(stream.read_to_end(&mut Vec::new()));
         });
         let directory = tempfile::tempdir().unwrap();
-        let sources = LocalSources::new(
-            Arc::new(Password),
-            without_that_of_the_tests(),
-            Arc::new(Outputs::new(directory.path())),
-            Handle::current(),
-        );
+        let sources = sources(Password, directory.path());
         let source = RedisSource {
             at,
             user: None,
@@ -349,12 +339,7 @@ async fn a_redis_that_tells_again_what_it_was_told_has_nobody_read_the_password(
 #[tokio::test(flavor = "multi_thread")]
 async fn one_whose_start_hangs_is_given_up_in_its_time_and_at_a_stop() {
     let directory = tempfile::tempdir().unwrap();
-    let sources = LocalSources::new(
-        Arc::new(OneSecret),
-        without_that_of_the_tests(),
-        Arc::new(Outputs::new(directory.path())),
-        Handle::current(),
-    );
+    let sources = sources(OneSecret, directory.path());
     let _release = sources.starts.all_hang();
     let running = tokio::task::spawn_blocking(move || {
         let run = ["true".to_owned()];
