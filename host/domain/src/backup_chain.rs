@@ -1,5 +1,5 @@
-//! How backups depend on each other: what differs between two states, how a state is composed from a chain, which
-//! chain a new backup joins, and which backups a restore needs.
+//! How backups depend on each other: what becomes of a document by the links of a chain, which chain a new backup joins,
+//! and which backups a restore needs.
 //!
 //! Invariant: composing a chain gives exactly the state whose last difference ends it, deletions included.
 //! Invariant: a plan to restore holds every link from the backup back to one that stands alone, or is an error.
@@ -12,46 +12,14 @@ mod wants;
 pub use wants::{Place, Wants};
 
 use crate::{
-    archive::{DocumentKey, Entry, State},
+    archive::{DocumentKey, Entry},
     backup::{BackupRecord, BackupStatus, BackupType},
     code::ErrorCode,
     id::BackupId,
     name::JobName,
     time::Timestamp,
 };
-use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
-
-/// What leads from one state to another; a full backup is the difference to the empty state.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct Difference {
-    /// Documents that are new, or whose content or metadata changed.
-    pub changed: BTreeMap<DocumentKey, Entry>,
-    /// Documents that are gone.
-    pub tombstones: BTreeSet<DocumentKey>,
-}
-
-impl From<State> for Difference {
-    fn from(state: State) -> Self {
-        Self {
-            changed: state.into_iter().collect(),
-            tombstones: BTreeSet::new(),
-        }
-    }
-}
-
-/// What leads from `old` to `new`.
-pub fn difference(old: &State, new: &State) -> Difference {
-    let changed = new
-        .iter()
-        .filter(|(key, entry)| old.get(key) != Some(entry));
-    let gone = old.iter().filter(|(key, _)| new.get(key).is_none());
-    Difference {
-        changed: changed
-            .map(|(key, entry)| (key.clone(), entry.clone()))
-            .collect(),
-        tombstones: gone.map(|(key, _)| key.clone()).collect(),
-    }
-}
+use std::collections::{HashMap, HashSet};
 
 /// Why the links of a chain do not give a state.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -121,25 +89,6 @@ impl Fate {
             Self::Wanted(_) => Err(ComposeError::NoContent(key.clone())),
         }
     }
-}
-
-/// The state that these differences give, the first one first.
-pub fn compose<'a>(
-    links: impl IntoIterator<Item = &'a Difference, IntoIter: DoubleEndedIterator>,
-) -> State {
-    let mut settled: BTreeMap<&DocumentKey, Option<&Entry>> = BTreeMap::new();
-    for link in links.into_iter().rev() {
-        for (key, entry) in &link.changed {
-            settled.entry(key).or_insert(Some(entry));
-        }
-        for key in &link.tombstones {
-            settled.entry(key).or_insert(None);
-        }
-    }
-    let living = settled
-        .into_iter()
-        .filter_map(|(key, entry)| Some((key.clone(), entry?.clone())));
-    living.collect()
 }
 
 /// Why a backup cannot be restored.

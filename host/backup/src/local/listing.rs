@@ -81,7 +81,8 @@ impl Listing {
         rows::root_hash(|| self.records.iter()).map_err(unreadable)
     }
 
-    /// See [`State::check_links`]. The inner error says what is wrong with the documents.
+    /// Whether each hard link names a document that holds its content. The inner error is the first, in the order of the keys, that
+    /// names none, another link, or other content.
     pub(super) fn check_links(&self) -> Result<Result<(), LinkError>, BackupStoreError> {
         for link in self.links() {
             let (key, entry) = link?;
@@ -97,7 +98,8 @@ impl Listing {
         Ok(Ok(()))
     }
 
-    /// See [`State::check_tree`]. The inner error says what is wrong with the documents.
+    /// Whether nothing lies below what is not a directory: below a symbolic link, a restore would leave its place. The inner error is
+    /// the first, in the order of the keys, and what it lies below.
     pub(super) fn check_tree(&self) -> Result<Result<(), TreeError>, BackupStoreError> {
         let mut above: Option<String> = None;
         for document in self.iter() {
@@ -132,12 +134,11 @@ fn document((key, value): &Record) -> io::Result<Option<(DocumentKey, Entry)>> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::local::{table::Sorter, tests::aside};
+    use crate::local::{
+        table::Sorter,
+        tests::{aside, key},
+    };
     use mainstay_domain::archive::Mode;
-
-    fn key(text: &str) -> DocumentKey {
-        DocumentKey::parse(text).unwrap()
-    }
 
     fn entry(kind: DocumentKind) -> Entry {
         Entry {
@@ -157,26 +158,61 @@ mod tests {
         let directory = tempfile::tempdir().unwrap();
         let (file, folder) = (entry(DocumentKind::File), entry(DocumentKind::Directory));
         let link = |to: &str| file.clone().linked_to(key(to));
+        let other = Entry {
+            hash: ContentHash::of(b"other"),
+            ..file.clone()
+        };
+        // What lies below no directory, and what is no link: each with what it names.
         let states = [
-            vec![
-                ("a", folder.clone()),
-                ("a/b", file.clone()),
-                ("a-c", file.clone()),
-            ],
-            vec![("a", file.clone()), ("a/b", file.clone())],
-            vec![
-                ("a", file.clone()),
-                ("a-b/c", file.clone()),
-                ("a/b/c", file.clone()),
-            ],
-            vec![(".", file.clone()), ("b", file.clone())],
-            vec![(".", file.clone())],
-            vec![("a", file.clone()), ("b", link("a")), ("c", link("a"))],
-            vec![("a", link("b")), ("b", link("c"))],
-            vec![("a", link("nowhere"))],
-            vec![("a", link("b")), ("b", folder.clone())],
+            (
+                vec![
+                    ("a", folder.clone()),
+                    ("a/b", file.clone()),
+                    ("a-c", file.clone()),
+                ],
+                (None, None),
+            ),
+            (
+                vec![("a", file.clone()), ("a/b", file.clone())],
+                (Some(("a/b", "a")), None),
+            ),
+            (
+                vec![
+                    ("a", file.clone()),
+                    ("a-b/c", file.clone()),
+                    ("a/b/c", file.clone()),
+                ],
+                (Some(("a/b/c", "a")), None),
+            ),
+            (
+                vec![(".", file.clone()), ("b", file.clone())],
+                (Some((".", ".")), None),
+            ),
+            (vec![(".", file.clone())], (Some((".", ".")), None)),
+            (
+                vec![("a", file.clone()), ("b", link("a")), ("c", link("a"))],
+                (None, None),
+            ),
+            (
+                vec![("a", link("b")), ("b", link("c"))],
+                (None, Some(("a", "b"))),
+            ),
+            (vec![("a", link("nowhere"))], (None, Some(("a", "nowhere")))),
+            (
+                vec![("a", link("b")), ("b", folder.clone())],
+                (None, Some(("a", "b"))),
+            ),
+            (vec![("b", link("a"))], (None, Some(("b", "a")))),
+            (
+                vec![("a", other), ("b", link("a"))],
+                (None, Some(("b", "a"))),
+            ),
+            (
+                vec![("a", link("a")), ("b", link("a"))],
+                (None, Some(("a", "a"))),
+            ),
         ];
-        for documents in states {
+        for (documents, (below, linked)) in states {
             let mut sorter = Sorter::new(&aside(directory.path(), 100));
             for (name, entry) in &documents {
                 rows::push(&mut sorter, &key(name), (entry, None), false).unwrap();
@@ -188,8 +224,16 @@ mod tests {
             let state: State = named.collect();
             assert_eq!(listing.state().unwrap(), state);
             assert_eq!(listing.root_hash().unwrap(), state.root_hash());
-            assert_eq!(listing.check_tree().unwrap(), state.check_tree());
-            assert_eq!(listing.check_links().unwrap(), state.check_links());
+            let below = below.map(|(name, ancestor)| TreeError {
+                key: key(name),
+                ancestor: ancestor.to_owned(),
+            });
+            assert_eq!(listing.check_tree().unwrap().err(), below);
+            let linked = linked.map(|(name, holder)| LinkError {
+                key: key(name),
+                link: key(holder),
+            });
+            assert_eq!(listing.check_links().unwrap().err(), linked);
             assert_eq!(
                 listing.get(&key("a")).unwrap().as_ref(),
                 state.get(&key("a"))

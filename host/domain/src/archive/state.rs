@@ -302,46 +302,6 @@ impl State {
         }
         names
     }
-
-    /// Whether each hard link names a document that holds its content.
-    ///
-    /// # Errors
-    /// The first, in the order of the keys, that names none, another link, or other content.
-    pub fn check_links(&self) -> Result<(), LinkError> {
-        for (key, entry) in &self.entries {
-            let Some(link) = entry.link() else {
-                continue;
-            };
-            let holder = self.entries.get(link);
-            if !holder.is_some_and(|held| held.link().is_none() && held.same_content(entry)) {
-                return Err(LinkError {
-                    key: key.clone(),
-                    link: link.clone(),
-                });
-            }
-        }
-        Ok(())
-    }
-
-    /// Whether nothing lies below what is not a directory: below a symbolic link, a restore would leave its place.
-    ///
-    /// # Errors
-    /// The first, in the order of the keys, and what it lies below.
-    pub fn check_tree(&self) -> Result<(), TreeError> {
-        for key in self.entries.keys() {
-            let blocked = key.ancestors().chain(["."]).find(|ancestor| {
-                let above = self.entries.get(*ancestor);
-                above.is_some_and(|entry| entry.kind != DocumentKind::Directory)
-            });
-            if let Some(ancestor) = blocked {
-                return Err(TreeError {
-                    key: key.clone(),
-                    ancestor: ancestor.to_owned(),
-                });
-            }
-        }
-        Ok(())
-    }
 }
 
 /// Of documents with several names the first one in the order of the keys.
@@ -519,22 +479,5 @@ mod tests {
         let one = [("a", file()), ("b", file().linked_to(key("a")))];
         let other = [("a", file().linked_to(key("b"))), ("b", file())];
         assert_eq!(state(&one).root_hash(), state(&other).root_hash());
-    }
-
-    #[test]
-    fn a_link_names_a_file_that_holds_its_content() {
-        let link = || file().linked_to(key("a"));
-        let other = Entry {
-            hash: ContentHash::of(b"other"),
-            ..file()
-        };
-        for (there, sound) in [
-            (vec![("a", file()), ("b", link())], true),
-            (vec![("b", link())], false),
-            (vec![("a", other), ("b", link())], false),
-            (vec![("a", link()), ("b", link())], false),
-        ] {
-            assert_eq!(state(&there).check_links().is_ok(), sound, "{there:?}");
-        }
     }
 }

@@ -303,6 +303,21 @@ fn a_directory_that_becomes_a_link_or_a_file_while_it_is_read_leads_nowhere() {
 }
 
 #[test]
+fn trap_1_a_deletion_is_part_of_a_difference() {
+    let fixture = Fixture::new();
+    fixture.put("a", "1");
+    fixture.put("b", "2");
+    let mut chain = vec![];
+    fixture.extend(BackupType::Full, &mut chain);
+    fs::remove_file(fixture.data().join("b")).unwrap();
+    let taken = fixture.extend(BackupType::Incremental, &mut chain).manifest;
+    assert_eq!((taken.size_bytes, taken.tombstones), (0, 1));
+    let restored = fixture.restore_into(&chain, "restored").unwrap();
+    assert_same_tree(&fixture, &restored, &fixture.tree(&fixture.data()));
+    assert!(!fixture.directory.path().join("restored/b").exists());
+}
+
+#[test]
 fn trap_2_a_link_without_its_chain_is_refused() {
     let fixture = Fixture::new();
     fixture.put("a", "one");
