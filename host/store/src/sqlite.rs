@@ -41,6 +41,7 @@ mod queue;
 mod readers;
 mod records;
 mod recovered;
+mod regular;
 mod reserve;
 mod rows;
 mod salvage;

@@ -5,7 +5,7 @@
 //! nobody else can open, so that nobody else keeps a daemon from starting.
 //! Invariant: who has locked a file that is not the one at the path any more has locked nothing, and tries again.
 
-use super::{files::beside, private};
+use super::{files::beside, private, regular};
 use rustix::{
     fs::{FlockOperation, OFlags, flock, major, minor},
     io::Errno,
@@ -67,9 +67,7 @@ fn open(path: &Path) -> io::Result<File> {
         .truncate(false)
         .custom_flags(flags.bits().cast_signed())
         .open(path)?;
-    if !file.metadata()?.is_file() {
-        return Err(io::Error::other("it is no regular file; move it away"));
-    }
+    let file = regular::of(file)?;
     if let Err(error) = private::close(&file) {
         // Of another user, who then may be a daemon's.
         tracing::warn!(path = %path.display(), %error, "the lock stays open to others");

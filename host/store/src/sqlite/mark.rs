@@ -8,9 +8,9 @@
 //! Invariant: the file is made whole and synced under another name, and then only overwritten in place with as many
 //! bytes. So one that cannot be read was damaged, and is evidence that there was a journal.
 
-use super::private;
+use super::{private, regular};
 use std::{
-    fs::{self, File, OpenOptions},
+    fs::File,
     io,
     os::unix::fs::FileExt,
     path::{Path, PathBuf},
@@ -51,7 +51,7 @@ pub(super) fn path(journal: &Path) -> PathBuf {
 
 /// Reads the mark in this file.
 pub(super) fn read(path: &Path) -> io::Result<Marked> {
-    match fs::read(path) {
+    match regular::read(path) {
         Ok(bytes) => Ok(parse(&bytes).map_or(Marked::Damaged, Marked::Upto)),
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Marked::Nothing),
         Err(error) => Err(error),
@@ -125,7 +125,7 @@ impl Mark {
         if let Some(file) = &self.file {
             return file.write_all_at(bytes, 0);
         }
-        let file = match OpenOptions::new().write(true).open(&self.path) {
+        let file = match regular::open_to_write(&self.path) {
             Ok(file) => file,
             Err(error) if error.kind() == io::ErrorKind::NotFound => {
                 self.file = Some(private::replace(&self.path, bytes)?);
@@ -147,6 +147,7 @@ pub(super) fn make(path: &Path, head: &Head) -> io::Result<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::fs;
 
     #[test]
     fn a_mark_is_made_under_another_name_and_a_later_one_written_in_place() {

@@ -1,6 +1,9 @@
 //! Files and directories that are for their owner alone.
 
-use super::files::{beside, sync_directory};
+use super::{
+    files::{beside, sync_directory},
+    regular::AT_ONCE,
+};
 use std::{
     fs::{self, DirBuilder, File, OpenOptions, Permissions},
     io,
@@ -11,7 +14,7 @@ use std::{
 /// Makes files that only their owner can read; one that is there keeps its mode.
 pub(super) fn files() -> OpenOptions {
     let mut options = OpenOptions::new();
-    options.mode(0o600);
+    options.mode(0o600).custom_flags(AT_ONCE);
     options
 }
 

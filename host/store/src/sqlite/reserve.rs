@@ -4,13 +4,13 @@
 //! Invariant: what is left of it says how it stands, also to the next daemon: [`LAST`] bytes or fewer are those of a
 //! reserve that was let go of and is not whole again.
 
-use super::private;
+use super::{private, regular};
 use rustix::{
     fs::{FallocateFlags, fallocate, statvfs},
     io::Errno,
 };
 use std::{
-    fs::{self, File, OpenOptions},
+    fs::{self, File},
     io::{self, Write},
     os::unix::fs::MetadataExt,
     path::{Path, PathBuf},
@@ -98,10 +98,7 @@ impl Reserve {
             Ok(1..) => 0,
             Ok(0) | Err(_) => return false,
         };
-        let cut = OpenOptions::new()
-            .write(true)
-            .open(&self.path)
-            .and_then(|file| file.set_len(keep));
+        let cut = regular::open_to_write(&self.path).and_then(|file| file.set_len(keep));
         if let Err(error) = &cut {
             tracing::error!(path = %self.path.display(), %error, "the reserve cannot be let go of");
         }
@@ -120,9 +117,7 @@ impl Reserve {
                     tracing::debug!(path = %self.path.display(), %error, "there is no reserve for now");
                     // A part of one would only take the room from others.
                     let _ = match before {
-                        Ok(before) => OpenOptions::new()
-                            .write(true)
-                            .open(&self.path)
+                        Ok(before) => regular::open_to_write(&self.path)
                             .and_then(|file| file.set_len(before.min(LAST))),
                         Err(_) => fs::remove_file(&self.path),
                     };
@@ -133,11 +128,12 @@ impl Reserve {
     }
 
     fn fill(&self, wanted: u64) -> io::Result<()> {
-        let mut file = private::files()
+        let file = private::files()
             .write(true)
             .create(true)
             .truncate(false)
             .open(&self.path)?;
+        let mut file = regular::of(file)?;
         match fallocate(&file, FallocateFlags::empty(), 0, wanted) {
             Err(Errno::OPNOTSUPP | Errno::NOSYS | Errno::INVAL) => write_noise(&mut file, wanted),
             allocated => allocated.map_err(io::Error::from),

@@ -9,7 +9,7 @@ use super::{
     error::{explain, sentence},
     files::beside,
     open::open_to_read,
-    private,
+    private, regular,
 };
 use crate::port::{StoreError, StoreErrorKind as Kind};
 use rusqlite::{Connection, ErrorCode};
@@ -106,7 +106,7 @@ fn moment(path: &Path) -> Option<(u64, SystemTime)> {
 }
 
 fn copy_private(from: &Path, to: &Path) -> io::Result<()> {
-    let mut from = File::open(from)?;
+    let mut from = regular::open(from)?;
     let mut to = private::files()
         .write(true)
         .create(true)

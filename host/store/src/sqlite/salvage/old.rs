@@ -7,19 +7,14 @@ use super::super::{
     files::beside,
     mark::Head,
     open::{Kin, first_damage, kin, open_to_read},
-    private,
+    private, regular,
     schema::{self, MIGRATIONS, WITH_HEAD},
     swap::Workshop,
     wal::{self, PAGE, Pages},
 };
 use crate::port::StoreError;
 use rusqlite::Connection;
-use std::{
-    fs::{self, File},
-    io,
-    os::unix::fs::FileExt,
-    path::Path,
-};
+use std::{fs::File, io, os::unix::fs::FileExt, path::Path};
 
 const MAGIC: &[u8; 16] = b"SQLite format 3\0";
 
@@ -48,7 +43,7 @@ impl Old {
         marked: Option<&Head>,
     ) -> Result<Self, StoreError> {
         let log = beside(path, "-wal");
-        let found = match fs::read(&log) {
+        let found = match regular::read(&log) {
             Ok(log) => wal::pages(&log),
             Err(error) if error.kind() == io::ErrorKind::NotFound => Pages::default(),
             Err(error) => return Err(not_salvaged(path, &log, &error)),
@@ -123,7 +118,7 @@ fn prepare(path: &Path, copy: &Path, log: Option<&Pages>) -> io::Result<bool> {
         .write(true)
         .create_new(true)
         .open(copy)?;
-    match File::open(path) {
+    match regular::open(path) {
         Ok(mut old) => io::copy(&mut old, &mut file).map(drop)?,
         // What was written since the last checkpoint may still be in the log.
         Err(error) if error.kind() == io::ErrorKind::NotFound => {}

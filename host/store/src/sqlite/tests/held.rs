@@ -117,6 +117,22 @@ async fn a_reserve_that_a_daemon_before_let_go_of_is_full_until_it_is_whole() {
 }
 
 #[tokio::test]
+async fn nothing_waits_for_a_reserve_that_is_no_regular_file() {
+    for name in ["reserve", "reserve.probe"] {
+        let directory = tempfile::tempdir().unwrap();
+        let place = directory.path().join(name);
+        let mode = rustix::fs::Mode::RUSR | rustix::fs::Mode::WUSR;
+        rustix::fs::mkfifoat(rustix::fs::CWD, &place, mode).unwrap();
+        let journal = open(directory.path()).unwrap();
+        let written = journal.commit(vec![Change::Event(event(1))].into());
+        let written = timeout(DEADLINE, written).await.expect("in time").unwrap();
+        assert!(written.is_durable());
+        drop(journal);
+        assert!(place.symlink_metadata().is_ok(), "it is nobody's to remove");
+    }
+}
+
+#[tokio::test]
 async fn a_refused_submission_does_not_hold_up_those_behind_it_when_all_fail_together() {
     let directory = tempfile::tempdir().unwrap();
     let journal = open(directory.path()).unwrap();
