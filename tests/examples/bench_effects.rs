@@ -23,8 +23,7 @@ fn main() {
             let all: Vec<_> = (0..count)
                 .map(|number| {
                     let (daemon, target) = (&daemon, format!("t{number}"));
-                    let failure = format!("odd-{count}");
-                    scope.spawn(move || daemon.recover(&target, &failure))
+                    scope.spawn(move || daemon.recover(&target, &failure(count)))
                 })
                 .collect();
             all.into_iter().map(|one| one.join().unwrap()).collect()
@@ -33,27 +32,40 @@ fn main() {
     }
 }
 
+/// What the operations of one round are for: another failure than that of the round before.
+fn failure(count: usize) -> String {
+    format!("odd-{count}")
+}
+
 fn start(effects: u32) -> Daemon {
     let mut config = HOST.to_owned();
     for number in 0..AT_ONCE {
         config += &sleeper(&format!("t{number}"));
     }
-    config += &format!(
-        r#"
-[[route]]
-relapse_window = "0s"
-strategy = {{ kind = "immediate", max_attempts = 1 }}
-chain = [{{ handler = "probe", timeout = "50s", params = {{ do = "many", times = {effects} }} }}]
-
+    for count in [1, AT_ONCE] {
+        config += &route(&failure(count), effects);
+    }
+    config += r#"
 [plugin.probe]
-grants = {{ kv = "1KiB" }}
-"#
-    );
+grants = { kv = "1KiB" }
+"#;
     let mut daemon = Daemon::prepare(&config);
     daemon.drop_plugin(&guest("probe", &[]));
     daemon.run();
     daemon.wait_for_plugins(1);
     daemon
+}
+
+fn route(failure: &str, effects: u32) -> String {
+    format!(
+        r#"
+[[route]]
+failure = "{failure}"
+relapse_window = "0s"
+strategy = {{ kind = "immediate", max_attempts = 1 }}
+chain = [{{ handler = "probe", timeout = "50s", params = {{ do = "many", times = {effects} }} }}]
+"#
+    )
 }
 
 fn print(daemon: &Daemon, operations: &[Value]) {

@@ -45,7 +45,7 @@ fn config_of(size: u32) -> String {
     for number in 0..size {
         write!(
             config,
-            "\n[[target]]\nname = \"t{number}\"\n[[target.check]]\nkind = \"tcp\"\naddress = \"localhost:9\"\nevery = \"10s\"\n"
+            "\n[[target]]\nname = \"t{number}\"\n[[target.check]]\nkind = \"tcp\"\naddress = \"localhost:9\"\nevery = \"10s\"\nfailure = \"service-down\"\n"
         )
         .expect("memory");
     }
