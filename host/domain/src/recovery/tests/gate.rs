@@ -639,6 +639,10 @@ fn a_handler_that_rests_for_a_target_is_passed_over_and_the_next_is_called() {
             .collect();
         assert_eq!(called, ["other"]);
         world.recover_it();
+        let why = "fix was not called: it rests after a recovery [skipped-cooldown]";
+        let operations = world.operations.values();
+        let noted = operations.filter(|one| one.actions.iter().any(|action| action == why));
+        assert_eq!(noted.count(), 1 + usize::from(restarts));
     }
     world.raise("db down", High);
     assert_eq!(
