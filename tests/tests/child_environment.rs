@@ -7,7 +7,14 @@ use std::{collections::BTreeMap, fs};
 const VALUE: &str = "s3cr3t-Hd4-value";
 
 /// What no program inherits: the variable of the secret, and what is said to the daemon alone.
-const LEFT_OUT: [&str; 3] = ["SEALED", "WATCHDOG_USEC", "INVOCATION_ID"];
+const LEFT_OUT: [&str; 6] = [
+    "SEALED",
+    "WATCHDOG_USEC",
+    "INVOCATION_ID",
+    "LISTEN_FDS",
+    "JOURNAL_STREAM",
+    "CREDENTIALS_DIRECTORY",
+];
 
 /// A program that writes its environment to a file in its directory: all of it or nothing.
 fn writes(file: &str, then: &str) -> String {
@@ -134,6 +141,9 @@ fn no_program_inherits_the_variable_of_a_secret_not_even_when_the_secret_is_gone
         ("SEALED", VALUE),
         ("WATCHDOG_USEC", "30000000"),
         ("INVOCATION_ID", "0123456789abcdef0123456789abcdef"),
+        ("LISTEN_FDS", "1"),
+        ("JOURNAL_STREAM", "8:1234"),
+        ("CREDENTIALS_DIRECTORY", "/run/credentials"),
         ("OPEN", "yes"),
     ] {
         daemon.set_env(name, value);

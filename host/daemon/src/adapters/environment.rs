@@ -191,8 +191,13 @@ mod tests {
         let left_out: Vec<_> = command.get_envs().collect();
         for variable in [
             "NOTIFY_SOCKET",
+            "WATCHDOG_PID",
             "WATCHDOG_USEC",
             "LISTEN_FDS",
+            "LISTEN_FDNAMES",
+            "LISTEN_PID",
+            "INVOCATION_ID",
+            "JOURNAL_STREAM",
             "CREDENTIALS_DIRECTORY",
         ] {
             let entry = (OsStr::new(variable), None);
