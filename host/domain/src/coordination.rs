@@ -186,6 +186,7 @@ mod tests {
         vote(node, CircuitState::Open, FallbackMode::Heuristic)
     }
 
+    /// Trap 2 of the seeds' systems: a quorum was counted over the votes that came, so there always was one.
     #[test]
     fn a_quorum_is_of_the_members_and_not_of_the_votes() {
         let check = |votes: &[NodeVote], members: usize, expected: ClusterCircuit| {

@@ -169,8 +169,8 @@ fn a_chain_whose_conditions_are_never_met_is_handed_to_people() {
     );
 }
 
-/// Trap 1: what always runs at the end of a chain was lost with a condition that could not be evaluated, and with whatever
-/// failed before it.
+/// Trap 1 of the seeds' systems: what always runs at the end of a chain was lost with a condition that could not be evaluated,
+/// and with whatever failed before it.
 #[test]
 fn what_always_runs_is_called_whatever_came_before() {
     for answer in [

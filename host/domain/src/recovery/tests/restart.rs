@@ -109,6 +109,7 @@ fn a_call_that_was_cut_off_is_made_again_as_the_same_attempt() {
     assert_eq!(states, [OperationState::Succeeded]);
 }
 
+/// Trap 2 of the seeds' systems: who led had no number by which what it had begun could be told from what came later.
 #[test]
 fn the_fencing_number_that_a_handler_is_told_rises_with_every_daemon() {
     let mut world = World::new(usual());
