@@ -32,7 +32,7 @@ class Plugin(exports.Plugin):
                 plugin.Capability("command", "run `mark` and `once`"),
                 plugin.Capability("http", "post to servers"),
                 plugin.Capability("kv", "count its runs"),
-                plugin.Capability("backup", "take a backup of `state`"),
+                plugin.Capability("backup", "take a backup of `state`, and put back `kept`"),
             ],
             settings_schema=None,
         )
@@ -122,6 +122,12 @@ def between(operation: recovery.Operation, params: dict) -> str:
             told = f"run {count()}"
         case "backup":
             told = backups.create("state", BackupType.SNAPSHOT).id
+        case "restore":
+            newest = backups.newest("kept", None)
+            if newest is None:
+                raise Err(recovery.RecoveryFailure_Permanent("there is no backup of kept"))
+            backups.restore("kept", newest.id)
+            told = newest.id
         case _:
             raise Err(recovery.RecoveryFailure_Permanent(f"there is no effect `{word}`"))
     send(http.Method.GET, f"{name}/after")

@@ -22,12 +22,17 @@ placeholders = ["target"]
 name = "state"
 encryption = "none"
 source = [{ kind = "command", run = ["/bin/sh", "-c", "echo >> begun; while test -e hold-backup; do sleep 0.02; done; echo done"], key = "it" }]
+
+[[job]]
+name = "kept"
+encryption = "none"
+source = [{ kind = "directory", path = "kept" }]
 "#;
 
 /// The effects, which are also the failures that they are asked for by.
-const WORDS: [&str; 11] = [
+const WORDS: [&str; 12] = [
     "restart", "stop", "start", "hup", "term", "put", "delete", "post", "command", "count",
-    "backup",
+    "backup", "restore",
 ];
 
 /// Where the daemon is killed; in the effect itself each test has its own way.
@@ -51,11 +56,12 @@ fn start_at(gate: &Gate, guest: DurableGuest) -> Daemon {
     });
     let grants = format!(
         "\n[plugin.{handler}.grants]\ntarget = [\"start\", \"stop\", \"restart\", \"signal\"]\n\
-         command = [\"once\"]\nkv = \"1KiB\"\nbackup = [\"state\"]\nhttp = [\"{url}\"]\n"
+         command = [\"once\"]\nkv = \"1KiB\"\nbackup = [\"state\", \"kept\"]\nhttp = [\"{url}\"]\n"
     );
     let routes = routes.concat();
     let config = [CONFIG, routes.as_str(), grants.as_str()];
     let mut daemon = prepare(&config, &[]);
+    fs::create_dir(daemon.path("kept")).unwrap();
     daemon.drop_large_plugin(&guest.component());
     daemon.run();
     daemon.wait_for_plugins(1);
@@ -191,6 +197,7 @@ stories! {
     a_command_is_run_once_wherever_the_daemon_is_killed,
     a_value_is_counted_once_wherever_the_daemon_is_killed,
     a_backup_is_there_once_wherever_the_daemon_is_killed,
+    what_was_put_back_is_not_put_back_again_wherever_the_daemon_is_killed,
 }
 
 fn what_is_done_with_a_target_is_done_once_wherever_the_daemon_is_killed(guest: DurableGuest) {
@@ -349,4 +356,35 @@ fn a_backup_is_there_once_wherever_the_daemon_is_killed(guest: DurableGuest) {
     let ended = wait_until(&daemon, &id, "succeeded");
     is_once(&ended, "backups.create");
     assert_eq!(verified(&daemon) - before, 1, "what was cut off is none");
+}
+
+/// What is written after a backup was put back would be lost if it were put back once more.
+fn what_was_put_back_is_not_put_back_again_wherever_the_daemon_is_killed(guest: DurableGuest) {
+    let gate = Gate::start();
+    let mut daemon = start_at(&gate, guest);
+    let file = daemon.path("kept/it");
+    for place in PLACES {
+        fs::write(&file, "saved").unwrap();
+        daemon.json(&["backup", "create", "kept"]);
+        fs::write(&file, "lost").unwrap();
+        let id = ask(&daemon, "job", "restore", false);
+        let mut held = expect(&gate, "/before");
+        if place == Place::Before {
+            kill_in(&mut daemon, held);
+            held = expect(&gate, "/before");
+        }
+        held.answer();
+        let mut held = expect(&gate, "/after");
+        on_record(&daemon, &id, "backups.restore", 1);
+        assert_eq!(fs::read_to_string(&file).unwrap(), "saved", "{place:?}");
+        fs::write(&file, "newer").unwrap();
+        if place == Place::After {
+            kill_in(&mut daemon, held);
+            held = expect(&gate, "/after");
+        }
+        held.answer();
+        let ended = wait_until(&daemon, &id, "succeeded");
+        is_once(&ended, "backups.restore");
+        assert_eq!(fs::read_to_string(&file).unwrap(), "newer", "{place:?}");
+    }
 }

@@ -299,6 +299,7 @@ fn between(host: &mut impl Host, target: &str, name: &str, word: &str) -> Result
         }
         "count" => told = format!("run {}", count(host)?),
         "backup" => told = host.backup("state").create(BackupType::Snapshot)?.id,
+        "restore" => told = restore(host, "kept")?,
         other => {
             let why = format!("there is no effect `{other}`");
             return Err(RecoveryFailure::Permanent(why));
@@ -309,6 +310,15 @@ fn between(host: &mut impl Host, target: &str, name: &str, word: &str) -> Result
         host.target(target).start()?;
     }
     Ok(told)
+}
+
+/// The newest backup of a job is put back; gives its identifier.
+fn restore(host: &mut impl Host, job: &str) -> Result<String> {
+    let newest = host.backup(job).newest()?;
+    let why = || RecoveryFailure::Permanent(format!("there is no backup of {job}"));
+    let id = newest.ok_or_else(why)?.id;
+    host.backup(job).restore(&id)?;
+    Ok(id)
 }
 
 /// Sets values in the order of a `HashMap`, of random numbers and of what the clocks say; gives all of it in words.
