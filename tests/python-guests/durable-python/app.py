@@ -114,7 +114,11 @@ def between(operation: recovery.Operation, params: dict) -> str:
             targets.send(target, targets.Signal.HUP)
         case "term":
             targets.send(target, targets.Signal.TERM)
-        case "put" | "delete" | "post":
+        case "int":
+            targets.send(target, targets.Signal.INT)
+        case "usr1":
+            targets.send(target, targets.Signal.USR1)
+        case "put" | "delete" | "post" | "patch":
             told = str(send(http.Method[word.upper()], f"{name}/it").status)
         case "command":
             told = str(commands.run("once", [("target", target)]).exit_code)

@@ -11,7 +11,7 @@ use std::fs;
 const CONFIG: &str = r#"
 [[target]]
 name = "job"
-run = ["/bin/sh", "-c", "trap 'echo >> hupped' HUP; trap 'echo >> termed' TERM; echo >> started; while :; do sleep 0.05; done"]
+run = ["/bin/sh", "-c", "trap 'echo >> hupped' HUP; trap 'echo >> termed' TERM; trap 'echo >> cut' INT; trap 'echo >> used' USR1; echo >> started; while :; do sleep 0.05; done"]
 grace = "2s"
 
 [command.once]
@@ -30,9 +30,9 @@ source = [{ kind = "directory", path = "kept" }]
 "#;
 
 /// The effects, which are also the failures that they are asked for by.
-const WORDS: [&str; 12] = [
-    "restart", "stop", "start", "hup", "term", "put", "delete", "post", "command", "count",
-    "backup", "restore",
+const WORDS: [&str; 15] = [
+    "restart", "stop", "start", "hup", "term", "int", "usr1", "put", "delete", "post", "patch",
+    "command", "count", "backup", "restore",
 ];
 
 /// Where the daemon is killed; in the effect itself each test has its own way.
@@ -209,6 +209,8 @@ fn what_is_done_with_a_target_is_done_once_wherever_the_daemon_is_killed(guest: 
         ("start", "targets.start", "started"),
         ("hup", "targets.send", "hupped"),
         ("term", "targets.send", "termed"),
+        ("int", "targets.send", "cut"),
+        ("usr1", "targets.send", "used"),
     ] {
         for place in PLACES {
             let before = lines(&daemon, file);
@@ -244,7 +246,7 @@ fn a_stop_and_a_restart_in_which_the_daemon_is_killed_are_done_to_the_end_and_on
 fn a_request_that_acts_is_sent_once_wherever_the_daemon_is_killed_beside_it(guest: DurableGuest) {
     let gate = Gate::start();
     let mut daemon = start_at(&gate, guest);
-    for word in ["put", "delete", "post"] {
+    for word in ["put", "delete", "post", "patch"] {
         for place in PLACES {
             let it = (word, "http.send");
             let ended = play(&mut daemon, &gate, it, place);
@@ -259,13 +261,13 @@ fn a_request_in_which_the_daemon_is_killed_is_sent_again_with_its_key_or_left_to
 ) {
     let gate = Gate::start();
     let mut daemon = start_at(&gate, guest);
-    for word in ["put", "delete", "post"] {
+    for word in ["put", "delete", "post", "patch"] {
         let id = ask(&daemon, "job", word, false);
         expect(&gate, "/before").answer();
         let held = expect(&gate, "/it");
         let key = held.header("idempotency-key").unwrap().to_owned();
         kill_in(&mut daemon, held);
-        if word == "post" {
+        if matches!(word, "post" | "patch") {
             let number = doubted(&daemon, &id, &key);
             let id = id.as_str().unwrap();
             daemon.json(&["operation", "resolve", id, &number, "--did-not"]);

@@ -290,9 +290,12 @@ fn between(host: &mut impl Host, target: &str, name: &str, word: &str) -> Result
         "start" => host.target(target).start()?,
         "hup" => host.target(target).signal(Signal::Hup)?,
         "term" => host.target(target).signal(Signal::Term)?,
+        "int" => host.target(target).signal(Signal::Int)?,
+        "usr1" => host.target(target).signal(Signal::Usr1)?,
         "put" => told = host.http(it(Method::Put))?.status.to_string(),
         "delete" => told = host.http(it(Method::Delete))?.status.to_string(),
         "post" => told = host.http(it(Method::Post))?.status.to_string(),
+        "patch" => told = host.http(it(Method::Patch))?.status.to_string(),
         "command" => {
             let output = host.command("once", &[("target", target)])?;
             told = output.exit_code.to_string();
