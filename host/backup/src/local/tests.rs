@@ -153,6 +153,17 @@ pub(super) fn aside(state: &Path, most: usize) -> table::Aside {
     table::Aside::new(&layout, &job(), &id).holding(most)
 }
 
+fn store_at(directory: &Path, tiers: &Arc<Mutex<Vec<(TierName, TierPlace)>>>) -> LocalBackups {
+    let configured = Arc::clone(tiers);
+    LocalBackups::new(
+        &directory.join("state"),
+        Arc::new(move || configured.lock().clone()),
+        Arc::new(Programs),
+        Arc::new(now),
+        CancellationToken::new(),
+    )
+}
+
 impl LocalBackups {
     fn restore(
         &self,
@@ -172,14 +183,7 @@ impl Fixture {
         let source = directory.path().join("data");
         fs::create_dir(&source).unwrap();
         let tiers = Arc::new(Mutex::new(Vec::new()));
-        let configured = Arc::clone(&tiers);
-        let store = LocalBackups::new(
-            &directory.path().join("state"),
-            Arc::new(move || configured.lock().clone()),
-            Arc::new(Programs),
-            Arc::new(now),
-            CancellationToken::new(),
-        );
+        let store = store_at(directory.path(), &tiers);
         let sources = vec![BackupSource::Directory {
             path: source,
             prefix: String::new(),
@@ -192,6 +196,11 @@ impl Fixture {
             sources,
             reading: ReadingSpec::default(),
         }
+    }
+
+    /// Another store over the same.
+    fn opened(&self) -> LocalBackups {
+        store_at(self.directory.path(), &self.tiers)
     }
 
     fn data(&self) -> PathBuf {

@@ -18,7 +18,7 @@ use crate::{
 use mainstay_domain::spec::S3TierSpec;
 use object_store::memory::InMemory;
 
-fn in_memory() -> Bucket {
+pub(super) fn in_memory() -> Bucket {
     Bucket::of_store("shop", "of/host", Arc::new(InMemory::new()))
 }
 

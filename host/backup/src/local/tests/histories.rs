@@ -1,7 +1,7 @@
 //! Any history of a directory, and a restore by hand.
 
-use super::*;
-use mainstay_domain::archive::{DocumentKind, State};
+use super::{buckets::in_memory, sealed::Sealed, tiers::tier, *};
+use mainstay_domain::archive::{DocumentKind, Encryption, State};
 use proptest::{
     prelude::*,
     test_runner::{RngAlgorithm, TestRng, TestRunner},
@@ -12,6 +12,7 @@ use rustix::fs::{
 use std::{
     env,
     ffi::OsStr,
+    ops::Range,
     os::unix::{
         ffi::OsStrExt,
         fs::{FileExt, lchown},
@@ -33,6 +34,12 @@ const NAMES: [&[u8]; 10] = [
 ];
 
 const ATTRIBUTES: [&[u8]; 3] = [b"user.a", b"user.\xff%\xc3\xbc", b"user.empty"];
+
+/// That of the state directory, two directories, and a bucket, which not every history has.
+const TIERS: &[&str] = &["local", "nas", "cold", "offsite"];
+
+/// To which of two keys a backup is encrypted: a bit for each, so that 0 is plain.
+const READERS: Range<u8> = 0..4;
 
 /// Bytes of data in a sparse file are at multiples of this.
 const BLOCK: u64 = 1 << 16;
@@ -64,6 +71,73 @@ enum Step {
     HardLink(usize, usize),
     /// Data in these blocks, and what is after the last.
     Sparse(usize, Vec<(u64, u8)>, u64),
+    /// What the first is called, or what lies so many above it, is called like the second.
+    Rename(usize, usize, usize),
+    /// By its number; only root may give it.
+    Capability(usize, u32),
+}
+
+/// What becomes of the keys before a backup.
+#[derive(Debug, Clone, Copy)]
+enum KeyChange {
+    None,
+    /// New backups are encrypted to these.
+    From(u8),
+    /// And so are those that are stored.
+    Rekey(u8),
+}
+
+/// What a backup is, and what happens around it.
+#[derive(Debug, Clone)]
+struct Point {
+    taking: chunked::Taking,
+    tier: usize,
+    key: KeyChange,
+    /// A process of before ended.
+    reopens: bool,
+    /// A backup, by its number, and where it goes then.
+    moves: Option<(usize, usize)>,
+}
+
+/// What is the same in all of a history.
+#[derive(Debug, Clone, Copy)]
+struct Ways {
+    has_small_parts: bool,
+    has_bucket: bool,
+    /// At its end its newest chain goes through all tiers.
+    goes_round: bool,
+}
+
+fn point() -> impl Strategy<Value = Point> {
+    let key = prop_oneof![
+        9 => Just(KeyChange::None),
+        2 => READERS.prop_map(KeyChange::From),
+        1 => READERS.prop_map(KeyChange::Rekey),
+    ];
+    let moves = prop::option::weighted(0.3, (0..64_usize, 0..TIERS.len()));
+    let drawn = (
+        chunked::taking(),
+        0..TIERS.len(),
+        key,
+        prop::bool::weighted(0.2),
+        moves,
+    );
+    drawn.prop_map(|(taking, tier, key, reopens, moves)| Point {
+        taking,
+        tier,
+        key,
+        reopens,
+        moves,
+    })
+}
+
+fn ways() -> impl Strategy<Value = Ways> {
+    let drawn = (any::<bool>(), any::<bool>(), prop::bool::weighted(0.15));
+    drawn.prop_map(|(has_small_parts, has_bucket, goes_round)| Ways {
+        has_small_parts,
+        has_bucket,
+        goes_round,
+    })
 }
 
 fn step() -> impl Strategy<Value = Step> {
@@ -81,6 +155,8 @@ fn step() -> impl Strategy<Value = Step> {
         1 => (name.clone(), any::<bool>(), 0..8_u16).prop_map(|(name, is_default, mask)| Step::Acl(name, is_default, mask)),
         3 => (name.clone(), name.clone()).prop_map(|(of, name)| Step::HardLink(of, name)),
         1 => (name.clone(), prop::collection::vec((0..40_u64, any::<u8>()), 0..4), 0..50_000_u64).prop_map(|(name, blocks, tail)| Step::Sparse(name, blocks, tail)),
+        2 => (name.clone(), prop::sample::select(vec![0_usize, 1, 2, 30]), name.clone()).prop_map(|(of, above, to)| Step::Rename(of, above, to)),
+        1 => (name.clone(), 0..32_u32).prop_map(|(name, number)| Step::Capability(name, number)),
         1 => name.prop_map(Step::Directory),
     ]
 }
@@ -195,57 +271,224 @@ fn apply(root: &Path, step: &Step) {
                 file.write_all_at(&[*byte; 5_000], block * BLOCK).unwrap();
             }
         }
+        Step::Rename(of, above, to) => {
+            let path = at(root, *of);
+            let upwards = path.ancestors().take_while(|above| *above != root);
+            // It may go into itself, and in the place of what it lies in.
+            let (from, aside) = (upwards.take(above + 1).last(), root.with_file_name("aside"));
+            if from.is_some_and(|from| fs::rename(from, &aside).is_ok()) {
+                fs::rename(aside, clear(root, *to)).unwrap();
+            }
+        }
+        Step::Capability(name, number) => {
+            let path = at(root, *name);
+            if path.symlink_metadata().is_ok_and(|found| found.is_file()) {
+                // Version 2, effective.
+                let mut value = vec![1, 0, 0, 2];
+                value.extend((1_u32 << number).to_le_bytes());
+                value.resize(20, 0);
+                let _ = setxattr(&path, "security.capability", &value, XattrFlags::empty());
+            }
+        }
     }
 }
 
-/// Every point of a history restores to the tree that was there, and what its chain has is known.
-fn try_history(steps: &[Step], takings: &[chunked::Taking], has_small_parts: bool) {
-    let mut fixture = Fixture::new();
-    if has_small_parts {
-        fixture.store.sizes = chunked::SMALL;
+/// What a history is of: a store in several tiers, whose keys change.
+struct World {
+    sealed: Sealed,
+    tiers: &'static [&'static str],
+    /// All that is stored, parents first.
+    ids: Vec<BackupId>,
+    /// Whom new backups are encrypted to.
+    readers: u8,
+    /// Whom any that is stored is encrypted to.
+    stored_for: BTreeSet<u8>,
+}
+
+impl World {
+    fn new(ways: Ways) -> Self {
+        let mut sealed = Sealed::new();
+        let fixture = &mut sealed.fixture;
+        if ways.has_small_parts {
+            fixture.store.sizes = chunked::SMALL;
+        }
+        for name in ["nas", "cold"] {
+            fixture.with_tier(name);
+        }
+        let tiers = match ways.has_bucket {
+            true => TIERS,
+            false => &TIERS[..3],
+        };
+        if ways.has_bucket {
+            let place = TierPlace::Bucket(in_memory());
+            fixture.tiers.lock().push((tier("offsite"), place));
+        }
+        let both = sealed.files.each_ref().map(|it| fs::read(it).unwrap());
+        let file = sealed.fixture.directory.path().join("both.txt");
+        fs::write(&file, both.join(&b'\n')).unwrap();
+        fs::set_permissions(&file, fs::Permissions::from_mode(0o600)).unwrap();
+        Self {
+            sealed,
+            tiers,
+            ids: Vec::new(),
+            readers: 0,
+            stored_for: BTreeSet::new(),
+        }
     }
+
+    fn fixture(&self) -> &Fixture {
+        &self.sealed.fixture
+    }
+
+    fn tier(&self, number: usize) -> TierName {
+        tier(self.tiers[number % self.tiers.len()])
+    }
+
+    /// Backups for these, and what is to be known of them.
+    fn sealing(&self, readers: u8) -> SealingSpec {
+        let recipients = self.sealed.recipients.iter().zip([1_u8, 2]);
+        let recipients: Vec<String> = recipients
+            .filter(|(_, bit)| readers & bit != 0)
+            .map(|(recipient, _)| recipient.clone())
+            .collect();
+        let encryption = match recipients.is_empty() {
+            true => Encryption::None,
+            false => Encryption::Age { recipients },
+        };
+        SealingSpec {
+            encryption,
+            ..SealingSpec::default()
+        }
+    }
+
+    /// From now on as few keys are there as open what is stored, and what is to come.
+    fn has_few_keys(&self) {
+        let opens_all = |bit: u8| {
+            let mut readers = self.stored_for.iter().chain([&self.readers]);
+            readers.all(|readers| *readers == 0 || readers & bit != 0)
+        };
+        let [first, second] = &self.sealed.files;
+        match (opens_all(1), opens_all(2)) {
+            (true, _) => self.sealed.opens_with(first),
+            (false, true) => self.sealed.opens_with(second),
+            (false, false) => self.sealed.opens_with(&first.with_file_name("both.txt")),
+        }
+    }
+
+    fn change_key(&mut self, change: KeyChange) {
+        match change {
+            KeyChange::None => {}
+            KeyChange::From(readers) => self.readers = readers,
+            KeyChange::Rekey(readers) => {
+                self.readers = readers;
+                let (store, sealing) = (&self.fixture().store, self.sealing(readers));
+                let rekeyed = store.rekey(&job(), &self.ids, &sealing, false, &no_progress());
+                let RekeyedBackups { left, .. } = rekeyed.unwrap();
+                match left.is_empty() {
+                    true => self.stored_for = BTreeSet::from([readers]),
+                    false => {
+                        let is_told = left.iter().all(|why| why.contains("is in a bucket"));
+                        assert!(is_told, "{left:?}");
+                    }
+                }
+            }
+        }
+        self.has_few_keys();
+    }
+
+    /// Takes a backup into a tier, and adds it to the chain.
+    fn extend(&mut self, tier: &TierName, backup_type: BackupType, chain: &mut Vec<BackupId>) {
+        let request = TakeBackup {
+            tiers: vec![tier.clone()],
+            sealing: self.sealing(self.readers),
+            ..self.fixture().request(backup_type, chain)
+        };
+        let taken = self.fixture().store.take(&request, &no_progress()).unwrap();
+        assert_eq!(taken.manifest.tier, tier.as_str(), "{:?}", taken.refused);
+        chain.push(taken.manifest.id.clone());
+        chunked::assert_right_index(self.fixture(), chain, taken.manifest.root_hash);
+        self.ids.push(taken.manifest.id);
+        self.stored_for.insert(self.readers);
+    }
+
+    fn move_to(&self, id: &BackupId, tier: &TierName) {
+        self.fixture().store.move_to(&job(), id, tier).unwrap();
+    }
+
+    fn reopen(&mut self) {
+        self.sealed.reopen();
+        assert_eq!(self.fixture().sweep(&self.ids), vec![]);
+    }
+
+    fn tree(&self) -> State {
+        self.fixture().tree(&self.fixture().data())
+    }
+
+    #[track_caller]
+    fn assert_restores(&self, chain: &[BackupId], name: &str, expected: &State) {
+        let restored = self.fixture().restore_into(chain, name).unwrap();
+        assert_same_tree(self.fixture(), &restored, expected);
+    }
+}
+
+/// Every point of a history restores to the tree that was there, and what its chain has is known, in whichever tiers its links
+/// are by then, and whoever opens them.
+fn try_history(steps: &[Step], history: &[Point], ways: Ways) {
+    let mut world = World::new(ways);
     let mut points: Vec<(Vec<BackupId>, State)> = Vec::new();
     let mut chain = vec![];
-    fixture.extend(BackupType::Full, &mut chain);
-    points.push((chain.clone(), fixture.tree(&fixture.data())));
-    for (changes, taking) in steps.chunks(3).zip(takings) {
-        changes.iter().for_each(|step| apply(&fixture.data(), step));
-        if taking.loses_indexes {
-            chunked::drop_indexes(&fixture);
+    world.extend(&TierName::local(), BackupType::Full, &mut chain);
+    points.push((chain.clone(), world.tree()));
+    for (changes, point) in steps.chunks(3).zip(history) {
+        let data = world.fixture().data();
+        changes.iter().for_each(|step| apply(&data, step));
+        if point.taking.loses_indexes {
+            chunked::drop_indexes(world.fixture());
         }
-        let backup_type = match taking.differential {
+        if point.reopens {
+            world.reopen();
+        }
+        world.change_key(point.key);
+        let backup_type = match point.taking.differential {
             true => BackupType::Differential,
             false => BackupType::Incremental,
         };
-        if taking.differential {
+        if point.taking.differential {
             chain.truncate(1);
         }
-        let taken = fixture.extend(backup_type, &mut chain).manifest;
-        chunked::assert_right_index(&fixture, &chain, taken.root_hash);
-        points.push((chain.clone(), fixture.tree(&fixture.data())));
+        world.extend(&world.tier(point.tier), backup_type, &mut chain);
+        points.push((chain.clone(), world.tree()));
+        if let Some((which, to)) = point.moves {
+            world.move_to(&world.ids[which % world.ids.len()], &world.tier(to));
+        }
     }
     for (at, (chain, expected)) in points.iter().enumerate() {
-        let restored = fixture.restore_into(chain, &format!("point-{at}")).unwrap();
-        assert_same_tree(&fixture, &restored, expected);
-        assert_eq!(chunked::verified(&fixture, chain), Ok(vec![]));
+        world.assert_restores(chain, &format!("point-{at}"), expected);
+        assert_eq!(chunked::verified(world.fixture(), chain), Ok(vec![]));
     }
     let (_, newest) = points.last().unwrap();
     for (key, _) in newest
         .iter()
         .filter(|(_, it)| it.kind == DocumentKind::File)
     {
-        let path = fixture.data().join(OsStr::from_bytes(&key.to_bytes()));
-        let printed = chunked::printed(&fixture, &chain, key.as_str());
+        let path = world.fixture().data();
+        let path = path.join(OsStr::from_bytes(&key.to_bytes()));
+        let printed = chunked::printed(world.fixture(), &chain, key.as_str());
         assert!(printed == fs::read(path).unwrap(), "{key}");
     }
-    let drilled = fixture
+    let drilled = world
+        .fixture()
         .store
         .drill(&job(), &chain, None, &no_progress())
         .unwrap();
     assert_eq!(drilled.restored().notes, Vec::<String>::new());
+    for name in world.tiers.iter().filter(|_| ways.goes_round) {
+        chain.iter().for_each(|id| world.move_to(id, &tier(name)));
+        world.assert_restores(&chain, &format!("from-{name}"), newest);
+    }
 }
 
-/// Thirty changes, a backup after each third.
+/// Thirty changes, a backup after each third, in tiers and with keys that the seed chooses too.
 #[test]
 fn any_point_of_a_history_restores_to_the_same_tree() {
     let number = |name: &str| env::var(name).ok().map(|text| text.parse::<u32>().unwrap());
@@ -266,11 +509,11 @@ fn any_point_of_a_history_restores_to_the_same_tree() {
     };
     let history = (
         prop::collection::vec(step(), 30),
-        prop::collection::vec(chunked::taking(), 10),
-        any::<bool>(),
+        prop::collection::vec(point(), 10),
+        ways(),
     );
-    let tried = runner.run(&history, |(steps, takings, has_small_parts)| {
-        try_history(&steps, &takings, has_small_parts);
+    let tried = runner.run(&history, |(steps, points, ways)| {
+        try_history(&steps, &points, ways);
         Ok(())
     });
     tried.unwrap();

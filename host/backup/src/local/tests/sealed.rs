@@ -50,6 +50,14 @@ impl Sealed {
         }
     }
 
+    /// Goes on with another store over the same, as the next process has it.
+    pub(super) fn reopen(&mut self) {
+        let keys: Arc<dyn BackupKeys> = self.keys.clone();
+        let opened = self.fixture.opened().with_keys(keys);
+        let sizes = self.fixture.store.sizes;
+        self.fixture.store = LocalBackups { sizes, ..opened };
+    }
+
     pub(super) fn opens_with(&self, file: &Path) {
         *self.keys.identity.lock() = Some(file.to_owned());
     }
