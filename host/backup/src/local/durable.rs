@@ -2,7 +2,7 @@
 //! a test can cut every one of them, drop what was not made durable, and have one fail.
 //!
 //! Invariant: what changes a backup, its manifest or its mark goes through here, and what puts a restored tree in place or takes
-//! it back says so here before.
+//! it back, and what asks a bucket to change, says so here before.
 
 use rustix::{
     fs::{CWD, RenameFlags, renameat_with},

@@ -7,6 +7,7 @@
 //! Invariant: what has no manifest is no backup; so it is the first to go, and the last to come.
 
 use super::{
+    durable,
     error::unavailable,
     files::{ARCHIVES, MANIFEST, SEALED, suffix_of},
     pace::{Pace, Paced},
@@ -87,6 +88,7 @@ impl Objects {
         let Some(first) = keys.first() else {
             return Ok(());
         };
+        durable::changes();
         let removed = self.bucket.delete(keys);
         removed.map_err(unavailable("cannot remove", &self.shown().join(first)))
     }
@@ -191,6 +193,7 @@ impl Place for Objects {
     ) -> Result<(), BackupStoreError> {
         let key = format!("{job}/{id}{}", suffix_of(encryption));
         let mut paced = Paced::new(coming.bytes, &self.pace, stop);
+        durable::changes();
         let put = self.bucket.put(&key, (&mut paced, coming.length), stop);
         put.map_err(unavailable("cannot make", &self.shown().join(&key)))
     }
@@ -218,6 +221,7 @@ impl Place for Objects {
             return Ok(());
         };
         let trashed = format!("{job}/trash/{id}{MANIFEST}");
+        durable::changes();
         let moved = self.bucket.replace(&trashed, manifest);
         moved.map_err(unavailable("cannot move to the trash", &shown))?;
         self.remove(&[key])

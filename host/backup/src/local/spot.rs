@@ -1,6 +1,7 @@
 //! Where one file of a backup lies: a path of this machine, or a key of a bucket.
 
 use super::{
+    durable,
     error::unavailable,
     files::{sync_dir, write_create_only},
     pace::{Pace, Paced},
@@ -94,9 +95,12 @@ impl Spot {
     pub(super) fn create(&self, bytes: &[u8]) -> Result<(), BackupStoreError> {
         match self {
             Self::File(path, _) => write_create_only(path, bytes),
-            Self::Object(bucket, key, _) => bucket
-                .create(key, bytes.to_vec())
-                .map_err(unavailable("cannot make", &self.shown())),
+            Self::Object(bucket, key, _) => {
+                durable::changes();
+                bucket
+                    .create(key, bytes.to_vec())
+                    .map_err(unavailable("cannot make", &self.shown()))
+            }
         }
     }
 

@@ -1,14 +1,15 @@
 //! A process that is cut off before any change of the store's files, and a disk that loses what was not made durable by then.
 //!
 //! Each case is a process of its own with a history from a seed: backups, moves from tier to tier and to the trash, deletions,
-//! restores in place, rekeys. It ends, by exit, before one of the changes of `durable`. Then files that were not fsynced are cut
-//! anywhere, and of the changes of names in directories that were not fsynced the last are undone, so many as the seed says. The
-//! next process must find every backup that was acknowledged. `MAINSTAY_BACKUP_CRASHES=COUNT[,SEED]` runs more than the gate
-//! does, e.g. 10000.
+//! restores in place, rekeys. It ends, by exit, before one of the changes of `durable`, or before a request that changes the
+//! bucket. Then files that were not fsynced are cut anywhere, and of the changes of names in directories that were not fsynced the
+//! last are undone, so many as the seed says; the bucket has what it took. The next process must find every backup that was
+//! acknowledged. `MAINSTAY_BACKUP_CRASHES=COUNT[,SEED]` runs more than the gate does, e.g. 10000.
 
-use super::*;
+use super::{buckets::in_memory, tiers::tier, *};
 use crate::{
     age_keys::{read_identities, write_new_identity},
+    bucket::Bucket,
     local::durable::Change,
 };
 use mainstay_domain::archive::Encryption;
@@ -72,6 +73,39 @@ struct Armed {
     names: Vec<Undone>,
     /// Files whose content was not fsynced.
     contents: Vec<PathBuf>,
+    /// And what a bucket has, which stays, and where.
+    bucket: (Bucket, PathBuf),
+}
+
+/// Below what keys of a bucket the job has objects.
+const BELOW: [&str; 2] = ["state", "state/trash"];
+
+/// Keeps what a bucket holds in files.
+fn keep((bucket, directory): &(Bucket, PathBuf)) {
+    for below in BELOW {
+        fs::create_dir_all(directory.join(below)).unwrap();
+        for (name, _) in bucket.list(below).unwrap().objects {
+            let key = format!("{below}/{name}");
+            let bytes = bucket.read(&key, u64::MAX).unwrap().unwrap();
+            fs::write(directory.join(key), bytes).unwrap();
+        }
+    }
+}
+
+/// A bucket that holds what was kept so; nothing where nothing was.
+fn kept_in(directory: &Path) -> Bucket {
+    let bucket = in_memory();
+    for below in BELOW {
+        for entry in fs::read_dir(directory.join(below)).into_iter().flatten() {
+            let path = entry.unwrap().path();
+            if path.is_file() {
+                let name = path.file_name().unwrap().to_string_lossy();
+                let bytes = fs::read(&path).unwrap();
+                bucket.replace(&format!("{below}/{name}"), bytes).unwrap();
+            }
+        }
+    }
+    bucket
 }
 
 static ARMED: Mutex<Option<Armed>> = Mutex::new(None);
@@ -121,6 +155,7 @@ impl Armed {
     }
 
     fn lose_power(mut self) {
+        keep(&self.bucket);
         for path in &self.contents {
             if let Ok(file) = fs::File::options().write(true).open(path) {
                 let length = file.metadata().unwrap().len();
@@ -149,14 +184,11 @@ impl BackupKeys for Keys {
     }
 }
 
-/// The tier beside the state directory.
-fn cold_tier() -> TierName {
-    TierName::parse("cold").unwrap()
-}
-
-/// A store in two directories, and what is backed up in it.
+/// A store in two directories and a bucket, and what is backed up in it.
 struct World {
     home: PathBuf,
+    /// And where it is kept.
+    bucket: (Bucket, PathBuf),
     store: LocalBackups,
     sources: Vec<BackupSource>,
 }
@@ -164,10 +196,19 @@ struct World {
 impl World {
     fn at(home: PathBuf) -> Self {
         let (data, cold) = (home.join("data"), home.join("cold"));
+        let kept = home.join("bucket");
+        let bucket = kept_in(&kept);
+        let offsite = bucket.clone();
+        let tiers = move || {
+            vec![
+                (tier("cold"), TierPlace::Directory(cold.clone())),
+                (tier("offsite"), TierPlace::Bucket(offsite.clone())),
+            ]
+        };
         Self {
             store: LocalBackups::new(
                 &home.join("state"),
-                Arc::new(move || vec![(cold_tier(), TierPlace::Directory(cold.clone()))]),
+                Arc::new(tiers),
                 Arc::new(Programs),
                 Arc::new(now),
                 CancellationToken::new(),
@@ -177,6 +218,7 @@ impl World {
                 path: data,
                 prefix: String::new(),
             }],
+            bucket: (bucket, kept),
             home,
         }
     }
@@ -252,6 +294,7 @@ fn lives_until_it_is_cut_off() {
         fs::create_dir(directory).unwrap();
     }
     let mut numbers = Numbers(seed);
+    let bucket = world.bucket.clone();
     *ARMED.lock() = Some(Armed {
         left: point,
         numbers: Numbers(seed ^ point),
@@ -259,6 +302,7 @@ fn lives_until_it_is_cut_off() {
         removed: 0,
         names: Vec::new(),
         contents: Vec::new(),
+        bucket,
     });
     let mut ids = IdSource::new(seed);
     let (mut chain, mut retired, mut trashed) = (Vec::new(), Vec::new(), Vec::new());
@@ -309,7 +353,9 @@ fn lives_until_it_is_cut_off() {
                 let rekeyed = world
                     .store
                     .rekey(&job(), &chain, &sealing, false, &no_progress());
-                assert_eq!(rekeyed.unwrap().left, [""; 0]);
+                let left = rekeyed.unwrap().left;
+                let is_told = left.iter().all(|why| why.contains("is in a bucket"));
+                assert!(is_told, "{left:?}");
                 world.say(&format!("rekeyed {newest}"));
             }
             (4 | 5, kept, other, Some(newest)) => {
@@ -318,9 +364,10 @@ fn lives_until_it_is_cut_off() {
                 // Any link of the chain, to where it may be already.
                 let number = usize::try_from(numbers.below(chain.len() as u64)).unwrap();
                 let id = chain.get(number).unwrap_or(&newest);
-                let tier = match numbers.below(3) {
+                let tier = match numbers.below(5) {
                     0 => TierName::local(),
-                    _ => cold_tier(),
+                    1 | 2 => tier("cold"),
+                    _ => tier("offsite"),
                 };
                 world.say(&format!("moving {id}"));
                 world.store.move_to(&job(), id, &tier).unwrap();
@@ -333,7 +380,15 @@ fn lives_until_it_is_cut_off() {
                     // What needs others goes first.
                     retired.append(&mut chain);
                 }
-                let request = world.request(&mut ids, &chain);
+                let tier = match numbers.below(6) {
+                    0 => tier("cold"),
+                    1 => tier("offsite"),
+                    _ => TierName::local(),
+                };
+                let request = TakeBackup {
+                    tiers: vec![tier],
+                    ..world.request(&mut ids, &chain)
+                };
                 let (id, tree) = (request.id.clone(), world.tree());
                 world.say(&format!("taking {id}"));
                 world.store.take(&request, &no_progress()).unwrap();
@@ -344,6 +399,7 @@ fn lives_until_it_is_cut_off() {
         }
     }
     *ARMED.lock() = None;
+    keep(&world.bucket);
 }
 
 /// What was said of the backups before the process was cut off.
