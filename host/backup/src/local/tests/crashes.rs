@@ -1,10 +1,11 @@
 //! A process that is cut off before any change of the store's files, and a disk that loses what was not made durable by then.
 //!
 //! Each case is a process of its own with a history from a seed: backups, moves from tier to tier and to the trash, deletions,
-//! restores in place, rekeys. It ends, by exit, before one of the changes of `durable`, or before a request that changes the
-//! bucket. Then files that were not fsynced are cut anywhere, and of the changes of names in directories that were not fsynced the
-//! last are undone, so many as the seed says; the bucket has what it took. The next process must find every backup that was
-//! acknowledged. `MAINSTAY_BACKUP_CRASHES=COUNT[,SEED]` runs more than the gate does, e.g. 10000.
+//! restores in place, into a directory, and merged into what it holds, rekeys. It ends, by exit, before one of the changes of
+//! `durable`, or before a request that changes the bucket. Then files that were not fsynced are cut anywhere, and of the changes
+//! of names in directories that were not fsynced the last are undone, so many as the seed says; the bucket has what it took. The
+//! next process must find every backup that was acknowledged. `MAINSTAY_BACKUP_CRASHES=COUNT[,SEED]` runs more than the gate
+//! does, e.g. 10000.
 
 use super::{buckets::in_memory, tiers::tier, *};
 use crate::{
@@ -79,6 +80,18 @@ struct Armed {
 
 /// Below what keys of a bucket the job has objects.
 const BELOW: [&str; 2] = ["state", "state/trash"];
+
+/// The files of a directory, each in one word; none where it is not there.
+fn files_in(directory: &Path) -> Vec<String> {
+    if !directory.exists() {
+        return Vec::new();
+    }
+    let state = scan::scan(directory, &CancellationToken::new()).unwrap();
+    let files = state.iter().filter(|(key, _)| !key.is_root());
+    files
+        .map(|(key, entry)| format!("{}={}", key.as_str(), entry.hash))
+        .collect()
+}
 
 /// Keeps what a bucket holds in files.
 fn keep((bucket, directory): &(Bucket, PathBuf)) {
@@ -244,6 +257,27 @@ impl World {
         state.root_hash().to_string()
     }
 
+    /// Where backups are restored into.
+    fn elsewhere(&self) -> PathBuf {
+        self.home.join("elsewhere")
+    }
+
+    /// Restores into it: in the place of what is there, or merged into that.
+    fn put_elsewhere(&self, chain: &[BackupId], merge: bool) -> Result<(), BackupStoreError> {
+        let place = RestorePlace::Into {
+            path: self.elsewhere(),
+            replace: !merge,
+        };
+        let rules = RestoreRules {
+            merge,
+            ..RestoreRules::default()
+        };
+        let staged = self
+            .store
+            .stage(&job(), chain, &place, &rules, &no_progress());
+        staged?.place().map(drop)
+    }
+
     fn request(&self, ids: &mut IdSource, chain: &[BackupId]) -> TakeBackup {
         let backup_type = match chain {
             [] => BackupType::Full,
@@ -306,7 +340,9 @@ fn lives_until_it_is_cut_off() {
     });
     let mut ids = IdSource::new(seed);
     let (mut chain, mut retired, mut trashed) = (Vec::new(), Vec::new(), Vec::new());
-    for _ in 0..14 {
+    // The files of the newest of the chain.
+    let mut newest_files: Vec<String> = Vec::new();
+    for _ in 0..16 {
         for _ in 0..numbers.below(4) {
             let path = world.data().join(numbers.below(5).to_string());
             match numbers.below(4) {
@@ -319,7 +355,7 @@ fn lives_until_it_is_cut_off() {
             }
         }
         let newest: Option<BackupId> = chain.last().cloned();
-        match (numbers.below(10), retired.pop(), trashed.pop(), newest) {
+        match (numbers.below(12), retired.pop(), trashed.pop(), newest) {
             (0, Some(id), kept, _) => {
                 trashed.extend(kept);
                 world.say(&format!("trashing {id}"));
@@ -373,6 +409,16 @@ fn lives_until_it_is_cut_off() {
                 world.store.move_to(&job(), id, &tier).unwrap();
                 world.say(&format!("moved {id}"));
             }
+            (choice @ (6 | 7), kept, other, Some(newest)) => {
+                retired.extend(kept);
+                trashed.extend(other);
+                let word = if choice == 6 { "putting" } else { "merging" };
+                let before = files_in(&world.elsewhere()).join(" ");
+                let after = newest_files.join(" ");
+                world.say(&format!("{word} {newest} {before} / {after}"));
+                world.put_elsewhere(&chain, choice == 7).unwrap();
+                world.say(&format!("put {newest}"));
+            }
             (choice, kept, other, _) => {
                 retired.extend(kept);
                 trashed.extend(other);
@@ -393,6 +439,7 @@ fn lives_until_it_is_cut_off() {
                 world.say(&format!("taking {id}"));
                 world.store.take(&request, &no_progress()).unwrap();
                 chain.push(id.clone());
+                newest_files = files_in(&world.data());
                 let links: Vec<&str> = chain.iter().map(BackupId::as_str).collect();
                 world.say(&format!("taken {id} {tree} {}", links.join(" ")));
             }
@@ -412,6 +459,47 @@ struct Said {
     deleting: Option<BackupId>,
     /// The trees of which one is in place then.
     restoring: Option<[String; 2]>,
+    putting: Option<Putting>,
+}
+
+/// A restore into a directory of which nobody knows how far it came.
+struct Putting {
+    id: BackupId,
+    merges: bool,
+    /// The files of before, and of the backup.
+    before: BTreeSet<String>,
+    after: BTreeSet<String>,
+}
+
+impl Putting {
+    /// What is there is what may be there, and the same restore comes to its end.
+    fn check(&self, world: &World, chain: &[BackupId], case: &str) {
+        let found: BTreeSet<String> = files_in(&world.elsewhere()).into_iter().collect();
+        if self.merges {
+            let either: BTreeSet<String> = self.before.union(&self.after).cloned().collect();
+            assert!(found.is_subset(&either), "{case}: {found:?} of {either:?}");
+            let names = |files: &BTreeSet<String>| -> BTreeSet<String> {
+                let names = files.iter().filter_map(|file| file.split_once('='));
+                names.map(|(name, _)| name.to_owned()).collect()
+            };
+            let lost: Vec<String> = names(&self.before)
+                .difference(&names(&found))
+                .cloned()
+                .collect();
+            assert!(lost.is_empty(), "{case}: merging lost {lost:?}");
+        } else {
+            let is_whole = found == self.before || found == self.after;
+            assert!(is_whole, "{case}: half a restore: {found:?}");
+        }
+        let put = world.put_elsewhere(chain, self.merges);
+        assert!(put.is_ok(), "{case}: {}: {put:?}", self.id);
+        let found: BTreeSet<String> = files_in(&world.elsewhere()).into_iter().collect();
+        let is_there = match self.merges {
+            true => self.after.is_subset(&found),
+            false => found == self.after,
+        };
+        assert!(is_there, "{case}: {}: {found:?}", self.id);
+    }
 }
 
 impl Said {
@@ -440,6 +528,20 @@ impl Said {
                     said.restoring = Some([before, said.taken[&id].0.clone()]);
                 }
                 "restored" => said.restoring = None,
+                "putting" | "merging" => {
+                    let words: Vec<String> = words.map(str::to_owned).collect();
+                    let mut halves = words.split(|word| word == "/").map(|half| {
+                        let files = half.iter().filter(|file| !file.is_empty());
+                        files.cloned().collect::<BTreeSet<String>>()
+                    });
+                    said.putting = Some(Putting {
+                        id,
+                        merges: word == "merging",
+                        before: halves.next().unwrap(),
+                        after: halves.next().unwrap(),
+                    });
+                }
+                "put" => said.putting = None,
                 "trashing" | "trashed" | "moving" | "moved" | "rekeying" | "rekeyed" => {}
                 other => panic!("{other}"),
             }
@@ -498,6 +600,9 @@ fn check(home: &Path, case: &str) {
     }
     if let Some(trees) = &said.restoring {
         assert!(trees.contains(&world.tree()), "{case}: half a restore");
+    }
+    if let Some(putting) = &said.putting {
+        putting.check(&world, &said.taken[&putting.id].1, case);
     }
     let mut ids = IdSource::new(1);
     let next = world.request(&mut ids, &[]);
