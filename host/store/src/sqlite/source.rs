@@ -14,8 +14,7 @@ use super::{
 use crate::port::{StoreError, StoreErrorKind as Kind};
 use rusqlite::{Connection, ErrorCode};
 use std::{
-    fs::{self, File},
-    io,
+    fs, io,
     path::{Path, PathBuf},
     time::SystemTime,
 };
