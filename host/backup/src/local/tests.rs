@@ -6,6 +6,7 @@ mod deletions;
 mod destinations;
 pub(super) mod doubt;
 mod faults;
+mod flips;
 mod given;
 mod histories;
 mod immutable;
