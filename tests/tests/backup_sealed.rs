@@ -3,8 +3,9 @@
 use mainstay_tests::{Daemon, HOST, packages, said, take_backup};
 use serde_json::Value;
 use std::{
+    collections::BTreeMap,
     fs,
-    os::unix::fs::PermissionsExt,
+    os::unix::fs::{PermissionsExt, symlink},
     path::{Path, PathBuf},
     process::Command,
 };
@@ -91,6 +92,97 @@ fn a_sealed_full_backup_is_read_by_hand_and_by_a_host_that_has_an_identity() {
     let refused = daemon.cli(&["backup", "dump", &id, "a"]);
     assert!(!refused.status.success());
     assert!(said(&refused).contains("mode 0644"), "{}", said(&refused));
+}
+
+/// The script in docs/state.md that restores a tree.
+fn script() -> &'static str {
+    let text = include_str!("../../docs/state.md");
+    let (_, script) = text.split_once("```sh\nset -eu\n").unwrap();
+    script.split_once("```").unwrap().0
+}
+
+/// What a directory holds, by the names below it: of a link where it leads, of a file its mode and content.
+fn tree(directory: &Path) -> BTreeMap<PathBuf, (u32, Vec<u8>)> {
+    let mut found = BTreeMap::new();
+    let mut left = vec![directory.to_owned()];
+    while let Some(path) = left.pop() {
+        let metadata = fs::symlink_metadata(&path).unwrap();
+        let held = if metadata.is_dir() {
+            left.extend(fs::read_dir(&path).unwrap().map(|it| it.unwrap().path()));
+            (0, Vec::new())
+        } else if metadata.is_symlink() {
+            let target = fs::read_link(&path).unwrap();
+            (0, target.into_os_string().into_encoded_bytes())
+        } else {
+            let mode = metadata.permissions().mode();
+            (mode & 0o7777, fs::read(&path).unwrap())
+        };
+        let name = path.strip_prefix(directory).unwrap();
+        found.insert(name.to_owned(), held);
+    }
+    found
+}
+
+#[test]
+fn a_whole_sealed_tree_is_restored_by_hand_where_there_is_no_mainstay() {
+    let (mut daemon, identity) = sealed("");
+    let data = daemon.path("data");
+    fs::create_dir_all(data.join("dir/below")).unwrap();
+    fs::create_dir(data.join("empty")).unwrap();
+    fs::write(data.join("dir/below/b"), [0, 159, 146, 150]).unwrap();
+    fs::write(data.join("dir/nothing"), "").unwrap();
+    fs::write(data.join("large"), "ä line\n".repeat(300_000)).unwrap();
+    fs::hard_link(data.join("large"), data.join("dir/large")).unwrap();
+    fs::set_permissions(data.join("a"), fs::Permissions::from_mode(0o640)).unwrap();
+    for (target, name) in [
+        ("dir/below/b", "link"),
+        ("below", "dir/to"),
+        ("/no where", "dangling"),
+    ] {
+        symlink(target, data.join(name)).unwrap();
+    }
+    let id = take_backup(&daemon, "full");
+    assert!(daemon.stop());
+
+    let [tools, place] = ["tools", "by-hand"].map(|name| daemon.path(name));
+    for directory in [&tools, &place] {
+        fs::create_dir(directory).unwrap();
+    }
+    for name in ["age", "zstd", "jq"] {
+        symlink(packages().program(name), tools.join(name)).unwrap();
+    }
+    let archive = daemon
+        .path("state/backups/state")
+        .join(format!("{id}.jsonl.zst.age"));
+    let path = format!("{}:/usr/bin:/bin", tools.display());
+    let run = |script: &str| {
+        let mut command = Command::new("/bin/sh");
+        command.args(["-euc", script, "sh"]);
+        command.args([&archive, &identity]).current_dir(&place);
+        command
+            .env_clear()
+            .env("PATH", &path)
+            .env("LD_LIBRARY_PATH", packages().libraries());
+        command.output().unwrap()
+    };
+    let mainstay = run("command -v mainstay");
+    assert!(!mainstay.status.success(), "{}", said(&mainstay));
+    let restored = run(script());
+    assert!(restored.status.success(), "{}", said(&restored));
+    assert!(tree(&place.join("out")) == tree(&data));
+    // Whoever has another identity gets nothing.
+    let other = daemon.path("keys/other.txt");
+    let made = daemon.cli(&["backup", "keygen", other.to_str().unwrap()]);
+    assert!(made.status.success(), "{}", said(&made));
+    fs::remove_dir_all(&place).unwrap();
+    fs::create_dir(&place).unwrap();
+    let refused = run(&format!(
+        "set -- \"$1\" '{}'\n{}",
+        other.display(),
+        script()
+    ));
+    assert!(!refused.status.success(), "{}", said(&refused));
+    assert_eq!(fs::read_dir(place.join("out")).unwrap().count(), 0);
 }
 
 /// Acts: `job.index`

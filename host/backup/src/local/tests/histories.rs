@@ -554,6 +554,9 @@ fn a_full_backup_restores_by_hand_with_zstd_and_jq() {
     ] {
         fs::hard_link(fixture.data().join(of), fixture.data().join(name)).unwrap();
     }
+    for (target, name) in [("dir/binary", "link"), ("../no where", "dir/dangling")] {
+        symlink(target, fixture.data().join(name)).unwrap();
+    }
     let hollow = fs::File::create(fixture.data().join("hollow")).unwrap();
     hollow.set_len(300_000).unwrap();
     let sparse = fs::File::create(fixture.data().join("sparse")).unwrap();
