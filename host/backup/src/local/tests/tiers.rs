@@ -1,5 +1,6 @@
 //! Backups in other tiers than that of the state directory.
 
+mod gone;
 mod moved;
 mod paced;
 
