@@ -5,6 +5,7 @@
 //!
 //! Invariant: the directory of a tier, or its bucket, is never made here, and no store begins in one where a known store is not.
 //! Invariant: no backup is wrong because a tier is not there; then it is not known.
+//! Invariant: no host takes a store for its own of which it trusts no backup: another may be at work in it.
 //!
 //! Length: when a store in a tier begins, is known again and is taken up is one set of rules.
 
@@ -245,6 +246,10 @@ fn belongs(
                 // What is not mounted is not begun anew.
                 store::check_there(layout, job)?;
             }
+            if is_foreign(layout, job, other)? {
+                // Each backup in it is told to be left out.
+                return Ok(true);
+            }
             let home = mark.home.unwrap_or(mark.began_with);
             create_private_dir(&layout.job(job))?;
             // An empty one is a person's word that a store may begin.
@@ -261,6 +266,24 @@ fn belongs(
     };
     take_note(layout, job, tier, other, &home)?;
     Ok(true)
+}
+
+/// Whether this host, that has no store of the job yet, trusts no manifest of one in a tier: it is another host's, which may be at
+/// work in it. One without any, or with such as cannot be read, may be its own.
+fn is_foreign(layout: &Layout, job: &JobName, other: &dyn Place) -> Result<bool, BackupStoreError> {
+    let mut is_untrusted = false;
+    for (spot, _) in other.manifests_here(job)? {
+        let manifest = spot.read_manifest().ok();
+        let Some(manifest) = manifest.and_then(|bytes| Manifest::from_bytes(&bytes).ok()) else {
+            continue;
+        };
+        match layout.keys().check_unknown(&manifest) {
+            Ok(()) => return Ok(false),
+            Err(BackupStoreError::Untrusted { .. }) => is_untrusted = true,
+            Err(_) => {}
+        }
+    }
+    Ok(is_untrusted)
 }
 
 fn holds_known(

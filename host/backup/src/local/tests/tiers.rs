@@ -248,6 +248,36 @@ fn two_hosts_do_not_share_a_store() {
 }
 
 #[test]
+fn a_host_that_has_nothing_yet_does_not_take_the_store_of_another_for_its_own() {
+    let fixture = Fixture::new();
+    let (nas, chain) = over_two_tiers(&fixture);
+    let before = files::names_in(&nas.join("state")).unwrap();
+    let second = fixture.on_another_host();
+    assert_eq!(second.store.jobs(), Ok(vec![job()]));
+    let found = second
+        .store
+        .stored(&job(), &BTreeSet::new(), StoredLook::Content)
+        .unwrap();
+    assert_eq!((found.stored.len(), found.left_out.len()), (0, 1));
+    let why = &found.left_out[0];
+    assert!(why.contains("is not this host's"), "{why}");
+    assert_eq!(second.sweep(&[]), vec![]);
+    second.put("a", "another");
+    let mut next = vec![];
+    let taken = second.extend_in(&["nas", "local"], BackupType::Full, &mut next);
+    assert_eq!(taken.manifest.tier, "local");
+    let why = &taken.refused[0].1;
+    assert!(
+        why.contains("is not that of job state of this host"),
+        "{why}"
+    );
+    second.restore_into(&next, "restored").unwrap();
+    assert_eq!(files::names_in(&nas.join("state")).unwrap(), before);
+    let verified = fixture.store.verify(&job(), &chain, &no_progress());
+    assert_eq!(verified, Ok(vec![]));
+}
+
+#[test]
 fn what_a_tier_holds_is_taken_up_where_the_state_directory_was_lost() {
     let fixture = Fixture::new();
     fixture.put("a", "one");
