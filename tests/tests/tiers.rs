@@ -1,6 +1,6 @@
 //! Backups in tiers beside the state directory: gone, back again, and all that is left.
 
-use mainstay_tests::{Daemon, HOST};
+use mainstay_tests::{Daemon, HOST, Receiver, plugin};
 use serde_json::{Value, json};
 use std::fs;
 
@@ -135,4 +135,67 @@ fn a_backup_is_moved_from_tier_to_tier_and_its_chain_is_restored_all_the_same() 
     let unknown = daemon.cli(&["backup", "move", id, "none"]);
     let said = String::from_utf8_lossy(&unknown.stderr).into_owned();
     assert!(said.contains("its tiers are: nas, local"), "{said}");
+}
+
+#[test]
+fn a_second_host_gets_nothing_into_the_store_of_the_first_and_its_people_are_alerted() {
+    let first = start();
+    let of_first = take(&first, "full");
+    let receiver = Receiver::start();
+    let nas = first.path("nas");
+    let shared = JOB.replace("path = \"nas\"", &format!("path = {nas:?}"));
+    let alerts = format!(
+        r#"
+[[alert]]
+alerter = "webhook"
+events = ["backup.fell-over"]
+
+[plugin.webhook]
+grants = {{ http = [{0:?}] }}
+settings = {{ url = "{0}/hook" }}
+"#,
+        receiver.url
+    );
+    let mut second = Daemon::prepare(&[HOST, &shared, &alerts].concat());
+    fs::create_dir(second.path("data")).unwrap();
+    fs::write(second.path("data/a"), "of the second").unwrap();
+    second.drop_plugin(&plugin("webhook"));
+    second.run();
+    second.wait_for_plugins(1);
+    second.wait_for_first_backup();
+    let fell_over = take(&second, "full");
+    assert_eq!(fell_over["tier"], "local", "{fell_over}");
+    let told = second.wait_for_event("the fall-over", |event| {
+        event["kind"] == "backup.fell-over" && event["backup"] == fell_over["id"]
+    });
+    let message = told["message"].as_str().unwrap();
+    assert!(
+        message.contains("is not that of job state of this host")
+            && message.contains("give each host a place of its own"),
+        "{message}"
+    );
+    let alert = receiver.wait_for("the alert", |one| one.line == "POST /hook");
+    assert_eq!(alert.json()["kind"], "backup.fell-over", "{}", alert.json());
+    assert_eq!(restored(&second, "restored"), "of the second");
+
+    // The first has what it had, and goes on.
+    let known = |daemon: &Daemon| -> Vec<String> {
+        let listed = daemon.json(&["backup", "list"]);
+        let listed = listed.as_array().unwrap().iter();
+        let ids = listed.map(|backup| {
+            assert_eq!(backup["status"], "verified", "{backup}");
+            backup["id"].as_str().unwrap().to_owned()
+        });
+        ids.collect()
+    };
+    let of_second = known(&second);
+    assert!(!of_second.contains(&of_first["id"].as_str().unwrap().to_owned()));
+    for entry in fs::read_dir(nas.join("state")).unwrap() {
+        let name = entry.unwrap().file_name().into_string().unwrap();
+        let is_foreign = of_second.iter().any(|id| name.starts_with(id.as_str()));
+        assert!(!is_foreign, "{name}");
+    }
+    assert_eq!(take(&first, "full")["tier"], "nas");
+    assert_eq!(restored(&first, "restored"), "one");
+    known(&first);
 }
