@@ -2,18 +2,21 @@
 
 Its port is the first line that it prints. Each line that it reads is an order, and has one line as its answer:
 `answer WHAT METHOD PART`: requests of the method, or of any (`*`), whose path holds the part are answered with the status WHAT,
-not at all (`gone`), or with half of what they ask for (`cut`); `answer`: all are answered right again; `keys`: those of all
-objects; `flip KEY`: one byte of an object is changed; `delete KEY`; `seen`: each request with its status, since the last time.
+not at all (`gone`), with half of what they ask for (`cut`), or right, at a kilobyte a second (`slow`), which is seen when it
+begins; `answer`: all are answered right again; `keys`: those of all objects; `flip KEY`: one byte of an object is changed;
+`delete KEY`; `seen`: each request with its status, since the last time.
 """
 
 import datetime
 import hashlib
 import hmac
+import io
 import json
 import re
 import socket
 import sys
 import threading
+import time
 import urllib.parse
 
 import boto3
@@ -95,6 +98,29 @@ def half(environ, start):
     return cut(b"".join(moto(environ, start)))
 
 
+PIECE = 100
+
+
+def slowly(environ, start):
+    """What comes and what goes, a kilobyte a second."""
+    body, left = bytearray(), int(header(environ, "content-length") or 0)
+    while left > len(body):
+        piece = environ["wsgi.input"].read(min(PIECE, left - len(body)))
+        if not piece:
+            start("500 Gone", [])
+            return []
+        body += piece
+        time.sleep(PIECE / 1000)
+    environ["wsgi.input"] = io.BytesIO(body)
+
+    def paced(whole):
+        for at in range(0, len(whole), PIECE):
+            yield whole[at : at + PIECE]
+            time.sleep(PIECE / 1000)
+
+    return paced(b"".join(moto(environ, start)))
+
+
 def answer(environ, start):
     method, path = environ["REQUEST_METHOD"], environ["RAW_URI"]
 
@@ -112,6 +138,11 @@ def answer(environ, start):
                 return []
             if what == "cut":
                 return half(environ, told)
+            if what == "slow" and is_signed(environ):
+                seen.append(f"{method} {path} slow")
+                return slowly(environ, told)
+            if what == "slow":
+                return refuse(environ, told, 403)
             return refuse(environ, told, int(what))
     return moto(environ, told) if is_signed(environ) else refuse(environ, told, 403)
 

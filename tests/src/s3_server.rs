@@ -72,7 +72,7 @@ impl S3Server {
         daemon.set_env("BUCKET_KEY", KEY);
     }
 
-    /// Has requests of a method, or `*`, whose path holds `part` answered so: a status, `gone`, or `cut`.
+    /// Has requests of a method, or `*`, whose path holds `part` answered so: a status, `gone`, `cut`, or `slow`.
     pub fn answer(&self, what: &str, method: &str, part: &str) {
         self.order(&format!("answer {what} {method} {part}"));
     }

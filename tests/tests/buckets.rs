@@ -1,8 +1,9 @@
 //! Backups in a bucket: all that is done with them, and a server that answers wrong, or not at all.
 
-use mainstay_tests::{Daemon, HOST, S3Server, campaign::Random, plugin, said};
+use mainstay_tests::{Daemon, HOST, S3Server, campaign::Random, plugin, said, wait_for};
+use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
-use std::{fs, os::unix::fs::PermissionsExt};
+use std::{fs, os::unix::fs::PermissionsExt, thread};
 
 const JOB: &str = r#"
 [[job]]
@@ -247,4 +248,73 @@ fn a_backup_is_moved_out_of_the_bucket_and_into_it_and_stays_where_the_server_ta
     let shown = shop.daemon.json(&["backup", "show", id(&full)]);
     assert_eq!(shown["tier"], "offsite", "{shown}");
     assert_eq!(shop.restored("second"), "one");
+}
+
+#[test]
+fn where_a_server_deletes_no_more_than_one_at_once_each_goes_alone() {
+    let shop = Shop::open();
+    let full = shop.take("full");
+    shop.server.seen_with("");
+    shop.server.answer("405", "POST", "?delete");
+    shop.succeeds(&["backup", "move", id(&full), "local"]);
+    shop.server.answer_right();
+    let seen = shop.server.seen_with("");
+    let is_refused = |it: &String| it.starts_with("POST") && it.ends_with("?delete 405");
+    assert!(seen.iter().any(is_refused), "{seen:?}");
+    for end in [".json", ".jsonl.zst"] {
+        let name = format!("/web-1/state/{}{end} ", id(&full));
+        let goes = |it: &String| it.starts_with("DELETE") && it.contains(&name);
+        assert!(seen.iter().any(goes), "{end}: {seen:?}");
+    }
+    assert_eq!(shop.server.keys_with(id(&full)), [""; 0]);
+    assert_eq!(shop.restored("restored"), "one");
+}
+
+#[test]
+fn a_server_at_a_kilobyte_a_second_gets_a_small_backup_whole_and_of_a_large_one_nothing_half() {
+    let mut shop = Shop::open();
+    let path = shop.daemon.path("data/large");
+    let large = fs::read(&path).unwrap();
+    fs::remove_file(&path).unwrap();
+    shop.server.answer("slow", "*", "web-1/state");
+    let small = shop.take("full");
+    assert_eq!(small["tier"], "offsite", "{small}");
+    assert_eq!(small["status"], "verified", "{small}");
+    let dumped = shop.daemon.cli(&["backup", "dump", id(&small), "a"]);
+    assert_eq!(dumped.stdout, b"one", "{}", said(&dumped));
+
+    // This would take it hours, and a host that stops waits for none of them.
+    fs::write(&path, large).unwrap();
+    let pid = Pid::from_raw(shop.daemon.pid().cast_signed()).unwrap();
+    let taken = thread::scope(|scope| {
+        let taking = scope.spawn(|| {
+            let take = ["backup", "create", "state", "--type", "full"];
+            shop.daemon.cli(&take)
+        });
+        wait_for("a part to be on its way", || {
+            let seen = shop.server.seen_with("slow");
+            let is_sent = seen.iter().any(|it| it.contains("partNumber="));
+            is_sent.then_some(()).ok_or_else(|| format!("{seen:?}"))
+        });
+        // Nobody else is held up.
+        shop.succeeds(&["status"]);
+        kill_process(pid, Signal::TERM).unwrap();
+        taking.join().unwrap()
+    });
+    assert!(!taken.status.success(), "{}", said(&taken));
+    wait_for("the daemon to end", || {
+        let has_ended = shop.daemon.has_ended();
+        has_ended.then_some(()).ok_or_else(|| shop.daemon.log())
+    });
+    shop.daemon.reap();
+    shop.server.answer_right();
+    shop.daemon.run();
+    shop.daemon.wait_for_plugins(1);
+    let listed = shop.daemon.json(&["backup", "list"]);
+    let mut listed = listed.as_array().unwrap().iter();
+    let failed = listed.find(|backup| backup["status"] == "failed").unwrap();
+    assert_eq!(shop.server.keys_with(id(failed)), [""; 0], "{failed}");
+    let next = shop.take("full");
+    assert_eq!(next["tier"], "offsite", "{next}");
+    assert_eq!(shop.restored("restored"), "one");
 }
