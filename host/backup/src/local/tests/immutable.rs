@@ -82,3 +82,37 @@ fn what_is_immutable_in_a_tree_whose_content_was_exchanged_keeps_nobody_from_the
     inside.recover().unwrap();
     assert!(!work.exists());
 }
+
+/// Nothing is stopped for what would then be found to be in the way.
+#[test]
+fn what_is_immutable_is_judged_to_be_in_the_way_of_a_restore_in_place() {
+    let fixture = Fixture::new();
+    fixture.put("a", "good");
+    let chain = [fixture.take(BackupType::Full, &[]).manifest.id];
+    let judge = || {
+        fixture
+            .store
+            .judge_in_place(&job(), &chain, &fixture.sources)
+    };
+    let (data, above) = (fixture.data(), fixture.directory.path());
+    for (how, undo, path, says) in [
+        ("+i", "-i", data.as_path(), "chattr -i -a"),
+        ("+a", "-a", data.as_path(), "chattr -i -a"),
+        ("+a", "-a", above, "chattr -i -a"),
+        // The kernel says so itself.
+        ("+i", "-i", above, "cannot be written"),
+    ] {
+        if !chattr(how, path) {
+            println!("SKIPPED, nothing was tested: nothing can be made immutable here");
+            return;
+        }
+        let judged = judge();
+        // Before anything is asserted, for what is immutable would stay for good.
+        chattr(undo, path);
+        let error = judged.unwrap_err().to_string();
+        let path = path.display().to_string();
+        assert!(error.contains(says) && error.contains(&path), "{error}");
+        assert_eq!(judge(), Ok(()), "{how} {path}");
+    }
+    assert_eq!(fs::read_to_string(data.join("a")).unwrap(), "good");
+}

@@ -120,3 +120,38 @@ fn what_has_no_place_in_a_restore_in_place_is_counted_and_named() {
     let into = fixture.restore_into(&[backup], "into").unwrap();
     assert_eq!(read(&into, "app.sql"), "dump\n");
 }
+
+#[test]
+fn what_the_daemons_user_may_not_write_is_judged_to_be_in_the_way() {
+    use rustix::{process::Uid, thread::set_thread_res_uid};
+    let fixture = Fixture::new();
+    fixture.put("a", "good");
+    let chain = [fixture.take(BackupType::Full, &[]).manifest.id];
+    let judge = || {
+        fixture
+            .store
+            .judge_in_place(&job(), &chain, &fixture.sources)
+    };
+    assert_eq!(judge(), Ok(()));
+    let above = fixture.directory.path();
+    fs::set_permissions(above, fs::Permissions::from_mode(0o500)).unwrap();
+    // Root may do anything: this thread reads as root, and is asked about as another user.
+    let judged = std::thread::scope(|scope| {
+        let judging = scope.spawn(|| {
+            if rustix::process::geteuid().is_root() {
+                let nobody = Uid::from_raw(65_534);
+                set_thread_res_uid(nobody, Uid::ROOT, Uid::ROOT).unwrap();
+            }
+            judge()
+        });
+        judging.join().unwrap()
+    });
+    fs::set_permissions(above, fs::Permissions::from_mode(0o700)).unwrap();
+    let error = judged.unwrap_err().to_string();
+    assert!(
+        error.contains("cannot be written") && error.contains("give the daemon's user access"),
+        "{error}"
+    );
+    assert_eq!(judge(), Ok(()));
+    assert_eq!(read(&fixture.data(), "a"), "good");
+}
