@@ -86,6 +86,7 @@ mod temporary;
 mod tier;
 mod tree;
 mod tree_writer;
+mod unread;
 mod unsigned;
 mod verify;
 mod write;

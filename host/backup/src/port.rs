@@ -165,7 +165,10 @@ pub struct TakeBackup {
 pub enum Unreadable {
     /// It fails.
     Fails,
-    /// It stores the rest, with a warning.
+    /// It stores the rest, with a warning, and is incomplete. Of a file or a directory that cannot be read it holds what its chain
+    /// has of it. Of a source that cannot be read at all, or breaks off, it fails.
+    IsMissed,
+    /// The same, also where that is a whole source.
     IsLeftOut,
 }
 

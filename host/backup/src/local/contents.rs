@@ -12,9 +12,10 @@ use super::{
     reading::Reading,
     scan::read_found,
     sink::DiscardSink,
-    source::{WalkRules, tolerate, walk},
+    source::{Got, WalkRules, tolerate, walk},
     store,
     tree_writer::nothing_under,
+    unread::Gaps,
 };
 use crate::port::{BackupContents, BackupStoreError, LiveState, OnContent, OnProgress, Progress};
 use mainstay_domain::{
@@ -23,7 +24,7 @@ use mainstay_domain::{
     name::JobName,
     spec::{BackupSource, HttpSource, PluginSource, ReadingSpec, RedisSource},
 };
-use std::{cell::Cell, path::Path};
+use std::path::Path;
 use tokio_util::sync::CancellationToken;
 
 impl BackupContents for LocalBackups {
@@ -144,25 +145,33 @@ fn read_directory(
 ) -> Result<(), BackupStoreError> {
     let prefix =
         KeyPrefix::parse(prefix).map_err(|error| BackupStoreError::Source(error.to_string()))?;
+    let gaps = Gaps::default();
     let rules = WalkRules {
         except: &own_places(layout),
         tolerant: true,
-        gaps: &Cell::new(false),
+        gaps: &gaps,
         reading,
         stop,
     };
     let LiveState { state, notes, .. } = live;
-    walk(path, &rules, notes, &mut |found, notes| {
+    let walked = walk(path, &rules, notes, &mut |found, notes| {
         check_stop(stop)?;
         let key = DocumentKey::from_bytes(&found.relative)
             .map_err(|error| BackupStoreError::Source(error.to_string()))?;
         let key = prefix.join(&key);
         let read = read_found(&found, &key, links, None);
-        let Some(entry) = tolerate(read, &found.path, &rules, notes)? else {
-            return Ok(());
+        let entry = match tolerate(read, &found.path, &rules, notes)? {
+            Got::This(entry) => entry,
+            Got::Vanished => return Ok(()),
+            Got::Unread(what) => {
+                notes.push(what);
+                return Ok(());
+            }
         };
         on_read(entry.stored_bytes());
         let taken = state.insert(key, entry);
         taken.map_err(|error| BackupStoreError::Source(error.to_string()))
-    })
+    });
+    notes.extend(gaps.into_unseen().into_iter().map(|unseen| unseen.what));
+    walked
 }

@@ -40,7 +40,7 @@ pub(super) fn look(found: &Found<'_>, rules: &WalkRules<'_>, warnings: &mut Vec<
     if !is_in_use(found.tree, database) {
         return;
     }
-    rules.gaps.set(true);
+    rules.gaps.note();
     let warning = format!(
         "the SQLite database {} is in use, or was not closed, and the copy of its files may be malformed; end what has it open \
          while it is backed up, or exclude its files and let a source of kind \"sqlite\" copy it",

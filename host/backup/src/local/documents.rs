@@ -5,6 +5,7 @@
 //!
 //! Length: a document's way from its source to its line in the archive is one story, told in order.
 
+mod kept;
 mod streamed;
 
 pub(super) use streamed::check_given;
@@ -22,10 +23,11 @@ use super::{
     pieces::{Parts, PieceWriter},
     reading::Reading,
     rows::Known,
-    source::{Found, WalkRules, single, tolerate, walk},
+    source::{Found, Got, WalkRules, single, tolerate, walk},
     sqlite,
     table::Aside,
     tree::target,
+    unread::{Gaps, Unread, Unseen},
     xattrs::read_xattrs,
 };
 use crate::port::{
@@ -41,9 +43,9 @@ use mainstay_domain::{
     text::excerpt,
 };
 use std::{
-    cell::Cell,
     fs::{self, File, Metadata},
     io::{ErrorKind, Read},
+    mem,
     os::unix::fs::MetadataExt,
     path::Path,
 };
@@ -69,6 +71,8 @@ pub(super) struct SourceReader<'a> {
     pub(super) warnings: Vec<String>,
     /// Whether something that was there is not in the archive as it was.
     pub(super) incomplete: bool,
+    /// What cannot be read, until it comes before all other warnings.
+    unread: Unread,
     hard_links: HardLinks,
     /// What plugins gave.
     pub(super) given: Vec<Given>,
@@ -138,6 +142,7 @@ impl<'a> SourceReader<'a> {
             last: None,
             warnings,
             incomplete: false,
+            unread: Unread::default(),
             hard_links: HardLinks::default(),
             given: Vec::new(),
             done,
@@ -178,6 +183,9 @@ impl<'a> SourceReader<'a> {
                 BackupSource::Sqlite { path, key } => self.read_database(path, key)?,
             }
         }
+        let mut warnings = mem::take(&mut self.unread).into_warnings();
+        warnings.append(&mut self.warnings);
+        self.warnings = warnings;
         if self.is_tolerant() && self.found.is_empty() {
             return Err(BackupStoreError::Source(format!(
                 "nothing could be read: {}",
@@ -198,22 +206,24 @@ impl<'a> SourceReader<'a> {
             return Ok(());
         }
         let reading = Reading::of(&self.request.reading)?;
-        self.read_by(&reading, |reader, rules, warnings| {
+        let unseen = self.read_by(&reading, |reader, rules, warnings| {
             walk(path, rules, warnings, &mut |found, warnings| {
                 let key = DocumentKey::from_bytes(&found.relative)
                     .map_err(|error| BackupStoreError::Source(error.to_string()))?;
                 reader.read_found(prefix.join(&key), &found, rules, warnings)
             })
-        })
+        })?;
+        self.keep_unseen(prefix, &reading, unseen)
     }
 
-    /// Reads a source of files by these rules, and notes what was told and missed on the way.
+    /// Reads a source of files by these rules, and notes what was told and missed on the way. What could not be looked at is
+    /// not told yet.
     fn read_by(
         &mut self,
         reading: &Reading,
         read: impl FnOnce(&mut Self, &WalkRules<'_>, &mut Vec<String>) -> Result<(), BackupStoreError>,
-    ) -> Result<(), BackupStoreError> {
-        let gaps = Cell::new(false);
+    ) -> Result<Vec<Unseen>, BackupStoreError> {
+        let gaps = Gaps::default();
         let rules = WalkRules {
             except: &own_places(self.layout),
             tolerant: self.is_tolerant(),
@@ -221,17 +231,18 @@ impl<'a> SourceReader<'a> {
             reading,
             stop: self.stop,
         };
-        let mut warnings = std::mem::take(&mut self.warnings);
+        let mut warnings = mem::take(&mut self.warnings);
         let read = read(self, &rules, &mut warnings);
         self.warnings = warnings;
-        self.incomplete |= gaps.get();
-        self.go_on_after(read)
+        self.incomplete |= gaps.is_any();
+        self.go_on_after(read)?;
+        Ok(gaps.into_unseen())
     }
 
     /// The other sources may be readable where one is not.
     fn go_on_after(&mut self, read: Result<(), BackupStoreError>) -> Result<(), BackupStoreError> {
         match read {
-            Err(BackupStoreError::Source(what)) if self.is_tolerant() => {
+            Err(BackupStoreError::Source(what)) if self.is_content_with_others() => {
                 self.incomplete = true;
                 self.warnings.push(what);
                 Ok(())
@@ -249,6 +260,7 @@ impl<'a> SourceReader<'a> {
                 reader.read_found(key.clone(), &found, rules, warnings)
             })
         })
+        .map(drop)
     }
 
     /// What a server answers, which is spooled to a file.
@@ -296,8 +308,10 @@ impl<'a> SourceReader<'a> {
         let expected = file.metadata().map_err(unavailable("cannot read", path))?;
         let metadata = fs::metadata(of).map_err(unavailable("cannot look at", of))?;
         let mut file = FileData::whole(file, expected.len());
+        let is_tolerant = self.is_content_with_others();
+        let into = (&mut Vec::new(), is_tolerant);
         let (size, hash, content) =
-            self.read_content(&key, &mut file, path, expected.len(), &mut Vec::new())?;
+            self.read_content(&key, &mut file, path, expected.len(), into)?;
         let entry = Entry {
             size,
             hash,
@@ -334,8 +348,11 @@ impl<'a> SourceReader<'a> {
             return self.record(key, entry, Content::Here(Vec::new()), None);
         }
         if kind.is_symlink() {
-            let Some(target) = tolerate(target(&found.place), &found.path, rules, warnings)? else {
-                return Ok(());
+            let read = tolerate(target(&found.place), &found.path, rules, warnings)?;
+            let target = match read {
+                Got::This(target) => target,
+                Got::Vanished => return Ok(()),
+                Got::Unread(what) => return self.keep_unread(&key, DocumentKind::Symlink, &what),
             };
             let (size, hash) = (target.len() as u64, ContentHash::of(&target));
             let entry = Entry {
@@ -351,7 +368,7 @@ impl<'a> SourceReader<'a> {
             Name::First => {}
             Name::Another(entry) => return self.record(key, entry, Content::Linked, None),
             Name::Changed(first) => {
-                rules.gaps.set(true);
+                rules.gaps.note();
                 warnings.push(format!(
                     "{} is the same file as `{first}`, which changed meanwhile; they are stored as two files",
                     found.path.display()
@@ -405,8 +422,10 @@ impl<'a> SourceReader<'a> {
         rules: &WalkRules<'_>,
         warnings: &mut Vec<String>,
     ) -> Result<(), BackupStoreError> {
-        let Some(mut read) = self.read_once(&key, found, rules, warnings)? else {
-            return Ok(());
+        let mut read = match self.read_once(&key, found, rules, warnings)? {
+            Got::This(read) => read,
+            Got::Vanished => return Ok(()),
+            Got::Unread(what) => return self.keep_unread(&key, DocumentKind::File, &what),
         };
         if !read.is_same {
             let reported = warnings.len();
@@ -414,15 +433,19 @@ impl<'a> SourceReader<'a> {
             let in_parts = |read: &Attempt| matches!(read.content, Content::Written(..));
             match again {
                 // Its parts are in the archive, where only such a document's own line or its parts anew may follow.
-                again if in_parts(&read) && !again.as_ref().is_some_and(in_parts) => {
+                again
+                    if in_parts(&read)
+                        && !matches!(&again, Got::This(again) if in_parts(again)) =>
+                {
                     warnings.truncate(reported);
                 }
-                Some(again) => read = again,
-                None => return Ok(()),
+                Got::This(again) => read = again,
+                Got::Vanished => return Ok(()),
+                Got::Unread(what) => return self.keep_unread(&key, DocumentKind::File, &what),
             }
         }
         if !read.is_same {
-            rules.gaps.set(true);
+            rules.gaps.note();
             warnings.push(format!(
                 "{} changed while it was read; what was read is stored",
                 found.path.display()
@@ -431,36 +454,33 @@ impl<'a> SourceReader<'a> {
         self.record(key, read.entry, read.content, read.stamp)
     }
 
-    /// Reads a file as it is now; none where it vanished, or cannot be read and that is tolerated.
+    /// Reads a file as it is now.
     fn read_once(
         &mut self,
         key: &DocumentKey,
         found: &Found<'_>,
         rules: &WalkRules<'_>,
         warnings: &mut Vec<String>,
-    ) -> Result<Option<Attempt>, BackupStoreError> {
-        let (path, opened) = (&found.path, found.tree.file(&found.relative));
-        let Some(file) = tolerate(opened, path, rules, warnings)? else {
-            return Ok(None);
-        };
-        let Some(before) = tolerate(file.metadata(), path, rules, warnings)? else {
-            return Ok(None);
-        };
-        let data = FileData::open(file, &before);
-        let Some(mut file) = tolerate(data, path, rules, warnings)? else {
-            return Ok(None);
+    ) -> Result<Got<Attempt>, BackupStoreError> {
+        let path = &found.path;
+        let opened = found.tree.file(&found.relative).and_then(|file| {
+            let before = file.metadata()?;
+            Ok((FileData::open(file, &before)?, before))
+        });
+        let (mut file, before) = match tolerate(opened, path, rules, warnings)? {
+            Got::This(opened) => opened,
+            Got::Vanished => return Ok(Got::Vanished),
+            Got::Unread(what) => return Ok(Got::Unread(what)),
         };
         let expected = file.expected();
         let stamp = Stamp::of(&before);
-        let (size, hash, content) =
-            match self.read_content(key, &mut file, path, expected, warnings) {
-                Err(BackupStoreError::Source(what)) if rules.tolerant => {
-                    rules.gaps.set(true);
-                    warnings.push(what);
-                    return Ok(None);
-                }
-                read => read?,
-            };
+        let into = (&mut *warnings, rules.tolerant);
+        let (size, hash, content) = match self.read_content(key, &mut file, path, expected, into) {
+            Err(BackupStoreError::Source(what)) if rules.tolerant => {
+                return Ok(Got::Unread(what));
+            }
+            read => read?,
+        };
         let (holes, size) = cut_to_data(file.holes(), size);
         let xattrs = xattrs_of(file.file(), path, rules, warnings);
         let after = file.file().metadata().ok();
@@ -474,7 +494,7 @@ impl<'a> SourceReader<'a> {
             ..entry_of(DocumentKind::File, &before)
         };
         let entry = entry.with_xattrs(xattrs).with_holes(holes);
-        Ok(Some(Attempt {
+        Ok(Got::This(Attempt {
             entry,
             content,
             stamp: is_same.then_some(stamp),
@@ -482,14 +502,15 @@ impl<'a> SourceReader<'a> {
         }))
     }
 
-    /// Reads content; what is too large for one line goes into the archive at once, unless it is the baseline's.
+    /// Reads content; what is too large for one line goes into the archive at once, unless it is the baseline's. Where that is
+    /// tolerated, it ends where no more can be read, with a warning.
     fn read_content(
         &mut self,
         key: &DocumentKey,
         file: &mut FileData,
         path: &Path,
         expected: u64,
-        warnings: &mut Vec<String>,
+        (warnings, is_tolerant): (&mut Vec<String>, bool),
     ) -> Result<(u64, ContentHash, Content), BackupStoreError> {
         let unreadable = |error: std::io::Error| {
             BackupStoreError::Source(format!("cannot read {}: {error}", path.display()))
@@ -528,7 +549,7 @@ impl<'a> SourceReader<'a> {
             self.for_each_part(file, &mut |writer, piece| writer.part(key, piece))?;
         match ended.map_err(unreadable) {
             // The parts are in the archive; they are closed with what could be read.
-            Err(BackupStoreError::Source(what)) if self.is_tolerant() && size > 0 => {
+            Err(BackupStoreError::Source(what)) if is_tolerant && size > 0 => {
                 self.incomplete = true;
                 warnings.push(format!("{what}; its first {size} bytes are stored"));
             }
@@ -558,7 +579,13 @@ impl<'a> SourceReader<'a> {
         Ok((size, hasher.finalize().into(), ended))
     }
 
+    /// Whether it goes on where something of a source cannot be read.
     fn is_tolerant(&self) -> bool {
+        self.request.unreadable != Unreadable::Fails
+    }
+
+    /// Whether it goes on where a whole source cannot be read.
+    fn is_content_with_others(&self) -> bool {
         self.request.unreadable == Unreadable::IsLeftOut
     }
 
@@ -618,7 +645,7 @@ fn xattrs_of(
             (Xattrs::new(), missed)
         }
     };
-    rules.gaps.set(true);
+    rules.gaps.note();
     warnings.push(missed);
     xattrs
 }

@@ -44,6 +44,12 @@ impl HardLinks {
         }
     }
 
+    /// The documents that hold the content of those that were found so far, by key.
+    pub(super) fn files(&self) -> BTreeMap<&DocumentKey, &Entry> {
+        let files = self.first.values();
+        files.map(|file| (&file.key, &file.entry)).collect()
+    }
+
     /// Notes a document that holds the content of a file, as the file was found before it was read.
     pub(super) fn note(&mut self, metadata: &Metadata, key: &DocumentKey, entry: &Entry) {
         if is_shared(metadata) {

@@ -148,6 +148,23 @@ impl PieceWriter {
         self.archive.document(key, entry, bytes)
     }
 
+    /// A document whose content the chain holds; false where it is not found there by its hash, and then nothing is written.
+    pub(super) fn document_of_chain(
+        &mut self,
+        key: &DocumentKey,
+        entry: &Entry,
+    ) -> Result<bool, BackupStoreError> {
+        if entry.data_bytes() == 0 {
+            self.archive.document(key, entry, b"")?;
+            return Ok(true);
+        }
+        let is_held = self.is_held(&entry.hash)?;
+        if is_held {
+            self.archive.same(key, entry)?;
+        }
+        Ok(is_held)
+    }
+
     /// A document whose content is the parent's.
     pub(super) fn inherited(
         &mut self,

@@ -51,6 +51,17 @@ impl Reading {
         self.one_filesystem && directory.dev() != source.dev()
     }
 
+    /// Whether what is at this path below a source is left out by its name, or that of a directory that it is in.
+    pub(super) fn leaves_out(&self, relative: &[u8]) -> bool {
+        let Some(exclude) = &self.exclude else {
+            return false;
+        };
+        let slashes = relative.iter().enumerate();
+        let slashes = slashes.filter(|(_, byte)| **byte == b'/');
+        let mut ends = slashes.map(|(at, _)| at).chain([relative.len()]);
+        ends.any(|end| relative.get(..end).is_some_and(|name| exclude.name(name)))
+    }
+
     /// What a directory of a source holds.
     pub(super) fn list(&self, tree: &Tree, relative: &[u8], place: &File) -> io::Result<Listed> {
         let found = names(place)?;

@@ -16,6 +16,7 @@ use super::{
     table::{Aside, Pair, Sorter, side_by_side, unreadable},
     tree::target,
     tree_writer::{Destination, write_tree},
+    unread::Gaps,
     xattrs::read_xattrs,
 };
 use crate::port::{BackupStoreError, DrilledTree, OnProgress, RestoredTree};
@@ -28,7 +29,6 @@ use mainstay_domain::{
     name::JobName,
 };
 use std::{
-    cell::Cell,
     collections::{BTreeSet, HashSet},
     io,
     path::Path,
@@ -209,7 +209,7 @@ fn scan_each(
     let rules = WalkRules {
         except: &BTreeSet::new(),
         tolerant: false,
-        gaps: &Cell::new(false),
+        gaps: &Gaps::default(),
         reading: &Reading::default(),
         stop,
     };

@@ -2,8 +2,8 @@
 //!
 //! Invariant: a walk never leaves its directory: symbolic links are found, not followed, also where one takes the place
 //! of a directory meanwhile.
-//! Invariant: what cannot be read is an error, never left out in silence; only what vanished meanwhile, and what is no
-//! file, directory or link, is left out, with a warning.
+//! Invariant: what cannot be read is an error, or told as such, never left out in silence; only what vanished meanwhile, and
+//! what is no file, directory or link, is left out, with a warning.
 //! Invariant: what the job leaves out is not opened, and is no gap.
 //! Invariant: nothing that backups are stored in is read, in whichever tier and by whatever path: each backup would hold those
 //! before it.
@@ -16,10 +16,10 @@ use super::{
     inside::is_work,
     reading::Reading,
     tree::{Tree, below},
+    unread::Gaps,
 };
 use crate::port::BackupStoreError;
 use std::{
-    cell::Cell,
     collections::BTreeSet,
     fs::{self, File, Metadata},
     io::{self, ErrorKind},
@@ -46,13 +46,23 @@ pub(super) struct Found<'a> {
 pub(super) struct WalkRules<'a> {
     /// Directories that are left out, by whatever path they are reached: those of the store.
     pub(super) except: &'a BTreeSet<Identity>,
-    /// Whether what cannot be read is left out with a warning, as an emergency backup does.
+    /// Whether a walk goes on where something cannot be read.
     pub(super) tolerant: bool,
-    /// Set where something that was there is not found as it was; what is no document, a socket say, is not missed.
-    pub(super) gaps: &'a Cell<bool>,
+    /// Noted where something that was there is not found as it was; what is no document, a socket say, is not missed.
+    pub(super) gaps: &'a Gaps,
     /// What the job leaves out.
     pub(super) reading: &'a Reading,
     pub(super) stop: &'a CancellationToken,
+}
+
+/// What came of an attempt to read something.
+pub(super) enum Got<T> {
+    /// This.
+    This(T),
+    /// It vanished, which was warned of.
+    Vanished,
+    /// It cannot be read, as this sentence for people says, and that is tolerated; nobody was told.
+    Unread(String),
 }
 
 /// Is told of each thing that is found, and may add warnings.
@@ -78,8 +88,13 @@ pub(super) fn walk(
         let looked_at = tree
             .place(&relative)
             .and_then(|place| Ok((place.metadata()?, place)));
-        let Some((metadata, place)) = tolerate(looked_at, &path, rules, warnings)? else {
-            continue;
+        let (metadata, place) = match tolerate(looked_at, &path, rules, warnings)? {
+            Got::This(looked_at) => looked_at,
+            Got::Vanished => continue,
+            Got::Unread(what) => {
+                rules.gaps.miss(&relative, what);
+                continue;
+            }
         };
         if metadata.is_dir() && rules.except.contains(&Identity::of(&metadata)) {
             warnings.push(format!(
@@ -100,11 +115,20 @@ pub(super) fn walk(
             ));
         } else if kind.is_dir() {
             let listed = rules.reading.list(&tree, &relative, &place);
-            let Some(listed) = tolerate(listed, &path, rules, warnings)? else {
-                continue;
-            };
-            let names = listed.read.into_iter().rev();
-            inside.extend(names.map(|name| (below(&relative, &name), path.join(&name))));
+            match tolerate(listed, &path, rules, warnings)? {
+                Got::This(listed) => {
+                    let names = listed.read.into_iter().rev();
+                    inside.extend(names.map(|name| (below(&relative, &name), path.join(&name))));
+                }
+                Got::Vanished => continue,
+                // Of such a source there is nothing to go on with.
+                Got::Unread(what) if relative == b"." => {
+                    return Err(BackupStoreError::Source(format!(
+                        "{what}, and it is a source; {ADVICE}"
+                    )));
+                }
+                Got::Unread(what) => rules.gaps.miss_inside(&relative, what),
+            }
         }
         if kind.is_dir() || kind.is_file() || kind.is_symlink() {
             let found = Found {
@@ -129,7 +153,7 @@ pub(super) fn walk(
     }
     let is_there = fs::symlink_metadata(&root).is_ok_and(|now| Identity::of(&now) == began);
     if !is_there {
-        rules.gaps.set(true);
+        rules.gaps.note();
         warnings.push(format!(
             "the source {} was taken away while it was read",
             root.display()
@@ -177,31 +201,32 @@ pub(super) fn single(
     on_found(found, warnings)
 }
 
-/// What was read; none where it vanished, or cannot be read and that is tolerated.
+/// What to do about what cannot be read.
+const ADVICE: &str = "give the daemon's user access to it, or move it out of the source";
+
+/// What was read, or why not; an error where it cannot be read and that is not tolerated.
 pub(super) fn tolerate<T>(
     result: io::Result<T>,
     path: &Path,
     rules: &WalkRules<'_>,
     warnings: &mut Vec<String>,
-) -> Result<Option<T>, BackupStoreError> {
+) -> Result<Got<T>, BackupStoreError> {
     match result {
-        Ok(value) => Ok(Some(value)),
+        Ok(value) => Ok(Got::This(value)),
         Err(error) if error.kind() == ErrorKind::NotFound => {
-            rules.gaps.set(true);
+            rules.gaps.note();
             warnings.push(format!(
                 "left out {}: it vanished while it was read",
                 path.display()
             ));
-            Ok(None)
+            Ok(Got::Vanished)
         }
-        Err(error) if rules.tolerant => {
-            rules.gaps.set(true);
-            warnings.push(format!("left out {}: {error}", path.display()));
-            Ok(None)
+        Err(error) => {
+            let what = format!("cannot read {}: {error}", path.display());
+            match rules.tolerant {
+                true => Ok(Got::Unread(what)),
+                false => Err(BackupStoreError::Source(format!("{what}; {ADVICE}"))),
+            }
         }
-        Err(error) => Err(BackupStoreError::Source(format!(
-            "cannot read {}: {error}; give the daemon's user access to it, or move it out of the source",
-            path.display()
-        ))),
     }
 }

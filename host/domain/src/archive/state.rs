@@ -192,6 +192,12 @@ impl Entry {
         self.with(|extras| extras.link = Some(holder))
     }
 
+    /// As a file by itself.
+    #[must_use]
+    pub fn unlinked(self) -> Self {
+        self.with(|extras| extras.link = None)
+    }
+
     fn with(mut self, change: impl FnOnce(&mut Extras)) -> Self {
         let mut extras = self.extras.take().map_or_else(Extras::default, |it| *it);
         change(&mut extras);

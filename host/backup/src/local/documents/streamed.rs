@@ -109,7 +109,7 @@ impl SourceReader<'_> {
         match read {
             // What is about to be lost does not wait until it has come to rest.
             Err(BackupStoreError::Source(what) | BackupStoreError::SourceChanged(what))
-                if is_taken && self.is_tolerant() =>
+                if is_taken && self.is_content_with_others() =>
             {
                 documents += self.break_off(what, open)?;
             }
@@ -150,7 +150,7 @@ impl SourceReader<'_> {
             stop,
         );
         match read {
-            Err(BackupStoreError::Source(what)) if is_taken && self.is_tolerant() => {
+            Err(BackupStoreError::Source(what)) if is_taken && self.is_content_with_others() => {
                 self.break_off(what, Some(document)).map(|_| ())
             }
             read => read.and_then(|()| self.end(document)),

@@ -1,0 +1,144 @@
+//! What cannot be read stays as the chain has it: it is not gone.
+//!
+//! Invariant: what is kept can be restored: another name of a file is kept as one only where the file is kept or found with the same
+//! content; else it is a file by itself, and where the chain does not give that it is told as missing.
+//! Invariant: nothing is kept that the job leaves out by now, or that belongs to another source.
+
+use super::{SourceReader, check_stop};
+use crate::{
+    local::{reading::Reading, unread::Unseen},
+    port::BackupStoreError,
+};
+use mainstay_domain::{
+    archive::{DocumentKey, DocumentKind, Entry, KeyPrefix},
+    spec::BackupSource,
+};
+use std::{collections::BTreeMap, mem};
+
+/// What of a source was not seen.
+struct Hidden<'a> {
+    prefix: &'a KeyPrefix,
+    reading: &'a Reading,
+    /// Other sources have what is at and below these keys.
+    others: Vec<DocumentKey>,
+    /// By its key below the source, whether it was found itself.
+    unseen: BTreeMap<DocumentKey, bool>,
+}
+
+impl Hidden<'_> {
+    /// Whether a document may be there still.
+    fn has(&self, key: &DocumentKey) -> bool {
+        let Some(relative) = self.prefix.strip(key) else {
+            return false;
+        };
+        let is_unseen = self.unseen.get(&relative) == Some(&false)
+            || relative
+                .ancestors()
+                .any(|above| self.unseen.contains_key(above));
+        let is_others = |other: &DocumentKey| {
+            key == other || key.ancestors().any(|above| above == other.as_str())
+        };
+        is_unseen
+            && !self.others.iter().any(is_others)
+            && !self.reading.leaves_out(&relative.to_bytes())
+    }
+}
+
+impl SourceReader<'_> {
+    /// A file or a symbolic link that is there and cannot be read, for a reason that is a sentence for people.
+    pub(super) fn keep_unread(
+        &mut self,
+        key: &DocumentKey,
+        kind: DocumentKind,
+        what: &str,
+    ) -> Result<(), BackupStoreError> {
+        let old = self.baseline.get(key)?.map(|known| known.entry);
+        let is_kept = match old.filter(|old| old.kind == kind) {
+            Some(old) => self.keep(key, old, false)?,
+            None => false,
+        };
+        self.incomplete = true;
+        self.unread.add(what, is_kept);
+        Ok(())
+    }
+
+    /// What could not be looked at, or listed, with all that is below it.
+    pub(super) fn keep_unseen(
+        &mut self,
+        prefix: &KeyPrefix,
+        reading: &Reading,
+        unseen: Vec<Unseen>,
+    ) -> Result<(), BackupStoreError> {
+        if unseen.is_empty() {
+            return Ok(());
+        }
+        let mut hidden = Hidden {
+            prefix,
+            reading,
+            others: self.other_keys(prefix),
+            unseen: BTreeMap::new(),
+        };
+        for missed in unseen {
+            let relative = DocumentKey::from_bytes(&missed.relative)
+                .map_err(|error| BackupStoreError::Source(error.to_string()))?;
+            let is_known = self.baseline.get(&prefix.join(&relative))?.is_some();
+            self.unread.add(&missed.what, is_known);
+            hidden.unseen.insert(relative, missed.is_found);
+        }
+        let (baseline, hard_links) = (self.baseline, mem::take(&mut self.hard_links));
+        let files = hard_links.files();
+        for document in baseline.listing.iter() {
+            check_stop(self.stop)?;
+            let (key, entry) = document?;
+            if !hidden.has(&key) {
+                continue;
+            }
+            let stays_link = entry.link().is_some_and(|file| {
+                let found = files.get(file);
+                hidden.has(file) || found.is_some_and(|found| found.same_content(&entry))
+            });
+            if !self.keep(&key, entry, stays_link)? {
+                let what = format!("cannot read `{key}`, another name of a file that changed");
+                self.unread.add(&what, false);
+            }
+        }
+        self.hard_links = hard_links;
+        Ok(())
+    }
+
+    /// Keeps a document as it was; false where that cannot be.
+    fn keep(
+        &mut self,
+        key: &DocumentKey,
+        old: Entry,
+        stays_link: bool,
+    ) -> Result<bool, BackupStoreError> {
+        let is_apart = old.link().is_some() && !stays_link;
+        let entry = match is_apart {
+            true => old.unlinked(),
+            false => old,
+        };
+        if is_apart && !self.writer.document_of_chain(key, &entry)? {
+            return Ok(false);
+        }
+        self.done.documents += 1;
+        (self.progress)(self.done);
+        // Without a stamp: it is read again as soon as it can be.
+        self.found.add(key, &entry, None)?;
+        self.last = Some(entry);
+        Ok(true)
+    }
+
+    /// The keys below a prefix at and below which is what other sources have.
+    fn other_keys(&self, prefix: &KeyPrefix) -> Vec<DocumentKey> {
+        let keys = self.request.sources.iter().filter_map(|source| {
+            let key = match source {
+                BackupSource::Directory { prefix, .. } => prefix.trim_end_matches('/'),
+                other => other.document()?,
+            };
+            DocumentKey::parse(key).ok()
+        });
+        let is_below = |key: &DocumentKey| prefix.strip(key).is_some_and(|key| !key.is_root());
+        keys.filter(is_below).collect()
+    }
+}
