@@ -16,7 +16,7 @@ use mainstay_domain::{
     code::ErrorCode,
     id::BackupId,
     name::{JobName, TierName},
-    spec::{BackupSource, HttpSource, ReadingSpec, RedisSource, RunAs, SealingSpec},
+    spec::{BackupSource, HttpSource, OnUnreadable, ReadingSpec, RedisSource, RunAs, SealingSpec},
     time::Timestamp,
 };
 use std::{
@@ -170,6 +170,15 @@ pub enum Unreadable {
     IsMissed,
     /// The same, also where that is a whole source.
     IsLeftOut,
+}
+
+impl From<OnUnreadable> for Unreadable {
+    fn from(configured: OnUnreadable) -> Self {
+        match configured {
+            OnUnreadable::Incomplete => Self::IsMissed,
+            OnUnreadable::Fail => Self::Fails,
+        }
+    }
 }
 
 /// A stored backup that was read back and found right.

@@ -53,7 +53,7 @@ pub use policy::{
 pub use process::{
     BeforeStart, ForeignCommands, OnShutdown, ProcessSpec, Reload, RestartPolicy, RunAs,
 };
-pub use reading::ReadingSpec;
+pub use reading::{OnUnreadable, ReadingSpec};
 pub use recovery::{
     AlertGrouping, AlertRoute, DeciderSpec, GroupBy, OnFailure, RouteSpec, StepSpec, Strategy,
     Workflow,

@@ -4,8 +4,11 @@
 /// place leaves it where it is.
 ///
 /// ```
-/// let reading = mainstay_domain::spec::ReadingSpec::default();
+/// use mainstay_domain::spec::{OnUnreadable, ReadingSpec};
+///
+/// let reading = ReadingSpec::default();
 /// assert!(reading.exclude.is_empty() && !reading.exclude_caches && reading.one_filesystem);
+/// assert_eq!(reading.on_unreadable, OnUnreadable::Incomplete);
 /// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ReadingSpec {
@@ -17,6 +20,20 @@ pub struct ReadingSpec {
     pub exclude_caches: bool,
     /// Whether a directory on another file system than its source is read as an empty one; default true.
     pub one_filesystem: bool,
+    /// What becomes of a backup where something in them cannot be read; default: it is incomplete.
+    pub on_unreadable: OnUnreadable,
+}
+
+/// What becomes of a backup where something in its directories cannot be read. A source that cannot be read at all fails it.
+/// Checkpoints, and what is saved before a restore, fail in any case: they are whole, or there is none. Emergency backups that
+/// somebody asks for are incomplete in any case, and where a whole source cannot be read too.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum OnUnreadable {
+    /// It is incomplete, and names that. A difference holds what the backup has of it that it is built on.
+    #[default]
+    Incomplete,
+    /// It fails.
+    Fail,
 }
 
 impl Default for ReadingSpec {
@@ -25,6 +42,7 @@ impl Default for ReadingSpec {
             exclude: Vec::new(),
             exclude_caches: false,
             one_filesystem: true,
+            on_unreadable: OnUnreadable::default(),
         }
     }
 }

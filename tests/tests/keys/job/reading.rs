@@ -1,8 +1,14 @@
-//! What of a directory is left out: `exclude`, `exclude_caches` and `one_filesystem` of `[[job]]`.
+//! What of a directory is left out or missed: `exclude`, `exclude_caches`, `one_filesystem` and `on_unreadable` of `[[job]]`.
 
 use super::{prepare, verified};
-use mainstay_tests::{Daemon, in_a_mount_namespace, program, wait_for};
-use std::{fs, process::Command};
+use mainstay_tests::{Daemon, in_a_mount_namespace, program, said, wait_for};
+use rustix::process::geteuid;
+use serde_json::Value;
+use std::{
+    fs,
+    os::unix::fs::PermissionsExt,
+    process::{Command, Stdio},
+};
 
 const TAG: &str = "Signature: 8a477f597d28d172789f06886806bc55\n";
 
@@ -120,4 +126,91 @@ fn another_file_system_is_read_only_where_the_job_says() {
         .arg(daemon.path("data/volume"))
         .status();
     assert!(unmounted.unwrap().success());
+}
+
+/// Runs the daemon as who may read only what modes say, also where the tests are root.
+fn run_without_privileges(daemon: &mut Daemon) {
+    let mut command = match geteuid().is_root() {
+        true => {
+            let mut command = Command::new("setpriv");
+            command.args(["--bounding-set=-dac_override,-dac_read_search", "--"]);
+            command.arg(program());
+            command
+        }
+        false => Command::new(program()),
+    };
+    command.args(["run", "--config"]);
+    command.arg(daemon.path("mainstay.toml"));
+    let log = fs::File::create(daemon.path("daemon.log")).unwrap();
+    command.stdout(Stdio::null()).stderr(log);
+    daemon.run_as(command);
+}
+
+/// Acts: `job.on_unreadable`
+#[test]
+fn a_file_that_cannot_be_read_is_kept_as_it_was_and_named_or_fails_the_backup() {
+    let job = |name: &str, keys: &str| {
+        let source = "source = [{ kind = \"directory\", path = \"data\" }]\nencryption = \"none\"";
+        format!("\n[[job]]\nname = \"{name}\"\n{source}\n{keys}\n")
+    };
+    let jobs = [
+        job("lenient", ""),
+        job("strict", "on_unreadable = \"fail\""),
+    ];
+    let mut daemon = prepare(&jobs.concat());
+    put(&daemon, "data/closed", "one");
+    run_without_privileges(&mut daemon);
+    for name in ["lenient", "strict"] {
+        first_backup(&daemon, name);
+    }
+
+    put(&daemon, "data/closed", "two, which nobody may read");
+    let closed = fs::Permissions::from_mode(0);
+    fs::set_permissions(daemon.path("data/closed"), closed).unwrap();
+    let create = |job: &str, backup_type: &str| {
+        daemon.cli(&["backup", "create", job, "--type", backup_type, "--json"])
+    };
+    for (backup_type, becomes) in [
+        ("full", "it is not in this backup"),
+        (
+            "incremental",
+            "is that of the backup that this one is built on",
+        ),
+    ] {
+        if backup_type == "incremental" {
+            // It is built on what has the file.
+            let open = fs::Permissions::from_mode(0o644);
+            fs::set_permissions(daemon.path("data/closed"), open).unwrap();
+            let whole = create("lenient", "full");
+            assert_eq!(whole.status.code(), Some(0), "{}", said(&whole));
+            put(&daemon, "data/closed", "three, which nobody may read");
+            let closed = fs::Permissions::from_mode(0);
+            fs::set_permissions(daemon.path("data/closed"), closed).unwrap();
+        }
+        let taken = create("lenient", backup_type);
+        assert_eq!(taken.status.code(), Some(3), "{}", said(&taken));
+        let report: Value = serde_json::from_slice(&taken.stdout).unwrap();
+        let backup = report["backups"].as_array().unwrap().last().unwrap();
+        assert_eq!(backup["incomplete"], true, "{backup}");
+        let warning = backup["warnings"][0].as_str().unwrap();
+        assert!(
+            warning.contains("data/closed: Permission denied"),
+            "{warning}"
+        );
+        assert!(warning.contains(becomes), "{warning}");
+
+        let (id, into) = (backup["id"].as_str().unwrap(), daemon.path(backup_type));
+        let into = into.to_str().unwrap();
+        let restored = daemon.cli(&["backup", "restore", "lenient", "--id", id, "--into", into]);
+        assert_eq!(restored.status.code(), Some(3), "{}", said(&restored));
+        assert!(said(&restored).contains(warning), "{}", said(&restored));
+        let content = fs::read_to_string(daemon.path(backup_type).join("closed")).ok();
+        let kept = (backup_type == "incremental").then_some("two, which nobody may read");
+        assert_eq!(content.as_deref(), kept);
+    }
+
+    let refused = daemon.cli(&["backup", "create", "strict"]);
+    assert_eq!(refused.status.code(), Some(1), "{}", said(&refused));
+    let why = "data/closed: Permission denied (os error 13); give the daemon's user access to it";
+    assert!(said(&refused).contains(why), "{}", said(&refused));
 }

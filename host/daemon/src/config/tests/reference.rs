@@ -20,11 +20,11 @@ use mainstay_domain::{
         CheckKind, CheckSpec, CommandSpec, DeciderSpec, DirectoryGrant, DrillCommands, DrillSpec,
         EngineCheck, ExecCheck, FailOf, ForeignCommands, Grants, GroupBy, HookSpec, HttpCheck,
         HttpOrigin, HttpSource, Limits, LogPattern, MailTls, MaintenanceBegin, OnDoubt, OnFailure,
-        OnShutdown, OverBudget, PluginCheck, PluginSource, PluginSpec, PolicySpec, PostgresCheck,
-        ProcessSpec, RedisCheck, RedisRole, RedisSource, Reload, RestartPolicy, RestoreDrillSpec,
-        RunAs, S3Check, S3TierSpec, Schedule, SecretSource, ServiceAddress, SocketSpec, Spec,
-        StatsdFlavour, Strategy, TargetGrant, TargetSpec, TargetVerb, TierPlaceSpec, TierRole,
-        TierSpec, Trust, ViewerSpec, WindowSpec, Workflow,
+        OnShutdown, OnUnreadable, OverBudget, PluginCheck, PluginSource, PluginSpec, PolicySpec,
+        PostgresCheck, ProcessSpec, RedisCheck, RedisRole, RedisSource, Reload, RestartPolicy,
+        RestoreDrillSpec, RunAs, S3Check, S3TierSpec, Schedule, SecretSource, ServiceAddress,
+        SocketSpec, Spec, StatsdFlavour, Strategy, TargetGrant, TargetSpec, TargetVerb,
+        TierPlaceSpec, TierRole, TierSpec, Trust, ViewerSpec, WindowSpec, Workflow,
     },
     time::Timestamp,
 };
@@ -2042,6 +2042,12 @@ fn job_keys(keys: &mut Keys) {
     keys.job("job.exclude_caches", "exclude_caches = true", caches, true);
     let one = |j: &mainstay_domain::spec::JobSpec| j.reading.one_filesystem;
     keys.job("job.one_filesystem", "one_filesystem = false", one, false);
+    keys.job(
+        "job.on_unreadable",
+        "on_unreadable = \"fail\"",
+        |j| j.reading.on_unreadable,
+        OnUnreadable::Fail,
+    );
     let (one, two) = (
         "age1ql3z7hjy54pw3hyww5ayyfg7zqgvc7w3j2elw8zmrj2kg5sfn9aqmcac8p",
         "age1lggyhqrw2nlhcxprm67z43rta597azn8gknawjehu9d9dl0jq3yqqvfafg",
@@ -2513,6 +2519,7 @@ fn what_is_not_written_has_its_documented_default() {
         (reading.exclude_caches, reading.one_filesystem),
         (false, true)
     );
+    assert_eq!(reading.on_unreadable, OnUnreadable::Incomplete);
     assert!(job.tiers.is_empty() && spec.tiers.is_empty() && job.archive.is_none());
     assert_eq!(job.sealing, mainstay_domain::spec::SealingSpec::default());
     assert!(job.after.is_empty());

@@ -64,7 +64,7 @@ impl BackupService {
         // Of what is about to be lost, some is better than none.
         let unreadable = match backup_type {
             BackupType::Emergency => Unreadable::IsLeftOut,
-            _ => Unreadable::Fails,
+            _ => spec.reading.on_unreadable.into(),
         };
         let wanted = Wanted {
             key,
@@ -201,7 +201,7 @@ impl BackupService {
         }
         record.key.clone_from(&wanted.key);
         record.checkpoint.clone_from(&wanted.checkpoint);
-        record.warnings = warnings.iter().take(WARNINGS_KEPT).cloned().collect();
+        record.warnings = words::first_of(&warnings, WARNINGS_KEPT);
         for warning in &warnings {
             tracing::warn!(backup = %record.id, "{warning}");
         }

@@ -81,7 +81,7 @@ impl BackupService {
                     let wanted = Wanted {
                         slots: due.slots,
                         missed_since: due.missed_since,
-                        ..Wanted::of(due.backup_type, Unreadable::Fails)
+                        ..Wanted::of(due.backup_type, job.reading.on_unreadable.into())
                     };
                     service.take(&job, wanted, no_progress()).await
                 }

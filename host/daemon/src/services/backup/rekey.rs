@@ -5,7 +5,7 @@
 //! Invariant: what stays encrypted as it was is named, and then a full backup to the present recipients is taken.
 
 use super::{BackupError, BackupService, create::Wanted};
-use crate::ports::{BackupStore, OnProgress, Rekeyed, RekeyedBackups, Unreadable};
+use crate::ports::{BackupStore, OnProgress, Rekeyed, RekeyedBackups};
 use mainstay_domain::{
     archive::Encryption,
     backup::{BackupRecord, BackupType},
@@ -62,7 +62,7 @@ impl BackupService {
             all.sealed.extend(records);
         }
         if !dry_run && !all.left.is_empty() {
-            let wanted = Wanted::of(BackupType::Full, Unreadable::Fails);
+            let wanted = Wanted::of(BackupType::Full, spec.reading.on_unreadable.into());
             all.taken = Some(self.take(&spec, wanted, progress).await?);
         }
         Ok(all)

@@ -22,7 +22,7 @@ use mainstay_domain::{
     health::Health,
     id::BackupId,
     name::{TargetName, TierName},
-    spec::{BackupSource, TierPlaceSpec, TierRole, TierSpec},
+    spec::{BackupSource, OnUnreadable, TierPlaceSpec, TierRole, TierSpec},
 };
 use tokio::task::JoinHandle;
 
@@ -828,6 +828,25 @@ async fn a_restore_in_place_takes_an_emergency_backup_just_before_it_replaces_an
     assert_eq!(fixture.store.restores(), 1);
     fixture.create(BackupType::Emergency).await.unwrap();
     assert_eq!(fixture.store.unreadable(), Some(Unreadable::IsLeftOut));
+}
+
+#[tokio::test]
+async fn what_cannot_be_read_fails_a_backup_only_where_its_job_says_so() {
+    for (on_unreadable, expected) in [
+        (OnUnreadable::Incomplete, Unreadable::IsMissed),
+        (OnUnreadable::Fail, Unreadable::Fails),
+    ] {
+        let mut wanting = job(None);
+        wanting.reading.on_unreadable = on_unreadable;
+        let (store, journal) = (FakeStore::new(), MemoryJournal::new());
+        let fixture = Fixture::with(store, journal, ManualClock::new(), &[wanting]).await;
+        for backup_type in [BackupType::Full, BackupType::Incremental] {
+            fixture.create(backup_type).await.unwrap();
+            assert_eq!(fixture.store.unreadable(), Some(expected));
+        }
+        fixture.create(BackupType::Emergency).await.unwrap();
+        assert_eq!(fixture.store.unreadable(), Some(Unreadable::IsLeftOut));
+    }
 }
 
 #[tokio::test]

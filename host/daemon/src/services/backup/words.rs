@@ -51,6 +51,17 @@ pub(super) fn verified(record: &BackupRecord, elapsed_ms: u64, warnings: &[Strin
     )
 }
 
+/// So many of the things to know of a backup, the last of which counts the others where there are more.
+pub(super) fn first_of(warnings: &[String], most: usize) -> Vec<String> {
+    let others = warnings.len().saturating_sub(most.saturating_sub(1));
+    if others <= 1 {
+        return warnings.to_vec();
+    }
+    let kept = warnings.iter().take(warnings.len() - others).cloned();
+    let more = format!("{others} more are in the daemon's log");
+    kept.chain([more]).collect()
+}
+
 /// It is the one run for all slots that nothing was taken at, which is told.
 pub(super) fn caught_up(missed_since: Option<Timestamp>) -> String {
     missed_since.map_or_else(String::new, |since| {
@@ -281,6 +292,24 @@ mod tests {
         assert!(
             skipped(&[lost.clone(), lost]).starts_with("; 2 backups are newer and corrupted, and")
         );
+    }
+
+    #[test]
+    fn of_too_many_things_to_know_the_last_is_how_many_more_there_are() {
+        for (count, kept, last) in [
+            (0, 0, None),
+            (1, 1, Some("0")),
+            (3, 3, Some("2")),
+            (4, 3, Some("2 more are in the daemon's log")),
+            (100, 3, Some("98 more are in the daemon's log")),
+        ] {
+            let warnings: Vec<String> = (0..count).map(|number| number.to_string()).collect();
+            let first = first_of(&warnings, 3);
+            assert_eq!(
+                (first.len(), first.last().map(String::as_str)),
+                (kept, last)
+            );
+        }
     }
 
     #[test]
