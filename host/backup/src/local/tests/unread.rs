@@ -63,6 +63,8 @@ fn what_cannot_be_read_stays_as_the_chain_has_it_and_is_told_until_it_can() {
     for name in ["a", "closed", "deep/locked/b", "deep/locked/c/d"] {
         fixture.put(name, "one");
     }
+    let large = "in several parts ".repeat(200_000);
+    fixture.put("deep/locked/large", &large);
     let mut chain = Vec::new();
     fixture.extend(BackupType::Full, &mut chain);
 
@@ -89,6 +91,7 @@ fn what_cannot_be_read_stays_as_the_chain_has_it_and_is_told_until_it_can() {
         for kept in ["closed", "deep/locked/b", "deep/locked/c/d"] {
             assert_eq!(content(into.join(kept)), "one", "{kept}");
         }
+        assert!(content(into.join("deep/locked/large")) == large);
     }
 
     fixture.set_mode("closed", 0o644);
@@ -123,6 +126,7 @@ fn what_no_chain_has_is_missing_and_named_or_the_backup_fails() {
         let named = warnings.lines().find(|it| it.contains(closed)).unwrap();
         assert!(named.contains("it is not in this backup"), "{warnings}");
     }
+    assert_eq!(taken.warnings.len(), 2, "{warnings}");
     let into = fixture.reopened(&chain, "first", "locked");
     assert!(!into.join("closed").exists() && !into.join("locked/b").exists());
 
@@ -182,6 +186,28 @@ fn other_names_of_a_file_are_kept_as_such_where_that_is_so_and_else_with_their_c
     assert_eq!(content(into.join("a")), "another file");
     assert_eq!(content(into.join("locked/b")), shared);
     assert_eq!(content(into.join("locked/two")), inside);
+    fixture.set_mode("locked", 0o755);
+}
+
+#[test]
+fn another_name_that_the_chain_has_no_content_for_is_told_as_missing() {
+    let fixture = Fixture::new();
+    let at = |name: &str| fixture.data().join(name);
+    fixture.put("large", "in several parts ".repeat(200_000));
+    fixture.put("locked/a", "one");
+    fs::hard_link(at("large"), at("locked/b")).unwrap();
+    let mut chain = Vec::new();
+    fixture.extend(BackupType::Full, &mut chain);
+    fs::remove_file(at("large")).unwrap();
+    fixture.set_mode("locked", 0);
+    let taken = fixture.miss(BackupType::Incremental, &mut chain);
+    assert_eq!(taken.manifest.tombstones, 2);
+    let warnings = taken.warnings.join("\n");
+    let missing =
+        "cannot read `locked/b`, another name of a file that changed; it is not in this backup";
+    assert!(warnings.contains(missing), "{warnings}");
+    let into = fixture.reopened(&chain, "into", "locked");
+    assert_eq!(content(into.join("locked/a")), "one");
     fixture.set_mode("locked", 0o755);
 }
 
