@@ -195,6 +195,7 @@ fn take_while_it_changes(
         }
     });
     let taken = fixture.store.take(request, &progress).unwrap();
+    assert_eq!(taken.manifest.incomplete, !taken.warnings.is_empty());
     let mut chain = request.chain.clone();
     chain.push(taken.manifest.id.clone());
     let restored = fixture.restore_into(&chain, &format!("restored-{}", request.id));
@@ -227,7 +228,11 @@ fn a_large_file_that_changes_and_is_gone_or_small_at_the_second_look_is_stored_a
             "{warnings:?}"
         );
     };
-    for unreadable in [Unreadable::Fails, Unreadable::IsLeftOut] {
+    for unreadable in [
+        Unreadable::Fails,
+        Unreadable::IsMissed,
+        Unreadable::IsLeftOut,
+    ] {
         let is_gone = |path: &Path| {
             append(path, b"more");
             fs::remove_file(path).unwrap();

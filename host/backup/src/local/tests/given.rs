@@ -146,8 +146,10 @@ fn one_that_breaks_off_gives_no_backup_or_an_incomplete_one() {
         ),
     ] {
         let fixture = fixture_of(plugin);
-        let error = error_of(&fixture, Unreadable::Fails);
-        assert_eq!(error.to_string(), "it breaks off");
+        for unreadable in [Unreadable::Fails, Unreadable::IsMissed] {
+            let error = error_of(&fixture, unreadable);
+            assert_eq!(error.to_string(), "it breaks off");
+        }
         let request = TakeBackup {
             unreadable: Unreadable::IsLeftOut,
             ..fixture.request(BackupType::Full, &[])
