@@ -2,7 +2,7 @@
 //!
 //! Invariant: it is not gone back to before as many looks in a row passed as are asked for, each its pause after the one
 //! before: a store that comes and goes is not followed.
-//! Invariant: the number of looks is bounded, however long is waited.
+//! Invariant: the number of looks and of ways back is bounded, however long is waited.
 
 use mainstay_plugin_sdk::durable::{DurationMs, Output, Timestamp};
 
@@ -48,7 +48,7 @@ pub(crate) enum Step {
     LookAt(Timestamp),
     /// It is healthy.
     GoBack,
-    /// It was away for too long.
+    /// It was not gone back to for too long.
     GiveUp,
 }
 
@@ -103,13 +103,45 @@ impl Waiting {
             .min(self.longest);
         Step::LookAt(now.saturating_add(self.pause).min(self.until))
     }
+
+    /// What follows where it was healthy, and could not be gone back to: a longer pause, and then one look that passes is
+    /// enough.
+    pub(crate) fn after_failed_return(&mut self, now: Timestamp) -> Step {
+        let step = self.after(now, false);
+        self.passed = self.passes.saturating_sub(1);
+        step
+    }
 }
 
-/// What a person has to do where the object store does not come back.
-pub(crate) fn operator_steps(target: &str, to_store: &str) -> Vec<String> {
+/// How it went back, after so many milliseconds, for people; `failed` says why it could not the last time, where it could not.
+pub(crate) fn went_back(target: &str, after: DurationMs, failed: Option<&str>) -> String {
+    let seconds = after / 1_000;
+    match failed {
+        None => format!("went back to {target} after {seconds} s"),
+        Some(why) => {
+            format!("went back to {target} after {seconds} s, where it failed before: {why}")
+        }
+    }
+}
+
+/// What a person has to do where the object store does not come back; or where it is healthy and cannot be gone back to, for
+/// which `failed` is the reason.
+pub(crate) fn operator_steps(target: &str, to_store: &str, failed: Option<&str>) -> Vec<String> {
+    let (how_it_is, what_lacks) = match failed {
+        None => (
+            format!("{target} is still away"),
+            format!(
+                "find out what {target} lacks; its checks say what they see: `mainstay status`"
+            ),
+        ),
+        Some(why) => (
+            format!("{target} could not be gone back to"),
+            format!("find out why: {why}"),
+        ),
+    };
     vec![
-        format!("{target} is still away, and things are stored locally: see that there is room"),
-        format!("find out what {target} lacks; its checks say what they see: `mainstay status`"),
+        format!("{how_it_is}, and things are stored locally: see that there is room"),
+        what_lacks,
         format!(
             "when it is healthy, run what `{to_store}` runs, or `mainstay recover {target}`: nothing goes back by itself now"
         ),
@@ -169,6 +201,46 @@ mod tests {
     fn one_that_passes_at_the_end_is_looked_at_to_the_last_of_the_looks() {
         let (moments, end) = looks(Waiting::new(0, 10, 3, 10), |_| true);
         assert_eq!((moments, end), (vec![10, 20, 30], Step::GoBack));
+    }
+
+    #[test]
+    fn a_way_back_that_failed_is_tried_again_after_one_look_and_a_longer_pause() {
+        let mut waiting = Waiting::new(0, 10, 3, 1_000);
+        for now in [10, 20] {
+            assert_eq!(waiting.after(now, true), Step::LookAt(now + 10));
+        }
+        assert_eq!(waiting.after(30, true), Step::GoBack);
+        assert_eq!(waiting.after_failed_return(30), Step::LookAt(45));
+        assert_eq!(waiting.after(45, true), Step::GoBack);
+        assert_eq!(waiting.after_failed_return(45), Step::LookAt(68));
+        // It went away again: that it is well has to last anew.
+        assert_eq!(waiting.after(68, false), Step::LookAt(103));
+        assert_eq!(waiting.after(103, true), Step::LookAt(113));
+        assert_eq!(waiting.after_failed_return(1_000), Step::GiveUp);
+    }
+
+    #[test]
+    fn ways_back_are_few_however_long_they_fail() {
+        const DAY: DurationMs = 86_400_000;
+        for wait in [DAY, 30 * DAY] {
+            let mut waiting = Waiting::new(0, 10_000, 3, wait);
+            let (mut step, mut now, mut effects) = (waiting.first(), 0, 0);
+            loop {
+                step = match step {
+                    Step::LookAt(moment) => {
+                        (now, effects) = (moment, effects + 2);
+                        waiting.after(now, true)
+                    }
+                    Step::GoBack => {
+                        effects += 2;
+                        waiting.after_failed_return(now)
+                    }
+                    Step::GiveUp => break,
+                };
+                assert!(effects < 800, "{effects} at {now}");
+            }
+            assert!(now >= wait, "{now}");
+        }
     }
 
     #[test]

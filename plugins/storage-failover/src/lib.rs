@@ -5,11 +5,13 @@
 //!
 //! Invariant: where things are stored is what a command says of the world, and nothing that is remembered here; a switch
 //! that it does not see has failed.
-//! Invariant: an operation that has switched to local storage ends by the way back, or with a person who is asked for it.
+//! Invariant: an operation that has switched to local storage ends by the way back, or with a person who is asked for it. A
+//! way back that fails is tried again by the same call: the checks may pass meanwhile, and an attempt that is over, of a
+//! target that is healthy, is followed by no other.
 
 mod decide;
 
-use decide::{Place, Step, Waiting, operator_steps, said};
+use decide::{Place, Step, Waiting, operator_steps, said, went_back};
 use mainstay_plugin_sdk::durable::*;
 use mainstay_plugin_sdk::settings::DurationText;
 use schemars::JsonSchema;
@@ -35,7 +37,7 @@ pub struct FailoverSettings {
     /// How many looks in a row have to pass before it goes back, from 1; default 3.
     #[serde(default)]
     passes: Option<NonZeroU32>,
-    /// How long the object store may be away before a person is asked; default 24h. The timeouts of the step and of the
+    /// How long things may be stored locally before a person is asked; default 24h. The timeouts of the step and of the
     /// plugin have to be longer.
     #[serde(default)]
     wait: Option<DurationText>,
@@ -67,15 +69,9 @@ impl DurableRecoveryHandler for StorageFailover {
             (Place::Local, _) => Report::action("found things stored locally"),
         };
         let since = host.now();
-        if !is_healthy(op, host, &settings, since)? {
-            return Err(RecoveryFailure::NeedsOperator(operator_steps(
-                &op.target,
-                &settings.to_store,
-            )));
-        }
-        switch(host, &settings, Place::Store)?;
-        let seconds = host.now().saturating_sub(since) / 1_000;
-        Ok(report.and(format!("went back to {} after {seconds} s", op.target)))
+        let failed = go_back(op, host, &settings, since)?;
+        let after = host.now().saturating_sub(since);
+        Ok(report.and(went_back(&op.target, after, failed.as_deref())))
     }
 }
 
@@ -100,23 +96,23 @@ fn plan(op: &Operation, host: &mut impl Host, settings: &FailoverSettings) -> Re
     .and(format!("would go back by `{}`", settings.to_store)))
 }
 
-/// Waits until the object store is healthy; false where it is not within the time that it has.
-fn is_healthy(
+/// Goes back when the object store is healthy; why that failed the last time, where it did. A person is asked where it was
+/// not gone back to within the time that it has.
+fn go_back(
     op: &Operation,
     host: &mut impl Host,
     settings: &FailoverSettings,
     since: Timestamp,
-) -> Result<bool> {
+) -> Result<Option<String>> {
     let wait = settings
         .wait
         .map_or(Duration::from_secs(86_400), DurationText::get);
     let every = to_duration_ms(every(settings).get());
     let mut waiting = Waiting::new(since, every, passes(settings), to_duration_ms(wait));
     let mut step = waiting.first();
+    let mut failed = None;
     loop {
-        match step {
-            Step::GoBack => return Ok(true),
-            Step::GiveUp => return Ok(false),
+        step = match step {
             Step::LookAt(moment) => {
                 host.sleep_until(moment);
                 let passes = match look(&op.target, host) {
@@ -125,9 +121,24 @@ fn is_healthy(
                     Err(error) if error.is_temporary() => false,
                     Err(error) => return Err(error.into()),
                 };
-                step = waiting.after(host.now(), passes);
+                waiting.after(host.now(), passes)
             }
-        }
+            Step::GoBack => match switch(host, settings, Place::Store) {
+                Ok(()) => return Ok(failed),
+                Err(RecoveryFailure::Retryable(why)) => {
+                    failed = Some(why);
+                    waiting.after_failed_return(host.now())
+                }
+                Err(failure) => return Err(failure),
+            },
+            Step::GiveUp => {
+                return Err(RecoveryFailure::NeedsOperator(operator_steps(
+                    &op.target,
+                    &settings.to_store,
+                    failed.as_deref(),
+                )));
+            }
+        };
     }
 }
 

@@ -119,10 +119,12 @@ fn a_switch_that_changes_nothing_has_failed() {
         "`to-local` ended well and changed nothing: things still go to the object store"
     );
     let mut host = self::host();
-    serves(&mut host, &["local", "local"]);
+    serves(&mut host, &["local", "local", "store"]);
+    let report = run(&mut host).unwrap();
     assert_eq!(
-        retryable(&mut host),
-        "`to-store` ended well and changed nothing: things are still stored locally"
+        report.actions[1],
+        "went back to s3 after 45 s, where it failed before: `to-store` ended well and changed nothing: things are still \
+         stored locally"
     );
 }
 
@@ -136,11 +138,45 @@ fn a_switch_that_ends_badly_says_why() {
         retryable(&mut host),
         "`to-local` ended with exit 1: no room"
     );
-    serves(&mut host, &["local"]);
+}
+
+/// The checks pass: an attempt that ended here would be followed by no other.
+#[test]
+fn a_way_back_that_fails_is_tried_again_by_the_same_call() {
+    let mut host = host();
+    serves(&mut host, &["local", "store"]);
     prints(&mut host, "to-store", 3, "2 files differ");
+    let report = run(&mut host).unwrap();
     assert_eq!(
-        retryable(&mut host),
-        "`to-store` ended with exit 3: 2 files differ"
+        report.actions,
+        [
+            "found things stored locally",
+            "went back to s3 after 45 s, where it failed before: `to-store` ended with exit 3: 2 files differ"
+        ]
+    );
+    assert_eq!(
+        commands(&host),
+        ["serving", "to-store", "to-store", "serving"]
+    );
+}
+
+#[test]
+fn a_way_back_that_never_succeeds_ends_with_a_person_who_is_told_why() {
+    let mut host = host();
+    host.set_settings(SETTINGS.replace('}', r#", "wait": "1m"}"#));
+    serves(&mut host, &["local"]);
+    for _ in 0..10 {
+        prints(&mut host, "to-store", 3, "2 files differ");
+    }
+    let Err(RecoveryFailure::NeedsOperator(steps)) = run(&mut host) else {
+        panic!("no operator asked")
+    };
+    assert!(steps[0].contains("stored locally"), "{steps:?}");
+    assert!(steps[1].contains("exit 3: 2 files differ"), "{steps:?}");
+    // After 30, 45 and 60 s.
+    assert_eq!(
+        commands(&host),
+        ["serving", "to-store", "to-store", "to-store"]
     );
 }
 
