@@ -1,6 +1,7 @@
 """An S3 for the tests, with one bucket: moto's, behind what checks signatures, and answers wrong where it is told to.
 
-Its port is the first line that it prints. Each line that it reads is an order, and has one line as its answer:
+It takes the port that it is given, or a free one for 0, which is the first line that it prints. Each line that it reads is an
+order, and has one line as its answer:
 `answer WHAT METHOD PART`: requests of the method, or of any (`*`), whose path holds the part are answered with the status WHAT,
 not at all (`gone`), with half of what they ask for (`cut`), or right, at a kilobyte a second (`slow`), which is seen when it
 begins; `answer`: all are answered right again; `keys`: those of all objects; `flip KEY`: one byte of an object is changed;
@@ -24,9 +25,9 @@ import urllib3
 from moto.server import DomainDispatcherApplication, create_backend_app
 from werkzeug.serving import WSGIRequestHandler, make_server
 
-key_id, key, bucket, region = sys.argv[1:5]
+key_id, key, bucket, region, port = sys.argv[1:6]
 # Certificate and key, where it speaks TLS, as localhost.
-tls = tuple(sys.argv[5:7])
+tls = tuple(sys.argv[6:8])
 urllib3.disable_warnings()
 rules = []
 seen = []
@@ -71,7 +72,14 @@ def is_signed(environ):
     return hmac.compare_digest(code(derived, signed).hex(), wanted[4])
 
 
-CODES = {403: "AccessDenied", 404: "NoSuchBucket", 429: "SlowDown", 500: "InternalError", 507: "InsufficientStorage"}
+CODES = {
+    403: "AccessDenied",
+    404: "NoSuchBucket",
+    429: "SlowDown",
+    500: "InternalError",
+    503: "ServiceUnavailable",
+    507: "InsufficientStorage",
+}
 
 
 def end(environ):
@@ -86,7 +94,7 @@ def refuse(environ, start, status):
     environ["wsgi.input"].read(int(header(environ, "content-length") or 0))
     body = f"<?xml version='1.0'?><Error><Code>{CODES.get(status, 'Other')}</Code></Error>".encode()
     start(f"{status} Told", [("content-length", str(len(body))), ("content-type", "application/xml")])
-    return [body]
+    return [] if environ["REQUEST_METHOD"] == "HEAD" else [body]
 
 
 def half(environ, start):
@@ -152,7 +160,7 @@ class Silent(WSGIRequestHandler):
         pass
 
 
-server = make_server("127.0.0.1", 0, answer, threaded=True, request_handler=Silent, ssl_context=tls or None)
+server = make_server("127.0.0.1", int(port), answer, threaded=True, request_handler=Silent, ssl_context=tls or None)
 threading.Thread(target=server.serve_forever, daemon=True).start()
 # Its own requests are signed as all are; while it answers wrong, so it does to these.
 client = boto3.client(

@@ -14,11 +14,19 @@ const SERVER: &str = "moto[s3,server]==5.2.1";
 const REGION: &str = "eu-central-1";
 const KEY_ID: &str = "AKIAIOSFODNN7EXAMPLE";
 const KEY: &str = "wJalrXUtnFEMI7MDENGbPxRfiCYEXAMPLEKEY";
+/// The two of a config.
+const SECRETS: &str =
+    "\n[secrets]\nbucket-id = { env = \"BUCKET_ID\" }\nbucket-key = { env = \"BUCKET_KEY\" }\n";
+
+/// What it reads orders from, and answers to.
+type Orders = (ChildStdin, BufReader<ChildStdout>);
 
 /// Ends with this.
 pub struct S3Server {
     process: Child,
-    orders: Mutex<(ChildStdin, BufReader<ChildStdout>)>,
+    orders: Mutex<Orders>,
+    port: u16,
+    tls: Vec<PathBuf>,
     /// Its endpoint.
     pub url: String,
 }
@@ -36,30 +44,53 @@ impl S3Server {
     }
 
     fn run(host: &str, tls: &[PathBuf]) -> Self {
-        let mut process = Command::new(python_with("s3", SERVER))
-            .arg(repository().join("tests/src/s3_server.py"))
-            .args([KEY_ID, KEY, "backups", REGION])
-            .args(tls)
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .spawn()
-            .unwrap();
-        let orders = process.stdin.take().unwrap();
-        let mut answers = BufReader::new(process.stdout.take().unwrap());
-        let mut line = String::new();
-        answers.read_line(&mut line).unwrap();
-        let port: u16 = line.trim().parse().unwrap();
+        let (process, orders, port) = serve(0, tls);
         Self {
             process,
-            orders: Mutex::new((orders, answers)),
+            orders: Mutex::new(orders),
             url: format!("{host}:{port}"),
+            port,
+            tls: tls.to_vec(),
         }
+    }
+
+    /// Kills it, with all that it holds.
+    pub fn die(&mut self) {
+        self.process.kill().unwrap();
+        self.process.wait().unwrap();
+    }
+
+    /// Starts it again where it was, with an empty bucket.
+    pub fn come_back(&mut self) {
+        let (process, orders, _) = serve(self.port, &self.tls);
+        self.process = process;
+        self.orders = Mutex::new(orders);
+    }
+
+    /// A Python that has a client of S3, `boto3`.
+    pub fn python() -> PathBuf {
+        python_with("s3", SERVER)
+    }
+
+    /// The keys, by the names of the variables that a daemon has them in.
+    pub fn keys() -> [(&'static str, &'static str); 2] {
+        [("BUCKET_ID", KEY_ID), ("BUCKET_KEY", KEY)]
+    }
+
+    /// A check of the bucket without its table's head, and the secrets that it needs.
+    pub fn check(&self) -> (String, &'static str) {
+        let check = format!(
+            "kind = \"s3\"\nurl = \"{}/backups\"\nregion = \"{REGION}\"\naccess_key = \"bucket-id\"\n\
+             secret_key = \"bucket-key\"\n",
+            self.url
+        );
+        (check, SECRETS)
     }
 
     /// The tier `offsite` in the bucket, below `web-1`, and the secrets that it needs.
     pub fn tier(&self) -> String {
         format!(
-            "\n[secrets]\nbucket-id = {{ env = \"BUCKET_ID\" }}\nbucket-key = {{ env = \"BUCKET_KEY\" }}\n\n\
+            "{SECRETS}\n\
              [tier.offsite]\nkind = \"s3\"\nurl = \"s3://backups/web-1\"\nendpoint = \"{}\"\n\
              region = \"{REGION}\"\naccess_key = \"${{secret:bucket-id}}\"\nsecret_key = \"${{secret:bucket-key}}\"\n",
             self.url
@@ -68,8 +99,9 @@ impl S3Server {
 
     /// Gives a daemon the keys, for its next start.
     pub fn let_in(&self, daemon: &mut Daemon) {
-        daemon.set_env("BUCKET_ID", KEY_ID);
-        daemon.set_env("BUCKET_KEY", KEY);
+        for (name, key) in Self::keys() {
+            daemon.set_env(name, key);
+        }
     }
 
     /// Has requests of a method, or `*`, whose path holds `part` answered so: a status, `gone`, `cut`, or `slow`.
@@ -115,6 +147,24 @@ impl S3Server {
         orders.1.read_line(&mut line).unwrap();
         serde_json::from_str(&line).unwrap_or_else(|error| panic!("{order}: {line}: {error}"))
     }
+}
+
+/// Starts one on a port, or on a free one where that is 0, and waits until it serves; its port.
+fn serve(port: u16, tls: &[PathBuf]) -> (Child, Orders, u16) {
+    let mut process = Command::new(S3Server::python())
+        .arg(repository().join("tests/src/s3_server.py"))
+        .args([KEY_ID, KEY, "backups", REGION, &port.to_string()])
+        .args(tls)
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let orders = process.stdin.take().unwrap();
+    let mut answers = BufReader::new(process.stdout.take().unwrap());
+    let mut line = String::new();
+    answers.read_line(&mut line).unwrap();
+    let port = line.trim().parse().unwrap();
+    (process, (orders, answers), port)
 }
 
 fn texts(found: Value, part: &str) -> Vec<String> {

@@ -20,7 +20,7 @@ pub const TEN_FAILURES: [(&str, &str, &str); 10] = [
     (
         "s3-unavailable",
         "handlers",
-        "things_are_stored_locally_while_a_store_is_away_and_go_back_over_a_kill_of_the_daemon",
+        "object_store::things_are_stored_locally_while_a_store_is_away_and_go_back_over_a_kill_of_the_daemon",
     ),
     (
         "network-partition",

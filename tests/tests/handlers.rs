@@ -1,96 +1,15 @@
-//! The first-party handlers of well-known failures, with servers that play the service: an object store that is away and
-//! comes back, a database whose data is broken, and a trading engine with orders and positions.
+//! The first-party handlers of well-known failures: an object store that is away and comes back, and, with what plays the
+//! service, a database whose data is broken, and a trading engine with orders and positions.
 
-use mainstay_tests::{Daemon, HOST, Receiver, note_recovery, plugin, response, sleeper, wait_for};
+#[path = "handlers/object_store.rs"]
+mod object_store;
+
+use mainstay_tests::{Daemon, HOST, Receiver, plugin, response, sleeper};
 use serde_json::{Value, json};
 use std::{
     fs,
     sync::{Arc, Mutex},
 };
-
-const STORAGE: &str = r#"
-[command.storage-serving]
-run = ["readlink", "storage"]
-idempotent = true
-
-[command.to-local]
-run = ["/bin/sh", "-c", "echo local >> switches; ln -sfn local storage"]
-idempotent = true
-
-[command.to-store]
-run = ["/bin/sh", "-c", "echo store >> switches; ln -sfn store storage"]
-idempotent = true
-
-[[route]]
-failure = "s3-unavailable"
-chain = [{ handler = "storage-failover", timeout = "10m" }]
-
-[plugin.storage-failover]
-grants = { target = ["check"], command = ["storage-serving", "to-local", "to-store"] }
-settings = { serving = "storage-serving", to_local = "to-local", to_store = "to-store", every = "100ms", passes = 2 }
-limits = { timeout = "10m" }
-"#;
-
-/// Storage that goes to an object store, which is healthy.
-fn storage() -> (Daemon, Receiver) {
-    let store = Receiver::start();
-    let target = format!(
-        "\n[[target]]\nname = \"bucket\"\n[[target.check]]\nkind = \"http\"\nurl = \"{}/\"\nevery = \"200ms\"\n\
-         timeout = \"200ms\"\nfail_after = 2\nrecover_after = 2\nfailure = \"s3-unavailable\"\n",
-        store.url
-    );
-    let mut daemon = Daemon::prepare(&[HOST, &target, STORAGE].concat());
-    std::os::unix::fs::symlink("store", daemon.path("storage")).unwrap();
-    daemon.drop_plugin(&plugin("storage-failover"));
-    daemon.run();
-    daemon.wait_for_plugins(1);
-    (daemon, store)
-}
-
-fn wait_for_place(daemon: &Daemon, wanted: &str) {
-    wait_for(&format!("things to be stored: {wanted}"), || {
-        let place = fs::read_link(daemon.path("storage"));
-        match place {
-            Ok(place) if place.to_str() == Some(wanted) => Ok(()),
-            seen => Err(format!("{seen:?}; {}", daemon.json(&["history"]))),
-        }
-    });
-}
-
-/// Waits until the handler waits for the object store.
-fn wait_for_its_wait(daemon: &Daemon) {
-    wait_for("the handler to wait", || {
-        let history = daemon.json(&["history", "--target", "bucket"]);
-        let Some(id) = history[0]["id"].as_str() else {
-            return Err("no operation".to_owned());
-        };
-        let operation = daemon.json(&["operation", "show", id]);
-        let slept = |entry: &Value| entry["effect"] == "clock.sleep" && entry["kind"] == "intent";
-        match operation["journal"].as_array().unwrap().iter().any(slept) {
-            true => Ok(()),
-            false => Err(operation.to_string()),
-        }
-    });
-}
-
-#[test]
-fn things_are_stored_locally_while_a_store_is_away_and_go_back_over_a_kill_of_the_daemon() {
-    let (mut daemon, store) = storage();
-    store.answer_with("503 Slow Down", "", "");
-    wait_for_place(&daemon, "local");
-    wait_for_its_wait(&daemon);
-    daemon.kill();
-    daemon.run();
-    store.answer_with("200 OK", "", "");
-    wait_for_place(&daemon, "store");
-    let operation = daemon.wait_for_operation("bucket", "succeeded");
-    let actions = operation["actions"].to_string();
-    assert!(actions.contains("switched to local storage"), "{actions}");
-    assert!(actions.contains("went back to bucket after"), "{actions}");
-    let switches = fs::read_to_string(daemon.path("switches")).unwrap();
-    assert_eq!(switches, "local\nstore\n", "each once");
-    note_recovery(&operation, "s3-unavailable");
-}
 
 const DATABASE: &str = r#"
 [[target]]
