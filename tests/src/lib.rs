@@ -15,6 +15,7 @@ mod guests;
 pub mod handmade;
 mod large_plugin;
 mod mail_server;
+mod namespaces;
 mod packages;
 mod processes;
 mod python;
@@ -35,6 +36,7 @@ pub use figures::{peak_kb, print_spread, resident_kb};
 pub use gate::{Gate, Held};
 pub use guests::{guest, plugin, python_guest};
 pub use mail_server::{MAIL_PASSWORD, MailServer};
+pub use namespaces::{in_a_mount_namespace, in_a_network_namespace};
 pub use packages::{Packages, packages};
 pub use processes::{lives, parent};
 pub use receiver::{Received, Receiver, response};
@@ -43,7 +45,7 @@ pub use shorthand::{
     HOST, actions, make_fifo, message_of, millis_between, said, sleeper, take_backup, time,
     user_name,
 };
-pub use small_disk::{SmallDisk, in_a_mount_namespace};
+pub use small_disk::SmallDisk;
 pub use stand_ins::{free_ports, get_json};
 pub use stranger::Stranger;
 pub use ten_failures::{TEN_FAILURES, note_recovery, noted_recovery};

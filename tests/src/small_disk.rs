@@ -1,4 +1,4 @@
-//! A small file system in memory, to be filled; and where a test may mount one.
+//! A small file system in memory, to be filled.
 
 use std::{
     fs,
@@ -61,24 +61,4 @@ impl Drop for SmallDisk {
     fn drop(&mut self) {
         let _ = Command::new("umount").arg("-l").arg(&self.path).status();
     }
-}
-
-/// Runs this very test in a mount namespace of its own, where it may mount. Whether this is the process in it. What the test needs is
-/// built outside, by `build`: it belongs to who builds it.
-pub fn in_a_mount_namespace(test: &str, build: impl FnOnce()) -> bool {
-    const MARK: &str = "MAINSTAY_TEST_MAY_MOUNT";
-    if std::env::var_os(MARK).is_some() {
-        return true;
-    }
-    let allowed = Command::new("unshare").args(["-rm", "true"]).status();
-    if !allowed.is_ok_and(|status| status.success()) {
-        println!("SKIPPED, nothing was tested: this machine allows no mount namespace");
-        return false;
-    }
-    build();
-    let mut again = Command::new("unshare");
-    again.arg("-rm").arg(std::env::current_exe().unwrap());
-    again.args(["--exact", test, "--nocapture"]).env(MARK, "1");
-    assert!(again.status().unwrap().success());
-    false
 }

@@ -25,7 +25,7 @@ pub const TEN_FAILURES: [(&str, &str, &str); 10] = [
     (
         "network-partition",
         "counterparts",
-        "a_partition_is_left_by_the_first_path_that_can_be_taken_and_all_connect_anew",
+        "network::a_link_that_is_cut_is_left_for_the_other_and_taken_again_when_that_is_cut",
     ),
     (
         "data-corruption",

@@ -195,7 +195,7 @@ fn what_was_stored_locally_is_put_into_a_store_that_died_and_was_started_again()
     storage.store.come_back();
     let operation = storage.gone_back();
     assert!(
-        actions(&operation).contains("Connection refused"),
+        actions(&operation).contains("connection refused"),
         "{operation}"
     );
     // It holds everything in memory.
