@@ -1,8 +1,10 @@
 //! The handlers of the well-known failures, with the services that fail.
 
 use super::{Postgres, redis, wait_for_health};
-use mainstay_tests::{DEADLINE, Daemon, HOST, free_port, note_recovery, packages, plugin};
-use serde_json::json;
+use mainstay_tests::{
+    DEADLINE, Daemon, HOST, actions, free_port, note_recovery, packages, plugin, said, wait_for,
+};
+use serde_json::{Value, json};
 use std::{
     fs,
     io::{Read, Write},
@@ -137,4 +139,101 @@ settings = { job = "state" }
     );
     note_recovery(&operations[0], "postgres-down");
     assert_eq!(postgres.answer("SELECT it FROM kept"), "7");
+}
+
+const CHECKPOINTS: &str = r#"
+[[job]]
+name = "at-rest"
+encryption = "none"
+source = [{ kind = "directory", path = "pg/data" }]
+
+[[route]]
+failure = "postgres-down"
+strategy = { kind = "immediate", max_attempts = 3 }
+chain = [{ handler = "postgres-recovery", timeout = "10m" }]
+
+[plugin.postgres-recovery]
+grants = { target = ["check", "restart", "start", "status", "stop"], backup = ["at-rest"] }
+settings = { job = "at-rest", checkpoints = "at-rest", wait = "2s" }
+limits = { timeout = "10m" }
+
+[[alert]]
+alerter = "log-file"
+events = ["operation.succeeded"]
+
+[plugin.log-file]
+grants = { dir = [{ path = "alerts", write = true }] }
+settings = { path = "alerts/all.jsonl" }
+"#;
+
+/// Runs a command that has to succeed.
+fn must(daemon: &Daemon, arguments: &[&str]) {
+    let output = daemon.cli(arguments);
+    assert!(output.status.success(), "{arguments:?}: {}", said(&output));
+}
+
+#[test]
+fn a_postgres_that_no_restart_helps_goes_back_to_its_checkpoint_and_the_loss_is_told() {
+    let mut daemon = Daemon::prepare("");
+    let directory = daemon.path("pg");
+    let postgres = Postgres::make(&directory);
+    let config = [HOST, &postgres.target(&directory, ""), CHECKPOINTS];
+    fs::write(daemon.path("mainstay.toml"), config.concat()).unwrap();
+    fs::create_dir(daemon.path("alerts")).unwrap();
+    for name in ["log-file", "postgres-recovery"] {
+        daemon.drop_plugin(&plugin(name));
+    }
+    daemon.run();
+    daemon.wait_for_plugins(2);
+    wait_for_health(&daemon, "pg", "healthy");
+    let made = postgres.answer("CREATE TABLE kept (it int); INSERT INTO kept VALUES (7)");
+    assert_eq!(made, "");
+    must(&daemon, &["stop", "pg", "--wait"]);
+    let report = daemon.json(&["backup", "create", "at-rest", "--type", "full"]);
+    let checkpoint = report["backups"][0]["id"].as_str().unwrap();
+    must(&daemon, &["start", "pg", "--wait"]);
+    wait_for_health(&daemon, "pg", "healthy");
+    assert_eq!(postgres.answer("INSERT INTO kept VALUES (8)"), "");
+
+    // Without its control file it does not start, however often.
+    must(&daemon, &["pause", "pg"]);
+    let before = daemon.pids()["pg"];
+    daemon.kill_child("pg");
+    daemon.wait_for_status("it to be dead", |status| {
+        let targets = status["targets"].as_array().unwrap();
+        targets.iter().all(|target| target["pid"] != before)
+    });
+    let control = directory.join("data/global/pg_control");
+    let length = fs::read(&control).unwrap().len();
+    fs::write(&control, vec![0; length]).unwrap();
+    must(&daemon, &["resume", "pg"]);
+
+    let operation = &daemon.wait_for_successes("pg", 1)[0];
+    assert_eq!(operation["failure"], "postgres-down", "{operation}");
+    let loss = format!("s of changes, those since {checkpoint} of ");
+    let restored = format!("restored checkpoint {checkpoint}: ");
+    for part in [
+        restored.as_str(),
+        "started pg",
+        "data loss: up to ",
+        loss.as_str(),
+    ] {
+        assert!(actions(operation).contains(part), "{part}: {operation}");
+    }
+    let retried = daemon.events_of("operation.retrying");
+    assert_eq!(retried.len(), 1, "one attempt restarted it: {retried:?}");
+    wait_for_health(&daemon, "pg", "healthy");
+    assert_eq!(postgres.answer("SELECT it FROM kept"), "7");
+
+    let file = daemon.path("alerts/all.jsonl");
+    let told = wait_for("the alert", || {
+        let text = fs::read_to_string(&file).unwrap_or_default();
+        let mut lines = text.lines();
+        let told = lines.find_map(|line| serde_json::from_str::<Value>(line).ok());
+        told.ok_or(text)
+    });
+    assert_eq!(told["target"], "pg", "{told}");
+    let body = told["body"].as_str().unwrap();
+    assert!(body.contains("data loss: up to "), "{body}");
+    assert!(body.contains(&loss), "{body}");
 }
