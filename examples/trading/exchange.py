@@ -1,6 +1,7 @@
 """Stands in for an exchange: a stream of quotes on port 7401, and the same over REST on port 7402.
 
-It breaks as exchanges do: while there is a file `exchange.silent`, the stream stays open and says nothing.
+It breaks as exchanges do: while there is a file `exchange.silent`, the stream stays open and says nothing; while there is
+`exchange.ended`, each stream ends as soon as it is there; and while there is `exchange.busy`, REST answers 503.
 """
 
 import json
@@ -23,11 +24,17 @@ def quotes():
 class Stream(socketserver.StreamRequestHandler):
     def handle(self):
         try:
-            while not tick.wait(0.2):
+            while not tick.wait(0.2) and not os.path.exists("exchange.ended"):
                 if not os.path.exists("exchange.silent"):
                     self.wfile.write(json.dumps({"quotes": quotes()}).encode() + b"\n")
         except OSError:
             pass  # whoever listened has gone
+
+
+def answer(method, path, body):
+    if os.path.exists("exchange.busy"):
+        return 503, {"error": "busy"}
+    return 200, {"quotes": quotes()}
 
 
 class Server(socketserver.ThreadingTCPServer):
@@ -37,4 +44,4 @@ class Server(socketserver.ThreadingTCPServer):
 
 stream = Server(("127.0.0.1", 7401), Stream)
 threading.Thread(target=stream.serve_forever, daemon=True).start()
-standin.serve(7402, lambda method, path, body: (200, {"quotes": quotes()}))
+standin.serve(7402, answer)

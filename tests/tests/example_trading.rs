@@ -124,6 +124,83 @@ fn the_stream_falls_back_to_rest_the_engine_comes_back_and_a_loss_stops_the_trad
     });
 }
 
+/// What the feed has recovered from and how, oldest first.
+fn recovered(daemon: &Daemon, failure: &str) -> Vec<Value> {
+    let history = daemon.json(&["history", "--target", "feed", "--state", "succeeded"]);
+    let mut found = history.as_array().unwrap().clone();
+    found.retain(|operation| operation["failure"] == failure);
+    found.reverse();
+    found
+}
+
+#[test]
+fn a_stream_that_ends_is_left_for_rest_by_the_last_attempt_too_and_the_next_failure_has_all_of_them()
+ {
+    let ports = free_ports(&PORTS);
+    let mut daemon = Daemon::prepare_example("trading", "dev.toml", &ports);
+    for name in PLUGINS {
+        daemon.drop_plugin(&plugin(name));
+    }
+    // The attempts are used up soon, and what comes later is another failure.
+    let file = daemon.path("conf.d/feed.toml");
+    let config = fs::read_to_string(&file).unwrap();
+    let chain = "chain = [{ handler = \"network-failover\" }]";
+    let few = "strategy = { kind = \"immediate\", max_attempts = 2 }\nrelapse_window = \"0s\"";
+    assert_eq!(config.matches(chain).count(), 1);
+    fs::write(&file, config.replace(chain, &format!("{few}\n{chain}"))).unwrap();
+    daemon.run();
+    daemon.wait_for_plugins(PLUGINS.len());
+    daemon.wait_until_all_are_healthy();
+    let streams = || {
+        wait_for("the quotes to come by a stream that speaks", || {
+            let home = get_json(ports[&7403], "/home")?;
+            match home["way"] == "stream" && home["stream_speaks"] == true {
+                true => Ok(()),
+                false => Err(home.to_string()),
+            }
+        });
+        daemon.wait_until_all_are_healthy();
+    };
+    streams();
+
+    // The stream ends with the exchange, and begins anew with the next.
+    daemon.kill_child("exchange");
+    daemon.wait_for_operation("exchange", "succeeded");
+    streams();
+
+    readme(&daemon, "touch exchange.ended exchange.busy");
+    let escalated = daemon.wait_for_event_of("operation.escalated", "feed");
+    let of_it = &escalated["data"];
+    assert_eq!(of_it["failure"], "network-partition", "{escalated}");
+    let failed = daemon.json(&["history", "--target", "feed", "--state", "failed"]);
+    assert_eq!(failed[0]["attempts"], 2, "{failed}");
+    let error = failed[0]["error"].as_str().unwrap();
+    assert!(error.contains("took `use-rest`; still "), "{error}");
+    readme(&daemon, "rm exchange.busy");
+    daemon.wait_for_event("the end of the partition", |event| {
+        event["kind"] == "incident.closed" && event["data"]["incident"] == of_it["incident"]
+    });
+    wait_for("the feed to stay with REST", || {
+        match way(&daemon).as_str() {
+            "rest" => Ok(()),
+            seen => Err(seen.to_owned()),
+        }
+    });
+    readme(&daemon, "rm exchange.ended");
+    streams();
+
+    let before = recovered(&daemon, "network-partition").len();
+    readme(&daemon, "touch exchange.ended exchange.busy");
+    readme(&daemon, "rm exchange.busy");
+    let again = wait_for("the feed to take REST", || {
+        let found = recovered(&daemon, "network-partition");
+        let seen = daemon.json(&["history", "--target", "feed"]).to_string();
+        found.get(before).cloned().ok_or(seen)
+    });
+    assert_eq!(again["attempts"], 1, "{again}");
+    assert!(actions(&again).contains("took `use-rest`"), "{again}");
+}
+
 #[test]
 fn each_profile_is_a_config_that_check_takes() {
     for profile in PROFILES {
