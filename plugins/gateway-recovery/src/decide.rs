@@ -1,6 +1,12 @@
-//! What the answer to the clearing of rate limits means.
+//! What a check saw of a gateway, and what the answer to the clearing of rate limits means.
 
 use mainstay_plugin_sdk::recovery::{RecoveryFailure, Response};
+
+/// Whether what a check saw is a gateway that answers, and limits who asks.
+pub(crate) fn is_limited(saw: &str) -> bool {
+    saw.split(|letter: char| !letter.is_alphanumeric())
+        .any(|word| word == "429")
+}
 
 /// 2xx is cleared, and 404 says that there were none; 408, 425, 429 and 5xx may work later, and all else never will.
 pub(crate) fn cleared(response: &Response) -> Result<&'static str, RecoveryFailure> {
@@ -18,6 +24,21 @@ pub(crate) fn cleared(response: &Response) -> Result<&'static str, RecoveryFailu
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_gateway_that_limits_says_429() {
+        for (saw, expected) in [
+            ("http: GET http://127.0.0.1:8000/ answered 429", true),
+            (
+                "http: `probe` exited with code 1: 429 Too Many Requests",
+                true,
+            ),
+            ("http: GET http://127.0.0.1:4290/ answered 503", false),
+            ("http: connection refused", false),
+        ] {
+            assert_eq!(is_limited(saw), expected, "{saw}");
+        }
+    }
 
     #[test]
     fn a_status_says_whether_limits_are_cleared_and_whether_another_attempt_may_help() {

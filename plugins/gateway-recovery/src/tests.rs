@@ -108,6 +108,49 @@ fn what_serves_again_is_not_restarted_and_its_limits_are_cleared() {
     assert_eq!(report.actions, ["restarted gateway", "saw its checks pass"]);
 }
 
+fn limits(host: &mut ScriptedHost, looks: usize) {
+    for _ in 0..looks {
+        let saw = evidence("http", "GET http://127.0.0.1:8000/ answered 429");
+        host.on_check("gateway", Ok(vec![saw]));
+    }
+}
+
+#[test]
+fn a_gateway_that_limits_its_checks_has_its_limits_cleared_and_is_not_restarted() {
+    let mut host = host();
+    limits(&mut host, 1);
+    host.on_http(URL, Ok(Response::new(204, "")));
+    let report = run(&mut host).unwrap();
+    let actions = [
+        "ran `clear-limits`",
+        "cleared its rate limits",
+        "saw its checks pass",
+    ];
+    assert_eq!(report.actions, actions);
+    assert_eq!(
+        acts(&host),
+        [Effect::command("clear-limits", &[]), request()]
+    );
+}
+
+#[test]
+fn a_gateway_that_limits_still_is_restarted_and_asked_once_more() {
+    for first in [204, 503] {
+        let mut host = host();
+        limits(&mut host, 2);
+        host.on_http(URL, Ok(Response::new(first, "")));
+        host.on_http(URL, Ok(Response::new(204, "")));
+        run(&mut host).unwrap();
+        let expected = [
+            Effect::command("clear-limits", &[]),
+            request(),
+            Effect::Restart("gateway".into()),
+            request(),
+        ];
+        assert_eq!(acts(&host), expected, "{first}");
+    }
+}
+
 #[test]
 fn limits_that_are_not_cleared_fail_the_attempt() {
     let mut host = host();
