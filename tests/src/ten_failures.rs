@@ -40,7 +40,7 @@ pub const TEN_FAILURES: [(&str, &str, &str); 10] = [
     (
         "ml-model-failure",
         "counterparts",
-        "a_model_that_fails_goes_back_to_its_last_stable_version_and_is_loaded",
+        "model::a_model_that_fails_its_validation_goes_back_to_the_last_stable_one_which_is_loaded",
     ),
     (
         "api-gateway-down",

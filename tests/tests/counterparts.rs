@@ -1,10 +1,14 @@
 //! The handlers of memory, gateways, networks and models with what they are for: a process that really hoards, a server that
-//! really hangs, commands that take another path, a registry on disk.
+//! really hangs or limits, links that are cut, a scorer that loads what its registry names.
 
+#[path = "counterparts/gateway.rs"]
+mod gateway;
+#[path = "counterparts/model.rs"]
+mod model;
 #[path = "counterparts/network.rs"]
 mod network;
 
-use mainstay_tests::{Daemon, HOST, Receiver, free_port, note_recovery, plugin, sleeper, wait_for};
+use mainstay_tests::{Daemon, HOST, Receiver, free_port, note_recovery, plugin, wait_for};
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::{Value, json};
 use std::{fs, os::unix::fs::PermissionsExt};
@@ -229,45 +233,4 @@ settings = { wait = "100ms", paths = ["by-dsl", "by-lte"], reconnect = ["connect
     assert_eq!(actions(&operation), expected, "{operation}");
     let ran = fs::read_to_string(daemon.path("ran")).unwrap();
     assert_eq!(ran, "dsl\nlte\nconnect\n");
-}
-
-#[test]
-fn a_model_that_fails_goes_back_to_its_last_stable_version_and_is_loaded() {
-    let rest = r#"
-[[target.check]]
-kind = "file"
-path = "models/fraud/current_version"
-contains = "7"
-every = "200ms"
-fail_after = 1
-recover_after = 1
-failure = "ml-model-failure"
-
-[[route]]
-failure = "ml-model-failure"
-chain = [{ handler = "model-rollback" }]
-
-[plugin.model-rollback]
-grants = { dir = [{ path = "models", write = true }], target = ["restart"] }
-settings = { registry = "models" }
-"#;
-    let config = [sleeper("scorer").as_str(), rest].concat();
-    let daemon = start(&config, "model-rollback", |daemon| {
-        let model = daemon.path("models/fraud");
-        for version in ["7", "8"] {
-            fs::create_dir_all(model.join("versions").join(version)).unwrap();
-        }
-        fs::write(model.join("current_version"), "7\n").unwrap();
-        fs::write(model.join("last_stable_version"), "7\n").unwrap();
-    });
-    wait_for_health(&daemon, "healthy");
-    let before = daemon.pids()["scorer"];
-    fs::write(daemon.path("models/fraud/current_version"), "8\n").unwrap();
-    let operation = daemon.wait_for_operation("scorer", "succeeded");
-    let expected = ["rolled fraud back from 8 to 7", "restarted scorer"];
-    assert_eq!(actions(&operation), expected, "{operation}");
-    let current = fs::read_to_string(daemon.path("models/fraud/current_version")).unwrap();
-    assert_eq!(current, "7\n");
-    assert_ne!(daemon.pids()["scorer"], before);
-    note_recovery(&operation, "ml-model-failure");
 }
