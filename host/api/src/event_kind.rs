@@ -319,6 +319,12 @@ words! {
         /// A stored backup was moved from one tier to another.
         #[serde(rename = "backup.moved")]
         BackupMoved,
+        /// A person deleted a backup: it went to the trash.
+        #[serde(rename = "backup.trashed")]
+        BackupTrashed,
+        /// A person took a backup out of the trash again.
+        #[serde(rename = "backup.undeleted")]
+        BackupUndeleted,
         /// A retention policy failed; everything is kept.
         #[serde(rename = "retention.failed")]
         RetentionFailed,

@@ -21,7 +21,8 @@ mod target;
 pub use alert::{AlertDelivery, AlertHeld, AlertQueued};
 pub use backup::{
     BackupAccepted, BackupDeleted, BackupFellOver, BackupHeld, BackupMoved, BackupReleased,
-    BackupRestored, BackupSuspected, BackupTaken, CheckpointTaken, RollbackFacts,
+    BackupRestored, BackupSuspected, BackupTaken, BackupTrashed, BackupUndeleted, CheckpointTaken,
+    RollbackFacts,
 };
 pub use call::{
     EffectInDoubt, EffectResolved, OperationDiverged, OperationSignalled, OperationSuspended,

@@ -39,6 +39,7 @@ pub mod condition;
 pub mod cooldown;
 pub mod coordination;
 pub mod cpu;
+pub mod deletion;
 pub mod dependency;
 pub mod doubt;
 pub mod drill;

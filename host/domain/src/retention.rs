@@ -44,17 +44,7 @@ pub fn guard(
         .filter(|record| is_judged(record.status))
         .collect();
     let policy_verdicts = policy_verdicts(verdicts);
-    let mut kept: BTreeMap<&BackupId, String> = BTreeMap::new();
-    for record in &judged {
-        let policy_verdict = policy_verdicts.get(record.id.as_str());
-        if let Some(why) = inherent_reason(record, policy_verdict, limits.immutable_for, now) {
-            kept.insert(&record.id, why);
-        }
-    }
-    for (record, why) in newest_backup_chains(records, limits.min_redundancy, now) {
-        kept.entry(&record.id).or_insert(why);
-    }
-    keep_what_is_needed(records, &mut kept);
+    let kept = kept(records, &policy_verdicts, limits, now);
     let verdict = |record: &&BackupRecord| {
         let policy_verdict = policy_verdicts.get(record.id.as_str());
         let policy = policy_verdict.map_or("", |policy_verdict| policy_verdict.reason.as_str());
@@ -80,6 +70,44 @@ pub fn guard(
         }
     };
     judged.iter().map(verdict).collect()
+}
+
+/// Why the host keeps one of the backups of a job where it alone is to go; none where it may.
+pub(crate) fn why_kept(
+    records: &[BackupRecord],
+    id: &BackupId,
+    limits: RetentionLimits,
+    now: Timestamp,
+) -> Option<String> {
+    let wish = |record: &BackupRecord| Verdict {
+        id: record.id.to_string(),
+        keep: record.id != *id,
+        reason: String::new(),
+        expires: None,
+    };
+    let wishes: Vec<Verdict> = records.iter().map(wish).collect();
+    kept(records, &policy_verdicts(&wishes), limits, now).remove(id)
+}
+
+/// What stays, and why; empty where the policy keeps it.
+fn kept<'a>(
+    records: &'a [BackupRecord],
+    policy_verdicts: &HashMap<&str, &Verdict>,
+    limits: RetentionLimits,
+    now: Timestamp,
+) -> BTreeMap<&'a BackupId, String> {
+    let mut kept: BTreeMap<&BackupId, String> = BTreeMap::new();
+    for record in records.iter().filter(|record| is_judged(record.status)) {
+        let policy_verdict = policy_verdicts.get(record.id.as_str());
+        if let Some(why) = inherent_reason(record, policy_verdict, limits.immutable_for, now) {
+            kept.insert(&record.id, why);
+        }
+    }
+    for (record, why) in newest_backup_chains(records, limits.min_redundancy, now) {
+        kept.entry(&record.id).or_insert(why);
+    }
+    keep_what_is_needed(records, &mut kept);
+    kept
 }
 
 /// Whether a policy is asked about a backup that stands like this.

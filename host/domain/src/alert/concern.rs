@@ -52,7 +52,7 @@ pub(super) fn concern(kind: EventKind) -> Concern {
         K::AlerterFailing => Fires(&[K::AlerterRecovered]),
         K::BackupFailed | K::BackupRpoMissed | K::BackupCorrupted => Fires(&[K::BackupVerified]),
         K::BackupFellOver => Fires(&[K::BackupVerified, K::BackupMoved]),
-        K::BackupSuspicious => Fires(&[K::BackupAccepted]),
+        K::BackupSuspicious => Fires(&[K::BackupAccepted, K::BackupTrashed]),
         K::RetentionFailed => Fires(&[K::RetentionJudged]),
         K::DrillFailed => Fires(&[K::DrillPassed]),
         K::RollbackFailed => Fires(&[K::RollbackSucceeded, K::RollbackResumed]),
@@ -74,6 +74,7 @@ pub(super) fn concern(kind: EventKind) -> Concern {
         | K::BackupVerified
         | K::BackupAccepted
         | K::BackupMoved
+        | K::BackupTrashed
         | K::RetentionJudged
         | K::RollbackSucceeded
         | K::RollbackResumed
@@ -134,6 +135,7 @@ pub(super) fn concern(kind: EventKind) -> Concern {
         | K::BackupRestored
         | K::BackupHeld
         | K::BackupReleased
+        | K::BackupUndeleted
         | K::CheckpointTaken
         | K::RollbackStarted => Tells,
     }

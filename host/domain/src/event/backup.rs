@@ -116,6 +116,26 @@ pub struct BackupAccepted {
     pub note: Option<String>,
 }
 
+/// A person deleted a backup.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct BackupTrashed {
+    /// Who did: the user of the socket's peer, or the name of the token's secret.
+    pub by: String,
+    /// What they say about themselves.
+    pub note: Option<String>,
+    /// Until when it can be taken out of the trash again.
+    pub until: Timestamp,
+}
+
+/// A person took a backup out of the trash again.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct BackupUndeleted {
+    /// Who did: the user of the socket's peer, or the name of the token's secret.
+    pub by: String,
+    /// What they say about themselves.
+    pub note: Option<String>,
+}
+
 /// A checkpoint was taken.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct CheckpointTaken {

@@ -6,17 +6,17 @@
 use super::{
     AlertDelivery, AlertHeld, AlertQueued, BackupAccepted, BackupDeleted, BackupFellOver,
     BackupHeld, BackupMoved, BackupReleased, BackupRestored, BackupSuspected, BackupTaken,
-    CharterBroken, CheckDegraded, CheckFailed, CheckRecovered, CheckpointTaken, CircuitOpened,
-    ConfigApplied, ConfigRejected, EffectInDoubt, EffectPerformed, EffectResolved, FailureCleared,
-    FailureReported, IncidentAcknowledged, IncidentClosed, IncidentOpened, IncidentOverdue,
-    IncidentReopened, IncidentUnacknowledged, IncidentWorsened, JournalDamaged, ModeChanged,
-    MonitorBlind, NoteAdded, OperationApproved, OperationAskedFor, OperationAwaitingManual,
-    OperationCancelled, OperationDiverged, OperationEnded, OperationEscalated, OperationResumed,
-    OperationRetrying, OperationScheduled, OperationSignalled, OperationStarted,
-    OperationSuspended, OperationValidating, PausedBy, PausedFor, PhaseChanged, PluginRejected,
-    PluginServing, PluginWithdrawn, PolicyChanged, ProcessFacts, RecordSetAside, RollbackFacts,
-    RtoExceeded, SilenceBegan, SilenceEnded, TargetBroken, TargetCommanded, TargetDrilled,
-    TargetRenamed,
+    BackupTrashed, BackupUndeleted, CharterBroken, CheckDegraded, CheckFailed, CheckRecovered,
+    CheckpointTaken, CircuitOpened, ConfigApplied, ConfigRejected, EffectInDoubt, EffectPerformed,
+    EffectResolved, FailureCleared, FailureReported, IncidentAcknowledged, IncidentClosed,
+    IncidentOpened, IncidentOverdue, IncidentReopened, IncidentUnacknowledged, IncidentWorsened,
+    JournalDamaged, ModeChanged, MonitorBlind, NoteAdded, OperationApproved, OperationAskedFor,
+    OperationAwaitingManual, OperationCancelled, OperationDiverged, OperationEnded,
+    OperationEscalated, OperationResumed, OperationRetrying, OperationScheduled,
+    OperationSignalled, OperationStarted, OperationSuspended, OperationValidating, PausedBy,
+    PausedFor, PhaseChanged, PluginRejected, PluginServing, PluginWithdrawn, PolicyChanged,
+    ProcessFacts, RecordSetAside, RollbackFacts, RtoExceeded, SilenceBegan, SilenceEnded,
+    TargetBroken, TargetCommanded, TargetDrilled, TargetRenamed,
 };
 use serde::{Serialize, Serializer, ser::SerializeMap};
 use serde_json::Value;
@@ -193,6 +193,10 @@ event_data! {
     BackupMoved,
     /// `backup.accepted`.
     BackupAccepted,
+    /// `backup.trashed`.
+    BackupTrashed,
+    /// `backup.undeleted`.
+    BackupUndeleted,
     /// `checkpoint.taken`.
     CheckpointTaken,
     /// `rollback.started`, `rollback.succeeded`, `rollback.failed` and `rollback.resumed`.

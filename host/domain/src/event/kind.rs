@@ -233,6 +233,10 @@ event_kinds! {
     BackupFellOver = "backup.fell-over",
     /// A stored backup was moved from one tier to another.
     BackupMoved = "backup.moved",
+    /// A person deleted a backup: it went to the trash.
+    BackupTrashed = "backup.trashed",
+    /// A person took a backup out of the trash again.
+    BackupUndeleted = "backup.undeleted",
     /// A retention policy failed; everything is kept.
     RetentionFailed = "retention.failed",
     /// A retention policy judged the backups of a job.

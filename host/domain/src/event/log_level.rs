@@ -132,6 +132,8 @@ impl Event {
             | Kind::BackupReleased
             | Kind::BackupAccepted
             | Kind::BackupMoved
+            | Kind::BackupTrashed
+            | Kind::BackupUndeleted
             | Kind::CheckpointTaken
             | Kind::RollbackSucceeded
             | Kind::RollbackResumed

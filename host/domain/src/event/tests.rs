@@ -200,6 +200,8 @@ fn what_is_stored_is_read_as_what_its_kind_says_and_written_as_it_was() {
         ("backup.verified", "BackupTaken"),
         ("backup.moved", "BackupMoved"),
         ("backup.fell-over", "BackupFellOver"),
+        ("backup.trashed", "BackupTrashed"),
+        ("backup.undeleted", "BackupUndeleted"),
     ]
     .map(|(kind, variant)| (kind.to_owned(), variant.to_owned()));
     assert_eq!(found, expected);

@@ -27,8 +27,8 @@ use crate::{
         MailMessage, Signal, TargetStatus,
     },
     event::{
-        AfterEscalation, BackupAccepted, BackupHeld, BackupMoved, BackupReleased, CheckpointTaken,
-        Event, EventData, IncidentEnd, RollbackFacts,
+        AfterEscalation, BackupAccepted, BackupHeld, BackupMoved, BackupReleased, BackupTrashed,
+        BackupUndeleted, CheckpointTaken, Event, EventData, IncidentEnd, RollbackFacts,
     },
     fallback_mode::FallbackMode,
     health::{Evidence, Health, Outcome},
@@ -493,6 +493,8 @@ fn every_form_of_an_event_is_in_the_corpus() {
         EventData::BackupReleased(_),
         EventData::BackupSuspected(_),
         EventData::BackupAccepted(_),
+        EventData::BackupTrashed(_),
+        EventData::BackupUndeleted(_),
         EventData::BackupFellOver(_),
         EventData::BackupMoved(_),
         EventData::CheckpointTaken(_),
@@ -550,6 +552,24 @@ fn every_form_of_an_event_is_in_the_corpus() {
     let accepted: Vec<&BackupAccepted> = accepted.collect();
     let BackupAccepted { by: _, note: _ } = accepted[0];
     there_and_absent!(accepted, note);
+    let trashed = all.iter().filter_map(|one| match &one.data {
+        EventData::BackupTrashed(trashed) => Some(trashed),
+        _ => None,
+    });
+    let trashed: Vec<&BackupTrashed> = trashed.collect();
+    let BackupTrashed {
+        by: _,
+        note: _,
+        until: _,
+    } = trashed[0];
+    there_and_absent!(trashed, note);
+    let undeleted = all.iter().filter_map(|one| match &one.data {
+        EventData::BackupUndeleted(undeleted) => Some(undeleted),
+        _ => None,
+    });
+    let undeleted: Vec<&BackupUndeleted> = undeleted.collect();
+    let BackupUndeleted { by: _, note: _ } = undeleted[0];
+    there_and_absent!(undeleted, note);
     let rollbacks = all.iter().filter_map(|one| match &one.data {
         EventData::RollbackFacts(facts) => Some(facts),
         _ => None,

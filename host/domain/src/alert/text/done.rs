@@ -97,6 +97,7 @@ pub(super) fn actions_taken(event: &Event) -> String {
             "it left the backup where it is, and tries again"
         }
         K::BackupMoved => "it copied it there, read it back, and removed it from where it was",
+        K::BackupTrashed => "it put that backup into the trash",
         K::BackupFellOver => "it stored the backup in the next tier that took it",
         K::BackupAccepted => "it takes that backup as the newest, and lets retention go on",
         K::RetentionFailed => "it kept every backup",

@@ -47,6 +47,7 @@ pub(super) fn headline(event: &Event) -> &'static str {
         K::BackupSuspicious => "its newest backup is much smaller than the one before",
         K::BackupFellOver => "its backup is not in the tier that it should be in",
         K::BackupMoved => "a backup of it is in another tier now",
+        K::BackupTrashed => "a person deleted a backup of it",
         K::BackupAccepted => "a person says that its backup is rightly so small",
         K::RetentionJudged => "its retention policy has judged it",
         K::DrillPassed => "its restore drill passed",
@@ -119,6 +120,7 @@ pub(super) fn headline(event: &Event) -> &'static str {
         K::BackupRestored => "a backup of it was restored",
         K::BackupHeld => "a backup of it is held",
         K::BackupReleased => "a backup of it is held no more",
+        K::BackupUndeleted => "a backup of it is out of the trash again",
         K::CheckpointTaken => "a checkpoint of it was taken",
         K::RollbackStarted => "a rollback of it began",
         // No alert is about alerts.

@@ -39,6 +39,7 @@ pub(super) fn next_step(event: &Event) -> String {
             | K::BackupVerified
             | K::BackupAccepted
             | K::BackupMoved
+            | K::BackupTrashed
             | K::RetentionJudged
             | K::DrillPassed
             | K::CircuitSteady
