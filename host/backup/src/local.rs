@@ -323,6 +323,18 @@ impl BackupStore for LocalBackups {
         remove_file(&self.layout.index(job, id))
     }
 
+    fn untrash(&self, job: &JobName, id: &BackupId) -> Result<(), BackupStoreError> {
+        store::check_there(&self.layout, job)?;
+        for place in tier::holders(&self.layout, job, id)? {
+            place.take_from_trash(job, id)?;
+        }
+        let (_, manifest) = self.layout.find(job, id)?;
+        match manifest.try_exists()? {
+            true => Ok(()),
+            false => Err(no_manifest(id.clone())),
+        }
+    }
+
     fn delete(&self, job: &JobName, id: &BackupId) -> Result<(), BackupStoreError> {
         store::check_there(&self.layout, job)?;
         deletions::delete(&self.layout, job, id)

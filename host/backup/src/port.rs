@@ -381,6 +381,9 @@ pub trait BackupStore: BackupContents {
     ) -> Result<(), BackupStoreError>;
     /// Moves a backup to the trash; one that is there already is no error.
     fn trash(&self, job: &JobName, id: &BackupId) -> Result<(), BackupStoreError>;
+    /// Moves a backup from the trash back to its place; one that is there already is no error. [`BackupStoreError::Corrupted`] where it
+    /// is in neither.
+    fn untrash(&self, job: &JobName, id: &BackupId) -> Result<(), BackupStoreError>;
     /// Deletes a backup that has expired from the trash, and from its place where it could not be moved there; one that is
     /// gone is no error. A tier that is away, and may hold it too, is asked once it is there.
     fn delete(&self, job: &JobName, id: &BackupId) -> Result<(), BackupStoreError>;

@@ -306,6 +306,31 @@ impl Layout {
         sync_dir(&self.job(job))
     }
 
+    /// Moves archive and manifest from the trash back to their place. The manifest goes first, so that a crash between leaves what
+    /// [`Self::sweep`] moves to the trash again. What is whole in its place is not replaced.
+    pub(super) fn untrash(&self, job: &JobName, id: &BackupId) -> Result<(), BackupStoreError> {
+        let (place, trash) = (self.job(job), self.trash_of(job));
+        let manifest = self.manifest(job, id);
+        let is_whole_here = manifest.exists() && archive_in(&place, id).exists();
+        if is_whole_here || !trash.exists() {
+            return Ok(());
+        }
+        for path in [
+            trash.join(format!("{id}{MANIFEST}")),
+            archive_in(&trash, id),
+        ] {
+            let Some(name) = path.file_name() else {
+                continue;
+            };
+            ignore_not_found(durable::rename(&path, &place.join(name)))
+                .map_err(unavailable("cannot move out of the trash", &path))?;
+            // An archive is never durable here before its manifest.
+            sync_dir(&place)?;
+            sync_dir(&trash)?;
+        }
+        Ok(())
+    }
+
     /// Deletes from the trash, and from its place what could not be moved there; the manifest first, so that what is half
     /// deleted looks like no backup.
     pub(super) fn delete(&self, job: &JobName, id: &BackupId) -> Result<(), BackupStoreError> {

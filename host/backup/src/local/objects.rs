@@ -227,6 +227,22 @@ impl Place for Objects {
         self.remove(&[key])
     }
 
+    fn take_from_trash(&self, job: &JobName, id: &BackupId) -> Result<(), BackupStoreError> {
+        let trashed = format!("{job}/trash/{id}{MANIFEST}");
+        let shown = self.shown().join(&trashed);
+        let manifest = match self.bucket.read(&trashed, MAX_MANIFEST) {
+            Err(error) if error.kind() == ErrorKind::NotFound => return Ok(()),
+            manifest => manifest.map_err(unavailable("cannot read", &shown))?,
+        };
+        // One that is too long is none.
+        let Some(manifest) = manifest else {
+            return Ok(());
+        };
+        // What a crash leaves in both goes to the trash again.
+        self.manifest_at(job, id).create(&manifest)?;
+        self.remove(&[trashed])
+    }
+
     fn delete_here(&self, job: &JobName, id: &BackupId) -> Result<(), BackupStoreError> {
         self.remove(&["", "trash/"].map(|of| format!("{job}/{of}{id}{MANIFEST}")))?;
         self.remove(&ARCHIVES.map(|suffix| format!("{job}/{id}{suffix}")))

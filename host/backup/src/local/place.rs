@@ -81,6 +81,8 @@ pub(super) trait Place: Send + Sync {
     fn clear_here(&self, job: &JobName, id: &BackupId) -> Result<(), BackupStoreError>;
     /// Moves a backup to the trash.
     fn move_to_trash(&self, job: &JobName, id: &BackupId) -> Result<(), BackupStoreError>;
+    /// Moves a backup from the trash back to its place; what is not there stays where it is.
+    fn take_from_trash(&self, job: &JobName, id: &BackupId) -> Result<(), BackupStoreError>;
     /// Deletes a backup, wherever in it it is.
     fn delete_here(&self, job: &JobName, id: &BackupId) -> Result<(), BackupStoreError>;
     /// Removes what a crash left. Gives what is `known` and lies there without a manifest: it stays.
@@ -226,6 +228,10 @@ impl Place for Layout {
 
     fn move_to_trash(&self, job: &JobName, id: &BackupId) -> Result<(), BackupStoreError> {
         self.trash(job, id)
+    }
+
+    fn take_from_trash(&self, job: &JobName, id: &BackupId) -> Result<(), BackupStoreError> {
+        self.untrash(job, id)
     }
 
     fn delete_here(&self, job: &JobName, id: &BackupId) -> Result<(), BackupStoreError> {

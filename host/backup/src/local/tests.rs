@@ -30,6 +30,7 @@ mod sqlite;
 mod swapped;
 mod swaps;
 mod tiers;
+mod undeleted;
 mod unread;
 mod unrestorable;
 mod whole_trees;

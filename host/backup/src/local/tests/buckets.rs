@@ -177,6 +177,7 @@ fn what_expired_is_told_by_its_manifest_and_leaves_the_bucket() {
     let id = &chain[0];
     let (manifest, archive) = (format!("state/{id}.json"), format!("state/{id}.jsonl.zst"));
     let before = bucket.read(&manifest, u64::MAX).unwrap().unwrap();
+    let in_place = keys_of(&bucket, id);
     let trashed = [archive, format!("state/trash/{id}.json")];
     fixture.store.trash(&job(), id).unwrap();
     assert_eq!(keys_of(&bucket, id), trashed);
@@ -189,8 +190,17 @@ fn what_expired_is_told_by_its_manifest_and_leaves_the_bucket() {
     bucket.replace(&manifest, before).unwrap();
     assert_eq!(fixture.sweep(&chain), vec![]);
     assert_eq!(keys_of(&bucket, id), trashed);
+    for _ in 0..2 {
+        fixture.store.untrash(&job(), id).unwrap();
+        assert_eq!(keys_of(&bucket, id), in_place);
+    }
+    assert!(fixture.stored().iter().all(|it| !it.in_trash && it.intact));
+    fixture.restore_into(&chain, "taken-back").unwrap();
+    fixture.store.trash(&job(), id).unwrap();
     fixture.store.delete(&job(), id).unwrap();
     assert_eq!(keys_of(&bucket, id), Vec::<String>::new());
+    let gone = fixture.store.untrash(&job(), id).unwrap_err();
+    assert!(matches!(gone, BackupStoreError::Corrupted { .. }), "{gone}");
     fixture.store.delete(&job(), id).unwrap();
 }
 

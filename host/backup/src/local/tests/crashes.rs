@@ -1,9 +1,10 @@
 //! A process that is cut off before any change of the store's files, and a disk that loses what was not made durable by then.
 //!
-//! Each case is a process of its own with a history from a seed: backups, moves from tier to tier and to the trash, deletions,
-//! restores in place, into a directory, and merged into what it holds, rekeys. It ends, by exit, before one of the changes of
-//! `durable`, or before a request that changes the bucket. Then files that were not fsynced are cut anywhere, and of the changes
-//! of names in directories that were not fsynced the last are undone, so many as the seed says; the bucket has what it took. The
+//! Each case is a process of its own with a history from a seed: backups, moves from tier to tier, to the trash and out of it,
+//! deletions, restores in place, into a directory, and merged into what it holds, rekeys. It ends, by exit, before one of the
+//! changes of `durable`, or before a request that changes the bucket. Then files that were not fsynced are cut anywhere, and of
+//! the changes of names in directories that were not fsynced the last are undone, so many as the seed says; the bucket has what it
+//! took. The
 //! next process must find every backup that was acknowledged. `MAINSTAY_BACKUP_CRASHES=COUNT[,SEED]` runs more than the gate
 //! does, e.g. 10000.
 
@@ -363,6 +364,13 @@ fn lives_until_it_is_cut_off() {
                 world.say(&format!("trashed {id}"));
                 trashed.push(id);
             }
+            (1, kept, Some(id), _) if numbers.below(2) == 0 => {
+                retired.extend(kept);
+                world.say(&format!("untrashing {id}"));
+                world.store.untrash(&job(), &id).unwrap();
+                world.say(&format!("untrashed {id}"));
+                retired.push(id);
+            }
             (1, kept, Some(id), _) => {
                 retired.extend(kept);
                 world.say(&format!("deleting {id}"));
@@ -542,7 +550,8 @@ impl Said {
                     });
                 }
                 "put" => said.putting = None,
-                "trashing" | "trashed" | "moving" | "moved" | "rekeying" | "rekeyed" => {}
+                "trashing" | "trashed" | "untrashing" | "untrashed" | "moving" | "moved"
+                | "rekeying" | "rekeyed" => {}
                 other => panic!("{other}"),
             }
         }

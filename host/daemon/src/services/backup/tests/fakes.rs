@@ -558,6 +558,19 @@ impl BackupStore for FakeStore {
         })
     }
 
+    fn untrash(&self, _: &JobName, id: &BackupId) -> Result<(), BackupStoreError> {
+        self.with(|it| {
+            if !it.manifests.contains_key(id) {
+                return Err(BackupStoreError::Corrupted {
+                    id: id.clone(),
+                    what: "its manifest is missing".to_owned(),
+                });
+            }
+            it.trashed.remove(id);
+            Ok(())
+        })
+    }
+
     fn delete(&self, _: &JobName, id: &BackupId) -> Result<(), BackupStoreError> {
         self.with(|it| {
             if it.undeletable.contains(id) {
