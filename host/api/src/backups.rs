@@ -226,7 +226,7 @@ impl From<&backup::Verdict> for Verdict {
     }
 }
 
-/// What `backup create`, `verify`, `restore`, `prune`, `hold`, `release`, `accept`, `move`, `rekey` and `drill` print with `--json`, and `checkpoint take` and `rollback`.
+/// What `backup create`, `verify`, `restore`, `prune`, `hold`, `release`, `accept`, `move`, `delete`, `undelete`, `rekey` and `drill` print with `--json`, and `checkpoint take` and `rollback`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct BackupReport {
     /// The backups that were taken, read, composed or expired, as `backup list --json` prints them.

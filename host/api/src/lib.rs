@@ -93,10 +93,10 @@ pub use rehearsals::{
 };
 pub use requests::{
     AcceptBody, AcknowledgeBody, BackupQuery, CancelRestoreBody, ContentBody, CreateBody,
-    DecisionBody, DiffBody, DocumentsBody, DrillBody, EventQuery, ForgetPluginBody, HistoryQuery,
-    HoldBody, IncidentQuery, MoveBody, PauseBody, PruneBody, RecoverBody, RekeyBody, ReleaseBody,
-    RenameQuery, ReportBody, ResolveBody, RestoreBody, SignalBody, SilenceBody, TargetBody,
-    TargetDrillBody, UnsilenceBody,
+    DecisionBody, DeleteBody, DiffBody, DocumentsBody, DrillBody, EventQuery, ForgetPluginBody,
+    HistoryQuery, HoldBody, IncidentQuery, MoveBody, PauseBody, PruneBody, RecoverBody, RekeyBody,
+    ReleaseBody, RenameQuery, ReportBody, ResolveBody, RestoreBody, SignalBody, SilenceBody,
+    TargetBody, TargetDrillBody, UndeleteBody, UnsilenceBody,
 };
 pub use severity::Severity;
 pub use silences::Silence;

@@ -372,6 +372,30 @@ pub struct MoveBody {
     pub by: String,
 }
 
+/// The body of `POST /v1/backups/{id}/delete`.
+#[derive(Debug, Clone, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct DeleteBody {
+    /// Look whether it may go, and change nothing.
+    #[serde(default)]
+    pub dry_run: bool,
+    /// On whose behalf, as a note: who asks is the user of the socket's peer, or the name of the token's secret.
+    #[serde(default)]
+    pub by: String,
+}
+
+/// The body of `POST /v1/backups/{id}/undelete`.
+#[derive(Debug, Clone, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct UndeleteBody {
+    /// Look what would come back, and change nothing.
+    #[serde(default)]
+    pub dry_run: bool,
+    /// On whose behalf, as a note: who asks is the user of the socket's peer, or the name of the token's secret.
+    #[serde(default)]
+    pub by: String,
+}
+
 /// The body of `POST /v1/backups/{id}/documents`.
 #[derive(Debug, Clone, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]

@@ -17,6 +17,7 @@ mod checkpoints;
 mod commands;
 mod connections;
 mod contents;
+mod deletions;
 pub mod error;
 mod events;
 mod extract;
@@ -309,6 +310,8 @@ fn routes(served: Arc<Served>) -> Router {
         .route("/backups/{id}/release", post(backups::release))
         .route("/backups/{id}/accept", post(backups::accept))
         .route("/backups/{id}/move", post(backups::move_to))
+        .route("/backups/{id}/delete", post(deletions::delete))
+        .route("/backups/{id}/undelete", post(deletions::undelete))
         .route(
             "/checkpoints",
             get(checkpoints::list).post(checkpoints::take),

@@ -26,10 +26,10 @@ use crate::{
     rehearsals::OperationExport,
     requests::{
         AcceptBody, AcknowledgeBody, BackupQuery, CancelRestoreBody, ContentBody, CreateBody,
-        DecisionBody, DiffBody, DocumentsBody, DrillBody, EventQuery, ForgetPluginBody,
+        DecisionBody, DeleteBody, DiffBody, DocumentsBody, DrillBody, EventQuery, ForgetPluginBody,
         HistoryQuery, HoldBody, IncidentQuery, MoveBody, PauseBody, PruneBody, RecoverBody,
         RekeyBody, ReleaseBody, RenameQuery, ReportBody, ResolveBody, RestoreBody, SignalBody,
-        SilenceBody, TargetBody, TargetDrillBody, UnsilenceBody,
+        SilenceBody, TargetBody, TargetDrillBody, UndeleteBody, UnsilenceBody,
     },
     silences::Silence,
     statistics::{Stats, StatsQuery},
@@ -443,6 +443,16 @@ fn work(schemas: &mut Schemas) -> Vec<Endpoint> {
         "move-backup",
         "Move a stored backup to another tier, where it is read back before it goes from where it is",
     );
+    let delete = work(
+        "/v1/backups/{id}/delete",
+        "delete-backup",
+        "Move a backup that nothing needs to the trash, or look whether it may go",
+    );
+    let undelete = work(
+        "/v1/backups/{id}/undelete",
+        "undelete-backup",
+        "Take a backup, and what it needs, out of the trash again, and read it back",
+    );
     let checkpoint = work(
         "/v1/checkpoints",
         "take-checkpoint",
@@ -487,6 +497,8 @@ fn work(schemas: &mut Schemas) -> Vec<Endpoint> {
         release.with_body(schemas.body::<ReleaseBody>()),
         accept.with_body(schemas.body::<AcceptBody>()),
         moving.with_body(schemas.body::<MoveBody>()),
+        delete.with_body(schemas.body::<DeleteBody>()),
+        undelete.with_body(schemas.body::<UndeleteBody>()),
         checkpoint.with_body(schemas.body::<CheckpointBody>()),
         rollback.with_body(schemas.body::<RollbackBody>()),
         resume.with_body(schemas.body::<ResumeJobBody>()),

@@ -935,6 +935,8 @@ fn a_request_may_leave_out_what_it_could_before() {
         json!({ "tier": "cold" }),
         json!({ "tier": "cold", "by": "" }),
     );
+    check_request::<DeleteBody>(json!({}), json!({ "dry_run": false, "by": "" }));
+    check_request::<UndeleteBody>(json!({}), json!({ "dry_run": false, "by": "" }));
     check_request::<ResumeJobBody>(
         json!({ "job": "state" }),
         json!({ "job": "state", "by": "" }),

@@ -1365,6 +1365,42 @@ pub enum BackupCommand {
         #[allow(missing_docs, reason = "its own docs are the help")]
         by: By,
     },
+    /// Delete a backup that nothing needs
+    ///
+    /// It goes to the trash, and is deleted when its grace there is over, as what retention lets go. Refused for one that another
+    /// needs, that is held, or younger than `immutable_for`, and for the newest verified chains; while a backup of the job is
+    /// suspicious, for all others. A checkpoint may go. Waits its turn where something else of the job runs.
+    #[command(after_long_help = examples!("
+  mainstay backup delete add-01K0000000000000000000000A --dry-run
+  mainstay backup delete ful-01K0000000000000000000000A"))]
+    Delete {
+        /// Which backup; its beginning or end will do where no other has it
+        #[arg(value_parser = IdText::parse)]
+        id: IdText,
+        /// Look whether it may go, and change nothing
+        #[arg(long)]
+        dry_run: bool,
+        #[command(flatten)]
+        #[allow(missing_docs, reason = "its own docs are the help")]
+        by: By,
+    },
+    /// Take a backup out of the trash again
+    ///
+    /// It comes back with all that it needs of what lies there, is read back, and can be restored from then on for as long as
+    /// retention keeps it; `backup hold` keeps it longer. Refused where something that it needs is gone.
+    #[command(after_long_help = examples!("
+  mainstay backup undelete ful-01K0000000000000000000000A"))]
+    Undelete {
+        /// Which backup; its beginning or end will do where no other has it
+        #[arg(value_parser = IdText::parse)]
+        id: IdText,
+        /// Look what would come back, and change nothing
+        #[arg(long)]
+        dry_run: bool,
+        #[command(flatten)]
+        #[allow(missing_docs, reason = "its own docs are the help")]
+        by: By,
+    },
     /// Run retention now, and show every verdict with its reason
     ///
     /// What the policy lets go and nothing needs goes to the trash, and is deleted after its grace.

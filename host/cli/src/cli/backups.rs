@@ -8,7 +8,7 @@ use super::{
     contents, done,
     failure::Ending,
     find::find,
-    holds::{accept, held_words, hold, move_to, release},
+    holds::{accept, delete, held_words, hold, move_to, release, undelete},
     keygen::keygen,
     listings::{parse, present},
     output::{Block, Cell, Output, Table, Times, Tone, cell, length, maybe, size},
@@ -54,6 +54,12 @@ pub(super) async fn run(
         BackupCommand::Hold(arguments) => hold(client, out, arguments).await,
         BackupCommand::Accept { id, by } => accept(client, out, &id, by.by).await,
         BackupCommand::Move { id, tier, by } => move_to(client, out, (&id, &tier), by.by).await,
+        BackupCommand::Delete { id, dry_run, by } => {
+            delete(client, out, &id, dry_run, by.by).await
+        }
+        BackupCommand::Undelete { id, dry_run, by } => {
+            undelete(client, out, &id, dry_run, by.by).await
+        }
         BackupCommand::Release { id, by } => release(client, out, &id, by.by).await,
         BackupCommand::Restore(arguments) => restore(client, out, arguments).await,
         BackupCommand::Cancel { job } => cancel(client, out, &job).await,

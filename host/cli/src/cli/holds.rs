@@ -1,4 +1,5 @@
-//! What people say of backups: that they hold one, hold it no more, accept one that is suspicious, or want one in another tier.
+//! What people say of backups: that they hold one, hold it no more, accept one that is suspicious, want one in another tier, or
+//! in the trash, or out of it.
 
 use super::{
     arguments::HoldArguments,
@@ -8,7 +9,7 @@ use super::{
     identifiers::IdText,
     output::{Output, Times},
 };
-use mainstay_api::{AcceptBody, Hold, HoldBody, MoveBody, ReleaseBody};
+use mainstay_api::{AcceptBody, DeleteBody, Hold, HoldBody, MoveBody, ReleaseBody, UndeleteBody};
 use mainstay_domain::{id::BackupId, name::TierName};
 use serde::Serialize;
 
@@ -49,6 +50,29 @@ pub(super) async fn accept(
 ) -> anyhow::Result<Ending> {
     let body = AcceptBody { by };
     say_of(client, out, id, ("accept", "accepting"), &body).await
+}
+
+pub(super) async fn delete(
+    client: &Client,
+    out: &Output,
+    id: &IdText,
+    dry_run: bool,
+    by: String,
+) -> anyhow::Result<Ending> {
+    let body = DeleteBody { dry_run, by };
+    say_of(client, out, id, ("delete", "deleting"), &body).await
+}
+
+pub(super) async fn undelete(
+    client: &Client,
+    out: &Output,
+    id: &IdText,
+    dry_run: bool,
+    by: String,
+) -> anyhow::Result<Ending> {
+    let body = UndeleteBody { dry_run, by };
+    let doing = "taking out of the trash";
+    say_of(client, out, id, ("undelete", doing), &body).await
 }
 
 /// Asks for what the API calls `verb` of a backup; `doing` is that for people.

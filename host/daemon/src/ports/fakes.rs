@@ -985,6 +985,25 @@ impl BackupOperator for FakeWorld {
         self.command(format!("accept {id} for {by}"));
         ready(Ok(backup(1)))
     }
+    fn delete(&self, request: TrashRequest) -> Boxed<'_, Result<BackupRecord, Refused>> {
+        self.command(format!("delete {request:?}"));
+        ready(Ok(BackupRecord {
+            status: BackupStatus::Expired,
+            expires: Some(NOW),
+            ..backup(1)
+        }))
+    }
+    fn undelete(
+        &self,
+        request: TrashRequest,
+        _: OnProgress,
+    ) -> Boxed<'_, Result<Undeleted, Refused>> {
+        self.command(format!("undelete {request:?}"));
+        ready(Ok(Undeleted {
+            backups: vec![backup(1)],
+            notes: Vec::new(),
+        }))
+    }
     fn move_to(
         &self,
         id: BackupId,

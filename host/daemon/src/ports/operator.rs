@@ -363,6 +363,26 @@ pub struct HoldRequest {
     pub by: Actor,
 }
 
+/// That a person wants a backup to go to the trash, or to come out of it again.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TrashRequest {
+    /// Which backup.
+    pub id: BackupId,
+    /// Look, and change nothing.
+    pub dry_run: bool,
+    /// Who asks, for the record.
+    pub by: Actor,
+}
+
+/// What came out of the trash.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Undeleted {
+    /// The backups, the one that was asked for last, and before it what it needs of what lay there; as they stand now.
+    pub backups: Vec<BackupRecord>,
+    /// What is to be known; sentences for people.
+    pub notes: Vec<String>,
+}
+
 /// What one run of retention judged.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Pruned {
@@ -441,6 +461,15 @@ pub trait BackupOperator: BackupViews {
     fn release(&self, id: BackupId, by: Actor) -> Boxed<'_, Result<BackupRecord, Refused>>;
     /// Takes a suspicious backup as it is, and those before it.
     fn accept(&self, id: BackupId, by: Actor) -> Boxed<'_, Result<BackupRecord, Refused>>;
+    /// Moves a backup to the trash, where nothing stands on it and a policy could let it go; a dry run changes nothing. Its record is
+    /// as it stands then.
+    fn delete(&self, request: TrashRequest) -> Boxed<'_, Result<BackupRecord, Refused>>;
+    /// Takes a backup out of the trash, with what it needs of what lies there, and reads it back; a dry run changes nothing.
+    fn undelete(
+        &self,
+        request: TrashRequest,
+        progress: OnProgress,
+    ) -> Boxed<'_, Result<Undeleted, Refused>>;
     /// Moves a stored backup to another tier; one that is there already stays there.
     fn move_to(
         &self,

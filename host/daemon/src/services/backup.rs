@@ -18,6 +18,7 @@ mod cleanups;
 mod contents;
 mod corrupted;
 mod create;
+mod deletions;
 mod drill;
 mod due;
 mod fell_over;

@@ -172,3 +172,71 @@ fn a_backup_that_is_much_smaller_is_not_the_newest_and_lets_none_go_until_it_is_
     let pruned = daemon.json(&["backup", "prune", "--job", "guarded"]);
     assert_eq!(pruned["backups"][0]["id"], whole["id"], "{pruned}");
 }
+
+/// A person lets go of backups, and takes them back, as a policy would be allowed to.
+#[test]
+fn a_backup_that_a_person_deletes_lies_in_the_trash_and_comes_back_whole() {
+    let mut daemon = prepare(
+        r#"
+[[job]]
+name = "kept"
+encryption = "none"
+source = [{ kind = "directory", path = "data" }]
+"#,
+    );
+    daemon.run();
+    // The one that is due at the start.
+    daemon.wait_for_event("a first backup", |event| {
+        event["kind"] == "backup.verified" && event["job"] == "kept"
+    });
+    let create = |backup_type: &str| -> String {
+        let created = daemon.json(&["backup", "create", "kept", "--type", backup_type]);
+        created["backups"][0]["id"].as_str().unwrap().to_owned()
+    };
+    let (full, added, newest) = (create("full"), create("incremental"), create("full"));
+    let refused = |arguments: &[&str]| -> String {
+        let output = daemon.cli(arguments);
+        assert_eq!(output.status.code(), Some(1), "{arguments:?}");
+        String::from_utf8_lossy(&output.stderr).into_owned()
+    };
+    let why = refused(&["backup", "delete", &newest]);
+    assert!(why.contains("newest verified chain"), "{why}");
+    let why = refused(&["backup", "delete", &full]);
+    assert!(why.contains(&format!("{added} needs it")), "{why}");
+    let why = refused(&["backup", "undelete", &added]);
+    assert!(why.contains("is not in the trash"), "{why}");
+
+    let would = daemon.json(&["backup", "delete", &added, "--dry-run"]);
+    assert!(
+        would["notes"].to_string().contains("nothing was changed"),
+        "{would}"
+    );
+    assert!(files(&daemon, "kept", &added) > 0);
+    for id in [&added, &full] {
+        let deleted = daemon.json(&["backup", "delete", id, "--by", "ann"]);
+        assert_eq!(deleted["backups"][0]["status"], "expired", "{deleted}");
+        let told = event(&daemon, "backup.trashed", id);
+        assert_eq!(told["data"]["note"], "ann", "{told}");
+        assert_eq!(files(&daemon, "kept", id), 0);
+        assert!(files(&daemon, "kept/trash", id) > 0);
+    }
+    let back = daemon.json(&["backup", "undelete", &added]);
+    let back = back["backups"].as_array().unwrap();
+    let back: Vec<&str> = back.iter().map(|one| one["id"].as_str().unwrap()).collect();
+    assert_eq!(back, [&full, &added]);
+    for id in [&full, &added] {
+        event(&daemon, "backup.undeleted", id);
+        assert_eq!(files(&daemon, "kept/trash", id), 0);
+        let shown = daemon.json(&["backup", "show", id]);
+        assert_eq!(shown["status"], "verified", "{shown}");
+        assert!(shown["expires"].is_null(), "{shown}");
+    }
+    let into = daemon.path("restored");
+    let into = into.to_str().unwrap();
+    let restored = daemon.json(&["backup", "restore", "kept", "--id", &added, "--into", into]);
+    assert_eq!(
+        restored["backups"].as_array().unwrap().len(),
+        2,
+        "{restored}"
+    );
+}

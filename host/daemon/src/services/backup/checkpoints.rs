@@ -20,8 +20,8 @@ use mainstay_domain::{
 };
 use std::time::Duration;
 
-/// A checkpoint lies in the trash so long, where the job's retention says nothing else.
-const TRASH_FOR: Duration = Duration::from_secs(86_400);
+/// What goes without a policy lies in the trash so long, where the job's retention says nothing else.
+pub(super) const TRASH_FOR: Duration = Duration::from_secs(86_400);
 
 /// How a job keeps its checkpoints.
 pub(super) fn kept_by(job: &JobSpec) -> Result<CheckpointSpec, BackupError> {

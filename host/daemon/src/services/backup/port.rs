@@ -4,14 +4,12 @@ use super::{BackupError, BackupService};
 use crate::ports::{
     BackupControl, BackupOperator, Boxed, CheckpointRequest, GivenIdentities, HoldRequest,
     JobStatus, OnProgress, Pruned, ReadBack, Rebuilt, Refused, Rekeyed, RestoreRequest,
-    RestoreRules, Restored, UnwellTier,
+    RestoreRules, Restored, TrashRequest, Undeleted, UnwellTier,
 };
 use mainstay_domain::{
     actor::Actor,
     backup::{BackupRecord, BackupStatus, BackupSummary, BackupType},
-    backup_chain::{
-        BackupChainError, by_age_at, newest_complete, newest_verified, plan_restore, standing,
-    },
+    backup_chain::{by_age_at, newest_complete, newest_verified, plan_restore, standing},
     checkpoint_rules,
     effect::EffectError,
     id::BackupId,
@@ -52,10 +50,7 @@ impl BackupOperator for BackupService {
 
     fn verify(&self, id: BackupId, progress: OnProgress) -> Boxed<'_, Result<ReadBack, Refused>> {
         Box::pin(async move {
-            let known = self.core.catalog.lock().get(&id);
-            let job = known
-                .map(|record| record.job)
-                .ok_or_else(|| refused(BackupChainError::Unknown(id.clone()).into()))?;
+            let job = self.job_of(&id).map_err(refused)?;
             let work = self.clone().verify_now(job.clone(), id, progress);
             self.in_turn_of(&job, work).await.map_err(refused)
         })
@@ -122,6 +117,26 @@ impl BackupOperator for BackupService {
         })
     }
 
+    fn delete(&self, request: TrashRequest) -> Boxed<'_, Result<BackupRecord, Refused>> {
+        Box::pin(async move {
+            let job = self.job_of(&request.id).map_err(refused)?;
+            let work = self.clone().delete_now(request);
+            self.in_turn_of(&job, work).await.map_err(refused)
+        })
+    }
+
+    fn undelete(
+        &self,
+        request: TrashRequest,
+        progress: OnProgress,
+    ) -> Boxed<'_, Result<Undeleted, Refused>> {
+        Box::pin(async move {
+            let job = self.job_of(&request.id).map_err(refused)?;
+            let work = self.clone().undelete_now(request, progress);
+            self.in_turn_of(&job, work).await.map_err(refused)
+        })
+    }
+
     fn move_to(
         &self,
         id: BackupId,
@@ -157,10 +172,7 @@ impl BackupOperator for BackupService {
         progress: OnProgress,
     ) -> Boxed<'_, Result<Restored, Refused>> {
         Box::pin(async move {
-            let known = self.core.catalog.lock().get(&id);
-            let job = known
-                .map(|record| record.job)
-                .ok_or_else(|| refused(BackupChainError::Unknown(id.clone()).into()))?;
+            let job = self.job_of(&id).map_err(refused)?;
             let work = self.clone().roll_back_now(id, by, progress);
             self.in_turn_of(&job, work).await.map_err(refused)
         })

@@ -4,7 +4,7 @@ use super::{
     BackupError, BackupService, checkpoints::as_judged, holds::without_holds_that_are_over, room,
     wishes::limits_of,
 };
-use crate::ports::{BackupStoreError, JudgeError, Pruned};
+use crate::ports::{JudgeError, Pruned};
 use mainstay_domain::{
     backup::{BackupRecord, BackupStatus, Verdict},
     event::{BackupDeleted, EventKind},
@@ -74,7 +74,7 @@ impl BackupService {
                     .collect();
                 let service = self.clone();
                 self.core.tasks.spawn(async move {
-                    match service.delete(records).await {
+                    match service.delete_for_good(records).await {
                         // What cannot be deleted must not wake the loop, which would try it again, for ever.
                         Ok(0) => drop(held),
                         Ok(_) => drop(service.turn(held)),
@@ -217,7 +217,7 @@ impl BackupService {
         BackupError::Refused(text)
     }
 
-    /// The record first: a backup that lies in the trash while its record says otherwise would be missed by a restore.
+    /// Moves what a policy let go to the trash.
     pub(super) async fn expire(&self, expired: &[BackupRecord]) -> Result<(), BackupError> {
         for record in expired {
             let until = record.expires.map_or_else(String::new, |at| at.to_string());
@@ -229,22 +229,14 @@ impl BackupService {
             let event = self
                 .event(EventKind::BackupExpired, Severity::Low, message)
                 .with_backup(&record.job, &record.id);
-            self.commit(vec![record.clone()], vec![Change::Event(event)])
-                .await?;
-            let (job, id) = (record.job.clone(), record.id.clone());
-            let moved = self.with_store(move |store| store.trash(&job, &id)).await;
-            match moved {
-                // It is deleted where it is.
-                Err(error @ BackupStoreError::NoRoom(_)) => self.note_if_short(&error),
-                moved => moved?,
-            }
+            self.into_trash(record, event).await?;
         }
         Ok(())
     }
 
     /// Deletes in batches; where the journal does not take a batch it gets one record at a time [seed 003]. What cannot
     /// be deleted is tried again at the next look. How many went.
-    pub(super) async fn delete(
+    pub(super) async fn delete_for_good(
         &self,
         mut records: Vec<BackupRecord>,
     ) -> Result<usize, BackupError> {

@@ -44,7 +44,7 @@ impl BackupService {
         }
         let mut expired = self.core.catalog.lock().expired();
         expired.retain(|record| &record.job == job);
-        self.delete(expired).await.map(drop)
+        self.delete_for_good(expired).await.map(drop)
     }
 }
 

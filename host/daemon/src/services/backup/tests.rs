@@ -1,4 +1,5 @@
 mod checkpoints;
+mod deletions;
 mod drills;
 mod fakes;
 mod hooks;

@@ -30,7 +30,7 @@ fn judged_job(min_redundancy: u32) -> JobSpec {
 }
 
 /// Two chains: a full with an incremental, and a newer full.
-async fn two_chains() -> (Fixture, Vec<BackupRecord>) {
+pub(super) async fn two_chains() -> (Fixture, Vec<BackupRecord>) {
     let fixture = Fixture::new().await;
     fixture.spec.send_replace(spec_with(&[judged_job(1)]));
     let mut records = Vec::new();
@@ -41,7 +41,7 @@ async fn two_chains() -> (Fixture, Vec<BackupRecord>) {
     (fixture, records)
 }
 
-async fn prune(fixture: &Fixture, dry_run: bool) -> Result<crate::ports::Pruned, String> {
+pub(super) async fn prune(fixture: &Fixture, dry_run: bool) -> Result<crate::ports::Pruned, String> {
     within(fixture.service.prune(None, dry_run))
         .await
         .map_err(|error| error.0)
