@@ -40,6 +40,7 @@ mod error;
 mod files;
 mod hard_links;
 mod hashes;
+mod holds;
 mod holes;
 mod index;
 mod inside;
@@ -101,6 +102,7 @@ use chunks::ChunkSizes;
 use files::{Layout, remove_file};
 use mainstay_domain::{
     archive::Manifest,
+    backup::Hold,
     id::BackupId,
     name::{JobName, TierName},
     spec::{BackupSource, SealingSpec},
@@ -321,6 +323,16 @@ impl BackupStore for LocalBackups {
             place.move_to_trash(job, id)?;
         }
         remove_file(&self.layout.index(job, id))
+    }
+
+    fn note_hold(
+        &self,
+        job: &JobName,
+        id: &BackupId,
+        hold: Option<&Hold>,
+    ) -> Result<(), BackupStoreError> {
+        store::check_there(&self.layout, job)?;
+        holds::note(&self.layout, job, id, hold)
     }
 
     fn untrash(&self, job: &JobName, id: &BackupId) -> Result<(), BackupStoreError> {

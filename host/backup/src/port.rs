@@ -12,7 +12,7 @@ pub use {collecting::*, contents::*, restore::*};
 use crate::bucket::Bucket;
 use mainstay_domain::{
     archive::Manifest,
-    backup::BackupType,
+    backup::{BackupType, Hold},
     code::ErrorCode,
     id::BackupId,
     name::{JobName, TierName},
@@ -284,6 +284,8 @@ pub struct StoredBackup {
     pub intact: bool,
     /// Whether it is in the trash.
     pub in_trash: bool,
+    /// Who holds it, as it is noted beside it; none where nobody does, and of one in the trash.
+    pub hold: Option<Hold>,
 }
 
 /// What a store holds of a job.
@@ -381,6 +383,14 @@ pub trait BackupStore: BackupContents {
     ) -> Result<(), BackupStoreError>;
     /// Moves a backup to the trash; one that is there already is no error.
     fn trash(&self, job: &JobName, id: &BackupId) -> Result<(), BackupStoreError>;
+    /// Notes beside a backup who holds it, or that nobody does any more, in whichever tier it is: so that it is known where the
+    /// journal is lost. Where it is in none, there is nothing to note.
+    fn note_hold(
+        &self,
+        job: &JobName,
+        id: &BackupId,
+        hold: Option<&Hold>,
+    ) -> Result<(), BackupStoreError>;
     /// Moves a backup from the trash back to its place; one that is there already is no error. [`BackupStoreError::Corrupted`] where it
     /// is in neither.
     fn untrash(&self, job: &JobName, id: &BackupId) -> Result<(), BackupStoreError>;

@@ -37,7 +37,9 @@ pub(super) const SEALED: &str = ".jsonl.zst.age";
 pub(super) const ARCHIVES: [&str; 2] = [ARCHIVE, SEALED];
 pub(super) const MANIFEST: &str = ".json";
 const INDEX: &str = ".index.zst";
-const PARTIAL: &str = ".partial";
+pub(super) const PARTIAL: &str = ".partial";
+/// What tells who holds a backup.
+pub(super) const HOLD: &str = ".hold";
 
 /// The paths of the store: those of the tier in the state directory, where what is no backup is too, and those of the others.
 #[derive(Clone)]
@@ -335,7 +337,7 @@ impl Layout {
     /// deleted looks like no backup.
     pub(super) fn delete(&self, job: &JobName, id: &BackupId) -> Result<(), BackupStoreError> {
         let places = [self.trash_of(job), self.job(job)];
-        for suffix in [MANIFEST, ARCHIVE, SEALED, INDEX] {
+        for suffix in [MANIFEST, ARCHIVE, SEALED, INDEX, HOLD] {
             for place in &places {
                 remove_file(&place.join(format!("{id}{suffix}")))?;
             }

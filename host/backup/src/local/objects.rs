@@ -9,7 +9,7 @@
 use super::{
     durable,
     error::unavailable,
-    files::{ARCHIVES, MANIFEST, SEALED, suffix_of},
+    files::{ARCHIVES, HOLD, MANIFEST, SEALED, suffix_of},
     pace::{Pace, Paced},
     place::{Coming, Place, id_of_archive},
     regular::MAX_MANIFEST,
@@ -245,7 +245,8 @@ impl Place for Objects {
 
     fn delete_here(&self, job: &JobName, id: &BackupId) -> Result<(), BackupStoreError> {
         self.remove(&["", "trash/"].map(|of| format!("{job}/{of}{id}{MANIFEST}")))?;
-        self.remove(&ARCHIVES.map(|suffix| format!("{job}/{id}{suffix}")))
+        let [plain, sealed] = ARCHIVES;
+        self.remove(&[plain, sealed, HOLD].map(|suffix| format!("{job}/{id}{suffix}")))
     }
 
     fn sweep_here(

@@ -4,7 +4,7 @@ use super::{
     check_stop, durable,
     error::unavailable,
     files::{
-        ARCHIVES, Layout, MANIFEST, archive_in, create_private, create_private_dir, names_in,
+        ARCHIVES, HOLD, Layout, MANIFEST, archive_in, create_private, create_private_dir, names_in,
         remove_file, sync_dir,
     },
     spot::Spot,
@@ -220,7 +220,7 @@ impl Place for Layout {
         remove_file(&manifest)?;
         sync_dir(&place)?;
         remove_file(&self.partial(job, id, "archive"))?;
-        for suffix in ARCHIVES {
+        for suffix in ARCHIVES.iter().chain([&HOLD]) {
             remove_file(&place.join(format!("{id}{suffix}")))?;
         }
         sync_dir(&place)

@@ -3,7 +3,7 @@
 use super::{
     durable,
     error::unavailable,
-    files::{sync_dir, write_create_only},
+    files::{HOLD, MANIFEST, PARTIAL, remove_file, sync_dir, write_create_only},
     pace::{Pace, Paced},
     regular::{MAX_MANIFEST, open_regular, read_manifest},
 };
@@ -101,6 +101,48 @@ impl Spot {
                     .create(key, bytes.to_vec())
                     .map_err(unavailable("cannot make", &self.shown()))
             }
+        }
+    }
+
+    /// Where the hold of the backup is noted whose manifest this is.
+    pub(super) fn hold(&self) -> Self {
+        match self {
+            Self::File(path, pace) => Self::File(path.with_extension("hold"), pace.clone()),
+            Self::Object(bucket, key, pace) => {
+                let stem = key.strip_suffix(MANIFEST).unwrap_or(key);
+                let key = format!("{stem}{HOLD}");
+                Self::Object(bucket.clone(), key, pace.clone())
+            }
+        }
+    }
+
+    /// Makes it, whole and durable, and over what is there.
+    pub(super) fn replace(&self, bytes: &[u8]) -> Result<(), BackupStoreError> {
+        match self {
+            Self::File(path, _) => {
+                let mut partial = path.as_os_str().to_owned();
+                partial.push(PARTIAL);
+                // A crash may have left it half written.
+                remove_file(Path::new(&partial))?;
+                remove_file(path)?;
+                write_create_only(path, bytes)
+            }
+            Self::Object(bucket, key, _) => bucket
+                .replace(key, bytes.to_vec())
+                .map_err(unavailable("cannot make", &self.shown())),
+        }
+    }
+
+    /// Removes it; what is gone is no error.
+    pub(super) fn remove(&self) -> Result<(), BackupStoreError> {
+        match self {
+            Self::File(path, _) => {
+                remove_file(path)?;
+                path.parent().map_or(Ok(()), sync_dir)
+            }
+            Self::Object(bucket, key, _) => bucket
+                .delete(std::slice::from_ref(key))
+                .map_err(unavailable("cannot remove", &self.shown())),
         }
     }
 

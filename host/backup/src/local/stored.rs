@@ -1,7 +1,7 @@
 //! The backups that lie there, as their manifests say.
 
 use super::{
-    deletions, error::unavailable, files::Layout, place::Place, presence, read, rekey, spot::Spot,
+    deletions, error::unavailable, files::Layout, holds, place::Place, presence, read, rekey, spot::Spot,
     tier,
 };
 use crate::port::{BackupStoreError, StoredBackup, StoredBackups, StoredLook};
@@ -96,10 +96,15 @@ fn stored_at(
         StoredLook::Content => read::stored_bytes_match(layout, stop, &manifest)?,
         StoredLook::Length => presence::is_there(layout, &manifest)?,
     };
+    let hold = match in_trash {
+        true => None,
+        false => holds::noted(spot)?,
+    };
     Ok(StoredBackup {
         manifest,
         tier: tier.clone(),
         intact,
         in_trash,
+        hold,
     })
 }

@@ -8,6 +8,7 @@ pub(super) mod doubt;
 mod faults;
 mod flips;
 mod given;
+mod held;
 mod histories;
 mod immutable;
 mod in_place;

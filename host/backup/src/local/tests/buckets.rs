@@ -15,7 +15,7 @@ use crate::{
     },
     port::TierPace,
 };
-use mainstay_domain::spec::S3TierSpec;
+use mainstay_domain::{backup::Hold, spec::S3TierSpec};
 use object_store::memory::InMemory;
 
 pub(super) fn in_memory() -> Bucket {
@@ -190,12 +190,22 @@ fn what_expired_is_told_by_its_manifest_and_leaves_the_bucket() {
     bucket.replace(&manifest, before).unwrap();
     assert_eq!(fixture.sweep(&chain), vec![]);
     assert_eq!(keys_of(&bucket, id), trashed);
+    let hold = Hold {
+        by: "root".to_owned(),
+        reason: None,
+        until: None,
+    };
     for _ in 0..2 {
         fixture.store.untrash(&job(), id).unwrap();
         assert_eq!(keys_of(&bucket, id), in_place);
     }
     assert!(fixture.stored().iter().all(|it| !it.in_trash && it.intact));
     fixture.restore_into(&chain, "taken-back").unwrap();
+    fixture.store.note_hold(&job(), id, Some(&hold)).unwrap();
+    let is_held = |it: &StoredBackup| it.hold.as_ref() == Some(&hold);
+    assert!(fixture.stored().iter().any(is_held));
+    fixture.store.note_hold(&job(), id, None).unwrap();
+    assert_eq!(keys_of(&bucket, id), in_place);
     fixture.store.trash(&job(), id).unwrap();
     fixture.store.delete(&job(), id).unwrap();
     assert_eq!(keys_of(&bucket, id), Vec::<String>::new());

@@ -89,7 +89,18 @@ impl BackupService {
             });
         self.commit(vec![record.clone()], vec![Change::Event(event)])
             .await?;
+        self.note_hold(&record).await;
         Ok(record)
+    }
+
+    /// Notes beside a backup who holds it, for where the journal is lost. As long as there is that, a hold counts without the note.
+    pub(super) async fn note_hold(&self, record: &BackupRecord) {
+        let (job, id) = (record.job.clone(), record.id.clone());
+        let hold = record.hold.clone().filter(|_| record.held);
+        let noted = self.with_store(move |store| store.note_hold(&job, &id, hold.as_ref()));
+        if let Err(error) = noted.await {
+            tracing::error!(backup = %record.id, %error, "who holds it is in the journal, and could not be noted beside it; hold or release it again once that works");
+        }
     }
 
     /// Holds a backup no more; the caller has the job's turn.
@@ -116,6 +127,7 @@ impl BackupService {
             });
         self.commit(vec![record.clone()], vec![Change::Event(event)])
             .await?;
+        self.note_hold(&record).await;
         Ok(record)
     }
 }

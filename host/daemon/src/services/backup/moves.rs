@@ -153,6 +153,9 @@ impl BackupService {
             });
         self.commit(vec![record.clone()], vec![Change::Event(event)])
             .await?;
+        if record.held {
+            self.note_hold(&record).await;
+        }
         Ok(record)
     }
 

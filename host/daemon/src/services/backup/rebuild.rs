@@ -191,5 +191,7 @@ fn record_of(stored: StoredBackup, now: Timestamp) -> BackupRecord {
         record.status = BackupStatus::Expired;
         record.expires = Some(now + NEW_GRACE);
     }
-    record
+    record.held = stored.hold.is_some();
+    record.hold = stored.hold;
+    record.without_hold_that_is_over(now)
 }

@@ -12,7 +12,7 @@ use mainstay_domain::{
     archive::{
         Compression, ContentHash, DocumentKey, Encryption, FORMAT, Manifest, ParentLink, State,
     },
-    backup::{BackupSummary, Verdict},
+    backup::{BackupSummary, Hold, Verdict},
     breaker::CircuitState,
     effect::{CommandOutput, EffectError},
     health::{Health, Observation},
@@ -32,6 +32,7 @@ struct Behaviour {
     stages_until_cancelled: bool,
     manifests: BTreeMap<BackupId, Manifest>,
     trashed: HashSet<BackupId>,
+    holds: BTreeMap<BackupId, Hold>,
     undeletable: HashSet<BackupId>,
     /// How often one of them was tried.
     denied: u32,
@@ -558,6 +559,19 @@ impl BackupStore for FakeStore {
         })
     }
 
+    fn note_hold(
+        &self,
+        _: &JobName,
+        id: &BackupId,
+        hold: Option<&Hold>,
+    ) -> Result<(), BackupStoreError> {
+        self.with(|it| match hold {
+            Some(hold) => drop(it.holds.insert(id.clone(), hold.clone())),
+            None => drop(it.holds.remove(id)),
+        });
+        Ok(())
+    }
+
     fn untrash(&self, _: &JobName, id: &BackupId) -> Result<(), BackupStoreError> {
         self.with(|it| {
             if !it.manifests.contains_key(id) {
@@ -649,6 +663,7 @@ impl BackupStore for FakeStore {
             manifest: manifest.clone(),
             intact: true,
             in_trash: false,
+            hold: None,
         };
         Ok(self.with(|it| {
             let of_job = it
@@ -656,7 +671,12 @@ impl BackupStore for FakeStore {
                 .values()
                 .filter(|manifest| manifest.job == *job && !known.contains(&manifest.id));
             StoredBackups {
-                stored: of_job.map(|manifest| stored(manifest, &it.moves)).collect(),
+                stored: of_job
+                    .map(|manifest| StoredBackup {
+                        hold: it.holds.get(&manifest.id).cloned(),
+                        ..stored(manifest, &it.moves)
+                    })
+                    .collect(),
                 left_out: it.left_out.clone(),
             }
         }))

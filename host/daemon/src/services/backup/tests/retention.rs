@@ -41,7 +41,10 @@ pub(super) async fn two_chains() -> (Fixture, Vec<BackupRecord>) {
     (fixture, records)
 }
 
-pub(super) async fn prune(fixture: &Fixture, dry_run: bool) -> Result<crate::ports::Pruned, String> {
+pub(super) async fn prune(
+    fixture: &Fixture,
+    dry_run: bool,
+) -> Result<crate::ports::Pruned, String> {
     within(fixture.service.prune(None, dry_run))
         .await
         .map_err(|error| error.0)
@@ -419,6 +422,30 @@ async fn what_is_held_stays_until_it_is_released_or_the_hold_is_over() {
         let found = kinds.iter().filter(|found| **found == kind);
         assert_eq!(found.count(), times, "{kind}");
     }
+}
+
+#[tokio::test]
+async fn a_hold_outlives_the_journal_and_a_released_one_does_not_come_back() {
+    let (fixture, records) = two_chains().await;
+    let until = Some(fixture.clock.now() + HOUR);
+    for (at, until) in [(0, None), (1, until), (2, None)] {
+        let request = hold(&records[at].id, until);
+        within(fixture.service.hold(request)).await.unwrap();
+    }
+    let by = Actor::new("root", "");
+    within(fixture.service.release(records[2].id.clone(), by))
+        .await
+        .unwrap();
+    fixture.clock.advance(HOUR);
+    let jobs = fixture.spec.borrow().jobs.clone();
+    let lost = MemoryJournal::new();
+    let fixture = Fixture::with(fixture.store, lost, fixture.clock, &jobs).await;
+    let held = records.iter().map(|it| record_of(&fixture.service, &it.id));
+    let held: Vec<BackupRecord> = held.collect();
+    let reason = held[0].hold.as_ref().and_then(|hold| hold.reason.clone());
+    assert_eq!(reason.as_deref(), Some("the audit"));
+    assert!(held[0].held && !held[1].held && !held[2].held);
+    assert_eq!(held[1].hold, None, "it was over");
 }
 
 #[tokio::test]

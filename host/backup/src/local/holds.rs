@@ -1,0 +1,68 @@
+//! Who holds a backup, noted beside its manifest as `ID.hold`: so that a hold is known where the journal is lost.
+//!
+//! Nobody signs it: who can write there can delete the backup too.
+//!
+//! Invariant: what cannot be read as a hold is one without an end: nothing is let go because of what nobody understands.
+
+use super::{error::unavailable, files::Layout, spot::Spot, tier};
+use crate::port::BackupStoreError;
+use mainstay_domain::{
+    backup::Hold,
+    id::BackupId,
+    name::JobName,
+    text::{excerpt, printable},
+};
+use std::io::ErrorKind;
+
+/// Of what somebody gave as a reason so many characters are shown.
+const LONGEST_REASON: usize = 1000;
+
+/// Notes a hold wherever a backup is in its place, or that there is none any more.
+pub(super) fn note(
+    layout: &Layout,
+    job: &JobName,
+    id: &BackupId,
+    hold: Option<&Hold>,
+) -> Result<(), BackupStoreError> {
+    for place in tier::holders(layout, job, id)? {
+        let spot = place.manifest_at(job, id).hold();
+        match hold {
+            None => spot.remove()?,
+            Some(hold) => {
+                let bytes = serde_json::to_vec(hold)
+                    .map_err(|error| BackupStoreError::Unavailable(error.to_string()))?;
+                spot.replace(&bytes)?;
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Who holds the backup whose manifest this is; none where nobody does. The error is none of what is stored, but of the way there.
+pub(super) fn noted(manifest: &Spot) -> Result<Option<Hold>, BackupStoreError> {
+    let spot = manifest.hold();
+    let bytes = match spot.read_manifest() {
+        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
+        bytes => bytes.map_err(unavailable("cannot read", &spot.shown()))?,
+    };
+    let hold = match serde_json::from_slice::<Hold>(&bytes) {
+        Ok(hold) => hold,
+        Err(error) => Hold {
+            by: "unknown".to_owned(),
+            reason: Some(format!(
+                "{} cannot be read: {error}",
+                spot.shown().display()
+            )),
+            until: None,
+        },
+    };
+    let short = |text: &str| -> String {
+        let text: String = text.chars().take(LONGEST_REASON).collect();
+        printable(&text, ' ')
+    };
+    Ok(Some(Hold {
+        by: excerpt(&hold.by),
+        reason: hold.reason.as_deref().map(short),
+        until: hold.until,
+    }))
+}

@@ -1,0 +1,107 @@
+//! Holds that are known from the store alone.
+
+use super::{
+    tiers::{files_of, tier},
+    *,
+};
+use mainstay_domain::backup::Hold;
+
+fn hold(reason: &str) -> Hold {
+    Hold {
+        by: "root".to_owned(),
+        reason: Some(reason.to_owned()),
+        until: Some(Timestamp::from_millis(4_000_000_000_000)),
+    }
+}
+
+impl Fixture {
+    fn note_held(&self, id: &BackupId, hold: Option<&Hold>) {
+        self.store.note_hold(&job(), id, hold).unwrap();
+    }
+
+    fn hold_found(&self, id: &BackupId) -> Option<Hold> {
+        let stored = self.stored();
+        let found = stored.into_iter().find(|it| it.manifest.id == *id);
+        found.unwrap().hold
+    }
+}
+
+#[test]
+fn a_hold_is_found_beside_its_backup_until_it_is_released_or_deleted() {
+    let fixture = Fixture::new();
+    fixture.put("a", "one");
+    let id = fixture.take(BackupType::Full, &[]).manifest.id;
+    assert_eq!(fixture.hold_found(&id), None);
+    let before = files_of(&fixture.job_dir(), &id);
+    for reason in ["the audit", "the next audit"] {
+        fixture.note_held(&id, Some(&hold(reason)));
+        assert_eq!(fixture.hold_found(&id), Some(hold(reason)));
+    }
+    let path = fixture.job_dir().join(format!("{id}.hold"));
+    let mode = fs::metadata(&path).unwrap().permissions().mode();
+    assert_eq!(mode & 0o777, 0o600);
+    let known = [id.clone()];
+    assert_eq!(fixture.sweep(&known), []);
+    assert_eq!(fixture.hold_found(&id), Some(hold("the next audit")));
+    for _ in 0..2 {
+        fixture.note_held(&id, None);
+        assert_eq!(fixture.hold_found(&id), None);
+    }
+    assert_eq!(files_of(&fixture.job_dir(), &id), before);
+
+    fixture.note_held(&id, Some(&hold("over by then")));
+    fixture.store.trash(&job(), &id).unwrap();
+    assert_eq!(fixture.hold_found(&id), None, "what went is not held");
+    fixture.store.delete(&job(), &id).unwrap();
+    assert!(files_of(&fixture.job_dir(), &id).is_empty());
+}
+
+#[test]
+fn a_hold_lies_in_the_tier_of_its_backup_and_leaves_it_with_that() {
+    let fixture = Fixture::new();
+    let nas = fixture.with_tier("nas").join("state");
+    fixture.put("a", "one");
+    let mut chain = vec![];
+    fixture.extend_in(&["nas"], BackupType::Full, &mut chain);
+    let id = &chain[0];
+    fixture.note_held(id, Some(&hold("the audit")));
+    assert!(nas.join(format!("{id}.hold")).exists());
+    assert_eq!(fixture.hold_found(id), Some(hold("the audit")));
+    fixture
+        .store
+        .move_to(&job(), id, &TierName::local())
+        .unwrap();
+    assert!(files_of(&nas, id).is_empty());
+    fixture.note_held(id, Some(&hold("the audit")));
+    assert_eq!(fixture.hold_found(id), Some(hold("the audit")));
+    fixture.store.move_to(&job(), id, &tier("nas")).unwrap();
+    let left = files_of(&fixture.job_dir(), id);
+    assert!(
+        left.iter().all(|name| name.ends_with(".index.zst")),
+        "{left:?}"
+    );
+}
+
+#[test]
+fn a_hold_that_nobody_understands_holds_and_a_hostile_one_says_little() {
+    let fixture = Fixture::new();
+    fixture.put("a", "one");
+    let id = fixture.take(BackupType::Full, &[]).manifest.id;
+    let path = fixture.job_dir().join(format!("{id}.hold"));
+    for text in ["", "{", "[]", r#"{"by":1}"#] {
+        fs::write(&path, text).unwrap();
+        let hold = fixture.hold_found(&id).unwrap();
+        assert_eq!(hold.until, None, "{text}");
+        assert!(hold.reason.unwrap().contains("cannot be read"), "{text}");
+    }
+    let hostile = Hold {
+        by: "\u{1b}[2J".repeat(1000),
+        reason: Some("\u{1b}]0;x\u{7}\n".repeat(100_000)),
+        until: None,
+    };
+    fs::write(&path, serde_json::to_vec(&hostile).unwrap()).unwrap();
+    let found = fixture.hold_found(&id).unwrap();
+    let reason = found.reason.unwrap();
+    assert!(found.by.len() < 2000 && reason.chars().count() <= 1000);
+    assert!(!reason.contains(char::is_control) && !found.by.contains(char::is_control));
+}
