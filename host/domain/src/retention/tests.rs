@@ -237,11 +237,65 @@ fn what_is_younger_than_the_window_stays_and_what_it_needs_too() {
     assert!(verdicts[0].reason.contains("needs it"), "{verdicts:#?}");
 }
 
+/// Times of the past, of now, of soon, and such as no clock shows.
+fn odd_times() -> impl Strategy<Value = Timestamp> {
+    let soon = NOW + Duration::from_millis(1);
+    let odd = [0, 1, u64::MAX].map(Timestamp::from_millis);
+    prop::sample::select(vec![odd[0], odd[1], NOW, soon, odd[2]])
+}
+
+/// What a policy or a person may write: nothing, what disturbs a terminal, and a megabyte.
+fn odd_texts() -> impl Strategy<Value = String> {
+    prop_oneof![
+        200 => Just("too old".to_owned()),
+        20 => Just(String::new()),
+        20 => Just("\u{1b}[2J\u{1b}]0;owned\u{7}\r\n\0\u{202e}".to_owned()),
+        20 => Just("kept by the host: it is held".to_owned()),
+        // Made only where it is drawn.
+        1 => Just(()).prop_map(|()| "\u{1f4a9}".repeat(1 << 18)),
+    ]
+}
+
+/// What of a backup is as it is by chance, beside its place in a chain.
+fn with_luck(record: BackupRecord) -> impl Strategy<Value = BackupRecord> {
+    let status = prop_oneof![
+        12 => Just(BackupStatus::Verified),
+        1 => Just(BackupStatus::Completed),
+        2 => Just(BackupStatus::Corrupted),
+        1 => Just(BackupStatus::Failed),
+        1 => Just(BackupStatus::Pending),
+        1 => Just(BackupStatus::InProgress),
+        1 => Just(BackupStatus::Expired),
+    ];
+    let checkpoint =
+        prop::option::weighted(0.1, prop::sample::select(CheckpointKind::ALL.to_vec()));
+    let hold = (prop::option::of(odd_texts()), prop::option::of(odd_times()));
+    let hold = prop::option::weighted(0.1, hold);
+    let flags = (prop::bool::weighted(0.2), prop::bool::weighted(0.05));
+    let late = prop_oneof![19 => Just(0_u64), 1 => 90..200_u64];
+    (status, checkpoint, hold, flags, late).prop_map(
+        move |(status, checkpoint, hold, (incomplete, is_suspicious), late)| BackupRecord {
+            status,
+            checkpoint: checkpoint.map(|kind| Checkpoint::new(kind, None)),
+            held: hold.is_some(),
+            hold: hold.map(|(reason, until)| Hold {
+                by: "root".to_owned(),
+                reason,
+                until,
+            }),
+            incomplete,
+            suspicious: is_suspicious.then(|| "it has 1 document".to_owned()),
+            created_at: record.created_at + Duration::from_secs(late),
+            ..record.clone()
+        },
+    )
+}
+
 fn catalogs() -> impl Strategy<Value = Vec<BackupRecord>> {
-    let step = (0..5_usize, any::<prop::sample::Index>(), 0..10_u8);
-    prop::collection::vec(step, 0..24).prop_map(|steps| {
+    let step = (0..5_usize, any::<prop::sample::Index>());
+    prop::collection::vec(step, 0..24).prop_flat_map(|steps| {
         let mut records: Vec<BackupRecord> = Vec::new();
-        for (number, (kind, parent, luck)) in steps.into_iter().enumerate() {
+        for (number, (kind, parent)) in steps.into_iter().enumerate() {
             let backup_type = BackupType::ALL[kind];
             let parents: Vec<BackupRecord> = records
                 .iter()
@@ -250,56 +304,98 @@ fn catalogs() -> impl Strategy<Value = Vec<BackupRecord>> {
                 })
                 .cloned()
                 .collect();
-            let mut new = match (backup_type.stands_alone(), parents.is_empty()) {
+            let new = match (backup_type.stands_alone(), parents.is_empty()) {
+                (true, _) => record(number, backup_type, None),
+                (false, true) => record(number, BackupType::Full, None),
                 (false, false) => record(number, backup_type, Some(parent.get(&parents))),
-                _ => record(
-                    number,
-                    if backup_type.stands_alone() {
-                        backup_type
-                    } else {
-                        BackupType::Full
-                    },
-                    None,
-                ),
             };
-            new.status = match luck {
-                0 => BackupStatus::Corrupted,
-                1 => BackupStatus::Failed,
-                2 => BackupStatus::InProgress,
-                _ => BackupStatus::Verified,
-            };
-            new.held = luck == 3;
             records.push(new);
         }
-        records
+        records.into_iter().map(with_luck).collect::<Vec<_>>()
     })
+}
+
+/// What a policy says: of which backup, or of what is none, and what.
+type Wish = (prop::sample::Index, bool, bool, String, Option<Timestamp>);
+
+fn hostile_wishes() -> impl Strategy<Value = Vec<Wish>> {
+    let wish = (
+        any::<prop::sample::Index>(),
+        prop::bool::weighted(0.05),
+        prop::bool::weighted(0.3),
+        odd_texts(),
+        prop::option::weighted(0.2, odd_times()),
+    );
+    prop::collection::vec(wish, 0..40)
+}
+
+/// Of what is no backup too.
+fn verdicts_of(wishes: Vec<Wish>, records: &[BackupRecord]) -> Vec<Verdict> {
+    let wishes = wishes.into_iter();
+    let verdict = |(at, is_of_none, keep, reason, expires): Wish| Verdict {
+        id: match records.is_empty() || is_of_none {
+            true => format!("../../\u{1b}[2J{}", at.index(10)),
+            false => at.get(records).id.to_string(),
+        },
+        keep,
+        reason,
+        expires,
+    };
+    wishes.map(verdict).collect()
 }
 
 proptest! {
     #[test]
     fn no_verdicts_break_a_chain(
         records in catalogs(),
-        wishes in prop::collection::vec((any::<prop::sample::Index>(), any::<bool>()), 0..40),
+        wishes in hostile_wishes(),
         min_redundancy in 0..4_u32,
         immutable_seconds in 80..100_u64,
     ) {
-        let wishes: Vec<Verdict> = wishes.iter().filter(|_| !records.is_empty()).map(|(at, keep)| verdict(at.get(&records), *keep)).collect();
+        let wishes = verdicts_of(wishes, &records);
         let limits = RetentionLimits { min_redundancy, immutable_for: Duration::from_secs(immutable_seconds) };
         let verdicts = guard(&records, &wishes, limits, NOW);
+        let judged = records.iter().filter(|record| is_judged(record.status));
+        prop_assert!(judged.map(|record| record.id.to_string()).eq(verdicts.iter().map(|verdict| verdict.id.clone())));
         let gone: BTreeSet<&str> = verdicts.iter().filter(|verdict| !verdict.keep).map(|verdict| verdict.id.as_str()).collect();
         for record in records.iter().filter(|record| is_judged(record.status) && !gone.contains(record.id.as_str())) {
             prop_assert!(record.parent.iter().chain([&record.base]).all(|needed| !gone.contains(needed.as_str())));
         }
         for record in records.iter().filter(|record| gone.contains(record.id.as_str())) {
-            prop_assert!(!record.held && record.status != BackupStatus::InProgress);
+            prop_assert!(!record.is_held_at(NOW) && record.checkpoint.is_none());
+            prop_assert!(!matches!(record.status, BackupStatus::Pending | BackupStatus::InProgress));
             prop_assert!(record.created_at + limits.immutable_for <= NOW);
-            prop_assert!(wishes.iter().any(|wish| wish.id == record.id.to_string()));
-            prop_assert!(!wishes.iter().any(|wish| wish.id == record.id.to_string() && wish.keep));
+            let mut said = wishes.iter().filter(|wish| wish.id == record.id.as_str()).peekable();
+            prop_assert!(said.peek().is_some());
+            prop_assert!(said.all(|wish| !wish.keep));
         }
-        let verified = |r: &&BackupRecord| r.backup_type == BackupType::Full && r.status == BackupStatus::Verified;
-        let fulls = records.iter().filter(verified).count();
-        let left = records.iter().filter(verified).filter(|r| !gone.contains(r.id.as_str())).count();
+        let verified_full = |r: &&BackupRecord| r.backup_type == BackupType::Full && r.status == BackupStatus::Verified;
+        let fulls = records.iter().filter(verified_full).count();
+        let left = records.iter().filter(verified_full).filter(|r| !gone.contains(r.id.as_str())).count();
         prop_assert!(left >= fulls.min(min_redundancy.max(1) as usize));
+        let usable = verified(&records);
+        let gives_all = |r: &&BackupRecord| !r.incomplete && usable.contains(&r.id) && r.base.as_str().starts_with("ful");
+        let mut complete = records.iter().filter(gives_all).peekable();
+        prop_assert!(complete.peek().is_none() || complete.any(|r| !gone.contains(r.id.as_str())));
+    }
+
+    #[test]
+    fn what_a_person_may_delete_nothing_needs(
+        records in catalogs(),
+        min_redundancy in 0..4_u32,
+        immutable_seconds in 80..100_u64,
+    ) {
+        let limits = RetentionLimits { min_redundancy, immutable_for: Duration::from_secs(immutable_seconds) };
+        for record in &records {
+            if crate::deletion::check(&records, &record.id, limits, NOW).is_err() {
+                continue;
+            }
+            let needs_it = |other: &BackupRecord| {
+                other.id != record.id && other.parent.iter().chain([&other.base]).any(|id| *id == record.id)
+            };
+            prop_assert!(!records.iter().any(|other| is_judged(other.status) && needs_it(other)));
+            prop_assert!(!record.is_held_at(NOW) && record.created_at + limits.immutable_for <= NOW);
+        }
     }
 }
 
