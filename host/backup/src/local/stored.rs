@@ -1,8 +1,8 @@
 //! The backups that lie there, as their manifests say.
 
 use super::{
-    deletions, error::unavailable, files::Layout, holds, place::Place, presence, read, rekey, spot::Spot,
-    tier,
+    deletions, error::unavailable, files::Layout, holds, place::Place, presence, read, rekey,
+    spot::Spot, tier,
 };
 use crate::port::{BackupStoreError, StoredBackup, StoredBackups, StoredLook};
 use mainstay_domain::{

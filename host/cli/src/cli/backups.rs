@@ -54,9 +54,7 @@ pub(super) async fn run(
         BackupCommand::Hold(arguments) => hold(client, out, arguments).await,
         BackupCommand::Accept { id, by } => accept(client, out, &id, by.by).await,
         BackupCommand::Move { id, tier, by } => move_to(client, out, (&id, &tier), by.by).await,
-        BackupCommand::Delete { id, dry_run, by } => {
-            delete(client, out, &id, dry_run, by.by).await
-        }
+        BackupCommand::Delete { id, dry_run, by } => delete(client, out, &id, dry_run, by.by).await,
         BackupCommand::Undelete { id, dry_run, by } => {
             undelete(client, out, &id, dry_run, by.by).await
         }

@@ -104,6 +104,8 @@ pub(crate) struct Facts {
     pub(crate) handed: Vec<(PluginName, SecretName, Place)>,
     /// Which directories are sources of backups, and where that is said.
     pub(crate) backed_up: Vec<(PathBuf, Place)>,
+    /// Which files are identities that open backups, and where that is said.
+    pub(crate) identities: Vec<(PathBuf, Place)>,
     /// Where the directories of tiers are set.
     pub(crate) tier_paths: Vec<(PathBuf, Place)>,
     /// Which buckets are tiers, each told by its server and the begin of its keys, and where that is set.

@@ -59,6 +59,7 @@ pub(crate) fn validate(
         judge::instances(&context, &spec.plugins);
         job::hooks(&context, &spec.commands);
         job::drills(&context, spec);
+        job::identities(&context, spec);
     }
     if let Some(spec) = spec.as_ref().filter(|_| context.is_usable()) {
         judge::routes(&context, &spec.routes);

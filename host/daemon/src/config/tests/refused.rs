@@ -155,6 +155,40 @@ fn the_plugin_directory_and_the_state_directory_lie_apart() {
     }
 }
 
+/// The fifth trap of the seeds' systems: the key lay in the backup directory.
+#[test]
+fn trap_5_an_identity_that_lies_where_backups_are_stored_is_refused() {
+    let config = |tiers: &str, file: &str| {
+        format!(
+            "{HOST}{tiers}[[job]]\nname = \"j\"\nencryption = \"none\"\nidentity = {{ file = \"{file}\" }}\n\
+             source = [{{ kind = \"directory\", path = \"d\" }}]\n"
+        )
+    };
+    let nas = "[tier.nas]\npath = \"/nas/backups\"\n";
+    let local = "[tier.local]\npath = \"/srv/backups\"\n";
+    for (tiers, file) in [
+        ("", "state/backups/key.txt"),
+        ("", "state/backups/j/key.txt"),
+        ("", "./x/../state/backups/key.txt"),
+        (nas, "/nas/backups/key.txt"),
+        (nas, "/nas/other/../backups/keys/key.txt"),
+        (local, "/srv/backups/key.txt"),
+        // It was there until `[tier.local]` was written, and what was stored may still be.
+        (local, "state/backups/key.txt"),
+    ] {
+        let says = "where backups are stored";
+        is_told(&config(tiers, file), ERROR, "identity", says);
+    }
+    for (tiers, file) in [
+        ("", "keys/drill.txt"),
+        ("", "state/backups.txt"),
+        ("", "/nas/backups/key.txt"),
+        (nas, "/nas/key.txt"),
+    ] {
+        is_fine(&config(tiers, file));
+    }
+}
+
 #[test]
 fn what_would_run_all_the_time_is_refused_and_what_runs_very_often_warned_of() {
     let check = |every: &str| {

@@ -11,6 +11,7 @@ mod verify;
 
 pub(super) use checkpoints::hooks;
 pub(super) use drill::drills;
+pub(super) use sealing::identities;
 
 use super::super::{
     context::EntityKind,

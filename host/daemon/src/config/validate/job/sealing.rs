@@ -1,14 +1,19 @@
 //! `encryption`, `identity` and `index` of a job: who can read what it stores.
 //!
 //! Invariant: nothing is stored in plain that nobody wrote to be.
+//! Invariant: no key to what is stored lies where that is stored.
 
 use super::super::super::{
+    context::Context,
     document::Value,
     reader::{Fields, ValueAt},
-    values::{boolean, path, text},
+    values::{boolean, path, plain, text},
 };
 use mainstay_backup::age_keys::read_recipient;
-use mainstay_domain::{archive::Encryption, spec::SealingSpec};
+use mainstay_domain::{
+    archive::Encryption,
+    spec::{SealingSpec, Spec},
+};
 use std::path::PathBuf;
 
 const HELP: &str = "write encryption = { recipients = [\"age1…\"] }, with what `mainstay backup keygen` or age-keygen gives, or \
@@ -20,7 +25,12 @@ pub(super) fn sealing(fields: &mut Fields<'_>) -> Option<SealingSpec> {
     let encryption = fields.required("encryption", example, encryption);
     let identity = fields.optional("identity", |at| {
         at.fields("the identity", |fields| {
-            fields.required("file", "file = \"keys/drill.txt\"", path)
+            fields.required("file", "file = \"keys/drill.txt\"", |at| {
+                let path = path(at)?;
+                let mut facts = at.context.facts.borrow_mut();
+                facts.identities.push((path.clone(), at.node.place));
+                Some(path)
+            })
         })
     });
     let index = fields.or("index", true, boolean);
@@ -31,6 +41,28 @@ pub(super) fn sealing(fields: &mut Fields<'_>) -> Option<SealingSpec> {
         identity,
         index,
     })
+}
+
+/// Identities that lie where backups do: who gets at these could read them.
+pub(in super::super) fn identities(context: &Context<'_>, spec: &Spec) {
+    let facts = context.facts.borrow();
+    let tiers = facts.tier_paths.iter().map(|(path, _)| plain(path));
+    let own = [spec.host.state_dir.join("backups"), spec.backups()];
+    let stores: Vec<PathBuf> = own.iter().map(|path| plain(path)).chain(tiers).collect();
+    for (path, place) in &facts.identities {
+        let path = plain(path);
+        if let Some(store) = stores.iter().find(|store| path.starts_with(store)) {
+            context.error(
+                *place,
+                format!(
+                    "the identity {} lies in {}, where backups are stored: who gets at them could read them",
+                    path.display(),
+                    store.display()
+                ),
+                "move it to where no backups are, e.g. file = \"keys/drill.txt\" beside the config, and keep a copy elsewhere",
+            );
+        }
+    }
 }
 
 fn encryption(at: ValueAt<'_>) -> Option<(Encryption, Option<PathBuf>)> {
