@@ -192,6 +192,25 @@ fn a_part_is_restored_of_an_earlier_time_and_merged_into_what_is_there() {
         said(&before)
     );
 
+    let none = restore(&["--type", "snapshot", "--into", into]);
+    assert_eq!(none.status.code(), Some(1), "{}", said(&none));
+    assert!(
+        said(&none).contains("no verified snapshot backup"),
+        "{}",
+        said(&none)
+    );
+    let both = restore(&["--type", "full", "--id", &first]);
+    assert_eq!(both.status.code(), Some(2), "{}", said(&both));
+    let of_type = daemon.path("of-type");
+    let full = restore(&["--type", "full", "--into", of_type.to_str().unwrap()]);
+    assert_eq!(full.status.code(), Some(0), "{}", said(&full));
+    let report = lines(&full).pop().unwrap();
+    let shown = daemon.json(&["backup", "list", "--job", "state"]);
+    let mut listed = shown.as_array().unwrap().iter();
+    let newest = listed.find(|one| one["type"] == "full").unwrap();
+    assert_eq!(report["backups"].as_array().unwrap().len(), 1);
+    assert_eq!(report["backups"][0]["id"], newest["id"]);
+
     // In place a part needs that the rest stays.
     fs::write(daemon.path("data/new"), "new").unwrap();
     let refused = restore(&["--path", "data/old", "--replace"]);

@@ -301,6 +301,9 @@ pub struct RestoreBody {
     /// The identifier of the backup; absent: the newest verified.
     #[serde(default)]
     pub id: Option<String>,
+    /// Where no backup is named: the newest verified one of this type; absent: of any but emergency.
+    #[serde(default, rename = "type")]
+    pub backup_type: Option<BackupType>,
     /// Where no backup is named: the newest verified one that was taken at this time or before.
     #[serde(default)]
     #[schemars(extend("format" = "date-time"))]

@@ -346,12 +346,36 @@ pub fn newest_verified<'a>(
     before: Option<Timestamp>,
     now: Timestamp,
 ) -> Option<&'a BackupRecord> {
+    newest_where(records, job, before, now, |backup_type| {
+        backup_type != BackupType::Emergency
+    })
+}
+
+/// As [`newest_verified`], of one type: an emergency backup too, where that is the type.
+pub fn newest_verified_of<'a>(
+    records: &'a [BackupRecord],
+    job: &JobName,
+    (of_type, before): (BackupType, Option<Timestamp>),
+    now: Timestamp,
+) -> Option<&'a BackupRecord> {
+    newest_where(records, job, before, now, |backup_type| {
+        backup_type == of_type
+    })
+}
+
+fn newest_where<'a>(
+    records: &'a [BackupRecord],
+    job: &JobName,
+    before: Option<Timestamp>,
+    now: Timestamp,
+    is_wanted: impl Fn(BackupType) -> bool,
+) -> Option<&'a BackupRecord> {
     let verified = verified(records);
     let suspects = suspects(records);
     let of_job = records
         .iter()
         .filter(|record| &record.job == job && verified.contains(&record.id))
-        .filter(|record| record.backup_type != BackupType::Emergency);
+        .filter(|record| is_wanted(record.backup_type));
     let in_time = of_job.filter(|record| before.is_none_or(|before| record.created_at <= before));
     in_time.max_by(|a, b| {
         let by_trust = suspects.contains(&b.id).cmp(&suspects.contains(&a.id));

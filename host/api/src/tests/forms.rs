@@ -944,7 +944,7 @@ fn a_request_may_leave_out_what_it_could_before() {
     check_request::<RestoreBody>(
         json!({ "job": "state" }),
         json!({
-            "job": "state", "id": null, "at": null, "paths": [], "into": null, "replace": false, "merge": false
+            "job": "state", "id": null, "type": null, "at": null, "paths": [], "into": null, "replace": false, "merge": false
         }),
     );
     check_request::<CancelRestoreBody>(json!({ "job": "state" }), json!({ "job": "state" }));

@@ -1232,6 +1232,7 @@ pub enum BackupCommand {
     #[command(after_long_help = examples!("
   mainstay backup restore state --into /tmp/state
   mainstay backup restore state --at 24h --path data/conf --into /tmp/state
+  mainstay backup restore state --type snapshot --into /tmp/state
   mainstay backup restore state --at 2026-01-31T12:00:00Z --path data --merge
   mainstay backup restore state --id add-01K0000000000000000000000A --replace"))]
     Restore(RestoreArguments),
@@ -1545,6 +1546,9 @@ pub struct RestoreArguments {
     /// Which backup; absent: the newest verified
     #[arg(long, value_parser = IdText::parse, conflicts_with = "at")]
     pub id: Option<IdText>,
+    /// The newest verified of this type: full, incremental, differential, snapshot or emergency; absent: of any but emergency
+    #[arg(long = "type", value_name = "TYPE", value_parser = parse_type, conflicts_with = "id")]
+    pub backup_type: Option<BackupType>,
     /// The newest verified of this time or before: a time (2026-01-31T12:00:00Z) or a length back from now (90s, 15m, 24h, 7d)
     #[arg(long, value_name = "TIME", value_parser = parse_since)]
     pub at: Option<Since>,

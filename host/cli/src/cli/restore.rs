@@ -24,6 +24,7 @@ pub(super) async fn restore(
     let RestoreArguments {
         job,
         id,
+        backup_type,
         at,
         paths,
         into,
@@ -45,6 +46,7 @@ pub(super) async fn restore(
     let body = RestoreBody {
         job: job.to_string(),
         id,
+        backup_type,
         at: at.map(time_of),
         paths: paths.iter().map(ToString::to_string).collect(),
         into: into.map(text_of).transpose()?,

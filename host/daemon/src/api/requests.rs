@@ -13,6 +13,7 @@ use mainstay_api::{
 };
 use mainstay_domain::{
     archive::{DocumentKey, Selection},
+    backup::BackupType,
     id::{BackupId, IncidentId, OperationId},
     name::{FailureType, InvalidName, JobName, PluginName, TargetName},
     operation::Mode,
@@ -57,9 +58,17 @@ pub(super) fn restore(body: RestoreBody) -> Result<RestoreRequest, ApiError> {
         let help = "name the backup, or a time to have the newest of then";
         return Err(ApiError::bad_request("both `id` and `at` are given", help));
     }
+    if body.id.is_some() && body.backup_type.is_some() {
+        let help = "name the backup, or a type to have the newest of it";
+        return Err(ApiError::bad_request(
+            "both `id` and `type` are given",
+            help,
+        ));
+    }
     let request = RestoreRequest {
         job: job(&body.job)?,
         id: id.map_err(|why| ApiError::bad_body("id", why))?,
+        backup_type: body.backup_type.map(BackupType::from),
         at: at.map_err(|why| ApiError::bad_body("at", why))?,
         rules: RestoreRules {
             only: Selection::under(keys?),

@@ -278,6 +278,8 @@ pub struct RestoreRequest {
     pub job: JobName,
     /// Which backup; absent: the newest verified.
     pub id: Option<BackupId>,
+    /// Where no backup is named: the newest verified one of this type; absent: of any but emergency.
+    pub backup_type: Option<BackupType>,
     /// Where no backup is named: the newest verified one that was taken by then.
     pub at: Option<Timestamp>,
     /// What of it, and whether other things stay. A part is not restored in place unless they do.

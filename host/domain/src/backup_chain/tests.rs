@@ -245,6 +245,26 @@ fn the_newest_verified_backup_is_never_what_a_restore_was_to_get_rid_of() {
 }
 
 #[test]
+fn the_newest_of_a_type_is_verified_too_and_may_be_an_emergency_backup() {
+    let job = JobName::parse("state").unwrap();
+    let records = [
+        good("ful01", None, "ful01"),
+        good("add02", Some("ful01"), "ful01"),
+        good("eme03", None, "eme03"),
+        record("ful04", None, "ful04", BackupStatus::Corrupted),
+    ];
+    let newest = |of_type, before| {
+        newest_verified_of(&records, &job, (of_type, before), NOW).map(|record| record.id.clone())
+    };
+    assert_eq!(newest(BackupType::Full, None), Some(id("ful01")));
+    assert_eq!(newest(BackupType::Incremental, None), Some(id("add02")));
+    assert_eq!(newest(BackupType::Emergency, None), Some(id("eme03")));
+    assert_eq!(newest(BackupType::Snapshot, None), None);
+    let before = Some(Timestamp::from_millis(1_500));
+    assert_eq!(newest(BackupType::Incremental, before), None);
+}
+
+#[test]
 fn an_incomplete_backup_is_the_newest_only_where_there_is_no_other_and_meets_no_objective() {
     let job = JobName::parse("state").unwrap();
     let incomplete = |name: &str, parent| BackupRecord {

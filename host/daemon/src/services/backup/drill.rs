@@ -23,7 +23,7 @@ impl BackupService {
         job: JobName,
         progress: OnProgress,
     ) -> Result<Restored, BackupError> {
-        let plan = self.plan(&job, None, None)?;
+        let plan = self.plan(&job, None, (None, None))?;
         let newest = plan.chain.last().map(|record| record.id.clone());
         let drilled = self.timed_drill(&job, plan, progress).await;
         let event = match &drilled {

@@ -4,7 +4,7 @@ use super::{BackupError, BackupService, words};
 use crate::ports::{RestoreRequest, RestoreRules};
 use mainstay_domain::{
     backup::{BackupRecord, BackupType},
-    backup_chain::{newest_verified, plan_restore, skipped, verified},
+    backup_chain::{newest_verified, newest_verified_of, plan_restore, skipped, verified},
     code::ErrorCode,
     id::BackupId,
     name::JobName,
@@ -58,13 +58,13 @@ fn oldest(records: &[BackupRecord]) -> Option<Timestamp> {
 }
 
 impl BackupService {
-    /// The chain of a backup of a job, or of its newest verified one, by then where a time is given, and in that case what
-    /// is newer and corrupted.
+    /// The chain of a backup of a job, or of its newest verified one, of a type where one is given, by then where a time is, and
+    /// in that case what is newer and corrupted.
     pub(super) fn plan(
         &self,
         job: &JobName,
         id: Option<BackupId>,
-        at: Option<Timestamp>,
+        (of_type, at): (Option<BackupType>, Option<Timestamp>),
     ) -> Result<Plan, BackupError> {
         let records = self.core.catalog.lock().of(Some(job));
         if let Some(id) = id {
@@ -73,9 +73,16 @@ impl BackupService {
             return Ok(Plan { chain, skipped });
         }
         let now = self.now();
-        let Some(newest) = newest_verified(&records, job, at, now).cloned() else {
+        let newest = match of_type {
+            None => newest_verified(&records, job, at, now),
+            Some(of_type) => newest_verified_of(&records, job, (of_type, at), now),
+        };
+        let Some(newest) = newest.cloned() else {
             // One that is mistyped has none either.
             self.job(job)?;
+            if let Some(of_type) = of_type {
+                return Err(BackupError::Refused(words::none_of(job, of_type, at)));
+            }
             return Err(BackupError::Refused(words::none_by(
                 job,
                 at,
@@ -85,6 +92,7 @@ impl BackupService {
         let chain = plan_restore(&records, &newest.id)?;
         let mut skipped = skipped(records, &newest, now);
         skipped.retain(|record| at.is_none_or(|at| record.created_at <= at));
+        skipped.retain(|record| of_type.is_none_or(|of_type| record.backup_type == of_type));
         Ok(Plan { chain, skipped })
     }
 }

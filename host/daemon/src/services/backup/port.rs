@@ -269,6 +269,7 @@ impl BackupControl for BackupService {
             let request = RestoreRequest {
                 job: job.clone(),
                 id: Some(id),
+                backup_type: None,
                 at: None,
                 rules: RestoreRules::default(),
                 into: None,

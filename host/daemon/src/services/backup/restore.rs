@@ -102,6 +102,7 @@ impl BackupService {
         let RestoreRequest {
             job,
             id,
+            backup_type,
             at,
             mut rules,
             into,
@@ -110,7 +111,7 @@ impl BackupService {
         let Plan {
             chain: plan,
             skipped,
-        } = self.plan(&job, id, at)?;
+        } = self.plan(&job, id, (backup_type, at))?;
         let (place, replaced) = match into {
             Some(path) => (RestorePlace::Into { path, replace }, None),
             None => {

@@ -571,6 +571,7 @@ async fn an_incomplete_backup_is_shown_as_one_and_a_restore_of_the_newest_takes_
         let request = RestoreRequest {
             job: job(None).name,
             id: None,
+            backup_type: None,
             at: None,
             rules: RestoreRules::default(),
             into: Some("/restored".into()),
@@ -743,6 +744,7 @@ async fn a_restore_that_is_cancelled_puts_nothing_in_place_and_says_so() {
     let request = RestoreRequest {
         job: name.clone(),
         id: None,
+        backup_type: None,
         at: None,
         rules: RestoreRules::default(),
         into: None,
@@ -770,6 +772,7 @@ async fn a_restore_in_place_takes_an_emergency_backup_just_before_it_replaces_an
     let request = |replace| RestoreRequest {
         job: job(None).name,
         id: None,
+        backup_type: None,
         at: None,
         rules: RestoreRules::default(),
         into: None,
@@ -858,6 +861,7 @@ async fn a_restore_tells_what_it_did_not_put_back() {
     let request = RestoreRequest {
         job: job(None).name,
         id: None,
+        backup_type: None,
         at: None,
         rules: RestoreRules::default(),
         into: None,
@@ -931,6 +935,7 @@ async fn what_needs_a_corrupted_backup_is_corrupted_wherever_it_is_shown_and_ski
     let request = RestoreRequest {
         job: job(None).name,
         id: None,
+        backup_type: None,
         at: None,
         rules: RestoreRules::default(),
         into: Some("/restored".into()),
@@ -1045,6 +1050,7 @@ async fn a_job_that_is_not_in_the_config_is_refused_with_those_that_are() {
     let request = RestoreRequest {
         job: other.clone(),
         id: None,
+        backup_type: None,
         at: None,
         rules: RestoreRules::default(),
         into: Some("/restored".into()),
@@ -1136,6 +1142,7 @@ async fn a_lost_catalog_is_made_anew_before_anything_is_scheduled() {
     let request = RestoreRequest {
         job: job(None).name,
         id: None,
+        backup_type: None,
         at: None,
         rules: RestoreRules::default(),
         into: Some("/restored".into()),

@@ -94,6 +94,14 @@ pub(super) fn none_by(job: &JobName, at: Option<Timestamp>, oldest: Option<Times
     }
 }
 
+/// No backup of a job can be restored that is of this type, or none that was taken by then.
+pub(super) fn none_of(job: &JobName, of_type: BackupType, at: Option<Timestamp>) -> String {
+    let by = at.map_or_else(String::new, |at| format!(" of {at} or before"));
+    format!(
+        "job {job} has no verified {of_type} backup{by}; `mainstay backup list --job {job}` shows those that it has"
+    )
+}
+
 /// Documents for which a restore in place had no place; follows what else is said.
 pub(super) fn not_put_back(left: &NotPutBack, job: &JobName, id: &str) -> String {
     if left.documents == 0 {

@@ -525,6 +525,7 @@ async fn what_was_read_back_and_restored_is_so_where_the_journal_takes_nothing()
     let request = RestoreRequest {
         job: job(None).name,
         id: Some(id),
+        backup_type: None,
         at: None,
         rules: RestoreRules::default(),
         into: Some("/elsewhere".into()),
