@@ -167,6 +167,18 @@ fn a_store_whose_disk_is_not_mounted_is_no_corrupted_one_and_no_new_one_begins_i
     daemon.json(&["backup", "create", "state"]);
 }
 
+/// What is stored stays.
+fn lose_journal(daemon: &Daemon) {
+    for file in [
+        "journal.db",
+        "journal.db-wal",
+        "journal.db-shm",
+        "journal.mark",
+    ] {
+        let _ = fs::remove_file(daemon.path("state").join(file));
+    }
+}
+
 #[test]
 fn on_a_new_machine_the_store_is_taken_up_before_the_empty_sources_are_backed_up() {
     let source = job("{ kind = \"directory\", path = \"data\" }");
@@ -176,14 +188,7 @@ fn on_a_new_machine_the_store_is_taken_up_before_the_empty_sources_are_backed_up
     daemon.run();
     daemon.wait_for_first_backup();
     assert!(daemon.stop());
-    for file in [
-        "journal.db",
-        "journal.db-wal",
-        "journal.db-shm",
-        "journal.mark",
-    ] {
-        let _ = fs::remove_file(daemon.path("state").join(file));
-    }
+    lose_journal(&daemon);
     fs::remove_file(daemon.path("data/a")).unwrap();
     daemon.run();
     daemon.wait_for_event("that it waits", |event| event["kind"] == "backup.waiting");
@@ -209,4 +214,47 @@ fn on_a_new_machine_the_store_is_taken_up_before_the_empty_sources_are_backed_up
     daemon.wait_for_event("that the schedule goes on", |event| {
         event["kind"] == "backup.verified" && event["data"]["size_bytes"] == 3
     });
+}
+
+#[test]
+fn who_holds_a_backup_is_known_where_the_journal_is_lost() {
+    let mut daemon = Daemon::prepare(&job("{ kind = \"directory\", path = \"data\" }"));
+    fs::create_dir(daemon.path("data")).unwrap();
+    daemon.run();
+    daemon.wait_for_first_backup();
+    let released = daemon.json(&["backup", "list"])[0]["id"].clone();
+    let released = released.as_str().unwrap();
+    let held = daemon.json(&["backup", "create", "state"])["backups"][0]["id"].clone();
+    let held = held.as_str().unwrap();
+    for id in [released, held] {
+        daemon.json(&["backup", "hold", id, "--reason", "the audit"]);
+    }
+    daemon.json(&["backup", "release", released]);
+    assert!(daemon.stop());
+    lose_journal(&daemon);
+    daemon.run();
+    let shown = daemon.json(&["backup", "show", held]);
+    assert_eq!(shown["held"], true, "{shown}");
+    assert_eq!(shown["hold"]["reason"], "the audit", "{shown}");
+    let shown = daemon.json(&["backup", "show", released]);
+    assert_eq!(shown["held"], false, "{shown}");
+}
+
+/// The fifth trap of the seeds' systems: the key lay in the backup directory.
+#[test]
+fn trap_5_check_refuses_an_identity_that_lies_where_backups_are_stored() {
+    let source = job("{ kind = \"directory\", path = \"data\" }");
+    for (file, code) in [("state/backups/key.txt", 2), ("keys/key.txt", 0)] {
+        let key = format!("identity = {{ file = \"{file}\" }}\nencryption");
+        let daemon = Daemon::prepare(&source.replace("encryption", &key));
+        fs::create_dir(daemon.path("data")).unwrap();
+        let output = daemon.cli(&["check", "--json"]);
+        let report: Value = serde_json::from_slice(&output.stdout).unwrap();
+        let problems = report["problems"].to_string();
+        let is_told = problems.contains("where backups are stored");
+        assert_eq!(is_told, code == 2, "{problems}");
+        if is_told {
+            assert_eq!(output.status.code(), Some(code), "{problems}");
+        }
+    }
 }

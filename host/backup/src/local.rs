@@ -1,5 +1,5 @@
 //! Backups in local files: `STATE_DIR/backups/JOB/ID.jsonl.zst`, or `ID.jsonl.zst.age` where it is encrypted, with `ID.json`,
-//! the signed manifest, beside it, and `store.json`, by which the store of a job is known.
+//! the signed manifest, beside it, and `store.json`, by which the store of a job is known. `ID.hold` says who holds it.
 //!
 //! The order of a backup: archive under a temporary name → fsync → rename → read back from the disk and verify →
 //! manifest, create-only → fsync of file and directory. In another tier, the directory of a `[tier.NAME]`, it is the same: the
