@@ -199,7 +199,7 @@ fn a_part_is_restored_of_an_earlier_time_and_merged_into_what_is_there() {
         "{}",
         said(&none)
     );
-    let both = restore(&["--type", "full", "--id", &first]);
+    let both = restore(&["--type", "full", "--id", &first, "--into", into]);
     assert_eq!(both.status.code(), Some(2), "{}", said(&both));
     let of_type = daemon.path("of-type");
     let full = restore(&["--type", "full", "--into", of_type.to_str().unwrap()]);
