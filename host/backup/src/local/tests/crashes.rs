@@ -4,9 +4,8 @@
 //! deletions, restores in place, into a directory, and merged into what it holds, rekeys. It ends, by exit, before one of the
 //! changes of `durable`, or before a request that changes the bucket. Then files that were not fsynced are cut anywhere, and of
 //! the changes of names in directories that were not fsynced the last are undone, so many as the seed says; the bucket has what it
-//! took. The
-//! next process must find every backup that was acknowledged. `MAINSTAY_BACKUP_CRASHES=COUNT[,SEED]` runs more than the gate
-//! does, e.g. 10000.
+//! took. The next process must find every backup that was acknowledged. `MAINSTAY_BACKUP_CRASHES=COUNT[,SEED]` runs more than
+//! the gate does, e.g. 10000.
 
 use super::{buckets::in_memory, tiers::tier, *};
 use crate::{
