@@ -1,7 +1,7 @@
 //! The alerters that speak to a service of somebody else, against a receiver that answers as that service does.
 
 use mainstay_tests::{
-    Daemon, HOST, Received, Receiver, TlsServer, message_of, plugin, repository, sleeper,
+    Daemon, HOST, Received, Receiver, TlsServer, message_of, plugin, repository, response, sleeper,
 };
 use serde_json::Value;
 use std::{fs, os::unix::fs::PermissionsExt, process::Command};
@@ -133,6 +133,16 @@ encryption = "none"
 source = [{ kind = "command", run = ["sh", "-c", "[ ! -e said ] || { cat said >&2; exit 1; }"], key = "dump" }]
 "#;
 
+/// The job fails three times, the second time with the words of the first.
+fn fail_thrice(daemon: &Daemon) {
+    daemon.wait_for_first_backup();
+    for why in ["the disk is full", "the disk is full", "the disk is gone"] {
+        fs::write(daemon.path("said"), why).unwrap();
+        let output = daemon.cli(&["backup", "create", "dump"]);
+        assert!(!output.status.success(), "{why}");
+    }
+}
+
 /// So does `tests/mail.rs` of mail, with the end of it.
 #[test]
 fn what_fails_again_is_one_message_in_slack_within_five_minutes_until_it_says_something_else() {
@@ -141,16 +151,8 @@ fn what_fails_again_is_one_message_in_slack_within_five_minutes_until_it_says_so
     let url = &receiver.url;
     let settings = format!("url = \"{url}/services/T0/B0/${{secret:token}}\"");
     let daemon = start("slack", &settings, url, FAILING_JOB);
-    daemon.wait_for_first_backup();
-    let fail = |why: &str| {
-        fs::write(daemon.path("said"), why).unwrap();
-        let output = daemon.cli(&["backup", "create", "dump"]);
-        assert!(!output.status.success(), "{why}");
-    };
+    fail_thrice(&daemon);
     let says = |page: &Value, why: &str| page["text"].as_str().unwrap().contains(why);
-    for why in ["the disk is full", "the disk is full", "the disk is gone"] {
-        fail(why);
-    }
     // What is said to one alerter about one thing arrives in its order.
     receiver.wait_for("the other words", |one| {
         marked(one, "🚨").is_some_and(|page| says(&page, "the disk is gone"))
@@ -159,6 +161,49 @@ fn what_fails_again_is_one_message_in_slack_within_five_minutes_until_it_says_so
     let of_first = pages.iter().filter(|page| says(page, "the disk is full"));
     assert_eq!(of_first.count(), 1, "{pages:?}");
     assert_eq!(pages.len(), 2, "{pages:?}");
+}
+
+#[test]
+fn what_fails_again_is_one_request_and_one_event_of_pagerduty_within_five_minutes_until_it_says_something_else()
+ {
+    let is_page = |alerter: &str, sent: &Value| match alerter {
+        "webhook" => sent["kind"] == "backup.failed",
+        _ => sent["event_action"] == "trigger",
+    };
+    let says = |sent: &Value, why: &str| sent.to_string().contains(why);
+    for (alerter, path, key) in [
+        (
+            "webhook",
+            "hook",
+            "headers = { authorization = \"Bearer ${secret:token}\" }",
+        ),
+        (
+            "pagerduty",
+            "v2/enqueue",
+            "routing_key = \"${secret:token}\"",
+        ),
+    ] {
+        let receiver = Receiver::start();
+        receiver.answer_with("202 Accepted", "", SUCCESS);
+        let url = &receiver.url;
+        let settings = format!("url = \"{url}/{path}\", {key}");
+        let daemon = start(alerter, &settings, url, FAILING_JOB);
+        fail_thrice(&daemon);
+        // What is said to one alerter about one thing arrives in its order.
+        receiver.wait_for("the other words", |one| {
+            let sent = one.json();
+            is_page(alerter, &sent) && says(&sent, "the disk is gone")
+        });
+        let mut pages: Vec<Value> = receiver.received().iter().map(Received::json).collect();
+        pages.retain(|sent| is_page(alerter, sent));
+        let of_first = pages.iter().filter(|sent| says(sent, "the disk is full"));
+        assert_eq!(of_first.count(), 1, "{alerter}: {pages:?}");
+        assert_eq!(pages.len(), 2, "{alerter}: {pages:?}");
+        assert_eq!(
+            pages[0]["dedup_key"], pages[1]["dedup_key"],
+            "{alerter}: one thing there"
+        );
+    }
 }
 
 #[test]
@@ -307,6 +352,10 @@ fn a_receiver_whose_certificate_does_not_verify_is_told_nothing_and_asked_again(
             "pagerduty",
             format!("routing_key = \"${{secret:token}}\", url = \"{origin}/v2/enqueue\""),
         ),
+        (
+            "webhook",
+            format!("url = \"{origin}/hook\", hmac_secret = \"${{secret:token}}\""),
+        ),
     ] {
         let daemon = start(alerter, &settings, &origin, "");
         daemon.kill_child("job");
@@ -317,8 +366,9 @@ fn a_receiver_whose_certificate_does_not_verify_is_told_nothing_and_asked_again(
     }
 }
 
-/// What `docs/alerts.md` tells receivers to verify with, asked of a request; `now` is what their clock shows.
-fn verifies(one: &Received, body: &[u8], now: u64) -> bool {
+/// What `docs/alerts.md` tells receivers to verify with, asked of a request by one that has this secret; `now` is what its
+/// clock shows.
+fn verifies(secret: &str, one: &Received, body: &[u8], now: u64) -> bool {
     let text = fs::read_to_string(repository().join("docs/alerts.md")).unwrap();
     let (_, behind) = text.split_once("```python\n").unwrap();
     let (program, _) = behind.split_once("```").unwrap();
@@ -327,7 +377,7 @@ fn verifies(one: &Received, body: &[u8], now: u64) -> bool {
          print(is_from_mainstay(secret.encode(), header, body.encode(), int(now)))\n"
     );
     let output = Command::new("python3")
-        .args(["-c", &program, SECRET, one.header("x-mainstay-signature")])
+        .args(["-c", &program, secret, one.header("x-mainstay-signature")])
         .arg(std::str::from_utf8(body).unwrap())
         .arg(now.to_string())
         .output()
@@ -340,6 +390,15 @@ fn verifies(one: &Received, body: &[u8], now: u64) -> bool {
     }
 }
 
+/// When a request was signed, in seconds since 1970, as it says.
+fn signed_at(one: &Received) -> u64 {
+    let header = one.header("x-mainstay-signature");
+    let seconds = header
+        .strip_prefix("t=")
+        .and_then(|rest| rest.split_once(','));
+    seconds.unwrap().0.parse().unwrap()
+}
+
 #[test]
 fn a_signed_request_is_verified_by_its_receiver_and_one_that_was_changed_or_kept_is_not() {
     let receiver = Receiver::start();
@@ -349,18 +408,12 @@ fn a_signed_request_is_verified_by_its_receiver_and_one_that_was_changed_or_kept
     let daemon = start("webhook", &settings, url, "");
     daemon.kill_child("job");
     let signed = receiver.wait_for("an alert", |one| one.line == "POST /hook");
-    let header = signed.header("x-mainstay-signature");
-    let seconds = header
-        .strip_prefix("t=")
-        .and_then(|rest| rest.split_once(','));
-    let at: u64 = seconds.unwrap().0.parse().unwrap();
-    assert!(verifies(&signed, &signed.body, at), "{header}");
-    assert!(
-        !verifies(&signed, &signed.body, at + 301),
-        "kept for too long"
-    );
+    let at = signed_at(&signed);
+    let takes = |body: &[u8], now: u64| verifies(SECRET, &signed, body, now);
+    assert!(takes(&signed.body, at), "{:?}", signed.headers);
+    assert!(!takes(&signed.body, at + 301), "kept for too long");
     let changed = [&signed.body[..], b" "].concat();
-    assert!(!verifies(&signed, &changed, at), "changed on the way");
+    assert!(!takes(&changed, at), "changed on the way");
     let sent = String::from_utf8_lossy(&signed.body);
     let told = format!("{:?}{sent}", signed.headers);
     assert!(
@@ -368,4 +421,65 @@ fn a_signed_request_is_verified_by_its_receiver_and_one_that_was_changed_or_kept
         "the secret itself is not sent: {told}"
     );
     must_not_tell_the_secret(&daemon);
+}
+
+#[test]
+fn a_receiver_that_does_not_take_the_signature_is_asked_once_and_takes_what_its_own_secret_signs() {
+    const ITS_OWN: &str = "0therS3cretOfTheReceiver";
+    let receiver = Receiver::start();
+    receiver.answer_by(
+        |one| match verifies(ITS_OWN, one, &one.body, signed_at(one)) {
+            true => response("200 OK", "", ""),
+            false => response("401 Unauthorized", "", "signed with another secret"),
+        },
+    );
+    let url = &receiver.url;
+    let settings = format!("url = \"{url}/hook\", hmac_secret = \"${{secret:token}}\"");
+    let daemon = start("webhook", &settings, url, "");
+    daemon.kill_child("job");
+    let ended = daemon.wait_for_event("the refusal", |event| event["kind"] == "alert.abandoned");
+    let told = message_of(&ended);
+    assert!(
+        told.contains("answered 401: signed with another secret"),
+        "{told}"
+    );
+    let ids = receiver.received();
+    let mut ids: Vec<String> = ids.iter().map(|one| one.json()["id"].to_string()).collect();
+    let sent = ids.len();
+    ids.sort();
+    ids.dedup();
+    assert_eq!(ids.len(), sent, "what was refused is not sent again");
+    must_not_tell_the_secret(&daemon);
+
+    fs::write(daemon.path("token"), format!("{ITS_OWN}\n")).unwrap();
+    daemon.hang_up();
+    daemon.wait_for_event("the reload", |event| event["kind"] == "config.applied");
+    let tested = daemon.json(&["alert", "test"]);
+    assert_eq!(tested[0]["delivered"], true, "{tested}");
+}
+
+#[test]
+fn a_receiver_that_does_not_know_who_posts_is_asked_once_and_what_it_said_is_told() {
+    for status in ["401 Unauthorized", "403 Forbidden"] {
+        let receiver = Receiver::start();
+        receiver.answer_with(status, "", "who are you?");
+        let url = &receiver.url;
+        let settings = format!(
+            "url = \"{url}/hook\", headers = {{ authorization = \"Bearer ${{secret:token}}\" }}"
+        );
+        let daemon = start("webhook", &settings, url, "");
+        daemon.kill_child("job");
+        let ended =
+            daemon.wait_for_event("the refusal", |event| event["kind"] == "alert.abandoned");
+        let told = message_of(&ended);
+        let code = status.split(' ').next().unwrap();
+        assert!(
+            told.contains(&format!("answered {code}: who are you?")),
+            "{told}"
+        );
+        let asked = receiver.wait_for("an alert", |one| one.line == "POST /hook");
+        assert_eq!(asked.header("authorization"), format!("Bearer {SECRET}"));
+        assert!(daemon.events_of("alert.delayed").is_empty(), "{status}");
+        must_not_tell_the_secret(&daemon);
+    }
 }
