@@ -440,7 +440,7 @@ fn a_receiver_that_does_not_take_the_signature_is_asked_once_and_takes_what_its_
     let ended = daemon.wait_for_event("the refusal", |event| event["kind"] == "alert.abandoned");
     let told = message_of(&ended);
     assert!(
-        told.contains("answered 401: signed with another secret"),
+        told.contains("answered 401: signed with another secret") && told.contains("`hmac_secret`"),
         "{told}"
     );
     let ids = receiver.received();
@@ -474,7 +474,7 @@ fn a_receiver_that_does_not_know_who_posts_is_asked_once_and_what_it_said_is_tol
         let told = message_of(&ended);
         let code = status.split(' ').next().unwrap();
         assert!(
-            told.contains(&format!("answered {code}: who are you?")),
+            told.contains(&format!("answered {code}: who are you?")) && told.contains("`headers`"),
             "{told}"
         );
         let asked = receiver.wait_for("an alert", |one| one.line == "POST /hook");

@@ -31,7 +31,7 @@ pub(crate) fn idempotency_headers(
 }
 
 /// 2xx is delivered; 408, 425, 429 and 5xx are tried again, after `Retry-After` seconds where it is given; all else
-/// is permanent, a redirect that the host did not follow with method and body too.
+/// is permanent, a redirect that the host did not follow with method and body too. Who is refused is told what to look at.
 pub(crate) fn outcome(response: &Response) -> Result<Receipt, DeliveryFailure> {
     let status = response.status;
     if response.success() {
@@ -43,6 +43,11 @@ pub(crate) fn outcome(response: &Response) -> Result<Receipt, DeliveryFailure> {
         Some(location) => format!(
             "the receiver answered {status} and points to {location}, which takes no alert that is posted; write its own \
              address as `url` in the settings"
+        ),
+        None if matches!(status, 401 | 403) => format!(
+            "the receiver answered {}; look whether it knows who posts by what the settings have for it: the secret of \
+             `hmac_secret`, or the one in `headers`",
+            response.summary()
         ),
         None => format!("the receiver answered {}", response.summary()),
     };
@@ -94,6 +99,13 @@ mod tests {
         check(
             Response::new(404, "no hook"),
             permanent("the receiver answered 404: no hook"),
+        );
+        check(
+            Response::new(401, "who are you?"),
+            permanent(
+                "the receiver answered 401: who are you?; look whether it knows who posts by what the settings have for it: \
+                 the secret of `hmac_secret`, or the one in `headers`",
+            ),
         );
         check(
             Response::new(302, ""),
