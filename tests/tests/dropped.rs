@@ -230,3 +230,25 @@ settings = {{ url = "{url}/alerts" }}
         Value::from(Vec::<Value>::new())
     );
 }
+
+#[test]
+fn two_plugins_for_a_failure_are_listed_and_warned_of_until_its_route_calls_one_of_them() {
+    let config = |handler: &str| {
+        let route = format!("\n[[route]]\nchain = [{{ handler = \"{handler}\" }}]\n");
+        [HOST, &sleeper("job"), &route].concat()
+    };
+    let daemon = Daemon::start(
+        &config("elsewhere"),
+        &[&guest("probe", &[]), &plugin("restart-service")],
+    );
+    daemon.wait_for_plugins(2);
+    let shown = String::from_utf8(daemon.cli(&["plugin", "list"]).stdout).unwrap();
+    let words = "probe, restart-service are meant for service-down: the routes say which is called";
+    assert!(shown.contains(words), "{shown}");
+    let words = "2 plugins are meant for `service-down`: `probe`, `restart-service`";
+    let (is_good, problems) = checked(&daemon);
+    assert!(is_good && problems.contains(words), "{problems}");
+    fs::write(daemon.path("mainstay.toml"), config("restart-service")).unwrap();
+    let (is_good, problems) = checked(&daemon);
+    assert!(is_good && !problems.contains("meant for"), "{problems}");
+}

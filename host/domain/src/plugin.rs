@@ -3,6 +3,7 @@
 use crate::name::PluginName;
 use semver::{Op, Version, VersionReq};
 use serde::{Deserialize, Serialize};
+use std::collections::{BTreeMap, BTreeSet};
 
 /// The longest version of a plugin, in characters, with its pre-release and its build metadata.
 pub const MAX_VERSION: usize = 64;
@@ -121,6 +122,26 @@ pub struct Capability {
     pub name: String,
     /// A sentence for the operator.
     pub why: String,
+}
+
+/// The failures that more than one plugin is meant for, each with those plugins. Versions of one plugin are one.
+///
+/// ```
+/// use mainstay_domain::plugin::contested;
+/// let handled = [("disk-full", "cleans"), ("redis-down", "restarts"), ("redis-down", "warms")];
+/// let contested = contested(handled);
+/// assert_eq!(contested.len(), 1);
+/// assert_eq!(contested["redis-down"].len(), 2);
+/// ```
+pub fn contested<F: Ord, P: Ord>(
+    handled: impl IntoIterator<Item = (F, P)>,
+) -> BTreeMap<F, BTreeSet<P>> {
+    let mut plugins: BTreeMap<F, BTreeSet<P>> = BTreeMap::new();
+    for (failure, plugin) in handled {
+        plugins.entry(failure).or_default().insert(plugin);
+    }
+    plugins.retain(|_, plugins| plugins.len() > 1);
+    plugins
 }
 
 /// Where a plugin file stands; see `plugins.md`, "Lifecycle".

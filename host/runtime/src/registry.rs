@@ -12,7 +12,7 @@ use crate::plugin::Plugin;
 use arc_swap::ArcSwap;
 use mainstay_domain::{
     name::{FailureType, PluginName},
-    plugin::{PluginKind, satisfies},
+    plugin::{PluginKind, contested, satisfies},
 };
 use parking_lot::Mutex;
 use semver::{Version, VersionReq};
@@ -223,22 +223,20 @@ impl<P: Versioned> Registry<P> {
 
     /// Failure types that more than one plugin says it is meant for.
     pub fn conflicts(&self) -> Vec<Conflict> {
-        let mut by_failure: BTreeMap<FailureType, BTreeSet<PluginName>> = BTreeMap::new();
-        for entry in self.current.load().values().flatten() {
-            // A detector tells of failures, and handles none.
-            let handles = entry.handles().iter();
-            for failure in handles.filter(|_| serves(entry, PluginKind::RecoveryHandler)) {
-                by_failure
-                    .entry(failure.clone())
-                    .or_default()
-                    .insert(entry.name().clone());
-            }
-        }
-        let all = by_failure.into_iter();
-        all.filter(|(_, plugins)| plugins.len() > 1)
+        let current = self.current.load();
+        // A detector tells of failures, and handles none.
+        let handlers = current.values().flatten();
+        let handlers = handlers.filter(|entry| serves(entry, PluginKind::RecoveryHandler));
+        let handled = handlers.flat_map(|entry| {
+            let failures = entry.handles().iter();
+            failures.map(move |failure| (failure, entry.name()))
+        });
+        let contested = contested(handled);
+        contested
+            .into_iter()
             .map(|(failure, plugins)| Conflict {
-                failure,
-                plugins: plugins.into_iter().collect(),
+                failure: failure.clone(),
+                plugins: plugins.into_iter().cloned().collect(),
             })
             .collect()
     }

@@ -8,6 +8,7 @@ mod bounds;
 mod directories;
 mod gaps;
 mod programs;
+mod rivals;
 mod secrets;
 mod sources;
 mod state;
@@ -16,7 +17,7 @@ use super::component;
 use crate::carried::{self, Carried};
 use mainstay_daemon::config::{self, EntityKind, Loaded, Problem};
 use mainstay_domain::{
-    name::PluginName,
+    name::{FailureType, PluginName},
     plugin::{Capability, PluginIdentity, PluginKind, satisfies},
     spec::{BackupSource, CheckKind, PluginSpec},
 };
@@ -65,6 +66,7 @@ pub(super) async fn check(file: &Path) -> anyhow::Result<Vec<Problem>> {
     );
     found.extend(asks::problems(&loaded, &named, &served));
     found.extend(gaps::problems(&loaded, &served));
+    found.extend(rivals::problems(&loaded, &served));
     found.extend(gaps::untold(&loaded));
     problems.extend(config::summarize(found));
     Ok(problems)
@@ -79,6 +81,8 @@ struct Serving {
     identity: PluginIdentity,
     /// What it asks for.
     capabilities: Vec<Capability>,
+    /// What it is meant for.
+    handles: Vec<FailureType>,
 }
 
 /// What the daemon takes for plugins in their directory, by name.
@@ -123,6 +127,7 @@ async fn serve(
             kind: candidate.shape().kind,
             identity,
             capabilities: candidate.descriptor().capabilities.clone(),
+            handles: candidate.descriptor().handles.clone(),
         }),
         Err(error) => Judged::Refuses(identity.name, error.to_string()),
     })

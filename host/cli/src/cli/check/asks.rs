@@ -185,6 +185,7 @@ mod tests {
                     why: (*why).to_owned(),
                 })
                 .collect(),
+            handles: Vec::new(),
         };
         (name, vec![serving])
     }

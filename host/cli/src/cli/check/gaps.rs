@@ -124,7 +124,7 @@ fn unseen_problem(targets: &[&TargetSpec]) -> Problem {
 }
 
 /// What can be raised of a target, and how bad it is at worst.
-fn raised(target: &TargetSpec) -> BTreeMap<&FailureType, Severity> {
+pub(super) fn raised(target: &TargetSpec) -> BTreeMap<&FailureType, Severity> {
     let exit = target.process.as_ref();
     let exit = exit.map(|process| (&process.exit_failure, process.exit_severity));
     let checks = target.checks.iter();
@@ -195,6 +195,7 @@ mod tests {
                     name: asked.to_owned(),
                     why: String::new(),
                 }],
+                handles: Vec::new(),
             };
             (name, vec![serving])
         };

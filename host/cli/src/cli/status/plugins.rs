@@ -5,7 +5,8 @@ use crate::cli::{
     listings::present,
     output::{Block, Cell, Output, Table, Tone, cell, maybe},
 };
-use mainstay_api::{PluginInstance, PluginRow, PluginState};
+use mainstay_api::{PluginInstance, PluginKind, PluginRow, PluginState};
+use mainstay_domain::{plugin::contested, text::list};
 
 /// Lists plugins; those that only finish their calls or are freed only where all are wanted.
 pub(in crate::cli) async fn plugins(
@@ -16,8 +17,37 @@ pub(in crate::cli) async fn plugins(
     present(
         out,
         &client.get("/v1/plugins").await?,
-        |out, rows: Vec<PluginRow>| out.show(&plugins_view(&rows, all)),
+        |out, rows: Vec<PluginRow>| {
+            let mut blocks = plugins_view(&rows, all);
+            let told = rivals(&rows).into_iter();
+            blocks.extend(told.map(|text| Block::text(text, Tone::Warn)));
+            out.show(&blocks)
+        },
     )
+}
+
+/// The failures that several handlers that serve are meant for, a line each: the routes say which of them is called.
+fn rivals(rows: &[PluginRow]) -> Vec<String> {
+    let is_handler = |row: &&PluginRow| {
+        let handles = matches!(
+            row.kind,
+            Some(PluginKind::RecoveryHandler | PluginKind::DurableRecoveryHandler)
+        );
+        handles && row.state == PluginState::Serving
+    };
+    let handled = rows.iter().filter(is_handler).flat_map(|row| {
+        let failures = row.serves.iter();
+        failures.filter_map(move |failure| Some((failure.as_str(), row.name.as_deref()?)))
+    });
+    let contested = contested(handled).into_iter();
+    contested
+        .map(|(failure, plugins)| {
+            format!(
+                "{} are meant for {failure}: the routes say which is called",
+                list(plugins, "none")
+            )
+        })
+        .collect()
 }
 
 /// Those that somebody has to look at first; the retired ones only counted where not all are wanted.
@@ -143,6 +173,34 @@ fn failures_cell(failures: u64) -> Cell {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn two_plugins_for_a_failure_are_told_and_two_versions_or_one_that_looks_are_not() {
+        let row = |name: &str, version: &str, kind: &str, state: &str| -> PluginRow {
+            serde_json::from_value(serde_json::json!({
+                "name": name, "version": version, "kind": kind, "state": state, "contract": "1.0.0", "file": null,
+                "digest": "ab", "serves": ["redis-down"], "calls": 0, "failures": 0, "last_error": null,
+                "quarantined": false, "instances": []
+            }))
+            .unwrap()
+        };
+        let (handler, durable) = ("recovery-handler", "durable-recovery-handler");
+        let one = || row("warms", "1.0.0", handler, "serving");
+        for (other, is_told) in [
+            (row("warms", "1.1.0", handler, "serving"), false),
+            (row("looks", "1.0.0", "detector", "serving"), false),
+            (row("refills", "1.0.0", durable, "retired"), false),
+            (row("refills", "1.0.0", durable, "serving"), true),
+        ] {
+            let expected = match is_told {
+                true => {
+                    vec!["refills, warms are meant for redis-down: the routes say which is called"]
+                }
+                false => Vec::new(),
+            };
+            assert_eq!(rivals(&[one(), other.clone()]), expected, "{other:?}");
+        }
+    }
 
     #[test]
     fn a_version_that_was_taken_out_of_service_needs_nobody() {
