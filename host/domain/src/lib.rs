@@ -36,6 +36,7 @@ pub mod clock_steps;
 pub mod code;
 pub mod compile_queue;
 pub mod condition;
+pub mod config_difference;
 pub mod cooldown;
 pub mod coordination;
 pub mod cpu;

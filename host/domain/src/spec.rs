@@ -7,6 +7,7 @@ mod archive;
 mod bandwidth;
 mod check;
 mod collected;
+mod difference;
 mod drill;
 mod escalation;
 mod exec_check;

@@ -4,8 +4,9 @@ mod door;
 mod sharing;
 
 use crate::target::HOST;
-use mainstay_tests::{Daemon, free_port, guest, plugin, wait_for};
+use mainstay_tests::{Daemon, free_port, guest, plugin, sleeper, wait_for};
 use rustix::process::{Pid, test_kill_process};
+use serde_json::{Value, json};
 use std::{
     fs,
     io::{Read, Write},
@@ -101,6 +102,30 @@ window = {{ file = "window" }}
     daemon.wait_for_event("the reload", |event| event["kind"] == "config.applied");
     assert!(with("another-key").starts_with("HTTP/1.1 200"));
     assert!(with("opens-the-door").starts_with("HTTP/1.1 401"));
+}
+
+#[test]
+fn a_config_that_is_applied_is_told_with_what_it_says_otherwise_and_with_no_value() {
+    let daemon = Daemon::start(&[HOST, &sleeper("job")].concat(), &[]);
+    daemon.wait_for_status("it to be read", |status| {
+        status["targets"][0]["name"] == "job"
+    });
+    let more = "\n[budget]\nper_hour = 5\n\n[plugin.webhook]\nsettings = { url = \"http://127.0.0.1:1/plain-token\" }\n";
+    let config = [HOST, &sleeper("job"), more].concat();
+    fs::write(daemon.path("mainstay.toml"), config).unwrap();
+    let applied = daemon.wait_for_event("the config", |event| event["kind"] == "config.applied");
+    assert_eq!(
+        applied["data"]["added"],
+        json!(["plugin.webhook"]),
+        "{applied}"
+    );
+    assert_eq!(applied["data"]["changed"], json!(["budget"]), "{applied}");
+    assert_eq!(applied["data"]["removed"], Value::Null, "{applied}");
+    let message = applied["message"].as_str().unwrap();
+    let words = " applied: added plugin.webhook; changed budget";
+    assert!(message.ends_with(words), "{message}");
+    let told = format!("{:?}{}", daemon.events(), daemon.log());
+    assert!(!told.contains("plain-token"), "{told}");
 }
 
 #[test]

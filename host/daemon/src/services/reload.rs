@@ -9,6 +9,7 @@
 use crate::ports::{Boxed, Clock, ConfigError, ConfigSource, Journal, LastReload, ServiceManager};
 use mainstay_domain::{
     code::ErrorCode,
+    config_difference::ConfigDifference,
     event::{ConfigApplied, ConfigRejected, Event, EventKind},
     name::PluginName,
     record::Change,
@@ -139,6 +140,7 @@ impl ReloadService {
     /// False where the host itself could not read the config: it is owed.
     async fn reload(&self) -> bool {
         let at = self.clock.now();
+        let before = Arc::clone(&self.spec.borrow());
         let outcome = self.try_reload().await.map_err(|error| error.to_string());
         if let Err(error) = &outcome
             && let Some(lack) = self.source.lack()
@@ -152,12 +154,10 @@ impl ReloadService {
         }
         let event = match &outcome {
             Ok(spec) => {
-                let message = format!("config {} applied", short(&spec.digest));
-                Event::new(EventKind::ConfigApplied, Severity::Low, at, message).with_data(
-                    ConfigApplied {
-                        digest: spec.digest.clone(),
-                    },
-                )
+                let difference = before.difference(spec);
+                let message = applied(&spec.digest, &difference);
+                let facts = ConfigApplied::new(spec.digest.clone(), difference);
+                Event::new(EventKind::ConfigApplied, Severity::Low, at, message).with_data(facts)
             }
             Err(error) => {
                 let message = ErrorCode::ConfigRefused.mark(format!(
@@ -215,6 +215,15 @@ fn needs_restart(current: &Spec, next: &Spec) -> Option<&'static str> {
         () if current.backups() != next.backups() => Some("tier.local.path"),
         () => None,
     }
+}
+
+/// What is said of a config that is in use now.
+fn applied(digest: &str, difference: &ConfigDifference) -> String {
+    let what = match difference.is_empty() {
+        true => "it says what the one before said".to_owned(),
+        false => difference.sentence(),
+    };
+    format!("config {} applied: {what}", short(digest))
 }
 
 fn short(digest: &str) -> &str {
@@ -406,6 +415,31 @@ mod tests {
             *bench.source.steps.lock(),
             [("prepare", true), ("abandon", true)]
         );
+    }
+
+    #[tokio::test]
+    async fn what_a_config_says_otherwise_is_told_by_its_names_and_never_by_what_it_says() {
+        let mut next = (*spec(Vec::new())).clone();
+        next.digest = "ab12".to_owned();
+        next.host.keep_history = Duration::from_secs(7);
+        let plugin = PluginSpec {
+            settings: serde_json::json!({ "token": "plain-secret" }),
+            ..PluginSpec::default()
+        };
+        next.plugins
+            .insert(PluginName::parse("slack").unwrap(), plugin);
+        let bench = bench(Arc::new(next), Ok(()));
+        for expected in [
+            "config ab12 applied: added plugin.slack; changed host.keep_history",
+            "config ab12 applied: it says what the one before said",
+        ] {
+            assert!(bench.service.reload().await);
+            let events = bench.journal.events();
+            assert_eq!(events.last().unwrap().message, expected);
+        }
+        let told = format!("{:?}", bench.journal.events());
+        assert!(told.contains(r#"added: ["plugin.slack"]"#), "{told}");
+        assert!(!told.contains("plain-secret"), "{told}");
     }
 
     #[test]

@@ -28,7 +28,7 @@ macro_rules! event_data {
         /// ```
         /// use mainstay_domain::event::{ConfigApplied, EventData};
         ///
-        /// let data = EventData::from(ConfigApplied { digest: "ab12".to_owned() });
+        /// let data = EventData::from(ConfigApplied::new("ab12".to_owned(), Default::default()));
         /// assert_eq!(serde_json::to_string(&data).unwrap(), r#"{"digest":"ab12"}"#);
         /// assert_eq!(serde_json::to_string(&EventData::Nothing).unwrap(), "{}");
         /// ```

@@ -1,8 +1,8 @@
 //! What events of the host itself say.
 
 use crate::{
-    fallback_mode::FallbackMode, name::TargetName, phase::Phase, target_policy::TargetPolicy,
-    time::Timestamp,
+    config_difference::ConfigDifference, fallback_mode::FallbackMode, name::TargetName,
+    phase::Phase, target_policy::TargetPolicy, time::Timestamp,
 };
 use serde::{Deserialize, Serialize};
 
@@ -75,10 +75,45 @@ pub struct CharterBroken {
 }
 
 /// A config was applied.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ConfigApplied {
     /// The digest of the config, hexadecimal.
     pub digest: String,
+    /// The tables and keys that the one before did not have, by their names alone: `target.web`, `target.web.rto`.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub added: Vec<String>,
+    /// Those that it had, and that say something else.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub changed: Vec<String>,
+    /// Those that it had.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub removed: Vec<String>,
+    /// So many more than [`ConfigApplied::MOST`] there are, which are not named.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub others: Option<u64>,
+}
+
+impl ConfigApplied {
+    /// So many tables and keys are named at most.
+    pub const MOST: usize = 100;
+
+    /// The config with this digest, which differs so from the one before.
+    pub fn new(digest: String, difference: ConfigDifference) -> Self {
+        let (named, others) = difference.beginning(Self::MOST);
+        let ConfigDifference {
+            added,
+            changed,
+            removed,
+        } = named;
+        let others = u64::try_from(others).ok();
+        Self {
+            digest,
+            added,
+            changed,
+            removed,
+            others: others.filter(|others| *others > 0),
+        }
+    }
 }
 
 /// A config was refused.
