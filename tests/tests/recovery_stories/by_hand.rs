@@ -3,7 +3,7 @@
 use super::{
     GRANTS, RESTART, decide, prepare, route, route_of, shown, start, wait_for_row, wait_until,
 };
-use mainstay_tests::{Daemon, guest, plugin, sleeper, user_name};
+use mainstay_tests::{Daemon, guest, plugin, sleeper, user_name, wait_for};
 use serde_json::Value;
 
 /// A handler that is called for as long as a test needs, and then has restarted nothing.
@@ -198,4 +198,57 @@ fn a_resume_of_what_would_recover_by_itself_does_so_at_once() {
     daemon.wait_for_event("another first attempt to fail", |event| {
         event["kind"] == "operation.retrying" && event["operation"] != retrying["operation"]
     });
+}
+
+#[test]
+fn who_asks_for_a_recovery_a_second_time_is_told_which_one_goes_on_and_no_other_begins() {
+    let daemon = start(&[&sleeper("job"), &sleeps("30s")], &[guest("probe", &[])]);
+    let ask = ["recover", "job", "--failure", "service-down"];
+    assert!(daemon.cli(&ask).status.success());
+    let first = daemon.wait_for_operation("job", "in-progress");
+    let second = daemon.cli(&ask);
+    assert!(!second.status.success(), "{second:?}");
+    let told = String::from_utf8_lossy(&second.stderr).into_owned();
+    let id = first["id"].as_str().unwrap();
+    for words in [
+        "the recovery of job from service-down was asked for already, or goes on",
+        &format!("mainstay operation show {id}"),
+    ] {
+        assert!(told.contains(words), "{words}: {told}");
+    }
+    let history = daemon.json(&["history", "--target", "job"]);
+    assert_eq!(history.as_array().unwrap().len(), 1, "{history}");
+    assert_eq!(shown(&daemon, &first["id"])["revision"], first["revision"]);
+}
+
+#[test]
+fn what_was_cancelled_is_not_counted_among_what_waits() {
+    let lines = "strategy = { kind = \"linear\", initial_delay = \"1h\", max_delay = \"1h\" }\n\
+         chain = [{ handler = \"probe\", params = { do = \"retryable\", until = 2 } }]";
+    let daemon = start(
+        &[&sleeper("job"), &sleeper("other"), &route(lines)],
+        &[guest("probe", &[])],
+    );
+    let waiting = |count: u32| {
+        let series = format!("recovery_operations_waiting{{reason=\"time\"}} {count}");
+        wait_for(&series, || {
+            let text = daemon.metrics();
+            let is_there = text.lines().any(|line| line == series);
+            is_there.then_some(()).ok_or(text)
+        });
+    };
+    let retrying = ["job", "other"].map(|target| {
+        daemon.kill_child(target);
+        daemon.wait_for_event("its first attempt to fail", |event| {
+            event["kind"] == "operation.retrying" && event["target"] == target
+        })
+    });
+    waiting(2);
+    let (status, answer) = decide(&daemon, "cancel", &retrying[0]["operation"], None);
+    assert_eq!(
+        (status, &answer["state"]),
+        (202, &Value::from("cancelled")),
+        "{answer}"
+    );
+    waiting(1);
 }
