@@ -301,15 +301,20 @@ fn the_readme_lists_every_path_of_the_api() {
     assert_eq!(listed, paths);
 }
 
-#[test]
-fn the_readme_lists_every_plugin_that_comes_with_the_program_with_its_settings() {
+/// The plugins that come with the program, each as `mainstay plugin inspect` says it.
+fn carried() -> Vec<Value> {
     let output = Command::new(program())
         .args(["plugin", "list", "--available", "--json"])
         .output()
         .unwrap();
     assert!(output.status.success());
-    let plugins: Value = serde_json::from_slice(&output.stdout).unwrap();
-    let there = plugins.as_array().unwrap().iter().map(|plugin| {
+    serde_json::from_slice(&output.stdout).unwrap()
+}
+
+#[test]
+fn the_readme_lists_every_plugin_that_comes_with_the_program_with_its_settings() {
+    let plugins = carried();
+    let there = plugins.iter().map(|plugin| {
         let settings = plugin["settings_schema"]["properties"].as_object();
         let settings = settings.into_iter().flat_map(|all| all.keys().cloned());
         (
@@ -330,6 +335,64 @@ fn the_readme_lists_every_plugin_that_comes_with_the_program_with_its_settings()
         });
     let listed: BTreeMap<String, BTreeSet<String>> = listed.collect();
     assert_eq!(listed, there);
+}
+
+/// The capability of a kind that a plugin asks for, with what it says of it.
+fn asked(plugin: &Value) -> BTreeMap<String, String> {
+    let capabilities = plugin["capabilities"].as_array().unwrap().iter();
+    let text = |value: &Value| value.as_str().unwrap().to_owned();
+    capabilities
+        .map(|asked| {
+            let name = text(&asked["name"]);
+            let kind = name.split(':').next().unwrap().to_owned();
+            (kind, text(&asked["why"]))
+        })
+        .collect()
+}
+
+#[test]
+fn each_page_grants_a_plugin_what_it_asks_for_and_no_more() {
+    let plugins = carried();
+    let mut shown = BTreeSet::new();
+    for page in ["docs/handlers.md", "docs/alerts.md"] {
+        for block in blocks(&read(page), "toml") {
+            let config: toml::Table = block.parse().unwrap();
+            let tables = config.get("plugin").and_then(|tables| tables.as_table());
+            for (name, table) in tables.into_iter().flatten() {
+                let plugin = plugins.iter().find(|plugin| plugin["name"] == *name);
+                let Some(plugin) = plugin else {
+                    continue;
+                };
+                let asked = asked(plugin);
+                let grants = table["grants"].as_table().unwrap();
+                let granted: BTreeSet<&String> = grants.keys().collect();
+                let wanted: BTreeSet<&String> = asked.keys().collect();
+                assert_eq!(granted, wanted, "{page}: {name}");
+                let verbs = grants.get("target").and_then(|verbs| verbs.as_array());
+                for verb in verbs.into_iter().flatten() {
+                    // One that names no verb asks for what it is about.
+                    let why = &asked["target"];
+                    let named = quoted(why);
+                    let verb = verb.as_str().unwrap();
+                    assert!(
+                        named.contains(verb) || (named.is_empty() && why.contains(verb)),
+                        "{page}: {name} is granted `{verb}`, and asks to {why}"
+                    );
+                }
+                shown.insert(name.clone());
+            }
+        }
+    }
+    let handlers = read("docs/handlers.md");
+    let headings = handlers.lines().filter_map(|line| line.strip_prefix("## "));
+    let handlers: Vec<&str> = headings.filter(|heading| !heading.contains(' ')).collect();
+    assert_eq!(handlers.len(), 10, "one for each failure: {handlers:?}");
+    for name in handlers
+        .into_iter()
+        .chain(["slack", "pagerduty", "email", "webhook"])
+    {
+        assert!(shown.contains(name), "{name} is shown without its grants");
+    }
 }
 
 #[test]
