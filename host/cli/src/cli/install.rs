@@ -294,6 +294,36 @@ mod tests {
         }
     }
 
+    /// `docs/alerts.md` says the same.
+    #[test]
+    fn each_alerter_is_shown_with_the_least_severity_that_it_is_meant_for() {
+        let all = carried::all().unwrap();
+        let alerters = all
+            .iter()
+            .filter(|plugin| plugin.about.kind == PluginKind::Alerter);
+        let mut shown: Vec<(String, Option<String>)> = alerters
+            .map(|plugin| {
+                let table: toml::Table = config_of(plugin).join("\n").parse().unwrap();
+                let alert = &table["alert"][0];
+                assert_eq!(alert["alerter"].as_str(), Some(&*plugin.about.name));
+                let least = alert.get("min_severity").and_then(|least| least.as_str());
+                (plugin.about.name.clone(), least.map(str::to_owned))
+            })
+            .collect();
+        shown.sort();
+        let expected = [
+            ("email", Some("high")),
+            // All of it: `low` is the least there is.
+            ("log-file", None),
+            ("pagerduty", Some("high")),
+            ("slack", Some("medium")),
+            ("webhook", Some("medium")),
+        ];
+        let expected =
+            expected.map(|(alerter, least)| (alerter.to_owned(), least.map(str::to_owned)));
+        assert_eq!(shown, expected);
+    }
+
     #[test]
     fn a_plugin_is_put_where_none_is_and_replaces_nothing() {
         let root = tempfile::tempdir().unwrap();
