@@ -19,6 +19,7 @@ mod namespaces;
 mod packages;
 mod processes;
 mod python;
+mod readme_walk;
 mod receiver;
 mod s3_server;
 pub mod scale;
@@ -39,6 +40,7 @@ pub use mail_server::{MAIL_PASSWORD, MailServer};
 pub use namespaces::{in_a_mount_namespace, in_a_network_namespace};
 pub use packages::{Packages, packages};
 pub use processes::{lives, parent};
+pub use readme_walk::ReadmeWalk;
 pub use receiver::{Received, Receiver, response};
 pub use s3_server::S3Server;
 pub use shorthand::{

@@ -66,6 +66,11 @@ fn copy(from: &Path, into: &Path, ports: &BTreeMap<u16, u16>) {
     }
 }
 
+/// Puts the free ports in place of those that the files of this example name.
+pub(crate) fn on_ports_in(example: &Path, ports: &BTreeMap<u16, u16>) {
+    copy(example, example, ports);
+}
+
 /// The text with the free ports in place of those that it names.
 fn on_ports(mut text: String, ports: &BTreeMap<u16, u16>) -> String {
     // By way of a mark: a free port may hold the digits of a named one.

@@ -1,6 +1,6 @@
 //! The example `satellite`: what each chain does about an anomaly, by its score and by the phase of the mission.
 
-use mainstay_tests::{Daemon, actions, plugin, repository, wait_for};
+use mainstay_tests::{Daemon, ReadmeWalk, actions, plugin, repository, wait_for};
 use std::{collections::BTreeMap, fs, process::Command};
 
 /// The example, with all that it asks for, when its subsystems are healthy.
@@ -112,4 +112,37 @@ fn what_the_watch_does_not_report_the_checks_see() {
     let operation = daemon.wait_for_operation("memory", "succeeded");
     assert_eq!(operation["failure"], "memory-anomaly", "{operation}");
     assert_eq!(done(&daemon, "memory"), ["purge-cache"], "{operation}");
+}
+
+#[test]
+fn the_commands_of_its_readme_run_from_the_first_block_to_the_last() {
+    let mut walk = ReadmeWalk::begin("satellite", &BTreeMap::new());
+    for (subsystem, score) in [
+        ("power", "0.85"),
+        ("thermal", "0.75"),
+        ("attitude", "0.85"),
+        ("comm", "0.96"),
+        ("memory", "0.72"),
+    ] {
+        walk.line(&format!("python3 craft.py break {subsystem} {score}"));
+        walk.daemon.wait_for_operation(subsystem, "succeeded");
+    }
+    walk.line("python3 craft.py break unknown 0.9");
+    walk.daemon.wait_for_event("people to be told", |event| {
+        event["kind"] == "operation.escalated" && event["target"] == "unknown"
+    });
+    let history = walk.line("mainstay history");
+    for failure in ["power-anomaly", "memory-anomaly"] {
+        assert!(history.contains(failure), "{history}");
+    }
+    let log = walk.line("cat done.log");
+    for action in ["reduce-power-load power", "purge-cache memory"] {
+        assert!(log.lines().any(|line| line == action), "{action}: {log}");
+    }
+    walk.line("mainstay phase safe");
+    walk.line("mainstay phase deployment");
+    walk.line("python3 craft.py break attitude 0.95");
+    let history = walk.line("mainstay history --target attitude");
+    assert!(history.contains("attitude-anomaly"), "{history}");
+    walk.end();
 }

@@ -3,7 +3,7 @@
 use mainstay_daemon::config;
 use mainstay_domain::{maintenance::open_now, time::Timestamp};
 use mainstay_tests::{
-    Daemon, actions, free_ports, get_json, note_recovery, plugin, repository, wait_for,
+    Daemon, ReadmeWalk, actions, free_ports, get_json, note_recovery, plugin, repository, wait_for,
 };
 use serde_json::{Value, json};
 use std::{fs, process::Command};
@@ -199,6 +199,46 @@ fn a_stream_that_ends_is_left_for_rest_by_the_last_attempt_too_and_the_next_fail
     });
     assert_eq!(again["attempts"], 1, "{again}");
     assert!(actions(&again).contains("took `use-rest`"), "{again}");
+}
+
+#[test]
+fn the_commands_of_its_readme_run_from_the_first_block_to_the_last() {
+    let mut walk = ReadmeWalk::begin("trading", &free_ports(&PORTS));
+    walk.line("touch exchange.silent");
+    walk.daemon.wait_for_successes("feed", 1);
+    let history = walk.line("mainstay history --target feed");
+    assert!(history.contains("network-partition"), "{history}");
+    walk.line("rm exchange.silent");
+    walk.daemon.wait_for_successes("feed", 2);
+    let history = walk.line("mainstay history --target feed");
+    assert!(history.contains("stream-fallback"), "{history}");
+
+    // By its number: another engine may run on this machine.
+    walk.done("kill -9 $(pgrep -f 'engine.py serve')");
+    walk.daemon.kill_child("engine");
+    walk.daemon.wait_for_operation("engine", "succeeded");
+    let history = walk.line("mainstay history --target engine");
+    assert!(history.contains("trading-engine-crash"), "{history}");
+    walk.daemon.wait_until_all_are_healthy();
+
+    walk.line("python3 engine.py pay -95000");
+    let asking = walk.daemon.wait_for_operation("account", "awaiting-manual");
+    let id = asking["id"].as_str().unwrap();
+    let history = walk.line("mainstay history --target account");
+    assert!(history.contains("approve this operation"), "{history}");
+    walk.line("python3 engine.py pay 95000");
+    // Said between the blocks, for the number is another one each time.
+    assert!(walk.daemon.cli(&["approve", id]).status.success());
+    walk.daemon.wait_for_operation("account", "succeeded");
+
+    walk.line(r"printf '[budget]\nconcurrent = 4\n' > conf.d/local.toml");
+    let refused = walk.refused("mainstay check --config canary.toml");
+    assert!(
+        refused.contains("`concurrent` is already set at"),
+        "{refused}"
+    );
+    walk.line("rm conf.d/local.toml");
+    walk.end();
 }
 
 #[test]
