@@ -202,6 +202,7 @@ fn what_is_stored_is_read_as_what_its_kind_says_and_written_as_it_was() {
         ("backup.fell-over", "BackupFellOver"),
         ("backup.trashed", "BackupTrashed"),
         ("backup.undeleted", "BackupUndeleted"),
+        ("config.applied", "ConfigApplied"),
     ]
     .map(|(kind, variant)| (kind.to_owned(), variant.to_owned()));
     assert_eq!(found, expected);

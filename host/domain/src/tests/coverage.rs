@@ -28,7 +28,8 @@ use crate::{
     },
     event::{
         AfterEscalation, BackupAccepted, BackupHeld, BackupMoved, BackupReleased, BackupTrashed,
-        BackupUndeleted, CheckpointTaken, Event, EventData, IncidentEnd, RollbackFacts,
+        BackupUndeleted, CheckpointTaken, ConfigApplied, Event, EventData, IncidentEnd,
+        RollbackFacts,
     },
     fallback_mode::FallbackMode,
     health::{Evidence, Health, Outcome},
@@ -604,6 +605,20 @@ fn every_form_of_an_event_is_in_the_corpus() {
         max_delay_ms,
         cooldown_ms,
     );
+    let applied = all.iter().filter_map(|one| match &one.data {
+        EventData::ConfigApplied(applied) => Some(applied),
+        _ => None,
+    });
+    let applied: Vec<&ConfigApplied> = applied.collect();
+    let ConfigApplied {
+        digest: _,
+        added: _,
+        changed: _,
+        removed: _,
+        others: _,
+    } = applied[0];
+    some_and_none!(applied, added, changed, removed);
+    there_and_absent!(applied, others);
     let phases = all.iter().filter_map(|one| match &one.data {
         EventData::PhaseChanged(changed) => Some([changed.from, changed.to]),
         _ => None,
