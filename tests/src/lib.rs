@@ -45,7 +45,7 @@ pub use receiver::{Received, Receiver, response};
 pub use s3_server::S3Server;
 pub use shorthand::{
     HOST, actions, make_fifo, message_of, millis_between, said, sleeper, take_backup, time,
-    user_name,
+    user_name, wait_until_taken_up,
 };
 pub use small_disk::SmallDisk;
 pub use stand_ins::{free_ports, get_json};

@@ -43,6 +43,18 @@ pub fn said(output: &Output) -> String {
     String::from_utf8(text).unwrap()
 }
 
+/// Waits until what the tiers hold is taken up after a start: until then every job waits for it.
+pub fn wait_until_taken_up(daemon: &Daemon) {
+    daemon.wait_for_status("the tiers to be looked at", |status| {
+        let mut jobs = status["jobs"].as_array().unwrap().iter();
+        let waits = |job: &Value| {
+            let why = job["waits"].as_str();
+            why.is_some_and(|why| why.contains("what its tiers hold"))
+        };
+        !jobs.any(waits)
+    });
+}
+
 /// Takes a backup of the job `state`; its identifier.
 pub fn take_backup(daemon: &Daemon, of_type: &str) -> String {
     let report = daemon.json(&["backup", "create", "state", "--type", of_type]);

@@ -1,6 +1,8 @@
 //! Backups in a bucket: all that is done with them, and a server that answers wrong, or not at all.
 
-use mainstay_tests::{Daemon, HOST, S3Server, campaign::Random, plugin, said, wait_for};
+use mainstay_tests::{
+    Daemon, HOST, S3Server, campaign::Random, plugin, said, wait_for, wait_until_taken_up,
+};
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
 use std::{fs, os::unix::fs::PermissionsExt, thread};
@@ -115,6 +117,7 @@ fn a_full_backup_is_in_the_bucket_by_default_is_verified_drilled_and_restored_an
     assert!(shop.daemon.stop());
     shop.server.seen_with("");
     shop.daemon.run();
+    wait_until_taken_up(&shop.daemon);
     let shown = shop.daemon.json(&["backup", "show", id(&newest)]);
     assert_eq!(shown["status"], "verified");
     let looks = shop.server.seen_with(&name_of(&newest, ".jsonl.zst "));
@@ -184,6 +187,7 @@ fn while_a_bucket_is_away_no_backup_is_wrong_and_what_was_changed_in_it_is_found
     assert!(!away.status.success(), "{}", said(&away));
     assert!(shop.daemon.stop());
     shop.daemon.run();
+    wait_until_taken_up(&shop.daemon);
     let shown = shop.daemon.json(&["backup", "show", id(&full)]);
     assert_eq!(shown["status"], "verified", "{shown}");
     shop.server.answer_right();
@@ -220,6 +224,7 @@ fn what_a_bucket_holds_is_taken_up_where_the_state_directory_is_lost() {
     fs::set_permissions(&key, fs::Permissions::from_mode(0o600)).unwrap();
     shop.daemon.run();
     shop.daemon.wait_for_plugins(1);
+    wait_until_taken_up(&shop.daemon);
     let shown = shop.daemon.json(&["backup", "show", id(&full)]);
     assert_eq!(
         (&shown["tier"], &shown["status"]),

@@ -1,8 +1,8 @@
 //! Backups in tiers beside the state directory: gone, back again, and all that is left.
 
-use mainstay_tests::{Daemon, HOST, Receiver, plugin};
+use mainstay_tests::{Daemon, HOST, Receiver, plugin, sleeper, wait_until_taken_up};
 use serde_json::{Value, json};
-use std::fs;
+use std::{fs, net::TcpListener};
 
 const JOB: &str = r#"
 [tier.nas]
@@ -103,6 +103,7 @@ fn what_a_tier_holds_is_taken_up_where_the_state_directory_is_lost() {
     fs::remove_dir_all(daemon.path("data")).unwrap();
     fs::create_dir(daemon.path("data")).unwrap();
     daemon.run();
+    wait_until_taken_up(&daemon);
     let list = daemon.json(&["backup", "list"]);
     let mut found = list.as_array().unwrap().iter();
     let found = found.find(|backup| backup["id"] == full["id"]).unwrap();
@@ -198,4 +199,34 @@ settings = {{ url = "{0}/hook" }}
     assert_eq!(take(&first, "full")["tier"], "nas");
     assert_eq!(restored(&first, "restored"), "one");
     known(&first);
+}
+
+#[test]
+fn a_bucket_that_connects_and_says_nothing_keeps_nobody_from_being_watched_and_restarted() {
+    let silent = TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = silent.local_addr().unwrap().port();
+    let tier = format!(
+        "\n[secrets]\nkey = {{ env = \"BUCKET_KEY\" }}\n\n[tier.nas]\nkind = \"s3\"\nurl = \"s3://backups\"\n\
+         endpoint = \"http://127.0.0.1:{port}\"\nregion = \"eu-1\"\naccess_key = \"id\"\nsecret_key = \"${{secret:key}}\"\n"
+    );
+    let job = JOB.replace("\n[tier.nas]\npath = \"nas\"\n", &tier);
+    let mut daemon = Daemon::prepare(&[HOST, &job, &sleeper("worker")].concat());
+    fs::create_dir(daemon.path("data")).unwrap();
+    fs::write(daemon.path("data/a"), "one").unwrap();
+    daemon.set_env("BUCKET_KEY", "k3y");
+    daemon.run();
+    let status = daemon.wait_for_status("the target to run", |status| {
+        status["targets"][0]["pid"].is_u64()
+    });
+    let why = status["jobs"][0]["waits"].as_str().unwrap();
+    assert!(why.contains("tiers"), "{why}");
+    let kept = status["targets"][0]["pid"].as_u64().unwrap();
+    let pid = rustix::process::Pid::from_raw(i32::try_from(kept).unwrap()).unwrap();
+    rustix::process::kill_process(pid, rustix::process::Signal::KILL).unwrap();
+    daemon.wait_for_status("the target to run again", |status| {
+        status["targets"][0]["pid"]
+            .as_u64()
+            .is_some_and(|pid| pid != kept)
+    });
+    assert!(daemon.stop(), "nor from stopping: {}", daemon.log());
 }

@@ -64,6 +64,8 @@ pub struct Bucket {
     /// Why there is none.
     stores: Result<Stores, Arc<str>>,
     silence: Arc<Mutex<Silence>>,
+    /// Ends what is asked of it.
+    stop: CancellationToken,
 }
 
 /// What lies directly below a key.
@@ -83,7 +85,14 @@ impl Bucket {
             prefix: spec.prefix.as_str().into(),
             stores: s3::stores(spec, access).map_err(Arc::from),
             silence: Arc::default(),
+            stop: CancellationToken::new(),
         }
+    }
+
+    /// The same one: soon after `stop` a question what it holds is given up, whose answer nobody needs any more. What was begun
+    /// with a put or a deletion goes its way.
+    pub fn until(self, stop: CancellationToken) -> Self {
+        Self { stop, ..self }
     }
 
     /// Whether it can ever be asked for anything, as it was made.
@@ -102,6 +111,7 @@ impl Bucket {
                 one_by_one: store,
             }),
             silence: Arc::default(),
+            stop: CancellationToken::new(),
         }
     }
 

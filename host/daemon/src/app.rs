@@ -352,7 +352,7 @@ pub async fn run(options: RunOptions) -> anyhow::Result<()> {
     let sources = LocalSources::new(secrets.clone(), environment, outputs, Handle::current());
     let stored_backups = LocalBackups::new(
         state_dir,
-        tier_places(spec.clone(), secrets.clone()),
+        tier_places(spec.clone(), secrets.clone(), work.stopping()),
         Arc::new(sources.with_collectors(plugins.clone())),
         wall_clock(&clock),
         work.stopping(),

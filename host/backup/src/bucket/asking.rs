@@ -55,7 +55,8 @@ impl Bucket {
             head: true,
             ..GetOptions::default()
         };
-        self.run(async move { Ok(store.get_opts(&key, options).await?.meta.size) })
+        let asked = async move { Ok(store.get_opts(&key, options).await?.meta.size) };
+        self.begin(&self.stop, asked)?.end()
     }
 
     /// All of an object; none where it is longer than `most` bytes.
@@ -68,7 +69,7 @@ impl Bucket {
                 false => Ok(Some(Vec::from(found.bytes().await?))),
             }
         };
-        self.asked(|| self.run(read))
+        self.asked(|| self.begin(&self.stop, read)?.end())
     }
 
     /// What lies directly below a key; nothing where there is none of it.
@@ -85,7 +86,7 @@ impl Bucket {
                     .collect(),
             })
         };
-        self.asked(|| self.run(list))
+        self.asked(|| self.begin(&self.stop, list)?.end())
     }
 
     fn asked<T>(&self, ask: impl FnOnce() -> io::Result<T>) -> io::Result<T> {

@@ -21,19 +21,23 @@ use std::{
     time::Duration,
 };
 use tokio::sync::watch;
+use tokio_util::sync::CancellationToken;
 
 /// So long may one request take, and what is sent or answered with it: 8 MiB.
 const REQUEST: Duration = Duration::from_secs(120);
 /// So long may a file of authorities be.
 const MAX_AUTHORITIES: u64 = 1 << 20;
 
-/// The tiers of the config beside `local`, as it is when they are asked for.
+/// The tiers of the config beside `local`, as it is when they are asked for. What is asked of a bucket is given up soon after
+/// `stop`.
 pub(crate) fn tier_places(
     spec: watch::Receiver<Arc<Spec>>,
     secrets: Arc<dyn Secrets>,
+    stop: CancellationToken,
 ) -> TierPlaces {
     let buckets = Buckets {
         secrets,
+        stop,
         known: Mutex::default(),
     };
     Arc::new(move || {
@@ -56,6 +60,7 @@ type Authorities = Option<Result<Vec<u8>, String>>;
 /// The buckets that were asked for; each keeps its connections.
 struct Buckets {
     secrets: Arc<dyn Secrets>,
+    stop: CancellationToken,
     known: Mutex<HashMap<S3TierSpec, (Authorities, Bucket)>>,
 }
 
@@ -71,7 +76,7 @@ impl Buckets {
             secrets: Arc::clone(&self.secrets),
             authorities: authorities.clone(),
         });
-        let bucket = Bucket::of_s3(spec, &access);
+        let bucket = Bucket::of_s3(spec, &access).until(self.stop.clone());
         // What was in the way may be gone the next time, as where too many files were open.
         if bucket.is_usable() {
             let mut known = self.known.lock();
@@ -203,6 +208,7 @@ mod tests {
         };
         let buckets = Buckets {
             secrets: Arc::new(Named),
+            stop: CancellationToken::new(),
             known: Mutex::default(),
         };
         assert!(!buckets.of(&wrong).is_usable());

@@ -40,6 +40,7 @@ mod rollback;
 mod room;
 mod saved;
 mod suspects;
+mod taken_up;
 #[cfg(test)]
 mod tests;
 mod trial;
@@ -71,6 +72,7 @@ use mainstay_domain::{
 };
 use parking_lot::Mutex;
 use std::{collections::HashMap, sync::Arc, time::Duration};
+use taken_up::{TakenUp, may_hang};
 use tokio::sync::{Notify, watch};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
@@ -181,6 +183,7 @@ struct Core {
     commands: Arc<dyn Commands>,
     probe: Arc<dyn Probe>,
     upgraded: Option<Timestamp>,
+    taken_up: TakenUp,
 }
 
 fn no_progress() -> OnProgress {
@@ -189,7 +192,8 @@ fn no_progress() -> OnProgress {
 
 impl BackupService {
     /// Reconciles what the previous daemon left: pieces of backups are removed and their records become failed, what
-    /// was committed but not recorded is recorded. Nothing may use the store before.
+    /// was committed but not recorded is recorded. Nothing may use the store before. Where the config has tiers beside the one
+    /// of this machine, that is not waited for here: [`Self::run`] begins with it.
     ///
     /// # Errors
     /// The journal cannot be written. What the store cannot do is logged, and done at the next start.
@@ -234,6 +238,7 @@ impl BackupService {
             commands,
             probe,
             upgraded,
+            taken_up: TakenUp::default(),
         };
         let service = Self {
             core: Arc::new(core),
@@ -245,19 +250,40 @@ impl BackupService {
         for (job, slot) in drill_slots {
             service.job_state(&job, |state| state.proofs.drilled(slot));
         }
-        service.reconcile_leftovers().await?;
+        let is_later = may_hang(&service.core.spec.borrow());
+        if !is_later {
+            service.take_up().await?;
+        }
         Ok(service)
     }
 
-    /// Runs due backups and retention until `stop`, and ends when what was begun has ended; the store is to be stopped
-    /// by its own token.
+    /// Takes up what is stored where that was not done, runs due backups and retention until `stop`, and ends when what was
+    /// begun has ended; the store is to be stopped by its own token.
     ///
     /// # Errors
-    /// None today; a service may.
+    /// The journal cannot be written while what is stored is taken up.
     pub async fn run(self, stop: CancellationToken) -> Result<(), BackupError> {
         let mut spec = self.core.spec.clone();
-        let mut before = Arc::clone(&spec.borrow_and_update());
-        self.settle_rollbacks();
+        let before = Arc::clone(&spec.borrow_and_update());
+        let taken_up = self.take_up_until(&stop).await;
+        if taken_up.is_ok() && !stop.is_cancelled() {
+            self.settle_rollbacks();
+            self.run_due(&stop, spec, before).await;
+        }
+        self.core.tasks.close();
+        // Who waits for it is told that the host stops.
+        self.core.taken_up.end();
+        self.core.tasks.wait().await;
+        taken_up
+    }
+
+    /// Does what falls due until `stop`; what differs from the config `before` counts as changed.
+    async fn run_due(
+        &self,
+        stop: &CancellationToken,
+        mut spec: watch::Receiver<Arc<Spec>>,
+        mut before: Arc<Spec>,
+    ) {
         loop {
             let begun = tokio::time::Instant::now();
             let looked_at = self.start_due();
@@ -275,9 +301,6 @@ impl BackupService {
                 }
             }
         }
-        self.core.tasks.close();
-        self.core.tasks.wait().await;
-        Ok(())
     }
 
     /// May be dropped: who wakes meanwhile is kept.

@@ -192,6 +192,9 @@ impl BackupService {
             for error in looked.await.unwrap_or_else(|error| vec![error]) {
                 if let BackupStoreError::Corrupted { id, what } = &error {
                     self.mark_corrupted(id, what).await?;
+                } else if error == BackupStoreError::Interrupted {
+                    // The next start looks for it.
+                    return Ok(());
                 } else {
                     tracing::error!(%error, "whether a stored backup is there cannot be told now");
                     unreachable = Some(error);

@@ -213,7 +213,7 @@ impl BackupOperator for BackupService {
                 rpo_met: job.rpo.map(|rpo| {
                     complete.is_some_and(|taken| taken <= now && now.since(taken) <= rpo)
                 }),
-                waits: self.waits_for(job),
+                waits: self.waits_for(job).or_else(|| self.core.taken_up.why_not()),
                 last_checkpoint: checkpoint_rules::last_right(&records, now),
                 next_checkpoint: self.next_checkpoint(job, now),
                 last_drill: records
@@ -255,7 +255,8 @@ impl BackupControl for BackupService {
         Box::pin(async move {
             let Some(taken) = self.in_free_turn_of(&job, work).await else {
                 return Err(EffectError::Unavailable(format!(
-                    "job {job} is busy: a backup of it is taken, read or restored; ask again when that has ended"
+                    "job {job} is busy: a backup of it is taken, read or restored, or looked for since the start; ask again when that has \
+                     ended"
                 )));
             };
             Ok(BackupSummary::from(&taken?))

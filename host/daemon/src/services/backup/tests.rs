@@ -8,6 +8,7 @@ mod proofs;
 mod retention;
 mod sealed;
 mod suspects;
+mod taken_up;
 
 use super::{due::FIRST_BACKOFF, *};
 use crate::{
@@ -69,7 +70,17 @@ impl Fixture {
         jobs: &[JobSpec],
         upgraded: Option<Timestamp>,
     ) -> Self {
-        let (spec, receiver) = watch::channel(spec_with(jobs));
+        Self::with_spec(store, journal, clock, spec_with(jobs), upgraded).await
+    }
+
+    async fn with_spec(
+        store: Arc<FakeStore>,
+        journal: Arc<MemoryJournal>,
+        clock: Arc<ManualClock>,
+        spec: Arc<Spec>,
+        upgraded: Option<Timestamp>,
+    ) -> Self {
+        let (spec, receiver) = watch::channel(spec);
         let judge = FakeJudge::new();
         let watch = FakeWatch::new();
         let numbers = Numbers::new().unwrap();

@@ -24,8 +24,9 @@ impl BackupService {
         self.job_state(job, |state| state.turn())
     }
 
-    /// A job's turn, when it is free.
+    /// A job's turn, when it is free, and what is stored was taken up.
     pub(super) async fn turn_of(&self, job: &JobName) -> Turn {
+        self.core.taken_up.wait().await;
         self.turn(self.lock_of(job).lock_owned().await)
     }
 
@@ -50,12 +51,16 @@ impl BackupService {
         self.in_own_task(work).await
     }
 
-    /// As [`Self::in_turn_of`], where the turn is free now; none where something of the job runs, and nothing is done.
+    /// As [`Self::in_turn_of`], where the turn is free now; none where something of the job runs, or what is stored is not taken
+    /// up yet, and nothing is done.
     pub(super) async fn in_free_turn_of<T: Send + 'static>(
         &self,
         job: &JobName,
         work: impl Future<Output = Result<T, BackupError>> + Send + 'static,
     ) -> Option<Result<T, BackupError>> {
+        if !self.core.taken_up.is_over() {
+            return None;
+        }
         let held = self.lock_of(job).try_lock_owned().ok()?;
         let turn = self.turn(held);
         let work = async move {

@@ -43,6 +43,10 @@ struct Behaviour {
     orphans: Vec<(BackupId, u64)>,
     left_out: Vec<String>,
     failures: VecDeque<BackupStoreError>,
+    /// Who asks what it holds waits.
+    is_silent: bool,
+    /// Somebody does.
+    is_asked: bool,
     hangs: bool,
     hanging: bool,
     running: u32,
@@ -106,6 +110,16 @@ impl FakeStore {
     /// The next backup that is taken fails so.
     pub(super) fn fail_next(&self, error: BackupStoreError) {
         self.with(|it| it.failures.push_back(error));
+    }
+
+    /// Who asks what it holds waits from now on, or no longer.
+    pub(super) fn be_silent(&self, is_silent: bool) {
+        self.with(|it| it.is_silent = is_silent);
+    }
+
+    /// Whether somebody waits for what it holds.
+    pub(super) fn is_asked(&self) -> bool {
+        self.with(|it| it.is_asked)
     }
 
     /// Backups wait from now on.
@@ -639,10 +653,14 @@ impl BackupStore for FakeStore {
     }
 
     fn jobs(&self) -> Result<Vec<JobName>, BackupStoreError> {
-        let jobs: BTreeSet<JobName> = self.with(|it| {
-            let manifests = it.manifests.values();
-            manifests.map(|manifest| manifest.job.clone()).collect()
-        });
+        let mut it = self.behaviour.lock();
+        while it.is_silent {
+            it.is_asked = true;
+            self.moved.wait(&mut it);
+        }
+        it.is_asked = false;
+        let manifests = it.manifests.values();
+        let jobs: BTreeSet<JobName> = manifests.map(|manifest| manifest.job.clone()).collect();
         Ok(jobs.into_iter().collect())
     }
 

@@ -1,0 +1,73 @@
+//! What is stored is taken up at the start, and what waits for that.
+
+use super::*;
+
+/// A service that begins with backups in a journal, and a tier that does not answer.
+async fn beside_a_silent_tier() -> Fixture {
+    let before = Fixture::new().await;
+    before.create(BackupType::Full).await.unwrap();
+    let Fixture {
+        store,
+        journal,
+        clock,
+        ..
+    } = before;
+    let mut spec = Spec::clone(&spec_with(&[job(None)]));
+    let offsite = TierSpec {
+        place: TierPlaceSpec::Directory("/mnt/backups".into()),
+        role: TierRole::Network,
+        bandwidth: Vec::new(),
+    };
+    spec.tiers
+        .insert(TierName::parse("offsite").unwrap(), offsite);
+    store.be_silent(true);
+    let opened = Fixture::with_spec(store, journal, clock, Arc::new(spec), None);
+    within(opened).await
+}
+
+#[tokio::test]
+async fn a_start_waits_for_no_tier_and_what_needs_backups_waits_until_they_are_looked_at() {
+    let fixture = beside_a_silent_tier().await;
+    let sweeps = fixture.store.sweeps();
+    let (running, stop) = fixture.start();
+    wait_until("the tier to be asked", || fixture.store.is_asked()).await;
+    let why = fixture.service.jobs()[0].waits.clone().unwrap();
+    assert!(why.contains("tiers"), "{why}");
+    let key = "op-1-1".to_owned();
+    let asked = BackupControl::create(&fixture.service, job(None).name, BackupType::Full, key);
+    let busy = within(asked).await.unwrap_err();
+    assert!(busy.to_string().contains("busy"), "{busy}");
+    let service = fixture.service.clone();
+    let taking = tokio::spawn(async move {
+        BackupOperator::create(&service, job(None).name, BackupType::Full, no_progress()).await
+    });
+    tokio::task::yield_now().await;
+    assert!(!taking.is_finished());
+    assert_eq!(fixture.store.taken(), 1, "that of before");
+
+    fixture.store.be_silent(false);
+    within(taking).await.unwrap().unwrap();
+    assert_eq!(fixture.store.sweeps(), sweeps + 1);
+    assert_eq!(fixture.service.jobs()[0].waits, None);
+    stop.cancel();
+    within(running).await.unwrap().unwrap();
+}
+
+#[tokio::test]
+async fn who_waits_for_a_silent_tier_is_told_where_the_host_stops() {
+    let fixture = beside_a_silent_tier().await;
+    let (running, stop) = fixture.start();
+    wait_until("the tier to be asked", || fixture.store.is_asked()).await;
+    let waiting = BackupOperator::create(
+        &fixture.service,
+        job(None).name,
+        BackupType::Full,
+        no_progress(),
+    );
+    stop.cancel();
+    let told = within(waiting).await.unwrap_err();
+    assert!(told.0.contains("is stopping"), "{}", told.0);
+    fixture.store.be_silent(false);
+    within(running).await.unwrap().unwrap();
+    assert_eq!(fixture.store.taken(), 1);
+}
