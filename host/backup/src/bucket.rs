@@ -8,8 +8,10 @@
 //! holds: only "it is not there" of an object does.
 
 mod asking;
+mod putting;
 mod reader;
 mod s3;
+mod sending;
 mod trouble;
 mod waiting;
 
@@ -19,41 +21,36 @@ use asking::Silence;
 use futures_util::{StreamExt, TryStreamExt, stream};
 use mainstay_domain::spec::S3TierSpec;
 use object_store::{
-    Error, GetOptions, ObjectStore, PutMode, PutMultipartOptions, PutOptions, PutPayload,
+    Error, GetOptions, ObjectStore, PutMode, PutPayload, multipart::MultipartStore,
     path::Path as Key,
 };
 use parking_lot::Mutex;
+use putting::{PART, put_over};
 use reader::ObjectReader;
-use std::{
-    fmt::Debug,
-    future::Future,
-    io::{self, ErrorKind, Read},
-    path::PathBuf,
-    sync::Arc,
-};
+use std::{fmt::Debug, future::Future, io, path::PathBuf, sync::Arc};
 use tokio_util::sync::CancellationToken;
-use trouble::{explained, of_put, said, status};
+use trouble::{of_put, said, status};
 use waiting::{Begun, begin};
 
-/// What is put or got at once, at least.
-const PART: u64 = 8 << 20;
-/// An object has at most 10,000 parts.
-const MOST_PARTS: u64 = 9_000;
+/// What can be asked for objects, and for what comes in parts.
+trait Store: ObjectStore + MultipartStore {}
+
+impl<T: ObjectStore + MultipartStore> Store for T {}
 
 /// What a bucket needs of its host.
 pub trait BucketAccess: Debug + Send + Sync {
     /// What an operator wrote, with the value of each secret in its place. The error is a sentence for people, without values.
     fn reveal(&self, written: &str) -> Result<String, String>;
-    /// What requests are sent with: it follows no redirect, takes nothing from the environment, and gives up in time. The error
-    /// is a sentence for people.
+    /// What requests are sent with: it follows no redirect, takes nothing from the environment, and gives up in time where it does
+    /// not get to the server. What was begun is given up here where it does not move. The error is a sentence for people.
     fn client(&self) -> Result<reqwest::Client, String>;
 }
 
 #[derive(Debug, Clone)]
 struct Stores {
-    many: Arc<dyn ObjectStore>,
+    many: Arc<dyn Store>,
     /// Deletes one object with each request.
-    one_by_one: Arc<dyn ObjectStore>,
+    one_by_one: Arc<dyn Store>,
 }
 
 /// A bucket, or what is below a prefix in it. Clones are the same.
@@ -102,7 +99,12 @@ impl Bucket {
 
     /// One in memory, for tests.
     #[cfg(test)]
-    pub(crate) fn of_store(name: &str, prefix: &str, store: Arc<dyn ObjectStore>) -> Self {
+    pub(crate) fn of_store(
+        name: &str,
+        prefix: &str,
+        store: object_store::memory::InMemory,
+    ) -> Self {
+        let store: Arc<dyn Store> = Arc::new(store);
         Self {
             name: name.into(),
             prefix: prefix.into(),
@@ -191,61 +193,6 @@ impl Bucket {
         self.run(async move { put_over(&*store, &key, bytes).await })
     }
 
-    /// Puts what is read from somewhere, of about this length: there whole, or not at all, and not where reading fails. An
-    /// upload that a crash cuts off is no object; what is kept of it goes by a rule of the bucket.
-    pub(crate) fn put(
-        &self,
-        key: &str,
-        (source, length): (&mut dyn Read, u64),
-        stop: &CancellationToken,
-    ) -> io::Result<()> {
-        let (store, key) = (self.stores()?.many, self.key(key));
-        let part = length.div_ceil(MOST_PARTS).max(PART);
-        let first = read_part(source, part)?;
-        if (first.len() as u64) < part {
-            let put = async move { put_over(&*store, &key, first).await };
-            return self.begin(stop, put)?.end();
-        }
-        let begun = async move {
-            let options = PutMultipartOptions::default();
-            let begun = store.put_multipart_opts(&key, options).await;
-            begun.map_err(of_put)
-        };
-        let mut upload = self.begin(stop, begun)?.end()?;
-        let put = (|| {
-            let (mut bytes, mut before) = (first, None);
-            while !bytes.is_empty() {
-                let next = self.begin(stop, upload.put_part(PutPayload::from(bytes)))?;
-                if let Some(before) = before.replace(next) {
-                    Begun::end(before)?;
-                }
-                bytes = read_part(source, part)?;
-            }
-            before.map_or(Ok(()), Begun::end)
-        })();
-        let put = match put {
-            Ok(()) => {
-                let complete = async move {
-                    let completed = upload.complete().await;
-                    Ok((completed, upload))
-                };
-                let (completed, again) = self.begin(stop, complete)?.end()?;
-                upload = again;
-                completed.map_err(|error| explained(&error, &self.name))
-            }
-            Err(error) => Err(error),
-        };
-        let Err(error) = put else { return Ok(()) };
-        // Where all was put and only the answer was lost there is no upload any more.
-        match self.run(async move { upload.abort().await }) {
-            Err(why) if why.kind() != ErrorKind::NotFound => {
-                tracing::warn!(error = %why, "the parts of an upload that was given up stay in the bucket");
-            }
-            Ok(()) | Err(_) => {}
-        }
-        Err(error)
-    }
-
     /// Deletes objects: with one request, or one after the other where the server does not do that. What is gone is no error.
     pub(crate) fn delete(&self, keys: &[String]) -> io::Result<()> {
         let Stores { many, one_by_one } = self.stores()?;
@@ -274,31 +221,18 @@ impl Bucket {
     }
 }
 
-async fn put_over(store: &dyn ObjectStore, key: &Key, bytes: Vec<u8>) -> Result<(), Error> {
-    let payload = PutPayload::from(bytes);
-    let put = store.put_opts(key, payload, PutOptions::default()).await;
-    put.map(drop).map_err(of_put)
-}
-
-/// Reads so much, or what is left.
-fn read_part(source: &mut dyn Read, most: u64) -> io::Result<Vec<u8>> {
-    let mut bytes = Vec::new();
-    source.take(most).read_to_end(&mut bytes)?;
-    Ok(bytes)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
     use object_store::memory::InMemory;
     use std::{
         fs::File,
-        io::{Seek, Write},
+        io::{ErrorKind, Read, Seek, Write},
         time::{Duration, Instant},
     };
 
     fn bucket() -> Bucket {
-        Bucket::of_store("b", "of/host", Arc::new(InMemory::new()))
+        Bucket::of_store("b", "of/host", InMemory::new())
     }
 
     fn never() -> CancellationToken {

@@ -1,12 +1,12 @@
 //! The client of an S3.
 
-use super::{BucketAccess, Stores, trouble::Trouble};
+use super::{BucketAccess, Store, Stores, sending::Sending, trouble::Trouble};
 use mainstay_domain::{
     spec::S3TierSpec,
     text::{causes, in_one_line},
 };
 use object_store::{
-    BackoffConfig, ClientOptions, CredentialProvider, Error, ObjectStore, RetryConfig,
+    BackoffConfig, ClientOptions, CredentialProvider, Error, RetryConfig,
     aws::{AmazonS3Builder, AwsCredential},
     client::{HttpClient, HttpConnector},
 };
@@ -56,7 +56,7 @@ struct ByClient(reqwest::Client);
 
 impl HttpConnector for ByClient {
     fn connect(&self, _: &ClientOptions) -> object_store::Result<HttpClient> {
-        Ok(HttpClient::new(self.0.clone()))
+        Ok(HttpClient::new(Sending(self.0.clone())))
     }
 }
 
@@ -73,7 +73,7 @@ pub(super) fn stores(spec: &S3TierSpec, access: &Arc<dyn BucketAccess>) -> Resul
                 access_key: spec.access_key.clone(),
                 secret_key: spec.secret_key.clone(),
             }))
-            // Some seconds in all: then the next tier takes a backup.
+            // Some seconds in all, where the server says something: then the next tier takes a backup.
             .with_retry(RetryConfig {
                 backoff: BackoffConfig {
                     init_backoff: Duration::from_millis(100),
@@ -89,7 +89,7 @@ pub(super) fn stores(spec: &S3TierSpec, access: &Arc<dyn BucketAccess>) -> Resul
             builder = builder.with_endpoint(endpoint).with_allow_http(is_plain);
         }
         let built = builder.build().map_err(|error| in_one_line(causes(&error)));
-        built.map(|store| Arc::new(store) as Arc<dyn ObjectStore>)
+        built.map(|store| Arc::new(store) as Arc<dyn Store>)
     };
     Ok(Stores {
         many: build(false)?,

@@ -18,13 +18,10 @@ use std::{
     fmt,
     path::Path,
     sync::Arc,
-    time::Duration,
 };
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
-/// So long may one request take, and what is sent or answered with it: 8 MiB.
-const REQUEST: Duration = Duration::from_secs(120);
 /// So long may a file of authorities be.
 const MAX_AUTHORITIES: u64 = 1 << 20;
 
@@ -121,7 +118,6 @@ impl BucketAccess for Access {
         // An error says that there is one already.
         let _ = rustls::crypto::ring::default_provider().install_default();
         let cannot = |error: reqwest::Error| in_one_line(causes(&error));
-        let builder = || builder().timeout(REQUEST);
         let Some(authorities) = &self.authorities else {
             // Without authorities of this system there is no https, and http all the same.
             let client = builder().build();

@@ -19,7 +19,7 @@ use mainstay_domain::{backup::Hold, spec::S3TierSpec};
 use object_store::memory::InMemory;
 
 pub(super) fn in_memory() -> Bucket {
-    Bucket::of_store("shop", "of/host", Arc::new(InMemory::new()))
+    Bucket::of_store("shop", "of/host", InMemory::new())
 }
 
 /// What cannot be reached.

@@ -88,7 +88,7 @@ fn every_byte_of_an_archive_that_goes_to_a_bucket_or_comes_from_it_passes() {
         store: fixture.store.with_pace(counting.clone()),
         ..fixture
     };
-    let bucket = Bucket::of_store("shop", "of/host", Arc::new(InMemory::new()));
+    let bucket = Bucket::of_store("shop", "of/host", InMemory::new());
     let place = TierPlace::Bucket(bucket);
     fixture.tiers.lock().push((tier("offsite"), place));
     fixture.put("a", "one");
