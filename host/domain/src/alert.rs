@@ -107,6 +107,9 @@ pub struct OutboxEntry {
     /// It was told in this group, and stays here until it is over. Nobody delivers it any more.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub part_of: Option<GroupPart>,
+    /// The alerts that it tells in their place, where it is of a group. No record has them: another daemon does not know.
+    #[serde(skip)]
+    pub in_place_of: Vec<AlertId>,
 }
 
 impl OutboxEntry {
@@ -122,6 +125,7 @@ impl OutboxEntry {
             follows: false,
             begun: false,
             part_of: None,
+            in_place_of: Vec::new(),
         }
     }
 

@@ -394,6 +394,7 @@ fn event_about(
         alerter: alerter.clone(),
         attempt: entry.attempts.saturating_add(1),
         detail: detail.to_owned(),
+        in_place_of: entry.in_place_of.clone(),
     };
     let mut event = Event::new(kind, severity, now, message)
         .with_plugin(alerter)

@@ -92,6 +92,7 @@ mod tests {
             follows: false,
             begun: false,
             part_of: None,
+            in_place_of: Vec::new(),
         }
     }
 

@@ -38,4 +38,7 @@ pub struct AlertDelivery {
     pub attempt: u32,
     /// The receiver's reference where it was delivered, else why it was not; may be empty.
     pub detail: String,
+    /// The alerts that it told in their place, where it is of a group. No record has them: another daemon does not know.
+    #[serde(skip)]
+    pub in_place_of: Vec<AlertId>,
 }

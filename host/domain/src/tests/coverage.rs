@@ -925,6 +925,7 @@ fn every_form_of_an_alert_is_in_the_corpus() {
         follows: _,
         begun: _,
         part_of: _,
+        in_place_of: _,
     } = &all[0];
     there_and_absent!(all, last_error, part_of);
     true_and_false!(all, follows, begun);

@@ -91,6 +91,7 @@ fn end_two_alerts(served: &Served) {
             alerter: pager.clone(),
             attempt: 1,
             detail: "it said so".to_owned(),
+            in_place_of: Vec::new(),
         };
         let mut event = Event::new(kind, Severity::High, NOW, "an alert ended")
             .with_plugin(&pager)

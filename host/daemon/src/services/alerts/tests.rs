@@ -129,6 +129,7 @@ fn entry(number: u64, alerter: &str, dedup_key: &str, title: &str) -> OutboxEntr
         follows: false,
         begun: false,
         part_of: None,
+        in_place_of: Vec::new(),
     }
 }
 

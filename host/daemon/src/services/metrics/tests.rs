@@ -747,6 +747,7 @@ fn alerts_happen(world: &FakeWorld) {
             alerter: alerter.clone(),
             attempt: 1,
             detail: String::new(),
+            in_place_of: Vec::new(),
         };
         world.happen(kind, |event| event.with_data(delivery));
     }

@@ -102,7 +102,9 @@ impl AlertGroups {
             let open = lanes.filter_map(|lane| self.members.get(&lane));
             let open: Vec<&Alert> = open.map(|member| &member.alert).collect();
             let passed: Vec<&Alert> = said.passed.iter().map(|entry| &entry.alert).collect();
-            let firing = words.firing(&open, &passed, said.is_update);
+            let mut firing = words.firing(&open, &passed, said.is_update);
+            let arrived = said.arrived.iter();
+            firing.in_place_of = arrived.map(|entry| entry.alert.id.clone()).collect();
             severity = severity.max(firing.alert.severity);
             told.push(firing);
         }

@@ -294,6 +294,29 @@ fn what_was_to_be_told_as_itself_before_the_group_is_so_by_the_next_daemon_too()
 }
 
 #[test]
+fn a_message_knows_whom_it_stands_for() {
+    let mut world = World::new();
+    for key in ["a", "b"] {
+        world.fire(key, Severity::High);
+    }
+    world.pass(WAIT);
+    let firing = |alert: &Alert| alert.status == AlertStatus::Firing;
+    let arrived: BTreeSet<AlertId> = world
+        .rows
+        .iter()
+        .map(|entry| entry.alert.id.clone())
+        .collect();
+    let message = world
+        .line
+        .iter()
+        .find(|entry| firing(&entry.alert))
+        .unwrap();
+    assert!(message.is_of_group());
+    assert_eq!(message.in_place_of.len(), 2);
+    assert!(message.in_place_of.iter().all(|id| arrived.contains(id)));
+}
+
+#[test]
 fn what_is_over_within_the_wait_is_told_even_so() {
     let mut world = World::new();
     for key in ["a", "b"] {

@@ -8,9 +8,11 @@ use super::OpenAlerts;
 use crate::{
     alert::{Alert, open_key::Fault},
     event::{Event, EventData, EventKind},
+    id::AlertId,
     time::Timestamp,
 };
 use std::{
+    collections::BTreeSet,
     hash::{DefaultHasher, Hash, Hasher},
     time::Duration,
 };
@@ -50,10 +52,13 @@ impl OpenAlerts {
         else {
             return;
         };
+        // A group tells of its members in their place.
+        let mut lost: BTreeSet<&AlertId> = facts.in_place_of.iter().collect();
+        lost.insert(&facts.alert);
         let of_keys = self.told.values_mut();
         let told = of_keys.filter_map(|of_key| of_key.by.get_mut(&facts.alerter));
         for fault in told.flat_map(|told| told.kinds.values_mut()) {
-            fault.is_lost |= fault.alert == facts.alert;
+            fault.is_lost |= lost.contains(&fault.alert);
         }
     }
 }
@@ -228,29 +233,42 @@ mod tests {
             route("email", Severity::Low, &[]),
             route("slack", Severity::Low, &[]),
         ];
-        let (mut open, mut ids) = (OpenAlerts::default(), IdSource::new(2));
-        let first = failed(0, 1, "the disk is full");
-        let entries = open.alerts_for(&first, &routes, "db1", &mut ids);
-        let email = entries.first().unwrap();
-        let given_up = Event::new(
-            EventKind::AlertAbandoned,
-            Severity::High,
-            at(1),
-            "email refused for good",
-        )
-        .with_plugin(&email.alerter)
-        .with_data(AlertDelivery {
-            alert: email.alert.id.clone(),
-            alerter: email.alerter.clone(),
-            attempt: 1,
-            detail: String::new(),
-        });
-        let events = [
-            given_up,
-            failed(2, 2, "the disk is full"),
-            failed(3, 3, "the disk is full"),
-        ];
-        assert_eq!(told(&mut open, &routes, &events), ["2 email"]);
+        for is_of_group in [false, true] {
+            let (mut open, mut ids) = (OpenAlerts::default(), IdSource::new(2));
+            let first = failed(0, 1, "the disk is full");
+            let entries = open.alerts_for(&first, &routes, "db1", &mut ids);
+            let email = entries.first().unwrap();
+            let told_in = AlertId::new(ids.next(at(1)));
+            let own = email.alert.id.clone();
+            let (alert, in_place_of) = match is_of_group {
+                true => (told_in, vec![own]),
+                false => (own, Vec::new()),
+            };
+            let given_up = Event::new(
+                EventKind::AlertAbandoned,
+                Severity::High,
+                at(1),
+                "email refused for good",
+            )
+            .with_plugin(&email.alerter)
+            .with_data(AlertDelivery {
+                alert,
+                alerter: email.alerter.clone(),
+                attempt: 1,
+                detail: String::new(),
+                in_place_of,
+            });
+            let events = [
+                given_up,
+                failed(2, 2, "the disk is full"),
+                failed(3, 3, "the disk is full"),
+            ];
+            assert_eq!(
+                told(&mut open, &routes, &events),
+                ["2 email"],
+                "{is_of_group}"
+            );
+        }
     }
 
     #[test]

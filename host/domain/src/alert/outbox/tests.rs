@@ -40,6 +40,7 @@ fn entry(number: u64, alerter: &str, dedup_key: &str, due: Timestamp) -> OutboxE
         follows: false,
         begun: false,
         part_of: None,
+        in_place_of: Vec::new(),
     }
 }
 

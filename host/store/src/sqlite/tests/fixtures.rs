@@ -274,6 +274,7 @@ pub(super) fn outbox_entry(n: u64) -> OutboxEntry {
         follows: false,
         begun: false,
         part_of: None,
+        in_place_of: Vec::new(),
     }
 }
 

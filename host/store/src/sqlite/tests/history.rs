@@ -405,6 +405,7 @@ fn alert_ended(n: u64, alerter: &str, of: &str, is_given_up: bool) -> Event {
         alerter: alerter.clone(),
         attempt: 1,
         detail: String::new(),
+        in_place_of: Vec::new(),
     };
     let kind = match is_given_up {
         true => EventKind::AlertAbandoned,
