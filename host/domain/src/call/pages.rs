@@ -1,12 +1,16 @@
 //! Whether the pages of a run fit together.
 //!
 //! Invariant: what is taken is whole documents, one after the other, each from its beginning to its end without a gap.
+//! Invariant: a run has an end: only so many pages in a row give nothing.
 
 use super::{CollectRequest, Page};
 use crate::text::excerpt;
 
 /// So long may the position of a cursor be, in bytes.
 const MOST_POSITION: usize = 64 << 10;
+
+/// So many pages in a row may hold nothing, as of a source that has to look through much.
+const MOST_EMPTY: u32 = 1_000;
 
 /// What is wrong with a page; a sentence that goes on from the name of its source.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -45,6 +49,13 @@ pub enum PageFault {
     /// The cursor is of no use.
     #[error("gave a next page {0}")]
     Cursor(&'static str),
+    /// Page after page holds nothing.
+    #[error(
+        "gave {most} pages in a row with nothing in them and a next one after each; look further for each page, or end with \
+         one that has none",
+        most = MOST_EMPTY
+    )]
+    Endless,
 }
 
 /// What of a run has come so far.
@@ -52,6 +63,8 @@ pub enum PageFault {
 pub struct CollectedPages {
     /// The document that goes on, and how much of it there is.
     open: Option<(String, u64)>,
+    /// The pages since the last one that held anything.
+    empty: u32,
 }
 
 impl CollectedPages {
@@ -67,6 +80,11 @@ impl CollectedPages {
                 most: request.page_bytes,
             });
         }
+        let mut parts = page.parts.iter();
+        self.empty = match parts.any(|part| part.last || !part.bytes.is_empty()) {
+            true => 0,
+            false => self.empty.saturating_add(1),
+        };
         for part in &page.parts {
             let key = || excerpt(&part.key);
             let expected = match self.open.take() {
@@ -101,6 +119,7 @@ impl CollectedPages {
             (Some(next), _) if *next == request.at => {
                 Err(PageFault::Cursor("that is the one before once more"))
             }
+            (Some(_), _) if self.empty >= MOST_EMPTY => Err(PageFault::Endless),
             _ => Ok(()),
         }
     }
@@ -157,6 +176,28 @@ mod tests {
         assert_eq!(pages.take(&request(""), &first), Ok(()));
         let last = page(&[part("b", 8, "9", true), part("c", 0, "1", true)], None);
         assert_eq!(pages.take(&request("1"), &last), Ok(()));
+    }
+
+    #[test]
+    fn only_so_many_pages_in_a_row_hold_nothing() {
+        let mut pages = CollectedPages::default();
+        let mut number = 0;
+        let mut take = |parts: &[Part]| {
+            let at = number.to_string();
+            number += 1;
+            pages.take(&request(&at), &page(parts, Some(&number.to_string())))
+        };
+        for _ in 0..2 {
+            for _ in 1..MOST_EMPTY {
+                assert_eq!(take(&[]), Ok(()));
+            }
+            assert_eq!(take(&[part("a", 0, "", true)]), Ok(()));
+        }
+        assert_eq!(take(&[part("b", 0, "1", false)]), Ok(()));
+        for _ in 1..MOST_EMPTY {
+            assert_eq!(take(&[part("b", 1, "", false)]), Ok(()));
+        }
+        assert_eq!(take(&[]), Err(PageFault::Endless));
     }
 
     #[test]
