@@ -56,3 +56,27 @@ fn a_daemon_that_is_restarted_under_a_wrong_clock_believes_what_the_one_before_d
         assert!(wall < right + DAY, "start {start}: {state:?}");
     }
 }
+
+#[test]
+fn another_version_runs_since_a_time_that_is_believed_whatever_the_clock_says() {
+    let mut daemon = Daemon::prepare(CONFIG);
+    let clock = WallClock::install(&mut daemon);
+    daemon.run();
+    believed(&daemon, None);
+    daemon.kill();
+    let file = daemon.path("state/program-version.json");
+    let known = fs::read_to_string(&file).unwrap();
+    let before = known.replace(env!("CARGO_PKG_VERSION"), "0.0.9");
+    assert_ne!(before, known, "the version that ran is on record");
+    fs::write(&file, before).unwrap();
+    clock.set(91 * 86_400);
+    daemon.run();
+    let runs: serde_json::Value =
+        serde_json::from_str(&fs::read_to_string(&file).unwrap()).unwrap();
+    let since = Timestamp::parse(runs["upgraded_at"].as_str().unwrap()).unwrap();
+    let right = SystemTime::now().duration_since(UNIX_EPOCH).unwrap();
+    assert!(
+        since < Timestamp::from_millis(millis(right)) + DAY,
+        "{runs}"
+    );
+}

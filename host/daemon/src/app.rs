@@ -233,7 +233,6 @@ pub async fn run(options: RunOptions) -> anyhow::Result<()> {
         tracing::warn!(%error, "when a daemon lived last is not known");
         Vec::new()
     });
-    let upgraded = version_file::upgraded_at(state_dir, version, started_at);
     let settled_file = SettledFile::new(state_dir);
     let settled = Arc::new(Settled::new(
         clock.clone(),
@@ -242,6 +241,8 @@ pub async fn run(options: RunOptions) -> anyhow::Result<()> {
         last_event.last().map(|event| event.at),
         Arc::new(settled_file),
     ));
+    // Not by a clock that may be wrong for once: what is due since a time to come would wait for that.
+    let upgraded = version_file::upgraded_at(state_dir, version, settled.now());
     let Told {
         open,
         pauses,

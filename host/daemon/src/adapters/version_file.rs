@@ -23,8 +23,8 @@ struct Runs {
     upgraded_at: Option<Timestamp>,
 }
 
-/// Says that this version runs now, and since when it does where another one ran before. What cannot be read or written is
-/// told, and is no upgrade.
+/// Says that this version runs now, and since when it does where another one ran before; `now` is the time that is believed. What
+/// cannot be read or written is told, and is no upgrade.
 pub fn upgraded_at(state_dir: &Path, version: &str, now: Timestamp) -> Option<Timestamp> {
     let path = state_dir.join(FILE_NAME);
     let before = read(&path).unwrap_or_else(|error| {
