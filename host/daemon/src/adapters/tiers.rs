@@ -13,12 +13,7 @@ use mainstay_domain::{
 };
 use mainstay_runtime::regular_file::read_start;
 use parking_lot::Mutex;
-use std::{
-    collections::{BTreeMap, HashMap},
-    fmt,
-    path::Path,
-    sync::Arc,
-};
+use std::{collections::HashMap, fmt, path::Path, sync::Arc};
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
@@ -39,15 +34,7 @@ pub(crate) fn tier_places(
     };
     Arc::new(move || {
         let now = Arc::clone(&spec.borrow());
-        buckets.keep_only(&now.tiers);
-        let tiers = now.tiers.iter().filter(|(name, _)| !name.is_local());
-        let place = |place: &TierPlaceSpec| match place {
-            TierPlaceSpec::Directory(path) => TierPlace::Directory(path.clone()),
-            TierPlaceSpec::S3(s3) => TierPlace::Bucket(buckets.of(s3)),
-        };
-        tiers
-            .map(|(name, tier)| (name.clone(), place(&tier.place)))
-            .collect()
+        buckets.places(&now)
     })
 }
 
@@ -58,17 +45,51 @@ type Authorities = Option<Result<Vec<u8>, String>>;
 struct Buckets {
     secrets: Arc<dyn Secrets>,
     stop: CancellationToken,
-    known: Mutex<HashMap<S3TierSpec, (Authorities, Bucket)>>,
+    known: Mutex<Known>,
+}
+
+#[derive(Default)]
+struct Known {
+    /// The config that they were last of.
+    config: Option<Arc<Spec>>,
+    buckets: HashMap<S3TierSpec, (Authorities, Bucket)>,
 }
 
 impl Buckets {
-    /// Reads the file of authorities each time, for authorities are renewed; a bucket is made anew only where it has changed.
-    fn of(&self, spec: &S3TierSpec) -> Bucket {
-        let authorities = spec.ca.as_deref().map(read);
-        let known = self.known.lock().get(spec).cloned();
-        if let Some((_, bucket)) = known.filter(|(held, _)| *held == authorities) {
-            return bucket;
+    /// Where the tiers of a config are. Their files of authorities are read where it is another one than before, or the same that
+    /// was applied again: they are renewed.
+    fn places(&self, now: &Arc<Spec>) -> Vec<(TierName, TierPlace)> {
+        let mut known = self.known.lock();
+        let is_same = known.config.as_ref();
+        if !is_same.is_some_and(|config| Arc::ptr_eq(config, now)) {
+            // With those that the config does not have any more their connections go.
+            known.buckets.retain(|bucket, (held, _)| {
+                let mut places = now.tiers.values().map(|tier| &tier.place);
+                places.any(|place| matches!(place, TierPlaceSpec::S3(of) if of == bucket))
+                    && *held == authorities_of(bucket)
+            });
+            known.config = Some(Arc::clone(now));
         }
+        let tiers = now.tiers.iter().filter(|(name, _)| !name.is_local());
+        let place = |(name, tier): (&TierName, &TierSpec)| {
+            let place = match &tier.place {
+                TierPlaceSpec::Directory(path) => TierPlace::Directory(path.clone()),
+                TierPlaceSpec::S3(s3) => TierPlace::Bucket(self.of(s3, &mut known.buckets)),
+            };
+            (name.clone(), place)
+        };
+        tiers.map(place).collect()
+    }
+
+    fn of(
+        &self,
+        spec: &S3TierSpec,
+        known: &mut HashMap<S3TierSpec, (Authorities, Bucket)>,
+    ) -> Bucket {
+        if let Some((_, bucket)) = known.get(spec) {
+            return bucket.clone();
+        }
+        let authorities = authorities_of(spec);
         let access: Arc<dyn BucketAccess> = Arc::new(Access {
             secrets: Arc::clone(&self.secrets),
             authorities: authorities.clone(),
@@ -76,20 +97,14 @@ impl Buckets {
         let bucket = Bucket::of_s3(spec, &access).until(self.stop.clone());
         // What was in the way may be gone the next time, as where too many files were open.
         if bucket.is_usable() {
-            let mut known = self.known.lock();
             known.insert(spec.clone(), (authorities, bucket.clone()));
         }
         bucket
     }
+}
 
-    /// Lets go of those that the config does not have any more, with their connections.
-    fn keep_only(&self, tiers: &BTreeMap<TierName, TierSpec>) {
-        let mut known = self.known.lock();
-        known.retain(|bucket, _| {
-            let mut places = tiers.values().map(|tier| &tier.place);
-            places.any(|place| matches!(place, TierPlaceSpec::S3(of) if of == bucket))
-        });
-    }
+fn authorities_of(spec: &S3TierSpec) -> Authorities {
+    spec.ca.as_deref().map(read)
 }
 
 fn read(ca: &Path) -> Result<Vec<u8>, String> {
@@ -137,9 +152,9 @@ impl BucketAccess for Access {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::ports::SecretError;
+    use crate::{ports::SecretError, services::testing::specs};
     use mainstay_domain::{name::SecretName, spec::TierRole};
-    use std::fs;
+    use std::{collections::BTreeMap, fs, path::PathBuf};
 
     /// Has the secret `key` alone.
     struct Named;
@@ -184,41 +199,73 @@ mod tests {
         assert!(why.contains("no certificate in PEM"), "{why}");
     }
 
-    #[test]
-    fn a_bucket_is_kept_as_long_as_it_can_be_used_and_the_config_has_it() {
-        let directory = tempfile::tempdir().unwrap();
-        let ca = directory.path().join("ca.pem");
-        fs::write(&ca, "no certificate").unwrap();
-        let plain = S3TierSpec {
+    fn buckets() -> Buckets {
+        Buckets {
+            secrets: Arc::new(Named),
+            stop: CancellationToken::new(),
+            known: Mutex::default(),
+        }
+    }
+
+    fn shop(ca: Option<PathBuf>) -> S3TierSpec {
+        S3TierSpec {
             bucket: "shop".to_owned(),
             prefix: String::new(),
             endpoint: Some("http://127.0.0.1:9".to_owned()),
             region: "eu-1".to_owned(),
             access_key: "id".to_owned(),
             secret_key: "${secret:key}".to_owned(),
-            ca: None,
-        };
-        let wrong = S3TierSpec {
-            ca: Some(ca),
-            ..plain.clone()
-        };
-        let buckets = Buckets {
-            secrets: Arc::new(Named),
-            stop: CancellationToken::new(),
-            known: Mutex::default(),
-        };
-        assert!(!buckets.of(&wrong).is_usable());
-        assert!(buckets.known.lock().is_empty());
-        assert!(buckets.of(&plain).is_usable());
-        let tier = TierSpec {
-            place: TierPlaceSpec::S3(plain),
-            role: TierRole::Cloud,
-            bandwidth: Vec::new(),
-        };
-        let name = TierName::parse("offsite").unwrap();
-        buckets.keep_only(&BTreeMap::from([(name, tier)]));
-        assert_eq!(buckets.known.lock().len(), 1);
-        buckets.keep_only(&BTreeMap::new());
-        assert!(buckets.known.lock().is_empty());
+            ca,
+        }
+    }
+
+    /// A config with this one as its only tier, or with none.
+    fn config(bucket: Option<S3TierSpec>) -> Arc<Spec> {
+        let mut spec = Spec::clone(&specs::spec(Vec::new()));
+        if let Some(bucket) = bucket {
+            let tier = TierSpec {
+                place: TierPlaceSpec::S3(bucket),
+                role: TierRole::Cloud,
+                bandwidth: Vec::new(),
+            };
+            let name = TierName::parse("offsite").unwrap();
+            spec.tiers = BTreeMap::from([(name, tier)]);
+        }
+        Arc::new(spec)
+    }
+
+    fn is_usable(buckets: &Buckets, config: &Arc<Spec>) -> bool {
+        let places = buckets.places(config);
+        matches!(places.as_slice(), [(_, TierPlace::Bucket(bucket))] if bucket.is_usable())
+    }
+
+    #[test]
+    fn a_bucket_is_kept_as_long_as_it_can_be_used_and_the_config_has_it() {
+        let directory = tempfile::tempdir().unwrap();
+        let ca = directory.path().join("ca.pem");
+        fs::write(&ca, "no certificate").unwrap();
+        let buckets = buckets();
+        let count = || buckets.known.lock().buckets.len();
+        assert!(!is_usable(&buckets, &config(Some(shop(Some(ca))))));
+        assert_eq!(count(), 0);
+        assert!(is_usable(&buckets, &config(Some(shop(None)))));
+        assert!(is_usable(&buckets, &config(Some(shop(None)))));
+        assert_eq!(count(), 1);
+        assert!(buckets.places(&config(None)).is_empty());
+        assert_eq!(count(), 0);
+    }
+
+    #[test]
+    fn authorities_are_read_once_for_each_config_that_is_applied() {
+        let directory = tempfile::tempdir().unwrap();
+        let ca = directory.path().join("ca.pem");
+        let kept = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/fixtures/tls");
+        fs::copy(kept.join("authority.pem"), &ca).unwrap();
+        let (buckets, applied) = (buckets(), config(Some(shop(Some(ca.clone())))));
+        assert!(is_usable(&buckets, &applied));
+        fs::remove_file(&ca).unwrap();
+        assert!(is_usable(&buckets, &applied), "nobody looks again");
+        let again = Arc::new(Spec::clone(&applied));
+        assert!(!is_usable(&buckets, &again), "it counts from then on");
     }
 }
