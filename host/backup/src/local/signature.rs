@@ -10,7 +10,7 @@ use super::{
     error::unavailable,
     files::{create_private_dir, remove_file, write_create_only},
     regular::open_regular,
-    unsigned,
+    unsigned::{self, Meant},
 };
 use crate::port::{BackupStoreError, UNSIGNED};
 use mainstay_domain::{
@@ -161,14 +161,16 @@ impl HostKey {
         if let Some(loaded) = &*loaded {
             return Ok(Arc::clone(loaded));
         }
-        let (file, noted) = (self.read()?, unsigned::noted(&self.state_dir)?);
-        let before = match (&file, noted) {
+        let file = self.read()?;
+        let meant = Meant::older_than(file.as_ref().and_then(|file| file.since));
+        let again = meant.before_key(&self.path);
+        let before = match (
+            &file,
+            unsigned::noted(&self.state_dir, &self.backups, again)?,
+        ) {
             (_, Some(noted)) => noted,
-            (None, None) => unsigned::note(&self.state_dir, &self.backups, None)?,
-            (Some(file), None) => match file.since {
-                Some(since) => unsigned::note(&self.state_dir, &self.backups, Some(since))?,
-                None => HashSet::new(),
-            },
+            (Some(file), None) if file.since.is_none() => HashSet::new(),
+            (_, None) => unsigned::note(&self.state_dir, &self.backups, meant)?,
         };
         // Only when that is durable: what comes from here on is signed.
         let file = match file {

@@ -4,11 +4,15 @@
 //!
 //! Only the tier `local` is looked at: the versions before signatures that wrote format 1 knew no other.
 //!
-//! Invariant: what is noted once is never added to.
+//! Invariant: nothing is added to what was noted but of a directory that could not be read then: it is looked at again at each
+//! start until it can be, and what was changed since the key was made is none of them.
 
 use super::{
+    durable,
     error::unavailable,
-    files::{create_private_dir, names_in, remove_file, write_create_only},
+    files::{
+        create_private, create_private_dir, names_in, remove_file, sync_dir, write_create_only,
+    },
     regular::read_manifest,
 };
 use crate::port::BackupStoreError;
@@ -19,7 +23,13 @@ use mainstay_domain::{
     time::Timestamp,
 };
 use serde::{Deserialize, Serialize};
-use std::{collections::HashSet, io::ErrorKind, path::Path};
+use std::{
+    collections::HashSet,
+    fs,
+    io::{ErrorKind, Write},
+    os::unix::fs::MetadataExt,
+    path::Path,
+};
 
 const NAME: &str = "backup-signing.before";
 
@@ -34,80 +44,169 @@ struct Noted {
     format: u32,
     /// The hashes of the manifests.
     manifests: Vec<ContentHash>,
+    /// The directories, below that of the backups, of which something could not be read.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    unread: Vec<String>,
 }
 
-/// The hashes of the manifests that were noted; none where nothing was.
-pub(super) fn noted(state_dir: &Path) -> Result<Option<HashSet<ContentHash>>, BackupStoreError> {
+/// When the state of a file was last changed, by the system: seconds, and nanoseconds.
+type Changed = (i64, i64);
+
+/// Which manifests are meant.
+#[derive(Clone, Copy, Default)]
+pub(super) struct Meant {
+    /// Of a key from before they were noted only those that are older than it.
+    pub(super) older_than: Option<Timestamp>,
+    /// Where the key is there already, no file that was changed since.
+    unchanged_since: Option<Changed>,
+}
+
+impl Meant {
+    /// Those that lie there when a key is made, or that are older than this one.
+    pub(super) fn older_than(older_than: Option<Timestamp>) -> Self {
+        Self {
+            older_than,
+            unchanged_since: None,
+        }
+    }
+
+    /// The same, of files that were not changed since the file of the key was made.
+    pub(super) fn before_key(self, key: &Path) -> Self {
+        let unchanged_since = changed(key);
+        Self {
+            unchanged_since,
+            ..self
+        }
+    }
+}
+
+fn changed(path: &Path) -> Option<Changed> {
+    let metadata = fs::symlink_metadata(path).ok()?;
+    Some((metadata.ctime(), metadata.ctime_nsec()))
+}
+
+/// The hashes of the manifests that were noted; none where nothing was. What could not be read then is looked at again.
+pub(super) fn noted(
+    state_dir: &Path,
+    backups: &Path,
+    meant: Meant,
+) -> Result<Option<HashSet<ContentHash>>, BackupStoreError> {
     let path = state_dir.join(NAME);
     let bytes = match read_manifest(&path) {
         Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
         bytes => bytes.map_err(unavailable("cannot read", &path))?,
     };
     let noted: Option<Noted> = serde_json::from_slice(&bytes).ok();
-    match noted.filter(|noted| noted.format == FORMAT) {
-        Some(noted) => Ok(Some(noted.manifests.into_iter().collect())),
-        None => Err(BackupStoreError::Unavailable(format!(
+    let Some(mut noted) = noted.filter(|noted| noted.format == FORMAT) else {
+        return Err(BackupStoreError::Unavailable(format!(
             "cannot use {}, which says what backups nobody signed: it is damaged, or of a newer version; put back what was there",
             path.display()
-        ))),
+        )));
+    };
+    if !noted.unread.is_empty() {
+        let before = noted.unread.clone();
+        let found = look(backups, std::mem::take(&mut noted.unread), meant);
+        noted.manifests.extend(found.manifests);
+        noted.unread = found.unread;
+        if noted.unread != before {
+            replace(&path, &to_bytes(&noted)?)?;
+        }
     }
+    Ok(Some(noted.manifests.into_iter().collect()))
 }
 
-/// Notes those that lie there now and that nobody signed; of a key from before they were noted only those that are older than it.
+/// Notes those that lie there now and that nobody signed.
 pub(super) fn note(
     state_dir: &Path,
     backups: &Path,
-    older_than: Option<Timestamp>,
+    meant: Meant,
 ) -> Result<HashSet<ContentHash>, BackupStoreError> {
-    let mut manifests = Vec::new();
-    for name in names_in(backups)? {
-        if JobName::parse(&name).is_err() {
-            continue;
-        }
-        for directory in [backups.join(&name), backups.join(&name).join("trash")] {
-            manifests.extend(unsigned_in(&directory, older_than));
-        }
-    }
+    let jobs = names_in(backups)?.into_iter();
+    let jobs = jobs.filter(|name| JobName::parse(name).is_ok());
+    let directories = jobs.flat_map(|job| [job.clone(), format!("{job}/trash")]);
+    let noted = look(backups, directories.collect(), meant);
     let path = state_dir.join(NAME);
-    let noted = Noted {
-        format: FORMAT,
-        manifests,
-    };
-    let mut bytes = serde_json::to_vec(&noted)
-        .map_err(|error| BackupStoreError::Unavailable(error.to_string()))?;
-    bytes.push(b'\n');
     create_private_dir(state_dir)?;
     // A crash may have left it half written.
     remove_file(&path.with_extension("before.partial"))?;
-    write_create_only(&path, &bytes)?;
+    write_create_only(&path, &to_bytes(&noted)?)?;
     Ok(noted.manifests.into_iter().collect())
 }
 
-/// What cannot be read is none of them, and keeps nobody from the others.
-fn unsigned_in(directory: &Path, older_than: Option<Timestamp>) -> Vec<ContentHash> {
-    let names = match names_in(directory) {
-        Ok(names) => names,
-        Err(error) => {
-            tracing::error!(%error, "which of the backups there nobody signed is not known");
-            return Vec::new();
-        }
-    };
-    let paths = names.iter().filter_map(|name| {
-        BackupId::parse(name.strip_suffix(".json")?).ok()?;
-        Some(directory.join(name))
-    });
-    paths
-        .filter_map(|path| unsigned_at(&path, older_than))
-        .collect()
+fn to_bytes(noted: &Noted) -> Result<Vec<u8>, BackupStoreError> {
+    let mut bytes = serde_json::to_vec(noted)
+        .map_err(|error| BackupStoreError::Unavailable(error.to_string()))?;
+    bytes.push(b'\n');
+    Ok(bytes)
 }
 
-fn unsigned_at(path: &Path, older_than: Option<Timestamp>) -> Option<ContentHash> {
-    let manifest = Manifest::from_bytes(&read_manifest(path).ok()?).ok()?;
+/// Puts what is noted now in place of what was: one of both is there, whole and durable.
+fn replace(path: &Path, bytes: &[u8]) -> Result<(), BackupStoreError> {
+    let partial = path.with_extension("before.partial");
+    // A crash may have left it half written.
+    remove_file(&partial)?;
+    let mut file = create_private(&partial)?;
+    file.write_all(bytes)
+        .and_then(|()| durable::sync_file(&file, &partial))
+        .and_then(|()| durable::rename(&partial, path))
+        .map_err(unavailable("cannot write", path))?;
+    sync_dir(path.parent().unwrap_or(Path::new("/")))
+}
+
+/// Looks through directories below that of the backups. What cannot be read keeps nobody from the others.
+fn look(backups: &Path, directories: Vec<String>, meant: Meant) -> Noted {
+    let mut noted = Noted {
+        format: FORMAT,
+        manifests: Vec::new(),
+        unread: Vec::new(),
+    };
+    for below in directories {
+        let directory = backups.join(&below);
+        match unsigned_in(&directory, meant) {
+            Ok(found) => noted.manifests.extend(found),
+            Err(error) => {
+                tracing::error!(
+                    directory = %directory.display(), %error,
+                    "which of the backups there nobody signed is not known; it is looked at again at the next start"
+                );
+                noted.unread.push(below);
+            }
+        }
+    }
+    noted
+}
+
+fn unsigned_in(directory: &Path, meant: Meant) -> Result<Vec<ContentHash>, BackupStoreError> {
+    let mut found = Vec::new();
+    for name in names_in(directory)? {
+        let id = name.strip_suffix(".json").map(BackupId::parse);
+        if matches!(id, Some(Ok(_))) {
+            found.extend(unsigned_at(&directory.join(name), meant)?);
+        }
+    }
+    Ok(found)
+}
+
+/// What is no manifest is none of them.
+fn unsigned_at(path: &Path, meant: Meant) -> Result<Option<ContentHash>, BackupStoreError> {
+    let may_pass = |error: &std::io::Error| error.raw_os_error().is_some();
+    let bytes = match read_manifest(path) {
+        Err(error) if error.kind() == ErrorKind::NotFound || !may_pass(&error) => return Ok(None),
+        bytes => bytes.map_err(unavailable("cannot read", path))?,
+    };
+    let was_changed = || match meant.unchanged_since {
+        Some(since) => changed(path).is_none_or(|changed| changed > since),
+        None => false,
+    };
+    let Some(manifest) = Manifest::from_bytes(&bytes).ok().filter(|_| !was_changed()) else {
+        return Ok(None);
+    };
     let is_unsigned = manifest.format == UNSIGNED_FORMAT && manifest.signature.is_none();
     let taken_at = manifest.id.says().map(|(_, at)| at);
-    let is_older = older_than.is_none_or(|bound| taken_at.is_some_and(|at| at < bound));
+    let bound = meant.older_than;
+    let is_older = bound.is_none_or(|bound| taken_at.is_some_and(|at| at < bound));
     match is_unsigned && is_older {
-        true => manifest.hash().ok(),
-        false => None,
+        true => Ok(manifest.hash().ok()),
+        false => Ok(None),
     }
 }

@@ -6,6 +6,7 @@ use crate::{
     port::{BackupKeys, GivenIdentities, STORED_ONLY, UNSIGNED},
 };
 use mainstay_domain::archive::Encryption;
+use std::os::unix::fs::MetadataExt;
 
 /// What a config would say.
 #[derive(Default)]
@@ -506,6 +507,47 @@ fn what_nobody_signed_counts_where_it_lay_there_when_the_key_was_made_whatever_a
     fixture.reopen();
     assert_eq!(fixture.verified_alone(&before[0]), Ok(vec![]));
     is_untrusted(fixture.verified_alone(&later));
+}
+
+#[test]
+fn what_could_not_be_read_when_the_key_was_made_is_looked_at_again() {
+    let mut fixture = Fixture::new();
+    fixture.put("a", "one");
+    let [old, other] = [1, 2].map(|at| fixture.take_at(Timestamp::from_millis(at)));
+    for manifest in [&old, &other] {
+        fixture.strip(manifest);
+        fixture.store.trash(&job(), &manifest.id).unwrap();
+    }
+    let state = fixture.directory.path().join("state");
+    for name in ["backup-signing.key", "backup-signing.before"] {
+        fs::remove_file(state.join(name)).unwrap();
+    }
+    let (trash, away) = (fixture.job_dir().join("trash"), state.join("away"));
+    fs::rename(&trash, &away).unwrap();
+    fs::write(&trash, "no directory").unwrap();
+    fixture.reopen();
+    fixture.store.signing_key().unwrap();
+    fs::remove_file(&trash).unwrap();
+    fs::rename(&away, &trash).unwrap();
+    is_untrusted(fixture.verified_alone(&old));
+    // It is another file since.
+    let changed = |path: &Path| {
+        let metadata = fs::metadata(path).unwrap();
+        (metadata.ctime(), metadata.ctime_nsec())
+    };
+    let made = changed(&state.join("backup-signing.key"));
+    let path = trash.join(format!("{}.json", other.id));
+    let bytes = fs::read(&path).unwrap();
+    while changed(&path) <= made {
+        fs::write(&path, &bytes).unwrap();
+    }
+    for _ in 0..2 {
+        fixture.reopen();
+        assert_eq!(fixture.verified_alone(&old), Ok(vec![]));
+        is_untrusted(fixture.verified_alone(&other));
+    }
+    let text = fs::read_to_string(state.join("backup-signing.before")).unwrap();
+    assert!(!text.contains("trash"), "{text}");
 }
 
 #[test]
