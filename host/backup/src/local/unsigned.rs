@@ -104,11 +104,16 @@ pub(super) fn noted(
         )));
     };
     if !noted.unread.is_empty() {
-        let before = noted.unread.clone();
-        let found = look(backups, std::mem::take(&mut noted.unread), meant);
+        let before = noted.unread.len();
+        // What is not there now, as on a disk that is not mounted, is looked at when it is.
+        let (there, away): (Vec<String>, Vec<String>) = noted
+            .unread
+            .into_iter()
+            .partition(|below| fs::symlink_metadata(backups.join(below)).is_ok());
+        let found = look(backups, there, meant);
         noted.manifests.extend(found.manifests);
-        noted.unread = found.unread;
-        if noted.unread != before {
+        noted.unread = [found.unread, away].concat();
+        if noted.unread.len() != before {
             replace(&path, &to_bytes(&noted)?)?;
         }
     }
