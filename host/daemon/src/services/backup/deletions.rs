@@ -67,14 +67,14 @@ impl BackupService {
                 note: by.note,
                 until,
             });
-        self.into_trash(&record, event).await?;
+        self.put_into_trash(&record, event).await?;
         self.make_room(&job).await?;
         self.job_state(&job, |state| state.objective.look_again());
         Ok(record)
     }
 
     /// The record first: a backup that lies in the trash while its record says otherwise would be missed by a restore.
-    pub(super) async fn into_trash(
+    pub(super) async fn put_into_trash(
         &self,
         record: &BackupRecord,
         event: Event,

@@ -229,7 +229,7 @@ impl BackupService {
             let event = self
                 .event(EventKind::BackupExpired, Severity::Low, message)
                 .with_backup(&record.job, &record.id);
-            self.into_trash(record, event).await?;
+            self.put_into_trash(record, event).await?;
         }
         Ok(())
     }
