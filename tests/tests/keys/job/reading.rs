@@ -165,7 +165,7 @@ fn a_file_that_cannot_be_read_is_kept_as_it_was_and_named_or_fails_the_backup() 
     }
 
     put(&daemon, "data/closed", "two, which nobody may read");
-    let closed = fs::Permissions::from_mode(0);
+    let closed = fs::Permissions::from_mode(0o000);
     fs::set_permissions(daemon.path("data/closed"), closed).unwrap();
     let create = |job: &str, backup_type: &str| {
         daemon.cli(&["backup", "create", job, "--type", backup_type, "--json"])
@@ -184,7 +184,7 @@ fn a_file_that_cannot_be_read_is_kept_as_it_was_and_named_or_fails_the_backup() 
             let whole = create("lenient", "full");
             assert_eq!(whole.status.code(), Some(0), "{}", said(&whole));
             put(&daemon, "data/closed", "three, which nobody may read");
-            let closed = fs::Permissions::from_mode(0);
+            let closed = fs::Permissions::from_mode(0o000);
             fs::set_permissions(daemon.path("data/closed"), closed).unwrap();
         }
         let taken = create("lenient", backup_type);
