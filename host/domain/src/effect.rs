@@ -203,15 +203,6 @@ impl Effect {
         }
     }
 
-    /// Whether what it does ends with the machine: only processes are started or ended. Its intent has to outlive the daemon,
-    /// and not the machine, so that a target does not wait for the disk.
-    pub fn ends_with_the_machine(&self) -> bool {
-        matches!(
-            self,
-            Effect::TargetStart { .. } | Effect::TargetStop { .. } | Effect::TargetRestart { .. }
-        )
-    }
-
     /// Whether it may begin while its intent is only held in memory, because the disk is full: a daemon that ends then
     /// forgets it, and may do it once more. A target is started or stopped again, and a backup taken or restored again,
     /// without harm, and recovery goes on; what reaches further must not happen without a trace.

@@ -43,8 +43,6 @@ pub(super) struct Seen(Arc<Mutex<HashMap<u32, Known>>>);
 /// What one look finds out, which takes the place of what the look before did.
 pub(super) struct Look<'a> {
     seen: &'a Seen,
-    /// The daemon's own number, which the system is not asked for at every process.
-    own: u32,
     now: HashMap<u32, Known>,
 }
 
@@ -52,19 +50,18 @@ impl Seen {
     pub(super) fn look(&self) -> Look<'_> {
         Look {
             seen: self,
-            own: std::process::id(),
             now: HashMap::new(),
         }
     }
 }
 
 impl Known {
-    fn of(process: Listed, stat: &ProcessStat, own: u32) -> Self {
+    fn of(process: Listed, stat: &ProcessStat) -> Self {
         Self {
             start_ticks: stat.start_ticks,
             inode: process.inode,
             is_kernel: stat.is_kernel,
-            is_child: stat.parent == own,
+            is_child: stat.parent == std::process::id(),
             mark: None,
             since: Instant::now(),
         }
@@ -72,11 +69,6 @@ impl Known {
 }
 
 impl Look<'_> {
-    /// Whether it is the daemon.
-    pub(super) fn is_own(&self, process: Listed) -> bool {
-        process.pid == self.own
-    }
-
     /// Whether it carries no mark, as is known without a look at it.
     pub(super) fn passes_over(&mut self, process: Listed) -> bool {
         let known = self.seen.0.lock().get(&process.pid).cloned();
@@ -93,16 +85,15 @@ impl Look<'_> {
 
     /// It is a thread of the kernel.
     pub(super) fn is_kernel(&mut self, process: Listed, stat: &ProcessStat) {
-        self.now
-            .insert(process.pid, Known::of(process, stat, self.own));
+        self.now.insert(process.pid, Known::of(process, stat));
     }
 
     /// What the environment of this process said, where that is enough to pass it over.
     pub(super) fn known(&mut self, process: Listed, stat: &ProcessStat) -> Option<Option<Mark>> {
         let known = self.seen.0.lock().get(&process.pid).cloned();
         let mut known = known.filter(|known| known.start_ticks == stat.start_ticks)?;
-        let counts =
-            known.mark.is_some() || (known.since.elapsed() >= SETTLED && stat.parent != self.own);
+        let counts = known.mark.is_some()
+            || (known.since.elapsed() >= SETTLED && stat.parent != std::process::id());
         known.inode = process.inode;
         let mark = known.mark.clone();
         self.now.insert(process.pid, known);
@@ -111,8 +102,8 @@ impl Look<'_> {
 
     /// What was read of it.
     pub(super) fn read(&mut self, process: Listed, stat: &ProcessStat, mark: Option<Mark>) {
-        let (known, own) = (self.now.entry(process.pid), self.own);
-        known.or_insert_with(|| Known::of(process, stat, own)).mark = mark;
+        let known = self.now.entry(process.pid);
+        known.or_insert_with(|| Known::of(process, stat)).mark = mark;
     }
 
     /// The look went through every process.
