@@ -37,7 +37,7 @@ pub(super) const SEALED: &str = ".jsonl.zst.age";
 pub(super) const ARCHIVES: [&str; 2] = [ARCHIVE, SEALED];
 pub(super) const MANIFEST: &str = ".json";
 const INDEX: &str = ".index.zst";
-pub(super) const PARTIAL: &str = ".partial";
+const PARTIAL: &str = ".partial";
 /// What tells who holds a backup.
 pub(super) const HOLD: &str = ".hold";
 
@@ -499,9 +499,7 @@ pub(super) fn create_private(path: &Path) -> Result<File, BackupStoreError> {
 
 /// Writes a file that is there whole or not at all, and never over another.
 pub(super) fn write_create_only(path: &Path, bytes: &[u8]) -> Result<(), BackupStoreError> {
-    let mut partial = path.as_os_str().to_owned();
-    partial.push(PARTIAL);
-    let partial = PathBuf::from(partial);
+    let partial = partial_of(path);
     let written = (|| {
         let mut file = create_private(&partial)?;
         file.write_all(bytes)
@@ -516,6 +514,30 @@ pub(super) fn write_create_only(path: &Path, bytes: &[u8]) -> Result<(), BackupS
         remove_file(path)?;
     }
     durable
+}
+
+/// Writes a file over what is there: that or this is there, whole and durable.
+pub(super) fn write_over(path: &Path, bytes: &[u8]) -> Result<(), BackupStoreError> {
+    let partial = partial_of(path);
+    // A crash may have left it half written.
+    remove_file(&partial)?;
+    let mut file = create_private(&partial)?;
+    let written = file
+        .write_all(bytes)
+        .and_then(|()| durable::sync_file(&file, &partial))
+        .and_then(|()| durable::rename(&partial, path));
+    if let Err(error) = written {
+        remove_file(&partial)?;
+        return Err(unavailable("cannot write", path)(error));
+    }
+    path.parent().map_or(Ok(()), sync_dir)
+}
+
+/// The name of a file as long as it is not whole.
+fn partial_of(path: &Path) -> PathBuf {
+    let mut partial = path.as_os_str().to_owned();
+    partial.push(PARTIAL);
+    PathBuf::from(partial)
 }
 
 /// Makes the names in a directory durable.

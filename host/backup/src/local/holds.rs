@@ -4,7 +4,12 @@
 //!
 //! Invariant: what cannot be read as a hold is one without an end: nothing is let go because of what nobody understands.
 
-use super::{error::unavailable, files::Layout, spot::Spot, tier};
+use super::{
+    error::unavailable,
+    files::Layout,
+    spot::{Spot, is_of_the_way},
+    tier,
+};
 use crate::port::BackupStoreError;
 use mainstay_domain::{
     backup::Hold,
@@ -41,21 +46,20 @@ pub(super) fn note(
 /// Who holds the backup whose manifest this is; none where nobody does. The error is none of what is stored, but of the way there.
 pub(super) fn noted(manifest: &Spot) -> Result<Option<Hold>, BackupStoreError> {
     let spot = manifest.hold();
-    let bytes = match spot.read_manifest() {
+    let parsed: Result<Hold, String> = match spot.read_manifest() {
         Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
-        bytes => bytes.map_err(unavailable("cannot read", &spot.shown()))?,
+        Err(error) if is_of_the_way(&error) => {
+            return Err(unavailable("cannot read", &spot.shown())(error));
+        }
+        // What is no file, or is far too long.
+        Err(error) => Err(error.to_string()),
+        Ok(bytes) => serde_json::from_slice(&bytes).map_err(|error| error.to_string()),
     };
-    let hold = match serde_json::from_slice::<Hold>(&bytes) {
-        Ok(hold) => hold,
-        Err(error) => Hold {
-            by: "unknown".to_owned(),
-            reason: Some(format!(
-                "{} cannot be read: {error}",
-                spot.shown().display()
-            )),
-            until: None,
-        },
-    };
+    let hold = parsed.unwrap_or_else(|why| Hold {
+        by: "unknown".to_owned(),
+        reason: Some(format!("{} cannot be read: {why}", spot.shown().display())),
+        until: None,
+    });
     let short = |text: &str| -> String {
         let text: String = text.chars().take(LONGEST_REASON).collect();
         printable(&text, ' ')

@@ -3,7 +3,7 @@
 use super::{
     durable,
     error::unavailable,
-    files::{HOLD, MANIFEST, PARTIAL, remove_file, sync_dir, write_create_only},
+    files::{HOLD, MANIFEST, remove_file, sync_dir, write_create_only, write_over},
     pace::{Pace, Paced},
     regular::{MAX_MANIFEST, open_regular, read_manifest},
 };
@@ -116,20 +116,16 @@ impl Spot {
         }
     }
 
-    /// Makes it, whole and durable, and over what is there.
+    /// Makes it over what is there: that or this is there, whole and durable.
     pub(super) fn replace(&self, bytes: &[u8]) -> Result<(), BackupStoreError> {
         match self {
-            Self::File(path, _) => {
-                let mut partial = path.as_os_str().to_owned();
-                partial.push(PARTIAL);
-                // A crash may have left it half written.
-                remove_file(Path::new(&partial))?;
-                remove_file(path)?;
-                write_create_only(path, bytes)
+            Self::File(path, _) => write_over(path, bytes),
+            Self::Object(bucket, key, _) => {
+                durable::changes();
+                bucket
+                    .replace(key, bytes.to_vec())
+                    .map_err(unavailable("cannot make", &self.shown()))
             }
-            Self::Object(bucket, key, _) => bucket
-                .replace(key, bytes.to_vec())
-                .map_err(unavailable("cannot make", &self.shown())),
         }
     }
 
@@ -140,9 +136,12 @@ impl Spot {
                 remove_file(path)?;
                 path.parent().map_or(Ok(()), sync_dir)
             }
-            Self::Object(bucket, key, _) => bucket
-                .delete(std::slice::from_ref(key))
-                .map_err(unavailable("cannot remove", &self.shown())),
+            Self::Object(bucket, key, _) => {
+                durable::changes();
+                bucket
+                    .delete(std::slice::from_ref(key))
+                    .map_err(unavailable("cannot remove", &self.shown()))
+            }
         }
     }
 

@@ -8,11 +8,8 @@
 //! start until it can be, and what was changed since the key was made is none of them.
 
 use super::{
-    durable,
     error::unavailable,
-    files::{
-        create_private, create_private_dir, names_in, remove_file, sync_dir, write_create_only,
-    },
+    files::{create_private_dir, names_in, remove_file, write_create_only, write_over},
     regular::read_manifest,
 };
 use crate::port::BackupStoreError;
@@ -23,13 +20,7 @@ use mainstay_domain::{
     time::Timestamp,
 };
 use serde::{Deserialize, Serialize};
-use std::{
-    collections::HashSet,
-    fs,
-    io::{ErrorKind, Write},
-    os::unix::fs::MetadataExt,
-    path::Path,
-};
+use std::{collections::HashSet, fs, io::ErrorKind, os::unix::fs::MetadataExt, path::Path};
 
 const NAME: &str = "backup-signing.before";
 
@@ -114,7 +105,7 @@ pub(super) fn noted(
         noted.manifests.extend(found.manifests);
         noted.unread = [found.unread, away].concat();
         if noted.unread.len() != before {
-            replace(&path, &to_bytes(&noted)?)?;
+            write_over(&path, &to_bytes(&noted)?)?;
         }
     }
     Ok(Some(noted.manifests.into_iter().collect()))
@@ -143,19 +134,6 @@ fn to_bytes(noted: &Noted) -> Result<Vec<u8>, BackupStoreError> {
         .map_err(|error| BackupStoreError::Unavailable(error.to_string()))?;
     bytes.push(b'\n');
     Ok(bytes)
-}
-
-/// Puts what is noted now in place of what was: one of both is there, whole and durable.
-fn replace(path: &Path, bytes: &[u8]) -> Result<(), BackupStoreError> {
-    let partial = path.with_extension("before.partial");
-    // A crash may have left it half written.
-    remove_file(&partial)?;
-    let mut file = create_private(&partial)?;
-    file.write_all(bytes)
-        .and_then(|()| durable::sync_file(&file, &partial))
-        .and_then(|()| durable::rename(&partial, path))
-        .map_err(unavailable("cannot write", path))?;
-    sync_dir(path.parent().unwrap_or(Path::new("/")))
 }
 
 /// Looks through directories below that of the backups. What cannot be read keeps nobody from the others.

@@ -1,10 +1,13 @@
 //! Holds that are known from the store alone.
 
 use super::{
+    doubt::Refused,
     tiers::{files_of, tier},
     *,
 };
+use crate::local::durable::Change;
 use mainstay_domain::backup::Hold;
+use rustix::io::Errno;
 
 fn hold(reason: &str) -> Hold {
     Hold {
@@ -57,6 +60,26 @@ fn a_hold_is_found_beside_its_backup_until_it_is_released_or_deleted() {
 }
 
 #[test]
+fn a_hold_that_cannot_take_the_place_of_another_leaves_that() {
+    let fixture = Fixture::new();
+    fixture.put("a", "one");
+    let id = fixture.take(BackupType::Full, &[]).manifest.id;
+    fixture.note_held(&id, Some(&hold("the audit")));
+    let before = files_of(&fixture.job_dir(), &id);
+    let refused = Refused::by(|change| {
+        let is_one = matches!(change, Change::FileSynced(_));
+        is_one.then_some(Errno::IO)
+    });
+    let next = fixture
+        .store
+        .note_hold(&job(), &id, Some(&hold("the next audit")));
+    drop(refused);
+    assert!(next.is_err());
+    assert_eq!(fixture.hold_found(&id), Some(hold("the audit")));
+    assert_eq!(files_of(&fixture.job_dir(), &id), before);
+}
+
+#[test]
 fn a_hold_lies_in_the_tier_of_its_backup_and_leaves_it_with_that() {
     let fixture = Fixture::new();
     let nas = fixture.with_tier("nas").join("state");
@@ -94,6 +117,11 @@ fn a_hold_that_nobody_understands_holds_and_a_hostile_one_says_little() {
         assert_eq!(hold.until, None, "{text}");
         assert!(hold.reason.unwrap().contains("cannot be read"), "{text}");
     }
+    fs::remove_file(&path).unwrap();
+    fs::create_dir(&path).unwrap();
+    let hold = fixture.hold_found(&id).unwrap();
+    assert_eq!(hold.until, None, "what is no file holds too");
+    fs::remove_dir(&path).unwrap();
     let hostile = Hold {
         by: "\u{1b}[2J".repeat(1000),
         reason: Some("\u{1b}]0;x\u{7}\n".repeat(100_000)),
