@@ -269,21 +269,29 @@ fn belongs(
 }
 
 /// Whether this host, that has no store of the job yet, trusts no manifest of one in a tier: it is another host's, which may be at
-/// work in it. One without any, or with such as cannot be read, may be its own.
+/// work in it. One without any, or with such as are damaged, may be its own. An error where nobody can tell now.
 fn is_foreign(layout: &Layout, job: &JobName, other: &dyn Place) -> Result<bool, BackupStoreError> {
-    let mut is_untrusted = false;
+    let (mut is_untrusted, mut unread) = (false, None);
     for (spot, _) in other.manifests_here(job)? {
-        let manifest = spot.read_manifest().ok();
-        let Some(manifest) = manifest.and_then(|bytes| Manifest::from_bytes(&bytes).ok()) else {
+        let manifest = match spot.read_manifest() {
+            Ok(bytes) => Manifest::from_bytes(&bytes).ok(),
+            Err(error) if error.kind() != ErrorKind::NotFound && is_of_the_way(&error) => {
+                unread = Some(unavailable("cannot read", &spot.shown())(error));
+                None
+            }
+            Err(_) => None,
+        };
+        let Some(manifest) = manifest else {
             continue;
         };
         match layout.keys().check_unknown(&manifest) {
             Ok(()) => return Ok(false),
             Err(BackupStoreError::Untrusted { .. }) => is_untrusted = true,
-            Err(_) => {}
+            Err(BackupStoreError::Corrupted { .. }) => {}
+            Err(error) => return Err(error),
         }
     }
-    Ok(is_untrusted)
+    unread.map_or(Ok(is_untrusted), Err)
 }
 
 fn holds_known(

@@ -278,6 +278,24 @@ fn a_host_that_has_nothing_yet_does_not_take_the_store_of_another_for_its_own() 
 }
 
 #[test]
+fn a_store_of_which_nothing_can_be_read_now_is_nobodys_own() {
+    let fixture = Fixture::new();
+    let (nas, chain) = over_two_tiers(&fixture);
+    let second = fixture.on_another_host();
+    let manifest = nas.join("state").join(format!("{}.json", chain[0]));
+    let aside = fixture.directory.path().join("aside");
+    fs::rename(&manifest, &aside).unwrap();
+    // Who opens it is led round and round.
+    symlink(&manifest, &manifest).unwrap();
+    assert_eq!(second.stored(), vec![]);
+    assert!(!second.job_dir().exists(), "it is not taken for its own");
+    fs::remove_file(&manifest).unwrap();
+    fs::rename(&aside, &manifest).unwrap();
+    assert_eq!(second.stored(), vec![]);
+    assert!(!second.job_dir().exists(), "it is another host's");
+}
+
+#[test]
 fn what_a_tier_holds_is_taken_up_where_the_state_directory_was_lost() {
     let fixture = Fixture::new();
     fixture.put("a", "one");
