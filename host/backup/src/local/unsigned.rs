@@ -4,8 +4,8 @@
 //!
 //! Only the tier `local` is looked at: the versions before signatures that wrote format 1 knew no other.
 //!
-//! Invariant: nothing is added to what was noted but of a directory that could not be read then: it is looked at again at each
-//! start until it can be, and what was changed since the key was made is none of them.
+//! Invariant: nothing is added to what was noted but of a directory of which not all could be read then: it is looked at again at
+//! each start until it can be, and what was changed since the key was made is none of them.
 
 use super::{
     error::unavailable,
@@ -102,10 +102,17 @@ pub(super) fn noted(
             .into_iter()
             .partition(|below| fs::symlink_metadata(backups.join(below)).is_ok());
         let found = look(backups, there, meant);
-        noted.manifests.extend(found.manifests);
+        let known: HashSet<ContentHash> = noted.manifests.iter().copied().collect();
+        let new = found.manifests.into_iter();
+        noted
+            .manifests
+            .extend(new.filter(|hash| !known.contains(hash)));
         noted.unread = [found.unread, away].concat();
-        if noted.unread.len() != before {
-            write_over(&path, &to_bytes(&noted)?)?;
+        let is_less = noted.unread.len() != before;
+        let written = is_less.then(|| write_over(&path, &to_bytes(&noted)?));
+        if let Some(Err(error)) = written {
+            // As on a full disk; what is known is known all the same.
+            tracing::warn!(%error, "which backups nobody signed is looked at again at the next start");
         }
     }
     Ok(Some(noted.manifests.into_iter().collect()))
@@ -136,7 +143,7 @@ fn to_bytes(noted: &Noted) -> Result<Vec<u8>, BackupStoreError> {
     Ok(bytes)
 }
 
-/// Looks through directories below that of the backups. What cannot be read keeps nobody from the others.
+/// Looks through directories below that of the backups. What cannot be read keeps nobody from the others, beside it too.
 fn look(backups: &Path, directories: Vec<String>, meant: Meant) -> Noted {
     let mut noted = Noted {
         format: FORMAT,
@@ -145,29 +152,35 @@ fn look(backups: &Path, directories: Vec<String>, meant: Meant) -> Noted {
     };
     for below in directories {
         let directory = backups.join(&below);
-        match unsigned_in(&directory, meant) {
-            Ok(found) => noted.manifests.extend(found),
-            Err(error) => {
-                tracing::error!(
-                    directory = %directory.display(), %error,
-                    "which of the backups there nobody signed is not known; it is looked at again at the next start"
-                );
-                noted.unread.push(below);
-            }
+        if let Err(error) = look_in(&directory, meant, &mut noted.manifests) {
+            tracing::error!(
+                directory = %directory.display(), %error,
+                "which of the backups there nobody signed is not all known; it is looked at again at the next start"
+            );
+            noted.unread.push(below);
         }
     }
     noted
 }
 
-fn unsigned_in(directory: &Path, meant: Meant) -> Result<Vec<ContentHash>, BackupStoreError> {
-    let mut found = Vec::new();
+/// Adds those of a directory; an error where something in it could not be read.
+fn look_in(
+    directory: &Path,
+    meant: Meant,
+    manifests: &mut Vec<ContentHash>,
+) -> Result<(), BackupStoreError> {
+    let mut unread = None;
     for name in names_in(directory)? {
         let id = name.strip_suffix(".json").map(BackupId::parse);
-        if matches!(id, Some(Ok(_))) {
-            found.extend(unsigned_at(&directory.join(name), meant)?);
+        if !matches!(id, Some(Ok(_))) {
+            continue;
+        }
+        match unsigned_at(&directory.join(name), meant) {
+            Ok(found) => manifests.extend(found),
+            Err(error) => unread = unread.or(Some(error)),
         }
     }
-    Ok(found)
+    unread.map_or(Ok(()), Err)
 }
 
 /// What is no manifest is none of them.

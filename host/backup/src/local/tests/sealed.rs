@@ -551,6 +551,31 @@ fn what_could_not_be_read_when_the_key_was_made_is_looked_at_again() {
 }
 
 #[test]
+fn what_cannot_be_read_keeps_nobody_from_what_lies_beside_it() {
+    let mut fixture = Fixture::new();
+    fixture.put("a", "one");
+    let [old, other] = [1, 2].map(|at| fixture.take_at(Timestamp::from_millis(at)));
+    for manifest in [&old, &other] {
+        fixture.strip(manifest);
+    }
+    let state = fixture.directory.path().join("state");
+    for name in ["backup-signing.key", "backup-signing.before"] {
+        fs::remove_file(state.join(name)).unwrap();
+    }
+    let path = fixture.job_dir().join(format!("{}.json", other.id));
+    let away = state.join("away");
+    fs::rename(&path, &away).unwrap();
+    // Who opens it is led round and round.
+    symlink(&path, &path).unwrap();
+    for _ in 0..2 {
+        fixture.reopen();
+        assert_eq!(fixture.verified_alone(&old), Ok(vec![]));
+    }
+    let noted = fs::read_to_string(state.join("backup-signing.before")).unwrap();
+    assert!(noted.contains("unread"), "{noted}");
+}
+
+#[test]
 fn what_nobody_signed_counts_where_the_config_puts_the_tier_local_too() {
     let mut fixture = Fixture::new();
     fixture.put("a", "one");
