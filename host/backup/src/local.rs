@@ -337,13 +337,18 @@ impl BackupStore for LocalBackups {
 
     fn untrash(&self, job: &JobName, id: &BackupId) -> Result<(), BackupStoreError> {
         store::check_there(&self.layout, job)?;
+        let mut is_in_place = false;
         for place in tier::holders(&self.layout, job, id)? {
             place.take_from_trash(job, id)?;
+            is_in_place |= place.manifest_at(job, id).try_exists()?;
         }
-        let (_, manifest) = self.layout.find(job, id)?;
-        match manifest.try_exists()? {
+        match is_in_place {
             true => Ok(()),
-            false => Err(no_manifest(id.clone())),
+            false => Err(tier::unless_away(
+                &self.layout,
+                job,
+                no_manifest(id.clone()),
+            )),
         }
     }
 

@@ -207,6 +207,11 @@ fn what_expired_is_told_by_its_manifest_and_leaves_the_bucket() {
     fixture.store.note_hold(&job(), id, None).unwrap();
     assert_eq!(keys_of(&bucket, id), in_place);
     fixture.store.trash(&job(), id).unwrap();
+    // Far too long for a manifest, it stays there, and nobody is told otherwise.
+    let in_trash = format!("state/trash/{id}.json");
+    bucket.replace(&in_trash, vec![b' '; 17 << 20]).unwrap();
+    let stays = fixture.store.untrash(&job(), id).unwrap_err();
+    assert!(matches!(stays, BackupStoreError::Corrupted { .. }));
     fixture.store.delete(&job(), id).unwrap();
     assert_eq!(keys_of(&bucket, id), Vec::<String>::new());
     let gone = fixture.store.untrash(&job(), id).unwrap_err();
