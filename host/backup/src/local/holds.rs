@@ -30,17 +30,20 @@ pub(super) fn note(
     hold: Option<&Hold>,
 ) -> Result<(), BackupStoreError> {
     for place in tier::holders(layout, job, id)? {
-        let spot = place.manifest_at(job, id).hold();
+        let manifest = place.manifest_at(job, id);
         match hold {
-            None => spot.remove()?,
-            Some(hold) => {
-                let bytes = serde_json::to_vec(hold)
-                    .map_err(|error| BackupStoreError::Unavailable(error.to_string()))?;
-                spot.replace(&bytes)?;
-            }
+            None => manifest.hold().remove()?,
+            Some(hold) => write(&manifest, hold)?,
         }
     }
     Ok(())
+}
+
+/// Notes a hold of the backup whose manifest this is.
+pub(super) fn write(manifest: &Spot, hold: &Hold) -> Result<(), BackupStoreError> {
+    let bytes = serde_json::to_vec(hold)
+        .map_err(|error| BackupStoreError::Unavailable(error.to_string()))?;
+    manifest.hold().replace(&bytes)
 }
 
 /// Who holds the backup whose manifest this is; none where nobody does. The error is none of what is stored, but of the way there.

@@ -3,7 +3,7 @@
 //!
 //! Length: which of two copies counts, and how one takes the place of the other, are one agreement.
 //!
-//! Invariant: at every moment it is whole in one of both.
+//! Invariant: at every moment it is whole in one of both, and who holds it is noted beside that.
 //! Invariant: its manifest is the same in both, for what builds on it holds the hash of that. Where it really is, is where it
 //! lies.
 //! Invariant: a move that was cut off is gone on with by the same move.
@@ -16,7 +16,7 @@ use super::{
     deletions,
     error::unavailable,
     files::Layout,
-    no_manifest,
+    holds, no_manifest,
     place::{Coming, Place},
     read::{is_stored_at, manifest_at},
     spot::Spot,
@@ -123,6 +123,9 @@ fn move_between(
                 bring(between, (&manifest, is_there), tier, stop)?;
             }
         }
+    }
+    if let Some(hold) = holds::noted(&source.place.manifest_at(job, id)).map_err(Fault::OfSource)? {
+        holds::write(&target.manifest_at(job, id), &hold).map_err(Fault::OfTarget)?;
     }
     before
         .iter()

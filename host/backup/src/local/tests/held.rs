@@ -80,7 +80,7 @@ fn a_hold_that_cannot_take_the_place_of_another_leaves_that() {
 }
 
 #[test]
-fn a_hold_lies_in_the_tier_of_its_backup_and_leaves_it_with_that() {
+fn a_hold_lies_in_the_tier_of_its_backup_and_goes_with_it_into_another() {
     let fixture = Fixture::new();
     let nas = fixture.with_tier("nas").join("state");
     fixture.put("a", "one");
@@ -95,9 +95,9 @@ fn a_hold_lies_in_the_tier_of_its_backup_and_leaves_it_with_that() {
         .move_to(&job(), id, &TierName::local())
         .unwrap();
     assert!(files_of(&nas, id).is_empty());
-    fixture.note_held(id, Some(&hold("the audit")));
     assert_eq!(fixture.hold_found(id), Some(hold("the audit")));
     fixture.store.move_to(&job(), id, &tier("nas")).unwrap();
+    assert_eq!(fixture.hold_found(id), Some(hold("the audit")));
     let left = files_of(&fixture.job_dir(), id);
     assert!(
         left.iter().all(|name| name.ends_with(".index.zst")),
