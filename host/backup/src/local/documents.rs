@@ -206,7 +206,8 @@ impl<'a> SourceReader<'a> {
             return Ok(());
         }
         let reading = Reading::of(&self.request.reading)?;
-        let unseen = self.read_by(&reading, |reader, rules, warnings| {
+        let tolerant = self.is_tolerant();
+        let unseen = self.read_by((&reading, tolerant), |reader, rules, warnings| {
             walk(path, rules, warnings, &mut |found, warnings| {
                 let key = DocumentKey::from_bytes(&found.relative)
                     .map_err(|error| BackupStoreError::Source(error.to_string()))?;
@@ -220,13 +221,13 @@ impl<'a> SourceReader<'a> {
     /// not told yet.
     fn read_by(
         &mut self,
-        reading: &Reading,
+        (reading, tolerant): (&Reading, bool),
         read: impl FnOnce(&mut Self, &WalkRules<'_>, &mut Vec<String>) -> Result<(), BackupStoreError>,
     ) -> Result<Vec<Unseen>, BackupStoreError> {
         let gaps = Gaps::default();
         let rules = WalkRules {
             except: &own_places(self.layout),
-            tolerant: self.is_tolerant(),
+            tolerant,
             gaps: &gaps,
             reading,
             stop: self.stop,
@@ -251,15 +252,19 @@ impl<'a> SourceReader<'a> {
         }
     }
 
-    /// A file that is a source by itself.
+    /// A file that is a source by itself: where it cannot be read, that is a whole source.
     fn read_single(&mut self, path: &Path, key: &str) -> Result<(), BackupStoreError> {
         let key =
             DocumentKey::parse(key).map_err(|error| BackupStoreError::Source(error.to_string()))?;
-        self.read_by(&Reading::default(), |reader, rules, warnings| {
-            single(path, warnings, &mut |found, warnings| {
-                reader.read_found(key.clone(), &found, rules, warnings)
-            })
-        })
+        let tolerant = self.is_content_with_others();
+        self.read_by(
+            (&Reading::default(), tolerant),
+            |reader, rules, warnings| {
+                single(path, warnings, &mut |found, warnings| {
+                    reader.read_found(key.clone(), &found, rules, warnings)
+                })
+            },
+        )
         .map(drop)
     }
 

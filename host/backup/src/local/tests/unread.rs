@@ -160,6 +160,29 @@ fn a_source_of_which_nothing_can_be_read_is_a_backup_only_of_what_is_about_to_be
 }
 
 #[test]
+fn a_file_that_is_a_source_by_itself_is_missed_only_in_a_backup_of_what_is_about_to_be_lost() {
+    let mut fixture = Fixture::new();
+    fixture.put("a", "one");
+    let path = fixture.directory.path().join("app.conf");
+    fs::write(&path, "two").unwrap();
+    fs::set_permissions(&path, fs::Permissions::from_mode(0)).unwrap();
+    fixture.sources.push(BackupSource::File {
+        path,
+        key: "app.conf".to_owned(),
+    });
+    for unreadable in [Unreadable::Fails, Unreadable::IsMissed] {
+        let refused = fixture.try_take(unreadable, BackupType::Full, &[]);
+        let refused = refused.unwrap_err().to_string();
+        assert!(
+            refused.contains("/app.conf: Permission denied"),
+            "{refused}"
+        );
+    }
+    let taken = fixture.try_take(Unreadable::IsLeftOut, BackupType::Emergency, &[]);
+    assert!(taken.unwrap().manifest.incomplete);
+}
+
+#[test]
 fn other_names_of_a_file_are_kept_as_such_where_that_is_so_and_else_with_their_content() {
     let fixture = Fixture::new();
     let at = |name: &str| fixture.data().join(name);
