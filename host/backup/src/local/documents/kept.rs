@@ -2,9 +2,10 @@
 //!
 //! Invariant: what is kept can be restored: another name of a file is kept as one only where the file is kept or found with the same
 //! content; else it is a file by itself, and where the chain does not give that it is told as missing.
+//! Invariant: all names of a file have the same metadata: what was found of one counts.
 //! Invariant: nothing is kept that the job leaves out by now, or that belongs to another source.
 
-use super::{SourceReader, check_stop};
+use super::{Content, SourceReader, check_stop};
 use crate::{
     local::{reading::Reading, unread::Unseen},
     port::BackupStoreError,
@@ -93,10 +94,17 @@ impl SourceReader<'_> {
             if !hidden.has(&key) {
                 continue;
             }
-            let stays_link = entry.link().is_some_and(|file| {
-                let found = files.get(file);
-                hidden.has(file) || found.is_some_and(|found| found.same_content(&entry))
+            let of_found = entry.link().and_then(|file| {
+                let found = files.get(file)?;
+                let is_same = found.same_content(&entry);
+                is_same.then(|| Entry::clone(found).linked_to(file.clone()))
             });
+            if let Some(entry) = of_found {
+                // A restore sets metadata by each name, and the last one counts.
+                self.record(key, entry, Content::Linked, None)?;
+                continue;
+            }
+            let stays_link = entry.link().is_some_and(|file| hidden.has(file));
             if !self.keep(&key, entry, stays_link)? {
                 let what = format!("cannot read `{key}`, another name of a file that changed");
                 self.unread.add(&what, false);

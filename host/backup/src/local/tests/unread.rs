@@ -194,11 +194,14 @@ fn other_names_of_a_file_are_kept_as_such_where_that_is_so_and_else_with_their_c
     let mut chain = Vec::new();
     fixture.extend(BackupType::Full, &mut chain);
 
+    fixture.set_mode("a", 0o600);
     fixture.set_mode("locked", 0);
     fixture.miss(BackupType::Incremental, &mut chain);
     let into = fixture.reopened(&chain, "same", "locked");
     let inode = |name: &str| fs::metadata(into.join(name)).unwrap().ino();
     assert_eq!(inode("a"), inode("locked/b"));
+    let mode = fs::metadata(into.join("a")).unwrap().mode();
+    assert_eq!(mode & 0o777, 0o600, "it is as it was found");
     assert_eq!(inode("locked/one"), inode("locked/two"));
 
     fs::remove_file(at("a")).unwrap();
