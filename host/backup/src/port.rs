@@ -392,7 +392,7 @@ pub trait BackupStore: BackupContents {
         hold: Option<&Hold>,
     ) -> Result<(), BackupStoreError>;
     /// Moves a backup from the trash back to its place; one that is there already is no error. [`BackupStoreError::Corrupted`] where it
-    /// is in neither.
+    /// is in neither, or what is in the trash is no manifest.
     fn untrash(&self, job: &JobName, id: &BackupId) -> Result<(), BackupStoreError>;
     /// Deletes a backup that has expired from the trash, and from its place where it could not be moved there; one that is
     /// gone is no error. A tier that is away, and may hold it too, is asked once it is there.
