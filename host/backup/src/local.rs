@@ -361,7 +361,7 @@ impl BackupStore for LocalBackups {
         room::is_there(self.layout.root())
     }
 
-    fn sweep(&self, sources: &[BackupSource], known: &BTreeSet<BackupId>) -> Vec<BackupStoreError> {
+    fn end_restores(&self, sources: &[BackupSource]) -> Vec<BackupStoreError> {
         let beside = sources.iter().map(|source| match source {
             BackupSource::Directory { path, .. } => swap::sweep(path),
             BackupSource::Command { .. }
@@ -371,13 +371,19 @@ impl BackupStore for LocalBackups {
             | BackupSource::Redis(_)
             | BackupSource::Sqlite { .. } => Ok(()),
         });
+        // Where they cannot be listed, the sweep says so.
+        let jobs = self.layout.jobs().unwrap_or_default();
+        let elsewhere = jobs.iter().map(|job| pending::sweep(&self.layout, job));
+        beside.chain(elsewhere).filter_map(Result::err).collect()
+    }
+
+    fn sweep(&self, known: &BTreeSet<BackupId>) -> Vec<BackupStoreError> {
         let (jobs, unlisted) = match self.layout.jobs() {
             Ok(jobs) => (jobs, Ok(())),
             Err(error) => (Vec::new(), Err(error)),
         };
-        let mut problems: Vec<_> = beside.filter_map(Result::err).collect();
+        let mut problems = Vec::new();
         for job in &jobs {
-            problems.extend(pending::sweep(&self.layout, job).err());
             problems.extend(scratch::sweep(&self.layout, job).err());
             if let Err(error) = rekey::finish(&self.layout, job) {
                 // What it needs looks like pieces.

@@ -399,10 +399,14 @@ pub trait BackupStore: BackupContents {
     fn delete(&self, job: &JobName, id: &BackupId) -> Result<(), BackupStoreError>;
     /// Whether there is any room: a MiB, and one more file. True where nobody can tell.
     fn has_room(&self) -> bool;
-    /// Removes what a crash left: pieces without a manifest, scratch directories, and beside `sources` the trees of a
-    /// restore that was interrupted. What cannot be removed stays, with an error for each. Of the backups that are `known`
-    /// as stored nothing is removed; one that lies there without its manifest is [`BackupStoreError::Corrupted`].
-    fn sweep(&self, sources: &[BackupSource], known: &BTreeSet<BackupId>) -> Vec<BackupStoreError>;
+    /// Ends the restores that a crash cut off, to `sources` or wherever else: what they left beside a tree is removed, and a tree
+    /// that was on its way out goes back. Only this machine is asked, and no other tier. What cannot be done stays, with an error
+    /// for each.
+    fn end_restores(&self, sources: &[BackupSource]) -> Vec<BackupStoreError>;
+    /// Removes what else a crash left: pieces without a manifest, and scratch directories. What cannot be removed stays, with an
+    /// error for each. Of the backups that are `known` as stored nothing is removed; one that lies there without its manifest is
+    /// [`BackupStoreError::Corrupted`].
+    fn sweep(&self, known: &BTreeSet<BackupId>) -> Vec<BackupStoreError>;
     /// Which of these backups, told with the bytes that were stored of each, are not there as long as they were: their files
     /// are looked for, and not read. [`BackupStoreError::Corrupted`] for each; another error where nobody can tell, as where
     /// their whole store is not there.

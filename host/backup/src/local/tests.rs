@@ -261,10 +261,12 @@ impl Fixture {
         stored.unwrap().stored
     }
 
-    /// Sweeps for a catalog that knows these.
+    /// Ends restores, and sweeps for a catalog that knows these, as a start does.
     fn sweep(&self, known: &[BackupId]) -> Vec<BackupStoreError> {
         let known = known.iter().cloned().collect();
-        self.store.sweep(&self.sources, &known)
+        let mut told = self.store.end_restores(&self.sources);
+        told.extend(self.store.sweep(&known));
+        told
     }
 
     fn restore_into(&self, chain: &[BackupId], name: &str) -> Result<PathBuf, BackupStoreError> {

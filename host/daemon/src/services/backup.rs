@@ -191,9 +191,10 @@ fn no_progress() -> OnProgress {
 }
 
 impl BackupService {
-    /// Reconciles what the previous daemon left: pieces of backups are removed and their records become failed, what
-    /// was committed but not recorded is recorded. Nothing may use the store before. Where the config has tiers beside the one
-    /// of this machine, that is not waited for here: [`Self::run`] begins with it.
+    /// Ends the restores that the previous daemon left, before anything runs where they were to, and reconciles the rest: pieces
+    /// of backups are removed and their records become failed, what was committed but not recorded is recorded. Nothing may use
+    /// the store before. Where the config has tiers beside the one of this machine, the rest is not waited for here:
+    /// [`Self::run`] begins with it.
     ///
     /// # Errors
     /// The journal cannot be written. What the store cannot do is logged, and done at the next start.
@@ -250,6 +251,7 @@ impl BackupService {
         for (job, slot) in drill_slots {
             service.job_state(&job, |state| state.proofs.drilled(slot));
         }
+        service.end_restores().await;
         let is_later = may_hang(&service.core.spec.borrow());
         if !is_later {
             service.take_up().await?;

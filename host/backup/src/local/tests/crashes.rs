@@ -563,7 +563,8 @@ fn check(home: &Path, case: &str) {
     let said = Said::by(home);
     let world = World::at(home.to_owned());
     let known = said.taken.keys().cloned().collect();
-    for problem in world.store.sweep(&world.sources, &known) {
+    assert_eq!(world.store.end_restores(&world.sources), [], "{case}");
+    for problem in world.store.sweep(&known) {
         // The manifest goes first, so that what is half deleted looks like no backup.
         let is_expected = matches!(
             &problem,

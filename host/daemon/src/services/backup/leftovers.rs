@@ -17,18 +17,22 @@ use mainstay_domain::{
 use std::collections::BTreeMap;
 
 impl BackupService {
+    /// Ends the restores that a killed daemon left: where they were to, something may run as soon as targets are started. No tier
+    /// beside the one of this machine is asked.
+    pub(super) async fn end_restores(&self) {
+        let jobs = self.core.spec.borrow().jobs.clone();
+        let sources = jobs.into_iter().flat_map(|job| job.sources);
+        let sources: Vec<BackupSource> = sources.collect();
+        let ended = self.with_store(move |store| Ok(store.end_restores(&sources)));
+        for error in ended.await.unwrap_or_else(|error| vec![error]) {
+            tracing::error!(%error, "what an interrupted restore left stays for now");
+        }
+    }
+
     /// Removes pieces, and makes their records say so; what the catalog knows stays, and is corrupted where its manifest is
     /// lost. Records what was committed and not recorded, and what is stored and not known; moves to the trash what had
     /// expired.
     pub(super) async fn reconcile_leftovers(&self) -> Result<(), BackupError> {
-        let sources: Vec<BackupSource> = self
-            .core
-            .spec
-            .borrow()
-            .jobs
-            .iter()
-            .flat_map(|job| job.sources.clone())
-            .collect();
         // Before anything is removed: an archive that nothing is known of may be all that is left of a backup.
         self.take_up_stored().await?;
         // Before the trees go that it serves.
@@ -37,13 +41,13 @@ impl BackupService {
             self.end_trial(&keys_of(&id)).await;
         }
         let known = self.core.catalog.lock().stored();
-        let swept = self.with_store(move |store| Ok(store.sweep(&sources, &known)));
+        let swept = self.with_store(move |store| Ok(store.sweep(&known)));
         for error in swept.await.unwrap_or_else(|error| vec![error]) {
             if let BackupStoreError::Corrupted { id, what } = &error {
                 tracing::error!(%error, "what is left of a stored backup stays where it is");
                 self.mark_corrupted(id, what).await?;
             } else {
-                tracing::error!(%error, "what an interrupted backup or restore left stays for now");
+                tracing::error!(%error, "what an interrupted backup left stays for now");
             }
         }
         self.look_for_stored().await?;

@@ -54,6 +54,7 @@ struct Behaviour {
     taken: u32,
     unreadable: Option<Unreadable>,
     sweeps: u32,
+    restores_ended: u32,
     /// What the newest sweep was told that it may not touch.
     known: BTreeSet<BackupId>,
     unswept: Vec<BackupStoreError>,
@@ -254,6 +255,11 @@ impl FakeStore {
 
     pub(super) fn most_at_once(&self) -> u32 {
         self.with(|it| it.most)
+    }
+
+    /// How often those were ended that a crash cut off.
+    pub(super) fn restores_ended(&self) -> u32 {
+        self.with(|it| it.restores_ended)
     }
 
     pub(super) fn sweeps(&self) -> u32 {
@@ -614,7 +620,12 @@ impl BackupStore for FakeStore {
         self.with(|it| !it.is_full)
     }
 
-    fn sweep(&self, _: &[BackupSource], known: &BTreeSet<BackupId>) -> Vec<BackupStoreError> {
+    fn end_restores(&self, _: &[BackupSource]) -> Vec<BackupStoreError> {
+        self.with(|it| it.restores_ended += 1);
+        Vec::new()
+    }
+
+    fn sweep(&self, known: &BTreeSet<BackupId>) -> Vec<BackupStoreError> {
         self.with(|it| {
             it.sweeps += 1;
             it.known = known.clone();

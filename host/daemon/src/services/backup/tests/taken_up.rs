@@ -28,6 +28,11 @@ async fn beside_a_silent_tier() -> Fixture {
 #[tokio::test]
 async fn a_start_waits_for_no_tier_and_what_needs_backups_waits_until_they_are_looked_at() {
     let fixture = beside_a_silent_tier().await;
+    assert_eq!(
+        fixture.store.restores_ended(),
+        2,
+        "those are not waited with"
+    );
     let sweeps = fixture.store.sweeps();
     let (running, stop) = fixture.start();
     wait_until("the tier to be asked", || fixture.store.is_asked()).await;
