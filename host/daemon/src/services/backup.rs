@@ -267,9 +267,14 @@ impl BackupService {
     pub async fn run(self, stop: CancellationToken) -> Result<(), BackupError> {
         let mut spec = self.core.spec.clone();
         let before = Arc::clone(&spec.borrow_and_update());
-        let taken_up = self.take_up_until(&stop).await;
+        let taken_up = match self.core.taken_up.is_over() {
+            true => {
+                self.settle_rollbacks();
+                Ok(())
+            }
+            false => self.take_up_until(&stop).await,
+        };
         if taken_up.is_ok() && !stop.is_cancelled() {
-            self.settle_rollbacks();
             self.run_due(&stop, spec, before).await;
         }
         self.core.tasks.close();

@@ -13,7 +13,7 @@ use mainstay_domain::{
 use std::{sync::Arc, time::Duration};
 
 /// The loop looks again after this even where nothing is due, for the wall clock may have been set.
-const LOOK_AGAIN: Duration = Duration::from_secs(60);
+pub(super) const LOOK_AGAIN: Duration = Duration::from_secs(60);
 /// And after this where a backup waits for a target.
 const LOOK_AT_TARGETS: Duration = Duration::from_millis(500);
 /// The backoff after a failed backup; doubled for each further one up to [`LONGEST_BACKOFF`].

@@ -2,10 +2,12 @@
 //!
 //! Invariant: nothing takes, reads for people in its turn, moves or deletes a backup before. What else the daemon does, watching
 //! and recovering, waits for none of it where the config has a tier that may not answer.
+//! Invariant: a rollback that was cut off comes before anything else of its job.
 
-use super::{BackupError, BackupService};
+use super::{BackupError, BackupService, due::LOOK_AGAIN};
 use crate::ports::BackupStoreError;
 use mainstay_domain::spec::Spec;
+use std::sync::Arc;
 use tokio::sync::SetOnce;
 use tokio_util::sync::CancellationToken;
 
@@ -46,29 +48,42 @@ pub(super) fn may_hang(spec: &Spec) -> bool {
 impl BackupService {
     /// Takes up what is stored, once; what an error of the journal cuts off is done at the next start.
     pub(super) async fn take_up(&self) -> Result<(), BackupError> {
-        if !self.core.taken_up.is_over() {
-            self.reconcile_leftovers().await?;
-            self.core.taken_up.end();
-        }
+        self.reconcile_leftovers().await?;
+        self.core.taken_up.end();
         Ok(())
     }
 
-    /// The same in a task of its own, which is waited for until `stop`; what it has begun goes on to its end.
-    pub(super) async fn take_up_until(&self, stop: &CancellationToken) -> Result<(), BackupError> {
-        if self.core.taken_up.is_over() {
-            return Ok(());
+    /// The same, with the rollbacks that were cut off, as long as nobody else has a turn.
+    async fn take_up_late(self) -> Result<(), BackupError> {
+        self.reconcile_leftovers().await?;
+        if !self.core.tasks.is_closed() {
+            self.settle_rollbacks();
         }
-        let service = self.clone();
-        let taking_up = self
-            .core
-            .tasks
-            .spawn(async move { service.take_up().await });
-        tokio::select! { biased;
-            () = stop.cancelled() => Ok(()),
-            ended = taking_up => ended.unwrap_or_else(|error| {
-                let why = format!("what is stored is not taken up: {error}; report this as a defect");
-                Err(BackupStoreError::Unavailable(why).into())
-            }),
+        self.core.taken_up.end();
+        Ok(())
+    }
+
+    /// The same in a task of its own, which is waited for until `stop`; what it has begun goes on to its end. That it takes long is
+    /// told, and what is too old meanwhile.
+    pub(super) async fn take_up_until(&self, stop: &CancellationToken) -> Result<(), BackupError> {
+        let mut taking_up = self.core.tasks.spawn(self.clone().take_up_late());
+        let mut is_told = false;
+        loop {
+            tokio::select! { biased;
+                () = stop.cancelled() => return Ok(()),
+                ended = &mut taking_up => return ended.unwrap_or_else(|error| {
+                    let why = format!("what is stored is not taken up: {error}; report this as a defect");
+                    Err(BackupStoreError::Unavailable(why).into())
+                }),
+                () = tokio::time::sleep(LOOK_AGAIN) => {}
+            }
+            let spec = Arc::clone(&self.core.spec.borrow());
+            if !std::mem::replace(&mut is_told, true) {
+                for job in &spec.jobs {
+                    self.tell_that_it_waits(&job.name, WHY);
+                }
+            }
+            self.look_at_objectives(&spec);
         }
     }
 }

@@ -100,18 +100,23 @@ impl BackupService {
             return true;
         };
         if is_news {
-            let message = format!("the backup of job {} waits: {why}", job.name);
-            let event = self
-                .event(EventKind::BackupWaiting, Severity::Medium, message)
-                .with_job(&job.name);
-            // Nothing waits for it.
-            drop(
-                self.core
-                    .journal
-                    .commit(Batch::soon(vec![Change::Event(event)])),
-            );
+            self.tell_that_it_waits(&job.name, &why);
         }
         false
+    }
+
+    /// Puts on record what backups of a job wait for.
+    pub(super) fn tell_that_it_waits(&self, job: &JobName, why: &str) {
+        let message = format!("the backup of job {job} waits: {why}");
+        let event = self
+            .event(EventKind::BackupWaiting, Severity::Medium, message)
+            .with_job(job);
+        // Nothing waits for it.
+        drop(
+            self.core
+                .journal
+                .commit(Batch::soon(vec![Change::Event(event)])),
+        );
     }
 
     /// Nothing of a job is due.

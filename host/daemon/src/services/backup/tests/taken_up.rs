@@ -1,11 +1,16 @@
 //! What is stored is taken up at the start, and what waits for that.
 
-use super::*;
+use super::{due::LOOK_AGAIN, *};
+use mainstay_domain::checkpoint::{Checkpoint, CheckpointKind, Rollback, RollbackStep};
 
-/// A service that begins with backups in a journal, and a tier that does not answer.
+/// A service that begins with a backup in a journal, and a tier that does not answer.
 async fn beside_a_silent_tier() -> Fixture {
     let before = Fixture::new().await;
     before.create(BackupType::Full).await.unwrap();
+    restarted_beside_a_silent_tier(before).await
+}
+
+async fn restarted_beside_a_silent_tier(before: Fixture) -> Fixture {
     let Fixture {
         store,
         journal,
@@ -75,4 +80,60 @@ async fn who_waits_for_a_silent_tier_is_told_where_the_host_stops() {
     fixture.store.be_silent(false);
     within(running).await.unwrap().unwrap();
     assert_eq!(fixture.store.taken(), 1);
+}
+
+#[tokio::test]
+async fn a_rollback_that_was_cut_off_comes_before_what_waits_for_a_tier() {
+    let before = Fixture::new().await;
+    let mut record = before.create(BackupType::Full).await.unwrap();
+    let mut checkpoint = Checkpoint::new(CheckpointKind::Manual, None);
+    checkpoint.rollback = Some(Rollback {
+        begun_at: before.service.now(),
+        by: "root".to_owned(),
+        note: None,
+        step: RollbackStep::Staging,
+        saved: None,
+        error: None,
+    });
+    record.checkpoint = Some(checkpoint);
+    let recorded = before.service.commit(vec![record], Vec::new());
+    recorded.await.unwrap();
+    let fixture = restarted_beside_a_silent_tier(before).await;
+    let known = fixture.kinds().len();
+    let (_running, _stop) = fixture.start();
+    wait_until("the tier to be asked", || fixture.store.is_asked()).await;
+    let service = fixture.service.clone();
+    let taking = tokio::spawn(async move {
+        BackupOperator::create(&service, job(None).name, BackupType::Full, no_progress()).await
+    });
+    tokio::task::yield_now().await;
+    fixture.store.be_silent(false);
+    within(taking).await.unwrap().unwrap();
+    let kinds = fixture.kinds().split_off(known);
+    let first = kinds
+        .iter()
+        .find(|kind| matches!(kind, EventKind::RollbackFailed | EventKind::BackupStarted));
+    assert_eq!(first, Some(&EventKind::RollbackFailed), "{kinds:?}");
+}
+
+#[tokio::test]
+async fn a_tier_that_is_silent_for_a_minute_is_told_and_so_is_what_is_too_old_meanwhile() {
+    let fixture = beside_a_silent_tier().await;
+    let count = |kind: EventKind| fixture.kinds().into_iter().filter(|it| *it == kind).count();
+    let (running, stop) = fixture.start();
+    wait_until("the tier to be asked", || fixture.store.is_asked()).await;
+    let a_minute_later = async || {
+        fixture.clock.advance(24 * HOUR);
+        tokio::time::pause();
+        tokio::time::advance(LOOK_AGAIN).await;
+        tokio::time::resume();
+    };
+    a_minute_later().await;
+    wait_until("that it waits", || count(EventKind::BackupWaiting) == 1).await;
+    a_minute_later().await;
+    wait_until("that it is old", || count(EventKind::BackupRpoMissed) == 1).await;
+    assert_eq!(count(EventKind::BackupWaiting), 1, "it is told once");
+    fixture.store.be_silent(false);
+    stop.cancel();
+    within(running).await.unwrap().unwrap();
 }
