@@ -61,12 +61,13 @@ pub(super) async fn undelete(
 
 fn deletion_note(deleted: &BackupRecord, dry_run: bool) -> String {
     let id = &deleted.id;
-    let until = deleted.expires;
-    let until = until.map_or_else(String::new, |until| format!(" until {until}"));
+    let Some(until) = deleted.expires else {
+        return format!("{id} is gone: the store has no room for a trash");
+    };
     match dry_run {
-        true => format!("nothing was changed: {id} would lie in the trash{until}"),
+        true => format!("nothing was changed: {id} would lie in the trash until {until}"),
         false => format!(
-            "{id} lies in the trash{until}; `mainstay backup undelete {id}` takes it out again"
+            "{id} lies in the trash until {until}; `mainstay backup undelete {id}` takes it out again"
         ),
     }
 }

@@ -464,7 +464,7 @@ pub trait BackupOperator: BackupViews {
     /// Takes a suspicious backup as it is, and those before it.
     fn accept(&self, id: BackupId, by: Actor) -> Boxed<'_, Result<BackupRecord, Refused>>;
     /// Moves a backup to the trash, where nothing stands on it and a policy could let it go; a dry run changes nothing. Its record is
-    /// as it stands then.
+    /// as it stands then, and says no time at which it expires where the store has no room for a trash, and it is gone.
     fn delete(&self, request: TrashRequest) -> Boxed<'_, Result<BackupRecord, Refused>>;
     /// Takes a backup out of the trash, with what it needs of what lies there, and reads it back; a dry run changes nothing.
     fn undelete(

@@ -34,7 +34,8 @@ impl BackupService {
         }
     }
 
-    /// Moves a backup to the trash because a person wants it; in a dry run nothing changes.
+    /// Moves a backup to the trash because a person wants it; in a dry run nothing changes. Where the store has no room for a trash
+    /// it is gone, and expires at no time.
     pub(super) async fn delete_now(
         self,
         request: TrashRequest,
@@ -67,9 +68,22 @@ impl BackupService {
                 note: by.note,
                 until,
             });
-        self.put_into_trash(&record, event).await?;
-        self.make_room(&job).await?;
+        match self.put_into_trash(&record, event).await {
+            Err(BackupError::Store(error)) => {
+                return Err(BackupError::Refused(format!(
+                    "backup {id} is deleted, and stays where it is for now, for it cannot be moved to the trash: {error}; the next start \
+                     moves it"
+                )));
+            }
+            moved => moved?,
+        }
+        if let Err(error) = self.make_room(&job).await {
+            tracing::error!(%job, %error, "what lies in the trash could not be deleted");
+        }
         self.job_state(&job, |state| state.objective.look_again());
+        if self.core.catalog.lock().get(&id).is_none() {
+            record.expires = None;
+        }
         Ok(record)
     }
 

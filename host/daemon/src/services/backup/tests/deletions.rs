@@ -169,3 +169,25 @@ async fn what_is_gone_from_the_trash_does_not_come_back() {
     assert!(error.contains("which is not there"), "{error}");
     assert_eq!(status(&fixture, added), BackupStatus::Expired);
 }
+
+#[tokio::test]
+async fn where_there_is_no_room_for_a_trash_what_is_deleted_is_gone() {
+    let (fixture, records) = two_chains().await;
+    let added = &records[1].id;
+    fixture.store.fill();
+    let gone = delete(&fixture, added, false).await.unwrap();
+    assert_eq!((gone.status, gone.expires), (BackupStatus::Expired, None));
+    let error = undelete(&fixture, added, false).await.unwrap_err();
+    assert!(error.contains("there is no backup"), "{error}");
+}
+
+#[tokio::test]
+async fn what_cannot_be_moved_to_the_trash_is_deleted_all_the_same_and_that_is_said() {
+    let (fixture, records) = two_chains().await;
+    let added = &records[1].id;
+    let away = BackupStoreError::Unavailable("it is away".to_owned());
+    fixture.store.fail_upkeep(away);
+    let error = delete(&fixture, added, false).await.unwrap_err();
+    assert!(error.contains("the next start moves it"), "{error}");
+    assert_eq!(status(&fixture, added), BackupStatus::Expired);
+}
