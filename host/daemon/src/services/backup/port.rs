@@ -235,7 +235,11 @@ impl BackupControl for BackupService {
     ) -> Boxed<'_, Result<Option<BackupSummary>, EffectError>> {
         // Who asks for it wants to restore it.
         let found = self.newest_restorable(job, before);
-        Box::pin(async move { found.await.map_err(EffectError::from) })
+        Box::pin(async move {
+            // Before that there may be one that nobody knows.
+            self.core.taken_up.wait_briefly().await?;
+            found.await.map_err(EffectError::from)
+        })
     }
 
     fn create(
@@ -277,6 +281,7 @@ impl BackupControl for BackupService {
                 replace: true,
             };
             let work = self.clone().restore_now(request, super::no_progress());
+            self.core.taken_up.wait_briefly().await?;
             let restored = self.in_turn_of(&job, work).await?;
             Ok((restored.documents, restored.bytes))
         })

@@ -3,16 +3,20 @@
 //! Invariant: nothing takes, reads for people in its turn, moves or deletes a backup before. What else the daemon does, watching
 //! and recovering, waits for none of it where the config has a tier that may not answer.
 //! Invariant: a rollback that was cut off comes before anything else of its job.
+//! Invariant: no recovery hangs for it: what a plugin asks for is refused after [`BRIEFLY`], and not done later.
 
 use super::{BackupError, BackupService, due::LOOK_AGAIN};
 use crate::ports::BackupStoreError;
-use mainstay_domain::spec::Spec;
-use std::sync::Arc;
+use mainstay_domain::{effect::EffectError, spec::Spec};
+use std::{sync::Arc, time::Duration};
 use tokio::sync::SetOnce;
 use tokio_util::sync::CancellationToken;
 
 /// What a job waits for meanwhile, for people.
 const WHY: &str = "what its tiers hold is looked at first, as after each start";
+
+/// So long an effect waits, which is less than a call has by default.
+pub(super) const BRIEFLY: Duration = Duration::from_secs(30);
 
 /// Whether it was taken up.
 #[derive(Debug, Default)]
@@ -22,6 +26,15 @@ impl TakenUp {
     /// Resolves when it was, or never will be for the daemon stops.
     pub(super) async fn wait(&self) {
         self.0.wait().await;
+    }
+
+    /// The same for an effect, which does not wait for ever.
+    pub(super) async fn wait_briefly(&self) -> Result<(), EffectError> {
+        let waited = tokio::time::timeout(BRIEFLY, self.wait()).await;
+        waited.map_err(|_| {
+            let why = format!("no backup can be used yet: {WHY}; ask again when that has ended");
+            EffectError::Unavailable(why)
+        })
     }
 
     pub(super) fn is_over(&self) -> bool {

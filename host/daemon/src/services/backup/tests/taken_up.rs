@@ -1,6 +1,7 @@
 //! What is stored is taken up at the start, and what waits for that.
 
-use super::{due::LOOK_AGAIN, *};
+use super::*;
+use crate::services::backup::{due::LOOK_AGAIN, taken_up::BRIEFLY};
 use mainstay_domain::checkpoint::{Checkpoint, CheckpointKind, Rollback, RollbackStep};
 
 /// A service that begins with a backup in a journal, and a tier that does not answer.
@@ -28,6 +29,13 @@ async fn restarted_beside_a_silent_tier(before: Fixture) -> Fixture {
     store.be_silent(true);
     let opened = Fixture::with_spec(store, journal, clock, Arc::new(spec), None);
     within(opened).await
+}
+
+/// So much time passes for who waits.
+async fn passes(time: Duration) {
+    tokio::time::pause();
+    tokio::time::advance(time).await;
+    tokio::time::resume();
 }
 
 #[tokio::test]
@@ -124,9 +132,7 @@ async fn a_tier_that_is_silent_for_a_minute_is_told_and_so_is_what_is_too_old_me
     wait_until("the tier to be asked", || fixture.store.is_asked()).await;
     let a_minute_later = async || {
         fixture.clock.advance(24 * HOUR);
-        tokio::time::pause();
-        tokio::time::advance(LOOK_AGAIN).await;
-        tokio::time::resume();
+        passes(LOOK_AGAIN).await;
     };
     a_minute_later().await;
     wait_until("that it waits", || count(EventKind::BackupWaiting) == 1).await;
@@ -134,6 +140,36 @@ async fn a_tier_that_is_silent_for_a_minute_is_told_and_so_is_what_is_too_old_me
     wait_until("that it is old", || count(EventKind::BackupRpoMissed) == 1).await;
     assert_eq!(count(EventKind::BackupWaiting), 1, "it is told once");
     fixture.store.be_silent(false);
+    stop.cancel();
+    within(running).await.unwrap().unwrap();
+}
+
+#[tokio::test]
+async fn no_recovery_hangs_for_a_silent_tier_and_nothing_is_restored_after_it() {
+    let fixture = beside_a_silent_tier().await;
+    let id = fixture.service.list(None)[0].id.to_string();
+    let (running, stop) = fixture.start();
+    wait_until("the tier to be asked", || fixture.store.is_asked()).await;
+    let service = fixture.service.clone();
+    let restoring =
+        tokio::spawn(async move { BackupControl::restore(&service, job(None).name, id).await });
+    let service = fixture.service.clone();
+    let looking =
+        tokio::spawn(async move { BackupControl::newest(&service, job(None).name, None).await });
+    tokio::task::yield_now().await;
+    passes(BRIEFLY).await;
+    let refused = [
+        within(restoring).await.unwrap().map(drop).unwrap_err(),
+        within(looking).await.unwrap().map(drop).unwrap_err(),
+    ];
+    for error in refused {
+        let is_passing = matches!(&error, EffectError::Unavailable(why) if why.contains("tiers"));
+        assert!(is_passing, "{error}");
+    }
+    fixture.store.be_silent(false);
+    let newest = BackupControl::newest(&fixture.service, job(None).name, None);
+    assert!(within(newest).await.unwrap().is_some());
+    assert_eq!(fixture.store.restores(), 0);
     stop.cancel();
     within(running).await.unwrap().unwrap();
 }
