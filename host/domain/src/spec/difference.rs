@@ -145,7 +145,8 @@ fn host(host: &HostSpec) -> Keys<'_> {
         ("shutdown_deadline", says(&host.shutdown_deadline)),
         ("keep_history", says(&host.keep_history)),
         ("api", says(&host.api)),
-        ("api.group", says(&host.socket)),
+        ("api.group", says(&host.socket.group)),
+        ("api.viewers", says(&host.socket.viewers)),
         ("trusted_backup_keys", says(&host.trusted_backup_keys)),
     ])
 }
@@ -207,7 +208,10 @@ fn process(process: &ProcessSpec) -> Keys<'_> {
 fn job(job: &JobSpec) -> Keys<'_> {
     keys([
         ("source", says(&job.sources)),
-        ("exclude", says(&job.reading)),
+        ("exclude", says(&job.reading.exclude)),
+        ("exclude_caches", says(&job.reading.exclude_caches)),
+        ("one_filesystem", says(&job.reading.one_filesystem)),
+        ("on_unreadable", says(&job.reading.on_unreadable)),
         ("after", says(&job.after)),
         ("full", says(&job.full)),
         ("differential", says(&job.differential)),
@@ -228,7 +232,13 @@ fn job(job: &JobSpec) -> Keys<'_> {
         ("window", says(&job.starts.window)),
         ("tiers", says(&job.tiers)),
         ("archive", says(&job.archive)),
-        ("encryption", says(&job.sealing)),
+        ("encryption", says(&job.sealing.encryption)),
+        (
+            "encryption.recipients_file",
+            says(&job.sealing.recipients_file),
+        ),
+        ("identity", says(&job.sealing.identity)),
+        ("index", says(&job.sealing.index)),
     ])
 }
 
@@ -249,7 +259,8 @@ mod tests {
         name::{PluginName, SecretName},
         severity::Severity,
         simulation::tests::fixtures::{check as target, host},
-        spec::{AlertRoute, SecretSource},
+        spec::{AlertRoute, OnUnreadable, SecretSource},
+        tier_order::tests::job,
     };
     use semver::VersionReq;
     use std::{num::NonZeroU32, time::Duration};
@@ -302,6 +313,19 @@ mod tests {
         );
         let empty = spec(Vec::new());
         check(&before, &empty, "removed target.old, target.web");
+    }
+
+    #[test]
+    fn of_keys_that_are_read_together_only_those_are_told_that_differ() {
+        let with = |job| Spec {
+            jobs: vec![job],
+            ..spec(Vec::new())
+        };
+        let mut other = job(&[]);
+        other.reading.on_unreadable = OnUnreadable::Fail;
+        other.sealing.index = !other.sealing.index;
+        let names = "changed job.state.index, job.state.on_unreadable";
+        check(&with(job(&[])), &with(other), names);
     }
 
     #[test]
