@@ -99,7 +99,7 @@ impl BackupService {
         let hold = record.hold.clone().filter(|_| record.held);
         let noted = self.with_store(move |store| store.note_hold(&job, &id, hold.as_ref()));
         if let Err(error) = noted.await {
-            tracing::error!(backup = %record.id, %error, "who holds it is in the journal, and could not be noted beside it; hold or release it again once that works");
+            tracing::error!(backup = %record.id, %error, "who holds it is in the journal, and could not be noted beside it; hold it again once that works, and then release it where nobody is to hold it");
         }
     }
 
