@@ -7,7 +7,7 @@
 //! Invariant: what comes back comes back with all that it needs.
 
 use crate::{
-    backup::{BackupRecord, BackupStatus},
+    backup::{BackupRecord, BackupStatus, BackupType},
     backup_chain::{BackupChainError, plan_restore, suspects},
     id::BackupId,
     retention::{RetentionLimits, why_kept},
@@ -86,9 +86,10 @@ pub fn check(
     if let Some(why) = stands_still(records).filter(|_| !suspects.contains(id)) {
         return stays(why);
     }
+    // An emergency backup is of what happened to be there, and takes the place of none.
     let is_trusted = |record: &BackupRecord| {
-        let is_base = record.backup_type.stands_alone() && record.status == BackupStatus::Verified;
-        is_base && !suspects.contains(&record.id)
+        let is_base = matches!(record.backup_type, BackupType::Full | BackupType::Snapshot);
+        is_base && record.status == BackupStatus::Verified && !suspects.contains(&record.id)
     };
     let has_trusted = records.iter().any(is_trusted);
     let mut judged_as = records.to_vec();

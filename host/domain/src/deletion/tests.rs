@@ -1,6 +1,5 @@
 use super::*;
 use crate::{
-    backup::BackupType,
     checkpoint::{Checkpoint, CheckpointKind},
     name::JobName,
 };
@@ -116,6 +115,9 @@ fn while_one_is_suspicious_nothing_else_goes_and_it_is_no_newest_chain() {
     // Where there is no other it is the newest.
     let alone = &records[4..];
     assert!(refused(alone, 0).contains("newest verified chain"));
+    // So it is where what else there is was taken before a restore.
+    let beside = [record(3, BackupType::Emergency, None), records[4].clone()];
+    assert!(refused(&beside, 1).contains("newest verified chain"));
 }
 
 #[test]
