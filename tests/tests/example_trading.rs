@@ -35,6 +35,18 @@ fn way(daemon: &Daemon) -> String {
     fs::read_to_string(daemon.path("feed.way")).unwrap()
 }
 
+/// Waits until the quotes come by a stream that speaks, and all is well.
+fn wait_for_stream(daemon: &Daemon, port: u16) {
+    wait_for("the quotes to come by a stream that speaks", || {
+        let home = get_json(port, "/home")?;
+        match home["way"] == "stream" && home["stream_speaks"] == true {
+            true => Ok(()),
+            false => Err(home.to_string()),
+        }
+    });
+    daemon.wait_until_all_are_healthy();
+}
+
 /// Runs a line of the example's README in its directory.
 fn readme(daemon: &Daemon, line: &str) {
     let text = fs::read_to_string(repository().join("examples/trading/README.md")).unwrap();
@@ -151,16 +163,7 @@ fn a_stream_that_ends_is_left_for_rest_by_the_last_attempt_too_and_the_next_fail
     daemon.run();
     daemon.wait_for_plugins(PLUGINS.len());
     daemon.wait_until_all_are_healthy();
-    let streams = || {
-        wait_for("the quotes to come by a stream that speaks", || {
-            let home = get_json(ports[&7403], "/home")?;
-            match home["way"] == "stream" && home["stream_speaks"] == true {
-                true => Ok(()),
-                false => Err(home.to_string()),
-            }
-        });
-        daemon.wait_until_all_are_healthy();
-    };
+    let streams = || wait_for_stream(&daemon, ports[&7403]);
     streams();
 
     // The stream ends with the exchange, and begins anew with the next.
@@ -203,7 +206,8 @@ fn a_stream_that_ends_is_left_for_rest_by_the_last_attempt_too_and_the_next_fail
 
 #[test]
 fn the_commands_of_its_readme_run_from_the_first_block_to_the_last() {
-    let mut walk = ReadmeWalk::begin("trading", &free_ports(&PORTS));
+    let ports = free_ports(&PORTS);
+    let mut walk = ReadmeWalk::begin("trading", &ports);
     walk.line("touch exchange.silent");
     walk.daemon.wait_for_successes("feed", 1);
     let history = walk.line("mainstay history --target feed");
@@ -212,6 +216,20 @@ fn the_commands_of_its_readme_run_from_the_first_block_to_the_last() {
     walk.daemon.wait_for_successes("feed", 2);
     let history = walk.line("mainstay history --target feed");
     assert!(history.contains("stream-fallback"), "{history}");
+
+    walk.line("touch exchange.ended exchange.busy");
+    wait_for("the feed to have no way", || {
+        let history = walk.daemon.json(&["history", "--target", "feed"]);
+        match history[0]["failure"] == "network-partition" {
+            true => Ok(()),
+            false => Err(history.to_string()),
+        }
+    });
+    walk.line("mainstay history --target feed");
+    walk.line("rm exchange.busy");
+    walk.line("rm exchange.ended");
+    wait_for_stream(&walk.daemon, ports[&7403]);
+    walk.line("mainstay history --target feed");
 
     // By its number: another engine may run on this machine.
     walk.done("kill -9 $(pgrep -f 'engine.py serve')");
