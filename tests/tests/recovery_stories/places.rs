@@ -62,12 +62,18 @@ fn start_at(gate: &Gate, guest: DurableGuest) -> Daemon {
     let config = [CONFIG, routes.as_str(), grants.as_str()];
     let mut daemon = prepare(&config, &[]);
     fs::create_dir(daemon.path("kept")).unwrap();
+    fs::write(daemon.path("kept/it"), "first").unwrap();
     daemon.drop_large_plugin(&guest.component());
     daemon.run();
     daemon.wait_for_plugins(1);
     wait_for("the job to run", || match lines(&daemon, "started") {
         1 => Ok(()),
         other => Err(format!("{other} starts")),
+    });
+    // Those that are due at the start; no others are for as long as a test lasts.
+    daemon.wait_for_status("the first backups", |status| {
+        let mut jobs = status["jobs"].as_array().unwrap().iter();
+        jobs.all(|job| job["last_status"] == "verified")
     });
     daemon
 }
