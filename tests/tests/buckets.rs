@@ -315,6 +315,7 @@ fn a_server_at_a_kilobyte_a_second_gets_a_small_backup_whole_and_of_a_large_one_
     shop.server.answer_right();
     shop.daemon.run();
     shop.daemon.wait_for_plugins(1);
+    wait_until_taken_up(&shop.daemon);
     let listed = shop.daemon.json(&["backup", "list"]);
     let mut listed = listed.as_array().unwrap().iter();
     let failed = listed.find(|backup| backup["status"] == "failed").unwrap();

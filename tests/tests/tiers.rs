@@ -1,6 +1,6 @@
 //! Backups in tiers beside the state directory: gone, back again, and all that is left.
 
-use mainstay_tests::{Daemon, HOST, Receiver, plugin, sleeper, wait_until_taken_up};
+use mainstay_tests::{Daemon, HOST, Receiver, plugin, sleeper, wait_for, wait_until_taken_up};
 use serde_json::{Value, json};
 use std::{fs, net::TcpListener};
 
@@ -22,10 +22,8 @@ fn start() -> Daemon {
     }
     fs::write(daemon.path("data/a"), "one").unwrap();
     daemon.run();
-    // The first one is due at once; no other is for as long as a test lasts.
-    daemon.wait_for_status("the first backup", |status| {
-        status["jobs"][0]["last_status"] == "verified"
-    });
+    // No other is due for as long as a test lasts.
+    daemon.wait_for_first_backup();
     daemon
 }
 
@@ -220,13 +218,12 @@ fn a_bucket_that_connects_and_says_nothing_keeps_nobody_from_being_watched_and_r
     });
     let why = status["jobs"][0]["waits"].as_str().unwrap();
     assert!(why.contains("tiers"), "{why}");
-    let kept = status["targets"][0]["pid"].as_u64().unwrap();
-    let pid = rustix::process::Pid::from_raw(i32::try_from(kept).unwrap()).unwrap();
-    rustix::process::kill_process(pid, rustix::process::Signal::KILL).unwrap();
-    daemon.wait_for_status("the target to run again", |status| {
-        status["targets"][0]["pid"]
-            .as_u64()
-            .is_some_and(|pid| pid != kept)
+    let before = daemon.pids()["worker"];
+    daemon.kill_child("worker");
+    wait_for("the target to run again", || {
+        let pids = daemon.pids();
+        let runs = pids.get("worker").is_some_and(|pid| *pid != before);
+        runs.then_some(()).ok_or_else(|| format!("{pids:?}"))
     });
     assert!(daemon.stop(), "nor from stopping: {}", daemon.log());
 }
