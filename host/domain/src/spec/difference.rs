@@ -3,9 +3,14 @@
 //! Invariant: names alone, and never what a key says: a secret may have been written where none belongs.
 //! Invariant: what has no name of its own, as a route, is told by its table.
 
-use super::{HostSpec, JobSpec, PluginSpec, ProcessSpec, Spec, TargetPolicySpec, TargetSpec};
+mod said;
+mod tables;
+mod targets;
+
+use super::Spec;
 use crate::config_difference::ConfigDifference;
-use std::{any::Any, collections::BTreeMap, fmt::Display};
+use said::Keys;
+use tables::tables;
 
 impl Spec {
     /// What `next` says otherwise than this.
@@ -15,7 +20,7 @@ impl Spec {
         for (table, now) in tables(next) {
             match before.remove(&table) {
                 None => difference.added.push(table),
-                Some(was) => compare(&mut difference, &table, was, now),
+                Some(was) => compare(&mut difference, &table, &was, &now),
             }
         }
         difference.removed.extend(before.into_keys());
@@ -32,224 +37,23 @@ impl Spec {
 }
 
 /// Notes what a table says otherwise, key by key.
-fn compare(noted: &mut ConfigDifference, table: &str, mut before: Keys<'_>, now: Keys<'_>) {
+fn compare(noted: &mut ConfigDifference, table: &str, before: &Keys<'_>, now: &Keys<'_>) {
     let name = |key: &str| match key {
         "" => table.to_owned(),
         key => format!("{table}.{key}"),
     };
     for (key, says) in now {
-        match before.remove(&key) {
-            None => noted.added.push(name(&key)),
-            Some(said) if !said.is(&says) => noted.changed.push(name(&key)),
-            Some(_) => {}
+        match before.get(key) {
+            None if says.is_told_beside(before) => noted.added.push(name(key)),
+            Some(said) if !said.is(says) => noted.changed.push(name(key)),
+            None | Some(_) => {}
         }
     }
-    let removed = before.keys();
-    noted.removed.extend(removed.map(|key| name(key)));
-}
-
-/// What a key says, to be compared and not to be shown.
-struct Says<'a> {
-    value: &'a dyn Any,
-    same: fn(&dyn Any, &dyn Any) -> bool,
-}
-
-impl Says<'_> {
-    fn is(&self, other: &Says<'_>) -> bool {
-        (self.same)(self.value, other.value)
+    for (key, said) in before {
+        if !now.contains_key(key) && said.is_told_beside(now) {
+            noted.removed.push(name(key));
+        }
     }
-}
-
-fn says<T: Any + PartialEq>(value: &T) -> Says<'_> {
-    Says {
-        value,
-        same: is_same::<T>,
-    }
-}
-
-fn is_same<T: Any + PartialEq>(one: &dyn Any, other: &dyn Any) -> bool {
-    one.downcast_ref::<T>() == other.downcast_ref::<T>()
-}
-
-/// The keys of a table; the empty one is the table as a whole.
-type Keys<'a> = BTreeMap<String, Says<'a>>;
-
-fn keys<'a, const N: usize>(keys: [(&str, Says<'a>); N]) -> Keys<'a> {
-    let keys = keys.into_iter();
-    keys.map(|(key, says)| (key.to_owned(), says)).collect()
-}
-
-/// A table that is compared as a whole.
-fn whole<T: Any + PartialEq>(value: &T) -> Keys<'_> {
-    keys([("", says(value))])
-}
-
-/// Tables by names of their own, each of which is compared as a whole.
-fn wholes<'a, N: Display, T: Any + PartialEq>(
-    of: &str,
-    tables: &'a BTreeMap<N, T>,
-) -> impl Iterator<Item = (String, Keys<'a>)> {
-    let named = tables.iter();
-    named.map(move |(name, table)| (format!("{of}.{name}"), whole(table)))
-}
-
-/// Every table, by its name; of those that the config may leave out and that have no names in them only what it says.
-fn tables(spec: &Spec) -> BTreeMap<String, Keys<'_>> {
-    let policy = &spec.policy;
-    let mut tables = BTreeMap::from([
-        ("host".to_owned(), host(&spec.host)),
-        ("escalation".to_owned(), whole(&spec.escalation)),
-        ("budget".to_owned(), whole(&policy.host)),
-        ("approval".to_owned(), whole(&policy.approval)),
-        ("cooldown".to_owned(), whole(&policy.cooldowns)),
-    ]);
-    for one in &spec.targets {
-        let policy = policy.targets.get(&one.name);
-        tables.insert(format!("target.{}", one.name), target(one, policy));
-    }
-    for one in &spec.jobs {
-        tables.insert(format!("job.{}", one.name), job(one));
-    }
-    for (name, one) in &spec.plugins {
-        tables.insert(format!("plugin.{name}"), plugin(one));
-    }
-    tables.extend(wholes("command", &spec.commands));
-    tables.extend(wholes("smtp", &spec.smtp));
-    tables.extend(wholes("secrets", &spec.secrets));
-    tables.extend(wholes("tier", &spec.tiers));
-    tables.extend(wholes("group", &policy.groups));
-    tables.extend(wholes("phase", &policy.phases));
-    if let Some(charter) = &policy.charter {
-        tables.insert("charter".to_owned(), whole(charter));
-    }
-    if let Some(statsd) = &spec.statsd {
-        tables.insert("telemetry.statsd".to_owned(), whole(statsd));
-    }
-    if !spec.routes.is_empty() {
-        tables.insert("route".to_owned(), whole(&spec.routes));
-    }
-    if !spec.alerts.is_empty() {
-        tables.insert("alert".to_owned(), whole(&spec.alerts));
-    }
-    if !spec.maintenance.is_empty() {
-        tables.insert("maintenance".to_owned(), whole(&spec.maintenance));
-    }
-    tables
-}
-
-fn host(host: &HostSpec) -> Keys<'_> {
-    keys([
-        ("name", says(&host.name)),
-        ("state_dir", says(&host.state_dir)),
-        ("plugin_dir", says(&host.plugin_dir)),
-        ("shutdown_deadline", says(&host.shutdown_deadline)),
-        ("keep_history", says(&host.keep_history)),
-        ("api", says(&host.api)),
-        ("api.group", says(&host.socket.group)),
-        ("api.viewers", says(&host.socket.viewers)),
-        ("trusted_backup_keys", says(&host.trusted_backup_keys)),
-    ])
-}
-
-fn target<'a>(target: &'a TargetSpec, policy: Option<&'a TargetPolicySpec>) -> Keys<'a> {
-    let mut found = keys([
-        ("priority", says(&target.priority)),
-        ("depends_on", says(&target.depends_on)),
-        ("rto", says(&target.rto)),
-        ("commands", says(&target.commands)),
-        ("breaker", says(&target.breaker)),
-        ("validation_timeout", says(&target.validation_timeout)),
-        ("start_period", says(&target.start_period)),
-        ("drill", says(&target.drill)),
-    ]);
-    for check in &target.checks {
-        found.insert(format!("check.{}", check.name), says(check));
-    }
-    if let Some(one) = &target.process {
-        found.extend(process(one));
-    }
-    if let Some(policy) = policy {
-        found.extend(keys([
-            ("group", says(&policy.group)),
-            ("budget", says(&policy.budget)),
-            ("approval", says(&policy.approval)),
-        ]));
-    }
-    found
-}
-
-fn process(process: &ProcessSpec) -> Keys<'_> {
-    keys([
-        ("run", says(&process.run)),
-        ("cwd", says(&process.cwd)),
-        ("env", says(&process.env)),
-        ("user", says(&process.user)),
-        ("umask", says(&process.umask)),
-        ("nice", says(&process.nice)),
-        ("nofile", says(&process.nofile)),
-        ("memory_max", says(&process.memory_max)),
-        ("cpu_max", says(&process.cpu_max)),
-        ("env_file", says(&process.env_file)),
-        ("before_start", says(&process.before_start)),
-        ("stop_signal", says(&process.stop_signal)),
-        ("reload", says(&process.reload)),
-        ("grace", says(&process.grace)),
-        ("on_shutdown", says(&process.on_shutdown)),
-        ("pid_file", says(&process.pid_file)),
-        ("restart", says(&process.restart)),
-        ("expected_exit", says(&process.expected_exit)),
-        ("exit_failure", says(&process.exit_failure)),
-        ("exit_severity", says(&process.exit_severity)),
-        ("log.max_bytes", says(&process.log_max_bytes)),
-        ("log.keep", says(&process.log_keep)),
-    ])
-}
-
-fn job(job: &JobSpec) -> Keys<'_> {
-    keys([
-        ("source", says(&job.sources)),
-        ("exclude", says(&job.reading.exclude)),
-        ("exclude_caches", says(&job.reading.exclude_caches)),
-        ("one_filesystem", says(&job.reading.one_filesystem)),
-        ("on_unreadable", says(&job.reading.on_unreadable)),
-        ("after", says(&job.after)),
-        ("full", says(&job.full)),
-        ("differential", says(&job.differential)),
-        ("incremental", says(&job.incremental)),
-        ("rpo", says(&job.rpo)),
-        ("compression", says(&job.compression)),
-        ("shrink_guard", says(&job.shrink_guard)),
-        ("before", says(&job.hooks.before)),
-        ("after_success", says(&job.hooks.after_success)),
-        ("after_failure", says(&job.hooks.after_failure)),
-        ("retention", says(&job.retention)),
-        ("checkpoints", says(&job.checkpoints)),
-        ("verify", says(&job.proofs.verify)),
-        ("verify.sample", says(&job.proofs.sample)),
-        ("drill", says(&job.proofs.drill)),
-        ("drill.commands", says(&job.drill)),
-        ("jitter", says(&job.starts.delay)),
-        ("window", says(&job.starts.window)),
-        ("tiers", says(&job.tiers)),
-        ("archive", says(&job.archive)),
-        ("encryption", says(&job.sealing.encryption)),
-        (
-            "encryption.recipients_file",
-            says(&job.sealing.recipients_file),
-        ),
-        ("identity", says(&job.sealing.identity)),
-        ("index", says(&job.sealing.index)),
-    ])
-}
-
-fn plugin(plugin: &PluginSpec) -> Keys<'_> {
-    keys([
-        ("grants", says(&plugin.grants)),
-        ("limits", says(&plugin.limits)),
-        ("settings", says(&plugin.settings)),
-        ("plugin", says(&plugin.plugin)),
-        ("on_doubt", says(&plugin.on_doubt)),
-    ])
 }
 
 #[cfg(test)]
@@ -258,9 +62,8 @@ mod tests {
     use crate::{
         name::{PluginName, SecretName},
         severity::Severity,
-        simulation::tests::fixtures::{check as target, host},
-        spec::{AlertRoute, OnUnreadable, SecretSource},
-        tier_order::tests::job,
+        simulation::tests::fixtures::{check as target, host, supervised},
+        spec::{AlertRoute, PluginSpec, SecretSource, TargetSpec, with_instances},
     };
     use semver::VersionReq;
     use std::{num::NonZeroU32, time::Duration};
@@ -316,16 +119,29 @@ mod tests {
     }
 
     #[test]
-    fn of_keys_that_are_read_together_only_those_are_told_that_differ() {
-        let with = |job| Spec {
-            jobs: vec![job],
-            ..spec(Vec::new())
+    fn a_target_that_is_run_from_now_on_has_its_program_added_and_no_default_of_it() {
+        let runs = supervised("web");
+        let mut watched = runs.clone();
+        watched.process = None;
+        let (before, next) = (spec(vec![watched]), spec(vec![runs]));
+        check(&before, &next, "added target.web.run");
+        check(&next, &before, "removed target.web.run");
+        let mut renewed = next.targets[0].clone();
+        renewed.process.as_mut().unwrap().grace = Duration::from_secs(7);
+        check(&next, &spec(vec![renewed]), "changed target.web.grace");
+    }
+
+    #[test]
+    fn an_instance_is_told_and_not_the_plugin_that_the_config_says_nothing_of() {
+        let before = spec(Vec::new());
+        let mut next = before.clone();
+        let ops = PluginSpec {
+            plugin: Some(PluginName::parse("slack").unwrap()),
+            ..PluginSpec::default()
         };
-        let mut other = job(&[]);
-        other.reading.on_unreadable = OnUnreadable::Fail;
-        other.sealing.index = !other.sealing.index;
-        let names = "changed job.state.index, job.state.on_unreadable";
-        check(&with(job(&[])), &with(other), names);
+        let name = PluginName::parse("slack-ops").unwrap();
+        next.plugins = with_instances([(name, ops)].into());
+        check(&before, &next, "added plugin.slack-ops");
     }
 
     #[test]
