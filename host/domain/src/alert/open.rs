@@ -233,9 +233,9 @@ impl OpenAlerts {
             let Some(of_key) = self.told.get_mut(&key) else {
                 continue;
             };
-            let over = of_key.take(|kind, before| {
-                let is_own = event.kind == EventKind::HostStarted && !before;
-                !is_own && ends(event, kind)
+            let over = of_key.take(|kind, fault| {
+                let is_own = event.kind == EventKind::HostStarted && !fault.before;
+                !is_own && ends(event, kind) && fault.may_end_by(event)
             });
             for entry in entries.iter_mut() {
                 if says_so(entry, &entry.alerter, &key) && of_key.by.contains_key(&entry.alerter) {
@@ -408,6 +408,30 @@ mod tests {
         let full = of_type("ful-01K0000000000000000000000B");
         assert_eq!(
             sent(&mut open, &routes, &[full]),
+            ["resolved high db1/backup/state to page"]
+        );
+    }
+
+    #[test]
+    fn what_is_suspicious_is_over_when_it_is_deleted_and_not_when_another_is() {
+        let routes = [route("page", Severity::High, &[])];
+        let job = JobName::parse("state").unwrap();
+        let about = |kind: EventKind, severity: Severity, backup: &str| {
+            of_job(kind, severity).with_backup(&job, &BackupId::parse(backup).unwrap())
+        };
+        let [full, added] = [
+            "ful-01K0000000000000000000000A",
+            "add-01K0000000000000000000000B",
+        ];
+        let mut open = OpenAlerts::default();
+        let suspicious = about(EventKind::BackupSuspicious, Severity::High, full);
+        let trashed = |backup: &str| about(EventKind::BackupTrashed, Severity::Low, backup);
+        assert_eq!(
+            sent(&mut open, &routes, &[suspicious, trashed(added)]),
+            ["firing high db1/backup/state to page"]
+        );
+        assert_eq!(
+            sent(&mut open, &routes, &[trashed(full)]),
             ["resolved high db1/backup/state to page"]
         );
     }

@@ -4,7 +4,7 @@ use super::concern::{Concern, concern};
 use crate::{
     backup::BackupType,
     event::{Event, EventKind},
-    id::AlertId,
+    id::{AlertId, BackupId},
     name::{CheckName, JobName, PluginName, TargetName, TierName},
     severity::Severity,
     spec::{JobSpec, Spec},
@@ -48,6 +48,8 @@ pub(super) struct Fault {
     pub(super) is_lost: bool,
     /// What was said of it then, in short.
     pub(super) said: u64,
+    /// The backup that it was about then.
+    pub(super) backup: Option<BackupId>,
 }
 
 impl OpenKey {
@@ -65,12 +67,11 @@ impl OpenKey {
     /// Takes away the faults that are over; for whom none is left, and how bad it was.
     pub(super) fn take(
         &mut self,
-        is_over: impl Fn(EventKind, bool) -> bool,
+        is_over: impl Fn(EventKind, &Fault) -> bool,
     ) -> Vec<(PluginName, Severity)> {
         let mut over = Vec::new();
         self.by.retain(|alerter, told| {
-            told.kinds
-                .retain(|kind, fault| !is_over(*kind, fault.before));
+            told.kinds.retain(|kind, fault| !is_over(*kind, fault));
             if told.kinds.is_empty() {
                 over.push((alerter.clone(), told.severity));
             }

@@ -30,7 +30,13 @@ impl Fault {
             alert: by.id.clone(),
             is_lost: false,
             said: said(event),
+            backup: event.backup.clone(),
         }
+    }
+
+    /// Whether it may be over by this event: a backup that was deleted takes away what is wrong with itself alone.
+    pub(super) fn may_end_by(&self, event: &Event) -> bool {
+        event.kind != EventKind::BackupTrashed || event.backup == self.backup
     }
 
     /// Whether this, of the same kind and no worse, says the same again within the window. An incident that is opened is
