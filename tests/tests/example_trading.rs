@@ -58,19 +58,15 @@ fn readme(daemon: &Daemon, line: &str) {
     assert!(shell.status().unwrap().success(), "{line}");
 }
 
+/// By the commands of its README, from the first block to the last.
 #[test]
 fn the_stream_falls_back_to_rest_the_engine_comes_back_and_a_loss_stops_the_trading() {
-    let mut daemon = prepare("dev");
-    for name in PLUGINS {
-        daemon.drop_plugin(&plugin(name));
-    }
-    daemon.run();
-    daemon.wait_for_plugins(PLUGINS.len());
-    daemon.wait_until_all_are_healthy();
+    let ports = free_ports(&PORTS);
+    let mut walk = ReadmeWalk::begin("trading", &ports);
 
     // The stream stays open and says nothing.
-    readme(&daemon, "touch exchange.silent");
-    let left = &daemon.wait_for_successes("feed", 1)[0];
+    walk.line("touch exchange.silent");
+    let left = &walk.daemon.wait_for_successes("feed", 1)[0];
     assert_eq!(left["failure"], "network-partition", "{left}");
     assert_eq!(left["handler"], "network-failover", "{left}");
     for action in [
@@ -80,15 +76,36 @@ fn the_stream_falls_back_to_rest_the_engine_comes_back_and_a_loss_stops_the_trad
     ] {
         assert!(actions(left).contains(action), "{action}: {left}");
     }
-    assert_eq!(way(&daemon), "rest");
+    assert_eq!(way(&walk.daemon), "rest");
+    let history = walk.line("mainstay history --target feed");
+    assert!(history.contains("network-partition"), "{history}");
     // It speaks again.
-    readme(&daemon, "rm exchange.silent");
-    let home = &daemon.wait_for_successes("feed", 2)[1];
+    walk.line("rm exchange.silent");
+    let home = &walk.daemon.wait_for_successes("feed", 2)[1];
     assert_eq!(home["failure"], "stream-fallback", "{home}");
-    assert_eq!(way(&daemon), "stream");
+    assert_eq!(way(&walk.daemon), "stream");
+    let history = walk.line("mainstay history --target feed");
+    assert!(history.contains("stream-fallback"), "{history}");
 
-    daemon.kill_child("engine");
-    let engine = daemon.wait_for_operation("engine", "succeeded");
+    // It ends, and there is no other way.
+    walk.line("touch exchange.ended exchange.busy");
+    wait_for("the feed to have no way", || {
+        let history = walk.daemon.json(&["history", "--target", "feed"]);
+        match history[0]["failure"] == "network-partition" {
+            true => Ok(()),
+            false => Err(history.to_string()),
+        }
+    });
+    walk.line("mainstay history --target feed");
+    walk.line("rm exchange.busy");
+    walk.line("rm exchange.ended");
+    wait_for_stream(&walk.daemon, ports[&7403]);
+    walk.line("mainstay history --target feed");
+
+    // By its number: another engine may run on this machine.
+    walk.done("kill -9 $(pgrep -f 'engine.py serve')");
+    walk.daemon.kill_child("engine");
+    let engine = walk.daemon.wait_for_operation("engine", "succeeded");
     note_recovery(&engine, "trading-engine-crash");
     for action in [
         "cancelled 1 pending order: o1",
@@ -99,14 +116,16 @@ fn the_stream_falls_back_to_rest_the_engine_comes_back_and_a_loss_stops_the_trad
     ] {
         assert!(actions(&engine).contains(action), "{action}: {engine}");
     }
-    let held = book(&daemon);
+    let history = walk.line("mainstay history --target engine");
+    assert!(history.contains("trading-engine-crash"), "{history}");
+    let held = book(&walk.daemon);
     assert_eq!(held["orders"][0]["status"], "cancelled", "{held}");
     assert_eq!(held["positions"].as_array().unwrap().len(), 1, "{held}");
-    daemon.wait_until_all_are_healthy();
+    walk.daemon.wait_until_all_are_healthy();
 
     // Of the cash 5,000 are left, and one position of some 600.
-    readme(&daemon, "python3 engine.py pay -95000");
-    let asking = daemon.wait_for_operation("account", "awaiting-manual");
+    walk.line("python3 engine.py pay -95000");
+    let asking = walk.daemon.wait_for_operation("account", "awaiting-manual");
     assert_eq!(asking["failure"], "equity-low", "{asking}");
     let steps = json!([
         "see in /positions what lost",
@@ -114,26 +133,39 @@ fn the_stream_falls_back_to_rest_the_engine_comes_back_and_a_loss_stops_the_trad
         "approve this operation"
     ]);
     assert_eq!(asking["steps"], steps, "{asking}");
-    assert_eq!(book(&daemon)["stopped"], true);
-    readme(&daemon, "python3 engine.py pay 95000");
+    assert_eq!(book(&walk.daemon)["stopped"], true);
+    let history = walk.line("mainstay history --target account");
+    assert!(history.contains("approve this operation"), "{history}");
+    walk.line("python3 engine.py pay 95000");
+    // Said between the blocks, for the number is another one each time.
     let id = asking["id"].as_str().unwrap();
-    assert!(daemon.cli(&["approve", id]).status.success());
+    assert!(walk.daemon.cli(&["approve", id]).status.success());
     wait_for("the trading to go on", || {
-        let shown = daemon.json(&["operation", "show", id]);
+        let shown = walk.daemon.json(&["operation", "show", id]);
         match shown["state"] == "succeeded" {
             true => Ok(()),
             false => Err(shown.to_string()),
         }
     });
-    assert_eq!(book(&daemon)["stopped"], false);
+    assert_eq!(book(&walk.daemon)["stopped"], false);
 
     wait_for("the alert of the loss", || {
-        let alerts = fs::read_to_string(daemon.path("alerts/alerts.jsonl")).unwrap_or_default();
+        let alerts = walk.daemon.path("alerts/alerts.jsonl");
+        let alerts = fs::read_to_string(alerts).unwrap_or_default();
         match alerts.contains("equity-low") {
             true => Ok(()),
             false => Err(alerts),
         }
     });
+
+    walk.line(r"printf '[budget]\nconcurrent = 4\n' > conf.d/local.toml");
+    let refused = walk.refused("mainstay check --config canary.toml");
+    assert!(
+        refused.contains("`concurrent` is already set at"),
+        "{refused}"
+    );
+    walk.line("rm conf.d/local.toml");
+    walk.end();
 }
 
 /// What the feed has recovered from and how, oldest first.
@@ -202,61 +234,6 @@ fn a_stream_that_ends_is_left_for_rest_by_the_last_attempt_too_and_the_next_fail
     });
     assert_eq!(again["attempts"], 1, "{again}");
     assert!(actions(&again).contains("took `use-rest`"), "{again}");
-}
-
-#[test]
-fn the_commands_of_its_readme_run_from_the_first_block_to_the_last() {
-    let ports = free_ports(&PORTS);
-    let mut walk = ReadmeWalk::begin("trading", &ports);
-    walk.line("touch exchange.silent");
-    walk.daemon.wait_for_successes("feed", 1);
-    let history = walk.line("mainstay history --target feed");
-    assert!(history.contains("network-partition"), "{history}");
-    walk.line("rm exchange.silent");
-    walk.daemon.wait_for_successes("feed", 2);
-    let history = walk.line("mainstay history --target feed");
-    assert!(history.contains("stream-fallback"), "{history}");
-
-    walk.line("touch exchange.ended exchange.busy");
-    wait_for("the feed to have no way", || {
-        let history = walk.daemon.json(&["history", "--target", "feed"]);
-        match history[0]["failure"] == "network-partition" {
-            true => Ok(()),
-            false => Err(history.to_string()),
-        }
-    });
-    walk.line("mainstay history --target feed");
-    walk.line("rm exchange.busy");
-    walk.line("rm exchange.ended");
-    wait_for_stream(&walk.daemon, ports[&7403]);
-    walk.line("mainstay history --target feed");
-
-    // By its number: another engine may run on this machine.
-    walk.done("kill -9 $(pgrep -f 'engine.py serve')");
-    walk.daemon.kill_child("engine");
-    walk.daemon.wait_for_operation("engine", "succeeded");
-    let history = walk.line("mainstay history --target engine");
-    assert!(history.contains("trading-engine-crash"), "{history}");
-    walk.daemon.wait_until_all_are_healthy();
-
-    walk.line("python3 engine.py pay -95000");
-    let asking = walk.daemon.wait_for_operation("account", "awaiting-manual");
-    let id = asking["id"].as_str().unwrap();
-    let history = walk.line("mainstay history --target account");
-    assert!(history.contains("approve this operation"), "{history}");
-    walk.line("python3 engine.py pay 95000");
-    // Said between the blocks, for the number is another one each time.
-    assert!(walk.daemon.cli(&["approve", id]).status.success());
-    walk.daemon.wait_for_operation("account", "succeeded");
-
-    walk.line(r"printf '[budget]\nconcurrent = 4\n' > conf.d/local.toml");
-    let refused = walk.refused("mainstay check --config canary.toml");
-    assert!(
-        refused.contains("`concurrent` is already set at"),
-        "{refused}"
-    );
-    walk.line("rm conf.d/local.toml");
-    walk.end();
 }
 
 #[test]
