@@ -80,12 +80,12 @@ fn what_a_reload_takes_out_has_ended_before_what_it_brings_starts() {
 }
 
 /// A migration that runs until it may end, and an app that dies where it has not.
-fn app_and_migration(keys: &str) -> String {
+fn app_and_migration(start_period: &str, keys: &str) -> String {
     let migrate = "until [ -e go ]; do sleep 0.05; done; echo > migrated";
     let app = "[ -e migrated ] || exit 9; echo > app.ready; exec sleep 1000";
     format!(
         "{HOST}\n[[target]]\nname = \"app\"\ndepends_on = [\"migrate\"]\nrun = [\"sh\", \"-c\", \"{app}\"]\n\
-         [[target]]\nname = \"migrate\"\nstart_period = \"1h\"\n{keys}\nrun = [\"sh\", \"-c\", \"{migrate}\"]\n"
+         [[target]]\nname = \"migrate\"\nstart_period = \"{start_period}\"\n{keys}\nrun = [\"sh\", \"-c\", \"{migrate}\"]\n"
     )
 }
 
@@ -93,8 +93,12 @@ fn app_and_migration(keys: &str) -> String {
 fn what_depends_on_a_program_that_runs_once_starts_when_that_is_done() {
     let check =
         "\n[[target.check]]\nkind = \"process\"\nevery = \"50ms\"\nfailure = \"migrate-down\"\n";
-    for (keys, check) in [("restart = \"never\"", ""), ("expected_exit = [0]", check)] {
-        let daemon = Daemon::start(&(app_and_migration(keys) + check), &[]);
+    for (start_period, keys, check) in [
+        ("1h", "restart = \"never\"", ""),
+        ("1h", "expected_exit = [0]", check),
+        ("0s", "restart = \"never\"", check),
+    ] {
+        let daemon = Daemon::start(&(app_and_migration(start_period, keys) + check), &[]);
         // So many looks at what is waited for, and at its process, have been by then.
         daemon.wait_for_status("the migration to run", |status| {
             let row = row(status, "migrate");

@@ -12,6 +12,7 @@ mod rivals;
 mod secrets;
 mod sources;
 mod state;
+mod waits;
 
 use super::component;
 use crate::carried::{self, Carried};
@@ -43,6 +44,7 @@ pub(super) async fn check(file: &Path) -> anyhow::Result<Vec<Problem>> {
     found.extend(sources::problems(&loaded));
     found.extend(bounds::problems(&loaded));
     found.extend(programs::problems(&loaded));
+    found.extend(waits::problems(&loaded));
     let named = loaded.spec.plugin_specs();
     let (mut served, mut refusing) = (Served::new(), Vec::new());
     for component in components(&loaded, &mut found) {

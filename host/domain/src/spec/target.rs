@@ -35,6 +35,14 @@ pub struct TargetSpec {
 }
 
 impl TargetSpec {
+    /// Whether its end is what it is for: it runs once, and no check asks for more than that its process is there.
+    pub fn has_to_end(&self) -> bool {
+        let process = self.process.as_ref();
+        let mut checks = self.checks.iter();
+        process.is_some_and(|process| process.runs_once)
+            && checks.all(|check| matches!(check.kind, CheckKind::Process { .. }))
+    }
+
     /// Whether this check, or the child's life, is what raises the failure.
     pub fn is_seen_by(&self, failure: &FailureType, check: &CheckName) -> bool {
         let mut checks = self.checks.iter();

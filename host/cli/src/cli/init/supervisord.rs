@@ -17,6 +17,8 @@ const MOST: u32 = 1_000;
 const PRIORITY: u32 = 999;
 /// The most targets that one with a later priority waits for.
 const MOST_WAITED_FOR: usize = 16;
+/// Seconds of the default of `start_period`.
+const USUAL_START: u32 = 10;
 const ONE_LOG: &str = "both outputs go into one log, `logs/NAME.log` in the state directory";
 
 /// What the files give, in their order.
@@ -164,6 +166,16 @@ impl Program<'_> {
         self.value(key)?.parse().ok()
     }
 
+    /// Whether an end is what is expected of it.
+    fn runs_once(&self) -> bool {
+        let restart = self.value("autorestart").map(str::to_lowercase);
+        match restart.as_deref() {
+            Some("true" | "yes" | "on" | "1") => false,
+            Some("unexpected") | None => self.value("exitcodes").is_some(),
+            Some(_) => true,
+        }
+    }
+
     /// A target for each of its processes, and what became of each line.
     fn import(&self) -> (Vec<Draft>, Vec<Fate>) {
         if self.value("command").is_none() {
@@ -269,6 +281,13 @@ impl Program<'_> {
                 let Some(seconds) = seconds else {
                     return Fate::left("it is no number of seconds");
                 };
+                // What waits for it would wait no longer than this.
+                if seconds == 0 || (self.runs_once() && seconds < USUAL_START) {
+                    return Fate::differently(
+                        "by the default of `start_period`, 10s: what depends on it waits until it works or, where it runs \
+                         once, is done, and no longer than that; write more where it takes more",
+                    );
+                }
                 draft.set("start_period", format!("{seconds}s"));
                 return Fate::differently(
                     "as `start_period`, in which a failing check is no failure; an exit is one at once",
@@ -442,6 +461,8 @@ mod tests {
             ("exitcodes=0,2", "expected_exit", "[0, 2]", "carried"),
             ("exitcodes=x", "expected_exit", "", "left"),
             ("startsecs=5", "start_period", "\"5s\"", "differently"),
+            ("startsecs=0", "start_period", "", "differently"),
+            ("startsecs=x", "start_period", "", "left"),
             ("startretries=9", "strategy", "", "left"),
             ("stopsignal=INT", "stop_signal", "\"SIGINT\"", "carried"),
             ("stopsignal=QUIT", "stop_signal", "", "left"),
@@ -490,6 +511,21 @@ mod tests {
                 Fate::Left(_) => "left",
             };
             assert_eq!((of, note.line), (fate, 3), "{line}: {note:?}");
+        }
+    }
+
+    #[test]
+    fn what_waits_for_a_program_that_runs_once_is_not_let_go_before_its_end() {
+        for (keys, expected) in [
+            ("autorestart=false\nstartsecs=0", ""),
+            ("startsecs=1\nautorestart=false", ""),
+            ("startsecs=1\nexitcodes=0", ""),
+            ("startsecs=60\nautorestart=false", "\"60s\""),
+            ("startsecs=1\nautorestart=true\nexitcodes=0", "\"1s\""),
+            ("startsecs=1", "\"1s\""),
+        ] {
+            let found = imported(&format!("[program:migrate]\ncommand=m\n{keys}\n"));
+            assert_eq!(key(&found.targets[0], "start_period"), expected, "{keys}");
         }
     }
 

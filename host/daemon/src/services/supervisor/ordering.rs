@@ -1,7 +1,8 @@
 //! Who waits for whom: a first start for what the target depends on, a stop at the end for what depends on it.
 //!
 //! Invariant: no wait is for ever. A start waits for each dependency until that is healthy, or done where it runs once, or
-//! fails, at most for so long after its own first start as its `start_period` says, and where that start lasts, for no
+//! fails, at most for so long after its own first start as its `start_period` says (where that is zero and it has to end, as
+//! the default says), and where that start lasts, for no
 //! longer than what runs before it may take besides. A stop waits at most half of the time that the shutdown has.
 //! Invariant: only first starts wait: those at the daemon's start and those of targets that a reload brings. When a
 //! target is recovered while another one fails is the recovery queue's to say.
@@ -15,7 +16,7 @@ use mainstay_domain::{
     dependency,
     health::Health,
     name::TargetName,
-    spec::{CheckKind, TargetSpec},
+    spec::TargetSpec,
 };
 use std::{collections::HashMap, sync::Arc, time::Duration};
 use tokio::time::Instant;
@@ -23,6 +24,9 @@ use tokio_util::sync::CancellationToken;
 
 /// Between two looks at what is waited for. Its health is a value of the monitor, and looking at it costs a look-up.
 const LOOK_EVERY: Duration = Duration::from_millis(50);
+
+/// How long the end of what runs once is waited for where its `start_period` is zero: as where it has none.
+const ENDS_WITHIN: Duration = Duration::from_secs(10);
 
 impl Core {
     /// Starts what never ran, once what it depends on is there.
@@ -83,18 +87,18 @@ impl Core {
             return false;
         };
         // That it runs is no sign that it is done.
-        let by_process = |kind: &CheckKind| matches!(kind, CheckKind::Process { .. });
-        let runs_once = supervised.process_spec().is_some_and(|own| own.runs_once)
-            && dependency
-                .checks
-                .iter()
-                .all(|check| by_process(&check.kind));
+        let runs_once = dependency.has_to_end();
         // Without a check there is nothing to wait for, but the end of what ends by itself.
         let has_nothing_to_say = dependency.checks.is_empty() && !runs_once;
         let is_blind = has_nothing_to_say && (!is_child || supervised.runs());
         let before = supervised.process_spec().filter(|_| !supervised.runs());
         let before = before.and_then(|process| Some(process.before_start.as_ref()?.timeout));
-        if is_blind || began.elapsed() >= dependency.start_period + before.unwrap_or_default() {
+        // That its checks are given no time says nothing of how long what has to end may take.
+        let patience = match runs_once && dependency.start_period.is_zero() {
+            true => ENDS_WITHIN,
+            false => dependency.start_period,
+        };
+        if is_blind || began.elapsed() >= patience + before.unwrap_or_default() {
             return true;
         }
         let health = self.ports.watch.health(&dependency.name);
