@@ -107,16 +107,27 @@ fn checked(daemon: &Daemon) -> (bool, String) {
 }
 
 #[test]
-fn a_plugin_that_nobody_uses_and_that_refuses_its_settings_is_a_warning() {
-    let daemon = Daemon::prepare(&format!("{HOST}{}", sleeper("job")));
+fn a_plugin_that_nobody_uses_needs_no_settings_and_one_that_is_used_is_said_to_lack_them_once() {
+    let mut daemon = Daemon::prepare(&format!("{HOST}{}", sleeper("job")));
     // It needs a `url`.
     daemon.drop_plugin(&plugin("webhook"));
     let (is_good, problems) = checked(&daemon);
     assert!(is_good, "{problems}");
-    assert!(
-        problems.contains("the config does not name it"),
-        "{problems}"
-    );
+    assert!(!problems.contains("webhook"), "{problems}");
+    daemon.run();
+    wait_for("the plugin to be listed", || {
+        let rows = daemon.json(&["plugin", "list"]);
+        let mut all = rows.as_array().unwrap().iter();
+        let row = all.find(|row| row["name"] == "webhook" && row["state"] == "unused");
+        row.is_some_and(|row| {
+            row["last_error"]
+                .to_string()
+                .contains("add [plugin.webhook]")
+        })
+        .then_some(())
+        .ok_or_else(|| rows.to_string())
+    });
+    assert!(daemon.events_of("plugin.rejected").is_empty());
     for (used, key) in [
         ("[[alert]]\nalerter = \"webhook\"\n", "url"),
         (
@@ -132,6 +143,10 @@ fn a_plugin_that_nobody_uses_and_that_refuses_its_settings_is_a_warning() {
         daemon.drop_plugin(&plugin("webhook"));
         let (is_good, problems) = checked(&daemon);
         assert!(!is_good && problems.contains(key), "{used}: {problems}");
+        assert!(
+            !problems.contains("none of this name"),
+            "{used}: {problems}"
+        );
     }
 }
 

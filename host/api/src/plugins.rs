@@ -41,6 +41,8 @@ words! {
         Retired,
         /// Refused, with a reason.
         Rejected,
+        /// Nothing names it, and it does not serve without settings.
+        Unused,
     }
 }
 

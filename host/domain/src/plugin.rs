@@ -158,6 +158,8 @@ pub enum PluginState {
     Retired,
     /// Refused, with a reason.
     Rejected,
+    /// Nothing names it, and it does not serve without settings.
+    Unused,
 }
 
 /// One plugin file or version, for those who show them.

@@ -26,7 +26,7 @@ pub enum PluginEvent {
         /// Why.
         reason: String,
     },
-    /// A file that was refused is gone, or holds again what serves.
+    /// A file that was refused is gone, holds again what serves, or is named by nothing any more.
     Withdrawn {
         /// The file.
         file: PathBuf,

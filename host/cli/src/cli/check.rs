@@ -22,7 +22,7 @@ use mainstay_domain::{
     plugin::{Capability, PluginIdentity, PluginKind, satisfies},
     spec::{BackupSource, CheckKind, PluginSpec},
 };
-use mainstay_runtime::{host::plugin_files, loader::Loader};
+use mainstay_runtime::{error::LoadError, host::plugin_files, loader::Loader};
 use semver::VersionReq;
 use std::{
     collections::{BTreeMap, HashMap, HashSet},
@@ -54,9 +54,11 @@ pub(super) async fn check(file: &Path) -> anyhow::Result<Vec<Problem>> {
                 versions.push(serving);
             }
             Ok(Judged::Refuses(name, why)) => refusing.push((component, name, why)),
+            Ok(Judged::Unused) => {}
             Err(problem) => found.push(*problem),
         }
     }
+    let at_fault: HashSet<PluginName> = refusing.iter().map(|(_, name, _)| name.clone()).collect();
     found.extend(refusing.into_iter().map(|(component, name, why)| {
         let is_missed = named.contains_key(&name) && !served.contains_key(&name);
         refusal(&loaded, &component, &name, why, is_missed)
@@ -64,7 +66,7 @@ pub(super) async fn check(file: &Path) -> anyhow::Result<Vec<Problem>> {
     found.extend(
         wanted(&loaded)
             .iter()
-            .filter_map(|wanted| wanted.missing(&loaded, &served)),
+            .filter_map(|wanted| wanted.missing(&loaded, &served, &at_fault)),
     );
     found.extend(asks::problems(&loaded, &named, &served));
     found.extend(gaps::problems(&loaded, &served));
@@ -108,6 +110,8 @@ enum Judged {
     Serves(Serving),
     /// It does not, for this reason.
     Refuses(PluginName, String),
+    /// It asks for settings, and nothing names it: it lies there until something does.
+    Unused,
 }
 
 /// Does with a component what the daemon does before it serves.
@@ -131,6 +135,11 @@ async fn serve(
             capabilities: candidate.descriptor().capabilities.clone(),
             handles: candidate.descriptor().handles.clone(),
         }),
+        Err(LoadError::Settings { .. } | LoadError::SettingsSchema { .. })
+            if !named.contains_key(&identity.name) =>
+        {
+            Judged::Unused
+        }
         Err(error) => Judged::Refuses(identity.name, error.to_string()),
     })
 }
@@ -238,8 +247,14 @@ fn wanted(loaded: &Loaded) -> Vec<Wanted<'_>> {
 }
 
 impl Wanted<'_> {
-    /// The problem where no plugin is what is wanted. A warning: it may be dropped in later.
-    fn missing(&self, loaded: &Loaded, served: &Served) -> Option<Problem> {
+    /// The problem where no plugin is what is wanted. A warning: it may be dropped in later. None where one of this name is there
+    /// and is at fault, which is said already.
+    fn missing(
+        &self,
+        loaded: &Loaded,
+        served: &Served,
+        at_fault: &HashSet<PluginName>,
+    ) -> Option<Problem> {
         // An instance is what its plugin is.
         let spec = loaded.spec.plugins.get(self.name);
         let name = spec.and_then(|spec| spec.plugin.as_ref());
@@ -248,7 +263,8 @@ impl Wanted<'_> {
         let fits = |found: &Serving| {
             found.kind.serves_as() == self.kind && satisfies(self.version, &found.identity.version)
         };
-        if of_this_name.iter().any(fits) {
+        let is_at_fault = of_this_name.is_empty() && at_fault.contains(name.unwrap_or(self.name));
+        if is_at_fault || of_this_name.iter().any(fits) {
             return None;
         }
         let found: Vec<String> = of_this_name

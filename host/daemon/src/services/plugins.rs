@@ -382,7 +382,7 @@ impl Observer for PluginEvents {
             }
             PluginEvent::Withdrawn { file, plugin } => {
                 let message = format!(
-                    "{} is refused no more: it is gone, or holds again what serves",
+                    "{} is refused no more: it is gone, holds again what serves, or is not in use",
                     name(&file)
                 );
                 let data = PluginWithdrawn { file: name(&file) };
@@ -497,7 +497,8 @@ mod tests {
             rest: Duration::from_secs(30),
             reason: "it trapped".to_owned(),
         };
-        let gone = "fixer.wasm is refused no more: it is gone, or holds again what serves";
+        let gone =
+            "fixer.wasm is refused no more: it is gone, holds again what serves, or is not in use";
         for (news, expected) in [
             (serving(false), "fixer@1.0.0 serves, from fixer.wasm"),
             (

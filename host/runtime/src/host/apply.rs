@@ -69,10 +69,11 @@ impl Reloader {
             self.staged.clear();
             return Err(ApplyError { refusals });
         }
+        // By these it is told what is in use.
+        self.specs = specs;
         for (plugin, reason) in idle {
             self.withdraw(&plugin, &reason);
         }
-        self.specs = specs;
         // What was refused may be acceptable under the new settings.
         self.recheck_waiting();
         self.look().await;

@@ -233,6 +233,18 @@ impl Reloader {
             reason,
             LoadError::Settings { .. } | LoadError::SettingsSchema { .. } | LoadError::Configure(_)
         );
+        // Who put it there may want it later: that it lacks settings is no fault.
+        let unused = plugin.as_ref().filter(|plugin| {
+            let is_refused_by_it = !matches!(reason, LoadError::Configure(_));
+            is_of_settings && is_refused_by_it && !self.specs.contains_key(&plugin.name)
+        });
+        let unused = unused.map(|plugin| {
+            let name = &plugin.name;
+            format!(
+                "not in use: the config names no plugin {name}; to use it add [plugin.{name}] with the settings that it asks for: \
+                 {reason}"
+            )
+        });
         let settings = is_of_settings.then(|| reason.clone());
         let reason = reason.to_string();
         // How much of a file is missing changes with each piece of it that comes; that it is missing does not.
@@ -240,6 +252,18 @@ impl Reloader {
             FileFlaw::Unfinished => "it is not whole".to_owned(),
             FileFlaw::Content => reason.clone(),
         };
+        if let Some(reason) = unused {
+            let before = file.waiting.replace(Waiting {
+                state: PluginState::Unused,
+                plugin,
+                digest,
+                reason: Some(reason),
+                settings,
+                cause: None,
+            });
+            self.tell_withdrawn(path, before.as_ref());
+            return;
+        }
         let before = file.waiting.replace(Waiting {
             state: PluginState::Rejected,
             plugin: plugin.clone(),

@@ -128,7 +128,7 @@ fn plugin_row(row: &PluginRow) -> Vec<Cell> {
         _ if row.quarantined => ("quarantined".to_owned(), Tone::Bad),
         PluginState::Serving => (row.state.to_string(), Tone::Good),
         PluginState::Rejected => (row.state.to_string(), Tone::Bad),
-        PluginState::Found | PluginState::Draining | PluginState::Retired => {
+        PluginState::Found | PluginState::Draining | PluginState::Retired | PluginState::Unused => {
             (row.state.to_string(), Tone::Plain)
         }
     };
@@ -210,6 +210,7 @@ mod tests {
             ("rejected", false, true),
             ("draining", true, false),
             ("retired", true, false),
+            ("unused", false, false),
         ] {
             let row: PluginRow = serde_json::from_value(serde_json::json!({
                 "name": "my-first", "version": "0.3.0", "kind": "recovery-handler", "state": state,

@@ -12,12 +12,7 @@ use super::{
     reconfigure::AFTER_GRACE,
     target::{Intent, SupervisedTarget},
 };
-use mainstay_domain::{
-    dependency,
-    health::Health,
-    name::TargetName,
-    spec::TargetSpec,
-};
+use mainstay_domain::{dependency, health::Health, name::TargetName, spec::TargetSpec};
 use std::{collections::HashMap, sync::Arc, time::Duration};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
