@@ -396,6 +396,35 @@ fn each_page_grants_a_plugin_what_it_asks_for_and_no_more() {
 }
 
 #[test]
+fn the_list_of_commands_names_each_once() {
+    let page = read("docs/commands.md");
+    let list = page.split("```text").nth(1).unwrap();
+    let list = list.split("```").next().unwrap();
+    let uses = list.lines().filter(|line| line.starts_with("mainstay "));
+    let uses = uses.map(|line| line.split("  ").next().unwrap());
+    // What a command is called, without what it takes.
+    let names: Vec<String> = uses
+        .map(|line| {
+            let words = line.split(' ');
+            let words = words.take_while(|word| !word.starts_with(['[', '<', '-']));
+            let words: Vec<&str> = words
+                .take_while(|word| word.chars().any(|letter| letter.is_lowercase()))
+                .collect();
+            words.join(" ")
+        })
+        .collect();
+    let distinct: BTreeSet<&String> = names.iter().collect();
+    assert!(distinct.len() > 40, "{names:?}");
+    let mut again = names.clone();
+    for name in distinct {
+        again.remove(again.iter().position(|other| other == name).unwrap());
+    }
+    // `status` stands there by what it shows.
+    again.retain(|name| name != "mainstay status");
+    assert_eq!(again, Vec::<String>::new());
+}
+
+#[test]
 fn every_recipe_is_a_config_that_check_takes() {
     let recipes = blocks(&read("docs/recipes.md"), "toml");
     assert_eq!(recipes.len(), 3);

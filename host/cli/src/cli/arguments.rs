@@ -1156,7 +1156,7 @@ pub enum BackupCommand {
     /// Take a backup, read it back and verify it
     ///
     /// Exit code 3 where it is incomplete: something that was there is not in it as it was, and is named.
-    #[command(after_long_help = examples!("
+    #[command(after_long_help = examples!(partly, "
   mainstay backup create state
   mainstay backup create state --type snapshot"))]
     Create {
@@ -1170,7 +1170,7 @@ pub enum BackupCommand {
     /// List backups: those that failed or are corrupted, then the others, each newest first
     ///
     /// Exit code 3 where --rebuild has left out what is stored, which is named.
-    #[command(after_long_help = examples!("
+    #[command(after_long_help = examples!(partly, "
   mainstay backup list --job state
   mainstay backup list --rebuild         after the journal was lost"))]
     List {
@@ -1229,7 +1229,7 @@ pub enum BackupCommand {
     /// empty or not exist; or in place, over the job's directories. Nothing is lost without --replace: with --merge what is
     /// there and not in the backup stays, and the files that are in both are exchanged one by one. What a command printed has no
     /// place among directories, is named, and makes the exit code 3, as does a backup that is incomplete.
-    #[command(after_long_help = examples!("
+    #[command(after_long_help = examples!(partly, "
   mainstay backup restore state --into /tmp/state
   mainstay backup restore state --at 24h --path data/conf --into /tmp/state
   mainstay backup restore state --type snapshot --into /tmp/state
@@ -1289,7 +1289,7 @@ pub enum BackupCommand {
     /// `+` is new, `-` is gone, `M` has another content, `m` the same with another owner, permissions, time, extended attributes
     /// or names. To compare with what is there now, every file of the job's directories is read. With --json one object a line.
     /// Exit code 3 where something could not be compared.
-    #[command(after_long_help = examples!("
+    #[command(after_long_help = examples!(partly, "
   mainstay backup diff ful-01K0000000000000000000000A
   mainstay backup diff ful-01K0000000000000000000000A add-01K000000 --json"))]
     Diff {
@@ -1421,7 +1421,7 @@ pub enum BackupCommand {
     /// built on one full backup at once; until then the old stay as they were. What is not opened here, with `identity` of the
     /// job or --identity, is named and stays, a full backup is taken, and the exit code is 3. It needs room for one full backup
     /// with all that was built on it. Copies that lie elsewhere stay as they are.
-    #[command(after_long_help = examples!("
+    #[command(after_long_help = examples!(partly, "
   mainstay backup rekey state --dry-run
   mainstay backup rekey state --identity /media/usb/backup.txt"))]
     Rekey {

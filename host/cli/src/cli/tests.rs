@@ -438,6 +438,10 @@ fn every_command_has_a_manual_with_examples_and_exit_codes() {
             for part in ["Exit codes:", "Examples:"] {
                 assert!(help.contains(part), "{path} has no {part}\n{help}");
             }
+            let codes = help.split("Exit codes:").nth(1).unwrap_or_default();
+            let of_three = ["xit code 3", "exit code is 3"];
+            let says_three = of_three.iter().any(|words| help.contains(words));
+            assert_eq!(codes.contains("\n  3  "), says_three, "{path}\n{help}");
             // They are not wrapped, and have to fit a usual terminal as they are.
             let examples = help.split("Examples:").nth(1).unwrap_or_default();
             let too_long = examples.lines().find(|line| line.chars().count() > 80);
