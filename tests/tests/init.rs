@@ -136,13 +136,13 @@ fn the_programs_of_supervisord_run_and_each_line_is_accounted_for() {
                 [program:web]\ncommand=/bin/sh -c \"exec sleep 1000\"\nautorestart=true\nstopsignal=INT\nstopwaitsecs=3\n\
                 environment=A=\"1\"\n\
                 [program:worker]\ncommand=/bin/sleep 1000\nprocess_name=%(program_name)s_%(process_num)02d\nnumprocs=3\n\
-                stopsignal=QUIT\n\
+                stopsignal=KILL\n\
                 [program:later]\ncommand=/bin/sleep 1000\nautostart=false\n";
     fs::write(daemon.path("s.conf"), conf).unwrap();
     let said = done(init(&daemon, &["--from", "supervisord", "s.conf"]));
     for told in [
         "s.conf:2: nodaemon=true: not carried",
-        "s.conf:13: stopsignal=QUIT: not carried",
+        "s.conf:13: stopsignal=KILL: not carried",
         "s.conf:16: autostart=false: differently",
     ] {
         assert!(said.contains(told), "{told}: {said}");
@@ -150,7 +150,7 @@ fn the_programs_of_supervisord_run_and_each_line_is_accounted_for() {
     let counts = "7 lines carried, 3 carried differently, 2 not carried";
     assert!(said.contains(counts), "{said}");
     let text = fs::read_to_string(daemon.path("mainstay.toml")).unwrap();
-    assert!(text.contains("stopsignal=QUIT"), "{text}");
+    assert!(text.contains("stopsignal=KILL"), "{text}");
     daemon.run();
     daemon.wait_for_status("all to run", |status| {
         let targets = status["targets"].as_array().unwrap();

@@ -219,7 +219,7 @@ impl Effect {
     }
 }
 
-/// A signal that a plugin may send.
+/// A signal that a process is sent; a plugin may send each but `Quit`, which only asks a child to end.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 #[allow(missing_docs, reason = "the POSIX names say it")]
@@ -230,6 +230,7 @@ pub enum Signal {
     Kill,
     Usr1,
     Usr2,
+    Quit,
 }
 
 /// An HTTP method.

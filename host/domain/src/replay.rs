@@ -218,7 +218,7 @@ fn begun(asked: &Effect, intent: &EffectEntry, seen: &Seen) -> Turn {
             Some(Foreign) | None => Turn::InDoubt,
         },
         Effect::TargetSend { signal, .. } => match signal {
-            Signal::Term | Signal::Kill | Signal::Int => match &seen.target {
+            Signal::Term | Signal::Kill | Signal::Int | Signal::Quit => match &seen.target {
                 Some(Runs(now)) if intent.before.as_ref() == Some(now) => Turn::Again,
                 Some(Runs(_) | Down) => Turn::Done(Answer::Done),
                 Some(Foreign) | None => Turn::InDoubt,

@@ -409,9 +409,9 @@ impl Program<'_> {
 pub(super) fn stop_signal(draft: &mut Draft, value: &str) -> Fate {
     let upper = value.to_uppercase();
     let name = upper.strip_prefix("SIG").unwrap_or(&upper);
-    if !["TERM", "INT", "HUP", "USR1", "USR2"].contains(&name) {
+    if !["TERM", "INT", "QUIT", "HUP", "USR1", "USR2"].contains(&name) {
         return Fate::left(
-            "a target is asked with SIGTERM, SIGINT, SIGHUP, SIGUSR1 or SIGUSR2, and killed after `grace`",
+            "a target is asked with SIGTERM, SIGINT, SIGQUIT, SIGHUP, SIGUSR1 or SIGUSR2, and killed after `grace`",
         );
     }
     draft.set("stop_signal", format!("SIG{name}"));
@@ -465,7 +465,8 @@ mod tests {
             ("startsecs=x", "start_period", "", "left"),
             ("startretries=9", "strategy", "", "left"),
             ("stopsignal=INT", "stop_signal", "\"SIGINT\"", "carried"),
-            ("stopsignal=QUIT", "stop_signal", "", "left"),
+            ("stopsignal=QUIT", "stop_signal", "\"SIGQUIT\"", "carried"),
+            ("stopsignal=KILL", "stop_signal", "", "left"),
             ("stopwaitsecs=30", "grace", "\"30s\"", "carried"),
             ("stopwaitsecs=0", "grace", "\"0s\"", "carried"),
             ("stopwaitsecs=x", "grace", "", "left"),

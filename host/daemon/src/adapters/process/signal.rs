@@ -119,6 +119,7 @@ pub(super) fn number(signal: Signal) -> rustix::process::Signal {
         Signal::Kill => rustix::process::Signal::KILL,
         Signal::Usr1 => rustix::process::Signal::USR1,
         Signal::Usr2 => rustix::process::Signal::USR2,
+        Signal::Quit => rustix::process::Signal::QUIT,
     }
 }
 

@@ -557,9 +557,9 @@ commands.env = { A = \"b\" }\ncommands.user = \"u\"";
     );
     keys.target(
         "target.stop_signal",
-        &run("stop_signal = \"SIGINT\""),
+        &run("stop_signal = \"SIGQUIT\""),
         |s| process(s).stop_signal,
-        Signal::Int,
+        Signal::Quit,
     );
     for (written, reload) in [
         ("\"SIGHUP\"", Reload::Signal(Signal::Hup)),

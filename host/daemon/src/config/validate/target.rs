@@ -265,9 +265,10 @@ fn ends(fields: &mut Fields<'_>) -> (RestartPolicy, Vec<i32>) {
 }
 
 /// What may ask a child to end. SIGKILL, which asks for nothing, comes after the grace.
-const STOP_SIGNALS: [(&str, Signal); 5] = [
+const STOP_SIGNALS: [(&str, Signal); 6] = [
     ("SIGTERM", Signal::Term),
     ("SIGINT", Signal::Int),
+    ("SIGQUIT", Signal::Quit),
     ("SIGHUP", Signal::Hup),
     ("SIGUSR1", Signal::Usr1),
     ("SIGUSR2", Signal::Usr2),
