@@ -1,6 +1,8 @@
 //! `check`: the config, every plugin in its directory, and whether the two fit.
 //!
 //! Invariant: nothing is changed, no daemon is asked, and every problem is reported at once.
+//!
+//! Length: what a config may name a plugin for is one list, each kind of it short.
 
 mod accounts;
 mod asks;

@@ -33,21 +33,18 @@ pub(super) fn problems(loaded: &Loaded) -> Vec<Problem> {
     let base = base_of(loaded);
     let own = std::env::var_os("PATH").unwrap_or_else(|| DEFAULT_PATH.into());
     let users = fs::read_to_string("/etc/passwd").ok();
+    let is_root = rustix::process::geteuid().is_root();
     let mut problems = Vec::new();
     let mut is_there = Cache::default();
     for start in starts(&loaded.spec, &base, &own) {
         let (kind, name) = start.owner;
         let what = &start.what;
         let mut tell = |problem| problems.push(loaded.problem_about(kind, name, problem));
-        if let Some(user) = start.user
-            && users
-                .as_deref()
-                .is_some_and(|users| !is_account(user, users))
-        {
-            tell(Problem::warning(
-                format!("the user `{user}` of {what} is not in /etc/passwd"),
-                "make the account, or name another; names of other services are not asked for",
-            ));
+        let doubt = start
+            .user
+            .and_then(|user| doubt_of_user(user, what, users.as_deref(), is_root));
+        if let Some(doubt) = doubt {
+            tell(doubt);
         }
         if !start.cwd.is_dir() {
             tell(Problem::warning(
@@ -69,6 +66,24 @@ pub(super) fn problems(loaded: &Loaded) -> Vec<Problem> {
     problems.extend(files_of_variables(loaded));
     problems.extend(files_of_authorities(loaded));
     problems
+}
+
+/// Why nothing may start as this user: by the accounts, where they are known, and by who looks.
+fn doubt_of_user(user: &str, what: &str, users: Option<&str>, is_root: bool) -> Option<Problem> {
+    if users.is_some_and(|users| !is_account(user, users)) {
+        return Some(Problem::warning(
+            format!("the user `{user}` of {what} is not in /etc/passwd"),
+            "make the account, or name another; names of other services are not asked for",
+        ));
+    }
+    (!is_root).then(|| {
+        Problem::warning(
+            format!(
+                "{what} has the user `{user}`, and who runs this check is not root: only a daemon that runs as root can start it"
+            ),
+            "run the daemon as root, as the unit of systemd does, or remove `user`",
+        )
+    })
 }
 
 /// Files of authorities that are no files.
@@ -330,6 +345,34 @@ mod tests {
                     (Err(why), Err(says)) => assert!(why.contains(says), "{program}: {why}"),
                     (found, _) => panic!("{program}: {found:?}, not {expected:?}"),
                 }
+            }
+        }
+    }
+
+    #[test]
+    fn a_user_is_one_that_is_there_and_that_a_daemon_as_root_can_take() {
+        let users = "root:x:0:0:root:/root:/bin/sh\n";
+        for (user, users, is_root, expected) in [
+            ("root", Some(users), true, None),
+            (
+                "root",
+                Some(users),
+                false,
+                Some("only a daemon that runs as root"),
+            ),
+            ("root", None, false, Some("only a daemon that runs as root")),
+            ("web", None, true, None),
+            ("web", Some(users), true, Some("is not in /etc/passwd")),
+            ("web", Some(users), false, Some("is not in /etc/passwd")),
+        ] {
+            let found = doubt_of_user(user, "target `t`", users, is_root);
+            let found = found.map(|problem| (problem.is_error(), problem.message));
+            match (found, expected) {
+                (None, None) => {}
+                (Some((false, message)), Some(says)) => {
+                    assert!(message.contains(says), "{message}");
+                }
+                (found, _) => panic!("{user} {is_root}: {found:?}, not {expected:?}"),
             }
         }
     }
