@@ -3,7 +3,7 @@
 //! Invariant: a build is stored and pinned before it is staged, so that whatever serves can be read back by its digest,
 //! and is what it was.
 
-use super::{kept::Kept, options::spec_of, reload::Reloader};
+use super::{Specs, kept::Kept, options::spec_of, reload::Reloader};
 use crate::{component_file, contract::ContractError, error::LoadError, loader::Candidate};
 use mainstay_domain::{plugin::PluginIdentity, plugin_file::FileFlaw};
 use std::{io, path::Path, sync::Arc};
@@ -222,6 +222,24 @@ pub(super) struct Refusal {
     pub(super) digest: String,
     pub(super) reason: LoadError,
     pub(super) flaw: FileFlaw,
+}
+
+impl Refusal {
+    /// That nothing names it, where it lacks settings: who put it there may want it later, so that is no fault.
+    pub(super) fn unused(&self, specs: &Specs) -> Option<String> {
+        let reason = &self.reason;
+        let name = &self.plugin.as_ref()?.name;
+        let is_of_settings = matches!(
+            reason,
+            LoadError::Settings { .. } | LoadError::SettingsSchema { .. }
+        );
+        (is_of_settings && !specs.contains_key(name)).then(|| {
+            format!(
+                "not in use: the config names no plugin {name}; to use it add [plugin.{name}] with the settings that it asks for: \
+                 {reason}"
+            )
+        })
+    }
 }
 
 /// Zeros at the end of a file for which its writer made room before it wrote.

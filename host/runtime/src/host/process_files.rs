@@ -220,6 +220,7 @@ impl Reloader {
 
     /// A file that does not serve for what it holds.
     pub(super) fn refuse(&mut self, path: &Path, refusal: Refusal) {
+        let unused = refusal.unused(&self.specs);
         let Refusal {
             plugin,
             digest,
@@ -233,18 +234,6 @@ impl Reloader {
             reason,
             LoadError::Settings { .. } | LoadError::SettingsSchema { .. } | LoadError::Configure(_)
         );
-        // Who put it there may want it later: that it lacks settings is no fault.
-        let unused = plugin.as_ref().filter(|plugin| {
-            let is_refused_by_it = !matches!(reason, LoadError::Configure(_));
-            is_of_settings && is_refused_by_it && !self.specs.contains_key(&plugin.name)
-        });
-        let unused = unused.map(|plugin| {
-            let name = &plugin.name;
-            format!(
-                "not in use: the config names no plugin {name}; to use it add [plugin.{name}] with the settings that it asks for: \
-                 {reason}"
-            )
-        });
         let settings = is_of_settings.then(|| reason.clone());
         let reason = reason.to_string();
         // How much of a file is missing changes with each piece of it that comes; that it is missing does not.
