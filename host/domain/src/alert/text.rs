@@ -44,9 +44,10 @@ pub(super) fn cut(line: &str) -> String {
 /// Some lines.
 pub(super) fn body(event: &Event, host_name: &str) -> String {
     let mut body = String::new();
-    add(&mut body, "What happened", &event.message);
-    if let Some(error) = event.data.error() {
-        add(&mut body, "Why", error);
+    let (what, why) = apart(&event.message, event.data.error());
+    add(&mut body, "What happened", &what);
+    if let Some(why) = why {
+        add(&mut body, "Why", why);
     }
     if let Some(output) = event.data.output() {
         body.push_str("Its last lines:\n");
@@ -68,6 +69,17 @@ pub(super) fn body(event: &Event, host_name: &str) -> String {
     }
     add(&mut body, "What to do next", &next_step(event));
     body
+}
+
+/// What happened without its reason, and the reason, so that it is said once: a message ends in it, and what says several
+/// messages has it in each. No reason where what happened is the reason, or has it amid its own words.
+fn apart<'a>(message: &str, error: Option<&'a str>) -> (String, Option<&'a str>) {
+    let Some(error) = error.filter(|error| !error.is_empty()) else {
+        return (message.to_owned(), None);
+    };
+    let what = message.replace(&format!(": {error}"), "");
+    let is_said = what.contains(error);
+    (what, Some(error).filter(|_| !is_said))
 }
 
 fn add(body: &mut String, name: &str, text: &str) {

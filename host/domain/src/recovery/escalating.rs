@@ -107,6 +107,7 @@ impl Recovery {
         let runbook = self.runbook(case);
         if let Some(work) = case.work_mut()
             && work.operation.runbook.is_empty()
+            && !runbook.is_empty()
         {
             work.revise(out, |operation| operation.runbook.clone_from(&runbook));
         }

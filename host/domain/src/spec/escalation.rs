@@ -14,12 +14,12 @@ pub struct EscalationSpec {
     /// Where nobody acknowledges it for so long after people were told, it is told once more, as
     /// `incident.unacknowledged`; default none: it is not.
     pub second_level_after: Option<Duration>,
-    /// What a person has to do, by failure, where that is not the default checklist.
+    /// What a person has to do, by failure, where that is not the checklist of a well-known one.
     pub runbooks: BTreeMap<FailureType, Vec<String>>,
 }
 
 impl EscalationSpec {
-    /// What a person has to do about a failure, in order.
+    /// What a person has to do about a failure, in order; empty where neither the config nor a checklist says.
     pub fn runbook(&self, failure: &FailureType) -> Vec<String> {
         match self.runbooks.get(failure) {
             Some(steps) => steps.clone(),

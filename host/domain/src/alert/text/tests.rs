@@ -282,6 +282,35 @@ fn a_page_without_any_handler_says_that_nothing_was_tried_and_why() {
     assert!(body.contains("Why: no recovery-handler named"), "{body}");
 }
 
+/// What ends and escalates in the same moment is one message.
+#[test]
+fn a_reason_is_said_once_however_often_the_messages_have_it() {
+    let why = "restart-service: `./ctl.sh start` exited with code 1: cannot start: broken";
+    let escalated = |message: String| {
+        let mut page = event(EventKind::OperationEscalated, |data| match data {
+            EventData::OperationEscalated(facts) => facts.error = Some(why.to_owned()),
+            other => panic!("{other:?}"),
+        });
+        page.message = message;
+        body(&page, "db1")
+    };
+    let both = escalated(format!(
+        "recovery of web from down failed after 1 s: {why}; recovery of web from down did not help: {why}"
+    ));
+    let what = "What happened: recovery of web from down failed after 1 s; recovery of web from down did not help\n";
+    assert!(both.starts_with(&format!("{what}Why: {why}\n")), "{both}");
+    for message in [why.to_owned(), format!("it saw ({why}) twice")] {
+        let said = escalated(message.clone());
+        assert!(
+            said.starts_with(&format!("What happened: {message}\n")),
+            "{said}"
+        );
+        assert_eq!(said.matches(why).count(), 1, "{said}");
+    }
+    let elsewhere = escalated("it did not help".to_owned());
+    assert!(elsewhere.contains(&format!("Why: {why}\n")), "{elsewhere}");
+}
+
 #[test]
 fn what_waits_for_a_person_says_how_far_it_came() {
     for (attempts, did) in [

@@ -8,13 +8,13 @@ use super::{
 use crate::{
     actor::Actor,
     event::{Event, EventKind},
-    failure,
     id::IncidentId,
     incident::Escalation,
+    name::FailureType,
     severity::Severity::High,
     spec::{EscalationSpec, Spec},
 };
-use std::time::Duration;
+use std::{collections::BTreeMap, time::Duration};
 
 fn minutes(number: u64) -> Option<Duration> {
     Some(Duration::from_secs(60 * number))
@@ -31,6 +31,7 @@ fn usual_with(escalation: EscalationSpec) -> World {
 fn after_three_minutes() -> EscalationSpec {
     EscalationSpec {
         after: minutes(3),
+        runbooks: runbooks(),
         ..EscalationSpec::default()
     }
 }
@@ -40,6 +41,7 @@ fn unrouted() -> World {
     World::new(Spec {
         escalation: EscalationSpec {
             second_level_after: minutes(5),
+            runbooks: runbooks(),
             ..EscalationSpec::default()
         },
         ..spec(vec![target("api"), target("db")], Vec::new())
@@ -60,13 +62,32 @@ fn take_on(world: &mut World, incident: &IncidentId) -> Reply {
     })
 }
 
-fn default_runbook() -> Vec<String> {
-    let steps = failure::checklist(&key("api down").failure);
-    steps.iter().map(ToString::to_string).collect()
+fn runbook() -> Vec<String> {
+    vec!["look at the disk".to_owned()]
+}
+
+fn runbooks() -> BTreeMap<FailureType, Vec<String>> {
+    [(key("api down").failure, runbook())].into()
 }
 
 #[test]
-fn what_lasts_for_three_minutes_is_told_once_with_the_checklist_and_its_recovery_goes_on() {
+fn where_nobody_wrote_a_runbook_people_are_told_without_one() {
+    let mut world = usual_with(EscalationSpec {
+        after: minutes(3),
+        ..EscalationSpec::default()
+    });
+    world.raise("api down", High);
+    world.answer(needs_operator());
+    let operation = world.operation("api down");
+    world.wait(180_000);
+    let told = last(&world, EventKind::IncidentOverdue);
+    assert!(told.data.runbook().is_empty(), "{told:?}");
+    // Nothing is written down with the operation, so a person decides about the same revision.
+    assert_eq!(world.operation("api down").revision, operation.revision);
+}
+
+#[test]
+fn what_lasts_for_three_minutes_is_told_once_with_the_runbook_and_its_recovery_goes_on() {
     let mut world = usual_with(after_three_minutes());
     world.raise("api down", High);
     let id = world.operation("api down").id;
@@ -78,9 +99,9 @@ fn what_lasts_for_three_minutes_is_told_once_with_the_checklist_and_its_recovery
     assert_eq!(world.stage("api down"), "calling");
     let told = last(&world, EventKind::IncidentOverdue);
     assert_eq!(told.operation.as_ref(), Some(&id));
-    assert_eq!(told.data.runbook(), default_runbook());
+    assert_eq!(told.data.runbook(), runbook());
     assert!(told.message.contains("after 180 s"), "{}", told.message);
-    assert_eq!(world.operations[&id].runbook, default_runbook());
+    assert_eq!(world.operations[&id].runbook, runbook());
     world.answer(retryable());
     for _ in 0..2 {
         world.attempt_again();
@@ -91,7 +112,7 @@ fn what_lasts_for_three_minutes_is_told_once_with_the_checklist_and_its_recovery
     assert_eq!(world.count(EventKind::OperationEscalated), 1);
     assert_eq!(
         last(&world, EventKind::OperationEscalated).data.runbook(),
-        default_runbook()
+        runbook()
     );
 }
 
@@ -187,7 +208,7 @@ fn where_nobody_takes_it_on_it_is_told_once_more_and_once_over_restarts() {
     assert_eq!(world.count(EventKind::IncidentUnacknowledged), 0);
     world.wait(1_000);
     let told = last(&world, EventKind::IncidentUnacknowledged);
-    assert_eq!(told.data.runbook(), default_runbook());
+    assert_eq!(told.data.runbook(), runbook());
     assert!(
         told.message.contains("mainstay ack inc-"),
         "{}",
