@@ -32,7 +32,7 @@ impl Core {
         match verb {
             Verb::Start => {
                 let start = argv(supervised, &commands.start, "start")?;
-                self.run_foreign(supervised, &commands, start).await?;
+                self.bring_up(supervised, &commands, start).await?;
                 supervised.intend(Intent::Run);
                 news(ProcessUpdate::Started(None));
                 Ok(())
@@ -112,7 +112,7 @@ impl Core {
             self.warn(supervised, format!("{warning}; it is started all the same"));
         }
         let start = argv(supervised, &commands.start, "start")?;
-        self.run_foreign(supervised, commands, start).await
+        self.bring_up(supervised, commands, start).await
     }
 
     /// By its own command; where that hangs, and the process that it was about is known, that ends and is started anew.
@@ -123,7 +123,7 @@ impl Core {
         restart: &[String],
     ) -> Result<(), EffectError> {
         let named = self.named(commands).await;
-        let done = self.run_foreign(supervised, commands, restart).await;
+        let done = self.bring_up(supervised, commands, restart).await;
         let (Err(error @ EffectError::TimedOut(_)), Ok(Some(process))) = (&done, &named) else {
             return done;
         };
@@ -137,7 +137,7 @@ impl Core {
             Err(why) => return Err(EffectError::Failed(format!("{}; {why}", said(error)))),
         }
         let again = commands.start.as_deref().unwrap_or(restart);
-        self.run_foreign(supervised, commands, again).await
+        self.bring_up(supervised, commands, again).await
     }
 
     /// By its own command, and what its pid file names after that.
@@ -245,6 +245,21 @@ impl Core {
         let pid_files = &self.ports.pid_files;
         let ended = pid_files.end(process, was_asked, grace, file).await;
         ended.map_err(|why| why.to_string())
+    }
+
+    /// Runs a command that starts a foreign service. What it fails of may be gone later, as with a process that cannot be
+    /// started: the next attempt runs it again.
+    async fn bring_up(
+        &self,
+        supervised: &SupervisedTarget,
+        commands: &ForeignCommands,
+        argv: &[String],
+    ) -> Result<(), EffectError> {
+        let done = self.run_foreign(supervised, commands, argv).await;
+        done.map_err(|error| match error {
+            EffectError::Failed(why) => EffectError::Unavailable(why),
+            other => other,
+        })
     }
 
     /// Runs a command of a foreign service to its end.

@@ -92,7 +92,13 @@ async fn a_foreign_service_is_controlled_by_its_commands() {
         .unwrap_err();
     assert_eq!(
         error.to_string(),
-        "failed: db: `svc start db` exited with code 5: no such unit"
+        "unavailable: db: `svc start db` exited with code 5: no such unit"
+    );
+    // An attempt of a recovery runs it again after its wait, for it may work then.
+    let restarted = within(daemon.supervisor.restart(name("db"))).await;
+    assert!(
+        matches!(restarted, Err(EffectError::Unavailable(_))),
+        "{restarted:?}"
     );
     daemon.shut_down().await.unwrap();
 }
