@@ -41,6 +41,11 @@ pub struct Hold {
 }
 
 impl BackupStatus {
+    /// Whether it is no good: a list has it first, for programs as for people.
+    pub fn is_bad(self) -> bool {
+        matches!(self, Self::Failed | Self::Corrupted)
+    }
+
     /// Whether what stands like this was stored whole: in its place or in the trash, right or found wrong since.
     pub fn is_stored(self) -> bool {
         match self {

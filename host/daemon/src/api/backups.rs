@@ -33,10 +33,11 @@ pub(super) async fn list(
     Parameters(query): Parameters<BackupQuery>,
 ) -> Result<Json<Vec<Backup>>, ApiError> {
     let job = requests::job_asked_for(query)?;
-    let backups = served.ports.backups.list(job.clone());
+    let mut backups = served.ports.backups.list(job.clone());
     if let Some(job) = job.filter(|_| backups.is_empty()) {
         names::must_be_job(&served, &job)?;
     }
+    backups.sort_by_key(|backup| !backup.status.is_bad());
     Ok(Json(backups.iter().map(Backup::from).collect()))
 }
 

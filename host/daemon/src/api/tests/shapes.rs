@@ -1,8 +1,9 @@
 //! Every shape that other programs rely on; additive only.
 
 use super::*;
-use crate::ports::fakes::{NOW, backup_id, operation_id};
+use crate::ports::fakes::{NOW, backup, backup_id, operation_id};
 use mainstay_domain::{
+    backup::BackupStatus,
     checkpoint::{Checkpoint, CheckpointKind},
     event::{AlertDelivery, Event, EventKind},
     id::AlertId,
@@ -369,6 +370,20 @@ async fn of_all_backups_the_checkpoints_are_listed() {
     let (_, text) = get(&served, "/v1/checkpoints?job=state").await;
     let listed: Value = serde_json::from_str(&text).unwrap();
     assert_eq!(listed[0]["checkpoint"], json!({"kind": "daily"}), "{text}");
+}
+
+#[tokio::test]
+async fn what_is_no_good_is_the_first_of_all_backups_and_the_others_keep_their_order() {
+    let served = Served::start().await;
+    *served.world.backups.lock() = vec![backup(3), backup(2), backup(1)];
+    served.world.backups.lock()[1].status = BackupStatus::Corrupted;
+    let (_, text) = get(&served, "/v1/backups").await;
+    let listed: Vec<Value> = serde_json::from_str(&text).unwrap();
+    let ids: Vec<String> = listed
+        .iter()
+        .map(|one| one["id"].as_str().unwrap().to_owned())
+        .collect();
+    assert_eq!(ids, [2, 3, 1].map(|number| backup(number).id.to_string()));
 }
 
 #[tokio::test]
