@@ -165,7 +165,7 @@ fn a_file_that_is_a_source_by_itself_is_missed_only_in_a_backup_of_what_is_about
     fixture.put("a", "one");
     let path = fixture.directory.path().join("app.conf");
     fs::write(&path, "two").unwrap();
-    fs::set_permissions(&path, fs::Permissions::from_mode(0)).unwrap();
+    fs::set_permissions(&path, fs::Permissions::from_mode(0o000)).unwrap();
     fixture.sources.push(BackupSource::File {
         path,
         key: "app.conf".to_owned(),
