@@ -16,8 +16,8 @@ use std::{
     path::Path,
 };
 
-/// It gives way to whatever else wants the CPU, as far as the kernel lets a process do.
-const NICE: i32 = 19;
+/// It gives way to whatever else wants the CPU, and is not starved by it: a busy machine has to get its plugins too.
+const NICE: i32 = 10;
 /// Code, bytes.
 const MAX_CODE: u64 = 1 << 30;
 
