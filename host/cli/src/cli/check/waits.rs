@@ -48,12 +48,27 @@ mod tests {
     fn a_dependency_that_is_given_no_time_is_warned_of() {
         let check = "[[target.check]]\nkind = \"process\"\nfailure = \"service-down\"\n";
         for (keys, check, depends_on, is_told) in [
-            ("start_period = \"0s\"\n", check, "depends_on = [\"db\"]\n", true),
+            (
+                "start_period = \"0s\"\n",
+                check,
+                "depends_on = [\"db\"]\n",
+                true,
+            ),
             ("start_period = \"0s\"\n", check, "", false),
-            ("start_period = \"1s\"\n", check, "depends_on = [\"db\"]\n", false),
+            (
+                "start_period = \"1s\"\n",
+                check,
+                "depends_on = [\"db\"]\n",
+                false,
+            ),
             ("", check, "depends_on = [\"db\"]\n", false),
             // Its start is all that can be waited for.
-            ("start_period = \"0s\"\n", "", "depends_on = [\"db\"]\n", false),
+            (
+                "start_period = \"0s\"\n",
+                "",
+                "depends_on = [\"db\"]\n",
+                false,
+            ),
             // Its end is waited for all the same.
             (
                 "start_period = \"0s\"\nrestart = \"never\"\n",
