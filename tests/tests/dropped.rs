@@ -113,7 +113,7 @@ fn a_plugin_that_nobody_uses_needs_no_settings_and_one_that_is_used_is_said_to_l
     daemon.drop_plugin(&plugin("webhook"));
     let (is_good, problems) = checked(&daemon);
     assert!(is_good, "{problems}");
-    assert!(!problems.contains("webhook"), "{problems}");
+    assert!(!problems.contains("[plugin.webhook]"), "{problems}");
     daemon.run();
     wait_for("the plugin to be listed", || {
         let rows = daemon.json(&["plugin", "list"]);
