@@ -33,7 +33,7 @@ pub fn tier_order(
 }
 
 #[cfg(test)]
-pub(crate) mod tests {
+mod tests {
     use super::*;
     use crate::{
         name::JobName,
@@ -43,7 +43,7 @@ pub(crate) mod tests {
         },
     };
 
-    pub(crate) fn job(said: &[(BackupType, &[&str])]) -> JobSpec {
+    fn job(said: &[(BackupType, &[&str])]) -> JobSpec {
         let names = |names: &[&str]| {
             let names = names.iter().map(|name| TierName::parse(name).unwrap());
             names.collect::<Vec<_>>()
