@@ -35,6 +35,9 @@ pub struct TargetSpec {
 }
 
 impl TargetSpec {
+    /// The default of [`Self::start_period`].
+    pub const START_PERIOD: Duration = Duration::from_secs(10);
+
     /// Whether its end is what it is for: it runs once, and no check asks for more than that its process is there.
     pub fn has_to_end(&self) -> bool {
         let process = self.process.as_ref();

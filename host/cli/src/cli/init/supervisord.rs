@@ -8,7 +8,11 @@ use super::{
     entries::{Entry, Syntax, entries},
     words::{bytes, variables, words},
 };
-use std::collections::{BTreeMap, BTreeSet};
+use mainstay_domain::spec::TargetSpec;
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    time::Duration,
+};
 use toml::Value;
 
 /// The most processes of one program.
@@ -17,8 +21,6 @@ const MOST: u32 = 1_000;
 const PRIORITY: u32 = 999;
 /// The most targets that one with a later priority waits for.
 const MOST_WAITED_FOR: usize = 16;
-/// Seconds of the default of `start_period`.
-const USUAL_START: u32 = 10;
 const ONE_LOG: &str = "both outputs go into one log, `logs/NAME.log` in the state directory";
 
 /// What the files give, in their order.
@@ -282,7 +284,10 @@ impl Program<'_> {
                     return Fate::left("it is no number of seconds");
                 };
                 // What waits for it would wait no longer than this.
-                if seconds == 0 || (self.runs_once() && seconds < USUAL_START) {
+                if seconds == 0
+                    || (self.runs_once()
+                        && Duration::from_secs(seconds.into()) < TargetSpec::START_PERIOD)
+                {
                     return Fate::differently(
                         "by the default of `start_period`, 10s: what depends on it waits until it works or, where it runs \
                          once, is done, and no longer than that; write more where it takes more",

@@ -108,7 +108,7 @@ pub(super) fn target(at: ValueAt<'_>, presets: &Presets) -> Option<TargetSpec> {
                 Duration::from_secs(60),
                 positive_duration,
             ),
-            start_period: fields.or("start_period", Duration::from_secs(10), duration),
+            start_period: fields.or("start_period", TargetSpec::START_PERIOD, duration),
             drill: fields.optional("drill", drill::drill).unwrap_or_default(),
             name: target_name?,
         })

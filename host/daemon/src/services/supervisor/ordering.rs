@@ -2,8 +2,8 @@
 //!
 //! Invariant: no wait is for ever. A start waits for each dependency until that is healthy, or done where it runs once, or
 //! fails, at most for so long after its own first start as its `start_period` says (where that is zero and it has to end, as
-//! the default says), and where that start lasts, for no
-//! longer than what runs before it may take besides. A stop waits at most half of the time that the shutdown has.
+//! the default says), and where that start lasts, for no longer than what runs before it may take besides. A stop waits at
+//! most half of the time that the shutdown has.
 //! Invariant: only first starts wait: those at the daemon's start and those of targets that a reload brings. When a
 //! target is recovered while another one fails is the recovery queue's to say.
 
@@ -19,9 +19,6 @@ use tokio_util::sync::CancellationToken;
 
 /// Between two looks at what is waited for. Its health is a value of the monitor, and looking at it costs a look-up.
 const LOOK_EVERY: Duration = Duration::from_millis(50);
-
-/// How long the end of what runs once is waited for where its `start_period` is zero: as where it has none.
-const ENDS_WITHIN: Duration = Duration::from_secs(10);
 
 impl Core {
     /// Starts what never ran, once what it depends on is there.
@@ -88,9 +85,9 @@ impl Core {
         let is_blind = has_nothing_to_say && (!is_child || supervised.runs());
         let before = supervised.process_spec().filter(|_| !supervised.runs());
         let before = before.and_then(|process| Some(process.before_start.as_ref()?.timeout));
-        // That its checks are given no time says nothing of how long what has to end may take.
+        // That its checks are given no time says nothing of how long what has to end may take: as where nothing is said.
         let patience = match runs_once && dependency.start_period.is_zero() {
-            true => ENDS_WITHIN,
+            true => TargetSpec::START_PERIOD,
             false => dependency.start_period,
         };
         if is_blind || began.elapsed() >= patience + before.unwrap_or_default() {
