@@ -44,7 +44,7 @@ pub use mail::{MailAccount, MailTls};
 pub use maintenance::{MaintenanceBegin, MaintenanceSpec};
 pub use plugin::{
     DirectoryGrant, Grants, HttpOrigin, Limits, OnDoubt, PluginSpec, TargetGrant, TargetVerb,
-    with_instances,
+    plugin_behind, with_instances,
 };
 pub use plugin_check::PluginCheck;
 pub use policy::{

@@ -14,6 +14,8 @@ mod rivals;
 mod secrets;
 mod sources;
 mod state;
+#[cfg(test)]
+mod testing;
 mod waits;
 
 use super::component;
@@ -22,7 +24,7 @@ use mainstay_daemon::config::{self, EntityKind, Loaded, Problem};
 use mainstay_domain::{
     name::{FailureType, PluginName},
     plugin::{Capability, PluginIdentity, PluginKind, satisfies},
-    spec::{BackupSource, CheckKind, PluginSpec},
+    spec::{BackupSource, CheckKind, PluginSpec, plugin_behind},
 };
 use mainstay_runtime::{error::LoadError, host::plugin_files, loader::Loader};
 use semver::VersionReq;
@@ -258,14 +260,13 @@ impl Wanted<'_> {
         at_fault: &HashSet<PluginName>,
     ) -> Option<Problem> {
         // An instance is what its plugin is.
-        let spec = loaded.spec.plugins.get(self.name);
-        let name = spec.and_then(|spec| spec.plugin.as_ref());
-        let of_this_name = served.get(name.unwrap_or(self.name));
+        let name = plugin_behind(&loaded.spec.plugins, self.name);
+        let of_this_name = served.get(name);
         let of_this_name = of_this_name.map(Vec::as_slice).unwrap_or_default();
         let fits = |found: &Serving| {
             found.kind.serves_as() == self.kind && satisfies(self.version, &found.identity.version)
         };
-        let is_at_fault = of_this_name.is_empty() && at_fault.contains(name.unwrap_or(self.name));
+        let is_at_fault = of_this_name.is_empty() && at_fault.contains(name);
         if is_at_fault || of_this_name.iter().any(fits) {
             return None;
         }
@@ -282,7 +283,6 @@ impl Wanted<'_> {
             "{} names the {} {} {}, and the plugin directory has {found}",
             self.by, self.kind, self.name, self.version
         );
-        let name = name.unwrap_or(self.name);
         Some(Problem::warning(
             message,
             self.remedy(name, of_this_name.is_empty()),

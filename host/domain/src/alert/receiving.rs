@@ -9,7 +9,7 @@ use crate::{
     name::PluginName,
     plugin::satisfies,
     route::Gaps,
-    spec::{AlertRoute, PluginSpec},
+    spec::{AlertRoute, PluginSpec, plugin_behind},
     text::counted,
     time::Timestamp,
 };
@@ -176,9 +176,7 @@ fn serves(
     name: &PluginName,
     serving: &[(PluginName, Version)],
 ) -> bool {
-    let instance = plugins.get(name);
-    let of = instance.and_then(|instance| instance.plugin.as_ref());
-    let of = of.unwrap_or(name);
+    let of = plugin_behind(plugins, name);
     let mut routes = routes.iter().filter(|route| route.alerter == *name);
     routes.all(|route| {
         let mut versions = serving.iter().filter(|(plugin, _)| plugin == of);

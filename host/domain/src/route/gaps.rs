@@ -6,7 +6,7 @@
 use crate::{
     name::PluginName,
     plugin::satisfies,
-    spec::{PluginSpec, RouteSpec},
+    spec::{PluginSpec, RouteSpec, plugin_behind},
     text::list,
     time::Monotonic,
 };
@@ -39,9 +39,7 @@ pub fn gaps(
     let mut left: BTreeMap<&PluginName, Vec<&RouteSpec>> = BTreeMap::new();
     for route in routes {
         let has_one = route.chain.iter().any(|step| {
-            let spec = plugins.get(&step.handler);
-            let of = spec.and_then(|spec| spec.plugin.as_ref());
-            let there = versions.get(of.unwrap_or(&step.handler));
+            let there = versions.get(plugin_behind(plugins, &step.handler));
             let there = there.map(Vec::as_slice);
             let mut there = there.unwrap_or_default().iter();
             there.any(|version| satisfies(&step.version, version))

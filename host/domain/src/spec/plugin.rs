@@ -52,6 +52,16 @@ pub fn with_instances(
     plugins
 }
 
+/// The plugin that calls by this name of a config run: of an instance, what it is of.
+pub fn plugin_behind<'a>(
+    plugins: &'a BTreeMap<PluginName, PluginSpec>,
+    name: &'a PluginName,
+) -> &'a PluginName {
+    let instance = plugins.get(name);
+    let of = instance.and_then(|instance| instance.plugin.as_ref());
+    of.unwrap_or(name)
+}
+
 impl PluginSpec {
     /// The secrets that it may use: those that its settings name, and no others.
     pub fn secrets(&self) -> BTreeSet<SecretName> {

@@ -164,9 +164,8 @@ fn directory_in(settings: &Value) -> Option<&str> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::Serving;
+    use super::super::{Serving, testing::loaded};
     use super::*;
-    use mainstay_daemon::config;
     use mainstay_domain::plugin::{PluginIdentity, PluginKind};
 
     fn serving(name: &str, capabilities: &[(&str, &str)]) -> (PluginName, Vec<Serving>) {
@@ -244,14 +243,8 @@ mod tests {
             ),
             ("", ("later", "of another contract"), None),
         ] {
-            let directory = tempfile::tempdir().unwrap();
-            let file = directory.path().join("mainstay.toml");
-            let text = format!(
-                "[host]\nstate_dir = \"state\"\nplugin_dir = \"plugins\"\n\
-                 [[route]]\nchain = [{{ handler = \"p\" }}]\n{rest}\n"
-            );
-            std::fs::write(&file, text).unwrap();
-            let loaded = config::load(&file).unwrap();
+            let route = "[[route]]\nchain = [{ handler = \"p\" }]\n";
+            let (_directory, loaded) = loaded(&format!("{route}{rest}"));
             let served = Served::from([serving("p", &[asked]), serving("idle", &[restarts])]);
             let found = problems(&loaded, &loaded.spec.plugin_specs(), &served);
             match expected {

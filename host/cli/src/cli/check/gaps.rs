@@ -8,7 +8,7 @@ use mainstay_domain::{
     name::{FailureType, PluginName, TargetName},
     route::RouteTable,
     severity::Severity,
-    spec::{AlertRoute, RestartPolicy, RouteSpec, Spec, TargetSpec},
+    spec::{AlertRoute, RestartPolicy, RouteSpec, Spec, TargetSpec, plugin_behind},
 };
 use std::collections::BTreeMap;
 
@@ -160,9 +160,8 @@ fn can_be_started(target: &TargetSpec) -> bool {
 fn acting<'a>(route: &'a RouteSpec, spec: &Spec, served: &Served) -> Option<&'a PluginName> {
     let mut handlers = route.chain.iter().map(|step| &step.handler);
     handlers.find(|handler| {
-        let instance = spec.plugins.get(*handler);
-        let of = instance.and_then(|instance| instance.plugin.as_ref());
-        let versions = served.get(of.unwrap_or(handler)).into_iter().flatten();
+        let versions = served.get(plugin_behind(&spec.plugins, handler));
+        let versions = versions.into_iter().flatten();
         let mut asked = versions.flat_map(|version| &version.capabilities);
         asked.any(|capability| capability.name.split(':').next() == Some("target"))
     })
@@ -170,18 +169,13 @@ fn acting<'a>(route: &'a RouteSpec, spec: &Spec, served: &Served) -> Option<&'a 
 
 #[cfg(test)]
 mod tests {
-    use super::super::Serving;
+    use super::super::{Serving, testing::loaded};
     use super::*;
-    use mainstay_daemon::config;
     use mainstay_domain::plugin::{Capability, PluginIdentity, PluginKind};
 
     /// What is said of this config, where `restarts` asks for targets and `cleans` does not.
     fn said(rest: &str) -> Vec<String> {
-        let directory = tempfile::tempdir().unwrap();
-        let file = directory.path().join("mainstay.toml");
-        let host = "[host]\nstate_dir = \"state\"\nplugin_dir = \"plugins\"\n";
-        std::fs::write(&file, format!("{host}{rest}\n")).unwrap();
-        let loaded = config::load(&file).unwrap();
+        let (_directory, loaded) = loaded(rest);
         let serving = |name: &str, asked: &str| {
             let name = PluginName::parse(name).unwrap();
             let serving = Serving {
@@ -214,11 +208,8 @@ mod tests {
             (job.to_owned(), true),
             (format!("{job}{alert}"), false),
         ] {
-            let directory = tempfile::tempdir().unwrap();
-            let file = directory.path().join("mainstay.toml");
-            let host = "[host]\nstate_dir = \"state\"\nplugin_dir = \"plugins\"\n";
-            std::fs::write(&file, format!("{host}{rest}")).unwrap();
-            let found = untold(&config::load(&file).unwrap());
+            let (_directory, loaded) = loaded(&rest);
+            let found = untold(&loaded);
             assert_eq!(found.is_some(), is_untold, "{rest}");
             assert!(found.is_none_or(|problem| !problem.is_error()));
         }

@@ -8,7 +8,7 @@ use mainstay_domain::{
     name::PluginName,
     plugin::{PluginKind, contested},
     route::RouteTable,
-    spec::{RouteSpec, Spec},
+    spec::plugin_behind,
     text::list,
 };
 use std::collections::BTreeSet;
@@ -40,7 +40,8 @@ pub(super) fn problems(loaded: &Loaded, served: &Served) -> Vec<Problem> {
             let Some(route) = route.and_then(|place| spec.routes.get(place)) else {
                 continue;
             };
-            let mut called = plugins_of(route, spec);
+            let steps = route.chain.iter();
+            let mut called = steps.map(|step| plugin_behind(&spec.plugins, &step.handler));
             if called.any(|plugin| rivals.contains(plugin)) || !told.insert(failure) {
                 continue;
             }
@@ -62,34 +63,20 @@ pub(super) fn problems(loaded: &Loaded, served: &Served) -> Vec<Problem> {
     problems
 }
 
-/// What a route calls: of an instance, its plugin.
-fn plugins_of<'a>(route: &'a RouteSpec, spec: &'a Spec) -> impl Iterator<Item = &'a PluginName> {
-    route.chain.iter().map(move |step| {
-        let instance = spec.plugins.get(&step.handler);
-        let plugin = instance.and_then(|instance| instance.plugin.as_ref());
-        plugin.unwrap_or(&step.handler)
-    })
-}
-
 fn quoted<'a>(names: impl Iterator<Item = &'a PluginName>) -> String {
     list(names.map(|name| format!("`{name}`")), "none")
 }
 
 #[cfg(test)]
 mod tests {
-    use super::super::Serving;
+    use super::super::{Serving, testing::loaded};
     use super::*;
-    use mainstay_daemon::config;
     use mainstay_domain::{name::FailureType, plugin::PluginIdentity};
 
     /// What is said of this config, where `warms` and `refills` are meant for `redis-down`, and `restarts` and a detector
     /// too are meant for `service-down`.
     fn said(rest: &str) -> Vec<String> {
-        let directory = tempfile::tempdir().unwrap();
-        let file = directory.path().join("mainstay.toml");
-        let host = "[host]\nstate_dir = \"state\"\nplugin_dir = \"plugins\"\n";
-        std::fs::write(&file, format!("{host}{rest}\n")).unwrap();
-        let loaded = config::load(&file).unwrap();
+        let (_directory, loaded) = loaded(rest);
         let serving = |kind: PluginKind, name: &str, handles: &[&str]| {
             let name = PluginName::parse(name).unwrap();
             let version = |version: &str| Serving {

@@ -41,8 +41,8 @@ fn is_not_waited_for(target: &TargetSpec) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use super::super::testing::loaded;
     use super::*;
-    use mainstay_daemon::config;
 
     #[test]
     fn a_dependency_that_is_given_no_time_is_warned_of() {
@@ -77,15 +77,12 @@ mod tests {
                 false,
             ),
         ] {
-            let directory = tempfile::tempdir().unwrap();
-            let file = directory.path().join("mainstay.toml");
             let text = format!(
-                "[host]\nstate_dir = \"state\"\nplugin_dir = \"plugins\"\n\
-                 [[target]]\nname = \"db\"\nrun = [\"true\"]\n{keys}{check}\
+                "[[target]]\nname = \"db\"\nrun = [\"true\"]\n{keys}{check}\
                  [[target]]\nname = \"web\"\nrun = [\"true\"]\n{depends_on}"
             );
-            std::fs::write(&file, &text).unwrap();
-            let found = problems(&config::load(&file).unwrap());
+            let (_directory, loaded) = loaded(&text);
+            let found = problems(&loaded);
             let says = "`web` depends on `db`, whose `start_period` is \"0s\"";
             assert_eq!(found.len(), usize::from(is_told), "{text}: {found:?}");
             assert!(

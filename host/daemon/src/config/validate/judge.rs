@@ -15,7 +15,7 @@ use mainstay_domain::{
     name::{FailureType, PluginName, SecretName, TargetName},
     route::{self, RouteTable},
     severity::Severity,
-    spec::{AlertRoute, JobSpec, PluginSpec, RouteSpec, Spec},
+    spec::{AlertRoute, JobSpec, PluginSpec, RouteSpec, Spec, plugin_behind},
 };
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
@@ -193,8 +193,7 @@ pub(super) fn restores(context: &Context<'_>, spec: &Spec) {
         let steps = route.chain.iter();
         for step in steps {
             let settings = spec.plugins.get(&step.handler);
-            let of = settings.and_then(|plugin| plugin.plugin.as_ref());
-            let of = of.unwrap_or(&step.handler).as_str();
+            let of = plugin_behind(&spec.plugins, &step.handler).as_str();
             let Some((handler, keys)) = RESTORE.iter().find(|(name, _)| *name == of) else {
                 continue;
             };
