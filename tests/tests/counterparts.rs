@@ -23,6 +23,13 @@ fn start(config: &str, name: &str, prepare: impl Fn(&Daemon)) -> Daemon {
     daemon
 }
 
+/// A secret that the config takes from the file `token`.
+fn put_token(daemon: &Daemon, token: &str) {
+    let file = daemon.path("token");
+    fs::write(&file, token).unwrap();
+    fs::set_permissions(&file, fs::Permissions::from_mode(0o600)).unwrap();
+}
+
 fn signal(daemon: &Daemon, target: &str, signal: Signal) {
     let pid = i32::try_from(daemon.pids()[target]).unwrap();
     kill_process(Pid::from_raw(pid).unwrap(), signal).unwrap();
@@ -162,9 +169,7 @@ headers = {{ authorization = "Bearer ${{secret:admin}}" }}
 "#
     );
     let daemon = start(&config, "gateway-recovery", |daemon| {
-        let token = daemon.path("token");
-        fs::write(&token, SECRET).unwrap();
-        fs::set_permissions(&token, fs::Permissions::from_mode(0o600)).unwrap();
+        put_token(daemon, SECRET);
     });
     wait_for_health(&daemon, "healthy");
     let before = daemon.pids()["gateway"];

@@ -243,4 +243,4 @@ fn keep_what_is_needed<'a>(records: &'a [BackupRecord], kept: &mut BTreeMap<&'a 
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

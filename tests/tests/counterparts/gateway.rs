@@ -1,13 +1,12 @@
 //! A gateway that limits how often each client may ask, and counts on over a restart.
 
-use super::{actions, start, wait_for_health};
+use super::{actions, put_token, start, wait_for_health};
 use mainstay_tests::{Daemon, free_port};
 use serde_json::Value;
 use std::{
     fs,
     io::{Read, Write},
     net::TcpStream,
-    os::unix::fs::PermissionsExt,
 };
 
 const TOKEN: &str = "s3cr3tOfTheLimits";
@@ -100,9 +99,7 @@ settings = {settings}
 "#
     );
     let daemon = start(&config, "gateway-recovery", |daemon| {
-        let token = daemon.path("token");
-        fs::write(&token, TOKEN).unwrap();
-        fs::set_permissions(&token, fs::Permissions::from_mode(0o600)).unwrap();
+        put_token(daemon, TOKEN);
         fs::write(daemon.path("gateway.py"), GATEWAY).unwrap();
         fs::create_dir(daemon.path("limits")).unwrap();
     });

@@ -280,6 +280,11 @@ impl Fixture {
             .map(|_| path)
     }
 
+    /// Whether a restore in place could be done.
+    fn judge_in_place(&self, chain: &[BackupId]) -> Result<(), BackupStoreError> {
+        self.store.judge_in_place(&job(), chain, &self.sources)
+    }
+
     fn tree(&self, path: &Path) -> mainstay_domain::archive::State {
         scan::scan(path, &CancellationToken::new()).unwrap()
     }

@@ -1,28 +1,12 @@
 use super::*;
 use crate::{
     checkpoint::{Checkpoint, CheckpointKind},
-    name::JobName,
+    retention::tests::record,
 };
 use proptest::prelude::*;
 use std::time::Duration;
 
 const NOW: Timestamp = Timestamp::from_millis(100_000);
-
-fn record(number: usize, backup_type: BackupType, parent: Option<&BackupRecord>) -> BackupRecord {
-    let own = format!("{}-01K0000000000000000000{number:04}", backup_type.prefix());
-    let own = BackupId::parse(&own).unwrap();
-    BackupRecord {
-        base: parent.map_or_else(|| own.clone(), |parent| parent.base.clone()),
-        parent: parent.map(|parent| parent.id.clone()),
-        status: BackupStatus::Verified,
-        ..BackupRecord::begun(
-            own,
-            JobName::parse("state").unwrap(),
-            backup_type,
-            Timestamp::from_millis(number as u64 * 1000),
-        )
-    }
-}
 
 /// ful0 ← inc1 ← inc2, sna3, and the newest chain: ful4 ← dif5.
 fn two_chains() -> Vec<BackupRecord> {

@@ -10,7 +10,12 @@ fn id(prefix: &str, number: usize) -> BackupId {
     BackupId::parse(&format!("{prefix}-01K0000000000000000000{number:04}")).unwrap()
 }
 
-fn record(number: usize, backup_type: BackupType, parent: Option<&BackupRecord>) -> BackupRecord {
+/// A verified backup of the job `state`, taken in the second of its number.
+pub(crate) fn record(
+    number: usize,
+    backup_type: BackupType,
+    parent: Option<&BackupRecord>,
+) -> BackupRecord {
     let own = id(backup_type.prefix(), number);
     BackupRecord {
         base: parent.map_or_else(|| own.clone(), |parent| parent.base.clone()),

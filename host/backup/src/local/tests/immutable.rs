@@ -89,11 +89,7 @@ fn what_is_immutable_is_judged_to_be_in_the_way_of_a_restore_in_place() {
     let fixture = Fixture::new();
     fixture.put("a", "good");
     let chain = [fixture.take(BackupType::Full, &[]).manifest.id];
-    let judge = || {
-        fixture
-            .store
-            .judge_in_place(&job(), &chain, &fixture.sources)
-    };
+    let judge = || fixture.judge_in_place(&chain);
     let (data, above) = (fixture.data(), fixture.directory.path());
     for (how, undo, path, says) in [
         ("+i", "-i", data.as_path(), "chattr -i -a"),

@@ -127,11 +127,7 @@ fn what_the_daemons_user_may_not_write_is_judged_to_be_in_the_way() {
     let fixture = Fixture::new();
     fixture.put("a", "good");
     let chain = [fixture.take(BackupType::Full, &[]).manifest.id];
-    let judge = || {
-        fixture
-            .store
-            .judge_in_place(&job(), &chain, &fixture.sources)
-    };
+    let judge = || fixture.judge_in_place(&chain);
     assert_eq!(judge(), Ok(()));
     let above = fixture.directory.path();
     fs::set_permissions(above, fs::Permissions::from_mode(0o500)).unwrap();

@@ -75,10 +75,7 @@ fn a_source_that_is_a_mount_point_is_restored_in_place() {
     fixture.put("worse", "bad");
     fs::remove_dir_all(fixture.data().join("dir")).unwrap();
     fs::set_permissions(fixture.data(), fs::Permissions::from_mode(0o700)).unwrap();
-    fixture
-        .store
-        .judge_in_place(&job(), &chain, &fixture.sources)
-        .unwrap();
+    fixture.judge_in_place(&chain).unwrap();
     let place = RestorePlace::InPlace(fixture.sources.clone());
     let staged = fixture
         .store
@@ -119,9 +116,7 @@ fn what_is_mounted_below_a_source_is_in_the_way_before_and_while_it_is_restored(
     let chain = [fixture.take(BackupType::Full, &[]).manifest.id];
     let _mounted = Mounted::memory(fixture.data().join("below"));
     let place = RestorePlace::InPlace(fixture.sources.clone());
-    let judged = fixture
-        .store
-        .judge_in_place(&job(), &chain, &fixture.sources);
+    let judged = fixture.judge_in_place(&chain);
     let restored = fixture
         .store
         .restore(&job(), &chain, &place, &no_progress());
@@ -147,11 +142,7 @@ fn what_cannot_be_put_in_place_is_judged_so_before() {
     }];
     fs::write(data.join("a"), vec![7; 1 << 20]).unwrap();
     let chain = [fixture.take(BackupType::Full, &[]).manifest.id];
-    let judge = || {
-        fixture
-            .store
-            .judge_in_place(&job(), &chain, &fixture.sources)
-    };
+    let judge = || fixture.judge_in_place(&chain);
     assert_eq!(judge(), Ok(()));
     fs::write(disk.0.join("filler"), vec![7; 5 << 19]).unwrap();
     let error = judge().unwrap_err();

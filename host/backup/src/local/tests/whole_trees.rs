@@ -241,9 +241,7 @@ fn a_tebibyte_with_a_mebibyte_in_it_is_stored_and_restored_as_that() {
     let full = fixture.extend(BackupType::Full, &mut chain).manifest;
     assert_eq!((full.size_bytes, full.format), (1 << 20, FORMAT));
     // There is room for what is in it, be there none for as much as it is long.
-    let judged = fixture
-        .store
-        .judge_in_place(&job(), &chain, &fixture.sources);
+    let judged = fixture.judge_in_place(&chain);
     assert_eq!(judged, Ok(()));
     points.push((chain.clone(), fixture.tree(&fixture.data())));
     // More than goes into one line, and no hole at the beginning.
