@@ -107,7 +107,7 @@ impl Reloader {
     ) -> Option<Duration> {
         self.watch.rewatch();
         let closed = self.watch.hints().take();
-        match self.watch.list().await {
+        match self.list().await {
             Ok(found) => self.track(&found, |name| is_closed(&closed, name)),
             Err(error) => tracing::warn!(
                 directory = %self.watch.directory().display(), %error,
@@ -122,6 +122,16 @@ impl Reloader {
             self.shared.set_judged();
         }
         due
+    }
+
+    /// What lies in the directory. A file that is renamed while it is read may show under neither name, so where one is
+    /// gone it is read once more.
+    async fn list(&self) -> io::Result<BTreeMap<PathBuf, (FileStamp, Duration)>> {
+        let found = self.watch.list().await?;
+        match self.files.keys().all(|path| found.contains_key(path)) {
+            true => Ok(found),
+            false => self.watch.list().await,
+        }
     }
 
     /// Unpins a version; what was refused for it is judged again at the next look.

@@ -289,6 +289,38 @@ async fn a_renamed_file_goes_on_serving_the_very_build() {
     );
 }
 
+/// A directory that is listed while a file is renamed may show it under neither name.
+#[tokio::test]
+async fn a_file_that_is_renamed_while_the_directory_is_listed_goes_on_serving() {
+    let setup = Setup::start(&[("a.wasm", build("1.0.0"))]).await;
+    let names = [setup.path("a.wasm"), setup.path("b.wasm")];
+    // A long list takes a while.
+    for other in 0..300 {
+        fs::write(setup.path(&format!(".{other}")), "").unwrap();
+    }
+    let file = fs::File::options().append(true).open(&names[0]).unwrap();
+    file.set_modified(SystemTime::now() - LONG).unwrap();
+    drop(file);
+    setup.host.rescan().await;
+    let before = setup.get("*").expect("it serves");
+    for turn in 0..300 {
+        let (from, to) = (names[turn % 2].clone(), names[(turn + 1) % 2].clone());
+        let begun = Instant::now();
+        let renaming = tokio::task::spawn_blocking(move || {
+            let at = Duration::from_micros(turn as u64 * 7 % 1000);
+            while begun.elapsed() < at {
+                std::hint::spin_loop();
+            }
+            fs::rename(from, to)
+        });
+        setup.host.rescan().await;
+        renaming.await.unwrap().unwrap();
+        setup.host.rescan().await;
+        let after = setup.get("*").expect("it still serves");
+        assert!(Arc::ptr_eq(&before, &after), "built anew at turn {turn}");
+    }
+}
+
 #[tokio::test]
 async fn a_broken_replacement_is_refused_once_and_the_old_version_goes_on() {
     let setup = Setup::start(&[("a.wasm", build("1.0.0"))]).await;
