@@ -4,7 +4,7 @@
 //!
 //! It is generated beforehand, so that an author compiles neither the generator nor the crates that it needs. A test
 //! fails where it is not what the generator makes of the WIT; this renews it:
-//! `MAINSTAY_RENEW=1 cargo test -p mainstay-tests --test bindings`.
+//! `MAINSTAY_RENEW=1 cargo test -p mainstay-tests bindings::`.
 //!
 //! Invariant: nothing here is written by hand but the worlds' division, which stands in that test, and [`rt`]. The
 //! contract's worlds share the interface `plugin`, and bindings that are exported from a library can hold each

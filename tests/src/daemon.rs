@@ -1,11 +1,12 @@
 //! A real daemon in a directory of its own.
 
-use crate::{program, wait_for};
+use crate::{compiled, program, wait_for};
 use serde_json::Value;
 use std::{
     fs,
     path::{Path, PathBuf},
     process::{Child, Command, Output, Stdio},
+    sync::Mutex,
 };
 use tempfile::TempDir;
 
@@ -16,6 +17,8 @@ pub struct Daemon {
     program: Option<PathBuf>,
     child: Option<Child>,
     environment: Vec<(String, String)>,
+    /// The digests of what was dropped before the first start, where the state directory is the usual one.
+    dropped: Mutex<Vec<String>>,
 }
 
 impl Daemon {
@@ -29,6 +32,7 @@ impl Daemon {
             program: None,
             child: None,
             environment: Vec::new(),
+            dropped: Mutex::default(),
         }
     }
 
@@ -61,13 +65,25 @@ impl Daemon {
         self.environment.push((name.to_owned(), value.to_owned()));
     }
 
-    /// Copies a component into the plugin directory under its own name.
+    /// Copies a component into the plugin directory under its own name. What is dropped before the first start need not be
+    /// compiled, where another test had it compiled: see [`Daemon::drop_unknown`].
     pub fn drop_plugin(&self, component: &Path) {
-        fs::copy(
-            component,
-            self.path("plugins").join(component.file_name().unwrap()),
-        )
-        .unwrap();
+        self.drop_unknown(component);
+        let state = self.path("state");
+        let config = fs::read_to_string(self.path("mainstay.toml")).unwrap_or_default();
+        let is_usual =
+            config.contains("state_dir = \"state\"") && !state.join("journal.db").exists();
+        if is_usual && self.child.is_none() {
+            let digest = compiled::digest_of(component);
+            compiled::lend(&state, &digest);
+            self.dropped.lock().unwrap().push(digest);
+        }
+    }
+
+    /// Copies a component into the plugin directory under its own name, for this daemon to compile.
+    pub fn drop_unknown(&self, component: &Path) {
+        let name = component.file_name().unwrap();
+        fs::copy(component, self.path("plugins").join(name)).unwrap();
     }
 
     /// Starts the daemon and waits until it answers.
@@ -224,6 +240,8 @@ impl Daemon {
 
     /// Kills it, and all that runs in its directory or was given that.
     pub fn end(&mut self) {
+        let dropped = std::mem::take(self.dropped.get_mut().unwrap());
+        compiled::keep(&self.path("state"), &dropped);
         if let Some(mut child) = self.child.take() {
             let _ = child.kill();
             let _ = child.wait();

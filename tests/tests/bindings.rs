@@ -205,7 +205,7 @@ fn the_bindings_of_the_sdk_are_those_of_the_wit() {
     assert!(
         stale.is_empty(),
         "these are not what the WIT says; renew them with \
-         MAINSTAY_RENEW=1 cargo test -p mainstay-tests --test bindings:\n{}",
+         MAINSTAY_RENEW=1 cargo test -p mainstay-tests bindings:::\n{}",
         stale.join("\n")
     );
 }

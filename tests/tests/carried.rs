@@ -11,7 +11,7 @@ use std::{
 };
 
 /// Builds them anew and writes down what they say; then the program is to be built anew too.
-const RENEW: &str = "MAINSTAY_RENEW=1 cargo test -p mainstay-tests --test carried the_carried";
+const RENEW: &str = "MAINSTAY_RENEW=1 cargo test -p mainstay-tests carried::the_carried";
 
 /// They are packed once and unpacked in milliseconds.
 const LEVEL: i32 = 19;

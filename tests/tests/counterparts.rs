@@ -1,11 +1,8 @@
 //! The handlers of memory, gateways, networks and models with what they are for: a process that really hoards, a server that
 //! really hangs or limits, links that are cut, a scorer that loads what its registry names.
 
-#[path = "counterparts/gateway.rs"]
 mod gateway;
-#[path = "counterparts/model.rs"]
 mod model;
-#[path = "counterparts/network.rs"]
 mod network;
 
 use mainstay_tests::{Daemon, HOST, Receiver, free_port, note_recovery, plugin, wait_for};

@@ -1,7 +1,6 @@
 //! The first-party handlers of well-known failures: an object store that is away and comes back, and, with what plays the
 //! service, a database whose data is broken, and a trading engine with orders and positions.
 
-#[path = "handlers/object_store.rs"]
 mod object_store;
 
 use mainstay_tests::{Daemon, HOST, Receiver, plugin, response, sleeper};

@@ -278,6 +278,21 @@ fn helpers_of(text: &str) -> Vec<String> {
     begins.map(helper).collect()
 }
 
+/// A file that is not named there is compiled by nobody.
+#[test]
+fn every_topic_of_the_tests_is_a_module_of_their_program() {
+    let tests = root().join("tests/tests");
+    let program = fs::read_to_string(tests.join("main.rs")).unwrap();
+    for entry in fs::read_dir(tests).unwrap() {
+        let path = entry.unwrap().path();
+        let topic = path.file_stem().unwrap().to_str().unwrap();
+        if path.extension().is_some_and(|kind| kind == "rs") && topic != "main" {
+            let module = format!("\nmod {topic};\n");
+            assert!(program.contains(&module), "main.rs lacks `mod {topic};`");
+        }
+    }
+}
+
 /// What two of them need is in their library.
 #[test]
 fn no_helper_of_the_tests_is_written_out_in_two_files() {

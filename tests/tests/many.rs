@@ -1,8 +1,12 @@
 //! Many processes at once, and a daemon that was started with fewer descriptors than it has processes.
 
 use mainstay_tests::{Daemon, plugin, program, wait_for};
-use rustix::process::{Pid, Resource, Rlimit, Signal, getrlimit, kill_process, setrlimit};
-use std::{collections::BTreeSet, fs};
+use rustix::process::{Pid, Signal, kill_process};
+use std::{
+    collections::BTreeSet,
+    fs,
+    process::{Command, Stdio},
+};
 
 const COUNT: usize = 300;
 /// The soft limit that the daemon starts with.
@@ -41,17 +45,16 @@ grants = { target = ["restart"] }
 #[test]
 fn many_processes_start_without_an_incident_and_come_back_with_one_operation_each() {
     let handler = plugin("restart-service");
-    program();
-    // It holds for this whole program, which has no other test, and for what it starts.
-    let few = Rlimit {
-        current: Some(FEW),
-        ..getrlimit(Resource::Nofile)
-    };
-    setrlimit(Resource::Nofile, few).unwrap();
     let mut daemon = Daemon::prepare(&config());
     daemon.drop_plugin(&handler);
     daemon.set_env("RUST_LOG", "info");
-    daemon.run();
+    let mut command = Command::new("/bin/sh");
+    let limited = format!("ulimit -S -n {FEW} && exec \"$0\" run --config \"$1\"");
+    command.args(["-c", &limited]).arg(program());
+    command.arg(daemon.path("mainstay.toml"));
+    let log = fs::File::create(daemon.path("daemon.log")).unwrap();
+    command.stdout(Stdio::null()).stderr(log);
+    daemon.run_as(command);
     daemon.wait_for_plugins(1);
     let all_run = |daemon: &Daemon| match daemon.pids() {
         pids if pids.len() == COUNT => Ok(pids),

@@ -1,6 +1,5 @@
 //! Real services out of packages, broken as services are: Redis, nginx and PostgreSQL.
 
-#[path = "services/handlers.rs"]
 mod handlers;
 
 use mainstay_tests::{

@@ -331,7 +331,7 @@ fn lines_of_the_corpus() -> Vec<String> {
         .collect()
 }
 
-const RENEW: &str = "MAINSTAY_RENEW=1 cargo test -p mainstay-tests --test stored corpus";
+const RENEW: &str = "MAINSTAY_RENEW=1 cargo test -p mainstay-tests corpus";
 
 /// What was once written lies on somebody's disk: its line stays as it is, and stays read.
 #[test]

@@ -15,7 +15,7 @@ pub(crate) mod redis;
 mod s3;
 mod tls;
 
-use crate::target::{HOST, crash, incident_of, row_of};
+use crate::keys::target::{HOST, crash, incident_of, row_of};
 use mainstay_tests::{Daemon, Receiver, wait_for};
 use std::{
     fs,

@@ -3,7 +3,7 @@
 mod door;
 mod sharing;
 
-use crate::target::HOST;
+use crate::keys::target::HOST;
 use mainstay_tests::{Daemon, free_port, guest, plugin, sleeper, wait_for};
 use rustix::process::{Pid, test_kill_process};
 use serde_json::{Value, json};

@@ -1,6 +1,6 @@
 //! Secrets: `[secrets]`.
 
-use crate::target::{HOST, environment};
+use crate::keys::target::{HOST, environment};
 use mainstay_tests::Daemon;
 use std::{fs, os::unix::fs::PermissionsExt};
 

@@ -1,7 +1,7 @@
 //! Checks of kind `checksum`, of documents that Python wrote.
 
 use super::{case, judge};
-use crate::target::{HOST, row_of};
+use crate::keys::target::{HOST, row_of};
 use mainstay_tests::Daemon;
 use std::{fs, process::Command};
 

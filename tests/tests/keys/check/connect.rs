@@ -1,7 +1,7 @@
 //! Checks that open a connection and no more.
 
 use super::{case, judge};
-use crate::target::{HOST, row_of};
+use crate::keys::target::{HOST, row_of};
 use mainstay_tests::{ChildServer, Daemon, wait_for};
 use std::{fs, os::unix::net::UnixListener, path::Path};
 

@@ -1,6 +1,6 @@
 //! How many failures of a check are one of the target.
 
-use crate::target::{HOST, incident_of};
+use crate::keys::target::{HOST, incident_of};
 use mainstay_tests::{Daemon, wait_for};
 use std::fs;
 

@@ -1,7 +1,7 @@
 //! Checks of kind `engine`, of an API that answers as trading engines do.
 
 use super::{DEAF, case, judge_with};
-use crate::target::{HOST, row_of};
+use crate::keys::target::{HOST, row_of};
 use mainstay_tests::{Daemon, Receiver, response, wait_for};
 use std::{fs, sync::mpsc, time::SystemTime};
 

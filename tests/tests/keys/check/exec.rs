@@ -1,7 +1,7 @@
 //! Checks of kind `exec`: what programs say of a target.
 
 use super::{case, judge, judge_with};
-use crate::target::{HOST, row_of};
+use crate::keys::target::{HOST, row_of};
 use mainstay_tests::{Daemon, wait_for};
 use std::fs;
 

@@ -1,6 +1,6 @@
 //! What a foreign service uses, known by its pid file.
 
-use crate::target::{HOST, incident_of, row_of};
+use crate::keys::target::{HOST, incident_of, row_of};
 use mainstay_tests::Daemon;
 use rustix::process::{Pid, Signal, kill_process_group};
 use std::{

@@ -1,6 +1,6 @@
 //! Checks of kind `log`: what a target wrote.
 
-use crate::target::{HOST, incident_of, wait_for_health};
+use crate::keys::target::{HOST, incident_of, wait_for_health};
 use mainstay_tests::Daemon;
 use std::{fs, io::Write};
 

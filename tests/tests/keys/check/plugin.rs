@@ -1,6 +1,6 @@
 //! Checks of kind `plugin`: what a detector says.
 
-use crate::target::{HOST, incident_of, wait_for_health};
+use crate::keys::target::{HOST, incident_of, wait_for_health};
 use mainstay_tests::{Daemon, Receiver, plugin, response, wait_for};
 use std::{thread::sleep, time::Duration};
 

@@ -1,7 +1,7 @@
 //! Checks of kind `redis`, of real ones out of packages.
 
 use super::{DEAF, case, judge_with};
-use crate::target::{HOST, row_of};
+use crate::keys::target::{HOST, row_of};
 use mainstay_tests::{DEADLINE, Daemon, free_port, packages, tls_file, wait_for};
 use rustix::process::{Pid, Signal, kill_process};
 use std::{

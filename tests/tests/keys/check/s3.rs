@@ -1,7 +1,7 @@
 //! Checks of kind `s3`, of a server that verifies signatures by itself: no package of the system has one.
 
 use super::{DEAF, case, judge_with};
-use crate::target::{HOST, row_of};
+use crate::keys::target::{HOST, row_of};
 use mainstay_tests::{ChildServer, Daemon, wait_for};
 use std::fs;
 

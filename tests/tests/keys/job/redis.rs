@@ -1,7 +1,7 @@
 //! Redis as a source: `kind = "redis"`.
 
 use super::{prepare, verified};
-use crate::check::redis::{PIN, Redis};
+use crate::keys::check::redis::{PIN, Redis};
 use mainstay_tests::DEADLINE;
 use std::{
     io::{Read, Write},
