@@ -1,36 +1,82 @@
-//! `cargo run --release -p mainstay-tests --example ten_failures`: has the ten well-known failures caused for real, each by the
-//! test that does so, and prints when each was detected, by which plugin it was recovered, when that was verified, and how many
-//! seconds it took from the detection to the end of the recovery, without the time in which it was verified.
+//! `cargo run --release -p mainstay-tests --example ten_failures -- [--json] [FAILURE]...`: has the ten well-known failures
+//! caused for real, each by the test that does so, and prints what became of them.
+//!
+//! Of each: how long it took until it was detected, by which plugin it was recovered, how long that took from the detection
+//! on, for how long it was verified after that, whether it was within the recovery time objective of its target, what the
+//! handler said was lost, what the test saw to be there still, and what becomes of it by what is usually scripted. A table in
+//! Markdown, a row as soon as it is known; with `--json` one object, with times in milliseconds.
+//!
+//! Fails where one of them was not recovered in time, and where this machine does not allow to cause it: a disk is mounted
+//! and filled, as root, and a link is cut in a network of its own. It takes some minutes, and says on standard error what it
+//! is at, and all that a test printed that failed.
 
-use mainstay_tests::{TEN_FAILURES, noted_recovery, repository};
+use mainstay_tests::{
+    TABLE_HEAD, TEN_FAILURES, WellKnown, has_recovered, repository, row_of, table_row,
+};
+use serde_json::{Value, json};
 use std::process::{Command, ExitCode};
 
 fn main() -> ExitCode {
-    println!("| failure | detected | recovered by | verified | seconds |");
-    println!("|---|---|---|---|---|");
-    let mut missing = 0;
-    for (failure, target, test) in TEN_FAILURES {
-        let mut command = Command::new(env!("CARGO"));
-        command.current_dir(repository());
-        command.args(["test", "--quiet", "-p", "mainstay-tests", "--test", target]);
-        if !cfg!(debug_assertions) {
-            command.arg("--release");
-        }
-        command.args(["--", "--exact", test, "--nocapture"]);
-        let output = command.output().unwrap();
-        let printed = String::from_utf8_lossy(&output.stdout);
-        match noted_recovery(&printed, failure).filter(|_| output.status.success()) {
-            Some(row) => println!("{row}"),
-            None => {
-                missing += 1;
-                let errors = String::from_utf8_lossy(&output.stderr);
-                println!("| {failure} | no | | | |");
-                eprintln!("{target}, {test}: {}\n{printed}{errors}", output.status);
+    let (mut as_json, mut wanted) = (false, Vec::new());
+    for argument in std::env::args().skip(1) {
+        match argument.as_str() {
+            "--json" => as_json = true,
+            name if TEN_FAILURES.iter().any(|one| one.failure == name) => wanted.push(argument),
+            other => {
+                let names = TEN_FAILURES.map(|one| one.failure).join(", ");
+                eprintln!("`{other}` is neither `--json` nor one of {names}");
+                return ExitCode::from(2);
             }
         }
     }
-    match missing {
-        0 => ExitCode::SUCCESS,
-        _ => ExitCode::FAILURE,
+    let is_wanted =
+        |one: &&WellKnown| wanted.is_empty() || wanted.iter().any(|failure| failure == one.failure);
+    if !as_json {
+        println!("{TABLE_HEAD}");
     }
+    let mut rows = Vec::new();
+    for one in TEN_FAILURES.iter().filter(is_wanted) {
+        let row = caused(one);
+        if !as_json {
+            println!("{}", table_row(&row));
+        }
+        rows.push(row);
+    }
+    let recovered = rows.iter().all(has_recovered);
+    if as_json {
+        let report = json!({ "recovered": recovered, "failures": rows });
+        println!("{report:#}");
+    }
+    match recovered {
+        true => ExitCode::SUCCESS,
+        false => ExitCode::FAILURE,
+    }
+}
+
+/// Runs its test; what became of it.
+fn caused(one: &WellKnown) -> Value {
+    eprintln!("{}: {}", one.failure, one.cause);
+    let mut command = Command::new(env!("CARGO"));
+    command.current_dir(repository());
+    command.args([
+        "test",
+        "--quiet",
+        "-p",
+        "mainstay-tests",
+        "--test",
+        one.target,
+    ]);
+    if !cfg!(debug_assertions) {
+        command.arg("--release");
+    }
+    command.args(["--", "--exact", one.test, "--nocapture"]);
+    let output = command.output().unwrap();
+    let printed = String::from_utf8_lossy(&output.stdout);
+    let row = row_of(one, &printed, output.status.success());
+    if row["error"].is_string() {
+        let errors = String::from_utf8_lossy(&output.stderr);
+        let (target, test) = (one.target, one.test);
+        eprintln!("{target}, {test}: {}\n{printed}{errors}", output.status);
+    }
+    row
 }

@@ -45,13 +45,15 @@ pub use readme_walk::ReadmeWalk;
 pub use receiver::{Received, Receiver, response};
 pub use s3_server::S3Server;
 pub use shorthand::{
-    HOST, actions, make_fifo, message_of, millis_between, said, sleeper, take_backup, time,
+    HOST, actions, make_fifo, message_of, millis_between, now, said, sleeper, take_backup, time,
     user_name, wait_until_taken_up,
 };
 pub use small_disk::SmallDisk;
 pub use stand_ins::{free_ports, get_json};
 pub use stranger::Stranger;
-pub use ten_failures::{TEN_FAILURES, note_recovery, noted_recovery};
+pub use ten_failures::{
+    TABLE_HEAD, TEN_FAILURES, WellKnown, has_recovered, note_recovery, row_of, table_row,
+};
 pub use tls::{TlsServer, tls_file};
 
 use std::{

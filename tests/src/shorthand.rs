@@ -7,7 +7,11 @@ use rustix::{
     process::{Pid, Signal, kill_process},
 };
 use serde_json::Value;
-use std::{path::Path, process::Output};
+use std::{
+    path::Path,
+    process::Output,
+    time::{SystemTime, UNIX_EPOCH},
+};
 
 /// The host of a small config.
 pub const HOST: &str = r#"
@@ -69,6 +73,12 @@ pub fn actions(operation: &Value) -> String {
 /// What an event says to a person.
 pub fn message_of(event: &Value) -> &str {
     event["message"].as_str().unwrap()
+}
+
+/// The time of this machine, which daemons go by.
+pub fn now() -> Timestamp {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap();
+    Timestamp::from_millis(u64::try_from(since.as_millis()).unwrap())
 }
 
 /// A time of the machine-readable surface.

@@ -5,7 +5,7 @@ mod gateway;
 mod model;
 mod network;
 
-use mainstay_tests::{Daemon, HOST, Receiver, free_port, note_recovery, plugin, wait_for};
+use mainstay_tests::{Daemon, HOST, Receiver, free_port, note_recovery, now, plugin, wait_for};
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::{Value, json};
 use std::{fs, os::unix::fs::PermissionsExt};
@@ -101,13 +101,14 @@ settings = { signal = "SIGUSR1", settle = "2s" }
         daemon.pids()[name]
     });
     wait_for_health(&daemon, "healthy");
+    let caused = now();
     signal(&daemon, "kind", Signal::USR2);
     let kind = daemon.wait_for_operation("kind", "succeeded");
     assert_eq!(kind["handler"], "memory-relief", "{kind}");
     let expected = ["sent SIGUSR1 to kind", "saw its checks pass"];
     assert_eq!(actions(&kind), expected, "{kind}");
-    note_recovery(&kind, "memory-overflow");
     assert_eq!(daemon.pids()["kind"], before[0], "it was not restarted");
+    note_recovery(&kind, "memory-overflow", caused, "the same process");
     // A person who asks for it gets it, though all checks pass.
     let asked = daemon.recover("kind", "memory-overflow");
     assert_eq!(asked["state"], "succeeded", "{asked}");
@@ -170,6 +171,7 @@ headers = {{ authorization = "Bearer ${{secret:admin}}" }}
     });
     wait_for_health(&daemon, "healthy");
     let before = daemon.pids()["gateway"];
+    let caused = now();
     signal(&daemon, "gateway", Signal::STOP);
     let operation = daemon.wait_for_operation("gateway", "succeeded");
     let expected = [
@@ -185,7 +187,8 @@ headers = {{ authorization = "Bearer ${{secret:admin}}" }}
     assert_eq!(asked.header("authorization"), format!("Bearer {SECRET}"));
     let journal = daemon.journal(&operation, "intent");
     assert!(!json!(journal).to_string().contains(SECRET), "{journal:?}");
-    note_recovery(&operation, "api-gateway-down");
+    let kept = "every limit cleared, by whom it knows";
+    note_recovery(&operation, "api-gateway-down", caused, kept);
 }
 
 #[test]

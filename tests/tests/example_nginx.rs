@@ -1,6 +1,6 @@
 //! `examples/nginx`, broken as reality breaks it.
 
-use mainstay_tests::{Example, Stranger, actions, note_recovery, repository};
+use mainstay_tests::{Example, Stranger, actions, note_recovery, now, repository};
 use std::{
     fs,
     os::unix::fs::PermissionsExt,
@@ -55,10 +55,12 @@ fn a_page_that_is_cut_off_is_put_back_out_of_the_backup() {
     example.daemon.json(&["backup", "create", "site"]);
     let page = example.daemon.path("site/index.html");
     let whole = fs::read_to_string(repository().join("examples/nginx/site/index.html")).unwrap();
+    let caused = now();
     fs::write(&page, &whole[..20]).unwrap();
     let operation = example.daemon.wait_for_operation("nginx", "succeeded");
     assert_eq!(operation["handler"], "corruption-restore", "{operation}");
     assert_eq!(fs::read_to_string(&page).unwrap(), whole);
+    note_recovery(&operation, "data-corruption", caused, "the whole page");
     example.wait_until_healthy();
 }
 
@@ -99,6 +101,7 @@ fn a_full_disk_of_logs_is_freed_of_old_ones_while_it_serves() {
     example.start();
     let before = example.daemon.pids()["nginx"];
     let old = example.daemon.path("logs/access.log.9.gz");
+    let caused = now();
     example.disk().fill("access.log.9.gz");
     let week = Duration::from_secs(8 * 24 * 3600);
     let file = fs::File::options().write(true).open(&old).unwrap();
@@ -107,9 +110,9 @@ fn a_full_disk_of_logs_is_freed_of_old_ones_while_it_serves() {
     drop(file);
     let operation = example.daemon.wait_for_operation("nginx", "succeeded");
     assert_eq!(operation["handler"], "disk-cleanup", "{operation}");
-    note_recovery(&operation, "disk-full");
     assert!(!old.exists());
     assert!(example.daemon.path("logs/access.log").exists());
+    note_recovery(&operation, "disk-full", caused, "the log of today");
     example.wait_until_healthy();
     assert_eq!(example.daemon.pids()["nginx"], before);
 }

@@ -3,7 +3,8 @@
 use mainstay_daemon::config;
 use mainstay_domain::{maintenance::open_now, time::Timestamp};
 use mainstay_tests::{
-    Daemon, ReadmeWalk, actions, free_ports, get_json, note_recovery, plugin, repository, wait_for,
+    Daemon, ReadmeWalk, actions, free_ports, get_json, note_recovery, now, plugin, repository,
+    wait_for,
 };
 use serde_json::{Value, json};
 use std::{fs, process::Command};
@@ -104,9 +105,9 @@ fn the_stream_falls_back_to_rest_the_engine_comes_back_and_a_loss_stops_the_trad
 
     // By its number: another engine may run on this machine.
     walk.done("kill -9 $(pgrep -f 'engine.py serve')");
+    let caused = now();
     walk.daemon.kill_child("engine");
     let engine = walk.daemon.wait_for_operation("engine", "succeeded");
-    note_recovery(&engine, "trading-engine-crash");
     for action in [
         "cancelled 1 pending order: o1",
         "found the portfolio",
@@ -121,6 +122,8 @@ fn the_stream_falls_back_to_rest_the_engine_comes_back_and_a_loss_stops_the_trad
     let held = book(&walk.daemon);
     assert_eq!(held["orders"][0]["status"], "cancelled", "{held}");
     assert_eq!(held["positions"].as_array().unwrap().len(), 1, "{held}");
+    let kept = "the sound position, and the order as a cancelled one";
+    note_recovery(&engine, "trading-engine-crash", caused, kept);
     walk.daemon.wait_until_all_are_healthy();
 
     // Of the cash 5,000 are left, and one position of some 600.

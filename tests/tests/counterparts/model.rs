@@ -1,7 +1,7 @@
 //! A scorer that loads the model that its registry names, and says by its own validation whether that is one to serve with.
 
 use super::{actions, start, wait_for_health};
-use mainstay_tests::{Daemon, free_port, get_json, note_recovery, said};
+use mainstay_tests::{Daemon, free_port, get_json, note_recovery, now, said};
 use serde_json::Value;
 use std::fs;
 
@@ -101,6 +101,7 @@ fn deploy(daemon: &Daemon) {
 #[test]
 fn a_model_that_fails_its_validation_goes_back_to_the_last_stable_one_which_is_loaded() {
     let (daemon, port) = scorer(WRONG);
+    let caused = now();
     deploy(&daemon);
     let operation = daemon.wait_for_operation("scorer", "succeeded");
     let expected = ["rolled fraud back from 8 to 7", "restarted scorer"];
@@ -109,7 +110,8 @@ fn a_model_that_fails_its_validation_goes_back_to_the_last_stable_one_which_is_l
     assert_eq!(serves["version"], "7", "{serves}");
     assert_eq!(serves["wrong"], Value::Array(Vec::new()), "{serves}");
     assert!(serves["of_1_0"].as_f64() > Some(0.8), "{serves}");
-    note_recovery(&operation, "ml-model-failure");
+    let kept = "right scores, by version 7";
+    note_recovery(&operation, "ml-model-failure", caused, kept);
 }
 
 #[test]

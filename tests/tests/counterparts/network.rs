@@ -1,7 +1,9 @@
 //! A host that two links lead to, each of which can be cut at its far end: the near one does not know, and what it sends is lost.
 
 use super::{actions, start, wait_for_health};
-use mainstay_tests::{Daemon, in_a_network_namespace, note_recovery, plugin, program, wait_for};
+use mainstay_tests::{
+    Daemon, in_a_network_namespace, note_recovery, now, plugin, program, wait_for,
+};
 use std::{
     fs,
     io::{BufRead, BufReader, Write},
@@ -160,6 +162,7 @@ fn a_link_that_is_cut_is_left_for_the_other_and_taken_again_when_that_is_cut() {
     });
     wait_for_health(&daemon, "healthy");
 
+    let caused = now();
     host.cut("dsl");
     let operation = daemon.wait_for_operation("exchange", "succeeded");
     let expected = [
@@ -171,7 +174,8 @@ fn a_link_that_is_cut_is_left_for_the_other_and_taken_again_when_that_is_cut() {
     ];
     assert_eq!(actions(&operation), expected, "{operation}");
     assert_eq!(connected(&daemon), ["10.77.1.1"]);
-    note_recovery(&operation, "network-partition");
+    let kept = "a connection by the other link";
+    note_recovery(&operation, "network-partition", caused, kept);
 
     // Nothing goes back by itself while the other is well.
     host.mend("dsl");

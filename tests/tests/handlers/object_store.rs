@@ -1,6 +1,6 @@
 //! An object store that answers wrong, dies or takes nothing, and an application that stores things in it, or locally meanwhile.
 
-use mainstay_tests::{Daemon, HOST, S3Server, actions, note_recovery, plugin, said, wait_for};
+use mainstay_tests::{Daemon, HOST, S3Server, actions, note_recovery, now, plugin, said, wait_for};
 use serde_json::Value;
 use std::{fs, process::Command};
 
@@ -159,6 +159,7 @@ idempotent = true
 fn things_are_stored_locally_while_a_store_is_away_and_go_back_over_a_kill_of_the_daemon() {
     let mut storage = Storage::open();
     storage.put("before");
+    let caused = now();
     storage.store.answer("503", "*", "/");
     storage.wait_for_place("local");
     storage.put("meanwhile");
@@ -181,7 +182,8 @@ fn things_are_stored_locally_while_a_store_is_away_and_go_back_over_a_kill_of_th
     storage.put("after");
     let keys = storage.store.keys_with("app/");
     assert_eq!(keys, ["app/after", "app/before", "app/meanwhile"]);
-    note_recovery(&operation, "s3-unavailable");
+    let kept = "what was stored before, meanwhile and after";
+    note_recovery(&operation, "s3-unavailable", caused, kept);
 }
 
 #[test]

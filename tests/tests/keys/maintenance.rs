@@ -1,17 +1,8 @@
 //! Maintenance windows: `[[maintenance]]`.
 
-use mainstay_domain::time::Timestamp;
-use mainstay_tests::{Daemon, HOST, Receiver, plugin, sleeper, time};
+use mainstay_tests::{Daemon, HOST, Receiver, now, plugin, sleeper, time};
 use serde_json::Value;
-use std::{
-    fs,
-    time::{Duration, SystemTime, UNIX_EPOCH},
-};
-
-fn now() -> Timestamp {
-    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap();
-    Timestamp::from_millis(u64::try_from(since.as_millis()).unwrap())
-}
+use std::{fs, time::Duration};
 
 /// Everything goes to the receiver.
 fn alerts(receiver: &Receiver) -> String {

@@ -2,7 +2,8 @@
 
 use super::{Postgres, redis, wait_for_health};
 use mainstay_tests::{
-    DEADLINE, Daemon, HOST, actions, free_port, note_recovery, packages, plugin, said, wait_for,
+    DEADLINE, Daemon, HOST, actions, free_port, note_recovery, now, packages, plugin, said,
+    wait_for,
 };
 use serde_json::{Value, json};
 use std::{
@@ -86,6 +87,7 @@ fn a_redis_that_died_is_warm_again_with_the_rows_that_were_accessed_lately() {
     assert_eq!(made, "");
     assert_eq!(redis_says(port, "DBSIZE"), ":0\r\n");
 
+    let caused = now();
     daemon.kill_child("cache");
     let operations = daemon.wait_for_successes("cache", 1);
     let actions = operations[0]["actions"].to_string();
@@ -96,7 +98,8 @@ fn a_redis_that_died_is_warm_again_with_the_rows_that_were_accessed_lately() {
     assert_eq!(redis_says(port, "DBSIZE"), ":2\r\n");
     assert_eq!(redis_says(port, "GET price"), "$10\r\n{\"btc\": 1}\r\n");
     assert_eq!(redis_says(port, "GET risk"), "$1\r\n2\r\n");
-    note_recovery(&operations[0], "redis-down");
+    let kept = "the rows that were accessed lately";
+    note_recovery(&operations[0], "redis-down", caused, kept);
 }
 
 #[test]
@@ -131,14 +134,16 @@ settings = { job = "state" }
     assert_eq!(made, "");
     daemon.json(&["backup", "create", "state"]);
 
+    let caused = now();
     daemon.kill_child("pg");
     let operations = daemon.wait_for_successes("pg", 1);
     assert_eq!(
         operations[0]["actions"],
         json!(["restarted pg", "saw its checks pass"])
     );
-    note_recovery(&operations[0], "postgres-down");
     assert_eq!(postgres.answer("SELECT it FROM kept"), "7");
+    let kept = "the row of before";
+    note_recovery(&operations[0], "postgres-down", caused, kept);
 }
 
 const CHECKPOINTS: &str = r#"
