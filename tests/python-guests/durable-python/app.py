@@ -1,7 +1,7 @@
 """A durable recovery handler in Python. Its parameters are those of the guest `probe`, and so is what it does by them:
 
 `twelve`   twelve effects of all kinds: `name` is a server that knows idempotency keys, and `word` one that does not;
-`between`  one effect, which `word` names, between two requests to the server `name`;
+`between`  one effect, or all that look, as `word` names it, between two requests to the server `name`;
 `chance`   sets values in an order and of a kind that only chance and clocks know.
 
 What a module computes at its import is frozen into the component when that is built: nothing is drawn there, and the order
@@ -19,6 +19,11 @@ from wit_world.imports import backups, clock, commands, durable, http, kv, targe
 from wit_world.imports import random as host_random
 from wit_world.imports.types import BackupType
 
+# Milliseconds: so long that nobody holds it.
+SLEEP = 10_000
+# Milliseconds, within the timeout of a step.
+LONGEST_WAIT = 40_000
+
 
 class Plugin(exports.Plugin):
     def describe(self) -> plugin.Descriptor:
@@ -29,7 +34,7 @@ class Plugin(exports.Plugin):
             handles=["service-down"],
             capabilities=[
                 plugin.Capability("target", "restart the target"),
-                plugin.Capability("command", "run `mark` and `once`"),
+                plugin.Capability("command", "run `mark`, `once` and `again`"),
                 plugin.Capability("http", "post to servers"),
                 plugin.Capability("kv", "count its runs"),
                 plugin.Capability("backup", "take a backup of `state`, and put back `kept`"),
@@ -110,20 +115,30 @@ def between(operation: recovery.Operation, params: dict) -> str:
             targets.stop(target)
         case "start":
             targets.start(target)
-        case "hup":
-            targets.send(target, targets.Signal.HUP)
-        case "term":
-            targets.send(target, targets.Signal.TERM)
-        case "int":
-            targets.send(target, targets.Signal.INT)
-        case "usr1":
-            targets.send(target, targets.Signal.USR1)
+        case "hup" | "term" | "int" | "usr1" | "usr2" | "kill":
+            targets.send(target, targets.Signal[word.upper()])
         case "put" | "delete" | "post" | "patch":
             told = str(send(http.Method[word.upper()], f"{name}/it").status)
         case "command":
             told = str(commands.run("once", [("target", target)]).exit_code)
+        case "again":
+            told = str(commands.run("again", [("target", target)]).exit_code)
         case "count":
             told = f"run {count()}"
+        case "set":
+            kv.set("it", b"1")
+            told = kept()
+        case "unset":
+            kv.delete("it")
+            told = kept()
+        case "look":
+            told = look(target, name)
+        case "sleep":
+            began = clock.now()
+            clock.sleep(SLEEP)
+            told = str(clock.now() - began)
+        case "signal":
+            told = durable.await_signal("go", clock.now() + LONGEST_WAIT)
         case "backup":
             told = backups.create("state", BackupType.SNAPSHOT).id
         case "restore":
@@ -135,9 +150,27 @@ def between(operation: recovery.Operation, params: dict) -> str:
         case _:
             raise Err(recovery.RecoveryFailure_Permanent(f"there is no effect `{word}`"))
     send(http.Method.GET, f"{name}/after")
-    if word == "stop":
+    if word in ("stop", "kill"):
         targets.start(target)
     return told
+
+
+def kept() -> str:
+    """Whether the value is there that is set and deleted."""
+    return "gone" if kv.get("it") is None else "there"
+
+
+def look(target: str, name: str) -> str:
+    """All effects that only look; gives the time, and the identifier of the newest backup of `kept`."""
+    now = clock.now()
+    targets.status(target)
+    targets.check(target)
+    kv.keys("b")
+    kv.get("between")
+    newest = backups.newest("kept", None)
+    for method in (http.Method.HEAD, http.Method.OPTIONS):
+        send(method, f"{name}/it")
+    return f"{now} {newest.id if newest else ''}"
 
 
 def chance(operation: recovery.Operation, params: dict) -> str:

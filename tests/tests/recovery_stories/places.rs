@@ -1,22 +1,44 @@
 //! One effect of a handler, and `kill -9` of the daemon before it, in it and after it: the handler waits at a gate before and
-//! behind the effect, so that each place is met for certain. Each story is told of a handler in Rust and of one in Python.
+//! behind the effect, so that each place is met for certain. Each story is told of a handler in Rust and of one in Python; what
+//! `durable.rs` and `signals.rs` tell of one in Rust, of one in Python alone.
 
 use super::{ask, prepare, route_of, shown, wait_until};
-use mainstay_tests::{Daemon, Gate, Held, campaign::DurableGuest, lives, wait_for};
+use mainstay_tests::{Daemon, Gate, Held, campaign::DurableGuest, lives, program, wait_for};
 use serde_json::Value;
-use std::fs;
+use std::{
+    fs,
+    process::{Command, Stdio},
+};
 
 /// What the effects are about. The job tells of its starts and of the signals that it gets, and outlives its stop signal, so
 /// that a stop takes as long as its grace.
 const CONFIG: &str = r#"
 [[target]]
 name = "job"
-run = ["/bin/sh", "-c", "trap 'echo >> hupped' HUP; trap 'echo >> termed' TERM; trap 'echo >> cut' INT; trap 'echo >> used' USR1; echo >> started; while :; do sleep 0.05; done"]
+run = ["/bin/sh", "-c", "trap 'echo >> hupped' HUP; trap 'echo >> termed' TERM; trap 'echo >> cut' INT; trap 'echo >> used' USR1; trap 'echo >> used2' USR2; echo >> started; while :; do sleep 0.05; done"]
 grace = "2s"
 
 [command.once]
 run = ["/bin/sh", "-c", "echo $MAINSTAY_IDEMPOTENCY_KEY $$ >> marks; if test -e hold-command; then exec sleep 1000; fi", "{target}"]
 placeholders = ["target"]
+
+[command.again]
+run = ["/bin/sh", "-c", "echo $MAINSTAY_IDEMPOTENCY_KEY $$ >> repeats; if test -e hold-command; then exec sleep 1000; fi", "{target}"]
+placeholders = ["target"]
+idempotent = true
+
+[[target]]
+name = "other"
+start_period = "0s"
+commands.start = ["/bin/sh", "-c", "echo start >> other; while test -e hold-other; do sleep 0.02; done"]
+commands.stop = ["/bin/sh", "-c", "echo stop >> other; while test -e hold-other; do sleep 0.02; done"]
+commands.restart = ["/bin/sh", "-c", "echo restart >> other; while test -e hold-other; do sleep 0.02; done"]
+
+[[target.check]]
+kind = "file"
+path = "mainstay.toml"
+every = "1h"
+failure = "gone"
 
 [[job]]
 name = "state"
@@ -26,13 +48,17 @@ source = [{ kind = "command", run = ["/bin/sh", "-c", "echo >> begun; while test
 [[job]]
 name = "kept"
 encryption = "none"
-source = [{ kind = "directory", path = "kept" }]
+source = [
+    { kind = "directory", path = "kept", prefix = "kept" },
+    { kind = "command", run = ["/bin/sh", "-c", "echo >> saving; while test -e hold-saving; do sleep 0.02; done; echo done"], key = "it" },
+]
 "#;
 
 /// The effects, which are also the failures that they are asked for by.
-const WORDS: [&str; 15] = [
-    "restart", "stop", "start", "hup", "term", "int", "usr1", "put", "delete", "post", "patch",
-    "command", "count", "backup", "restore",
+const WORDS: [&str; 23] = [
+    "restart", "stop", "start", "hup", "term", "int", "usr1", "usr2", "kill", "put", "delete",
+    "post", "patch", "command", "again", "count", "set", "unset", "look", "sleep", "signal",
+    "backup", "restore",
 ];
 
 /// Where the daemon is killed; in the effect itself each test has its own way.
@@ -55,8 +81,9 @@ fn start_at(gate: &Gate, guest: DurableGuest) -> Daemon {
         route_of(word, &lines)
     });
     let grants = format!(
-        "\n[plugin.{handler}.grants]\ntarget = [\"start\", \"stop\", \"restart\", \"signal\"]\n\
-         command = [\"once\"]\nkv = \"1KiB\"\nbackup = [\"state\", \"kept\"]\nhttp = [\"{url}\"]\n"
+        "\n[plugin.{handler}.grants]\n\
+         target = [\"start\", \"stop\", \"restart\", \"signal\", \"status\", \"check\"]\n\
+         command = [\"once\", \"again\"]\nkv = \"1KiB\"\nbackup = [\"state\", \"kept\"]\nhttp = [\"{url}\"]\n"
     );
     let routes = routes.concat();
     let config = [CONFIG, routes.as_str(), grants.as_str()];
@@ -114,8 +141,9 @@ fn play(daemon: &mut Daemon, gate: &Gate, (word, effect): (&str, &str), place: P
     }
     let mut held = expect(gate, "/after");
     if place == Place::After {
-        // The request before it has a result too.
-        on_record(daemon, &id, effect, 1 + usize::from(is_request));
+        // The request before it has a result too, and so has the value that is set before that.
+        let has_one_before = is_request || word == "set";
+        on_record(daemon, &id, effect, 1 + usize::from(has_one_before));
         kill_in(daemon, held);
         // What has its answer is not asked again, and what was done is not done again.
         held = expect(gate, "/after");
@@ -172,9 +200,9 @@ fn is_one_more(daemon: &Daemon, file: &str, before: usize, what: &str) {
     assert_eq!(now - before, 1, "{what} happened more than once");
 }
 
-/// Has each story told of both handlers.
+/// Has each story told of both handlers, or of that in Python.
 macro_rules! stories {
-    ($($story:ident,)*) => {
+    (both: [$($story:ident,)*] python: [$($python:ident,)*]) => {
         mod in_rust {
             $(
                 #[test]
@@ -191,19 +219,34 @@ macro_rules! stories {
                     super::$story(super::DurableGuest::Python);
                 }
             )*
+            $(
+                #[test]
+                fn $python() {
+                    super::$python(super::DurableGuest::Python);
+                }
+            )*
         }
     };
 }
 
 stories! {
-    what_is_done_with_a_target_is_done_once_wherever_the_daemon_is_killed,
-    a_stop_and_a_restart_in_which_the_daemon_is_killed_are_done_to_the_end_and_once,
-    a_request_that_acts_is_sent_once_wherever_the_daemon_is_killed_beside_it,
-    a_request_in_which_the_daemon_is_killed_is_sent_again_with_its_key_or_left_to_a_person,
-    a_command_is_run_once_wherever_the_daemon_is_killed,
-    a_value_is_counted_once_wherever_the_daemon_is_killed,
-    a_backup_is_there_once_wherever_the_daemon_is_killed,
-    what_was_put_back_is_not_put_back_again_wherever_the_daemon_is_killed,
+    both: [
+        what_is_done_with_a_target_is_done_once_wherever_the_daemon_is_killed,
+        a_stop_and_a_restart_in_which_the_daemon_is_killed_are_done_to_the_end_and_once,
+        what_is_done_with_a_foreign_service_is_done_once_or_left_to_a_person,
+        a_request_that_acts_is_sent_once_wherever_the_daemon_is_killed_beside_it,
+        a_request_in_which_the_daemon_is_killed_is_sent_again_with_its_key_or_left_to_a_person,
+        a_command_is_run_once_wherever_the_daemon_is_killed,
+        a_value_is_counted_once_wherever_the_daemon_is_killed,
+        a_backup_is_there_once_wherever_the_daemon_is_killed,
+        what_was_put_back_is_not_put_back_again_wherever_the_daemon_is_killed,
+        what_looks_looks_again_until_it_has_an_answer_and_from_then_on_no_more,
+    ]
+    python: [
+        a_command_that_may_be_repeated_is_with_its_key_and_beside_no_first_copy,
+        a_sleep_in_which_the_daemon_is_killed_lasts_as_long_as_it_was_to_last,
+        a_wait_for_a_signal_in_which_the_daemon_is_killed_ends_with_the_signal,
+    ]
 }
 
 fn what_is_done_with_a_target_is_done_once_wherever_the_daemon_is_killed(guest: DurableGuest) {
@@ -217,9 +260,11 @@ fn what_is_done_with_a_target_is_done_once_wherever_the_daemon_is_killed(guest: 
         ("term", "targets.send", "termed"),
         ("int", "targets.send", "cut"),
         ("usr1", "targets.send", "used"),
+        ("usr2", "targets.send", "used2"),
+        ("kill", "targets.send", "started"),
     ] {
-        // These two are sent as the others are; what may differ is whether they are sent once more.
-        let is_like_others = matches!(word, "int" | "usr1");
+        // These are sent as the others are; what may differ is whether they are sent once more.
+        let is_like_others = matches!(word, "int" | "usr1" | "usr2" | "kill");
         for place in PLACES.into_iter().skip(usize::from(is_like_others)) {
             let before = lines(&daemon, file);
             let ended = play(&mut daemon, &gate, (word, effect), place);
@@ -336,6 +381,17 @@ fn a_value_is_counted_once_wherever_the_daemon_is_killed(guest: DurableGuest) {
         is_once(&ended, "kv.compare-and-set");
         assert_eq!(ended["actions"][1], format!("run {run}"), "{place:?}");
     }
+    // Before its first request each of them sets another value.
+    for (word, effect, times, told) in [
+        ("set", "kv.set", 2, "there"),
+        ("unset", "kv.delete", 1, "gone"),
+    ] {
+        let ended = play(&mut daemon, &gate, (word, effect), Place::After);
+        for kind in ["intent", "result"] {
+            assert_eq!(entries(&ended, effect, kind), times, "{kind}: {ended}");
+        }
+        assert_eq!(ended["actions"][1], told, "{ended}");
+    }
 }
 
 fn a_backup_is_there_once_wherever_the_daemon_is_killed(guest: DurableGuest) {
@@ -397,4 +453,171 @@ fn what_was_put_back_is_not_put_back_again_wherever_the_daemon_is_killed(guest: 
         is_once(&ended, "backups.restore");
         assert_eq!(fs::read_to_string(&file).unwrap(), "newer", "{place:?}");
     }
+
+    // It waits for its turn while another backup is taken.
+    let before = lines(&daemon, "saving");
+    fs::write(&file, "saved").unwrap();
+    daemon.json(&["backup", "create", "kept"]);
+    fs::write(&file, "lost").unwrap();
+    is_one_more(&daemon, "saving", before, "the source");
+    fs::write(daemon.path("hold-saving"), "").unwrap();
+    let mut taking = Command::new(program())
+        .args(["backup", "create", "kept", "--config"])
+        .arg(daemon.path("mainstay.toml"))
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap();
+    is_one_more(&daemon, "saving", before + 1, "the source, again");
+    let id = ask(&daemon, "job", "restore", false);
+    expect(&gate, "/before").answer();
+    begun(&daemon, &id, "backups.restore");
+    daemon.kill();
+    taking.wait().unwrap();
+    fs::remove_file(daemon.path("hold-saving")).unwrap();
+    daemon.run();
+    let held = expect(&gate, "/after");
+    assert_eq!(fs::read_to_string(&file).unwrap(), "saved");
+    held.answer();
+    let ended = wait_until(&daemon, &id, "succeeded");
+    is_once(&ended, "backups.restore");
+}
+
+/// Its commands leave nothing by which the next daemon could see whether they came to their end.
+fn what_is_done_with_a_foreign_service_is_done_once_or_left_to_a_person(guest: DurableGuest) {
+    let gate = Gate::start();
+    let mut daemon = start_at(&gate, guest);
+    for (word, effect, said, runs) in [
+        ("restart", "targets.restart", "--happened", 1),
+        ("stop", "targets.stop", "--happened", 1),
+        ("start", "targets.start", "--did-not", 2),
+    ] {
+        let before = commands_of(&daemon, word);
+        let id = ask(&daemon, "other", word, false);
+        let held = expect(&gate, "/before");
+        fs::write(daemon.path("hold-other"), "").unwrap();
+        held.answer();
+        wait_for("the command", || {
+            match commands_of(&daemon, word) - before {
+                1 => Ok(()),
+                other => Err(format!("{other} of {word}")),
+            }
+        });
+        let journal = shown(&daemon, &id)["journal"].clone();
+        let mut journal = journal.as_array().unwrap().iter();
+        let intent = journal.find(|entry| entry["effect"] == effect && entry["kind"] == "intent");
+        let key = intent.unwrap()["key"].as_str().unwrap().to_lowercase();
+        daemon.kill();
+        fs::remove_file(daemon.path("hold-other")).unwrap();
+        daemon.run();
+        let number = doubted(&daemon, &id, &key);
+        assert_eq!(commands_of(&daemon, word) - before, 1, "nobody said so");
+        let text = id.as_str().unwrap();
+        daemon.json(&["operation", "resolve", text, &number, said]);
+        expect(&gate, "/after").answer();
+        let ended = wait_until(&daemon, &id, "succeeded");
+        assert_eq!(entries(&ended, effect, "result"), 1, "{ended}");
+        assert_eq!(ended["attempts"], 1, "{ended}");
+        assert_eq!(commands_of(&daemon, word) - before, runs, "{word}, {said}");
+    }
+}
+
+/// How often this command of the foreign service was run.
+fn commands_of(daemon: &Daemon, word: &str) -> usize {
+    let text = fs::read_to_string(daemon.path("other")).unwrap_or_default();
+    text.lines().filter(|line| *line == word).count()
+}
+
+fn what_looks_looks_again_until_it_has_an_answer_and_from_then_on_no_more(guest: DurableGuest) {
+    let gate = Gate::start();
+    let mut daemon = start_at(&gate, guest);
+    let newest = daemon.json(&["backup", "list", "--job", "kept"])[0]["id"].clone();
+    let id = ask(&daemon, "job", "look", false);
+    expect(&gate, "/before").answer();
+    let head = expect(&gate, "/it");
+    assert!(head.line().starts_with("head "), "{}", head.line());
+    on_record(&daemon, &id, "backups.newest", 1);
+    // Who looks now sees another one.
+    daemon.json(&["backup", "create", "kept"]);
+    kill_in(&mut daemon, head);
+    for method in ["head ", "options "] {
+        let asked = expect(&gate, "/it");
+        assert!(asked.line().starts_with(method), "{}", asked.line());
+        asked.answer();
+    }
+    let held = expect(&gate, "/after");
+    on_record(&daemon, &id, "http.send", 3);
+    kill_in(&mut daemon, held);
+    expect(&gate, "/after").answer();
+    let ended = wait_until(&daemon, &id, "succeeded");
+    for effect in [
+        "clock.now",
+        "targets.status",
+        "targets.check",
+        "kv.keys",
+        "kv.get",
+        "backups.newest",
+    ] {
+        assert_eq!(entries(&ended, effect, "intent"), 0, "{effect}: {ended}");
+        assert_eq!(entries(&ended, effect, "result"), 1, "{effect}: {ended}");
+    }
+    assert_eq!(entries(&ended, "http.send", "result"), 4, "{ended}");
+    let told = ended["actions"][1].as_str().unwrap();
+    assert!(told.ends_with(newest.as_str().unwrap()), "{ended}");
+}
+
+fn a_command_that_may_be_repeated_is_with_its_key_and_beside_no_first_copy(guest: DurableGuest) {
+    let gate = Gate::start();
+    let mut daemon = start_at(&gate, guest);
+    fs::write(daemon.path("hold-command"), "").unwrap();
+    let id = ask(&daemon, "job", "again", false);
+    expect(&gate, "/before").answer();
+    is_one_more(&daemon, "repeats", 0, "the command");
+    daemon.kill();
+    fs::remove_file(daemon.path("hold-command")).unwrap();
+    daemon.run();
+    expect(&gate, "/after").answer();
+    let ended = wait_until(&daemon, &id, "succeeded");
+    is_once(&ended, "commands.run");
+    let repeats = fs::read_to_string(daemon.path("repeats")).unwrap();
+    let repeats: Vec<(&str, &str)> = repeats
+        .lines()
+        .map(|line| line.split_once(' ').unwrap())
+        .collect();
+    let [(key, first), (again, _)] = repeats[..] else {
+        panic!("{repeats:?}");
+    };
+    assert_eq!(key, again);
+    assert!(!lives(first.parse().unwrap()), "its first copy was ended");
+}
+
+fn a_sleep_in_which_the_daemon_is_killed_lasts_as_long_as_it_was_to_last(guest: DurableGuest) {
+    let gate = Gate::start();
+    let mut daemon = start_at(&gate, guest);
+    let id = ask(&daemon, "job", "sleep", false);
+    expect(&gate, "/before").answer();
+    begun(&daemon, &id, "clock.sleep");
+    daemon.kill();
+    daemon.run();
+    expect(&gate, "/after").answer();
+    let ended = wait_until(&daemon, &id, "succeeded");
+    is_once(&ended, "clock.sleep");
+    let slept = ended["actions"][1].as_str().unwrap();
+    assert!(slept.parse::<u64>().unwrap() >= 10_000, "{ended}");
+}
+
+fn a_wait_for_a_signal_in_which_the_daemon_is_killed_ends_with_the_signal(guest: DurableGuest) {
+    let gate = Gate::start();
+    let mut daemon = start_at(&gate, guest);
+    let id = ask(&daemon, "job", "signal", false);
+    expect(&gate, "/before").answer();
+    begun(&daemon, &id, "durable.await-signal");
+    daemon.kill();
+    daemon.run();
+    let text = id.as_str().unwrap();
+    daemon.json(&["operation", "signal", text, "go", r#"{"left": 0}"#]);
+    expect(&gate, "/after").answer();
+    let ended = wait_until(&daemon, &id, "succeeded");
+    is_once(&ended, "durable.await-signal");
+    assert_eq!(ended["actions"][1], r#"{"left":0}"#, "{ended}");
 }

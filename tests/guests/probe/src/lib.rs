@@ -98,7 +98,7 @@ enum Deed {
     Steps,
     /// Twelve effects of all kinds: `name` is a server that knows idempotency keys, and the word one that does not.
     Twelve,
-    /// One effect, which the word names, between two requests to the server `name`.
+    /// One effect, or all that look, as the word names it, between two requests to the server `name`.
     Between,
     /// Sets a value again and again.
     Many,
@@ -274,7 +274,7 @@ fn permanent(error: std::io::Error) -> RecoveryFailure {
     RecoveryFailure::Permanent(error.to_string())
 }
 
-/// One effect between two requests, at which a test can stop it; says what came of it.
+/// One effect, or all that look, between two requests at which a test can stop it; says what came of it.
 fn between(host: &mut impl Host, target: &str, name: &str, word: &str) -> Result<String> {
     // It is on the disk before the first request, and the record of the call with it.
     host.kv().set("between", word)?;
@@ -292,6 +292,8 @@ fn between(host: &mut impl Host, target: &str, name: &str, word: &str) -> Result
         "term" => host.target(target).signal(Signal::Term)?,
         "int" => host.target(target).signal(Signal::Int)?,
         "usr1" => host.target(target).signal(Signal::Usr1)?,
+        "usr2" => host.target(target).signal(Signal::Usr2)?,
+        "kill" => host.target(target).signal(Signal::Kill)?,
         "put" => told = host.http(it(Method::Put))?.status.to_string(),
         "delete" => told = host.http(it(Method::Delete))?.status.to_string(),
         "post" => told = host.http(it(Method::Post))?.status.to_string(),
@@ -301,6 +303,15 @@ fn between(host: &mut impl Host, target: &str, name: &str, word: &str) -> Result
             told = output.exit_code.to_string();
         }
         "count" => told = format!("run {}", count(host)?),
+        "set" => {
+            host.kv().set("it", "1")?;
+            told = kept(host)?;
+        }
+        "unset" => {
+            host.kv().delete("it")?;
+            told = kept(host)?;
+        }
+        "look" => told = look(host, target, name)?,
         "backup" => told = host.backup("state").create(BackupType::Snapshot)?.id,
         "restore" => told = restore(host, "kept")?,
         other => {
@@ -309,10 +320,31 @@ fn between(host: &mut impl Host, target: &str, name: &str, word: &str) -> Result
         }
     }
     host.http(Request::get(format!("{name}/after")))?;
-    if word == "stop" {
+    if matches!(word, "stop" | "kill") {
         host.target(target).start()?;
     }
     Ok(told)
+}
+
+/// Whether the value is there that is set and deleted.
+fn kept(host: &mut impl Host) -> Result<String, EffectError> {
+    let kept = host.kv().get("it")?;
+    Ok(kept.map_or("gone", |_| "there").to_owned())
+}
+
+/// All effects that only look; gives the time, and the identifier of the newest backup of `kept`.
+fn look(host: &mut impl Host, target: &str, name: &str) -> Result<String, EffectError> {
+    let now = host.now();
+    host.target(target).status()?;
+    host.target(target).check()?;
+    host.kv().keys("b")?;
+    host.kv().get("between")?;
+    let newest = host.backup("kept").newest()?;
+    for method in [Method::Head, Method::Options] {
+        host.http(Request::new(method, format!("{name}/it")))?;
+    }
+    let id = newest.map_or_else(String::new, |backup| backup.id);
+    Ok(format!("{now} {id}"))
 }
 
 /// The newest backup of a job is put back; gives its identifier.
