@@ -30,9 +30,9 @@ idempotent = true
 [[target]]
 name = "other"
 start_period = "0s"
-commands.start = ["/bin/sh", "-c", "echo start >> other; while test -e hold-other; do sleep 0.02; done"]
-commands.stop = ["/bin/sh", "-c", "echo stop >> other; while test -e hold-other; do sleep 0.02; done"]
-commands.restart = ["/bin/sh", "-c", "echo restart >> other; while test -e hold-other; do sleep 0.02; done"]
+commands.start = ["/bin/sh", "-c", "echo start $$ >> other; if test -e hold-other; then exec sleep 1000; fi"]
+commands.stop = ["/bin/sh", "-c", "echo stop $$ >> other; if test -e hold-other; then exec sleep 1000; fi"]
+commands.restart = ["/bin/sh", "-c", "echo restart $$ >> other; if test -e hold-other; then exec sleep 1000; fi"]
 
 [[target.check]]
 kind = "file"
@@ -492,15 +492,15 @@ fn what_is_done_with_a_foreign_service_is_done_once_or_left_to_a_person(guest: D
         ("stop", "targets.stop", "--happened", 1),
         ("start", "targets.start", "--did-not", 2),
     ] {
-        let before = commands_of(&daemon, word);
+        let before = commands_of(&daemon, word).len();
         let id = ask(&daemon, "other", word, false);
         let held = expect(&gate, "/before");
         fs::write(daemon.path("hold-other"), "").unwrap();
         held.answer();
-        wait_for("the command", || {
-            match commands_of(&daemon, word) - before {
-                1 => Ok(()),
-                other => Err(format!("{other} of {word}")),
+        let first = wait_for("the command", || {
+            match &commands_of(&daemon, word)[before..] {
+                [first] => Ok(*first),
+                others => Err(format!("{others:?}")),
             }
         });
         let journal = shown(&daemon, &id)["journal"].clone();
@@ -511,21 +511,25 @@ fn what_is_done_with_a_foreign_service_is_done_once_or_left_to_a_person(guest: D
         fs::remove_file(daemon.path("hold-other")).unwrap();
         daemon.run();
         let number = doubted(&daemon, &id, &key);
-        assert_eq!(commands_of(&daemon, word) - before, 1, "nobody said so");
+        assert!(!lives(first), "{word}: what is left of it was ended");
+        assert_eq!(commands_of(&daemon, word).len() - before, 1, "{word}");
         let text = id.as_str().unwrap();
         daemon.json(&["operation", "resolve", text, &number, said]);
         expect(&gate, "/after").answer();
         let ended = wait_until(&daemon, &id, "succeeded");
         assert_eq!(entries(&ended, effect, "result"), 1, "{ended}");
         assert_eq!(ended["attempts"], 1, "{ended}");
-        assert_eq!(commands_of(&daemon, word) - before, runs, "{word}, {said}");
+        let runs_now = commands_of(&daemon, word).len() - before;
+        assert_eq!(runs_now, runs, "{word}, {said}");
     }
 }
 
-/// How often this command of the foreign service was run.
-fn commands_of(daemon: &Daemon, word: &str) -> usize {
+/// The process of each time that this command of the foreign service was run.
+fn commands_of(daemon: &Daemon, word: &str) -> Vec<u32> {
     let text = fs::read_to_string(daemon.path("other")).unwrap_or_default();
-    text.lines().filter(|line| *line == word).count()
+    let lines = text.lines().filter_map(|line| line.split_once(' '));
+    let own = lines.filter(|(verb, _)| *verb == word);
+    own.map(|(_, pid)| pid.parse().unwrap()).collect()
 }
 
 fn what_looks_looks_again_until_it_has_an_answer_and_from_then_on_no_more(guest: DurableGuest) {

@@ -20,7 +20,7 @@ use crate::ports::{Boxed, Commands, Secrets, ServedCommand};
 use captured::Captured;
 use mainstay_domain::{
     effect::{CommandOutput, EffectError},
-    name::CommandName,
+    name::{CommandName, TargetName},
     spec::{CommandSpec, RunAs},
 };
 use std::{
@@ -178,12 +178,13 @@ impl Commands for LocalCommands {
     }
 
     fn end(&self, key: String) -> Boxed<'_, ()> {
-        Box::pin(async move {
-            let ending = tokio::task::spawn_blocking(move || carriers::end(&key));
-            if let Err(error) = ending.await {
-                tracing::error!(%error, "what is left of a command was not looked for");
-            }
-        })
+        Box::pin(end_blocking(move || carriers::end(&key)))
+    }
+
+    fn end_foreign(&self, of: TargetName) -> Boxed<'_, ()> {
+        Box::pin(end_blocking(move || {
+            carriers::end_commands(&carriers::of_foreign(&of), std::process::id());
+        }))
     }
 
     fn serve(
@@ -208,6 +209,7 @@ impl Commands for LocalCommands {
     /// With what a supervised process inherits too.
     fn run_foreign(
         &self,
+        of: TargetName,
         argv: Vec<String>,
         cwd: PathBuf,
         timeout: Duration,
@@ -218,9 +220,16 @@ impl Commands for LocalCommands {
             let mut command = program(&what, &argv, |name| self.environment.inheriting(name))?;
             command.current_dir(cwd);
             self.set_up(&what, &mut command, run_as.user.as_deref(), &run_as.env)?;
+            command.env(carriers::MARK, carriers::of_foreign(&of));
             self.run_to_end(&what, command, timeout, FOREIGN_OUTPUT)
                 .await
         })
+    }
+}
+
+async fn end_blocking(end: impl FnOnce() + Send + 'static) {
+    if let Err(error) = tokio::task::spawn_blocking(end).await {
+        tracing::error!(%error, "what is left of a command was not looked for");
     }
 }
 

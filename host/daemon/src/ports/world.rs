@@ -200,6 +200,10 @@ pub trait Commands: Send + Sync {
     fn end(&self, _key: String) -> Boxed<'_, ()> {
         Box::pin(std::future::ready(()))
     }
+    /// The same of commands of a foreign service that another daemon began; what they put into sessions of its own lives on.
+    fn end_foreign(&self, _of: TargetName) -> Boxed<'_, ()> {
+        Box::pin(std::future::ready(()))
+    }
     /// Runs an operator's command as [`Commands::run`] does, but for its `timeout`: until it ends or `until` resolves. Then,
     /// and where this is dropped, it is killed with its group; what it has left running when it ends with exit code 0 lives
     /// on, until [`Commands::end`].
@@ -221,6 +225,7 @@ pub trait Commands: Send + Sync {
     /// Starts, stops or restarts a foreign service; `argv` and how it runs come from its config.
     fn run_foreign(
         &self,
+        of: TargetName,
         argv: Vec<String>,
         cwd: PathBuf,
         timeout: Duration,

@@ -4,7 +4,12 @@ use super::*;
 use crate::adapters::environment::{OF_THE_TESTS, without_that_of_the_tests};
 use crate::ports::SecretError;
 use mainstay_domain::{blob::Blob, name::SecretName};
-use std::{collections::BTreeMap, time::Instant};
+use std::{
+    collections::BTreeMap,
+    io::{BufRead, BufReader},
+    os::unix::process::CommandExt,
+    time::Instant,
+};
 
 /// `${secret:token}` is `hunter22`.
 struct OneSecret;
@@ -71,6 +76,11 @@ async fn run_as_effect(
     commands
         .run(name, spec, values(pairs), key.to_owned(), max_output)
         .await
+}
+
+/// A foreign service.
+fn of() -> TargetName {
+    TargetName::parse("db").unwrap()
 }
 
 fn text(blob: &Blob) -> &str {
@@ -204,7 +214,7 @@ async fn the_command_of_a_foreign_service_inherits_no_variable_of_a_secret() {
         outputs(directory.path()),
     );
     let (argv, timeout) = (vec!["env".to_owned()], Duration::from_secs(20));
-    let run = commands.run_foreign(argv, "/".into(), timeout, RunAs::default());
+    let run = commands.run_foreign(of(), argv, "/".into(), timeout, RunAs::default());
     let output = run.await.unwrap();
     let printed = text(&output.stdout);
     assert!(printed.contains("PATH="), "{printed}");
@@ -221,7 +231,13 @@ async fn the_command_of_a_foreign_service_gets_its_variables_and_runs_as_its_use
     );
     let run = |run_as| {
         let argv = ["sh", "-c", "echo \"$TOKEN\" $(id -un) $USER"].map(str::to_owned);
-        commands.run_foreign(argv.into(), "/".into(), Duration::from_secs(20), run_as)
+        commands.run_foreign(
+            of(),
+            argv.into(),
+            "/".into(),
+            Duration::from_secs(20),
+            run_as,
+        )
     };
     let env = |value: &str| BTreeMap::from([("TOKEN".to_owned(), value.to_owned())]);
     let with_env = |value: &str| RunAs {
@@ -355,7 +371,13 @@ async fn a_daemon_left_behind_does_not_hold_up_its_start_command() {
         .map(str::to_owned)
         .to_vec();
     let output = commands
-        .run_foreign(argv, "/".into(), Duration::from_secs(60), RunAs::default())
+        .run_foreign(
+            of(),
+            argv,
+            "/".into(),
+            Duration::from_secs(60),
+            RunAs::default(),
+        )
         .await
         .unwrap();
     let pid = text(&output.stdout).trim().to_owned();
@@ -381,7 +403,13 @@ async fn a_service_left_behind_goes_on_writing() {
         count.display()
     );
     let argv = ["sh", "-c", &script].map(str::to_owned).to_vec();
-    let run = commands.run_foreign(argv, "/".into(), Duration::from_secs(60), RunAs::default());
+    let run = commands.run_foreign(
+        of(),
+        argv,
+        "/".into(),
+        Duration::from_secs(60),
+        RunAs::default(),
+    );
     let output = run.await.unwrap();
     // The service may write before the shell does.
     let printed = text(&output.stdout);
@@ -398,6 +426,41 @@ async fn a_service_left_behind_goes_on_writing() {
     }
     let pid = rustix::process::Pid::from_raw(pid).unwrap();
     rustix::process::kill_process(pid, rustix::process::Signal::KILL).unwrap();
+}
+
+/// What another daemon began is here what nobody's child began.
+#[test]
+fn of_a_foreign_service_a_command_that_still_runs_is_ended_and_the_service_lives_on() {
+    let name = TargetName::parse(&format!("ended-{}", std::process::id())).unwrap();
+    let mark = carriers::of_foreign(&name);
+    let script = "setsid sh -c 'echo $$; exec sleep 300' & exec sleep 300";
+    let mut command = Command::new("sh");
+    command.args(["-c", script]).env(carriers::MARK, &mark);
+    command
+        .process_group(0)
+        .stdout(std::process::Stdio::piped());
+    let mut command = command.spawn().unwrap();
+    let mut line = String::new();
+    let mut printed = BufReader::new(command.stdout.take().unwrap());
+    printed.read_line(&mut line).unwrap();
+    let service = rustix::process::Pid::from_raw(line.trim().parse().unwrap()).unwrap();
+
+    carriers::end_commands(&mark, std::process::id());
+    assert!(command.try_wait().unwrap().is_none(), "it is this daemon's");
+    carriers::end_commands(&mark, 0);
+    assert_eq!(command.wait().unwrap().signal(), Some(9));
+    // Its command has ended, so it is none that still runs.
+    carriers::end_commands(&mark, 0);
+    rustix::process::test_kill_process(service).unwrap();
+    carriers::end(&mark);
+    let gone = rustix::process::test_kill_process(service).is_err();
+    assert!(gone || is_zombie(service), "all that carries the mark");
+}
+
+/// Whether it has ended, and nobody has asked for its status.
+fn is_zombie(pid: rustix::process::Pid) -> bool {
+    let stat = std::fs::read_to_string(format!("/proc/{pid}/stat"));
+    stat.is_ok_and(|stat| stat.contains(") Z "))
 }
 
 #[tokio::test]
@@ -425,7 +488,7 @@ async fn a_command_whose_start_hangs_is_given_up_in_its_time() {
     );
     let release = commands.starts.all_hang();
     let (argv, timeout) = (vec!["true".to_owned()], Duration::from_millis(50));
-    let run = commands.run_foreign(argv, "/".into(), timeout, RunAs::default());
+    let run = commands.run_foreign(of(), argv, "/".into(), timeout, RunAs::default());
     let error = run.await.unwrap_err();
     assert!(
         matches!(&error, EffectError::TimedOut(why) if why.contains("`true` was not started within 50ms")),
@@ -433,7 +496,13 @@ async fn a_command_whose_start_hangs_is_given_up_in_its_time() {
     );
     drop(release);
     let argv = vec!["true".to_owned()];
-    let run = commands.run_foreign(argv, "/".into(), Duration::from_secs(20), RunAs::default());
+    let run = commands.run_foreign(
+        of(),
+        argv,
+        "/".into(),
+        Duration::from_secs(20),
+        RunAs::default(),
+    );
     assert_eq!(run.await.unwrap().exit_code, 0);
 }
 

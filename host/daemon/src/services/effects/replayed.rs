@@ -108,9 +108,19 @@ impl OperationCall {
             target: self.target(masked).await,
             is_idempotent: self.is_idempotent(masked),
         };
-        if matches!(masked, Effect::CommandRun { .. }) {
-            // A first copy that still runs beside a second one is worse than any doubt.
-            self.effects.commands.end(self.key(number)).await;
+        // A first copy that still runs beside a second one is worse than any doubt.
+        match masked {
+            Effect::CommandRun { .. } => self.effects.commands.end(self.key(number)).await,
+            Effect::TargetStart { target }
+            | Effect::TargetStop { target }
+            | Effect::TargetRestart { target }
+                if seen.target == Some(TargetSeen::Foreign) =>
+            {
+                if let Ok(target) = target_name(target) {
+                    self.effects.commands.end_foreign(target).await;
+                }
+            }
+            _ => {}
         }
         seen
     }

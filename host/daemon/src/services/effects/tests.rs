@@ -129,6 +129,7 @@ impl Commands for World {
     }
     fn run_foreign(
         &self,
+        _: TargetName,
         _: Vec<String>,
         _: PathBuf,
         _: Duration,

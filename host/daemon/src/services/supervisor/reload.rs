@@ -54,7 +54,7 @@ impl Core {
         let output = self
             .ports
             .commands
-            .run_foreign(argv, cwd, timeout, run_as)
+            .run_foreign(supervised.name.clone(), argv, cwd, timeout, run_as)
             .await?;
         if output.exit_code == 0 {
             return Ok(());

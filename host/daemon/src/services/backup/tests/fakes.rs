@@ -912,6 +912,7 @@ impl Commands for FakeCommands {
 
     fn run_foreign(
         &self,
+        _: TargetName,
         _: Vec<String>,
         _: std::path::PathBuf,
         _: Duration,

@@ -170,8 +170,13 @@ impl Commands for Site {
         self.done.lock().push(format!("end {key}"));
         Box::pin(std::future::ready(()))
     }
+    fn end_foreign(&self, of: TargetName) -> Boxed<'_, ()> {
+        self.done.lock().push(format!("end commands of {of}"));
+        Box::pin(std::future::ready(()))
+    }
     fn run_foreign(
         &self,
+        _: TargetName,
         _: Vec<String>,
         _: PathBuf,
         _: Duration,
@@ -519,6 +524,10 @@ async fn play(row: &Row, crash: Crash) -> (usize, End) {
     }
     let ends = done.iter().filter(|what| what.starts_with("end "));
     let ends = ends.count();
+    if !row.is_supervised && end == End::InDoubt {
+        let ended = "end commands of api".to_owned();
+        assert!(done.contains(&ended), "{:?}: {done:?}", row.effect);
+    }
     if let Some(second) = done
         .iter()
         .skip(1)

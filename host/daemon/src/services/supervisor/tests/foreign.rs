@@ -32,6 +32,7 @@ impl Commands for NotedCommands {
 
     fn run_foreign(
         &self,
+        _of: TargetName,
         argv: Vec<String>,
         cwd: PathBuf,
         _timeout: Duration,
