@@ -1,6 +1,6 @@
 //! A real daemon in a directory of its own.
 
-use crate::{compiled, program, wait_for};
+use crate::{compiled, processes::is_stopped, program, wait_for};
 use serde_json::Value;
 use std::{
     fs,
@@ -228,6 +228,18 @@ impl Daemon {
         self.wait_for_status("plugins to serve", |status| {
             let rows = status["plugins"].as_array().unwrap();
             rows.iter().filter(|row| row["state"] == "serving").count() >= count
+        });
+    }
+
+    /// SIGSTOP, and waits until all of it has stopped: from then on it does nothing, and can only be killed.
+    pub fn stand_still(&self) {
+        let pid = rustix::process::Pid::from_child(self.child.as_ref().unwrap());
+        rustix::process::kill_process(pid, rustix::process::Signal::STOP).unwrap();
+        wait_for("the daemon to stand still", || {
+            match is_stopped(self.pid()) {
+                true => Ok(()),
+                false => Err("a thread of it runs".to_owned()),
+            }
         });
     }
 

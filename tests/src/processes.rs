@@ -17,6 +17,16 @@ pub fn lives(pid: u32) -> bool {
     stat(pid).is_some_and(|(state, _)| state != 'Z' || threads() > 1)
 }
 
+/// Whether each of its threads has stopped at SIGSTOP.
+pub(crate) fn is_stopped(pid: u32) -> bool {
+    let mut threads = fs::read_dir(format!("/proc/{pid}/task")).unwrap().flatten();
+    threads.all(|thread| {
+        let stat = fs::read_to_string(thread.path().join("stat")).unwrap_or_default();
+        let state = stat.rsplit_once(") ").map(|(_, fields)| fields);
+        state.is_some_and(|fields| fields.starts_with('T'))
+    })
+}
+
 /// The parent of one that is there.
 pub fn parent(pid: u32) -> Option<u32> {
     stat(pid).map(|(_, parent)| parent)

@@ -19,7 +19,7 @@ run = ["/bin/sh", "-c", "trap 'echo >> hupped' HUP; trap 'echo >> termed' TERM; 
 grace = "2s"
 
 [command.once]
-run = ["/bin/sh", "-c", "echo $MAINSTAY_IDEMPOTENCY_KEY $$ >> marks; if test -e hold-command; then exec sleep 1000; fi", "{target}"]
+run = ["/bin/sh", "-c", "echo $MAINSTAY_IDEMPOTENCY_KEY $$ >> marks; while test -e hold-command; do sleep 0.02; done; echo >> ends", "{target}"]
 placeholders = ["target"]
 
 [command.again]
@@ -241,6 +241,7 @@ stories! {
         a_backup_is_there_once_wherever_the_daemon_is_killed,
         what_was_put_back_is_not_put_back_again_wherever_the_daemon_is_killed,
         what_looks_looks_again_until_it_has_an_answer_and_from_then_on_no_more,
+        what_came_to_its_end_without_a_result_is_done_again_with_its_key_or_left_to_a_person,
     ]
     python: [
         a_command_that_may_be_repeated_is_with_its_key_and_beside_no_first_copy,
@@ -568,6 +569,56 @@ fn what_looks_looks_again_until_it_has_an_answer_and_from_then_on_no_more(guest:
     assert_eq!(entries(&ended, "http.send", "result"), 4, "{ended}");
     let told = ended["actions"][1].as_str().unwrap();
     assert!(told.ends_with(newest.as_str().unwrap()), "{ended}");
+}
+
+/// The daemon stands still from the middle of the effect until it is killed: the effect comes to its end meanwhile.
+fn what_came_to_its_end_without_a_result_is_done_again_with_its_key_or_left_to_a_person(
+    guest: DurableGuest,
+) {
+    let gate = Gate::start();
+    let mut daemon = start_at(&gate, guest);
+    for word in ["put", "post"] {
+        let id = ask(&daemon, "job", word, false);
+        expect(&gate, "/before").answer();
+        let held = expect(&gate, "/it");
+        let key = held.header("idempotency-key").unwrap().to_owned();
+        daemon.stand_still();
+        held.answer();
+        daemon.kill();
+        daemon.run();
+        if word == "post" {
+            let number = doubted(&daemon, &id, &key);
+            let id = id.as_str().unwrap();
+            daemon.json(&["operation", "resolve", id, &number, "--happened"]);
+        } else {
+            let again = expect(&gate, "/it");
+            assert_eq!(again.header("idempotency-key"), Some(key.as_str()));
+            again.answer();
+        }
+        expect(&gate, "/after").answer();
+        let ended = wait_until(&daemon, &id, "succeeded");
+        assert_eq!(entries(&ended, "http.send", "result"), 3, "{ended}");
+        assert_eq!(ended["actions"][1], "200", "{ended}");
+    }
+
+    fs::write(daemon.path("hold-command"), "").unwrap();
+    let id = ask(&daemon, "job", "command", false);
+    expect(&gate, "/before").answer();
+    is_one_more(&daemon, "marks", 0, "the command");
+    let marks = fs::read_to_string(daemon.path("marks")).unwrap();
+    let (key, _) = marks.split_once(' ').unwrap();
+    daemon.stand_still();
+    fs::remove_file(daemon.path("hold-command")).unwrap();
+    is_one_more(&daemon, "ends", 0, "its end");
+    daemon.kill();
+    daemon.run();
+    let number = doubted(&daemon, &id, &key.to_lowercase());
+    let text = id.as_str().unwrap();
+    daemon.json(&["operation", "resolve", text, &number, "--happened"]);
+    expect(&gate, "/after").answer();
+    let ended = wait_until(&daemon, &id, "succeeded");
+    is_once(&ended, "commands.run");
+    assert_eq!(lines(&daemon, "marks"), 1, "it was run again");
 }
 
 fn a_command_that_may_be_repeated_is_with_its_key_and_beside_no_first_copy(guest: DurableGuest) {
