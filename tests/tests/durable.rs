@@ -11,13 +11,13 @@ use std::fs;
 #[test]
 fn a_handler_that_is_killed_at_random_does_nothing_twice_and_forgets_nothing() {
     let report = durable(DurableGuest::Rust, 8, fresh_seed());
-    assert!(report.operations > 0, "{report:?}");
+    assert!(report.operations > 0 && report.torn > 0, "{report:?}");
 }
 
 #[test]
 fn a_handler_in_python_that_is_killed_at_random_does_nothing_twice_and_forgets_nothing() {
     let report = durable(DurableGuest::Python, 8, fresh_seed());
-    assert!(report.operations > 0, "{report:?}");
+    assert!(report.operations > 0 && report.torn > 0, "{report:?}");
 }
 
 /// Each request is cut off once, and is sent again by the next daemon, with its key. What was done before it is fed.
