@@ -56,6 +56,92 @@ fn one_target_is_shown_with_what_its_checks_saw_its_process_and_the_end_of_its_l
     assert!(all.lines().any(|line| line.starts_with("web ")), "{all}");
 }
 
+/// A foreign service that is not there, and that its command does not bring.
+const DB: &str = r#"
+[[target]]
+name = "db"
+start_period = "0s"
+commands.start = ["/bin/sh", "-c", "echo starting; echo 'no such unit' >&2; exit 5"]
+pid_file = "db.pid"
+
+[[target.check]]
+kind = "file"
+path = "up"
+every = "50ms"
+fail_after = 1
+failure = "gone"
+"#;
+
+#[test]
+fn a_foreign_service_is_shown_with_its_process_and_why_its_command_did_not_start_it() {
+    let daemon = Daemon::start(&[HOST, DB].concat(), &[]);
+    let shown_with = |parts: &[&str]| {
+        wait_for("what is known of it", || {
+            let shown = said(&daemon, &["status", "db"]);
+            match parts.iter().all(|part| shown.contains(part)) {
+                true => Ok(shown),
+                false => Err(shown),
+            }
+        })
+    };
+    shown_with(&["db  failed", "db.pid names none that lives, 0 restarts"]);
+    let output = daemon.cli(&["start", "db", "--wait"]);
+    assert_eq!(output.status.code(), Some(1));
+    let failed = "it was not started, ";
+    let shown = shown_with(&[failed]);
+    assert!(
+        shown.contains("exited with code 5: no such unit"),
+        "{shown}"
+    );
+    let all = said(&daemon, &["status"]);
+    assert!(
+        all.contains(failed) && all.contains("code 5: no such unit"),
+        "{all}"
+    );
+
+    // Others start it after all.
+    let mut service = Command::new("/bin/sleep").arg("1000").spawn().unwrap();
+    let pid = service.id();
+    std::fs::write(daemon.path("db.pid"), pid.to_string()).unwrap();
+    std::fs::write(daemon.path("up"), "").unwrap();
+    let shown = shown_with(&["db  healthy", &format!("pid {pid}, as ")]);
+    assert!(!shown.contains(failed), "{shown}");
+    let detail = daemon.json(&["status", "db"]);
+    assert_eq!(detail["service"]["pid"], pid);
+    assert_eq!(detail["pid"], serde_json::Value::Null, "it is no child");
+    assert_eq!(detail.get("not_started"), None, "{detail}");
+    service.kill().unwrap();
+    service.wait().unwrap();
+}
+
+#[test]
+fn restarts_count_alike_wherever_they_are_told_and_go_on_where_the_process_does() {
+    let mut daemon = Daemon::start(&[HOST, WEB].concat(), &[]);
+    let restarts = |daemon: &Daemon| daemon.json(&["status", "web"])["restarts"].clone();
+    daemon.wait_for_event_of("process.started", "web");
+    for count in [1, 2] {
+        said(&daemon, &["restart", "web", "--wait"]);
+        assert_eq!(restarts(&daemon), count);
+        let shown = said(&daemon, &["status", "web"]);
+        assert!(shown.contains(&format!(", {count} restart")), "{shown}");
+        daemon.wait_for_event("the start", |event| {
+            event["kind"] == "process.started" && event["data"]["restarts"] == count
+        });
+    }
+    daemon.kill();
+    daemon.run();
+    daemon.wait_for_event_of("process.adopted", "web");
+    assert_eq!(restarts(&daemon), 2);
+    assert!(daemon.stop());
+    daemon.run();
+    wait_for("it to run", || {
+        let row = daemon.json(&["status", "web"]);
+        let pid = row["pid"].as_u64();
+        pid.map(|_| ()).ok_or_else(|| row.to_string())
+    });
+    assert_eq!(restarts(&daemon), 0);
+}
+
 #[test]
 fn what_a_target_prints_is_shown_and_followed() {
     let config = WEB.replace(

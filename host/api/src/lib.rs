@@ -103,8 +103,9 @@ pub use silences::Silence;
 pub use simulation::{SimulatedEvent, SimulatedIncident, Simulation};
 pub use statistics::{Stats, StatsQuery, StatsTotal, TargetStats};
 pub use status::{
-    CircuitState, Health, HostStatus, JobRow, LastLook, OpenWindow, ProbeReport, ProbedCheck,
-    RecoveryPause, ReloadRow, Rest, Status, TargetDetail, TargetLog, TargetRow, TierRow, Unseen,
+    CircuitState, Health, HostStatus, JobRow, LastLook, NotStarted, OpenWindow, ProbeReport,
+    ProbedCheck, RecoveryPause, ReloadRow, Rest, ServiceProcess, Status, TargetDetail, TargetLog,
+    TargetRow, TierRow, Unseen,
 };
 
 #[cfg(test)]

@@ -195,10 +195,15 @@ pub struct TargetRow {
     #[serde(default)]
     #[schemars(extend("format" = "date-time"))]
     pub paused_until: Option<String>,
-    /// Of the supervised process, where one runs.
+    /// Of the supervised process, where one runs; the process of a foreign service is in `status TARGET` alone.
     pub pid: Option<u32>,
-    /// Of the supervised process.
+    /// How often the daemon has started it again, for whatever reason: its process, or a foreign service by its commands. A daemon
+    /// that begins goes on from there where it takes over a process of the target, or learns of its end, and else begins at 0.
     pub restarts: u32,
+    /// Why the commands of a foreign service did not start it the last time; absent where they did or were not run, and while it is
+    /// healthy.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub not_started: Option<NotStarted>,
     /// Whether its process has ended with an exit code that its config expects, and none runs.
     #[serde(default)]
     pub completed: bool,
@@ -217,6 +222,30 @@ pub struct TargetDetail {
     pub checks: Vec<LastLook>,
     /// The last lines of its log, without secrets, up to 20 lines and 4 KiB; null where there are none.
     pub log: Option<String>,
+    /// The process of a foreign service; absent of a target that is supervised.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub service: Option<ServiceProcess>,
+}
+
+/// Why the commands of a foreign service did not start it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct NotStarted {
+    /// When that was.
+    #[schemars(extend("format" = "date-time"))]
+    pub at: String,
+    /// Which command, how it ended and what it printed last, for people.
+    pub why: String,
+}
+
+/// The process of a foreign service, in `status TARGET`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct ServiceProcess {
+    /// The `pid_file` of its config, else the first that one of its checks names; null where nothing names one.
+    pub pid_file: Option<String>,
+    /// The living process that the file names; null where it names none.
+    pub pid: Option<u32>,
+    /// Why that is not known, for people; null where it is.
+    pub error: Option<String>,
 }
 
 /// What one check saw last.

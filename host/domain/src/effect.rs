@@ -339,7 +339,7 @@ pub struct TargetStatus {
     pub pid: Option<u32>,
     /// Of the supervised process.
     pub started_at: Option<Timestamp>,
-    /// Since the daemon first knew it.
+    /// How often the daemon has started it again: its process, or a foreign service by its commands.
     pub restarts: u32,
 }
 

@@ -73,7 +73,7 @@ pub struct ProcessIdentity {
     pub boot_id: String,
     /// When it was started.
     pub started_at: Timestamp,
-    /// How often the host restarted the target before.
+    /// How often the daemon had started the target again, this start included.
     pub restarts: u32,
     /// A digest of what of its config the process would notice; none where that is not known.
     #[serde(default, skip_serializing_if = "Option::is_none")]

@@ -290,6 +290,10 @@ fn the_status_says_null_where_there_is_nothing() {
         paused_until: Some(samples::NOW.to_string()),
         pid: None,
         restarts: 2,
+        not_started: Some(NotStarted {
+            at: samples::NOW.to_string(),
+            why: "`svc start api` exited with code 5: no such unit".to_owned(),
+        }),
         completed: true,
         stopped: Some("stopped by root".to_owned()),
     };
@@ -386,6 +390,7 @@ fn the_status_says_null_where_there_is_nothing() {
             "paused_until": at,
             "pid": null,
             "restarts": 2,
+            "not_started": { "at": at, "why": "`svc start api` exited with code 5: no such unit" },
             "completed": true,
             "stopped": "stopped by root",
         }],

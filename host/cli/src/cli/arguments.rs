@@ -229,6 +229,10 @@ pub enum Command {
     /// is. In a pipe each record is one line, and nothing is wrapped. With a target all of that one: why it is as it is,
     /// what comes next, what each check saw last and how long it took, and the last lines of its log.
     ///
+    /// RESTARTS is how often the daemon has started a target again, for whatever reason: its process, or a foreign service by
+    /// its `commands`. A daemon that begins goes on counting where it takes over a process of the target, or learns of its
+    /// end; else it begins at 0.
+    ///
     /// With --exit-code it ends as monitoring plugins do: 2 (critical) where a target failed; 1 (warning) where one is degraded
     /// or has an open incident, a backup failed, is incomplete or is too old, a plugin is quarantined, a route has no handler,
     /// or the last reload was refused; 3 (unknown) where a target cannot be looked at, or the daemon could not be asked; else 0. What a

@@ -118,6 +118,7 @@ mod tests {
             paused_until: None,
             pid: None,
             restarts: 0,
+            not_started: None,
             completed: false,
             stopped: None,
         }

@@ -11,11 +11,13 @@ use super::{
     names::{must_be_target, no_such_target},
     requests,
 };
-use crate::ports::{DrillRequest, Looked, Refused, ReportRequest, TargetCommand, TargetVerb};
+use crate::ports::{
+    DrillRequest, ForeignProcess, Looked, Refused, ReportRequest, TargetCommand, TargetVerb,
+};
 use axum::{Json, extract::State, http::StatusCode};
 use mainstay_api::{
-    Commanded, Health, LastLook, ProbeReport, ProbedCheck, ReportBody, ReportedFailure, TargetBody,
-    TargetDetail, TargetDrillBody, TargetLog,
+    Commanded, Health, LastLook, ProbeReport, ProbedCheck, ReportBody, ReportedFailure,
+    ServiceProcess, TargetBody, TargetDetail, TargetDrillBody, TargetLog,
 };
 use mainstay_domain::{
     drill::DrillMethod,
@@ -103,12 +105,27 @@ pub(super) async fn show(
     };
     let row = served.ports.status_sources().row(&target, *priority);
     let looks = served.ports.watch.last_looks(&target);
+    let service = served.ports.targets.foreign_process(target.clone()).await;
     let log = served.ports.watch.last_lines(target).await;
     Ok(Json(TargetDetail {
         target: row,
         checks: looks.into_iter().map(last_look).collect(),
         log,
+        service: service.map(service_process),
     }))
+}
+
+fn service_process(process: ForeignProcess) -> ServiceProcess {
+    let (pid, error) = match process.pid {
+        Ok(pid) => (pid, None),
+        Err(why) => (None, Some(why)),
+    };
+    let pid_file = process.pid_file.map(|file| file.display().to_string());
+    ServiceProcess {
+        pid_file,
+        pid,
+        error,
+    }
 }
 
 pub(super) async fn log(

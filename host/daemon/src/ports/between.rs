@@ -5,10 +5,12 @@
 mod backups;
 mod collectors;
 mod detectors;
+mod foreign;
 
 pub use backups::{BackupControl, JudgeError, RetentionJudge};
 pub use collectors::{Collector, Collectors};
 pub use detectors::{Detected, Detectors};
+pub use foreign::{ForeignProcess, NotStarted};
 
 use super::{Boxed, LogEnd};
 use mainstay_domain::{
@@ -37,6 +39,14 @@ pub trait TargetControl: Send + Sync {
     /// The process that runs now, once what the daemon before left is sorted out; none where none does.
     fn identity(&self, _target: &TargetName) -> Boxed<'_, Option<ProcessIdentity>> {
         Box::pin(std::future::ready(None))
+    }
+    /// The process of a foreign service, looked up now, within some seconds; none of a target that is supervised.
+    fn foreign_process(&self, _target: TargetName) -> Boxed<'_, Option<ForeignProcess>> {
+        Box::pin(std::future::ready(None))
+    }
+    /// Why the commands of a foreign service did not start it the last time; none where they did, or were not run.
+    fn not_started(&self, _target: &TargetName) -> Option<NotStarted> {
+        None
     }
     /// Whether its process has ended as its config expects, and none runs.
     fn has_completed(&self, _target: &TargetName) -> bool {

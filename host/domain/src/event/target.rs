@@ -15,7 +15,7 @@ pub struct ProcessFacts {
     pub pid: u32,
     /// When it was started.
     pub started_at: Timestamp,
-    /// How often the host restarted the target before.
+    /// How often the daemon had started the target again, this start included.
     pub restarts: u32,
 }
 

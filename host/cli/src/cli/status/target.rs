@@ -2,7 +2,9 @@
 
 use super::view::{next, why};
 use crate::cli::output::{Block, Cell, Table, Times, Tone, cell, maybe};
-use mainstay_api::{CircuitState, Health, Incident, LastLook, TargetDetail, TargetRow};
+use mainstay_api::{
+    CircuitState, Health, Incident, LastLook, ServiceProcess, TargetDetail, TargetRow,
+};
 use mainstay_domain::{measure::size, text::counted};
 
 /// One target, with its incidents that are open.
@@ -24,7 +26,7 @@ pub(in crate::cli) fn target_view(
                 health_cell(target),
             ],
         },
-        Block::Facts(facts(target, &open, times)),
+        Block::Facts(facts(detail, &open, times)),
         Block::Gap,
     ];
     let rows = detail.checks.iter().map(|look| look_row(look, times));
@@ -40,7 +42,8 @@ pub(in crate::cli) fn target_view(
     blocks
 }
 
-fn facts(target: &TargetRow, open: &[&Incident], times: &Times) -> Vec<(String, Cell)> {
+fn facts(detail: &TargetDetail, open: &[&Incident], times: &Times) -> Vec<(String, Cell)> {
+    let target = &detail.target;
     let mut facts: Vec<(String, Cell)> = Vec::new();
     let mut add = |name: &str, text: String, tone| {
         facts.push((name.to_owned(), cell(text, tone)));
@@ -61,14 +64,32 @@ fn facts(target: &TargetRow, open: &[&Incident], times: &Times) -> Vec<(String, 
     }
     let circuit = circuit_words(target.circuit).to_owned();
     add("circuit", circuit, Tone::Plain);
-    let restarts = counted(target.restarts, "restart");
-    let process = match target.pid {
-        Some(pid) => format!("pid {pid}, {restarts}"),
-        None => format!("no process is supervised now, {restarts}"),
-    };
-    add("process", process, Tone::Plain);
+    add("process", process_words(detail), Tone::Plain);
     add("priority", target.priority.to_string(), Tone::Plain);
     facts
+}
+
+/// Its process, as far as it is known, and how often the daemon has started it again.
+pub(super) fn process_words(detail: &TargetDetail) -> String {
+    let process = match (&detail.service, detail.target.pid) {
+        (Some(service), None) => service_words(service),
+        (_, Some(pid)) => format!("pid {pid}"),
+        (None, None) => "no process is supervised now".to_owned(),
+    };
+    let restarts = counted(detail.target.restarts, "restart");
+    format!("{process}, {restarts}")
+}
+
+/// The process of a foreign service, by its pid file.
+fn service_words(service: &ServiceProcess) -> String {
+    let Some(file) = &service.pid_file else {
+        return "none is known: no `pid_file` names one".to_owned();
+    };
+    match (service.pid, &service.error) {
+        (Some(pid), _) => format!("pid {pid}, as {file} says"),
+        (None, Some(error)) => format!("not known: {error}"),
+        (None, None) => format!("{file} names none that lives"),
+    }
 }
 
 fn look_row(look: &LastLook, times: &Times) -> Vec<Cell> {

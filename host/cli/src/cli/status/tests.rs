@@ -2,7 +2,7 @@
 
 use super::{
     headline::{headline, tier_line},
-    target::circuit_words,
+    target::{circuit_words, process_words},
     view::{next, urgency_of, why},
 };
 use crate::cli::{
@@ -10,7 +10,7 @@ use crate::cli::{
     times::Times,
 };
 use jiff::tz::TimeZone;
-use mainstay_api::{CircuitState, Incident, Status, TargetRow, TierRow};
+use mainstay_api::{CircuitState, Incident, Status, TargetDetail, TargetRow, TierRow};
 use mainstay_domain::time::Timestamp;
 use serde_json::{Value, json};
 
@@ -152,6 +152,67 @@ fn an_incident_that_may_be_over_needs_nobody_and_says_until_when_it_may_come_bac
 fn what_is_degraded_says_why() {
     let target = web("degraded", json!({"degraded": "http: answered in 900 ms"}));
     assert_eq!(why(&target, &[], &times()), ["http: answered in 900 ms"]);
+}
+
+#[test]
+fn what_its_commands_did_not_start_says_which_command_failed_and_how() {
+    let failing = incident(None);
+    let target = web(
+        "failed",
+        json!({"pid": null, "not_started": {
+            "at": "2026-03-04T11:21:30Z", "why": "`svc restart web` exited with code 5: no such unit",
+        }}),
+    );
+    assert_eq!(
+        why(&target, &[&failing], &times()),
+        [
+            "service-down (high): connection refused",
+            "it was not started, 11:21:30, 30 s ago: `svc restart web` exited with code 5: no such unit",
+        ]
+    );
+}
+
+/// However it stands, and of a foreign service also where nobody can tell.
+#[test]
+fn what_is_said_of_its_process_is_true_of_each_kind_of_target() {
+    let service = |pid_file: Value, pid: Value, error: Value| json!({"pid_file": pid_file, "pid": pid, "error": error});
+    let file = json!("/run/web.pid");
+    for (service, pid, expected) in [
+        (json!(null), json!(4242), "pid 4242, 1 restart"),
+        (
+            json!(null),
+            json!(null),
+            "no process is supervised now, 1 restart",
+        ),
+        (
+            service(file.clone(), json!(77), json!(null)),
+            json!(null),
+            "pid 77, as /run/web.pid says, 1 restart",
+        ),
+        (
+            service(file.clone(), json!(null), json!(null)),
+            json!(null),
+            "/run/web.pid names none that lives, 1 restart",
+        ),
+        (
+            service(file, json!(null), json!("/run/web.pid: it is a directory")),
+            json!(null),
+            "not known: /run/web.pid: it is a directory, 1 restart",
+        ),
+        (
+            service(json!(null), json!(null), json!(null)),
+            json!(null),
+            "none is known: no `pid_file` names one, 1 restart",
+        ),
+    ] {
+        let detail = TargetDetail {
+            target: web("healthy", json!({"pid": pid, "restarts": 1})),
+            checks: Vec::new(),
+            log: None,
+            service: serde_json::from_value(service).unwrap(),
+        };
+        assert_eq!(process_words(&detail), expected);
+    }
 }
 
 /// It may be half-open by the time alone, with nobody who tries anything.

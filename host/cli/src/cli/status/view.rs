@@ -227,6 +227,10 @@ pub(super) fn why(target: &TargetRow, open: &[&Incident], times: &Times) -> Vec<
             seen.unwrap_or_default()
         ));
     }
+    why.extend(target.not_started.as_ref().map(|not_started| {
+        let (at, why) = (times.both(&not_started.at), printable(&not_started.why));
+        format!("it was not started, {at}: {why}")
+    }));
     why.extend(target.degraded.as_deref().map(printable));
     why.extend(target.stopped.as_deref().map(printable));
     why.extend(target.completed.then(|| "completed".to_owned()));

@@ -6,8 +6,8 @@ use crate::ports::{
     SilenceControl, StatusFacts, TargetControl, UnwellTier, Watch,
 };
 use mainstay_api::{
-    AlerterRow, HostStatus, JobRow, OpenWindow, PluginRow, RecoveryPause, ReloadRow, Rest, Silence,
-    Status, TargetRow, TierRow, Unseen,
+    AlerterRow, HostStatus, JobRow, NotStarted, OpenWindow, PluginRow, RecoveryPause, ReloadRow,
+    Rest, Silence, Status, TargetRow, TierRow, Unseen,
 };
 use mainstay_domain::{
     health::{Health, Outcome},
@@ -83,6 +83,14 @@ impl StatusSources {
             paused_until: self.recovery.paused_until(Some(name)).map(String::from),
             pid: process.as_ref().and_then(|process| process.pid),
             restarts: process.map_or(0, |process| process.restarts),
+            not_started: self
+                .targets
+                .not_started(name)
+                .filter(|_| health != Health::Healthy)
+                .map(|not_started| NotStarted {
+                    at: not_started.at.to_string(),
+                    why: not_started.why,
+                }),
             completed: self.targets.has_completed(name),
             stopped: self.targets.held(name),
         }

@@ -3,6 +3,7 @@
 //! Invariant: a stop that fails does not keep the start of a restart back; but nothing is started beside a process that
 //! is known, by its pid file, to live on, nor beside one that lives and may be it.
 
+mod known;
 mod stopped;
 
 use super::{
@@ -22,7 +23,7 @@ use tokio::time::Instant;
 type Named = Result<Option<NamedProcess>, PidFileError>;
 
 impl Core {
-    pub(super) async fn control_foreign(
+    async fn control_foreign(
         &self,
         supervised: &SupervisedTarget,
         verb: Verb,

@@ -4,7 +4,7 @@ use super::{
     Core, Supervisor,
     target::{After, Intent, SupervisedTarget},
 };
-use crate::ports::{Boxed, ProcessUpdate, TargetControl};
+use crate::ports::{Boxed, ForeignProcess, NotStarted, ProcessUpdate, TargetControl};
 use mainstay_domain::{
     effect::{EffectError, Signal, TargetStatus},
     health::Health,
@@ -48,7 +48,7 @@ impl Supervisor {
                 }
                 match supervised.process_spec() {
                     Some(_) => core.control_process(&supervised, verb, seen).await,
-                    None => core.control_foreign(&supervised, verb).await,
+                    None => core.work_on_foreign(&supervised, verb).await,
                 }
             });
             let interrupted =
@@ -144,6 +144,14 @@ impl TargetControl for Supervisor {
             self.core.reconciled.wait().await;
             self.core.get(&target)?.process()
         })
+    }
+
+    fn foreign_process(&self, target: TargetName) -> Boxed<'_, Option<ForeignProcess>> {
+        Box::pin(async move { self.core.foreign_process(&target).await })
+    }
+
+    fn not_started(&self, target: &TargetName) -> Option<NotStarted> {
+        self.core.get(target)?.not_started()
     }
 
     fn has_completed(&self, target: &TargetName) -> bool {

@@ -14,7 +14,7 @@ use super::{
     decide::{self, Adopted},
     ending::end_of,
 };
-use crate::ports::{Exit, ProcessError, ProcessUpdate};
+use crate::ports::{Exit, NotStarted, ProcessError, ProcessUpdate};
 use config::Listing;
 use lifecycle::Lifecycle;
 use mainstay_domain::{
@@ -65,8 +65,10 @@ struct State {
     unended: bool,
     /// A start was given up and has not ended.
     start_hangs: bool,
-    /// How often it was started before; none if it never was.
+    /// How often it was started before, of a foreign service by its commands; none if it never was.
     restarts: Option<u32>,
+    /// Why the commands of a foreign service did not start it the last time.
+    not_started: Option<NotStarted>,
     /// When it was first started, adopted or found to be down; of a foreign service, when the config first had it.
     began: Option<Instant>,
     /// Its last process ended as its config expects.
@@ -93,6 +95,7 @@ impl SupervisedTarget {
                 unended: false,
                 start_hangs: false,
                 restarts: None,
+                not_started: None,
                 began: None,
                 completed: false,
                 bad_ends: (0, String::new()),

@@ -1,6 +1,7 @@
 //! What is known of a target, and should become of it.
 
 use super::{Intent, SupervisedTarget, stop::Stop};
+use crate::ports::NotStarted;
 use mainstay_domain::record::ProcessIdentity;
 use std::{path::PathBuf, time::Duration};
 use tokio::time::Instant;
@@ -17,6 +18,25 @@ impl SupervisedTarget {
 
     pub(in super::super) fn restarts(&self) -> u32 {
         self.state.lock().restarts.unwrap_or(0)
+    }
+
+    /// A command started it, or started it again.
+    pub(in super::super) fn started_by_command(&self) {
+        let mut state = self.state.lock();
+        state.restarts = Some(state.restarts.unwrap_or(0).saturating_add(1));
+        state.not_started = None;
+    }
+
+    /// A command did not start it; or it need not run, so that nobody asks why one did not.
+    pub(in super::super) fn not_started_by_command(&self, why: Option<NotStarted>) {
+        self.state.lock().not_started = why;
+    }
+
+    /// Why its commands did not start it the last time.
+    pub(in super::super) fn not_started(&self) -> Option<NotStarted> {
+        let state = self.state.lock();
+        let is_foreign = state.listing.process().is_none();
+        state.not_started.clone().filter(|_| is_foreign)
     }
 
     /// When it was first started, or found not to be started by the daemon; none before that.

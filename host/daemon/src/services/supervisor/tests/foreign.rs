@@ -1,12 +1,12 @@
 //! Services that others supervise.
 
 use super::*;
-use crate::ports::{Boxed, NamedEnd, NamedProcess, PidFileError, Watch};
+use crate::ports::{Boxed, ForeignProcess, NamedEnd, NamedProcess, PidFileError, Watch};
 use mainstay_domain::{
     effect::CommandOutput,
     health::Health,
     name::CommandName,
-    spec::{CommandSpec, ForeignCommands, RunAs},
+    spec::{CheckKind, CommandSpec, ForeignCommands, RunAs},
 };
 
 /// Notes what is run, and answers with an exit code for each.
@@ -86,6 +86,8 @@ async fn a_foreign_service_is_controlled_by_its_commands() {
     );
     let status = daemon.supervisor.status(&name("db")).unwrap();
     assert_eq!((status.running, status.pid), (None, None));
+    assert_eq!(status.restarts, 2, "by a restart and by a start");
+    assert_eq!(daemon.supervisor.not_started(&name("db")), None);
 
     *daemon.commands.exit_code.lock() = 5;
     let error = within(daemon.supervisor.start(name("db")))
@@ -95,12 +97,96 @@ async fn a_foreign_service_is_controlled_by_its_commands() {
         error.to_string(),
         "unavailable: db: `svc start db` exited with code 5: no such unit"
     );
+    let not_started = daemon.supervisor.not_started(&name("db")).unwrap();
+    assert_eq!(
+        not_started.why,
+        "`svc start db` exited with code 5: no such unit"
+    );
+    let status = daemon.supervisor.status(&name("db")).unwrap();
+    assert_eq!(status.restarts, 2, "it was not started");
     // An attempt of a recovery runs it again after its wait, for it may work then.
     let restarted = within(daemon.supervisor.restart(name("db"))).await;
     assert!(
         matches!(restarted, Err(EffectError::Unavailable(_))),
         "{restarted:?}"
     );
+    daemon.shut_down().await.unwrap();
+}
+
+#[tokio::test]
+async fn why_a_foreign_service_was_not_started_is_known_until_it_is_or_need_not_be() {
+    let dir = tempfile::tempdir().unwrap();
+    let commands = ForeignCommands {
+        start: words("svc start db"),
+        stop: words("svc stop db"),
+        ..ForeignCommands::default()
+    };
+    let mut daemon = Daemon::start(dir.path(), vec![foreign(commands)], PreviousRun::default());
+    let supervisor = daemon.supervisor.clone();
+    for is_stopped in [false, true] {
+        *daemon.commands.failing.lock() = Some("svc start");
+        within(supervisor.restart(name("db"))).await.unwrap_err();
+        assert!(supervisor.not_started(&name("db")).is_some());
+        *daemon.commands.failing.lock() = None;
+        match is_stopped {
+            true => within(supervisor.stop(name("db"))).await.unwrap(),
+            false => within(supervisor.start(name("db"))).await.unwrap(),
+        }
+        assert_eq!(supervisor.not_started(&name("db")), None);
+    }
+    // A stop that fails says nothing of a start.
+    *daemon.commands.failing.lock() = Some("svc stop");
+    within(supervisor.stop(name("db"))).await.unwrap_err();
+    assert_eq!(supervisor.not_started(&name("db")), None);
+    daemon.shut_down().await.unwrap();
+}
+
+#[tokio::test]
+async fn the_process_of_a_foreign_service_is_that_of_its_pid_file_or_of_one_of_its_checks() {
+    let dir = tempfile::tempdir().unwrap();
+    let pid_files = Arc::new(NotedPidFiles::default());
+    let with_file = ForeignCommands {
+        pid_file: Some(PathBuf::from("/run/db.pid")),
+        ..ForeignCommands::default()
+    };
+    let named = |of: &str| TargetSpec {
+        name: name(of),
+        ..foreign(ForeignCommands::default())
+    };
+    let mut checked = named("checked");
+    checked.checks = vec![check("tcp"), check("process")];
+    checked.checks[0].every = DEADLINE * 10;
+    checked.checks[1].every = DEADLINE * 10;
+    checked.checks[1].kind = CheckKind::Process {
+        pid_file: Some(PathBuf::from("/run/checked.pid")),
+    };
+    let targets = vec![
+        foreign(with_file),
+        checked,
+        named("unknown"),
+        child("web", &SLEEP),
+    ];
+    let previous = PreviousRun::default();
+    let mut daemon = Daemon::with(dir.path(), targets, previous, pid_files.clone());
+    daemon.run();
+    let supervisor = daemon.supervisor.clone();
+    let process = |of: &str| within(supervisor.foreign_process(name(of)));
+    let known = |file: &str, pid| {
+        let pid_file = Some(PathBuf::from(file));
+        Some(ForeignProcess { pid_file, pid })
+    };
+    let pid = Ok(Some(NAMED.pid));
+    assert_eq!(process("db").await, known("/run/db.pid", pid.clone()));
+    assert_eq!(process("checked").await, known("/run/checked.pid", pid));
+    let nobody_knows = ForeignProcess {
+        pid_file: None,
+        pid: Ok(None),
+    };
+    assert_eq!(process("unknown").await, Some(nobody_knows));
+    assert_eq!(process("web").await, None, "it is the daemon's own");
+    pid_files.in_doubt.store(true, Ordering::SeqCst);
+    let doubt = Err("/run/db.pid: who knows".to_owned());
+    assert_eq!(process("db").await, known("/run/db.pid", doubt));
     daemon.shut_down().await.unwrap();
 }
 
