@@ -450,6 +450,38 @@ fn a_start_whose_program_ends_at_once_fails_with_its_exit_code_and_its_last_word
 }
 
 #[test]
+fn what_a_command_says_that_is_waited_for_is_true_however_the_target_stood() {
+    let once = "\n[[target]]\nname = \"once\"\nrestart = \"never\"\nrun = [\"/bin/true\"]\n";
+    let daemon = Daemon::start(&[HOST, &sleeper("job"), once].concat(), &[]);
+    daemon.wait_for_event_of("process.exited", "once");
+    wait_for_row(&daemon, "job", "it to run", |row| row["pid"].is_u64());
+    for (verb, target, expected) in [
+        ("restart", "job", "restarted job"),
+        ("stop", "job", "stopped job"),
+        ("restart", "job", "started job, which did not run"),
+        ("stop", "job", "stopped job"),
+        ("start", "job", "started job"),
+        (
+            "start",
+            "once",
+            "started once, which has ended as its config expects",
+        ),
+        (
+            "restart",
+            "once",
+            "started once, which did not run, and has ended as its config expects",
+        ),
+        ("stop", "once", "keeps once, which did not run, stopped"),
+    ] {
+        let output = daemon.cli(&[verb, target, "--wait"]);
+        let said = String::from_utf8_lossy(&output.stdout).into_owned();
+        let expected = format!("  {} {expected}", user_name());
+        assert!(said.trim_end().ends_with(&expected), "{verb}: {said}");
+        assert_eq!(output.status.code(), Some(0), "{verb}: {said}");
+    }
+}
+
+#[test]
 fn a_report_with_a_score_is_as_bad_as_that_and_conditions_are_about_it() {
     let chain = "chain = [\n    { handler = \"restart-service\", when = \"severity >= 0.8 and confidence < 1\" },\n]\n";
     let daemon = slow(chain);

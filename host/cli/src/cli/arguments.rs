@@ -1024,7 +1024,7 @@ pub struct TargetArguments {
     /// Which targets, in the order in which it is done to them
     #[arg(required = true, value_name = "TARGET", value_parser = TargetName::parse)]
     pub targets: Vec<TargetName>,
-    /// Wait until it is done, and say what came of it
+    /// Wait until it is done, however long that takes, and say what came of it
     #[arg(long)]
     pub wait: bool,
     /// Why, for the record

@@ -8,6 +8,7 @@ mod allowed;
 mod commands;
 mod drills;
 mod reports;
+mod words;
 
 use crate::{
     ports::{

@@ -62,7 +62,7 @@ impl Core {
     fn refuse_if_closing(&self) -> Result<(), EffectError> {
         match self.is_closing() {
             true => Err(EffectError::Unavailable(
-                "the daemon is stopping; the next one takes this up".to_owned(),
+                "the daemon is stopping".to_owned(),
             )),
             false => Ok(()),
         }

@@ -1,6 +1,10 @@
 //! Start, stop, restart and reload by command.
 
-use super::{Inner, allowed::refusal};
+use super::{
+    Inner,
+    allowed::refusal,
+    words::{Stood, sentence},
+};
 use crate::ports::{Decision, Refused, TakenCommand, TargetCommand, TargetVerb};
 use mainstay_domain::{
     effect::EffectError,
@@ -71,6 +75,7 @@ impl Inner {
     /// Does it, and says what came of it.
     async fn work(&self, command: TargetCommand, dependents: Vec<TargetName>) {
         let (name, targets) = (command.target.clone(), &self.ports.targets);
+        let before = self.stood(&name);
         let bad_ends = targets.bad_ends(&name);
         let mut done = match command.verb {
             TargetVerb::Start => targets.start(name.clone()).await,
@@ -82,32 +87,20 @@ impl Inner {
             // A program that ends at once was not started, for who waits for that.
             done = targets.stays_up(name.clone(), bad_ends).await;
         }
-        let (kind, verb) = match command.verb {
-            TargetVerb::Start => (EventKind::TargetStarted, "started"),
-            TargetVerb::Stop => (EventKind::TargetStopped, "stopped"),
-            TargetVerb::Restart => (EventKind::TargetRestarted, "restarted"),
-            TargetVerb::Reload => (EventKind::TargetReloaded, "reloaded"),
+        let kind = match command.verb {
+            TargetVerb::Start => EventKind::TargetStarted,
+            TargetVerb::Stop => EventKind::TargetStopped,
+            TargetVerb::Restart => EventKind::TargetRestarted,
+            TargetVerb::Reload => EventKind::TargetReloaded,
         };
-        let (by, reason) = (&command.by, command.reason.trim());
-        let why = match reason {
-            "" => String::new(),
-            reason => format!(": {reason}"),
-        };
-        let (severity, message, outcome) = match done {
-            Ok(()) => (
-                Severity::Low,
-                format!("{by} {verb} {name}{why}"),
-                "done".to_owned(),
-            ),
-            Err(error) => (
-                Severity::Medium,
-                format!("{by} wanted {name} {verb}{why}; that failed: {error}"),
-                error.to_string(),
-            ),
+        let message = sentence(&command, &before, &self.stood(&name), &done);
+        let (severity, outcome) = match done {
+            Ok(()) => (Severity::Low, "done".to_owned()),
+            Err(error) => (Severity::Medium, error.to_string()),
         };
         let facts = TargetCommanded {
-            by: by.name.clone(),
-            note: by.note.clone(),
+            by: command.by.name.clone(),
+            note: command.by.note.clone(),
             reason: command.reason.clone(),
             outcome,
             dependents,
@@ -115,6 +108,20 @@ impl Inner {
         let event = Event::new(kind, severity, self.ports.shared.clock.now(), message);
         let event = event.with_target(&name).with_data(facts);
         self.tell(event, "what came of a command").await;
+    }
+
+    /// How a target stands now.
+    fn stood(&self, name: &TargetName) -> Stood {
+        let status = self.ports.targets.status(name);
+        let is_kept_stopped = self.orders.lock().stopped(name).is_some();
+        Stood {
+            is_supervised: status
+                .as_ref()
+                .is_some_and(|status| status.running.is_some()),
+            pid: status.and_then(|status| status.pid),
+            completed: self.ports.targets.has_completed(name),
+            is_kept_stopped,
+        }
     }
 
     async fn stop(&self, command: &TargetCommand) -> Result<(), EffectError> {
