@@ -490,3 +490,91 @@ fn the_unit_says_only_what_systemd_252_knows_or_explains_the_rest() {
         }
     }
 }
+
+/// The commands of the blocks below a heading of README, each without the word that makes root of its user.
+fn steps(heading: &str) -> Vec<String> {
+    let readme = read("README.md");
+    let (_, below) = readme
+        .split_once(&format!("\n## {heading}\n"))
+        .unwrap_or_else(|| panic!("there is no heading `{heading}`"));
+    let section = below.split("\n## ").next().unwrap();
+    let steps = blocks(section, "sh");
+    let steps = steps.iter().flat_map(|block| block.lines());
+    let steps = steps.map(|line| line.strip_prefix("sudo ").unwrap_or(line));
+    steps.map(str::to_owned).collect()
+}
+
+/// What stands for a key of the unit, which has it once.
+fn of_the_unit(key: &str) -> String {
+    let unit = read("examples/mainstay.service");
+    let pairs = unit.lines().filter_map(|line| line.split_once('='));
+    let values: Vec<&str> = pairs
+        .filter(|(found, _)| *found == key)
+        .map(|(_, value)| value)
+        .collect();
+    assert_eq!(values.len(), 1, "{key}: {values:?}");
+    values[0].to_owned()
+}
+
+#[test]
+fn the_unit_runs_what_the_steps_of_the_readme_put_into_place() {
+    let start = of_the_unit("ExecStart");
+    let (installed, arguments) = start.split_once(' ').unwrap();
+    assert_eq!(refusal(&format!("mainstay {arguments}")), None, "{start}");
+    let config = Path::new(arguments.strip_prefix("run --config ").unwrap());
+    let (directory, config) = (config.parent().unwrap().display(), config.display());
+    let steps = steps("As a service of the machine");
+    for step in [
+        format!("install -m 755 ~/.cargo/bin/mainstay {installed}"),
+        format!("mainstay init {directory}"),
+        format!("mainstay check --config {config}"),
+        "install -m 644 examples/mainstay.service /etc/systemd/system/mainstay.service".to_owned(),
+        "systemctl enable --now mainstay".to_owned(),
+    ] {
+        assert!(steps.contains(&step), "`{step}` is none of {steps:#?}");
+    }
+    assert_eq!(of_the_unit("WantedBy"), "multi-user.target");
+    // Commands find the daemon there where nobody names its config.
+    let help = Command::new(program()).arg("--help").output().unwrap();
+    let help = String::from_utf8_lossy(&help.stdout).into_owned();
+    assert!(help.contains(&config.to_string()), "{help}");
+}
+
+#[test]
+fn the_unit_gives_the_daemon_the_time_that_it_takes_to_end() {
+    let seconds = |text: &str| text.trim_end_matches('s').parse::<u64>().unwrap();
+    let example: toml::Table = read("examples/mainstay.toml").parse().unwrap();
+    let deadline = seconds(example["host"]["shutdown_deadline"].as_str().unwrap());
+    let stop = seconds(&of_the_unit("TimeoutStopSec"));
+    assert!(deadline < stop && stop < 2 * deadline, "{deadline}, {stop}");
+    assert_eq!(of_the_unit("ExecReload"), "/bin/kill -HUP $MAINPID");
+}
+
+#[test]
+fn what_the_steps_of_the_readme_put_into_the_machine_its_last_ones_take_away() {
+    let of_the_machine = |word: &&str| {
+        let roots = ["/etc/", "/var/", "/usr/local/"];
+        roots.iter().any(|root| word.starts_with(root))
+    };
+    let put: Vec<String> = ["As a service of the machine", "Upgrade"]
+        .iter()
+        .flat_map(|heading| steps(heading))
+        .collect();
+    let put = put.join("\n");
+    let ends = |character: char| character.is_whitespace() || "\"'|;".contains(character);
+    let put: BTreeSet<&str> = put.split(ends).filter(of_the_machine).collect();
+    assert!(put.contains("/var/lib/mainstay/state"), "{put:?}");
+    let last = steps("Uninstall");
+    let removals = last.iter().filter(|step| step.starts_with("rm "));
+    let removed: Vec<&str> = removals
+        .flat_map(|step| step.split_whitespace().filter(of_the_machine))
+        .collect();
+    let is_removed = |path: &str| {
+        removed.iter().any(|removed| match removed.split_once('*') {
+            Some((beginning, _)) => path.starts_with(beginning),
+            None => Path::new(path).starts_with(removed),
+        })
+    };
+    let left: Vec<&str> = put.into_iter().filter(|path| !is_removed(path)).collect();
+    assert_eq!(left, Vec::<&str>::new());
+}

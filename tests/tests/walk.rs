@@ -52,8 +52,11 @@ told() {
     mainstay alert test > "$ROOT/told.log" 2>&1
     test -s "$ROOT/var/lib/mainstay/alerts/alerts.jsonl" && ! test -e "$ROOT/etc/mainstay/alerts"
 }
+lies() { test -f "$ROOT/var/lib/mainstay/state/journal.db" && ! test -e "$ROOT/etc/mainstay/state"; }
 serve() {
-    "$ROOT/usr/local/bin/mainstay" run --config "$ROOT/etc/mainstay/mainstay.toml" > "$ROOT/daemon.log" 2>&1 < /dev/null &
+    local start
+    start=$(sed -n "s|^ExecStart=| |p" "$ROOT/etc/systemd/system/mainstay.service" | sed "s| /| $ROOT/|g")
+    $start > "$ROOT/daemon.log" 2>&1 < /dev/null &
     echo $! > "$ROOT/pid"
     within answers
 }
@@ -66,7 +69,7 @@ systemctl() {
         daemon-reload) test -f "$ROOT/etc/systemd/system/mainstay.service" ;;
         "enable --now mainstay") serve ;;
         "restart mainstay") cease; serve ;;
-        "disable --now mainstay") within told; cease ;;
+        "disable --now mainstay") within told; within lies; cease ;;
         *) echo "no such command of systemctl: $*" >&2; return 1 ;;
     esac
 }
