@@ -2,8 +2,10 @@
 
 use mainstay_tests::{Daemon, HOST, program, wait_for};
 use std::{
-    io::{BufRead, BufReader},
-    process::{Command, Stdio},
+    fs,
+    io::{BufRead, BufReader, Write},
+    path::PathBuf,
+    process::{Child, Command, Stdio},
 };
 
 const WEB: &str = r#"
@@ -61,6 +63,7 @@ const DB: &str = r#"
 [[target]]
 name = "db"
 start_period = "0s"
+breaker = { open_for = "100ms" }
 commands.start = ["/bin/sh", "-c", "echo starting; echo 'no such unit' >&2; exit 5"]
 pid_file = "db.pid"
 
@@ -102,8 +105,8 @@ fn a_foreign_service_is_shown_with_its_process_and_why_its_command_did_not_start
     // Others start it after all.
     let mut service = Command::new("/bin/sleep").arg("1000").spawn().unwrap();
     let pid = service.id();
-    std::fs::write(daemon.path("db.pid"), pid.to_string()).unwrap();
-    std::fs::write(daemon.path("up"), "").unwrap();
+    fs::write(daemon.path("db.pid"), pid.to_string()).unwrap();
+    fs::write(daemon.path("up"), "").unwrap();
     let shown = shown_with(&["db  healthy", &format!("pid {pid}, as ")]);
     assert!(!shown.contains(failed), "{shown}");
     let detail = daemon.json(&["status", "db"]);
@@ -151,7 +154,7 @@ fn what_a_target_prints_is_shown_and_followed() {
     let daemon = Daemon::start(&[HOST, config.as_str()].concat(), &[]);
     let path = daemon.path("state/logs/web.log");
     wait_for("the first line", || {
-        let log = std::fs::read_to_string(&path).unwrap_or_default();
+        let log = fs::read_to_string(&path).unwrap_or_default();
         log.contains("first").then_some(()).ok_or(log)
     });
     assert!(said(&daemon, &["logs", "web"]).starts_with("2020-01-01T00:00:00Z old\nfirst\n"));
@@ -220,5 +223,149 @@ fn a_misspelt_name_is_refused_with_the_nearest_one_and_the_end_of_an_identifier_
     assert!(
         stderr.contains("`mainstay silences` lists them"),
         "{stderr}"
+    );
+}
+
+/// `mainstay watch` in a terminal of its own, which script(1) of util-linux makes.
+struct Watching {
+    script: Child,
+    /// All that was shown there.
+    shown: PathBuf,
+    /// The terminal.
+    terminal: PathBuf,
+}
+
+impl Watching {
+    /// In a terminal of this size, as stty(1) takes it.
+    fn begin(daemon: &Daemon, size: &str) -> Self {
+        let (shown, pid) = (daemon.path("shown"), daemon.path("watch.pid"));
+        // Whoever runs the tests may ignore SIGINT, which is inherited.
+        let run = format!(
+            "stty {size} && echo $$ > '{}' && exec env --default-signal=INT '{}' watch --every 50ms --config '{}'",
+            pid.display(),
+            program().display(),
+            daemon.path("mainstay.toml").display()
+        );
+        let script = Command::new("script")
+            .args(["--quiet", "--flush", "--return", "--command", &run])
+            .arg(&shown)
+            .env("SHELL", "/bin/sh")
+            .env("NO_COLOR", "1")
+            .env_remove("COLUMNS")
+            .stdin(Stdio::piped())
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn()
+            .unwrap();
+        let terminal = wait_for("the terminal", || {
+            let pid = fs::read_to_string(&pid).unwrap_or_default();
+            let output = format!("/proc/{}/fd/1", pid.trim());
+            match pid.ends_with('\n') {
+                true => fs::read_link(&output).map_err(|error| error.to_string()),
+                false => Err(pid),
+            }
+        });
+        Self {
+            script,
+            shown,
+            terminal,
+        }
+    }
+
+    fn resize(&self, size: &[&str]) {
+        let mut stty = Command::new("stty");
+        stty.arg("-F").arg(&self.terminal).args(size);
+        assert!(stty.status().unwrap().success());
+    }
+
+    fn all(&self) -> String {
+        let shown = fs::read(&self.shown).unwrap_or_default();
+        String::from_utf8_lossy(&shown).into_owned()
+    }
+
+    /// What was drawn so far, each time in its lines; the last one may not be whole yet, and does not count.
+    fn drawn(&self) -> Vec<Vec<String>> {
+        let all = self.all();
+        let drawn = all.split("\u{1b}[H\u{1b}[2J").skip(1);
+        let lines = drawn.map(|drawn| drawn.lines().map(str::to_owned).collect());
+        let mut drawn: Vec<Vec<String>> = lines.collect();
+        drawn.pop();
+        drawn
+    }
+
+    /// Waits until something like this was drawn after the first `before` drawings; how many there are then.
+    fn wait(&self, what: &str, before: usize, is_so: impl Fn(&[String]) -> bool) -> usize {
+        wait_for(what, || {
+            let drawn = self.drawn();
+            let is_there = drawn.iter().skip(before).any(|lines| is_so(lines));
+            let all = || self.all();
+            is_there.then_some(drawn.len()).ok_or_else(all)
+        })
+    }
+
+    /// What a person types.
+    fn type_in(&mut self, keys: &[u8]) {
+        self.script.stdin.as_mut().unwrap().write_all(keys).unwrap();
+    }
+
+    /// Its exit code, or 128 and the number of the signal that ended it.
+    fn end(&mut self) -> Option<i32> {
+        let ended = wait_for("watch to end", || {
+            let ended = self.script.try_wait().unwrap();
+            ended.ok_or_else(|| "it watches".to_owned())
+        });
+        ended.code()
+    }
+}
+
+impl Drop for Watching {
+    fn drop(&mut self) {
+        let _ = self.script.kill();
+        let _ = self.script.wait();
+    }
+}
+
+#[test]
+fn watch_draws_anew_in_the_size_that_the_terminal_has_until_it_is_interrupted() {
+    let daemon = Daemon::start(&[HOST, DB].concat(), &[]);
+    let mut watching = Watching::begin(&daemon, "cols 200 rows 4");
+    let begins = |words: &'static str| {
+        move |lines: &[String]| lines.first().is_some_and(|line| line.starts_with(words))
+    };
+    let seen = watching.wait(
+        "the failure",
+        0,
+        begins("needs a person: the recovery of db"),
+    );
+    let has_room = |lines: &Vec<String>| {
+        let left_out = lines.last().is_some_and(|line| line.starts_with("… and "));
+        lines.len() == 3 && left_out
+    };
+    let drawn = watching.drawn();
+    assert!(drawn.iter().all(has_room), "{drawn:#?}");
+    fs::write(daemon.path("up"), "").unwrap();
+    let seen = watching.wait("its end", seen, begins("nothing needs a person"));
+    watching.resize(&["cols", "50", "rows", "40"]);
+    let fits = |lines: &[String]| {
+        let is_whole = lines.last().is_some_and(|line| !line.starts_with("… and "));
+        is_whole && lines.len() > 3 && lines.iter().all(|line| line.chars().count() <= 50)
+    };
+    watching.wait("the other size", seen, fits);
+    watching.type_in(b"\x03");
+    assert_eq!(watching.end(), Some(130), "by SIGINT: {}", watching.all());
+}
+
+#[test]
+fn watch_ends_with_the_daemon_and_says_so() {
+    let mut daemon = Daemon::start(&[HOST, WEB].concat(), &[]);
+    let mut watching = Watching::begin(&daemon, "cols 200 rows 40");
+    watching.wait("a drawing", 0, |lines| !lines.is_empty());
+    assert!(daemon.stop());
+    assert_eq!(watching.end(), Some(1), "{}", watching.all());
+    let all = watching.all();
+    let after = all.rsplit("\u{1b}[2J").next().unwrap();
+    assert!(
+        after.contains("error: ") && after.contains("mainstay.sock"),
+        "{all}"
     );
 }

@@ -256,7 +256,8 @@ pub enum Command {
     },
     /// Show the status on a terminal, again and again, until it is interrupted
     ///
-    /// What has no room on the terminal is left out at its end, which is the least urgent.
+    /// What has no room on the terminal is left out at its end, which is the least urgent. It ends when it is
+    /// interrupted, and with exit code 1 where the daemon ends.
     #[command(after_long_help = examples!("
   mainstay watch
   mainstay watch --every 10s"))]

@@ -3,6 +3,8 @@
 //! Invariant: a daemon that does not answer, stopped or stuck, is given up after `--timeout`; only what is followed may be
 //! silent for longer.
 
+mod unreached;
+
 use super::failure::WithHelp;
 use anyhow::{Context, anyhow};
 use mainstay_api::{ErrorBody, IDENTITY_HEADER};
@@ -11,11 +13,11 @@ use reqwest::{Method, Response, header::HeaderValue};
 use serde::Serialize;
 use std::{
     collections::VecDeque,
-    io,
     path::{Path, PathBuf},
     time::Duration,
 };
 use tokio::time::timeout;
+use unreached::{no_answer, silent, unconnected};
 
 /// Work that tells how it goes has a word at least every second; see the API's backups. Below this a busy machine would
 /// be taken for a dead daemon.
@@ -156,7 +158,7 @@ impl Client {
         if let Some(identity) = &self.identity {
             request = request.header(IDENTITY_HEADER, identity.clone());
         }
-        let response = request.send().await.with_context(|| self.broke())?;
+        let response = request.send().await.map_err(|error| self.unsent(error))?;
         if response.status().is_success() {
             return Ok(response);
         }
@@ -167,6 +169,14 @@ impl Client {
             help: None,
         });
         Err(refused(body))
+    }
+
+    /// Why there is no answer: nobody listens any more, or the connection broke.
+    fn unsent(&self, error: reqwest::Error) -> anyhow::Error {
+        match unconnected(&error).map(|cause| no_answer(&self.socket, cause)) {
+            Some(nobody) => nobody.into(),
+            None => anyhow::Error::new(error).context(self.broke()),
+        }
     }
 
     fn broke(&self) -> String {
@@ -182,47 +192,6 @@ fn broke(socket: &Path) -> String {
 pub(super) fn refused(body: ErrorBody) -> anyhow::Error {
     let ErrorBody { error, help } = body;
     WithHelp { error, help }.into()
-}
-
-fn no_answer(socket: &Path, error: &io::Error) -> WithHelp {
-    let socket = socket.display();
-    let (error, help) = match error.kind() {
-        io::ErrorKind::NotFound | io::ErrorKind::ConnectionRefused => (
-            format!("the daemon is not running: nobody listens on {socket}"),
-            "start it with `mainstay run`, or name another socket with --socket or another config with --config",
-        ),
-        io::ErrorKind::PermissionDenied => (
-            format!("the daemon's socket {socket} is not open to this user"),
-            "use it as the user that the daemon runs as, or as one of those with whom host.api.group and host.api.viewers \
-             share it",
-        ),
-        io::ErrorKind::WouldBlock => (
-            format!("the daemon takes no more connections on {socket}: too many wait already"),
-            STUCK,
-        ),
-        _ => (
-            format!("cannot connect to {socket}: {error}"),
-            "name the daemon's socket with --socket",
-        ),
-    };
-    WithHelp {
-        error,
-        help: Some(help.to_owned()),
-    }
-}
-
-const STUCK: &str = "it is stopped, stuck or very busy: look at its log and its process, and start it again where it \
-                     is stuck; --timeout 1m waits longer";
-
-/// There is a daemon, and it says nothing.
-fn silent(socket: &Path, patience: Duration) -> WithHelp {
-    let socket = socket.display();
-    WithHelp {
-        error: format!(
-            "the daemon has not answered within {patience:?}: somebody listens on {socket} and says nothing"
-        ),
-        help: Some(format!("{STUCK}; a command that was sent may yet be done")),
-    }
 }
 
 /// An answer that comes line by line.
@@ -280,4 +249,27 @@ pub(super) fn path_with(path: &str, query: &[(&str, Option<String>)]) -> String 
         return path.to_owned();
     }
     format!("{path}?{}", pairs.join("&"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_daemon_that_has_ended_since_the_first_connection_is_said_not_to_run() {
+        let directory = tempfile::tempdir().unwrap();
+        let socket = directory.path().join("mainstay.sock");
+        let listener = tokio::net::UnixListener::bind(&socket).unwrap();
+        let client = Client::connect(&socket, Duration::from_secs(60)).await;
+        let client = client.unwrap();
+        drop(listener);
+        for leaves_its_socket in [true, false] {
+            if !leaves_its_socket {
+                std::fs::remove_file(&socket).unwrap();
+            }
+            let error = client.get("/v1/status").await.unwrap_err();
+            let said = error.to_string();
+            assert!(said.starts_with("the daemon is not running"), "{error:?}");
+        }
+    }
 }

@@ -161,9 +161,14 @@ impl Output {
         }
     }
 
-    /// Draws blocks on the terminal in place of what is there; of what has no room the end is left out, and counted.
+    /// Draws blocks on the terminal in place of what is there; of what has no room the end is left out, and counted. It has
+    /// the size that the terminal has now.
     pub(super) fn draw(&self, blocks: &[Block]) -> anyhow::Result<()> {
-        let lines = lay_out(blocks, self.style());
+        let style = Style {
+            width: self.width.map(|_| terminal_width(io::stdout())),
+            ..self.style()
+        };
+        let lines = lay_out(blocks, style);
         let lines = first_lines(lines, terminal_rows());
         // To the first place, and nothing below it.
         self.verbatim(&format!(
