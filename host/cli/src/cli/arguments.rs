@@ -281,6 +281,9 @@ pub enum Command {
   mainstay incidents --target api --since 24h"))]
     Incidents(IncidentArguments),
     /// List operations: those that wait for a person, then the others, each newest first
+    ///
+    /// DETECTED is when the failure was first seen, which all operations of an incident share, and RECOVERY counts from then
+    /// on; STARTED is when the operation itself began.
     #[command(after_long_help = examples!("
   mainstay history --target api --since 24h
   mainstay history --state failed --limit 10 --json

@@ -77,6 +77,7 @@ pub(super) fn operation_table(operations: &[Operation], times: &Times) -> Table 
         "ATTEMPTS",
         "HANDLER",
         "DETECTED",
+        "STARTED",
         "RECOVERY",
         "ERROR",
     ];
@@ -121,6 +122,7 @@ fn operation_row(operation: &Operation, times: &Times) -> Vec<Cell> {
         cell(operation.attempts, Tone::Plain),
         maybe(handler_of(operation)),
         cell(times.both(&operation.detected_at), Tone::Plain),
+        maybe(operation.started_at.as_ref().map(|at| times.both(at))),
         match operation.recovery_ms {
             Some(millis) => cell(length(Duration::from_millis(millis)), late),
             None => cell("-", Tone::Plain),
@@ -204,20 +206,51 @@ mod tests {
         }
     }
 
+    /// Of a failure that was detected at 11:20.
+    fn operation(started: Option<&str>, waits: Option<&str>, due: Option<&str>) -> Operation {
+        serde_json::from_value(serde_json::json!({
+            "id": "op-1", "incident": "inc-1", "target": "web", "failure": "down", "severity": "high",
+            "mode": "automatic", "state": "scheduled", "attempts": 0, "handler": null, "handler_version": null,
+            "handler_digest": null, "actions": [], "error": null, "detected_at": "2026-03-04T11:20:00Z",
+            "started_at": started, "finished_at": null, "recovery_ms": null, "rto_exceeded": false,
+            "escalated": false, "dry_run": false, "revision": 1, "steps": [], "due": due, "waits": waits,
+        }))
+        .unwrap()
+    }
+
+    #[test]
+    fn operations_of_one_incident_are_told_apart_by_when_each_began_in_the_zone_of_the_reader() {
+        let now = Timestamp::parse("2026-03-04T11:22:00Z").unwrap();
+        let began = ["2026-03-04T11:20:01Z", "2026-03-04T11:20:31Z"];
+        let operations = began.map(|began| operation(Some(began), None, None));
+        let not_yet = operation(None, None, None);
+        let east = TimeZone::fixed(jiff::tz::offset(2));
+        for (zone, detected, expected) in [
+            (TimeZone::UTC, "11:20:00", ["11:20:01", "11:20:31"]),
+            (east, "13:20:00", ["13:20:01", "13:20:31"]),
+        ] {
+            let times = Times::at(now, zone);
+            let rows = |operation: &Operation| -> String {
+                let out = Output::in_memory(false, false);
+                let table = operation_table(std::slice::from_ref(operation), &times);
+                out.show(&[Block::Table(table)]).unwrap();
+                out.written().lines().last().unwrap().to_owned()
+            };
+            for (operation, began) in operations.iter().zip(expected) {
+                let row = rows(operation);
+                for at in [detected, began] {
+                    assert!(row.contains(&format!("  {at}, ")), "{row}");
+                }
+            }
+            assert!(!rows(&not_yet).contains(expected[0]));
+        }
+    }
+
     #[test]
     fn what_waits_says_for_what_and_until_when_where_that_is_to_come() {
         let now = Timestamp::parse("2026-03-04T11:22:00Z").unwrap();
         let times = Times::at(now, TimeZone::UTC);
-        let operation = |waits: Option<&str>, due: Option<&str>| -> Operation {
-            serde_json::from_value(serde_json::json!({
-                "id": "op-1", "incident": "inc-1", "target": "web", "failure": "down", "severity": "high",
-                "mode": "automatic", "state": "scheduled", "attempts": 0, "handler": null, "handler_version": null,
-                "handler_digest": null, "actions": [], "error": null, "detected_at": "2026-03-04T11:20:00Z",
-                "started_at": null, "finished_at": null, "recovery_ms": null, "rto_exceeded": false,
-                "escalated": false, "dry_run": false, "revision": 1, "steps": [], "due": due, "waits": waits,
-            }))
-            .unwrap()
-        };
+        let operation = |waits: Option<&str>, due: Option<&str>| operation(None, waits, due);
         let rests = Some("between two attempts");
         let until = format!(", until {}", times.both("2026-03-04T11:22:30Z"));
         for (operation, expected) in [
