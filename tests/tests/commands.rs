@@ -204,6 +204,12 @@ fn a_restart_is_audited_and_no_incident() {
         row["pid"].is_u64() && row["health"] == "healthy"
     });
     assert_ne!(row["pid"], before);
+    let output = daemon.cli(&["restart", "job", "--wait"]);
+    let said = String::from_utf8_lossy(&output.stdout).into_owned();
+    assert!(
+        said.starts_with("restart of job is under way; web depends on it\n"),
+        "{said}"
+    );
     done(&daemon, &["restart", "foreign", "--wait"]);
     assert_eq!(daemon.json(&["incidents"]), json!([]));
     assert_eq!(daemon.json(&["history"]), json!([]));

@@ -67,7 +67,13 @@ pub(super) async fn command(
     for target in &arguments.targets {
         let path = format!("/v1/targets/{target}/{word}");
         match client.post(&path, &body).await {
-            Ok(_) if arguments.wait => under_way.push(target),
+            Ok(answer) if arguments.wait => {
+                under_way.push(target);
+                // For programs it is in the event that says what came of it.
+                if !out.json {
+                    tell_dependents(out, word, &parse::<Commanded>(&answer)?)?;
+                }
+            }
             Ok(answer) => present(out, &answer, |out, commanded: Commanded| {
                 out.line(&format!(
                     "{word} of {target} is under way{}; `mainstay events` says what comes of it",
@@ -164,6 +170,17 @@ pub(super) async fn report(
             }
         })
     })
+}
+
+/// What depends on a target that a command is under way for, where something does: it goes on meanwhile.
+fn tell_dependents(out: &Output, word: &str, commanded: &Commanded) -> anyhow::Result<()> {
+    match dependents(&commanded.dependents).as_str() {
+        "" => Ok(()),
+        dependents => out.line(&format!(
+            "{word} of {} is under way{dependents}",
+            commanded.target
+        )),
+    }
 }
 
 fn dependents(names: &[String]) -> String {
