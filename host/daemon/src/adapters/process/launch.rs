@@ -163,21 +163,21 @@ impl Launch {
         own.or_else(limits::of_children)
     }
 
-    /// Where its output goes, and why that is nowhere, where something lies in the place of its log. A full disk may have
-    /// no room for a new file. Better a target without a log than one that does not run.
+    /// Where its output goes, and why that is nowhere, where its log cannot be opened: something lies in its place, or its
+    /// file system is full or cannot be written to. Better a target without a log than one that does not run. What the
+    /// daemon itself lacks passes, so that is an error.
     fn output(&self) -> io::Result<((File, File), Option<String>)> {
         let error = match log::open(&self.log) {
             Ok(files) => return Ok((files, None)),
+            Err(error) if limits::is_own_lack(&error) => return Err(error),
             Err(error) => error,
         };
         let is_full = matches!(
             error.kind(),
             io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded
         );
-        if !is_full && !log::is_odd(&error) {
-            return Err(error);
-        }
         tracing::warn!(log = %self.log.display(), %error, "its output is lost until its next start");
+        // A full disk is told of by itself.
         let why = (!is_full).then(|| format!("{}: {error}", self.log.display()));
         Ok((log::open(Path::new("/dev/null"))?, why))
     }

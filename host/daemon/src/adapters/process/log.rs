@@ -171,9 +171,25 @@ pub(super) fn had_name(path: &Path, now: &Path) -> bool {
     path.parent() == now.parent() && now_name.starts_with(&log)
 }
 
-/// Opens the file for standard output and standard error. What is neither a regular file nor `/dev/null` is refused: it
-/// may hold up who opens it or writes to it, and is not waited for.
+/// Opens the file for standard output and standard error, in its directory, which is made again where somebody has taken it
+/// away. What is neither a regular file nor `/dev/null` is refused: it may hold up who opens it or writes to it, and is not
+/// waited for.
 pub(super) fn open(path: &Path) -> io::Result<(File, File)> {
+    let error = match open_there(path) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => error,
+        opened => return opened,
+    };
+    // Not what that lies in: where a file system is gone, nothing is to be written in its place.
+    let made = path
+        .parent()
+        .map(|logs| DirBuilder::new().mode(0o700).create(logs));
+    match made {
+        Some(Ok(())) => open_there(path),
+        _ => Err(error),
+    }
+}
+
+fn open_there(path: &Path) -> io::Result<(File, File)> {
     // Before it is opened, for that alone may do something to a device.
     if std::fs::metadata(path).is_ok_and(|metadata| !can_be_log(&metadata)) {
         return Err(odd());
@@ -201,11 +217,6 @@ fn can_be_log(metadata: &Metadata) -> bool {
 
 fn odd() -> io::Error {
     io::Error::other("it is no regular file; move it away")
-}
-
-/// Whether this error of `open` is not what the system said, but what lies there.
-pub(super) fn is_odd(error: &io::Error) -> bool {
-    error.raw_os_error().is_none()
 }
 
 /// Gives a log, and the rotated ones beside it, the name of another one. What has that name was left by a target that is
@@ -300,12 +311,14 @@ mod tests {
             .unwrap();
         for name in ["fifo", "link", "directory", "zero"] {
             let error = open(&at(name)).unwrap_err();
-            assert!(is_odd(&error), "{name}: {error}");
+            assert!(error.raw_os_error().is_none(), "{name}: {error}");
             assert!(!is_above(&at(name), 0), "{name}");
         }
         open(&at("null")).unwrap();
-        let nowhere = open(&at("none/web.log")).unwrap_err();
-        assert!(!is_odd(&nowhere), "{nowhere}");
+        // Its directory is made, and what that lies in is not.
+        open(&at("none/web.log")).unwrap();
+        open(&at("gone/logs/web.log")).unwrap_err();
+        assert!(at("none/web.log").is_file() && !at("gone").exists());
         let (file, _) = open(&at("web.log")).unwrap();
         let flags = rustix::fs::fcntl_getfl(&file).unwrap();
         assert!(flags.contains(OFlags::APPEND) && !flags.contains(OFlags::NONBLOCK));

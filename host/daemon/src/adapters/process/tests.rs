@@ -352,6 +352,30 @@ async fn a_child_starts_though_its_log_cannot_be_rotated() {
 }
 
 #[tokio::test]
+async fn a_child_starts_though_there_is_no_place_for_its_log() {
+    let dir = tempfile::tempdir().unwrap();
+    let logs = dir.path().join("logs");
+    let spec = shell("echo started; exit 3");
+    let processes = processes(dir.path());
+    std::fs::remove_dir_all(&logs).unwrap();
+    let identity = processes.spawn(&web(), &spec, 0).await.unwrap();
+    assert_eq!(within(processes.wait(identity)).await, Exit::Code(3));
+    assert_eq!(output(dir.path()), "started\n", "in a new directory");
+    assert_eq!(processes.moved_log(&web()), None);
+    // Neither can a directory be made there.
+    std::fs::remove_dir_all(&logs).unwrap();
+    std::fs::write(&logs, "").unwrap();
+    let identity = processes.spawn(&web(), &spec, 0).await.unwrap();
+    assert_eq!(within(processes.wait(identity)).await, Exit::Code(3));
+    let told = processes.moved_log(&web()).unwrap();
+    assert!(
+        told.starts_with("its output is lost until its next start"),
+        "{told}"
+    );
+    assert_eq!(processes.moved_log(&web()), None, "once");
+}
+
+#[tokio::test]
 async fn a_program_before_the_start_that_hangs_while_it_is_started_fails_the_start_in_its_time() {
     let dir = tempfile::tempdir().unwrap();
     let processes = processes(dir.path());

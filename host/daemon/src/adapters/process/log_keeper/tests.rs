@@ -68,7 +68,7 @@ fn writer(path: &Path) -> std::process::Child {
 
 fn check_reopening(take_away: impl Fn(&Path)) {
     let dir = tempfile::tempdir().unwrap();
-    let (keeper, path, _) = kept(dir.path(), 1 << 20);
+    let (keeper, path, _) = kept(&dir.path().join("logs"), 1 << 20);
     let mut child = writer(&path);
     wait_until("it writes", || content(&path).contains("line 3\n"));
     take_away(&path);
@@ -110,6 +110,11 @@ fn a_log_that_is_moved_is_opened_anew_and_no_line_is_lost_or_doubled() {
 #[test]
 fn a_log_that_is_deleted_is_opened_anew() {
     check_reopening(|path| std::fs::remove_file(path).unwrap());
+}
+
+#[test]
+fn a_log_is_opened_anew_where_its_whole_directory_was_deleted() {
+    check_reopening(|path| std::fs::remove_dir_all(path.parent().unwrap()).unwrap());
 }
 
 #[test]
