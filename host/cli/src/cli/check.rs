@@ -8,6 +8,7 @@ mod accounts;
 mod asks;
 mod bounds;
 mod directories;
+mod files;
 mod gaps;
 mod programs;
 mod rivals;
@@ -48,6 +49,7 @@ pub(super) async fn check(file: &Path) -> anyhow::Result<Vec<Problem>> {
     found.extend(sources::problems(&loaded));
     found.extend(bounds::problems(&loaded));
     found.extend(programs::problems(&loaded));
+    found.extend(files::problems(&loaded));
     found.extend(waits::problems(&loaded));
     let named = loaded.spec.plugin_specs();
     let (mut served, mut refusing) = (Served::new(), Vec::new());

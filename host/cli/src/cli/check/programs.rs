@@ -6,7 +6,7 @@ use mainstay_daemon::{
     app::{DEFAULT_PATH, is_account},
     config::{EntityKind, Loaded, Problem},
 };
-use mainstay_domain::spec::{BackupSource, CheckKind, HttpCheck, Spec, Trust};
+use mainstay_domain::spec::{BackupSource, CheckKind, Reload, Spec};
 use std::{
     collections::BTreeMap,
     ffi::{OsStr, OsString},
@@ -63,8 +63,6 @@ pub(super) fn problems(loaded: &Loaded) -> Vec<Problem> {
             ));
         }
     }
-    problems.extend(files_of_variables(loaded));
-    problems.extend(files_of_authorities(loaded));
     problems
 }
 
@@ -84,56 +82,6 @@ fn doubt_of_user(user: &str, what: &str, users: Option<&str>, is_root: bool) -> 
             "run the daemon as root, as the unit of systemd does, or remove `user`",
         )
     })
-}
-
-/// Files of authorities that are no files.
-fn files_of_authorities(loaded: &Loaded) -> Vec<Problem> {
-    let mut problems = Vec::new();
-    for target in &loaded.spec.targets {
-        for check in &target.checks {
-            let CheckKind::Http(HttpCheck {
-                trust: Trust::Authorities(file),
-                ..
-            }) = &check.kind
-            else {
-                continue;
-            };
-            if file.is_file() {
-                continue;
-            }
-            let name = target.name.as_str();
-            let problem = Problem::warning(
-                format!(
-                    "`ca` of check `{}` of target `{name}` is no file: {}",
-                    check.name,
-                    file.display()
-                ),
-                "write it, with certificates in PEM: without it the check cannot look",
-            );
-            problems.push(loaded.problem_about(EntityKind::Target, name, problem));
-        }
-    }
-    problems
-}
-
-/// Files of variables that are no files.
-fn files_of_variables(loaded: &Loaded) -> Vec<Problem> {
-    let targets = loaded.spec.targets.iter();
-    let files = targets.filter_map(|target| {
-        let file = target.process.as_ref()?.env_file.as_ref()?;
-        let what = match fs::metadata(file) {
-            Ok(found) if found.is_file() => return None,
-            Ok(_) => "is no regular file".to_owned(),
-            Err(error) => format!("cannot be read: {error}"),
-        };
-        let name = target.name.as_str();
-        let problem = Problem::warning(
-            format!("`env_file` of target `{name}`, {}, {what}", file.display()),
-            "write it, with lines KEY=VALUE: without it the target does not start",
-        );
-        Some(loaded.problem_about(EntityKind::Target, name, problem))
-    });
-    files.collect()
 }
 
 /// Where the commands of foreign services run.
@@ -161,8 +109,12 @@ fn starts<'a>(spec: &'a Spec, base: &'a Path, own: &OsStr) -> Vec<Start<'a>> {
             };
             let before = process.before_start.as_ref();
             let before = before.map(|before| (before.run.as_slice(), "`before_start` of target"));
+            let reload = match &process.reload {
+                Some(Reload::Run(run)) => Some((run.as_slice(), "`reload` of target")),
+                Some(Reload::Signal(_)) | None => None,
+            };
             let own = Some((process.run.as_slice(), "target"));
-            for (run, kind) in own.into_iter().chain(before) {
+            for (run, kind) in own.into_iter().chain(before).chain(reload) {
                 starts.push(Start {
                     owner,
                     what: format!("{kind} `{name}`"),
@@ -178,6 +130,7 @@ fn starts<'a>(spec: &'a Spec, base: &'a Path, own: &OsStr) -> Vec<Start<'a>> {
             ("start", &commands.start),
             ("stop", &commands.stop),
             ("restart", &commands.restart),
+            ("reload", &commands.reload),
         ];
         for (key, run) in named {
             if let Some(run) = run {
@@ -298,7 +251,25 @@ fn executable(path: &Path) -> Result<(), String> {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use super::{super::testing::loaded, *};
+
+    #[test]
+    fn each_program_that_a_target_names_is_looked_for() {
+        let (_directory, loaded) = loaded(
+            "[[target]]\nname = \"own\"\nrun = [\"/no/a\"]\nbefore_start = { run = [\"/no/b\"] }\nreload = [\"/no/c\"]\n\
+             [[target]]\nname = \"other\"\n[target.commands]\nstart = [\"/no/d\"]\nstop = [\"/no/e\"]\nrestart = [\"/no/f\"]\n\
+             reload = [\"/no/g\"]\n",
+        );
+        let found = starts(&loaded.spec, Path::new("/"), OsStr::new("/bin"));
+        let programs: Vec<&str> = found.iter().map(|start| start.run[0].as_str()).collect();
+        assert_eq!(
+            programs,
+            [
+                "/no/a", "/no/b", "/no/c", "/no/d", "/no/e", "/no/f", "/no/g"
+            ]
+        );
+        assert_eq!(problems(&loaded).len(), programs.len());
+    }
 
     #[test]
     fn a_program_is_looked_for_where_its_start_will_look() {
