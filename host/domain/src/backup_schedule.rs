@@ -9,6 +9,7 @@
 //! Invariant: a daylight-saving change neither skips nor doubles a slot at a fixed time of day: what falls into the
 //! hour that does not exist runs right after it, and what falls into the hour that comes twice runs the first time.
 
+mod overlap;
 mod slots;
 mod starts;
 
@@ -19,6 +20,8 @@ use crate::{
 };
 use slots::{Slots, newest_slot};
 use std::{collections::BTreeMap, time::Duration};
+
+pub use overlap::never_pauses;
 
 /// What can be on a schedule, the one that covers the others first.
 pub const SCHEDULED: [BackupType; 3] = [

@@ -18,6 +18,7 @@ mod state;
 #[cfg(test)]
 mod testing;
 mod waits;
+mod windows;
 
 use super::component;
 use crate::carried::{self, Carried};
@@ -51,6 +52,7 @@ pub(super) async fn check(file: &Path) -> anyhow::Result<Vec<Problem>> {
     found.extend(programs::problems(&loaded));
     found.extend(files::problems(&loaded));
     found.extend(waits::problems(&loaded));
+    found.extend(windows::problems(&loaded));
     let named = loaded.spec.plugin_specs();
     let (mut served, mut refusing) = (Served::new(), Vec::new());
     for component in components(&loaded, &mut found) {

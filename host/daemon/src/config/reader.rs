@@ -174,6 +174,27 @@ impl<'a> Fields<'a> {
         self.or(key, Vec::new(), |at| at.each(&help, read))
     }
 
+    /// The same, of an array that names something where it is there: an empty one could mean all or none. `absent` is what it
+    /// means to leave the key out.
+    #[track_caller]
+    pub(crate) fn some_of<T>(
+        &mut self,
+        key: &'static str,
+        example: &str,
+        absent: &str,
+        read: impl Fn(ValueAt<'a>) -> Option<T>,
+    ) -> Vec<T> {
+        if let Some(at) = self.get(key)
+            && matches!(&at.node.value, Value::Array(items) if items.is_empty())
+        {
+            at.refuse::<()>(
+                format!("`{key}` is an empty array, and names nothing"),
+                format!("write {example}, or leave it out for {absent}"),
+            );
+        }
+        self.list(key, example, read)
+    }
+
     /// Refuses a key that says nothing here.
     #[track_caller]
     pub(crate) fn reject_key(&mut self, key: &'static str, why: &str, help: &str) {

@@ -297,6 +297,27 @@ fn an_alert_route_that_sends_nothing_is_told() {
 }
 
 #[test]
+fn a_window_that_never_closes_or_is_never_seen_is_told_and_an_empty_array_is_not_everything() {
+    let window = |keys: &str| format!("{HOST}[[maintenance]]\n{keys}\n");
+    let never = "is never closed";
+    for keys in [
+        "cron = \"* * * * *\"\nduration = \"2h\"",
+        "cron = \"0 3 * * *\"\nduration = \"1d\"",
+        "cron = \"0 3 * * 0\"\nduration = \"7d\"\nmode = \"alerts\"",
+    ] {
+        is_told(&window(keys), WARNING, "[[maintenance]]", never);
+    }
+    is_fine(&window("cron = \"0 3 * * *\"\nduration = \"23h\""));
+    let short = window("cron = \"0 3 * * *\"\nduration = \"1ms\"");
+    is_told(&short, ERROR, "duration", "not the length of a window");
+    let says = "is an empty array, and names nothing";
+    let nobody = window("targets = []\ncron = \"0 3 * * *\"\nduration = \"1h\"");
+    is_told(&nobody, ERROR, "targets", says);
+    let nobody = format!("{HOST}[approval]\nof = []\n");
+    is_told(&nobody, ERROR, "of = ", says);
+}
+
+#[test]
 fn port_0_is_nobodys() {
     let api = "[host]\nstate_dir = \"state\"\nplugin_dir = \"plugins\"\n\
                api = { listen = \"127.0.0.1:0\", token = \"t\" }\n[secrets]\nt = { env = \"T\" }\n";

@@ -149,7 +149,7 @@ fn of_seed(at: ValueAt<'_>) -> Option<()> {
 }
 
 /// What a config is warned about does not change with the day on which it is read: 1 January 2025.
-const SOME_DAY: Timestamp = Timestamp::from_millis(1_735_689_600_000);
+pub(super) const SOME_DAY: Timestamp = Timestamp::from_millis(1_735_689_600_000);
 
 /// A backup that begins after its next slot would be one for both.
 fn judge_jitter(job: &JobSpec, longest: Duration, at: ValueAt<'_>) {

@@ -6,15 +6,19 @@ use super::{
         reader::ValueAt,
         values::{existing, one_of, positive_duration, text},
     },
-    job::cron,
+    job::{SOME_DAY, cron},
 };
 use mainstay_domain::{
+    backup_schedule::never_pauses,
     name::TargetName,
     pause::LONGEST_PAUSE,
     spec::{MaintenanceBegin, MaintenanceSpec},
     time::Timestamp,
 };
 use std::time::Duration;
+
+/// A shorter one would be over before anybody has seen it.
+const SHORTEST: Duration = Duration::from_secs(1);
 
 /// What a window does: whether it holds alerts back, and whether it pauses recovery.
 const MODES: [(&str, (bool, bool)); 3] = [
@@ -26,7 +30,8 @@ const MODES: [(&str, (bool, bool)); 3] = [
 pub(super) fn maintenance(at: ValueAt<'_>) -> Option<MaintenanceSpec> {
     at.fields("this maintenance window", |fields| {
         let target = existing(EntityKind::Target, TargetName::parse);
-        let targets = fields.list("targets", "targets = [\"api\"]", target);
+        let example = "targets = [\"api\"]";
+        let targets = fields.some_of("targets", example, "the whole host", target);
         let zone = fields.get("zone");
         let (once, again) = (fields.get("at"), fields.get("cron"));
         let length = fields.required("duration", "duration = \"2h\"", length);
@@ -47,6 +52,16 @@ pub(super) fn maintenance(at: ValueAt<'_>) -> Option<MaintenanceSpec> {
                 None
             }
         };
+        if let (Some(MaintenanceBegin::Every(schedule)), Some(length)) = (&begins, length)
+            && never_pauses(schedule, length, SOME_DAY)
+        {
+            fields.context.warn(
+                fields.place,
+                "this maintenance window is never closed: each time begins before the one before it has ended",
+                "write a shorter `duration`, or a `cron` that comes round less often; `mainstay pause` and `mainstay silence` \
+                 hold without a window",
+            );
+        }
         Some(MaintenanceSpec {
             targets,
             begins: begins?,
@@ -69,8 +84,8 @@ fn time(at: ValueAt<'_>) -> Option<Timestamp> {
 
 fn length(at: ValueAt<'_>) -> Option<Duration> {
     let length = positive_duration(at)?;
-    match length <= LONGEST_PAUSE {
+    match (SHORTEST..=LONGEST_PAUSE).contains(&length) {
         true => Some(length),
-        false => at.not("the length of a window", "write at most \"30d\""),
+        false => at.not("the length of a window", "write from \"1s\" to \"30d\""),
     }
 }

@@ -174,7 +174,8 @@ fn sha256(at: ValueAt<'_>) -> Option<String> {
 /// Who approves. Of fewer people than are needed nothing could ever be approved.
 fn approval(at: ValueAt<'_>) -> Option<ApprovalSpec> {
     at.fields("the approval", |fields| {
-        let of = fields.list("of", "of = [\"anna\", \"ben\"]", word);
+        let example = "of = [\"anna\", \"ben\"]";
+        let of = fields.some_of("of", example, "all who may command", word);
         let of: BTreeSet<String> = of.into_iter().collect();
         let needed = fields.or("needed", 1, whole(1..=100_u32));
         let is_too_few = usize::try_from(needed).is_ok_and(|needed| needed > of.len());
