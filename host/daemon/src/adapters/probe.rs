@@ -24,6 +24,7 @@ mod log;
 mod names;
 mod own_answer;
 mod owner;
+mod pid_numbers;
 mod places;
 mod seen;
 mod services;

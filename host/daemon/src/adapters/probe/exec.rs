@@ -85,7 +85,14 @@ pub(super) fn start(
         })?;
         command.env(variable, value);
     }
-    run(command).map_err(|error| cannot_run(check, &error))
+    run(command).map_err(|error| match check.cwd.is_dir() {
+        true => cannot_run(check, &error),
+        // The system tells of it in the same words as of the program.
+        false => Seen::unknown(format!(
+            "cannot run `{words}`: there is no directory {}",
+            check.cwd.display()
+        )),
+    })
 }
 
 /// That there was no memory for who looks says nothing about what it looks at.
@@ -110,9 +117,10 @@ fn run(mut command: std::process::Command) -> io::Result<Started> {
     })
 }
 
+/// What does not run has not looked, whyever that is.
 fn cannot_run(check: &ExecCheck, error: &io::Error) -> Seen {
     let words = check.run.join(" ");
-    Seen::of_error(format_args!("cannot run `{words}`"), error)
+    Seen::of_error(format_args!("cannot run `{words}`"), error).into_unknown()
 }
 
 fn judge(check: &ExecCheck, status: ExitStatus, output: &[u8]) -> Seen {

@@ -3,7 +3,7 @@
 use super::{
     Seen,
     groups::{Groups, Kin},
-    length,
+    length, pid_numbers,
 };
 use crate::adapters::{limits, process::stat::ProcessStat};
 use mainstay_domain::{
@@ -12,9 +12,10 @@ use mainstay_domain::{
     spec::CheckKind,
     time::{Timestamp, millis},
 };
-use mainstay_runtime::regular_file::read_start;
+use mainstay_runtime::regular_file::{self, read_start};
 use std::{
-    io,
+    fs::Metadata,
+    io::{self, Read},
     path::Path,
     time::{Duration, UNIX_EPOCH},
 };
@@ -59,7 +60,7 @@ pub(super) fn look(kind: &CheckKind, pid: Option<u32>, now: Timestamp, groups: &
         },
         CheckKind::Memory { max_percent, .. } => match memory_percent() {
             Ok(Some(used)) => judge_percent("the memory of the host", used, *max_percent, None),
-            Ok(None) => Seen::failed("/proc/meminfo does not tell MemTotal and MemAvailable"),
+            Ok(None) => Seen::unknown("/proc/meminfo does not tell MemTotal and MemAvailable"),
             Err(error) => Seen::of_error("/proc/meminfo", &error),
         },
         other => Seen::failed(format!("{} is not looked at here", other.as_str())),
@@ -119,30 +120,46 @@ pub(super) fn measured(pid_file: Option<&Path>, child: Option<u32>) -> Result<(u
         let child = child.map(|pid| (pid, Kin::Group));
         return child.ok_or_else(|| Seen::failed("the supervised process does not run"));
     };
-    let pid = read_pid(file).map_err(|seen| match seen.outcome {
+    let (pid, metadata) = read_pid(file).map_err(|seen| match seen.outcome {
         Some(Outcome::Unknown) => seen,
         _ => Seen::too_soon(seen.message),
     })?;
     match ProcessStat::read_process(pid) {
-        Ok(Some(stat)) if !stat.has_ended() => Ok((pid, Kin::Descendants)),
+        Ok(Some(stat))
+            if !stat.has_ended()
+                && pid_numbers::is_meant(file, &metadata, pid, stat.start_ticks) =>
+        {
+            Ok((pid, Kin::Descendants))
+        }
         Err(error) if limits::is_own_lack(&error) => Err(unreadable(pid, &error)),
         _ => Err(Seen::too_soon(format!("process {pid} does not run"))),
     }
 }
 
 fn process(pid_file: Option<&Path>, supervised: Option<u32>) -> Seen {
-    let pid = match pid_file {
-        None => supervised.ok_or_else(|| Seen::failed("the supervised process does not run")),
-        Some(file) => read_pid(file),
+    let named = match pid_file {
+        None => supervised
+            .map(|pid| (pid, None))
+            .ok_or_else(|| Seen::failed("the supervised process does not run")),
+        Some(file) => read_pid(file).map(|(pid, metadata)| (pid, Some((file, metadata)))),
     };
-    let pid = match pid {
-        Ok(pid) => pid,
+    let (pid, file) = match named {
+        Ok(named) => named,
         Err(seen) => return seen,
     };
-    match ProcessStat::read_process(pid) {
-        Ok(Some(stat)) if !stat.has_ended() => Seen::healthy(format!("process {pid} runs")),
-        Ok(_) => Seen::failed(format!("process {pid} does not run")),
-        Err(error) => unreadable(pid, &error),
+    let stat = match ProcessStat::read_process(pid) {
+        Ok(Some(stat)) if !stat.has_ended() => stat,
+        Ok(_) => return Seen::failed(format!("process {pid} does not run")),
+        Err(error) => return unreadable(pid, &error),
+    };
+    let is_meant = file.is_none_or(|(file, metadata)| {
+        pid_numbers::is_meant(file, &metadata, pid, stat.start_ticks)
+    });
+    match is_meant {
+        true => Seen::healthy(format!("process {pid} runs")),
+        false => Seen::failed(format!(
+            "process {pid} does not run any more, and another one has its number"
+        )),
     }
 }
 
@@ -150,19 +167,31 @@ fn unreadable(pid: u32, error: &io::Error) -> Seen {
     Seen::of_error(format_args!("process {pid} cannot be looked at"), error)
 }
 
-/// The error is what is seen where it holds no number.
-fn read_pid(file: &Path) -> Result<u32, Seen> {
+/// The number in a pid file, and what is known of the file. The error is what is seen where it holds none: that one which
+/// cannot be read says nothing of its process.
+fn read_pid(file: &Path) -> Result<(u32, Metadata), Seen> {
     let shown = file.display();
-    let content = read_start(file, MAX_PID_FILE).map_err(|error| Seen::of_error(&shown, &error))?;
+    let (content, metadata) = read_pid_file(file).map_err(|error| match error.kind() {
+        io::ErrorKind::NotFound => Seen::of_error(&shown, &error),
+        _ => Seen::of_error(&shown, &error).into_unknown(),
+    })?;
     let text = String::from_utf8_lossy(&content);
     let first = text.split_ascii_whitespace().next().unwrap_or_default();
     let pid = first.parse().ok().filter(|&pid: &u32| pid > 0);
-    pid.ok_or_else(|| {
+    let pid = pid.ok_or_else(|| {
         let found: String = first.chars().take(20).collect();
         Seen::failed(format!(
             "{shown} holds `{found}`, which is no process number"
         ))
-    })
+    })?;
+    Ok((pid, metadata))
+}
+
+fn read_pid_file(path: &Path) -> io::Result<(Vec<u8>, Metadata)> {
+    let (file, metadata) = regular_file::open(path)?;
+    let mut content = Vec::new();
+    file.take(MAX_PID_FILE).read_to_end(&mut content)?;
+    Ok((content, metadata))
 }
 
 fn judge_percent(what: &str, used: f64, max: f64, warn: Option<f64>) -> Seen {

@@ -64,7 +64,7 @@ impl Seen {
     /// What the system said where something was done to look: unknown where it is the host that lacks something.
     pub(super) fn of_error(what: impl Display, error: &io::Error) -> Self {
         let message = format!("{what}: {}", io_cause(error));
-        match limits::is_own_lack(error) {
+        match is_inability(error) {
             true => Self::unknown(message),
             false => Self::failed(message),
         }
@@ -118,7 +118,12 @@ pub(super) fn cause(error: &(dyn Error + 'static)) -> String {
 fn is_own(error: &(dyn Error + 'static)) -> bool {
     let by_system = error.downcast_ref::<io::Error>();
     let by_name = error.downcast_ref::<NameError>();
-    by_system.is_some_and(limits::is_own_lack) || matches!(by_name, Some(NameError::Unanswered(_)))
+    by_system.is_some_and(is_inability) || matches!(by_name, Some(NameError::Unanswered(_)))
+}
+
+/// Whether the system says of the host alone that it cannot look: for what that lacks, or may not do.
+fn is_inability(error: &io::Error) -> bool {
+    limits::is_own_lack(error) || error.kind() == io::ErrorKind::PermissionDenied
 }
 
 /// Whether a certificate is refused for its dates.

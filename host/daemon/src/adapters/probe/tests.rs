@@ -405,13 +405,15 @@ async fn a_redirect_to_a_name_that_nobody_answers_for_is_unknown_too() {
 }
 
 #[test]
-fn what_the_host_lacks_is_unknown_and_what_is_refused_fails() {
+fn what_the_host_lacks_or_may_not_do_is_unknown_and_what_is_refused_fails() {
     use rustix::io::Errno;
     for (code, expected) in [
         (Errno::MFILE, Outcome::Unknown),
         (Errno::NOMEM, Outcome::Unknown),
         (Errno::AGAIN, Outcome::Unknown),
         (Errno::ADDRNOTAVAIL, Outcome::Unknown),
+        (Errno::ACCESS, Outcome::Unknown),
+        (Errno::PERM, Outcome::Unknown),
         (Errno::NOENT, Outcome::Failed),
         (Errno::CONNREFUSED, Outcome::Failed),
     ] {

@@ -45,7 +45,7 @@ async fn a_process_is_known_by_its_number_or_its_pid_file() {
         let pid_file = Some(file);
         check(
             CheckKind::Process { pid_file },
-            Outcome::Failed,
+            Outcome::Unknown,
             "no regular file",
         )
         .await;
@@ -113,16 +113,35 @@ async fn a_program_is_judged_by_its_exit_and_its_last_line_is_the_evidence() {
         "code 0: left",
     )
     .await;
-    let missing = ExecCheck {
-        run: vec!["/no/such".to_owned()],
-        ..shell("")
-    };
-    check(
-        CheckKind::Exec(missing),
-        Outcome::Failed,
-        "cannot run `/no/such`: it does not exist",
-    )
-    .await;
+}
+
+#[tokio::test]
+async fn a_program_that_cannot_be_run_has_seen_nothing() {
+    let dir = tempfile::tempdir().unwrap();
+    let plain = dir.path().join("plain");
+    std::fs::write(&plain, "").unwrap();
+    let plain = plain.to_str().unwrap();
+    for (run, cwd, message) in [
+        (
+            "/no/such",
+            "/usr",
+            "cannot run `/no/such`: it does not exist",
+        ),
+        (plain, "/usr", "permission denied"),
+        ("/usr", "/usr", "permission denied"),
+        (
+            "/bin/true",
+            "/no/where",
+            "cannot run `/bin/true`: there is no directory /no/where",
+        ),
+    ] {
+        let kind = CheckKind::Exec(ExecCheck {
+            run: vec![run.to_owned()],
+            cwd: PathBuf::from(cwd),
+            ..shell("")
+        });
+        check(kind, Outcome::Unknown, message).await;
+    }
 }
 
 #[tokio::test]
