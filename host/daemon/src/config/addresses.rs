@@ -1,9 +1,15 @@
 //! Readers of URLs, origins and addresses.
 
-use super::{reader::ValueAt, values::text};
+use super::{
+    reader::ValueAt,
+    values::{path, text},
+};
 use mainstay_domain::{grant, spec::HttpOrigin};
 use reqwest::Url;
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::{
+    net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, SocketAddrV6},
+    path::PathBuf,
+};
 
 /// An http or https URL with a host.
 pub(crate) fn url(at: ValueAt<'_>) -> Option<String> {
@@ -102,17 +108,47 @@ pub(crate) fn host_and_port(at: ValueAt<'_>) -> Option<String> {
     let address = text(at)?;
     let parts = address.rsplit_once(':');
     let good = parts.is_some_and(|(host, port)| {
-        let bracketed = host.starts_with('[') && host.ends_with(']');
-        let host_is_one = !host.is_empty() && (bracketed || !host.contains([':', '/']));
+        let host_is_one = match host.starts_with('[') {
+            true => address.parse::<SocketAddrV6>().is_ok(),
+            false => {
+                let mut letters = host.chars();
+                !host.is_empty()
+                    && letters.all(|letter| letter.is_ascii_graphic() && !":/[]".contains(letter))
+            }
+        };
         host_is_one && port.parse::<u16>().is_ok_and(|port| port != 0)
     });
     if good {
         return Some(address);
     }
-    at.not(
-        "a host and a port",
-        "write e.g. \"127.0.0.1:6379\", \"db.example:5432\" or \"[::1]:6379\"",
-    )
+    let help = match address.is_ascii() {
+        true if address.contains('%') => {
+            "write the interface of a link as its number, as `ip link` shows it: \"[fe80::1%2]:6379\""
+        }
+        true => "write e.g. \"127.0.0.1:6379\", \"db.example:5432\" or \"[::1]:6379\"",
+        false => "write the name as the system looks it up, which begins with `xn--`",
+    };
+    at.not("a host and a port", help)
+}
+
+/// The longest path that a socket in the file system can be asked by, in bytes.
+const LONGEST_SOCKET: usize = 107;
+
+/// The path of a socket in the file system.
+pub(crate) fn socket_path(at: ValueAt<'_>) -> Option<PathBuf> {
+    let found = path(at)?;
+    let length = found.as_os_str().len();
+    match length <= LONGEST_SOCKET {
+        true => Some(found),
+        false => at.refuse(
+            format!(
+                "`{}` is {} with {length} bytes, and no socket can be asked by more than {LONGEST_SOCKET}",
+                at.key,
+                found.display()
+            ),
+            "have the service listen at a shorter path, or make a link to its directory and name that",
+        ),
+    }
 }
 
 /// The name of a host, or its address, without a port; in small letters and without brackets.

@@ -318,6 +318,50 @@ fn a_window_that_never_closes_or_is_never_seen_is_told_and_an_empty_array_is_not
 }
 
 #[test]
+fn an_address_that_nobody_could_ever_be_asked_by_is_refused() {
+    let route = "[[route]]\nchain = [{ handler = \"h\" }]\n";
+    let check = |keys: &str| {
+        format!(
+            "{HOST}[[target]]\nname = \"t\"\n[[target.check]]\nfailure = \"down\"\n{keys}\n{route}"
+        )
+    };
+    for address in [
+        "x y:80",
+        " x:80",
+        "local\\nhost:80",
+        "x\\u0000:80",
+        "[::1]x:80",
+        "[::g]:80",
+        "[127.0.0.1]:80",
+        "[fe80::1%eth0]:80",
+        "b\u{fc}cher.example:80",
+    ] {
+        for kind in ["tcp", "tls", "redis"] {
+            let keys = format!("kind = \"{kind}\"\naddress = \"{address}\"");
+            is_told(&check(&keys), ERROR, "address", "not a host and a port");
+        }
+    }
+    for address in [
+        "[::1]:80",
+        "[fe80::1%2]:80",
+        "[::ffff:127.0.0.1]:80",
+        "db_1.example.:80",
+    ] {
+        is_fine(&check(&format!("kind = \"tcp\"\naddress = \"{address}\"")));
+    }
+    for kind in ["unix", "redis"] {
+        let keys = |length: usize| {
+            let path = "x".repeat(length - 1);
+            check(&format!("kind = \"{kind}\"\npath = \"/{path}\""))
+        };
+        is_told(&keys(108), ERROR, "path", "no socket can be asked by more");
+        is_fine(&keys(107));
+    }
+    let nothing = check("kind = \"http\"\nurl = \"http://a.example/\"\nbody_contains = \"\"");
+    is_told(&nothing, ERROR, "body_contains", "is empty");
+}
+
+#[test]
 fn port_0_is_nobodys() {
     let api = "[host]\nstate_dir = \"state\"\nplugin_dir = \"plugins\"\n\
                api = { listen = \"127.0.0.1:0\", token = \"t\" }\n[secrets]\nt = { env = \"T\" }\n";

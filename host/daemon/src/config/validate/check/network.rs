@@ -1,10 +1,10 @@
 //! Checks that ask a server, over the network or on this machine.
 
 use super::super::super::{
-    addresses::{host_and_port, url},
+    addresses::{host_and_port, socket_path, url},
     document::Value,
     reader::{Fields, ValueAt},
-    values::{any_text, boolean, one_of, path, positive_duration, secrets_in, text, whole, word},
+    values::{any_text, boolean, one_of, path, positive_duration, secrets_in, whole, word},
 };
 use mainstay_domain::{
     certificate::DaysLeft,
@@ -51,7 +51,7 @@ pub(super) fn http(fields: &mut Fields<'_>, _: bool) -> Option<CheckKind> {
     let follow_redirects = fields.or("follow_redirects", false, boolean);
     let trust = trust(fields);
     let status = fields.or("status", (200, 399), statuses);
-    let body_contains = fields.optional("body_contains", text);
+    let body_contains = fields.optional("body_contains", word);
     if method == HttpMethod::Head && body_contains.is_some() {
         fields.needs(
             "the answer to a HEAD request has no body, so `body_contains` would always fail",
@@ -151,7 +151,7 @@ pub(super) fn tcp(fields: &mut Fields<'_>, _: bool) -> Option<CheckKind> {
 }
 
 pub(super) fn unix(fields: &mut Fields<'_>, _: bool) -> Option<CheckKind> {
-    let socket = fields.required("path", "path = \"/run/redis/redis.sock\"", path);
+    let socket = fields.required("path", "path = \"/run/redis/redis.sock\"", socket_path);
     let warn_latency = fields.optional("warn_latency", positive_duration);
     Some(CheckKind::Unix {
         path: socket?,

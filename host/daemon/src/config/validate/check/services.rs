@@ -1,7 +1,7 @@
 //! Checks that speak the protocol of a service.
 
 use super::super::super::{
-    addresses::{host_and_port, url},
+    addresses::{host_and_port, socket_path, url},
     context::EntityKind,
     reader::{Fields, ValueAt},
     values::{existing, one_of, path, positive_duration, size, text, word},
@@ -123,7 +123,7 @@ pub(in super::super) fn address(
     help: &str,
 ) -> Option<ServiceAddress> {
     let address = fields.optional("address", host_and_port);
-    let socket = fields.optional("path", path);
+    let socket = fields.optional("path", socket_path);
     if fields.get("address").is_some() == fields.get("path").is_some() {
         fields.needs(message, help);
         return None;
