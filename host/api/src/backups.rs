@@ -162,7 +162,8 @@ pub struct Backup {
     /// Who holds it, why and until when; absent where nobody does, and where a version before did not note it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub hold: Option<Hold>,
-    /// Why it is suspicious: it is much smaller than what was before it, and nobody has accepted that. Absent where it is not.
+    /// Why it is suspicious: it is much smaller than what was before it, or lacks what was mounted then, and nobody has accepted
+    /// that. Absent where it is not.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub suspicious: Option<String>,
     /// What the newest drill with it has measured; absent where it was the newest backup of no drill.

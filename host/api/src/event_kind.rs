@@ -307,7 +307,7 @@ words! {
         /// A person holds a backup no more.
         #[serde(rename = "backup.released")]
         BackupReleased,
-        /// A backup is much smaller than the one before.
+        /// A backup is much smaller than the one before, or lacks what was mounted then.
         #[serde(rename = "backup.suspicious")]
         BackupSuspicious,
         /// A person says that a backup is rightly so small.

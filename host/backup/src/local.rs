@@ -76,6 +76,7 @@ mod seen;
 mod signature;
 mod sink;
 mod source;
+mod source_mounts;
 mod spot;
 mod sqlite;
 mod store;

@@ -16,6 +16,7 @@ use mainstay_domain::{
     code::ErrorCode,
     id::BackupId,
     name::{JobName, TierName},
+    source_mount::SourceMount,
     spec::{BackupSource, HttpSource, OnUnreadable, ReadingSpec, RedisSource, RunAs, SealingSpec},
     time::Timestamp,
 };
@@ -146,6 +147,8 @@ pub struct TakeBackup {
     pub reading: ReadingSpec,
     /// What becomes of what is there and cannot be read.
     pub unreadable: Unreadable,
+    /// Directories that were mount points, and held something, in the newest backup before it that counts.
+    pub mounts: Vec<String>,
     /// zstd level.
     pub compression: i32,
     /// Who can read it.
@@ -190,6 +193,8 @@ pub struct TakenBackup {
     pub warnings: Vec<String>,
     /// The tiers that were wanted before the one that it is in, and why each did not take it; sentences for people.
     pub refused: Vec<(TierName, String)>,
+    /// The mount points of its sources, and those of before that are empty directories now.
+    pub mounts: Vec<SourceMount>,
 }
 
 /// A tier that did not take the last backup that was brought to it.

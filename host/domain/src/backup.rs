@@ -3,7 +3,8 @@
 pub use crate::backup_type::BackupType;
 
 use crate::{
-    checkpoint::Checkpoint, drilled::Drilled, id::BackupId, name::JobName, time::Timestamp,
+    checkpoint::Checkpoint, drilled::Drilled, id::BackupId, name::JobName,
+    source_mount::SourceMount, time::Timestamp,
 };
 use serde::{Deserialize, Serialize};
 
@@ -115,13 +116,17 @@ pub struct BackupRecord {
     /// Who holds it, why and until when. Absent where it is not held, and where one of before is.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub hold: Option<Hold>,
-    /// Why it is suspicious: it is much smaller than what was before it. Absent where it is not, and where a person has accepted
-    /// it.
+    /// Why it is suspicious: it is much smaller than what was before it, or what was mounted in a source is not any more. Absent
+    /// where it is not, and where a person has accepted it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub suspicious: Option<String>,
     /// What the newest drill with it has measured. Absent where it was the newest backup of no drill.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub drilled: Option<Drilled>,
+    /// Mount points among what it read, and those of before at which nothing is any more. Of a record of before, and of one that
+    /// was made anew from what is stored, they are not known, and none.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub mounts: Vec<SourceMount>,
 }
 
 impl BackupRecord {
@@ -158,6 +163,7 @@ impl BackupRecord {
             hold: None,
             suspicious: None,
             drilled: None,
+            mounts: Vec::new(),
         }
     }
 

@@ -95,6 +95,7 @@ pub mod signature;
 pub mod silence;
 pub mod simulation;
 pub mod socket_rights;
+pub mod source_mount;
 pub mod spec;
 pub mod statsd;
 pub mod strategy;

@@ -1,4 +1,5 @@
-//! Whether a backup is much smaller than the one before: what it reads may have been lost, and not been cleared away.
+//! Whether a backup is much smaller than the one before, or lacks what was mounted then: what it reads may have been lost, and not
+//! been cleared away.
 //!
 //! Invariant: no backup is measured against a suspicious one, so that a loss stays one until a person accepts it.
 //! Invariant: of an emergency backup, which is of what happens to be there, nothing is said, and nothing is measured against it.
@@ -8,7 +9,11 @@ use crate::{
     backup_chain::by_age,
     id::BackupId,
     retention::is_judged,
+    text::visible,
 };
+
+/// So many mount points are named in a reason.
+const NAMED: usize = 3;
 
 /// Why a backup is suspicious.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -22,9 +27,9 @@ pub struct Suspicion {
     pub of_bytes_alone: bool,
 }
 
-/// Whether a backup is suspicious, and why. One that stands alone is where it has less than `least_percent` of the documents or
-/// of the bytes of the newest of its kind before it; a difference where less than that is left of the documents of the full
-/// backup, by what it deletes.
+/// Whether a backup is suspicious, and why. Any is where a directory is empty at which something was mounted in the newest before
+/// it; with `least_percent` one that stands alone is where it has less than that of the documents or of the bytes of the newest of
+/// its kind before it, and a difference where less than that is left of the documents of the full backup, by what it deletes.
 ///
 /// ```
 /// use mainstay_domain::shrink::is_short;
@@ -35,20 +40,79 @@ pub struct Suspicion {
 pub fn suspicion(
     records: &[BackupRecord],
     new: &BackupRecord,
-    least_percent: f64,
+    least_percent: Option<f64>,
 ) -> Option<Suspicion> {
     let trusted: Vec<&BackupRecord> = records
         .iter()
-        .filter(|record| record.job == new.job && record.status == BackupStatus::Verified)
-        .filter(|record| record.suspicious.is_none() && by_age(record, new).is_lt())
+        .filter(|record| record.job == new.job && is_trusted(record))
+        .filter(|record| by_age(record, new).is_lt())
         .collect();
+    if new.backup_type == BackupType::Emergency {
+        return None;
+    }
+    if let Some(found) = unmounted(&trusted, new) {
+        return Some(found);
+    }
+    let least_percent = least_percent?;
     match new.backup_type {
-        BackupType::Emergency => None,
-        BackupType::Full | BackupType::Snapshot => shrunk(&trusted, new, least_percent),
+        BackupType::Full | BackupType::Snapshot | BackupType::Emergency => {
+            shrunk(&trusted, new, least_percent)
+        }
         BackupType::Differential | BackupType::Incremental => {
             emptied(records, &trusted, new, least_percent)
         }
     }
+}
+
+/// The directories at which something has to be mounted, or nothing be there, or something be in them: else a backup that is taken
+/// now is suspicious. `records` are of one job.
+pub fn expected_mounts(records: &[BackupRecord]) -> Vec<String> {
+    let trusted = records.iter().filter(|record| is_trusted(record));
+    let before = newest_with_mounts(trusted);
+    let mounts = before.into_iter().flat_map(|record| &record.mounts);
+    let mounted = mounts.filter(|mount| !mount.vanished);
+    mounted.map(|mount| mount.path.clone()).collect()
+}
+
+fn is_trusted(record: &BackupRecord) -> bool {
+    record.status == BackupStatus::Verified && record.suspicious.is_none()
+}
+
+/// The newest of these of which mount points are known. One that has none may have been recorded anew from what is stored.
+fn newest_with_mounts<'a>(
+    trusted: impl Iterator<Item = &'a BackupRecord>,
+) -> Option<&'a BackupRecord> {
+    let known = trusted.filter(|record| record.backup_type != BackupType::Emergency);
+    known
+        .filter(|record| !record.mounts.is_empty())
+        .max_by(|a, b| by_age(a, b))
+}
+
+fn unmounted(trusted: &[&BackupRecord], new: &BackupRecord) -> Option<Suspicion> {
+    let before = newest_with_mounts(trusted.iter().copied())?;
+    let was_mounted = |path: &str| {
+        let mut mounts = before.mounts.iter();
+        mounts.any(|mount| !mount.vanished && mount.path == path)
+    };
+    let vanished = new.mounts.iter().filter(|mount| mount.vanished);
+    let vanished: Vec<&str> = vanished
+        .map(|mount| mount.path.as_str())
+        .filter(|path| was_mounted(path))
+        .collect();
+    let named = vanished.iter().take(NAMED).map(|path| visible(path));
+    let named = named.collect::<Vec<_>>().join(", ");
+    let others = match vanished.len().saturating_sub(NAMED) {
+        0 => String::new(),
+        others => format!(" and {others} more"),
+    };
+    (!vanished.is_empty()).then(|| Suspicion {
+        before: before.id.clone(),
+        why: format!(
+            "nothing is mounted any more at {named}{others}, which held something in {} and is empty",
+            before.id
+        ),
+        of_bytes_alone: false,
+    })
 }
 
 /// Whether this is less than so many percent of what was.
@@ -131,9 +195,9 @@ pub fn accept(
             is_newer |= all.get(place).is_some_and(|it| it.id == *id);
             continue;
         };
-        let suspicious = match least_percent {
-            Some(least) if is_newer => suspicion(&all, record, least).map(|it| it.why),
-            _ => None,
+        let suspicious = match is_newer {
+            true => suspicion(&all, record, least_percent).map(|it| it.why),
+            false => None,
         };
         is_newer |= record.id == *id;
         if suspicious != record.suspicious

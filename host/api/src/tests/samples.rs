@@ -242,6 +242,7 @@ pub(super) fn backups() -> [BackupRecord; 2] {
         stored_only: false,
         key: None,
         checkpoint: None,
+        mounts: Vec::new(),
     };
     let whole = BackupRecord {
         backup_type: BackupType::Incremental,

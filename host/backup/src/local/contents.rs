@@ -13,6 +13,7 @@ use super::{
     scan::read_found,
     sink::DiscardSink,
     source::{Got, WalkRules, tolerate, walk},
+    source_mounts::SourceMounts,
     store,
     tree_writer::nothing_under,
     unread::Gaps,
@@ -150,6 +151,7 @@ fn read_directory(
         except: &own_places(layout),
         tolerant: true,
         gaps: &gaps,
+        mounts: &SourceMounts::default(),
         reading,
         stop,
     };

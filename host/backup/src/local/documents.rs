@@ -24,6 +24,7 @@ use super::{
     reading::Reading,
     rows::Known,
     source::{Found, Got, WalkRules, single, tolerate, walk},
+    source_mounts::SourceMounts,
     sqlite,
     table::Aside,
     tree::target,
@@ -71,6 +72,8 @@ pub(super) struct SourceReader<'a> {
     pub(super) warnings: Vec<String>,
     /// Whether something that was there is not in the archive as it was.
     pub(super) incomplete: bool,
+    /// Which of the directories are mount points.
+    pub(super) mounts: SourceMounts,
     /// What cannot be read, until it comes before all other warnings.
     unread: Unread,
     hard_links: HardLinks,
@@ -142,6 +145,7 @@ impl<'a> SourceReader<'a> {
             last: None,
             warnings,
             incomplete: false,
+            mounts: SourceMounts::expected(&request.mounts),
             unread: Unread::default(),
             hard_links: HardLinks::default(),
             given: Vec::new(),
@@ -225,16 +229,19 @@ impl<'a> SourceReader<'a> {
         read: impl FnOnce(&mut Self, &WalkRules<'_>, &mut Vec<String>) -> Result<(), BackupStoreError>,
     ) -> Result<Vec<Unseen>, BackupStoreError> {
         let gaps = Gaps::default();
+        let mounts = mem::take(&mut self.mounts);
         let rules = WalkRules {
             except: &own_places(self.layout),
             tolerant,
             gaps: &gaps,
+            mounts: &mounts,
             reading,
             stop: self.stop,
         };
         let mut warnings = mem::take(&mut self.warnings);
         let read = read(self, &rules, &mut warnings);
         self.warnings = warnings;
+        self.mounts = mounts;
         self.incomplete |= gaps.is_any();
         self.go_on_after(read)?;
         Ok(gaps.into_unseen())

@@ -13,6 +13,7 @@ use super::{
     rows,
     scratch::Scratch,
     source::{Found, WalkRules, walk},
+    source_mounts::SourceMounts,
     table::{Aside, Pair, Sorter, side_by_side, unreadable},
     tree::target,
     tree_writer::{Destination, write_tree},
@@ -210,6 +211,7 @@ fn scan_each(
         except: &BTreeSet::new(),
         tolerant: false,
         gaps: &Gaps::default(),
+        mounts: &SourceMounts::default(),
         reading: &Reading::default(),
         stop,
     };

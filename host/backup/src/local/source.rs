@@ -15,6 +15,7 @@ use super::{
     check_stop,
     inside::is_work,
     reading::Reading,
+    source_mounts::SourceMounts,
     tree::{Tree, below},
     unread::Gaps,
 };
@@ -23,7 +24,10 @@ use std::{
     collections::BTreeSet,
     fs::{self, File, Metadata},
     io::{self, ErrorKind},
-    os::unix::{ffi::OsStrExt, fs::FileTypeExt},
+    os::unix::{
+        ffi::OsStrExt,
+        fs::{FileTypeExt, MetadataExt},
+    },
     path::{Path, PathBuf},
 };
 use tokio_util::sync::CancellationToken;
@@ -50,6 +54,8 @@ pub(super) struct WalkRules<'a> {
     pub(super) tolerant: bool,
     /// Noted where something that was there is not found as it was; what is no document, a socket say, is not missed.
     pub(super) gaps: &'a Gaps,
+    /// Told of each directory whose content is read.
+    pub(super) mounts: &'a SourceMounts,
     /// What the job leaves out.
     pub(super) reading: &'a Reading,
     pub(super) stop: &'a CancellationToken,
@@ -82,8 +88,9 @@ pub(super) fn walk(
     let source = tree.place(b".").and_then(|place| place.metadata());
     let source = source.map_err(unreadable)?;
     let began = Identity::of(&source);
-    let mut open = vec![(b".".to_vec(), root.clone())];
-    while let Some((relative, path)) = open.pop() {
+    let above = root.parent().and_then(|above| fs::metadata(above).ok());
+    let mut open = vec![(b".".to_vec(), root.clone(), above.map(|above| above.dev()))];
+    while let Some((relative, path, above)) = open.pop() {
         check_stop(rules.stop)?;
         let looked_at = tree
             .place(&relative)
@@ -117,8 +124,15 @@ pub(super) fn walk(
             let listed = rules.reading.list(&tree, &relative, &place);
             match tolerate(listed, &path, rules, warnings)? {
                 Got::This(listed) => {
+                    let device = metadata.dev();
+                    let is_mounted = above.is_some_and(|above| above != device);
+                    let is_empty = listed.read.is_empty();
+                    rules.mounts.look(&path, is_mounted, is_empty);
                     let names = listed.read.into_iter().rev();
-                    inside.extend(names.map(|name| (below(&relative, &name), path.join(&name))));
+                    inside.extend(names.map(|name| {
+                        let inside = below(&relative, &name);
+                        (inside, path.join(&name), Some(device))
+                    }));
                 }
                 Got::Vanished => continue,
                 // Of such a source there is nothing to go on with.

@@ -155,6 +155,7 @@ fn write_and_verify(
         given,
         mut warnings,
         incomplete,
+        mounts,
         ..
     } = reader;
     let (mut writer, held, added) = writer.finish();
@@ -226,6 +227,7 @@ fn write_and_verify(
         manifest,
         warnings,
         refused,
+        mounts: mounts.into_found(incomplete),
     })
 }
 

@@ -231,6 +231,7 @@ impl Fixture {
             sources: self.sources.clone(),
             reading: self.reading.clone(),
             unreadable: Unreadable::Fails,
+            mounts: Vec::new(),
             compression: 3,
             sealing: SealingSpec::default(),
             is_known: !chain.is_empty(),

@@ -1343,7 +1343,7 @@ pub enum BackupCommand {
         #[allow(missing_docs, reason = "its own docs are the help")]
         by: By,
     },
-    /// Take a suspicious backup as it is: its source is rightly so much smaller
+    /// Take a suspicious backup as it is: what it lacks is rightly gone
     ///
     /// It and those before it are suspicious no more; what is newer is measured against it. Retention of the job goes on where
     /// nothing of it is suspicious.

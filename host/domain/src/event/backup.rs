@@ -77,7 +77,7 @@ pub struct BackupReleased {
     pub note: Option<String>,
 }
 
-/// A backup is much smaller than the one before.
+/// A backup is much smaller than the one before, or lacks what was mounted then.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct BackupSuspected {
     /// The backup that it was measured against.

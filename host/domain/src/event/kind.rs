@@ -225,7 +225,7 @@ event_kinds! {
     BackupHeld = "backup.held",
     /// A person holds a backup no more.
     BackupReleased = "backup.released",
-    /// A backup is much smaller than the one before.
+    /// A backup is much smaller than the one before, or lacks what was mounted then.
     BackupSuspicious = "backup.suspicious",
     /// A person says that a backup is rightly so small.
     BackupAccepted = "backup.accepted",

@@ -1,6 +1,21 @@
-use super::*;
-use crate::{backup_chain::newest_verified, name::JobName, time::Timestamp};
+use super::{accept, expected_mounts, stands_still};
+use crate::{
+    backup::{BackupRecord, BackupStatus, BackupType},
+    backup_chain::newest_verified,
+    id::BackupId,
+    name::JobName,
+    source_mount::SourceMount,
+    time::Timestamp,
+};
 use proptest::prelude::*;
+
+fn suspicion(
+    records: &[BackupRecord],
+    new: &BackupRecord,
+    least_percent: f64,
+) -> Option<super::Suspicion> {
+    super::suspicion(records, new, Some(least_percent))
+}
 
 fn record(number: u64, backup_type: BackupType, documents: u64, tombstones: u64) -> BackupRecord {
     let text = format!("{}-01K0000000000000000000{number:04}", backup_type.prefix());
@@ -129,6 +144,86 @@ fn the_newest_is_the_newest_that_is_not_suspicious_nor_built_on_one_that_is() {
     assert_eq!(newest(&records), Some(records[0].clone()));
     records[1].suspicious = None;
     assert_eq!(newest(&records), Some(records[2].clone()));
+}
+
+fn with_mounts(record: BackupRecord, mounts: &[(&str, bool)]) -> BackupRecord {
+    let mounts = mounts.iter().map(|(path, vanished)| SourceMount {
+        path: (*path).to_owned(),
+        vanished: *vanished,
+    });
+    BackupRecord {
+        mounts: mounts.collect(),
+        ..record
+    }
+}
+
+#[test]
+fn one_that_lacks_what_was_mounted_is_suspicious_until_it_is_accepted_whatever_its_size() {
+    let mut records = vec![
+        with_mounts(full(0, 100), &[("/srv/a", false), ("/srv/b", false)]),
+        // Recorded anew from what is stored: nothing is known of its mounts.
+        full(1, 100),
+    ];
+    assert_eq!(expected_mounts(&records), ["/srv/a", "/srv/b"]);
+    for (number, kind) in [(2, BackupType::Full), (3, BackupType::Incremental)] {
+        let mut new = on(&records[1], record(number, kind, 1_000, 0));
+        new = with_mounts(new, &[("/srv/a", true), ("/srv/b", false)]);
+        let found = super::suspicion(&records, &new, None).unwrap();
+        assert_eq!(
+            (&found.before, found.of_bytes_alone),
+            (&records[0].id, false)
+        );
+        assert!(
+            found
+                .why
+                .starts_with("nothing is mounted any more at /srv/a, which"),
+            "{}",
+            found.why
+        );
+        new.suspicious = Some(found.why);
+        records.push(new);
+        // What is suspicious does not say what is to be mounted.
+        assert_eq!(expected_mounts(&records), ["/srv/a", "/srv/b"]);
+    }
+    assert!(stands_still(&records).is_some());
+    for change in accept(&records, &records[2].id.clone(), None) {
+        let found = records.iter_mut().find(|record| record.id == change.id);
+        *found.unwrap() = change;
+    }
+    assert!(suspects(&records).is_empty(), "{records:?}");
+    assert_eq!(expected_mounts(&records), ["/srv/b"]);
+}
+
+#[test]
+fn of_an_emergency_backup_and_of_what_was_not_mounted_before_nothing_is_said_and_many_are_counted()
+{
+    let names = ["/a", "/b", "/c", "/d", "/e"];
+    let all = |vanished: bool| names.map(|name| (name, vanished));
+    let before = with_mounts(full(0, 100), &all(false));
+    let lacks = |kind| with_mounts(record(1, kind, 100, 0), &all(true));
+    let says = |records: &[BackupRecord], new: &BackupRecord| {
+        super::suspicion(records, new, None).map(|found| found.why)
+    };
+    let told = says(std::slice::from_ref(&before), &lacks(BackupType::Full)).unwrap();
+    assert!(told.contains(" at /a, /b, /c and 2 more, which"), "{told}");
+    for (records, new) in [
+        (vec![before.clone()], lacks(BackupType::Emergency)),
+        (vec![full(0, 100)], lacks(BackupType::Full)),
+        (
+            vec![with_mounts(full(0, 100), &all(true))],
+            lacks(BackupType::Full),
+        ),
+        (
+            vec![with_mounts(
+                record(0, BackupType::Emergency, 100, 0),
+                &all(false),
+            )],
+            lacks(BackupType::Full),
+        ),
+        (vec![before], with_mounts(full(1, 100), &[])),
+    ] {
+        assert_eq!(says(&records, &new), None);
+    }
 }
 
 proptest! {

@@ -43,6 +43,7 @@ use crate::{
     record::{EffectEntry, EntryKind, ProcessIdentity},
     settled_clock::{SettledState, Stand},
     severity::Severity,
+    source_mount::SourceMount,
 };
 use std::collections::BTreeSet;
 
@@ -973,6 +974,7 @@ fn every_form_of_a_backup_is_in_the_corpus() {
         hold: _,
         suspicious: _,
         drilled: _,
+        mounts: _,
     } = &all[0];
     backup_types(all.iter().map(|one| one.backup_type));
     met!(
@@ -1015,7 +1017,13 @@ fn every_form_of_a_backup_is_in_the_corpus() {
         until: _,
     } = holds[0];
     there_and_absent!(holds, reason, until);
-    some_and_none!(all, warnings);
+    some_and_none!(all, warnings, mounts);
+    let mounts: Vec<&SourceMount> = all.iter().flat_map(|one| &one.mounts).collect();
+    let SourceMount {
+        path: _,
+        vanished: _,
+    } = mounts[0];
+    true_and_false!(mounts, vanished);
     true_and_false!(all, held, incomplete, stored_only);
     let checkpoints = all.iter().filter_map(|one| one.checkpoint.as_ref());
     let checkpoints: Vec<&Checkpoint> = checkpoints.collect();

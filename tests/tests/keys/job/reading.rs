@@ -128,6 +128,61 @@ fn another_file_system_is_read_only_where_the_job_says() {
     assert!(unmounted.unwrap().success());
 }
 
+#[test]
+fn a_source_whose_disk_is_not_mounted_any_more_gives_a_suspicious_backup_until_it_is_accepted() {
+    let test = "job::reading::a_source_whose_disk_is_not_mounted_any_more_gives_a_suspicious_backup_until_it_is_accepted";
+    let build = || {
+        program();
+    };
+    if !in_a_mount_namespace(test, build) {
+        return;
+    }
+    let mut daemon = prepare(
+        r#"
+[[job]]
+name = "state"
+encryption = "none"
+source = [{ kind = "directory", path = "disk" }]
+"#,
+    );
+    fs::create_dir(daemon.path("disk")).unwrap();
+    let mut mount = Command::new("mount");
+    mount.args(["-t", "tmpfs", "-o", "size=4m", "test"]);
+    let mounted = mount.arg(daemon.path("disk")).status();
+    assert!(mounted.unwrap().success());
+    put(&daemon, "disk/a", "one");
+    daemon.run();
+    first_backup(&daemon, "state");
+    let whole = verified(&daemon, "state")[0].clone();
+    // The daemon may still have it open.
+    let mut unmount = Command::new("umount");
+    let unmounted = unmount.arg("-l").arg(daemon.path("disk")).status();
+    assert!(unmounted.unwrap().success());
+    assert!(!daemon.path("disk/a").exists());
+
+    let create = |backup_type: &str| -> Value {
+        let created = daemon.json(&["backup", "create", "state", "--type", backup_type]);
+        created["backups"][0].clone()
+    };
+    let empty = create("incremental");
+    let why = empty["suspicious"].as_str().unwrap();
+    assert!(why.starts_with("nothing is mounted any more at "), "{why}");
+    let disk = daemon.path("disk").canonicalize().unwrap();
+    assert!(why.contains(disk.to_str().unwrap()), "{why}");
+    let id = empty["id"].as_str().unwrap();
+    let told = daemon.wait_for_event("that it is suspicious", |event| {
+        event["kind"] == "backup.suspicious" && event["backup"] == id
+    });
+    assert_eq!(told["data"]["before"], whole["id"], "{told}");
+    assert!(create("full")["suspicious"].is_string());
+    let drilled = daemon.json(&["backup", "drill", "state"]);
+    assert_eq!(drilled["backups"][0]["id"], whole["id"], "{drilled}");
+
+    let newest = create("full");
+    daemon.json(&["backup", "accept", newest["id"].as_str().unwrap()]);
+    assert!(create("full")["suspicious"].is_null());
+}
+
 /// Runs the daemon as who may read only what modes say, also where the tests are root.
 fn run_without_privileges(daemon: &mut Daemon) {
     let mut command = match geteuid().is_root() {

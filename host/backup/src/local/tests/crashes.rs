@@ -291,6 +291,7 @@ impl World {
             sources: self.sources.clone(),
             reading: ReadingSpec::default(),
             unreadable: Unreadable::Fails,
+            mounts: Vec::new(),
             compression: 3,
             sealing: SealingSpec::default(),
             is_known: !chain.is_empty(),

@@ -206,3 +206,56 @@ fn what_is_on_another_file_system_is_named_and_read_only_where_the_job_says() {
     let into = fixture.restore_into(&all, "all").unwrap();
     assert_eq!(fixture.paths(&into), ["a", "volume", "volume/b"]);
 }
+
+/// What a backup finds mounted, where these directories were before, and whether it is no more.
+fn mounts(fixture: &Fixture, expected: &[&Path]) -> Vec<(PathBuf, bool)> {
+    let expected = expected.iter().map(|path| path.display().to_string());
+    let request = TakeBackup {
+        mounts: expected.collect(),
+        ..fixture.request(BackupType::Full, &[])
+    };
+    let taken = fixture.store.take(&request, &no_progress()).unwrap();
+    let found = taken.mounts.into_iter();
+    found
+        .map(|mount| (PathBuf::from(mount.path), mount.vanished))
+        .collect()
+}
+
+#[test]
+fn what_was_mounted_in_a_source_and_is_an_empty_directory_is_told_and_nothing_else() {
+    if !may_mount(
+        "reading::what_was_mounted_in_a_source_and_is_an_empty_directory_is_told_and_nothing_else",
+    ) {
+        return;
+    }
+    let mut fixture = Fixture::new();
+    fixture.put("a", "one");
+    let volume = fixture.data().canonicalize().unwrap().join("volume");
+    let mounted = Mounted::memory(volume.clone());
+    fixture.put("volume/b", "two");
+    // What is not read cannot be missed.
+    assert!(mounts(&fixture, &[]).is_empty());
+    fixture.reading.one_filesystem = false;
+    assert_eq!(mounts(&fixture, &[]), [(volume.clone(), false)]);
+    drop(mounted);
+    assert_eq!(mounts(&fixture, &[&volume]), [(volume.clone(), true)]);
+    assert!(mounts(&fixture, &[]).is_empty());
+    fixture.put("volume/b", "it is here now");
+    assert!(mounts(&fixture, &[&volume]).is_empty());
+    fs::remove_dir_all(&volume).unwrap();
+    assert!(mounts(&fixture, &[&volume]).is_empty());
+}
+
+#[test]
+fn a_source_that_was_a_mount_point_and_is_an_empty_directory_is_told() {
+    if !may_mount("reading::a_source_that_was_a_mount_point_and_is_an_empty_directory_is_told") {
+        return;
+    }
+    let fixture = Fixture::new();
+    let data = fixture.data().canonicalize().unwrap();
+    let mounted = Mounted::memory(data.clone());
+    fixture.put("a", "one");
+    assert_eq!(mounts(&fixture, &[]), [(data.clone(), false)]);
+    drop(mounted);
+    assert_eq!(mounts(&fixture, &[&data]), [(data.clone(), true)]);
+}

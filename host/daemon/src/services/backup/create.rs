@@ -12,6 +12,7 @@ use mainstay_domain::{
     name::JobName,
     record::Change,
     severity::Severity,
+    shrink::expected_mounts,
     spec::JobSpec,
     tier_order::tier_order,
     time::Timestamp,
@@ -154,6 +155,7 @@ impl BackupService {
             sources: job.sources.clone(),
             reading: job.reading.clone(),
             unreadable: wanted.unreadable,
+            mounts: expected_mounts(&records),
             compression: job.compression,
             sealing: job.sealing.clone(),
             is_known: records.iter().any(|record| record.status.is_stored()),
@@ -192,6 +194,7 @@ impl BackupService {
             manifest,
             mut warnings,
             refused,
+            mounts,
         } = taken;
         let slots = &wanted.slots;
         let mut record = manifest.to_record();
@@ -201,6 +204,7 @@ impl BackupService {
         }
         record.key.clone_from(&wanted.key);
         record.checkpoint.clone_from(&wanted.checkpoint);
+        record.mounts = mounts;
         record.warnings = words::first_of(&warnings, WARNINGS_KEPT);
         for warning in &warnings {
             tracing::warn!(backup = %record.id, "{warning}");

@@ -1,4 +1,4 @@
-//! Backups that are much smaller than the one before, and what a person says of them.
+//! Backups that are much smaller than the one before, or lack what was mounted then, and what a person says of them.
 
 use super::{BackupError, BackupService};
 use mainstay_domain::{
@@ -21,7 +21,7 @@ impl BackupService {
         format: u32,
     ) -> Option<Suspicion> {
         let records = self.core.catalog.lock().of(Some(&job.name));
-        let found = shrink::suspicion(&records, record, job.shrink_guard?)?;
+        let found = shrink::suspicion(&records, record, job.shrink_guard)?;
         if !found.of_bytes_alone {
             return Some(found);
         }

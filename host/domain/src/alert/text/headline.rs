@@ -44,7 +44,7 @@ pub(super) fn headline(event: &Event) -> &'static str {
         K::PluginServing => "a plugin serves",
         K::BackupVerified => "it has a verified backup",
         K::BackupRpoMissed => "its newest backup is too old",
-        K::BackupSuspicious => "its newest backup is much smaller than the one before",
+        K::BackupSuspicious => "its newest backup lacks what the one before has",
         K::BackupFellOver => "its backup is not in the tier that it should be in",
         K::BackupMoved => "a backup of it is in another tier now",
         K::BackupTrashed => "a person deleted a backup of it",

@@ -559,7 +559,7 @@ fn a_suspicious_backup_is_compared_and_accepted_by_whole_commands() {
             EventKind::BackupSuspicious,
             change,
             &format!(
-                "its newest backup is much smaller than the one before \
+                "its newest backup lacks what the one before has \
                  | it kept every backup, and restores the one before where none is named \
                  | look whether something is lost: {look}; where it is not, \
                  `mainstay backup accept ful-01K0000000000000000000000D`"

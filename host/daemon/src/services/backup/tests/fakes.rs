@@ -17,6 +17,7 @@ use mainstay_domain::{
     effect::{CommandOutput, EffectError},
     health::{Health, Observation},
     name::{CommandName, FailureType, PluginName, TargetName, TierName},
+    source_mount::SourceMount,
     spec::{CommandSpec, HookSpec, ReadingSpec, RetentionSpec, RunAs, Schedule, SealingSpec},
 };
 use parking_lot::Condvar;
@@ -65,6 +66,8 @@ struct Behaviour {
     left_drills: Vec<BackupId>,
     not_put_back: NotPutBack,
     warnings: Vec<String>,
+    mounts: Vec<SourceMount>,
+    expected_mounts: Vec<String>,
     /// Each tier that does not take it, and why.
     refused: Vec<(TierName, String)>,
     /// Where what was moved is, the newest move last.
@@ -173,6 +176,17 @@ impl FakeStore {
     /// Every backup from now on has this to say.
     pub(super) fn warn(&self, text: &str) {
         self.with(|it| it.warnings.push(text.to_owned()));
+    }
+
+    /// Every backup from now on finds these mounted, or empty.
+    pub(super) fn mount(&self, path: &str, vanished: bool) {
+        let path = path.to_owned();
+        self.with(|it| it.mounts = vec![SourceMount { path, vanished }]);
+    }
+
+    /// What the newest backup was to find mounted.
+    pub(super) fn expected_mounts(&self) -> Vec<String> {
+        self.behaviour.lock().expected_mounts.clone()
     }
 
     /// Nobody can tell what was committed, for this reason, or everybody can.
@@ -406,6 +420,7 @@ impl BackupStore for FakeStore {
         it.taken += 1;
         it.steps.push("taken");
         it.unreadable = Some(request.unreadable);
+        it.expected_mounts.clone_from(&request.mounts);
         it.running += 1;
         it.most = it.most.max(it.running);
         while it.hangs {
@@ -461,6 +476,7 @@ impl BackupStore for FakeStore {
                 manifest,
                 warnings: it.warnings.clone(),
                 refused: it.refused.clone(),
+                mounts: it.mounts.clone(),
             }),
         }
     }
