@@ -15,9 +15,9 @@ words! {
         Incremental,
         /// What changed since the last full backup.
         Differential,
-        /// Everything, standing alone, asked for by an operator.
+        /// Everything, or the job's selection of it, standing alone, asked for by an operator.
         Snapshot,
-        /// Everything, standing alone, taken before something dangerous.
+        /// Everything, or the job's selection of it, standing alone, taken before something dangerous.
         Emergency,
     }
 }
@@ -156,6 +156,9 @@ pub struct Backup {
     /// Absent where that is not so.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub stored_only: bool,
+    /// Whether it holds a selection alone of what its sources held, by `include` of its job. Absent where that is not so.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub selection: bool,
     /// What makes it a checkpoint; absent where it is none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub checkpoint: Option<Checkpoint>,
@@ -194,6 +197,7 @@ impl From<&backup::BackupRecord> for Backup {
             warnings: backup.warnings.clone(),
             incomplete: backup.incomplete,
             stored_only: backup.stored_only,
+            selection: backup.selection,
             checkpoint: backup.checkpoint.as_ref().map(Checkpoint::from),
             hold: backup.hold.as_ref().map(Hold::from),
             suspicious: backup.suspicious.clone(),

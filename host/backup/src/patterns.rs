@@ -43,6 +43,14 @@ impl Patterns {
     pub(crate) fn name(&self, relative: &[u8]) -> bool {
         self.0.is_match_candidate(&Candidate::from_bytes(relative))
     }
+
+    /// The same of it, or of a directory that it is in.
+    pub(crate) fn name_or_hold(&self, relative: &[u8]) -> bool {
+        let slashes = relative.iter().enumerate();
+        let slashes = slashes.filter(|(_, byte)| **byte == b'/');
+        let mut ends = slashes.map(|(at, _)| at).chain([relative.len()]);
+        ends.any(|end| relative.get(..end).is_some_and(|name| self.name(name)))
+    }
 }
 
 fn unreadable(error: &globset::Error) -> InvalidPattern {
@@ -112,6 +120,14 @@ mod tests {
         let names = Patterns::of(&["*.tmp".to_owned(), "b".to_owned()]).unwrap();
         assert!(names.name(b"\xff.tmp") && names.name(b"\xff/b") && !names.name(b"\xff"));
         assert!(!Patterns::of(&[]).unwrap().name(b"a"));
+        for (path, named) in [
+            ("b/c/d", true),
+            ("a/b", true),
+            ("a/c", false),
+            ("bc/d", false),
+        ] {
+            assert_eq!(names.name_or_hold(path.as_bytes()), named, "{path}");
+        }
     }
 
     #[test]

@@ -127,6 +127,9 @@ pub struct BackupRecord {
     /// was made anew from what is stored, they are not known, and none.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub mounts: Vec<SourceMount>,
+    /// Whether it holds a selection alone of what its sources hold, by `include` of its job.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub selection: bool,
 }
 
 impl BackupRecord {
@@ -164,7 +167,13 @@ impl BackupRecord {
             suspicious: None,
             drilled: None,
             mounts: Vec::new(),
+            selection: false,
         }
+    }
+
+    /// Whether all is in it that its sources held, as it was.
+    pub fn is_whole(&self) -> bool {
+        !self.incomplete && !self.selection
     }
 
     /// Whether the operator holds it at a time: a hold that has an end holds until then.

@@ -339,16 +339,18 @@ pub fn verified(records: &[BackupRecord]) -> HashSet<&BackupId> {
 
 /// The newest backup of a job that is verified with all that it needs, at or before a time. Never an emergency backup:
 /// it holds what was there before a restore, and so what the restore was to get rid of; it can be asked for by its
-/// name. One that is incomplete only where there is no other, and of those one from the future.
+/// name. One that is incomplete only where there is no other, and of those one from the future; one that holds a selection
+/// alone where there is nothing else.
 pub fn newest_verified<'a>(
     records: &'a [BackupRecord],
     job: &JobName,
     before: Option<Timestamp>,
     now: Timestamp,
 ) -> Option<&'a BackupRecord> {
-    newest_where(records, job, before, now, |backup_type| {
-        backup_type != BackupType::Emergency
-    })
+    let is_wanted = |record: &BackupRecord| record.backup_type != BackupType::Emergency;
+    let of_all = |record: &BackupRecord| is_wanted(record) && !record.selection;
+    newest_where(records, job, before, now, of_all)
+        .or_else(|| newest_where(records, job, before, now, is_wanted))
 }
 
 /// As [`newest_verified`], of one type: an emergency backup too, where that is the type.
@@ -358,8 +360,8 @@ pub fn newest_verified_of<'a>(
     (of_type, before): (BackupType, Option<Timestamp>),
     now: Timestamp,
 ) -> Option<&'a BackupRecord> {
-    newest_where(records, job, before, now, |backup_type| {
-        backup_type == of_type
+    newest_where(records, job, before, now, |record| {
+        record.backup_type == of_type
     })
 }
 
@@ -368,14 +370,14 @@ fn newest_where<'a>(
     job: &JobName,
     before: Option<Timestamp>,
     now: Timestamp,
-    is_wanted: impl Fn(BackupType) -> bool,
+    is_wanted: impl Fn(&BackupRecord) -> bool,
 ) -> Option<&'a BackupRecord> {
     let verified = verified(records);
     let suspects = suspects(records);
     let of_job = records
         .iter()
         .filter(|record| &record.job == job && verified.contains(&record.id))
-        .filter(|record| is_wanted(record.backup_type));
+        .filter(|record| is_wanted(record));
     let in_time = of_job.filter(|record| before.is_none_or(|before| record.created_at <= before));
     in_time.max_by(|a, b| {
         let by_trust = suspects.contains(&b.id).cmp(&suspects.contains(&a.id));
@@ -392,7 +394,7 @@ pub fn newest_complete<'a>(
     job: &JobName,
     now: Timestamp,
 ) -> Option<&'a BackupRecord> {
-    newest_verified(records, job, None, now).filter(|record| !record.incomplete)
+    newest_verified(records, job, None, now).filter(|record| record.is_whole())
 }
 
 /// What a new backup of this type is the difference to: the chain of its parent, the full one first. Empty where it

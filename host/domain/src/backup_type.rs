@@ -12,9 +12,9 @@ pub enum BackupType {
     Incremental,
     /// What changed since the last full backup.
     Differential,
-    /// Everything, standing alone, asked for by an operator.
+    /// Everything, or the job's selection of it, standing alone, asked for by an operator.
     Snapshot,
-    /// Everything, standing alone, taken before something dangerous.
+    /// Everything, or the job's selection of it, standing alone, taken before something dangerous.
     Emergency,
 }
 

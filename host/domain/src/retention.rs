@@ -181,7 +181,7 @@ fn held_reason(record: &BackupRecord) -> String {
 }
 
 /// The usable members of the newest verified chains: those of full backups first, for a snapshot or an emergency
-/// backup is no replacement for them; of those first the ones that give a complete state, for an incomplete one is none for
+/// backup is no replacement for them; of those first the ones that give a complete state, for an incomplete one, or a selection, is none for
 /// that. Those from the future come last; each of them is kept for that alone.
 fn newest_backup_chains(
     records: &[BackupRecord],
@@ -195,7 +195,7 @@ fn newest_backup_chains(
     let verified = verified(records);
     let gives_all: BTreeSet<&BackupId> = records
         .iter()
-        .filter(|record| !record.incomplete && verified.contains(&record.id))
+        .filter(|record| record.is_whole() && verified.contains(&record.id))
         .map(|record| &record.base)
         .collect();
     bases.sort_by(|a, b| {

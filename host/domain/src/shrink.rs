@@ -53,7 +53,8 @@ pub fn suspicion(
     if let Some(found) = unmounted(&trusted, new) {
         return Some(found);
     }
-    let least_percent = least_percent?;
+    // A selection is as small as it is said to be.
+    let least_percent = least_percent.filter(|_| !new.selection)?;
     match new.backup_type {
         BackupType::Full | BackupType::Snapshot | BackupType::Emergency => {
             shrunk(&trusted, new, least_percent)
@@ -123,7 +124,8 @@ pub fn is_short(is: u64, was: u64, least_percent: f64) -> bool {
 fn shrunk(trusted: &[&BackupRecord], new: &BackupRecord, least_percent: f64) -> Option<Suspicion> {
     let alike = trusted
         .iter()
-        .filter(|record| matches!(record.backup_type, BackupType::Full | BackupType::Snapshot));
+        .filter(|record| matches!(record.backup_type, BackupType::Full | BackupType::Snapshot))
+        .filter(|record| !record.selection);
     let before = alike.max_by(|a, b| {
         let by_completeness = b.incomplete.cmp(&a.incomplete);
         by_completeness.then_with(|| by_age(a, b))

@@ -240,6 +240,7 @@ pub(super) fn backups() -> [BackupRecord; 2] {
         warnings: Vec::new(),
         incomplete: false,
         stored_only: false,
+        selection: false,
         key: None,
         checkpoint: None,
         mounts: Vec::new(),
@@ -269,6 +270,7 @@ pub(super) fn backups() -> [BackupRecord; 2] {
         warnings: vec!["left out /srv/fifo: it is a FIFO".to_owned()],
         incomplete: true,
         stored_only: true,
+        selection: true,
         checkpoint: Some(Checkpoint {
             kind: CheckpointKind::PreUpgrade,
             name: Some(CheckpointName::parse("before-2").unwrap()),

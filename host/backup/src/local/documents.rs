@@ -6,6 +6,7 @@
 //! Length: a document's way from its source to its line in the archive is one story, told in order.
 
 mod kept;
+mod selected;
 mod streamed;
 
 pub(super) use streamed::check_given;
@@ -43,6 +44,7 @@ use mainstay_domain::{
     spec::{BackupSource, HttpSource},
     text::excerpt,
 };
+use selected::Selected;
 use std::{
     fs::{self, File, Metadata},
     io::{ErrorKind, Read},
@@ -77,6 +79,8 @@ pub(super) struct SourceReader<'a> {
     /// What cannot be read, until it comes before all other warnings.
     unread: Unread,
     hard_links: HardLinks,
+    /// Which documents are taken.
+    selected: Selected,
     /// What plugins gave.
     pub(super) given: Vec<Given>,
     done: Progress,
@@ -148,6 +152,7 @@ impl<'a> SourceReader<'a> {
             mounts: SourceMounts::expected(&request.mounts),
             unread: Unread::default(),
             hard_links: HardLinks::default(),
+            selected: Selected::default(),
             given: Vec::new(),
             done,
         }
@@ -156,7 +161,11 @@ impl<'a> SourceReader<'a> {
     /// Reads every source, in the order of the config.
     pub(super) fn read_sources(&mut self) -> Result<(), BackupStoreError> {
         let request = self.request;
+        self.selected = Selected::of(request)?;
         for source in &request.sources {
+            if !self.selected.takes_source(source) {
+                continue;
+            }
             match source {
                 BackupSource::Directory { path, prefix } => {
                     let prefix = KeyPrefix::parse(prefix)
@@ -190,6 +199,12 @@ impl<'a> SourceReader<'a> {
         let mut warnings = mem::take(&mut self.unread).into_warnings();
         warnings.append(&mut self.warnings);
         self.warnings = warnings;
+        if self.found.is_empty() && self.selected.is_part() {
+            return Err(BackupStoreError::Source(format!(
+                "the sources hold nothing that `include.{}` names; let it name what a backup of that type is to hold",
+                request.backup_type
+            )));
+        }
         if self.is_tolerant() && self.found.is_empty() {
             return Err(BackupStoreError::Source(format!(
                 "nothing could be read: {}",
@@ -211,11 +226,16 @@ impl<'a> SourceReader<'a> {
         }
         let reading = Reading::of(&self.request.reading)?;
         let tolerant = self.is_tolerant();
+        self.selected.begin();
         let unseen = self.read_by((&reading, tolerant), |reader, rules, warnings| {
             walk(path, rules, warnings, &mut |found, warnings| {
                 let key = DocumentKey::from_bytes(&found.relative)
                     .map_err(|error| BackupStoreError::Source(error.to_string()))?;
-                reader.read_found(prefix.join(&key), &found, rules, warnings)
+                let key = prefix.join(&key);
+                match reader.selects(&key, &found, rules, warnings)? {
+                    true => reader.read_found(key, &found, rules, warnings),
+                    false => Ok(()),
+                }
             })
         })?;
         self.keep_unseen(prefix, &reading, unseen)

@@ -53,13 +53,8 @@ impl Reading {
 
     /// Whether what is at this path below a source is left out by its name, or that of a directory that it is in.
     pub(super) fn leaves_out(&self, relative: &[u8]) -> bool {
-        let Some(exclude) = &self.exclude else {
-            return false;
-        };
-        let slashes = relative.iter().enumerate();
-        let slashes = slashes.filter(|(_, byte)| **byte == b'/');
-        let mut ends = slashes.map(|(at, _)| at).chain([relative.len()]);
-        ends.any(|end| relative.get(..end).is_some_and(|name| exclude.name(name)))
+        let exclude = self.exclude.as_ref();
+        exclude.is_some_and(|exclude| exclude.name_or_hold(relative))
     }
 
     /// What a directory of a source holds.

@@ -209,6 +209,7 @@ fn write_and_verify(
         sources: request.sources.iter().map(note).collect(),
         incomplete,
         stored_only: opening.is_none(),
+        selection: request.reading.include.contains_key(&request.backup_type),
         signature: None,
     };
     let manifest = |tier: &TierName| layout.keys().host().sign(unsigned(tier));

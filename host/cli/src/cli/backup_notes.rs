@@ -85,6 +85,9 @@ pub(super) fn standing(backup: &Backup) -> (String, Tone) {
     if backup.stored_only && backup.status == BackupStatus::Verified {
         words.push_str(" as stored");
     }
+    if backup.selection {
+        words.push_str(", a selection");
+    }
     if backup.incomplete {
         words.push_str(", incomplete");
     }
@@ -160,6 +163,7 @@ mod tests {
             warnings: Vec::new(),
             incomplete: false,
             stored_only: false,
+            selection: false,
             checkpoint: None,
             hold: None,
             suspicious: None,

@@ -318,6 +318,7 @@ mod tests {
             warnings: Vec::new(),
             incomplete: false,
             stored_only: false,
+            selection: false,
             checkpoint: None,
             hold: None,
             suspicious: None,

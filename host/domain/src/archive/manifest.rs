@@ -138,6 +138,9 @@ pub struct Manifest {
     /// Whether only its stored bytes were compared with what was written, for nothing there opened it; written only where it is so.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub stored_only: bool,
+    /// Whether it holds a selection alone of what its sources hold; written only where it is so.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub selection: bool,
     /// Who stands for it; absent in format 1.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub signature: Option<ManifestSignature>,
@@ -219,6 +222,7 @@ impl Manifest {
             verified_at: Some(self.verified_at),
             incomplete: self.incomplete,
             stored_only: self.stored_only,
+            selection: self.selection,
             ..BackupRecord::begun(
                 self.id.clone(),
                 self.job.clone(),
@@ -281,6 +285,7 @@ mod tests {
             }],
             incomplete: false,
             stored_only: false,
+            selection: false,
             signature: None,
         }
     }
@@ -306,6 +311,14 @@ mod tests {
         let bytes = incomplete.to_bytes().unwrap();
         assert_eq!(Manifest::from_bytes(&bytes), Ok(incomplete.clone()));
         assert!(incomplete.to_record().incomplete && !manifest().to_record().incomplete);
+        let selection = Manifest {
+            selection: true,
+            ..manifest()
+        };
+        assert!(!text.contains("selection"), "{text}");
+        let bytes = selection.to_bytes().unwrap();
+        assert_eq!(Manifest::from_bytes(&bytes), Ok(selection.clone()));
+        assert!(selection.to_record().selection && manifest().to_record().is_whole());
     }
 
     #[test]

@@ -293,6 +293,33 @@ fn an_incomplete_backup_is_the_newest_only_where_there_is_no_other_and_meets_no_
 }
 
 #[test]
+fn a_selection_is_the_newest_only_where_there_is_nothing_else_and_meets_no_objective() {
+    let job = JobName::parse("state").unwrap();
+    let selection = |name: &str| BackupRecord {
+        selection: true,
+        ..good(name, None, name)
+    };
+    let mut records = vec![selection("sna01"), selection("sna02")];
+    let newest = |records: &[BackupRecord]| {
+        newest_verified(records, &job, None, NOW).map(|it| it.id.clone())
+    };
+    assert_eq!(newest(&records), Some(id("sna02")));
+    assert_eq!(newest_complete(&records, &job, NOW), None);
+    records.insert(
+        0,
+        BackupRecord {
+            incomplete: true,
+            ..good("ful00", None, "ful00")
+        },
+    );
+    assert_eq!(newest(&records), Some(id("ful00")));
+    let of_type = (BackupType::Snapshot, None);
+    let snapshot = newest_verified_of(&records, &job, of_type, NOW);
+    assert_eq!(snapshot.map(|it| it.id.clone()), Some(id("sna02")));
+    assert!(skipped(records.clone(), &records[0], NOW).is_empty());
+}
+
+#[test]
 fn what_needs_a_corrupted_backup_is_corrupted_until_that_is_mended() {
     let mut records = vec![
         good("ful01", None, "ful01"),

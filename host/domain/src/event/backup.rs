@@ -24,7 +24,7 @@ pub struct BackupTaken {
     pub elapsed_ms: u64,
     /// What was left out or changed while it was read; sentences for people, the first of them.
     pub warnings: Vec<String>,
-    /// Whether something that was there is not in it as it was; written only where it is so.
+    /// Whether something that was there is not in it as it was, as of a selection of it; written only where it is so.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub incomplete: bool,
     /// The tier that it is in, and those that it would have been tried in after that one, in order.

@@ -111,6 +111,20 @@ fn bytes_count_as_documents_do_and_an_emergency_backup_does_not() {
 }
 
 #[test]
+fn a_selection_is_not_measured_and_nothing_is_measured_against_it() {
+    let snapshot = |number, documents| record(number, BackupType::Snapshot, documents, 0);
+    let selection = |number, documents| BackupRecord {
+        selection: true,
+        ..snapshot(number, documents)
+    };
+    let whole = full(0, 100);
+    let against = |before: BackupRecord, new: &BackupRecord| suspicion(&[before], new, 50.0);
+    assert!(against(whole.clone(), &selection(1, 1)).is_none());
+    assert!(against(whole, &snapshot(1, 1)).is_some());
+    assert!(against(selection(0, 100), &full(1, 1)).is_none());
+}
+
+#[test]
 fn a_difference_is_suspicious_by_what_it_deletes_at_once() {
     let base = full(0, 100);
     let check = |kind, earlier: Option<u64>, tombstones, expected: bool| {

@@ -1,4 +1,7 @@
-//! What of directories a job reads.
+//! What of its sources a job reads.
+
+use crate::backup::BackupType;
+use std::collections::BTreeMap;
 
 /// What of the directories among a job's sources is read. What is left out makes no backup incomplete, and a restore in
 /// place leaves it where it is.
@@ -20,6 +23,10 @@ pub struct ReadingSpec {
     pub exclude_caches: bool,
     /// Whether a directory on another file system than its source is read as an empty one; default true.
     pub one_filesystem: bool,
+    /// Of a type whose backups hold a selection alone, snapshots or emergency backups, the patterns of what they hold: of documents by
+    /// their keys, of what lies below such a one too; checked. Of a source that is no directory all or nothing is read, by its key or
+    /// prefix. Checkpoints, and what is saved before a restore, hold everything in any case. Default none.
+    pub include: BTreeMap<BackupType, Vec<String>>,
     /// What becomes of a backup where something in them cannot be read; default: it is incomplete.
     pub on_unreadable: OnUnreadable,
 }
@@ -42,6 +49,7 @@ impl Default for ReadingSpec {
             exclude: Vec::new(),
             exclude_caches: false,
             one_filesystem: true,
+            include: BTreeMap::new(),
             on_unreadable: OnUnreadable::default(),
         }
     }

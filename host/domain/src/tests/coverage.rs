@@ -975,6 +975,7 @@ fn every_form_of_a_backup_is_in_the_corpus() {
         suspicious: _,
         drilled: _,
         mounts: _,
+        selection: _,
     } = &all[0];
     backup_types(all.iter().map(|one| one.backup_type));
     met!(
@@ -1024,7 +1025,7 @@ fn every_form_of_a_backup_is_in_the_corpus() {
         vanished: _,
     } = mounts[0];
     true_and_false!(mounts, vanished);
-    true_and_false!(all, held, incomplete, stored_only);
+    true_and_false!(all, held, incomplete, stored_only, selection);
     let checkpoints = all.iter().filter_map(|one| one.checkpoint.as_ref());
     let checkpoints: Vec<&Checkpoint> = checkpoints.collect();
     let Checkpoint {
@@ -1129,6 +1130,7 @@ fn every_form_of_a_manifest_is_in_the_corpus() {
         sources: _,
         incomplete: _,
         stored_only: _,
+        selection: _,
         signature: _,
     } = &all[0];
     backup_types(all.iter().map(|one| one.backup_type));
@@ -1144,7 +1146,7 @@ fn every_form_of_a_manifest_is_in_the_corpus() {
         Some(ManifestSignature { key: _, value: _ }), None,
     );
     some_and_none!(all, sources);
-    true_and_false!(all, incomplete, stored_only);
+    true_and_false!(all, incomplete, stored_only, selection);
     met!(
         all.iter().flat_map(|one| &one.sources);
         SourceNote::Directory { path: _, prefix: _ }, SourceNote::Command { program: _, key: _ },

@@ -1,4 +1,4 @@
-//! What of a directory is left out or missed: `exclude`, `exclude_caches`, `one_filesystem` and `on_unreadable` of `[[job]]`.
+//! What of its sources a backup holds: `exclude`, `exclude_caches`, `one_filesystem`, `include` and `on_unreadable` of `[[job]]`.
 
 use super::{prepare, verified};
 use mainstay_tests::{Daemon, in_a_mount_namespace, program, said, wait_for};
@@ -126,6 +126,65 @@ fn another_file_system_is_read_only_where_the_job_says() {
         .arg(daemon.path("data/volume"))
         .status();
     assert!(unmounted.unwrap().success());
+}
+
+/// Acts: `job.include.snapshot`, `job.include.emergency`
+#[test]
+fn a_snapshot_and_an_emergency_backup_hold_what_is_named_for_them_and_replace_nothing_else() {
+    let mut daemon = prepare(
+        r#"
+[[job]]
+name = "state"
+encryption = "none"
+include = { snapshot = ["/positions", "*.db"], emergency = ["/positions"] }
+source = [{ kind = "directory", path = "data" }]
+"#,
+    );
+    for (name, content) in [
+        ("data/positions/a", "one"),
+        ("data/deep/app.db", "two"),
+        ("data/unnamed", "three"),
+    ] {
+        put(&daemon, name, content);
+    }
+    daemon.run();
+    first_backup(&daemon, "state");
+    let create = |backup_type: &str| -> Value {
+        let created = daemon.json(&["backup", "create", "state", "--type", backup_type]);
+        created["backups"][0].clone()
+    };
+    let id = |backup: &Value| backup["id"].as_str().unwrap().to_owned();
+    for (backup_type, holds) in [("snapshot", [true, true]), ("emergency", [true, false])] {
+        let backup = create(backup_type);
+        assert_eq!(backup["selection"], true, "{backup}");
+        assert!(backup["incomplete"].is_null(), "{backup}");
+        let listed = listed(&daemon, &id(&backup));
+        for (name, held) in ["positions/a", "deep/app.db"].into_iter().zip(holds) {
+            assert_eq!(listed.contains(name), held, "{backup_type}: {listed}");
+        }
+        assert!(!listed.contains("unnamed"), "{backup_type}: {listed}");
+    }
+    let snapshot = id(&create("snapshot"));
+    // The newest is that which holds everything.
+    let drilled = daemon.json(&["backup", "drill", "state"]);
+    assert_eq!(drilled["backups"][0]["type"], "full", "{drilled}");
+
+    put(&daemon, "data/positions/a", "lost");
+    put(&daemon, "data/unnamed", "newer");
+    let restore = ["backup", "restore", "state", "--id", snapshot.as_str()];
+    let refused = daemon.cli(&[restore.as_slice(), &["--replace"]].concat());
+    assert_eq!(refused.status.code(), Some(1));
+    let why = String::from_utf8_lossy(&refused.stderr);
+    assert!(
+        why.contains("a selection alone") && why.contains("--merge"),
+        "{why}"
+    );
+    assert_eq!(read(&daemon, "data/positions/a"), "lost");
+    let merged = daemon.cli(&[restore.as_slice(), &["--merge"]].concat());
+    let said = String::from_utf8_lossy(&merged.stderr);
+    assert!(merged.status.success(), "{said}");
+    assert_eq!(read(&daemon, "data/positions/a"), "one");
+    assert_eq!(read(&daemon, "data/unnamed"), "newer");
 }
 
 #[test]

@@ -259,3 +259,97 @@ fn a_source_that_was_a_mount_point_and_is_an_empty_directory_is_told() {
     drop(mounted);
     assert_eq!(mounts(&fixture, &[&data]), [(data.clone(), true)]);
 }
+
+fn including(backup_type: BackupType, patterns: &[&str]) -> ReadingSpec {
+    let patterns = patterns.iter().map(|&pattern| pattern.to_owned());
+    ReadingSpec {
+        include: std::collections::BTreeMap::from([(backup_type, patterns.collect())]),
+        ..ReadingSpec::default()
+    }
+}
+
+#[test]
+fn a_backup_of_a_type_holds_what_is_named_for_it_with_the_directories_above_alone() {
+    let mut fixture = Fixture::new();
+    for name in [
+        "positions/a",
+        "positions/deep/b",
+        "other/c",
+        "other/deep/state.db",
+        "state.db",
+        "rest/positions/d",
+    ] {
+        fixture.put(name, name);
+    }
+    let other = fixture.data().join("other");
+    fs::set_permissions(&other, fs::Permissions::from_mode(0o750)).unwrap();
+    fixture.reading = including(BackupType::Snapshot, &["/positions", "*.db"]);
+    let taken = fixture.take(BackupType::Snapshot, &[]);
+    assert!(taken.manifest.selection && !taken.manifest.incomplete);
+    let into = fixture
+        .restore_into(&[taken.manifest.id], "selection")
+        .unwrap();
+    assert_eq!(
+        fixture.paths(&into),
+        [
+            "other",
+            "other/deep",
+            "other/deep/state.db",
+            "positions",
+            "positions/a",
+            "positions/deep",
+            "positions/deep/b",
+            "state.db",
+        ]
+    );
+    let mode = fs::metadata(into.join("other")).unwrap().permissions();
+    assert_eq!(mode.mode() & 0o777, 0o750);
+    // Of a type that says nothing all is taken.
+    for of_all in [BackupType::Full, BackupType::Emergency] {
+        let taken = fixture.take(of_all, &[]);
+        assert!(!taken.manifest.selection);
+        let into = fixture.restore_into(&[taken.manifest.id], of_all.as_str());
+        assert!(into.unwrap().join("rest/positions/d").exists());
+    }
+}
+
+#[test]
+fn what_is_named_are_keys_and_of_what_is_not_named_nothing_is_read() {
+    let mut fixture = Fixture::new();
+    fixture.put("a", "one");
+    fixture.put("b", "two");
+    let single = fixture.directory.path().join("single.txt");
+    fs::write(&single, "three").unwrap();
+    fixture.sources = vec![
+        BackupSource::Directory {
+            path: fixture.data(),
+            prefix: "data".to_owned(),
+        },
+        // It is not there, so that it cannot be read.
+        BackupSource::File {
+            path: fixture.directory.path().join("none"),
+            key: "other".to_owned(),
+        },
+        BackupSource::File {
+            path: single,
+            key: "single".to_owned(),
+        },
+    ];
+    fixture.reading = including(BackupType::Emergency, &["/data/a", "single"]);
+    let taken = fixture.take(BackupType::Emergency, &[]);
+    assert_eq!(taken.warnings, Vec::<String>::new());
+    assert!(!taken.manifest.incomplete);
+    let into = fixture.restore_into(&[taken.manifest.id], "into").unwrap();
+    assert_eq!(fixture.paths(&into), ["data", "data/a", "single"]);
+
+    fixture.reading = including(BackupType::Emergency, &["/a"]);
+    let request = fixture.request(BackupType::Emergency, &[]);
+    let error = fixture.store.take(&request, &no_progress()).unwrap_err();
+    assert!(
+        error
+            .to_string()
+            .contains("hold nothing that `include.emergency` names"),
+        "{error}"
+    );
+    assert_eq!(fixture.stored().len(), 1);
+}

@@ -2042,6 +2042,17 @@ fn job_keys(keys: &mut Keys) {
     keys.job("job.exclude_caches", "exclude_caches = true", caches, true);
     let one = |j: &mainstay_domain::spec::JobSpec| j.reading.one_filesystem;
     keys.job("job.one_filesystem", "one_filesystem = false", one, false);
+    for (key, backup_type) in [
+        ("job.include.snapshot", BackupType::Snapshot),
+        ("job.include.emergency", BackupType::Emergency),
+    ] {
+        keys.job(
+            key,
+            &format!("include = {{ {backup_type} = [\"/positions\", \"*.db\"] }}"),
+            |j| j.reading.include.clone(),
+            BTreeMap::from([(backup_type, words("/positions *.db"))]),
+        );
+    }
     keys.job(
         "job.on_unreadable",
         "on_unreadable = \"fail\"",
@@ -2514,7 +2525,7 @@ fn what_is_not_written_has_its_documented_default() {
     assert_eq!(job.shrink_guard, None);
     assert_eq!(job.hooks, HookSpec::default());
     let reading = &job.reading;
-    assert!(reading.exclude.is_empty());
+    assert!(reading.exclude.is_empty() && reading.include.is_empty());
     assert_eq!(
         (reading.exclude_caches, reading.one_filesystem),
         (false, true)

@@ -88,7 +88,10 @@ impl BackupService {
             checkpoint: Some(checkpoint.clone()),
             ..Wanted::of(checkpoint.kind.backup_type(), unreadable)
         };
-        let taken = self.take(job, wanted, progress).await?;
+        // It is whole, whatever else of its type is.
+        let mut whole = job.clone();
+        whole.reading.include.clear();
+        let taken = self.take(&whole, wanted, progress).await?;
         let message = format!(
             "{} checkpoint {} of job {} was taken",
             checkpoint.kind, taken.id, job.name

@@ -225,7 +225,7 @@ impl BackupService {
             stored_bytes: record.stored_bytes,
             elapsed_ms: manifest.elapsed_ms,
             warnings: record.warnings.clone(),
-            incomplete: record.incomplete,
+            incomplete: !record.is_whole(),
             tiers: self.tiers_from(job, &record),
         };
         let event = self
@@ -246,7 +246,7 @@ impl BackupService {
         self.core.catalog.lock().take_slots(&record.job, slots);
         let records = self.core.catalog.lock().of(Some(&record.job));
         let is_suspect = suspects(&records).contains(&record.id);
-        if record.backup_type != BackupType::Emergency && !record.incomplete && !is_suspect {
+        if record.backup_type != BackupType::Emergency && record.is_whole() && !is_suspect {
             self.objective_is_met(&manifest);
         }
         Ok(record)

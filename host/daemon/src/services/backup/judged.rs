@@ -2,7 +2,7 @@
 //!
 //! Invariant: that nothing can be put back is said before anything is stopped.
 
-use super::{BackupError, BackupService};
+use super::{BackupError, BackupService, plan::check_whole};
 use crate::ports::BackupStoreError;
 use mainstay_domain::{
     backup::BackupSummary,
@@ -30,6 +30,7 @@ impl BackupService {
         let Some(newest) = newest_verified(&records, &job, before, self.now()) else {
             return Ok(None);
         };
+        check_whole(&job, Some(newest))?;
         let plan = plan_restore(&records, &newest.id)?;
         let chain: Vec<_> = plan.into_iter().map(|link| link.id).collect();
         let judged = self

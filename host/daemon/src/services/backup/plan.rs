@@ -47,6 +47,17 @@ pub(super) fn check_place(request: &RestoreRequest) -> Result<(), BackupError> {
     Err(BackupError::Refused(ErrorCode::RestoreRefused.mark(why)))
 }
 
+/// Whether what is to be restored may replace all that is there.
+pub(super) fn check_whole(job: &JobName, newest: Option<&BackupRecord>) -> Result<(), BackupError> {
+    match newest.filter(|backup| backup.selection) {
+        None => Ok(()),
+        Some(backup) => Err(BackupError::Refused(ErrorCode::RestoreRefused.mark(format!(
+            "backup {} holds a selection alone, by `include`, and cannot replace all that the sources of job {job} hold; say --merge, or restore it --into a new directory",
+            backup.id
+        )))),
+    }
+}
+
 /// When the oldest of these was taken that a time may name.
 fn oldest(records: &[BackupRecord]) -> Option<Timestamp> {
     let verified = verified(records);

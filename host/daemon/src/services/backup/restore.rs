@@ -5,7 +5,7 @@
 use super::{
     BackupError, BackupService,
     blocking::on_blocking_thread,
-    plan::{Plan, check_place, ids},
+    plan::{Plan, check_place, check_whole, ids},
     words,
 };
 use crate::ports::{
@@ -116,6 +116,9 @@ impl BackupService {
             Some(path) => (RestorePlace::Into { path, replace }, None),
             None => {
                 let spec = self.job(&job)?;
+                if !rules.merge {
+                    check_whole(&job, plan.last())?;
+                }
                 rules.left_alone = spec.reading.clone();
                 (RestorePlace::InPlace(spec.sources.clone()), Some(spec))
             }

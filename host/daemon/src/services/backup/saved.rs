@@ -16,6 +16,7 @@ impl BackupService {
         directories
             .sources
             .retain(|source| matches!(source, BackupSource::Directory { .. }));
+        directories.reading.include.clear();
         let saved = self.take(
             &directories,
             Wanted::of(BackupType::Emergency, Unreadable::Fails),

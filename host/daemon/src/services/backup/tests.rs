@@ -24,7 +24,7 @@ use mainstay_domain::{
     health::Health,
     id::BackupId,
     name::{TargetName, TierName},
-    spec::{BackupSource, OnUnreadable, TierPlaceSpec, TierRole, TierSpec},
+    spec::{BackupSource, OnUnreadable, ReadingSpec, TierPlaceSpec, TierRole, TierSpec},
 };
 use tokio::task::JoinHandle;
 
@@ -1401,6 +1401,69 @@ async fn a_handler_learns_that_a_job_cannot_be_restored_in_place_before_it_stops
         Err(EffectError::Failed(why)) => assert!(why.contains("is put back in place"), "{why}"),
         other => panic!("{other:?}"),
     }
+}
+
+#[tokio::test]
+async fn a_selection_replaces_nothing_and_what_a_restore_saves_is_whole() {
+    let fixture = Fixture::new().await;
+    let named = vec!["/positions".to_owned()];
+    let selecting = JobSpec {
+        reading: ReadingSpec {
+            include: [BackupType::Snapshot, BackupType::Emergency]
+                .map(|backup_type| (backup_type, named.clone()))
+                .into(),
+            ..ReadingSpec::default()
+        },
+        ..job(None)
+    };
+    fixture.spec.send_replace(spec_with(&[selecting]));
+    let snapshot = fixture.create(BackupType::Snapshot).await.unwrap();
+    assert!(snapshot.selection && !snapshot.incomplete, "{snapshot:?}");
+    let newest = BackupControl::newest(&fixture.service, job(None).name, None);
+    match within(newest).await {
+        Err(EffectError::Failed(why)) => assert!(why.contains("a selection alone"), "{why}"),
+        other => panic!("{other:?}"),
+    }
+    let restore = |id: Option<BackupId>, merge: bool| {
+        let request = RestoreRequest {
+            job: job(None).name,
+            id,
+            backup_type: None,
+            at: None,
+            rules: RestoreRules {
+                merge,
+                ..RestoreRules::default()
+            },
+            into: None,
+            replace: !merge,
+        };
+        within(BackupOperator::restore(
+            &fixture.service,
+            request,
+            no_progress(),
+        ))
+    };
+    let refused = restore(None, false).await.unwrap_err();
+    assert!(refused.0.contains("--merge"), "{refused}");
+    assert_eq!(fixture.types(), [BackupType::Snapshot], "nothing was begun");
+
+    let full = fixture.create(BackupType::Full).await.unwrap();
+    assert!(
+        fixture
+            .create(BackupType::Snapshot)
+            .await
+            .unwrap()
+            .selection
+    );
+    let restored = restore(None, false).await.unwrap();
+    assert_eq!(restored.chain[0].id, full.id);
+    let merged = restore(Some(snapshot.id.clone()), true).await.unwrap();
+    assert_eq!(merged.chain[0].id, snapshot.id);
+    let saved = fixture.service.list(None);
+    let mut saved = saved
+        .iter()
+        .filter(|record| record.backup_type == BackupType::Emergency);
+    assert!(saved.all(|record| !record.selection));
 }
 
 #[tokio::test]

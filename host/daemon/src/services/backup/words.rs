@@ -137,15 +137,18 @@ pub(super) fn left_out(job: &JobName, left_out: &[String]) -> Option<String> {
 
 /// What was restored does not hold all that was there; follows what else is said.
 pub(super) fn incomplete(restored: Option<&BackupRecord>) -> String {
-    match restored.filter(|backup| backup.incomplete) {
-        None => String::new(),
-        Some(backup) => format!(
+    match restored {
+        Some(backup) if backup.selection => {
+            "; it holds a selection alone, by `include` of the job".to_owned()
+        }
+        Some(backup) if backup.incomplete => format!(
             "; it is incomplete, so that not all is in it that was there: {}",
             backup
                 .warnings
                 .first()
                 .map_or("what is missing is not recorded", String::as_str)
         ),
+        Some(_) | None => String::new(),
     }
 }
 
@@ -338,6 +341,11 @@ mod tests {
             "{taken}"
         );
         assert!(incomplete(Some(&torn)).contains("what is missing is not recorded"));
+        let selection = BackupRecord {
+            selection: true,
+            ..torn.clone()
+        };
+        assert!(incomplete(Some(&selection)).contains("a selection alone"));
         let named = BackupRecord {
             warnings: vec!["a changed".to_owned()],
             ..torn

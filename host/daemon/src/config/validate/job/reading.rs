@@ -1,15 +1,25 @@
-//! What of directories a job reads: `exclude`, `exclude_caches`, `one_filesystem` and `on_unreadable`.
+//! What of its sources a job reads: `exclude`, `exclude_caches`, `one_filesystem`, `include` and `on_unreadable`.
 
 use super::super::super::{
     reader::{Fields, ValueAt},
     values::{boolean, one_of, text},
 };
 use mainstay_backup::check_pattern;
-use mainstay_domain::spec::{OnUnreadable, ReadingSpec};
+use mainstay_domain::{
+    backup::BackupType,
+    spec::{OnUnreadable, ReadingSpec},
+};
+use std::collections::BTreeMap;
 
 const ON_UNREADABLE: [(&str, OnUnreadable); 2] = [
     ("incomplete", OnUnreadable::Incomplete),
     ("fail", OnUnreadable::Fail),
+];
+
+/// What a difference is made from holds everything, and so does the difference.
+const SELECTED: [(&str, BackupType); 2] = [
+    ("snapshot", BackupType::Snapshot),
+    ("emergency", BackupType::Emergency),
 ];
 
 pub(super) fn reading(fields: &mut Fields<'_>) -> ReadingSpec {
@@ -18,7 +28,26 @@ pub(super) fn reading(fields: &mut Fields<'_>) -> ReadingSpec {
         exclude: fields.list("exclude", "exclude = [\"*.tmp\", \"/cache/**\"]", pattern),
         exclude_caches: fields.or("exclude_caches", default.exclude_caches, boolean),
         one_filesystem: fields.or("one_filesystem", default.one_filesystem, boolean),
+        include: fields.or("include", default.include, include),
         on_unreadable: fields.or("on_unreadable", default.on_unreadable, on_unreadable),
+    }
+}
+
+fn include(at: ValueAt<'_>) -> Option<BTreeMap<BackupType, Vec<String>>> {
+    at.fields("what snapshots and emergency backups hold", |fields| {
+        let said = SELECTED.map(|(key, backup_type)| Some((backup_type, selection(fields, key)?)));
+        Some(said.into_iter().flatten().collect())
+    })
+}
+
+fn selection(fields: &mut Fields<'_>, key: &'static str) -> Option<Vec<String>> {
+    const HELP: &str =
+        "write e.g. [\"/positions\", \"*.db\"], or leave it out: then such backups hold everything";
+    let at = fields.get(key)?;
+    let patterns = at.each(HELP, pattern)?;
+    match patterns.is_empty() {
+        true => at.refuse(format!("`{key}` names nothing"), HELP),
+        false => Some(patterns),
     }
 }
 

@@ -467,6 +467,7 @@ impl BackupStore for FakeStore {
             sources: vec![],
             incomplete: it.incomplete,
             stored_only: false,
+            selection: request.reading.include.contains_key(&request.backup_type),
             signature: None,
         };
         it.manifests.insert(request.id.clone(), manifest.clone());
