@@ -169,4 +169,10 @@ settings = { last = 1, hourly = 0, daily = 0, weekly = 0, monthly = 0, yearly = 
             }
         });
     }
+    let text = daemon.metrics();
+    for operation in ["take", "trash"] {
+        let labels = format!("operation=\"{operation}\",outcome=\"done\"");
+        let series = format!("backup_store_operations_total{{{labels}}} ");
+        assert!(text.contains(&series), "{series} in {text}");
+    }
 }

@@ -17,6 +17,7 @@ mod checkpoints;
 mod cleanups;
 mod contents;
 mod corrupted;
+mod counted;
 mod create;
 mod deletions;
 mod drill;
@@ -55,6 +56,7 @@ use crate::ports::{
     StoreError, Watch,
 };
 use catalog::Catalog;
+use counted::CountedStore;
 use jobs::JobState;
 use mainstay_domain::{
     backup::BackupRecord,
@@ -223,7 +225,7 @@ impl BackupService {
             spec,
         } = shared;
         let core = Core {
-            store,
+            store: CountedStore::over(store, numbers.clone()),
             journal,
             clock,
             settled,

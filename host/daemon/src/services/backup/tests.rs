@@ -1404,6 +1404,23 @@ async fn a_handler_learns_that_a_job_cannot_be_restored_in_place_before_it_stops
 }
 
 #[tokio::test]
+async fn what_the_store_is_asked_for_is_counted_by_how_it_ended() {
+    let fixture = Fixture::new().await;
+    fixture.create(BackupType::Full).await.unwrap();
+    let away = BackupStoreError::Unavailable("it is away".to_owned());
+    fixture.store.fail_next(away);
+    fixture.create(BackupType::Full).await.unwrap_err();
+    let text = fixture.numbers.render();
+    for outcome in ["done", "unavailable"] {
+        let labels = format!("operation=\"take\",outcome=\"{outcome}\"");
+        let line = format!("backup_store_operations_total{{{labels}}} 1\n");
+        assert!(text.contains(&line), "{line} in\n{text}");
+    }
+    let took = "backup_store_operation_seconds_count{operation=\"take\"} 2\n";
+    assert!(text.contains(took), "{text}");
+}
+
+#[tokio::test]
 async fn a_selection_replaces_nothing_and_what_a_restore_saves_is_whole() {
     let fixture = Fixture::new().await;
     let named = vec!["/positions".to_owned()];

@@ -366,6 +366,17 @@ pub(super) const CATALOG: &[Described] = &[
         "Rollbacks that ended, by how.",
     ),
     counter(
+        "backup_store_operations_total",
+        &["operation", "outcome"],
+        "What the store of backups was asked for, by how it ended.",
+    ),
+    described(
+        "backup_store_operation_seconds",
+        Kind::Histogram(BACKUPS),
+        &["operation"],
+        "How long it took to do what the store of backups was asked for.",
+    ),
+    counter(
         "checks_total",
         &["target", "check", "outcome"],
         "Runs of checks, by what they saw.",

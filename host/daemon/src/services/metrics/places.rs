@@ -26,6 +26,22 @@ impl Numbers {
         }
     }
 
+    /// The store of backups was asked for this, and it ended so.
+    pub(crate) fn asked_of_store(
+        &self,
+        operation: &'static str,
+        outcome: &'static str,
+        took: Duration,
+    ) {
+        self.write(|| {
+            counter!("backup_store_operations_total", "operation" => operation, "outcome" => outcome)
+                .increment(1);
+            histogram!("backup_store_operation_seconds", "operation" => operation)
+                .record(took.as_secs_f64());
+        });
+        self.sampled(1);
+    }
+
     /// So many alerts wait to be delivered, and so many deliveries are under way.
     pub(crate) fn outbox(&self, waiting: usize, in_flight: usize) {
         let number = |count: usize| f64::from(u32::try_from(count).unwrap_or(u32::MAX));

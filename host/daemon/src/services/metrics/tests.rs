@@ -811,6 +811,7 @@ async fn every_number_is_exported_as_the_catalog_has_it_and_nothing_else_is() {
     }
     numbers.outbox(3, 1);
     numbers.compiled("compiled", Duration::from_secs(1));
+    numbers.asked_of_store("take", "done", Duration::from_secs(1));
     let world = FakeWorld::new(128);
     let opened = incident_facts("inc-01K0000000000000000000000B");
     let text = counted_into(&numbers, &world, |world| {
