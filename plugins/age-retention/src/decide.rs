@@ -9,53 +9,35 @@ use serde::Deserialize;
 use std::num::NonZeroU32;
 
 /// Days that backups are kept, by type; each at least 1.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct DaysKept {
+    /// Backups of every type that is not named here; by default each type has its own number.
+    days: Option<NonZeroU32>,
     /// Full backups; 90 by default.
-    full: NonZeroU32,
+    full: Option<NonZeroU32>,
     /// Differential backups; 30 by default.
-    differential: NonZeroU32,
+    differential: Option<NonZeroU32>,
     /// Incremental backups; 7 by default.
-    incremental: NonZeroU32,
+    incremental: Option<NonZeroU32>,
     /// Emergency backups; 180 by default.
-    emergency: NonZeroU32,
+    emergency: Option<NonZeroU32>,
     /// Snapshots; 7 by default.
-    snapshot: NonZeroU32,
-}
-
-impl Default for DaysKept {
-    fn default() -> Self {
-        Self {
-            full: days(90),
-            differential: days(30),
-            incremental: days(7),
-            emergency: days(180),
-            snapshot: days(7),
-        }
-    }
-}
-
-const fn days(days: u32) -> NonZeroU32 {
-    match NonZeroU32::new(days) {
-        Some(days) => days,
-        None => NonZeroU32::MIN,
-    }
+    snapshot: Option<NonZeroU32>,
 }
 
 impl DaysKept {
     /// Keep until the backup is as old as its type's days.
     pub(crate) fn verdict(&self, backup: &Backup, now: Timestamp) -> Verdict {
-        let (name, days) = match backup.type_ {
-            BackupType::Full => ("full", self.full),
-            BackupType::Differential => ("differential", self.differential),
-            BackupType::Incremental => ("incremental", self.incremental),
-            BackupType::Emergency => ("emergency", self.emergency),
-            BackupType::Snapshot => ("snapshot", self.snapshot),
+        let (name, named, by_default) = match backup.type_ {
+            BackupType::Full => ("full", self.full, 90),
+            BackupType::Differential => ("differential", self.differential, 30),
+            BackupType::Incremental => ("incremental", self.incremental, 7),
+            BackupType::Emergency => ("emergency", self.emergency, 180),
+            BackupType::Snapshot => ("snapshot", self.snapshot, 7),
         };
-        let expires = backup
-            .created_at
-            .saturating_add(u64::from(days.get()) * DAY);
+        let days = named.or(self.days).map_or(by_default, NonZeroU32::get);
+        let expires = backup.created_at.saturating_add(u64::from(days) * DAY);
         let age = now.saturating_sub(backup.created_at) / DAY;
         let reason = format!("{name}, {age} d old, kept {days} d");
         let verdict = if backup.held {
@@ -92,6 +74,25 @@ mod tests {
         check(BackupType::Incremental, 7);
         check(BackupType::Emergency, 180);
         check(BackupType::Snapshot, 7);
+    }
+
+    #[test]
+    fn one_number_is_that_of_every_type_that_is_not_named() {
+        let kept = DaysKept {
+            days: NonZeroU32::new(14),
+            full: NonZeroU32::new(60),
+            ..DaysKept::default()
+        };
+        for (kind, days) in [
+            (BackupType::Full, 60),
+            (BackupType::Differential, 14),
+            (BackupType::Incremental, 14),
+            (BackupType::Emergency, 14),
+            (BackupType::Snapshot, 14),
+        ] {
+            let verdict = kept.verdict(&backup("b", kind, CREATED), CREATED);
+            assert_eq!(verdict.expires, Some(CREATED + days * DAY), "{kind:?}");
+        }
     }
 
     #[test]

@@ -54,10 +54,10 @@ mod tests {
 
     #[test]
     fn no_days_at_all_is_refused() {
-        let message = AgeRetention::configure(r#"{"full": 0}"#).unwrap_err();
-        assert!(
-            message.starts_with("settings.full: invalid value: integer `0`"),
-            "{message}"
-        );
+        for setting in ["full", "days"] {
+            let message = AgeRetention::configure(&format!(r#"{{"{setting}": 0}}"#)).unwrap_err();
+            let says = format!("settings.{setting}: invalid value: integer `0`");
+            assert!(message.starts_with(&says), "{message}");
+        }
     }
 }

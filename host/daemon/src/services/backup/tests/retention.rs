@@ -51,6 +51,26 @@ pub(super) async fn prune(
 }
 
 #[tokio::test]
+async fn what_is_kept_says_when_its_policy_expects_to_let_it_go() {
+    let (fixture, records) = two_chains().await;
+    let goes = |record: &BackupRecord| record.created_at + 90 * 24 * HOUR;
+    let verdicts = records.iter().map(|record| Verdict {
+        id: record.id.to_string(),
+        keep: true,
+        reason: "full, 0 d old, kept 90 d".to_owned(),
+        expires: Some(goes(record)),
+    });
+    fixture.judge.answer(Ok(verdicts.collect()));
+    prune(&fixture, true).await.unwrap();
+    let expires = |record: &BackupRecord| record_of(&fixture.service, &record.id).expires;
+    assert_eq!(expires(&records[0]), None, "a dry run changes nothing");
+    prune(&fixture, false).await.unwrap();
+    for record in &records {
+        assert_eq!(expires(record), Some(goes(record)));
+    }
+}
+
+#[tokio::test]
 async fn what_expires_goes_to_the_trash_and_later_away() {
     let (fixture, records) = two_chains().await;
     let pruned = prune(&fixture, true).await.unwrap();
