@@ -143,6 +143,10 @@ fn a_lost_journal_costs_no_backup() {
     assert!(id.starts_with("add-"), "incidents are `inc-`: {added}");
     let before = verified(&daemon);
     assert!(before.len() >= 2);
+    let origin = &before[0]["origin"];
+    let source = origin["sources"][0].as_str().unwrap();
+    assert!(source.contains("data"), "{origin}");
+    assert!(origin["elapsed_ms"].is_u64() && origin["signed_by"].is_string());
     assert!(daemon.stop());
     for file in ["journal.db", "journal.db-wal", "journal.db-shm"] {
         let _ = fs::remove_file(daemon.path("state").join(file));

@@ -10,6 +10,7 @@
 
 mod alerts;
 mod audit;
+mod backup_origin;
 mod backup_statistics;
 mod backups;
 mod calls;
@@ -18,6 +19,7 @@ mod checkpoints;
 mod commands;
 mod contents;
 mod demo;
+mod drilled;
 mod errors;
 mod event_kind;
 mod events;
@@ -46,9 +48,10 @@ pub const IDENTITY_HEADER: &str = "mainstay-identity";
 
 pub use alerts::{AlertQuery, AlertTestBody, AlerterRow, TestedAlert};
 pub use audit::{AuditCheck, AuditQuery, AuditRow};
+pub use backup_origin::BackupOrigin;
 pub use backup_statistics::{BackupNumbers, BackupStats};
 pub use backups::{
-    Backup, BackupReport, BackupStatus, BackupType, Drilled, Hold, Progress, Verdict, WorkLine,
+    Backup, BackupReport, BackupStatus, BackupType, Hold, Progress, Verdict, WorkLine,
 };
 pub use calls::HandlerCall;
 pub use check::{CheckReport, Problem, ProblemSeverity};
@@ -64,6 +67,7 @@ pub use contents::{
     ChangeKind, ContentEnd, ContentLine, Document, DocumentChange, DocumentKind, DocumentPart,
 };
 pub use demo::{DemoEnd, DemoStep};
+pub use drilled::Drilled;
 pub use errors::{ErrorBody, ErrorPage, ListedError};
 pub use event_kind::EventKind;
 pub use events::Event;

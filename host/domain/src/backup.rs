@@ -3,8 +3,8 @@
 pub use crate::backup_type::BackupType;
 
 use crate::{
-    checkpoint::Checkpoint, drilled::Drilled, id::BackupId, name::JobName,
-    source_mount::SourceMount, time::Timestamp,
+    backup_origin::BackupOrigin, checkpoint::Checkpoint, drilled::Drilled, id::BackupId,
+    name::JobName, source_mount::SourceMount, time::Timestamp,
 };
 use serde::{Deserialize, Serialize};
 
@@ -130,6 +130,9 @@ pub struct BackupRecord {
     /// Whether it holds a selection alone of what its sources hold, by `include` of its job.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub selection: bool,
+    /// How it was taken. Absent of a record of before, and where it was not taken.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub origin: Option<BackupOrigin>,
 }
 
 impl BackupRecord {
@@ -168,6 +171,7 @@ impl BackupRecord {
             drilled: None,
             mounts: Vec::new(),
             selection: false,
+            origin: None,
         }
     }
 

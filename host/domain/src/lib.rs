@@ -17,6 +17,7 @@ pub mod backoff;
 pub mod backup;
 pub mod backup_chain;
 pub mod backup_moves;
+pub mod backup_origin;
 pub mod backup_proofs;
 pub mod backup_schedule;
 pub mod backup_statistics;

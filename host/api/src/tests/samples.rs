@@ -2,6 +2,7 @@
 
 use mainstay_domain::{
     backup::{BackupRecord, BackupStatus, BackupType, Hold, Verdict},
+    backup_origin::BackupOrigin,
     checkpoint::{Checkpoint, CheckpointKind, Rollback, RollbackStep},
     drilled::Drilled,
     effect::{Answer, Effect, EffectError},
@@ -244,6 +245,7 @@ pub(super) fn backups() -> [BackupRecord; 2] {
         key: None,
         checkpoint: None,
         mounts: Vec::new(),
+        origin: None,
     };
     let whole = BackupRecord {
         backup_type: BackupType::Incremental,
@@ -271,6 +273,12 @@ pub(super) fn backups() -> [BackupRecord; 2] {
         incomplete: true,
         stored_only: true,
         selection: true,
+        origin: Some(BackupOrigin {
+            elapsed_ms: 1_250,
+            sources: vec!["/srv/state as state".to_owned()],
+            recipients: vec!["age1a".to_owned()],
+            signed_by: Some("ab".repeat(32)),
+        }),
         checkpoint: Some(Checkpoint {
             kind: CheckpointKind::PreUpgrade,
             name: Some(CheckpointName::parse("before-2").unwrap()),

@@ -2,9 +2,9 @@
 
 use super::{
     failure::Ending,
-    output::{Times, Tone, length},
+    output::{Cell, Times, Tone, cell, length},
 };
-use mainstay_api::{Backup, BackupReport, BackupStatus, Drilled};
+use mainstay_api::{Backup, BackupOrigin, BackupReport, BackupStatus, Drilled};
 use mainstay_domain::text::counted;
 use std::time::Duration;
 
@@ -112,6 +112,18 @@ pub(super) fn tone(status: BackupStatus) -> Tone {
     }
 }
 
+/// How a backup was taken.
+pub(super) fn origin_facts(origin: BackupOrigin) -> impl Iterator<Item = (String, Cell)> {
+    let took = length(Duration::from_millis(origin.elapsed_ms));
+    let sources = origin.sources.into_iter().map(|source| ("source", source));
+    let recipients = origin.recipients.into_iter();
+    let recipients = recipients.map(|recipient| ("encrypted to", recipient));
+    let signed_by = origin.signed_by.map(|key| ("signed by", key));
+    let facts = [("took", took)].into_iter().chain(sources);
+    let facts = facts.chain(recipients).chain(signed_by);
+    facts.map(|(name, text)| (name.to_owned(), cell(text, Tone::Plain)))
+}
+
 /// What the newest drill has measured, and whether that was good.
 pub(super) fn drilled_words(drilled: &Drilled, times: &Times) -> (String, Tone) {
     let long = |millis: u64| length(Duration::from_millis(millis));
@@ -168,6 +180,7 @@ mod tests {
             hold: None,
             suspicious: None,
             drilled: None,
+            origin: None,
         }
     }
 

@@ -2,7 +2,7 @@
 
 use super::{
     arguments::BackupCommand,
-    backup_notes::{drilled_words, ending_of, notes, standing, tone},
+    backup_notes::{drilled_words, ending_of, notes, origin_facts, standing, tone},
     backup_statistics,
     client::{Client, Lines, refused},
     contents, done,
@@ -279,6 +279,9 @@ fn show_backup(out: &Output, backup: Backup) -> anyhow::Result<()> {
         let text = format!("{}{}", checkpoint.kind, named.unwrap_or_default());
         facts.push(("checkpoint".to_owned(), cell(text, Tone::Plain)));
     }
+    if let Some(origin) = backup.origin {
+        facts.extend(origin_facts(origin));
+    }
     if let Some(why) = backup.suspicious {
         facts.push(("suspicious".to_owned(), cell(why, Tone::Warn)));
     }
@@ -323,6 +326,7 @@ mod tests {
             hold: None,
             suspicious: None,
             drilled: None,
+            origin: None,
         };
         let two = [backup(1), backup(2)];
         assert_eq!(

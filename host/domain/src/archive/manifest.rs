@@ -11,6 +11,7 @@
 use super::{ContentHash, FORMAT};
 use crate::{
     backup::{BackupRecord, BackupStatus, BackupType},
+    backup_origin::BackupOrigin,
     encryption::Encryption,
     id::BackupId,
     name::JobName,
@@ -18,7 +19,7 @@ use crate::{
 };
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, fmt};
 
 const CHECKSUM: &str = "checksum";
 
@@ -88,6 +89,16 @@ pub enum SourceNote {
         /// The document's key, or the plugin's prefix.
         key: String,
     },
+}
+
+impl fmt::Display for SourceNote {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Directory { path, prefix } if prefix.is_empty() => f.write_str(path),
+            Self::Directory { path, prefix } => write!(f, "{path} as {prefix}"),
+            Self::Command { program, key } => write!(f, "{program} as {key}"),
+        }
+    }
 }
 
 /// A manifest.
@@ -207,6 +218,19 @@ impl Manifest {
         Ok(ContentHash::of(&self.to_bytes()?))
     }
 
+    /// How the backup was taken.
+    pub fn origin(&self) -> BackupOrigin {
+        BackupOrigin {
+            elapsed_ms: self.elapsed_ms,
+            sources: self.sources.iter().map(ToString::to_string).collect(),
+            recipients: match &self.encryption {
+                Encryption::None => Vec::new(),
+                Encryption::Age { recipients } => recipients.clone(),
+            },
+            signed_by: self.signature.as_ref().map(|it| it.key.clone()),
+        }
+    }
+
     /// The catalog's record of it, verified.
     pub fn to_record(&self) -> BackupRecord {
         BackupRecord {
@@ -223,6 +247,7 @@ impl Manifest {
             incomplete: self.incomplete,
             stored_only: self.stored_only,
             selection: self.selection,
+            origin: Some(self.origin()),
             ..BackupRecord::begun(
                 self.id.clone(),
                 self.job.clone(),
@@ -350,6 +375,37 @@ mod tests {
             ..signed.clone()
         };
         assert_ne!(signed.signed_bytes(), other.signed_bytes());
+    }
+
+    #[test]
+    fn a_record_says_what_was_read_for_whom_and_who_stands_for_it() {
+        let plain = manifest().origin();
+        assert_eq!(plain.sources, ["/data ä\""]);
+        assert_eq!((plain.elapsed_ms, plain.recipients.len()), (1, 0));
+        let sealed = Manifest {
+            encryption: Encryption::Age {
+                recipients: vec!["age1a".to_owned()],
+            },
+            sources: vec![
+                SourceNote::Directory {
+                    path: "/data".to_owned(),
+                    prefix: "conf".to_owned(),
+                },
+                SourceNote::Command {
+                    program: "pg_dump".to_owned(),
+                    key: "dump.sql".to_owned(),
+                },
+            ],
+            signature: Some(ManifestSignature {
+                key: "ab".to_owned(),
+                value: "cd".to_owned(),
+            }),
+            ..manifest()
+        };
+        let origin = sealed.to_record().origin.unwrap();
+        assert_eq!(origin.sources, ["/data as conf", "pg_dump as dump.sql"]);
+        assert_eq!(origin.recipients, ["age1a"]);
+        assert_eq!(origin.signed_by.as_deref(), Some("ab"));
     }
 
     #[test]

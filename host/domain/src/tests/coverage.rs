@@ -16,6 +16,7 @@ use crate::{
     },
     audit::AuditRecord,
     backup::{BackupRecord, BackupStatus, BackupSummary, BackupType, Hold},
+    backup_origin::BackupOrigin,
     call::{RecoverRequest, RecoveryFailure},
     call_record::{CallEnd, CallOutcome, CallRecord, CallSeed, RecordedLimits},
     checkpoint::{Checkpoint, CheckpointKind, Rollback, RollbackStep},
@@ -976,6 +977,7 @@ fn every_form_of_a_backup_is_in_the_corpus() {
         drilled: _,
         mounts: _,
         selection: _,
+        origin: _,
     } = &all[0];
     backup_types(all.iter().map(|one| one.backup_type));
     met!(
@@ -998,8 +1000,18 @@ fn every_form_of_a_backup_is_in_the_corpus() {
         checkpoint,
         hold,
         suspicious,
-        drilled
+        drilled,
+        origin
     );
+    let origins: Vec<&BackupOrigin> = all.iter().flat_map(|one| &one.origin).collect();
+    let BackupOrigin {
+        elapsed_ms: _,
+        sources: _,
+        recipients: _,
+        signed_by: _,
+    } = origins[0];
+    there_and_absent!(origins, signed_by);
+    some_and_none!(origins, sources, recipients);
     let drilled: Vec<&Drilled> = all.iter().flat_map(|one| &one.drilled).collect();
     let Drilled {
         at: _,

@@ -46,6 +46,7 @@ impl BackupService {
             let records = sealed.iter().filter_map(|manifest| {
                 Some(BackupRecord {
                     stored_bytes: manifest.stored_bytes,
+                    origin: Some(manifest.origin()),
                     ..known(&manifest.id)?
                 })
             });
