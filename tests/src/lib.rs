@@ -5,6 +5,7 @@
 //! last seen.
 
 mod admin;
+mod azure_server;
 pub mod campaign;
 mod child_server;
 mod compiled;
@@ -17,6 +18,8 @@ pub mod handmade;
 mod large_plugin;
 mod mail_server;
 mod namespaces;
+mod node;
+mod object_server;
 mod packages;
 mod processes;
 mod python;
@@ -31,6 +34,7 @@ mod stranger;
 mod ten_failures;
 mod tls;
 
+pub use azure_server::AzureServer;
 pub use child_server::ChildServer;
 pub use daemon::Daemon;
 pub use example::Example;
@@ -39,6 +43,7 @@ pub use gate::{Gate, Held};
 pub use guests::{guest, plugin, python_guest};
 pub use mail_server::{MAIL_PASSWORD, MailServer};
 pub use namespaces::{in_a_mount_namespace, in_a_network_namespace};
+pub use object_server::ObjectServer;
 pub use packages::{Packages, packages};
 pub use processes::{lives, parent};
 pub use readme_walk::ReadmeWalk;

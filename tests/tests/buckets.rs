@@ -1,7 +1,8 @@
-//! Backups in a bucket: all that is done with them, and a server that answers wrong, or not at all.
+//! Backups in a bucket of each kind: all that is done with them, and a server that answers wrong, or not at all.
 
 use mainstay_tests::{
-    Daemon, HOST, S3Server, campaign::Random, plugin, said, wait_for, wait_until_taken_up,
+    AzureServer, Daemon, HOST, ObjectServer, S3Server, campaign::Random, plugin, said, wait_for,
+    wait_until_taken_up,
 };
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
@@ -18,16 +19,75 @@ retention = { policy = "gfs-retention" }
 settings = { last = 1, hourly = 0, daily = 0, weekly = 0, monthly = 0, yearly = 0 }
 "#;
 
+/// A kind of servers, and how its requests are told from one another: by a method, and by what is in the path.
+struct Kind {
+    start: fn() -> ObjectServer,
+    /// A part of an archive is put: not the first one, where they are told apart.
+    part: &'static str,
+    /// An archive begins to be put.
+    begins: (&'static str, &'static str),
+    /// All parts are put.
+    ends: (&'static str, &'static str),
+    /// An upload that failed is ended; none where its parts go by themselves.
+    is_ended: Option<&'static str>,
+    /// What there is is listed.
+    lists: &'static str,
+    /// Any part is put.
+    put: &'static str,
+}
+
+const S3: Kind = Kind {
+    start: || S3Server::start().into(),
+    part: "partNumber=2",
+    begins: ("POST", ".jsonl"),
+    ends: ("POST", "uploadId="),
+    is_ended: Some("DELETE"),
+    lists: "list-type",
+    put: "partNumber=",
+};
+
+const AZURE: Kind = Kind {
+    start: AzureServer::start,
+    part: "comp=block&",
+    begins: ("PUT", ".jsonl"),
+    ends: ("PUT", "comp=blocklist"),
+    is_ended: None,
+    lists: "comp=list",
+    put: "comp=block&",
+};
+
+/// Makes a test of each of these for each kind.
+macro_rules! for_each_kind {
+    ($($name:ident)*) => {
+        mod s3 {
+            $(#[test] fn $name() { super::$name(&super::S3); })*
+        }
+        mod azure {
+            $(#[test] fn $name() { super::$name(&super::AZURE); })*
+        }
+    };
+}
+
+for_each_kind! {
+    a_full_backup_is_in_the_bucket_by_default_is_verified_drilled_and_restored_and_leaves_it
+    a_server_that_answers_wrong_gets_nothing_half_and_the_next_tier_has_the_backup
+    while_a_bucket_is_away_no_backup_is_wrong_and_what_was_changed_in_it_is_found
+    what_a_bucket_holds_is_taken_up_where_the_state_directory_is_lost
+    a_second_host_gets_nothing_into_the_bucket_of_the_first
+    a_backup_is_moved_out_of_the_bucket_and_into_it_and_stays_where_the_server_takes_nothing
+    a_server_at_a_kilobyte_a_second_gets_a_small_backup_whole_and_of_a_large_one_nothing_half
+}
+
 /// A daemon, and the bucket that its full backups go to.
 struct Shop {
-    server: S3Server,
+    server: ObjectServer,
     daemon: Daemon,
 }
 
 impl Shop {
     /// The backup that is due at once was taken.
-    fn open() -> Self {
-        let server = S3Server::start();
+    fn open(kind: &Kind) -> Self {
+        let server = (kind.start)();
         let mut daemon = Daemon::prepare(&[HOST, &server.tier(), JOB].concat());
         server.let_in(&mut daemon);
         fs::create_dir(daemon.path("data")).unwrap();
@@ -86,9 +146,10 @@ fn id(backup: &Value) -> &str {
     backup["id"].as_str().unwrap()
 }
 
-#[test]
-fn a_full_backup_is_in_the_bucket_by_default_is_verified_drilled_and_restored_and_leaves_it() {
-    let mut shop = Shop::open();
+fn a_full_backup_is_in_the_bucket_by_default_is_verified_drilled_and_restored_and_leaves_it(
+    kind: &Kind,
+) {
+    let mut shop = Shop::open(kind);
     let full = shop.take("full");
     assert_eq!(full["tier"], "offsite", "{full}");
     assert_eq!(full["status"], "verified");
@@ -96,7 +157,7 @@ fn a_full_backup_is_in_the_bucket_by_default_is_verified_drilled_and_restored_an
     let name_of = |backup: &Value, end: &str| format!("web-1/state/{}{end}", id(backup));
     let name = |end: &str| name_of(&full, end);
     assert_eq!(of_full, [name(".json"), name(".jsonl.zst")]);
-    let parts = shop.server.seen_with("partNumber=2");
+    let parts = shop.server.seen_with(kind.part);
     assert!(!parts.is_empty(), "it is put in parts");
     shop.change("two");
     let next = shop.take("incremental");
@@ -126,17 +187,16 @@ fn a_full_backup_is_in_the_bucket_by_default_is_verified_drilled_and_restored_an
     assert!(!told.contains(shop.server.secret_key()), "{told}");
 }
 
-#[test]
-fn a_server_that_answers_wrong_gets_nothing_half_and_the_next_tier_has_the_backup() {
-    let shop = Shop::open();
+fn a_server_that_answers_wrong_gets_nothing_half_and_the_next_tier_has_the_backup(kind: &Kind) {
+    let shop = Shop::open(kind);
     for (number, (what, method, part, says)) in [
         ("500", "*", "web-1", "the server answered 500"),
-        ("429", "PUT", "partNumber=2", "the server answered 429"),
+        ("429", "PUT", kind.part, "the server answered 429"),
         ("403", "PUT", ".jsonl", "the server refuses it with 403"),
         ("404", "*", "/backups", "has no bucket `backups`"),
-        ("507", "POST", ".jsonl", "has no room"),
-        ("500", "POST", "uploadId=", "the server answered 500"),
-        ("gone", "PUT", "partNumber=2", "no answer that is of use"),
+        ("507", kind.begins.0, kind.begins.1, "has no room"),
+        ("500", kind.ends.0, kind.ends.1, "the server answered 500"),
+        ("gone", "PUT", kind.part, "no answer that is of use"),
         ("gone", "GET", ".jsonl", "no answer that is of use"),
         ("cut", "GET", ".jsonl", "no answer that is of use"),
     ]
@@ -153,9 +213,11 @@ fn a_server_that_answers_wrong_gets_nothing_half_and_the_next_tier_has_the_backu
         });
         let message = told["message"].as_str().unwrap();
         assert!(message.contains(says), "{what} {part}: {message}");
-        if part == "uploadId=" {
+        if let Some(ended) = kind.is_ended
+            && part == kind.ends.1
+        {
             let of_upload = shop.server.seen_with(part);
-            let is_ended = of_upload.iter().any(|it| it.starts_with("DELETE"));
+            let is_ended = of_upload.iter().any(|it| it.starts_with(ended));
             assert!(is_ended, "its parts go: {of_upload:?}");
         }
         assert_eq!(shop.restored(&format!("restored-{number}")), to);
@@ -171,9 +233,8 @@ fn a_server_that_answers_wrong_gets_nothing_half_and_the_next_tier_has_the_backu
     }
 }
 
-#[test]
-fn while_a_bucket_is_away_no_backup_is_wrong_and_what_was_changed_in_it_is_found() {
-    let mut shop = Shop::open();
+fn while_a_bucket_is_away_no_backup_is_wrong_and_what_was_changed_in_it_is_found(kind: &Kind) {
+    let mut shop = Shop::open(kind);
     let full = shop.take("full");
     shop.server.answer("gone", "*", "backups");
     let away = shop.daemon.cli(&["backup", "verify", id(&full)]);
@@ -194,7 +255,7 @@ fn while_a_bucket_is_away_no_backup_is_wrong_and_what_was_changed_in_it_is_found
     assert_eq!(shop.restored("restored"), "one");
 
     // What lists nothing keeps nobody from what lies elsewhere.
-    shop.server.answer("403", "GET", "list-type");
+    shop.server.answer("403", "GET", kind.lists);
     let rebuilt = shop.daemon.cli(&["backup", "list", "--rebuild"]);
     assert_eq!(rebuilt.status.code(), Some(3), "{}", said(&rebuilt));
     assert!(said(&rebuilt).contains("403"), "{}", said(&rebuilt));
@@ -211,9 +272,8 @@ fn while_a_bucket_is_away_no_backup_is_wrong_and_what_was_changed_in_it_is_found
     assert!(said(&missing).contains("missing"), "{}", said(&missing));
 }
 
-#[test]
-fn what_a_bucket_holds_is_taken_up_where_the_state_directory_is_lost() {
-    let mut shop = Shop::open();
+fn what_a_bucket_holds_is_taken_up_where_the_state_directory_is_lost(kind: &Kind) {
+    let mut shop = Shop::open(kind);
     let full = shop.take("full");
     assert!(shop.daemon.stop());
     let key = shop.daemon.path("state/backup-signing.key");
@@ -233,9 +293,37 @@ fn what_a_bucket_holds_is_taken_up_where_the_state_directory_is_lost() {
     assert_eq!(shop.restored("restored"), "one");
 }
 
-#[test]
-fn a_backup_is_moved_out_of_the_bucket_and_into_it_and_stays_where_the_server_takes_nothing() {
-    let shop = Shop::open();
+fn a_second_host_gets_nothing_into_the_bucket_of_the_first(kind: &Kind) {
+    let shop = Shop::open(kind);
+    let of_first = shop.take("full");
+    let mut second = Daemon::prepare(&[HOST, &shop.server.tier(), JOB].concat());
+    shop.server.let_in(&mut second);
+    fs::create_dir(second.path("data")).unwrap();
+    fs::write(second.path("data/a"), "of the second").unwrap();
+    second.drop_plugin(&plugin("gfs-retention"));
+    second.run();
+    second.wait_for_plugins(1);
+    second.wait_for_first_backup();
+    let report = second.json(&["backup", "create", "state", "--type", "full"]);
+    let fell_over = &report["backups"][0];
+    assert_eq!(fell_over["tier"], "local", "{fell_over}");
+    let told = second.wait_for_event("the fall-over", |event| {
+        event["kind"] == "backup.fell-over" && event["backup"] == fell_over["id"]
+    });
+    let message = told["message"].as_str().unwrap();
+    let is_told = message.contains("is not that of job state of this host");
+    assert!(is_told, "{message}");
+    for backup in second.json(&["backup", "list"]).as_array().unwrap() {
+        assert_eq!(shop.server.keys_with(id(backup)), [""; 0], "{backup}");
+    }
+    assert_eq!(shop.server.keys_with(id(&of_first)).len(), 2);
+    assert_eq!(shop.restored("restored"), "one");
+}
+
+fn a_backup_is_moved_out_of_the_bucket_and_into_it_and_stays_where_the_server_takes_nothing(
+    kind: &Kind,
+) {
+    let shop = Shop::open(kind);
     let full = shop.take("full");
     shop.succeeds(&["backup", "move", id(&full), "local"]);
     assert_eq!(shop.server.keys_with(id(&full)), [""; 0]);
@@ -257,7 +345,7 @@ fn a_backup_is_moved_out_of_the_bucket_and_into_it_and_stays_where_the_server_ta
 
 #[test]
 fn where_a_server_deletes_no_more_than_one_at_once_each_goes_alone() {
-    let shop = Shop::open();
+    let shop = Shop::open(&S3);
     let full = shop.take("full");
     shop.server.seen_with("");
     shop.server.answer("405", "POST", "?delete");
@@ -275,9 +363,10 @@ fn where_a_server_deletes_no_more_than_one_at_once_each_goes_alone() {
     assert_eq!(shop.restored("restored"), "one");
 }
 
-#[test]
-fn a_server_at_a_kilobyte_a_second_gets_a_small_backup_whole_and_of_a_large_one_nothing_half() {
-    let mut shop = Shop::open();
+fn a_server_at_a_kilobyte_a_second_gets_a_small_backup_whole_and_of_a_large_one_nothing_half(
+    kind: &Kind,
+) {
+    let mut shop = Shop::open(kind);
     let path = shop.daemon.path("data/large");
     let large = fs::read(&path).unwrap();
     fs::remove_file(&path).unwrap();
@@ -298,7 +387,7 @@ fn a_server_at_a_kilobyte_a_second_gets_a_small_backup_whole_and_of_a_large_one_
         });
         wait_for("a part to be on its way", || {
             let seen = shop.server.seen_with("slow");
-            let is_sent = seen.iter().any(|it| it.contains("partNumber="));
+            let is_sent = seen.iter().any(|it| it.contains(kind.put));
             is_sent.then_some(()).ok_or_else(|| format!("{seen:?}"))
         });
         // Nobody else is held up.

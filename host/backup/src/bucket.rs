@@ -8,6 +8,8 @@
 //! holds: only "it is not there" of an object does.
 
 mod asking;
+mod azure;
+mod client;
 mod putting;
 mod reader;
 mod s3;
@@ -19,7 +21,7 @@ pub(crate) use trouble::Trouble;
 
 use asking::Silence;
 use futures_util::{StreamExt, TryStreamExt, stream};
-use mainstay_domain::spec::S3TierSpec;
+use mainstay_domain::spec::BucketSpec;
 use object_store::{
     Error, GetOptions, ObjectStore, PutMode, PutPayload, multipart::MultipartStore,
     path::Path as Key,
@@ -29,7 +31,7 @@ use putting::{PART, put_over};
 use reader::ObjectReader;
 use std::{fmt::Debug, future::Future, io, path::PathBuf, sync::Arc};
 use tokio_util::sync::CancellationToken;
-use trouble::{of_put, said, status};
+use trouble::{Told, of_put, said, status};
 use waiting::{Begun, begin};
 
 /// What can be asked for objects, and for what comes in parts.
@@ -56,7 +58,7 @@ struct Stores {
 /// A bucket, or what is below a prefix in it. Clones are the same.
 #[derive(Debug, Clone)]
 pub struct Bucket {
-    name: Arc<str>,
+    told: Arc<Told>,
     prefix: Arc<str>,
     /// Why there is none.
     stores: Result<Stores, Arc<str>>,
@@ -76,11 +78,23 @@ pub(crate) struct Listed {
 
 impl Bucket {
     /// That of a config. Nothing is asked for yet; where it can never be, everything that is asked of it says why.
-    pub fn of_s3(spec: &S3TierSpec, access: &Arc<dyn BucketAccess>) -> Self {
+    pub fn of(spec: &BucketSpec, access: &Arc<dyn BucketAccess>) -> Self {
+        let (told, prefix, stores) = match spec {
+            BucketSpec::S3(spec) => (
+                Told::of_s3(&spec.bucket),
+                &spec.prefix,
+                s3::stores(spec, access),
+            ),
+            BucketSpec::Azure(spec) => (
+                Told::of_azure(&spec.container),
+                &spec.prefix,
+                azure::stores(spec, access),
+            ),
+        };
         Self {
-            name: spec.bucket.as_str().into(),
-            prefix: spec.prefix.as_str().into(),
-            stores: s3::stores(spec, access).map_err(Arc::from),
+            told: Arc::new(told),
+            prefix: prefix.as_str().into(),
+            stores: stores.map_err(Arc::from),
             silence: Arc::default(),
             stop: CancellationToken::new(),
         }
@@ -106,7 +120,7 @@ impl Bucket {
     ) -> Self {
         let store: Arc<dyn Store> = Arc::new(store);
         Self {
-            name: name.into(),
+            told: Arc::new(Told::of_s3(name)),
             prefix: prefix.into(),
             stores: Ok(Stores {
                 many: Arc::clone(&store),
@@ -119,7 +133,7 @@ impl Bucket {
 
     /// Where it is, as people are told, and as no path of a machine is written.
     pub(crate) fn shown(&self) -> PathBuf {
-        let mut shown = PathBuf::from(format!("s3://{}", self.name));
+        let mut shown = PathBuf::from(self.told.url());
         if !self.prefix.is_empty() {
             shown.push(&*self.prefix);
         }
@@ -146,7 +160,7 @@ impl Bucket {
         stop: &CancellationToken,
         work: impl Future<Output = Result<T, Error>> + Send + 'static,
     ) -> io::Result<Begun<T>> {
-        begin(&self.name, stop, work)
+        begin(&self.told, stop, work)
     }
 
     fn run<T: Send + 'static>(
@@ -193,15 +207,17 @@ impl Bucket {
         self.run(async move { put_over(&*store, &key, bytes).await })
     }
 
-    /// Deletes objects: with one request, or one after the other where the server does not do that. What is gone is no error.
+    /// Deletes objects: with one request, or one after the other where the server does not do that, or not of all. What is gone is
+    /// no error.
     pub(crate) fn delete(&self, keys: &[String]) -> io::Result<()> {
         let Stores { many, one_by_one } = self.stores()?;
         let keys: Vec<Key> = keys.iter().map(|key| self.key(key)).collect();
         self.run(async move {
             if keys.len() > 1 {
                 let all = stream::iter(keys.clone().into_iter().map(Ok)).boxed();
-                let deleted = many.delete_stream(all).try_collect::<Vec<Key>>().await;
-                if deleted.is_ok() {
+                let deleted: Vec<Result<Key, Error>> = many.delete_stream(all).collect().await;
+                let mut deleted = deleted.iter();
+                if deleted.all(|it| matches!(it, Ok(_) | Err(Error::NotFound { .. }))) {
                     return Ok(());
                 }
             }

@@ -66,7 +66,7 @@ pub use service_check::{
 pub use target::{BreakerSpec, TargetSpec};
 pub use targets::Targets;
 pub use telemetry::{StatsdFlavour, StatsdSpec};
-pub use tier::{S3TierSpec, TierPlaceSpec, TierRole, TierSpec};
+pub use tier::{AzureTierSpec, BucketSpec, S3TierSpec, TierPlaceSpec, TierRole, TierSpec};
 
 use crate::name::{CommandName, MailAccountName, PluginName, SecretName, TargetName, TierName};
 use std::{collections::BTreeMap, path::PathBuf, time::Duration};
@@ -117,7 +117,7 @@ impl Spec {
         match self.tiers.get(&TierName::local()).map(|tier| &tier.place) {
             Some(TierPlaceSpec::Directory(path)) => path.clone(),
             // No config makes it a bucket.
-            Some(TierPlaceSpec::S3(_)) | None => self.host.state_dir.join("backups"),
+            Some(TierPlaceSpec::Bucket(_)) | None => self.host.state_dir.join("backups"),
         }
     }
 

@@ -4,7 +4,7 @@
 
 use super::{
     Bucket, Store,
-    trouble::{Trouble, explained, of_put, status},
+    trouble::{Trouble, no_answer, of_put, status},
     waiting::Begun,
 };
 use mainstay_domain::text::causes;
@@ -116,7 +116,7 @@ async fn again<T, F: Future<Output = Result<T, Error>>>(ask: impl Fn() -> F) -> 
         left -= 1;
         match ask().await {
             Err(error) if left > 0 && has_no_answer(&error) => {
-                tracing::info!(error = %explained(&error, "it"), "it is put again");
+                tracing::info!(error = %no_answer(&error), "it is put again");
             }
             done => return done,
         }

@@ -1,6 +1,6 @@
 //! The one place where work that blocks waits for what does not: the requests to buckets.
 
-use super::trouble::{Trouble, explained, said};
+use super::trouble::{Told, Trouble, explained, said};
 use object_store::Error;
 use std::{
     future::Future,
@@ -14,23 +14,23 @@ use tokio_util::sync::CancellationToken;
 #[derive(Debug)]
 pub(super) struct Begun<T> {
     answer: mpsc::Receiver<Option<Result<T, Error>>>,
-    bucket: Arc<str>,
+    told: Arc<Told>,
 }
 
 impl<T> Begun<T> {
     /// Waits for it.
     pub(super) fn end(self) -> io::Result<T> {
         match self.answer.recv() {
-            Ok(Some(done)) => done.map_err(|error| explained(&error, &self.bucket)),
+            Ok(Some(done)) => done.map_err(|error| explained(&error, &self.told)),
             Ok(None) => Err(io::Error::other(Trouble::Interrupted)),
             Err(_) => Err(said("what asked the server broke off".to_owned())),
         }
     }
 }
 
-/// Begins what asks a bucket, which is told by its name; soon after `stop` it is given up.
+/// Begins what asks a bucket, of which people are told so; soon after `stop` it is given up.
 pub(super) fn begin<T: Send + 'static>(
-    bucket: &Arc<str>,
+    told: &Arc<Told>,
     stop: &CancellationToken,
     work: impl Future<Output = Result<T, Error>> + Send + 'static,
 ) -> io::Result<Begun<T>> {
@@ -45,8 +45,8 @@ pub(super) fn begin<T: Send + 'static>(
         // Nobody waits for what is given up.
         let _ = sender.send(done);
     });
-    let bucket = Arc::clone(bucket);
-    Ok(Begun { answer, bucket })
+    let told = Arc::clone(told);
+    Ok(Begun { answer, told })
 }
 
 /// Who waits for networks: one thread for all buckets, from the first request on.

@@ -8,7 +8,7 @@ use crate::ports::{Secrets, TierPlace, TierPlaces};
 use mainstay_backup::{Bucket, BucketAccess};
 use mainstay_domain::{
     name::TierName,
-    spec::{S3TierSpec, Spec, TierPlaceSpec, TierSpec},
+    spec::{BucketSpec, Spec, TierPlaceSpec, TierSpec},
     text::{causes, in_one_line},
 };
 use mainstay_runtime::regular_file::read_start;
@@ -52,7 +52,7 @@ struct Buckets {
 struct Known {
     /// The config that they were last of.
     config: Option<Arc<Spec>>,
-    buckets: HashMap<S3TierSpec, (Authorities, Bucket)>,
+    buckets: HashMap<BucketSpec, (Authorities, Bucket)>,
 }
 
 impl Buckets {
@@ -65,7 +65,7 @@ impl Buckets {
             // With those that the config does not have any more their connections go.
             known.buckets.retain(|bucket, (held, _)| {
                 let mut places = now.tiers.values().map(|tier| &tier.place);
-                places.any(|place| matches!(place, TierPlaceSpec::S3(of) if of == bucket))
+                places.any(|place| matches!(place, TierPlaceSpec::Bucket(of) if of == bucket))
                     && *held == authorities_of(bucket)
             });
             known.config = Some(Arc::clone(now));
@@ -74,7 +74,9 @@ impl Buckets {
         let place = |(name, tier): (&TierName, &TierSpec)| {
             let place = match &tier.place {
                 TierPlaceSpec::Directory(path) => TierPlace::Directory(path.clone()),
-                TierPlaceSpec::S3(s3) => TierPlace::Bucket(self.of(s3, &mut known.buckets)),
+                TierPlaceSpec::Bucket(bucket) => {
+                    TierPlace::Bucket(self.of(bucket, &mut known.buckets))
+                }
             };
             (name.clone(), place)
         };
@@ -83,8 +85,8 @@ impl Buckets {
 
     fn of(
         &self,
-        spec: &S3TierSpec,
-        known: &mut HashMap<S3TierSpec, (Authorities, Bucket)>,
+        spec: &BucketSpec,
+        known: &mut HashMap<BucketSpec, (Authorities, Bucket)>,
     ) -> Bucket {
         if let Some((_, bucket)) = known.get(spec) {
             return bucket.clone();
@@ -94,7 +96,7 @@ impl Buckets {
             secrets: Arc::clone(&self.secrets),
             authorities: authorities.clone(),
         });
-        let bucket = Bucket::of_s3(spec, &access).until(self.stop.clone());
+        let bucket = Bucket::of(spec, &access).until(self.stop.clone());
         // What was in the way may be gone the next time, as where too many files were open.
         if bucket.is_usable() {
             known.insert(spec.clone(), (authorities, bucket.clone()));
@@ -103,8 +105,8 @@ impl Buckets {
     }
 }
 
-fn authorities_of(spec: &S3TierSpec) -> Authorities {
-    spec.ca.as_deref().map(read)
+fn authorities_of(spec: &BucketSpec) -> Authorities {
+    spec.ca().map(read)
 }
 
 fn read(ca: &Path) -> Result<Vec<u8>, String> {
@@ -153,7 +155,10 @@ impl BucketAccess for Access {
 mod tests {
     use super::*;
     use crate::{ports::SecretError, services::testing::specs};
-    use mainstay_domain::{name::SecretName, spec::TierRole};
+    use mainstay_domain::{
+        name::SecretName,
+        spec::{AzureTierSpec, S3TierSpec, TierRole},
+    };
     use std::{collections::BTreeMap, fs, path::PathBuf};
 
     /// Has the secret `key` alone.
@@ -207,8 +212,8 @@ mod tests {
         }
     }
 
-    fn shop(ca: Option<PathBuf>) -> S3TierSpec {
-        S3TierSpec {
+    fn shop(ca: Option<PathBuf>) -> BucketSpec {
+        BucketSpec::S3(S3TierSpec {
             bucket: "shop".to_owned(),
             prefix: String::new(),
             endpoint: Some("http://127.0.0.1:9".to_owned()),
@@ -216,15 +221,26 @@ mod tests {
             access_key: "id".to_owned(),
             secret_key: "${secret:key}".to_owned(),
             ca,
-        }
+        })
+    }
+
+    fn shop_in_azure(ca: Option<PathBuf>) -> BucketSpec {
+        BucketSpec::Azure(AzureTierSpec {
+            container: "shop".to_owned(),
+            prefix: String::new(),
+            account: "account".to_owned(),
+            endpoint: None,
+            secret_key: "${secret:key}".to_owned(),
+            ca,
+        })
     }
 
     /// A config with this one as its only tier, or with none.
-    fn config(bucket: Option<S3TierSpec>) -> Arc<Spec> {
+    fn config(bucket: Option<BucketSpec>) -> Arc<Spec> {
         let mut spec = Spec::clone(&specs::spec(Vec::new()));
         if let Some(bucket) = bucket {
             let tier = TierSpec {
-                place: TierPlaceSpec::S3(bucket),
+                place: TierPlaceSpec::Bucket(bucket),
                 role: TierRole::Cloud,
                 bandwidth: Vec::new(),
             };
@@ -246,13 +262,15 @@ mod tests {
         fs::write(&ca, "no certificate").unwrap();
         let buckets = buckets();
         let count = || buckets.known.lock().buckets.len();
-        assert!(!is_usable(&buckets, &config(Some(shop(Some(ca))))));
-        assert_eq!(count(), 0);
-        assert!(is_usable(&buckets, &config(Some(shop(None)))));
-        assert!(is_usable(&buckets, &config(Some(shop(None)))));
-        assert_eq!(count(), 1);
-        assert!(buckets.places(&config(None)).is_empty());
-        assert_eq!(count(), 0);
+        for shop in [shop, shop_in_azure] {
+            assert!(!is_usable(&buckets, &config(Some(shop(Some(ca.clone()))))));
+            assert_eq!(count(), 0);
+            assert!(is_usable(&buckets, &config(Some(shop(None)))));
+            assert!(is_usable(&buckets, &config(Some(shop(None)))));
+            assert_eq!(count(), 1);
+            assert!(buckets.places(&config(None)).is_empty());
+            assert_eq!(count(), 0);
+        }
     }
 
     #[test]

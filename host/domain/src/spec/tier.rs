@@ -1,7 +1,7 @@
 //! Places where backups are stored, as configured.
 
 use super::BandwidthSpec;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// A place where backups are stored: beside the state directory, or, of the tier `local`, in place of what is in it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -21,7 +21,27 @@ pub enum TierPlaceSpec {
     /// A directory that is there, on another disk or mounted from another machine. Absolute.
     Directory(PathBuf),
     /// A bucket, or what is below a prefix in it.
+    Bucket(BucketSpec),
+}
+
+/// A bucket, by whose it is.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub enum BucketSpec {
+    /// One of an S3, or of a server that speaks as one.
     S3(S3TierSpec),
+    /// A container of Azure's Blob Storage, or of a server that speaks as one.
+    Azure(AzureTierSpec),
+}
+
+impl BucketSpec {
+    /// The file of the authorities that count for its server's certificate, where one is named.
+    pub fn ca(&self) -> Option<&Path> {
+        let ca = match self {
+            Self::S3(spec) => &spec.ca,
+            Self::Azure(spec) => &spec.ca,
+        };
+        ca.as_deref()
+    }
 }
 
 /// A bucket of an S3, or of a server that speaks as one.
@@ -43,13 +63,28 @@ pub struct S3TierSpec {
     pub ca: Option<PathBuf>,
 }
 
-impl S3TierSpec {
-    /// `s3://BUCKET/PREFIX`.
-    pub fn url(&self) -> String {
-        match self.prefix.is_empty() {
-            true => format!("s3://{}", self.bucket),
-            false => format!("s3://{}/{}", self.bucket, self.prefix),
-        }
+/// A container of Azure's Blob Storage, or of a server that speaks as one.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct AzureTierSpec {
+    /// Its name.
+    pub container: String,
+    /// What the names of all blobs begin with; empty, or names with `/` between them.
+    pub prefix: String,
+    /// The storage account that it is of, who signs.
+    pub account: String,
+    /// Where the server is, an `http` or `https` URL without a `/` at its end, to which container and blob are added; none: that of
+    /// the account in Azure's public cloud.
+    pub endpoint: Option<String>,
+    /// What requests are signed with, a key of the account, which is written in base64; holds `${secret:NAME}`.
+    pub secret_key: String,
+    /// A file of the authorities that count for its certificate; default: those of the system.
+    pub ca: Option<PathBuf>,
+}
+
+impl AzureTierSpec {
+    /// Where the server of an account is in Azure's public cloud.
+    pub fn server_of(account: &str) -> String {
+        format!("https://{account}.blob.core.windows.net")
     }
 }
 

@@ -1,7 +1,7 @@
 //! Where backups are stored: `[tier.NAME]`, and `tiers` of a job.
 
 use super::prepare;
-use mainstay_tests::{Daemon, HOST, S3Server, tls_file};
+use mainstay_tests::{AzureServer, Daemon, HOST, ObjectServer, S3Server, tls_file};
 use std::{
     fs,
     time::{SystemTime, UNIX_EPOCH},
@@ -100,33 +100,85 @@ fn full_backups_are_in_the_bucket_that_the_keys_name_and_in_none_where_one_of_th
     let elsewhere = right.replace("region = \"eu-central-1\"", "region = \"eu-north-1\"");
     let other = tls_file("expired.pem");
     let distrusted = right.replace(&authority, &format!("ca = {other:?}\n"));
-    let job = "[[job]]\nname = \"state\"\nencryption = \"none\"\n\
-               source = [{ kind = \"directory\", path = \"data\" }]\n";
     for (config, tier, says) in [
         (right, "offsite", ""),
         (wrong, "local", "403"),
         (elsewhere, "local", "403"),
         (distrusted, "local", "certificate"),
     ] {
-        let mut daemon = Daemon::prepare(&[HOST, &config, job].concat());
-        server.let_in(&mut daemon);
-        fs::create_dir(daemon.path("data")).unwrap();
-        fs::write(daemon.path("data/a"), "one").unwrap();
-        daemon.run();
-        daemon.wait_for_first_backup();
-        let report = daemon.json(&["backup", "create", "state", "--type", "full"]);
-        let backup = &report["backups"][0];
-        assert_eq!(backup["tier"], tier, "{config}");
-        let id = backup["id"].as_str().unwrap();
-        let keys = server.keys_with(&format!("web-1/state/{id}"));
-        assert_eq!(keys.len(), if tier == "local" { 0 } else { 2 }, "{keys:?}");
-        if !says.is_empty() {
-            let told = daemon.wait_for_event("the fall-over", |event| {
-                event["kind"] == "backup.fell-over" && event["backup"] == id
-            });
-            let message = told["message"].as_str().unwrap();
-            assert!(message.contains(says), "{message}");
-        }
+        is_in(&server, &config, tier, says);
+    }
+}
+
+/// Acts: `tier.*(azure)`, `tier.*(azure).url`, `tier.*(azure).account`, `tier.*(azure).endpoint`
+/// Acts: `tier.*(azure).secret_key`, `tier.*(azure).ca`
+#[test]
+fn full_backups_are_in_the_container_that_the_key_is_for_and_in_none_where_a_key_of_the_tier_is_wrong()
+ {
+    let server = AzureServer::start_with_tls();
+    let authority = format!("ca = {:?}\n", tls_file("authority.pem"));
+    let right = server.tier() + &authority;
+    let with = |from: &str, to: &str| {
+        assert!(right.contains(from), "{right}");
+        right.replace(from, to)
+    };
+    let other = tls_file("expired.pem");
+    for (config, tier, says) in [
+        (right.clone(), "offsite", ""),
+        (
+            with("${secret:azure-key}", "${secret:other-key}"),
+            "local",
+            "403",
+        ),
+        (
+            with("${secret:azure-key}", "${secret:no-key}"),
+            "local",
+            "no key of a storage account",
+        ),
+        (
+            with("account = \"shop\"", "account = \"pohs\""),
+            "local",
+            "403",
+        ),
+        (with("/shop\"\n", "/pohs\"\n"), "local", "answered 4"),
+        (
+            with("az://backups/", "az://archive/"),
+            "local",
+            "has no bucket `archive`",
+        ),
+        (
+            with(&authority, &format!("ca = {other:?}\n")),
+            "local",
+            "certificate",
+        ),
+    ] {
+        is_in(&server, &config, tier, says);
+    }
+}
+
+/// A full backup by this config is in the tier, and else people hear of it.
+#[track_caller]
+fn is_in(server: &ObjectServer, config: &str, tier: &str, says: &str) {
+    let job = "[[job]]\nname = \"state\"\nencryption = \"none\"\n\
+               source = [{ kind = \"directory\", path = \"data\" }]\n";
+    let mut daemon = Daemon::prepare(&[HOST, config, job].concat());
+    server.let_in(&mut daemon);
+    fs::create_dir(daemon.path("data")).unwrap();
+    fs::write(daemon.path("data/a"), "one").unwrap();
+    daemon.run();
+    daemon.wait_for_first_backup();
+    let report = daemon.json(&["backup", "create", "state", "--type", "full"]);
+    let backup = &report["backups"][0];
+    assert_eq!(backup["tier"], tier, "{config}");
+    let id = backup["id"].as_str().unwrap();
+    let keys = server.keys_with(&format!("web-1/state/{id}"));
+    assert_eq!(keys.len(), if tier == "local" { 0 } else { 2 }, "{keys:?}");
+    if !says.is_empty() {
+        let told = daemon.wait_for_event("the fall-over", |event| {
+            event["kind"] == "backup.fell-over" && event["backup"] == id
+        });
+        let message = told["message"].as_str().unwrap();
+        assert!(message.contains(says), "{message}");
     }
 }
 

@@ -15,7 +15,10 @@ use crate::{
     },
     port::TierPace,
 };
-use mainstay_domain::{backup::Hold, spec::S3TierSpec};
+use mainstay_domain::{
+    backup::Hold,
+    spec::{BucketSpec, S3TierSpec},
+};
 use object_store::memory::InMemory;
 
 pub(super) fn in_memory() -> Bucket {
@@ -47,7 +50,7 @@ fn unreachable_bucket() -> Bucket {
         ca: None,
     };
     let access: Arc<dyn BucketAccess> = Arc::new(Unreachable);
-    Bucket::of_s3(&spec, &access)
+    Bucket::of(&BucketSpec::S3(spec), &access)
 }
 
 impl Fixture {

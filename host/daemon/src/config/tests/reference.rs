@@ -16,15 +16,16 @@ use mainstay_domain::{
     policy::{Phase, sha256_hex},
     severity::Severity,
     spec::{
-        ApprovalSpec, ArchiveSpec, BackupSource, BandwidthSpec, BeforeStart, BreakerSpec,
-        CheckKind, CheckSpec, CommandSpec, DeciderSpec, DirectoryGrant, DrillCommands, DrillSpec,
-        EngineCheck, ExecCheck, FailOf, ForeignCommands, Grants, GroupBy, HookSpec, HttpCheck,
-        HttpOrigin, HttpSource, Limits, LogPattern, MailTls, MaintenanceBegin, OnDoubt, OnFailure,
-        OnShutdown, OnUnreadable, OverBudget, PluginCheck, PluginSource, PluginSpec, PolicySpec,
-        PostgresCheck, ProcessSpec, RedisCheck, RedisRole, RedisSource, Reload, RestartPolicy,
-        RestoreDrillSpec, RunAs, S3Check, S3TierSpec, Schedule, SecretSource, ServiceAddress,
-        SocketSpec, Spec, StatsdFlavour, Strategy, TargetGrant, TargetSpec, TargetVerb,
-        TierPlaceSpec, TierRole, TierSpec, Trust, ViewerSpec, WindowSpec, Workflow,
+        ApprovalSpec, ArchiveSpec, AzureTierSpec, BackupSource, BandwidthSpec, BeforeStart,
+        BreakerSpec, BucketSpec, CheckKind, CheckSpec, CommandSpec, DeciderSpec, DirectoryGrant,
+        DrillCommands, DrillSpec, EngineCheck, ExecCheck, FailOf, ForeignCommands, Grants, GroupBy,
+        HookSpec, HttpCheck, HttpOrigin, HttpSource, Limits, LogPattern, MailTls, MaintenanceBegin,
+        OnDoubt, OnFailure, OnShutdown, OnUnreadable, OverBudget, PluginCheck, PluginSource,
+        PluginSpec, PolicySpec, PostgresCheck, ProcessSpec, RedisCheck, RedisRole, RedisSource,
+        Reload, RestartPolicy, RestoreDrillSpec, RunAs, S3Check, S3TierSpec, Schedule,
+        SecretSource, ServiceAddress, SocketSpec, Spec, StatsdFlavour, Strategy, TargetGrant,
+        TargetSpec, TargetVerb, TierPlaceSpec, TierRole, TierSpec, Trust, ViewerSpec, WindowSpec,
+        Workflow,
     },
     time::Timestamp,
 };
@@ -1589,7 +1590,7 @@ fn tier_keys(keys: &mut Keys) {
                 endpoint = \"https://s3.example\"\nregion = \"eu-1\"\naccess_key = \"id\"\n\
                 secret_key = \"${secret:k}\"\nca = \"/ca.pem\"\n";
     let bucket = TierSpec {
-        place: TierPlaceSpec::S3(S3TierSpec {
+        place: TierPlaceSpec::Bucket(BucketSpec::S3(S3TierSpec {
             bucket: "shop".to_owned(),
             prefix: "of/host".to_owned(),
             endpoint: Some("https://s3.example".to_owned()),
@@ -1597,7 +1598,7 @@ fn tier_keys(keys: &mut Keys) {
             access_key: "id".to_owned(),
             secret_key: "${secret:k}".to_owned(),
             ca: Some("/ca.pem".into()),
-        }),
+        })),
         role: TierRole::Cloud,
         bandwidth: Vec::new(),
     };
@@ -1610,6 +1611,24 @@ fn tier_keys(keys: &mut Keys) {
         "tier.ca",
     ] {
         keys.arrives(key, text, |s| s.tiers[&name].clone(), bucket.clone());
+    }
+    let text = "[secrets]\nk = { env = \"K\" }\n[tier.t]\nkind = \"azure\"\nurl = \"az://shop/of/host/\"\n\
+                account = \"shop1\"\nendpoint = \"https://127.0.0.1:10000/shop1/\"\n\
+                secret_key = \"${secret:k}\"\nca = \"/ca.pem\"\n";
+    let container = TierSpec {
+        place: TierPlaceSpec::Bucket(BucketSpec::Azure(AzureTierSpec {
+            container: "shop".to_owned(),
+            prefix: "of/host".to_owned(),
+            account: "shop1".to_owned(),
+            endpoint: Some("https://127.0.0.1:10000/shop1".to_owned()),
+            secret_key: "${secret:k}".to_owned(),
+            ca: Some("/ca.pem".into()),
+        })),
+        role: TierRole::Cloud,
+        bandwidth: Vec::new(),
+    };
+    for key in ["tier.account", "tier.endpoint", "tier.secret_key"] {
+        keys.arrives(key, text, |s| s.tiers[&name].clone(), container.clone());
     }
     for (key, backup_type) in [
         ("job.tiers.full", BackupType::Full),
@@ -1696,6 +1715,11 @@ fn what_is_wrong_with_tiers_is_told_with_what_is_right() {
     let s3 = |place: &str, keys: &str| {
         format!("[secrets]\nk = {{ env = \"K\" }}\n[tier.s]\nkind = \"s3\"\n{place}{keys}")
     };
+    const AZ: &str = "url = \"az://shop\"\n";
+    const ACCOUNT: &str = "account = \"shop\"\nsecret_key = \"${secret:k}\"\n";
+    let azure = |place: &str, keys: &str| {
+        format!("[secrets]\nk = {{ env = \"K\" }}\n[tier.s]\nkind = \"azure\"\n{place}{keys}")
+    };
     for (text, says) in [
         (with("{ full = [\"nass\"] }"), "did you mean \"nas\"?"),
         (with("{ full = [] }"), "`full` names no tier"),
@@ -1776,6 +1800,42 @@ fn what_is_wrong_with_tiers_is_told_with_what_is_right() {
             format!(
                 "{}[tier.b]\nkind = \"s3\"\nurl = \"s3://shop/a/b\"\n{KEYS}",
                 s3("url = \"s3://shop/a\"\n", KEYS)
+            ),
+            "lie in each other",
+        ),
+        (
+            azure("url = \"s3://shop\"\n", ACCOUNT),
+            "e.g. \"az://backups/web-1\"",
+        ),
+        (azure("url = \"az://Shop\"\n", ACCOUNT), "small letters"),
+        (azure("url = \"az://a--b\"\n", ACCOUNT), "small letters"),
+        (azure("url = \"az://shop-\"\n", ACCOUNT), "small letters"),
+        (azure(AZ, "secret_key = \"${secret:k}\"\n"), "no `account`"),
+        (
+            azure(AZ, "account = \"Shop\"\nsecret_key = \"${secret:k}\"\n"),
+            "the name of a storage account",
+        ),
+        (azure(AZ, "account = \"shop\"\n"), "has no `secret_key`"),
+        (
+            azure(AZ, "account = \"shop\"\nsecret_key = \"c2VjcmV0\"\n"),
+            "`secret_key` holds no secret",
+        ),
+        (
+            azure(
+                "url = \"az://shop\"\nendpoint = \"http://x/shop\"\nca = \"/ca\"\n",
+                ACCOUNT,
+            ),
+            "needs an https `endpoint`",
+        ),
+        (
+            azure("url = \"az://shop\"\nregion = \"eu-1\"\n", ACCOUNT),
+            "`region`",
+        ),
+        (
+            format!(
+                "{}[tier.b]\nkind = \"azure\"\nurl = \"az://shop/a/b\"\n\
+                 endpoint = \"https://shop.blob.core.windows.net/\"\n{ACCOUNT}",
+                azure("url = \"az://shop/a\"\n", ACCOUNT)
             ),
             "lie in each other",
         ),

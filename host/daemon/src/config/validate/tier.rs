@@ -12,7 +12,7 @@ use super::{
     },
     bandwidth, named,
 };
-use bucket::bucket;
+use bucket::{azure, s3};
 use mainstay_domain::{
     name::TierName,
     spec::{HostSpec, Spec, TierPlaceSpec, TierRole, TierSpec},
@@ -29,7 +29,11 @@ const ROLES: [(&str, TierRole); 3] = [
 type Kind = (fn(&mut Fields<'_>) -> Option<TierPlaceSpec>, TierRole);
 
 const DIRECTORY: Kind = (directory, TierRole::Network);
-const KINDS: [(&str, Kind); 2] = [("directory", DIRECTORY), ("s3", (bucket, TierRole::Cloud))];
+const KINDS: [(&str, Kind); 3] = [
+    ("directory", DIRECTORY),
+    ("s3", (s3, TierRole::Cloud)),
+    ("azure", (azure, TierRole::Cloud)),
+];
 
 pub(super) fn tiers(at: ValueAt<'_>) -> Option<BTreeMap<TierName, TierSpec>> {
     for (name, place, at) in at.entries() {

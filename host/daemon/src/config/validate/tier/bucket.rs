@@ -1,4 +1,4 @@
-//! Tiers of kind "s3".
+//! Tiers that are buckets: those of kind "s3" and "azure".
 
 use super::super::super::{
     addresses::url,
@@ -6,13 +6,53 @@ use super::super::super::{
     reader::{Fields, ValueAt},
     values::{any_text, path, secrets_in, word},
 };
-use mainstay_domain::spec::{S3TierSpec, TierPlaceSpec};
+use mainstay_domain::spec::{AzureTierSpec, BucketSpec, S3TierSpec, TierPlaceSpec};
+use std::path::PathBuf;
 
 /// The longest begin of keys: what is stored below it needs room too, and a key has 1,024 bytes.
 const LONGEST_PREFIX: usize = 512;
 
-pub(super) fn bucket(fields: &mut Fields<'_>) -> Option<TierPlaceSpec> {
-    let place = fields.required("url", "url = \"s3://backups/web-1\"", place);
+/// How the buckets of a kind are named.
+struct Naming {
+    /// What their URLs begin with.
+    scheme: &'static str,
+    /// Whether it is the name of one, of 3 to 63 letters.
+    is_name: fn(&str) -> bool,
+    /// What such a name is, in words.
+    wanted: &'static str,
+}
+
+const OF_S3: Naming = Naming {
+    scheme: "s3",
+    is_name: |name| name.chars().all(is_allowed) && !name.starts_with(['-', '_', '.']),
+    wanted: "letters, digits, dashes and dots",
+};
+
+/// See <https://learn.microsoft.com/en-us/rest/api/storageservices/naming-and-referencing-containers--blobs--and-metadata>.
+const OF_AZURE: Naming = Naming {
+    scheme: "az",
+    is_name: |name| {
+        let is_allowed = |letter: char| is_lower(letter) || letter == '-';
+        name.chars().all(is_allowed)
+            && !name.contains("--")
+            && name.starts_with(is_lower)
+            && name.ends_with(is_lower)
+    },
+    wanted: "small letters and digits, with single dashes between",
+};
+
+fn is_allowed(letter: char) -> bool {
+    letter.is_ascii_alphanumeric() || "-_.".contains(letter)
+}
+
+fn is_lower(letter: char) -> bool {
+    letter.is_ascii_lowercase() || letter.is_ascii_digit()
+}
+
+pub(super) fn s3(fields: &mut Fields<'_>) -> Option<TierPlaceSpec> {
+    let place = fields.required("url", "url = \"s3://backups/web-1\"", |at| {
+        place(at, &OF_S3)
+    });
     let endpoint = fields.optional("endpoint", endpoint);
     let region = fields.or("region", "us-east-1".to_owned(), word);
     let access_key = fields.required("access_key", "access_key = \"${secret:s3-id}\"", key);
@@ -21,24 +61,11 @@ pub(super) fn bucket(fields: &mut Fields<'_>) -> Option<TierPlaceSpec> {
         "secret_key = \"${secret:s3-key}\"",
         secret_key,
     );
-    let ca = fields.optional("ca", path);
-    let is_plain = |endpoint: &String| endpoint.starts_with("http://");
-    if ca.is_some() && endpoint.as_ref().is_some_and(is_plain) {
-        fields.needs(
-            "a tier with `ca` needs an https `endpoint`: nobody shows a certificate over http",
-            "remove `ca`, or write https into `endpoint`",
-        );
-    }
+    let ca = ca(fields, endpoint.as_deref());
     let (bucket, prefix) = place?;
-    if let Some(at) = fields.get("url") {
-        let server = endpoint.as_deref().unwrap_or(region.as_str());
-        let begin = format!("{} {bucket}/{prefix}/", server.trim_end_matches('/'));
-        let mut facts = at.context.facts.borrow_mut();
-        // Without a prefix all keys of the bucket are the tier's.
-        let begin = begin.replace("//", "/");
-        facts.tier_buckets.push((begin, at.node.place));
-    }
-    Some(TierPlaceSpec::S3(S3TierSpec {
+    let server = endpoint.as_deref().unwrap_or(region.as_str());
+    note(fields, server, (&bucket, &prefix));
+    Some(TierPlaceSpec::Bucket(BucketSpec::S3(S3TierSpec {
         bucket,
         prefix,
         endpoint,
@@ -46,27 +73,79 @@ pub(super) fn bucket(fields: &mut Fields<'_>) -> Option<TierPlaceSpec> {
         access_key: access_key?,
         secret_key: secret_key?,
         ca,
-    }))
+    })))
+}
+
+pub(super) fn azure(fields: &mut Fields<'_>) -> Option<TierPlaceSpec> {
+    let place = fields.required("url", "url = \"az://backups/web-1\"", |at| {
+        place(at, &OF_AZURE)
+    });
+    let account = fields.required("account", "account = \"shopbackups\"", account);
+    let endpoint = fields.optional("endpoint", endpoint);
+    let endpoint = endpoint.map(|it| it.trim_end_matches('/').to_owned());
+    let secret_key = fields.required(
+        "secret_key",
+        "secret_key = \"${secret:azure-key}\"",
+        secret_key,
+    );
+    let ca = ca(fields, endpoint.as_deref());
+    let ((container, prefix), account) = (place?, account?);
+    let server = endpoint.clone();
+    let server = server.unwrap_or_else(|| AzureTierSpec::server_of(&account));
+    note(fields, &server, (&container, &prefix));
+    Some(TierPlaceSpec::Bucket(BucketSpec::Azure(AzureTierSpec {
+        container,
+        prefix,
+        account,
+        endpoint,
+        secret_key: secret_key?,
+        ca,
+    })))
+}
+
+/// The file of the authorities that count for the server's certificate.
+fn ca(fields: &mut Fields<'_>, endpoint: Option<&str>) -> Option<PathBuf> {
+    let ca = fields.optional("ca", path);
+    if ca.is_some() && endpoint.is_some_and(|endpoint| endpoint.starts_with("http://")) {
+        fields.needs(
+            "a tier with `ca` needs an https `endpoint`: nobody shows a certificate over http",
+            "remove `ca`, or write https into `endpoint`",
+        );
+    }
+    ca
+}
+
+/// Notes that all keys of a bucket that begin so are this tier's; without a prefix all keys are.
+fn note(fields: &mut Fields<'_>, server: &str, (bucket, prefix): (&str, &str)) {
+    if let Some(at) = fields.get("url") {
+        let begin = format!("{} {bucket}/{prefix}/", server.trim_end_matches('/'));
+        let mut facts = at.context.facts.borrow_mut();
+        let begin = begin.replace("//", "/");
+        facts.tier_buckets.push((begin, at.node.place));
+    }
 }
 
 /// A bucket, and what its keys begin with.
-fn place(at: ValueAt<'_>) -> Option<(String, String)> {
-    const HELP: &str =
-        "write e.g. \"s3://backups/web-1\": a bucket, and below it a place for this host alone";
+fn place(at: ValueAt<'_>, naming: &Naming) -> Option<(String, String)> {
+    let Naming {
+        scheme,
+        is_name,
+        wanted,
+    } = naming;
+    let help = format!(
+        "write e.g. \"{scheme}://backups/web-1\": a bucket, and below it a place for this host alone"
+    );
     let found = word(at)?;
-    let Some(behind) = found.strip_prefix("s3://") else {
-        return at.not("the URL of a bucket", HELP);
+    let behind = found.strip_prefix(*scheme);
+    let Some(behind) = behind.and_then(|it| it.strip_prefix("://")) else {
+        return at.not("the URL of a bucket", help);
     };
     let (bucket, prefix) = behind.split_once('/').unwrap_or((behind, ""));
     let prefix = prefix.strip_suffix('/').unwrap_or(prefix);
-    let is_allowed = |letter: char| letter.is_ascii_alphanumeric() || "-_.".contains(letter);
-    let is_bucket = (3..=63).contains(&bucket.len())
-        && bucket.chars().all(is_allowed)
-        && !bucket.starts_with(['-', '_', '.']);
-    if !is_bucket {
+    if !(3..=63).contains(&bucket.len()) || !is_name(bucket) {
         return at.not(
-            "the URL of a bucket, whose name has 3 to 63 letters, digits, dashes and dots",
-            HELP,
+            &format!("the URL of a bucket, whose name has 3 to 63 {wanted}"),
+            help,
         );
     }
     let is_part = |part: &str| {
@@ -77,7 +156,19 @@ fn place(at: ValueAt<'_>) -> Option<(String, String)> {
         true => Some((bucket.to_owned(), prefix.to_owned())),
         false => at.not(
             "the URL of a bucket with names below it: letters, digits, dashes, underscores and dots, with single `/` between",
-            HELP,
+            help,
+        ),
+    }
+}
+
+/// A storage account of Azure.
+fn account(at: ValueAt<'_>) -> Option<String> {
+    let found = word(at)?;
+    match (3..=24).contains(&found.len()) && found.chars().all(is_lower) {
+        true => Some(found),
+        false => at.not(
+            "the name of a storage account",
+            "write its 3 to 24 small letters and digits, e.g. \"shopbackups\"; where the server is says `endpoint`",
         ),
     }
 }
