@@ -1751,7 +1751,15 @@ fn what_is_wrong_with_tiers_is_told_with_what_is_right() {
         ("[tier.nas]\n".to_owned(), "has no `path`"),
         (
             "[tier.nas]\npath = \"/nas\"\nkind = \"tape\"\n".to_owned(),
-            "\"directory\"",
+            "allowed are \"directory\", \"s3\" and \"azure\"",
+        ),
+        (
+            "[tier.nas]\nurl = \"http://nas/\"\nkind = \"http\"\n".to_owned(),
+            "`kind` is \"http\", and no tier is over WebDAV",
+        ),
+        (
+            "[tier.nas]\nurl = \"http://nas/\"\nkind = \"webdav\"\n".to_owned(),
+            "kind = \"directory\" with where that is",
         ),
         (
             "[tier.nas]\npath = \"state/x\"\n".to_owned(),

@@ -57,7 +57,7 @@ pub(super) fn tiers(at: ValueAt<'_>) -> Option<BTreeMap<TierName, TierSpec>> {
         at.fields(what, |fields| {
             let kind = match fields.get("kind") {
                 None => Some(DIRECTORY),
-                Some(at) => one_of("a kind of tier", &KINDS, at),
+                Some(at) => kind(at),
             };
             let Some((read, role)) = kind else {
                 fields.accept_all();
@@ -77,6 +77,20 @@ pub(super) fn tiers(at: ValueAt<'_>) -> Option<BTreeMap<TierName, TierSpec>> {
             })
         })
     })
+}
+
+fn kind(at: ValueAt<'_>) -> Option<Kind> {
+    match at.as_text() {
+        // See docs/decisions/011-no-tier-over-webdav.md.
+        Some(found @ ("http" | "webdav")) => at.refuse(
+            format!(
+                "`kind` is \"{found}\", and no tier is over WebDAV: what is cut off while it is put there stays, as if it were whole, in \
+                 place of what was there"
+            ),
+            "mount it, and write kind = \"directory\" with where that is; or use its S3, where it has one: kind = \"s3\"",
+        ),
+        _ => one_of("a kind of tier", &KINDS, at),
+    }
 }
 
 fn directory(fields: &mut Fields<'_>) -> Option<TierPlaceSpec> {
