@@ -1,8 +1,14 @@
-//! Backups in tiers beside the state directory: gone, back again, and all that is left.
+//! Backups in tiers beside the state directory: gone, silent, back again, and all that is left.
 
-use mainstay_tests::{Daemon, HOST, Receiver, plugin, sleeper, wait_until_taken_up};
+use mainstay_tests::{Daemon, HOST, Receiver, plugin, sleeper, wait_for, wait_until_taken_up};
 use serde_json::{Value, json};
-use std::{fs, net::TcpListener};
+use std::{
+    fs,
+    io::{BufRead, BufReader},
+    net::TcpListener,
+    path::{Path, PathBuf},
+    process::{Child, Command, Stdio},
+};
 
 const JOB: &str = r#"
 [tier.nas]
@@ -221,4 +227,80 @@ fn a_bucket_that_connects_and_says_nothing_keeps_nobody_from_being_watched() {
     daemon.kill_child("worker");
     daemon.wait_for_event_of("process.exited", "worker");
     assert!(daemon.stop(), "nor from stopping: {}", daemon.log());
+}
+
+/// Something that is mounted and has nobody who serves it: who asks hangs in the kernel, until it is dropped.
+struct Silent {
+    at: PathBuf,
+    server: Child,
+}
+
+impl Silent {
+    /// None where this machine does not allow it.
+    fn mount(at: &Path) -> Option<Self> {
+        let script = "exec 3<>/dev/fuse && \
+                      mount -i -t fuse -o fd=3,rootmode=40000,user_id=0,group_id=0 silent \"$0\" && \
+                      echo mounted && exec sleep 1000000";
+        let mut server = Command::new("sh")
+            .args(["-c", script])
+            .arg(at)
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let mut said = String::new();
+        let output = server.stdout.take().unwrap();
+        BufReader::new(output).read_line(&mut said).unwrap();
+        if said != "mounted\n" {
+            server.wait().unwrap();
+            println!("skipped: no FUSE can be mounted here");
+            return None;
+        }
+        let at = at.to_owned();
+        Some(Self { at, server })
+    }
+}
+
+impl Drop for Silent {
+    fn drop(&mut self) {
+        let _ = self.server.kill();
+        let _ = self.server.wait();
+        let _ = Command::new("umount").arg("-l").arg(&self.at).status();
+    }
+}
+
+const OTHER: &str = r#"
+[[job]]
+name = "other"
+encryption = "none"
+source = [{ kind = "directory", path = "other" }]
+tiers = { full = ["local"] }
+"#;
+
+#[test]
+fn a_directory_that_hangs_in_the_kernel_holds_up_no_other_tier_and_is_used_again_when_it_answers() {
+    let mut daemon = Daemon::prepare(&[HOST, JOB, OTHER].concat());
+    for directory in ["data", "other", "nas"] {
+        fs::create_dir(daemon.path(directory)).unwrap();
+    }
+    fs::write(daemon.path("data/a"), "one").unwrap();
+    fs::write(daemon.path("other/b"), "two").unwrap();
+    let Some(silent) = Silent::mount(&daemon.path("nas")) else {
+        return;
+    };
+    daemon.run();
+    daemon.wait_for_event("the backup that is stored elsewhere", |event| {
+        event["kind"] == "backup.verified" && event["job"] == "other"
+    });
+    let told = daemon.wait_for_event("the fall-over", |event| event["kind"] == "backup.fell-over");
+    let message = told["message"].as_str().unwrap();
+    assert!(message.contains("does not answer"), "{message}");
+    daemon.wait_for_event("the backup that fell over", |event| {
+        event["kind"] == "backup.verified" && event["job"] == "state"
+    });
+    drop(silent);
+    wait_for("the tier to take a backup again", || {
+        let taken = take(&daemon, "full");
+        let is_there = taken["tier"] == "nas";
+        is_there.then_some(()).ok_or_else(|| taken.to_string())
+    });
 }

@@ -46,8 +46,10 @@ mod index;
 mod inside;
 mod judge;
 mod keys;
+mod lane;
 mod listing;
 mod metadata;
+mod mounted;
 mod mounts;
 mod moving;
 mod objects;
@@ -101,6 +103,7 @@ use crate::port::{
 };
 use chunks::ChunkSizes;
 use files::{Layout, remove_file};
+use lane::{Lanes, Patience};
 use mainstay_domain::{
     archive::Manifest,
     backup::Hold,
@@ -137,7 +140,8 @@ impl LocalBackups {
         stop: CancellationToken,
     ) -> Self {
         Self {
-            layout: Layout::new(state_dir, tiers),
+            layout: Layout::new(state_dir, tiers)
+                .asking(Lanes::new(Patience::default(), stop.clone())),
             programs,
             now,
             stop,

@@ -4,7 +4,7 @@ use mainstay_domain::text::{causes, in_one_line};
 use object_store::Error;
 use std::io::{self, ErrorKind};
 
-/// What goes wrong with a bucket and is no error of a file; inside an [`io::Error`].
+/// What goes wrong with a bucket, or with a directory that does not answer, and is no error of a file; inside an [`io::Error`].
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum Trouble {
     /// A sentence for people.

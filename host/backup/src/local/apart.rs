@@ -76,41 +76,68 @@ pub(super) fn check_apart(layout: &Layout, target: &Path) -> Result<(), BackupSt
     ))
 }
 
-/// The directories of the store: that of each tier, and in it those of the jobs, which may be links or mounts themselves.
+/// The directories of the store in the state directory, and in it those of the jobs, which may be links or mounts themselves.
 fn own_paths(layout: &Layout) -> Result<Vec<PathBuf>, BackupStoreError> {
     let mut own = Vec::from([layout.root().to_owned()]);
     for job in layout.jobs()? {
         own.push(layout.trash_of(&job));
         own.push(layout.job(&job));
     }
-    for other in layout.other_directories() {
-        let mut of_tier = Vec::from([other.root().to_owned()]);
-        // What else lies there is not ours.
-        let mut jobs = other.jobs().unwrap_or_default();
-        jobs.retain(|job| store::path(&other, job).exists());
-        of_tier.extend(jobs.iter().map(|job| other.trash_of(job)));
-        of_tier.extend(jobs.iter().map(|job| other.job(job)));
-        // Nothing leads into one that cannot be looked at, and it keeps nobody from the rest.
-        own.extend(
-            of_tier
-                .into_iter()
-                .filter(|path| fs::metadata(path).is_ok()),
-        );
-    }
     Ok(own)
 }
 
-/// The directories of the store as far as they can be looked at: no source is read any further where it leads into one.
+/// The same of another tier. What else lies there is not ours.
+fn paths_in(tier: &Layout) -> Vec<PathBuf> {
+    let mut own = Vec::from([tier.root().to_owned()]);
+    let mut jobs = tier.jobs().unwrap_or_default();
+    jobs.retain(|job| store::path(tier, job).exists());
+    own.extend(jobs.iter().map(|job| tier.trash_of(job)));
+    own.extend(jobs.iter().map(|job| tier.job(job)));
+    own
+}
+
+/// What of these can be looked at.
+fn found(paths: &[PathBuf]) -> BTreeSet<Identity> {
+    let found = paths.iter().filter_map(|path| fs::metadata(path).ok());
+    found.map(|found| Identity::of(&found)).collect()
+}
+
+/// Those above these, links followed.
+fn above(paths: &[PathBuf]) -> Vec<PathBuf> {
+    let resolved = paths.iter().filter_map(|path| path.canonicalize().ok());
+    let above = resolved.flat_map(|path| {
+        let above = path.ancestors().skip(1);
+        above.map(Path::to_owned).collect::<Vec<_>>()
+    });
+    above.collect()
+}
+
+/// The directories of the store as far as they can be looked at: no source is read any further where it leads into one. Nothing
+/// leads into one that does not answer, and it keeps nobody from the rest.
 pub(super) fn own_places(layout: &Layout) -> BTreeSet<Identity> {
     let own = own_paths(layout).unwrap_or_else(|_| Vec::from([layout.root().to_owned()]));
-    let found = own.iter().filter_map(|path| fs::metadata(path).ok());
-    found.map(|found| Identity::of(&found)).collect()
+    let mut places = found(&own);
+    for (tier, lane) in layout.other_directories() {
+        let of_tier = lane.look(move || found(&paths_in(&tier)));
+        places.extend(of_tier.unwrap_or_default());
+    }
+    places
 }
 
 /// Where a path, which has no links in it, is to the store. It may lead to nothing yet.
 pub(super) fn whereabouts(layout: &Layout, path: &Path) -> Result<Whereabouts, BackupStoreError> {
     let own = own_paths(layout)?;
-    let in_store = identities(own.iter().map(PathBuf::as_path))?;
+    let mut in_store = identities(own.iter().map(PathBuf::as_path))?;
+    let mut above_others = BTreeSet::new();
+    for (tier, lane) in layout.other_directories() {
+        let of_tier = lane.look(move || {
+            let own = paths_in(&tier);
+            (found(&own), found(&above(&own)))
+        });
+        let (places, above) = of_tier.unwrap_or_default();
+        in_store.extend(places);
+        above_others.extend(above);
+    }
     for place in path.ancestors() {
         if Identity::at(place)?.is_some_and(|place| in_store.contains(&place)) {
             return Ok(Whereabouts::InStore);
@@ -120,10 +147,11 @@ pub(super) fn whereabouts(layout: &Layout, path: &Path) -> Result<Whereabouts, B
         return Ok(Whereabouts::Apart);
     };
     // Where a link leads from the store, and where it lies itself.
-    let resolved = own.iter().filter_map(|own| own.canonicalize().ok());
-    let named: Vec<PathBuf> = resolved.chain([layout.root().to_owned()]).collect();
-    let above_store = identities(named.iter().flat_map(|path| path.ancestors().skip(1)))?;
-    Ok(match above_store.contains(&target) {
+    let mut named = above(&own);
+    named.extend(layout.root().ancestors().skip(1).map(Path::to_owned));
+    let above_store = identities(named.iter().map(PathBuf::as_path))?;
+    let is_above = above_store.contains(&target) || above_others.contains(&target);
+    Ok(match is_above {
         true => Whereabouts::AboveStore,
         false => Whereabouts::Apart,
     })

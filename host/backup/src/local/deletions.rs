@@ -32,12 +32,13 @@ pub(super) fn delete(
 ) -> Result<(), BackupStoreError> {
     let is_remembered = note(layout, job, id).try_exists().unwrap_or(true);
     let mut holders = layout.places();
-    // A bucket is asked below, and only one that backups of the job were stored in.
-    holders.retain(|place| place.directory().is_some() && place.has(job, id).unwrap_or(true));
+    // A bucket is asked below, and only one that backups of the job were stored in; so is a directory that did not answer.
+    holders.retain(|place| place.directory().is_some() && place.has(job, id).unwrap_or(false));
     let (mut away, mut why) = (Vec::new(), None);
     for tier in noted(layout, job)? {
         let asked = check_there(layout, job, &tier).and_then(|place| {
-            let is_holder = place.directory().is_none() && place.has(job, id)?;
+            // To delete twice is to delete once.
+            let is_holder = place.has(job, id)?;
             Ok(is_holder.then_some(place))
         });
         match asked {

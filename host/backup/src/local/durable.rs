@@ -42,6 +42,14 @@ fn tell(_: Change<'_>) -> io::Result<()> {
     Ok(())
 }
 
+/// What a thread runs before it makes changes for this one.
+#[cfg(not(test))]
+pub(super) fn handed_on() -> impl FnOnce() + Send + 'static {
+    || ()
+}
+
+#[cfg(test)]
+pub(super) use super::tests::doubt::handed_on;
 #[cfg(test)]
 use super::tests::doubt::tell;
 

@@ -6,6 +6,8 @@ use super::{
     durable,
     error::unavailable,
     keys::Keys,
+    lane::{Lane, Lanes, Patience},
+    mounted::Mounted,
     objects::Objects,
     pace::{AtOnce, Pace},
     place::Place,
@@ -29,6 +31,7 @@ use std::{
     path::{Path, PathBuf},
     sync::Arc,
 };
+use tokio_util::sync::CancellationToken;
 
 const ARCHIVE: &str = ".jsonl.zst";
 /// An archive that is encrypted.
@@ -47,6 +50,10 @@ pub(super) struct Layout {
     root: PathBuf,
     tiers: TierPlaces,
     circuits: Circuits,
+    /// Those of the other tiers.
+    lanes: Lanes,
+    /// That of this one, where it is one of those.
+    lane: Option<Lane>,
     keys: Keys,
     /// What this tier is called.
     name: TierName,
@@ -62,6 +69,8 @@ impl Layout {
         Self {
             tiers,
             circuits: Circuits::default(),
+            lanes: Lanes::new(Patience::default(), CancellationToken::new()),
+            lane: None,
             keys: Keys::new(state_dir, &root),
             root,
             name: TierName::local(),
@@ -69,12 +78,19 @@ impl Layout {
         }
     }
 
+    /// The same store, whose other tiers are asked in these.
+    pub(super) fn asking(self, lanes: Lanes) -> Self {
+        Self { lanes, ..self }
+    }
+
     /// That of one tier, which knows of no other.
-    fn alone(&self, name: TierName, root: PathBuf) -> Self {
+    fn alone(&self, name: TierName, root: PathBuf, lane: Option<Lane>) -> Self {
         Self {
             root,
             tiers: Arc::new(Vec::<(TierName, TierPlace)>::new),
             circuits: Circuits::default(),
+            lanes: self.lanes.clone(),
+            lane,
             keys: self.keys.clone(),
             name,
             pace: Arc::clone(&self.pace),
@@ -89,7 +105,10 @@ impl Layout {
     pub(super) fn others(&self) -> Vec<(TierName, Arc<dyn Place>)> {
         let place = |name: TierName, place: TierPlace| -> Arc<dyn Place> {
             match place {
-                TierPlace::Directory(root) => Arc::new(self.alone(name, root)),
+                TierPlace::Directory(root) => {
+                    let (tier, lane) = self.in_lane(name, root);
+                    Arc::new(Mounted::new(tier, lane))
+                }
                 TierPlace::Bucket(bucket) => Arc::new(Objects {
                     bucket,
                     pace: Pace::new(Arc::clone(&self.pace), name),
@@ -115,19 +134,24 @@ impl Layout {
         iter::once(here).chain(others).collect()
     }
 
-    /// The tiers beside this one that are directories of this machine, each alone.
-    pub(super) fn other_directories(&self) -> Vec<Self> {
+    /// The tiers beside this one that are directories of this machine, each alone, and in which lane it is to be asked.
+    pub(super) fn other_directories(&self) -> Vec<(Self, Lane)> {
         let tiers = (self.tiers)().into_iter();
         let directories = tiers.filter_map(|(name, place)| match place {
-            TierPlace::Directory(root) => Some(self.alone(name, root)),
+            TierPlace::Directory(root) => Some(self.in_lane(name, root)),
             TierPlace::Bucket(_) => None,
         });
         directories.collect()
     }
 
+    fn in_lane(&self, name: TierName, root: PathBuf) -> (Self, Lane) {
+        let lane = self.lanes.of(&root);
+        (self.alone(name, root, Some(lane.clone())), lane)
+    }
+
     /// This tier alone.
     fn here(&self) -> Self {
-        self.alone(self.name.clone(), self.root.clone())
+        self.alone(self.name.clone(), self.root.clone(), self.lane.clone())
     }
 
     /// Those in which a backup of a job may be. A bucket is asked after the directories, and only where backups of the job were
@@ -136,9 +160,7 @@ impl Layout {
         let others = self.others().into_iter();
         let (mut places, buckets): (Vec<_>, Vec<_>) =
             others.partition(|(_, other)| other.directory().is_some());
-        let is_noted = |(tier, _): &(TierName, Arc<dyn Place>)| {
-            self.note(job, tier).try_exists().unwrap_or(true)
-        };
+        let is_noted = |(tier, _): &(TierName, Arc<dyn Place>)| self.is_noted(job, tier);
         places.extend(buckets.into_iter().filter(is_noted));
         let here: Arc<dyn Place> = Arc::new(self.here());
         iter::once((self.name.clone(), here))
@@ -151,6 +173,11 @@ impl Layout {
         self.job(job).join(format!("tier-{tier}.json"))
     }
 
+    /// Whether backups of a job were stored in another tier, or may have been.
+    pub(super) fn is_noted(&self, job: &JobName, tier: &TierName) -> bool {
+        self.note(job, tier).try_exists().unwrap_or(true)
+    }
+
     /// The tiers that hold anything of a backup, each alone. None where it is in none; an error where one that may hold it cannot
     /// be asked and no other does.
     pub(super) fn holders(
@@ -159,11 +186,12 @@ impl Layout {
         id: &BackupId,
     ) -> Result<Vec<Arc<dyn Place>>, BackupStoreError> {
         let (mut found, mut away) = (Vec::new(), None);
-        for (_, place) in self.places_of(job) {
+        for (tier, place) in self.places_of(job) {
             match place.has(job, id) {
                 Ok(true) => found.push(place),
                 Ok(false) => {}
-                Err(error) => away = away.or(Some(error)),
+                Err(error) if self.is_noted(job, &tier) => away = away.or(Some(error)),
+                Err(_) => {}
             }
         }
         match away {
@@ -194,7 +222,7 @@ impl Layout {
 
     /// A file of this tier.
     pub(super) fn spot(&self, path: PathBuf) -> Spot {
-        Spot::File(path, self.own_pace())
+        Spot::File(path, self.own_pace(), self.lane.clone())
     }
 
     /// The same store in another place.
@@ -272,11 +300,13 @@ impl Layout {
         id: &BackupId,
     ) -> Result<(Spot, Spot), BackupStoreError> {
         let mut away = None;
-        for (_, place) in self.places_of(job) {
+        for (tier, place) in self.places_of(job) {
             match place.find_here(job, id) {
                 Ok(Some(found)) => return Ok(found),
                 Ok(None) => {}
-                Err(error) => away = away.or(Some(error)),
+                Err(error) if self.is_noted(job, &tier) => away = away.or(Some(error)),
+                // Nothing of the job is in it.
+                Err(_) => {}
             }
         }
         let here = [archive_in(&self.job(job), id), self.manifest(job, id)];

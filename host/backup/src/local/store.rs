@@ -66,10 +66,7 @@ pub(super) fn write_mark(spot: &Spot, mark: &Mark) -> Result<(), BackupStoreErro
     let mut bytes = serde_json::to_vec(mark)
         .map_err(|error| BackupStoreError::Unavailable(error.to_string()))?;
     bytes.push(b'\n');
-    if let Spot::File(path, _) = spot {
-        // A crash may have left it half written.
-        remove_file(&path.with_extension("json.partial"))?;
-    }
+    spot.clear_partial()?;
     spot.create(&bytes)
 }
 

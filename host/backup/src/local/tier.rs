@@ -107,10 +107,6 @@ fn existing(
     })
 }
 
-fn is_noted(layout: &Layout, job: &JobName, tier: &TierName) -> bool {
-    layout.note(job, tier).try_exists().unwrap_or(true)
-}
-
 /// The store of a job in a tier, for a backup that is to be stored there; it begins where there is none yet. The store in the
 /// state directory is marked.
 pub(super) fn begin(
@@ -119,7 +115,7 @@ pub(super) fn begin(
     tier: &TierName,
     began_with: &BackupId,
 ) -> Result<Arc<dyn Place>, BackupStoreError> {
-    if is_noted(layout, job, tier) {
+    if layout.is_noted(job, tier) {
         return check_there(layout, job, tier);
     }
     let other = existing(layout, job, tier)?;
@@ -230,7 +226,7 @@ fn belongs(
     other: &dyn Place,
     known: &BTreeSet<BackupId>,
 ) -> Result<bool, BackupStoreError> {
-    if is_noted(layout, job, tier) {
+    if layout.is_noted(job, tier) {
         return check_there(layout, job, tier).map(|_| true);
     }
     let Some(mark) = store::read_mark(&other.mark(job))? else {

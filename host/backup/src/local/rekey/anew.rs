@@ -70,7 +70,8 @@ pub(super) fn seal_anew(
     file.flush().map_err(&cannot)?;
     durable::sync_file(file.inner().get_ref(), to).map_err(&cannot)?;
     let stored = file.stored();
-    match is_stored_at(&Spot::File(to.to_owned(), pace.clone()), stored, stop)? {
+    let written = Spot::File(to.to_owned(), pace.clone(), None);
+    match is_stored_at(&written, stored, stop)? {
         true => Ok(stored),
         false => Err(BackupStoreError::Unavailable(format!(
             "what was written to {} is not what lies there; look at the disk",

@@ -22,6 +22,7 @@ use mainstay_domain::{
     name::{JobName, TierName},
 };
 use std::{
+    fs,
     io::ErrorKind,
     iter,
     path::{Path, PathBuf},
@@ -127,7 +128,14 @@ fn directories(layout: &Layout, job: &JobName) -> Result<Vec<PathBuf>, BackupSto
             check_there(layout, job, &tier)?;
         }
     }
-    let places = iter::once(layout.clone()).chain(layout.other_directories());
+    // One that does not answer, and no backup of the job was stored in, holds nothing of it.
+    let others = layout.other_directories().into_iter();
+    let others = others.filter_map(|(tier, lane)| {
+        let root = tier.root().to_owned();
+        let answered = lane.look(move || drop(fs::read_dir(root)));
+        answered.is_ok().then_some(tier)
+    });
+    let places = iter::once(layout.clone()).chain(others);
     Ok(places
         .flat_map(|place| [place.job(job), place.trash_of(job)])
         .collect())

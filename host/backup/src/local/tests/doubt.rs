@@ -21,6 +21,12 @@ pub(in crate::local) fn tell(change: Change<'_>) -> io::Result<()> {
     Ok(())
 }
 
+/// What fails on this thread fails on another where that has run this.
+pub(in crate::local) fn handed_on() -> impl FnOnce() + Send + 'static {
+    let refuses = REFUSED.get();
+    move || REFUSED.set(refuses)
+}
+
 /// Changes fail until it is dropped.
 pub(super) struct Refused;
 

@@ -3,6 +3,7 @@
 mod gone;
 mod moved;
 mod paced;
+mod silent;
 
 use super::{
     mounted::{Mounted, may_mount},
