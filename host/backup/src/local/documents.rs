@@ -2,6 +2,8 @@
 //!
 //! Invariant: a document of any size is read with the memory of one part.
 //! Invariant: what is recorded is what was read: size and hash are those of the bytes that went into the archive.
+//! Invariant: no file is stored whose end could not be read. Where its beginning is in the archive by then, which takes nothing
+//! back, the backup begins anew without it.
 //!
 //! Length: a document's way from its source to its line in the archive is one story, told in order.
 
@@ -46,6 +48,8 @@ use mainstay_domain::{
 };
 use selected::Selected;
 use std::{
+    cell::RefCell,
+    collections::BTreeMap,
     fs::{self, File, Metadata},
     io::{ErrorKind, Read},
     mem,
@@ -54,6 +58,9 @@ use std::{
 };
 use streamed::Given;
 use tokio_util::sync::CancellationToken;
+
+/// Files that broke off when their beginning was in an archive, and why; sentences for people.
+pub(super) type BrokenOff = RefCell<BTreeMap<DocumentKey, String>>;
 
 /// Reads sources into an archive.
 pub(super) struct SourceReader<'a> {
@@ -66,6 +73,8 @@ pub(super) struct SourceReader<'a> {
     /// The archive, and how what is large is cut for it.
     pub(super) writer: PieceWriter,
     sizes: ChunkSizes,
+    /// When it was begun before.
+    broken_off: &'a BrokenOff,
     /// What was found.
     pub(super) found: Gathered,
     /// What was recorded last.
@@ -132,7 +141,7 @@ impl<'a> SourceReader<'a> {
         request: &'a TakeBackup,
         progress: &'a OnProgress,
         baseline: &'a Index,
-        (writer, sizes): (PieceWriter, ChunkSizes),
+        (writer, sizes, broken_off): (PieceWriter, ChunkSizes, &'a BrokenOff),
     ) -> Self {
         let found = Gathered::new(&Aside::new(layout, &request.job, &request.id));
         let (warnings, done) = (Vec::new(), Progress::default());
@@ -145,6 +154,7 @@ impl<'a> SourceReader<'a> {
             baseline,
             writer,
             sizes,
+            broken_off,
             found,
             last: None,
             warnings,
@@ -341,9 +351,8 @@ impl<'a> SourceReader<'a> {
         let metadata = fs::metadata(of).map_err(unavailable("cannot look at", of))?;
         let mut file = FileData::whole(file, expected.len());
         let is_tolerant = self.is_content_with_others();
-        let into = (&mut Vec::new(), is_tolerant);
         let (size, hash, content) =
-            self.read_content(&key, &mut file, path, expected.len(), into)?;
+            self.read_content(&key, &mut file, path, expected.len(), is_tolerant)?;
         let entry = Entry {
             size,
             hash,
@@ -506,8 +515,8 @@ impl<'a> SourceReader<'a> {
         };
         let expected = file.expected();
         let stamp = Stamp::of(&before);
-        let into = (&mut *warnings, rules.tolerant);
-        let (size, hash, content) = match self.read_content(key, &mut file, path, expected, into) {
+        let read = self.read_content(key, &mut file, path, expected, rules.tolerant);
+        let (size, hash, content) = match read {
             Err(BackupStoreError::Source(what)) if rules.tolerant => {
                 return Ok(Got::Unread(what));
             }
@@ -534,16 +543,19 @@ impl<'a> SourceReader<'a> {
         }))
     }
 
-    /// Reads content; what is too large for one line goes into the archive at once, unless it is the baseline's. Where that is
-    /// tolerated, it ends where no more can be read, with a warning.
+    /// Reads content; what is too large for one line goes into the archive at once, unless it is the baseline's. Where it breaks
+    /// off by then, and that is tolerated, all begins anew.
     fn read_content(
         &mut self,
         key: &DocumentKey,
         file: &mut FileData,
         path: &Path,
         expected: u64,
-        (warnings, is_tolerant): (&mut Vec<String>, bool),
+        is_tolerant: bool,
     ) -> Result<(u64, ContentHash, Content), BackupStoreError> {
+        if let Some(what) = self.broken_off.borrow().get(key) {
+            return Err(BackupStoreError::Source(what.clone()));
+        }
         let unreadable = |error: std::io::Error| {
             BackupStoreError::Source(format!("cannot read {}: {error}", path.display()))
         };
@@ -568,10 +580,12 @@ impl<'a> SourceReader<'a> {
             true => None,
             false => self.baseline.get(key)?.map(|known| known.entry),
         };
-        if let Some(old) = old.filter(|old| file.is_like(old)) {
+        let old = old.filter(|old| file.is_like(old));
+        // Where one broke off, it is known of the others first that they do not.
+        if old.is_some() || !self.broken_off.borrow().is_empty() {
             let (size, hash, ended) = self.for_each_part(file, &mut |_, _| Ok(()))?;
             ended.map_err(unreadable)?;
-            if hash == old.hash {
+            if old.is_some_and(|old| hash == old.hash) {
                 return Ok((size, hash, Content::Unchanged));
             }
             file.rewind().map_err(unreadable)?;
@@ -580,10 +594,10 @@ impl<'a> SourceReader<'a> {
         let (size, hash, ended) =
             self.for_each_part(file, &mut |writer, piece| writer.part(key, piece))?;
         match ended.map_err(unreadable) {
-            // The parts are in the archive; they are closed with what could be read.
-            Err(BackupStoreError::Source(what)) if is_tolerant && size > 0 => {
-                self.incomplete = true;
-                warnings.push(format!("{what}; its first {size} bytes are stored"));
+            Err(BackupStoreError::Source(what)) if is_tolerant && self.writer.has_begun() => {
+                let mut broken_off = self.broken_off.borrow_mut();
+                broken_off.insert(key.clone(), what.clone());
+                return Err(BackupStoreError::SourceChanged(what));
             }
             ended => ended?,
         }

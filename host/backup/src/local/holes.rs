@@ -91,6 +91,8 @@ impl FileData {
 
 impl Read for FileData {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        #[cfg(test)]
+        super::tests::broken_off::reads(&self.file)?;
         if self.holes.is_empty() {
             return self.file.read(buffer);
         }

@@ -67,6 +67,11 @@ impl PieceWriter {
         self.open = OpenParts::default();
     }
 
+    /// Whether anything of it is in the archive.
+    pub(super) fn has_begun(&self) -> bool {
+        self.open.parts > 0
+    }
+
     /// The next part of it.
     pub(super) fn part(&mut self, key: &DocumentKey, bytes: &[u8]) -> Result<(), BackupStoreError> {
         let (hash, size) = (ContentHash::of(bytes), bytes.len() as u64);

@@ -5,7 +5,7 @@
 use super::{
     apart::{Whereabouts, whereabouts},
     chunks::ChunkSizes,
-    documents::{SourceReader, check_given},
+    documents::{BrokenOff, SourceReader, check_given},
     files::{Layout, create_private_dir, remove_file},
     hashes::Hashes,
     index::{Index, Over},
@@ -39,6 +39,9 @@ use tokio_util::sync::CancellationToken;
 
 /// How often a backup begins anew at most where a source changes while it is read.
 const RUNS: usize = 3;
+/// So many files may break off in the middle, each of which has it begin anew. After the first none is begun that was not read
+/// to its end before.
+const MOST_BROKEN_OFF: usize = 8;
 
 /// Takes a backup. Whatever fails, nothing is left of it; but where its manifest is there all the same, so is its archive.
 pub(super) fn take(
@@ -55,22 +58,31 @@ pub(super) fn take(
     }
     store::check_own(layout, &request.job)?;
     create_private_dir(&layout.job(&request.job))?;
+    let broken_off = BrokenOff::default();
     let run = || -> Result<TakenBackup, BackupStoreError> {
-        let taken = write_and_verify(layout, programs, now, stop, request, progress, sizes);
+        let how = (sizes, &broken_off);
+        let taken = write_and_verify(layout, programs, now, stop, request, progress, how);
         if taken.is_err() {
             remove_pieces(layout, request)?;
         }
         taken
     };
-    for _ in 1..RUNS {
-        match run() {
-            Err(BackupStoreError::SourceChanged(what)) => {
-                tracing::info!(backup = %request.id, "it begins anew: {what}");
-            }
-            taken => return taken,
+    let mut changes = 0;
+    loop {
+        let known = broken_off.borrow().len();
+        let taken = run();
+        let Err(BackupStoreError::SourceChanged(what)) = &taken else {
+            return taken;
+        };
+        let has_broken_off = broken_off.borrow().len() > known;
+        if !has_broken_off {
+            changes += 1;
         }
+        if changes == RUNS || (has_broken_off && known == MOST_BROKEN_OFF) {
+            return taken;
+        }
+        tracing::info!(backup = %request.id, "it begins anew: {what}");
     }
-    run()
 }
 
 /// Removes what there is of a backup that was not taken.
@@ -92,7 +104,7 @@ fn write_and_verify(
     stop: &CancellationToken,
     request: &TakeBackup,
     progress: &OnProgress,
-    sizes: ChunkSizes,
+    (sizes, broken_off): (ChunkSizes, &BrokenOff),
 ) -> Result<TakenBackup, BackupStoreError> {
     let started = Instant::now();
     check_sources(layout, &request.sources)?;
@@ -146,7 +158,7 @@ fn write_and_verify(
         request,
         progress,
         &baseline,
-        (writer, sizes),
+        (writer, sizes, broken_off),
     );
     reader.read_sources()?;
     let SourceReader {

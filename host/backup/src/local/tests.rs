@@ -1,3 +1,4 @@
+pub(super) mod broken_off;
 mod buckets;
 mod chunked;
 mod contents;
