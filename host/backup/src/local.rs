@@ -98,7 +98,7 @@ mod xattrs;
 
 use crate::port::{
     BackupKeys, BackupStore, BackupStoreError, DrilledTree, GivenIdentities, OnProgress,
-    RekeyedBackups, RestorePlace, RestoreRules, SourcePrograms, StagedRestore, StoredBackups,
+    OrphanedArchive, RekeyedBackups, RestorePlace, RestoreRules, SourcePrograms, StagedRestore, StoredBackups,
     StoredLook, TakeBackup, TakenBackup, TierPace, TierPlaces, UnwellTier, WallClock,
 };
 use chunks::ChunkSizes;
@@ -416,7 +416,7 @@ impl BackupStore for LocalBackups {
         committed::committed(&self.layout, job, id)
     }
 
-    fn orphans(&self, job: &JobName) -> Result<Vec<(BackupId, u64)>, BackupStoreError> {
+    fn orphans(&self, job: &JobName) -> Result<Vec<OrphanedArchive>, BackupStoreError> {
         orphans::orphans(&self.layout, job)
     }
 

@@ -293,6 +293,17 @@ pub struct StoredBackup {
     pub hold: Option<Hold>,
 }
 
+/// An archive whose manifest is gone.
+#[derive(Debug, Clone, PartialEq)]
+pub struct OrphanedArchive {
+    /// The backup, by its name.
+    pub id: BackupId,
+    /// Its bytes; 0 where it cannot be looked at.
+    pub stored_bytes: u64,
+    /// Who holds the backup, as it is noted beside it; none where nobody does.
+    pub hold: Option<Hold>,
+}
+
 /// What a store holds of a job.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct StoredBackups {
@@ -419,8 +430,8 @@ pub trait BackupStore: BackupContents {
     /// The manifest of a backup that is committed, and durable; none where it is not.
     fn committed(&self, job: &JobName, id: &BackupId)
     -> Result<Option<Manifest>, BackupStoreError>;
-    /// The archives of a job that lie there without their manifests, each with its bytes; while none is being taken.
-    fn orphans(&self, job: &JobName) -> Result<Vec<(BackupId, u64)>, BackupStoreError>;
+    /// The archives of a job that lie there without their manifests; while none is being taken.
+    fn orphans(&self, job: &JobName) -> Result<Vec<OrphanedArchive>, BackupStoreError>;
     /// The tiers beside the one in the state directory that did not take the last backup that was brought to them since the
     /// start, in the order of their names, whether or not the config still has them. It asks nobody, and does not block.
     fn unwell_tiers(&self) -> Vec<UnwellTier>;

@@ -46,6 +46,15 @@ pub(super) fn write(manifest: &Spot, hold: &Hold) -> Result<(), BackupStoreError
     manifest.hold().replace(&bytes)
 }
 
+/// A hold of which nobody knows whose it is, and why not; a sentence for people.
+pub(super) fn unknown(why: String) -> Hold {
+    Hold {
+        by: "unknown".to_owned(),
+        reason: Some(why),
+        until: None,
+    }
+}
+
 /// Who holds the backup whose manifest this is; none where nobody does. The error is none of what is stored, but of the way there.
 pub(super) fn noted(manifest: &Spot) -> Result<Option<Hold>, BackupStoreError> {
     let spot = manifest.hold();
@@ -58,11 +67,9 @@ pub(super) fn noted(manifest: &Spot) -> Result<Option<Hold>, BackupStoreError> {
         Err(error) => Err(error.to_string()),
         Ok(bytes) => serde_json::from_slice(&bytes).map_err(|error| error.to_string()),
     };
-    let hold = parsed.unwrap_or_else(|why| Hold {
-        by: "unknown".to_owned(),
-        reason: Some(format!("{} cannot be read: {why}", spot.shown().display())),
-        until: None,
-    });
+    let shown = spot.shown();
+    let hold =
+        parsed.unwrap_or_else(|why| unknown(format!("{} cannot be read: {why}", shown.display())));
     let short = |text: &str| -> String {
         let text: String = text.chars().take(LONGEST_REASON).collect();
         printable(&text, ' ')

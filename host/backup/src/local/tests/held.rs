@@ -106,6 +106,35 @@ fn a_hold_lies_in_the_tier_of_its_backup_and_goes_with_it_into_another() {
 }
 
 #[test]
+fn a_hold_of_an_archive_whose_manifest_is_gone_is_found_beside_it() {
+    let fixture = Fixture::new();
+    let nas = fixture.with_tier("nas").join("state");
+    fixture.put("a", "one");
+    let of_tier = fixture.extend_in(&["nas"], BackupType::Full, &mut vec![]);
+    let here = fixture.take(BackupType::Full, &[]);
+    let ids = [here.manifest.id, of_tier.manifest.id];
+    for (id, place) in ids.iter().zip([fixture.job_dir(), nas]) {
+        fixture.note_held(id, Some(&hold("the audit")));
+        fs::remove_file(place.join(format!("{id}.json"))).unwrap();
+    }
+    let found = || -> Vec<(BackupId, Option<Hold>)> {
+        let orphans = fixture.store.orphans(&job()).unwrap().into_iter();
+        orphans.map(|found| (found.id, found.hold)).collect()
+    };
+    let held = ids.clone().map(|id| (id, Some(hold("the audit"))));
+    assert_eq!(found(), held);
+    let noted = fixture.job_dir().join(format!("{}.hold", ids[0]));
+    fs::remove_file(&noted).unwrap();
+    symlink(&noted, &noted).unwrap();
+    let (_, unreadable) = found().swap_remove(0);
+    let unreadable = unreadable.unwrap();
+    assert_eq!(
+        (unreadable.by.as_str(), unreadable.until),
+        ("unknown", None)
+    );
+}
+
+#[test]
 fn a_hold_that_nobody_understands_holds_and_a_hostile_one_says_little() {
     let fixture = Fixture::new();
     fixture.put("a", "one");

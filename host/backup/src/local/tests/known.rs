@@ -141,7 +141,11 @@ fn an_archive_without_its_manifest_is_found_in_its_place_and_in_the_trash() {
     };
     fs::remove_file(manifest("", 0)).unwrap();
     fs::remove_file(manifest("trash/", 1)).unwrap();
-    let expected = [1, 0].map(|at: usize| (taken[at].id.clone(), taken[at].stored_bytes));
+    let expected = [1, 0].map(|at: usize| OrphanedArchive {
+        id: taken[at].id.clone(),
+        stored_bytes: taken[at].stored_bytes,
+        hold: None,
+    });
     assert_eq!(fixture.store.orphans(&job()).unwrap(), expected);
 }
 

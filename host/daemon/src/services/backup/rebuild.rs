@@ -6,7 +6,7 @@
 //! gone by then, and nothing is read that somebody moves away.
 
 use super::{BackupError, BackupService, waiting::TIME_TO_RESTORE, words};
-use crate::ports::{Rebuilt, StoredBackup, StoredBackups, StoredLook};
+use crate::ports::{OrphanedArchive, Rebuilt, StoredBackup, StoredBackups, StoredLook};
 use mainstay_domain::{
     backup::{BackupRecord, BackupStatus},
     backup_schedule::SCHEDULED,
@@ -141,8 +141,10 @@ impl BackupService {
             }
         }
         let is_recorded = |id: &BackupId| self.core.catalog.lock().get(id).is_some();
-        let orphans = orphans.into_iter().filter(|(id, _)| !is_recorded(id));
-        found.extend(orphans.filter_map(|(id, bytes)| record_of_orphan(&job, id, bytes)));
+        let orphans = orphans
+            .into_iter()
+            .filter(|orphan| !is_recorded(&orphan.id));
+        found.extend(orphans.filter_map(|orphan| record_of_orphan(&job, orphan, now)));
         let event = |record: &BackupRecord| {
             if record.status == BackupStatus::Corrupted {
                 let what = record.reason.as_deref().unwrap_or("it is not whole");
@@ -168,16 +170,28 @@ impl BackupService {
 }
 
 /// Of an archive without its manifest; none where even its name says nothing.
-fn record_of_orphan(job: &JobName, id: BackupId, bytes: u64) -> Option<BackupRecord> {
+fn record_of_orphan(
+    job: &JobName,
+    orphan: OrphanedArchive,
+    now: Timestamp,
+) -> Option<BackupRecord> {
+    let OrphanedArchive {
+        id,
+        stored_bytes,
+        hold,
+    } = orphan;
     let (backup_type, created_at) = id.says()?;
     let reason = "its manifest is missing; put it back beside the archive, and take it up with \
                   `mainstay backup list --rebuild`";
-    Some(BackupRecord {
+    let record = BackupRecord {
         status: BackupStatus::Corrupted,
-        stored_bytes: bytes,
+        stored_bytes,
         reason: Some(reason.to_owned()),
+        held: hold.is_some(),
+        hold,
         ..BackupRecord::begun(id, job.clone(), backup_type, created_at)
-    })
+    };
+    Some(record.without_hold_that_is_over(now))
 }
 
 fn record_of(stored: StoredBackup, now: Timestamp) -> BackupRecord {

@@ -3,9 +3,9 @@
 use super::*;
 use crate::ports::{
     BackupContents, BackupStore, Boxed, Commands, DrilledTree, GivenIdentities, JudgeError,
-    LiveState, NotPutBack, OnContent, RekeyedBackups, RestorePlace, RestoreRules, RestoredTree,
-    RetentionJudge, ServedCommand, StagedRestore, StoredBackup, StoredBackups, StoredLook,
-    TakeBackup, TakenBackup, UnwellTier,
+    LiveState, NotPutBack, OnContent, OrphanedArchive, RekeyedBackups, RestorePlace, RestoreRules,
+    RestoredTree, RetentionJudge, ServedCommand, StagedRestore, StoredBackup, StoredBackups,
+    StoredLook, TakeBackup, TakenBackup, UnwellTier,
 };
 use crate::services::testing::specs;
 use mainstay_domain::{
@@ -672,8 +672,15 @@ impl BackupStore for FakeStore {
         })
     }
 
-    fn orphans(&self, _: &JobName) -> Result<Vec<(BackupId, u64)>, BackupStoreError> {
-        Ok(self.with(|it| it.orphans.clone()))
+    fn orphans(&self, _: &JobName) -> Result<Vec<OrphanedArchive>, BackupStoreError> {
+        Ok(self.with(|it| {
+            let orphans = it.orphans.iter().map(|(id, stored_bytes)| OrphanedArchive {
+                id: id.clone(),
+                stored_bytes: *stored_bytes,
+                hold: it.holds.get(id).cloned(),
+            });
+            orphans.collect()
+        }))
     }
 
     fn unwell_tiers(&self) -> Vec<UnwellTier> {

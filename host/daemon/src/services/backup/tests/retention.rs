@@ -469,6 +469,27 @@ async fn a_hold_outlives_the_journal_and_a_released_one_does_not_come_back() {
 }
 
 #[tokio::test]
+async fn a_hold_of_a_backup_whose_manifest_is_missing_outlives_the_journal_until_it_is_over() {
+    let (fixture, records) = two_chains().await;
+    let until = Some(fixture.clock.now() + HOUR);
+    for (at, until) in [(0, None), (1, until)] {
+        let request = hold(&records[at].id, until);
+        within(fixture.service.hold(request)).await.unwrap();
+        fixture.store.lose_manifest(&records[at].id, 3);
+    }
+    fixture.clock.advance(HOUR);
+    let jobs = fixture.spec.borrow().jobs.clone();
+    let lost = MemoryJournal::new();
+    let fixture = Fixture::with(fixture.store, lost, fixture.clock, &jobs).await;
+    let found = |at: usize| record_of(&fixture.service, &records[at].id);
+    assert_eq!(found(0).status, BackupStatus::Corrupted);
+    let reason = found(0).hold.and_then(|hold| hold.reason);
+    assert_eq!(reason.as_deref(), Some("the audit"));
+    assert!(found(0).held && !found(1).held);
+    assert_eq!(found(1).hold, None, "it was over");
+}
+
+#[tokio::test]
 async fn no_hold_is_over_before_it_begins_or_of_what_lies_in_the_trash_or_is_unknown() {
     let (fixture, records) = two_chains().await;
     let past = Some(fixture.clock.now());
