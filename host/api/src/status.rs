@@ -3,12 +3,8 @@
 //! Length: one answer, all of it.
 
 use crate::{
-    alerts::AlerterRow,
-    backups::{BackupStatus, Drilled},
-    modes::FallbackMode,
-    plugins::PluginRow,
-    silences::Silence,
-    words::words,
+    alerts::AlerterRow, backups::BackupStatus, drilled::Drilled, modes::FallbackMode,
+    plugins::PluginRow, silences::Silence, words::words,
 };
 use mainstay_domain::{
     breaker,

@@ -98,8 +98,9 @@ mod xattrs;
 
 use crate::port::{
     BackupKeys, BackupStore, BackupStoreError, DrilledTree, GivenIdentities, OnProgress,
-    OrphanedArchive, RekeyedBackups, RestorePlace, RestoreRules, SourcePrograms, StagedRestore, StoredBackups,
-    StoredLook, TakeBackup, TakenBackup, TierPace, TierPlaces, UnwellTier, WallClock,
+    OrphanedArchive, RekeyedBackups, RestorePlace, RestoreRules, SourcePrograms, StagedRestore,
+    StoredBackups, StoredLook, TakeBackup, TakenBackup, TierPace, TierPlaces, UnwellTier,
+    WallClock,
 };
 use chunks::ChunkSizes;
 use files::{Layout, remove_file};

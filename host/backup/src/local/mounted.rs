@@ -16,7 +16,6 @@ use mainstay_domain::{
 };
 use std::{
     collections::BTreeSet,
-    io::Read,
     path::{Path, PathBuf},
 };
 use tokio_util::sync::CancellationToken;
@@ -161,7 +160,7 @@ impl Place for Mounted {
                 unsettled = 0;
             }
         }
-        let file = file.take().map_err(&cannot)?;
+        let file = file.hand_over().map_err(&cannot)?;
         let path = self.tier.archive(job, id, encryption);
         let job = job.clone();
         self.change(move |tier| {

@@ -32,7 +32,7 @@ impl LaneFile {
 
     /// Appends.
     pub(in crate::local) fn write(&mut self, bytes: Vec<u8>) -> io::Result<()> {
-        let mut file = self.take()?;
+        let mut file = self.hand_over()?;
         let (file, written) = self.lane.write(move || {
             let written = file.write_all(&bytes);
             (file, written)
@@ -43,7 +43,7 @@ impl LaneFile {
 
     /// Makes durable what was written, so that not all of it is to be at the end.
     pub(in crate::local) fn settle(&mut self) -> io::Result<()> {
-        let file = self.take()?;
+        let file = self.hand_over()?;
         let (file, settled) = self.lane.change(move || {
             let settled = file.sync_data();
             (file, settled)
@@ -53,13 +53,13 @@ impl LaneFile {
     }
 
     /// The file, for one who asks in the same lane.
-    pub(in crate::local) fn take(&mut self) -> io::Result<File> {
+    pub(in crate::local) fn hand_over(&mut self) -> io::Result<File> {
         let file = self.file.take();
         file.ok_or_else(|| io::Error::other("what was asked of it before was given up"))
     }
 
     fn fill(&mut self) -> io::Result<()> {
-        let mut file = self.take()?;
+        let mut file = self.hand_over()?;
         let mut piece = mem::take(&mut self.piece);
         self.at = 0;
         let (file, piece, read) = self.lane.look(move || {

@@ -75,7 +75,7 @@ fn wanted(spec: &Spec) -> Vec<Wanted<'_>> {
             // It is made.
             TierPlaceSpec::Directory(_) if name.is_local() => None,
             TierPlaceSpec::Directory(path) => Some(("directory", path.as_path(), true)),
-            TierPlaceSpec::S3(bucket) => bucket.ca.as_deref().map(|path| ("`ca`", path, false)),
+            TierPlaceSpec::Bucket(bucket) => bucket.ca().map(|path| ("`ca`", path, false)),
         };
         wanted.extend(place.map(|(part, path, is_directory)| Wanted {
             owner: (EntityKind::Tier, name.as_str()),

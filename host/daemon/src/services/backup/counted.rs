@@ -3,8 +3,8 @@
 use crate::{
     ports::{
         BackupContents, BackupStore, BackupStoreError, DrilledTree, GivenIdentities, LiveState,
-        OnContent, OnProgress, RekeyedBackups, RestorePlace, RestoreRules, StagedRestore,
-        StoredBackups, StoredLook, TakeBackup, TakenBackup, UnwellTier,
+        OnContent, OnProgress, OrphanedArchive, RekeyedBackups, RestorePlace, RestoreRules,
+        StagedRestore, StoredBackups, StoredLook, TakeBackup, TakenBackup, UnwellTier,
     },
     services::metrics::Numbers,
 };
@@ -223,7 +223,7 @@ impl BackupStore for CountedStore {
         self.store.committed(job, id)
     }
 
-    fn orphans(&self, job: &JobName) -> Result<Vec<(BackupId, u64)>, BackupStoreError> {
+    fn orphans(&self, job: &JobName) -> Result<Vec<OrphanedArchive>, BackupStoreError> {
         self.store.orphans(job)
     }
 
