@@ -136,6 +136,39 @@ impl Drop for Mounted {
 }
 
 #[test]
+fn a_file_of_the_year_10000_is_drilled_and_restored_and_its_time_is_told() {
+    if !in_a_mount_namespace(
+        "a_file_of_the_year_10000_is_drilled_and_restored_and_its_time_is_told",
+        build,
+    ) {
+        return;
+    }
+    let daemon = prepare();
+    // Not every file system has such times.
+    let _mounted = Mounted::at(daemon.path("data"));
+    fs::write(daemon.path("data/late"), "one").unwrap();
+    let late = UNIX_EPOCH + Duration::from_secs(253_402_300_800);
+    let file = File::open(daemon.path("data/late")).unwrap();
+    file.set_modified(late).unwrap();
+    let taken = daemon.json(&["backup", "create", "state", "--type", "full"]);
+    let backup = &taken["backups"][0];
+    assert!(backup["incomplete"].is_null(), "{backup}");
+    let warnings = backup["warnings"].to_string();
+    assert!(
+        warnings.contains("data/late is outside of the years -9999 to 9999"),
+        "{warnings}"
+    );
+    succeeds(&daemon, &["backup", "drill", "state"]);
+    fs::write(daemon.path("data/late"), "lost").unwrap();
+    succeeds(&daemon, &["backup", "restore", "state", "--replace"]);
+    assert_eq!(fs::read_to_string(daemon.path("data/late")).unwrap(), "one");
+    let restored = fs::metadata(daemon.path("data/late")).unwrap();
+    let of_9999 = UNIX_EPOCH + Duration::from_secs(253_370_764_800);
+    let modified = restored.modified().unwrap();
+    assert!(of_9999 < modified && modified < late, "{modified:?}");
+}
+
+#[test]
 fn a_source_that_is_a_mount_point_is_restored_in_place() {
     if !in_a_mount_namespace("a_source_that_is_a_mount_point_is_restored_in_place", build) {
         return;
@@ -241,8 +274,9 @@ fn a_full_state_disk_is_freed_by_pruning_and_read_and_restored_from() {
     let policy = "retention = { policy = \"gfs-retention\" }\n\
         [plugin.gfs-retention]\n\
         settings = { last = 1, hourly = 0, daily = 0, weekly = 0, monthly = 0, yearly = 0 }\n";
-    let mut daemon = Daemon::prepare(&[HOST, JOB, policy].concat());
-    for directory in ["data", "state"] {
+    let drill = "drill = { every = \"7d\", scratch = \"scratch\" }\n";
+    let mut daemon = Daemon::prepare(&[HOST, JOB, drill, policy].concat());
+    for directory in ["data", "state", "scratch"] {
         fs::create_dir(daemon.path(directory)).unwrap();
     }
     let _mounted = Mounted::at(daemon.path("state"));
@@ -287,4 +321,7 @@ fn a_full_state_disk_is_freed_by_pruning_and_read_and_restored_from() {
     restore_into(&daemon, "restored");
     let read = |name: &str| fs::read(daemon.path(name)).unwrap();
     assert!(read("restored/a") == read("data/a"));
+    fill(&daemon.path("state"));
+    succeeds(&daemon, &["backup", "drill", "state"]);
+    assert_eq!(fs::read_dir(daemon.path("scratch")).unwrap().count(), 0);
 }

@@ -1,6 +1,6 @@
 //! What a backup, a check or a store must not say: that all is well where something cannot be given back.
 
-use mainstay_tests::{Daemon, HOST, said};
+use mainstay_tests::{Daemon, HOST, plugin, said};
 use serde_json::Value;
 use std::{fs, os::unix::fs::symlink};
 
@@ -214,6 +214,34 @@ fn on_a_new_machine_the_store_is_taken_up_before_the_empty_sources_are_backed_up
     daemon.wait_for_event("that the schedule goes on", |event| {
         event["kind"] == "backup.verified" && event["data"]["size_bytes"] == 3
     });
+}
+
+/// With one backup to be kept, an empty one of the new machine would let the only good one go.
+#[test]
+fn on_a_new_machine_the_good_backup_does_not_expire_for_an_empty_one() {
+    let policy = "retention = { policy = \"gfs-retention\", every = \"1s\" }\n\
+        [plugin.gfs-retention]\n\
+        settings = { last = 1, hourly = 0, daily = 0, weekly = 0, monthly = 0, yearly = 0 }\n";
+    let source = job("{ kind = \"directory\", path = \"data\" }") + policy;
+    let mut daemon = Daemon::prepare(&source.replace("encryption", "full = \"1s\"\nencryption"));
+    fs::create_dir(daemon.path("data")).unwrap();
+    fs::write(daemon.path("data/a"), "one").unwrap();
+    daemon.drop_plugin(&plugin("gfs-retention"));
+    daemon.run();
+    daemon.wait_for_plugins(1);
+    daemon.wait_for_first_backup();
+    assert!(daemon.stop());
+    lose_journal(&daemon);
+    fs::remove_file(daemon.path("data/a")).unwrap();
+    daemon.run();
+    daemon.wait_for_plugins(1);
+    daemon.wait_for_event("that it waits", |event| event["kind"] == "backup.waiting");
+    let pruned = daemon.cli(&["backup", "prune"]);
+    assert!(pruned.status.success(), "{}", said(&pruned));
+    let events = daemon.events();
+    assert!(!events.iter().any(|event| event["kind"] == "backup.started"));
+    daemon.json(&["backup", "restore", "state", "--replace"]);
+    assert_eq!(fs::read_to_string(daemon.path("data/a")).unwrap(), "one");
 }
 
 #[test]

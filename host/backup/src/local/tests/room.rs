@@ -56,6 +56,14 @@ fn on_a_full_disk_backups_are_read_back_restored_and_deleted() {
         .unwrap();
     let restored = fixture.restore_into(&chain, "restored").unwrap();
     assert_eq!(fs::read_to_string(restored.join("a")).unwrap(), "one");
+    let scratch = fixture.directory.path().join("scratch");
+    fs::create_dir(&scratch).unwrap();
+    let drill = |scratch| {
+        let drilled = fixture.store.drill(&job(), &chain, scratch, &no_progress());
+        drilled.map(|drilled| drilled.restored().bytes)
+    };
+    assert_eq!(drill(Some(scratch.as_path())), Ok(3));
+    assert!(matches!(drill(None), Err(BackupStoreError::NoRoom(_))));
     let moved = fixture.store.trash(&job(), &chain[0]).unwrap_err();
     assert!(matches!(moved, BackupStoreError::NoRoom(_)), "{moved}");
     fixture.store.delete(&job(), &chain[0]).unwrap();

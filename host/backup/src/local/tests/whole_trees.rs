@@ -1,9 +1,14 @@
 //! Extended attributes, hard links and holes, through backup, restore and drill.
 
-use super::*;
+use super::{
+    mounted::{Mounted, may_mount},
+    *,
+};
 use crate::port::BackupContents;
 use mainstay_domain::archive::{DocumentKey, FORMAT, Selection};
-use rustix::fs::{XattrFlags, lsetxattr, removexattr, setxattr};
+use rustix::fs::{
+    AtFlags, CWD, Timespec, Timestamps, XattrFlags, lsetxattr, removexattr, setxattr, utimensat,
+};
 use std::os::unix::fs::{FileExt, MetadataExt, chown};
 
 /// In the form of the kernel: a tag, permissions and a number for each entry.
@@ -327,5 +332,57 @@ fn names_that_come_to_lie_on_two_file_systems_are_two_files_and_a_note() {
     );
     for file in [fixture.data().join("file"), place.join("name")] {
         assert_eq!(fs::read_to_string(file).unwrap(), "content");
+    }
+}
+
+/// The first second of the year 10000, and the last one before the year -9999.
+const BEYOND: [i64; 2] = [253_402_300_800, -377_705_116_801];
+
+#[test]
+fn a_time_beyond_what_can_be_stored_costs_itself_with_a_warning_and_nothing_else() {
+    if !may_mount(
+        "whole_trees::a_time_beyond_what_can_be_stored_costs_itself_with_a_warning_and_nothing_else",
+    ) {
+        return;
+    }
+    let fixture = Fixture::new();
+    // Not every file system has such times.
+    let _data = Mounted::memory(fixture.data());
+    let _there = Mounted::memory(fixture.directory.path().join("there"));
+    let names = ["late", "early"];
+    for (name, tv_sec) in names.into_iter().zip(BEYOND) {
+        fixture.put(name, name);
+        let time = Timespec { tv_sec, tv_nsec: 0 };
+        let times = Timestamps {
+            last_access: time,
+            last_modification: time,
+        };
+        utimensat(CWD, fixture.data().join(name), &times, AtFlags::empty()).unwrap();
+        let set = fs::metadata(fixture.data().join(name)).unwrap().mtime();
+        assert_eq!(set, tv_sec, "the file system has it");
+    }
+    let mut chain = vec![];
+    let full = fixture.extend(BackupType::Full, &mut chain);
+    assert!(!full.manifest.incomplete);
+    for name in names {
+        let about = |warning: &&String| warning.contains(&format!("data/{name} is outside of"));
+        assert_eq!(full.warnings.iter().filter(about).count(), 1, "{name}");
+    }
+    // It is no other time at the next look.
+    let added = fixture.extend(BackupType::Incremental, &mut chain);
+    assert_eq!(added.manifest.documents, 0);
+    fixture
+        .store
+        .verify(&job(), &chain, &no_progress())
+        .unwrap();
+    let drilled = fixture.store.drill(&job(), &chain, None, &no_progress());
+    assert_eq!(drilled.unwrap().restored().bytes, 9);
+    let restored = fixture.restore_into(&chain, "there/restored").unwrap();
+    let nearest = [jiff::Timestamp::MAX, jiff::Timestamp::MIN];
+    for (name, nearest) in names.into_iter().zip(nearest) {
+        let path = restored.join(name);
+        assert_eq!(fs::read_to_string(&path).unwrap(), name);
+        let mtime = fs::metadata(&path).unwrap().mtime();
+        assert_eq!(mtime, nearest.as_second(), "{name}");
     }
 }

@@ -2015,22 +2015,27 @@ fn job_keys(keys: &mut Keys) {
         |j| j.incremental.clone(),
         every,
     );
-    keys.job(
-        "job.schedule",
-        "schedule = \"seed\"\nincremental = \"9h\"",
-        |j| {
+    for (written, incremental) in [
+        ("", Duration::from_secs(15 * 60)),
+        ("incremental = \"9h\"", hours(9)),
+    ] {
+        keys.job(
+            "job.schedule",
+            &format!("schedule = \"seed\"\n{written}"),
+            |j| {
+                (
+                    j.full.clone(),
+                    j.differential.clone(),
+                    j.incremental.clone(),
+                )
+            },
             (
-                j.full.clone(),
-                j.differential.clone(),
-                j.incremental.clone(),
-            )
-        },
-        (
-            Some(Schedule::Every(hours(24))),
-            Some(Schedule::Every(hours(6))),
-            Some(Schedule::Every(hours(9))),
-        ),
-    );
+                Some(Schedule::Every(hours(24))),
+                Some(Schedule::Every(hours(6))),
+                Some(Schedule::Every(incremental)),
+            ),
+        );
+    }
     keys.job(
         "job.verify",
         "verify = \"9h\"",
