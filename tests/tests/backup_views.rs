@@ -184,6 +184,15 @@ fn a_part_is_restored_of_an_earlier_time_and_merged_into_what_is_there() {
     assert!(!daemon.path("restored/data/old").exists());
     assert!(!daemon.path("restored/app.sql").exists());
 
+    let named = daemon.path("named");
+    let pattern = ["--at", at, "--path", "data/*/s?te", "--into"];
+    let named_in = [pattern.as_slice(), &[named.to_str().unwrap()]].concat();
+    let part = restore(&named_in);
+    assert_eq!(part.status.code(), Some(0), "{}", said(&part));
+    let site = fs::read_to_string(named.join("data/etc/site"));
+    assert_eq!(site.unwrap(), "one");
+    assert!(!named.join("data/old").exists());
+
     let before = restore(&["--at", "2001-01-01T00:00:00Z", "--into", into]);
     assert_eq!(before.status.code(), Some(1), "{}", said(&before));
     assert!(

@@ -308,7 +308,8 @@ pub struct RestoreBody {
     #[serde(default)]
     #[schemars(extend("format" = "date-time"))]
     pub at: Option<String>,
-    /// Only what lies at and under these keys, as `backup ls` shows them; none: everything. In place it needs `merge`.
+    /// Only what lies at and under these keys, as `backup ls` shows them, or what patterns with `*`, `?` and `**` name, as those of
+    /// `backup find`; none: everything. In place it needs `merge`.
     #[serde(default)]
     pub paths: Vec<String>,
     /// Into this directory, an absolute path; absent: in place.

@@ -89,7 +89,7 @@ impl BackupContents for LocalBackups {
                     "`{key}` is a directory; name a file, as `mainstay backup ls {id} {key}` lists them, or restore it with --path"
                 )));
             }
-            None => return Err(nothing_under(key, chain.last())),
+            None => return Err(nothing_under(key.as_str(), chain.last())),
         }
         let holes = entry.map(Entry::holes).unwrap_or_default();
         document.hand_on(holes, &self.stop, on_content)

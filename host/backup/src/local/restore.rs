@@ -131,7 +131,7 @@ fn touched_places(
     let mut touched = Vec::new();
     for (prefix, swap) in places {
         let root = prefix.join(&DocumentKey::root());
-        let is_meant = only.holds(&root) || only.leads_through(&root);
+        let is_meant = only.holds(&root) || only.leads_through(&root) || only.has_patterns();
         if is_meant && listing.get(&root)?.is_some() {
             touched.push((prefix, swap));
         }

@@ -99,7 +99,7 @@ pub(super) fn write_tree(
 }
 
 /// A backup has nothing by this name.
-pub(super) fn nothing_under(key: &DocumentKey, backup: Option<&BackupId>) -> BackupStoreError {
+pub(super) fn nothing_under(key: &str, backup: Option<&BackupId>) -> BackupStoreError {
     let id = backup.map_or_else(String::new, ToString::to_string);
     BackupStoreError::Unavailable(format!(
         "backup {id} holds nothing at or under `{key}`; `mainstay backup ls {id}` lists what it holds"
@@ -327,6 +327,9 @@ impl TreeWriter {
                 None => entry.size,
             };
         }
+        if self.only.has_patterns() {
+            restored.documents += self.find_made(listing, &mut directories)?;
+        }
         // Children before their directory: making them changes its time, and it may forbid writing.
         for directory in directories.finish().iter() {
             let (_, key) = directory.map_err(unreadable)?;
@@ -341,6 +344,30 @@ impl TreeWriter {
             synced.map_err(unavailable("cannot fsync", path))?;
         }
         Ok(restored)
+    }
+}
+
+impl TreeWriter {
+    /// The directories that are not meant themselves, and were made for what patterns name in them; how many.
+    fn find_made(
+        &self,
+        listing: &Listing,
+        directories: &mut Sorter,
+    ) -> Result<u64, BackupStoreError> {
+        let mut count = 0;
+        for document in listing.iter() {
+            let (key, entry) = document?;
+            let is_known = self.only.holds(&key) || self.only.leads_through(&key);
+            if entry.kind != DocumentKind::Directory || is_known {
+                continue;
+            }
+            let place = self.place(&key);
+            if place.is_some_and(|place| place.root.tree.place(&place.relative).is_ok()) {
+                directories.push(&last_first(&key), key.as_str().as_bytes());
+                count += 1;
+            }
+        }
+        Ok(count)
     }
 }
 

@@ -8,7 +8,7 @@ use mainstay_api::{
     BackupType, CheckpointKind, OperationState, PolicyBody, PolicyChange, Severity,
 };
 use mainstay_domain::{
-    archive::DocumentKey,
+    archive::{DocumentKey, InvalidKey, Selection},
     code::ErrorCode,
     drill::DrillMethod,
     id::{IncidentId, OperationId},
@@ -1560,9 +1560,9 @@ pub struct RestoreArguments {
     /// The newest verified of this time or before: a time (2026-01-31T12:00:00Z) or a length back from now (90s, 15m, 24h, 7d)
     #[arg(long, value_name = "TIME", value_parser = parse_since)]
     pub at: Option<Since>,
-    /// Only what lies at or under it, named as `backup ls` shows it; may be said several times
-    #[arg(long = "path", value_name = "PATH", value_parser = DocumentKey::of_person)]
-    pub paths: Vec<DocumentKey>,
+    /// Only what lies at or under it, named as `backup ls` shows it, or by a pattern as of `backup find`; may be said several times
+    #[arg(long = "path", value_name = "PATH", value_parser = parse_meant)]
+    pub paths: Vec<String>,
     /// Into this directory
     #[arg(long, value_name = "DIRECTORY")]
     pub into: Option<PathBuf>,
@@ -1763,6 +1763,11 @@ fn parse_lasts(text: &str) -> Result<Duration, String> {
     length_of(text)
         .filter(|length| allowed.contains(length))
         .ok_or_else(|| "allowed are a whole number and a unit, like 90s, 10m, 24h or 7d".to_owned())
+}
+
+/// A key or a pattern, as it is written.
+fn parse_meant(text: &str) -> Result<String, InvalidKey> {
+    Selection::of_person(&[text]).map(|_| text.to_owned())
 }
 
 fn parse_type(text: &str) -> Result<BackupType, String> {

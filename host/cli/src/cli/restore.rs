@@ -48,7 +48,7 @@ pub(super) async fn restore(
         id,
         backup_type,
         at: at.map(time_of),
-        paths: paths.iter().map(ToString::to_string).collect(),
+        paths,
         into: into.map(text_of).transpose()?,
         replace,
         merge,

@@ -53,7 +53,7 @@ pub(super) fn key(field: &str, path: &str) -> Result<DocumentKey, ApiError> {
 pub(super) fn restore(body: RestoreBody) -> Result<RestoreRequest, ApiError> {
     let id = body.id.as_deref().map(BackupId::parse).transpose();
     let at = body.at.as_deref().map(Timestamp::parse).transpose();
-    let keys: Result<_, ApiError> = body.paths.iter().map(|path| key("paths", path)).collect();
+    let only = Selection::of_person(&body.paths).map_err(|why| ApiError::bad_body("paths", why));
     if body.id.is_some() && body.at.is_some() {
         let help = "name the backup, or a time to have the newest of then";
         return Err(ApiError::bad_request("both `id` and `at` are given", help));
@@ -71,7 +71,7 @@ pub(super) fn restore(body: RestoreBody) -> Result<RestoreRequest, ApiError> {
         backup_type: body.backup_type.map(BackupType::from),
         at: at.map_err(|why| ApiError::bad_body("at", why))?,
         rules: RestoreRules {
-            only: Selection::under(keys?),
+            only: only?,
             merge: body.merge,
             ..RestoreRules::default()
         },

@@ -3,55 +3,99 @@
 use super::{DocumentKey, InvalidKey, State};
 use std::{borrow::Borrow, collections::BTreeSet, convert::Infallible};
 
-/// What lies at and under some keys; everything where there are none.
+/// What lies at and under some keys, and at and under what some patterns name; everything where there are none.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Selection {
     keys: Vec<DocumentKey>,
+    /// Each as it was written, too.
+    patterns: Vec<(String, KeyPattern)>,
 }
 
 impl Selection {
     /// What lies at and under these keys.
     pub fn under(keys: Vec<DocumentKey>) -> Self {
-        Self { keys }
+        Self {
+            keys,
+            patterns: Vec::new(),
+        }
+    }
+
+    /// What a person means by these: a text with `*` or `?` in it is a pattern, any other is a key.
+    ///
+    /// # Errors
+    /// One is no key, as where it begins with a slash.
+    pub fn of_person<T: AsRef<str>>(texts: &[T]) -> Result<Self, InvalidKey> {
+        let mut selection = Self::default();
+        for text in texts {
+            let text = text.as_ref();
+            match text.contains(['*', '?']) {
+                true => {
+                    let pattern = KeyPattern::new(text);
+                    selection.patterns.push((text.to_owned(), pattern));
+                }
+                false => selection.keys.push(DocumentKey::of_person(text)?),
+            }
+        }
+        Ok(selection)
     }
 
     /// Whether nothing is left out.
     pub fn is_everything(&self) -> bool {
-        self.keys.is_empty() || self.keys.iter().any(DocumentKey::is_root)
+        self.names_nothing() || self.keys.iter().any(DocumentKey::is_root)
     }
 
     /// Whether a document is meant.
     pub fn holds(&self, key: &DocumentKey) -> bool {
-        self.keys.is_empty() || self.keys.iter().any(|top| is_under(key, top))
+        self.names_nothing() || self.keys.iter().any(|top| is_under(key, top)) || self.is_named(key)
     }
 
-    /// Whether what is meant may lie under this key.
+    /// Whether what is meant may lie under this key, as far as that is known by it alone: not of what patterns name.
     pub fn leads_through(&self, key: &DocumentKey) -> bool {
         self.keys.iter().any(|top| is_under(top, key))
     }
 
-    /// The first of its keys at and under which a state holds nothing.
-    pub fn missing_in(&self, state: &State) -> Option<&DocumentKey> {
+    /// Whether what is meant is known only by each key itself, for a pattern may name it.
+    pub fn has_patterns(&self) -> bool {
+        !self.patterns.is_empty()
+    }
+
+    /// The first of its keys and patterns, as it is written, of which a state holds nothing.
+    pub fn missing_in(&self, state: &State) -> Option<&str> {
         let keys = state.iter().map(|(key, _)| Ok::<_, Infallible>(key));
         let Ok(missing) = self.missing_among(keys);
         missing
     }
 
-    /// The first of its keys at and under which there is none of these, which are read one by one.
+    /// The first of its keys and patterns, as it is written, of which there is nothing among these, which are read one by one.
     pub fn missing_among<K: Borrow<DocumentKey>, E>(
         &self,
         keys: impl Iterator<Item = Result<K, E>>,
-    ) -> Result<Option<&DocumentKey>, E> {
+    ) -> Result<Option<&str>, E> {
         let tops = self.keys.iter().filter(|top| !top.is_root());
         let mut missing: Vec<&DocumentKey> = tops.collect();
+        let mut unmet: Vec<&(String, KeyPattern)> = self.patterns.iter().collect();
         for key in keys {
             let key = key?;
-            missing.retain(|top| !is_under(key.borrow(), top));
-            if missing.is_empty() {
+            let key: &DocumentKey = key.borrow();
+            missing.retain(|top| !is_under(key, top));
+            unmet.retain(|(_, pattern)| !pattern.names(key));
+            if missing.is_empty() && unmet.is_empty() {
                 break;
             }
         }
-        Ok(missing.into_iter().next())
+        let missing = missing.into_iter().map(DocumentKey::as_str);
+        let unmet = unmet.into_iter().map(|(text, _)| text.as_str());
+        Ok(missing.chain(unmet).next())
+    }
+
+    fn names_nothing(&self) -> bool {
+        self.keys.is_empty() && self.patterns.is_empty()
+    }
+
+    /// Whether a pattern names it, or a directory that it lies in.
+    fn is_named(&self, key: &DocumentKey) -> bool {
+        let names = |text: &str| self.patterns.iter().any(|(_, pattern)| pattern.fit(text));
+        self.has_patterns() && (names(key.as_str()) || key.ancestors().any(names))
     }
 }
 
@@ -119,10 +163,14 @@ impl KeyPattern {
 
     /// Whether it names this document.
     pub fn names(&self, key: &DocumentKey) -> bool {
-        let last = key.as_str().rsplit('/').next();
+        self.fit(key.as_str())
+    }
+
+    fn fit(&self, key: &str) -> bool {
+        let last = key.rsplit('/').next();
         match self.of_name {
             true => last.is_some_and(|name| self.fits(name)),
-            false => self.fits(key.as_str()),
+            false => self.fits(key),
         }
     }
 
@@ -201,6 +249,32 @@ mod tests {
         for all in [Selection::default(), Selection::under(vec![key(".")])] {
             assert!(all.is_everything() && all.holds(&key("a/b")) && all.holds(&key(".")));
         }
+    }
+
+    #[test]
+    fn a_selection_holds_what_its_patterns_name_and_what_lies_in_that() {
+        let selection = Selection::of_person(&["*.conf", "srv/a?", "./etc/web/"]).unwrap();
+        for (text, holds) in [
+            ("site.conf", true),
+            ("deep/below/site.conf", true),
+            ("deep/site.conf/in it", true),
+            ("srv/ab", true),
+            ("srv/ab/c", true),
+            ("srv/abc", false),
+            ("srv", false),
+            ("etc/web/x", true),
+            (".", false),
+        ] {
+            assert_eq!(selection.holds(&key(text)), holds, "{text}");
+        }
+        assert!(!selection.is_everything() && selection.has_patterns());
+        assert!(selection.leads_through(&key("etc")) && !selection.leads_through(&key("srv")));
+        let missing = |keys: &[&str]| selection.missing_in(&state(keys)).map(ToString::to_string);
+        assert_eq!(missing(&["etc/web", "a.conf", "srv/ab"]), None);
+        assert_eq!(missing(&["etc/web", "a.conf"]), Some("srv/a?".to_owned()));
+        assert!(Selection::of_person(&["/etc"]).is_err());
+        let all: [&str; 0] = [];
+        assert!(Selection::of_person(&all).unwrap().is_everything());
     }
 
     #[test]

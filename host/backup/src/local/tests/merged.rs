@@ -188,3 +188,39 @@ fn a_merge_that_is_not_kept_puts_what_it_replaced_back() {
     drop(swap);
     assert_eq!(fixture.texts("data"), ["a=old", "mine=mine"]);
 }
+
+#[test]
+fn what_patterns_name_is_restored_with_the_directories_above_and_nothing_else() {
+    let (fixture, chain) = three_files();
+    fs::create_dir(fixture.data().join("empty")).unwrap();
+    let web = fixture.data().join("etc/web");
+    fs::set_permissions(&web, fs::Permissions::from_mode(0o750)).unwrap();
+    let mut chain = chain;
+    fixture.extend(BackupType::Incremental, &mut chain);
+    let meant = |patterns: &[&str]| RestoreRules {
+        only: Selection::of_person(patterns).unwrap(),
+        ..RestoreRules::default()
+    };
+    let restored = fixture.place_by(&chain, &fixture.within("part"), &meant(&["etc/*/s?te"]));
+    assert_eq!(
+        fixture.texts("part"),
+        ["etc=", "etc/web=", "etc/web/site=changed"]
+    );
+    // The root, the two directories and the file.
+    assert_eq!(restored.unwrap().documents, 4);
+    let path = fixture.directory.path().join("part/etc/web");
+    let mode = fs::metadata(path).unwrap().permissions().mode();
+    assert_eq!(mode & 0o777, 0o750);
+
+    fixture
+        .place_by(&chain, &fixture.within("links"), &meant(&["lin*", "srv"]))
+        .unwrap();
+    let link = fixture.directory.path().join("links/etc/web/link");
+    assert_eq!(fs::read_link(link).unwrap(), Path::new("site"));
+    assert!(!fixture.directory.path().join("links/etc/website").exists());
+    assert!(fixture.directory.path().join("links/srv/large").exists());
+
+    let none = fixture.place_by(&chain, &fixture.within("none"), &meant(&["*.conf"]));
+    let error = none.unwrap_err().to_string();
+    assert!(error.contains("`*.conf`"), "{error}");
+}
