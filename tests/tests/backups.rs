@@ -1,6 +1,6 @@
 //! What is said of backups that cannot give everything back.
 
-use mainstay_tests::{Daemon, HOST, said, take_backup};
+use mainstay_tests::{Daemon, HOST, said, take_backup, wait_for};
 use serde_json::Value;
 use std::fs;
 
@@ -92,4 +92,28 @@ fn what_needs_a_corrupted_backup_is_corrupted_and_a_restore_says_what_it_skipped
     daemon.wait_for_event("that it is gone", |event| {
         event["kind"] == "backup.corrupted" && event["backup"] == old.as_str()
     });
+}
+
+#[test]
+fn a_backup_that_is_cancelled_ends_with_what_it_started_and_is_told_as_not_taken() {
+    let source = r#"{ kind = "command", run = ["sleep", "4711"], key = "never", timeout = "2h" }"#;
+    let job = format!("\n[[job]]\nname = \"state\"\nencryption = \"none\"\nsource = [{source}]\n");
+    let mut daemon = Daemon::prepare(&[HOST, &job].concat());
+    daemon.run();
+    let started =
+        daemon.wait_for_event("a first backup", |event| event["kind"] == "backup.started");
+    // It may not be read yet.
+    wait_for("the cancellation", || {
+        let cancelled = daemon.cli(&["backup", "cancel", "state"]);
+        match cancelled.status.success() {
+            true => Ok(()),
+            false => Err(said(&cancelled)),
+        }
+    });
+    let failed = daemon.wait_for_event("its end", |event| event["kind"] == "backup.failed");
+    assert_eq!(failed["backup"], started["backup"], "{failed}");
+    let why = failed["message"].as_str().unwrap();
+    assert!(why.contains("it was cancelled"), "{why}");
+    let id = started["backup"].as_str().unwrap();
+    assert_eq!(shown(&daemon, id)["status"], "failed");
 }

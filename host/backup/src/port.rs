@@ -251,6 +251,9 @@ pub enum BackupStoreError {
     /// The daemon stops.
     #[error("the host is stopping; what was begun is removed")]
     Interrupted,
+    /// Somebody wanted it to end. No store says so: it is who cancelled one who knows why it was [`Self::Interrupted`].
+    #[error("it was cancelled; what was begun is removed")]
+    Cancelled,
 }
 
 impl BackupStoreError {
@@ -261,7 +264,8 @@ impl BackupStoreError {
             | Self::NoRoom(_)
             | Self::InDoubt(_)
             | Self::SourceChanged(_)
-            | Self::Interrupted => true,
+            | Self::Interrupted
+            | Self::Cancelled => true,
             Self::Source(_) | Self::Locked(_) | Self::Corrupted { .. } | Self::Untrusted { .. } => {
                 false
             }

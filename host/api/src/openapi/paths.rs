@@ -533,7 +533,7 @@ fn contents(schemas: &mut Schemas) -> Vec<Endpoint> {
     let cancel = Endpoint::post(
         "/v1/restore/cancel",
         "cancel-restore",
-        "End the restore of a job that is under way; what is being put in place is put there whole",
+        "End the backup, the restore or the drill of a job that is under way; what is being put in place is put there whole",
         Answer::Accepted(schemas.answer::<CancelledRestore>()),
     );
     vec![

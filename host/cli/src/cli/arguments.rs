@@ -1244,10 +1244,10 @@ pub enum BackupCommand {
   mainstay backup restore state --at 2026-01-31T12:00:00Z --path data --merge
   mainstay backup restore state --id add-01K0000000000000000000000A --replace"))]
     Restore(RestoreArguments),
-    /// Cancel the restore or the drill of a job that is under way
+    /// Cancel the backup, the restore or the drill of a job that is under way
     ///
-    /// As Ctrl-C in the terminal of the restore does. Nothing is put in place, and what was written for it is removed. What
-    /// is being put in place already ends, whole.
+    /// As Ctrl-C in the terminal of a backup or a restore does. Nothing is put in place, and what was written for it is removed.
+    /// What is being put in place already ends, whole. A backup that was due is tried again after its pause.
     #[command(after_long_help = examples!("
   mainstay backup cancel state"))]
     Cancel {

@@ -14,7 +14,7 @@ use super::{
     output::{Block, Cell, Output, Table, Times, Tone, cell, length, maybe, size},
     progress::ProgressDisplay,
     rekey::{list, rekey},
-    restore::{cancel, restore},
+    restore::{cancel, restore, unless_cancelled},
 };
 use mainstay_api::{Backup, BackupReport, CreateBody, DrillBody, PruneBody, Verdict, WorkLine};
 use mainstay_domain::{id::BackupId, text::counted};
@@ -39,9 +39,14 @@ pub(super) async fn run(
         BackupCommand::Stats { job } => done(backup_statistics::stats(client, out, job).await),
         BackupCommand::Create { job, backup_type } => {
             let what = format!("backing up {job}");
-            let job = job.to_string();
-            let body = CreateBody { job, backup_type };
-            work(client, out, ("/v1/backups", &body), &what, true).await
+            let of_job = job.to_string();
+            let body = CreateBody {
+                job: of_job,
+                backup_type,
+            };
+            let lines = client.post_lines("/v1/backups", &body).await?;
+            let result = unless_cancelled(client, &job, result_of(out, lines, &what)).await?;
+            finish(out, result, false, true)
         }
         BackupCommand::Verify { id, with } => {
             let id: BackupId = id.resolve(client).await?;

@@ -58,12 +58,12 @@ pub(super) async fn restore(
     finish(out, result, false, true)
 }
 
-/// Cancels a restore.
+/// Cancels what is under way for a job.
 pub(super) async fn cancel(client: &Client, out: &Output, job: &JobName) -> anyhow::Result<Ending> {
     let answer = ask_to_cancel(client, job).await?;
     present(out, &answer, |out, cancelled: CancelledRestore| {
         out.line(&format!(
-            "the restore of {} ends, and nothing of it is put in place",
+            "what is under way for {} ends: it is removed, and nothing of it is put in place",
             cancelled.job
         ))
     })?;
@@ -77,8 +77,8 @@ async fn ask_to_cancel(client: &Client, job: &JobName) -> anyhow::Result<String>
     client.post("/v1/restore/cancel", &body).await
 }
 
-/// What comes of a restore. At Ctrl-C it is cancelled, and what comes of that is waited for; at the second it is not.
-async fn unless_cancelled(
+/// What comes of a backup or a restore. At Ctrl-C it is cancelled, and what comes of that is waited for; at the second it is not.
+pub(super) async fn unless_cancelled(
     client: &Client,
     job: &JobName,
     result: impl Future<Output = anyhow::Result<BackupReport>>,
@@ -91,7 +91,9 @@ async fn unless_cancelled(
             Ok(()) = ctrl_c() => {}
         }
         if is_cancelled {
-            anyhow::bail!("the restore of {job} was cancelled, and its end was not waited for");
+            anyhow::bail!(
+                "what was under way for {job} was cancelled, and its end was not waited for"
+            );
         }
         // Where it waits for its turn, the error ends this, and it goes away with who asked for it.
         parse::<CancelledRestore>(&ask_to_cancel(client, job).await?)?;

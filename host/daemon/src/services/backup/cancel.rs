@@ -1,9 +1,10 @@
-//! Restores that are cancelled before they are put in place, and drills that are cancelled.
+//! Restores that are cancelled before they are put in place, and backups and drills that are cancelled.
 //!
 //! Invariant: a restore of which it was answered that it is cancelled puts nothing in place; one that is being put in place
 //! cannot be cancelled any more.
 
-use super::{BackupError, BackupService};
+use super::{BackupError, BackupService, blocking::on_blocking_thread};
+use crate::ports::{BackupStore, BackupStoreError, OnProgress, TakeBackup, TakenBackup};
 use mainstay_domain::name::JobName;
 use tokio_util::sync::CancellationToken;
 
@@ -15,7 +16,7 @@ pub(super) struct Cancellable {
     is_cancelled: bool,
 }
 
-/// While it lives, the restore of a job may be cancelled; of one job there is one at a time.
+/// While it lives, what is under way of a job may be cancelled; of one job there is one at a time.
 pub(super) struct WhileCancellable {
     service: BackupService,
     job: JobName,
@@ -64,7 +65,28 @@ impl BackupService {
         }
     }
 
-    /// Ends the restore of a job that is under way.
+    /// Takes a backup, which may be cancelled. One that a restore takes on its way ends with that, and not by itself.
+    pub(super) async fn take_unless_cancelled(
+        &self,
+        request: TakeBackup,
+        progress: OnProgress,
+    ) -> Result<TakenBackup, BackupStoreError> {
+        let job = request.job.clone();
+        let take = move |store: &dyn BackupStore| store.take(&request, &progress);
+        if self.job_state(&job, |state| state.cancellable.is_some()) {
+            return self.with_store(take).await;
+        }
+        let (store, stop) = self.store().cancellable();
+        let running = self.may_be_cancelled(&job, stop);
+        match on_blocking_thread(store, take).await {
+            Err(BackupStoreError::Interrupted) if running.is_cancelled() => {
+                Err(BackupStoreError::Cancelled)
+            }
+            taken => taken,
+        }
+    }
+
+    /// Ends the backup, the restore or the drill of a job that is under way.
     pub(super) fn cancel_now(&self, job: &JobName) -> Result<(), BackupError> {
         self.job_state(job, |state| match &mut state.cancellable {
             Some(it) => {
@@ -73,7 +95,7 @@ impl BackupService {
                 Ok(())
             }
             None => Err(BackupError::Refused(format!(
-                "no restore or drill of job {job} can be cancelled: none is under way, or it is being put in place, and ends; one that waits for its turn goes away with who asked for it"
+                "no backup, restore or drill of job {job} can be cancelled: none is under way, or it is being put in place, and ends; one that waits for its turn goes away with who asked for it"
             ))),
         })
     }

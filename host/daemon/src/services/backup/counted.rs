@@ -54,7 +54,7 @@ fn outcome(error: Option<&BackupStoreError>) -> &'static str {
         Some(BackupStoreError::NoRoom(_)) => "no-room",
         Some(BackupStoreError::Locked(_)) => "locked",
         Some(BackupStoreError::InDoubt(_)) => "in-doubt",
-        Some(BackupStoreError::Interrupted) => "interrupted",
+        Some(BackupStoreError::Interrupted | BackupStoreError::Cancelled) => "interrupted",
     }
 }
 

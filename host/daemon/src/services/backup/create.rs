@@ -1,9 +1,7 @@
 //! One backup, from its record in progress to its record verified or failed.
 
 use super::{BackupError, BackupService, words};
-use crate::ports::{
-    BackupStore, BackupStoreError, OnProgress, TakeBackup, TakenBackup, Unreadable,
-};
+use crate::ports::{BackupStoreError, OnProgress, TakeBackup, TakenBackup, Unreadable};
 use mainstay_domain::{
     backup::{BackupRecord, BackupStatus, BackupType},
     backup_chain::{join, suspects},
@@ -165,10 +163,7 @@ impl BackupService {
         };
         let progress = progress.clone();
         let taken = match self.run_before(job, &record).await {
-            Ok(()) => {
-                let take = move |store: &dyn BackupStore| store.take(&request, &progress);
-                self.with_store(take).await
-            }
+            Ok(()) => self.take_unless_cancelled(request, progress).await,
             Err(error) => Err(error),
         };
         self.note_room(&taken);
@@ -258,7 +253,7 @@ impl BackupService {
         error: &BackupStoreError,
     ) -> Result<(), BackupError> {
         let severity = match error {
-            BackupStoreError::Interrupted => Severity::Low,
+            BackupStoreError::Interrupted | BackupStoreError::Cancelled => Severity::Low,
             _ => Severity::High,
         };
         let message = format!(

@@ -776,6 +776,27 @@ async fn a_restore_that_is_cancelled_puts_nothing_in_place_and_says_so() {
 }
 
 #[tokio::test]
+async fn a_backup_that_is_cancelled_is_not_taken_and_the_next_one_is() {
+    let fixture = Fixture::new().await;
+    fixture.store.take_until_cancelled(true);
+    let (service, name) = (fixture.service.clone(), job(None).name);
+    let of_job = name.clone();
+    let create = tokio::spawn(async move {
+        BackupOperator::create(&service, of_job, BackupType::Full, no_progress()).await
+    });
+    wait_until("the backup", || fixture.store.hanging()).await;
+    fixture.service.cancel_restore(&name).unwrap();
+    let error = within(create).await.unwrap().unwrap_err();
+    assert!(error.0.contains("it was cancelled"), "{error}");
+    let records = fixture.service.list(None);
+    let stands: Vec<BackupStatus> = records.iter().map(|record| record.status).collect();
+    assert_eq!(stands, [BackupStatus::Failed]);
+    fixture.store.take_until_cancelled(false);
+    fixture.create(BackupType::Full).await.unwrap();
+    assert!(fixture.service.cancel_restore(&name).is_err());
+}
+
+#[tokio::test]
 async fn a_restore_in_place_takes_an_emergency_backup_just_before_it_replaces_and_needs_to_be_told()
 {
     let fixture = Fixture::new().await;

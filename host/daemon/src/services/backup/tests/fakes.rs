@@ -31,6 +31,7 @@ struct Behaviour {
     /// Of the restore that is under way.
     stop: Option<CancellationToken>,
     stages_until_cancelled: bool,
+    takes_until_cancelled: bool,
     manifests: BTreeMap<BackupId, Manifest>,
     trashed: HashSet<BackupId>,
     holds: BTreeMap<BackupId, Hold>,
@@ -138,6 +139,11 @@ impl FakeStore {
     /// Restores end only when they are cancelled.
     pub(super) fn stage_until_cancelled(&self) {
         self.with(|it| it.stages_until_cancelled = true);
+    }
+
+    /// Backups end only when they are cancelled, or as ever.
+    pub(super) fn take_until_cancelled(&self, until: bool) {
+        self.with(|it| it.takes_until_cancelled = until);
     }
 
     pub(super) fn hanging(&self) -> bool {
@@ -423,6 +429,17 @@ impl BackupStore for FakeStore {
         it.expected_mounts.clone_from(&request.mounts);
         it.running += 1;
         it.most = it.most.max(it.running);
+        while it.takes_until_cancelled {
+            it.hanging = true;
+            let stop = it.stop.as_ref();
+            if stop.is_some_and(CancellationToken::is_cancelled) {
+                it.hanging = false;
+                it.running -= 1;
+                return Err(BackupStoreError::Interrupted);
+            }
+            // Nobody tells this thread of it.
+            let _ = self.moved.wait_for(&mut it, Duration::from_millis(1));
+        }
         while it.hangs {
             it.hanging = true;
             self.moved.wait(&mut it);
