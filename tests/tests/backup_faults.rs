@@ -136,6 +136,27 @@ impl Drop for Mounted {
 }
 
 #[test]
+fn what_a_command_prints_is_stored_on_a_disk_that_would_not_hold_it() {
+    if !in_a_mount_namespace(
+        "what_a_command_prints_is_stored_on_a_disk_that_would_not_hold_it",
+        build,
+    ) {
+        return;
+    }
+    let directory = r#"{ kind = "directory", path = "data" }"#;
+    let zeros =
+        r#"{ kind = "command", run = ["head", "-c", "134217728", "/dev/zero"], key = "zeros" }"#;
+    let mut daemon = Daemon::prepare(&[HOST, &JOB.replace(directory, zeros)].concat());
+    fs::create_dir(daemon.path("state")).unwrap();
+    let _mounted = Mounted::at(daemon.path("state"));
+    daemon.run();
+    daemon.wait_for_first_backup();
+    let id = daemon.json(&["backup", "list"])[0]["id"].clone();
+    let listed = daemon.cli(&["backup", "ls", id.as_str().unwrap(), "--json"]);
+    assert!(said(&listed).contains("134217728"), "{}", said(&listed));
+}
+
+#[test]
 fn a_file_of_the_year_10000_is_drilled_and_restored_and_its_time_is_told() {
     if !in_a_mount_namespace(
         "a_file_of_the_year_10000_is_drilled_and_restored_and_its_time_is_told",

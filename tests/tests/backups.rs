@@ -1,8 +1,12 @@
 //! What is said of backups that cannot give everything back.
 
-use mainstay_tests::{Daemon, HOST, said, take_backup, wait_for};
+use mainstay_tests::{Daemon, HOST, program, said, take_backup, wait_for};
+use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
-use std::fs;
+use std::{
+    fs,
+    process::{Command, Stdio},
+};
 
 fn prepare(source: &str) -> Daemon {
     let job = format!("\n[[job]]\nname = \"state\"\nencryption = \"none\"\nsource = [{source}]\n");
@@ -94,14 +98,17 @@ fn what_needs_a_corrupted_backup_is_corrupted_and_a_restore_says_what_it_skipped
     });
 }
 
-#[test]
-fn a_backup_that_is_cancelled_ends_with_what_it_started_and_is_told_as_not_taken() {
+/// A job whose backups never end by themselves, and what they are told to be when they begin: the first is due at once.
+fn never_ending() -> (Daemon, Value) {
     let source = r#"{ kind = "command", run = ["sleep", "4711"], key = "never", timeout = "2h" }"#;
     let job = format!("\n[[job]]\nname = \"state\"\nencryption = \"none\"\nsource = [{source}]\n");
     let mut daemon = Daemon::prepare(&[HOST, &job].concat());
     daemon.run();
-    let started =
-        daemon.wait_for_event("a first backup", |event| event["kind"] == "backup.started");
+    let started = daemon.wait_for_event("a first backup", |it| it["kind"] == "backup.started");
+    (daemon, started)
+}
+
+fn cancel(daemon: &Daemon) {
     // It may not be read yet.
     wait_for("the cancellation", || {
         let cancelled = daemon.cli(&["backup", "cancel", "state"]);
@@ -110,10 +117,57 @@ fn a_backup_that_is_cancelled_ends_with_what_it_started_and_is_told_as_not_taken
             false => Err(said(&cancelled)),
         }
     });
-    let failed = daemon.wait_for_event("its end", |event| event["kind"] == "backup.failed");
-    assert_eq!(failed["backup"], started["backup"], "{failed}");
+}
+
+/// Waits until a backup is told to have failed, and for nothing but that somebody cancelled it.
+fn wait_for_cancelled(daemon: &Daemon, id: &Value) {
+    let failed = daemon.wait_for_event("its end", |event| {
+        event["kind"] == "backup.failed" && event["backup"] == *id
+    });
     let why = failed["message"].as_str().unwrap();
     assert!(why.contains("it was cancelled"), "{why}");
-    let id = started["backup"].as_str().unwrap();
-    assert_eq!(shown(&daemon, id)["status"], "failed");
+    let shown = shown(daemon, id.as_str().unwrap());
+    assert_eq!(shown["status"], "failed", "{shown}");
+}
+
+#[test]
+fn a_backup_that_is_cancelled_ends_and_is_told_as_not_taken() {
+    let (daemon, started) = never_ending();
+    cancel(&daemon);
+    wait_for_cancelled(&daemon, &started["backup"]);
+}
+
+#[test]
+fn ctrl_c_in_the_terminal_of_a_backup_ends_it_in_the_daemon_too() {
+    let (daemon, due) = never_ending();
+    cancel(&daemon);
+    wait_for_cancelled(&daemon, &due["backup"]);
+    let mut command = Command::new(program());
+    command.args(["backup", "create", "state", "--config"]);
+    command.arg(daemon.path("mainstay.toml"));
+    command.stdin(Stdio::null()).stderr(Stdio::piped());
+    let child = command.stdout(Stdio::null()).spawn().unwrap();
+    let started = daemon.wait_for_event("a second backup", |event| {
+        event["kind"] == "backup.started" && event["backup"] != due["backup"]
+    });
+    let pid = Pid::from_child(&child);
+    // Until then it would end by the signal.
+    wait_for("who hears of Ctrl-C", || {
+        let status = fs::read_to_string(format!("/proc/{}/status", pid.as_raw_pid())).unwrap();
+        let caught = status.lines().find_map(|line| line.strip_prefix("SigCgt:"));
+        let caught = u64::from_str_radix(caught.unwrap().trim(), 16).unwrap();
+        match caught & (1 << (Signal::INT.as_raw() - 1)) {
+            0 => Err(status),
+            _ => Ok(()),
+        }
+    });
+    kill_process(pid, Signal::INT).unwrap();
+    let ended = child.wait_with_output().unwrap();
+    assert_eq!(ended.status.code(), Some(1), "{}", said(&ended));
+    assert!(
+        said(&ended).contains("it was cancelled"),
+        "{}",
+        said(&ended)
+    );
+    wait_for_cancelled(&daemon, &started["backup"]);
 }
