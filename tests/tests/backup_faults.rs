@@ -1,13 +1,13 @@
 //! What once made backups useless, or took them away, with the whole program.
 
-use mainstay_tests::{Daemon, HOST, in_a_mount_namespace, plugin, said};
+use mainstay_tests::{Daemon, HOST, in_a_mount_namespace, plugin, program, said};
 use rustix::fs::{CWD, Mode, OFlags, mkdirat, openat};
 use std::{
     fs::{self, File},
     io::{ErrorKind, Write},
-    os::fd::OwnedFd,
+    os::{fd::OwnedFd, unix::fs::MetadataExt},
     path::{Path, PathBuf},
-    process::Command,
+    process::{Command, Stdio},
     time::{Duration, UNIX_EPOCH},
 };
 
@@ -133,6 +133,38 @@ impl Drop for Mounted {
         let unmounted = Command::new("umount").arg("-l").arg(&self.0).status();
         assert!(unmounted.unwrap().success());
     }
+}
+
+/// As one that is not root.
+#[test]
+fn an_owner_that_the_daemon_may_not_give_is_told_with_the_restore() {
+    if !rustix::process::geteuid().is_root() {
+        println!("SKIPPED, nothing was tested: only root gives files away");
+        return;
+    }
+    let mut daemon = Daemon::prepare(&[HOST, JOB].concat());
+    fs::create_dir(daemon.path("data")).unwrap();
+    fs::write(daemon.path("data/a"), "one").unwrap();
+    std::os::unix::fs::chown(daemon.path("data/a"), Some(4_711), Some(4_711)).unwrap();
+    let mut command = Command::new("setpriv");
+    command.args(["--bounding-set=-chown", "--"]).arg(program());
+    command.args(["run", "--config"]);
+    command.arg(daemon.path("mainstay.toml"));
+    let log = File::create(daemon.path("daemon.log")).unwrap();
+    command.stdout(Stdio::null()).stderr(log);
+    daemon.run_as(command);
+    daemon.wait_for_first_backup();
+    let into = daemon.path("new");
+    let into = into.to_str().unwrap();
+    let restored = daemon.json(&["backup", "restore", "state", "--into", into]);
+    let notes = restored["notes"].to_string();
+    assert!(
+        notes.contains("owner") && notes.contains("could not be restored of 1 document"),
+        "{restored}"
+    );
+    assert_eq!(fs::read_to_string(daemon.path("new/a")).unwrap(), "one");
+    let owner = fs::metadata(daemon.path("new/a")).unwrap().uid();
+    assert_eq!(owner, 0, "of the daemon's own user");
 }
 
 #[test]
