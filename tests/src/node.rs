@@ -7,7 +7,7 @@ use std::{path::PathBuf, process::Command};
 /// directory `name`, which needs `node` with `npm`, and their registry once.
 pub(crate) fn modules_with(name: &str, package: &str) -> PathBuf {
     let home = installed_once(name, package, |home| {
-        let install = ["install", "--silent", "--no-audit", "--no-fund"];
+        let install = ["install", "--loglevel=error", "--no-audit", "--no-fund"];
         must(
             Command::new("npm")
                 .args(install)

@@ -36,10 +36,11 @@ PIECE = 100
 
 
 class Told:
-    """Answers as `right` does, but for what it is told; `admits` says whether a request is signed, `codes` has the codes of errors."""
+    """Answers as `right` does, but for what it is told; `admits` says whether a request is signed, `refusal` is what one is answered
+    that is not, and `codes` has the codes of errors."""
 
-    def __init__(self, right, admits, codes):
-        self.right, self.admits, self.codes = right, admits, codes
+    def __init__(self, right, admits, codes, refusal=403):
+        self.right, self.admits, self.codes, self.refusal = right, admits, codes, refusal
 
     def refuse(self, environ, start, status):
         # Who is told before all is read may hear of a broken connection instead.
@@ -97,9 +98,9 @@ class Told:
                     seen.append(f"{method} {path} slow")
                     return self.slowly(environ, told)
                 if what == "slow":
-                    return self.refuse(environ, told, 403)
+                    return self.refuse(environ, told, self.refusal)
                 return self.refuse(environ, told, int(what))
-        return self.right(environ, told) if self.admits(environ) else self.refuse(environ, told, 403)
+        return self.right(environ, told) if self.admits(environ) else self.refuse(environ, told, self.refusal)
 
 
 class Silent(WSGIRequestHandler):

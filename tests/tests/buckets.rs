@@ -1,8 +1,8 @@
 //! Backups in a bucket of each kind: all that is done with them, and a server that answers wrong, or not at all.
 
 use mainstay_tests::{
-    AzureServer, Daemon, HOST, ObjectServer, S3Server, campaign::Random, plugin, said, wait_for,
-    wait_until_taken_up,
+    AzureServer, Daemon, GcsServer, HOST, ObjectServer, S3Server, campaign::Random, plugin, said,
+    wait_for, wait_until_taken_up,
 };
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
@@ -56,6 +56,11 @@ const AZURE: Kind = Kind {
     put: "comp=block&",
 };
 
+const GCS: Kind = Kind {
+    start: GcsServer::start,
+    ..S3
+};
+
 /// Makes a test of each of these for each kind.
 macro_rules! for_each_kind {
     ($($name:ident)*) => {
@@ -64,6 +69,9 @@ macro_rules! for_each_kind {
         }
         mod azure {
             $(#[test] fn $name() { super::$name(&super::AZURE); })*
+        }
+        mod gcs {
+            $(#[test] fn $name() { super::$name(&super::GCS); })*
         }
     };
 }

@@ -10,6 +10,7 @@
 mod asking;
 mod azure;
 mod client;
+mod gcs;
 mod putting;
 mod reader;
 mod s3;
@@ -89,6 +90,11 @@ impl Bucket {
                 Told::of_azure(&spec.container),
                 &spec.prefix,
                 azure::stores(spec, access),
+            ),
+            BucketSpec::Gcs(spec) => (
+                Told::of_gcs(&spec.bucket),
+                &spec.prefix,
+                gcs::stores(spec, access),
             ),
         };
         Self {

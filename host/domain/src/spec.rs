@@ -66,7 +66,9 @@ pub use service_check::{
 pub use target::{BreakerSpec, TargetSpec};
 pub use targets::Targets;
 pub use telemetry::{StatsdFlavour, StatsdSpec};
-pub use tier::{AzureTierSpec, BucketSpec, S3TierSpec, TierPlaceSpec, TierRole, TierSpec};
+pub use tier::{
+    AzureTierSpec, BucketSpec, GcsTierSpec, S3TierSpec, TierPlaceSpec, TierRole, TierSpec,
+};
 
 use crate::name::{CommandName, MailAccountName, PluginName, SecretName, TargetName, TierName};
 use std::{collections::BTreeMap, path::PathBuf, time::Duration};

@@ -31,13 +31,15 @@ impl<K: Keys> CredentialProvider for Signing<K> {
         'life0: 'async_trait,
         Self: 'async_trait,
     {
-        Box::pin(async move {
-            let revealed = self.0.revealed().map_err(|why| Error::Generic {
-                store: "keys",
-                source: Box::new(Trouble::Said(why)),
-            });
-            revealed.map(Arc::new)
-        })
+        Box::pin(async move { self.0.revealed().map(Arc::new).map_err(unsigned) })
+    }
+}
+
+/// Why a request cannot be signed, which is a sentence for people.
+pub(super) fn unsigned(why: String) -> Error {
+    Error::Generic {
+        store: "keys",
+        source: Box::new(Trouble::Said(why)),
     }
 }
 

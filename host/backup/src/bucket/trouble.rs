@@ -62,6 +62,16 @@ impl Told {
         }
     }
 
+    /// One of Google Cloud Storage.
+    pub(super) fn of_gcs(bucket: &str) -> Self {
+        Self {
+            name: bucket.to_owned(),
+            scheme: "gs",
+            who: "`secret_key`",
+            place: "`url` and `endpoint`",
+        }
+    }
+
     /// Where it is, without what its keys begin with.
     pub(super) fn url(&self) -> String {
         format!("{}://{}", self.scheme, self.name)
@@ -280,6 +290,12 @@ mod tests {
                 "az://b",
                 "`account` and `secret_key`",
                 "`url`, `account` and `endpoint`",
+            ),
+            (
+                Told::of_gcs("b"),
+                "gs://b",
+                "`secret_key`",
+                "`url` and `endpoint`",
             ),
         ] {
             assert_eq!(bucket.url(), url);

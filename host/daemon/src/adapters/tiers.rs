@@ -157,7 +157,7 @@ mod tests {
     use crate::{ports::SecretError, services::testing::specs};
     use mainstay_domain::{
         name::SecretName,
-        spec::{AzureTierSpec, S3TierSpec, TierRole},
+        spec::{AzureTierSpec, GcsTierSpec, S3TierSpec, TierRole},
     };
     use std::{collections::BTreeMap, fs, path::PathBuf};
 
@@ -235,6 +235,16 @@ mod tests {
         })
     }
 
+    fn shop_in_gcs(ca: Option<PathBuf>) -> BucketSpec {
+        BucketSpec::Gcs(GcsTierSpec {
+            bucket: "shop".to_owned(),
+            prefix: String::new(),
+            endpoint: None,
+            secret_key: "${secret:key}".to_owned(),
+            ca,
+        })
+    }
+
     /// A config with this one as its only tier, or with none.
     fn config(bucket: Option<BucketSpec>) -> Arc<Spec> {
         let mut spec = Spec::clone(&specs::spec(Vec::new()));
@@ -262,7 +272,7 @@ mod tests {
         fs::write(&ca, "no certificate").unwrap();
         let buckets = buckets();
         let count = || buckets.known.lock().buckets.len();
-        for shop in [shop, shop_in_azure] {
+        for shop in [shop, shop_in_azure, shop_in_gcs] {
             assert!(!is_usable(&buckets, &config(Some(shop(Some(ca.clone()))))));
             assert_eq!(count(), 0);
             assert!(is_usable(&buckets, &config(Some(shop(None)))));

@@ -31,6 +31,8 @@ pub enum BucketSpec {
     S3(S3TierSpec),
     /// A container of Azure's Blob Storage, or of a server that speaks as one.
     Azure(AzureTierSpec),
+    /// One of Google Cloud Storage, or of a server that speaks as one.
+    Gcs(GcsTierSpec),
 }
 
 impl BucketSpec {
@@ -39,6 +41,7 @@ impl BucketSpec {
         let ca = match self {
             Self::S3(spec) => &spec.ca,
             Self::Azure(spec) => &spec.ca,
+            Self::Gcs(spec) => &spec.ca,
         };
         ca.as_deref()
     }
@@ -86,6 +89,27 @@ impl AzureTierSpec {
     pub fn server_of(account: &str) -> String {
         format!("https://{account}.blob.core.windows.net")
     }
+}
+
+/// A bucket of Google Cloud Storage, or of a server that speaks as one.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct GcsTierSpec {
+    /// Its name.
+    pub bucket: String,
+    /// What the names of all objects begin with; empty, or names with `/` between them.
+    pub prefix: String,
+    /// Where the server is, a URL without a `/` at its end, to which bucket and object are added: of `https`, or of `http` to this
+    /// machine alone, for whoever sees a token may use it. None: Google's.
+    pub endpoint: Option<String>,
+    /// What tokens are signed with: the key of a service account, as the JSON that Google gives for it; holds `${secret:NAME}`.
+    pub secret_key: String,
+    /// A file of the authorities that count for its certificate; default: those of the system.
+    pub ca: Option<PathBuf>,
+}
+
+impl GcsTierSpec {
+    /// Where Google's is.
+    pub const SERVER: &'static str = "https://storage.googleapis.com";
 }
 
 /// What a tier is for [seed 003]; see [`crate::tier_order::tier_order`].

@@ -1,7 +1,7 @@
 //! Where backups are stored: `[tier.NAME]`, and `tiers` of a job.
 
 use super::prepare;
-use mainstay_tests::{AzureServer, Daemon, HOST, ObjectServer, S3Server, tls_file};
+use mainstay_tests::{AzureServer, Daemon, GcsServer, HOST, ObjectServer, S3Server, tls_file};
 use std::{
     fs,
     time::{SystemTime, UNIX_EPOCH},
@@ -145,6 +145,45 @@ fn full_backups_are_in_the_container_that_the_key_is_for_and_in_none_where_a_key
             with("az://backups/", "az://archive/"),
             "local",
             "has no bucket `archive`",
+        ),
+        (
+            with(&authority, &format!("ca = {other:?}\n")),
+            "local",
+            "certificate",
+        ),
+    ] {
+        is_in(&server, &config, tier, says);
+    }
+}
+
+/// Acts: `tier.*(gcs)`, `tier.*(gcs).url`, `tier.*(gcs).endpoint`, `tier.*(gcs).secret_key`, `tier.*(gcs).ca`
+#[test]
+fn full_backups_are_in_the_bucket_that_the_service_account_may_use_and_in_none_where_a_key_of_the_tier_is_wrong()
+ {
+    let server = GcsServer::start_with_tls();
+    let authority = format!("ca = {:?}\n", tls_file("authority.pem"));
+    let right = server.tier() + &authority;
+    let with = |from: &str, to: &str| {
+        assert!(right.contains(from), "{right}");
+        right.replace(from, to)
+    };
+    let other = tls_file("expired.pem");
+    for (config, tier, says) in [
+        (right.clone(), "offsite", ""),
+        (
+            with("${secret:gcs-key}", "${secret:no-key}"),
+            "local",
+            "no key of a service account",
+        ),
+        (
+            with("gs://backups/", "gs://archive/"),
+            "local",
+            "has no bucket `archive`",
+        ),
+        (
+            with("https://localhost:", "https://localhost:1/"),
+            "local",
+            "no answer that is of use",
         ),
         (
             with(&authority, &format!("ca = {other:?}\n")),

@@ -18,11 +18,11 @@ use mainstay_domain::{
     spec::{
         ApprovalSpec, ArchiveSpec, AzureTierSpec, BackupSource, BandwidthSpec, BeforeStart,
         BreakerSpec, BucketSpec, CheckKind, CheckSpec, CommandSpec, DeciderSpec, DirectoryGrant,
-        DrillCommands, DrillSpec, EngineCheck, ExecCheck, FailOf, ForeignCommands, Grants, GroupBy,
-        HookSpec, HttpCheck, HttpOrigin, HttpSource, Limits, LogPattern, MailTls, MaintenanceBegin,
-        OnDoubt, OnFailure, OnShutdown, OnUnreadable, OverBudget, PluginCheck, PluginSource,
-        PluginSpec, PolicySpec, PostgresCheck, ProcessSpec, RedisCheck, RedisRole, RedisSource,
-        Reload, RestartPolicy, RestoreDrillSpec, RunAs, S3Check, S3TierSpec, Schedule,
+        DrillCommands, DrillSpec, EngineCheck, ExecCheck, FailOf, ForeignCommands, GcsTierSpec,
+        Grants, GroupBy, HookSpec, HttpCheck, HttpOrigin, HttpSource, Limits, LogPattern, MailTls,
+        MaintenanceBegin, OnDoubt, OnFailure, OnShutdown, OnUnreadable, OverBudget, PluginCheck,
+        PluginSource, PluginSpec, PolicySpec, PostgresCheck, ProcessSpec, RedisCheck, RedisRole,
+        RedisSource, Reload, RestartPolicy, RestoreDrillSpec, RunAs, S3Check, S3TierSpec, Schedule,
         SecretSource, ServiceAddress, SocketSpec, Spec, StatsdFlavour, Strategy, TargetGrant,
         TargetSpec, TargetVerb, TierPlaceSpec, TierRole, TierSpec, Trust, ViewerSpec, WindowSpec,
         Workflow,
@@ -1630,6 +1630,22 @@ fn tier_keys(keys: &mut Keys) {
     for key in ["tier.account", "tier.endpoint", "tier.secret_key"] {
         keys.arrives(key, text, |s| s.tiers[&name].clone(), container.clone());
     }
+    let text = "[secrets]\nk = { env = \"K\" }\n[tier.t]\nkind = \"gcs\"\nurl = \"gs://shop_1/of/host/\"\n\
+                endpoint = \"https://gcs.example/\"\nsecret_key = \"${secret:k}\"\nca = \"/ca.pem\"\n";
+    let bucket = TierSpec {
+        place: TierPlaceSpec::Bucket(BucketSpec::Gcs(GcsTierSpec {
+            bucket: "shop_1".to_owned(),
+            prefix: "of/host".to_owned(),
+            endpoint: Some("https://gcs.example".to_owned()),
+            secret_key: "${secret:k}".to_owned(),
+            ca: Some("/ca.pem".into()),
+        })),
+        role: TierRole::Cloud,
+        bandwidth: Vec::new(),
+    };
+    for key in ["tier.url", "tier.endpoint", "tier.secret_key"] {
+        keys.arrives(key, text, |s| s.tiers[&name].clone(), bucket.clone());
+    }
     for (key, backup_type) in [
         ("job.tiers.full", BackupType::Full),
         ("job.tiers.differential", BackupType::Differential),
@@ -1720,6 +1736,11 @@ fn what_is_wrong_with_tiers_is_told_with_what_is_right() {
     let azure = |place: &str, keys: &str| {
         format!("[secrets]\nk = {{ env = \"K\" }}\n[tier.s]\nkind = \"azure\"\n{place}{keys}")
     };
+    let gcs = |place: &str| {
+        format!(
+            "[secrets]\nk = {{ env = \"K\" }}\n[tier.s]\nkind = \"gcs\"\n{place}secret_key = \"${{secret:k}}\"\n"
+        )
+    };
     for (text, says) in [
         (with("{ full = [\"nass\"] }"), "did you mean \"nas\"?"),
         (with("{ full = [] }"), "`full` names no tier"),
@@ -1751,7 +1772,7 @@ fn what_is_wrong_with_tiers_is_told_with_what_is_right() {
         ("[tier.nas]\n".to_owned(), "has no `path`"),
         (
             "[tier.nas]\npath = \"/nas\"\nkind = \"tape\"\n".to_owned(),
-            "allowed are \"directory\", \"s3\" and \"azure\"",
+            "allowed are \"directory\", \"s3\", \"azure\" and \"gcs\"",
         ),
         (
             "[tier.nas]\nurl = \"http://nas/\"\nkind = \"http\"\n".to_owned(),
@@ -1844,6 +1865,33 @@ fn what_is_wrong_with_tiers_is_told_with_what_is_right() {
                 "{}[tier.b]\nkind = \"azure\"\nurl = \"az://shop/a/b\"\n\
                  endpoint = \"https://shop.blob.core.windows.net/\"\n{ACCOUNT}",
                 azure("url = \"az://shop/a\"\n", ACCOUNT)
+            ),
+            "lie in each other",
+        ),
+        (gcs("url = \"s3://shop\"\n"), "e.g. \"gs://backups/web-1\""),
+        (gcs("url = \"gs://Shop\"\n"), "small letters"),
+        (gcs("url = \"gs://shop-\"\n"), "small letters"),
+        (
+            gcs("url = \"gs://shop\"\naccount = \"a\"\n"),
+            "unknown key `account`",
+        ),
+        (
+            gcs("url = \"gs://shop\"\n").replace("${secret:k}", "{}"),
+            "`secret_key` holds no secret",
+        ),
+        (
+            gcs("url = \"gs://shop\"\nendpoint = \"http://gcs.example\"\n"),
+            "whoever sees the token",
+        ),
+        (
+            gcs("url = \"gs://shop\"\nendpoint = \"http://[::1]:1\"\nca = \"/ca\"\n"),
+            "needs an https `endpoint`",
+        ),
+        (
+            format!(
+                "{}[tier.b]\nkind = \"gcs\"\nurl = \"gs://shop/a/b\"\n\
+                 endpoint = \"https://storage.googleapis.com/\"\nsecret_key = \"${{secret:k}}\"\n",
+                gcs("url = \"gs://shop/a\"\n")
             ),
             "lie in each other",
         ),

@@ -12,7 +12,7 @@ use super::{
     },
     bandwidth, named,
 };
-use bucket::{azure, s3};
+use bucket::{azure, gcs, s3};
 use mainstay_domain::{
     name::TierName,
     spec::{HostSpec, Spec, TierPlaceSpec, TierRole, TierSpec},
@@ -29,10 +29,11 @@ const ROLES: [(&str, TierRole); 3] = [
 type Kind = (fn(&mut Fields<'_>) -> Option<TierPlaceSpec>, TierRole);
 
 const DIRECTORY: Kind = (directory, TierRole::Network);
-const KINDS: [(&str, Kind); 3] = [
+const KINDS: [(&str, Kind); 4] = [
     ("directory", DIRECTORY),
     ("s3", (s3, TierRole::Cloud)),
     ("azure", (azure, TierRole::Cloud)),
+    ("gcs", (gcs, TierRole::Cloud)),
 ];
 
 pub(super) fn tiers(at: ValueAt<'_>) -> Option<BTreeMap<TierName, TierSpec>> {

@@ -1,4 +1,4 @@
-//! Tiers that are buckets: those of kind "s3" and "azure".
+//! Tiers that are buckets: those of kind "s3", "azure" and "gcs".
 
 use super::super::super::{
     addresses::url,
@@ -6,8 +6,9 @@ use super::super::super::{
     reader::{Fields, ValueAt},
     values::{any_text, path, secrets_in, word},
 };
-use mainstay_domain::spec::{AzureTierSpec, BucketSpec, S3TierSpec, TierPlaceSpec};
-use std::path::PathBuf;
+use mainstay_domain::spec::{AzureTierSpec, BucketSpec, GcsTierSpec, S3TierSpec, TierPlaceSpec};
+use reqwest::Url;
+use std::{net::IpAddr, path::PathBuf};
 
 /// The longest begin of keys: what is stored below it needs room too, and a key has 1,024 bytes.
 const LONGEST_PREFIX: usize = 512;
@@ -39,6 +40,16 @@ const OF_AZURE: Naming = Naming {
             && name.ends_with(is_lower)
     },
     wanted: "small letters and digits, with single dashes between",
+};
+
+/// See <https://cloud.google.com/storage/docs/buckets#naming>.
+const OF_GCS: Naming = Naming {
+    scheme: "gs",
+    is_name: |name| {
+        let is_allowed = |letter: char| is_lower(letter) || "-_.".contains(letter);
+        name.chars().all(is_allowed) && name.starts_with(is_lower) && name.ends_with(is_lower)
+    },
+    wanted: "small letters and digits, with dashes, underscores and dots between",
 };
 
 fn is_allowed(letter: char) -> bool {
@@ -97,6 +108,30 @@ pub(super) fn azure(fields: &mut Fields<'_>) -> Option<TierPlaceSpec> {
         container,
         prefix,
         account,
+        endpoint,
+        secret_key: secret_key?,
+        ca,
+    })))
+}
+
+pub(super) fn gcs(fields: &mut Fields<'_>) -> Option<TierPlaceSpec> {
+    let place = fields.required("url", "url = \"gs://backups/web-1\"", |at| {
+        place(at, &OF_GCS)
+    });
+    let endpoint = fields.optional("endpoint", endpoint_for_tokens);
+    let endpoint = endpoint.map(|it| it.trim_end_matches('/').to_owned());
+    let secret_key = fields.required(
+        "secret_key",
+        "secret_key = \"${secret:gcs-key}\"",
+        secret_key,
+    );
+    let ca = ca(fields, endpoint.as_deref());
+    let (bucket, prefix) = place?;
+    let server = endpoint.as_deref().unwrap_or(GcsTierSpec::SERVER);
+    note(fields, server, (&bucket, &prefix));
+    Some(TierPlaceSpec::Bucket(BucketSpec::Gcs(GcsTierSpec {
+        bucket,
+        prefix,
         endpoint,
         secret_key: secret_key?,
         ca,
@@ -182,6 +217,25 @@ fn endpoint(at: ValueAt<'_>) -> Option<String> {
             "leave out who asks, and what begins with `?` or `#`",
         ),
         false => Some(found),
+    }
+}
+
+/// The same, of a server that is sent tokens, which are good for whoever sees them.
+fn endpoint_for_tokens(at: ValueAt<'_>) -> Option<String> {
+    let found = endpoint(at)?;
+    let is_private = Url::parse(&found).is_ok_and(|url| {
+        let host = url.host_str().unwrap_or_default();
+        let address = host.trim_start_matches('[').trim_end_matches(']');
+        let address = address.parse::<IpAddr>();
+        let is_here = host == "localhost" || address.is_ok_and(|it| it.is_loopback());
+        url.scheme() == "https" || is_here
+    });
+    match is_private {
+        true => Some(found),
+        false => at.refuse(
+            "`endpoint` is of http, and whoever sees the token that goes there may use it for an hour",
+            "write https, or an address of this machine, e.g. \"http://127.0.0.1:4443\"",
+        ),
     }
 }
 
