@@ -12,6 +12,12 @@ const SERVER: &str = "azurite@3.37.0";
 const ACCOUNT: &str = "shop";
 const KEY: &str = "d0phbHJYVXRuRkVNSTdNREVOR2JQeFJmaUNZRVhBTVBMRUtFWQ==";
 
+/// A signature by that key of what may be done in the container, until 2119: all that a tier needs, and reading alone.
+const SIGNATURE: &str = "sv=2023-11-03&se=2119-01-01T00%3A00%3A00Z&sr=c&sp=rcwdl&\
+                         sig=Ho4QpjhHXaUgnU1CUCySHT%2BxgJyZ7%2BKKvXiR0Cfbsdk%3D";
+const TO_READ: &str = "sv=2023-11-03&se=2119-01-01T00%3A00%3A00Z&sr=c&sp=rl&\
+                       sig=6pMMBX%2FhhTlSzT5KFRZcqJM5%2FhtMak%2FXMEyLIf1QbTo%3D";
+
 /// Starts them.
 pub struct AzureServer;
 
@@ -39,13 +45,16 @@ impl AzureServer {
                 ("AZURE_KEY", KEY),
                 ("OTHER_AZURE_KEY", "T3RoZXI="),
                 ("NO_AZURE_KEY", "not in base64"),
+                ("AZURE_SIGNATURE", SIGNATURE),
+                ("AZURE_SIGNATURE_TO_READ", TO_READ),
             ],
             secret_key: KEY,
         };
         ObjectServer::start(serving, |port| {
             format!(
                 "\n[secrets]\nazure-key = {{ env = \"AZURE_KEY\" }}\nother-key = {{ env = \"OTHER_AZURE_KEY\" }}\n\
-                 no-key = {{ env = \"NO_AZURE_KEY\" }}\n\n\
+                 no-key = {{ env = \"NO_AZURE_KEY\" }}\nsignature = {{ env = \"AZURE_SIGNATURE\" }}\n\
+                 to-read = {{ env = \"AZURE_SIGNATURE_TO_READ\" }}\n\n\
                  [tier.offsite]\nkind = \"azure\"\nurl = \"az://backups/web-1\"\naccount = \"{ACCOUNT}\"\n\
                  endpoint = \"{host}:{port}/{ACCOUNT}\"\nsecret_key = \"${{secret:azure-key}}\"\n"
             )

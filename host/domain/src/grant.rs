@@ -143,6 +143,16 @@ pub fn origin_of(url: &str) -> Option<HttpOrigin> {
     })
 }
 
+/// Whether nobody but the two ends sees what goes to a URL: it is of `https`, or of `http` to this machine.
+pub fn is_private(url: &str) -> bool {
+    let begin = url.get(.."https://".len()).unwrap_or_default();
+    let is_here = |origin: HttpOrigin| {
+        let address = origin.host.parse::<std::net::IpAddr>();
+        origin.host == "localhost" || address.is_ok_and(|address| address.is_loopback())
+    };
+    begin.eq_ignore_ascii_case("https://") || origin_of(url).is_some_and(is_here)
+}
+
 /// The origin as an operator writes it.
 fn origin_text(origin: &HttpOrigin) -> String {
     let HttpOrigin { scheme, host, port } = origin;

@@ -7,29 +7,48 @@ use super::{
     client::{ByClient, Keys, Signing, retry},
 };
 use mainstay_domain::{
+    grant::is_private,
     spec::AzureTierSpec,
     text::{causes, in_one_line},
 };
-use object_store::azure::{AzureAccessKey, AzureCredential, MicrosoftAzureBuilder};
+use object_store::azure::{AzureAccessKey, AzureCredential, MicrosoftAzureBuilder, split_sas};
 use std::sync::Arc;
 
-/// A key of a storage account.
+/// A key of a storage account, or a shared access signature, which gives less.
 #[derive(Debug)]
-struct AccountKey {
+struct Secret {
     access: Arc<dyn BucketAccess>,
     secret_key: String,
+    /// Where requests go.
+    server: String,
 }
 
-impl Keys for AccountKey {
+impl Keys for Secret {
     type Credential = AzureCredential;
 
     fn revealed(&self) -> Result<AzureCredential, String> {
-        let key = self.access.reveal(&self.secret_key)?;
+        let secret = self.access.reveal(&self.secret_key)?;
+        let secret = secret.trim();
+        // A signature has several parts, and base64 has none of these.
+        let read = match secret.contains('&') {
+            true if !is_private(&self.server) => {
+                return Err(
+                    "what `secret_key` of the tier names is a shared access signature, and whoever sees a request to an `endpoint` of \
+                     http may use it; write https there, or name a key of the account"
+                        .to_owned(),
+                );
+            }
+            true => split_sas(secret).ok().map(AzureCredential::SASToken),
+            false => AzureAccessKey::try_new(secret)
+                .ok()
+                .map(AzureCredential::AccessKey),
+        };
         // The error would tell of what is in it.
-        let key = AzureAccessKey::try_new(key.trim()).map_err(|_| {
-            "what `secret_key` of the tier names is no key of a storage account, which is written in base64"
-        })?;
-        Ok(AzureCredential::AccessKey(key))
+        read.ok_or_else(|| {
+            "what `secret_key` of the tier names is neither a key of a storage account, which is written in base64, nor a shared \
+             access signature"
+                .to_owned()
+        })
     }
 }
 
@@ -38,14 +57,16 @@ pub(super) fn stores(
     spec: &AzureTierSpec,
     access: &Arc<dyn BucketAccess>,
 ) -> Result<Stores, String> {
-    let server = AzureTierSpec::server_of(&spec.account);
+    let server = spec.endpoint.clone();
+    let server = server.unwrap_or_else(|| AzureTierSpec::server_of(&spec.account));
     let builder = MicrosoftAzureBuilder::new()
         .with_account(&spec.account)
         .with_container_name(&spec.container)
-        .with_endpoint(spec.endpoint.clone().unwrap_or(server))
-        .with_credentials(Arc::new(Signing(AccountKey {
+        .with_endpoint(server.clone())
+        .with_credentials(Arc::new(Signing(Secret {
             access: Arc::clone(access),
             secret_key: spec.secret_key.clone(),
+            server,
         })))
         .with_retry(retry())
         .with_http_connector(ByClient(access.client()?));
@@ -77,11 +98,16 @@ mod tests {
     }
 
     fn revealed(value: &'static str) -> Result<AzureCredential, String> {
-        let key = AccountKey {
+        revealed_for(value, "https://shop.blob.core.windows.net")
+    }
+
+    fn revealed_for(value: &'static str, server: &str) -> Result<AzureCredential, String> {
+        let secret = Secret {
             access: Arc::new(Named(value)),
             secret_key: "${secret:key}".to_owned(),
+            server: server.to_owned(),
         };
-        key.revealed()
+        secret.revealed()
     }
 
     #[test]
@@ -91,8 +117,23 @@ mod tests {
             let found = revealed(value).unwrap();
             assert!(found == AzureCredential::AccessKey(key.clone()), "{value}");
         }
-        let why = revealed("c2VjcmV0!").unwrap_err();
-        assert!(why.contains("`secret_key` of the tier"), "{why}");
-        assert!(!why.contains("c2VjcmV0") && !why.contains("33"), "{why}");
+        let pair = |name: &str, value: &str| (name.to_owned(), value.to_owned());
+        let signature =
+            AzureCredential::SASToken(vec![pair("sv", "2023-11-03"), pair("sig", "c2Vj+cmV0=")]);
+        for value in [
+            "sv=2023-11-03&sig=c2Vj%2BcmV0%3D",
+            "?sv=2023-11-03&sig=c2Vj%2BcmV0%3D\n",
+        ] {
+            assert!(revealed(value).unwrap() == signature, "{value}");
+        }
+        let seen = "http://blob.example/shop";
+        revealed_for("c2VjcmV0", seen).unwrap();
+        let why = revealed_for("sv=2023-11-03&sig=c2Vj", seen).unwrap_err();
+        assert!(why.contains("write https there"), "{why}");
+        for value in ["c2VjcmV0!", "c2VjcmV0&none"] {
+            let why = revealed(value).unwrap_err();
+            assert!(why.contains("`secret_key` of the tier"), "{why}");
+            assert!(!why.contains("c2VjcmV0") && !why.contains("33"), "{why}");
+        }
     }
 }

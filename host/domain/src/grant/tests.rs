@@ -213,3 +213,24 @@ fn a_mail_account_is_granted_by_name_and_a_denial_says_how() {
         assert!(denied.to_string().contains(&line), "{denied}");
     }
 }
+
+#[test]
+fn only_https_and_this_machine_are_private() {
+    for (url, expected) in [
+        ("https://gcs.example/x", true),
+        ("HTTPS://gcs.example", true),
+        ("https://bücher.example", true),
+        ("http://gcs.example", false),
+        ("http://localhost:4443", true),
+        ("http://localhost.example", false),
+        ("http://127.0.0.1:10000/shop", true),
+        ("http://127.1.2.3", true),
+        ("http://[::1]:1", true),
+        ("http://10.0.0.1", false),
+        ("http://127.0.0.1@other.example", false),
+        ("ftp://127.0.0.1", false),
+        ("", false),
+    ] {
+        assert_eq!(is_private(url), expected, "{url}");
+    }
+}

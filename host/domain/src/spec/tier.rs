@@ -73,12 +73,13 @@ pub struct AzureTierSpec {
     pub container: String,
     /// What the names of all blobs begin with; empty, or names with `/` between them.
     pub prefix: String,
-    /// The storage account that it is of, who signs.
+    /// The storage account that it is of.
     pub account: String,
     /// Where the server is, an `http` or `https` URL without a `/` at its end, to which container and blob are added; none: that of
     /// the account in Azure's public cloud.
     pub endpoint: Option<String>,
-    /// What requests are signed with, a key of the account, which is written in base64; holds `${secret:NAME}`.
+    /// What requests are signed with: a key of the account, which is written in base64, or a shared access signature, which is put
+    /// into their URLs; holds `${secret:NAME}`.
     pub secret_key: String,
     /// A file of the authorities that count for its certificate; default: those of the system.
     pub ca: Option<PathBuf>,

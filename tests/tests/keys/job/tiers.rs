@@ -133,7 +133,18 @@ fn full_backups_are_in_the_container_that_the_key_is_for_and_in_none_where_a_key
         (
             with("${secret:azure-key}", "${secret:no-key}"),
             "local",
-            "no key of a storage account",
+            "neither a key of a storage account",
+        ),
+        // Another host has a place of its own.
+        (
+            with("${secret:azure-key}", "${secret:to-read}").replace("/web-1", "/web-2"),
+            "local",
+            "403",
+        ),
+        (
+            with("${secret:azure-key}", "${secret:signature}").replace("/web-1", "/web-2"),
+            "offsite",
+            "",
         ),
         (
             with("account = \"shop\"", "account = \"pohs\""),
@@ -210,7 +221,7 @@ fn is_in(server: &ObjectServer, config: &str, tier: &str, says: &str) {
     let backup = &report["backups"][0];
     assert_eq!(backup["tier"], tier, "{config}");
     let id = backup["id"].as_str().unwrap();
-    let keys = server.keys_with(&format!("web-1/state/{id}"));
+    let keys = server.keys_with(&format!("/state/{id}"));
     assert_eq!(keys.len(), if tier == "local" { 0 } else { 2 }, "{keys:?}");
     if !says.is_empty() {
         let told = daemon.wait_for_event("the fall-over", |event| {
@@ -218,6 +229,10 @@ fn is_in(server: &ObjectServer, config: &str, tier: &str, says: &str) {
         });
         let message = told["message"].as_str().unwrap();
         assert!(message.contains(says), "{message}");
+    }
+    let log = daemon.log();
+    for secret in [server.secret_key(), "sig="] {
+        assert!(!log.contains(secret), "{log}");
     }
 }
 

@@ -6,9 +6,11 @@ use super::super::super::{
     reader::{Fields, ValueAt},
     values::{any_text, path, secrets_in, word},
 };
-use mainstay_domain::spec::{AzureTierSpec, BucketSpec, GcsTierSpec, S3TierSpec, TierPlaceSpec};
-use reqwest::Url;
-use std::{net::IpAddr, path::PathBuf};
+use mainstay_domain::{
+    grant,
+    spec::{AzureTierSpec, BucketSpec, GcsTierSpec, S3TierSpec, TierPlaceSpec},
+};
+use std::path::PathBuf;
 
 /// The longest begin of keys: what is stored below it needs room too, and a key has 1,024 bytes.
 const LONGEST_PREFIX: usize = 512;
@@ -223,14 +225,7 @@ fn endpoint(at: ValueAt<'_>) -> Option<String> {
 /// The same, of a server that is sent tokens, which are good for whoever sees them.
 fn endpoint_for_tokens(at: ValueAt<'_>) -> Option<String> {
     let found = endpoint(at)?;
-    let is_private = Url::parse(&found).is_ok_and(|url| {
-        let host = url.host_str().unwrap_or_default();
-        let address = host.trim_start_matches('[').trim_end_matches(']');
-        let address = address.parse::<IpAddr>();
-        let is_here = host == "localhost" || address.is_ok_and(|it| it.is_loopback());
-        url.scheme() == "https" || is_here
-    });
-    match is_private {
+    match grant::is_private(&found) {
         true => Some(found),
         false => at.refuse(
             "`endpoint` is of http, and whoever sees the token that goes there may use it for an hour",
