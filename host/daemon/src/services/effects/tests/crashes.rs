@@ -9,6 +9,7 @@ use crate::{
 };
 use mainstay_domain::{grant, record::ProcessIdentity};
 use mainstay_runtime::Settling;
+use std::{collections::BTreeSet, path::Path};
 
 /// Where the daemon ends.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -560,10 +561,10 @@ async fn what_acts_is_done_as_the_table_says_wherever_the_daemon_ends() {
     }
 }
 
-#[tokio::test(start_paused = true)]
-async fn what_reads_is_read_again_until_its_answer_is_on_record_and_from_then_on_fed() {
+/// What reads.
+fn reading() -> [Effect; 9] {
     let (target, key, job) = ("api".to_owned(), "k".to_owned(), "state".to_owned());
-    let reading = [
+    [
         Effect::ClockNow,
         Effect::TargetStatus {
             target: target.clone(),
@@ -575,8 +576,62 @@ async fn what_reads_is_read_again_until_its_answer_is_on_record_and_from_then_on
         request(HttpMethod::Get),
         request(HttpMethod::Head),
         request(HttpMethod::Options),
-    ];
-    for effect in reading {
+    ]
+}
+
+/// What waits, which the tests of sleeps here and those of signals tell.
+const WAITING: [&str; 2] = ["clock.sleep", "durable.await-signal"];
+
+/// What the contract has for a handler and is no effect: `sleep-until` sleeps.
+const NO_EFFECTS: [&str; 7] = [
+    "log.write",
+    "settings.get",
+    "random.bytes",
+    "random.number",
+    "durable.sleep-until",
+    "durable.key",
+    "durable.replaying",
+];
+
+/// Every function of the contract that a handler may import, e.g. `kv.get`.
+fn of_the_contract() -> BTreeSet<String> {
+    let contract = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../plugin-sdk/wit/1.2.0");
+    let read = |file: &str| std::fs::read_to_string(contract.join(file)).unwrap();
+    let (worlds, effects) = (read("worlds.wit"), read("effects.wit"));
+    let handlers = ["recovery-handler {", "durable-recovery-handler {"];
+    let imports: BTreeSet<&str> = worlds
+        .split("\nworld ")
+        .filter(|world| handlers.iter().any(|name| world.starts_with(*name)))
+        .flat_map(str::lines)
+        .filter_map(|line| line.trim().strip_prefix("import ")?.strip_suffix(';'))
+        .collect();
+    let interfaces = effects.split("\ninterface ").skip(1);
+    let interfaces = interfaces.filter_map(|text| text.split_once(" {"));
+    let functions = interfaces
+        .filter(|(interface, _)| imports.contains(interface))
+        .flat_map(|(interface, text)| {
+            let functions = text.lines().filter_map(|line| line.split_once(": func("));
+            functions.map(move |(function, _)| format!("{interface}.{}", function.trim()))
+        });
+    functions.collect()
+}
+
+#[test]
+fn every_effect_that_a_handler_has_is_in_one_of_the_tables() {
+    let (rows, reading) = (rows(), reading());
+    let acting = rows.iter().map(|row| &row.effect);
+    assert!(acting.clone().all(|effect| !effect.only_reads()));
+    assert!(reading.iter().all(Effect::only_reads));
+    let names = acting.chain(&reading).map(Effect::name);
+    let told: BTreeSet<String> = names.chain(WAITING).map(str::to_owned).collect();
+    let mut owed = of_the_contract();
+    owed.retain(|name| !NO_EFFECTS.contains(&name.as_str()));
+    assert_eq!(told, owed);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_reads_is_read_again_until_its_answer_is_on_record_and_from_then_on_fed() {
+    for effect in reading() {
         let host = Host::new(true, true, false);
         let (mut session, journal) = host.daemon(&[]);
         let first = within(session.perform(effect.clone())).await;
