@@ -11,11 +11,11 @@ use std::{
 };
 
 /// What the effects are about. The job tells of its starts and of the signals that it gets, and outlives its stop signal, so
-/// that a stop takes as long as its grace.
+/// that a stop takes as long as its grace, or until it may leave.
 const CONFIG: &str = r#"
 [[target]]
 name = "job"
-run = ["/bin/sh", "-c", "trap 'echo >> hupped' HUP; trap 'echo >> termed' TERM; trap 'echo >> cut' INT; trap 'echo >> used' USR1; trap 'echo >> used2' USR2; echo >> started; while :; do sleep 0.05; done"]
+run = ["/bin/sh", "-c", "trap 'echo >> hupped' HUP; trap 'echo >> termed' TERM; trap 'echo >> cut' INT; trap 'echo >> used' USR1; trap 'echo >> used2' USR2; echo >> started; while :; do test -e leave && exit; sleep 0.05; done"]
 grace = "2s"
 
 [command.once]
@@ -295,6 +295,26 @@ fn a_stop_and_a_restart_in_which_the_daemon_is_killed_are_done_to_the_end_and_on
         assert!(!lives(process), "{word}: {process} lives on");
         is_one_more(&daemon, "started", before, word);
     }
+
+    // It ends while the daemon stands still: of the restart the start is left.
+    let before = lines(&daemon, "started");
+    let process = daemon.pids()["job"];
+    let id = ask(&daemon, "job", "restart", false);
+    expect(&gate, "/before").answer();
+    begun(&daemon, &id, "targets.restart");
+    daemon.stand_still();
+    fs::write(daemon.path("leave"), "").unwrap();
+    wait_for("the job to end", || match lives(process) {
+        true => Err(process.to_string()),
+        false => Ok(()),
+    });
+    daemon.kill();
+    fs::remove_file(daemon.path("leave")).unwrap();
+    daemon.run();
+    expect(&gate, "/after").answer();
+    let ended = wait_until(&daemon, &id, "succeeded");
+    is_once(&ended, "targets.restart");
+    is_one_more(&daemon, "started", before, "the start");
 }
 
 fn a_request_that_acts_is_sent_once_wherever_the_daemon_is_killed_beside_it(guest: DurableGuest) {

@@ -593,9 +593,12 @@ const NO_EFFECTS: [&str; 7] = [
     "durable.replaying",
 ];
 
-/// Every function of the contract that a handler may import, e.g. `kv.get`.
+/// Every function of the newest contract that a handler may import, e.g. `kv.get`.
 fn of_the_contract() -> BTreeSet<String> {
-    let contract = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../plugin-sdk/wit/1.2.0");
+    let versions = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../plugin-sdk/wit");
+    let versions = std::fs::read_dir(versions).unwrap();
+    let contract = versions.map(|version| version.unwrap().path()).max();
+    let contract = contract.unwrap();
     let read = |file: &str| std::fs::read_to_string(contract.join(file)).unwrap();
     let (worlds, effects) = (read("worlds.wit"), read("effects.wit"));
     let handlers = ["recovery-handler {", "durable-recovery-handler {"];
