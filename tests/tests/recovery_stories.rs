@@ -1,5 +1,6 @@
 //! What recovery promises, each sentence as a story over the whole program: a real daemon, real processes and plugins.
 
+mod builds;
 mod by_hand;
 mod crash;
 mod dry_run;
