@@ -1,7 +1,7 @@
 //! `kill -9` of the daemon inside a handler: the next one goes on with the same call, where it stood.
 
-use super::{decide, shown, start, wait_until};
-use mainstay_tests::{Daemon, Gate, Receiver, guest, sleeper, wait_for};
+use super::{alerts, decide, shown, start, wait_until};
+use mainstay_tests::{Daemon, Gate, Receiver, guest, plugin, sleeper, wait_for};
 use serde_json::Value;
 use std::fs;
 
@@ -72,8 +72,10 @@ fn a_request_of_which_nobody_knows_whether_it_happened_waits_for_a_person() {
         "\n[plugin.probe]\ngrants = {{ http = [\"{}\"] }}\n",
         gate.url
     );
+    let receiver = Receiver::start();
     let config = format!("{}{}{grants}", sleeper("job"), chain_of(&params));
-    let mut daemon = start(&[&config], &[guest("probe", &[])]);
+    let plugins = [guest("probe", &[]), plugin("webhook")];
+    let mut daemon = start(&[&config, &alerts(&receiver)], &plugins);
     daemon.kill_child("job");
     let cut_off = gate.next("the request");
     let key = cut_off.header("idempotency-key").unwrap().to_owned();
@@ -84,6 +86,19 @@ fn a_request_of_which_nobody_knows_whether_it_happened_waits_for_a_person() {
     let error = asking["error"].as_str().unwrap().to_lowercase();
     assert!(error.contains(&key), "{asking}");
     assert!(error.contains("http.send post"), "{asking}");
+    let is_of =
+        |event: &Value, kind: &str| event["kind"] == kind && event["operation"] == asking["id"];
+    let told = daemon.wait_for_event("the doubt", |event| is_of(event, "effect.in-doubt"));
+    assert_eq!(told["data"]["number"], 1, "{told}");
+    let told_key = told["data"]["key"].as_str().unwrap();
+    assert_eq!(told_key.to_lowercase(), key, "{told}");
+    let page = receiver.wait_for("the page", |one| {
+        one.json()["kind"] == "operation.awaiting-manual"
+    });
+    let page = page.json()["body"].to_string();
+    for words in ["http.send POST", "was begun at ", told_key, "--happened"] {
+        assert!(page.contains(words), "{words}: {page}");
+    }
     let (status, answer) = decide(&daemon, "approve", &asking["id"], None);
     assert_eq!(
         status, 409,
@@ -93,6 +108,8 @@ fn a_request_of_which_nobody_knows_whether_it_happened_waits_for_a_person() {
     // It did not: it is sent, with the key that it had.
     let id = asking["id"].as_str().unwrap();
     daemon.json(&["operation", "resolve", id, "1", "--did-not"]);
+    let told = daemon.wait_for_event("what was said", |event| is_of(event, "effect.resolved"));
+    assert_eq!(told["data"]["happened"], false, "{told}");
     let again = gate.next("the request again");
     assert_eq!(again.header("idempotency-key").unwrap(), key);
     again.answer();
@@ -311,6 +328,9 @@ fn a_long_sleep_is_held_by_nobody_and_ends_on_time_whatever_is_killed_meanwhile(
                 || entries(&shown(daemon, &before["id"]), "clock.sleep", "result") == 1
         });
     };
+    daemon.wait_for_event("that it is suspended", |event| {
+        event["kind"] == "operation.suspended" && event["operation"] == before["id"]
+    });
     is_held_by_nobody(&daemon);
     for _ in 0..10 {
         daemon.kill();
