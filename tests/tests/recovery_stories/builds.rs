@@ -1,19 +1,20 @@
-//! What a call is gone on with by the next daemon: the very build that began it, and the grants of today.
+//! What a call is gone on with by the next daemon: the very build that began it, and the grants of today. With a directory among
+//! these it is called anew.
 
 use super::{ask, prepare, route_of, shown, wait_until};
 use mainstay_tests::{Daemon, Gate, Held, guest, sleeper};
 use serde_json::Value;
 use std::{fs, path::Path};
 
-/// A handler that counts between two requests to the gate.
-fn start_at(gate: &Gate, build: &Path) -> Daemon {
+/// A handler that counts between two requests to the gate, with more grants than it needs for that.
+fn start_at(gate: &Gate, build: &Path, more: &str) -> Daemon {
     let url = &gate.url;
     let params = format!("do = \"between\", word = \"count\", name = \"{url}\"");
     let lines = format!(
         "relapse_window = \"0s\"\nstrategy = {{ kind = \"immediate\", max_attempts = 1 }}\n\
          chain = [{{ handler = \"probe\", timeout = \"50s\", params = {{ {params} }} }}]"
     );
-    let grants = format!("\n[plugin.probe.grants]\nkv = \"1KiB\"\nhttp = [\"{url}\"]\n");
+    let grants = format!("\n[plugin.probe.grants]\nkv = \"1KiB\"\nhttp = [\"{url}\"]\n{more}");
     let config = [sleeper("job"), route_of("miscounted", &lines), grants];
     let config: Vec<&str> = config.iter().map(String::as_str).collect();
     let mut daemon = prepare(&config, &[build.to_owned()]);
@@ -53,7 +54,7 @@ fn replace(daemon: &Daemon, build: &Path, other: &Path) {
 fn a_call_is_gone_on_with_by_its_own_build_whatever_took_its_place_meanwhile() {
     let gate = Gate::start();
     let (build, newer) = (guest("probe", &[]), guest("probe", &["v1_1_0"]));
-    let mut daemon = start_at(&gate, &build);
+    let mut daemon = start_at(&gate, &build, "");
     let id = killed_at(&mut daemon, &gate, "/before");
     replace(&daemon, &build, &newer);
     daemon.run();
@@ -77,7 +78,7 @@ fn a_call_is_gone_on_with_by_its_own_build_whatever_took_its_place_meanwhile() {
 fn a_call_whose_build_is_gone_is_gone_on_with_by_no_other_and_a_person_is_told_its_digest() {
     let gate = Gate::start();
     let (build, newer) = (guest("probe", &[]), guest("probe", &["v1_1_0"]));
-    let mut daemon = start_at(&gate, &build);
+    let mut daemon = start_at(&gate, &build, "");
     let id = killed_at(&mut daemon, &gate, "/before");
     replace(&daemon, &build, &newer);
     let digest = blake3::hash(&fs::read(&build).unwrap()).to_hex();
@@ -99,7 +100,7 @@ fn a_call_whose_build_is_gone_is_gone_on_with_by_no_other_and_a_person_is_told_i
 fn a_call_that_goes_another_way_without_a_grant_that_it_had_is_left_to_a_person() {
     let gate = Gate::start();
     let build = guest("probe", &[]);
-    let mut daemon = start_at(&gate, &build);
+    let mut daemon = start_at(&gate, &build, "");
     let id = killed_at(&mut daemon, &gate, "/after");
     let file = daemon.path("mainstay.toml");
     let config = fs::read_to_string(&file).unwrap();
@@ -127,4 +128,20 @@ fn a_call_that_goes_another_way_without_a_grant_that_it_had_is_left_to_a_person(
     };
     assert_eq!(swaps(&asking), 2, "an intent and its result, of then");
     assert_eq!(shown(&daemon, &id)["attempts"], 1);
+}
+
+/// What it sees of its directory is in no record.
+#[test]
+fn a_call_that_was_granted_a_directory_is_made_anew_in_the_same_attempt() {
+    let gate = Gate::start();
+    let build = guest("probe", &[]);
+    let granted = "dir = [{ path = \"files\", write = true }]\n";
+    let mut daemon = start_at(&gate, &build, granted);
+    let id = killed_at(&mut daemon, &gate, "/after");
+    daemon.run();
+    asked(&gate, "/before").answer();
+    asked(&gate, "/after").answer();
+    let ended = wait_until(&daemon, &id, "succeeded");
+    assert_eq!(ended["actions"][1], "run 2", "it counts once more: {ended}");
+    assert_eq!(ended["attempts"], 1, "{ended}");
 }

@@ -351,6 +351,22 @@ fn a_long_sleep_is_held_by_nobody_and_ends_on_time_whatever_is_killed_meanwhile(
     assert_eq!(entries(&handled, "clock.sleep", "result"), 1, "{handled}");
 }
 
+#[test]
+fn a_sleep_that_nobody_holds_ends_at_once_where_its_operation_is_cancelled() {
+    let params = "do = \"sleep\", length = \"30s\"";
+    let config = format!("{}{}{GRANTS}", sleeper("job"), chain_of(params));
+    let daemon = start(&[&config], &[guest("probe", &[])]);
+    daemon.kill_child("job");
+    let sleeps = in_the_middle(&daemon, "clock.sleep");
+    daemon.wait_for_event("that it is suspended", |event| {
+        event["kind"] == "operation.suspended" && event["operation"] == sleeps["id"]
+    });
+    let (status, answer) = decide(&daemon, "cancel", &sleeps["id"], None);
+    assert!((200..300).contains(&status), "{status}: {answer}");
+    let ended = wait_until(&daemon, &sleeps["id"], "cancelled");
+    assert_eq!(entries(&ended, "clock.sleep", "result"), 0, "{ended}");
+}
+
 /// Acts: `plugin.*.limits.journal`
 #[test]
 fn what_the_journal_of_an_operation_has_no_room_for_does_not_act() {
