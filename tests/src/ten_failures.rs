@@ -82,7 +82,7 @@ pub const TEN_FAILURES: [WellKnown; 10] = [
     },
     WellKnown {
         failure: "memory-overflow",
-        cause: "a process takes 64 MiB more than it may",
+        cause: "a process takes 64 MiB, and may have 48",
         usually: "recovered, whatever its memory is",
         target: "counterparts",
         test: "a_process_that_hoards_gives_memory_back_at_a_signal_or_is_restarted",
