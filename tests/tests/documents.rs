@@ -290,6 +290,26 @@ fn quoted(cell: &str) -> BTreeSet<String> {
     words.map(str::to_owned).collect()
 }
 
+/// The functions of these interfaces, but for what a durable handler has beside effects.
+#[test]
+fn the_page_of_recoveries_says_of_every_effect_what_becomes_of_it_after_a_kill() {
+    let page = read("docs/recovery.md");
+    let rows = rows(&page, "After a kill of the daemon");
+    let told: BTreeSet<String> = rows.iter().flat_map(|row| quoted(&row[0])).collect();
+    let contract = read("plugin-sdk/wit/1.2.0/effects.wit");
+    let mut effects = BTreeSet::from(["durable.await-signal".to_owned()]);
+    for interface in ["clock", "targets", "commands", "http", "kv", "backups"] {
+        let begin = format!("\ninterface {interface} {{\n");
+        let (_, text) = contract.split_once(&begin).unwrap();
+        let text = text.split("\n}\n").next().unwrap();
+        let functions = text.lines().filter_map(|line| line.split_once(": func("));
+        effects.extend(functions.map(|(name, _)| format!("{interface}.{}", name.trim())));
+    }
+    let named: BTreeSet<&String> = told.iter().filter(|word| word.contains('.')).collect();
+    let effects: BTreeSet<&String> = effects.iter().collect();
+    assert_eq!(named, effects);
+}
+
 #[test]
 fn the_readme_lists_every_path_of_the_api() {
     let readme = read("README.md");
