@@ -60,13 +60,16 @@ pub(crate) fn origin(at: ValueAt<'_>) -> Option<HttpOrigin> {
 }
 
 /// Where clouds tell their machines who they are, beside the addresses of the link.
-const METADATA_NAMES: [&str; 6] = [
+const METADATA_NAMES: [&str; 9] = [
     "instance-data",
     "instance-data.ec2.internal",
+    "instance-metadata.amazonaws.com",
     "metadata",
+    "metadata.aliyuncs.com",
     "metadata.azure.internal",
     "metadata.goog",
     "metadata.google.internal",
+    "metadata.tencentyun.com",
 ];
 
 const METADATA_ADDRESSES: [IpAddr; 5] = [
@@ -89,7 +92,12 @@ fn metadata_service(written: &str) -> Option<&'static str> {
         let is_known = METADATA_NAMES.contains(&host);
         return is_known.then_some("the metadata service of a cloud");
     };
-    let address = address.to_canonical();
+    let address = match address {
+        IpAddr::V6(address) => {
+            carried(address).map_or_else(|| IpAddr::V6(address).to_canonical(), IpAddr::V4)
+        }
+        IpAddr::V4(_) => address,
+    };
     let is_of_the_link = match address {
         IpAddr::V4(address) => address.is_link_local(),
         IpAddr::V6(address) => address.is_unicast_link_local(),
@@ -99,6 +107,22 @@ fn metadata_service(written: &str) -> Option<&'static str> {
         _ if is_of_the_link => {
             Some("an address of the link, where clouds have their metadata service")
         }
+        _ => None,
+    }
+}
+
+/// The address that one of IPv6 leads to where a machine between the two translates: by NAT64 (RFC 6052) and 6to4 (RFC 3056); and in
+/// the form of old, which some programs still take.
+fn carried(address: Ipv6Addr) -> Option<Ipv4Addr> {
+    let last = |high: u16, low: u16| {
+        let ([a, b], [c, d]) = (high.to_be_bytes(), low.to_be_bytes());
+        Ipv4Addr::new(a, b, c, d)
+    };
+    match address.segments() {
+        [0x64, 0xff9b, 0, 0, 0, 0, high, low] | [0, 0, 0, 0, 0, 0, high, low] if high > 0 => {
+            Some(last(high, low))
+        }
+        [0x2002, high, low, ..] => Some(last(high, low)),
         _ => None,
     }
 }

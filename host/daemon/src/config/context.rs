@@ -118,6 +118,8 @@ pub(crate) struct Facts {
     pub(crate) drills: Vec<(RestoreDrillSpec, Place)>,
     /// What targets say of their budgets and groups.
     pub(crate) policies: Vec<(TargetName, TargetPolicySpec)>,
+    /// Of which handlers a cooldown or a phase says something, and where.
+    pub(crate) ruled: Vec<(PluginName, Place)>,
     /// Of which plugins there are instances, and where they say so.
     pub(crate) instances: Vec<(PluginName, Place)>,
 }

@@ -15,6 +15,8 @@ mod maintenance;
 mod plugin;
 mod policy;
 mod route;
+mod ruled;
+mod runner;
 mod target;
 mod telemetry;
 mod tier;
@@ -65,6 +67,7 @@ pub(crate) fn validate(
         judge::routes(&context, &spec.routes);
         judge::alerts(&context, &spec.alerts);
         judge::restores(&context, spec);
+        ruled::judge(&context, &spec.routes);
     }
     let (problems, facts) = context.into_problems();
     (spec, problems, facts)

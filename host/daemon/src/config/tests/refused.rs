@@ -78,6 +78,11 @@ fn no_plugin_chooses_the_program_that_a_command_runs() {
             WARNING,
             "is run as a program or a script",
         ),
+        (
+            r#"["timeout", "5", "{p}"]"#,
+            WARNING,
+            "is run as a program or a script",
+        ),
     ] {
         is_told(&command(run), severity, "placeholders", says);
     }
@@ -116,6 +121,10 @@ fn a_grant_for_what_gives_away_the_machine_is_warned_of_however_it_is_spelled() 
         "http://METADATA.google.internal",
         "http://metadata.google.internal.",
         "http://instance-data",
+        "http://[64:ff9b::169.254.169.254]",
+        "http://[2002:a9fe:a9fe::1]",
+        "http://[::169.254.169.254]",
+        "http://metadata.tencentyun.com",
     ] {
         let says = "what the machine itself may do";
         is_told(&grant(origin), WARNING, "grants", says);
@@ -359,6 +368,27 @@ fn an_address_that_nobody_could_ever_be_asked_by_is_refused() {
     }
     let nothing = check("kind = \"http\"\nurl = \"http://a.example/\"\nbody_contains = \"\"");
     is_told(&nothing, ERROR, "body_contains", "is empty");
+}
+
+#[test]
+fn a_rule_about_a_handler_that_is_misspelt_is_told() {
+    let route = "[[target]]\nname = \"t\"\nrun = [\"x\"]\n[[route]]\nchain = [{ handler = \"disk-cleanup\" }]\n";
+    let says = "no route calls";
+    for rule in [
+        "[phase.safe]\nforbid = [\"disk-clenup\"]",
+        "[phase.safe]\nallow = [\"disk-clean-up\"]",
+        "[cooldown]\ndisk-cleanups = \"5m\"",
+    ] {
+        let at = rule.lines().nth(1).unwrap();
+        is_told(&format!("{HOST}{route}{rule}\n"), WARNING, at, says);
+    }
+    for rule in [
+        "[phase.safe]\nforbid = [\"disk-cleanup\"]",
+        "[phase.safe]\nforbid = [\"memory-relief\"]",
+        "[cooldown]\ndisk-cleanup = \"5m\"",
+    ] {
+        is_fine(&format!("{HOST}{route}{rule}\n"));
+    }
 }
 
 #[test]

@@ -10,7 +10,7 @@ use super::{
             run, word,
         },
     },
-    named,
+    named, runner,
 };
 use mainstay_backup::UNSIGNED;
 use mainstay_domain::{
@@ -223,7 +223,7 @@ fn command<'a>(at: ValueAt<'a>, fields: &mut Fields<'a>) -> Option<CommandSpec> 
                 "write the program itself; only arguments can hold placeholders",
             );
         }
-        if is_run(given, &written) {
+        if runner::runs(given, &written) {
             at.context.warn(
                 at.node.place,
                 format!("what a plugin gives for {written} is run as a program or a script"),
@@ -241,30 +241,6 @@ fn command<'a>(at: ValueAt<'a>, fields: &mut Fields<'a>) -> Option<CommandSpec> 
         idempotent: fields.or("idempotent", false, boolean),
         run: arguments?,
     })
-}
-
-/// Programs that run what they are told to.
-const RUNNERS: [&str; 24] = [
-    "ash", "bash", "busybox", "chroot", "dash", "doas", "env", "fish", "ksh", "nice", "node",
-    "nohup", "perl", "python", "python3", "ruby", "runuser", "setsid", "sh", "stdbuf", "su",
-    "sudo", "xargs", "zsh",
-];
-
-/// Whether what stands in place of a placeholder is a program, or a part of a script.
-fn is_run(arguments: &[String], written: &str) -> bool {
-    let Some((program, rest)) = arguments.split_first() else {
-        return false;
-    };
-    let name = program.rsplit('/').next().unwrap_or_default();
-    let mut plain = rest.iter().filter(|argument| !argument.starts_with('-'));
-    let is_first = plain.next().is_some_and(|first| first.contains(written));
-    let is_script = rest.windows(2).any(|pair| match pair {
-        [flag, script] => {
-            flag.starts_with('-') && flag.ends_with(['c', 'e']) && script.contains(written)
-        }
-        _ => false,
-    });
-    RUNNERS.contains(&name) && (is_first || is_script)
 }
 
 /// Whatever stands in braces in some arguments and has none itself.

@@ -5,9 +5,10 @@ use super::{
         charter,
         context::EntityKind,
         reader::{Fields, ValueAt},
-        values::{existing, name, number, one_of, path, positive_duration, whole, word},
+        values::{existing, number, one_of, path, positive_duration, whole, word},
     },
     named,
+    ruled::ruled,
 };
 use mainstay_domain::{
     code::ErrorCode,
@@ -237,7 +238,11 @@ fn cooldowns(at: ValueAt<'_>) -> Option<BTreeMap<PluginName, Duration>> {
     for (key, place, at) in at.entries() {
         let length = positive_duration(at);
         match PluginName::parse(key) {
-            Ok(name) => found.extend(length.map(|length| (name, length))),
+            Ok(name) => {
+                let mut facts = at.context.facts.borrow_mut();
+                facts.ruled.push((name.clone(), place));
+                found.extend(length.map(|length| (name, length)));
+            }
             Err(error) => {
                 let help = "write the name of a handler, e.g. restart-service = \"5m\"";
                 at.context.error(place, error.to_string(), help);
@@ -258,9 +263,8 @@ fn phases(at: ValueAt<'_>) -> Option<BTreeMap<Phase, PhaseSpec>> {
             let usual = PhaseSpec::of(phase.unwrap_or_default());
             let severity = |at| one_of("a severity, or never", &LEAST, at);
             let help = "write allow = [\"restart-service\"]";
-            let allowed = fields.optional("allow", |at| at.each(help, name(PluginName::parse)));
-            let handler = name(PluginName::parse);
-            let forbidden = fields.list("forbid", "forbid = [\"disk-cleanup\"]", handler);
+            let allowed = fields.optional("allow", |at| at.each(help, ruled));
+            let forbidden = fields.list("forbid", "forbid = [\"disk-cleanup\"]", ruled);
             Some(PhaseSpec {
                 least: fields.or("severity", usual.least, severity),
                 allowed: allowed.map(|allowed| allowed.into_iter().collect()),
