@@ -1,18 +1,27 @@
 //! The directories that plugins are granted: whether they are there, and whether a guest should see them.
 
 use mainstay_daemon::config::{EntityKind, Loaded, Problem};
+use mainstay_domain::spec::SecretSource;
 use std::{
     fs, io,
     path::{Path, PathBuf},
 };
 
+/// Directories of the system that tell who reads them what is nobody else's, or let who writes to them command the machine; and
+/// whether that is so of all that lies in them.
+const OF_THE_SYSTEM: [(&str, bool); 7] = [
+    ("/boot", false),
+    ("/dev", false),
+    ("/etc", false),
+    ("/proc", true),
+    ("/root", false),
+    ("/run", false),
+    ("/sys", true),
+];
+
 /// A warning for each grant of a directory that cannot be what is meant.
 pub(super) fn problems(loaded: &Loaded) -> Vec<Problem> {
-    let host = &loaded.spec.host;
-    let own = [
-        ("the state directory", resolved(&host.state_dir)),
-        ("the plugin directory", resolved(&host.plugin_dir)),
-    ];
+    let own = own(loaded);
     let mut problems = Vec::new();
     for (name, plugin) in &loaded.spec.plugins {
         for grant in &plugin.grants.dir {
@@ -34,8 +43,39 @@ pub(super) fn problems(loaded: &Loaded) -> Vec<Problem> {
     problems
 }
 
+/// What of the host's own no guest should see, and what that is for people: directories, and files by themselves.
+fn own(loaded: &Loaded) -> Vec<(String, PathBuf)> {
+    let spec = &loaded.spec;
+    let mut own = vec![
+        (
+            "the state directory".to_owned(),
+            resolved(&spec.host.state_dir),
+        ),
+        (
+            "the plugin directory".to_owned(),
+            resolved(&spec.host.plugin_dir),
+        ),
+    ];
+    let config = loaded.files.iter();
+    own.extend(config.map(|file| ("the config".to_owned(), resolved(file))));
+    for (name, source) in &spec.secrets {
+        if let SecretSource::File(file) = source {
+            own.push((format!("the secret `{name}`"), resolved(file)));
+        }
+    }
+    for job in &spec.jobs {
+        if let Some(file) = &job.sealing.identity {
+            own.push((
+                format!("the identity of job `{}`", job.name),
+                resolved(file),
+            ));
+        }
+    }
+    own
+}
+
 /// What is wrong with a granted directory, for people.
-fn doubts(path: &Path, own: &[(&str, PathBuf)]) -> Vec<String> {
+fn doubts(path: &Path, own: &[(String, PathBuf)]) -> Vec<String> {
     let mut doubts = Vec::new();
     match fs::metadata(path) {
         Ok(found) if found.is_dir() => {}
@@ -49,6 +89,13 @@ fn doubts(path: &Path, own: &[(&str, PathBuf)]) -> Vec<String> {
     if path.parent().is_none() {
         doubts.push("is the whole file system".to_owned());
         return doubts;
+    }
+    for (directory, with_all) in OF_THE_SYSTEM {
+        if path == Path::new(directory) {
+            doubts.push("is the system's own".to_owned());
+        } else if with_all && path.starts_with(directory) {
+            doubts.push(format!("lies in {directory}, which is the system's own"));
+        }
     }
     for (what, directory) in own {
         if path == *directory {
@@ -91,8 +138,9 @@ mod tests {
         fs::write(at("file"), "").unwrap();
         std::os::unix::fs::symlink("state", at("link")).unwrap();
         let own = [
-            ("the state directory", resolved(&at("state"))),
-            ("the plugin directory", resolved(&at("plugins"))),
+            ("the state directory".to_owned(), resolved(&at("state"))),
+            ("the plugin directory".to_owned(), resolved(&at("plugins"))),
+            ("the secret `t`".to_owned(), resolved(&at("keys/t"))),
         ];
         for (path, expected) in [
             (at("cache"), ""),
@@ -107,13 +155,42 @@ mod tests {
                 "is not there; lies in the state directory",
             ),
             (at("plugins"), "is the plugin directory"),
+            (at("keys"), "is not there; holds the secret `t`"),
             (
                 root.path().to_owned(),
-                "holds the state directory; holds the plugin directory",
+                "holds the state directory; holds the plugin directory; holds the secret `t`",
             ),
+            (PathBuf::from("/proc"), "is the system's own"),
+            (
+                PathBuf::from("/proc/self/task/../fd"),
+                "lies in /proc, which is the system's own",
+            ),
+            (PathBuf::from("/dev"), "is the system's own"),
+            (PathBuf::from("/dev/shm"), ""),
+            (PathBuf::from("/etc"), "is the system's own"),
             (PathBuf::from("/"), "is the whole file system"),
         ] {
             assert_eq!(doubts(&path, &own).join("; "), expected, "{path:?}");
         }
+    }
+
+    #[test]
+    fn what_is_the_hosts_own_is_the_config_and_what_it_keeps_secret_too() {
+        let (directory, loaded) = super::super::testing::loaded(
+            "[secrets]\na = { file = \"keys/a\" }\nb = { env = \"B\" }\n\
+             [[job]]\nname = \"j\"\nencryption = \"none\"\nidentity = { file = \"keys/j\" }\n\
+             source = [{ kind = \"directory\", path = \"d\" }]\n\
+             [plugin.p]\ngrants = { dir = [\"keys\", \"d\"] }\n",
+        );
+        fs::create_dir(directory.path().join("keys")).unwrap();
+        fs::create_dir(directory.path().join("d")).unwrap();
+        let found = problems(&loaded);
+        let [found] = found.as_slice() else {
+            panic!("{found:?}");
+        };
+        let says = "/keys, which holds the secret `a`, and holds the identity of job `j`";
+        assert!(found.message.ends_with(says), "{found:?}");
+        let named: Vec<String> = own(&loaded).into_iter().map(|(what, _)| what).collect();
+        assert!(named.contains(&"the config".to_owned()), "{named:?}");
     }
 }
