@@ -19,6 +19,7 @@ mod state;
 mod testing;
 mod waits;
 mod windows;
+mod writable;
 
 use super::component;
 use crate::carried::{self, Carried};
@@ -53,6 +54,7 @@ pub(super) async fn check(file: &Path) -> anyhow::Result<Vec<Problem>> {
     found.extend(files::problems(&loaded));
     found.extend(waits::problems(&loaded));
     found.extend(windows::problems(&loaded));
+    found.extend(writable::problems(&loaded));
     let named = loaded.spec.plugin_specs();
     let (mut served, mut refusing) = (Served::new(), Vec::new());
     for component in components(&loaded, &mut found) {
