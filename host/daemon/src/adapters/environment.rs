@@ -14,9 +14,10 @@ use std::{collections::BTreeSet, ffi::OsStr, process::Command};
 /// Where programs are looked for when the daemon itself has no `PATH`.
 pub const DEFAULT_PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 
-/// What is said to the daemon alone: by its service manager, as systemd.exec(5) lists it, and by a Mainstay that
-/// supervises this one. `MAINSTAY_CONFIG` is not among it: by that, `mainstay heartbeat` in a child finds the daemon.
-const SAID_TO_THE_DAEMON: [&str; 20] = [
+/// What is said to the daemon alone: by its service manager, as systemd.exec(5) lists it, upstart and supervisord have theirs,
+/// and by a Mainstay that supervises this one. A service that finds the daemon's own directories would keep its state there,
+/// and one that finds `UPSTART_JOB` stops itself, as upstart wanted it. `MAINSTAY_CONFIG` is not among it: by that, `mainstay heartbeat` in a child finds the daemon.
+const SAID_TO_THE_DAEMON: [&str; 43] = [
     "NOTIFY_SOCKET",
     "WATCHDOG_PID",
     "WATCHDOG_USEC",
@@ -37,6 +38,29 @@ const SAID_TO_THE_DAEMON: [&str; 20] = [
     "MAINSTAY_IDEMPOTENCY_KEY",
     "MAINSTAY_PROGRAM",
     "CREDENTIALS_DIRECTORY",
+    "CACHE_DIRECTORY",
+    "CONFIGURATION_DIRECTORY",
+    "LOGS_DIRECTORY",
+    "RUNTIME_DIRECTORY",
+    "STATE_DIRECTORY",
+    "LOG_NAMESPACE",
+    "MAINPID",
+    "PIDFILE",
+    "SERVICE_RESULT",
+    "EXIT_CODE",
+    "EXIT_STATUS",
+    "DEBUG_INVOCATION",
+    "TRIGGER_UNIT",
+    "TRIGGER_PATH",
+    "TRIGGER_TIMER_REALTIME_USEC",
+    "TRIGGER_TIMER_MONOTONIC_USEC",
+    "UPSTART_JOB",
+    "UPSTART_INSTANCE",
+    "UPSTART_EVENTS",
+    "SUPERVISOR_ENABLED",
+    "SUPERVISOR_GROUP_NAME",
+    "SUPERVISOR_PROCESS_NAME",
+    "SUPERVISOR_SERVER_URL",
 ];
 
 /// What programs inherit of the daemon.
@@ -199,6 +223,11 @@ mod tests {
             "INVOCATION_ID",
             "JOURNAL_STREAM",
             "CREDENTIALS_DIRECTORY",
+            "STATE_DIRECTORY",
+            "RUNTIME_DIRECTORY",
+            "PIDFILE",
+            "UPSTART_JOB",
+            "SUPERVISOR_SERVER_URL",
         ] {
             let entry = (OsStr::new(variable), None);
             assert!(left_out.contains(&entry), "{variable}: {left_out:?}");
