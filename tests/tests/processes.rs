@@ -214,6 +214,10 @@ fn no_signal_but_those_of_a_stop_ends_the_daemon() {
         Signal::VTALARM,
         Signal::PROF,
         Signal::IO,
+        Signal::XCPU,
+        Signal::XFSZ,
+        Signal::POWER,
+        Signal::STKFLT,
     ];
     for signal in signals {
         kill_process(raw(daemon.pid()), signal).unwrap();

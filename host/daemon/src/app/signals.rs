@@ -15,7 +15,7 @@ use tokio::{
 };
 
 /// They end a program that does not listen to them, and mean nothing here.
-const MEANINGLESS: [Number; 8] = [
+const MEANINGLESS: [Number; 9] = [
     Number::USR2,
     Number::ALARM,
     Number::VTALARM,
@@ -24,6 +24,7 @@ const MEANINGLESS: [Number; 8] = [
     Number::POWER,
     Number::STKFLT,
     Number::XFSZ,
+    Number::XCPU,
 ];
 
 /// The real-time signals that a C library leaves to programs; the same is true of them.
