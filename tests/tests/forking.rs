@@ -85,3 +85,18 @@ fn a_program_that_should_fork_and_leaves_nothing_is_a_failure_that_says_so() {
         "{message}"
     );
 }
+
+#[test]
+fn a_program_that_leaves_nothing_has_not_recovered_by_its_start() {
+    let config = config().replace("\"sh\", \"forks.sh\"", "\"true\"");
+    let config = config.replace("max_attempts = 3", "max_attempts = 1");
+    let mut daemon = Daemon::start(&config, &[&plugin("restart-service")]);
+    let ended = daemon.wait_for_event("the end of its recovery", |event| {
+        let kind = event["kind"].as_str().unwrap_or_default();
+        // Before the handler serves it is missing.
+        matches!(kind, "operation.succeeded" | "operation.failed")
+            && !event["message"].to_string().contains("MS-0304")
+    });
+    assert_eq!(ended["kind"], "operation.failed", "{ended}");
+    assert!(daemon.stop());
+}

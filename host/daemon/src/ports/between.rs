@@ -212,6 +212,9 @@ pub enum ProcessUpdate {
     /// It may run, and nobody started it now: it was adopted, or a command that should have started or stopped it
     /// failed.
     Runs(Option<u32>),
+    /// Its first process, of this number, has ended, and the one that it should have left is looked for, so long at most: it
+    /// neither runs nor has it failed before that is known.
+    Forks(u32, Duration),
     /// Its supervised process ended by itself, and should run; how it ended, for people.
     Exited(String),
     /// Its supervised process was not started, and should run; why, for people.

@@ -233,9 +233,10 @@ impl Core {
         let start_period = state.spec.start_period;
         let mut changes = process::felt(&news, &mut state.health, start_period, now);
         let has_exited = matches!(news, ProcessUpdate::Exited(_));
+        let is_looked_for = matches!(news, ProcessUpdate::Forks(..));
         let written = state.last_lines.take().filter(|_| has_exited);
         let down = process::down(news);
-        if state.process.is_stopped() {
+        if state.process.is_stopped() || is_looked_for {
             self.publish(monitored, &mut state, &changes, None);
             return;
         }

@@ -4,7 +4,7 @@
 //! Invariant: nothing that fails of a supervised target is over, and no trial of it, before its process has run for a
 //! [`MOMENT`]. That it fails again is known at once.
 
-use super::{CheckCounter, CircuitState, TargetHealth};
+use super::{CheckCounter, CircuitState, HealthChange, TargetHealth};
 use crate::time::Monotonic;
 use std::time::Duration;
 
@@ -21,6 +21,23 @@ impl TargetHealth {
     pub(super) fn begin_moment(&mut self, now: Monotonic) {
         let is_supervised = self.checks.iter().any(CheckCounter::is_exit);
         self.settles_at = is_supervised.then(|| now + MOMENT);
+    }
+
+    /// Its first process has ended, and the one that it left is looked for, so long at most: until that is known nothing is
+    /// over.
+    pub fn forks(&mut self, within: Duration, now: Monotonic) -> Vec<HealthChange> {
+        let mut changes = Vec::new();
+        let is_supervised = self.checks.iter().any(CheckCounter::is_exit);
+        self.settles_at = is_supervised.then(|| now + within + MOMENT);
+        self.settle(&mut changes);
+        changes
+    }
+
+    /// Its process runs, whoever started it: a moment that was waited for until then begins.
+    pub fn runs(&mut self, now: Monotonic) {
+        if self.is_settling(now) {
+            self.begin_moment(now);
+        }
     }
 
     /// Forgets a moment that is over.

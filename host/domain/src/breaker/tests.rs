@@ -109,6 +109,11 @@ fn play(health: &mut TargetHealth, steps: &str) -> Vec<HealthChange> {
             "acted" => health.handler_acted(),
             "start" => health.started(START, at(now)),
             "ended" => health.ended(),
+            "forks" => health.forks(Duration::from_secs(5), at(now)),
+            "runs" => {
+                health.runs(at(now));
+                Vec::new()
+            }
             _ if step.parse::<u64>().is_ok() => {
                 now = step.parse().unwrap();
                 health.tick(at(now))

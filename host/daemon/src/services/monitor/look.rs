@@ -160,6 +160,7 @@ impl Core {
             ProcessUpdate::Started(Some(_)) | ProcessUpdate::Runs(Some(_)) => None,
             ProcessUpdate::Started(None)
             | ProcessUpdate::Runs(None)
+            | ProcessUpdate::Forks(..)
             | ProcessUpdate::Completed
             | ProcessUpdate::Stopped
             | ProcessUpdate::Held(_) => {

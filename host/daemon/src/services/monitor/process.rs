@@ -35,7 +35,9 @@ impl ProcessState {
     /// After this news, whatever was known before.
     pub(super) fn after(news: &ProcessUpdate) -> Self {
         match news {
-            ProcessUpdate::Started(Some(pid)) | ProcessUpdate::Runs(Some(pid)) => Self::Runs(*pid),
+            ProcessUpdate::Started(Some(pid))
+            | ProcessUpdate::Runs(Some(pid))
+            | ProcessUpdate::Forks(pid, _) => Self::Runs(*pid),
             ProcessUpdate::Started(None)
             | ProcessUpdate::Runs(None)
             | ProcessUpdate::Exited(_)
@@ -73,7 +75,11 @@ pub(super) fn felt(
 ) -> Vec<HealthChange> {
     match news {
         ProcessUpdate::Started(_) => health.started(start_period, now),
-        ProcessUpdate::Runs(_) => Vec::new(),
+        ProcessUpdate::Runs(_) => {
+            health.runs(now);
+            Vec::new()
+        }
+        ProcessUpdate::Forks(_, within) => health.forks(*within, now),
         ProcessUpdate::Completed => health.completed(),
         ProcessUpdate::Held(_) => health.let_go(),
         ProcessUpdate::Exited(_) | ProcessUpdate::Down(_) | ProcessUpdate::Stopped => {
@@ -88,6 +94,7 @@ pub(super) fn down(news: ProcessUpdate) -> Option<String> {
         ProcessUpdate::Exited(why) | ProcessUpdate::Down(why) => Some(why),
         ProcessUpdate::Started(_)
         | ProcessUpdate::Runs(_)
+        | ProcessUpdate::Forks(..)
         | ProcessUpdate::Completed
         | ProcessUpdate::Stopped
         | ProcessUpdate::Held(_) => None,
@@ -115,6 +122,10 @@ mod tests {
             (ProcessUpdate::Started(None), ProcessState::Absent),
             (ProcessUpdate::Runs(Some(7)), ProcessState::Runs(7)),
             (ProcessUpdate::Runs(None), ProcessState::Absent),
+            (
+                ProcessUpdate::Forks(7, Duration::from_secs(5)),
+                ProcessState::Runs(7),
+            ),
             (ProcessUpdate::Exited(why()), ProcessState::Absent),
             (ProcessUpdate::Down(why()), ProcessState::Absent),
             (ProcessUpdate::Completed, ProcessState::Stopped),

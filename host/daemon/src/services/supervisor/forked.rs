@@ -39,6 +39,7 @@ impl Core {
     /// What has become of a target whose process ended: whether that was the first process of a program that forks.
     pub(super) async fn left_by(
         &self,
+        supervised: &SupervisedTarget,
         process: &ProcessSpec,
         first: &ProcessIdentity,
         exit: Exit,
@@ -54,6 +55,7 @@ impl Core {
             _ => return Left::Nothing,
         };
         let end = Instant::now() + patience;
+        let mut is_told = false;
         loop {
             let why = match self.named_after(file, first).await {
                 Ok(Some(main)) => return Left::Main(main),
@@ -65,6 +67,10 @@ impl Core {
                     Began::Started => Left::Lost(why),
                     Began::Adopted => Left::Nothing,
                 };
+            }
+            // It mostly is there at once.
+            if !std::mem::replace(&mut is_told, true) {
+                self.tell_that_it_forks(supervised, first, patience);
             }
             tokio::time::sleep(LOOK_EVERY).await;
         }

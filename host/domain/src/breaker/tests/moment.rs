@@ -22,6 +22,22 @@ fn nothing_is_over_before_the_process_has_run_for_a_moment() {
 }
 
 #[test]
+fn nothing_is_over_while_the_process_that_the_first_one_left_is_looked_for() {
+    let until = "open raise:exited raise:down half";
+    let passes = "exit- a- a- acted start exit+ a+ a+ a+ forks";
+    check(a_and_exit(), &format!("{passes} 2 a+ 5 a+"), until);
+    check(
+        a_and_exit(),
+        &format!("{passes} 2 runs exit+ 3"),
+        &format!("{until} clear:down clear:exited closed"),
+    );
+    let mut health = a_and_exit();
+    let changes = play(&mut health, &format!("{passes} 4 ended exit- 20"));
+    let cleared = |change: &HealthChange| matches!(change, HealthChange::FailureCleared { .. });
+    assert!(!changes.iter().any(cleared), "{changes:?}");
+}
+
+#[test]
 fn a_process_that_ends_within_its_moment_was_never_well_whoever_answered_for_it() {
     let mut health = a_and_exit();
     let mut changes = play(&mut health, "exit- a- a- acted");

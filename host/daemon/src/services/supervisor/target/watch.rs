@@ -14,7 +14,7 @@ use mainstay_domain::{
     record::{Change, ProcessIdentity},
     severity::Severity,
 };
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 /// The number of the signal, on every machine.
 const SIGKILL: i32 = 9;
@@ -48,6 +48,22 @@ impl Core {
         true
     }
 
+    /// That the first process of a program that forks has ended, where it is not stopped: it runs no more, and the one that it
+    /// left is looked for, so long at most.
+    pub(in super::super) fn tell_that_it_forks(
+        &self,
+        supervised: &SupervisedTarget,
+        first: &ProcessIdentity,
+        within: Duration,
+    ) {
+        // With the state held, as for the end of a process.
+        let state = supervised.state.lock();
+        if state.lifecycle.runs(first) {
+            let news = ProcessUpdate::Forks(first.pid, within);
+            self.ports.watch.process_changed(&supervised.name, news);
+        }
+    }
+
     /// Begins to look for what a process that ended by itself has left; whether it did. Of one that was stopped whoever
     /// stopped it looks, and the next one may be on its way already.
     fn looks_for_rest_of(&self, supervised: &SupervisedTarget, ended: &ProcessIdentity) -> bool {
@@ -72,7 +88,10 @@ impl Core {
         let (exit, lost) = loop {
             let exit = self.ports.processes.wait(identity.clone()).await;
             let left = match supervised.process_spec() {
-                Some(process) => self.left_by(&process, &identity, exit, began).await,
+                Some(process) => {
+                    self.left_by(&supervised, &process, &identity, exit, began)
+                        .await
+                }
                 None => Left::Nothing,
             };
             match left {
