@@ -174,6 +174,6 @@ fn read_directory(
         let taken = state.insert(key, entry);
         taken.map_err(|error| BackupStoreError::Source(error.to_string()))
     });
-    notes.extend(gaps.into_unseen().into_iter().map(|unseen| unseen.what));
+    notes.extend(gaps.into_unseen().into_notes());
     walked
 }

@@ -143,7 +143,7 @@ impl<'a> SourceReader<'a> {
         baseline: &'a Index,
         (writer, sizes, broken_off): (PieceWriter, ChunkSizes, &'a BrokenOff),
     ) -> Self {
-        let found = Gathered::new(&Aside::new(layout, &request.job, &request.id));
+        let found = Gathered::new(&aside_of(layout, request));
         let (warnings, done) = (Vec::new(), Progress::default());
         Self {
             layout,
@@ -257,8 +257,8 @@ impl<'a> SourceReader<'a> {
         &mut self,
         (reading, tolerant): (&Reading, bool),
         read: impl FnOnce(&mut Self, &WalkRules<'_>, &mut Vec<String>) -> Result<(), BackupStoreError>,
-    ) -> Result<Vec<Unseen>, BackupStoreError> {
-        let gaps = Gaps::default();
+    ) -> Result<Unseen, BackupStoreError> {
+        let gaps = Gaps::keeping(&self.aside());
         let mounts = mem::take(&mut self.mounts);
         let rules = WalkRules {
             except: &own_places(self.layout),
@@ -275,6 +275,11 @@ impl<'a> SourceReader<'a> {
         self.incomplete |= gaps.is_any();
         self.go_on_after(read)?;
         Ok(gaps.into_unseen())
+    }
+
+    /// Where what does not fit is set aside.
+    fn aside(&self) -> Aside {
+        aside_of(self.layout, self.request)
     }
 
     /// The other sources may be readable where one is not.
@@ -667,6 +672,10 @@ impl<'a> SourceReader<'a> {
         self.last = Some(entry);
         Ok(())
     }
+}
+
+fn aside_of(layout: &Layout, request: &TakeBackup) -> Aside {
+    Aside::new(layout, &request.job, &request.id)
 }
 
 /// The extended attributes of what is held open. What cannot be read of them is missed, and told.

@@ -2,30 +2,60 @@
 //!
 //! Invariant: of any number of things that cannot be read so many are named, and the rest is counted.
 
+use super::table::{Aside, Sorter};
 use std::cell::{Cell, RefCell};
 
 /// So many are named. A record of a backup keeps some warnings more.
 const NAMED: usize = 10;
 
 /// What a walk misses.
-#[derive(Debug, Default)]
+#[derive(Default)]
 pub(super) struct Gaps {
     is_any: Cell<bool>,
-    unseen: RefCell<Vec<Unseen>>,
+    unseen: RefCell<Unseen>,
 }
 
-/// Something that is there, and nothing is known of what it is, or of what lies in it.
-#[derive(Debug)]
+/// What is there, and nothing is known of what it is, or of what lies in it; of any number.
+#[derive(Default)]
 pub(super) struct Unseen {
-    /// Its path below its source.
-    pub(super) relative: Vec<u8>,
-    /// Whether it was found, as a directory that cannot be listed.
-    pub(super) is_found: bool,
-    /// Why; a sentence for people.
-    pub(super) what: String,
+    /// The first of them by their paths below their source, each with why; sentences for people.
+    pub(super) named: Vec<(Vec<u8>, String)>,
+    /// How many there are beside.
+    pub(super) others: u64,
+    /// All of their paths, each with [`FOUND`] or [`NOT_FOUND`]; none where nobody asks for them.
+    pub(super) paths: Option<Sorter>,
+}
+
+/// It was found itself, as a directory that cannot be listed.
+pub(super) const FOUND: &[u8] = b"found";
+/// It was not.
+pub(super) const NOT_FOUND: &[u8] = b"";
+
+impl Unseen {
+    /// A sentence for each, and at the end one for those that are not named.
+    pub(super) fn into_notes(self) -> Vec<String> {
+        let mut notes: Vec<String> = self.named.into_iter().map(|(_, what)| what).collect();
+        if self.others > 0 {
+            notes.push(format!("{} more cannot be read", self.others));
+        }
+        notes
+    }
 }
 
 impl Gaps {
+    /// Which keeps the paths of what is unseen.
+    pub(super) fn keeping(aside: &Aside) -> Self {
+        let paths = Some(Sorter::new(aside));
+        let unseen = Unseen {
+            paths,
+            ..Unseen::default()
+        };
+        Self {
+            is_any: Cell::default(),
+            unseen: RefCell::new(unseen),
+        }
+    }
+
     /// Something that was there is not found as it was.
     pub(super) fn note(&self) {
         self.is_any.set(true);
@@ -33,21 +63,24 @@ impl Gaps {
 
     /// What has this name cannot be looked at.
     pub(super) fn miss(&self, relative: &[u8], what: String) {
-        self.add(relative, false, what);
+        self.add(relative, NOT_FOUND, what);
     }
 
     /// What is in this directory cannot be listed.
     pub(super) fn miss_inside(&self, relative: &[u8], what: String) {
-        self.add(relative, true, what);
+        self.add(relative, FOUND, what);
     }
 
-    fn add(&self, relative: &[u8], is_found: bool, what: String) {
+    fn add(&self, relative: &[u8], found: &[u8], what: String) {
         self.note();
-        self.unseen.borrow_mut().push(Unseen {
-            relative: relative.to_vec(),
-            is_found,
-            what,
-        });
+        let mut unseen = self.unseen.borrow_mut();
+        match unseen.named.len() < NAMED {
+            true => unseen.named.push((relative.to_vec(), what)),
+            false => unseen.others += 1,
+        }
+        if let Some(paths) = &mut unseen.paths {
+            paths.push(relative, found);
+        }
     }
 
     /// Whether there is any.
@@ -56,7 +89,7 @@ impl Gaps {
     }
 
     /// What could not be looked at or listed, of which nobody was told.
-    pub(super) fn into_unseen(self) -> Vec<Unseen> {
+    pub(super) fn into_unseen(self) -> Unseen {
         self.unseen.into_inner()
     }
 }
@@ -84,6 +117,11 @@ impl Unread {
         ));
     }
 
+    /// So many more, after as many were added as are named.
+    pub(super) fn add_unnamed(&mut self, count: u64) {
+        self.others += count;
+    }
+
     /// What is to be said of them; sentences for people.
     pub(super) fn into_warnings(self) -> Vec<String> {
         let Self { mut named, others } = self;
@@ -97,6 +135,27 @@ impl Unread {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::local::tests::aside;
+
+    #[test]
+    fn of_any_number_that_is_unseen_all_paths_are_known_and_few_are_held() {
+        let state = tempfile::tempdir().unwrap();
+        let gaps = Gaps::keeping(&aside(state.path(), 10_000));
+        for number in 0..20_000 {
+            let name = format!("closed/{number:08}");
+            gaps.miss(name.as_bytes(), format!("cannot read {name}"));
+        }
+        gaps.miss_inside(b"locked", "cannot list it".to_owned());
+        let unseen = gaps.into_unseen();
+        assert_eq!((unseen.named.len(), unseen.others), (10, 19_991));
+        let paths = unseen.paths.unwrap().finish();
+        assert!(paths.held() < 20_000, "{}", paths.held());
+        assert_eq!(paths.len(), 20_001);
+        let found = |path: &[u8]| paths.get(path).unwrap();
+        assert_eq!(found(b"closed/00012345").as_deref(), Some(NOT_FOUND));
+        assert_eq!(found(b"locked").as_deref(), Some(FOUND));
+        assert_eq!(found(b"closed"), None);
+    }
 
     #[test]
     fn so_many_are_named_and_the_rest_is_counted() {

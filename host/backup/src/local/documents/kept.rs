@@ -7,14 +7,18 @@
 
 use super::{Content, SourceReader, check_stop};
 use crate::{
-    local::{reading::Reading, unread::Unseen},
+    local::{
+        reading::Reading,
+        table::{Sorter, Table, unreadable},
+        unread::{NOT_FOUND, Unseen},
+    },
     port::BackupStoreError,
 };
 use mainstay_domain::{
     archive::{DocumentKey, DocumentKind, Entry, KeyPrefix},
     spec::BackupSource,
 };
-use std::{collections::BTreeMap, mem};
+use std::mem;
 
 /// What of a source was not seen.
 struct Hidden<'a> {
@@ -23,25 +27,35 @@ struct Hidden<'a> {
     /// Other sources have what is at and below these keys.
     others: Vec<DocumentKey>,
     /// By its key below the source, whether it was found itself.
-    unseen: BTreeMap<DocumentKey, bool>,
+    unseen: Table,
 }
 
 impl Hidden<'_> {
     /// Whether a document may be there still.
-    fn has(&self, key: &DocumentKey) -> bool {
+    fn has(&self, key: &DocumentKey) -> Result<bool, BackupStoreError> {
         let Some(relative) = self.prefix.strip(key) else {
-            return false;
+            return Ok(false);
         };
-        let is_unseen = self.unseen.get(&relative) == Some(&false)
-            || relative
-                .ancestors()
-                .any(|above| self.unseen.contains_key(above));
         let is_others = |other: &DocumentKey| {
             key == other || key.ancestors().any(|above| above == other.as_str())
         };
-        is_unseen
+        Ok(self.is_unseen(&relative)?
             && !self.others.iter().any(is_others)
-            && !self.reading.leaves_out(&relative.to_bytes())
+            && !self.reading.leaves_out(&relative.to_bytes()))
+    }
+
+    /// Whether it was not seen, or lies in a directory that was not.
+    fn is_unseen(&self, relative: &DocumentKey) -> Result<bool, BackupStoreError> {
+        let look = |key: &str| self.unseen.get(key.as_bytes()).map_err(unreadable);
+        if look(relative.as_str())?.as_deref() == Some(NOT_FOUND) {
+            return Ok(true);
+        }
+        for above in relative.ancestors() {
+            if look(above)?.is_some() {
+                return Ok(true);
+            }
+        }
+        Ok(false)
     }
 }
 
@@ -68,30 +82,40 @@ impl SourceReader<'_> {
         &mut self,
         prefix: &KeyPrefix,
         reading: &Reading,
-        unseen: Vec<Unseen>,
+        unseen: Unseen,
     ) -> Result<(), BackupStoreError> {
-        if unseen.is_empty() {
+        let Unseen {
+            named,
+            others,
+            paths,
+        } = unseen;
+        if named.is_empty() {
             return Ok(());
         }
-        let mut hidden = Hidden {
+        for (relative, what) in named {
+            let relative = key_of(&relative)?;
+            let is_known = self.baseline.get(&prefix.join(&relative))?.is_some();
+            self.unread.add(&what, is_known);
+        }
+        self.unread.add_unnamed(others);
+        let mut keys = Sorter::new(&self.aside());
+        let paths = paths.map(Sorter::finish).unwrap_or_default();
+        for record in paths.iter() {
+            let (relative, found) = record.map_err(unreadable)?;
+            keys.push(key_of(&relative)?.as_str().as_bytes(), &found);
+        }
+        let hidden = Hidden {
             prefix,
             reading,
             others: self.other_keys(prefix),
-            unseen: BTreeMap::new(),
+            unseen: keys.finish(),
         };
-        for missed in unseen {
-            let relative = DocumentKey::from_bytes(&missed.relative)
-                .map_err(|error| BackupStoreError::Source(error.to_string()))?;
-            let is_known = self.baseline.get(&prefix.join(&relative))?.is_some();
-            self.unread.add(&missed.what, is_known);
-            hidden.unseen.insert(relative, missed.is_found);
-        }
         let (baseline, hard_links) = (self.baseline, mem::take(&mut self.hard_links));
         let files = hard_links.files();
         for document in baseline.listing.iter() {
             check_stop(self.stop)?;
             let (key, entry) = document?;
-            if !hidden.has(&key) {
+            if !hidden.has(&key)? {
                 continue;
             }
             let of_found = entry.link().and_then(|file| {
@@ -104,7 +128,10 @@ impl SourceReader<'_> {
                 self.record(key, entry, Content::Linked, None)?;
                 continue;
             }
-            let stays_link = entry.link().is_some_and(|file| hidden.has(file));
+            let stays_link = match entry.link() {
+                Some(file) => hidden.has(file)?,
+                None => false,
+            };
             if !self.keep(&key, entry, stays_link)? {
                 let what = format!("cannot read `{key}`, another name of a file that changed");
                 self.unread.add(&what, false);
@@ -149,4 +176,9 @@ impl SourceReader<'_> {
         let is_below = |key: &DocumentKey| prefix.strip(key).is_some_and(|key| !key.is_root());
         keys.filter(is_below).collect()
     }
+}
+
+/// The key below its source of what has this path there.
+fn key_of(relative: &[u8]) -> Result<DocumentKey, BackupStoreError> {
+    DocumentKey::from_bytes(relative).map_err(|error| BackupStoreError::Source(error.to_string()))
 }
