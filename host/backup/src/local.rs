@@ -47,6 +47,7 @@ mod inside;
 mod judge;
 mod keys;
 mod lane;
+mod layers;
 mod listing;
 mod metadata;
 mod mounted;

@@ -2,12 +2,12 @@
 //!
 //! Invariant: while a link is read, what newer ones said is looked up and not changed; what becomes of the link's documents is
 //! laid over it once the link has ended.
-//! Invariant: of many small links what newer ones said is not written anew for each.
 
 use super::{
+    layers::Layers,
     listing::Listing,
     rows,
-    table::{Aside, Sorter, Table, laid_over, unreadable},
+    table::{Aside, Sorter, unreadable},
 };
 use crate::port::BackupStoreError;
 use mainstay_domain::{
@@ -15,9 +15,6 @@ use mainstay_domain::{
     backup_chain::{ComposeError, Fate},
 };
 use std::{io, mem};
-
-/// By how much a table is larger at least than the next one.
-const GROWTH: u64 = 4;
 
 /// Why a state cannot be composed.
 pub(super) enum Failure {
@@ -42,9 +39,8 @@ impl From<io::Error> for Failure {
 /// A state that is being composed.
 pub(super) struct Composer {
     aside: Aside,
-    /// What becomes of the documents that newer links named, by all of them: what a later table has of a document counts. Each
-    /// is larger than the next, see [`GROWTH`].
-    settled: Vec<Table>,
+    /// What becomes of the documents that newer links named, by all of them.
+    settled: Layers,
     /// What becomes of the documents that the link names that is read.
     said: Sorter,
 }
@@ -54,7 +50,7 @@ impl Composer {
     pub(super) fn new(aside: &Aside) -> Self {
         Self {
             aside: aside.clone(),
-            settled: Vec::new(),
+            settled: Layers::default(),
             said: Sorter::new(aside),
         }
     }
@@ -67,13 +63,7 @@ impl Composer {
 
     /// What becomes of a document by newer links; none where they do not name it.
     fn settled_as(&self, key: &DocumentKey) -> io::Result<Option<Vec<u8>>> {
-        for table in self.settled.iter().rev() {
-            let found = table.get(key.as_str().as_bytes())?;
-            if found.is_some() {
-                return Ok(found);
-            }
-        }
-        Ok(None)
+        self.settled.get(key.as_str().as_bytes())
     }
 
     /// This link has this document; `inherited`: without its content. Answers what [`Composer::wants`] does.
@@ -108,28 +98,20 @@ impl Composer {
 
     /// The link has ended; the next one is older. An error where it named a document twice.
     pub(super) fn end_link(&mut self) -> Result<(), Failure> {
-        let mut last = mem::replace(&mut self.said, Sorter::new(&self.aside)).finish();
+        let last = mem::replace(&mut self.said, Sorter::new(&self.aside)).finish();
         if let Some(key) = last.twice()? {
             return Err(ComposeError::Twice(rows::key_of(&key)?).into());
         }
         if last.len() == 0 {
             return Ok(());
         }
-        let mut most = last.len().saturating_mul(GROWTH);
-        while let Some(before) = self.settled.pop_if(|before| before.len() < most) {
-            last = laid_over(&before, &last, &self.aside)?;
-            most = last.len().saturating_mul(GROWTH);
-        }
-        self.settled.push(last);
+        self.settled.lay(last, &self.aside)?;
         Ok(())
     }
 
     /// The documents of the state, after the oldest link has ended.
-    pub(super) fn finish(mut self) -> Result<Listing, Failure> {
-        let mut all = self.settled.pop().unwrap_or_default();
-        while let Some(before) = self.settled.pop() {
-            all = laid_over(&before, &all, &self.aside)?;
-        }
+    pub(super) fn finish(self) -> Result<Listing, Failure> {
+        let all = self.settled.into_one(&self.aside)?;
         for record in all.iter() {
             let (key, value) = record?;
             if rows::is_wanted(&value) {
@@ -251,13 +233,13 @@ mod tests {
                 _ => {}
             }
             assert_eq!(said(composer.end_link()), None);
-            written += composer.settled.last().unwrap().len();
+            written += composer.settled.lengths().last().unwrap();
             assert_eq!(composer.wants(&key("kept")).unwrap(), is_inherited);
             assert!(!composer.wants(&key("gone")).unwrap());
             assert!(!composer.wants(&key("of-0-0")).unwrap());
         }
         assert!(written < 100_000, "{written}");
-        assert!(composer.settled.len() < 8);
+        assert!(composer.settled.lengths().len() < 8);
         let Ok(listing) = composer.finish() else {
             panic!("it is whole");
         };

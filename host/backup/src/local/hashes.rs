@@ -1,11 +1,15 @@
 //! Hashes of content, of any number, and what is known by them.
 //!
-//! Invariant: so many are held as were taken up last; the others are set aside, and a filter of one size tells of nearly all that
-//! are in none of both.
+//! Invariant: so many are held as were taken up last; the others are set aside in a few tables, and a filter of one size tells of
+//! nearly all that are in none of both.
 
-use super::table::{Aside, Table};
+use super::{
+    layers::Layers,
+    table::{Aside, Table},
+};
 use mainstay_domain::archive::ContentHash;
 use std::{
+    cmp::Ordering,
     collections::HashMap,
     io::{self, ErrorKind},
 };
@@ -22,7 +26,7 @@ pub(super) struct HashMapped {
     recent: HashMap<ContentHash, Box<[u8]>>,
     /// What the recent ones come to.
     bytes: usize,
-    older: Table,
+    older: Layers,
     /// Says of a hash whether it may be among the older ones; empty where there are none.
     filter: Vec<u64>,
 }
@@ -33,7 +37,7 @@ impl HashMapped {
             aside: aside.clone(),
             recent: HashMap::new(),
             bytes: 0,
-            older: Table::default(),
+            older: Layers::default(),
             filter: Vec::new(),
         }
     }
@@ -53,15 +57,42 @@ impl HashMapped {
         }
     }
 
-    pub(super) fn put(&mut self, hash: ContentHash, value: &[u8]) {
+    pub(super) fn put(&mut self, hash: ContentHash, value: &[u8]) -> io::Result<()> {
         self.bytes += BYTES_OF_ONE + value.len();
         self.recent.insert(hash, value.into());
-        if self.bytes >= self.aside.most() {
-            self.set_aside();
+        match self.bytes >= self.aside.most() {
+            true => self.set_aside(),
+            false => Ok(()),
         }
     }
 
-    fn set_aside(&mut self) {
+    /// What was put last by each hash, sorted: the recent ones beside the older ones.
+    pub(super) fn iter(&self) -> impl Iterator<Item = io::Result<(ContentHash, Vec<u8>)>> {
+        let mut recent: Vec<_> = self.recent.iter().collect();
+        recent.sort_unstable_by(|(a, _), (b, _)| a.as_bytes().cmp(b.as_bytes()));
+        let mut recent = recent.into_iter().peekable();
+        let mut older = self.older.iter().peekable();
+        std::iter::from_fn(move || {
+            let order = match (older.peek(), recent.peek()) {
+                (Some(Ok((key, _))), Some((hash, _))) => {
+                    key.as_slice().cmp(hash.as_bytes().as_slice())
+                }
+                (Some(_), _) => Ordering::Less,
+                (None, _) => Ordering::Greater,
+            };
+            if order.is_lt() {
+                let record = older.next()?;
+                return Some(record.and_then(|(key, value)| Ok((hash_of(&key)?, value))));
+            }
+            if order.is_eq() {
+                older.next();
+            }
+            let (hash, value) = recent.next()?;
+            Some(Ok((*hash, value.to_vec())))
+        })
+    }
+
+    fn set_aside(&mut self) -> io::Result<()> {
         self.filter.resize(FILTER_BITS / 64, 0);
         for (word, bit) in self.recent.keys().flat_map(bits_of) {
             if let Some(word) = self.filter.get_mut(word) {
@@ -73,9 +104,11 @@ impl HashMapped {
         let records = recent
             .into_iter()
             .map(|(hash, value)| (hash.as_bytes().as_slice(), &**value));
-        self.older.add_run(records, &self.aside);
+        let mut table = Table::default();
+        table.add_run(records, &self.aside);
         self.recent.clear();
         self.bytes = 0;
+        self.older.lay(table, &self.aside)
     }
 }
 
@@ -105,28 +138,14 @@ impl Hashes {
         if self.contains(&hash)? {
             return Ok(false);
         }
-        self.mapped.put(hash, b"");
+        self.mapped.put(hash, b"")?;
         self.count += 1;
         Ok(true)
     }
 
     /// All of them, sorted.
     pub(super) fn iter(&self) -> impl Iterator<Item = io::Result<ContentHash>> {
-        let recent = self.mapped.recent.keys();
-        let mut recent: Vec<[u8; 32]> = recent.map(|hash| *hash.as_bytes()).collect();
-        recent.sort_unstable();
-        let mut recent = recent.into_iter().peekable();
-        let mut older = self.mapped.older.iter().peekable();
-        std::iter::from_fn(move || {
-            let is_older = match (older.peek(), recent.peek()) {
-                (Some(Ok((key, _))), Some(recent)) => key.as_slice() < recent.as_slice(),
-                (older, _) => older.is_some(),
-            };
-            match is_older {
-                true => older.next().map(|record| hash_of(&record?.0)),
-                false => recent.next().map(|bytes| hash_of(&bytes)),
-            }
-        })
+        self.mapped.iter().map(|record| Ok(record?.0))
     }
 
     /// BLAKE3 over all of them, sorted.
@@ -179,7 +198,11 @@ mod tests {
         }
         assert_eq!(hashes.len(), 5_000);
         assert!(hashes.mapped.recent.len() < 100);
-        assert!(hashes.mapped.older.len() > 4_900);
+        let older = hashes.mapped.older.lengths();
+        assert!(
+            older.iter().sum::<u64>() > 4_900 && older.len() < 8,
+            "{older:?}"
+        );
         assert!((0..5_000).all(|number| hashes.contains(&of(number)).unwrap()));
         assert!((5_000..9_000).all(|number| !hashes.contains(&of(number)).unwrap()));
         let expected: BTreeSet<[u8; 32]> =
@@ -197,9 +220,15 @@ mod tests {
         let mut mapped = HashMapped::new(&aside(state.path(), 1_000));
         let of = |number: u32| ContentHash::of(&number.to_le_bytes());
         for round in [b"one", b"two"] {
-            (0..100).for_each(|number| mapped.put(of(number), round));
+            (0..100).for_each(|number| mapped.put(of(number), round).unwrap());
         }
         assert!(mapped.recent.len() < 16);
+        let all: Vec<_> = mapped.iter().map(|record| record.unwrap()).collect();
+        assert_eq!(all.len(), 100);
+        assert!(all.iter().all(|(_, value)| value == b"two"));
+        let is_before =
+            |pair: &[(ContentHash, Vec<u8>)]| pair[0].0.as_bytes() < pair[1].0.as_bytes();
+        assert!(all.windows(2).all(is_before));
         let is_right =
             |number| mapped.get(&of(number)).unwrap().as_deref() == Some(b"two".as_slice());
         assert!((0..100).all(is_right));

@@ -48,8 +48,7 @@ impl SeenInLink {
             value.extend_from_slice(&at.to_le_bytes());
             value.extend_from_slice(key.as_str().as_bytes());
         }
-        self.by_hash.put(hash, &value);
-        Ok(())
+        self.by_hash.put(hash, &value).map_err(unreadable)
     }
 
     /// Whether there was content with this hash.
