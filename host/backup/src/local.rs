@@ -94,6 +94,7 @@ mod tree_writer;
 mod unread;
 mod unsigned;
 mod verify;
+mod wants;
 mod write;
 mod xattrs;
 

@@ -7,9 +7,9 @@
 //! Length: composing, joining and planning are one subject, each with its typed errors; apart they would share all
 //! imports.
 
-mod wants;
+mod place;
 
-pub use wants::{Place, Wants};
+pub use place::Place;
 
 use crate::{
     archive::{DocumentKey, Entry},

@@ -13,11 +13,12 @@ use super::{
     seen::{Seen, SeenInLink},
     sink::Sink,
     table::{Aside, unreadable},
+    wants::Wants,
 };
 use crate::port::BackupStoreError;
 use mainstay_domain::{
     archive::{ArchiveItem, ContentHash, DocumentContent, DocumentKey, DocumentKind},
-    backup_chain::{ComposeError, Place, Wants},
+    backup_chain::{ComposeError, Place},
     id::BackupId,
 };
 use std::mem;
@@ -45,7 +46,7 @@ impl<'a> Composing<'a> {
         Self {
             aside: aside.clone(),
             composer: Composer::new(aside),
-            wants: Wants::new(),
+            wants: Wants::new(aside),
             seen: SeenInLink::new(aside),
             is_behind: false,
             sink,
@@ -182,8 +183,9 @@ impl<'a> Composing<'a> {
             held,
             ..
         } = self;
-        let missing = |error: ComposeError| corrupted(newest, error.to_string());
-        wants.finish().map_err(missing)?;
+        if let Some(key) = wants.missed().map_err(unreadable)? {
+            return Err(corrupted(newest, ComposeError::NoContent(key).to_string()));
+        }
         for (key, hash) in &composed {
             if !sink.is_right(key, *hash)? {
                 let what = format!(
@@ -217,13 +219,12 @@ impl<'a> Composing<'a> {
     ) -> Result<(), BackupStoreError> {
         let size = bytes.len() as u64;
         self.held.insert(hash).map_err(unreadable)?;
-        let places = self.wants.supply(hash, size);
-        self.seen
-            .note(hash, size, put.as_ref().or(places.first()))?;
-        for place in places {
-            self.sink.piece(&place, bytes)?;
-        }
-        Ok(())
+        let (mut put, sink) = (put, &mut *self.sink);
+        self.wants.supply(hash, size, &mut |place| {
+            put.get_or_insert_with(|| place.clone());
+            sink.piece(place, bytes)
+        })?;
+        self.seen.note(hash, size, put.as_ref())
     }
 
     fn want(&mut self, hash: ContentHash, size: u64, place: Place) -> Result<(), BackupStoreError> {
@@ -234,7 +235,7 @@ impl<'a> Composing<'a> {
         };
         if !is_there {
             self.is_behind |= self.seen.has(&hash)?;
-            self.wants.want(hash, size, place);
+            self.wants.want(hash, size, &place)?;
         }
         Ok(())
     }
