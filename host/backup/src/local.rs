@@ -53,6 +53,7 @@ mod metadata;
 mod mounted;
 mod mounts;
 mod moving;
+mod names;
 mod objects;
 mod one_document;
 mod orphans;

@@ -23,7 +23,7 @@ use super::{
 use crate::port::BackupStoreError;
 use rustix::fs::{AtFlags, CWD, chmodat, chownat, utimensat};
 use std::{
-    ffi::OsString,
+    ffi::{OsStr, OsString},
     fs::{self, DirBuilder, File, Metadata, Permissions},
     io::ErrorKind,
     os::unix::{
@@ -246,9 +246,11 @@ impl Inside {
     /// Without that of the restore itself.
     fn names_in(&self, directory: &Path) -> Result<Vec<OsString>, BackupStoreError> {
         let listed = File::open(directory).and_then(|directory| names(&directory));
-        let mut listed = listed.map_err(unavailable("cannot list", directory))?;
-        listed.retain(|name| directory != self.target || name != WORK);
-        Ok(listed)
+        let listed = listed.map_err(unavailable("cannot list", directory))?;
+        let others = listed
+            .iter()
+            .filter(|name| directory != self.target || *name != WORK);
+        Ok(others.map(OsStr::to_owned).collect())
     }
 
     fn set_metadata(&self, of: &str) {

@@ -1,10 +1,13 @@
 //! What of a directory is left out because its job says so: no gap, and nothing that a restore in place may remove.
 
-use super::tree::{Tree, below, names};
+use super::{
+    names::Names,
+    tree::{Tree, below, names},
+};
 use crate::{patterns::Patterns, port::BackupStoreError};
 use mainstay_domain::spec::ReadingSpec;
 use std::{
-    ffi::OsString,
+    ffi::OsStr,
     fs::{File, Metadata},
     io::{self, Read},
     os::unix::fs::MetadataExt,
@@ -25,9 +28,9 @@ pub(super) struct Reading {
 /// What a directory holds, its names sorted by their bytes.
 pub(super) struct Listed {
     /// What is read.
-    pub(super) read: Vec<OsString>,
+    pub(super) read: Names,
     /// What is left out.
-    pub(super) left_out: Vec<OsString>,
+    pub(super) left_out: Names,
 }
 
 impl Reading {
@@ -59,25 +62,25 @@ impl Reading {
 
     /// What a directory of a source holds.
     pub(super) fn list(&self, tree: &Tree, relative: &[u8], place: &File) -> io::Result<Listed> {
-        let found = names(place)?;
+        let mut read = names(place)?;
         // Who names a cache as a source means it.
-        let is_cache = self.exclude_caches && relative != b"." && is_cache(tree, relative, &found);
-        let is_read = |name: &OsString| {
+        let is_cache = self.exclude_caches && relative != b"." && is_cache(tree, relative, &read);
+        let is_read = |name: &OsStr| {
             let is_named = self.exclude.as_ref();
             let is_named = is_named.is_some_and(|it| it.name(&below(relative, name)));
             !is_named && (!is_cache || name == CACHE_TAG)
         };
-        let (read, left_out) = found.into_iter().partition(is_read);
+        let left_out = read.split_off(is_read)?;
         Ok(Listed { read, left_out })
     }
 }
 
-fn is_cache(tree: &Tree, directory: &[u8], names: &[OsString]) -> bool {
+fn is_cache(tree: &Tree, directory: &[u8], names: &Names) -> bool {
     if !names.iter().any(|name| name == CACHE_TAG) {
         return false;
     }
     let begins = || {
-        let tag = tree.file(&below(directory, &OsString::from(CACHE_TAG)))?;
+        let tag = tree.file(&below(directory, OsStr::new(CACHE_TAG)))?;
         let mut begins = Vec::new();
         if tag.metadata()?.is_file() {
             let length = CACHE_SIGNATURE.len() as u64;

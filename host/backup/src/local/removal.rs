@@ -51,8 +51,9 @@ fn remove_directory(path: &Path) -> io::Result<()> {
 /// counted.
 fn empty(directory: &File, root: &File, depth: u32, moved: &mut u64) -> io::Result<()> {
     let mut first = Ok(());
-    for name in names(directory)? {
-        first = first.and(remove(directory, &name, root, depth, moved));
+    let names = names(directory)?;
+    for name in names.iter() {
+        first = first.and(remove(directory, name, root, depth, moved));
     }
     first
 }

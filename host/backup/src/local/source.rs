@@ -14,9 +14,10 @@ use super::{
     apart::Identity,
     check_stop,
     inside::is_work,
+    names::{Names, Open},
     reading::Reading,
     source_mounts::SourceMounts,
-    tree::{Tree, below},
+    tree::Tree,
     unread::Gaps,
 };
 use crate::port::BackupStoreError;
@@ -89,8 +90,8 @@ pub(super) fn walk(
     let source = source.map_err(unreadable)?;
     let began = Identity::of(&source);
     let above = root.parent().and_then(|above| fs::metadata(above).ok());
-    let mut open = vec![(b".".to_vec(), root.clone(), above.map(|above| above.dev()))];
-    while let Some((relative, path, above)) = open.pop() {
+    let mut open = Open::new(root.clone(), above.map(|above| above.dev()));
+    while let Some((relative, path, above)) = open.take_next() {
         check_stop(rules.stop)?;
         let looked_at = tree
             .place(&relative)
@@ -114,7 +115,7 @@ pub(super) fn walk(
             continue;
         }
         let kind = metadata.file_type();
-        let mut inside = Vec::new();
+        let mut inside = Names::default();
         if kind.is_dir() && rules.reading.is_elsewhere(&metadata, &source) {
             warnings.push(format!(
                 "left out what is in {}: it is on another file system; one_filesystem = false has it read",
@@ -124,15 +125,9 @@ pub(super) fn walk(
             let listed = rules.reading.list(&tree, &relative, &place);
             match tolerate(listed, &path, rules, warnings)? {
                 Got::This(listed) => {
-                    let device = metadata.dev();
-                    let is_mounted = above.is_some_and(|above| above != device);
-                    let is_empty = listed.read.is_empty();
-                    rules.mounts.look(&path, is_mounted, is_empty);
-                    let names = listed.read.into_iter().rev();
-                    inside.extend(names.map(|name| {
-                        let inside = below(&relative, &name);
-                        (inside, path.join(&name), Some(device))
-                    }));
+                    let is_mounted = above.is_some_and(|above| above != metadata.dev());
+                    rules.mounts.look(&path, is_mounted, listed.read.is_empty());
+                    inside = listed.read;
                 }
                 Got::Vanished => continue,
                 // Of such a source there is nothing to go on with.
@@ -145,6 +140,9 @@ pub(super) fn walk(
             }
         }
         if kind.is_dir() || kind.is_file() || kind.is_symlink() {
+            if !inside.is_empty() {
+                open.enter((relative.clone(), path.clone()), metadata.dev(), inside);
+            }
             let found = Found {
                 relative,
                 path,
@@ -153,7 +151,6 @@ pub(super) fn walk(
                 tree: &tree,
             };
             on_found(found, warnings)?;
-            open.append(&mut inside);
         } else {
             let what = if kind.is_socket() {
                 "a socket"

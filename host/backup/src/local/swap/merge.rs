@@ -143,8 +143,9 @@ impl Swap {
         let mut open = vec![b".".to_vec()];
         while let Some(above) = open.pop() {
             let listed = from.place(&above).and_then(|directory| names(&directory));
-            for name in listed.map_err(&cannot)? {
-                let relative = below(&above, &name);
+            let listed = listed.map_err(&cannot)?;
+            for name in listed.iter() {
+                let relative = below(&above, name);
                 let new = look(from, &relative).map_err(&cannot)?;
                 let old = match look(to, &relative) {
                     Err(error) if error.kind() == ErrorKind::NotFound => None,
