@@ -123,6 +123,7 @@ impl<'a> Composing<'a> {
                         }
                     }
                     DocumentContent::Parts if wanted && !parts.is_empty() => {
+                        self.sink.has_length(&key, size);
                         for (part, size, at) in parts {
                             let key = key.clone();
                             self.want(part, size, Place { key, at })?;

@@ -76,6 +76,15 @@ impl Scattered {
         self.runs.insert(begins, run);
     }
 
+    /// How long what is there is, where it begins with the content and has no gap.
+    pub(super) fn length(&self) -> Option<u64> {
+        let mut runs = self.runs.iter();
+        match (runs.next(), runs.next(), self.is_wrong) {
+            (Some((0, run)), None, false) => Some(run.end),
+            _ => None,
+        }
+    }
+
     /// The hash of all of it; none where it has a gap, or something of it is wrong.
     pub(super) fn hash(&self) -> Option<ContentHash> {
         let mut runs = self.runs.iter();
@@ -267,11 +276,12 @@ mod tests {
         let mut scattered = Scattered::default();
         assert_eq!(scattered.hash(), None);
         scattered.add(2_000, &content[2_000..]);
-        assert_eq!(scattered.hash(), None);
+        assert_eq!((scattered.hash(), scattered.length()), (None, None));
         scattered.add(0, &content[..1_999]);
         assert_eq!(scattered.hash(), None);
         scattered.add(1_999, &content[1_999..2_000]);
         assert_eq!(scattered.hash(), Some(ContentHash::of(&content)));
+        assert_eq!(scattered.length(), Some(5_000));
         for at in [0, 10, 4_999] {
             let mut twice = Scattered::default();
             twice.add(0, &content);

@@ -29,6 +29,8 @@ pub(super) trait Sink {
         to: &Place,
         content: (ContentHash, u64),
     ) -> Result<bool, BackupStoreError>;
+    /// A file that was begun has so many bytes, in pieces that came or are still to come.
+    fn has_length(&mut self, _: &DocumentKey, _: u64) {}
     /// Nobody will ask whether a file that was begun is right: all that it consists of is checked where it is read.
     fn needs_no_look(&mut self, _: &DocumentKey) -> Result<(), BackupStoreError> {
         Ok(())

@@ -66,7 +66,39 @@ pub(super) fn verify(
 /// once more.
 #[derive(Default)]
 struct CheckingSink {
-    open: HashMap<DocumentKey, Scattered>,
+    open: HashMap<DocumentKey, Checked>,
+}
+
+/// What there is of a document whose parts come from several places.
+#[derive(Default)]
+struct Checked {
+    content: Scattered,
+    /// Of all of it, once its line was read.
+    length: Option<u64>,
+    /// Its hash, once all of it was there; of the content nothing is kept then.
+    hash: Option<ContentHash>,
+    /// Something came after that.
+    is_wrong: bool,
+}
+
+impl Checked {
+    fn add(&mut self, at: u64, bytes: &[u8]) {
+        self.is_wrong |= self.hash.is_some();
+        self.content.add(at, bytes);
+        self.settle();
+    }
+
+    fn settle(&mut self) {
+        if self.length.is_some() && self.content.length() == self.length {
+            self.hash = self.content.hash();
+            self.content = Scattered::default();
+        }
+    }
+
+    fn is_right(&self, hash: ContentHash) -> bool {
+        let found = self.hash.or_else(|| self.content.hash());
+        !self.is_wrong && found == Some(hash)
+    }
 }
 
 impl Sink for CheckingSink {
@@ -84,7 +116,7 @@ impl Sink for CheckingSink {
     }
 
     fn begin(&mut self, key: &DocumentKey) -> Result<(), BackupStoreError> {
-        self.open.insert(key.clone(), Scattered::default());
+        self.open.insert(key.clone(), Checked::default());
         Ok(())
     }
 
@@ -104,6 +136,13 @@ impl Sink for CheckingSink {
         Ok(!self.open.contains_key(&to.key))
     }
 
+    fn has_length(&mut self, key: &DocumentKey, length: u64) {
+        if let Some(open) = self.open.get_mut(key) {
+            open.length = Some(length);
+            open.settle();
+        }
+    }
+
     fn needs_no_look(&mut self, key: &DocumentKey) -> Result<(), BackupStoreError> {
         self.open.remove(key);
         Ok(())
@@ -111,7 +150,7 @@ impl Sink for CheckingSink {
 
     fn is_right(&mut self, key: &DocumentKey, hash: ContentHash) -> Result<bool, BackupStoreError> {
         let found = self.open.remove(key);
-        Ok(found.is_some_and(|found| found.hash() == Some(hash)))
+        Ok(found.is_some_and(|found| found.is_right(hash)))
     }
 }
 
@@ -147,5 +186,38 @@ fn made_anew(layout: &Layout, job: &JobName, id: &BackupId, composed: Composed) 
         Err(error) => format!(
             "{wrong}, and cannot be made anew now ({error}); nothing is lost: the next backup reads the archives instead"
         ),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn of_a_document_that_is_whole_its_hash_alone_is_kept() {
+        let content = [7; 5_000];
+        let hash = ContentHash::of(&content);
+        let mut checked = Checked::default();
+        checked.add(2_000, &content[2_000..]);
+        checked.length = Some(5_000);
+        checked.settle();
+        assert!(checked.hash.is_none() && !checked.is_right(hash));
+        checked.add(0, &content[..2_000]);
+        assert_eq!(checked.hash, Some(hash));
+        assert_eq!(checked.content.length(), None, "it is not kept");
+        assert!(checked.is_right(hash) && !checked.is_right(ContentHash::of(b"other")));
+        checked.add(0, &content);
+        assert!(!checked.is_right(hash), "it came twice");
+    }
+
+    #[test]
+    fn a_document_that_is_shorter_than_its_line_says_is_wrong_where_its_hash_is() {
+        let mut checked = Checked::default();
+        checked.add(0, b"some");
+        assert!(checked.is_right(ContentHash::of(b"some")));
+        checked.length = Some(5);
+        checked.settle();
+        assert!(checked.hash.is_none());
+        assert!(!checked.is_right(ContentHash::of(b"some more")));
     }
 }
