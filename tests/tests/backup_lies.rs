@@ -1,8 +1,13 @@
 //! What a backup, a check or a store must not say: that all is well where something cannot be given back.
 
-use mainstay_tests::{Daemon, HOST, plugin, said};
+use mainstay_tests::{Daemon, HOST, plugin, program, said, wait_for};
 use serde_json::Value;
-use std::{fs, os::unix::fs::symlink};
+use std::{
+    fs::{self, File},
+    io::{self, Read},
+    os::unix::fs::symlink,
+    process::{Command, Stdio},
+};
 
 fn job(source: &str) -> String {
     format!("{HOST}\n[[job]]\nname = \"state\"\nencryption = \"none\"\nsource = [{source}]\n")
@@ -214,6 +219,44 @@ fn on_a_new_machine_the_store_is_taken_up_before_the_empty_sources_are_backed_up
     daemon.wait_for_event("that the schedule goes on", |event| {
         event["kind"] == "backup.verified" && event["data"]["size_bytes"] == 3
     });
+}
+
+#[test]
+fn a_source_that_is_removed_while_it_is_read_gives_an_incomplete_backup_and_exit_code_3() {
+    let mut daemon = Daemon::prepare(&job("{ kind = \"directory\", path = \"data\" }"));
+    fs::create_dir(daemon.path("data")).unwrap();
+    fs::write(daemon.path("data/later"), "one").unwrap();
+    daemon.run();
+    daemon.wait_for_first_backup();
+    // Bytes that do not become fewer.
+    let mut noise = File::open("/dev/urandom").unwrap().take(256 << 20);
+    let mut large = File::create(daemon.path("data/large")).unwrap();
+    io::copy(&mut noise, &mut large).unwrap();
+    let mut command = Command::new(program());
+    command.args(["backup", "create", "state", "--type", "full", "--json"]);
+    command.arg("--config").arg(daemon.path("mainstay.toml"));
+    command.stdin(Stdio::null()).stderr(Stdio::piped());
+    let create = command.stdout(Stdio::piped()).spawn().unwrap();
+    // `large` is being read, and `later` is not.
+    wait_for("the beginning of the archive", || {
+        let files = fs::read_dir(daemon.path("state/backups/state")).unwrap();
+        let sizes = files.filter_map(|file| Some(file.ok()?.metadata().ok()?.len()));
+        match sizes.max() {
+            Some(size) if size > 1 << 20 => Ok(()),
+            largest => Err(format!("{largest:?}")),
+        }
+    });
+    fs::remove_dir_all(daemon.path("data")).unwrap();
+    let created = create.wait_with_output().unwrap();
+    assert_eq!(created.status.code(), Some(3), "{}", said(&created));
+    let report: Value = serde_json::from_slice(&created.stdout).unwrap();
+    let torn = &report["backups"][0];
+    assert_eq!(torn["incomplete"], true, "{torn}");
+    let warnings = torn["warnings"].to_string();
+    assert!(
+        warnings.contains("was taken away while it was read"),
+        "{warnings}"
+    );
 }
 
 /// With one backup to be kept, an empty one of the new machine would let the only good one go.
