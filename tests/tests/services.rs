@@ -380,6 +380,52 @@ fn a_postgres_with_a_stop_signal_of_its_own_is_restarted_under_its_clients_witho
     let _ = client.wait();
 }
 
+/// What `pg_dump` prints is a document, and the way back is by hand, as docs/state.md says of what a command printed.
+#[test]
+fn what_a_job_has_dumped_of_a_postgres_is_put_back_into_it() {
+    let mut daemon = Daemon::prepare("");
+    let directory = daemon.path("pg");
+    let postgres = Postgres::make(&directory);
+    let port = postgres.port.to_string();
+    let job = format!(
+        r#"
+[[job]]
+name = "dump"
+after = ["pg"]
+encryption = "none"
+source = [{{ kind = "command", key = "all.sql", run = ["{dump}", "-h", "127.0.0.1", "-U", "postgres", "-p", "{port}"] }}]
+"#,
+        dump = packages().program("pg_dump").display(),
+    );
+    let config = [HOST, &postgres.target(&directory, ""), &job].concat();
+    fs::write(daemon.path("mainstay.toml"), config).unwrap();
+    daemon.run();
+    wait_for_health(&daemon, "pg", "healthy");
+    postgres.answer("CREATE TABLE orders (id int, what text)");
+    postgres.answer("INSERT INTO orders SELECT n, 'order ' || n FROM generate_series(1, 1000) n");
+    let sum = "SELECT count(*) || ' ' || sum(length(what)) FROM orders";
+    let before = postgres.answer(sum);
+    assert!(before.starts_with("1000 "), "{before}");
+    daemon.json(&["backup", "create", "dump"]);
+    postgres.answer("DROP TABLE orders");
+    let into = daemon.path("restored");
+    daemon.json(&[
+        "backup",
+        "restore",
+        "dump",
+        "--into",
+        into.to_str().unwrap(),
+    ]);
+    let mut psql = postgres.command("psql");
+    psql.args(["-h", "127.0.0.1", "-U", "postgres", "-p", &port]);
+    psql.args(["-v", "ON_ERROR_STOP=1", "-q"]);
+    psql.stdin(fs::File::open(into.join("all.sql")).unwrap());
+    let loaded = psql.output().unwrap();
+    let error = String::from_utf8_lossy(&loaded.stderr);
+    assert!(loaded.status.success(), "{error}");
+    assert_eq!(postgres.answer(sum), before);
+}
+
 /// What a command printed cannot be put back: the handler learns it while the server still runs.
 #[test]
 fn a_restore_that_cannot_be_leaves_the_server_running() {
