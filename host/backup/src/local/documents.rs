@@ -44,7 +44,7 @@ use mainstay_domain::{
     },
     backup::BackupType,
     spec::{BackupSource, HttpSource},
-    text::excerpt,
+    text::{counted, excerpt},
 };
 use selected::Selected;
 use std::{
@@ -58,6 +58,9 @@ use std::{
 };
 use streamed::Given;
 use tokio_util::sync::CancellationToken;
+
+/// So many things to know of a backup are named, beside what cannot be read.
+const MOST_WARNINGS: usize = if cfg!(test) { 100 } else { 1_000 };
 
 /// Files that broke off when their beginning was in an archive, and why; sentences for people.
 pub(super) type BrokenOff = RefCell<BTreeMap<DocumentKey, String>>;
@@ -81,6 +84,8 @@ pub(super) struct SourceReader<'a> {
     last: Option<Entry>,
     /// What people should know.
     pub(super) warnings: Vec<String>,
+    /// How many of that are not named.
+    unnamed: u64,
     /// Whether something that was there is not in the archive as it was.
     pub(super) incomplete: bool,
     /// Which of the directories are mount points.
@@ -158,6 +163,7 @@ impl<'a> SourceReader<'a> {
             found,
             last: None,
             warnings,
+            unnamed: 0,
             incomplete: false,
             mounts: SourceMounts::expected(&request.mounts),
             unread: Unread::default(),
@@ -208,6 +214,10 @@ impl<'a> SourceReader<'a> {
         }
         let mut warnings = mem::take(&mut self.unread).into_warnings();
         warnings.append(&mut self.warnings);
+        if self.unnamed > 0 {
+            let others = counted(self.unnamed, "warning");
+            warnings.push(format!("{others} beside these are not named"));
+        }
         self.warnings = warnings;
         if self.found.is_empty() && self.selected.is_part() {
             return Err(BackupStoreError::Source(format!(
@@ -381,6 +391,9 @@ impl<'a> SourceReader<'a> {
         rules: &WalkRules<'_>,
         warnings: &mut Vec<String>,
     ) -> Result<(), BackupStoreError> {
+        let more = warnings.len().saturating_sub(MOST_WARNINGS);
+        self.unnamed += more as u64;
+        warnings.truncate(MOST_WARNINGS);
         if time_of(&found.metadata).is_err() {
             warnings.push(format!(
                 "the time of {} is outside of the years -9999 to 9999, and is stored as the nearest in them",

@@ -53,6 +53,25 @@ fn what_is_no_document_is_named_and_is_no_gap() {
 }
 
 #[test]
+fn of_any_number_of_warnings_so_many_are_named_and_the_rest_is_counted() {
+    let fixture = Fixture::new();
+    for number in 0..130 {
+        let name = format!("d{number:03}/a");
+        fixture.put(&name, "one");
+        let fifo = fixture.data().join(&name).with_file_name("fifo");
+        rustix::fs::mkfifoat(rustix::fs::CWD, &fifo, rustix::fs::Mode::RUSR).unwrap();
+    }
+    let taken = fixture.take(BackupType::Full, &[]);
+    assert_eq!(taken.manifest.documents, 261);
+    let last = taken.warnings.last().unwrap();
+    // Those after the last document that was found are named too.
+    let others = 131 - taken.warnings.len();
+    let expected = format!("{others} warnings beside these are not named");
+    assert_eq!(last, &expected);
+    assert!(taken.warnings.len() < 110, "{}", taken.warnings.len());
+}
+
+#[test]
 fn an_sqlite_database_in_use_makes_every_backup_of_its_files_incomplete_until_it_is_closed() {
     let database = [b"SQLite format 3\0".as_slice(), &[0; 496]].concat();
     let log = [0x37, 0x7f, 0x06, 0x82, 0, 0];
