@@ -257,6 +257,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_daemon_that_has_ended_since_the_first_connection_is_said_not_to_run() {
+        let _ = rustls::crypto::ring::default_provider().install_default();
         let directory = tempfile::tempdir().unwrap();
         let socket = directory.path().join("mainstay.sock");
         let listener = tokio::net::UnixListener::bind(&socket).unwrap();

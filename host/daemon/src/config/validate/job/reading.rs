@@ -41,14 +41,12 @@ fn include(at: ValueAt<'_>) -> Option<BTreeMap<BackupType, Vec<String>>> {
 }
 
 fn selection(fields: &mut Fields<'_>, key: &'static str) -> Option<Vec<String>> {
-    const HELP: &str =
-        "write e.g. [\"/positions\", \"*.db\"], or leave it out: then such backups hold everything";
-    let at = fields.get(key)?;
-    let patterns = at.each(HELP, pattern)?;
-    match patterns.is_empty() {
-        true => at.refuse(format!("`{key}` names nothing"), HELP),
-        false => Some(patterns),
-    }
+    let (example, absent) = (
+        "[\"/positions\", \"*.db\"]",
+        "such backups that hold everything",
+    );
+    let patterns = fields.some_of(key, example, absent, pattern);
+    (!patterns.is_empty()).then_some(patterns)
 }
 
 fn on_unreadable(at: ValueAt<'_>) -> Option<OnUnreadable> {
