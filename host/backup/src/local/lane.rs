@@ -69,16 +69,16 @@ struct State {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Kind {
     Look,
-    /// A look that changes something, and may be as short as one.
-    Piece,
+    /// A look that may take as long as a change.
+    Read,
     Change,
 }
 
 impl State {
     fn hung(&mut self, kind: Kind) -> &mut usize {
         match kind {
-            Kind::Look => &mut self.looks,
-            Kind::Piece | Kind::Change => &mut self.changes,
+            Kind::Look | Kind::Read => &mut self.looks,
+            Kind::Change => &mut self.changes,
         }
     }
 }
@@ -105,7 +105,7 @@ impl Drop for Asked {
 }
 
 impl Lane {
-    /// Has something looked at, or read.
+    /// Has something looked at.
     pub(super) fn look<T: Send + 'static>(
         &self,
         work: impl FnOnce() -> T + Send + 'static,
@@ -113,12 +113,9 @@ impl Lane {
         self.ask(Kind::Look, work)
     }
 
-    /// Has a piece written into a file that is open.
-    pub(super) fn write<T: Send + 'static>(
-        &self,
-        work: impl FnOnce() -> T + Send + 'static,
-    ) -> io::Result<T> {
-        self.ask(Kind::Piece, work)
+    /// Has a piece of content read, however slowly it comes.
+    fn read<T: Send + 'static>(&self, work: impl FnOnce() -> T + Send + 'static) -> io::Result<T> {
+        self.ask(Kind::Read, work)
     }
 
     /// Has something changed, or made durable. Where it is given up it may be done all the same, later too.
@@ -182,7 +179,7 @@ impl Lane {
                 self.0.root.display()
             )));
         }
-        if has_changes && kind != Kind::Look {
+        if has_changes && kind == Kind::Change {
             return Err(said(format!(
                 "a change that was begun before is not over in its file system, and nothing else is changed there until it is; where \
                  {} was unmounted and mounted again, start the daemon again",
@@ -212,8 +209,8 @@ impl Lane {
 
     fn wait<T>(&self, kind: Kind, answer: &Receiver<T>, is_given_up: &AtomicBool) -> io::Result<T> {
         let patience = match kind {
-            Kind::Look | Kind::Piece => self.0.patience.look,
-            Kind::Change => self.0.patience.change,
+            Kind::Look => self.0.patience.look,
+            Kind::Read | Kind::Change => self.0.patience.change,
         };
         let begun = Instant::now();
         let mut stopped = None;
@@ -313,7 +310,7 @@ mod tests {
         let broke_off = lane.look::<()>(|| panic!("as it was told"));
         let why = broke_off.unwrap_err().to_string();
         assert!(why.contains("broke off"), "{why}");
-        assert_eq!(lane.write(|| 8).unwrap(), 8);
+        assert_eq!(lane.read(|| 8).unwrap(), 8);
     }
 
     #[test]
@@ -343,10 +340,9 @@ mod tests {
         wait_until_over(&lane);
         assert!(directory.path().exists());
         lane.check(Kind::Look).unwrap();
-        for kind in [Kind::Piece, Kind::Change] {
-            let why = lane.check(kind).unwrap_err().to_string();
-            assert!(why.contains("is not over"), "{why}");
-        }
+        lane.check(Kind::Read).unwrap();
+        let why = lane.check(Kind::Change).unwrap_err().to_string();
+        assert!(why.contains("is not over"), "{why}");
         drop(release);
         while lane.0.state.lock().changes > 0 {
             thread::yield_now();

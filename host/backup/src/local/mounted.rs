@@ -17,13 +17,45 @@ use mainstay_domain::{
 use std::{
     collections::BTreeSet,
     path::{Path, PathBuf},
+    time::{Duration, Instant},
 };
 use tokio_util::sync::CancellationToken;
 
 /// So much is written at once.
 const PIECE: usize = 1 << 18;
-/// After so many bytes what was written is made durable, so that a slow tier is none that does not answer.
-const SETTLED: usize = 16 << 20;
+/// After so many bytes at most what was written is made durable.
+const MOST_UNSETTLED: usize = 16 << 20;
+/// A tier that needs longer for that gets no more at once the next time.
+const SETTLES_SOON: Duration = Duration::from_secs(1);
+
+/// When what was written is made durable: the slower that is the sooner, so that a slow tier is none that does not answer.
+struct Settling {
+    unsettled: usize,
+    /// After so many bytes.
+    after: usize,
+}
+
+impl Settling {
+    fn new() -> Self {
+        Self {
+            unsettled: 0,
+            after: PIECE,
+        }
+    }
+
+    /// So much was written; whether it is time.
+    fn is_due(&mut self, count: usize) -> bool {
+        self.unsettled += count;
+        self.unsettled >= self.after
+    }
+
+    fn settled(&mut self, took: Duration) {
+        self.unsettled = 0;
+        if took < SETTLES_SOON {
+            self.after = (2 * self.after).min(MOST_UNSETTLED);
+        }
+    }
+}
 
 /// A tier of which each file is in the same lane.
 pub(super) struct Mounted {
@@ -140,7 +172,7 @@ impl Place for Mounted {
         let (made, whole) = (to.clone(), to.clone());
         let file = self.change(move |_| create_private(&made))?;
         let mut file = LaneFile::new(self.lane.clone(), file);
-        let mut unsettled = 0;
+        let mut settling = Settling::new();
         loop {
             check_stop(stop)?;
             let mut piece = vec![0; PIECE];
@@ -154,10 +186,10 @@ impl Place for Mounted {
             }
             pace.pass(count, stop);
             file.write(piece).map_err(&cannot)?;
-            unsettled += count;
-            if unsettled >= SETTLED {
+            if settling.is_due(count) {
+                let begun = Instant::now();
                 file.settle().map_err(&cannot)?;
-                unsettled = 0;
+                settling.settled(begun.elapsed());
             }
         }
         let file = file.hand_over().map_err(&cannot)?;
@@ -204,5 +236,27 @@ impl Place for Mounted {
     ) -> Result<BTreeSet<BackupId>, BackupStoreError> {
         let (job, known) = (job.clone(), known.clone());
         self.change(move |tier| tier.sweep_here(&job, &known))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_slow_tier_is_given_little_before_it_is_waited_for_and_a_fast_one_more_and_more() {
+        let mut settling = Settling::new();
+        for after in [1, 2, 4, 8, 16, 32, 64, 64] {
+            for _ in 1..after {
+                assert!(!settling.is_due(PIECE));
+            }
+            assert!(settling.is_due(PIECE));
+            settling.settled(Duration::ZERO);
+        }
+        let mut slow = Settling::new();
+        for _ in 0..3 {
+            assert!(slow.is_due(PIECE));
+            slow.settled(Duration::from_secs(250));
+        }
     }
 }

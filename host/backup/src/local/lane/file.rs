@@ -1,6 +1,6 @@
 //! A file in a tier that may not answer.
 
-use super::{Lane, close};
+use super::{Lane, close, said};
 use std::{
     fs::File,
     io::{self, Read, Write},
@@ -33,7 +33,7 @@ impl LaneFile {
     /// Appends.
     pub(in crate::local) fn write(&mut self, bytes: Vec<u8>) -> io::Result<()> {
         let mut file = self.hand_over()?;
-        let (file, written) = self.lane.write(move || {
+        let (file, written) = self.lane.change(move || {
             let written = file.write_all(&bytes);
             (file, written)
         })?;
@@ -55,14 +55,14 @@ impl LaneFile {
     /// The file, for one who asks in the same lane.
     pub(in crate::local) fn hand_over(&mut self) -> io::Result<File> {
         let file = self.file.take();
-        file.ok_or_else(|| io::Error::other("what was asked of it before was given up"))
+        file.ok_or_else(|| said("what was asked of it before was given up".to_owned()))
     }
 
     fn fill(&mut self) -> io::Result<()> {
         let mut file = self.hand_over()?;
         let mut piece = mem::take(&mut self.piece);
         self.at = 0;
-        let (file, piece, read) = self.lane.look(move || {
+        let (file, piece, read) = self.lane.read(move || {
             piece.resize(PIECE, 0);
             let read = file.read(&mut piece);
             piece.truncate(*read.as_ref().unwrap_or(&0));

@@ -13,9 +13,9 @@ use tokio_util::sync::CancellationToken;
 /// How long is waited.
 #[derive(Debug, Clone, Copy)]
 pub(in crate::local) struct Patience {
-    /// For what only looks or reads, or writes a piece into a file.
+    /// For what only looks.
     pub(in crate::local) look: Duration,
-    /// For what changes names, or makes something durable.
+    /// For what reads or writes a piece of content, changes names, or makes something durable.
     pub(in crate::local) change: Duration,
     /// For either where the host stops.
     pub(in crate::local) end: Duration,
