@@ -4,12 +4,14 @@ use super::*;
 use rustix::thread::{CapabilitySet, capabilities, set_capabilities};
 use std::{os::unix::fs::MetadataExt, thread};
 
-/// Does something as who may read only what its mode says, also where the tests are root.
+/// Does something as who may read and write only what its mode says, also where the tests are root.
 fn without_privileges<T: Send>(act: impl FnOnce() -> T + Send) -> T {
     let act = || {
         let mut sets = capabilities(None).unwrap();
-        sets.effective
-            .remove(CapabilitySet::DAC_OVERRIDE | CapabilitySet::DAC_READ_SEARCH);
+        let dropped = CapabilitySet::DAC_OVERRIDE | CapabilitySet::DAC_READ_SEARCH;
+        sets.effective.remove(dropped);
+        // By these the kernel says what may be done.
+        sets.permitted.remove(dropped);
         set_capabilities(None, sets).unwrap();
         act()
     };
@@ -261,4 +263,34 @@ fn nothing_is_kept_that_the_job_leaves_out_by_now_or_another_source_gives() {
     assert_eq!(content(into.join("locked/a")), "kept");
     assert_eq!(content(into.join("locked/app.conf")), "two, and longer");
     fixture.set_mode("locked", 0o755);
+}
+
+/// Nothing is stopped for what would then be found to be in the way.
+#[test]
+fn a_source_below_what_may_not_be_written_is_judged_to_be_in_the_way_of_a_restore_in_place() {
+    let mut fixture = Fixture::new();
+    let above = fixture.directory.path().join("above");
+    let data = above.join("data");
+    fs::create_dir_all(&data).unwrap();
+    fs::write(data.join("a"), "one").unwrap();
+    fixture.sources = vec![BackupSource::Directory {
+        path: data,
+        prefix: String::new(),
+    }];
+    let chain = [fixture.take(BackupType::Full, &[]).manifest.id];
+    let judge = || without_privileges(|| fixture.judge_in_place(&chain));
+    assert_eq!(judge(), Ok(()));
+    let set_mode = |mode| {
+        let permissions = fs::Permissions::from_mode(mode);
+        fs::set_permissions(&above, permissions).unwrap();
+    };
+    set_mode(0o555);
+    let judged = judge();
+    // What is left of the test is removed by who may.
+    set_mode(0o755);
+    let error = judged.unwrap_err().to_string();
+    assert!(
+        error.contains("cannot be written") && error.contains("give the daemon's user access"),
+        "{error}"
+    );
 }
