@@ -28,7 +28,11 @@ pub fn check_pattern(text: &str) -> Result<(), InvalidPattern> {
 
 /// Some of them.
 #[derive(Debug, Clone)]
-pub(crate) struct Patterns(GlobSet);
+pub(crate) struct Patterns {
+    globs: GlobSet,
+    /// What each begins with, up to the first name in it that is none by itself; absent where one may name something anywhere.
+    begin: Option<Vec<String>>,
+}
 
 impl Patterns {
     pub(crate) fn of(texts: &[String]) -> Result<Self, InvalidPattern> {
@@ -36,12 +40,28 @@ impl Patterns {
         for text in texts {
             globs.add(glob(text)?);
         }
-        globs.build().map(Self).map_err(|error| unreadable(&error))
+        let globs = globs.build().map_err(|error| unreadable(&error))?;
+        let begin = texts.iter().map(|text| beginning(text)).collect();
+        Ok(Self { globs, begin })
     }
 
     /// Whether one of them names what has this path below the directory.
     pub(crate) fn name(&self, relative: &[u8]) -> bool {
-        self.0.is_match_candidate(&Candidate::from_bytes(relative))
+        let candidate = Candidate::from_bytes(relative);
+        self.globs.is_match_candidate(&candidate)
+    }
+
+    /// Whether one of them may name a directory with this path, or something in it.
+    pub(crate) fn may_name_in(&self, directory: &[u8]) -> bool {
+        let lies_in = |inner: &[u8], outer: &[u8]| {
+            let rest = inner.strip_prefix(outer);
+            rest.is_some_and(|rest| outer.is_empty() || matches!(rest, [] | [b'/', ..]))
+        };
+        let Some(begin) = self.begin.as_ref().filter(|_| directory != b".") else {
+            return true;
+        };
+        let mut begin = begin.iter().map(String::as_bytes);
+        begin.any(|begin| lies_in(directory, begin) || lies_in(begin, directory))
     }
 
     /// The same of it, or of a directory that it is in.
@@ -55,6 +75,15 @@ impl Patterns {
 
 fn unreadable(error: &globset::Error) -> InvalidPattern {
     InvalidPattern(format!("cannot be read: {}", error.kind()))
+}
+
+/// The names that a pattern begins with; none where it may begin anywhere.
+fn beginning(text: &str) -> Option<String> {
+    let below = text.strip_prefix('/').unwrap_or(text);
+    let names = below.split('/');
+    let plain = names.take_while(|name| !name.contains(['*', '?', '[', '{', '\\']));
+    let plain: Vec<&str> = plain.collect();
+    text.contains('/').then(|| plain.join("/"))
 }
 
 fn glob(text: &str) -> Result<Glob, InvalidPattern> {
@@ -127,6 +156,31 @@ mod tests {
             ("bc/d", false),
         ] {
             assert_eq!(names.name_or_hold(path.as_bytes()), named, "{path}");
+        }
+    }
+
+    #[test]
+    fn a_directory_is_passed_over_only_where_nothing_in_it_can_be_named() {
+        for (patterns, directory, may) in [
+            (["/positions", "log/*/old"], "positions", true),
+            (["/positions", "log/*/old"], "positions/deep", true),
+            (["/positions", "log/*/old"], "positions2", false),
+            (["/positions", "log/*/old"], "log", true),
+            (["/positions", "log/*/old"], "log/a", true),
+            (["/positions", "log/*/old"], "logs", false),
+            (["/positions", "log/*/old"], ".", true),
+            (["a/b/c", "a/b/d"], "a", true),
+            (["a/b/c", "a/b/d"], "a/b", true),
+            (["a/b/c", "a/b/d"], "a/c", false),
+            (["a/b", "*.db"], "anywhere", true),
+            (["a/b", "**/x/y"], "anywhere", true),
+            (["a/b", "{c,d/e}/f"], "anywhere", true),
+            (["a/b", "c\\*/d"], "anywhere", true),
+        ] {
+            let texts = patterns.map(str::to_owned);
+            let found = Patterns::of(&texts).unwrap();
+            let found = found.may_name_in(directory.as_bytes());
+            assert_eq!(found, may, "{patterns:?} in {directory}");
         }
     }
 

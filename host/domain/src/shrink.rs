@@ -79,11 +79,12 @@ fn is_trusted(record: &BackupRecord) -> bool {
     record.status == BackupStatus::Verified && record.suspicious.is_none()
 }
 
-/// The newest of these of which mount points are known. One that has none may have been recorded anew from what is stored.
+/// The newest of these of which all mount points are known. One that has none may have been recorded anew from what is stored.
 fn newest_with_mounts<'a>(
     trusted: impl Iterator<Item = &'a BackupRecord>,
 ) -> Option<&'a BackupRecord> {
-    let known = trusted.filter(|record| record.backup_type != BackupType::Emergency);
+    let of_all = trusted.filter(|record| !record.selection);
+    let known = of_all.filter(|record| record.backup_type != BackupType::Emergency);
     known
         .filter(|record| !record.mounts.is_empty())
         .max_by(|a, b| by_age(a, b))

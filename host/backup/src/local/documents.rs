@@ -244,7 +244,8 @@ impl<'a> SourceReader<'a> {
                 .push(format!("the source {} is not there", path.display()));
             return Ok(());
         }
-        let reading = Reading::of(&self.request.reading)?;
+        let patterns = self.selected.patterns();
+        let reading = Reading::of(&self.request.reading)?.selecting(prefix, patterns);
         let tolerant = self.is_tolerant();
         self.selected.begin();
         let unseen = self.read_by((&reading, tolerant), |reader, rules, warnings| {

@@ -5,7 +5,10 @@ use super::{
     tree::{Tree, below, names},
 };
 use crate::{patterns::Patterns, port::BackupStoreError};
-use mainstay_domain::spec::ReadingSpec;
+use mainstay_domain::{
+    archive::{DocumentKey, KeyPrefix},
+    spec::ReadingSpec,
+};
 use std::{
     ffi::OsStr,
     fs::{File, Metadata},
@@ -23,6 +26,8 @@ pub(super) struct Reading {
     exclude: Option<Patterns>,
     exclude_caches: bool,
     one_filesystem: bool,
+    /// Of a backup that holds a selection alone: the patterns of it, and what stands before the keys of the source.
+    selected: Option<(KeyPrefix, Patterns)>,
 }
 
 /// What a directory holds, its names sorted by their bytes.
@@ -45,7 +50,24 @@ impl Reading {
             exclude,
             exclude_caches: spec.exclude_caches,
             one_filesystem: spec.one_filesystem,
+            selected: None,
         })
+    }
+
+    /// The same for a backup that holds a selection alone, where there are patterns of that.
+    pub(super) fn selecting(self, prefix: &KeyPrefix, patterns: Option<&Patterns>) -> Self {
+        let selected = patterns.map(|patterns| (prefix.clone(), patterns.clone()));
+        Self { selected, ..self }
+    }
+
+    /// Whether a directory, by its path below the source, is selected, or may hold something that is.
+    pub(super) fn leads_through(&self, relative: &[u8]) -> bool {
+        let (Some((prefix, patterns)), Ok(key)) =
+            (&self.selected, DocumentKey::from_bytes(relative))
+        else {
+            return true;
+        };
+        patterns.may_name_in(&prefix.join(&key).to_bytes())
     }
 
     /// Whether a directory is read as an empty one, because it is on another file system than its source. Only

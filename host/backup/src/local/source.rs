@@ -114,6 +114,9 @@ pub(super) fn walk(
         if metadata.is_dir() && is_work(&relative, &path) {
             continue;
         }
+        if metadata.is_dir() && !rules.reading.leads_through(&relative) {
+            continue;
+        }
         let kind = metadata.file_type();
         let mut inside = Names::default();
         if kind.is_dir() && rules.reading.is_elsewhere(&metadata, &source) {

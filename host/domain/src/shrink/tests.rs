@@ -122,6 +122,12 @@ fn a_selection_is_not_measured_and_nothing_is_measured_against_it() {
     assert!(against(whole.clone(), &selection(1, 1)).is_none());
     assert!(against(whole, &snapshot(1, 1)).is_some());
     assert!(against(selection(0, 100), &full(1, 1)).is_none());
+    // Not all directories were looked at.
+    let mounts = [
+        with_mounts(full(0, 100), &[("/srv/a", false), ("/srv/b", false)]),
+        with_mounts(selection(1, 1), &[("/srv/a", false)]),
+    ];
+    assert_eq!(expected_mounts(&mounts), ["/srv/a", "/srv/b"]);
 }
 
 #[test]

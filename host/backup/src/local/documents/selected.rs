@@ -1,6 +1,6 @@
 //! What of the sources a backup takes that holds a selection alone.
 //!
-//! Invariant: of what is not selected no content is read, and nobody is asked.
+//! Invariant: of what is not selected no content is read, and nobody is asked; no directory is listed in which nothing can be.
 //! Invariant: with what is selected go the directories that it lies in, with what is known of them, so that it is put back into
 //! directories as they were.
 
@@ -40,6 +40,10 @@ impl Selected {
     /// Whether something may be left out.
     pub(super) fn is_part(&self) -> bool {
         self.patterns.is_some()
+    }
+
+    pub(super) fn patterns(&self) -> Option<&Patterns> {
+        self.patterns.as_ref()
     }
 
     /// Whether a source is read: a directory is, for what is in it is taken or not by itself.

@@ -4,7 +4,8 @@ use super::{
     mounted::{Mounted, may_mount},
     *,
 };
-use crate::port::BackupContents;
+use crate::{local::reading::Reading, patterns::Patterns, port::BackupContents};
+use mainstay_domain::archive::KeyPrefix;
 use rustix::fs::{XattrFlags, setxattr};
 use std::os::unix::fs::MetadataExt;
 
@@ -304,6 +305,21 @@ fn a_backup_of_a_type_holds_what_is_named_for_it_with_the_directories_above_alon
     );
     let mode = fs::metadata(into.join("other")).unwrap().permissions();
     assert_eq!(mode.mode() & 0o777, 0o750);
+    // No directory is looked into in which nothing can be.
+    fixture.reading = including(BackupType::Snapshot, &["/positions/deep"]);
+    let patterns = Patterns::of(&["/positions/deep".to_owned()]).unwrap();
+    let prefix = KeyPrefix::parse("").unwrap();
+    let reading = Reading::of(&fixture.reading).unwrap();
+    let reading = reading.selecting(&prefix, Some(&patterns));
+    let mut looked_into = vec![".", "positions", "positions/deep", "other", "rest"];
+    looked_into.retain(|directory| reading.leads_through(directory.as_bytes()));
+    assert_eq!(looked_into, [".", "positions", "positions/deep"]);
+    let chain = [fixture.take(BackupType::Snapshot, &[]).manifest.id];
+    let into = fixture.restore_into(&chain, "deep").unwrap();
+    assert_eq!(
+        fixture.paths(&into),
+        ["positions", "positions/deep", "positions/deep/b"]
+    );
     // Of a type that says nothing all is taken.
     for of_all in [BackupType::Full, BackupType::Emergency] {
         let taken = fixture.take(of_all, &[]);
