@@ -87,3 +87,40 @@ impl Readers {
         self.idle().clear();
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::{sync::mpsc, time::Duration};
+    use tokio::{sync::oneshot, time::timeout};
+
+    #[tokio::test]
+    async fn a_query_that_nobody_waits_for_any_more_keeps_its_place_until_it_ends() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("journal.db");
+        let journal = Connection::open(&path).unwrap();
+        journal.execute_batch("CREATE TABLE rows (row)").unwrap();
+        let readers = Arc::new(Readers::new(path));
+        let mut hanging = Vec::new();
+        for _ in 0..MAX_READERS {
+            let (release, hang) = mpsc::channel::<()>();
+            let (begun, begins) = oneshot::channel();
+            let reading = tokio::spawn(readers.read(move |_| {
+                let _ = begun.send(());
+                let _ = hang.recv();
+                Ok(())
+            }));
+            begins.await.unwrap();
+            // Who asked has gone.
+            reading.abort();
+            assert!(reading.await.unwrap_err().is_cancelled());
+            hanging.push(release);
+        }
+        let mut next = readers.read(|_| Ok(7));
+        let early = timeout(Duration::from_millis(20), &mut next).await;
+        assert!(early.is_err(), "more read than there are places");
+        drop(hanging.pop());
+        let read = timeout(Duration::from_secs(20), next).await;
+        assert_eq!(read.unwrap().unwrap(), 7);
+    }
+}

@@ -1,8 +1,12 @@
 //! What a supervised child is given beside its program.
 
 use super::{HOST, environment, incident_of, sleeper};
-use mainstay_tests::{Daemon, wait_for};
-use std::{fs, path::Path};
+use mainstay_tests::{Daemon, program, wait_for};
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    process::Command,
+};
 
 fn stat_field(pid: u32, number: usize) -> i64 {
     let stat = fs::read_to_string(format!("/proc/{pid}/stat")).unwrap();
@@ -94,6 +98,86 @@ fn a_child_has_the_bounds_of_its_control_group_or_it_is_told_once_why_not() {
     let said = [output.stdout, output.stderr].concat();
     let said = String::from_utf8_lossy(&said);
     assert_eq!(said.contains("cannot be enforced"), !is_there, "{said}");
+}
+
+/// A control group without processes, with one below it for a daemon, as a service manager gives them away.
+struct GroupOfAUnit(PathBuf);
+
+impl GroupOfAUnit {
+    /// The error is why it cannot be had here.
+    fn make() -> Result<Self, String> {
+        let root = Path::new("/sys/fs/cgroup");
+        let controllers = fs::read_to_string(root.join("cgroup.controllers"));
+        let controllers = controllers.map_err(|error| format!("{}: {error}", root.display()))?;
+        if !controllers.split_whitespace().any(|one| one == "memory") {
+            return Err("it bounds no memory".to_owned());
+        }
+        let unit = Self(root.join(format!("mainstay-test-{}", std::process::id())));
+        let failed = |error: std::io::Error| error.to_string();
+        fs::create_dir_all(unit.daemon()).map_err(failed)?;
+        fs::write(root.join("cgroup.subtree_control"), "+memory").map_err(failed)?;
+        let flags = rustix::fs::XattrFlags::empty();
+        // Where there is no systemd nobody asks for it.
+        let _ = rustix::fs::setxattr(&unit.0, "trusted.delegate", b"1", flags);
+        Ok(unit)
+    }
+
+    fn daemon(&self) -> PathBuf {
+        self.0.join("daemon")
+    }
+}
+
+impl Drop for GroupOfAUnit {
+    fn drop(&mut self) {
+        let _ = fs::remove_dir(self.daemon());
+        let _ = fs::remove_dir(&self.0);
+    }
+}
+
+#[test]
+fn an_end_by_the_kernels_out_of_memory_killer_is_told_from_one_by_kill() {
+    let unit = match GroupOfAUnit::make() {
+        Ok(unit) => unit,
+        Err(why) => {
+            println!("skipped, for no control group can be had here: {why}");
+            return;
+        }
+    };
+    let memory = fs::read_to_string("/proc/meminfo").unwrap();
+    let swap = memory.lines().find(|line| line.starts_with("SwapTotal:"));
+    if swap.is_some_and(|line| !line.contains(" 0 kB")) {
+        println!("skipped, for what is swapped out is not bounded");
+        return;
+    }
+    let config = format!(
+        "{HOST}\n[[target]]\nname = \"eats\"\nrun = [\"tail\", \"/dev/zero\"]\nmemory_max = \"16MiB\"\n{}",
+        sleeper("sleeps", "memory_max = \"64MiB\"")
+    );
+    let mut daemon = Daemon::prepare(&config);
+    let mut command = Command::new("sh");
+    command
+        .args(["-c", "echo $$ > \"$1\" && shift && exec \"$@\"", "sh"])
+        .arg(unit.daemon().join("cgroup.procs"))
+        .arg(program())
+        .args(["run", "--config"])
+        .arg(daemon.path("mainstay.toml"));
+    daemon.run_as(command);
+    let why_of = |target: &str| {
+        let exited = daemon.wait_for_event_of("process.exited", target);
+        exited["message"].as_str().unwrap().to_owned()
+    };
+    let killer = "the kernel's out-of-memory killer has ended 1 of its processes since its start, at its `memory_max`";
+    let why = why_of("eats");
+    assert!(why.contains("signal 9") && why.contains(killer), "{why}");
+    daemon.wait_for_event_of("process.started", "sleeps");
+    let pid = rustix::process::Pid::from_raw(daemon.pids()["sleeps"].cast_signed()).unwrap();
+    rustix::process::kill_process(pid, rustix::process::Signal::KILL).unwrap();
+    let why = why_of("sleeps");
+    assert!(
+        why.contains("signal 9") && !why.contains("out-of-memory"),
+        "{why}"
+    );
+    assert!(daemon.stop());
 }
 
 /// Acts: `target.env_file`
