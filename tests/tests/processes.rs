@@ -202,6 +202,22 @@ fn a_log_that_was_moved_to_the_name_of_another_while_no_daemon_was_there_is_open
 }
 
 #[test]
+fn what_a_reload_left_in_another_session_ends_with_its_target() {
+    let left = "setsid sh -c 'echo $$ > left.new; mv left.new left; exec sleep 1000' &";
+    let target = format!(
+        "\n[[target]]\nname = \"web\"\nrun = [\"sleep\", \"1000\"]\nreload = [\"sh\", \"-c\", \"{left}\"]\n"
+    );
+    let mut daemon = Daemon::start(&[HOST, &target].concat(), &[]);
+    daemon.wait_for_event_of("process.started", "web");
+    let output = daemon.cli(&["reload", "web"]);
+    assert!(output.status.success(), "{output:?}");
+    let left = number(&daemon.path("left"));
+    assert!(lives(left));
+    assert!(daemon.stop());
+    until("what the reload left to end", || !lives(left));
+}
+
+#[test]
 fn no_signal_but_those_of_a_stop_ends_the_daemon() {
     let mut daemon = Daemon::start(&[HOST, &sleeper("web")].concat(), &[]);
     let before = daemon.pids();

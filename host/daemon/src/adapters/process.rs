@@ -203,6 +203,14 @@ impl Processes for HostProcesses {
         self.forget_log(target);
     }
 
+    fn mark_of(&self, target: &TargetName, process: &ProcessIdentity) -> Option<(String, String)> {
+        let marked_as = process.marked_as.as_ref().unwrap_or(target);
+        let text = self
+            .marks
+            .text(marked_as, process.started_at, process.restarts);
+        Some((mark::VARIABLE.to_owned(), text))
+    }
+
     fn oom_kills(&self) -> Option<u64> {
         oom::kills()
     }

@@ -98,6 +98,11 @@ pub trait Processes: Send + Sync {
     ) -> Boxed<'_, Option<ProcessIdentity>> {
         Box::pin(std::future::ready(None))
     }
+    /// The variable, and its value, by which what is run beside this process of a target is known as the target's, so that it
+    /// ends with it; none for those without marks.
+    fn mark_of(&self, _: &TargetName, _: &ProcessIdentity) -> Option<(String, String)> {
+        None
+    }
     /// What tells this boot from others, as in [`ProcessIdentity::boot_id`].
     fn boot_id(&self) -> &str;
     /// Whether this very process lives.

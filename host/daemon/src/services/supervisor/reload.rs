@@ -29,8 +29,11 @@ impl Core {
                 sent.map_err(|why| EffectError::Failed(format!("{name}: {why}")))
             }
             Some(Reload::Run(argv)) => {
+                let mut env = process.env.clone();
+                // What it leaves behind is the target's.
+                env.extend(self.ports.processes.mark_of(name, &identity));
                 let run_as = RunAs {
-                    env: process.env.clone(),
+                    env,
                     user: process.user.clone(),
                 };
                 let cwd = process.cwd.clone();
