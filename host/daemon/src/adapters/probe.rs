@@ -144,8 +144,8 @@ impl HostProbe {
                 Ok(self.own_answer(target, check, pid, to, seen).await)
             }
             CheckKind::Unix { path, warn_latency } => {
-                let turn = self.blocking.turn(&target.name, check).await?;
-                Ok(within(check, unix::look(path, *warn_latency, turn)).await)
+                self.look_at_socket(target, check, pid, path, *warn_latency)
+                    .await
             }
             CheckKind::Tls {
                 address,

@@ -12,7 +12,7 @@ use super::{
     Seen,
     groups::{Groups, Kin},
     length,
-    sockets::{is_connected, listening, listens_in_files, sockets, takes},
+    sockets::{has_stream_in_files, is_connected, listening, listens_in_files, sockets, takes},
 };
 use crate::adapters::process::{
     environ,
@@ -200,6 +200,54 @@ pub(super) fn look(
     }
 }
 
+/// The same of a socket in the file system, at which this process listens.
+pub(super) fn look_at(
+    target: &TargetName,
+    depends_on: &[TargetName],
+    pid: u32,
+    listener: u32,
+    groups: &Groups,
+) -> Option<Found> {
+    let child = ProcessStat::read(pid).ok()??;
+    let started = Duration::from_millis(child.start_ticks.saturating_mul(TICK_MILLIS));
+    let found = |owner| {
+        Some(Found {
+            owner,
+            age: since_boot().saturating_sub(started),
+        })
+    };
+    let members = groups.members(pid, Kin::Group);
+    if listener == pid || members.contains(&listener) {
+        return found(Owner::Own);
+    }
+    let (mark, own_mark) = (mark_of(listener), mark_of(pid));
+    match mark.as_deref().and_then(target_of) {
+        _ if mark.is_some() && mark == own_mark => return found(Owner::Own),
+        Some(of) if of == *target => return found(Owner::Own),
+        Some(of) if depends_on.contains(&of) => return found(Owner::Unknown),
+        _ => {}
+    }
+    // One that has ended since has left it to others; and a service manager listens for whom it starts.
+    let stat = ProcessStat::read(listener).ok().flatten();
+    let is_older = stat.is_some_and(|stat| stat.start_ticks < child.start_ticks);
+    let name = command(listener);
+    if !is_older || listener == 1 || FORWARDERS.contains(&name.as_str()) {
+        return found(Owner::Unknown);
+    }
+    let mut own: HashSet<u64> = sockets(pid).into_iter().collect();
+    for member in members {
+        own.extend(sockets(member));
+    }
+    for more in groups.of_others(pid, Kin::Group, |member, _| Some(sockets(member))) {
+        own.extend(more);
+    }
+    let has_its_own = listening().any(|(_, inode)| own.contains(&inode)) || listens_in_files(&own);
+    match has_its_own || has_stream_in_files(&own) {
+        true => found(Owner::Unknown),
+        false => found(Owner::Stranger(format!("process {listener} ({name})"))),
+    }
+}
+
 fn since_boot() -> Duration {
     let time = clock_gettime(ClockId::Boottime);
     Duration::from_secs(u64::try_from(time.tv_sec).unwrap_or_default())
@@ -232,7 +280,10 @@ mod tests {
     use crate::services::testing::specs;
     use std::{
         net::{TcpListener, TcpStream},
-        os::{fd::OwnedFd, unix::process::CommandExt},
+        os::{
+            fd::OwnedFd,
+            unix::{net::UnixStream, process::CommandExt},
+        },
         process::{Command, Stdio},
     };
 
@@ -271,6 +322,8 @@ mod tests {
         fn run(mark: &str, stdin: impl Into<Stdio>) -> Self {
             let mut sleep = Command::new("sleep");
             let sleep = sleep.arg("1000").process_group(0).stdin(stdin);
+            // What the tests write to may be a socket.
+            let sleep = sleep.stdout(Stdio::null()).stderr(Stdio::null());
             Self(sleep.env("MAINSTAY_TARGET", mark).spawn().unwrap())
         }
 
@@ -310,6 +363,34 @@ mod tests {
         let connection = TcpStream::connect(to[0]).unwrap();
         let client = Sleeper::run("state/web/1", OwnedFd::from(connection));
         assert_eq!(owner(&client, &[]), Owner::Unknown, "it works for it");
+    }
+
+    #[test]
+    fn who_listens_at_a_socket_in_the_file_system_is_known_by_its_number() {
+        let older = Sleeper::run("state/db/1", Stdio::null());
+        let lone = loop {
+            let lone = Sleeper::run("state/web/1", Stdio::null());
+            if lone.start_ticks() > older.start_ticks() {
+                break lone;
+            }
+        };
+        let worker = Sleeper::run("state/web/1", Stdio::null());
+        let (one, _other) = UnixStream::pair().unwrap();
+        let client = Sleeper::run("state/web/1", OwnedFd::from(one));
+        let (target, groups) = (specs::name("web"), Groups::default());
+        let owner = |of: &Sleeper, depends_on: &[TargetName], listener: u32| {
+            let found = look_at(&target, depends_on, of.0.id(), listener, &groups);
+            found.unwrap().owner
+        };
+        let stranger = Owner::Stranger(format!("process {} (sleep)", older.0.id()));
+        let db = older.0.id();
+        assert_eq!(owner(&lone, &[], db), stranger);
+        assert_eq!(owner(&lone, &[specs::name("db")], db), Owner::Unknown);
+        assert_eq!(owner(&client, &[], db), Owner::Unknown, "it may ask it");
+        assert_eq!(owner(&lone, &[], lone.0.id()), Owner::Own);
+        assert_eq!(owner(&lone, &[], worker.0.id()), Owner::Own, "by its mark");
+        assert_eq!(owner(&lone, &[], 1), Owner::Unknown);
+        assert_eq!(owner(&lone, &[], u32::MAX), Owner::Unknown, "it is gone");
     }
 
     #[test]

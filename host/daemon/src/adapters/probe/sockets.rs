@@ -73,6 +73,13 @@ pub(super) fn listens_in_files(own: &HashSet<u64>) -> bool {
     listening.any(|inode| own.contains(&inode))
 }
 
+/// Whether one of these is a stream to a socket in the file system: whose, nobody can tell.
+pub(super) fn has_stream_in_files(own: &HashSet<u64>) -> bool {
+    let table = fs::read_to_string("/proc/net/unix").unwrap_or_default();
+    let mut connected = table.lines().filter_map(parse_stream);
+    connected.any(|inode| own.contains(&inode))
+}
+
 /// The lines of each table, read in pieces of so many bytes.
 fn tables(piece: usize) -> impl Iterator<Item = impl Iterator<Item = String>> {
     let tables = ["/proc/net/tcp", "/proc/net/tcp6"];
@@ -102,6 +109,14 @@ fn parse(line: &str) -> Option<Tcp> {
         state,
         inode,
     })
+}
+
+/// The inode of a stream in the file system that is connected.
+fn parse_stream(line: &str) -> Option<u64> {
+    let mut fields = line.split_ascii_whitespace().skip(4);
+    let is_stream = fields.next()? == "0001" && fields.next()? == "03";
+    let inode = fields.next()?.parse().ok()?;
+    is_stream.then_some(inode)
 }
 
 /// The inode of a socket in the file system that listens.
@@ -146,7 +161,10 @@ mod tests {
     use super::*;
     use std::{
         net::{TcpListener, TcpStream},
-        os::unix::net::UnixListener,
+        os::{
+            fd::AsRawFd,
+            unix::net::{UnixListener, UnixStream},
+        },
     };
 
     #[test]
@@ -192,6 +210,16 @@ mod tests {
     }
 
     #[test]
+    fn a_stream_in_the_file_system_is_connected_by_its_type_and_its_state() {
+        let line = "ffff8880: 00000003 00000000 00000000 0001 03 23456";
+        assert_eq!(parse_stream(line), Some(23_456));
+        for (before, after) in [(" 0001 ", " 0002 "), (" 03 ", " 01 ")] {
+            assert_eq!(parse_stream(&line.replace(before, after)), None);
+        }
+        assert_eq!(parse_stream("Num RefCount Protocol Flags Type St"), None);
+    }
+
+    #[test]
     fn the_sockets_of_this_very_process_are_known_for_what_they_are() {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let to = [listener.local_addr().unwrap()];
@@ -209,6 +237,13 @@ mod tests {
         let directory = tempfile::tempdir().unwrap();
         let _files = UnixListener::bind(directory.path().join("socket")).unwrap();
         assert!(listens_in_files(&own()));
+        let client = UnixStream::connect(directory.path().join("socket")).unwrap();
+        let inode = fs::read_link(format!("/proc/self/fd/{}", client.as_raw_fd()));
+        let inode = inode.unwrap().to_string_lossy().into_owned();
+        let inode = inode.trim_start_matches("socket:[").trim_end_matches(']');
+        let client = HashSet::from([inode.parse().unwrap()]);
+        assert!(has_stream_in_files(&client) && !listens_in_files(&client));
+        assert!(!has_stream_in_files(&HashSet::new()));
         assert!(!listens_in_files(&HashSet::new()));
     }
 }

@@ -7,10 +7,19 @@ use tokio::net::UnixStream;
 /// How often a server is asked again whose queue is full.
 const AGAIN: Duration = Duration::from_millis(10);
 
-/// Connects, and closes the connection.
-pub(super) async fn look(path: &Path, warn: Option<Duration>, turn: Turn) -> Seen {
+/// Connects, and closes the connection. `listener` is then the process that listens, where the system tells.
+pub(super) async fn look(
+    path: &Path,
+    warn: Option<Duration>,
+    turn: Turn,
+    listener: &mut Option<u32>,
+) -> Seen {
     match open(path, turn).await {
-        Ok((_, after)) => words::connected(&path.display().to_string(), after, warn),
+        Ok((stream, after)) => {
+            let peer = stream.peer_cred().ok().and_then(|peer| peer.pid());
+            *listener = peer.and_then(|pid| u32::try_from(pid).ok());
+            words::connected(&path.display().to_string(), after, warn)
+        }
         Err(seen) => seen,
     }
 }
