@@ -16,7 +16,8 @@ pub const DEFAULT_PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bi
 
 /// What is said to the daemon alone: by its service manager, as systemd.exec(5) lists it, upstart and supervisord have theirs,
 /// and by a Mainstay that supervises this one. A service that finds the daemon's own directories would keep its state there,
-/// and one that finds `UPSTART_JOB` stops itself, as upstart wanted it. `MAINSTAY_CONFIG` is not among it: by that, `mainstay heartbeat` in a child finds the daemon.
+/// and one that finds `UPSTART_JOB` stops itself, as upstart wanted it. `MAINSTAY_CONFIG` is not among it: by that, `mainstay
+/// heartbeat` in a child finds the daemon.
 const SAID_TO_THE_DAEMON: [&str; 43] = [
     "NOTIFY_SOCKET",
     "WATCHDOG_PID",
