@@ -155,7 +155,7 @@ pub(super) async fn decide(
         let state = out.paint(&operation.state.to_string(), state_tone(operation.state));
         let note = match verb {
             "cancel" if !operation.state.is_final() => {
-                "; it ends after the call that runs now, which is not cut off"
+                "; it ends with the attempt that runs now: its call is not cut off, and what that did is looked at"
             }
             _ => "",
         };

@@ -282,7 +282,7 @@ fn answer(id: &OperationId, operation: Option<Operation>) -> Result<Reply, Refus
         .map(|operation| Reply::Operation(Box::new(operation)))
         .ok_or_else(|| {
             Refusal::Conflict(format!(
-                "that was decided about {id} before, and it ends after the call that runs; see mainstay operation show {id}"
+                "that was decided about {id} before, and it ends with the attempt that runs; see mainstay operation show {id}"
             ))
         })
 }

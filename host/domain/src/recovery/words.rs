@@ -97,7 +97,7 @@ pub(super) fn cancelling(
     now: Timestamp,
 ) -> Change {
     let message = format!(
-        "{by} asked to cancel the {}recovery of {} from {}, which ends after the call that runs{}",
+        "{by} asked to cancel the {}recovery of {} from {}, which ends with the attempt that runs{}",
         dry_words(operation),
         operation.target,
         operation.failure,

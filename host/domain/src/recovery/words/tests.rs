@@ -138,14 +138,14 @@ fn what_waits_for_a_person_is_said_with_and_without_steps_and_what_they_decide_w
         check(
             cancelling(&new, &ann(), reason, BEGIN),
             &format!(
-                "ann asked to cancel the recovery of api from down, which ends after the call that runs{why}"
+                "ann asked to cancel the recovery of api from down, which ends with the attempt that runs{why}"
             ),
         );
     }
     let dry = operation(|operation| operation.dry_run = true);
     check(
         cancelling(&dry, &ann(), "", BEGIN),
-        "ann asked to cancel the dry run of the recovery of api from down, which ends after the call that runs",
+        "ann asked to cancel the dry run of the recovery of api from down, which ends with the attempt that runs",
     );
 }
 
