@@ -34,6 +34,8 @@ use tokio::sync::{Semaphore, oneshot};
 
 /// So much of the end of a log is looked through for its last lines.
 const SHOWN: usize = 16 << 10;
+/// So much is shown of the end of a line that is longer than that.
+const END: usize = 1 << 10;
 /// So much of it is given to who wants to read it.
 const LONG: usize = 128 << 10;
 /// So many logs are read at one time.
@@ -188,8 +190,26 @@ impl End {
 
     /// The last lines, without secrets.
     fn lines(self, secrets: &dyn Secrets) -> Option<String> {
-        last_lines(&String::from_utf8_lossy(&self.concealed(SHOWN, secrets)))
+        let is_cut = self.length > SHOWN as u64;
+        let shown = self.concealed(SHOWN, secrets);
+        let text = String::from_utf8_lossy(&shown);
+        last_lines(match is_cut {
+            true => behind_cut(&text),
+            false => &text,
+        })
     }
+}
+
+/// What is behind a line that has lost its begin; the end of that line, where there is nothing behind it.
+fn behind_cut(text: &str) -> &str {
+    let behind = text.split_once('\n').map(|(_, behind)| behind);
+    if let Some(behind) = behind.filter(|behind| !behind.trim().is_empty()) {
+        return behind;
+    }
+    let text = text.trim_end();
+    let from = text.len().saturating_sub(END);
+    let mut ends = (from..=text.len()).filter_map(|from| text.get(from..));
+    ends.next().unwrap_or_default()
 }
 
 /// Blocks.
@@ -312,6 +332,29 @@ mod tests {
             shown.lines().all(|line| !line.starts_with("unter")),
             "{shown}"
         );
+    }
+
+    #[tokio::test]
+    async fn of_a_line_that_is_too_long_the_end_is_shown_and_only_where_nothing_is_behind_it() {
+        let directory = tempfile::tempdir().unwrap();
+        let log = directory.path().join("web.log");
+        let long = "\u{e4}".repeat(40_000);
+        for (end, says) in [
+            ("FATAL: no room", "\u{e4}FATAL: no room"),
+            ("FATAL: no room\n\n", "\u{e4}FATAL: no room"),
+            ("\nFATAL: no room\n", "FATAL: no room"),
+            ("\none\ntwo", "one\ntwo"),
+        ] {
+            std::fs::write(&log, format!("{long}{end}")).unwrap();
+            let shown = read(&log).await.unwrap();
+            assert!(shown.ends_with(says), "{shown}");
+            assert_eq!(
+                shown.starts_with('\u{e4}'),
+                says.starts_with('\u{e4}'),
+                "{shown}"
+            );
+            assert!(shown.len() <= END);
+        }
     }
 
     #[tokio::test]
