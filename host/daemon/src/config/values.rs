@@ -131,7 +131,19 @@ pub(crate) fn boolean(at: ValueAt<'_>) -> Option<bool> {
 
 /// A path, made absolute.
 pub(crate) fn path(at: ValueAt<'_>) -> Option<PathBuf> {
-    let joined = at.context.base.join(word(at)?);
+    let written = word(at)?;
+    let first = written.split('/').next().unwrap_or_default();
+    if first == "~" || first.starts_with('$') {
+        at.context.warn(
+            at.node.place,
+            format!(
+                "`{}` begins with `{first}`, and nothing is put in place of that: it is a name beside the config",
+                at.key
+            ),
+            "write the whole path, or one from the directory of the config",
+        );
+    }
+    let joined = at.context.base.join(written);
     if joined.as_os_str().len() >= LONGEST_PATH {
         return at.refuse(
             format!("`{}` is longer than a path can be", at.key),

@@ -392,6 +392,18 @@ fn a_rule_about_a_handler_that_is_misspelt_is_told() {
 }
 
 #[test]
+fn a_path_that_a_shell_would_make_another_of_is_warned_of() {
+    let command = |cwd: &str| format!("{HOST}[command.c]\nrun = [\"true\"]\ncwd = \"{cwd}\"\n");
+    for cwd in ["~", "~/x", "$HOME", "$HOME/x", "${HOME}/x"] {
+        let says = "nothing is put in place of that";
+        is_told(&command(cwd), WARNING, "cwd", says);
+    }
+    for cwd in ["/srv/~", "x~/y", "./~", "a$b", "~x"] {
+        is_fine(&command(cwd));
+    }
+}
+
+#[test]
 fn port_0_is_nobodys() {
     let api = "[host]\nstate_dir = \"state\"\nplugin_dir = \"plugins\"\n\
                api = { listen = \"127.0.0.1:0\", token = \"t\" }\n[secrets]\nt = { env = \"T\" }\n";
