@@ -22,7 +22,7 @@ fn resident_after(daemon: &Daemon, count: u64) -> u64 {
         let seen = checks(daemon);
         (seen >= count)
             .then_some(())
-            .ok_or_else(|| format!("{seen}"))
+            .ok_or_else(|| seen.to_string())
     });
     resident_kb(daemon.pid())
 }

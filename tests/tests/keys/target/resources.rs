@@ -118,7 +118,7 @@ impl GroupOfAUnit {
         fs::write(root.join("cgroup.subtree_control"), "+memory").map_err(failed)?;
         let flags = rustix::fs::XattrFlags::empty();
         // Where there is no systemd nobody asks for it.
-        let _ = rustix::fs::setxattr(&unit.0, "trusted.delegate", b"1", flags);
+        let _ = rustix::fs::setxattr(unit.0.as_path(), "trusted.delegate", b"1", flags);
         Ok(unit)
     }
 
