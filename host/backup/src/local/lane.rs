@@ -179,14 +179,27 @@ impl Lane {
                 self.0.root.display()
             )));
         }
-        if has_changes && kind == Kind::Change {
-            return Err(said(format!(
-                "a change that was begun before is not over in its file system, and nothing else is changed there until it is; where \
-                 {} was unmounted and mounted again, start the daemon again",
-                self.0.root.display()
-            )));
+        match has_changes && kind == Kind::Change {
+            true => Err(self.not_over()),
+            false => Ok(()),
         }
-        Ok(())
+    }
+
+    /// An error where a change that was given up is not over: what is not there may still come, and what is there may still go.
+    pub(super) fn check_over(&self) -> io::Result<()> {
+        let has_changes = self.0.state.lock().changes > 0;
+        match has_changes {
+            true => Err(self.not_over()),
+            false => Ok(()),
+        }
+    }
+
+    fn not_over(&self) -> io::Error {
+        said(format!(
+            "a change that was begun before is not over in its file system, and nothing else is changed there until it is; where \
+             {} was unmounted and mounted again, start the daemon again",
+            self.0.root.display()
+        ))
     }
 
     /// A look that nobody waits for; it counts as one that hangs already.

@@ -183,6 +183,15 @@ impl Spot {
         }
     }
 
+    /// An error where a change of its tier was given up and may still come: nothing that is looked at before it is over stays as it
+    /// is found.
+    pub(super) fn check_over(&self) -> io::Result<()> {
+        match self {
+            Self::File(_, _, Some(lane)) => lane.check_over(),
+            Self::File(..) | Self::Object(..) => Ok(()),
+        }
+    }
+
     /// Removes what a crash may have left half written where this is to be made.
     pub(super) fn clear_partial(&self) -> Result<(), BackupStoreError> {
         match self {

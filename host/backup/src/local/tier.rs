@@ -50,6 +50,17 @@ pub(super) fn check_noted(layout: &Layout, job: &JobName) -> Result<(), BackupSt
     Ok(())
 }
 
+/// An error where a change of a tier in which backups of a job were stored was given up and may still come.
+pub(super) fn check_over(layout: &Layout, job: &JobName) -> Result<(), BackupStoreError> {
+    for tier in noted(layout, job)? {
+        if let Some(place) = layout.other(&tier) {
+            let over = place.mark(job).check_over();
+            over.map_err(unavailable("cannot tell what is in", &place.shown()))?;
+        }
+    }
+    Ok(())
+}
+
 /// What is missing may be where nobody can look now: then that is the error.
 pub(super) fn unless_away(
     layout: &Layout,

@@ -1,6 +1,7 @@
 //! Backups in other tiers than that of the state directory.
 
 mod gone;
+mod late;
 mod moved;
 mod paced;
 mod silent;

@@ -1,0 +1,70 @@
+//! Changes of a tier that were given up, and come later.
+
+use super::*;
+use crate::local::{
+    committed::is_there_after_all,
+    lane::{Lane, Lanes, Patience},
+};
+use std::{
+    sync::mpsc::{Sender, channel},
+    thread,
+};
+
+/// The same store, which waits for no change of another tier, and tries one that does not answer again at once.
+fn impatient(store: &LocalBackups) -> LocalBackups {
+    let patience = Patience {
+        change: Duration::ZERO,
+        rest: Duration::ZERO,
+        ..Patience::default()
+    };
+    let lanes = Lanes::new(patience, CancellationToken::new());
+    LocalBackups {
+        layout: store.layout.clone().asking(lanes),
+        programs: Arc::clone(&store.programs),
+        now: Arc::clone(&store.now),
+        stop: store.stop.clone(),
+        sizes: store.sizes,
+    }
+}
+
+/// The lane of the first tier of the config.
+fn lane_of(store: &LocalBackups) -> Lane {
+    store.layout.other_directories().remove(0).1
+}
+
+/// Gives up a change that is not over before the sender goes, and waits until its tier answers again.
+fn give_up(lane: &Lane) -> Sender<()> {
+    let (release, held) = channel::<()>();
+    let given_up = lane.change(move || {
+        let _ = held.recv();
+    });
+    given_up.unwrap_err();
+    while lane.look(|| ()).is_err() {
+        thread::yield_now();
+    }
+    release
+}
+
+#[test]
+fn what_may_still_be_committed_is_in_doubt_and_not_missing() {
+    let fixture = Fixture::new();
+    over_two_tiers(&fixture);
+    let store = impatient(&fixture.store);
+    let missing = fixture.request(BackupType::Full, &[]).id;
+    let place = store.layout.other(&tier("nas")).unwrap();
+    let spot = place.manifest_at(&job(), &missing);
+    let found = || is_there_after_all(place.as_ref(), &job(), (&spot, b"{}".as_slice()));
+    let committed = || store.committed(&job(), &missing);
+    assert_eq!((found(), committed()), (Some(false), Ok(None)));
+
+    let lane = lane_of(&store);
+    let release = give_up(&lane);
+    assert_eq!(found(), None);
+    let why = unavailable(committed());
+    assert!(why.contains("is not over"), "{why}");
+    drop(release);
+    while lane.check_over().is_err() {
+        thread::yield_now();
+    }
+    assert_eq!((found(), committed()), (Some(false), Ok(None)));
+}
