@@ -7,6 +7,7 @@
 //! Invariant: its manifest is the same in both, for what builds on it holds the hash of that. Where it really is, is where it
 //! lies.
 //! Invariant: a move that was cut off is gone on with by the same move.
+//! Invariant: what is found where it is to go counts only where it stays: it is durable, and nothing that was given up removes it.
 //! Invariant: what is found first counts, and stays: another copy may be of before a rekey.
 //! Invariant: what was deleted is moved no more, also where a tier that was away holds it.
 //! Invariant: where nobody can tell whether it was committed it stays where it was, and in the other tier too.
@@ -101,7 +102,13 @@ fn move_between(
     };
     let found = match there.is_empty() {
         true => None,
-        false => found_at(layout, target.as_ref(), (job, id), stop).map_err(Fault::OfTarget)?,
+        false => {
+            // A move that was cut off may have left it not durable, and one that was given up may still take it away.
+            let is_kept = target.manifest_at(job, id).make_durable();
+            is_kept
+                .and_then(|()| found_at(layout, target.as_ref(), (job, id), stop))
+                .map_err(Fault::OfTarget)?
+        }
     };
     if !matches!(found, Some((_, true)) if counts_there) {
         let manifest = manifest_at(layout, &source.place.manifest_at(job, id), (job, id))

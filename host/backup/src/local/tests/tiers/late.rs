@@ -68,3 +68,36 @@ fn what_may_still_be_committed_is_in_doubt_and_not_missing() {
     }
     assert_eq!((found(), committed()), (Some(false), Ok(None)));
 }
+
+#[test]
+fn nothing_is_moved_to_where_it_may_still_be_taken_away() {
+    let fixture = Fixture::new();
+    let (nas, chain) = over_two_tiers(&fixture);
+    let cold = fixture.with_tier("cold");
+    let (id, nas, cold) = (&chain[0], nas.join("state"), cold.join("state"));
+    let move_to = |store: &LocalBackups, id, name| store.move_to(&job(), id, &tier(name));
+    // Its store is known and marked.
+    move_to(&fixture.store, &chain[1], "cold").unwrap();
+    // As of a move that was given up where it was to be taken away.
+    let pieces = files_of(&nas, id);
+    assert_eq!(pieces.len(), 2, "{pieces:?}");
+    for name in &pieces {
+        fs::copy(nas.join(name), cold.join(name)).unwrap();
+    }
+
+    let store = impatient(&fixture.store);
+    let lane = lane_of(&store);
+    let release = give_up(&lane);
+    let why = unavailable(move_to(&store, id, "nas"));
+    assert!(why.contains("is not over"), "{why}");
+    for directory in [&nas, &cold] {
+        assert_eq!(files_of(directory, id), pieces);
+    }
+    drop(release);
+    while lane.check_over().is_err() {
+        thread::yield_now();
+    }
+    move_to(&fixture.store, id, "nas").unwrap();
+    assert_eq!(files_of(&nas, id), pieces);
+    assert_eq!(files_of(&cold, id), Vec::<String>::new());
+}
