@@ -130,13 +130,21 @@ pub(super) fn whereabouts(layout: &Layout, path: &Path) -> Result<Whereabouts, B
     let mut in_store = identities(own.iter().map(PathBuf::as_path))?;
     let mut above_others = BTreeSet::new();
     for (tier, lane) in layout.other_directories() {
+        let root = tier.root().to_owned();
         let of_tier = lane.look(move || {
             let own = paths_in(&tier);
             (found(&own), found(&above(&own)))
         });
-        let (places, above) = of_tier.unwrap_or_default();
-        in_store.extend(places);
-        above_others.extend(above);
+        match of_tier {
+            Ok((places, above)) => {
+                in_store.extend(places);
+                above_others.extend(above);
+            }
+            // Of one that does not answer now, and may by the time that something is put in place, its path is known.
+            Err(_) if path.starts_with(&root) => return Ok(Whereabouts::InStore),
+            Err(_) if root.starts_with(path) => return Ok(Whereabouts::AboveStore),
+            Err(_) => {}
+        }
     }
     for place in path.ancestors() {
         if Identity::at(place)?.is_some_and(|place| in_store.contains(&place)) {

@@ -17,7 +17,10 @@ fn impatient(store: &LocalBackups) -> LocalBackups {
         rest: Duration::ZERO,
         ..Patience::default()
     };
-    let lanes = Lanes::new(patience, CancellationToken::new());
+    asking(store, Lanes::new(patience, CancellationToken::new()))
+}
+
+fn asking(store: &LocalBackups, lanes: Lanes) -> LocalBackups {
     LocalBackups {
         layout: store.layout.clone().asking(lanes),
         programs: Arc::clone(&store.programs),
@@ -25,6 +28,16 @@ fn impatient(store: &LocalBackups) -> LocalBackups {
         stop: store.stop.clone(),
         sizes: store.sizes,
     }
+}
+
+/// The same store, which waits for nothing of another tier, and leaves one alone that does not answer.
+fn wary(store: &LocalBackups) -> LocalBackups {
+    let patience = Patience {
+        look: Duration::ZERO,
+        rest: Duration::from_secs(86_400),
+        ..Patience::default()
+    };
+    asking(store, Lanes::new(patience, CancellationToken::new()))
 }
 
 /// The lane of the first tier of the config.
@@ -100,4 +113,42 @@ fn nothing_is_moved_to_where_it_may_still_be_taken_away() {
     move_to(&fixture.store, id, "nas").unwrap();
     assert_eq!(files_of(&nas, id), pieces);
     assert_eq!(files_of(&cold, id), Vec::<String>::new());
+}
+
+#[test]
+fn nothing_is_restored_over_a_tier_that_does_not_answer_for_a_while() {
+    let fixture = Fixture::new();
+    let above = tempfile::tempdir().unwrap();
+    let above = above.path().canonicalize().unwrap();
+    let nas = above.join("nas");
+    fs::create_dir(&nas).unwrap();
+    let place = TierPlace::Directory(nas.clone());
+    fixture.tiers.lock().push((tier("nas"), place));
+    fixture.put("a", "one");
+    fixture.extend_in(&["nas"], BackupType::Full, &mut vec![]);
+    let chain = [fixture.take(BackupType::Full, &[]).manifest.id];
+    let before = files::names_in(&nas.join("state")).unwrap();
+
+    let store = wary(&fixture.store);
+    let (release, held) = channel::<()>();
+    let hung = lane_of(&store).look(move || {
+        let _ = held.recv();
+    });
+    hung.unwrap_err();
+    let restore = |path: PathBuf| {
+        let place = RestorePlace::Into {
+            path,
+            replace: true,
+        };
+        store.restore(&job(), &chain, &place, &no_progress())
+    };
+    for path in [nas.clone(), nas.join("state")] {
+        let why = unavailable(restore(path));
+        assert!(why.contains("it is where the backups are"), "{why}");
+    }
+    let why = unavailable(restore(above.clone()));
+    assert!(why.contains("it holds the backups"), "{why}");
+    assert_eq!(files::names_in(&nas.join("state")).unwrap(), before);
+    restore(fixture.directory.path().join("restored")).unwrap();
+    drop(release);
 }
