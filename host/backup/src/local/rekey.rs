@@ -22,6 +22,7 @@ use super::{
     read::{known_manifest, opening},
     seal::Opening,
     spot::Spot,
+    tier,
 };
 use crate::port::{BackupStoreError, OnProgress, Progress, RekeyedBackups};
 use anew::seal_anew;
@@ -66,6 +67,10 @@ pub(super) fn rekey(
     dry_run: bool,
     progress: &OnProgress,
 ) -> Result<RekeyedBackups, BackupStoreError> {
+    if !dry_run {
+        // One of two copies could still go, and the other would be as it was.
+        tier::check_over(layout, job)?;
+    }
     let mut found = RekeyedBackups::default();
     let mut links = Vec::new();
     for id in ids {

@@ -1,10 +1,14 @@
 //! Changes of a tier that were given up, and come later.
 
 use super::*;
-use crate::local::{
-    committed::is_there_after_all,
-    lane::{Lane, Lanes, Patience},
+use crate::{
+    age_keys::{read_identities, write_new_identity},
+    local::{
+        committed::is_there_after_all,
+        lane::{Lane, Lanes, Patience},
+    },
 };
+use mainstay_domain::archive::Encryption;
 use std::{
     sync::mpsc::{Sender, channel},
     thread,
@@ -151,4 +155,28 @@ fn nothing_is_restored_over_a_tier_that_does_not_answer_for_a_while() {
     assert_eq!(files::names_in(&nas.join("state")).unwrap(), before);
     restore(fixture.directory.path().join("restored")).unwrap();
     drop(release);
+}
+
+#[test]
+fn nothing_is_encrypted_anew_where_it_may_still_be_taken_away() {
+    let fixture = Fixture::new();
+    let (nas, chain) = over_two_tiers(&fixture);
+    let key = fixture.directory.path().join("key.txt");
+    write_new_identity(&key).unwrap();
+    let recipient = read_identities(&key).unwrap()[0].to_public().to_string();
+    let sealing = SealingSpec {
+        encryption: Encryption::Age {
+            recipients: vec![recipient],
+        },
+        ..SealingSpec::default()
+    };
+    let rekey = |store: &LocalBackups| store.rekey(&job(), &chain, &sealing, false, &no_progress());
+    let store = impatient(&fixture.store);
+    let release = give_up(&lane_of(&store));
+    let before = files_of(&nas.join("state"), &chain[0]);
+    let why = unavailable(rekey(&store));
+    assert!(why.contains("is not over"), "{why}");
+    assert_eq!(files_of(&nas.join("state"), &chain[0]), before);
+    drop(release);
+    assert_eq!(rekey(&fixture.store).unwrap().sealed.len(), 2);
 }
