@@ -112,14 +112,41 @@ fn above(paths: &[PathBuf]) -> Vec<PathBuf> {
     above.collect()
 }
 
-/// The directories of the store as far as they can be looked at: no source is read any further where it leads into one. Nothing
-/// leads into one that does not answer, and it keeps nobody from the rest.
-pub(super) fn own_places(layout: &Layout) -> BTreeSet<Identity> {
+/// The directories of the store as far as they can be looked at: no source is read any further where it leads into one.
+#[derive(Debug, Default)]
+pub(super) struct OwnPlaces {
+    found: BTreeSet<Identity>,
+    /// Those of the tiers that do not answer, which nobody can look at, by their paths.
+    silent: BTreeSet<PathBuf>,
+}
+
+impl OwnPlaces {
+    /// Whether this is one of them, as far as that is known without a look at it.
+    pub(super) fn has_path(&self, path: &Path) -> bool {
+        self.silent.contains(path)
+    }
+
+    /// Whether what has this metadata is one of them.
+    pub(super) fn has(&self, directory: &Metadata) -> bool {
+        self.found.contains(&Identity::of(directory))
+    }
+}
+
+/// Those of all tiers. One that does not answer keeps nobody from the rest.
+pub(super) fn own_places(layout: &Layout) -> OwnPlaces {
     let own = own_paths(layout).unwrap_or_else(|_| Vec::from([layout.root().to_owned()]));
-    let mut places = found(&own);
+    let mut places = OwnPlaces {
+        found: found(&own),
+        silent: BTreeSet::new(),
+    };
     for (tier, lane) in layout.other_directories() {
-        let of_tier = lane.look(move || found(&paths_in(&tier)));
-        places.extend(of_tier.unwrap_or_default());
+        let root = tier.root().to_owned();
+        match lane.look(move || found(&paths_in(&tier))) {
+            Ok(of_tier) => places.found.extend(of_tier),
+            Err(_) => {
+                places.silent.insert(root);
+            }
+        }
     }
     places
 }

@@ -1,6 +1,7 @@
 //! A drill: restores into a scratch directory and reads that again from the disk.
 
 use super::{
+    apart::OwnPlaces,
     documents::entry_of,
     error::unavailable,
     files::Layout,
@@ -208,7 +209,7 @@ fn scan_each(
 ) -> Result<(), BackupStoreError> {
     let mut links = HardLinks::default();
     let rules = WalkRules {
-        except: &BTreeSet::new(),
+        except: &OwnPlaces::default(),
         tolerant: false,
         gaps: &Gaps::default(),
         mounts: &SourceMounts::default(),

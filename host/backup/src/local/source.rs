@@ -11,7 +11,7 @@
 //! it was listed by then.
 
 use super::{
-    apart::Identity,
+    apart::{Identity, OwnPlaces},
     check_stop,
     inside::is_work,
     names::{Names, Open},
@@ -22,7 +22,6 @@ use super::{
 };
 use crate::port::BackupStoreError;
 use std::{
-    collections::BTreeSet,
     fs::{self, File, Metadata},
     io::{self, ErrorKind},
     os::unix::{
@@ -50,7 +49,7 @@ pub(super) struct Found<'a> {
 /// How a walk deals with what it meets.
 pub(super) struct WalkRules<'a> {
     /// Directories that are left out, by whatever path they are reached: those of the store.
-    pub(super) except: &'a BTreeSet<Identity>,
+    pub(super) except: &'a OwnPlaces,
     /// Whether a walk goes on where something cannot be read.
     pub(super) tolerant: bool,
     /// Noted where something that was there is not found as it was; what is no document, a socket say, is not missed.
@@ -93,6 +92,11 @@ pub(super) fn walk(
     let mut open = Open::new(root.clone(), above.map(|above| above.dev()));
     while let Some((relative, path, above)) = open.take_next() {
         check_stop(rules.stop)?;
+        let is_own = || format!("left out {}: it is where the backups are", path.display());
+        if rules.except.has_path(&path) {
+            warnings.push(is_own());
+            continue;
+        }
         let looked_at = tree
             .place(&relative)
             .and_then(|place| Ok((place.metadata()?, place)));
@@ -104,11 +108,8 @@ pub(super) fn walk(
                 continue;
             }
         };
-        if metadata.is_dir() && rules.except.contains(&Identity::of(&metadata)) {
-            warnings.push(format!(
-                "left out {}: it is where the backups are",
-                path.display()
-            ));
+        if metadata.is_dir() && rules.except.has(&metadata) {
+            warnings.push(is_own());
             continue;
         }
         if metadata.is_dir() && is_work(&relative, &path) {

@@ -62,6 +62,16 @@ fn give_up(lane: &Lane) -> Sender<()> {
     release
 }
 
+/// Gives up a look that is not over before the sender goes.
+fn look_in_vain(lane: &Lane) -> Sender<()> {
+    let (release, held) = channel::<()>();
+    let given_up = lane.look(move || {
+        let _ = held.recv();
+    });
+    given_up.unwrap_err();
+    release
+}
+
 #[test]
 fn what_may_still_be_committed_is_in_doubt_and_not_missing() {
     let fixture = Fixture::new();
@@ -134,11 +144,7 @@ fn nothing_is_restored_over_a_tier_that_does_not_answer_for_a_while() {
     let before = files::names_in(&nas.join("state")).unwrap();
 
     let store = wary(&fixture.store);
-    let (release, held) = channel::<()>();
-    let hung = lane_of(&store).look(move || {
-        let _ = held.recv();
-    });
-    hung.unwrap_err();
+    let release = look_in_vain(&lane_of(&store));
     let restore = |path: PathBuf| {
         let place = RestorePlace::Into {
             path,
@@ -179,4 +185,25 @@ fn nothing_is_encrypted_anew_where_it_may_still_be_taken_away() {
     assert_eq!(files_of(&nas.join("state"), &chain[0]), before);
     drop(release);
     assert_eq!(rekey(&fixture.store).unwrap().sealed.len(), 2);
+}
+
+#[test]
+fn a_tier_in_a_source_is_not_read_where_it_does_not_answer_for_a_while() {
+    let fixture = Fixture::new();
+    let nas = fixture.data().canonicalize().unwrap().join("nas");
+    fs::create_dir(&nas).unwrap();
+    let place = TierPlace::Directory(nas.clone());
+    fixture.tiers.lock().push((tier("nas"), place));
+    fixture.put("a", "one");
+    fixture.extend_in(&["nas"], BackupType::Full, &mut vec![]);
+
+    let store = wary(&fixture.store);
+    let release = look_in_vain(&lane_of(&store));
+    let request = fixture.request(BackupType::Full, &[]);
+    let taken = store.take(&request, &no_progress()).unwrap();
+    let left_out = format!("left out {}: it is where the backups are", nas.display());
+    assert_eq!(taken.warnings, [left_out]);
+    assert_eq!(taken.manifest.documents, 2, "the directory and `a`");
+    assert!(!taken.manifest.incomplete);
+    drop(release);
 }
