@@ -86,10 +86,13 @@ pub fn check(
     if let Some(why) = stands_still(records).filter(|_| !suspects.contains(id)) {
         return stays(why);
     }
-    // An emergency backup is of what happened to be there, and takes the place of none.
+    // An emergency backup is of what happened to be there, and a selection of a part: they take the place of none.
     let is_trusted = |record: &BackupRecord| {
         let is_base = matches!(record.backup_type, BackupType::Full | BackupType::Snapshot);
-        is_base && record.status == BackupStatus::Verified && !suspects.contains(&record.id)
+        is_base
+            && !record.selection
+            && record.status == BackupStatus::Verified
+            && !suspects.contains(&record.id)
     };
     let has_trusted = records.iter().any(is_trusted);
     let mut judged_as = records.to_vec();

@@ -102,6 +102,13 @@ fn while_one_is_suspicious_nothing_else_goes_and_it_is_no_newest_chain() {
     // So it is where what else there is was taken before a restore.
     let beside = [record(3, BackupType::Emergency, None), records[4].clone()];
     assert!(refused(&beside, 1).contains("newest verified chain"));
+    // And where it is a part alone.
+    let selection = BackupRecord {
+        selection: true,
+        ..record(3, BackupType::Snapshot, None)
+    };
+    let beside = [selection, records[4].clone()];
+    assert!(refused(&beside, 1).contains("newest verified chain"));
 }
 
 #[test]
