@@ -1,11 +1,12 @@
-//! Deletions of which not every tier was told: one that was away may hold the backup too, as one that was moved, or that fell over
-//! to another tier when an answer was lost.
+//! Deletions of which not every tier was told: one that was away, or in which a change that was given up may still come, may hold
+//! the backup too, as one that was moved, or that fell over to another tier when an answer was lost.
 //!
 //! `ID.deleted` beside the backups of the job names the tiers that are still to be asked, one a line.
 //!
 //! Invariant: what was deleted does not come back with a tier.
 
 use super::{
+    error::unavailable,
     files::{Layout, names_in, remove_file, write_create_only},
     regular::read_manifest,
     tier::{check_there, noted},
@@ -37,9 +38,14 @@ pub(super) fn delete(
     let (mut away, mut why) = (Vec::new(), None);
     for tier in noted(layout, job)? {
         let asked = check_there(layout, job, &tier).and_then(|place| {
+            let over = place.mark(job).check_over();
             // To delete twice is to delete once.
-            let is_holder = place.has(job, id)?;
-            Ok(is_holder.then_some(place))
+            if place.has(job, id)? {
+                return Ok(Some(place));
+            }
+            // What was given up there may still bring it.
+            over.map_err(unavailable("cannot tell what is in", &place.shown()))?;
+            Ok(None)
         });
         match asked {
             Ok(holder) => holders.extend(holder),

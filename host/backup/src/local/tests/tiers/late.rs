@@ -5,6 +5,7 @@ use crate::{
     age_keys::{read_identities, write_new_identity},
     local::{
         committed::is_there_after_all,
+        deletions::settle,
         lane::{Lane, Lanes, Patience},
     },
 };
@@ -51,9 +52,15 @@ fn lane_of(store: &LocalBackups) -> Lane {
 
 /// Gives up a change that is not over before the sender goes, and waits until its tier answers again.
 fn give_up(lane: &Lane) -> Sender<()> {
+    give_up_what(lane, || ())
+}
+
+/// The same of one that does this then.
+fn give_up_what(lane: &Lane, then: impl FnOnce() + Send + 'static) -> Sender<()> {
     let (release, held) = channel::<()>();
     let given_up = lane.change(move || {
         let _ = held.recv();
+        then();
     });
     given_up.unwrap_err();
     while lane.look(|| ()).is_err() {
@@ -206,4 +213,25 @@ fn a_tier_in_a_source_is_not_read_where_it_does_not_answer_for_a_while() {
     assert_eq!(taken.manifest.documents, 2, "the directory and `a`");
     assert!(!taken.manifest.incomplete);
     drop(release);
+}
+
+#[test]
+fn what_comes_after_it_was_deleted_is_deleted_too() {
+    let fixture = Fixture::new();
+    let (nas, chain) = over_two_tiers(&fixture);
+    let store = impatient(&fixture.store);
+    let lane = lane_of(&store);
+    let late = nas.join(format!("state/{}.jsonl.zst", chain[1]));
+    let path = late.clone();
+    let release = give_up_what(&lane, move || fs::write(path, "late").unwrap());
+    store.delete(&job(), &chain[1]).unwrap();
+    assert_eq!(files_of(&fixture.job_dir(), &chain[1]).len(), 1, "its note");
+    drop(release);
+    while lane.check_over().is_err() {
+        thread::yield_now();
+    }
+    assert!(late.exists());
+    let left = settle(&fixture.store.layout, &job());
+    assert_eq!(left, Ok(BTreeSet::new()));
+    assert!(!late.exists());
 }
