@@ -282,7 +282,11 @@ fn spawn(work: impl FnOnce() + Send + 'static) -> io::Result<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::sync::mpsc::{Sender, channel};
+    use std::{
+        io::Read,
+        os::{fd::OwnedFd, unix::net::UnixStream},
+        sync::mpsc::{Sender, channel},
+    };
 
     fn lane(look: Duration, rest: Duration) -> (Lane, CancellationToken, tempfile::TempDir) {
         let directory = tempfile::tempdir().unwrap();
@@ -361,6 +365,18 @@ mod tests {
             thread::yield_now();
         }
         lane.check(Kind::Change).unwrap();
+    }
+
+    #[test]
+    fn a_file_that_was_given_up_says_nothing_of_what_it_holds() {
+        let (lane, _stop, _directory) = lane(SHORT, NEVER);
+        let (writer, reader) = UnixStream::pair().unwrap();
+        let mut file = LaneFile::new(lane, File::from(OwnedFd::from(reader)));
+        for _ in 0..2 {
+            let why = file.read(&mut [0; 8]).unwrap_err();
+            assert!(matches!(Trouble::of(&why), Some(Trouble::Said(_))), "{why}");
+        }
+        drop(writer);
     }
 
     #[test]
