@@ -3,7 +3,8 @@
 /// Whose rules hold.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Syntax {
-    /// A line that is indented goes on with the value before it; ` ;` begins a comment.
+    /// A line that is indented more than its key goes on with its value; `;` and `#` after white space begin a comment; keys
+    /// are the same in capitals.
     Supervisord,
     /// A line that ends with a backslash goes on in the next.
     Systemd,
@@ -36,7 +37,9 @@ pub(super) fn entries(text: &str, syntax: Syntax) -> Vec<Entry> {
     let mut entries: Vec<Entry> = Vec::new();
     let mut section = String::new();
     let mut goes_on = false;
-    for (number, raw) in text.lines().enumerate() {
+    // How far the last key is indented; none right after the head of a section.
+    let mut indent = None;
+    for (number, raw) in text.trim_start_matches('\u{feff}').lines().enumerate() {
         let trimmed = raw.trim();
         let is_comment = trimmed.starts_with(['#', ';']);
         if is_comment || (trimmed.is_empty() && !goes_on) {
@@ -46,12 +49,13 @@ pub(super) fn entries(text: &str, syntax: Syntax) -> Vec<Entry> {
             Syntax::Supervisord => without_comment(trimmed),
             Syntax::Systemd => trimmed,
         };
-        let is_indented = syntax == Syntax::Supervisord && raw.starts_with([' ', '\t']);
+        let here = raw.chars().take_while(|c| c.is_whitespace()).count();
+        let is_deeper = syntax == Syntax::Supervisord && indent.is_some_and(|key| here > key);
         let (line, ends_open) = match (syntax, line.strip_suffix('\\')) {
-            (Syntax::Systemd, Some(line)) => (line.trim_end(), true),
+            (Syntax::Systemd, Some(before)) if !ends_escaped(before) => (before.trim_end(), true),
             _ => (line, false),
         };
-        let continues = goes_on || is_indented;
+        let continues = goes_on || is_deeper;
         goes_on = ends_open;
         let last = entries.last_mut();
         let last = last.filter(|last| continues && !last.key.is_empty() && last.section == section);
@@ -61,13 +65,12 @@ pub(super) fn entries(text: &str, syntax: Syntax) -> Vec<Entry> {
             last.value.push_str(line);
             continue;
         }
-        if let Some(head) = line
-            .strip_prefix('[')
-            .and_then(|line| line.strip_suffix(']'))
-        {
+        if let Some(head) = head(line, syntax) {
             section = head.trim().to_owned();
+            indent = None;
             continue;
         }
+        indent = Some(here);
         let parted = match syntax {
             Syntax::Supervisord => line.split_once(['=', ':']),
             Syntax::Systemd => line.split_once('='),
@@ -76,22 +79,43 @@ pub(super) fn entries(text: &str, syntax: Syntax) -> Vec<Entry> {
             Some((key, value)) if !key.trim().is_empty() => (key.trim(), value.trim()),
             _ => ("", line),
         };
+        let key = match syntax {
+            Syntax::Supervisord => key.to_lowercase(),
+            Syntax::Systemd => key.to_owned(),
+        };
         entries.push(Entry {
             line: number + 1,
             section: section.clone(),
-            key: key.to_owned(),
+            key,
             value: value.to_owned(),
         });
     }
     entries
 }
 
+/// Whether a backslash after this is taken by the one before it, and is no end of a line that goes on.
+fn ends_escaped(before: &str) -> bool {
+    let backslashes = before.bytes().rev().take_while(|byte| *byte == b'\\');
+    backslashes.count() % 2 == 1
+}
+
+/// What stands in the brackets of the head of a section. supervisord does not look at what follows them.
+fn head(line: &str, syntax: Syntax) -> Option<&str> {
+    let inside = line.strip_prefix('[')?;
+    match syntax {
+        Syntax::Supervisord => inside.rsplit_once(']').map(|(head, _)| head),
+        Syntax::Systemd => inside.strip_suffix(']'),
+    }
+}
+
 fn without_comment(line: &str) -> &str {
-    let at = [" ;", "\t;"]
-        .iter()
-        .filter_map(|mark| line.find(mark))
-        .min();
-    let kept = at.and_then(|at| line.get(..at)).unwrap_or(line);
+    let mut before = ' ';
+    let at = line.char_indices().find(|(_, character)| {
+        let begins = before.is_whitespace() && matches!(character, ';' | '#');
+        before = *character;
+        begins
+    });
+    let kept = at.and_then(|(at, _)| line.get(..at)).unwrap_or(line);
     kept.trim_end()
 }
 
@@ -119,6 +143,34 @@ mod tests {
                 row(4, "program:web", "environment", "A=1,\nB=2"),
                 row(8, "program:web", "", "stray"),
                 row(9, "program:web", "user", "me"),
+            ]
+        );
+    }
+
+    #[test]
+    fn what_supervisord_reads_otherwise_than_it_looks_is_read_as_it_does() {
+        let text = "\u{feff}[program:web] # main\n  Command=run --x=a#b # the server\n  user=me\n  environment=\n    A=1,\n\n    B=2\n\
+                    [program:db];\ncommand=db\n";
+        assert_eq!(
+            read(text, Syntax::Supervisord),
+            [
+                row(2, "program:web", "command", "run --x=a#b"),
+                row(3, "program:web", "user", "me"),
+                row(4, "program:web", "environment", "\nA=1,\nB=2"),
+                row(9, "program:db", "command", "db"),
+            ]
+        );
+    }
+
+    #[test]
+    fn a_backslash_that_is_escaped_ends_its_line() {
+        let text = "[Service]\nExecStart=/bin/x \\\\\nUser=me\nExecStop=/bin/y \\\\\\\n  z\n";
+        assert_eq!(
+            read(text, Syntax::Systemd),
+            [
+                row(2, "Service", "ExecStart", "/bin/x \\\\"),
+                row(3, "Service", "User", "me"),
+                row(4, "Service", "ExecStop", "/bin/y \\\\ z"),
             ]
         );
     }

@@ -6,7 +6,7 @@ use super::{
     Source,
     draft::{self, Draft, Fate, Imported, Note, name_of},
     entries::{Entry, Syntax, entries},
-    words::{bytes, variables, words},
+    words::{bytes, umask, variables, words},
 };
 use mainstay_domain::spec::TargetSpec;
 use std::{
@@ -197,10 +197,13 @@ impl Program<'_> {
             }
             // supervisord's own default.
             draft.set("restart", "on-failure");
-            let carried = self
-                .rows
-                .iter()
-                .map(|row| self.carry(&mut draft, row, number));
+            let carried = self.rows.iter().enumerate().map(|(at, row)| {
+                let mut later = self.rows.iter().skip(at + 1);
+                match later.any(|later| !row.key.is_empty() && later.key == row.key) {
+                    true => Fate::left("a later line says it otherwise"),
+                    false => self.carry(&mut draft, row, number),
+                }
+            });
             let carried: Vec<Fate> = carried.collect();
             if number == first {
                 fates = carried;
@@ -250,6 +253,9 @@ impl Program<'_> {
                 return Fate::Left(why);
             }
         };
+        if value.is_empty() && row.key != "command" {
+            return Fate::left("it is empty");
+        }
         let is_yes = ["true", "yes", "on", "1"].contains(&value.to_lowercase().as_str());
         let seconds = value.parse::<u32>().ok();
         match row.key.as_str() {
@@ -267,10 +273,9 @@ impl Program<'_> {
             "process_name" => {
                 return Fate::differently(format!("the target is called {}", draft.name));
             }
-            "numprocs" if value != "1" => {
-                return Fate::differently("a target for each, with a number in its name");
-            }
-            "numprocs" | "numprocs_start" => {}
+            "numprocs" => return self.count(draft, &value),
+            "numprocs_start" if seconds.is_none() => return Fate::left("it is no number"),
+            "numprocs_start" => {}
             "autostart" if is_yes => {}
             "autostart" => {
                 draft.off =
@@ -313,8 +318,19 @@ impl Program<'_> {
                 return Fate::differently("the host always ends the whole process group");
             }
             "user" => draft.set("user", value),
-            "directory" => draft.set("cwd", value),
-            "umask" => draft.set("umask", value),
+            "directory" => {
+                let is_whole = value.starts_with('/');
+                draft.set("cwd", value);
+                if !is_whole {
+                    return Fate::differently(
+                        "from the directory of the config on, not from the one that supervisord is started in",
+                    );
+                }
+            }
+            "umask" => match umask(&value) {
+                Some(mask) => draft.set("umask", mask),
+                None => return Fate::left("`umask` is in octal digits, 777 at most"),
+            },
             "priority" => {
                 let rank = self.rank.unwrap_or(5);
                 return Fate::differently(format!(
@@ -342,6 +358,22 @@ impl Program<'_> {
             _ => return Fate::left("the host has nothing like it"),
         }
         Fate::Carried
+    }
+
+    /// How many processes there are.
+    fn count(&self, draft: &mut Draft, value: &str) -> Fate {
+        match value.parse::<u32>() {
+            Err(_) => Fate::left("it is no number; the target is one"),
+            Ok(0) => {
+                draft.off = Some("numprocs is 0".to_owned());
+                Fate::differently("the target is written as a comment")
+            }
+            Ok(1) => Fate::Carried,
+            Ok(count) if count > MOST => Fate::differently(format!(
+                "a target for each of the first {MOST}, with a number in its name"
+            )),
+            Ok(_) => Fate::differently("a target for each, with a number in its name"),
+        }
     }
 
     fn restart(&self, draft: &mut Draft, value: &str, is_yes: bool) -> Fate {
@@ -413,7 +445,15 @@ impl Program<'_> {
 /// What asks a target to end.
 pub(super) fn stop_signal(draft: &mut Draft, value: &str) -> Fate {
     let upper = value.to_uppercase();
-    let name = upper.strip_prefix("SIG").unwrap_or(&upper);
+    let name = match upper.strip_prefix("SIG").unwrap_or(&upper) {
+        "1" => "HUP",
+        "2" => "INT",
+        "3" => "QUIT",
+        "10" => "USR1",
+        "12" => "USR2",
+        "15" => "TERM",
+        name => name,
+    };
     if !["TERM", "INT", "QUIT", "HUP", "USR1", "USR2"].contains(&name) {
         return Fate::left(
             "a target is asked with SIGTERM, SIGINT, SIGQUIT, SIGHUP, SIGUSR1 or SIGUSR2, and killed after `grace`",
@@ -455,6 +495,14 @@ mod tests {
             ("directory=/srv/web", "cwd", "\"/srv/web\"", "carried"),
             ("user=www-data", "user", "\"www-data\"", "carried"),
             ("umask=027", "umask", "\"027\"", "carried"),
+            ("umask=abc", "umask", "", "left"),
+            ("umask=7777", "umask", "", "left"),
+            ("user=", "user", "", "left"),
+            ("directory=app", "cwd", "\"app\"", "differently"),
+            ("numprocs=x", "numprocs", "", "left"),
+            ("numprocs=1", "numprocs", "", "carried"),
+            ("stopsignal=15", "stop_signal", "\"SIGTERM\"", "carried"),
+            ("stopsignal=9", "stop_signal", "", "left"),
             ("autorestart=true", "restart", "\"always\"", "carried"),
             (
                 "autorestart=unexpected",
@@ -517,6 +565,39 @@ mod tests {
                 Fate::Left(_) => "left",
             };
             assert_eq!((of, note.line), (fate, 3), "{line}: {note:?}");
+        }
+    }
+
+    #[test]
+    fn a_line_that_is_said_again_is_listed_and_the_last_one_counts() {
+        let found = imported(
+            "[program:web]\ncommand=old\nuser=a\nenvironment=A=1\n[supervisord]\nlogfile=/x\n\
+             [program:web]\ncommand=new\nenvironment=B=2\n",
+        );
+        let target = &found.targets[0];
+        assert_eq!(key(target, "run"), "[\"new\"]");
+        assert_eq!(key(target, "env"), "{ B = \"2\" }");
+        assert_eq!(key(target, "user"), "\"a\"");
+        let left = found.notes.iter();
+        let left = left.filter(|note| matches!(note.fate, Fate::Left(_)));
+        let left: Vec<usize> = left.map(|note| note.line).collect();
+        assert_eq!(left, [2, 4, 6]);
+    }
+
+    #[test]
+    fn a_count_that_is_not_carried_as_it_is_says_so() {
+        for (count, targets, says) in [
+            ("0", 1, "as a comment"),
+            ("2", 2, "a target for each, with"),
+            ("5000", 1_000, "each of the first 1000"),
+        ] {
+            let found = imported(&format!("[program:web]\ncommand=w\nnumprocs={count}\n"));
+            assert_eq!(found.targets.len(), targets, "{count}");
+            assert_eq!(found.targets[0].off.is_some(), count == "0", "{count}");
+            let Fate::Differently(how) = &found.notes[1].fate else {
+                panic!("{count}: {found:?}")
+            };
+            assert!(how.contains(says), "{count}: {how}");
         }
     }
 

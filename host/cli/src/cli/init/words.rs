@@ -130,6 +130,13 @@ pub(super) fn bytes(text: &str) -> Option<u64> {
     number.parse::<u64>().ok()?.checked_mul(factor)
 }
 
+/// A mask of file modes as the config takes one; none where it is none, or has more than the bits of a mask.
+pub(super) fn umask(text: &str) -> Option<&str> {
+    let is_octal = text.bytes().all(|byte| byte.is_ascii_digit());
+    let mask = u32::from_str_radix(text, 8).ok().filter(|_| is_octal)?;
+    (mask <= 0o777).then_some(text)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -178,6 +185,23 @@ mod tests {
             assert_eq!(needs_shell(text), expected, "{text}");
         }
         assert_eq!(quoted("it's"), r"'it'\''s'");
+    }
+
+    #[test]
+    fn masks_are_those_that_the_config_takes() {
+        for (text, expected) in [
+            ("022", true),
+            ("22", true),
+            ("0027", true),
+            ("777", true),
+            ("1000", false),
+            ("0o22", false),
+            ("+22", false),
+            ("9", false),
+            ("", false),
+        ] {
+            assert_eq!(umask(text).is_some(), expected, "{text}");
+        }
     }
 
     #[test]
