@@ -74,8 +74,8 @@ impl CommandLine {
 
     /// The arguments of all of them, one after the other until one fails.
     pub(super) fn run_all(mut all: Vec<Self>) -> (Vec<String>, Vec<&'static str>) {
-        if all.len() == 1
-            && let Some(one) = all.pop_if(|one| !one.may_fail)
+        if !Self::need_a_shell(&all)
+            && let Some(one) = all.pop()
         {
             return one.run();
         }
@@ -90,6 +90,11 @@ impl CommandLine {
         });
         let line = lines.collect::<Vec<_>>().join(" && ");
         (vec!["/bin/sh".into(), "-c".into(), line], differs)
+    }
+
+    /// Whether only a shell that stays can run them: more than one, or one whose failure is none.
+    pub(super) fn need_a_shell(all: &[Self]) -> bool {
+        !matches!(all, [one] if !one.may_fail)
     }
 
     /// The signal that it sends to the main process, where that is all that it does.

@@ -6,7 +6,7 @@ use super::{
     Source,
     draft::{self, Draft, Fate, Imported, Note, name_of},
     entries::{Entry, Syntax, entries},
-    words::{bytes, umask, variables, words},
+    words::{LONGEST, bytes, umask, variables, words},
 };
 use mainstay_domain::spec::TargetSpec;
 use std::{
@@ -258,6 +258,7 @@ impl Program<'_> {
         }
         let is_yes = ["true", "yes", "on", "1"].contains(&value.to_lowercase().as_str());
         let seconds = value.parse::<u32>().ok();
+        let seconds = seconds.filter(|seconds| u64::from(*seconds) * 1_000 <= LONGEST);
         match row.key.as_str() {
             "command" => match words(&value) {
                 Ok(run) if !run.is_empty() => draft.set("run", run),
@@ -286,7 +287,7 @@ impl Program<'_> {
             "exitcodes" => return self.exit_codes(draft, &value),
             "startsecs" => {
                 let Some(seconds) = seconds else {
-                    return Fate::left("it is no number of seconds");
+                    return Fate::left("it is no whole number of seconds of at most ten years");
                 };
                 // What waits for it would wait no longer than this.
                 if seconds == 0
@@ -311,7 +312,7 @@ impl Program<'_> {
             "stopsignal" => return stop_signal(draft, &value),
             "stopwaitsecs" => match seconds {
                 Some(seconds) => draft.set("grace", format!("{seconds}s")),
-                None => return Fate::left("it is no number of seconds"),
+                None => return Fate::left("it is no whole number of seconds of at most ten years"),
             },
             "stopasgroup" | "killasgroup" if is_yes => {}
             "stopasgroup" | "killasgroup" => {
@@ -343,9 +344,11 @@ impl Program<'_> {
                 return Fate::differently(ONE_LOG);
             }
             "stdout_logfile_maxbytes" => {
-                let size = bytes(&value).filter(|size| *size >= 1_024);
+                let size = bytes(&value).filter(|size| (1_024..=1 << 40).contains(size));
                 let Some(size) = size else {
-                    return Fate::left("a log is rotated at 1KiB at least; 10MiB by default");
+                    return Fate::left(
+                        "a log is rotated at a size from 1KiB to 1024GiB; 10MiB by default",
+                    );
                 };
                 set_log(draft, "max_bytes", Value::from(format!("{size}B")));
             }
@@ -516,6 +519,8 @@ mod tests {
             ("startsecs=5", "start_period", "\"5s\"", "differently"),
             ("startsecs=0", "start_period", "", "differently"),
             ("startsecs=x", "start_period", "", "left"),
+            ("startsecs=4000000000", "start_period", "", "left"),
+            ("stdout_logfile_maxbytes=2TB", "log", "", "left"),
             ("startretries=9", "strategy", "", "left"),
             ("stopsignal=INT", "stop_signal", "\"SIGINT\"", "carried"),
             ("stopsignal=QUIT", "stop_signal", "\"SIGQUIT\"", "carried"),

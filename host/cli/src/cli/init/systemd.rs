@@ -9,7 +9,7 @@ use super::{
     entries::{Entry, Syntax, entries},
     supervisord::stop_signal,
     unit_words::{assignments, specified},
-    words::{bytes, length, millis},
+    words::{LONGEST, bytes, length, millis, umask},
 };
 use std::path::Path;
 
@@ -278,6 +278,9 @@ impl Unit<'_> {
                     return Fate::left("write the home of the user as `cwd`");
                 }
                 draft.set("cwd", directory);
+                if directory != value {
+                    return Fate::differently("where the directory is missing, the start fails");
+                }
             }
             "Environment" => match assignments(value, self.name) {
                 Ok((found, left)) => return draft.carry_env(found, &left),
@@ -285,10 +288,16 @@ impl Unit<'_> {
             },
             "EnvironmentFile" => return self.environment_file(draft, value),
             "KillSignal" => return stop_signal(draft, value),
-            "TimeoutStopSec" | "TimeoutSec" => match millis(value).filter(|millis| *millis > 0) {
-                Some(millis) => draft.set("grace", length(millis)),
-                None => return Fate::left("`grace` is a time that ends, 10s by default"),
-            },
+            "TimeoutStopSec" | "TimeoutSec" => {
+                match millis(value).filter(|millis| (1..=LONGEST).contains(millis)) {
+                    Some(millis) => draft.set("grace", length(millis)),
+                    None => {
+                        return Fate::left(
+                            "`grace` is a time that ends, 10s by default and ten years at most",
+                        );
+                    }
+                }
+            }
             "LimitNOFILE" => {
                 let (soft, hard) = value.split_once(':').unwrap_or((value, value));
                 let Some(most) = hard
@@ -307,18 +316,21 @@ impl Unit<'_> {
                 Ok(nice) if (-20..=19).contains(&nice) => draft.set("nice", nice),
                 _ => return Fate::left("`nice` is a number from -20 to 19"),
             },
-            "UMask" => draft.set("umask", value),
+            "UMask" => match umask(value) {
+                Some(mask) => draft.set("umask", mask),
+                None => return Fate::left("`umask` is in octal digits, 777 at most"),
+            },
             "PIDFile" => draft.set("pid_file", absolute(value, "/run")),
-            "MemoryMax" => match bytes(value).filter(|bytes| *bytes >= 1 << 20) {
+            "MemoryMax" => match bytes(value).filter(|bytes| (1 << 20..=1 << 44).contains(bytes)) {
                 Some(bytes) => draft.set("memory_max", format!("{bytes}B")),
-                None => return Fate::left("`memory_max` is a size of at least 1MiB"),
+                None => return Fate::left("`memory_max` is a size from 1MiB to 16384GiB"),
             },
             "CPUQuota" => match value
                 .strip_suffix('%')
                 .and_then(|value| value.parse::<i64>().ok())
             {
-                Some(percent) if percent > 0 => draft.set("cpu_max", percent),
-                _ => return Fate::left("`cpu_max` is in percent of one core"),
+                Some(percent) if (1..=100_000).contains(&percent) => draft.set("cpu_max", percent),
+                _ => return Fate::left("`cpu_max` is in percent of one core, 100000 at most"),
             },
             "KillMode" if ["control-group", "mixed"].contains(&value) => {}
             "KillMode" => return Fate::left("the host ends the process and all that it started"),
@@ -366,6 +378,11 @@ impl Unit<'_> {
             if !["SIGHUP", "SIGUSR1", "SIGUSR2"].contains(&signal.as_str()) {
                 return Fate::left("`reload` sends SIGHUP, SIGUSR1 or SIGUSR2");
             }
+            if self.is_started_by_a_shell() {
+                return Fate::left(
+                    "the signal would end the shell that runs its commands; with one ExecStart, without `-`, it is carried",
+                );
+            }
             draft.set("reload", signal);
             return Fate::Carried;
         }
@@ -380,6 +397,13 @@ impl Unit<'_> {
             true => Fate::Carried,
             false => Fate::Differently(differs.join("; ")),
         }
+    }
+
+    /// Whether what is started stays a shell, which waits for its commands.
+    fn is_started_by_a_shell(&self) -> bool {
+        let starts = self.values("ExecStart").into_iter();
+        let lines = starts.filter_map(|line| CommandLine::parse(line, self.name).ok());
+        CommandLine::need_a_shell(&lines.collect::<Vec<_>>())
     }
 
     fn kind(&self, draft: &mut Draft, value: &str) -> Fate {
@@ -407,10 +431,20 @@ impl Unit<'_> {
         if draft.get("env_file").is_some() {
             return Fate::left("a target has one `env_file`");
         }
+        if file.contains(['*', '?', '[']) {
+            return Fate::left("`env_file` is one file, and no pattern");
+        }
         draft.set("env_file", file);
-        match file == value {
+        let mut differs = Vec::new();
+        if file != value {
+            differs.push("where the file is missing, the start fails");
+        }
+        if !self.values("Environment").is_empty() {
+            differs.push("`env`, which has the variables of Environment=, goes over it");
+        }
+        match differs.is_empty() {
             true => Fate::Carried,
-            false => Fate::differently("where the file is missing, the start fails"),
+            false => Fate::differently(differs.join("; ")),
         }
     }
 }
@@ -478,7 +512,14 @@ mod tests {
         for (line, wanted, value, fate) in [
             ("User=www-data", "user", "\"www-data\"", "carried"),
             ("Group=adm", "group", "", "left"),
-            ("WorkingDirectory=-/srv", "cwd", "\"/srv\"", "carried"),
+            ("WorkingDirectory=/srv", "cwd", "\"/srv\"", "carried"),
+            ("WorkingDirectory=-/srv", "cwd", "\"/srv\"", "differently"),
+            ("UMask=0o22", "umask", "", "left"),
+            ("UMask=0027", "umask", "\"0027\"", "carried"),
+            ("TimeoutStopSec=99999d", "grace", "", "left"),
+            ("MemoryMax=99T", "memory_max", "", "left"),
+            ("CPUQuota=200000%", "cpu_max", "", "left"),
+            ("EnvironmentFile=/etc/env.d/*.env", "env_file", "", "left"),
             (
                 "Environment=A=1 \"B=x y\"",
                 "env",
@@ -623,6 +664,36 @@ mod tests {
         let found = import(&[self::source("x.service", reset)]);
         assert_eq!(key(&found.targets[0], "user"), "");
         assert!(found.targets[0].off.is_some());
+    }
+
+    #[test]
+    fn what_is_carried_beside_another_line_says_where_the_two_together_mean_something_else() {
+        for (lines, wanted, value, fate) in [
+            (
+                "Environment=A=1\nEnvironmentFile=/etc/web.env",
+                "env_file",
+                "\"/etc/web.env\"",
+                "differently",
+            ),
+            (
+                "ExecStart=\nExecStart=-/bin/web\nExecReload=/bin/kill -HUP $MAINPID",
+                "reload",
+                "",
+                "left",
+            ),
+            (
+                "ExecStart=\nExecStart=/bin/web $OPTS\nExecReload=/bin/kill -HUP $MAINPID",
+                "reload",
+                "\"SIGHUP\"",
+                "carried",
+            ),
+        ] {
+            let text = format!("[Service]\nExecStart=/bin/web\n{lines}\n");
+            let found = import(&[source("/x/web.service", &text)]);
+            assert_eq!(key(&found.targets[0], wanted), value, "{lines}");
+            let note = found.notes.last().unwrap();
+            assert_eq!(word(&note.fate), fate, "{lines}: {note:?}");
+        }
     }
 
     #[test]

@@ -106,6 +106,9 @@ pub(super) fn millis(text: &str) -> Option<u64> {
     Some(total)
 }
 
+/// The longest time that the config takes, in milliseconds: ten years.
+pub(super) const LONGEST: u64 = 3_650 * 86_400_000;
+
 /// A length of time as the config writes it.
 pub(super) fn length(millis: u64) -> String {
     match millis % 1_000 {
