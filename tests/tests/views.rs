@@ -206,7 +206,24 @@ fn a_misspelt_name_is_refused_with_the_nearest_one_and_the_end_of_an_identifier_
         assert_eq!(output.status.code(), Some(1), "{arguments:?}: {stderr}");
         let expected = "error: there is no target `webb`; did you mean `web`?\nhelp: ";
         assert!(stderr.starts_with(expected), "{arguments:?}: {stderr}");
+        // To a program it is said in the form of the API's errors.
+        let output = daemon.cli(&[arguments, &["--json"]].concat());
+        assert_eq!(output.status.code(), Some(1), "{arguments:?}");
+        assert_eq!(output.stdout, b"", "{arguments:?}");
+        let body: serde_json::Value = serde_json::from_slice(&output.stderr).unwrap();
+        let expected = "there is no target `webb`; did you mean `web`?";
+        assert_eq!(body["error"], expected, "{arguments:?}");
+        assert!(body["help"].is_string(), "{arguments:?}: {body}");
     }
+    // And so is what is no command, of which nothing else could be read.
+    let output = daemon.cli(&["statos", "--json"]);
+    assert_eq!(output.status.code(), Some(2));
+    let body: serde_json::Value = serde_json::from_slice(&output.stderr).unwrap();
+    let said_of_it = body["error"].as_str().unwrap();
+    assert!(
+        said_of_it.starts_with("unrecognized subcommand 'statos'"),
+        "{said_of_it}"
+    );
 
     let silence = [
         "silence", "web", "--for", "1h", "--reason", "tested", "--json",

@@ -82,7 +82,7 @@ impl Cli {
     /// Runs the command, tells what went wrong, and gives the exit code.
     pub async fn run(self) -> ExitCode {
         let out = Output::new(&self.global);
-        failure::report_ending(dispatch(self, &out).await)
+        failure::report_ending(dispatch(self, &out).await, out.json)
     }
 }
 
@@ -102,7 +102,7 @@ async fn dispatch(cli: Cli, out: &Output) -> anyhow::Result<Ending> {
         | Command::Probe { target, exit_code } => {
             let probe = async { orders::probe(&client().await?, out, &target, exit_code).await };
             match exit_code {
-                true => Ok(exit_codes::or_unknown(probe.await)),
+                true => Ok(exit_codes::or_unknown(probe.await, out.json)),
                 false => probe.await,
             }
         }
@@ -118,7 +118,7 @@ async fn dispatch(cli: Cli, out: &Output) -> anyhow::Result<Ending> {
         } => {
             let status =
                 async { exit_codes::status(&client().await?, out, target.as_ref(), all).await };
-            Ok(exit_codes::or_unknown(status.await))
+            Ok(exit_codes::or_unknown(status.await, out.json))
         }
         Command::Status {
             target: Some(target),

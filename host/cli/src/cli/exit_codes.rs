@@ -13,9 +13,9 @@ use mainstay_api::{Health, PluginRow, ProbeReport, Status, TargetDetail, TargetR
 use mainstay_domain::name::TargetName;
 
 /// Ends as monitoring plugins do: what went wrong is told, and is unknown.
-pub(super) fn or_unknown(ending: anyhow::Result<Ending>) -> Ending {
+pub(super) fn or_unknown(ending: anyhow::Result<Ending>, json: bool) -> Ending {
     ending.unwrap_or_else(|error| {
-        failure::tell(&error);
+        failure::tell(&error, json);
         Ending::Monitored(Monitored::Unknown)
     })
 }

@@ -1,10 +1,14 @@
 //! How a command ends when it is not done.
+//!
+//! Invariant: with `--json` an error is one line of JSON on standard error, in the form of the admin API's.
 
 use super::output::for_standard_error;
 use crate::console;
+use mainstay_api::ErrorBody;
 use mainstay_daemon::config::{ConfigErrors, NoConfig, NoStateDir};
-use mainstay_domain::text::visible_lines;
+use mainstay_domain::text::{visible_json, visible_lines};
 use std::{
+    ffi::OsStr,
     io::{self, IsTerminal},
     process::ExitCode,
 };
@@ -69,7 +73,7 @@ pub(super) struct WithHelp {
 }
 
 /// Tells the error, once, and gives the exit code.
-pub(super) fn report_ending(ending: anyhow::Result<Ending>) -> ExitCode {
+pub(super) fn report_ending(ending: anyhow::Result<Ending>, json: bool) -> ExitCode {
     let error = match ending {
         Ok(Ending::Done) => return ExitCode::SUCCESS,
         Ok(Ending::Failed) => return ExitCode::from(1),
@@ -81,7 +85,7 @@ pub(super) fn report_ending(ending: anyhow::Result<Ending>) -> ExitCode {
     if error.is::<OutputClosed>() {
         return ExitCode::SUCCESS;
     }
-    tell(&error);
+    tell(&error, json);
     let is_usage = error.is::<Usage>()
         || error.is::<NoConfig>()
         || error.is::<NoStateDir>()
@@ -90,11 +94,41 @@ pub(super) fn report_ending(ending: anyhow::Result<Ending>) -> ExitCode {
 }
 
 /// Tells an error, on standard error.
-pub(super) fn tell(error: &anyhow::Error) {
-    let mut text = Vec::new();
-    // Writing to memory does not fail.
-    let _ = write_error(error, &mut text);
-    write_wrapped(&String::from_utf8_lossy(&text));
+pub(super) fn tell(error: &anyhow::Error, json: bool) {
+    let body = body_of(error);
+    match json {
+        true => write_json(&body),
+        // A report on a config has headings of its own.
+        false if error.is::<ConfigErrors>() => write_wrapped(&text_of("", &body)),
+        false => write_wrapped(&text_of("error: ", &body)),
+    }
+}
+
+/// What is wrong and what to do, as people and programs are told it.
+fn body_of(error: &anyhow::Error) -> ErrorBody {
+    let mut causes = error.chain();
+    let with_help = causes.find_map(|cause| cause.downcast_ref::<WithHelp>());
+    ErrorBody {
+        error: match error.downcast_ref::<ConfigErrors>() {
+            Some(report) => report.to_string(),
+            None => format!("{error:#}"),
+        },
+        help: with_help.and_then(|with_help| with_help.help.clone()),
+    }
+}
+
+fn text_of(heading: &str, body: &ErrorBody) -> String {
+    let error = visible_lines(&body.error);
+    match &body.help {
+        Some(help) => format!("{heading}{error}\nhelp: {}\n", visible_lines(help)),
+        None => format!("{heading}{error}\n"),
+    }
+}
+
+fn write_json(body: &ErrorBody) {
+    // Two texts are always JSON.
+    let line = serde_json::to_string(body).unwrap_or_default();
+    console::write_final(format!("{}\n", visible_json(&line)).into_bytes());
 }
 
 fn write_wrapped(text: &str) {
@@ -108,8 +142,19 @@ pub fn report_usage(error: &clap::Error) -> ExitCode {
         let _ = error.print();
         return ExitCode::SUCCESS;
     }
-    let no_color = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
     let styled = error.render();
+    // What could not be read cannot say what it asks for.
+    let mut words = std::env::args_os().take_while(|word| word != OsStr::new("--"));
+    if words.any(|word| word == OsStr::new("--json")) {
+        let said = styled.to_string();
+        let said = said.strip_prefix("error: ").unwrap_or(&said);
+        write_json(&ErrorBody {
+            error: said.trim_end().to_owned(),
+            help: None,
+        });
+        return ExitCode::from(2);
+    }
+    let no_color = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
     match io::stderr().is_terminal() && !no_color {
         true => write_wrapped(&styled.ansi().to_string()),
         false => write_wrapped(&styled.to_string()),
@@ -117,17 +162,26 @@ pub fn report_usage(error: &clap::Error) -> ExitCode {
     ExitCode::from(2)
 }
 
-fn write_error(error: &anyhow::Error, to: &mut impl io::Write) -> io::Result<()> {
-    match error.downcast_ref::<ConfigErrors>() {
-        // It is a whole report, with its own headings.
-        Some(report) => writeln!(to, "{}", visible_lines(&report.to_string()))?,
-        None => writeln!(to, "error: {}", visible_lines(&format!("{error:#}")))?,
-    }
-    let help = error
-        .chain()
-        .find_map(|cause| cause.downcast_ref::<WithHelp>());
-    match help.and_then(|with_help| with_help.help.as_ref()) {
-        Some(help) => writeln!(to, "help: {}", visible_lines(help)),
-        None => Ok(()),
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use anyhow::Context;
+
+    #[test]
+    fn what_is_wrong_and_what_to_do_are_told_apart_however_deep_they_are() {
+        let error = WithHelp {
+            error: "there is no target `a`".to_owned(),
+            help: Some("look at `mainstay status`".to_owned()),
+        };
+        let error = Err::<(), _>(error).context("cannot do it").unwrap_err();
+        let body = body_of(&error);
+        assert_eq!(body.error, "cannot do it: there is no target `a`");
+        assert_eq!(body.help.as_deref(), Some("look at `mainstay status`"));
+        assert_eq!(
+            text_of("error: ", &body),
+            "error: cannot do it: there is no target `a`\nhelp: look at `mainstay status`\n"
+        );
+        let plain = body_of(&anyhow::anyhow!("it broke"));
+        assert_eq!(text_of("error: ", &plain), "error: it broke\n");
     }
 }

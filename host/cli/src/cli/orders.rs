@@ -82,7 +82,7 @@ pub(super) async fn command(
             })?,
             Err(error) if is_one => return Err(error),
             Err(error) => {
-                tell(&error);
+                tell(&error, out.json);
                 ending = Ending::Failed;
             }
         }
