@@ -11,11 +11,14 @@ mod tables;
 pub(super) use report::wrap_report;
 pub(super) use tables::Table;
 
-use glyphs::{Glyph, glyphs, spaces, width_of, wrap};
+use glyphs::{Glyph, glyphs, longest_word, spaces, width_of, wrap};
 use mainstay_domain::text;
 
 /// Narrower than this nothing can be read; a narrower terminal wraps by itself.
 const LEAST_WIDTH: usize = 40;
+
+/// How far to the right what is known stands where it goes below its name.
+const INDENT: usize = 2;
 
 /// How something is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -158,7 +161,18 @@ fn facts_lines(facts: &[(String, Cell)], style: Style) -> Vec<String> {
     for (name, fact) in facts {
         let mut head = glyphs(&[cell(name, Tone::Plain)]);
         head.extend(spaces(column.saturating_sub(width_of(&head))));
-        lines.extend(style.wrapped(&head, column, &glyphs(std::slice::from_ref(fact))));
+        let fact = glyphs(std::slice::from_ref(fact));
+        let longest = longest_word(&fact);
+        // A word that is too long beside its name, and is not below it.
+        let goes_below = style.width().is_some_and(|width| {
+            longest > width.saturating_sub(column) && longest <= width.saturating_sub(INDENT)
+        });
+        if goes_below {
+            lines.push(style.line(&head));
+            lines.extend(style.wrapped(&spaces(INDENT), INDENT, &fact));
+        } else {
+            lines.extend(style.wrapped(&head, column, &fact));
+        }
     }
     lines
 }

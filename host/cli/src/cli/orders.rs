@@ -121,7 +121,7 @@ pub(super) async fn probe(
                         .map_or("nothing yet".to_owned(), |outcome| outcome.to_string()),
                     tone,
                 ),
-                cell(format!("{:.1}ms", check.elapsed_ms), Tone::Plain),
+                cell(format!("{:.1} ms", check.elapsed_ms), Tone::Plain),
                 maybe(check.message),
             ]
         });

@@ -118,3 +118,26 @@ fn facts_go_on_below_themselves() {
         ]
     );
 }
+
+#[test]
+fn an_identifier_that_is_too_long_beside_its_name_stands_below_it() {
+    let id = "inc-01M8E9S6VG17Q8HEE63ACMQN8V";
+    let facts = vec![
+        ("incident".to_owned(), plain(&format!("{id}, since now"))),
+        ("digest".to_owned(), plain(&"0".repeat(64))),
+    ];
+    let shown = |width| lay_out(&[Block::Facts(facts.clone())], style(Some(width)));
+    assert_eq!(
+        shown(40),
+        [
+            "incident",
+            &format!("  {id}, since"),
+            "  now",
+            // No line holds it.
+            &format!("digest     {}", "0".repeat(29)),
+            &format!("           {}", "0".repeat(29)),
+            "           000000",
+        ]
+    );
+    assert_eq!(shown(80)[0], format!("incident   {id}, since now"));
+}
