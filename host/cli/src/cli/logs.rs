@@ -1,7 +1,8 @@
 //! `logs`: what a target prints, as the daemon keeps it or a `log` check of it names it.
 //!
 //! Invariant: lines are shown as they were written, but for what could disturb a terminal; of those that follow none is
-//! shown twice, and none is left out that comes while the daemon's look at the end of the log still has the one before.
+//! shown twice, and none is left out that comes while the daemon's look at the end of the log still has the one before; where
+//! it has not, that is said.
 
 mod follow;
 mod since;
@@ -13,6 +14,7 @@ use super::{
     listings::parse,
     output::Output,
 };
+use crate::console;
 use follow::Followed;
 use mainstay_api::TargetLog;
 use mainstay_domain::name::TargetName;
@@ -66,8 +68,15 @@ pub(super) async fn logs(
     loop {
         tokio::time::sleep(LOOK_EVERY).await;
         let log: TargetLog = parse(&ask(client, &target).await?)?;
-        for line in followed.news(whole_lines(&log.text), whole_bytes(&log)) {
-            show(out, &line)?;
+        let news = followed.news(whole_lines(&log.text), whole_bytes(&log));
+        if news.may_lack {
+            console::note(format_args!(
+                "lines may be missing here: {target} wrote more than is looked at, or its log was rotated; all that is kept is in \
+                 `logs` in the state directory"
+            ));
+        }
+        for line in &news.lines {
+            show(out, line)?;
         }
     }
 }

@@ -3,6 +3,14 @@
 //! Invariant: pure. How much a log has grown decides where its lines repeat themselves; where that is not known, as after a
 //! rotation, the longest piece that both looks have in common does.
 
+/// What came since the last look.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct News {
+    pub(super) lines: Vec<String>,
+    /// Whether nothing that was seen before is still there, so that lines between may be missing.
+    pub(super) may_lack: bool,
+}
+
 /// What was seen last.
 #[derive(Debug)]
 pub(super) struct Followed {
@@ -20,14 +28,15 @@ impl Followed {
     }
 
     /// The lines that have come since.
-    pub(super) fn news(&mut self, text: &str, bytes: u64) -> Vec<String> {
+    pub(super) fn news(&mut self, text: &str, bytes: u64) -> News {
         let now: Vec<String> = text.lines().map(str::to_owned).collect();
         let grown = bytes.checked_sub(self.bytes);
         let known = known_lines(&self.lines, &now, grown);
-        let news = now.get(known..).unwrap_or_default().to_vec();
+        let lines = now.get(known..).unwrap_or_default().to_vec();
+        let may_lack = known == 0 && !self.lines.is_empty() && !lines.is_empty();
         self.lines = now;
         self.bytes = bytes;
-        news
+        News { lines, may_lack }
     }
 }
 
@@ -63,8 +72,10 @@ mod tests {
 
     fn check(before: (&str, u64), now: (&str, u64), expected: &[&str]) {
         let mut followed = Followed::new(before.0, before.1);
-        assert_eq!(followed.news(now.0, now.1), expected, "{before:?} {now:?}");
-        assert!(followed.news(now.0, now.1).is_empty(), "{now:?}");
+        let news = followed.news(now.0, now.1);
+        assert_eq!(news.lines, expected, "{before:?} {now:?}");
+        let again = followed.news(now.0, now.1);
+        assert!(again.lines.is_empty() && !again.may_lack, "{now:?}");
     }
 
     #[test]
@@ -86,5 +97,21 @@ mod tests {
         // A secret was taken out, so that the bytes do not say how many lines came.
         check(("a\n", 2), ("a\n[secret:x]\n", 9), &["[secret:x]"]);
         check(("a\n", 2), ("a\n[secret:x]\n", 99), &["[secret:x]"]);
+    }
+
+    #[test]
+    fn where_nothing_of_before_is_left_lines_may_be_missing_and_nowhere_else() {
+        for (before, now, expected) in [
+            ("a\nb\n", "x\ny\n", true),
+            ("a\nb\n", "b\nx\n", false),
+            ("a\nb\n", "a\nb\n", false),
+            ("", "x\n", false),
+            // It was emptied.
+            ("a\n", "", false),
+        ] {
+            let mut followed = Followed::new(before, 100);
+            let news = followed.news(now, 50);
+            assert_eq!(news.may_lack, expected, "{before:?} {now:?}");
+        }
     }
 }
