@@ -3,7 +3,7 @@
 use super::{
     headline::{headline, tier_line},
     target::{circuit_words, process_words},
-    view::{next, urgency_of, why},
+    view::{Wanted, next, urgency_of, view, why},
 };
 use crate::cli::{
     layout::{Style, lay_out},
@@ -60,6 +60,48 @@ fn first_line(target: &TargetRow, open: &[&Incident]) -> String {
         colour: false,
     };
     lay_out(&[block], style).join(" ")
+}
+
+#[test]
+fn of_what_is_as_urgent_the_worst_comes_first_unless_its_priority_says_otherwise() {
+    let named = |name: &str, priority: u32| json!({"name": name, "priority": priority});
+    let mut rows = Vec::new();
+    for (name, priority) in [("mild", 5), ("worst", 5), ("unknown", 5), ("first", 1)] {
+        rows.push(web("failed", named(name, priority)));
+    }
+    let mut incidents = Vec::new();
+    for (name, severity) in [("mild", "low"), ("worst", "critical"), ("first", "low")] {
+        let mut row = serde_json::to_value(incident(None)).unwrap();
+        row["target"] = json!(name);
+        row["severity"] = json!(severity);
+        row["state"] = json!("open");
+        incidents.push(serde_json::from_value::<Incident>(row).unwrap());
+    }
+    let status: Status = serde_json::from_value(json!({
+        "host": {
+            "name": "db1", "version": "0.1.0", "phase": "normal", "started_at": "2026-03-01T08:00:00Z",
+            "contract_versions": ["1.0.0"], "config_digest": "00", "paused": false,
+        },
+        "targets": rows, "plugins": [], "jobs": [], "last_reload": null,
+    }))
+    .unwrap();
+    let wanted = Wanted {
+        all: false,
+        together: true,
+    };
+    let style = Style {
+        width: None,
+        colour: false,
+    };
+    let lines = lay_out(&view(&status, &incidents, &times(), wanted), style);
+    let firsts = lines
+        .iter()
+        .filter_map(|line| line.split_whitespace().next());
+    let named = firsts.filter(|word| ["mild", "worst", "unknown", "first"].contains(word));
+    assert_eq!(
+        named.collect::<Vec<&str>>(),
+        ["first", "worst", "mild", "unknown"]
+    );
 }
 
 #[test]

@@ -12,8 +12,8 @@ use super::{
 };
 use crate::cli::output::{Block, Cell, Table, Times, Tone, cell, maybe, printable};
 use mainstay_api::{CircuitState, Health, Incident, IncidentState, Status, TargetRow};
-use mainstay_domain::time::Timestamp;
-use std::collections::HashMap;
+use mainstay_domain::{severity::Severity, time::Timestamp};
+use std::{cmp::Reverse, collections::HashMap};
 
 /// How much of it is wanted.
 #[derive(Debug, Clone, Copy)]
@@ -54,7 +54,10 @@ pub(in crate::cli) fn view(
         .map(|target| (urgency_of(target, open_of(&open, target)), target))
         .collect();
     // Those that are alike stay in the order of the config.
-    targets.sort_by_key(|(urgency, target)| (*urgency, target.priority));
+    targets.sort_by_key(|(urgency, target)| {
+        let worst = worst_of(open_of(&open, target));
+        (*urgency, target.priority, Reverse(worst))
+    });
     let mut blocks = vec![headline(status, &targets)];
     let reload = status.last_reload.as_ref();
     blocks.extend(reload_blocks(reload.filter(|reload| !reload.ok), times));
@@ -102,6 +105,11 @@ fn by_target(incidents: &[Incident]) -> Open<'_> {
 fn open_of<'a>(open: &'a Open<'_>, target: &TargetRow) -> &'a [&'a Incident] {
     let found = open.get(target.name.as_str());
     found.map(Vec::as_slice).unwrap_or_default()
+}
+
+/// How bad the worst of them is; none where there are none.
+fn worst_of(open: &[&Incident]) -> Option<Severity> {
+    open.iter().map(|incident| incident.severity.into()).max()
 }
 
 /// Whether it is healthy again, and is the same incident if it comes back.
