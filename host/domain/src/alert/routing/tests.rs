@@ -328,7 +328,7 @@ fn an_alert_says_what_happened_to_what_what_was_done_and_what_to_do() {
     Why: connection refused
     To what: cache on db1, high, at 2023-11-14T22:13:20.000Z
     What the host did: it tried what the route says; `mainstay status` shows what follows; attempts: 3; actions: restarted
-    What to do next: `mainstay operation show op-01K0000000000000000000000A` says what was tried; repair it by hand; to try again: `mainstay recover cache --failure redis-down`
+    What to do next: `mainstay operation show op-01K0000000000000000000000A` says what became of it; repair it by hand; to try again: `mainstay recover cache --failure redis-down`
     ");
 }
 

@@ -65,7 +65,9 @@ pub(super) fn actions_taken(event: &Event) -> String {
                 "it tried what the route says, and tries again unless it is paused: in rounds, with waits between them that grow"
             }
         },
-        K::PluginRejected => "it did not load it; what served before still serves",
+        K::PluginRejected => {
+            "it did not load it; where a version of it served before, that one still does"
+        }
         K::PluginWithdrawn => "nothing; what serves goes on",
         K::PluginQuarantined => "it calls it no more until its rest is over",
         K::PluginReleased => "it calls it again",

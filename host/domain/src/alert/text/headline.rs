@@ -51,6 +51,8 @@ pub(super) fn headline(event: &Event) -> &'static str {
         K::BackupAccepted => "a person says that its backup is rightly so small",
         K::RetentionJudged => "its retention policy has judged it",
         K::DrillPassed => "its restore drill passed",
+        // Its store, or what is in it: no backup was being taken.
+        K::BackupFailed if event.backup.is_none() => "something is wrong with its stored backups",
         K::BackupFailed => "its backup failed",
         K::BackupCorrupted => "a stored backup is corrupted",
         K::RetentionFailed => "its retention policy failed",

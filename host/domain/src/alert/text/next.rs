@@ -87,7 +87,15 @@ pub(super) fn next_step(event: &Event) -> String {
                 }
                 _ => String::new(),
             };
-            format!("`mainstay operation show {id}` says what was tried; repair it by hand{again}")
+            match event.data.is_untried() && !is_stopped {
+                true => format!(
+                    "put a handler that its route names into the plugin directory, or repair it by hand; `mainstay operation show {id}` \
+                     says which one is missing"
+                ),
+                false => format!(
+                    "`mainstay operation show {id}` says what became of it; repair it by hand{again}"
+                ),
+            }
         }
         (K::OperationEscalated, None)
             if event.data.after_escalation() == Some(AfterEscalation::Route) =>
@@ -101,7 +109,7 @@ pub(super) fn next_step(event: &Event) -> String {
             _ => "repair it by hand".to_owned(),
         },
         (K::PluginRejected, _) => {
-            "build it anew or take the file away; `mainstay plugin list` gives the reason"
+            "correct what `mainstay plugin list` gives as the reason, in the file or in its config, or take the file away"
                 .to_owned()
         }
         (K::PluginQuarantined, _) => format!(
@@ -118,14 +126,21 @@ pub(super) fn next_step(event: &Event) -> String {
                 .to_owned()
         }
         (K::ConfigRejected, _) => "`mainstay check` shows every problem with its line".to_owned(),
-        (K::BackupFailed, _) => {
-            format!("repair the source, then `mainstay backup create {job}`")
+        (K::BackupFailed, _) if event.backup.is_none() => {
+            format!(
+                "mend what the message names; `mainstay backup list --job {job}` lists what is on record"
+            )
         }
+        (K::BackupFailed, _) => format!(
+            "mend what the message names, where it names something, then `mainstay backup create {job}`"
+        ),
         (K::BackupRpoMissed, _) => {
             format!("`mainstay events` says why none was taken; then `mainstay backup create {job}`")
         }
         (K::BackupCorrupted, _) => {
-            format!("look at the disk below the store, then `mainstay backup create {job}`")
+            format!(
+                "look at the disk or the bucket below the store, then `mainstay backup create {job}`"
+            )
         }
         (K::BackupSuspicious, _) => {
             let id = event.backup.as_ref().map_or("ID", |id| id.as_str());

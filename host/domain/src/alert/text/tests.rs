@@ -211,7 +211,7 @@ fn what_is_said_of_a_recovery_is_true_whatever_its_handlers_did() {
         "it is recovered | the failure is over; attempts: 2 | nothing",
     );
     let again = format!(
-        "`mainstay operation show {ID}` says what was tried; repair it by hand; to try again: `mainstay recover cache \
+        "`mainstay operation show {ID}` says what became of it; repair it by hand; to try again: `mainstay recover cache \
          --failure redis-down`"
     );
     let tried = "it tried what the route says; `mainstay status` shows what follows; attempts: 2";
@@ -276,6 +276,10 @@ fn a_page_without_any_handler_says_that_nothing_was_tried_and_why() {
     let expected = "it needs a person | nothing, for no handler of its route serves; it tries when one does, unless it is \
                     paused | ";
     assert!(said(&page).starts_with(expected), "{}", said(&page));
+    assert!(!said(&page).contains("was tried"), "{}", said(&page));
+    let next =
+        " | put a handler that its route names into the plugin directory, or repair it by hand; ";
+    assert!(said(&page).contains(next), "{}", said(&page));
     let page = event(EventKind::OperationEscalated, escalated(plugin("fix"), 3));
     assert!(said(&page).contains("; attempts: 3 | "), "{}", said(&page));
     let body = body(&page, "db1");
@@ -379,7 +383,7 @@ fn what_is_said_of_everything_else() {
         (
             K::PluginRejected,
             "a plugin was refused",
-            "it did not load it; what served before still serves",
+            "it did not load it; where a version of it served before, that one still does",
         ),
         (
             K::PluginWithdrawn,
@@ -566,6 +570,27 @@ fn a_suspicious_backup_is_compared_and_accepted_by_whole_commands() {
             ),
         );
     }
+}
+
+#[test]
+fn stored_backups_that_cannot_be_used_are_no_backup_that_failed() {
+    let did = "it kept the backups that there are, and goes on as the job's schedules say";
+    let mut failed = event(EventKind::BackupFailed, as_it_is);
+    assert_eq!(
+        said(&failed),
+        format!(
+            "its backup failed | {did} | mend what the message names, where it names something, then \
+             `mainstay backup create state`"
+        )
+    );
+    failed.backup = None;
+    assert_eq!(
+        said(&failed),
+        format!(
+            "something is wrong with its stored backups | {did} | mend what the message names; \
+             `mainstay backup list --job state` lists what is on record"
+        )
+    );
 }
 
 #[test]
