@@ -6,6 +6,7 @@ mod plugins;
 mod quiet;
 mod reload;
 mod target;
+mod urgency;
 mod view;
 
 pub(super) use jobs::is_amiss;

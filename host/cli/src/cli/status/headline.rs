@@ -1,9 +1,9 @@
 //! What stands first in `status`: what needs a person.
 
-use super::{jobs::is_amiss, plugins::is_troubled, view::Urgency};
+use super::{jobs::is_amiss, plugins::is_troubled, urgency::Urgency};
 use crate::cli::output::{Block, Times, Tone, cell, printable};
 use mainstay_api::{AlerterRow, Status, TargetRow, TierRow};
-use mainstay_domain::text::counted;
+use mainstay_domain::{phase::Phase, severity::Severity, text::counted};
 
 /// One line: what needs a person, and how many targets are not as they should be; what a person has stopped is.
 pub(super) fn headline(status: &Status, targets: &[(Urgency, &TargetRow)]) -> Block {
@@ -105,6 +105,20 @@ pub(super) fn paused_line(status: &Status, times: &Times) -> Option<Block> {
     host.paused.then(|| Block::text(text, Tone::Warn))
 }
 
+/// What the phase leaves to people, where it leaves something.
+pub(super) fn phase_line(phase: Phase) -> Option<Block> {
+    let what = match phase.least() {
+        Some(Severity::Low) => return None,
+        Some(least) => format!("only what is {least} or worse is recovered automatically"),
+        None => "nothing is recovered automatically".to_owned(),
+    };
+    let text = format!(
+        "in the phase {} {what}; `mainstay phase` says more, and changes it",
+        phase.as_str()
+    );
+    Some(Block::text(text, Tone::Warn))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -119,6 +133,30 @@ mod tests {
             "targets": [], "plugins": [], "jobs": [], "last_reload": null, "alerters": alerters,
         });
         serde_json::from_value(status).unwrap()
+    }
+
+    #[test]
+    fn a_phase_that_leaves_something_to_people_says_so() {
+        use crate::cli::layout::{Style, lay_out};
+        let style = Style {
+            width: None,
+            colour: false,
+        };
+        for (phase, expected) in [
+            (Phase::Normal, None),
+            (
+                Phase::Launch,
+                Some("only what is critical or worse is recovered"),
+            ),
+            (Phase::Safe, Some("nothing is recovered automatically")),
+        ] {
+            let shown = phase_line(phase).map(|line| lay_out(&[line], style).concat());
+            match (shown, expected) {
+                (None, None) => {}
+                (Some(shown), Some(expected)) => assert!(shown.contains(expected), "{shown}"),
+                (shown, expected) => panic!("{phase:?}: {shown:?}, not {expected:?}"),
+            }
+        }
     }
 
     #[test]

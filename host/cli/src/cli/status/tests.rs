@@ -3,7 +3,8 @@
 use super::{
     headline::{headline, tier_line},
     target::{circuit_words, process_words},
-    view::{Wanted, next, urgency_of, view, why},
+    urgency::urgency_of,
+    view::{Wanted, next, view, why},
 };
 use crate::cli::{
     layout::{Style, lay_out},
@@ -102,6 +103,48 @@ fn of_what_is_as_urgent_the_worst_comes_first_unless_its_priority_says_otherwise
         named.collect::<Vec<&str>>(),
         ["first", "worst", "mild", "unknown"]
     );
+}
+
+#[test]
+fn what_the_phase_holds_back_needs_a_person_and_what_passes_by_itself_does_not() {
+    let first = |phase: &str, held: Option<&str>, severity: &str| {
+        let status: Status = serde_json::from_value(json!({
+            "host": {
+                "name": "db1", "version": "0.1.0", "phase": phase, "started_at": "2026-03-01T08:00:00Z",
+                "contract_versions": ["1.0.0"], "config_digest": "00", "paused": false,
+            },
+            "targets": [web("failed", json!({"held": held}))], "plugins": [], "jobs": [], "last_reload": null,
+        }))
+        .unwrap();
+        let mut row = serde_json::to_value(incident(None)).unwrap();
+        row["severity"] = json!(severity);
+        row["state"] = json!("open");
+        let open = vec![serde_json::from_value::<Incident>(row).unwrap()];
+        let wanted = Wanted {
+            all: false,
+            together: true,
+        };
+        let style = Style {
+            width: None,
+            colour: false,
+        };
+        lay_out(&view(&status, &open, &times(), wanted), style).remove(0)
+    };
+    let held = Some("it is due, and is held back");
+    for (phase, held, severity, needs) in [
+        ("safe", held, "critical", true),
+        ("launch", held, "high", true),
+        ("launch", held, "critical", false),
+        ("normal", held, "low", false),
+        ("safe", None, "critical", false),
+    ] {
+        let line = first(phase, held, severity);
+        let expected = match needs {
+            true => "needs a person: the recovery of web; ",
+            false => "nothing needs a person; ",
+        };
+        assert!(line.starts_with(expected), "{phase}, {severity}: {line}");
+    }
 }
 
 #[test]

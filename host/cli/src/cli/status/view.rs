@@ -3,16 +3,17 @@
 //! Invariant: pure. What is left out is counted, and the count says how to see it.
 
 use super::{
-    headline::{alerter_line, headline, paused_line, tier_line},
+    headline::{alerter_line, headline, paused_line, phase_line, tier_line},
     jobs::job_blocks,
     plugins::plugin_blocks,
     quiet::quiet_blocks,
     reload::reload_blocks,
     target::{circuit_words, health_cell},
+    urgency::{Urgency, is_watched, urgency_in, worst_of},
 };
 use crate::cli::output::{Block, Cell, Table, Times, Tone, cell, maybe, printable};
-use mainstay_api::{CircuitState, Health, Incident, IncidentState, Status, TargetRow};
-use mainstay_domain::{severity::Severity, time::Timestamp};
+use mainstay_api::{CircuitState, Incident, Status, TargetRow};
+use mainstay_domain::{phase::Phase, time::Timestamp};
 use std::{cmp::Reverse, collections::HashMap};
 
 /// How much of it is wanted.
@@ -24,22 +25,6 @@ pub(in crate::cli) struct Wanted {
     pub(in crate::cli) together: bool,
 }
 
-/// How urgent a target is, the most first.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) enum Urgency {
-    Person,
-    Failed,
-    Degraded,
-    Unseen,
-    Recovering,
-    Unknown,
-    Starting,
-    Paused,
-    Stopped,
-    /// As it should be.
-    None,
-}
-
 /// The status, with the incidents that are open.
 pub(in crate::cli) fn view(
     status: &Status,
@@ -48,10 +33,11 @@ pub(in crate::cli) fn view(
     wanted: Wanted,
 ) -> Vec<Block> {
     let open = by_target(incidents);
+    let phase = Phase::parse(&status.host.phase).ok();
     let mut targets: Vec<(Urgency, &TargetRow)> = status
         .targets
         .iter()
-        .map(|target| (urgency_of(target, open_of(&open, target)), target))
+        .map(|target| (urgency_in(phase, target, open_of(&open, target)), target))
         .collect();
     // Those that are alike stay in the order of the config.
     targets.sort_by_key(|(urgency, target)| {
@@ -67,6 +53,7 @@ pub(in crate::cli) fn view(
     blocks.extend(alerters.filter_map(|row| alerter_line(row, times)));
     blocks.extend(status.tiers.iter().map(|tier| tier_line(tier, times)));
     blocks.extend(paused_line(status, times));
+    blocks.extend(phase.and_then(phase_line));
     blocks.extend(quiet_blocks(&status.maintenance, &status.silences, times));
     blocks.push(Block::Gap);
     blocks.extend(target_blocks(&targets, &open, times, wanted));
@@ -105,36 +92,6 @@ fn by_target(incidents: &[Incident]) -> Open<'_> {
 fn open_of<'a>(open: &'a Open<'_>, target: &TargetRow) -> &'a [&'a Incident] {
     let found = open.get(target.name.as_str());
     found.map(Vec::as_slice).unwrap_or_default()
-}
-
-/// How bad the worst of them is; none where there are none.
-fn worst_of(open: &[&Incident]) -> Option<Severity> {
-    open.iter().map(|incident| incident.severity.into()).max()
-}
-
-/// Whether it is healthy again, and is the same incident if it comes back.
-fn is_watched(incident: &Incident) -> bool {
-    incident.relapse_until.is_some()
-}
-
-pub(super) fn urgency_of(target: &TargetRow, open: &[&Incident]) -> Urgency {
-    let mut failing = open.iter().filter(|incident| !is_watched(incident));
-    let is_escalated = failing.any(|incident| incident.state == IncidentState::Escalated);
-    if target.waits.is_some() || target.pause.is_some() || is_escalated {
-        return Urgency::Person;
-    }
-    match target.health {
-        Health::Failed => Urgency::Failed,
-        Health::Degraded => Urgency::Degraded,
-        _ if target.unseen.is_some() => Urgency::Unseen,
-        _ if target.incident.is_some() || target.operation.is_some() => Urgency::Recovering,
-        _ if target.circuit != CircuitState::Closed => Urgency::Recovering,
-        _ if target.stopped.is_some() => Urgency::Stopped,
-        Health::Unknown if !target.completed => Urgency::Unknown,
-        Health::Starting => Urgency::Starting,
-        _ if target.paused => Urgency::Paused,
-        Health::Unknown | Health::Healthy => Urgency::None,
-    }
 }
 
 fn target_blocks(
