@@ -86,6 +86,8 @@ pub struct Loaded {
     sources: Vec<Source>,
     defined: BTreeMap<(EntityKind, String), Place>,
     directories: BTreeMap<&'static str, Place>,
+    routes: Vec<Place>,
+    alerts: Vec<Place>,
 }
 
 impl Loaded {
@@ -102,6 +104,20 @@ impl Loaded {
     pub fn problem_about_directory(&self, key: &str, problem: Problem) -> Problem {
         let set = self.directories.get(key);
         problem.at_some(set.and_then(|place| document::locate(&self.sources, *place)))
+    }
+
+    /// The problem, placed where a route stands: its number in `spec.routes`, from 0.
+    #[must_use]
+    pub fn problem_about_route(&self, number: usize, problem: Problem) -> Problem {
+        let place = self.routes.get(number);
+        problem.at_some(place.and_then(|place| document::locate(&self.sources, *place)))
+    }
+
+    /// The problem, placed where an alert route stands: its number in `spec.alerts`, from 0.
+    #[must_use]
+    pub fn problem_about_alert(&self, number: usize, problem: Problem) -> Problem {
+        let place = self.alerts.get(number);
+        problem.at_some(place.and_then(|place| document::locate(&self.sources, *place)))
     }
 }
 
@@ -250,6 +266,8 @@ fn parse(sources: &[Source], base: &Path) -> Result<Loaded, ConfigErrors> {
             sources: sources.to_vec(),
             defined: facts.defined,
             directories: facts.directories,
+            routes: facts.routes,
+            alerts: facts.alerts,
         }),
         _ => Err(ConfigErrors { problems }),
     }

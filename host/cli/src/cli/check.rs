@@ -25,7 +25,7 @@ use super::component;
 use crate::carried::{self, Carried};
 use mainstay_daemon::config::{self, EntityKind, Loaded, Problem};
 use mainstay_domain::{
-    name::{FailureType, PluginName},
+    name::{FailureType, JobName, PluginName, TargetName},
     plugin::{Capability, PluginIdentity, PluginKind, satisfies},
     spec::{BackupSource, CheckKind, PluginSpec, plugin_behind},
 };
@@ -182,33 +182,58 @@ fn refusal(
 }
 
 /// A plugin that the config names.
-#[derive(Clone, PartialEq, Eq, Hash)]
 struct Wanted<'a> {
     kind: PluginKind,
     name: &'a PluginName,
     version: &'a VersionReq,
     /// By whom, for people.
     by: String,
+    at: NamedBy<'a>,
+}
+
+/// What of the config names a plugin; routes by their numbers, from 0.
+#[derive(Clone, Copy)]
+enum NamedBy<'a> {
+    Route(usize),
+    Alert(usize),
+    Job(&'a JobName),
+    Target(&'a TargetName),
+}
+
+impl NamedBy<'_> {
+    /// The problem, placed there.
+    fn place(self, loaded: &Loaded, problem: Problem) -> Problem {
+        match self {
+            NamedBy::Route(number) => loaded.problem_about_route(number, problem),
+            NamedBy::Alert(number) => loaded.problem_about_alert(number, problem),
+            NamedBy::Job(name) => loaded.problem_about(EntityKind::Job, name.as_str(), problem),
+            NamedBy::Target(name) => {
+                loaded.problem_about(EntityKind::Target, name.as_str(), problem)
+            }
+        }
+    }
 }
 
 /// What the config names, each once however many routes name it.
 fn wanted(loaded: &Loaded) -> Vec<Wanted<'_>> {
     let spec = &loaded.spec;
-    let handlers = spec
-        .routes
-        .iter()
-        .flat_map(|route| &route.chain)
-        .map(|step| Wanted {
+    let handlers = spec.routes.iter().enumerate().flat_map(|(number, route)| {
+        let chain = route.chain.iter();
+        chain.map(move |step| Wanted {
             kind: PluginKind::RecoveryHandler,
             name: &step.handler,
             version: &step.version,
             by: "a route".to_owned(),
-        });
-    let alerters = spec.alerts.iter().map(|alert| Wanted {
+            at: NamedBy::Route(number),
+        })
+    });
+    let alerters = spec.alerts.iter().enumerate();
+    let alerters = alerters.map(|(number, alert)| Wanted {
         kind: PluginKind::Alerter,
         name: &alert.alerter,
         version: &alert.version,
         by: "an alert route".to_owned(),
+        at: NamedBy::Alert(number),
     });
     let policies = spec.jobs.iter().filter_map(|job| {
         job.retention.as_ref().map(|retention| Wanted {
@@ -216,6 +241,7 @@ fn wanted(loaded: &Loaded) -> Vec<Wanted<'_>> {
             name: &retention.policy,
             version: &retention.version,
             by: format!("the job {}", job.name),
+            at: NamedBy::Job(&job.name),
         })
     });
     let sources = spec.jobs.iter().flat_map(|job| {
@@ -226,6 +252,7 @@ fn wanted(loaded: &Loaded) -> Vec<Wanted<'_>> {
                 name: &source.plugin,
                 version: &source.version,
                 by: format!("a source of the job {}", job.name),
+                at: NamedBy::Job(&job.name),
             }),
             _ => None,
         })
@@ -238,22 +265,29 @@ fn wanted(loaded: &Loaded) -> Vec<Wanted<'_>> {
                 name: &asked.plugin,
                 version: &asked.version,
                 by: format!("the check {} of {}", check.name, target.name),
+                at: NamedBy::Target(&target.name),
             }),
             _ => None,
         })
     });
-    let deciders = spec.routes.iter().filter_map(|route| {
+    let deciders = spec.routes.iter().enumerate();
+    let deciders = deciders.filter_map(|(number, route)| {
         route.decider.as_ref().map(|decider| Wanted {
             kind: PluginKind::RecoveryStrategy,
             name: &decider.plugin,
             version: &decider.version,
             by: "the strategy of a route".to_owned(),
+            at: NamedBy::Route(number),
         })
     });
     let mut known = HashSet::new();
     let all = handlers.chain(alerters).chain(policies);
     let all = all.chain(sources).chain(checks).chain(deciders);
-    all.filter(|wanted| known.insert(wanted.clone())).collect()
+    let is_new = |wanted: &Wanted<'_>| {
+        let (name, version) = (wanted.name.clone(), wanted.version.clone());
+        known.insert((wanted.kind, name, version, wanted.by.clone()))
+    };
+    all.filter(is_new).collect()
 }
 
 impl Wanted<'_> {
@@ -289,10 +323,8 @@ impl Wanted<'_> {
             "{} names the {} {} {}, and the plugin directory has {found}",
             self.by, self.kind, self.name, self.version
         );
-        Some(Problem::warning(
-            message,
-            self.remedy(name, of_this_name.is_empty()),
-        ))
+        let problem = Problem::warning(message, self.remedy(name, of_this_name.is_empty()));
+        Some(self.at.place(loaded, problem))
     }
 
     /// How this plugin comes into the directory; `is_absent`: none of its name is there.
@@ -321,6 +353,23 @@ mod tests {
     use super::*;
 
     #[test]
+    fn a_plugin_that_is_not_there_is_told_with_the_line_that_names_it_first() {
+        let chain = "[[route]]\nchain = [{ handler = \"nope\" }]\n";
+        let job = "[[job]]\nname = \"state\"\nsource = [{ kind = \"directory\", path = \"data\" }]\nfull = \"24h\"\n\
+                   encryption = \"none\"\nretention = { policy = \"none\" }\n";
+        let alert = "[[alert]]\nmin_severity = \"low\"\nalerter = \"pager\"\n";
+        let other = "[[route]]\nfailure = \"odd\"\nchain = [{ handler = \"nope\" }]\n";
+        let (_directory, loaded) = testing::loaded(&[chain, alert, job, other].concat());
+        let problems = wanted(&loaded);
+        let problems = problems.iter();
+        let problems =
+            problems.filter_map(|wanted| wanted.missing(&loaded, &Served::new(), &HashSet::new()));
+        let lines: Vec<Option<usize>> = problems.map(|problem| problem.line).collect();
+        // The head of the config has three lines; a job is where its name is.
+        assert_eq!(lines, [Some(4), Some(6), Some(10)]);
+    }
+
+    #[test]
     fn a_plugin_that_comes_with_the_program_is_to_be_installed() {
         let remedy = |kind, name: &str, version: &str, is_absent| {
             let name = PluginName::parse(name).unwrap();
@@ -329,6 +378,7 @@ mod tests {
                 name: &name,
                 version: &version.parse().unwrap(),
                 by: String::new(),
+                at: NamedBy::Route(0),
             };
             wanted.remedy(&name, is_absent)
         };

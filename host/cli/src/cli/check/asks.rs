@@ -2,7 +2,7 @@
 //!
 //! Warnings, for a plugin may do without what it asks for, as its settings say.
 
-use super::Served;
+use super::{Served, wanted};
 use mainstay_daemon::config::{EntityKind, Loaded, Problem};
 use mainstay_domain::{
     name::PluginName,
@@ -20,6 +20,7 @@ pub(super) fn problems(
     served: &Served,
 ) -> Vec<Problem> {
     let mut problems = Vec::new();
+    let wanted = wanted(loaded);
     let in_use = named.iter().filter(|(_, spec)| !spec.only_instances);
     for (name, spec) in in_use {
         let versions = served.get(spec.plugin.as_ref().unwrap_or(name));
@@ -43,7 +44,13 @@ pub(super) fn problems(
                 false => format!("add [plugin.{name}] with grants = {{ {line} }}"),
             };
             let problem = Problem::warning(message, help);
-            problems.push(loaded.problem_about(EntityKind::Plugin, name.as_str(), problem));
+            // What has no table of its own stands where it is named.
+            let by = wanted.iter().find(|wanted| wanted.name == name);
+            let has_table = loaded.spec.plugins.contains_key(name);
+            problems.push(match by.filter(|_| !has_table) {
+                Some(by) => by.at.place(loaded, problem),
+                None => loaded.problem_about(EntityKind::Plugin, name.as_str(), problem),
+            });
         }
     }
     problems
