@@ -54,7 +54,9 @@ pub(super) fn problems(loaded: &Loaded) -> Vec<Problem> {
                 ),
                 "make it, or name another with `cwd`",
             ));
-            continue;
+            if is_sought_below(&start) {
+                continue;
+            }
         }
         if let Err(why) = is_there.program(&start) {
             tell(Problem::warning(
@@ -64,6 +66,17 @@ pub(super) fn problems(loaded: &Loaded) -> Vec<Problem> {
         }
     }
     problems
+}
+
+/// Whether it depends on the directory where the program is looked for.
+fn is_sought_below(start: &Start<'_>) -> bool {
+    let program = start.run.first().map(String::as_str).unwrap_or_default();
+    match program.contains('/') {
+        true => !program.starts_with('/'),
+        false => start.path.as_ref().is_some_and(|path| {
+            std::env::split_paths(path).any(|directory| directory.is_relative())
+        }),
+    }
 }
 
 /// Why nothing may start as this user: by the accounts, where they are known, and by who looks.
@@ -269,6 +282,22 @@ mod tests {
             ]
         );
         assert_eq!(problems(&loaded).len(), programs.len());
+    }
+
+    #[test]
+    fn a_program_is_looked_for_also_where_its_directory_is_missing() {
+        for (program, expected) in [
+            ("/no/a", 2),
+            ("no-such-program", 2),
+            ("/bin/sh", 1),
+            // Where it would be is not there, and that is said.
+            ("./a", 1),
+        ] {
+            let (_directory, loaded) = loaded(&format!(
+                "[[target]]\nname = \"own\"\ncwd = \"/no/dir\"\nrun = [\"{program}\"]\nenv = {{ PATH = \"/bin\" }}\n"
+            ));
+            assert_eq!(problems(&loaded).len(), expected, "{program}");
+        }
     }
 
     #[test]
