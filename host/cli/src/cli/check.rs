@@ -10,6 +10,7 @@ mod bounds;
 mod directories;
 mod files;
 mod gaps;
+mod idle;
 mod programs;
 mod rivals;
 mod secrets;
@@ -73,11 +74,10 @@ pub(super) async fn check(file: &Path) -> anyhow::Result<Vec<Problem>> {
         let is_missed = named.contains_key(&name) && !served.contains_key(&name);
         refusal(&loaded, &component, &name, why, is_missed)
     }));
-    found.extend(
-        wanted(&loaded)
-            .iter()
-            .filter_map(|wanted| wanted.missing(&loaded, &served, &at_fault)),
-    );
+    let wanted = wanted(&loaded);
+    let missing = wanted.iter();
+    found.extend(missing.filter_map(|wanted| wanted.missing(&loaded, &served, &at_fault)));
+    found.extend(idle::problems(&loaded, &served, &at_fault, &wanted));
     found.extend(asks::problems(&loaded, &named, &served));
     found.extend(gaps::problems(&loaded, &served));
     found.extend(rivals::problems(&loaded, &served));
