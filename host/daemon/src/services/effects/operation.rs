@@ -132,7 +132,11 @@ impl OperationCall {
             Ok(_) => (Severity::Low, "done".to_owned()),
             Err(error) => (Severity::Medium, error.to_string()),
         };
-        let message = format!("{} {how} for {plugin}: {outcome}", effect.name());
+        let message = match result {
+            Ok(_) => format!("{} {how} for {plugin}: {outcome}", effect.name()),
+            // What failed was not performed.
+            Err(_) => format!("{} for {plugin}: {outcome}", effect.name()),
+        };
         let data = EffectPerformed {
             effect: effect.name().to_owned(),
             outcome,

@@ -560,6 +560,31 @@ async fn a_dry_run_never_acts() {
 }
 
 #[tokio::test]
+async fn what_failed_is_not_said_to_be_performed() {
+    let bench = bench();
+    let failing = Effect::CommandRun {
+        name: "flush".to_owned(),
+        arguments: Vec::new(),
+    };
+    let name = failing.name();
+    let mut session = bench.session();
+    within(session.perform(restart())).await.unwrap();
+    let error = within(session.perform(failing)).await.unwrap_err();
+    let changes = bench.journal.changes().into_iter();
+    let messages = changes.filter_map(|change| match change {
+        Change::Event(event) => Some(event.message),
+        _ => None,
+    });
+    assert_eq!(
+        messages.collect::<Vec<String>>(),
+        [
+            "targets.restart performed for caller@1.0.0: done".to_owned(),
+            format!("{name} for caller@1.0.0: {error}")
+        ]
+    );
+}
+
+#[tokio::test]
 async fn who_may_only_decide_is_denied_everything() {
     let job = JobName::parse("state").unwrap();
     let target = name("api");
