@@ -57,6 +57,8 @@ struct Source {
     text: String,
     /// What changes it, in order: of a unit of systemd.
     drop_ins: Vec<DropIn>,
+    /// The variables that lie beside it: of a Procfile.
+    variables: Option<DropIn>,
 }
 
 /// A file that says more of what another one says.
@@ -168,6 +170,9 @@ fn import(format: &Path, files: &[PathBuf]) -> anyhow::Result<(Imported, Option<
                 });
             }
         }
+        if *name == "procfile" {
+            source.variables = variables_beside(&source.directory);
+        }
         sources.push(source);
     }
     let mut imported = import(&sources);
@@ -180,6 +185,19 @@ fn import(format: &Path, files: &[PathBuf]) -> anyhow::Result<(Imported, Option<
         );
     }
     Ok((imported, closed))
+}
+
+/// What those who run a Procfile put into the environment of its programs, where there is such a file.
+fn variables_beside(directory: &str) -> Option<DropIn> {
+    let file = Path::new(directory).join(".env");
+    let found = fs::metadata(&file).ok()?;
+    if !found.is_file() || found.len() > LARGEST {
+        return None;
+    }
+    Some(DropIn {
+        text: fs::read_to_string(&file).ok()?,
+        file: file.display().to_string(),
+    })
 }
 
 /// The text of a file, which is remembered where it is the first that not everybody may read.

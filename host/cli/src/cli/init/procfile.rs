@@ -1,4 +1,4 @@
-//! Targets out of a Procfile: lines `name: command`, each run by a shell.
+//! Targets out of a Procfile: lines `name: command`, each run by a shell, with the variables of `.env` beside it.
 
 use super::{
     Source,
@@ -10,6 +10,8 @@ use super::{
 pub(super) fn import(sources: &[Source]) -> Imported {
     let mut imported = Imported::default();
     for source in sources {
+        let variables = source.variables.as_ref();
+        let env_file = variables.filter(|variables| has_pairs_alone(&variables.text));
         // As foreman counts: each name has a hundred ports of its own.
         let mut port = 5_000;
         for (number, line) in source.text.lines().enumerate() {
@@ -29,6 +31,9 @@ pub(super) fn import(sources: &[Source]) -> Imported {
                     let mut draft = Draft::new(name_of(name), name);
                     draft.set("cwd", source.directory.as_str());
                     draft.set("restart", "always");
+                    if let Some(variables) = env_file {
+                        draft.set("env_file", variables.file.as_str());
+                    }
                     let fate = run(&mut draft, command, port);
                     port += 100;
                     imported.targets.push(draft);
@@ -43,8 +48,33 @@ pub(super) fn import(sources: &[Source]) -> Imported {
                 fate,
             });
         }
+        imported.notes.extend(variables.map(|variables| Note {
+            file: variables.file.clone(),
+            line: 1,
+            text: "the whole file".to_owned(),
+            fate: match env_file {
+                Some(_) => Fate::differently(
+                    "as `env_file` of each target, read at each of its starts; what `env` sets goes over it",
+                ),
+                None => Fate::left(
+                    "a line of it is not KEY=VALUE, as `env_file` has them; correct it, without `export`, and name it there",
+                ),
+            },
+        }));
     }
     imported
+}
+
+/// Whether a target could read its variables from it: lines `KEY=VALUE`, comments and empty ones.
+fn has_pairs_alone(text: &str) -> bool {
+    let mut lines = text.lines().map(str::trim);
+    lines.all(|line| {
+        let name = line.split_once('=').map_or("", |(name, _)| name);
+        let is_name = !name.is_empty()
+            && !name.starts_with(|c: char| c.is_ascii_digit())
+            && name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_');
+        line.is_empty() || line.starts_with('#') || is_name
+    })
 }
 
 fn run(draft: &mut Draft, command: &str, port: i64) -> Fate {
@@ -81,7 +111,36 @@ fn run(draft: &mut Draft, command: &str, port: i64) -> Fate {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use super::{super::DropIn, *};
+
+    #[test]
+    fn the_variables_beside_it_are_those_of_each_target_or_are_listed() {
+        for (text, is_taken) in [
+            ("# a comment\nA=1\n\nB=\"x y\"\n", true),
+            ("", true),
+            ("export A=1\n", false),
+            ("A=1\n  b\n", false),
+            ("1A=1\n", false),
+        ] {
+            let found = import(&[Source {
+                file: "Procfile".to_owned(),
+                text: "web: bin/web\nclock: bin/clock\n".to_owned(),
+                variables: Some(DropIn {
+                    file: "/srv/app/.env".to_owned(),
+                    text: text.to_owned(),
+                }),
+                ..Source::default()
+            }]);
+            let expected = is_taken.then_some("/srv/app/.env");
+            for target in &found.targets {
+                let file = target.get("env_file").and_then(|value| value.as_str());
+                assert_eq!(file, expected, "{text:?}");
+            }
+            let note = found.notes.last().unwrap();
+            let is_left = matches!(note.fate, Fate::Left(_));
+            assert_eq!((note.file.as_str(), is_left), ("/srv/app/.env", !is_taken));
+        }
+    }
 
     #[test]
     fn each_line_is_a_target_or_is_listed() {
