@@ -182,6 +182,10 @@ fn a_procfile_and_units_of_systemd_become_targets_that_check_takes() {
     .unwrap();
     let arguments = ["two", "--from", "systemd", "app.service", "db.service"];
     done(init(&daemon, &arguments));
+    let arguments = ["three", "--json", "--from", "procfile", "Procfile"];
+    let told: Value = serde_json::from_str(&done(init(&daemon, &arguments))).unwrap();
+    assert_eq!(told["targets"][1], json!({"name": "clock", "off": null}));
+    assert_eq!(told["lines"][1]["became"], "differently", "{told}");
     for (directory, said) in [("one", "PORT"), ("two", "depends_on = [\"db\"]")] {
         let file = daemon.path(directory).join("mainstay.toml");
         let text = fs::read_to_string(&file).unwrap();

@@ -12,6 +12,7 @@ mod entries;
 mod procfile;
 mod supervisord;
 mod systemd;
+mod told;
 mod unit_words;
 mod words;
 
@@ -22,14 +23,14 @@ use super::{
 };
 use crate::carried::{self, Carried};
 use anyhow::{Context, bail, ensure};
-use draft::{Fate, Imported};
-use mainstay_domain::text::list;
+use draft::Imported;
 use std::{
     fs::{self, OpenOptions},
     io::Write,
     os::unix::fs::{MetadataExt, OpenOptionsExt},
     path::{Path, PathBuf},
 };
+use told::Written;
 
 /// The plugins of a new directory: those that the config names, and those that configs come to first.
 const PLUGINS: [&str; 4] = [
@@ -132,19 +133,22 @@ pub(super) fn init(
         .open(&file)
         .and_then(|mut config| config.write_all(text.as_bytes()))
         .with_context(|| format!("cannot write {}", file.display()))?;
-    out.line(&format!("wrote {}", file.display()))?;
-    if let Some(closed) = closed {
-        out.line(&format!(
-            "only its owner may read it, for not everybody may read {closed}"
-        ))?;
-    }
-    tell_plugins(out, &put, &others)?;
-    if let Some(imported) = &imported {
-        report(out, imported)?;
+    let written = Written {
+        file: &file,
+        closed: closed.as_deref(),
+        plugins: &put,
+        others: &others,
+        imported: imported.as_ref(),
+    };
+    if !out.json {
+        written.tell(out)?;
     }
     // What another supervisor takes, the host may not: it is told at once, with line and column.
     mainstay_daemon::config::load(&file)?;
-    next(out, &named, imported.is_none())?;
+    match out.json {
+        true => written.tell_programs(out)?,
+        false => told::next(out, &named, imported.is_none())?,
+    }
     Ok(Ending::Done)
 }
 
@@ -237,59 +241,4 @@ fn text_of(file: &Path) -> anyhow::Result<Text> {
         text,
         is_open: found.mode() & 0o004 != 0,
     })
-}
-
-/// Which plugins were put there, and which come with the program too.
-fn tell_plugins(out: &Output, put: &[&Carried], others: &[&Carried]) -> anyhow::Result<()> {
-    let names =
-        |plugins: &[&Carried]| list(plugins.iter().map(|plugin| &plugin.about.name), "none");
-    out.line(&format!("put into plugins: {}", names(put)))?;
-    let others = names(others);
-    let told = format!("mainstay plugin install NAME puts another one there: {others}");
-    install::tell(out, 0, &told)
-}
-
-/// What became of the lines.
-fn report(out: &Output, imported: &Imported) -> anyhow::Result<()> {
-    let count = |wanted: fn(&Fate) -> bool| {
-        let notes = imported.notes.iter();
-        notes.filter(|note| wanted(&note.fate)).count()
-    };
-    let carried = count(|fate| *fate == Fate::Carried);
-    let differently = count(|fate| matches!(fate, Fate::Differently(_)));
-    let left = count(|fate| matches!(fate, Fate::Left(_)));
-    for target in &imported.targets {
-        match &target.off {
-            None => out.line(&format!("target {}", target.name))?,
-            Some(why) => out.line(&format!("target {}, as a comment: {why}", target.name))?,
-        }
-    }
-    for told in imported.notes.iter().filter_map(config::told) {
-        out.line(&format!("  {told}"))?;
-    }
-    for hint in config::secrets(&imported.targets) {
-        out.line(&format!("  {hint}"))?;
-    }
-    out.line(&format!(
-        "{carried} lines carried, {differently} carried differently, {left} not carried"
-    ))
-}
-
-/// The commands that come next.
-fn next(out: &Output, directory: &Path, is_first: bool) -> anyhow::Result<()> {
-    out.line("next:")?;
-    if directory != Path::new(".") {
-        let shown = words::quoted(&directory.display().to_string());
-        out.line(&format!("  cd {shown}"))?;
-    }
-    out.line("  mainstay check                      # what it says, and what is missing")?;
-    out.line("  mainstay run                        # in the foreground")?;
-    out.line("then, in another terminal, in the same directory:")?;
-    out.line("  mainstay status                     # health and pid of each target")?;
-    if is_first {
-        out.line("  kill -9 PID                         # of `hello`; it is started anew")?;
-    }
-    out.line("  mainstay history                    # what was recovered, and by whom")?;
-    out.line("  cat alerts/alerts.jsonl             # whom it told")?;
-    out.line("  mainstay plugin list --available    # what else comes with the program")
 }

@@ -102,17 +102,18 @@ pub(super) fn told(note: &Note) -> Option<String> {
         Fate::Differently(how) => ("differently", how),
         Fate::Left(why) => ("not carried", why),
     };
-    let Note {
-        file, line, text, ..
-    } = note;
-    // What was said stands in the file; in a ticket or on a screen a secret is out.
-    let shown = match text.split_once('=') {
+    let (file, line, shown) = (&note.file, note.line, shown(note));
+    Some(visible(&format!("{file}:{line}: {shown}: {how}: {why}")))
+}
+
+/// What a line says, as it may be shown: it stands in the file; in a ticket or on a screen a secret is out.
+pub(super) fn shown(note: &Note) -> String {
+    match note.text.split_once('=') {
         Some((key, values)) if key.eq_ignore_ascii_case("environment") && is_secret(values) => {
             format!("{key}=…")
         }
-        _ => text.clone(),
-    };
-    Some(visible(&format!("{file}:{line}: {shown}: {how}: {why}")))
+        _ => note.text.clone(),
+    }
 }
 
 fn target(draft: &Draft) -> String {
