@@ -183,6 +183,8 @@ fn what_a_target_prints_is_shown_and_followed() {
     let log = daemon.json(&["logs", "web"]);
     assert_eq!(log["text"], whole);
     assert_eq!(log["log_bytes"], whole.len());
+    assert_eq!(daemon.json(&["logs", "web", "-n", "1"])["text"], "second\n");
+    assert_eq!(daemon.json(&["logs", "web", "--since", "1h"])["text"], "");
 }
 
 #[test]

@@ -40,7 +40,7 @@ pub(super) async fn logs(
         return Err(Usage(problem.to_owned()).into());
     }
     let answer = ask(client, &target).await?;
-    if out.json {
+    if out.json && since.is_none() && lines.is_none() {
         out.json_text(&answer)?;
         return Ok(Ending::Done);
     }
@@ -58,7 +58,13 @@ pub(super) async fn logs(
     let shown = written.get(begin..).unwrap_or_default();
     let most = lines.or_else(|| since.is_none().then_some(USUAL_LINES));
     let left_out = most.map_or(0, |most| shown.len().saturating_sub(most));
-    for line in shown.iter().skip(left_out) {
+    let shown = shown.get(left_out..).unwrap_or_default();
+    if out.json {
+        let text = shown.iter().flat_map(|line| [*line, "\n"]).collect();
+        out.json_line(&TargetLog { text, ..log })?;
+        return Ok(Ending::Done);
+    }
+    for line in shown {
         show(out, line)?;
     }
     if !follow {

@@ -90,13 +90,20 @@ impl Times {
         self.fixed.unwrap_or_else(now)
     }
 
-    /// The time that a line begins with: RFC 3339, or a date and a clock of the zone.
+    /// The time that a line begins with: RFC 3339, or a date, with slashes too, and a clock of the zone; in a bracket or not. Of
+    /// a line that is an object of JSON its first text that is such a time of RFC 3339.
     pub(super) fn read_at_begin(&self, line: &str) -> Option<Timestamp> {
+        if line.starts_with('{') {
+            let mut texts = line.split('"');
+            return texts.find_map(|text| Timestamp::parse(text).ok());
+        }
+        let line = line.strip_prefix('[').unwrap_or(line);
         let word = line.split_whitespace().next()?;
-        if let Ok(time) = Timestamp::parse(word) {
+        if let Ok(time) = Timestamp::parse(word.trim_end_matches(']')) {
             return Some(time);
         }
-        let clock: DateTime = line.get(.."2026-01-31 12:00:00".len())?.parse().ok()?;
+        let clock = line.get(.."2026-01-31 12:00:00".len())?.replace('/', "-");
+        let clock: DateTime = clock.parse().ok()?;
         let time = self.zone.to_timestamp(clock).ok()?;
         let millis = u64::try_from(time.as_millisecond()).ok()?;
         Some(Timestamp::from_millis(millis))

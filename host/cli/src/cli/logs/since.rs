@@ -47,6 +47,20 @@ mod tests {
         assert_eq!(begin(45), 2);
         assert_eq!(begin(10), 3);
         assert_eq!(begin(1), 4);
+        for young in [
+            "[2026-03-04T11:55:00Z] a",
+            "[2026-03-04 12:55:00] a",
+            "[2026-03-04 12:55:00,123] INFO a",
+            "2026/03/04 12:55:00 [error] a",
+            "2026-03-04T12:55:00.123 a",
+            r#"{"level":"info","ts":"2026-03-04T11:55:00Z"}"#,
+        ] {
+            for (minutes, expected) in [(10, 0), (1, 1)] {
+                let since = Since::Ago(Duration::from_secs(60 * minutes));
+                let found = begin_of(&[young], since, &times).unwrap();
+                assert_eq!(found, expected, "{young}");
+            }
+        }
         let error = begin_of(&["no time"], Since::Time(now), &times).unwrap_err();
         assert!(error.to_string().contains("--lines"), "{error}");
         assert_eq!(begin_of(&[], Since::Time(now), &times).unwrap(), 0);
