@@ -21,7 +21,7 @@ use mainstay_domain::{
     record::{Change, EffectEntry, ProcessIdentity},
     time::Timestamp,
 };
-use std::{future::Future, pin::Pin, sync::Arc};
+use std::{collections::BTreeSet, future::Future, pin::Pin, sync::Arc};
 
 /// A boxed future, for traits that are used as objects.
 pub type Boxed<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
@@ -207,6 +207,8 @@ pub struct Recovered {
     pub calls: Vec<(OperationId, u32)>,
     /// The last call of each of them that has not ended, where it is on record.
     pub open_calls: Vec<CallRecord>,
+    /// Those of them of whose last call something was set aside, now or before: what its handler did is not known.
+    pub lost: BTreeSet<OperationId>,
     /// The fencing number of the daemon before; 0 where none had one.
     pub fencing: u64,
     /// Open incidents.

@@ -17,6 +17,7 @@
 //!
 //! Length: it lists what the journal is made of.
 
+mod aside;
 mod audit;
 mod changes;
 mod check;

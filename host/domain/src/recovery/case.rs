@@ -80,6 +80,8 @@ pub struct Work {
     pub calls: u32,
     /// The call that the daemon before was in, where it is to be gone on with.
     pub open_call: Option<OpenCall>,
+    /// The journal lacks something of the last call, so that nobody knows what it did.
+    pub(super) is_lost: bool,
     /// The signal that its call waits for, where nothing of that is held.
     pub awaits: Option<SignalName>,
     /// Why the last attempt did not help; none before the first.
@@ -120,6 +122,7 @@ impl Work {
             effects: 0,
             calls: 0,
             open_call: None,
+            is_lost: false,
             awaits: None,
             error: None,
             expires: None,

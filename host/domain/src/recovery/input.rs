@@ -266,6 +266,8 @@ pub struct Recovered {
     pub calls: BTreeMap<OperationId, u32>,
     /// The calls that the daemon before was in.
     pub open_calls: BTreeMap<OperationId, CallRecord>,
+    /// Of the last call of these the journal lacks something.
+    pub lost: BTreeSet<OperationId>,
     /// The fencing number of this daemon: higher than that of every daemon before.
     pub fencing: u64,
     /// Failures that no check sees now.

@@ -85,6 +85,7 @@ impl Recovery {
                         call: record.call,
                         effects: record.effects_before(),
                     }),
+                is_lost: recovered.lost.contains(&operation.id),
                 error: operation.error.clone(),
                 ..Work::on(&case.incident, operation)
             });

@@ -2,9 +2,11 @@
 //!
 //! Invariant: one record that this version cannot read keeps no daemon from starting. It is set aside: it leaves its
 //! table for `set_aside`, as it was found, and is told.
+//! Invariant: a call of which anything was set aside is not handed on as one that can be gone on with.
 
 use super::{
     SqliteJournal,
+    aside::Aside,
     columns::word,
     queue::Work,
     rows::{parsed, record, timestamp},
@@ -18,9 +20,11 @@ use mainstay_domain::{
     call_record::CallRecord,
     name::{FailureType, JobName, TargetName},
     operation::{Operation, OperationState},
+    record::EffectEntry,
     time::Timestamp,
 };
 use rusqlite::{Connection, Error, Params, Row, params};
+use std::collections::BTreeSet;
 
 impl Recover for SqliteJournal {
     fn recovered(&self, closed_since: Timestamp) -> Reading<'_, Recovered> {
@@ -113,11 +117,14 @@ fn recovered(
             _ => parsed(row, 1, TargetName::parse).map(Some),
         },
     )?;
+    let aside = Aside::read(&snapshot)?;
     let (mut effects, mut calls) = (Vec::new(), Vec::new());
     for operation in &operations {
         let last: Option<u32> = snapshot
             .prepare_cached("SELECT max(number) FROM effects WHERE operation = ?1")?
             .query_row(params![operation.id.to_string()], |row| row.get(0))?;
+        // No number, and so no key, is given twice.
+        let last = last.max(aside.last_effect(&operation.id));
         effects.extend(last.map(|last| (operation.id.clone(), last)));
         let last: Option<u32> = snapshot
             .prepare_cached("SELECT max(call) FROM calls WHERE operation = ?1")?
@@ -125,21 +132,38 @@ fn recovered(
         calls.extend(last.map(|last| (operation.id.clone(), last)));
     }
     let mut open_calls: Vec<CallRecord> = Vec::new();
+    let mut lost = BTreeSet::new();
     for (operation, call) in &calls {
-        open_calls.extend(reader.rows(
+        let unread_before = reader.unread.len();
+        let found: Vec<CallRecord> = reader.rows(
             "calls",
             checked!(calls),
             "WHERE operation = ?1 AND call = ?2 AND ended IS NULL",
             params![operation.to_string(), call],
             |row| record(row, 1),
-        )?);
+        )?;
+        for open in &found {
+            reader.rows(
+                "effects",
+                checked!(effects),
+                "WHERE operation = ?1 AND number >= ?2",
+                params![operation.to_string(), open.first_number],
+                |row| record::<EffectEntry>(row, 1).map(drop),
+            )?;
+        }
+        if reader.unread.len() > unread_before {
+            lost.insert(operation.clone());
+        }
+        open_calls.extend(found);
     }
+    lost.extend(aside.lost(&operations, &calls, &open_calls));
     let fencing: i64 = snapshot.query_row("SELECT fencing FROM head", [], |row| row.get(0))?;
     let recovered = Recovered {
         operations,
         effects,
         calls,
         open_calls,
+        lost,
         fencing: u64::try_from(fencing).unwrap_or_default(),
         // The text of a time sorts as the time does.
         closed: reader.rows(

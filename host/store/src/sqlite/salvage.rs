@@ -25,7 +25,7 @@ use super::{
 use crate::port::{StoreError, StoreErrorKind as Kind};
 use mainstay_domain::time::Timestamp;
 use old::Old;
-use rows::{copy_audit, copy_set_aside, copy_table, count_usage};
+use rows::{copy_audit, copy_set_aside, copy_table, count_usage, mark_open_calls};
 use rusqlite::{Connection, OpenFlags};
 use std::{
     fs::File,
@@ -161,6 +161,10 @@ fn make(path: &Path, workshop: &Workshop) -> Result<Salvaged, StoreError> {
         let what = "cannot be salvaged: nothing of it can be read, and it was left as it is; restore the journal from a \
                     copy, or move journal.* in its directory away to start with an empty history";
         return Err(sentence(path, Kind::Unreadable, what));
+    }
+    let gaps = |table: &SalvagedTable| matches!(table.table, "effects" | "calls") && table.gaps > 0;
+    if tables.iter().any(gaps) {
+        mark_open_calls(&transaction).map_err(failed)?;
     }
     count_usage(&transaction).map_err(failed)?;
     let fresh = schema::head(&transaction).map_err(failed)?;

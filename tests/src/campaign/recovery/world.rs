@@ -698,6 +698,7 @@ impl Journal {
             effects: BTreeMap::new(),
             calls: BTreeMap::new(),
             open_calls: BTreeMap::new(),
+            lost: BTreeSet::new(),
             fencing: 1,
             paused_targets: self.paused_targets.clone(),
             paused_host: self.paused_host,

@@ -27,6 +27,7 @@ pub(super) fn of(
         effects: previous.effects.iter().cloned().collect(),
         calls: previous.calls.iter().cloned().collect(),
         open_calls: open_calls.collect(),
+        lost: previous.lost.clone(),
         fencing: previous.fencing.saturating_add(1),
         paused_targets: previous.paused_targets.iter().cloned().collect(),
         paused_host: previous.paused_host,

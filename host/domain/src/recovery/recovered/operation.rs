@@ -2,8 +2,10 @@
 
 use crate::{
     call::NextStep,
+    call_record::{CallEnd, CallOutcome},
     event::IncidentEnd,
     operation::OperationState,
+    record::Change,
     recovery::{
         Attempt, Case, IllegalMove, InputTime, Outcome, Recovery, Running, Stage, Work, spacing,
         words,
@@ -16,6 +18,39 @@ use std::time::Duration;
 /// for ever.
 const INTERRUPTIONS: u32 = 3;
 
+/// Why a call is not gone on with of which the journal lacks something.
+const LOST: &str =
+    "a record of what its handler did was set aside, so nobody knows what is left to do";
+
+/// What a person has to do then.
+fn lost_steps() -> Vec<String> {
+    vec![
+        "see in its journal, and in the service, what was done, and put the rest right by hand"
+            .to_owned(),
+        "approve it where its handler may begin from the start".to_owned(),
+    ]
+}
+
+/// Nobody goes on with a call of which the journal lacks something: what of it is lost would be done once more.
+fn end_lost(work: &mut Work, at: InputTime, out: &mut Outcome) {
+    if let Some(open) = work.open_call.take() {
+        let end = CallEnd {
+            at: at.now,
+            outcome: CallOutcome::GivenUp(LOST.to_owned()),
+        };
+        let id = work.operation.id.clone();
+        out.writes.push(Change::CallEnded(id, open.call, end));
+    }
+    if work.operation.doubt.is_some() {
+        // Whatever is found out of it, there is nothing that goes on with that.
+        work.revise(out, |operation| {
+            operation.doubt = None;
+            operation.error = Some(LOST.to_owned());
+            operation.steps = lost_steps();
+        });
+    }
+}
+
 impl Recovery {
     pub(super) fn resume_operation(
         &mut self,
@@ -25,6 +60,17 @@ impl Recovery {
         out: &mut Outcome,
     ) -> Result<(), IllegalMove> {
         let due = work.operation.due;
+        if work.is_lost {
+            end_lost(&mut work, at, out);
+            let state = work.operation.state;
+            if matches!(
+                state,
+                OperationState::Scheduled | OperationState::InProgress
+            ) {
+                let (why, steps) = (LOST.to_owned(), lost_steps());
+                return self.ask_operator(case, work, why, steps, at, out);
+            }
+        }
         match work.operation.state {
             OperationState::AwaitingManual => {
                 work.expires = self.approval_ends(&work, at);

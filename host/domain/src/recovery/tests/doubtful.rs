@@ -72,6 +72,22 @@ fn an_effect_in_doubt_waits_for_a_person_and_the_call_stays_open_also_for_the_ne
 }
 
 #[test]
+fn a_doubt_of_a_call_of_which_the_journal_lacks_something_is_no_question_any_more() {
+    let (mut world, id) = in_doubt();
+    world.lost.insert(id.clone());
+    world.restart(10);
+    assert_eq!(world.stage("api down"), "asking");
+    let operation = world.operation("api down");
+    assert_eq!(operation.doubt, None);
+    assert!(operation.error.unwrap().contains("set aside"));
+    assert!(world.open_calls.is_empty(), "nobody goes on with it");
+    let reply = resolve(&mut world, &id, 3, FoundOut::DidNot);
+    assert!(matches!(reply, Reply::Refused(Refusal::Conflict(_))));
+    world.decide(Verb::Approve, &id);
+    assert!(!world.calls[0].resumed);
+}
+
+#[test]
 fn what_a_person_found_out_is_written_and_the_same_call_goes_on() {
     for (found, kind) in [
         (FoundOut::DidNot, EntryKind::DidNot),

@@ -123,6 +123,33 @@ fn the_fencing_number_that_a_handler_is_told_rises_with_every_daemon() {
 }
 
 #[test]
+fn a_call_of_which_the_journal_lacks_something_is_neither_gone_on_with_nor_made_again_by_itself() {
+    for has_record in [true, false] {
+        let mut world = World::new(usual());
+        world.raise("api down", High);
+        world.keep_on_record();
+        let id = world.operation("api down").id;
+        if !has_record {
+            world.open_calls.clear();
+        }
+        world.lost.insert(id.clone());
+        world.restart(10);
+        assert_eq!(world.stage("api down"), "asking", "{has_record}");
+        assert!(world.calls.is_empty(), "{has_record}");
+        assert!(world.open_calls.is_empty(), "{has_record}: it has its end");
+        let operation = world.operation("api down");
+        assert!(operation.error.unwrap().contains("set aside"));
+        assert_eq!(operation.steps.len(), 2);
+        // Also the next daemon only asks, until a person lets it begin from the start.
+        world.restart(10);
+        assert_eq!(world.stage("api down"), "asking", "{has_record}");
+        world.lost.clear();
+        world.decide(Verb::Approve, &id);
+        assert!(!world.calls[0].resumed, "{has_record}");
+    }
+}
+
+#[test]
 fn a_call_that_is_on_record_is_gone_on_with_and_not_made_again() {
     let mut world = World::new(usual());
     world.raise("api down", High);

@@ -59,6 +59,8 @@ pub(super) struct World {
     fencing: u64,
     /// What the journal has of calls that have not ended.
     pub(super) open_calls: BTreeMap<OperationId, CallRecord>,
+    /// Of which calls it lacks something.
+    pub(super) lost: BTreeSet<OperationId>,
     /// What the machine itself wrote of effects.
     pub(super) effects: Vec<EffectEntry>,
 }
@@ -86,6 +88,7 @@ impl World {
             daemons: 1,
             fencing: 0,
             open_calls: BTreeMap::new(),
+            lost: BTreeSet::new(),
             effects: Vec::new(),
         }
     }
@@ -377,6 +380,7 @@ impl World {
                 .map(|(id, record)| (id.clone(), record.call))
                 .collect(),
             open_calls: self.open_calls.clone(),
+            lost: self.lost.clone(),
             fencing: self.daemons,
             paused_targets: self.paused_targets.clone(),
             paused_host: self.paused_host,

@@ -229,6 +229,25 @@ pub(super) fn count_usage(connection: &Connection) -> rusqlite::Result<()> {
     )
 }
 
+/// Rows of effects or calls could not be read at all, and nobody knows whose they were. They may have been of any call that
+/// has not ended, and of any that has effects and is not there: that is kept as what was set aside of them.
+pub(super) fn mark_open_calls(connection: &Connection) -> rusqlite::Result<()> {
+    connection.execute_batch(
+        "INSERT INTO set_aside (origin, key, record, why)
+             SELECT 'effects', operation || ' ' || max(
+                 (SELECT coalesce(max(number), 0) FROM effects WHERE effects.operation = calls.operation),
+                 coalesce(CASE WHEN json_valid(record) THEN json_extract(record, '$.first_number') END, 1)
+             ) || ' unread', '[]', 'rows beside it could not be read'
+             FROM calls WHERE ended IS NULL;
+         INSERT INTO set_aside (origin, key, record, why)
+             SELECT DISTINCT 'calls', of.operation || ' ' || of.call, '[]', 'its row could not be read'
+             FROM (SELECT operation, CASE WHEN json_valid(record) THEN json_extract(record, '$.call') END AS call
+                   FROM effects) AS of
+             WHERE of.call IS NOT NULL
+                 AND NOT EXISTS (SELECT 1 FROM calls WHERE calls.operation = of.operation AND calls.call = of.call)",
+    )
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -250,5 +269,33 @@ mod tests {
             let found = after_gap(10, |at| at >= first);
             assert_eq!(found, Some(first));
         }
+    }
+
+    #[test]
+    fn after_a_gap_every_open_call_and_every_one_that_is_not_there_is_marked() {
+        let connection = Connection::open_in_memory().unwrap();
+        connection
+            .execute_batch(
+                r#"CREATE TABLE set_aside (origin, key, record, why);
+                CREATE TABLE calls (operation, call, ended, record);
+                CREATE TABLE effects (operation, number, record);
+                INSERT INTO calls VALUES ('op-a', 1, '{}', '{}'), ('op-a', 2, NULL, '{"first_number": 3}'),
+                    ('op-b', 1, NULL, '{"first_number": 1}'), ('op-c', 1, '{}', '{}');
+                INSERT INTO effects VALUES ('op-a', 1, '{"call": 1}'), ('op-b', 4, '{"call": 1}'),
+                    ('op-c', 1, '{"call": 1}'), ('op-c', 2, '{"call": 2}'), ('op-d', 1, '{}'), ('op-d', 2, 'x')"#,
+            )
+            .unwrap();
+        mark_open_calls(&connection).unwrap();
+        let marked: String = connection
+            .query_row(
+                "SELECT group_concat(origin || ' ' || key, '; ' ORDER BY origin DESC, key) FROM set_aside",
+                [],
+                |row| row.get(0),
+            )
+            .unwrap();
+        assert_eq!(
+            marked,
+            "effects op-a 3 unread; effects op-b 4 unread; calls op-c 2"
+        );
     }
 }

@@ -1,15 +1,19 @@
 //! What it takes to make a call again is written with its first entry, and its end stays.
 
 use super::fixtures::*;
-use crate::port::{Browse, Journal, RecordedWrite, Recover, Values};
+use crate::{
+    port::{Browse, Journal, RecordedWrite, Recover, Values},
+    sqlite::{FILE_NAME, SqliteJournal, salvage},
+};
 use mainstay_domain::{
     call::Report,
     call_record::{CallEnd, CallOutcome, CallRecord, RecordedCall},
     effect::Answer,
-    operation::OperationState,
+    operation::{Operation, OperationState},
     record::{Change, EffectEntry},
     time::Timestamp,
 };
+use std::{collections::BTreeSet, path::Path};
 
 fn of_call(entry: EffectEntry, fencing: u64) -> EffectEntry {
     EffectEntry {
@@ -71,6 +75,96 @@ async fn a_call_is_read_back_with_its_end_also_where_its_record_is_written_again
     assert_eq!(recovered.calls, [(id(), 2)]);
     assert_eq!(recovered.effects, [(id(), 1)]);
     assert_eq!(recovered.open_calls, [second], "the first has ended");
+}
+
+/// An operation in the middle of its second call, which has two effects and their results.
+async fn in_a_call(directory: &Path) -> (SqliteJournal, Operation) {
+    let journal = open(directory).unwrap();
+    let operation = operation(1, "api", OperationState::InProgress);
+    let mut changes = vec![
+        Change::Operation(operation.clone()),
+        Change::Call(Box::new(call(&operation, 1, 1))),
+        Change::Effect(of_call(intent(&operation.id, 1), 1)),
+        Change::Effect(of_call(result(&operation.id, 1), 1)),
+    ];
+    let end = CallEnd {
+        at: at(9),
+        outcome: CallOutcome::Done(Report::default()),
+    };
+    changes.push(Change::CallEnded(operation.id.clone(), 1, end));
+    changes.push(Change::Call(Box::new(call(&operation, 2, 2))));
+    for number in [2, 3] {
+        for entry in [intent(&operation.id, number), result(&operation.id, number)] {
+            let entry = of_call(entry, 1);
+            changes.push(Change::Effect(EffectEntry {
+                call: Some(2),
+                ..entry
+            }));
+        }
+    }
+    journal.commit(changes.into()).await.unwrap();
+    (journal, operation)
+}
+
+type Spoil = fn(&rusqlite::Connection) -> rusqlite::Result<()>;
+
+/// Rows become what another version wrote.
+fn unreadable(connection: &rusqlite::Connection, table: &str, of: &str) -> rusqlite::Result<()> {
+    connection.execute_batch(&format!(
+        "UPDATE {table} SET record = '{{}}' WHERE {of};
+         UPDATE effects SET sum = row_sum(operation, number, kind, record);
+         UPDATE calls SET sum = row_sum(operation, call, ended, record)"
+    ))
+}
+
+#[tokio::test]
+async fn a_call_of_which_a_row_is_set_aside_is_told_from_one_that_is_whole() {
+    // What this version cannot read, and whether the last call lacks anything then.
+    let table: [(Spoil, bool); 5] = [
+        (|it| unreadable(it, "effects", "number = 1"), false),
+        (
+            |it| unreadable(it, "effects", "number = 2 AND kind = 'intent'"),
+            true,
+        ),
+        (|it| unreadable(it, "effects", "number = 3"), true),
+        (|it| unreadable(it, "calls", "call = 1"), false),
+        (|it| unreadable(it, "calls", "call = 2"), true),
+    ];
+    for (row, (spoil, is_lost)) in table.into_iter().enumerate() {
+        let directory = tempfile::tempdir().unwrap();
+        let (journal, operation) = in_a_call(directory.path()).await;
+        journal.on_connection(spoil).await.unwrap();
+        let expected: BTreeSet<_> = is_lost.then(|| operation.id.clone()).into_iter().collect();
+        // The second time what was set aside is not in its table any more.
+        for time in ["first", "second"] {
+            let found = journal.recovered(Timestamp::from_millis(0)).await.unwrap();
+            assert_eq!(found.lost, expected, "{row}, {time}");
+            let effects = [(operation.id.clone(), 3)];
+            assert_eq!(found.effects, effects, "{row}, {time}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_call_of_which_a_salvage_sets_a_row_aside_is_not_whole_either() {
+    for (damage, is_lost) in [
+        ("UPDATE effects SET record = '{}' WHERE number = 1", false),
+        ("UPDATE effects SET record = '{}' WHERE number = 3", true),
+        ("UPDATE calls SET record = '{}' WHERE call = 2", true),
+    ] {
+        let directory = tempfile::tempdir().unwrap();
+        let (journal, operation) = in_a_call(directory.path()).await;
+        drop(journal);
+        let database = rusqlite::Connection::open(directory.path().join(FILE_NAME)).unwrap();
+        database.execute(damage, []).unwrap();
+        drop(database);
+        salvage(directory.path(), at(0)).unwrap();
+        let journal = open(directory.path()).unwrap();
+        let found = journal.recovered(Timestamp::from_millis(0)).await.unwrap();
+        let expected: BTreeSet<_> = is_lost.then(|| operation.id.clone()).into_iter().collect();
+        assert_eq!(found.lost, expected, "{damage}");
+        assert_eq!(found.effects, [(operation.id.clone(), 3)], "{damage}");
+    }
 }
 
 #[tokio::test]
