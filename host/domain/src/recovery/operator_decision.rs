@@ -94,12 +94,19 @@ impl Recovery {
             Ok(key) => key,
             Err(refusal) => return Ok(Err(refusal)),
         };
+        let asked = self.settings.spec().policy.approval_of(&key.target);
+        let (needed, of) = (asked.needed.get(), asked.of.clone());
         let operation = self.with(&key, out, |machine, case, out| {
             let Stage::AwaitingApproval(work) = &mut case.stage else {
                 return Ok(None);
             };
             let (by, reason) = (decision.by, decision.reason);
             let approval = work.operation.approval.get_or_insert_with(Approval::of_one);
+            // The config may be stricter by now: who decides no more has not let it run, and more people may have to.
+            approval
+                .given
+                .retain(|vote| of.is_empty() || of.contains(&vote.by));
+            approval.needed = approval.needed.max(needed);
             approval.add(by, reason, at.now);
             if approval.missing() > 0 {
                 work.revise(out, |_| {});

@@ -48,6 +48,26 @@ fn refused(reply: &Reply) -> String {
 }
 
 #[test]
+fn a_config_that_is_stricter_by_now_counts_for_what_waits_already() {
+    let mut world = World::new(asking(2, &["ann", "ben", "cid"], None));
+    world.raise("api down", High);
+    decide(&mut world, Verb::Approve, "ann");
+    world.configure(asking(2, &["ben", "cid"], None));
+    decide(&mut world, Verb::Approve, "ben");
+    assert_eq!(world.stage("api down"), "asking", "ann decides no more");
+    decide(&mut world, Verb::Approve, "cid");
+    assert_eq!(world.called(), ["api down"]);
+
+    let mut world = World::new(asking(1, &[], None));
+    world.raise("api down", High);
+    world.configure(asking(2, &[], None));
+    decide(&mut world, Verb::Approve, "ann");
+    assert_eq!(world.stage("api down"), "asking", "two have to");
+    decide(&mut world, Verb::Approve, "ben");
+    assert_eq!(world.called(), ["api down"]);
+}
+
+#[test]
 fn two_different_people_have_to_approve_also_over_a_restart() {
     let mut world = World::new(asking(2, &[], None));
     world.raise("api down", High);
