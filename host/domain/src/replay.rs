@@ -80,6 +80,12 @@ impl Recorded {
         self.effects.keys().next_back().copied()
     }
 
+    /// Whether nothing is recorded of this one, and something of a later one: it was refused, and nothing of it was begun.
+    pub fn lacks(&self, number: u32) -> bool {
+        let is_before = self.last_number().is_some_and(|last| number < last);
+        is_before && !self.effects.contains_key(&number)
+    }
+
     /// How much of its time a call that began then had used up when the last of it was written: sleeps that nobody held
     /// are no time of it.
     pub fn spent(&self, began_at: Timestamp) -> Duration {

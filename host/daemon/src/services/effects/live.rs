@@ -74,9 +74,17 @@ impl LiveSession {
 
     /// How this effect comes to its result; from a halt on nothing acts.
     async fn way(&mut self, number: u32, effect: &Effect) -> Way {
-        let recorded = self.recorded.as_ref();
-        let Some(recorded) = recorded.and_then(|all| all.get(number)).cloned() else {
-            return Way::Perform;
+        let all = self.recorded.as_ref();
+        let Some(recorded) = all.and_then(|all| all.get(number)).cloned() else {
+            let was_refused = all.is_some_and(|all| all.lacks(number));
+            return match was_refused && !effect.only_reads() {
+                // Also where the journal would have room for it by now: what came after it is done.
+                true => Way::Fed(Err(EffectError::Limited(format!(
+                    "{} was not begun: the journal had no room for it",
+                    effect.name()
+                )))),
+                false => Way::Perform,
+            };
         };
         let turn = match self.of.turn(number, effect, &recorded).await {
             Turn::Wait(left) => Turn::Wait(self.of.sleeps(number, left)),
@@ -151,7 +159,7 @@ impl EffectSession for LiveSession {
     fn is_replaying(&self) -> bool {
         let next = self.last.saturating_add(1);
         let recorded = self.recorded.as_ref();
-        recorded.is_some_and(|all| all.get(next).is_some())
+        recorded.is_some_and(|all| all.get(next).is_some() || all.lacks(next))
     }
 
     fn halted(&self) -> Option<Halt> {

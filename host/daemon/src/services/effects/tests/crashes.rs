@@ -658,6 +658,39 @@ async fn what_reads_is_read_again_until_its_answer_is_on_record_and_from_then_on
     }
 }
 
+/// The journal had no room for the second of three, and would have by now.
+#[tokio::test(start_paused = true)]
+async fn what_was_refused_in_the_middle_of_a_record_is_not_begun_when_the_rest_of_it_is_fed() {
+    let host = Host::new(true, true, false);
+    let (mut session, journal) = host.daemon(&[]);
+    let effect = Effect::CommandRun {
+        name: "flush".to_owned(),
+        arguments: Vec::new(),
+    };
+    for _ in 0..3 {
+        within(session.perform(effect.clone())).await.unwrap();
+    }
+    let mut entries = entries_of(&journal);
+    entries.retain(|entry| entry.number != 4);
+    assert_eq!(entries.len(), 4, "{entries:?}");
+    let done = host.site.done.lock().len();
+    let (mut session, journal) = host.daemon(&entries);
+    within(session.perform(effect.clone())).await.unwrap();
+    assert!(session.is_replaying());
+    let refused = within(session.perform(effect.clone())).await;
+    assert!(
+        matches!(refused, Err(EffectError::Limited(_))),
+        "{refused:?}"
+    );
+    within(session.perform(effect.clone())).await.unwrap();
+    assert_eq!(host.site.done.lock().len(), done, "nothing acted");
+    assert!(entries_of(&journal).is_empty(), "nothing is written");
+    // What comes after the record is performed as ever.
+    assert!(!session.is_replaying());
+    within(session.perform(effect)).await.unwrap();
+    assert_eq!(host.site.done.lock().len(), done + 1);
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_sleep_that_is_held_lasts_as_long_as_it_was_to_last_wherever_the_daemon_ends() {
     let sleep = Effect::ClockSleep { length_ms: 3_000 };
