@@ -55,7 +55,9 @@ impl Recovery {
                 let sleep = (*until, *left);
                 return machine.suspended(case, running, sleep, handled.effects, at, out);
             }
-            if let Err(NotHandled::Halted(Halt::Awaits(awaited))) = &handled.result {
+            if let Err(NotHandled::Halted(Halt::Awaits(awaited))) = &handled.result
+                && goes_on
+            {
                 return machine.awaits(case, running, awaited, handled.effects, at, out);
             }
             if let Err(NotHandled::Halted(Halt::Diverged(divergence))) = &handled.result {

@@ -138,6 +138,17 @@ fn a_wait_can_be_cancelled_and_what_has_ended_takes_no_signal() {
 }
 
 #[test]
+fn what_was_cancelled_before_its_handler_waits_for_a_signal_waits_for_none() {
+    let (mut world, id) = called();
+    world.decide(Verb::Cancel, &id);
+    assert_eq!(world.stage("api down"), "calling", "no call is broken off");
+    let halted = awaits(&world, 0);
+    world.answer(Err(halted));
+    assert_eq!(world.operations[&id].state, OperationState::Cancelled);
+    assert!(world.open_calls.is_empty(), "it has its end");
+}
+
+#[test]
 fn signals_are_bounded_in_size_and_number() {
     let (mut world, id) = called();
     let long = "x".repeat(MAX_SIGNAL_BYTES + 1);
