@@ -104,11 +104,7 @@ impl Listing {
         let mut above: Option<String> = None;
         for document in self.iter() {
             let (key, _) = document?;
-            let directory = key.ancestors().next().unwrap_or(".").to_owned();
-            if above.as_ref() == Some(&directory) {
-                continue;
-            }
-            for ancestor in key.ancestors().chain(["."]) {
+            for ancestor in unknown_above(&key, above.as_deref()) {
                 let found = self.find(ancestor).map_err(unreadable)?;
                 if found.is_some_and(|found| found.kind != DocumentKind::Directory) {
                     return Ok(Err(TreeError {
@@ -117,10 +113,23 @@ impl Listing {
                     }));
                 }
             }
-            above = Some(directory);
+            above = Some(key.ancestors().next().unwrap_or(".").to_owned());
         }
         Ok(Ok(()))
     }
+}
+
+/// What lies above a document, the nearest first, up to what is known already: a directory that was looked at, and all above it. So
+/// that of a deep tree each directory is looked at about once, and not with each that lies below it.
+fn unknown_above<'a>(key: &'a DocumentKey, known: Option<&str>) -> impl Iterator<Item = &'a str> {
+    let is_known = move |above: &str| {
+        known.is_some_and(|known| {
+            let rest = known.strip_prefix(above);
+            above == "." || rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+        })
+    };
+    let all = key.ancestors().chain(["."]);
+    all.take_while(move |above| !is_known(above))
 }
 
 /// The document of a record; none where it is gone.
@@ -150,6 +159,25 @@ mod tests {
             size: 0,
             hash: ContentHash::of(b""),
             extras: None,
+        }
+    }
+
+    #[test]
+    fn what_was_looked_at_above_one_document_is_not_looked_at_for_the_next() {
+        for (document, known, unknown) in [
+            ("a/b/c", None, vec!["a/b", "a", "."]),
+            ("a/b/c", Some("."), vec!["a/b", "a"]),
+            ("a/b/c", Some("a"), vec!["a/b"]),
+            ("a/b/c", Some("a/b"), vec![]),
+            ("a/b/c", Some("a/b/d/e"), vec![]),
+            ("a/b/c", Some("a/be"), vec!["a/b"]),
+            ("a/b/c", Some("a-b"), vec!["a/b", "a"]),
+            ("a", Some("b/c"), vec![]),
+            (".", None, vec!["."]),
+        ] {
+            let key = key(document);
+            let found: Vec<&str> = unknown_above(&key, known).collect();
+            assert_eq!(found, unknown, "{document} after {known:?}");
         }
     }
 
@@ -189,6 +217,25 @@ mod tests {
                 (Some((".", ".")), None),
             ),
             (vec![(".", file.clone())], (Some((".", ".")), None)),
+            (
+                vec![
+                    ("a", folder.clone()),
+                    ("a/b", folder.clone()),
+                    ("a/b/c", file.clone()),
+                    ("a/d", file.clone()),
+                    ("a/d/e/f", file.clone()),
+                ],
+                (Some(("a/d/e/f", "a/d")), None),
+            ),
+            (
+                vec![
+                    ("a", folder.clone()),
+                    ("a-b", file.clone()),
+                    ("a-b/c", file.clone()),
+                    ("a/b", file.clone()),
+                ],
+                (Some(("a-b/c", "a-b")), None),
+            ),
             (
                 vec![("a", file.clone()), ("b", link("a")), ("c", link("a"))],
                 (None, None),
