@@ -2,11 +2,11 @@
 
 use super::{
     Action, Attempt, Case, CaseKey, IllegalMove, InputTime, Outcome, Polling, Recovery, Running,
-    Stage, Work,
+    Stage, Work, words,
 };
 use crate::{
     name::PluginName,
-    operation::{Mode, Operation, OperationState},
+    operation::{Mode, Operation, OperationEvent, OperationState},
     policy::GateReason,
     spec::RouteSpec,
     time::{Monotonic, Timestamp},
@@ -51,6 +51,12 @@ impl Recovery {
         if is_automatic && route.simulate {
             let why = "its route only simulates by now".to_owned();
             return self.give_up(case, work, why, at, out);
+        }
+        if is_automatic && self.is_left_to_people(&key) {
+            case.incident.attempts = work.operation.attempts;
+            let (why, event) = (words::left_to_people(&key), OperationEvent::Cancelled);
+            self.cancel_operation(&mut work, event, &why, at, out)?;
+            return self.schedule(case, at, out);
         }
         if is_automatic && route.strategy.awaits_approval() {
             self.queue.finished(&key.target, &work.operation.id);

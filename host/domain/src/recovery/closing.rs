@@ -94,10 +94,8 @@ impl Recovery {
     /// What follows a round that did not help, by the present config.
     pub(super) fn after_round(&self, case: &Case) -> AfterEscalation {
         let key = case.key();
-        let target = self.settings.target(&key.target);
-        let is_left = target.is_some_and(|target| target.leaves_to_people(&key.failure));
         match self.settings.route(&key, case.incident.severity) {
-            _ if is_left => AfterEscalation::People,
+            _ if self.is_left_to_people(&key) => AfterEscalation::People,
             None => AfterEscalation::Route,
             Some(route) if route.simulate || route.strategy.awaits_approval() => {
                 AfterEscalation::People

@@ -35,8 +35,7 @@ impl Recovery {
         out: &mut Outcome,
     ) -> Result<(), IllegalMove> {
         let key = case.key();
-        let target = self.settings.target(&key.target);
-        if target.is_some_and(|target| target.leaves_to_people(&key.failure)) {
+        if self.is_left_to_people(&key) {
             case.stage = Stage::Unrouted;
             let message = words::left_to_people(&key);
             self.escalate(case, None, (message, AfterEscalation::People), at, out);
@@ -77,6 +76,12 @@ impl Recovery {
         self.queue.push(entry);
         case.stage = Stage::Queued(work);
         Ok(())
+    }
+
+    /// Whether only a person recovers this failure, by the present config.
+    pub(super) fn is_left_to_people(&self, key: &CaseKey) -> bool {
+        let target = self.settings.target(&key.target);
+        target.is_some_and(|target| target.leaves_to_people(&key.failure))
     }
 
     /// The failure came back after the last attempt of a round, so none of them helped.

@@ -13,7 +13,7 @@ use crate::{
     incident::IncidentState,
     jitter::Jitter,
     severity::Severity::{Critical, High},
-    spec::{RouteSpec, Spec, Strategy},
+    spec::{RestartPolicy, RouteSpec, Spec, Strategy},
 };
 use std::time::Duration;
 
@@ -257,6 +257,54 @@ fn a_route_that_asks_a_person_asks_whoever_waits() {
         }
         assert!(world.calls.is_empty(), "by config: {by_config}");
         assert_eq!(world.stage("api down"), "asking", "by config: {by_config}");
+    }
+}
+
+/// Also where the next daemon is the first to know of it.
+#[test]
+fn what_waits_when_the_end_of_its_process_is_left_to_people_is_not_recovered() {
+    let left = || {
+        let mut api = target("api");
+        api.process.as_mut().unwrap().restart = RestartPolicy::Never;
+        spec(vec![api], vec![route()])
+    };
+    for (tried, restarts) in [(false, false), (false, true), (true, false), (true, true)] {
+        let mut world = World::new(usual());
+        match tried {
+            true => {
+                world.raise("api down", High);
+                world.answer(retryable());
+            }
+            false => {
+                world.pause(None, true);
+                world.raise("api down", High);
+            }
+        }
+        match restarts {
+            true => {
+                world.spec = left();
+                world.restart(0);
+            }
+            false => drop(world.configure(left())),
+        }
+        world.wait(1_000);
+        if !tried {
+            world.pause(None, false);
+        }
+        let story = format!("tried: {tried}, restarts: {restarts}");
+        assert!(
+            world.calls.is_empty() && world.looks.is_empty(),
+            "{story}: {:?} {:?}",
+            world.calls,
+            world.looks
+        );
+        assert_eq!(world.stage("api down"), "unrouted", "{story}");
+        assert_eq!(world.count(EventKind::OperationEscalated), 1, "{story}");
+        assert_eq!(
+            world.incident("api down").state,
+            IncidentState::Escalated,
+            "{story}"
+        );
     }
 }
 

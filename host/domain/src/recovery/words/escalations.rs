@@ -23,7 +23,9 @@ pub(in crate::recovery) fn did_not_help(incident: &Incident, operation: &Operati
     let (target, failure) = (&operation.target, &operation.failure);
     let why = operation.error.as_ref();
     let why = why.map(|error| format!(": {error}")).unwrap_or_default();
-    match is_untried(incident, operation) {
+    // It may have been taken from the host before its first attempt.
+    let nothing = operation.attempts == 0 && incident.all_attempts() == 0;
+    match nothing || is_untried(incident, operation) {
         true => format!("nothing was tried to recover {target} from {failure}{why}"),
         false => format!("recovery of {target} from {failure} did not help{why}"),
     }

@@ -428,8 +428,10 @@ fn why_people_have_to_act_is_said() {
     };
     let failed = |error: Option<&str>| {
         let error = error.map(str::to_owned);
-        operation(|operation| operation.error = error)
+        operation(|operation| (operation.attempts, operation.error) = (1, error))
     };
+    let untouched =
+        operation(|operation| operation.error = Some("its route only simulates by now".to_owned()));
     let missing = incident(|incident| incident.missing = fix());
     for (incident, operation, expected) in [
         (
@@ -441,6 +443,16 @@ fn why_people_have_to_act_is_said() {
             incident(as_it_is),
             failed(Some("fix: it exited with 1")),
             "recovery of api from down did not help: fix: it exited with 1",
+        ),
+        (
+            incident(as_it_is),
+            untouched.clone(),
+            "nothing was tried to recover api from down: its route only simulates by now",
+        ),
+        (
+            incident(|incident| incident.attempts_before = Some(3)),
+            untouched,
+            "recovery of api from down did not help: its route only simulates by now",
         ),
         (
             missing,
