@@ -44,7 +44,7 @@ pub use gate::{Gate, Held};
 pub use gcs_server::GcsServer;
 pub use guests::{guest, plugin, python_guest};
 pub use mail_server::{MAIL_PASSWORD, MailServer};
-pub use namespaces::{in_a_mount_namespace, in_a_network_namespace};
+pub use namespaces::{in_a_mount_namespace, in_a_network_namespace, in_a_process_of_its_own};
 pub use object_server::ObjectServer;
 pub use packages::{Packages, packages};
 pub use processes::{lives, parent};

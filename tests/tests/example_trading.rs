@@ -92,7 +92,12 @@ fn the_stream_falls_back_to_rest_the_engine_comes_back_and_a_loss_stops_the_trad
     walk.line("touch exchange.ended exchange.busy");
     wait_for("the feed to have no way", || {
         let history = walk.daemon.json(&["history", "--target", "feed"]);
-        match history[0]["failure"] == "network-partition" {
+        // Where it is the incident of before again, it stands where that was detected.
+        let mut operations = history.as_array().unwrap().iter();
+        let is_open = |operation: &serde_json::Value| {
+            operation["failure"] == "network-partition" && operation["finished_at"].is_null()
+        };
+        match operations.any(is_open) {
             true => Ok(()),
             false => Err(history.to_string()),
         }

@@ -57,6 +57,8 @@ pub fn state(rounds: u32, seed: u64) -> StateReport {
         let sample = random.pick(&samples);
         let mut daemon = damage::prepare();
         let state = daemon.path("state");
+        // What plugins are compiled to is in the sample.
+        let _ = fs::remove_dir_all(&state);
         copy(sample.directory.path(), &state);
         let spoilt = spoil(&state, &mut random);
         let place = state.join(&spoilt.name);
