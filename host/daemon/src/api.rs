@@ -48,8 +48,8 @@ pub use socket::SOCKET_NAME;
 use crate::{
     ports::{
         Accounts, AlertTests, BackupOperator, Browse, Clock, ConditionView, Coordinator, HostView,
-        Journal, Notes, PluginView, RecoveryControl, SilenceControl, TargetControl, TargetOperator,
-        TargetVerb, Watch,
+        Journal, Notes, PluginView, RecoveryControl, Secrets, SilenceControl, TargetControl,
+        TargetOperator, TargetVerb, Watch,
     },
     services::{
         metrics::Metrics,
@@ -102,6 +102,7 @@ pub struct ApiState {
     pub condition: Arc<dyn ConditionView>,
     pub coordinator: Arc<dyn Coordinator>,
     pub accounts: Arc<dyn Accounts>,
+    pub secrets: Arc<dyn Secrets>,
     pub clock: Arc<dyn Clock>,
     pub changed: ChangedTargets,
     pub metrics: Arc<Metrics>,

@@ -572,6 +572,7 @@ pub async fn run(options: RunOptions) -> anyhow::Result<()> {
         condition: Arc::new(mode),
         coordinator,
         accounts: Arc::new(LocalAccounts),
+        secrets: secrets.clone(),
         clock: clock.clone(),
         changed: monitor.changed(),
         metrics,

@@ -103,10 +103,12 @@ pub(super) async fn hold(
     let until = body.until.as_deref().map(Timestamp::parse).transpose();
     let reason = body.reason.as_deref().map(str::trim);
     let reason = reason.filter(|reason| !reason.is_empty());
+    let reason = reason.map(|reason| short("reason", reason)).transpose()?;
+    let secrets = &served.ports.secrets;
     let request = HoldRequest {
         id,
         until: until.map_err(|why| ApiError::bad_body("until", why))?,
-        reason: reason.map(|reason| short("reason", reason)).transpose()?,
+        reason: reason.map(|reason| secrets.conceal_text(&reason)),
         by: actor(who, &body.by)?,
     };
     let backups = served.ports.backups.clone();

@@ -2,8 +2,10 @@
 //!
 //! Invariant: it is the user at the other end of the Unix socket, or the name of the token that was shown, and nothing
 //! that the request says.
+//! Invariant: no secret is left in what they say of themselves, whatever they command.
 
 use super::{Served, error::ApiError};
+use crate::ports::Secrets;
 use axum::{extract::FromRequestParts, http::request::Parts};
 use mainstay_domain::{actor::Actor, name::SecretName};
 use std::sync::Arc;
@@ -37,12 +39,15 @@ impl Caller {
 }
 
 /// Who commands, without what they say about themselves.
-pub(super) struct Known(String);
+pub(super) struct Known {
+    name: String,
+    secrets: Arc<dyn Secrets>,
+}
 
 impl Known {
     /// With what they say about themselves.
     pub(super) fn who_says(self, text: &str) -> Actor {
-        Actor::new(self.0, text)
+        self.secrets.conceal_note(Actor::new(self.name, text))
     }
 }
 
@@ -60,6 +65,7 @@ impl FromRequestParts<Arc<Served>> for Known {
             Some(Caller::User(None)) => "an unknown user".to_owned(),
             None => return Err(ApiError::ended()),
         };
-        Ok(Self(name))
+        let secrets = served.ports.secrets.clone();
+        Ok(Self { name, secrets })
     }
 }

@@ -98,6 +98,7 @@ pub(crate) fn state(world: &Arc<FakeWorld>) -> ApiState {
         condition: world.clone(),
         coordinator: world.clone(),
         accounts: world.clone(),
+        secrets: world.clone(),
         clock: world.clone(),
         changed: ChangedTargets::default(),
         metrics: Arc::new(metrics),

@@ -21,7 +21,7 @@ use mainstay_domain::{
     id::{BackupId, IdSource, IncidentId, OperationId, SilenceId},
     incident::Incident,
     maintenance::OpenWindow,
-    name::{CheckName, FailureType, JobName, PluginName, TargetName, TierName},
+    name::{CheckName, FailureType, JobName, PluginName, SecretName, TargetName, TierName},
     operation::{Mode, Operation, OperationState},
     orders::Reported,
     plugin::{PluginIdentity, PluginInstanceRow, PluginRow},
@@ -332,6 +332,17 @@ impl Clock for FakeWorld {
     }
     fn with_suspension(&self) -> Monotonic {
         self.monotonic()
+    }
+}
+
+/// One secret, whose value is `hunter2`.
+impl Secrets for FakeWorld {
+    fn value(&self, name: &SecretName) -> Result<String, SecretError> {
+        Err(SecretError::Unknown(name.clone()))
+    }
+    fn conceal(&self, bytes: Vec<u8>) -> Vec<u8> {
+        let text = String::from_utf8_lossy(&bytes);
+        text.replace("hunter2", "[secret:word]").into_bytes()
     }
 }
 

@@ -402,3 +402,37 @@ async fn what_backups_come_to_is_of_one_job_or_of_all() {
     assert_eq!(status, StatusCode::NOT_FOUND, "{text}");
     assert!(text.contains("did you mean `state`?"), "{text}");
 }
+
+/// Whatever is commanded: backups, checkpoints, plugins and alerts too.
+#[tokio::test]
+async fn what_people_say_of_themselves_and_why_a_backup_is_kept_is_without_secrets() {
+    let served = Served::start().await;
+    let id = backup_id(1);
+    for (path, body) in [
+        (
+            format!("/v1/backups/{id}/hold"),
+            json!({"by": "with hunter2", "reason": "hunter2 opens it"}),
+        ),
+        (
+            format!("/v1/backups/{id}/release"),
+            json!({"by": "with hunter2"}),
+        ),
+        (
+            format!("/v1/backups/{id}/accept"),
+            json!({"by": "with hunter2"}),
+        ),
+        ("/v1/pause".to_owned(), json!({"by": "with hunter2"})),
+    ] {
+        let (status, text) = post(&served, &path, body).await;
+        assert!(status.is_success(), "{path}: {status} {text}");
+    }
+    let commands = served.world.commands.lock().clone();
+    assert_eq!(commands.len(), 4, "{commands:?}");
+    assert!(
+        commands[0].contains("[secret:word] opens it"),
+        "{commands:?}"
+    );
+    for command in &commands {
+        assert!(!command.contains("hunter2"), "{command}");
+    }
+}
