@@ -128,7 +128,11 @@ pub fn wait_for<T>(what: &str, look: impl FnMut() -> Result<T, String>) -> T {
 }
 
 /// As [`wait_for`], at most for so long.
-fn wait_within<T>(most: Duration, what: &str, mut look: impl FnMut() -> Result<T, String>) -> T {
+pub fn wait_within<T>(
+    most: Duration,
+    what: &str,
+    mut look: impl FnMut() -> Result<T, String>,
+) -> T {
     let begun = Instant::now();
     loop {
         match look() {

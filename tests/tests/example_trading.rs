@@ -4,10 +4,10 @@ use mainstay_daemon::config;
 use mainstay_domain::{maintenance::open_now, time::Timestamp};
 use mainstay_tests::{
     Daemon, ReadmeWalk, actions, free_ports, get_json, note_recovery, now, plugin, repository,
-    wait_for,
+    wait_for, wait_within,
 };
 use serde_json::{Value, json};
-use std::{fs, process::Command};
+use std::{fs, process::Command, time::Duration};
 
 const PORTS: [u16; 4] = [7401, 7402, 7403, 7404];
 const PROFILES: [&str; 5] = ["dev", "demo", "spot", "prod", "canary"];
@@ -157,7 +157,8 @@ fn the_stream_falls_back_to_rest_the_engine_comes_back_and_a_loss_stops_the_trad
     });
     assert_eq!(book(&walk.daemon)["stopped"], false);
 
-    wait_for("the alert of the loss", || {
+    // What depends on another is told of when the incident of that is over, which is a window after its recovery.
+    wait_within(Duration::from_secs(240), "the alert of the loss", || {
         let alerts = walk.daemon.path("alerts/alerts.jsonl");
         let alerts = fs::read_to_string(alerts).unwrap_or_default();
         match alerts.contains("equity-low") {

@@ -80,6 +80,7 @@ mod simulation;
 mod soak;
 mod state_directory;
 mod statsd;
+mod steady;
 mod stored;
 mod swap;
 mod tiers;

@@ -416,6 +416,8 @@ source = [{{ kind = "command", key = "all.sql", run = ["{dump}", "-h", "127.0.0.
         "--into",
         into.to_str().unwrap(),
     ]);
+    let dumped = fs::read_to_string(into.join("all.sql")).unwrap();
+    assert!(dumped.contains("order 1000"), "{dumped}");
     let mut psql = postgres.command("psql");
     psql.args(["-h", "127.0.0.1", "-U", "postgres", "-p", &port]);
     psql.args(["-v", "ON_ERROR_STOP=1", "-q"]);

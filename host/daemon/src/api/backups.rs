@@ -2,6 +2,8 @@
 //!
 //! Invariant: long work goes away with its client while it waits its turn. What was begun is the service's own, and ends; a
 //! restore is cancelled by who asks for that.
+//!
+//! Length: a handler for each path.
 
 use super::{
     Served,

@@ -1,4 +1,6 @@
 //! What services need from the machine: clocks, checks, processes, programs, HTTP and the config.
+//!
+//! Length: each port with what its callers may rely on.
 
 use super::{Boxed, Exit, LogEnd, NamedProcess, ProcessError, SecretError};
 use mainstay_domain::{

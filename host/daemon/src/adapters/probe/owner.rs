@@ -376,7 +376,8 @@ mod tests {
         };
         let worker = Sleeper::run("state/web/1", Stdio::null());
         let (one, _other) = UnixStream::pair().unwrap();
-        let client = Sleeper::run("state/web/1", OwnedFd::from(one));
+        // Of another start: what carries the same mark belongs to one another.
+        let client = Sleeper::run("state/web/2", OwnedFd::from(one));
         let (target, groups) = (specs::name("web"), Groups::default());
         let owner = |of: &Sleeper, depends_on: &[TargetName], listener: u32| {
             let found = look_at(&target, depends_on, of.0.id(), listener, &groups);
