@@ -406,7 +406,8 @@ source = [{{ kind = "command", key = "all.sql", run = ["{dump}", "-h", "127.0.0.
     let sum = "SELECT count(*) || ' ' || sum(length(what)) FROM orders";
     let before = postgres.answer(sum);
     assert!(before.starts_with("1000 "), "{before}");
-    daemon.json(&["backup", "create", "dump"]);
+    let taken = daemon.json(&["backup", "create", "dump"]);
+    let taken = taken["backups"][0]["id"].as_str().unwrap();
     postgres.answer("DROP TABLE orders");
     let into = daemon.path("restored");
     daemon.json(&[
@@ -415,6 +416,9 @@ source = [{{ kind = "command", key = "all.sql", run = ["{dump}", "-h", "127.0.0.
         "dump",
         "--into",
         into.to_str().unwrap(),
+        // The job's own first backup may be newer.
+        "--id",
+        taken,
     ]);
     let dumped = fs::read_to_string(into.join("all.sql")).unwrap();
     assert!(dumped.contains("order 1000"), "{dumped}");
