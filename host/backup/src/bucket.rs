@@ -56,6 +56,17 @@ struct Stores {
     one_by_one: Arc<dyn Store>,
 }
 
+impl Stores {
+    /// Of one client that has one way to delete.
+    fn same(store: impl Store) -> Self {
+        let store: Arc<dyn Store> = Arc::new(store);
+        Self {
+            many: Arc::clone(&store),
+            one_by_one: store,
+        }
+    }
+}
+
 /// A bucket, or what is below a prefix in it. Clones are the same.
 #[derive(Debug, Clone)]
 pub struct Bucket {

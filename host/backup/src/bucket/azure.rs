@@ -3,7 +3,7 @@
 //! An upload in parts has no name of its own there: parts that belong to no blob in the end go by themselves after a week.
 
 use super::{
-    BucketAccess, Store, Stores,
+    BucketAccess, Stores,
     client::{ByClient, Keys, Signing, retry},
 };
 use mainstay_domain::{
@@ -71,31 +71,14 @@ pub(super) fn stores(
         .with_retry(retry())
         .with_http_connector(ByClient(access.client()?));
     let built = builder.build().map_err(|error| in_one_line(causes(&error)));
-    let store: Arc<dyn Store> = Arc::new(built?);
-    Ok(Stores {
-        many: Arc::clone(&store),
-        // A batch of one: its client asks for no deletion otherwise.
-        one_by_one: store,
-    })
+    // A batch of one: its client asks for no deletion otherwise.
+    Ok(Stores::same(built?))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    /// Has one secret, of this value.
-    #[derive(Debug)]
-    struct Named(&'static str);
-
-    impl BucketAccess for Named {
-        fn reveal(&self, written: &str) -> Result<String, String> {
-            Ok(written.replace("${secret:key}", self.0))
-        }
-
-        fn client(&self) -> Result<reqwest::Client, String> {
-            Err("nobody is asked".to_owned())
-        }
-    }
+    use crate::bucket::client::testing::Named;
 
     fn revealed(value: &'static str) -> Result<AzureCredential, String> {
         revealed_for(value, "https://shop.blob.core.windows.net")
@@ -103,7 +86,7 @@ mod tests {
 
     fn revealed_for(value: &'static str, server: &str) -> Result<AzureCredential, String> {
         let secret = Secret {
-            access: Arc::new(Named(value)),
+            access: Arc::new(Named(value.to_owned())),
             secret_key: "${secret:key}".to_owned(),
             server: server.to_owned(),
         };

@@ -65,3 +65,22 @@ pub(super) fn retry() -> RetryConfig {
         retry_timeout: Duration::from_secs(60),
     }
 }
+
+#[cfg(test)]
+pub(super) mod testing {
+    use crate::bucket::BucketAccess;
+
+    /// Has one secret, of this value.
+    #[derive(Debug)]
+    pub(in crate::bucket) struct Named(pub(in crate::bucket) String);
+
+    impl BucketAccess for Named {
+        fn reveal(&self, written: &str) -> Result<String, String> {
+            Ok(written.replace("${secret:key}", &self.0))
+        }
+
+        fn client(&self) -> Result<reqwest::Client, String> {
+            Err("nobody is asked".to_owned())
+        }
+    }
+}

@@ -4,7 +4,7 @@
 //! has it: it is good for an hour, and for whoever sees it.
 
 use super::{
-    BucketAccess, Store, Stores,
+    BucketAccess, Stores,
     client::{ByClient, retry, unsigned},
 };
 use mainstay_domain::{
@@ -96,34 +96,17 @@ pub(super) fn stores(spec: &GcsTierSpec, access: &Arc<dyn BucketAccess>) -> Resu
         .with_retry(retry())
         .with_http_connector(ByClient(access.client()?));
     let built = builder.build().map_err(|error| in_one_line(causes(&error)));
-    let store: Arc<dyn Store> = Arc::new(built?);
-    Ok(Stores {
-        many: Arc::clone(&store),
-        // Several are several requests.
-        one_by_one: store,
-    })
+    // Several are several requests.
+    Ok(Stores::same(built?))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::bucket::client::testing::Named;
     use tokio::runtime::Builder;
 
     const KEY: &str = include_str!("../../../../tests/fixtures/gcs/service-account.json");
-
-    /// Has one secret, of this value.
-    #[derive(Debug)]
-    struct Named(String);
-
-    impl BucketAccess for Named {
-        fn reveal(&self, written: &str) -> Result<String, String> {
-            Ok(written.replace("${secret:key}", &self.0))
-        }
-
-        fn client(&self) -> Result<reqwest::Client, String> {
-            Err("nobody is asked".to_owned())
-        }
-    }
 
     fn token(value: &str) -> Result<String, String> {
         let account = ServiceAccount {

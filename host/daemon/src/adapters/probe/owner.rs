@@ -59,6 +59,16 @@ pub(super) struct Found {
     age: Duration,
 }
 
+impl Found {
+    fn of(owner: Owner, child: &ProcessStat) -> Self {
+        let started = Duration::from_millis(child.start_ticks.saturating_mul(TICK_MILLIS));
+        Self {
+            owner,
+            age: since_boot().saturating_sub(started),
+        }
+    }
+}
+
 /// Of which checks it is settled who answers, and for which process.
 #[derive(Default)]
 pub(super) struct Owners(Mutex<Settled>);
@@ -136,13 +146,7 @@ pub(super) fn look(
     groups: &Groups,
 ) -> Option<Found> {
     let child = ProcessStat::read(pid).ok()??;
-    let started = Duration::from_millis(child.start_ticks.saturating_mul(TICK_MILLIS));
-    let found = |owner| {
-        Some(Found {
-            owner,
-            age: since_boot().saturating_sub(started),
-        })
-    };
+    let found = |owner| Some(Found::of(owner, &child));
     let mut own: HashSet<u64> = sockets(pid).into_iter().collect();
     let is_asked = |address: SocketAddr| to.iter().any(|to| takes(address, *to));
     let mut all = Vec::new();
@@ -173,13 +177,8 @@ pub(super) fn look(
         if !sockets(other).iter().any(|inode| asked.contains(inode)) {
             continue;
         }
-        let mark = mark_of(other);
-        match mark.as_deref().and_then(target_of) {
-            // It may name the target as that was called before.
-            _ if mark.is_some() && mark == own_mark => return found(Owner::Own),
-            Some(of) if of == *target => return found(Owner::Own),
-            Some(of) if depends_on.contains(&of) => return found(Owner::Unknown),
-            _ => {}
+        if let Some(owner) = marked(other, own_mark.as_deref(), target, depends_on) {
+            return found(owner);
         }
         let stat = ProcessStat::read(other).ok().flatten();
         if stat.is_some_and(|stat| stat.start_ticks < child.start_ticks) {
@@ -209,23 +208,13 @@ pub(super) fn look_at(
     groups: &Groups,
 ) -> Option<Found> {
     let child = ProcessStat::read(pid).ok()??;
-    let started = Duration::from_millis(child.start_ticks.saturating_mul(TICK_MILLIS));
-    let found = |owner| {
-        Some(Found {
-            owner,
-            age: since_boot().saturating_sub(started),
-        })
-    };
+    let found = |owner| Some(Found::of(owner, &child));
     let members = groups.members(pid, Kin::Group);
     if listener == pid || members.contains(&listener) {
         return found(Owner::Own);
     }
-    let (mark, own_mark) = (mark_of(listener), mark_of(pid));
-    match mark.as_deref().and_then(target_of) {
-        _ if mark.is_some() && mark == own_mark => return found(Owner::Own),
-        Some(of) if of == *target => return found(Owner::Own),
-        Some(of) if depends_on.contains(&of) => return found(Owner::Unknown),
-        _ => {}
+    if let Some(owner) = marked(listener, mark_of(pid).as_deref(), target, depends_on) {
+        return found(owner);
     }
     // One that has ended since has left it to others; and a service manager listens for whom it starts.
     let stat = ProcessStat::read(listener).ok().flatten();
@@ -245,6 +234,23 @@ pub(super) fn look_at(
     match has_its_own || has_stream_in_files(&own) {
         true => found(Owner::Unknown),
         false => found(Owner::Stranger(format!("process {listener} ({name})"))),
+    }
+}
+
+/// Who a process is by its mark, where that tells: the target itself, or one that it depends on.
+fn marked(
+    pid: u32,
+    own_mark: Option<&[u8]>,
+    target: &TargetName,
+    depends_on: &[TargetName],
+) -> Option<Owner> {
+    let mark = mark_of(pid)?;
+    match target_of(&mark) {
+        // It may name the target as that was called before.
+        _ if own_mark == Some(mark.as_slice()) => Some(Owner::Own),
+        Some(of) if of == *target => Some(Owner::Own),
+        Some(of) if depends_on.contains(&of) => Some(Owner::Unknown),
+        _ => None,
     }
 }
 
