@@ -30,12 +30,7 @@ pub(crate) fn digest_of(component: &Path) -> String {
 /// Puts what is known of a component into a state directory, as if a daemon had compiled it there.
 pub(crate) fn lend(state: &Path, digest: &str) {
     let directory = state.join(DIRECTORY);
-    let mut private = fs::DirBuilder::new();
-    private
-        .recursive(true)
-        .mode(0o700)
-        .create(&directory)
-        .unwrap();
+    make_private(&directory);
     let key = key();
     match fs::read(state.join(KEY)) {
         Ok(there) if there != key => return,
@@ -60,12 +55,7 @@ pub(crate) fn keep(state: &Path, digests: &[String]) {
 fn key() -> Vec<u8> {
     let path = shared().join(KEY);
     if !path.exists() {
-        let mut private = fs::DirBuilder::new();
-        private
-            .recursive(true)
-            .mode(0o700)
-            .create(shared())
-            .unwrap();
+        make_private(&shared());
         let unfinished = tempfile::NamedTempFile::new_in(shared()).unwrap();
         let seed = unfinished.path().display().to_string();
         fs::write(unfinished.path(), blake3::hash(seed.as_bytes()).as_bytes()).unwrap();
@@ -73,6 +63,13 @@ fn key() -> Vec<u8> {
         let _ = unfinished.persist_noclobber(&path);
     }
     fs::read(path).unwrap()
+}
+
+/// Makes a directory, and those above it, for this user alone.
+fn make_private(directory: &Path) {
+    let mut private = fs::DirBuilder::new();
+    private.recursive(true).mode(0o700);
+    private.create(directory).unwrap();
 }
 
 /// What a directory has of these components: names and paths.
