@@ -141,7 +141,7 @@ fn alerts_of_dependents_wait_for_what_they_depend_on_and_are_sent_only_where_it_
     for name in ["app", "web"] {
         daemon.remove_ok(name);
         let held = wait_for_kind(&daemon, "alert.held", name);
-        assert_eq!(held["data"]["why"], "redis has an open incident");
+        assert_eq!(held["data"]["why"], "redis is failing");
     }
     daemon.kill();
     daemon.run();

@@ -245,6 +245,8 @@ pub trait ProcessWatch: Watch {
 pub struct Active {
     /// Its open incident, the newest where there are several.
     pub incident: Option<IncidentId>,
+    /// Whether it fails now: what has recovered and only has to last does not.
+    pub is_failing: bool,
     /// Its operation that has not ended.
     pub operation: Option<OperationId>,
     /// Its next operation, or the next attempt, waits for its time.

@@ -774,6 +774,7 @@ impl RecoveryControl for FakeWorld {
     fn active(&self, name: &TargetName) -> Option<Active> {
         (*name == target("api")).then(|| Active {
             incident: Some(incident().id),
+            is_failing: true,
             operation: Some(operation_id(1)),
             rests: None,
             held: None,

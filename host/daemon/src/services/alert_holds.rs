@@ -1,4 +1,4 @@
-//! What holds alerts back: a silence, a maintenance window, or an open incident of what their target depends on.
+//! What holds alerts back: a silence, a maintenance window, or what their target depends on while that fails.
 
 use super::{shared::Shared, silences::SilenceService};
 use crate::ports::{AlertHolds, RecoveryControl};
@@ -103,10 +103,10 @@ impl AlertHolds for Holds {
         let spec = Arc::clone(&self.shared.spec.borrow());
         let is_failing = |name: &TargetName| {
             let active = self.recovery.active(name);
-            active.is_some_and(|active| active.incident.is_some())
+            active.is_some_and(|active| active.is_failing)
         };
         let failing = failing_dependency(&spec, target, is_failing)?;
-        Some(format!("{failing} has an open incident"))
+        Some(format!("{failing} is failing"))
     }
 
     fn pass(&self) -> Option<Duration> {

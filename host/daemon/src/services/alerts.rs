@@ -344,8 +344,10 @@ fn lets_go(kind: EventKind) -> bool {
     matches!(
         kind,
         EventKind::PluginServing
+            | EventKind::CheckRecovered
             | EventKind::IncidentClosed
             | EventKind::OperationSucceeded
+            | EventKind::OperationCancelled
             | EventKind::ConfigApplied
             | EventKind::SilenceEnded
     )

@@ -228,6 +228,8 @@ pub struct Outcome {
 pub struct TargetSummary {
     /// Its open incident, the newest where there are several.
     pub incident: Option<IncidentId>,
+    /// Whether it fails now: what has recovered and only has to last does not.
+    pub is_failing: bool,
     /// Its operation that has not ended; one that runs before one that waits.
     pub operation: Option<OperationId>,
     /// Until when its next operation rests, and why.

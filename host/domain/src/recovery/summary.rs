@@ -66,6 +66,7 @@ impl Recovery {
             if case.incident.state.is_open() {
                 summary.incident = summary.incident.take().max(Some(case.incident.id.clone()));
             }
+            summary.is_failing |= case.is_failing();
             let asks = waits_for(&key, case);
             if let Some(waits) = &asks {
                 let incident = case.incident.id.clone();

@@ -56,6 +56,7 @@ impl RecoverySnapshot {
     pub(super) fn update(&self, target: &TargetName, summary: TargetSummary) {
         let active = (summary != TargetSummary::default()).then(|| Active {
             incident: summary.incident,
+            is_failing: summary.is_failing,
             operation: summary.operation,
             rests: summary.rests.map(|(until, why)| Rest { until, why }),
             held: summary.held,

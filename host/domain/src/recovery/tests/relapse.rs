@@ -7,6 +7,7 @@ use super::{
 };
 use crate::{
     event::{Event, EventData, EventKind, OperationEnded},
+    name::TargetName,
     severity::Severity::High,
     spec::RouteSpec,
 };
@@ -63,6 +64,22 @@ fn attempts_and_delays_count_on_and_after_the_last_attempt_it_is_escalated() {
     assert_eq!(world.waits("api down"), Duration::from_millis(900));
     world.attempt_again();
     assert_eq!(world.calls[0].request.attempt, 1);
+}
+
+#[test]
+fn what_has_recovered_and_has_to_last_is_open_and_not_failing() {
+    let mut world = relapsed();
+    let seen = |world: &World| {
+        let summary = world.machine.summary_of(&TargetName::parse("api").unwrap());
+        (summary.incident.is_some(), summary.is_failing)
+    };
+    assert_eq!(seen(&world), (true, true));
+    world.attempt_again();
+    world.recover_it();
+    assert_eq!(seen(&world), (true, false));
+    world.pass(100);
+    world.raise("api down", High);
+    assert_eq!(seen(&world), (true, true));
 }
 
 #[test]

@@ -256,6 +256,7 @@ proptest! {
                 (2, _) => {
                     let active = Active {
                         incident: on.then(|| incident().id),
+                        is_failing: on,
                         operation: Some(operation_id(number)),
                         rests: None,
                         held: None,
