@@ -660,7 +660,7 @@ pub async fn run(options: RunOptions) -> anyhow::Result<()> {
     let _ = tokio::time::timeout(LAST_LOOK, finish).await;
     // The last event is not awaited by its writer, but the next daemon must find it.
     match shared.journal.written().await {
-        Ok(Committed::Durable(_)) => {}
+        Ok(Committed::Durable(_) | Committed::Written) => {}
         Ok(Committed::Held) => tracing::error!(
             "the disk of the journal is full: what is held in memory is lost, unless there is room within seconds"
         ),

@@ -203,6 +203,18 @@ impl Effect {
         }
     }
 
+    /// Whether what it does ends with the machine: only processes are started or ended, of a target that the host runs. Its intent
+    /// has to outlive the daemon, and not the machine, so that a target does not wait for the disk. What the commands of a foreign
+    /// service do may reach further.
+    pub fn ends_with_the_machine(&self, is_supervised: impl Fn(&str) -> bool) -> bool {
+        match self {
+            Effect::TargetStart { target }
+            | Effect::TargetStop { target }
+            | Effect::TargetRestart { target } => is_supervised(target),
+            _ => false,
+        }
+    }
+
     /// Whether it may begin while its intent is only held in memory, because the disk is full: a daemon that ends then
     /// forgets it, and may do it once more. A target is started or stopped again, and a backup taken or restored again,
     /// without harm, and recovery goes on; what reaches further must not happen without a trace.

@@ -92,8 +92,11 @@ pub struct Batch {
 /// How soon a batch is to be written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Haste {
-    /// At once: somebody waits for it.
+    /// At once: somebody waits until it is on the disk.
     Now,
+    /// At once: somebody waits until it outlives the daemon, and goes on while it is put on the disk. For what is forgotten
+    /// only with the machine, which ends all that would have followed.
+    Written,
     /// Within a few milliseconds, together with the next that somebody waits for, so that both cost one fsync.
     Soon,
 }
@@ -103,6 +106,14 @@ impl Batch {
     pub fn soon(changes: Vec<Change>) -> Self {
         Self {
             haste: Haste::Soon,
+            ..Self::from(changes)
+        }
+    }
+
+    /// Of the only owner, who goes on as soon as it outlives the daemon.
+    pub fn written(changes: Vec<Change>) -> Self {
+        Self {
+            haste: Haste::Written,
             ..Self::from(changes)
         }
     }
@@ -124,13 +135,21 @@ impl From<Vec<Change>> for Batch {
 pub enum Committed {
     /// It is on the disk; the submitted events with their `seq`.
     Durable(Vec<Arc<Event>>),
+    /// It is in the journal's file, as was asked with [`Haste::Written`], and not yet on the disk: it survives the end of the
+    /// daemon, and not that of the machine.
+    Written,
     /// The disk takes nothing now. It is held in memory, in its place in the order, and written when the disk does;
     /// only the end of the daemon before that loses it. Nothing is to be submitted again.
     Held,
 }
 
 impl Committed {
-    /// Whether it survives a crash.
+    /// Whether it survives the end of the daemon.
+    pub fn outlives_the_daemon(&self) -> bool {
+        !matches!(self, Self::Held)
+    }
+
+    /// Whether it survives a crash of the machine.
     pub fn is_durable(&self) -> bool {
         matches!(self, Self::Durable(_))
     }
@@ -139,7 +158,7 @@ impl Committed {
     pub fn events(self) -> Vec<Arc<Event>> {
         match self {
             Self::Durable(events) => events,
-            Self::Held => Vec::new(),
+            Self::Written | Self::Held => Vec::new(),
         }
     }
 }
@@ -152,7 +171,7 @@ pub type Commit = Boxed<'static, Result<Committed, StoreError>>;
 /// repeats nothing but what was refused with [`StoreErrorKind::Full`].
 pub trait Journal: Send + Sync {
     /// Submits a batch. The submission itself happens at once, in this call; the future resolves when the batch is
-    /// durable, or at once where the disk takes nothing now, and may be dropped by who does not need to know.
+    /// durable, or written where that is enough, or at once where the disk takes nothing now, and may be dropped by who does not need to know.
     fn commit(&self, batch: Batch) -> Commit;
 
     /// Submits once more what was refused with [`StoreErrorKind::Full`]. What the first submission set off besides,

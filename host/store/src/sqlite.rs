@@ -168,6 +168,11 @@ impl SqliteJournal {
         let transactions = Arc::new(AtomicU64::new(0));
         #[cfg(test)]
         let faults = Arc::<store::Faults>::default();
+        // What the daemon before wrote last may not be on the disk, and is about to be acknowledged.
+        store::sync_log(&path).map_err(|error| {
+            let what = format!("cannot be put on the disk: {error}; look at the disk");
+            error::sentence(&path, StoreErrorKind::Unavailable, what)
+        })?;
         let writer = Writer {
             path: path.clone(),
             store: Store {
@@ -178,6 +183,8 @@ impl SqliteJournal {
                     mark.set(&opened.head);
                     mark
                 },
+                log: None,
+                synced: opened.head.number,
                 head: opened.head,
                 transactions: Arc::clone(&transactions),
                 #[cfg(test)]

@@ -1,7 +1,8 @@
 //! Performs the effects that plugins ask for, in a session per call: journaled for an operation, answered by the plan
 //! in a dry run.
 //!
-//! Invariant: the intent of an acting effect is durable before it acts. Its result is written even after the call has
+//! Invariant: the intent of an acting effect is durable before it acts; where all that it does ends with the machine, it
+//! outlives the daemon, see [`mainstay_domain::effect::Effect::ends_with_the_machine`]. Its result is written even after the call has
 //! timed out. An effect that only reads writes its result only. A dry run never acts. On a full disk an intent is
 //! held in memory: an effect that does no harm when done twice begins anyway, see
 //! [`mainstay_domain::effect::Effect::may_begin_unrecorded`]; any other is refused.

@@ -293,11 +293,20 @@ impl Work {
     fn is_awaited(&self) -> bool {
         match self {
             Work::Changes(_, haste, ack) => {
-                *haste == Haste::Now && ack.as_ref().is_some_and(|ack| !ack.is_closed())
+                *haste != Haste::Soon && ack.as_ref().is_some_and(|ack| !ack.is_closed())
             }
             Work::Value(..) | Work::SetAside(..) => true,
             #[cfg(test)]
             Work::Connection(..) => true,
+        }
+    }
+
+    /// It is committed, and not yet on the disk: answers who needs no more than that.
+    pub(super) fn is_written(&mut self) {
+        if let Work::Changes(_, Haste::Written, ack) = self
+            && let Some(ack) = ack.take()
+        {
+            let _ = ack.send(Ok(Committed::Written));
         }
     }
 

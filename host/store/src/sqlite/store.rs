@@ -1,4 +1,6 @@
-//! The writer's connection: one batch, one transaction.
+//! The writer's connection: one batch, one transaction, and one fsync after it.
+//!
+//! The fsync is done here and not by SQLite, so that who needs only that it outlives the daemon does not wait for it.
 //!
 //! Invariant: a submission that is refused leaves its neighbours in place; what fails because of the disk fails the whole
 //! batch, of which then nothing is written. A savepoint for each submission would cost half as much again as what is written,
@@ -7,6 +9,7 @@
 use super::{
     changes,
     error::{explain, may_pass},
+    files::beside,
     mark::{Head, Mark},
     queue::Work,
     schema,
@@ -15,7 +18,9 @@ use crate::port::{SetAside, StoreError};
 use mainstay_domain::{effect::EffectError, event::Event};
 use rusqlite::Connection;
 use std::{
-    path::PathBuf,
+    fs::File,
+    io,
+    path::{Path, PathBuf},
     sync::{
         Arc,
         atomic::{AtomicU64, Ordering},
@@ -27,8 +32,12 @@ use std::{
 pub(super) struct Store {
     pub(super) path: PathBuf,
     pub(super) connection: Connection,
+    /// The write-ahead log, which SQLite keeps as long as it has it open.
+    pub(super) log: Option<File>,
     /// Of the last commit.
     pub(super) head: Head,
+    /// The number of the last commit that is on the disk.
+    pub(super) synced: u64,
     pub(super) mark: Mark,
     pub(super) transactions: Arc<AtomicU64>,
     #[cfg(test)]
@@ -54,7 +63,16 @@ enum TakesBack {
 }
 
 impl Store {
-    /// Writes a batch in one transaction; what became of each, in order.
+    /// From now on nothing that is committed is on the disk before [`Store::sync`].
+    ///
+    /// # Errors
+    /// Each commit is on the disk before it returns, as before.
+    pub(super) fn sync_apart(&self) -> rusqlite::Result<()> {
+        // SQLite still syncs the log before the file, and the file before the log begins anew.
+        self.connection.pragma_update(None, "synchronous", "NORMAL")
+    }
+
+    /// Writes a batch in one transaction, which is not yet on the disk; what became of each, in order.
     ///
     /// # Errors
     /// Nothing of it is written.
@@ -70,12 +88,48 @@ impl Store {
             Err(error) if !may_pass(&error) => self.transact(batch, number, TakesBack::Itself),
             done => done,
         }?;
-        if number > self.head.number {
-            self.head.number = number;
-            self.mark.set(&self.head);
-        }
+        self.head.number = number;
         self.transactions.fetch_add(1, Ordering::Relaxed);
         Ok(done)
+    }
+
+    /// Puts what is committed on the disk, and marks it as acknowledged.
+    ///
+    /// # Errors
+    /// Nobody knows how much of it is there, nor would after another try, see [`Store::save`].
+    pub(super) fn sync(&mut self) -> io::Result<()> {
+        if self.synced == self.head.number {
+            return Ok(());
+        }
+        #[cfg(test)]
+        self.faults.strike_sync()?;
+        let log = match &mut self.log {
+            Some(log) => log,
+            none => none.insert(File::open(beside(&self.path, "-wal"))?),
+        };
+        log.sync_data()?;
+        self.is_synced();
+        Ok(())
+    }
+
+    fn is_synced(&mut self) {
+        self.synced = self.head.number;
+        self.mark.set(&self.head);
+    }
+
+    /// After a sync that failed, writes what is committed into the database itself, and syncs that: a system may give up
+    /// what it could not write, and say that the next sync of the same file is well. Whether that worked.
+    pub(super) fn save(&mut self) -> rusqlite::Result<bool> {
+        let sql = "PRAGMA wal_checkpoint(PASSIVE)";
+        let mut pragma = self.connection.prepare_cached(sql)?;
+        let left = pragma.query_row([], |row| {
+            Ok(row.get::<_, i64>(0)? + row.get::<_, i64>(1)? - row.get::<_, i64>(2)?)
+        })?;
+        drop(pragma);
+        if left == 0 {
+            self.is_synced();
+        }
+        Ok(left == 0)
     }
 
     /// One try of a batch as this commit.
@@ -182,18 +236,40 @@ impl Store {
     }
 }
 
+/// Puts what the log of the database at this path holds on the disk; there may be none.
+pub(super) fn sync_log(path: &Path) -> io::Result<()> {
+    match File::open(beside(path, "-wal")) {
+        Ok(log) => log.sync_data(),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+        Err(error) => Err(error),
+    }
+}
+
 /// A disk that fails as a test wants.
 #[cfg(test)]
 #[derive(Debug, Default)]
 pub(super) struct Faults {
     /// So many of the next writes find the disk full.
     pub(super) failures: std::sync::atomic::AtomicU32,
+    /// So many of the next syncs fail.
+    pub(super) syncs: std::sync::atomic::AtomicU32,
     /// Pages that the file may have from the next write on; 0: as it is.
     pub(super) max_pages: std::sync::atomic::AtomicU32,
 }
 
 #[cfg(test)]
 impl Faults {
+    fn strike_sync(&self) -> io::Result<()> {
+        let one_less = |left: u32| left.checked_sub(1);
+        match self
+            .syncs
+            .fetch_update(Ordering::SeqCst, Ordering::SeqCst, one_less)
+        {
+            Ok(_) => Err(io::Error::from_raw_os_error(5)),
+            Err(_) => Ok(()),
+        }
+    }
+
     fn strike(&self, connection: &Connection) -> rusqlite::Result<()> {
         let max_pages = self.max_pages.swap(0, Ordering::SeqCst);
         if max_pages > 0 {

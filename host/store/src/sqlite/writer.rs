@@ -1,16 +1,17 @@
-//! The one thread that writes: takes the oldest of what waits, writes it in one transaction, then answers.
+//! The one thread that writes: takes the oldest of what waits, writes it in one transaction, puts it on the disk, then
+//! answers.
 //!
-//! Invariant: nothing is answered as durable, and no event is told, before the commit that covers it.
+//! Invariant: nothing is answered as durable, and no event is told, before it is on the disk.
 //! Invariant: what cannot be written for now stays first in the line and is tried again until it is written.
 
 use super::{
-    error::{explain, is_of_the_disk, may_pass},
+    error::{explain, is_of_the_disk, may_pass, sentence},
     queue::{Queue, Taken, Waiting, Work},
     reserve::Reserve,
     store::{Done, Store},
     wal::PAGE,
 };
-use crate::port::{Committed, DiskState};
+use crate::port::{Committed, DiskState, StoreErrorKind};
 use mainstay_domain::{backoff::Backoff, event::Event};
 use std::{
     collections::VecDeque,
@@ -65,6 +66,10 @@ impl Writer {
     /// Writes until the queue is closed and everything in it is written, or cannot be.
     pub(super) fn run(mut self) {
         let mut backlog = 0;
+        if let Err(error) = self.store.sync_apart() {
+            // Slower, and no less safe.
+            tracing::warn!(error = %explain(&self.path, &error), "the journal is synced by each commit");
+        }
         let max_backlog = max_wal_pages(self.reserve.disk());
         self.make_reserve();
         loop {
@@ -103,6 +108,15 @@ impl Writer {
             let work = batch.iter().take(now).map(|waiting| &waiting.work);
             match self.store.write(work) {
                 Ok(done) => {
+                    for (waiting, done) in batch.iter_mut().zip(&done) {
+                        // One of them may be refused by itself.
+                        if !matches!(done, Done::Changes(Err(_))) {
+                            waiting.work.is_written();
+                        }
+                    }
+                    if !self.sync(&mut retries) {
+                        return false;
+                    }
                     let mut told = Vec::new();
                     for (waiting, done) in batch.drain(..now).zip(done) {
                         self.queue.written(waiting.load());
@@ -133,6 +147,38 @@ impl Writer {
             }
         }
         true
+    }
+
+    /// Puts what is committed on the disk, however long that takes. False where the daemon ends before it is.
+    fn sync(&mut self, retries: &mut Retries) -> bool {
+        let Err(error) = self.store.sync() else {
+            return true;
+        };
+        let what = format!("cannot be put on the disk: {error}; look at the disk");
+        let why = sentence(&self.path, StoreErrorKind::Unavailable, what);
+        tracing::error!(error = %why, "what is written waits, and so does who waits for it");
+        self.room.send_replace(DiskState::Full(why.to_string()));
+        loop {
+            match self.store.save() {
+                Ok(true) => {
+                    tracing::warn!(path = %self.path.display(), "what could not be put on the disk is there");
+                    return true;
+                }
+                // Somebody reads; it goes on when they are done.
+                Ok(false) => {}
+                Err(error) => {
+                    tracing::debug!(error = %explain(&self.path, &error), "the database takes it neither");
+                }
+            }
+            retries.count = retries.count.saturating_add(1);
+            if self.queue.pause(WAITS.after(retries.count)) {
+                let since = *retries.closed_at.get_or_insert_with(Instant::now);
+                if since.elapsed() > LAST_TRIES {
+                    tracing::error!(error = %why, "the daemon ends with changes that may not be on the disk");
+                    return false;
+                }
+            }
+        }
     }
 
     /// A write failed, and may work later. Waits until it is worth another try; false where the daemon ends.

@@ -218,13 +218,17 @@ async fn journaled(of: &OperationCall, number: u32, effect: Effect, way: Way) ->
     if is_new && of.has_intent(&effect) {
         let intent = of.intent(number, &masked).await;
         of.sizes.add(&of.operation, intent.bytes());
-        let intent = journal.commit(of.with_record([Change::Effect(intent)]).into());
-        let intent = intent.await;
+        let changes = of.with_record([Change::Effect(intent)]);
+        let batch = match effect.ends_with_the_machine(|target| of.supervises(target)) {
+            true => Batch::written(changes),
+            false => changes.into(),
+        };
+        let intent = journal.commit(batch).await;
         let not_begun =
             |why: &str| EffectError::Unavailable(format!("{} was not begun: {why}", effect.name()));
         let intent = intent.map_err(|error| not_begun(&error.to_string()))?;
         of.is_on_record();
-        if !intent.is_durable() && !effect.may_begin_unrecorded() {
+        if !intent.outlives_the_daemon() && !effect.may_begin_unrecorded() {
             let why = not_begun(
                 "the disk of the journal is full, and a daemon that forgets it would do it again; free some space",
             );

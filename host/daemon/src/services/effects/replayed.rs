@@ -154,6 +154,16 @@ impl OperationCall {
         said.is_some_and(|said| said.on_doubt == OnDoubt::Tell)
     }
 
+    /// Whether the host itself runs a target.
+    pub(super) fn supervises(&self, target: &str) -> bool {
+        let Ok(name) = target_name(target) else {
+            return false;
+        };
+        let spec = self.effects.shared.spec.borrow();
+        let found = spec.target(&name);
+        found.is_some_and(|target| target.process.is_some())
+    }
+
     /// The target that an effect changes, as it is now; none for any other effect.
     async fn target(&self, masked: &Effect) -> Option<TargetSeen> {
         let (Effect::TargetStart { target }
@@ -164,11 +174,7 @@ impl OperationCall {
             return None;
         };
         let name = target_name(target).ok()?;
-        let is_supervised = {
-            let spec = self.effects.shared.spec.borrow();
-            spec.target(&name).map(|target| target.process.is_some())
-        };
-        if is_supervised != Some(true) {
+        if !self.supervises(target) {
             return Some(TargetSeen::Foreign);
         }
         let process = self.effects.targets.identity(&name).await;

@@ -7,11 +7,12 @@ mod signals;
 use super::*;
 use crate::{
     ports::{
-        AnswerBound, Batch, Boxed, Commit, Journal, RecordedWrite, SecretError, fakes::FakeWorld,
+        AnswerBound, Batch, Boxed, Commit, Haste, Journal, RecordedWrite, SecretError,
+        fakes::FakeWorld,
     },
     services::testing::{
         DEADLINE, ManualClock, MemoryJournal,
-        specs::{failure, name, spec},
+        specs::{child, failure, name, spec, target},
         wait_until, within,
     },
 };
@@ -483,6 +484,44 @@ async fn nothing_acts_before_its_intent_is_durable() {
     gate.add_permits(1);
     within(performing).await.unwrap();
     assert_eq!(bench.sent(), 1);
+}
+
+/// A journal that notes how soon it is to write.
+struct Hasty {
+    journal: Arc<MemoryJournal>,
+    hastes: Mutex<Vec<Haste>>,
+}
+
+impl Journal for Hasty {
+    fn commit(&self, batch: Batch) -> Commit {
+        self.hastes.lock().push(batch.haste);
+        self.journal.commit(batch)
+    }
+
+    fn subscribe(&self) -> broadcast::Receiver<Arc<Event>> {
+        self.journal.subscribe()
+    }
+}
+
+#[tokio::test]
+async fn only_the_intent_of_what_ends_with_the_machine_does_not_wait_for_the_disk() {
+    let (own, foreign) = (child("api", &["true"]), target("api", Vec::new()));
+    for (api, effect, haste) in [
+        (&own, restart(), Haste::Written),
+        (&foreign, restart(), Haste::Now),
+        (&own, request(HttpMethod::Post), Haste::Now),
+    ] {
+        let mut bench = bench();
+        bench.spec = watch::channel(spec(vec![api.clone()])).1;
+        bench.world.gate.add_permits(1);
+        let hasty = Arc::new(Hasty {
+            journal: bench.journal.clone(),
+            hastes: Mutex::default(),
+        });
+        let mut session = bench.session_over(hasty.clone());
+        within(session.perform(effect)).await.unwrap();
+        assert_eq!(hasty.hastes.lock().first(), Some(&haste));
+    }
 }
 
 #[tokio::test]

@@ -2,12 +2,13 @@
 
 use super::fixtures::*;
 use crate::{
-    port::{Browse, Committed, DiskState, Journal, StoreErrorKind, Values},
+    port::{Batch, Browse, Committed, DiskState, Journal, StoreErrorKind, Values},
     sqlite::{SqliteJournal, reserve::LAST},
 };
 use mainstay_domain::{event::Event, operation::OperationState, record::Change};
 use proptest::prelude::*;
-use std::{path::Path, sync::atomic::Ordering::SeqCst};
+use rusqlite::Connection;
+use std::{path::Path, sync::atomic::Ordering::SeqCst, time::Duration};
 use tokio::time::timeout;
 
 fn reserve(directory: &Path) -> u64 {
@@ -49,6 +50,61 @@ async fn the_first_write_that_finds_the_disk_full_is_tried_again_with_the_reserv
     timeout(DEADLINE, told.changed()).await.unwrap().unwrap();
     room(&journal, |room| *room == DiskState::Recovered).await;
     whole(directory.path()).await;
+}
+
+#[tokio::test]
+async fn who_needs_only_that_it_outlives_the_daemon_does_not_wait_for_a_disk_that_does_not_sync() {
+    let directory = tempfile::tempdir().unwrap();
+    let journal = open(directory.path()).unwrap();
+    journal
+        .commit(vec![Change::Event(event(1))].into())
+        .await
+        .unwrap();
+    // As long as this reads, the database does not take what the log holds.
+    let reader = Connection::open(directory.path().join("journal.db")).unwrap();
+    reader.execute_batch("BEGIN").unwrap();
+    let count = |reader: &Connection| -> i64 {
+        reader
+            .query_row("SELECT count(*) FROM events", [], |row| row.get(0))
+            .unwrap()
+    };
+    assert_eq!(count(&reader), 1);
+    journal.faults.syncs.store(1, SeqCst);
+    let written = journal.commit(Batch::written(vec![Change::Event(event(2))]));
+    let mut durable = journal.commit(vec![Change::Event(event(3))].into());
+    let written = timeout(DEADLINE, written).await.expect("nobody waits");
+    assert_eq!(written.unwrap(), Committed::Written);
+    room(&journal, |room| matches!(room, DiskState::Full(_))).await;
+    assert!(timeout(Duration::ZERO, &mut durable).await.is_err());
+    reader.execute_batch("COMMIT").unwrap();
+    assert!(durable.await.unwrap().is_durable());
+    room(&journal, |room| *room == DiskState::Recovered).await;
+    drop(journal);
+    let journal = open(directory.path()).unwrap();
+    assert_eq!(journal.events(0, 10).await.unwrap().len(), 3);
+}
+
+#[tokio::test]
+async fn who_needs_only_that_it_outlives_the_daemon_is_told_that_it_was_refused() {
+    let directory = tempfile::tempdir().unwrap();
+    let journal = open(directory.path()).unwrap();
+    journal
+        .on_connection(|connection| {
+            connection.execute_batch(
+                "CREATE TEMP TRIGGER refuse BEFORE INSERT ON operations WHEN new.target = 'bad'
+                 BEGIN SELECT RAISE(ABORT, 'refused by the test'); END",
+            )
+        })
+        .await
+        .unwrap();
+    let submit = |n, name| {
+        let operation = operation(n, name, OperationState::Scheduled);
+        journal.commit(Batch::written(vec![Change::Operation(operation)]))
+    };
+    let (good, bad) = (submit(1, "good"), submit(2, "bad"));
+    assert_eq!(good.await.unwrap(), Committed::Written);
+    assert_eq!(bad.await.unwrap_err().kind, StoreErrorKind::Unreadable);
+    assert_eq!(journal.history(everything()).await.unwrap().len(), 1);
 }
 
 #[tokio::test]

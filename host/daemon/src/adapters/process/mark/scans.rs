@@ -133,7 +133,7 @@ impl Marks {
         wanted: impl Fn(&TargetName) -> bool,
     ) -> io::Result<Option<Candidate>> {
         let pid = process.pid;
-        if pid == std::process::id() || look.passes_over(process) {
+        if look.is_own(process) || look.passes_over(process) {
             return Ok(None);
         }
         let Some(stat) = stat_of(pid)? else {

@@ -43,6 +43,8 @@ pub(super) struct Seen(Arc<Mutex<HashMap<u32, Known>>>);
 /// What one look finds out, which takes the place of what the look before did.
 pub(super) struct Look<'a> {
     seen: &'a Seen,
+    /// The daemon's own number, which the system is not asked for at every process.
+    own: u32,
     now: HashMap<u32, Known>,
 }
 
@@ -50,18 +52,19 @@ impl Seen {
     pub(super) fn look(&self) -> Look<'_> {
         Look {
             seen: self,
+            own: std::process::id(),
             now: HashMap::new(),
         }
     }
 }
 
 impl Known {
-    fn of(process: Listed, stat: &ProcessStat) -> Self {
+    fn of(process: Listed, stat: &ProcessStat, own: u32) -> Self {
         Self {
             start_ticks: stat.start_ticks,
             inode: process.inode,
             is_kernel: stat.is_kernel,
-            is_child: stat.parent == std::process::id(),
+            is_child: stat.parent == own,
             mark: None,
             since: Instant::now(),
         }
@@ -69,6 +72,11 @@ impl Known {
 }
 
 impl Look<'_> {
+    /// Whether it is the daemon.
+    pub(super) fn is_own(&self, process: Listed) -> bool {
+        process.pid == self.own
+    }
+
     /// Whether it carries no mark, as is known without a look at it.
     pub(super) fn passes_over(&mut self, process: Listed) -> bool {
         let known = self.seen.0.lock().get(&process.pid).cloned();
@@ -85,15 +93,16 @@ impl Look<'_> {
 
     /// It is a thread of the kernel.
     pub(super) fn is_kernel(&mut self, process: Listed, stat: &ProcessStat) {
-        self.now.insert(process.pid, Known::of(process, stat));
+        self.now
+            .insert(process.pid, Known::of(process, stat, self.own));
     }
 
     /// What the environment of this process said, where that is enough to pass it over.
     pub(super) fn known(&mut self, process: Listed, stat: &ProcessStat) -> Option<Option<Mark>> {
         let known = self.seen.0.lock().get(&process.pid).cloned();
         let mut known = known.filter(|known| known.start_ticks == stat.start_ticks)?;
-        let counts = known.mark.is_some()
-            || (known.since.elapsed() >= SETTLED && stat.parent != std::process::id());
+        let counts =
+            known.mark.is_some() || (known.since.elapsed() >= SETTLED && stat.parent != self.own);
         known.inode = process.inode;
         let mark = known.mark.clone();
         self.now.insert(process.pid, known);
@@ -102,8 +111,8 @@ impl Look<'_> {
 
     /// What was read of it.
     pub(super) fn read(&mut self, process: Listed, stat: &ProcessStat, mark: Option<Mark>) {
-        let known = self.now.entry(process.pid);
-        known.or_insert_with(|| Known::of(process, stat)).mark = mark;
+        let (known, own) = (self.now.entry(process.pid), self.own);
+        known.or_insert_with(|| Known::of(process, stat, own)).mark = mark;
     }
 
     /// The look went through every process.
