@@ -30,7 +30,7 @@ impl HostProbe {
         self.judge_answer(target, check, pid, seen, look).await
     }
 
-    /// A look at a socket in the file system, of which the system tells who listens.
+    /// A look at a socket in the file system.
     pub(super) async fn look_at_socket(
         &self,
         target: &TargetSpec,
@@ -42,13 +42,27 @@ impl HostProbe {
         let turn = self.blocking.turn(&target.name, check).await?;
         let mut listener = None;
         let seen = within(check, unix::look(path, warn, turn, &mut listener)).await;
+        let seen = self.own_answer_at(target, check, pid, listener, seen);
+        Ok(seen.await)
+    }
+
+    /// As [`HostProbe::own_answer`], of a socket in the file system, and the process that listens there, where the system
+    /// tells.
+    pub(super) async fn own_answer_at(
+        &self,
+        target: &TargetSpec,
+        check: &Arc<CheckSpec>,
+        pid: Option<u32>,
+        listener: Option<u32>,
+        seen: Seen,
+    ) -> Seen {
         let Some(listener) = listener else {
-            return Ok(seen);
+            return seen;
         };
         let look = move |name: &TargetName, needs: &[TargetName], pid: u32, groups: &Groups| {
             owner::look_at(name, needs, pid, listener, groups)
         };
-        Ok(self.judge_answer(target, check, pid, seen, look).await)
+        self.judge_answer(target, check, pid, seen, look).await
     }
 
     async fn judge_answer(

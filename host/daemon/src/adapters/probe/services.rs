@@ -43,21 +43,33 @@ enum Way<'a> {
     Unix(&'a Path, Turn),
 }
 
+/// By what is told who answered.
+enum Asked {
+    /// It was one of these addresses.
+    Addresses(Vec<SocketAddr>),
+    /// It was a socket in the file system; the process that listens there, once a connection is open.
+    Socket(Option<u32>),
+}
+
 impl Way<'_> {
-    /// The error is what is seen where no connection opens.
-    async fn open(self) -> Result<Box<dyn Stream>, Seen> {
+    /// `asked` learns who listens. The error is what is seen where no connection opens.
+    async fn open(self, asked: &mut Asked) -> Result<Box<dyn Stream>, Seen> {
         let stream: Box<dyn Stream> = match self {
             Way::Tcp(address, to) => Box::new(tcp::open(address, &to).await?),
-            Way::Unix(path, turn) => Box::new(unix::open(path, turn).await?.0),
+            Way::Unix(path, turn) => {
+                let (stream, _) = unix::open(path, turn).await?;
+                *asked = Asked::Socket(unix::listener_of(&stream));
+                Box::new(stream)
+            }
         };
         Ok(stream)
     }
 
-    /// The addresses that may answer; none of a socket, of which nobody can have taken the port.
-    fn addresses(&self) -> Vec<SocketAddr> {
+    /// What is known of who answers before a connection is open.
+    fn asked(&self) -> Asked {
         match self {
-            Way::Tcp(_, to) => to.clone(),
-            Way::Unix(..) => Vec::new(),
+            Way::Tcp(_, to) => Asked::Addresses(to.clone()),
+            Way::Unix(..) => Asked::Socket(None),
         }
     }
 }
@@ -74,23 +86,25 @@ impl HostProbe {
             CheckKind::Redis(redis) => {
                 let password = self.password(redis.password.as_ref(), &redis.at)?;
                 let way = self.way_to(&redis.at, target, check).await?;
-                let to = way.addresses();
+                let mut asked = way.asked();
                 let known = self.known(redis.ca.as_deref(), &redis.at, target, check);
                 let known = known.await?;
-                let look = redis::look((way, known), redis, password.as_deref(), &*self.secrets);
+                let (way, secrets) = ((way, &mut asked, known), &*self.secrets);
+                let look = redis::look(way, redis, password.as_deref(), secrets);
                 let seen = within(check, look).await;
-                Ok(self.of_own(target, check, pid, to, seen).await)
+                Ok(self.of_own(target, check, pid, asked, seen).await)
             }
             CheckKind::Postgres(postgres) => {
                 let password = self.password(postgres.password.as_ref(), &postgres.at)?;
                 let way = self.way_to(&postgres.at, target, check).await?;
-                let to = way.addresses();
+                let mut asked = way.asked();
                 let known = self.known(postgres.ca.as_deref(), &postgres.at, target, check);
                 let known = known.await?;
                 let password = password.as_deref();
-                let look = postgres::look((way, known), postgres, password, &*self.secrets);
+                let (way, secrets) = ((way, &mut asked, known), &*self.secrets);
+                let look = postgres::look(way, postgres, password, secrets);
                 let seen = within(check, look).await;
-                Ok(self.of_own(target, check, pid, to, seen).await)
+                Ok(self.of_own(target, check, pid, asked, seen).await)
             }
             CheckKind::Engine(engine) => {
                 let request = get(&engine.api);
@@ -99,7 +113,8 @@ impl HostProbe {
                 let now = self.clock.now();
                 let look = engine::look(&client, engine, &to, &*self.secrets, now);
                 let seen = within(check, look).await;
-                Ok(self.of_own(target, check, pid, to, seen).await)
+                let asked = Asked::Addresses(to);
+                Ok(self.of_own(target, check, pid, asked, seen).await)
             }
             CheckKind::S3(s3) => {
                 let keys = s3.keys.as_ref();
@@ -111,7 +126,8 @@ impl HostProbe {
                 let (keys, now) = (access.zip(secret), self.clock.now());
                 let look = s3::look(&client, s3, keys, &to, &*self.secrets, now);
                 let seen = within(check, look).await;
-                Ok(self.of_own(target, check, pid, to, seen).await)
+                let asked = Asked::Addresses(to);
+                Ok(self.of_own(target, check, pid, asked, seen).await)
             }
             CheckKind::Checksum {
                 paths,
@@ -176,18 +192,22 @@ impl HostProbe {
         value.map_err(|why| Seen::not_done(format!("{at}: {why}")))
     }
 
-    /// As [`HostProbe::own_answer`], where the service was asked at addresses.
+    /// As [`HostProbe::own_answer`], by whatever way the service was asked.
     async fn of_own(
         &self,
         target: &TargetSpec,
         check: &Arc<CheckSpec>,
         pid: Option<u32>,
-        to: Vec<SocketAddr>,
+        asked: Asked,
         seen: Seen,
     ) -> Seen {
-        match to.is_empty() {
-            true => seen,
-            false => self.own_answer(target, check, pid, to, seen).await,
+        match asked {
+            Asked::Addresses(to) if to.is_empty() => seen,
+            Asked::Addresses(to) => self.own_answer(target, check, pid, to, seen).await,
+            Asked::Socket(listener) => {
+                let seen = self.own_answer_at(target, check, pid, listener, seen);
+                seen.await
+            }
         }
     }
 }

@@ -16,12 +16,17 @@ pub(super) async fn look(
 ) -> Seen {
     match open(path, turn).await {
         Ok((stream, after)) => {
-            let peer = stream.peer_cred().ok().and_then(|peer| peer.pid());
-            *listener = peer.and_then(|pid| u32::try_from(pid).ok());
+            *listener = listener_of(&stream);
             words::connected(&path.display().to_string(), after, warn)
         }
         Err(seen) => seen,
     }
+}
+
+/// The process that listens at the other end, where the system tells.
+pub(super) fn listener_of(stream: &UnixStream) -> Option<u32> {
+    let peer = stream.peer_cred().ok().and_then(|peer| peer.pid());
+    peer.and_then(|pid| u32::try_from(pid).ok())
 }
 
 /// Looks for the socket on a thread, for a file system that does not answer must not hold up the daemon; then connects.

@@ -1,6 +1,6 @@
 //! A PostgreSQL, asked over a connection of its own for each look.
 
-use super::{Known, Line, Seen, Stream, Way, answered, closed, seen_by};
+use super::{Asked, Known, Line, Seen, Stream, Way, answered, closed, seen_by};
 use crate::ports::Secrets;
 use mainstay_domain::{
     hex,
@@ -20,7 +20,7 @@ use tokio::{
 };
 
 pub(super) async fn look(
-    (way, known): (Way<'_>, Option<Known>),
+    (way, asked, known): (Way<'_>, &mut Asked, Option<Known>),
     check: &PostgresCheck,
     password: Option<&str>,
     secrets: &dyn Secrets,
@@ -34,7 +34,7 @@ pub(super) async fn look(
         }
     };
     let start = Instant::now();
-    let mut stream = match way.open().await {
+    let mut stream = match way.open(asked).await {
         Ok(stream) => stream,
         Err(seen) => return seen,
     };

@@ -1,19 +1,19 @@
 //! A Redis, asked over a connection of its own for each look.
 
-use super::{Known, Line, Seen, Way, answered, exchange, seen_by};
+use super::{Asked, Known, Line, Seen, Way, answered, exchange, seen_by};
 use crate::ports::Secrets;
 use mainstay_domain::{protocol::redis, spec::RedisCheck};
 use tokio::time::Instant;
 
 pub(super) async fn look(
-    (way, known): (Way<'_>, Option<Known>),
+    (way, asked, known): (Way<'_>, &mut Asked, Option<Known>),
     check: &RedisCheck,
     password: Option<&str>,
     secrets: &dyn Secrets,
 ) -> Seen {
     let what = check.at.to_string();
     let start = Instant::now();
-    let stream = match way.open().await {
+    let stream = match way.open(asked).await {
         Ok(stream) => stream,
         Err(seen) => return seen,
     };

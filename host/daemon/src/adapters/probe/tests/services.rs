@@ -1,8 +1,14 @@
 //! Services in their own protocol, played by servers that say what no real one would.
 
 use super::*;
+use crate::adapters::process::stat::ProcessStat;
 use mainstay_domain::spec::{EngineCheck, PostgresCheck, RedisCheck, S3Check, ServiceAddress};
 use parking_lot::Mutex;
+use std::{
+    os::unix::process::CommandExt,
+    process::{Child, Command, Stdio},
+};
+use tokio::net::UnixListener;
 
 /// A server that notes what it is sent first, and says this to it; then it closes the connection.
 async fn saying(answer: &'static [u8]) -> (String, Arc<Mutex<Vec<u8>>>) {
@@ -119,5 +125,77 @@ async fn who_says_something_else_nothing_or_no_end_has_failed() {
         assert_eq!(seen.outcome, Outcome::Failed);
         let message = &seen.evidence.message;
         assert!(message.ends_with("no answer within 50 ms"), "{message}");
+    }
+}
+
+/// A server at a socket in the file system that says this to everybody, and keeps the connection.
+fn greeting(path: &Path, answer: &'static [u8]) {
+    let listener = UnixListener::bind(path).unwrap();
+    tokio::spawn(async move {
+        loop {
+            let (mut socket, _) = listener.accept().await.unwrap();
+            tokio::spawn(async move {
+                let _ = socket.write_all(answer).await;
+                let _ = tokio::io::copy(&mut socket, &mut tokio::io::sink()).await;
+            });
+        }
+    });
+}
+
+/// A process that listens nowhere, of a group of its own, younger than this one; ends with this.
+struct Younger(Child);
+
+impl Younger {
+    fn run() -> Self {
+        let ticks = |pid: u32| ProcessStat::read(pid).unwrap().unwrap().start_ticks;
+        loop {
+            let mut sleep = Command::new("sleep");
+            let sleep = sleep.arg("1000").process_group(0).stdin(Stdio::null());
+            // What the tests write to may be a socket.
+            let sleep = sleep.stdout(Stdio::null()).stderr(Stdio::null());
+            let younger = Self(sleep.spawn().unwrap());
+            if ticks(younger.0.id()) > ticks(std::process::id()) {
+                return younger;
+            }
+        }
+    }
+}
+
+impl Drop for Younger {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+#[tokio::test]
+async fn what_a_stranger_answers_at_the_socket_of_a_service_counts_as_nothing() {
+    let dir = tempfile::tempdir().unwrap();
+    let (of_redis, of_postgres) = (dir.path().join("redis"), dir.path().join("postgres"));
+    greeting(&of_redis, b"+PONG\r\n");
+    greeting(
+        &of_postgres,
+        b"R\0\0\0\x08\0\0\0\0Z\0\0\0\x05ID\0\0\0\x0b\0\x01\0\0\0\x011C\0\0\0\x05\0Z\0\0\0\x05I",
+    );
+    let (mut by_redis, mut by_postgres) = (redis("", None), postgres("", None));
+    match &mut by_redis {
+        CheckKind::Redis(redis) => redis.at = ServiceAddress::Unix(of_redis),
+        other => panic!("{other:?}"),
+    }
+    match &mut by_postgres {
+        CheckKind::Postgres(postgres) => postgres.at = ServiceAddress::Unix(of_postgres),
+        other => panic!("{other:?}"),
+    }
+    let (own, younger) = (std::process::id(), Younger::run());
+    for kind in [by_redis, by_postgres] {
+        let seen = look(kind.clone(), Some(own), 20 * SECOND).await;
+        assert_eq!(seen.outcome, Outcome::Healthy, "{seen:?}");
+        let seen = look(kind, Some(younger.0.id()), 20 * SECOND).await;
+        assert_eq!(seen.outcome, Outcome::Unknown, "{seen:?}");
+        let message = &seen.evidence.message;
+        assert!(
+            message.contains(&format!("but process {own} (")),
+            "{message}"
+        );
     }
 }
