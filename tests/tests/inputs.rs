@@ -472,6 +472,41 @@ fn what_is_no_file_in_the_place_of_a_log_holds_no_target_up() {
     assert_eq!(warned.count(), 3);
 }
 
+#[test]
+fn what_lies_in_the_place_of_a_cache_or_of_the_logs_is_put_aside_and_holds_no_start_up() {
+    let mut daemon = Daemon::prepare(&[HOST, &sleeper("web")].concat());
+    let state = daemon.path("state");
+    fs::create_dir(&state).unwrap();
+    fs::set_permissions(&state, fs::Permissions::from_mode(0o700)).unwrap();
+    let file: Make = |path| fs::write(path, "mine").unwrap();
+    let makers: [(&str, Make); 4] = [
+        ("compiled", file),
+        ("compiled.key", |path| fs::create_dir(path).unwrap()),
+        ("compiling", make_fifo),
+        ("logs", |path| symlink("nowhere", path).unwrap()),
+    ];
+    for (name, make) in makers {
+        make(&state.join(name));
+    }
+    daemon.drop_unknown(&plugin("restart-service"));
+    daemon.run();
+    daemon.wait_for_plugins(1);
+    wait_for("web to run", || match daemon.pids().len() {
+        1 => Ok(()),
+        other => Err(other.to_string()),
+    });
+    for (name, _) in makers {
+        let aside = state.join(format!("{name}.aside-1"));
+        assert!(aside.symlink_metadata().is_ok(), "{name}");
+        let log = daemon.log();
+        assert!(log.contains(aside.to_str().unwrap()), "{name}: {log}");
+    }
+    assert!(state.join("logs/web.log").is_file());
+    assert!(state.join("compiled").read_dir().unwrap().count() > 0);
+    let warned = daemon.events_of("target.warned");
+    assert!(warned.is_empty(), "{warned:?}");
+}
+
 /// What people ordered: where it cannot be read the daemon serves, and says that it holds no more.
 #[test]
 fn orders_that_cannot_be_read_are_told_and_hold_no_start_up() {

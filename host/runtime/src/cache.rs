@@ -2,11 +2,15 @@
 //!
 //! Invariant: a file is deserialised only when its BLAKE3 MAC under this host's own key is right: deserialising runs
 //! whatever code is in it. A file that is absent, torn, foreign or from another engine is a miss, never an error.
+//! Invariant: nothing that lies in the place of the cache keeps a host from starting: it is put aside, else there is no cache.
 
-use crate::{compiler::CompileError, engine::Engine, files, regular_file, seeds::random_key};
+use crate::{
+    compiler::CompileError, engine::Engine, files, own_directory, regular_file, seeds::random_key,
+};
 use std::{
     collections::BTreeSet,
     fs, io,
+    os::unix::fs::PermissionsExt,
     path::{Path, PathBuf},
 };
 use wasmtime::component::Component;
@@ -34,15 +38,29 @@ pub struct CompileCache {
 }
 
 impl CompileCache {
-    /// Opens a cache, making its directory (0700), and its key (0600) beside the directory, where they are not there.
+    /// Opens a cache, making its directory (0700), and its key (0600) beside the directory, where they are not there; what lies
+    /// in their places and cannot be used is put aside.
     pub fn open(directory: &Path) -> io::Result<Self> {
-        files::private_dir(directory)?;
+        own_directory::make(directory)?;
+        close(directory);
         let mut key_file = directory.as_os_str().to_owned();
         key_file.push(".key");
         Ok(Self {
             key: read_or_make_key(Path::new(&key_file))?,
             directory: directory.to_owned(),
         })
+    }
+
+    /// As [`Self::open`]; none where there can be no cache, of which the log tells why.
+    pub fn open_if_possible(directory: &Path) -> Option<Self> {
+        let opened = Self::open(directory).inspect_err(|error| {
+            tracing::warn!(
+                directory = %directory.display(),
+                %error,
+                "there is no compile cache: every plugin is compiled anew after each start"
+            );
+        });
+        opened.ok()
     }
 
     /// The compiled component, where it is there and authentic.
@@ -190,6 +208,16 @@ fn read_or_make_key(path: &Path) -> io::Result<[u8; KEY_BYTES]> {
             ),
         },
         Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+        Err(error) if error.kind() == io::ErrorKind::PermissionDenied || is_no_file(path) => {
+            let aside = own_directory::put_aside(path);
+            let aside = aside.map_err(|_| in_the_way("read", path, &error))?;
+            tracing::warn!(
+                path = %path.display(),
+                aside = %aside.display(),
+                %error,
+                "what lay in the place of the compile cache's key was put aside; plugins are compiled again"
+            );
+        }
         // Not what the system says, but what lies there: no key, and in nobody's way.
         Err(error) if error.raw_os_error().is_none() => tracing::warn!(
             path = %path.display(),
@@ -204,6 +232,24 @@ fn read_or_make_key(path: &Path) -> io::Result<[u8; KEY_BYTES]> {
     Ok(key)
 }
 
+/// Closes it to others. What a link leads to is not changed; and who can write there writes nothing that is authentic.
+fn close(directory: &Path) {
+    let is_link = fs::symlink_metadata(directory).is_ok_and(|found| found.is_symlink());
+    if !is_link
+        && let Err(error) = fs::set_permissions(directory, fs::Permissions::from_mode(0o700))
+    {
+        tracing::warn!(directory = %directory.display(), %error, "it stays open to others");
+    }
+}
+
+/// Whether something lies there that is no regular file and leads to none.
+fn is_no_file(path: &Path) -> bool {
+    match fs::metadata(path) {
+        Ok(found) => !found.is_file(),
+        Err(_) => fs::symlink_metadata(path).is_ok(),
+    }
+}
+
 /// What the system says does not name the file that it is about.
 fn in_the_way(what: &str, path: &Path, error: &io::Error) -> io::Error {
     let path = path.display();
@@ -215,7 +261,8 @@ fn in_the_way(what: &str, path: &Path, error: &io::Error) -> io::Error {
 mod tests {
     use super::*;
     use crate::{compiler::compile, engine::Ticking};
-    use std::os::unix::fs::PermissionsExt;
+    use rustix::fs::{CWD, Mode, mkfifoat};
+    use std::os::unix::fs::symlink;
 
     fn mode(path: &Path) -> u32 {
         fs::metadata(path).unwrap().permissions().mode() & 0o777
@@ -318,15 +365,6 @@ mod tests {
             assert!(anew.get(&engine, &digest).is_none(), "of another key");
             assert_eq!(fs::read(&key).unwrap().len(), KEY_BYTES);
         }
-        fs::remove_file(&key).unwrap();
-        fs::create_dir(&key).unwrap();
-        let refused = CompileCache::open(&directory.path().join("compiled"));
-        assert!(refused.unwrap_err().to_string().contains("compiled.key"));
-        fs::remove_dir(&key).unwrap();
-        std::os::unix::fs::symlink(&key, &key).unwrap();
-        let refused = CompileCache::open(&directory.path().join("compiled"));
-        assert!(refused.unwrap_err().to_string().contains("compiled.key"));
-        fs::remove_file(&key).unwrap();
         fs::write(&key, whole).unwrap();
 
         let authentic = fs::read(&path).unwrap();
@@ -347,5 +385,52 @@ mod tests {
         flipped[MAC_BYTES + 100] ^= 1;
         fs::write(&path, &flipped).unwrap();
         assert!(cache.get(&engine, &digest).is_none(), "a flipped bit");
+    }
+
+    #[test]
+    fn what_lies_in_the_place_of_the_cache_or_its_key_is_put_aside() {
+        let engine = Engine::with_ticking(Ticking::Manual).unwrap();
+        let component = compile(&wat::parse_str("(component)").unwrap(), false).unwrap();
+        let digest = blake3::hash(b"one");
+        let file = |path: &Path| fs::write(path, "mine").unwrap();
+        let directory = |path: &Path| fs::create_dir(path).unwrap();
+        let fifo = |path: &Path| mkfifoat(CWD, path, Mode::RUSR).unwrap();
+        let dangling = |path: &Path| symlink("nowhere", path).unwrap();
+        let circle = |path: &Path| symlink(path, path).unwrap();
+        let odd: [(&str, &dyn Fn(&Path)); 7] = [
+            ("compiled", &file),
+            ("compiled", &fifo),
+            ("compiled", &dangling),
+            ("compiled", &circle),
+            ("compiled.key", &directory),
+            ("compiled.key", &fifo),
+            ("compiled.key", &circle),
+        ];
+        for (number, (name, lay)) in odd.into_iter().enumerate() {
+            let root = tempfile::tempdir().unwrap();
+            lay(&root.path().join(name));
+            let cache = CompileCache::open_if_possible(&root.path().join("compiled")).unwrap();
+            cache.put(&engine, &digest, &component);
+            assert!(cache.get(&engine, &digest).is_some(), "{name}, {number}");
+            assert_eq!(mode(&root.path().join("compiled")), 0o700);
+            let aside = root.path().join(format!("{name}.aside-1"));
+            assert!(fs::symlink_metadata(aside).is_ok(), "{name}, {number}");
+        }
+    }
+
+    #[test]
+    fn where_there_can_be_no_cache_there_is_none_and_a_link_to_one_is_followed() {
+        let root = tempfile::tempdir().unwrap();
+        fs::write(root.path().join("file"), "").unwrap();
+        let nowhere = root.path().join("file/compiled");
+        assert!(CompileCache::open_if_possible(&nowhere).is_none());
+
+        let shared = root.path().join("shared");
+        fs::create_dir(&shared).unwrap();
+        fs::set_permissions(&shared, fs::Permissions::from_mode(0o755)).unwrap();
+        symlink(&shared, root.path().join("compiled")).unwrap();
+        let cache = CompileCache::open_if_possible(&root.path().join("compiled"));
+        assert!(cache.is_some());
+        assert_eq!(mode(&shared), 0o755, "it is not this host's to close");
     }
 }

@@ -89,7 +89,7 @@ impl PluginHost {
         if let Some(state) = &options.state_dir {
             let (plugins, compiled) = (state.join("plugins"), state.join("compiled"));
             kept = Some(Kept::open(&plugins).map_err(at(&plugins))?);
-            loading.cache = Some(CompileCache::open(&compiled).map_err(at(&compiled))?);
+            loading.cache = CompileCache::open_if_possible(&compiled);
         }
         let shared = Arc::new(HostShared::new(observer, loading.now.clone()));
         let loader = Loader::new(loading)?;
@@ -233,7 +233,10 @@ impl PluginHost {
         if let Some(kept) = &self.kept {
             needed.extend(kept.pins.lock().held());
         }
-        self.loader.prune_cache(&needed)?;
+        // Only a cache: the store is pruned whatever becomes of it.
+        if let Err(error) = self.loader.prune_cache(&needed) {
+            tracing::warn!(%error, "the compile cache cannot be pruned");
+        }
         self.kept
             .as_ref()
             .map_or(Ok(0), |kept| kept.store.prune(&needed))

@@ -32,6 +32,7 @@ pub mod limits;
 pub mod loader;
 mod memory;
 pub mod observer;
+pub mod own_directory;
 mod pins;
 pub mod plugin;
 pub mod quarantine;

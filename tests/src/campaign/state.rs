@@ -212,9 +212,11 @@ impl Round<'_> {
             assert!(is_there, "{self}: {} is not what it was", name.display());
         }
         let precious = self.state.join(&self.spoilt.name).join(PRECIOUS);
+        let aside = format!("{}.aside-1/{PRECIOUS}", self.spoilt.name.display());
+        let is_kept = precious.exists() || self.state.join(aside).exists();
         // What is compiled is there for as long as that takes, and is the daemon's own.
         let is_own = self.spoilt.name.starts_with("compiling");
-        let is_there = self.spoilt.what != DIRECTORY || is_own || precious.exists();
+        let is_there = self.spoilt.what != DIRECTORY || is_own || is_kept;
         assert!(is_there, "{self}: what was in it is gone");
     }
 

@@ -15,6 +15,7 @@ use mainstay_domain::compile_queue::{CompileQueue, CompileTicket};
 use mainstay_runtime::{
     compiler::{COMMAND, CompileError, Compiler, MAX_CPU, MAX_MEMORY},
     effects::Boxed,
+    own_directory::put_aside,
 };
 use parking_lot::Mutex;
 use std::{
@@ -68,7 +69,20 @@ impl ChildCompiler {
         if let Err(error) = fs::remove_dir_all(&directory)
             && error.kind() != io::ErrorKind::NotFound
         {
-            tracing::warn!(directory = %directory.display(), %error, "what an earlier daemon compiled is left there");
+            // It may be no directory, or somebody else's.
+            match put_aside(&directory) {
+                Ok(aside) => tracing::warn!(
+                    directory = %directory.display(),
+                    aside = %aside.display(),
+                    %error,
+                    "what lay where plugins are compiled was put aside"
+                ),
+                Err(_) => tracing::warn!(
+                    directory = %directory.display(),
+                    %error,
+                    "what lies where plugins are compiled stays there"
+                ),
+            }
         }
         let processors = available_parallelism().map_or(1, usize::from);
         Self {
@@ -311,6 +325,19 @@ mod tests {
             assert!(as_expected, "{error:?}");
             assert!(error.to_string().contains(words), "{error}");
         }
+    }
+
+    #[tokio::test]
+    async fn what_lies_in_the_place_of_the_files_of_compiles_is_put_aside() {
+        let state = tempfile::tempdir().unwrap();
+        let directory = state.path().join("compiling");
+        fs::write(&directory, "mine").unwrap();
+        let clock = Arc::new(crate::adapters::clock::SystemClock::new());
+        let environment = crate::adapters::environment::without_that_of_the_tests();
+        drop(ChildCompiler::new(state.path(), environment, clock));
+        let aside = state.path().join("compiling.aside-1");
+        assert_eq!(fs::read_to_string(aside).unwrap(), "mine");
+        drop(Files::make(&directory, b"bytes").unwrap());
     }
 
     #[test]

@@ -12,6 +12,7 @@ mod rotation;
 
 use crate::ports::ProcessError;
 use mainstay_domain::name::TargetName;
+use mainstay_runtime::own_directory;
 use parking_lot::Mutex;
 use rotation::rotate;
 use rustix::fs::{OFlags, makedev};
@@ -129,9 +130,9 @@ pub(super) async fn begin_soon(rotations: &Rotations, path: &Path) -> Option<Rot
     None
 }
 
-/// Makes the directory for logs; only its owner can look into it.
+/// Makes the directory for logs; only its owner can look into it. What lies there and cannot be used is put aside.
 pub(super) fn make_directory(logs: &Path) -> io::Result<()> {
-    DirBuilder::new().recursive(true).mode(0o700).create(logs)
+    own_directory::make(logs)
 }
 
 /// Where a target's output goes.

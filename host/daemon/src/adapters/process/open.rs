@@ -15,10 +15,13 @@ use crate::{
     ports::{Clock, Secrets},
 };
 use parking_lot::Mutex;
-use std::{path::Path, sync::Arc};
+use std::{
+    path::{Path, PathBuf},
+    sync::Arc,
+};
 
 impl HostProcesses {
-    /// Keeps logs in `state_dir/logs`, which is made where it is not there, and marks children as those of `state_dir`.
+    /// Keeps logs in `state_dir/logs`, which is made where it is not there and can be, and marks children as those of `state_dir`.
     pub fn new(
         state_dir: &Path,
         secrets: Arc<dyn Secrets>,
@@ -34,10 +37,18 @@ impl HostProcesses {
             }
         };
         let logs = state_dir.join("logs");
-        log::make_directory(&logs).map_err(failed("make the directory", &logs))?;
-        let logs = logs
-            .canonicalize()
-            .map_err(failed("resolve the directory", &logs))?;
+        // Lines for people are no reason to watch nothing; with the start of a child it is made again.
+        if let Err(error) = log::make_directory(&logs) {
+            tracing::warn!(
+                directory = %logs.display(),
+                %error,
+                "there is no directory for the logs of targets: what they print is lost where none can be made when they start"
+            );
+        }
+        let of_state = |state_dir: PathBuf| state_dir.join("logs");
+        let resolved = logs.canonicalize();
+        let resolved = resolved.or_else(|_| state_dir.canonicalize().map(of_state));
+        let logs = resolved.map_err(failed("resolve the directory", state_dir))?;
         let boot_id = boot::id().map_err(|(path, source)| failed("read", &path)(source))?;
         let marks = Marks::new(&logs);
         let rotations = Rotations::default();
