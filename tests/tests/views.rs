@@ -188,6 +188,26 @@ fn what_a_target_prints_is_shown_and_followed() {
 }
 
 #[test]
+fn what_a_target_printed_before_its_log_was_rotated_is_shown_too() {
+    // Written at once, for where it is rotated meanwhile some may be lost.
+    let config = WEB.replace("echo hello from web;", "seq 1 2000 > lines; cat lines;")
+        + "[target.log]\nmax_bytes = \"4KiB\"\nkeep = 2\n";
+    let daemon = Daemon::start(&[HOST, config.as_str()].concat(), &[]);
+    let rotated = daemon.path("state/logs/web.log.1");
+    wait_for("the rotation", || {
+        rotated.is_file().then_some(()).ok_or_else(String::new)
+    });
+    let lines = |from: u32| -> String { (from..=2000).map(|line| format!("{line}\n")).collect() };
+    let shown = said(&daemon, &["logs", "web", "-n", "1000"]);
+    assert_eq!(shown, lines(1001));
+    let log = daemon.json(&["logs", "web"]);
+    assert_eq!(log["text"], lines(1));
+    assert_eq!(log["log_bytes"], lines(1).len());
+    let detail = daemon.json(&["status", "web"]);
+    assert_eq!(detail["log"], lines(1981).trim_end());
+}
+
+#[test]
 fn a_misspelt_name_is_refused_with_the_nearest_one_and_the_end_of_an_identifier_is_enough() {
     let daemon = Daemon::start(&[HOST, WEB].concat(), &[]);
     for arguments in [

@@ -45,7 +45,7 @@ pub use account::{LocalAccounts, is_account};
 mod tests;
 
 pub(super) use launch::run_as;
-pub(super) use log::log_of;
+pub(super) use log::{log_of, rotated_of};
 pub(super) use signal::kill_exactly;
 
 use super::{environment::ChildEnvironment, program::Starts};

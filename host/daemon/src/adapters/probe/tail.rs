@@ -8,15 +8,18 @@
 //! Invariant: secrets are taken out before anything is shown, also where what was read begins within one, or ends
 //! within one that is being written, or that who wrote it never finished.
 
-use super::{HostProbe, links};
+mod over_rotation;
+
+use super::HostProbe;
 use crate::{
     adapters::{process::log_of, secrets::max_concealed_now, threads::Threads},
     ports::{LogEnd, Secrets},
 };
 use mainstay_domain::{
     spec::{CheckKind, CheckSpec, TargetSpec},
-    text::last_lines,
+    text::{EVIDENCE_LINES, last_lines},
 };
+use over_rotation::{may_be_rotated, read_at_end};
 use parking_lot::Mutex;
 use rustix::{
     fs::{CWD, Mode, OFlags, ResolveFlags, openat2},
@@ -25,7 +28,7 @@ use rustix::{
 use std::{
     collections::{HashMap, hash_map::Entry},
     fs::File,
-    io::{self, IoSliceMut, Read, Seek, SeekFrom},
+    io::{self, IoSliceMut},
     path::{Path, PathBuf},
     sync::Arc,
     time::Duration,
@@ -173,9 +176,9 @@ impl HostProbe {
 /// The end of a log as it was read.
 struct End {
     bytes: Vec<u8>,
-    /// How long the log was.
+    /// How long the log was, with what was rotated of it as far as that was looked at.
     length: u64,
-    /// So many bytes at the begin may be of a secret that was cut; none where the whole log was read.
+    /// So many bytes at the begin may be of a secret that was cut; none where all of it was read.
     margin: usize,
 }
 
@@ -244,21 +247,6 @@ fn begin_of_end(length: u64, most: usize, secrets: &dyn Secrets) -> (u64, usize)
     }
 }
 
-/// So much of the end that its last `most` bytes can be told without secrets. Blocks.
-fn read_at_end(log: &Path, most: usize, secrets: &dyn Secrets) -> io::Result<End> {
-    let (mut file, metadata) = links::open(log)?;
-    let length = metadata.len();
-    let (from, margin) = begin_of_end(length, most, secrets);
-    file.seek(SeekFrom::Start(from))?;
-    let mut bytes = Vec::new();
-    file.take(length - from).read_to_end(&mut bytes)?;
-    Ok(End {
-        bytes,
-        length,
-        margin,
-    })
-}
-
 /// As [`tail`] by what the kernel has in memory: no disk is waited for. An error means that [`tail`] has to look, as where a
 /// link leads to another file system.
 fn tail_at_once(log: &Path, secrets: &dyn Secrets) -> io::Result<Option<String>> {
@@ -285,7 +273,13 @@ fn tail_at_once(log: &Path, secrets: &dyn Secrets) -> io::Result<Option<String>>
         length,
         margin,
     };
-    Ok(end.lines(secrets))
+    let lines = end.lines(secrets);
+    let count = lines.as_deref().unwrap_or_default().lines().count();
+    // What was written before may be in a file beside it.
+    match from == 0 && count < EVIDENCE_LINES && may_be_rotated(log) {
+        true => Err(io::ErrorKind::WouldBlock.into()),
+        false => Ok(lines),
+    }
 }
 
 #[cfg(test)]
@@ -394,6 +388,18 @@ mod tests {
         ] {
             assert_eq!(read(log).await, None, "{}", log.display());
         }
+    }
+
+    #[tokio::test]
+    async fn the_last_lines_are_also_those_that_were_rotated_just_now() {
+        let directory = tempfile::tempdir().unwrap();
+        let log = directory.path().join("web.log");
+        std::fs::write(&log, "").unwrap();
+        std::fs::write(directory.path().join("web.log.1"), "one\nFATAL\n").unwrap();
+        assert!(tail_at_once(&log, &OneSecret).is_err());
+        assert_eq!(read(&log).await.unwrap(), "one\nFATAL");
+        std::fs::write(&log, "two\n").unwrap();
+        assert_eq!(read(&log).await.unwrap(), "one\nFATAL\ntwo");
     }
 
     #[test]

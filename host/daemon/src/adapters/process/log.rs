@@ -145,6 +145,11 @@ pub(in crate::adapters) fn log_of(state_dir: &Path, target: &TargetName) -> Path
     path(&state_dir.join("logs"), target)
 }
 
+/// Where what was rotated of a log lies; 1 is the newest.
+pub(in crate::adapters) fn rotated_of(log: &Path, number: u32) -> PathBuf {
+    rotation::numbered(log, number)
+}
+
 /// Whose output goes there.
 pub(super) fn target_of(logs: &Path, file: &Path) -> Option<TargetName> {
     let name = file.strip_prefix(logs).ok()?.to_str()?;
