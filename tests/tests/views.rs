@@ -113,6 +113,13 @@ fn a_foreign_service_is_shown_with_its_process_and_why_its_command_did_not_start
     assert_eq!(detail["service"]["pid"], pid);
     assert_eq!(detail["pid"], serde_json::Value::Null, "it is no child");
     assert_eq!(detail.get("not_started"), None, "{detail}");
+    daemon.wait_for_status("its process", |status| {
+        status["targets"][0]["service_pid"] == pid
+    });
+    let all = said(&daemon, &["status", "--all"]);
+    let mut rows = all.lines().filter(|line| line.starts_with("db "));
+    let row = rows.next().unwrap();
+    assert!(row.contains(&format!(" {pid} ")), "{all}");
     service.kill().unwrap();
     service.wait().unwrap();
 }

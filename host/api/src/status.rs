@@ -191,8 +191,11 @@ pub struct TargetRow {
     #[serde(default)]
     #[schemars(extend("format" = "date-time"))]
     pub paused_until: Option<String>,
-    /// Of the supervised process, where one runs; the process of a foreign service is in `status TARGET` alone.
+    /// Of the supervised process, where one runs; that of a foreign service is `service_pid`.
     pub pid: Option<u32>,
+    /// Of the process of a foreign service, as its pid file named it some seconds ago; absent where none does.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub service_pid: Option<u32>,
     /// How often the daemon has started it again, for whatever reason: its process, or a foreign service by its commands. A daemon
     /// that begins goes on from there where it takes over a process of the target, or learns of its end, and else begins at 0.
     pub restarts: u32,

@@ -289,6 +289,7 @@ fn the_status_says_null_where_there_is_nothing() {
         paused: true,
         paused_until: Some(samples::NOW.to_string()),
         pid: None,
+        service_pid: Some(4_242),
         restarts: 2,
         not_started: Some(NotStarted {
             at: samples::NOW.to_string(),
@@ -389,6 +390,7 @@ fn the_status_says_null_where_there_is_nothing() {
             "paused": true,
             "paused_until": at,
             "pid": null,
+            "service_pid": 4242,
             "restarts": 2,
             "not_started": { "at": at, "why": "`svc start api` exited with code 5: no such unit" },
             "completed": true,

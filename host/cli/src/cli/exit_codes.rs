@@ -117,6 +117,7 @@ mod tests {
             paused: false,
             paused_until: None,
             pid: None,
+            service_pid: None,
             restarts: 0,
             not_started: None,
             completed: false,

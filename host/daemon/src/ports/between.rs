@@ -44,6 +44,10 @@ pub trait TargetControl: Send + Sync {
     fn foreign_process(&self, _target: TargetName) -> Boxed<'_, Option<ForeignProcess>> {
         Box::pin(std::future::ready(None))
     }
+    /// The process of a foreign service, as it was seen some seconds ago; none where no pid file names a living one.
+    fn service_pid(&self, _target: &TargetName) -> Option<u32> {
+        None
+    }
     /// Why the commands of a foreign service did not start it the last time; none where they did, or were not run.
     fn not_started(&self, _target: &TargetName) -> Option<NotStarted> {
         None

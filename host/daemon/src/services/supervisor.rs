@@ -57,7 +57,7 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 pub use shutdown::Stragglers;
 
-/// How often the size of output files is looked at.
+/// How often the size of output files is looked at, and which processes foreign services have.
 const ROTATE_EVERY: Duration = Duration::from_secs(5);
 /// For processes of the previous daemon whose targets are no longer in the config; the default of `grace`.
 const DEFAULT_GRACE: Duration = Duration::from_secs(10);
@@ -110,6 +110,8 @@ struct Core {
     closing: AtomicBool,
     /// Held while the output files are gone through; with a disk that is slow the next turn comes before that ends.
     rotating: Arc<tokio::sync::Mutex<()>>,
+    /// Held while it is looked which processes foreign services have.
+    naming: Arc<tokio::sync::Mutex<()>>,
     oom: Mutex<OomWindow>,
     /// What a person keeps stopped: who, and why.
     held: Mutex<HashMap<TargetName, String>>,
@@ -145,6 +147,7 @@ impl Supervisor {
                 reconciled: SetOnce::new(),
                 closing: AtomicBool::new(false),
                 rotating: Arc::default(),
+                naming: Arc::default(),
                 oom: Mutex::default(),
                 held: Mutex::default(),
                 endings,
@@ -171,6 +174,7 @@ impl Supervisor {
                 _ = rotation.tick() => {
                     core.oom.lock().look(core.ports.processes.oom_kills());
                     core.rotate();
+                    core.look_at_foreign();
                     core.forget_gone();
                 }
             }

@@ -167,7 +167,7 @@ fn target_row(target: &TargetRow, open: &[&Incident], times: &Times) -> Vec<Cell
         maybe(target.incident.as_ref()),
         maybe(target.operation.as_ref()),
         cell(target.priority, Tone::Plain),
-        maybe(target.pid),
+        maybe(target.pid.or(target.service_pid)),
         cell(target.restarts, Tone::Plain),
     ]
 }

@@ -82,6 +82,7 @@ impl StatusSources {
             paused: self.recovery.is_paused(Some(name)),
             paused_until: self.recovery.paused_until(Some(name)).map(String::from),
             pid: process.as_ref().and_then(|process| process.pid),
+            service_pid: self.targets.service_pid(name),
             restarts: process.map_or(0, |process| process.restarts),
             not_started: self
                 .targets

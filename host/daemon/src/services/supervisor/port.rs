@@ -150,6 +150,10 @@ impl TargetControl for Supervisor {
         Box::pin(async move { self.core.foreign_process(&target).await })
     }
 
+    fn service_pid(&self, target: &TargetName) -> Option<u32> {
+        self.core.get(target)?.service_pid()
+    }
+
     fn not_started(&self, target: &TargetName) -> Option<NotStarted> {
         self.core.get(target)?.not_started()
     }

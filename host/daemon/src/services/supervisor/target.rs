@@ -69,6 +69,8 @@ struct State {
     restarts: Option<u32>,
     /// Why the commands of a foreign service did not start it the last time.
     not_started: Option<NotStarted>,
+    /// The process that the pid file of a foreign service was seen to name.
+    service_pid: Option<u32>,
     /// When it was first started, adopted or found to be down; of a foreign service, when the config first had it.
     began: Option<Instant>,
     /// Its last process ended as its config expects.
@@ -96,6 +98,7 @@ impl SupervisedTarget {
                 start_hangs: false,
                 restarts: None,
                 not_started: None,
+                service_pid: None,
                 began: None,
                 completed: false,
                 bad_ends: (0, String::new()),

@@ -6,7 +6,7 @@ use super::{
 };
 use crate::ports::{ForeignProcess, NotStarted};
 use mainstay_domain::{effect::EffectError, name::TargetName, spec::CheckKind};
-use std::path::PathBuf;
+use std::{path::PathBuf, sync::Arc};
 
 impl Core {
     /// Works on a foreign service, and keeps what came of it for those who look at it.
@@ -27,6 +27,9 @@ impl Core {
             (Verb::Stop | Verb::Hold, Ok(())) => supervised.not_started_by_command(None),
             (Verb::Stop | Verb::Hold, Err(_)) | (Verb::Reload, _) => {}
         }
+        if !matches!(verb, Verb::Reload) {
+            self.foreign_process(&supervised.name).await;
+        }
         self.ports.watch.row_changed(&supervised.name);
         done
     }
@@ -41,20 +44,37 @@ impl Core {
             return None;
         }
         let own = supervised.commands().pid_file;
-        let Some(file) = own.or_else(|| self.checked_pid_file(target)) else {
-            return Some(ForeignProcess {
-                pid_file: None,
-                pid: Ok(None),
-            });
+        let pid_file = own.or_else(|| self.checked_pid_file(target));
+        let named = match &pid_file {
+            Some(file) => self.ports.pid_files.named(file.clone()).await,
+            None => Ok(None),
         };
-        let named = self.ports.pid_files.named(file.clone()).await;
-        Some(ForeignProcess {
-            pid_file: Some(file),
-            pid: match named {
-                Ok(process) => Ok(process.map(|process| process.pid)),
-                Err(refused) => Err(refused.to_string()),
-            },
-        })
+        let pid = match named {
+            Ok(process) => Ok(process.map(|process| process.pid)),
+            Err(refused) => Err(refused.to_string()),
+        };
+        // Who sees all targets sees what was seen last, for to look takes a while.
+        if supervised.set_service_pid(pid.clone().ok().flatten()) {
+            self.ports.watch.row_changed(target);
+        }
+        Some(ForeignProcess { pid_file, pid })
+    }
+
+    /// Looks which processes foreign services have now, one after the other; not while the look before lasts.
+    pub(in super::super) fn look_at_foreign(self: &Arc<Self>) {
+        let Ok(turn) = Arc::clone(&self.naming).try_lock_owned() else {
+            return;
+        };
+        let core = Arc::clone(self);
+        self.background.spawn(async move {
+            let _turn = turn;
+            for supervised in core.all() {
+                if core.is_closing() {
+                    return;
+                }
+                core.foreign_process(&supervised.name).await;
+            }
+        });
     }
 
     /// The first pid file that a check of a target names.

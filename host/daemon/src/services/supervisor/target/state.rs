@@ -39,6 +39,19 @@ impl SupervisedTarget {
         state.not_started.clone().filter(|_| is_foreign)
     }
 
+    /// The process that its pid file was seen to name, of a foreign service.
+    pub(in super::super) fn service_pid(&self) -> Option<u32> {
+        let state = self.state.lock();
+        let is_foreign = state.listing.process().is_none();
+        state.service_pid.filter(|_| is_foreign)
+    }
+
+    /// Its pid file names this now; whether that is news.
+    pub(in super::super) fn set_service_pid(&self, pid: Option<u32>) -> bool {
+        let mut state = self.state.lock();
+        std::mem::replace(&mut state.service_pid, pid) != pid
+    }
+
     /// When it was first started, or found not to be started by the daemon; none before that.
     pub(in super::super) fn began(&self) -> Option<Instant> {
         self.state.lock().began

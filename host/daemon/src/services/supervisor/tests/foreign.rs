@@ -170,6 +170,10 @@ async fn the_process_of_a_foreign_service_is_that_of_its_pid_file_or_of_one_of_i
     let mut daemon = Daemon::with(dir.path(), targets, previous, pid_files.clone());
     daemon.run();
     let supervisor = daemon.supervisor.clone();
+    let seen = |of: &str| supervisor.service_pid(&name(of));
+    for of in ["db", "checked"] {
+        wait_until("its process is seen", || seen(of) == Some(NAMED.pid)).await;
+    }
     let process = |of: &str| within(supervisor.foreign_process(name(of)));
     let known = |file: &str, pid| {
         let pid_file = Some(PathBuf::from(file));
@@ -187,6 +191,9 @@ async fn the_process_of_a_foreign_service_is_that_of_its_pid_file_or_of_one_of_i
     pid_files.in_doubt.store(true, Ordering::SeqCst);
     let doubt = Err("/run/db.pid: who knows".to_owned());
     assert_eq!(process("db").await, known("/run/db.pid", doubt));
+    for of in ["db", "unknown", "web"] {
+        assert_eq!(seen(of), None, "{of}");
+    }
     daemon.shut_down().await.unwrap();
 }
 
