@@ -50,6 +50,7 @@ pub mod drilled;
 pub mod dry_run_answer;
 pub mod effect;
 pub mod encryption;
+pub mod env_file;
 pub mod event;
 pub mod failed_attempts;
 pub mod failure;

@@ -4,8 +4,12 @@
 //! Warnings, for each of them may come later.
 
 use mainstay_daemon::config::{EntityKind, Loaded, Problem};
-use mainstay_domain::spec::{CheckKind, Spec, TierPlaceSpec, Trust};
-use std::{fs, path::Path};
+use mainstay_domain::{
+    env_file,
+    spec::{CheckKind, Spec, TierPlaceSpec, Trust},
+};
+use mainstay_runtime::regular_file;
+use std::{fs, io, path::Path};
 
 /// Something that has to be there.
 struct Wanted<'a> {
@@ -18,7 +22,7 @@ struct Wanted<'a> {
     help: &'static str,
 }
 
-/// A warning for each thing that is not there, or is something else.
+/// A warning for each thing that is not there, is something else, or does not hold what it has to.
 pub(super) fn problems(loaded: &Loaded) -> Vec<Problem> {
     let wanted = wanted(&loaded.spec).into_iter();
     let doubtful = wanted.filter_map(|wanted| {
@@ -28,7 +32,31 @@ pub(super) fn problems(loaded: &Loaded) -> Vec<Problem> {
         let problem = Problem::warning(message, wanted.help);
         Some(loaded.problem_about(kind, name, problem))
     });
-    doubtful.collect()
+    doubtful.chain(bad_variables(loaded)).collect()
+}
+
+/// Files of variables that keep their targets from starting.
+fn bad_variables(loaded: &Loaded) -> impl Iterator<Item = Problem> {
+    loaded.spec.targets.iter().filter_map(|target| {
+        let file = target.process.as_ref()?.env_file.as_deref()?;
+        let (name, why) = (target.name.as_str(), why_no_variables(file)?);
+        let message = format!("`env_file` of target `{name}`, {}: {why}", file.display());
+        let help = "write lines KEY=VALUE, and nothing else but comments: with this the target does not start";
+        let problem = Problem::warning(message, help);
+        Some(loaded.problem_about(EntityKind::Target, name, problem))
+    })
+}
+
+/// None where there is nothing to say: it is good, is no file, or only the daemon may read it.
+fn why_no_variables(file: &Path) -> Option<String> {
+    if !fs::metadata(file).is_ok_and(|found| found.is_file()) {
+        return None;
+    }
+    match regular_file::read_whole(file, env_file::MAX_BYTES) {
+        Ok(content) => env_file::variables(content).err(),
+        Err(error) if error.kind() == io::ErrorKind::PermissionDenied => None,
+        Err(error) => Some(error.to_string()),
+    }
 }
 
 fn doubt(wanted: &Wanted<'_>) -> Option<String> {
@@ -221,6 +249,34 @@ mod tests {
                     }
                     (found, _) => panic!("{rest}: {path}: {found:?}, not {expected:?}"),
                 }
+            }
+        }
+    }
+
+    #[test]
+    fn variables_with_which_a_target_does_not_start_are_told_with_their_line() {
+        let directory = tempfile::tempdir().unwrap();
+        let file = directory.path().join("env");
+        let target = format!(
+            "[[target]]\nname = \"t\"\nrun = [\"sh\"]\nenv_file = \"{}\"\n[[route]]\nchain = [{{ handler = \"h\" }}]\n",
+            file.display()
+        );
+        for (content, expected) in [
+            ("# of it\nA=1\nB='2'\n", None),
+            (
+                "A=1\nexport B=2\n",
+                Some("line 2: what is before `=` is no name"),
+            ),
+            ("A\n", Some("line 1: it has no `=`")),
+        ] {
+            fs::write(&file, content).unwrap();
+            let (_directory, loaded) = loaded(&target);
+            let found = problems(&loaded);
+            assert_eq!(found.len(), usize::from(expected.is_some()), "{found:?}");
+            for (problem, says) in found.iter().zip(expected) {
+                let begin = format!("`env_file` of target `t`, {}: {says}", file.display());
+                assert!(problem.message.starts_with(&begin), "{problem:?}");
+                assert!(!problem.is_error() && problem.line.is_some(), "{problem:?}");
             }
         }
     }
