@@ -1,11 +1,14 @@
 //! What a log got since the look before, and whether a line of it matches.
 //!
-//! Invariant: a line counts once, also where the log was rotated between two looks: it is then looked for in `LOG.1`.
+//! Invariant: a line counts once, also where the log was rotated between two looks, however often, and where that cut it in
+//! two: it is then looked for in `LOG.1` and those before it.
 //! Invariant: what was written before the first look of a check does not count.
 //! Invariant: no link of somebody else leads to a file that is not theirs (`links`).
 //! Invariant: secrets are taken out of a line before anything of it is shown.
 
-use super::{Seen, links, seen::io_cause};
+mod whole;
+
+use super::{Seen, seen::io_cause};
 use crate::ports::Secrets;
 use mainstay_domain::{
     name::{CheckName, TargetName},
@@ -15,12 +18,11 @@ use parking_lot::Mutex;
 use regex::bytes::Regex;
 use std::{
     collections::HashMap,
-    fs::File,
     io,
-    os::unix::fs::{FileExt, MetadataExt},
     path::{Path, PathBuf},
     sync::{Arc, Weak},
 };
+use whole::{Whole, newest_of};
 
 /// So much of what was written since is looked through, the newest of it.
 const MOST: u64 = 8 << 20;
@@ -55,6 +57,8 @@ struct Place {
     before: Vec<u8>,
     /// How long the log was then.
     length: u64,
+    /// Which file the newest rotated one was then.
+    newest: Option<u64>,
 }
 
 /// What was found since.
@@ -81,9 +85,13 @@ impl LogLooks {
         let known = known.map(|kept| kept.place);
         let (place, found) = match since(file, known.as_ref(), pattern) {
             Ok(read) => read,
-            // What is written once it is there is new.
+            // What is written once it is there is new; and what was written before it was rotated away, too.
             Err(error) if error.kind() == io::ErrorKind::NotFound => {
-                self.keep(key, check, file, Place::default());
+                let place = known.unwrap_or_else(|| Place {
+                    newest: newest_of(file),
+                    ..Place::default()
+                });
+                self.keep(key, check, file, place);
                 return Seen::too_soon(format!("{shown}: it does not exist"));
             }
             Err(error) => {
@@ -140,111 +148,90 @@ fn since(
     known: Option<&Place>,
     pattern: &LogPattern,
 ) -> io::Result<(Place, Option<Found>)> {
-    let (log, inode, length) = open(path)?;
+    let newest = newest_of(path);
+    let log = Whole::open(path)?;
+    let length = log.length();
     let Some(known) = known else {
-        return Ok((place(&log, inode, length, length)?, None));
+        return Ok((place(&log, length, newest)?, None));
     };
     let matcher = Matcher::new(pattern)?;
     let mut found = Found::default();
-    let goes_on = known.inode == inode || known.inode == Place::default().inode;
-    let mut from = known.offset;
-    if !(goes_on && is_at(&log, length, known, known.offset)?) {
-        from = rotated(path, &log, length, known, &matcher, &mut found)?;
+    if goes_on(&log, known, newest)? {
+        let is_whole = known.length == length;
+        let read = scan(&log, known.offset, is_whole, &matcher, &mut found)?;
+        return Ok((place(&log, read, newest)?, Some(found)));
     }
-    let is_whole = known.length == length && from == known.offset;
-    let read = scan(&log, from, length, is_whole, &matcher, &mut found)?;
-    Ok((place(&log, inode, read, length)?, Some(found)))
+    let log = Whole::with_rotated(path)?;
+    let from = behind(&log, known)?;
+    let read = scan(&log, from, false, &matcher, &mut found)?;
+    Ok((place(&log, read, log.newest())?, Some(found)))
 }
 
-/// Reads what is left of the log before, and gives where to go on in the present one.
-fn rotated(
-    path: &Path,
-    log: &File,
-    length: u64,
-    known: &Place,
-    matcher: &Matcher,
-    found: &mut Found,
-) -> io::Result<u64> {
-    let mut older = path.as_os_str().to_owned();
-    older.push(".1");
-    let Ok((older, inode, older_length)) = open(Path::new(&older)) else {
-        return Ok(0);
-    };
-    let is_known = inode == known.inode || !known.before.is_empty();
-    if is_known && is_at(&older, older_length, known, known.offset)? {
-        scan(&older, known.offset, older_length, true, matcher, found)?;
-        return Ok(0);
-    }
-    // Only the part before that was taken off the front.
-    match known.offset.checked_sub(older_length) {
-        Some(offset) if is_at(log, length, known, offset)? => Ok(offset),
-        _ => Ok(0),
+/// Whether what is new stands in the log behind what is known.
+fn goes_on(log: &Whole, known: &Place, newest: Option<u64>) -> io::Result<bool> {
+    let is_same = known.inode == log.inode() || known.inode == Place::default().inode;
+    match known.before.is_empty() {
+        // Nothing tells it from a log that was emptied, but what was rotated.
+        true => Ok(is_same && newest == known.newest),
+        false => Ok(is_same && log.has_before(known.offset, &known.before)?),
     }
 }
 
-fn open(path: &Path) -> io::Result<(File, u64, u64)> {
-    let (log, metadata) = links::open(path)?;
-    Ok((log, metadata.ino(), metadata.len()))
+/// Where what is new begins in a log of which something was rotated, or taken away, since.
+fn behind(log: &Whole, known: &Place) -> io::Result<u64> {
+    let newest_then = known.newest.and_then(|newest| log.number_of(newest));
+    // So many were rotated since; all of them, where that of then is gone.
+    let since = newest_then.map_or(log.rotated(), |number| number - 1);
+    if !known.before.is_empty() {
+        let likely = std::iter::once(since).filter(|since| *since > 0);
+        for number in likely.chain(1..=log.rotated()) {
+            let begin = log.begin_of(number).unwrap_or_default();
+            let at = begin.saturating_add(known.offset);
+            if log.has_before(at, &known.before)? {
+                return Ok(at);
+            }
+        }
+    }
+    Ok(log.begin_of(since).unwrap_or_else(|| log.begin()))
 }
 
-fn place(log: &File, inode: u64, offset: u64, length: u64) -> io::Result<Place> {
-    let start = offset.saturating_sub(KNOWN);
+fn place(log: &Whole, at: u64, newest: Option<u64>) -> io::Result<Place> {
+    let begin = log.begin();
+    let at = at.max(begin);
+    let start = at.saturating_sub(KNOWN).max(begin);
     Ok(Place {
-        inode,
-        offset,
-        before: read(log, start, offset)?,
-        length,
+        inode: log.inode(),
+        offset: at - begin,
+        before: log.read(start, at)?,
+        length: log.length() - begin,
+        newest,
     })
 }
 
-/// Whether what stood before the place stands before this offset.
-fn is_at(log: &File, length: u64, known: &Place, offset: u64) -> io::Result<bool> {
-    let start = offset.checked_sub(known.before.len() as u64);
-    match start {
-        Some(start) if offset <= length => Ok(read(log, start, offset)? == known.before),
-        _ => Ok(false),
-    }
-}
-
-/// The bytes of a range, or as many as are there.
-fn read(log: &File, from: u64, to: u64) -> io::Result<Vec<u8>> {
-    let length = usize::try_from(to.saturating_sub(from)).unwrap_or(0);
-    let mut bytes = vec![0; length];
-    let mut filled = 0;
-    while let Some(rest) = bytes.get_mut(filled..).filter(|rest| !rest.is_empty()) {
-        match log.read_at(rest, from + filled as u64) {
-            Ok(0) => break,
-            Ok(count) => filled += count,
-            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-            Err(error) => return Err(error),
-        }
-    }
-    bytes.truncate(filled);
-    Ok(bytes)
-}
-
-/// Looks at each whole line of a range, and at what follows the last where `is_whole`; how far that went.
+/// Looks at each whole line from there on, and at what follows the last where `is_whole`; how far that went. A line that
+/// begins in what was rotated is looked at as far as it is there.
 fn scan(
-    log: &File,
+    log: &Whole,
     from: u64,
-    to: u64,
     is_whole: bool,
     matcher: &Matcher,
     found: &mut Found,
 ) -> io::Result<u64> {
+    let to = log.length();
     let mut at = from.max(to.saturating_sub(MOST));
     while at < to {
         let end = to.min(at + LONGEST_LINE);
-        let bytes = read(log, at, end)?;
+        let bytes = log.read(at, end)?;
         if bytes.is_empty() {
             break;
         }
         let is_full = bytes.len() as u64 == LONGEST_LINE;
+        let is_rotated = at < log.begin();
         let lines = bytes.iter().rposition(|&byte| byte == b'\n');
         let taken = match lines {
             Some(last) => last + 1,
             // A line without end, or one that nobody goes on with.
-            None if is_full || is_whole => bytes.len(),
+            None if is_full || is_whole || is_rotated => bytes.len(),
             None => break,
         };
         let lines = bytes.get(..taken).unwrap_or_default();
@@ -286,7 +273,24 @@ impl Matcher {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::{fs, io::Write};
+    use crate::{ports::SecretError, services::testing::specs};
+    use mainstay_domain::name::SecretName;
+    use std::{
+        fs::{self, File},
+        io::Write,
+    };
+
+    struct NoSecrets;
+
+    impl Secrets for NoSecrets {
+        fn value(&self, name: &SecretName) -> Result<String, SecretError> {
+            Err(SecretError::Unknown(name.clone()))
+        }
+
+        fn conceal(&self, bytes: Vec<u8>) -> Vec<u8> {
+            bytes
+        }
+    }
 
     struct Log {
         _dir: tempfile::TempDir,
@@ -380,6 +384,69 @@ mod tests {
         fs::write(&log.path, rest).unwrap();
         assert_eq!(log.look(), Some(1));
         assert_eq!(log.look(), Some(0));
+    }
+
+    #[test]
+    fn a_line_that_a_rotation_cut_in_two_counts_once() {
+        let mut log = Log::new();
+        log.write("well, well\nFATAL one\n");
+        let all = fs::read(&log.path).unwrap();
+        let (front, rest) = all.split_at(all.len() - "AL one\n".len());
+        fs::write(log.older(), front).unwrap();
+        fs::write(&log.path, rest).unwrap();
+        assert_eq!(log.look(), Some(1));
+        assert_eq!(log.look(), Some(0));
+    }
+
+    #[test]
+    fn what_was_rotated_more_than_once_between_two_looks_counts_too() {
+        let mut log = Log::new();
+        let oldest = log.path.with_file_name("log.2");
+        log.write("FATAL one\n");
+        fs::rename(&log.path, &oldest).unwrap();
+        fs::write(log.older(), "FATAL two\n").unwrap();
+        log.write("well\n");
+        assert_eq!(log.look(), Some(2));
+        assert_eq!(log.look(), Some(0));
+        // What is known is gone.
+        fs::rename(log.older(), log.path.with_file_name("away")).unwrap();
+        fs::write(&oldest, "FATAL three\n").unwrap();
+        fs::write(log.older(), "FATAL four\n").unwrap();
+        fs::write(&log.path, "").unwrap();
+        assert_eq!(log.look(), Some(2));
+        assert_eq!(log.look(), Some(0));
+    }
+
+    #[test]
+    fn what_an_empty_log_got_and_was_rotated_counts_too() {
+        let mut log = Log::new();
+        fs::write(&log.path, "").unwrap();
+        assert_eq!(log.look(), Some(0));
+        fs::write(log.older(), "FATAL one\n").unwrap();
+        assert_eq!(log.look(), Some(1));
+        assert_eq!(log.look(), Some(0));
+        log.write("FATAL two\n");
+        assert_eq!(log.look(), Some(1));
+    }
+
+    #[test]
+    fn what_was_written_before_the_log_was_rotated_away_counts_once_there_is_another() {
+        let dir = tempfile::tempdir().unwrap();
+        let file = dir.path().join("log");
+        fs::write(&file, "FATAL before\n").unwrap();
+        let (looks, pattern) = (LogLooks::default(), LogPattern::Text("FATAL".to_owned()));
+        let check = Arc::new(specs::check("log"));
+        let look = || {
+            let target = specs::name("web");
+            looks.look(target, &check, &file, &pattern, &NoSecrets)
+        };
+        assert_eq!(look().outcome, None, "it begins at the end");
+        fs::write(&file, "FATAL before\nFATAL one\n").unwrap();
+        fs::rename(&file, dir.path().join("log.1")).unwrap();
+        assert_eq!(look().outcome, None, "there is none");
+        fs::write(&file, "FATAL two\n").unwrap();
+        assert_eq!(look().value, Some(2.0));
+        assert_eq!(look().value, Some(0.0));
     }
 
     #[test]
