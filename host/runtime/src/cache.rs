@@ -43,6 +43,7 @@ impl CompileCache {
     pub fn open(directory: &Path) -> io::Result<Self> {
         own_directory::make(directory)?;
         close(directory);
+        files::remove_unfinished(directory);
         let mut key_file = directory.as_os_str().to_owned();
         key_file.push(".key");
         Ok(Self {

@@ -20,6 +20,7 @@ impl PluginStore {
     /// Opens a store, making its directory (0700) where it is not there.
     pub fn open(directory: &Path) -> io::Result<Self> {
         files::private_dir(directory)?;
+        files::remove_unfinished(directory);
         Ok(Self {
             directory: directory.to_owned(),
         })
