@@ -21,7 +21,8 @@ use std::{
 };
 
 impl HostProcesses {
-    /// Keeps logs in `state_dir/logs`, which is made where it is not there and can be, and marks children as those of `state_dir`.
+    /// Keeps logs in `state_dir/logs`, which is made where it is not there and can be, and marks children as those of
+    /// `state_dir`.
     pub fn new(
         state_dir: &Path,
         secrets: Arc<dyn Secrets>,
