@@ -195,12 +195,16 @@ impl BlockingLooks {
                 "an earlier look of the {} check still hangs; no other begins before it ends",
                 check.kind.as_str()
             ));
-            return Err(match check.kind {
-                // What hangs is no part of the target: a file of authorities, a log, or where documents lie.
-                CheckKind::Http(_) | CheckKind::Log { .. } | CheckKind::Checksum { .. } => {
-                    seen.into_unknown()
-                }
-                _ => seen,
+            // What hangs is no part of the target: a file of authorities, a log, or where documents lie.
+            let is_beside = match &check.kind {
+                CheckKind::Http(_) | CheckKind::Log { .. } | CheckKind::Checksum { .. } => true,
+                CheckKind::Redis(redis) => redis.ca.is_some(),
+                CheckKind::Postgres(postgres) => postgres.ca.is_some(),
+                _ => false,
+            };
+            return Err(match is_beside {
+                true => seen.into_unknown(),
+                false => seen,
             });
         };
         let mut has_own = false;

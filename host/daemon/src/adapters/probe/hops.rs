@@ -6,7 +6,8 @@
 use super::{
     HostProbe, Seen,
     http::{Hop, Walk},
-    in_time, length,
+    in_time,
+    timing::read_in_time,
 };
 use mainstay_domain::spec::{CheckSpec, HttpCheck, TargetSpec, Trust};
 use reqwest::Client;
@@ -47,16 +48,8 @@ impl HostProbe {
             return self.http.of(http, None).await;
         };
         let turn = self.blocking.turn(&target.name, check).await?;
-        let client = in_time(check, check.timeout, self.http.of(http, Some(turn))).await;
-        client.unwrap_or_else(|late| {
-            let message = format!(
-                "{} {}: `ca` {}: it could not be read within {}",
-                http.method.as_str(),
-                http.url,
-                file.display(),
-                length(check.timeout)
-            );
-            Err(Seen { message, ..late }.into_unknown())
-        })
+        let (method, file) = (http.method.as_str(), file.display());
+        let what = format!("{method} {}: `ca` {file}", http.url);
+        read_in_time(check, what, self.http.of(http, Some(turn))).await
     }
 }

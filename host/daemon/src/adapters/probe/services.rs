@@ -9,12 +9,14 @@ mod postgres;
 mod redis;
 mod s3;
 
-use self::line::{Known, Line};
+use self::line::{Known, Line, trusting};
 use super::{
     HostProbe, Seen,
     blocking::Turn,
     checksums::Wanted,
-    tcp, unix, within,
+    tcp,
+    timing::read_in_time,
+    unix, within,
     words::{latency, length},
 };
 use crate::ports::Secrets;
@@ -172,14 +174,15 @@ impl HostProbe {
         target: &TargetSpec,
         check: &Arc<CheckSpec>,
     ) -> Result<Option<Known>, Seen> {
-        Ok(match (ca, at) {
-            (Some(ca), ServiceAddress::Tcp(address)) => Some(Known {
-                turn: self.blocking.turn(&target.name, check).await?,
-                ca: ca.to_owned(),
-                address: address.clone(),
-            }),
-            (None, _) | (_, ServiceAddress::Unix(_)) => None,
-        })
+        let (Some(ca), ServiceAddress::Tcp(address)) = (ca, at) else {
+            return Ok(None);
+        };
+        let turn = self.blocking.turn(&target.name, check).await?;
+        let (what, file) = (format!("{address}: `ca` {}", ca.display()), ca.to_owned());
+        let read = read_in_time(check, &what, turn.run(move || trusting(&file))).await?;
+        let config = read.map_err(|why| Seen::not_done(format!("{what}: {why}")))?;
+        let address = address.clone();
+        Ok(Some(Known { config, address }))
     }
 
     /// The value of a secret that a check names. That it cannot be had says nothing about the target.

@@ -1,8 +1,8 @@
 //! How long a look may take.
 
-use super::{Seen, words::no_answer};
+use super::{Seen, length, words::no_answer};
 use mainstay_domain::spec::CheckSpec;
-use std::time::Duration;
+use std::{fmt::Display, time::Duration};
 
 /// A time-out that comes so much too late shows that the daemon itself was held up: it was stopped, or had no processor.
 const HELD_UP: Duration = Duration::from_millis(250);
@@ -26,4 +26,40 @@ pub(super) async fn in_time<T>(
         is_late: start.elapsed() > left + HELD_UP,
         ..Seen::failed(no_answer(check))
     })
+}
+
+/// What is read of a file that is no part of the target, `what`. That it is not read within the check's timeout says nothing
+/// about the target.
+pub(super) async fn read_in_time<T>(
+    check: &CheckSpec,
+    what: impl Display,
+    read: impl Future<Output = Result<T, Seen>>,
+) -> Result<T, Seen> {
+    let read = in_time(check, check.timeout, read).await;
+    read.unwrap_or_else(|late| {
+        let within = length(check.timeout);
+        let message = format!("{what}: it could not be read within {within}");
+        Err(Seen { message, ..late }.into_unknown())
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::services::testing::specs;
+    use mainstay_domain::health::Outcome;
+
+    #[tokio::test(start_paused = true)]
+    async fn a_file_beside_the_target_that_is_not_read_in_time_says_nothing_about_it() {
+        let check = specs::check("it");
+        let read = read_in_time(&check, "r:1: `ca` /file", std::future::ready(Ok(7))).await;
+        assert_eq!(read, Ok(7));
+        let never = std::future::pending::<Result<u32, Seen>>();
+        let seen = read_in_time(&check, "r:1: `ca` /file", never).await;
+        let seen = seen.unwrap_err();
+        assert_eq!(seen.outcome, Some(Outcome::Unknown));
+        let within = length(check.timeout);
+        let message = format!("r:1: `ca` /file: it could not be read within {within}");
+        assert_eq!(seen.message, message);
+    }
 }

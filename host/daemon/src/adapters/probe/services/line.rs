@@ -8,7 +8,7 @@ use super::{
         seen::io_cause,
         tls::{send, shake_hands},
     },
-    Seen, Stream, Turn,
+    Seen, Stream,
 };
 use mainstay_runtime::regular_file::read_start;
 use rustls::{
@@ -18,7 +18,7 @@ use rustls::{
 };
 use std::{
     io::{self, Read, Write},
-    path::{Path, PathBuf},
+    path::Path,
     sync::Arc,
 };
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -30,10 +30,8 @@ const AT_ONCE: usize = 16 << 10;
 
 /// By what a service is known.
 pub(super) struct Known {
-    /// To read the file in, which may lie where nothing answers.
-    pub(super) turn: Turn,
-    /// The authorities.
-    pub(super) ca: PathBuf,
+    /// What trusts its authorities.
+    pub(super) config: Arc<ClientConfig>,
     /// `host:port`.
     pub(super) address: String,
 }
@@ -56,16 +54,12 @@ impl Line {
         mut stream: Box<dyn Stream>,
         known: Option<Known>,
     ) -> Result<Self, Seen> {
-        let Some(Known { turn, ca, address }) = known else {
+        let Some(Known { config, address }) = known else {
             return Ok(Self::Plain(stream));
         };
         let host = address.rsplit_once(':').map_or(&*address, |(host, _)| host);
         let name = ServerName::try_from(host.trim_matches(['[', ']']).to_owned());
         let name = name.map_err(|error| Seen::failed(format!("{address}: {error}")))?;
-        let file = ca.clone();
-        let config = turn.run(move || trusting(&file)).await?;
-        let config = config
-            .map_err(|why| Seen::not_done(format!("{address}: `ca` {}: {why}", ca.display())))?;
         let connection = ClientConnection::new(config, name);
         let mut connection = connection.map_err(|error| Seen::of_cause(&address, &error))?;
         let handshake = shake_hands(&mut stream, &mut connection).await;
@@ -120,8 +114,8 @@ impl Secure {
     }
 }
 
-/// Reads the file each time, for authorities are renewed. Blocks.
-fn trusting(file: &Path) -> Result<Arc<ClientConfig>, String> {
+/// Trusts the authorities of a file. Reads it each time, for authorities are renewed. Blocks.
+pub(super) fn trusting(file: &Path) -> Result<Arc<ClientConfig>, String> {
     let pem = read_start(file, MAX_AUTHORITIES).map_err(|error| io_cause(&error))?;
     let mut authorities = RootCertStore::empty();
     for authority in CertificateDer::pem_slice_iter(&pem) {

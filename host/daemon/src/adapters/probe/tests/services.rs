@@ -199,3 +199,36 @@ async fn what_a_stranger_answers_at_the_socket_of_a_service_counts_as_nothing() 
         );
     }
 }
+
+#[tokio::test]
+async fn a_file_of_authorities_that_hangs_or_is_missing_says_nothing_about_the_service() {
+    let (address, noted) = saying(b"+PONG\r\n").await;
+    let (mut by_redis, mut by_postgres) = (redis(&address, None), postgres(&address, None));
+    let ca = || Some(PathBuf::from("/nowhere/ca.pem"));
+    match &mut by_redis {
+        CheckKind::Redis(redis) => redis.ca = ca(),
+        other => panic!("{other:?}"),
+    }
+    match &mut by_postgres {
+        CheckKind::Postgres(postgres) => postgres.ca = ca(),
+        other => panic!("{other:?}"),
+    }
+    for kind in [by_redis, by_postgres] {
+        let missing = "`ca` /nowhere/ca.pem: it does not exist";
+        check(kind.clone(), Outcome::Unknown, missing).await;
+        let (probe, check, target) = (probe(), check_of(kind, 20 * SECOND), target());
+        let (release, hang) = std::sync::mpsc::channel::<()>();
+        // As a file on a file system that does not answer.
+        let hanging = probe.blocking.look(&target.name, &check, move || {
+            let _ = hang.recv();
+        });
+        let hanging = tokio::time::timeout(Duration::from_millis(1), hanging).await;
+        assert!(hanging.is_err());
+        let seen = probe.observe(target, check, None).await.unwrap();
+        let message = &seen.evidence.message;
+        assert_eq!(seen.outcome, Outcome::Unknown, "{message}");
+        assert!(message.contains("an earlier look"), "{message}");
+        drop(release);
+    }
+    assert!(noted.lock().is_empty(), "nothing was sent");
+}
