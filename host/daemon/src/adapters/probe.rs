@@ -60,7 +60,7 @@ use std::{
 };
 use steps::Steps;
 use tail::LogTails;
-use timing::{in_time, within};
+use timing::{in_time, read_within, within};
 use words::length;
 
 /// Looks from this machine.
@@ -157,20 +157,7 @@ impl HostProbe {
                 let seen = within(check, Box::pin(look)).await;
                 Ok(self.own_answer(target, check, pid, to, seen).await)
             }
-            CheckKind::Exec(exec) => {
-                let turn = self.blocking.turn(&target.name, check).await?;
-                let (environment, secrets) =
-                    (Arc::clone(&self.environment), Arc::clone(&self.secrets));
-                let program = exec.clone();
-                let start = move || exec::start(&environment, &program, &*secrets);
-                let look = async {
-                    match turn.run(start).await {
-                        Ok(Ok(started)) => exec::look(exec, started, &*self.secrets).await,
-                        Ok(Err(seen)) | Err(seen) => seen,
-                    }
-                };
-                Ok(within(check, look).await)
-            }
+            CheckKind::Exec(exec) => self.run_program(target, check, exec).await,
             CheckKind::Process { .. }
             | CheckKind::File { .. }
             | CheckKind::Disk { .. }
@@ -180,7 +167,7 @@ impl HostProbe {
                 let groups = Arc::clone(&self.groups);
                 let look = turn.run(move || local::look(&of.kind, pid, now, &groups));
                 let look = async { look.await.unwrap_or_else(|seen| seen) };
-                Ok(within(check, look).await)
+                Ok(read_within(check, look).await)
             }
             CheckKind::Cpu {
                 max_percent,
@@ -203,7 +190,7 @@ impl HostProbe {
                         Ok(Err(seen)) | Err(seen) => seen,
                     }
                 };
-                Ok(within(check, look).await)
+                Ok(read_within(check, look).await)
             }
             CheckKind::Log { path, pattern } => {
                 let turn = self.blocking.turn(&target.name, check).await?;

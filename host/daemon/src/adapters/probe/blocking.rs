@@ -195,14 +195,7 @@ impl BlockingLooks {
                 "an earlier look of the {} check still hangs; no other begins before it ends",
                 check.kind.as_str()
             ));
-            // What hangs is no part of the target: a file of authorities, a log, or where documents lie.
-            let is_beside = match &check.kind {
-                CheckKind::Http(_) | CheckKind::Log { .. } | CheckKind::Checksum { .. } => true,
-                CheckKind::Redis(redis) => redis.ca.is_some(),
-                CheckKind::Postgres(postgres) => postgres.ca.is_some(),
-                _ => false,
-            };
-            return Err(match is_beside {
+            return Err(match hangs_beside(&check.kind) {
                 true => seen.into_unknown(),
                 false => seen,
             });
@@ -242,6 +235,23 @@ impl BlockingLooks {
             check: Arc::clone(check),
             running: Arc::clone(&self.running),
         })
+    }
+}
+
+/// Whether what hangs in a look of this kind is no part of the target: a file of authorities, a log, a pid file, where
+/// documents lie, or the program that looks.
+pub(super) fn hangs_beside(kind: &CheckKind) -> bool {
+    match kind {
+        CheckKind::Http(_)
+        | CheckKind::Log { .. }
+        | CheckKind::Checksum { .. }
+        | CheckKind::Exec(_)
+        | CheckKind::Process { .. }
+        | CheckKind::Memory { .. }
+        | CheckKind::Cpu { .. } => true,
+        CheckKind::Redis(redis) => redis.ca.is_some(),
+        CheckKind::Postgres(postgres) => postgres.ca.is_some(),
+        _ => false,
     }
 }
 

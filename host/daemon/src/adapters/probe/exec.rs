@@ -3,7 +3,7 @@
 //! Invariant: secrets are taken out of what it prints before anything else is done with it.
 //! Invariant: whether it ends, is given up or runs out of time, nothing of its process group lives on.
 
-use super::Seen;
+use super::{HostProbe, Seen, in_time, length};
 use crate::{
     adapters::{
         environment::ChildEnvironment,
@@ -12,23 +12,53 @@ use crate::{
     },
     ports::Secrets,
 };
-use mainstay_domain::{health::Outcome, spec::ExecCheck};
+use mainstay_domain::{
+    health::Outcome,
+    spec::{CheckSpec, ExecCheck, TargetSpec},
+};
 use rustix::process::Signal;
 use std::{
     convert::Infallible,
     io,
     os::{fd::OwnedFd, unix::process::ExitStatusExt},
     process::ExitStatus,
+    sync::Arc,
 };
-use tokio::net::unix::pipe;
+use tokio::{net::unix::pipe, time::Instant};
 
 /// So much of the end of the output is kept to show its last line.
 const SHOWN: usize = 4096;
 /// So much of it is looked through where the check asks what it holds.
 const JUDGED: usize = 64 << 10;
 
+impl HostProbe {
+    /// The error is what is seen where the program could not be run: that says nothing about the target.
+    pub(super) async fn run_program(
+        &self,
+        target: &TargetSpec,
+        check: &Arc<CheckSpec>,
+        exec: &ExecCheck,
+    ) -> Result<Seen, Seen> {
+        let turn = self.blocking.turn(&target.name, check).await?;
+        let (environment, secrets) = (Arc::clone(&self.environment), Arc::clone(&self.secrets));
+        let program = exec.clone();
+        let begun = Instant::now();
+        let start = turn.run(move || start(&environment, &program, &*secrets));
+        let started = in_time(check, check.timeout, start).await;
+        let started = started.unwrap_or_else(|late| {
+            let (words, within) = (exec.run.join(" "), length(check.timeout));
+            let message = format!("cannot run `{words}`: it was not loaded within {within}");
+            Err(Seen { message, ..late }.into_unknown())
+        })?;
+        let left = check.timeout.saturating_sub(begun.elapsed());
+        let look = look(exec, started?, &*self.secrets);
+        let seen = in_time(check, left, look).await;
+        Ok(seen.unwrap_or_else(|seen| seen))
+    }
+}
+
 /// A program that runs.
-pub(super) struct Started {
+struct Started {
     output: pipe::Receiver,
     program: Program,
     /// How often the kernel had ended a process for want of memory.
@@ -36,7 +66,7 @@ pub(super) struct Started {
 }
 
 /// Watches it to its end.
-pub(super) async fn look(check: &ExecCheck, started: Started, secrets: &dyn Secrets) -> Seen {
+async fn look(check: &ExecCheck, started: Started, secrets: &dyn Secrets) -> Seen {
     let Started {
         output,
         program,
@@ -60,7 +90,7 @@ pub(super) async fn look(check: &ExecCheck, started: Started, secrets: &dyn Secr
 
 /// Blocks until the program is loaded, or could not be: for ever on a file system that does not answer. The error is
 /// what is seen then.
-pub(super) fn start(
+fn start(
     environment: &ChildEnvironment,
     check: &ExecCheck,
     secrets: &dyn Secrets,

@@ -1,6 +1,6 @@
 //! How long a look may take.
 
-use super::{Seen, length, words::no_answer};
+use super::{Seen, blocking::hangs_beside, length, words::no_answer};
 use mainstay_domain::spec::CheckSpec;
 use std::{fmt::Display, time::Duration};
 
@@ -12,6 +12,15 @@ const HELD_UP: Duration = Duration::from_millis(250);
 pub(super) async fn within(check: &CheckSpec, look: impl Future<Output = Seen>) -> Seen {
     let seen = in_time(check, check.timeout, look).await;
     seen.unwrap_or_else(|seen| seen)
+}
+
+/// As [`within`], of what is read on this machine: where that hangs beside the target, it says nothing about it.
+pub(super) async fn read_within(check: &CheckSpec, look: impl Future<Output = Seen>) -> Seen {
+    let seen = in_time(check, check.timeout, look).await;
+    seen.unwrap_or_else(|late| match hangs_beside(&check.kind) {
+        true => late.into_unknown(),
+        false => late,
+    })
 }
 
 /// A part of a look, for which there is so much time left. The error is what is seen where that is over.
@@ -47,7 +56,8 @@ pub(super) async fn read_in_time<T>(
 mod tests {
     use super::*;
     use crate::services::testing::specs;
-    use mainstay_domain::health::Outcome;
+    use mainstay_domain::{health::Outcome, spec::CheckKind};
+    use std::path::PathBuf;
 
     #[tokio::test(start_paused = true)]
     async fn a_file_beside_the_target_that_is_not_read_in_time_says_nothing_about_it() {
@@ -61,5 +71,27 @@ mod tests {
         let within = length(check.timeout);
         let message = format!("r:1: `ca` /file: it could not be read within {within}");
         assert_eq!(seen.message, message);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_hangs_beside_the_target_is_unknown_and_what_is_looked_at_itself_has_failed() {
+        let hung = PathBuf::from("/hung");
+        let process = CheckKind::Process {
+            pid_file: Some(hung.clone()),
+        };
+        let file = CheckKind::File {
+            path: hung,
+            max_age: None,
+            min_bytes: None,
+            contains: None,
+        };
+        for (kind, expected) in [(process, Outcome::Unknown), (file, Outcome::Failed)] {
+            let check = CheckSpec {
+                kind,
+                ..specs::check("it")
+            };
+            let seen = read_within(&check, std::future::pending()).await;
+            assert_eq!(seen.outcome, Some(expected), "{seen:?}");
+        }
     }
 }

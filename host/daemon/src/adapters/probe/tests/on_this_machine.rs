@@ -283,8 +283,10 @@ async fn what_can_hang_at_its_start_waits_on_a_thread_of_its_own_and_within_the_
     let hanging = tokio::time::timeout(Duration::from_millis(1), hanging).await;
     assert!(hanging.is_err());
     let seen = probe.observe(target, check.clone(), None).await;
-    let message = seen.unwrap().evidence.message;
+    let seen = seen.unwrap();
+    let message = &seen.evidence.message;
     assert!(message.contains("an earlier look"), "{message}");
+    assert_eq!(seen.outcome, Outcome::Unknown, "it has not looked");
     drop(release);
 }
 
