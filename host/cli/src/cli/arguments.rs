@@ -269,7 +269,7 @@ pub enum Command {
     /// Show what a target prints
     ///
     /// The last lines of the log that the daemon keeps of a supervised target, or that a `log` check names; of the last
-    /// 128 KiB of it, without secrets. Whoever may use the socket may read it.
+    /// 128 KiB of it and of what was rotated of it, without secrets. Whoever may use the socket may read it.
     #[command(after_long_help = examples!("
   mainstay logs api
   mainstay logs api --follow

@@ -77,7 +77,7 @@ pub(super) async fn logs(
         let news = followed.news(whole_lines(&log.text), whole_bytes(&log));
         if news.may_lack {
             console::note(format_args!(
-                "lines may be missing here: {target} wrote more than is looked at, or its log was rotated; all that is kept is in \
+                "lines may be missing here: {target} wrote more than is looked at, or its log was emptied; all that is kept is in \
                  `logs` in the state directory"
             ));
         }
