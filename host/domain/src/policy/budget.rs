@@ -237,4 +237,18 @@ mod tests {
         ledger.regroup(&PolicySpec::default());
         assert_eq!(counts(&ledger, at(1)), [1, 0, 1, 0]);
     }
+
+    /// A name is all that is known of a target here.
+    #[test]
+    fn a_target_under_another_name_counts_anew_and_the_host_counts_on() {
+        let mut ledger = Ledger::default();
+        ledger.begin(&name("a"), &grouped(), at(0));
+        let mut renamed = grouped();
+        let of_web = renamed.targets.remove(&name("a")).unwrap();
+        renamed.targets.insert(name("c"), of_web);
+        ledger.regroup(&renamed);
+        assert_eq!(counts(&ledger, at(1)), [1, 0, 1, 0]);
+        ledger.begin(&name("c"), &renamed, at(1));
+        assert_eq!(counts(&ledger, at(1)), [2, 1, 1, 1]);
+    }
 }
