@@ -37,6 +37,13 @@ impl SmallDisk {
         &self.path
     }
 
+    /// It takes nothing any more; nobody may have a file of it open to be written.
+    pub fn make_read_only(&self) {
+        let mut mount = Command::new("mount");
+        let status = mount.args(["-o", "remount,ro"]).arg(&self.path).status();
+        assert!(status.unwrap().success());
+    }
+
     /// Takes every byte that is left, by a file of this name.
     pub fn fill(&self, name: &str) {
         let mut filler = fs::OpenOptions::new()

@@ -1,6 +1,6 @@
 //! The state directory of a real daemon, with what other users and accidents do to it.
 
-use mainstay_tests::{Daemon, HOST};
+use mainstay_tests::{Daemon, HOST, SmallDisk};
 use std::{
     fs,
     io::Read,
@@ -44,4 +44,23 @@ fn a_lock_that_another_user_holds_keeps_no_daemon_from_starting() {
     assert!(daemon.stop());
     holder.kill().unwrap();
     holder.wait().unwrap();
+}
+
+#[test]
+fn on_a_read_only_disk_no_daemon_starts_and_it_is_said_what_to_do() {
+    let mut daemon = Daemon::prepare(HOST);
+    fs::create_dir(daemon.path("state")).unwrap();
+    let disk = match SmallDisk::mount(&daemon.path("state"), "64m") {
+        Ok(disk) => disk,
+        Err(why) => return println!("SKIPPED, nothing was tested: {why}"),
+    };
+    daemon.run();
+    assert!(daemon.stop());
+    disk.make_read_only();
+    let output = daemon.cli(&["run"]);
+    assert_eq!(output.status.code(), Some(1), "{output:?}");
+    let said = String::from_utf8_lossy(&output.stderr).into_owned();
+    for words in ["state/lock", "Read-only file system", "mount it writable"] {
+        assert!(said.contains(words), "{words}: {said}");
+    }
 }

@@ -662,7 +662,7 @@ pub async fn run(options: RunOptions) -> anyhow::Result<()> {
     match shared.journal.written().await {
         Ok(Committed::Durable(_) | Committed::Written) => {}
         Ok(Committed::Held) => tracing::error!(
-            "the disk of the journal is full: what is held in memory is lost, unless there is room within seconds"
+            "the journal cannot be written: what is held in memory is lost, unless it can within seconds"
         ),
         Err(error) => tracing::error!("{error}"),
     }

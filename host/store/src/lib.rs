@@ -8,4 +8,4 @@ pub mod port;
 pub mod sqlite;
 
 pub use port::*;
-pub use sqlite::{SqliteJournal, StateDirectory, replace_private};
+pub use sqlite::{SqliteJournal, StateDirectory, disk_remedy, replace_private};

@@ -61,6 +61,7 @@ mod writer;
 use crate::port::{Batch, Boxed, Commit, DiskState, Fence, Journal, StoreError, StoreErrorKind};
 pub use copy::copy;
 pub use directory::StateDirectory;
+pub use error::disk_remedy;
 pub use private::replace as replace_private;
 pub use salvage::{Salvaged, SalvagedTable, salvage};
 pub use {

@@ -78,7 +78,10 @@ impl OrderStore for OrdersFile {
             let writing = tokio::task::spawn_blocking(move || write(&path, &orders)).await;
             match writing {
                 Ok(Ok(())) => Ok(()),
-                Ok(Err(error)) => Err(format!("{shown}: {error}")),
+                Ok(Err(error)) => {
+                    let remedy = mainstay_store::disk_remedy(&error);
+                    Err(format!("{shown}: {error}{remedy}"))
+                }
                 Err(error) => Err(format!("{shown}: {error}")),
             }
         })

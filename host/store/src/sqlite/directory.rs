@@ -7,7 +7,7 @@
 
 use super::{
     FILE_NAME as JOURNAL,
-    error::sentence,
+    error::{disk_remedy, sentence},
     files::{family, sync_directory},
     lock::{self, Lock},
     private,
@@ -66,8 +66,13 @@ impl StateDirectory {
         make(path).map_err(failed)?;
         let state_dir = path.to_owned();
         let path = path.join(FILE_NAME);
-        let locked = lock::take(&path)
-            .map_err(|error| failed(format!("cannot be locked: {}: {error}", path.display())))?;
+        let locked = lock::take(&path).map_err(|error| {
+            let remedy = disk_remedy(&error);
+            failed(format!(
+                "cannot be locked: {}: {error}{remedy}",
+                path.display()
+            ))
+        })?;
         let mut file = match locked {
             Lock::Held(file) => file,
             Lock::InUse(holder) => {
@@ -128,9 +133,10 @@ fn make(path: &Path) -> Result<(), String> {
             )))
         }
         Ok(_) => Ok(()),
-        Err(_) => {
-            make_anew(path).map_err(|error| format!("cannot be made: directory {shown}: {error}"))
-        }
+        Err(_) => make_anew(path).map_err(|error| {
+            let remedy = disk_remedy(&error);
+            format!("cannot be made: directory {shown}: {error}{remedy}")
+        }),
     }
 }
 

@@ -1,10 +1,11 @@
-//! What a SQLite error means to a person, and what they can do.
+//! What a SQLite error, or one of the file system, means to a person, and what they can do.
 
 use super::sums;
 use crate::port::{Fence, StoreError, StoreErrorKind as Kind};
 use mainstay_domain::code::ErrorCode as Code;
 use rusqlite::{Error, ErrorCode};
-use std::{any::Any, fmt::Display, path::Path};
+use rustix::io::Errno;
+use std::{any::Any, fmt::Display, io, path::Path};
 
 /// "the journal in PATH …".
 pub(super) fn sentence(path: &Path, kind: Kind, what: impl Into<String>) -> StoreError {
@@ -97,6 +98,43 @@ pub(super) fn explain(path: &Path, error: &Error) -> StoreError {
     sentence(path, kind, what)
 }
 
+/// SQLite calls it an error of the disk; `said` is what the system answers who writes beside the file.
+pub(super) fn explain_refused(path: &Path, said: &io::Error) -> StoreError {
+    let what = match disk_remedy(said) {
+        "" => format!(
+            "cannot be written: {said}; look at the disk, and at what lies in its directory"
+        ),
+        remedy => format!("cannot be written: {said}{remedy}, and writing goes on by itself"),
+    };
+    sentence(path, Kind::Unavailable, Code::DiskFull.mark(what))
+}
+
+/// What to do where a file of the state directory cannot be written, to be put behind the error; empty where the error says
+/// all that is known.
+///
+/// ```
+/// let error = std::io::ErrorKind::ReadOnlyFilesystem.into();
+/// assert!(mainstay_store::disk_remedy(&error).contains("mount it writable"));
+/// ```
+pub fn disk_remedy(error: &io::Error) -> &'static str {
+    match error.kind() {
+        io::ErrorKind::ReadOnlyFilesystem => {
+            "; its file system is mounted read-only: see why, as with `dmesg`, and mount it writable"
+        }
+        io::ErrorKind::QuotaExceeded => {
+            "; free some space, or raise the quota of the daemon's user"
+        }
+        io::ErrorKind::StorageFull => "; free some space",
+        io::ErrorKind::PermissionDenied => {
+            "; give the daemon's user access, by the owner and the mode of the directory"
+        }
+        _ if error.raw_os_error() == Some(Errno::IO.raw_os_error()) => {
+            "; look at the health of the disk, as with `dmesg`"
+        }
+        _ => "",
+    }
+}
+
 /// What was found in a damaged file, and what to do.
 pub(super) fn damaged(path: &Path, found: &str) -> String {
     Code::JournalDamaged.mark(format!(
@@ -141,4 +179,37 @@ pub(super) fn what_to_do(path: &Path) -> String {
         name = "journal.",
         directory = directory.display()
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_error_of_the_disk_says_what_was_found_and_what_to_do() {
+        for (errno, found, remedy) in [
+            (Errno::ROFS, "Read-only file system", "mount it writable"),
+            (
+                Errno::ACCESS,
+                "Permission denied",
+                "give the daemon's user access",
+            ),
+            (Errno::DQUOT, "quota", "raise the quota"),
+            (Errno::NOSPC, "No space left", "free some space"),
+            (Errno::IO, "Input/output error", "the health of the disk"),
+            (Errno::ISDIR, "Is a directory", "look at the disk"),
+        ] {
+            let error = explain_refused(Path::new("/s/journal.db"), &errno.into());
+            assert_eq!(error.kind, Kind::Unavailable);
+            let said = error.to_string();
+            for words in [
+                "the journal in /s/journal.db cannot be written: ",
+                found,
+                remedy,
+            ] {
+                assert!(said.contains(words), "{errno:?}, {words}: {said}");
+            }
+            assert!(said.ends_with("[MS-0105]"), "{said}");
+        }
+    }
 }

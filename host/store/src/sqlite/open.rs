@@ -4,7 +4,7 @@
 //! connection that cannot write before one that can is opened.
 
 use super::{
-    error::{damaged, explain, may_pass, sentence, what_to_do},
+    error::{damaged, disk_remedy, explain, may_pass, sentence, what_to_do},
     files::{beside, length, refuse_odd, sync},
     mark::{self, Head, Marked},
     private,
@@ -34,7 +34,8 @@ pub(super) fn open(path: &Path, checked_bytes: u64) -> Result<Opened, StoreError
     let explained = |error: rusqlite::Error| explain(path, &error);
     refuse_odd(path)?;
     let marked = mark::read(&mark::path(path)).map_err(|error| {
-        let what = format!("cannot be opened: {}: {error}", mark::path(path).display());
+        let (mark, remedy) = (mark::path(path), disk_remedy(&error));
+        let what = format!("cannot be opened: {}: {error}{remedy}", mark.display());
         sentence(path, Kind::Unavailable, what)
     })?;
     if marked == Marked::Damaged {
@@ -45,7 +46,10 @@ pub(super) fn open(path: &Path, checked_bytes: u64) -> Result<Opened, StoreError
         _ => examine(path, &marked, checked_bytes)?,
     };
     private::make_file(path).map_err(|error| {
-        let what = format!("cannot be opened for writing: {error}");
+        let what = format!(
+            "cannot be opened for writing: {error}{}",
+            disk_remedy(&error)
+        );
         sentence(path, Kind::Unavailable, what)
     })?;
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
@@ -60,7 +64,9 @@ pub(super) fn open(path: &Path, checked_bytes: u64) -> Result<Opened, StoreError
     let head = schema::head(&connection).map_err(explained)?;
     // A daemon that was killed may have left commits in it that were never synced, and the mark will name them.
     sync(&beside(path, "-wal")).map_err(|error| {
-        let what = format!("cannot be opened: its write-ahead log cannot be synced: {error}");
+        let remedy = disk_remedy(&error);
+        let what =
+            format!("cannot be opened: its write-ahead log cannot be synced: {error}{remedy}");
         sentence(path, Kind::Unavailable, what)
     })?;
     Ok(Opened {

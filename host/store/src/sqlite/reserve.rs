@@ -40,8 +40,7 @@ impl Reserve {
             is_whole: false,
         };
         let wanted = reserve.wanted();
-        reserve.is_whole = fs::metadata(&reserve.path)
-            .is_ok_and(|found| found.len() >= wanted && found.blocks() * 512 >= wanted);
+        reserve.is_whole = reserve.present() >= wanted;
         reserve
     }
 
@@ -52,6 +51,11 @@ impl Reserve {
     /// Whether it was let go of, perhaps by a daemon before.
     pub(super) fn was_released(&self) -> bool {
         fs::metadata(&self.path).is_ok_and(|found| found.len() <= LAST)
+    }
+
+    /// Bytes that it has on the disk.
+    fn present(&self) -> u64 {
+        fs::metadata(&self.path).map_or(0, |found| found.len().min(found.blocks() * 512))
     }
 
     /// A quarter of a small disk is enough.
@@ -72,8 +76,19 @@ impl Reserve {
         Some(found.f_bavail.saturating_mul(found.f_frsize))
     }
 
-    /// Whether the directory takes nothing more. It is tried, for a quota shows in no number.
+    /// Whether the directory has no room for anything more.
     pub(super) fn is_out_of_room(&self) -> bool {
+        self.refusal().is_some_and(|error| {
+            matches!(
+                error.kind(),
+                io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded
+            )
+        })
+    }
+
+    /// Why the directory takes nothing more; none where it does. It is tried, for a quota, and how it is mounted, show in no
+    /// number.
+    pub(super) fn refusal(&self) -> Option<io::Error> {
         let probe = self.directory.join("reserve.probe");
         let tried = private::files()
             .write(true)
@@ -82,12 +97,7 @@ impl Reserve {
             .open(&probe)
             .and_then(|mut file| write_noise(&mut file, LAST));
         let _ = fs::remove_file(&probe);
-        tried.is_err_and(|error| {
-            matches!(
-                error.kind(),
-                io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded
-            )
-        })
+        tried.err()
     }
 
     /// Gives the room back: all but the last part, or that where it is all that is left. False where there was none.
@@ -108,8 +118,7 @@ impl Reserve {
     /// Makes it whole where there is room for it and a quarter more; whether it is.
     pub(super) fn refill(&mut self) -> bool {
         let wanted = self.wanted();
-        let has_room = self.free().is_none_or(|free| free >= wanted + wanted / 4);
-        if !self.is_whole && has_room {
+        if !self.is_whole && has_room(wanted, self.present(), self.free()) {
             let before = fs::metadata(&self.path).map(|found| found.len());
             match self.fill(wanted) {
                 Ok(()) => self.is_whole = true,
@@ -141,6 +150,11 @@ impl Reserve {
     }
 }
 
+/// Whether a reserve can be made whole and leave a quarter of it free; one that could not be let go of needs nothing more.
+fn has_room(wanted: u64, present: u64, free: Option<u64>) -> bool {
+    present >= wanted || free.is_none_or(|free| free >= wanted + wanted / 4)
+}
+
 /// For file systems that cannot allocate without writing. They may compress, so it is nothing that can be.
 fn write_noise(file: &mut File, length: u64) -> io::Result<()> {
     let mut noise = blake3::Hasher::new().finalize_xof();
@@ -153,4 +167,34 @@ fn write_noise(file: &mut File, length: u64) -> io::Result<()> {
         left -= now;
     }
     file.sync_all()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_reserve_that_could_not_be_let_go_of_needs_no_room() {
+        for (present, free, expected) in [
+            (0, Some(125), true),
+            (0, Some(124), false),
+            (99, Some(124), false),
+            (100, Some(0), true),
+            (0, None, true),
+        ] {
+            assert_eq!(has_room(100, present, free), expected, "{present} {free:?}");
+        }
+    }
+
+    #[test]
+    fn why_the_directory_takes_nothing_is_what_the_system_says() {
+        let directory = tempfile::tempdir().unwrap();
+        let reserve = Reserve::of(directory.path());
+        assert!(reserve.refusal().is_none());
+        assert!(!directory.path().join("reserve.probe").exists());
+        fs::create_dir(directory.path().join("reserve.probe")).unwrap();
+        let said = reserve.refusal().unwrap();
+        assert_eq!(said.kind(), io::ErrorKind::IsADirectory);
+        assert!(!reserve.is_out_of_room());
+    }
 }

@@ -253,6 +253,8 @@ pub(super) struct Faults {
     pub(super) failures: std::sync::atomic::AtomicU32,
     /// So many of the next syncs fail.
     pub(super) syncs: std::sync::atomic::AtomicU32,
+    /// So many of the next writes, after these, find that the disk fails.
+    pub(super) breaks: std::sync::atomic::AtomicU32,
     /// Pages that the file may have from the next write on; 0: as it is.
     pub(super) max_pages: std::sync::atomic::AtomicU32,
 }
@@ -277,15 +279,18 @@ impl Faults {
             connection.query_row(&sql, [], |_| Ok(()))?;
         }
         let one_less = |left: u32| left.checked_sub(1);
-        match self
-            .failures
-            .fetch_update(Ordering::SeqCst, Ordering::SeqCst, one_less)
-        {
-            Ok(_) => Err(rusqlite::Error::SqliteFailure(
-                rusqlite::ffi::Error::new(rusqlite::ffi::SQLITE_FULL),
-                None,
-            )),
-            Err(_) => Ok(()),
+        for (left, code) in [
+            (&self.failures, rusqlite::ffi::SQLITE_FULL),
+            (&self.breaks, rusqlite::ffi::SQLITE_IOERR),
+        ] {
+            if left
+                .fetch_update(Ordering::SeqCst, Ordering::SeqCst, one_less)
+                .is_ok()
+            {
+                let error = rusqlite::ffi::Error::new(code);
+                return Err(rusqlite::Error::SqliteFailure(error, None));
+            }
         }
+        Ok(())
     }
 }

@@ -5,16 +5,18 @@
 //! Invariant: what cannot be written for now stays first in the line and is tried again until it is written.
 
 use super::{
-    error::{explain, is_of_the_disk, may_pass, sentence},
+    error::{explain, explain_refused, is_of_the_disk, may_pass, sentence},
     queue::{Queue, Taken, Waiting, Work},
     reserve::Reserve,
     store::{Done, Store},
     wal::PAGE,
 };
-use crate::port::{Committed, DiskState, StoreErrorKind};
+use crate::port::{Committed, DiskState, StoreError, StoreErrorKind};
 use mainstay_domain::{backoff::Backoff, event::Event};
 use std::{
+    cell::OnceCell,
     collections::VecDeque,
+    io,
     path::{Path, PathBuf},
     sync::Arc,
     time::{Duration, Instant},
@@ -188,13 +190,13 @@ impl Writer {
         error: &rusqlite::Error,
         retries: &mut Retries,
     ) -> bool {
-        let why = explain(&self.path, error);
+        let why = self.why(error, retries);
         if is_of_the_disk(error) {
             let released = self.reserve.is_whole() && self.reserve.release();
             self.room.send_if_modified(|room| {
                 let is_news = !matches!(room, DiskState::Full(_));
                 if is_news {
-                    tracing::error!(error = %why, reserve_released = released, "the disk of the journal is full");
+                    tracing::error!(error = %why, reserve_released = released, "the disk of the journal takes nothing");
                     *room = DiskState::Full(why.to_string());
                 }
                 is_news
@@ -231,6 +233,19 @@ impl Writer {
         true
     }
 
+    /// Why a write failed. That a disk has no room SQLite says; of the rest only that it is an error, and the system more.
+    fn why(&self, error: &rusqlite::Error, retries: &Retries) -> StoreError {
+        let is_full = error.sqlite_error_code() == Some(rusqlite::ErrorCode::DiskFull);
+        let said = match is_of_the_disk(error) && !is_full {
+            true => retries.said.get_or_init(|| self.reserve.refusal()).as_ref(),
+            false => None,
+        };
+        said.map_or_else(
+            || explain(&self.path, error),
+            |said| explain_refused(&self.path, said),
+        )
+    }
+
     /// Makes the reserve where there is room for it, and says that the journal is well again where it was not and all
     /// that was held is written.
     fn make_reserve(&mut self) {
@@ -254,6 +269,8 @@ impl Writer {
 struct Retries {
     count: u32,
     closed_at: Option<Instant>,
+    /// Why the directory takes nothing, as the system said it at the first that failed.
+    said: OnceCell<Option<io::Error>>,
 }
 
 /// Tells the submitter, who may have gone; the events are left for those who subscribed.

@@ -230,7 +230,8 @@ async fn journaled(of: &OperationCall, number: u32, effect: Effect, way: Way) ->
         of.is_on_record();
         if !intent.outlives_the_daemon() && !effect.may_begin_unrecorded() {
             let why = not_begun(
-                "the disk of the journal is full, and a daemon that forgets it would do it again; free some space",
+                "the journal cannot be written now, as the alert `journal.full` says, and a daemon that forgets it would do \
+                 it again",
             );
             let refused = of.entry(number, EntryKind::Result, &masked, Some(Err(why.clone())));
             drop(journal.commit(Batch::soon(vec![Change::Effect(refused)])));

@@ -831,7 +831,7 @@ async fn on_a_full_disk_targets_are_started_and_requests_that_act_are_not_sent()
     assert_eq!(bench.sent(), 1);
     let refused = bench.perform(request(HttpMethod::Post)).await;
     assert!(
-        matches!(&refused, Err(EffectError::Unavailable(why)) if why.contains("free some space")),
+        matches!(&refused, Err(EffectError::Unavailable(why)) if why.contains("`journal.full`")),
         "{refused:?}"
     );
     assert_eq!(bench.sent(), 1, "nothing was sent");

@@ -136,6 +136,26 @@ async fn while_nothing_can_be_written_changes_are_held_and_values_are_refused_at
 }
 
 #[tokio::test]
+async fn while_the_disk_fails_it_is_said_what_the_system_says_of_it_and_changes_are_held() {
+    let directory = tempfile::tempdir().unwrap();
+    let journal = open(directory.path()).unwrap();
+    whole(directory.path()).await;
+    // What lies there is in the way of the look too.
+    std::fs::create_dir(directory.path().join("reserve.probe")).unwrap();
+    journal.faults.breaks.store(u32::MAX, SeqCst);
+    let answer = journal.commit(vec![Change::Event(event(1))].into());
+    let answer = timeout(DEADLINE, answer).await.expect("nobody waits");
+    assert_eq!(answer.unwrap(), Committed::Held);
+    let DiskState::Full(why) = journal.room().borrow().clone() else {
+        panic!("it takes something");
+    };
+    assert!(why.contains("cannot be written: Is a directory"), "{why}");
+    journal.faults.breaks.store(0, SeqCst);
+    room(&journal, |room| *room == DiskState::Recovered).await;
+    assert_eq!(journal.events(0, 10).await.unwrap().len(), 1);
+}
+
+#[tokio::test]
 async fn a_value_that_is_refused_leaves_the_next_one_its_own_try() {
     let directory = tempfile::tempdir().unwrap();
     let journal = open(directory.path()).unwrap();
