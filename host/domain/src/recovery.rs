@@ -29,6 +29,7 @@ mod command;
 mod configured;
 mod cooling;
 mod deciding;
+mod deeds;
 mod doubtful;
 mod dry_run;
 mod endings;
@@ -116,6 +117,8 @@ pub struct Recovery {
     operations: HashMap<OperationId, CaseKey>,
     /// Dry runs that have not ended.
     dry_runs: BTreeMap<OperationId, DryRun>,
+    /// Failures of routes that only simulate, whose dry run waits for the end of others.
+    unplanned: BTreeSet<CaseKey>,
     queue: RecoveryQueue,
     /// When which case has to be looked at again.
     timers: BTreeSet<(Monotonic, CaseKey)>,
@@ -163,6 +166,7 @@ impl Recovery {
             failing: HashMap::new(),
             operations: HashMap::new(),
             dry_runs: BTreeMap::new(),
+            unplanned: BTreeSet::new(),
             queue: RecoveryQueue::default(),
             timers: BTreeSet::new(),
             objectives: BTreeSet::new(),

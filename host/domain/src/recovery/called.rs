@@ -2,7 +2,7 @@
 
 use super::{
     Attempt, AttemptProgress, Case, Failed, Handled, IllegalMove, InputTime, NotHandled, Outcome,
-    Recovery, dry_run::planned, words,
+    Recovery, deeds::planned, words,
 };
 use crate::{
     call::RecoveryFailure,

@@ -22,31 +22,6 @@ use std::{
 /// So many run at one time: a plan costs a call, and nobody reads hundreds at once.
 const CONCURRENT_DRY_RUNS: usize = 16;
 
-/// How handlers begin to say what they have done, and what of that a dry run would do.
-const DEEDS: [(&str, &str); 10] = [
-    ("restarted", "restart"),
-    ("started", "start"),
-    ("stopped", "stop"),
-    ("restored", "restore"),
-    ("deleted", "delete"),
-    ("removed", "remove"),
-    ("reloaded", "reload"),
-    ("sent", "send"),
-    ("flushed", "flush"),
-    ("ran", "run"),
-];
-
-/// What a handler reports in a dry run, which knows of none, as what it is: nothing was done.
-pub(super) fn planned(action: &str) -> String {
-    let (verb, rest) = action.split_at(action.find(' ').unwrap_or(action.len()));
-    let deed = DEEDS.iter().find(|(done, _)| *done == verb);
-    match deed {
-        Some((_, would)) => format!("would {would}{rest}"),
-        None if verb == "would" => action.to_owned(),
-        None => format!("planned: {action}"),
-    }
-}
-
 /// A dry run, in the middle of its chain.
 #[derive(Debug)]
 pub(super) struct DryRun {
@@ -161,17 +136,51 @@ impl Recovery {
         case.stage = Stage::Unrouted;
         let told = (words::only_simulated(&case.key()), AfterEscalation::People);
         self.escalate(case, None, told, at, out);
-        let is_full = self.dry_runs.len() >= CONCURRENT_DRY_RUNS;
-        if !is_news || is_full || self.stopping {
+        if !is_news || self.stopping {
             return Ok(());
         }
-        let mut operation = self.new_operation(&case.incident, Mode::Automatic, at.now);
+        if self.dry_runs.len() >= CONCURRENT_DRY_RUNS {
+            self.unplanned.insert(case.key());
+            return Ok(());
+        }
+        self.plan(&case.incident, route, at, out)
+    }
+
+    /// Begins the plans that have waited for room, where they are wanted still.
+    fn plan_waiting(&mut self, at: InputTime, out: &mut Outcome) -> Result<(), IllegalMove> {
+        while self.dry_runs.len() < CONCURRENT_DRY_RUNS && !self.stopping {
+            let Some(key) = self.unplanned.pop_first() else {
+                return Ok(());
+            };
+            let holds = |case: &&Case| {
+                matches!(case.stage, Stage::Unrouted) && case.incident.state.is_open()
+            };
+            let case = self.case(&key).filter(holds);
+            let Some(incident) = case.map(|case| Incident::clone(&case.incident)) else {
+                continue;
+            };
+            let route = self.settings.route(&key, incident.severity).cloned();
+            if let Some(route) = route.filter(|route| route.simulate) {
+                self.plan(&incident, route, at, out)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn plan(
+        &mut self,
+        incident: &Incident,
+        route: Arc<RouteSpec>,
+        at: InputTime,
+        out: &mut Outcome,
+    ) -> Result<(), IllegalMove> {
+        let mut operation = self.new_operation(incident, Mode::Automatic, at.now);
         operation.incident = None;
         operation.dry_run = true;
         let work = Work::new(operation);
         out.writes.push(words::scheduled(&work.operation, at.now));
         let dry_run = self.begin_planning(work, route, at, out)?;
-        self.dry_run_step(dry_run, 0, Some(&*case.incident), at, out)
+        self.dry_run_step(dry_run, 0, Some(incident), at, out)
     }
 
     /// `of`: its incident, where that is in no case yet.
@@ -280,31 +289,7 @@ impl Recovery {
             turn::note(&mut dry_run.work.operation, vec![planned]);
         }
         let from = dry_run.step.saturating_add(1);
-        self.dry_run_step(dry_run, from, None, at, out)
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::planned;
-
-    #[test]
-    fn what_a_dry_run_reports_is_no_deed() {
-        for (action, expected) in [
-            ("restarted shop", "would restart shop"),
-            ("restarted", "would restart"),
-            (
-                "ran `promote`: exit code 0",
-                "would run `promote`: exit code 0",
-            ),
-            ("would delete 3 files", "would delete 3 files"),
-            (
-                "looked at the first 9 only",
-                "planned: looked at the first 9 only",
-            ),
-            ("", "planned: "),
-        ] {
-            assert_eq!(planned(action), expected);
-        }
+        self.dry_run_step(dry_run, from, None, at, out)?;
+        self.plan_waiting(at, out)
     }
 }

@@ -232,6 +232,30 @@ fn a_route_that_only_simulates_plans_once_and_leaves_the_failure_to_people() {
 }
 
 #[test]
+fn what_only_simulates_is_planned_for_each_failure_however_many_come_at_once() {
+    let names: Vec<String> = (0..40).map(|number| format!("t{number}")).collect();
+    let targets = names.iter().map(|name| target(name)).collect();
+    let simulating = RouteSpec {
+        simulate: true,
+        ..route()
+    };
+    let mut world = World::new(spec(targets, vec![simulating]));
+    for name in &names {
+        world.raise(&format!("{name} down"), High);
+    }
+    assert_eq!(world.calls.len(), 16, "as many as may be under way");
+    // What is over before its turn is not planned for.
+    world.clear("t39 down");
+    while !world.calls.is_empty() {
+        assert!(world.calls.len() <= 16);
+        world.answer(done());
+    }
+    let planned = world.operations.values();
+    let planned = planned.filter(|one| one.dry_run && one.state == OperationState::Succeeded);
+    assert_eq!(planned.count(), 39);
+}
+
+#[test]
 fn what_is_recovered_when_its_route_begins_to_simulate_is_left_to_people() {
     let mut world = World::new(usual());
     world.raise("api down", High);
