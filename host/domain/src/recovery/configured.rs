@@ -5,10 +5,11 @@ use super::{
 };
 use crate::{
     event::IncidentEnd,
-    name::TargetName,
+    name::{PluginName, TargetName},
     operation::{Mode, OperationEvent},
     spec::{RouteSpec, Spec},
 };
+use semver::VersionReq;
 use std::sync::Arc;
 
 impl Recovery {
@@ -21,6 +22,7 @@ impl Recovery {
         out: &mut Outcome,
     ) -> Result<(), IllegalMove> {
         self.windows_configured(&spec, at);
+        let wanted = self.wanted_of_missing();
         let is_same_policy = self.settings.spec().policy == spec.policy;
         self.settings = self.settings.followed_by(spec);
         if !is_same_policy {
@@ -39,7 +41,49 @@ impl Recovery {
             self.follow_at(&key, at, out)?;
             self.remember_removed(&key);
         }
+        self.release_where_others_are_wanted(&wanted, at, out);
         Ok(())
+    }
+
+    /// Which versions of the handlers that are missing are asked for, of each case that waits for one.
+    fn wanted_of_missing(&self) -> Vec<(PluginName, CaseKey, Vec<VersionReq>)> {
+        let of_handlers = self.missing.iter();
+        let waiting =
+            of_handlers.flat_map(|(handler, keys)| keys.iter().map(move |key| (handler, key)));
+        waiting
+            .map(|(handler, key)| (handler.clone(), key.clone(), self.wanted(key, handler)))
+            .collect()
+    }
+
+    /// Which versions of a handler the route of a case asks for.
+    fn wanted(&self, key: &CaseKey, handler: &PluginName) -> Vec<VersionReq> {
+        let severity = self.case(key).map(|case| case.incident.severity);
+        let route = severity.and_then(|severity| self.settings.route(key, severity));
+        let steps = route.into_iter().flat_map(|route| &route.chain);
+        steps
+            .filter(|step| step.handler == *handler)
+            .map(|step| step.version.clone())
+            .collect()
+    }
+
+    /// One that was missing may serve in a version that is asked for now: nobody would say that it came.
+    fn release_where_others_are_wanted(
+        &mut self,
+        before: &[(PluginName, CaseKey, Vec<VersionReq>)],
+        at: InputTime,
+        out: &mut Outcome,
+    ) {
+        for (handler, key, versions) in before {
+            let wanted = self.wanted(key, handler);
+            if wanted.is_empty() || wanted == *versions {
+                continue;
+            }
+            self.with(key, out, |machine, case, out| {
+                if case.incident.missing.as_ref() == Some(handler) {
+                    machine.release_missing_handler(case, at, out);
+                }
+            });
+        }
     }
 
     /// Nobody counts the openings of removed targets. Where one was said to flap it is said that this is over: one that

@@ -345,6 +345,33 @@ fn a_chain_that_no_longer_names_the_handler_that_was_missing_is_tried_at_once() 
 }
 
 #[test]
+fn a_chain_that_asks_for_another_version_of_the_handler_that_was_missing_is_tried_at_once() {
+    let asking_for = |version: &str| {
+        let mut fix = step("fix");
+        fix.version = version.parse().unwrap();
+        with_route(RouteSpec {
+            chain: vec![fix],
+            ..route()
+        })
+    };
+    let mut world = World::new(asking_for("^1"));
+    world.raise("api down", High);
+    for _ in 0..4 {
+        world.answer(missing());
+        world.attempt_again();
+    }
+    world.answer(missing());
+    world.pass(10);
+    world.configure(asking_for("^1"));
+    assert_eq!(world.stage("api down"), "scheduled", "it is missing still");
+    world.configure(asking_for("^2"));
+    assert_eq!(world.stage("api down"), "looking");
+    assert_eq!(world.incident("api down").missing, None);
+    world.see(LookResult::Failing);
+    assert_eq!(world.calls[0].version.to_string(), "^2");
+}
+
+#[test]
 fn what_lost_its_route_while_its_handler_was_missing_follows_the_next_config() {
     let mut world = World::new(usual());
     world.raise("api down", High);
