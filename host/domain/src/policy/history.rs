@@ -34,11 +34,8 @@ impl PolicyHistory {
                     let set = (facts.policy.clone(), event.seq);
                     self.set.insert(target.clone(), set);
                 }
-                (EventData::OperationEnded(facts), Some(target)) => {
-                    let outcome = &facts.outcome;
-                    let by = outcome.acted_by.as_ref().or(outcome.handler.as_ref());
-                    if let Some(by) = by {
-                        let key = (target.clone(), by.clone());
+                (EventData::OperationEnded(_), Some(_)) => {
+                    if let Some(key) = recovery_of(event) {
                         self.recovered.insert(key, (event.at, event.seq));
                     }
                 }
@@ -77,8 +74,8 @@ impl PolicyHistory {
         match event.kind {
             EventKind::PhaseChanged => true,
             EventKind::OperationSucceeded => {
-                let mut newest = self.recovered.values();
-                newest.any(|(_, seq)| *seq == event.seq)
+                let newest = recovery_of(event).and_then(|key| self.recovered.get(&key));
+                newest.is_some_and(|(_, seq)| *seq == event.seq)
             }
             EventKind::PolicyChanged => {
                 let set = event
@@ -118,12 +115,24 @@ impl PolicyHistory {
     }
 }
 
+/// What was recovered by which handler, as the event of a success says it.
+fn recovery_of(event: &Event) -> Option<(TargetName, PluginName)> {
+    let EventData::OperationEnded(facts) = &event.data else {
+        return None;
+    };
+    let outcome = &facts.outcome;
+    let by = outcome.acted_by.as_ref().or(outcome.handler.as_ref())?;
+    Some((event.target.clone()?, by.clone()))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::{
-        event::{OperationFacts, OperationStarted, PhaseChanged},
+        event::{OperationEnded, OperationFacts, OperationStarted, PhaseChanged},
+        id::OperationId,
         name::FailureType,
+        operation::{Mode, Operation},
         severity::Severity,
     };
     use std::time::Duration;
@@ -134,6 +143,7 @@ mod tests {
         let data = data.into();
         let kind = match data {
             EventData::PhaseChanged(_) => EventKind::PhaseChanged,
+            EventData::OperationEnded(_) => EventKind::OperationSucceeded,
             _ => EventKind::OperationStarted,
         };
         let at = AT + Duration::from_secs(60 * minute);
@@ -196,5 +206,34 @@ mod tests {
         assert_eq!(begun, [0, 1_800, 3_600]);
         let needed = events.each_ref().map(|event| history.needs(event));
         assert_eq!(needed, [false, false, true, true]);
+    }
+
+    #[test]
+    fn of_the_successes_of_a_handler_at_a_target_the_newest_is_needed() {
+        let succeeded = |seq: u64, target: &str, handler: &str| {
+            let id = OperationId::new(ulid::Ulid::from_parts(seq, 0));
+            let (target, failure) = (
+                TargetName::parse(target).unwrap(),
+                FailureType::parse("down").unwrap(),
+            );
+            let severity = Severity::High;
+            let mut operation =
+                Operation::scheduled(id, target.clone(), failure, severity, Mode::Automatic, AT);
+            operation.handler = Some(PluginName::parse(handler).unwrap());
+            let ended = OperationEnded::of(&operation, false, false);
+            let mut event = event(seq, seq, ended);
+            event.target = Some(target);
+            event
+        };
+        let events = [
+            succeeded(1, "api", "fix"),
+            succeeded(2, "api", "other"),
+            succeeded(3, "db", "fix"),
+            succeeded(4, "api", "fix"),
+        ];
+        let mut history = PolicyHistory::default();
+        history.replay(&events);
+        let needed = events.each_ref().map(|event| history.needs(event));
+        assert_eq!(needed, [false, true, true, true]);
     }
 }
