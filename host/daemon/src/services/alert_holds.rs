@@ -10,7 +10,7 @@ use mainstay_domain::{
     time::{Monotonic, Timestamp},
 };
 use parking_lot::Mutex;
-use std::{sync::Arc, time::Duration};
+use std::{collections::HashSet, sync::Arc, time::Duration};
 
 /// Which windows are open is looked up so often at most.
 const OPEN_FOR: Duration = Duration::from_secs(1);
@@ -28,14 +28,14 @@ struct OpenWindows {
     spec: Arc<Spec>,
     looked_at: Monotonic,
     /// Of which targets, none for all, and until when.
-    open: Vec<(Vec<TargetName>, Timestamp)>,
+    open: Vec<(HashSet<TargetName>, Timestamp)>,
 }
 
 impl OpenWindows {
     fn look(spec: Arc<Spec>, now: Timestamp, looked_at: Monotonic) -> Self {
         let open = open_now(&spec.maintenance, now).into_iter();
         let open = open.filter(|window| window.holds_alerts);
-        let open = open.map(|window| (window.targets, window.until));
+        let open = open.map(|window| (window.targets.into_iter().collect(), window.until));
         Self {
             open: open.collect(),
             spec,
@@ -80,7 +80,7 @@ impl Holds {
 
     fn in_maintenance(&self, alert: &Alert) -> Option<Timestamp> {
         self.with_windows(|windows, _| {
-            let is_of = |targets: &[TargetName]| {
+            let is_of = |targets: &HashSet<TargetName>| {
                 let target = alert.target.as_ref();
                 targets.is_empty() || target.is_some_and(|target| targets.contains(target))
             };

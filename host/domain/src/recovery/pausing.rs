@@ -114,6 +114,7 @@ impl Recovery {
         self.paused_by = asked
             .map(|(target, by)| (target.clone(), by.clone()))
             .collect();
+        let windows = self.window_rests(at.now);
         for (target, pause) in pauses.iter() {
             if !self.is_paused(target.as_ref()) {
                 continue;
@@ -122,7 +123,7 @@ impl Recovery {
             let mut rest = pause.length.saturating_sub(lived);
             if is_of_window(pause) {
                 // The config may have been changed while no daemon was there.
-                rest = rest.min(self.window_rest(target.as_ref(), at.now));
+                rest = rest.min(windows.get(target).copied().unwrap_or_default());
             }
             let running = RunningPause {
                 pause: pause.clone(),

@@ -11,7 +11,11 @@ use crate::{
     spec::Spec,
     time::{Monotonic, Timestamp},
 };
-use std::{collections::BTreeMap, sync::Arc, time::Duration};
+use std::{
+    collections::{BTreeMap, HashMap},
+    sync::Arc,
+    time::Duration,
+};
 
 /// The wall clock may be set: it is looked at so often.
 const LOOK_AGAIN: Duration = Duration::from_secs(60);
@@ -68,21 +72,23 @@ impl Recovery {
         self.end_pauses_of_windows(at);
     }
 
-    /// How long the windows still last that pause this target, or with none the host, now.
-    pub(super) fn window_rest(&self, target: Option<&TargetName>, now: Timestamp) -> Duration {
+    /// How long the windows still last that pause which targets now; that of the host has none.
+    pub(super) fn window_rests(&self, now: Timestamp) -> HashMap<Option<TargetName>, Duration> {
+        let mut rests: HashMap<Option<TargetName>, Duration> = HashMap::new();
         let windows = self.settings.spec().maintenance.iter();
-        let pauses = windows.filter(|window| {
-            let is_of_it = match target {
-                Some(target) => window.targets.contains(target),
-                None => window.targets.is_empty(),
+        for window in windows.filter(|window| window.pauses_recovery) {
+            let Some(since) = began(window, now) else {
+                continue;
             };
-            is_of_it && window.pauses_recovery
-        });
-        let rests = pauses.filter_map(|window| {
-            let since = began(window, now)?;
-            Some(window.length.saturating_sub(now.since(since)))
-        });
-        rests.max().unwrap_or_default()
+            let left = window.length.saturating_sub(now.since(since));
+            let of_host = window.targets.is_empty().then_some(None);
+            let of_targets = window.targets.iter().cloned().map(Some);
+            for target in of_host.into_iter().chain(of_targets) {
+                let rest = rests.entry(target).or_default();
+                *rest = left.max(*rest);
+            }
+        }
+        rests
     }
 
     /// Takes up the windows that have opened.
