@@ -4,8 +4,11 @@ use super::sums;
 use crate::port::{Fence, StoreError, StoreErrorKind as Kind};
 use mainstay_domain::code::ErrorCode as Code;
 use rusqlite::{Error, ErrorCode};
-use rustix::io::Errno;
-use std::{any::Any, fmt::Display, io, path::Path};
+use rustix::{
+    fs::{Access, access},
+    io::Errno,
+};
+use std::{any::Any, fmt::Display, fs::File, io, path::Path};
 
 /// "the journal in PATH …".
 pub(super) fn sentence(path: &Path, kind: Kind, what: impl Into<String>) -> StoreError {
@@ -86,7 +89,7 @@ pub(super) fn explain(path: &Path, error: &Error) -> StoreError {
             )),
             Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase) => damaged(path, &error.to_string()),
             Some(ErrorCode::CannotOpen | ErrorCode::PermissionDenied | ErrorCode::ReadOnly) => {
-                format!("cannot be opened for writing ({error}); check its owner and mode")
+                cannot_open(path, error)
             }
             _ => format!("refused this: {error}"),
         },
@@ -96,6 +99,23 @@ pub(super) fn explain(path: &Path, error: &Error) -> StoreError {
         false => Kind::Unreadable,
     };
     sentence(path, kind, what)
+}
+
+/// SQLite says of each reason that it cannot open it. None of the journal's own files is opened to learn more: closing it
+/// would let go of the locks that this process has on it.
+fn cannot_open(path: &Path, error: &Error) -> String {
+    let directory = path.parent();
+    let directory = directory.filter(|above| !above.as_os_str().is_empty());
+    let said = File::open(directory.unwrap_or(Path::new(".")))
+        .err()
+        .or_else(|| {
+            let refused = access(path, Access::READ_OK | Access::WRITE_OK).err()?;
+            Some(refused.into())
+        });
+    match said {
+        Some(said) => format!("cannot be opened: {said}{}", disk_remedy(&said)),
+        None => format!("cannot be opened ({error}); check the owner and the mode of its files"),
+    }
 }
 
 /// SQLite calls it an error of the disk; `said` is what the system answers who writes beside the file.
@@ -128,10 +148,14 @@ pub fn disk_remedy(error: &io::Error) -> &'static str {
         io::ErrorKind::PermissionDenied => {
             "; give the daemon's user access, by the owner and the mode of the directory"
         }
-        _ if error.raw_os_error() == Some(Errno::IO.raw_os_error()) => {
-            "; look at the health of the disk, as with `dmesg`"
-        }
-        _ => "",
+        _ => match error.raw_os_error().map(Errno::from_raw_os_error) {
+            Some(Errno::IO) => "; look at the health of the disk, as with `dmesg`",
+            Some(Errno::MFILE) => {
+                "; raise the limit of open files of the daemon, as by `LimitNOFILE=`"
+            }
+            Some(Errno::NFILE) => "; raise the limit of open files of the host, `fs.file-max`",
+            _ => "",
+        },
     }
 }
 
@@ -197,6 +221,7 @@ mod tests {
             (Errno::DQUOT, "quota", "raise the quota"),
             (Errno::NOSPC, "No space left", "free some space"),
             (Errno::IO, "Input/output error", "the health of the disk"),
+            (Errno::MFILE, "Too many open files", "LimitNOFILE"),
             (Errno::ISDIR, "Is a directory", "look at the disk"),
         ] {
             let error = explain_refused(Path::new("/s/journal.db"), &errno.into());
@@ -211,5 +236,23 @@ mod tests {
             }
             assert!(said.ends_with("[MS-0105]"), "{said}");
         }
+    }
+
+    #[test]
+    fn what_cannot_be_opened_is_said_to_be_so_for_the_reason_that_the_system_gives() {
+        let error = Error::SqliteFailure(
+            rusqlite::ffi::Error::new(rusqlite::ffi::SQLITE_CANTOPEN),
+            None,
+        );
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("journal.db");
+        for below in ["journal.db", "gone/journal.db"] {
+            let said = explain(&directory.path().join(below), &error).to_string();
+            let expected = "cannot be opened: No such file or directory";
+            assert!(said.contains(expected), "{said}");
+        }
+        std::fs::write(&path, "").unwrap();
+        let said = explain(&path, &error).to_string();
+        assert!(said.contains("check the owner and the mode"), "{said}");
     }
 }
