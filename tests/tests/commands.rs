@@ -373,6 +373,31 @@ fn what_is_over_or_of_no_target_any_more_at_a_start_is_let_go_of_and_not_acted_o
     });
 }
 
+/// As on a disk that the process to be stopped has filled.
+#[test]
+fn what_people_order_is_done_where_it_cannot_be_written_down_and_written_down_when_it_can() {
+    let mut daemon = slow(RESTARTS);
+    let in_the_way = daemon.path("state/orders.json.new");
+    fs::create_dir(&in_the_way).unwrap();
+    done(&daemon, &["report", "job", "--failure", "slow"]);
+    daemon.wait_for_event("the report", |event| event["kind"] == "failure.reported");
+    done(&daemon, &["stop", "job", "--reason", "it fills the disk"]);
+    wait_for_row(&daemon, "job", "it to be stopped", |row| {
+        row["stopped"].is_string() && row["pid"].is_null()
+    });
+    fs::remove_dir(&in_the_way).unwrap();
+    wait_for("the order to be written down", || {
+        let orders = fs::read_to_string(daemon.path("state/orders.json")).unwrap_or_default();
+        let is_there = orders.contains("it fills the disk");
+        is_there.then_some(()).ok_or(orders)
+    });
+    daemon.kill();
+    daemon.run();
+    wait_for_row(&daemon, "job", "it to be kept stopped", |row| {
+        row["stopped"].is_string() && row["pid"].is_null()
+    });
+}
+
 #[test]
 fn a_reported_failure_is_recovered_and_not_over_before_it_is_cleared() {
     let daemon = slow(RESTARTS);

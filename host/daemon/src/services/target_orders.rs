@@ -1,6 +1,8 @@
 //! What people command of targets, and the failures that they and other programs report.
 //!
-//! Invariant: what holds over restarts of the daemon is written down before it is done.
+//! Invariant: what holds over restarts of the daemon is written down before it is done. Where the disk takes nothing it is done
+//! all the same, and written down as soon as that can be: who stops what fills the disk is not refused for that. Only a drill
+//! is, which no daemon would know to end.
 //! Invariant: a command that was taken ends with an event that says what came of it, whoever waits for it.
 //! Invariant: what is kept stopped is started by a person alone, and has no failure: what was open of it is let go of.
 
@@ -25,7 +27,13 @@ use mainstay_domain::{
     spec::Spec,
 };
 use parking_lot::Mutex;
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering::SeqCst},
+    },
+    time::Duration,
+};
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
@@ -34,6 +42,9 @@ const LOOK_EVERY: Duration = Duration::from_secs(60);
 
 /// Where that cannot be written down it is tried again after this.
 const TRY_AGAIN: Duration = Duration::from_secs(5);
+
+/// How long the stop waits for that: a disk that does not answer must not hold it up.
+const LAST_WORD: Duration = Duration::from_secs(1);
 
 /// What it works with.
 pub struct OrderPorts {
@@ -64,7 +75,9 @@ struct Inner {
     orders: Mutex<Orders>,
     /// Held while orders are changed and written down.
     turn: tokio::sync::Mutex<()>,
-    /// Another report may end first.
+    /// What holds is another than what is written down.
+    is_unwritten: AtomicBool,
+    /// Another report may end first, or something is to be written down.
     reported: Notify,
     /// The drills that the daemon before did not see the end of.
     cut_off: Vec<DrillOrder>,
@@ -81,6 +94,7 @@ impl TargetOrders {
                 cut_off: orders.drills.clone(),
                 orders: Mutex::new(orders),
                 turn: tokio::sync::Mutex::default(),
+                is_unwritten: AtomicBool::new(false),
                 reported: Notify::new(),
                 ends: CancellationToken::new(),
             }),
@@ -96,17 +110,22 @@ impl TargetOrders {
         // While no daemon was there the config may have changed too.
         let present = Arc::clone(&spec.borrow_and_update());
         self.inner.follow(&present).await;
-        let mut is_stuck = false;
         loop {
-            let rest = match is_stuck {
-                true => TRY_AGAIN,
+            let rest = match self.inner.is_unwritten.load(SeqCst) {
+                true => self.inner.rest().min(TRY_AGAIN),
                 false => self.inner.rest(),
             };
             tokio::select! { biased;
-                () = stop.cancelled() => return,
+                () = stop.cancelled() => {
+                    let _ = tokio::time::timeout(LAST_WORD, self.inner.write_again()).await;
+                    return;
+                }
                 present = next_spec(&mut spec) => self.inner.follow(&present).await,
                 () = self.inner.reported.notified() => {}
-                () = tokio::time::sleep(rest) => is_stuck = !self.inner.end_overdue().await,
+                () = tokio::time::sleep(rest) => {
+                    self.inner.write_again().await;
+                    self.inner.end_overdue().await;
+                }
             }
         }
     }
@@ -145,33 +164,43 @@ impl Inner {
         for target in &gone {
             self.ports.targets.release(target);
         }
-        if let Err(why) = self.change(|orders| orders.keep_to(is_there)).await {
-            tracing::warn!(%why, "an order about a target that is gone is not forgotten");
-        }
+        self.change(|orders| orders.keep_to(is_there)).await;
     }
 
-    async fn forget_stop(&self, target: &TargetName) -> Result<(), Refused> {
+    async fn forget_stop(&self, target: &TargetName) {
         let is_stopped = {
             let orders = self.orders.lock();
             orders.stopped(target).is_some()
         };
-        match is_stopped {
-            true => self.change(|orders| orders.start(target)).await,
-            false => Ok(()),
+        if is_stopped {
+            self.change(|orders| orders.start(target)).await;
         }
     }
 
-    /// Changes what holds, once it is written down.
-    async fn change(&self, change: impl FnOnce(&mut Orders) + Send) -> Result<(), Refused> {
-        let always = |orders: &mut Orders| {
-            change(orders);
-            Ok(())
-        };
-        self.try_change(always).await
+    /// Changes what holds, once it is written down or cannot be.
+    async fn change(&self, change: impl FnOnce(&mut Orders) + Send) {
+        let _turn = self.turn.lock().await;
+        let mut orders = self.orders.lock().clone();
+        change(&mut orders);
+        self.write(&orders).await;
+        *self.orders.lock() = orders;
     }
 
     /// The same, where what holds allows it when its turn comes.
     async fn try_change(
+        &self,
+        change: impl FnOnce(&mut Orders) -> Result<(), Refused> + Send,
+    ) -> Result<(), Refused> {
+        let _turn = self.turn.lock().await;
+        let mut orders = self.orders.lock().clone();
+        change(&mut orders)?;
+        self.write(&orders).await;
+        *self.orders.lock() = orders;
+        Ok(())
+    }
+
+    /// The same, where it does not hold unless it is written down.
+    async fn try_change_durably(
         &self,
         change: impl FnOnce(&mut Orders) -> Result<(), Refused> + Send,
     ) -> Result<(), Refused> {
@@ -184,8 +213,35 @@ impl Inner {
                 "that cannot be written down, so it would not outlive the daemon, and is not done: {why}"
             ))
         })?;
+        self.is_unwritten.store(false, SeqCst);
         *self.orders.lock() = orders;
         Ok(())
+    }
+
+    /// Writes down what is to hold from now on; where that cannot be it is tried again.
+    async fn write(&self, orders: &Orders) {
+        match self.ports.store.keep(orders.clone()).await {
+            Ok(()) => self.is_unwritten.store(false, SeqCst),
+            Err(why) => {
+                if !self.is_unwritten.swap(true, SeqCst) {
+                    tracing::warn!(%why, "what was ordered is not written down for now: the next daemon would not know it");
+                }
+                self.reported.notify_one();
+            }
+        }
+    }
+
+    /// Tries once more to write down what holds, where that is to be.
+    async fn write_again(&self) {
+        if !self.is_unwritten.load(SeqCst) {
+            return;
+        }
+        let _turn = self.turn.lock().await;
+        let orders = self.orders.lock().clone();
+        if self.ports.store.keep(orders).await.is_ok() {
+            self.is_unwritten.store(false, SeqCst);
+            tracing::info!("what was ordered is written down");
+        }
     }
 
     /// Puts on record what was done; `what` it is, for the daemon's log where that fails.

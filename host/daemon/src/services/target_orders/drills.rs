@@ -53,7 +53,7 @@ impl Inner {
         let asks = policy.is_ok_and(|policy| policy.set.ask == Some(true));
         self.may_drill(&order, asks)?;
         let written = order.clone();
-        self.try_change(|orders| match orders.drill(written) {
+        self.try_change_durably(|orders| match orders.drill(written) {
             true => Ok(()),
             false => Err(Refused(format!("a drill of {} is under way", order.target))),
         })
@@ -203,9 +203,7 @@ impl Inner {
     }
 
     async fn forget(&self, order: &DrillOrder) {
-        if let Err(why) = self.change(|orders| orders.end_drill(&order.target)).await {
-            tracing::error!(%why, target_name = %order.target, "a drill that is over is still written down");
-        }
+        self.change(|orders| orders.end_drill(&order.target)).await;
     }
 
     /// Tells of the drills that the daemon before did not see the end of.

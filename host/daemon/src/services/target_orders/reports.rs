@@ -15,7 +15,7 @@ use mainstay_domain::{
 use std::{collections::BTreeSet, sync::Arc, time::Duration};
 
 impl Inner {
-    /// Raises or clears a failure; when this returns it is written down, and recovery knows of it.
+    /// Raises or clears a failure; when this returns it is written down where that can be, and recovery knows of it.
     pub(super) async fn report(&self, request: ReportRequest) -> Result<Reported, Refused> {
         let spec = Arc::clone(&self.ports.shared.spec.borrow());
         let (name, failure) = (&request.target, &request.failure);
@@ -29,7 +29,7 @@ impl Inner {
                     "nobody has reported {failure} of {name}, or it was cleared; `mainstay incidents --open` lists what is open"
                 ))
             })?;
-            self.take_back(&found, Some(&by)).await?;
+            self.take_back(&found, Some(&by)).await;
             return Ok(found);
         }
         if let Some(held) = self.ports.targets.held(name) {
@@ -109,17 +109,16 @@ impl Inner {
     }
 
     /// It holds no more, for somebody says so; or for its time is over, which says nothing of the target.
-    async fn take_back(&self, report: &Reported, by: Option<&Actor>) -> Result<(), Refused> {
+    async fn take_back(&self, report: &Reported, by: Option<&Actor>) {
         let Reported {
             target, failure, ..
         } = report;
-        self.change(|orders| orders.clear(target, failure)).await?;
+        self.change(|orders| orders.clear(target, failure)).await;
         let message = match by {
             Some(by) => format!("{target}: {by} says that {failure} is over"),
             None => format!("{target}: the time of the report of {failure} is over"),
         };
         self.taken_back(report, by, message).await;
-        Ok(())
     }
 
     /// What was reported of a target that is stopped now says nothing any more.
@@ -153,8 +152,8 @@ impl Inner {
         self.ports.reports.taken_back(target, failure, by.is_some());
     }
 
-    /// Takes back what has lasted as long as it was to; whether that could be written down.
-    pub(super) async fn end_overdue(&self) -> bool {
+    /// Takes back what has lasted as long as it was to.
+    pub(super) async fn end_overdue(&self) {
         let now = self.ports.shared.clock.now();
         let overdue: Vec<Reported> = {
             let orders = self.orders.lock();
@@ -163,12 +162,8 @@ impl Inner {
             overdue.cloned().collect()
         };
         for report in &overdue {
-            if let Err(why) = self.take_back(report, None).await {
-                tracing::warn!(%why, "a report whose time is over holds on for now");
-                return false;
-            }
+            self.take_back(report, None).await;
         }
-        true
     }
 
     /// How long nothing is overdue.
