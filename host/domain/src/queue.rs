@@ -9,7 +9,8 @@
 //! Invariant: a manual operation ignores pauses, dependencies and resting operations; it waits only while its target
 //! is busy, and where the gate says so.
 //! Invariant: a call costs O(log n), plus one visit to each operation that a block set aside when that block is
-//! released. The caller says when, with [`RecoveryQueue::release_block`].
+//! released. The caller says when, with [`RecoveryQueue::release_block`]; of what the gate holds back also how many, with
+//! [`RecoveryQueue::release_gated`].
 
 use crate::{id::OperationId, name::TargetName, policy::Why, severity::Severity, time::Monotonic};
 use std::{
@@ -92,7 +93,7 @@ pub struct RecoveryQueue {
     entries: HashMap<OperationId, (QueueEntry, Place)>,
     waiting: BTreeSet<(Monotonic, OperationId)>,
     ready: BTreeSet<Rank>,
-    blocked: BTreeMap<StartBlock, BTreeSet<OperationId>>,
+    blocked: BTreeMap<StartBlock, BTreeSet<Rank>>,
     /// What the gate holds some of these back for.
     gated: BTreeSet<Why>,
     /// The targets of which one waits for something else than before.
@@ -135,9 +136,9 @@ impl RecoveryQueue {
             Place::Waiting => drop(self.waiting.remove(&(entry.due, id))),
             Place::Ready => drop(self.ready.remove(&rank(&entry))),
             Place::Blocked(block) => {
-                if let Some(ids) = self.blocked.get_mut(&block) {
-                    ids.remove(operation);
-                    if ids.is_empty() {
+                if let Some(ranks) = self.blocked.get_mut(&block) {
+                    ranks.remove(&rank(&entry));
+                    if ranks.is_empty() {
                         self.blocked.remove(&block);
                     }
                 }
@@ -233,7 +234,7 @@ impl RecoveryQueue {
         if let StartBlock::Gate(why) = block {
             self.gated.remove(why);
         }
-        for id in self.blocked.remove(block).unwrap_or_default() {
+        for (.., id) in self.blocked.remove(block).unwrap_or_default() {
             self.make_ready(id);
         }
     }
@@ -251,9 +252,10 @@ impl RecoveryQueue {
             false => queue.busy.len().saturating_sub(queue.lent.len()),
         };
         while counts(&*self) < conditions.max_running.get() {
-            let Some((_, _, id)) = self.ready.pop_first() else {
+            let Some(first) = self.ready.pop_first() else {
                 break;
             };
+            let id = first.2.clone();
             let Some((entry, place)) = self.entries.get_mut(&id) else {
                 continue;
             };
@@ -264,7 +266,7 @@ impl RecoveryQueue {
                     if let StartBlock::Gate(why) = &block {
                         self.gated.insert(why.clone());
                     }
-                    self.blocked.entry(block).or_default().insert(id);
+                    self.blocked.entry(block).or_default().insert(first);
                 }
                 None => {
                     let (target, severity) = (entry.target.clone(), entry.severity);

@@ -297,14 +297,19 @@ impl Recovery {
         if self.stopping {
             return Ok(());
         }
-        self.release_gated();
-        while let NextStart::Start(id) = self.start_ready(at.monotonic) {
-            let key = self.operations.get(&id).cloned();
-            if let Some(key) = key {
-                self.try_with(&key, out, |machine, case, out| machine.begin(case, at, out))?;
+        loop {
+            let has_released = self.release_gated();
+            while let NextStart::Start(id) = self.start_ready(at.monotonic) {
+                let key = self.operations.get(&id).cloned();
+                if let Some(key) = key {
+                    self.try_with(&key, out, |machine, case, out| machine.begin(case, at, out))?;
+                }
+            }
+            // What was released may wait for something else, and leave its room to those behind it.
+            if !has_released || self.queue.has_ready() {
+                return Ok(());
             }
         }
-        Ok(())
     }
 
     /// Replies show operations as they are after the whole input.

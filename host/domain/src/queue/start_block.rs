@@ -75,4 +75,30 @@ impl RecoveryQueue {
     pub fn gated(&self) -> &BTreeSet<Why> {
         &self.gated
     }
+
+    /// What the gate holds back for this may begin, so many of them, the first in their order; they are checked when they
+    /// are next.
+    pub fn release_gated(&mut self, why: &Why, most: usize) {
+        let block = StartBlock::Gate(why.clone());
+        let mut first = Vec::new();
+        if let Some(held) = self.blocked.get_mut(&block) {
+            while first.len() < most
+                && let Some((.., id)) = held.pop_first()
+            {
+                first.push(id);
+            }
+        }
+        if self.blocked.get(&block).is_none_or(BTreeSet::is_empty) {
+            self.blocked.remove(&block);
+            self.gated.remove(why);
+        }
+        for id in first {
+            self.make_ready(id);
+        }
+    }
+
+    /// Whether something is due that nothing is known to hold back, but that as many run as may.
+    pub fn has_ready(&self) -> bool {
+        !self.ready.is_empty()
+    }
 }

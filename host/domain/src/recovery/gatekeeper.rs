@@ -210,15 +210,17 @@ impl Recovery {
         }
     }
 
-    /// Releases what is held back no longer.
-    pub(super) fn release_gated(&mut self) {
+    /// Releases what is held back no longer; of what a budget holds back so many as it has room for, so that each that ends
+    /// costs no visit to all that wait. Whether there was any.
+    pub(super) fn release_gated(&mut self) -> bool {
         let view = self.view();
-        let over = self.queue.gated().iter();
-        let over = over.filter(|why| !view.still_holds(why, self.queue.busy()));
-        let over: Vec<Why> = over.cloned().collect();
-        for why in over {
-            self.queue.release_block(&StartBlock::Gate(why));
+        let gated = self.queue.gated().iter();
+        let rooms = gated.map(|why| (why.clone(), view.room(why, self.queue.busy())));
+        let rooms: Vec<(Why, usize)> = rooms.filter(|(_, room)| *room > 0).collect();
+        for (why, room) in &rooms {
+            self.queue.release_gated(why, *room);
         }
+        !rooms.is_empty()
     }
 
     /// When the gate may let something go by itself.

@@ -192,13 +192,13 @@ impl View<'_> {
         self.cases.get(key)?.work()
     }
 
-    /// Whether what held something back still does.
-    pub(super) fn still_holds<'b>(
+    /// How many of those that this has held back it lets go by now; none where it still holds.
+    pub(super) fn room<'b>(
         &self,
         why: &Why,
         busy: impl Iterator<Item = (&'b TargetName, &'b OperationId)>,
-    ) -> bool {
-        match why {
+    ) -> usize {
+        let holds = match why {
             Why::Charter => self.keeper.breach.is_some(),
             Why::Phase { phase, least } => {
                 *phase == self.keeper.phase && self.policy().phase(*phase).least == *least
@@ -207,18 +207,22 @@ impl View<'_> {
             Why::Floor { .. } => false,
             Why::AtOnce { scope, .. } | Why::PerHour { scope, .. } => {
                 let Some(budget) = self.budget(scope) else {
-                    return false;
+                    return usize::MAX;
                 };
                 let spent = self.spent_in(scope.clone(), budget, busy);
-                match why {
-                    Why::AtOnce { .. } => budget
-                        .concurrent
-                        .is_some_and(|limit| spent.running >= limit.get()),
-                    _ => budget
-                        .per_hour
-                        .is_some_and(|limit| spent.begun >= limit.get()),
-                }
+                let (limit, used) = match why {
+                    Why::AtOnce { .. } => (budget.concurrent, spent.running),
+                    _ => (budget.per_hour, spent.begun),
+                };
+                let left = limit.map(|limit| limit.get().saturating_sub(used));
+                return left.map_or(usize::MAX, |left| {
+                    usize::try_from(left).unwrap_or(usize::MAX)
+                });
             }
+        };
+        match holds {
+            true => 0,
+            false => usize::MAX,
         }
     }
 

@@ -314,6 +314,68 @@ fn of_a_group_no_more_run_at_one_time_than_its_budget_says() {
     assert_eq!(world.called(), ["c down"]);
 }
 
+/// So many are looked at as have room when one ends, and not all that wait.
+#[test]
+fn each_of_many_that_wait_for_the_budget_of_their_group_is_held_back_once() {
+    const MEMBERS: u32 = 60;
+    let names: Vec<String> = (0..MEMBERS).map(|number| format!("t{number}")).collect();
+    let targets = names.iter().map(|text| target(text)).collect();
+    let mut spec = spec(targets, vec![route()]);
+    let web = GroupName::parse("web").unwrap();
+    for member in &names {
+        let own = TargetPolicySpec {
+            group: Some(web.clone()),
+            ..TargetPolicySpec::default()
+        };
+        spec.policy.targets.insert(name(member), own);
+    }
+    let group = GroupSpec {
+        members: names.iter().map(|member| name(member)).collect(),
+        budget: budget(2, 0, OverBudget::Ask),
+        floor: 0,
+    };
+    spec.policy.groups.insert(web, group);
+    let mut world = World::new(spec);
+    for member in &names {
+        world.raise(&format!("{member} down"), High);
+    }
+    let mut turns = 0;
+    while world.machine.cases().any(|(_, case)| case.is_failing()) {
+        turns += 1;
+        assert!(turns < 2_000, "it comes to no end");
+        world.pass(10);
+        go_on(&mut world);
+        assert!(touched(&world).0 <= 2);
+    }
+    assert_eq!(world.count(EventKind::OperationSucceeded), 60);
+    let numbers = world.machine.gate_numbers(world.at());
+    assert_eq!(
+        numbers.refusals[&GateReason::AtOnce],
+        u64::from(MEMBERS) - 2
+    );
+}
+
+/// The first of those that wait for the budget cannot begin for another reason: the room is for who is behind them.
+#[test]
+fn what_waits_for_something_else_too_leaves_the_room_of_the_budget_to_others() {
+    let mut world = World::new(grouped(budget(1, 0, OverBudget::Ask), 0));
+    for failure in ["a down", "b down", "c down"] {
+        world.raise(failure, High);
+    }
+    assert_eq!(world.called(), ["a down"]);
+    world.pause(Some("b"), true);
+    world.pass(10);
+    world.recover_it();
+    world.see(LookResult::Failing);
+    assert_eq!(world.called(), ["c down"]);
+    world.pass(10);
+    world.recover_it();
+    assert_eq!(world.called(), [""; 0]);
+    world.pause(Some("b"), false);
+    world.see(LookResult::Failing);
+    assert_eq!(world.called(), ["b down"]);
+}
+
 #[test]
 fn below_the_floor_of_its_group_a_member_is_for_people() {
     let mut world = World::new(grouped(BudgetSpec::default(), 2));
