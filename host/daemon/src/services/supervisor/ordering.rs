@@ -19,6 +19,8 @@ use tokio_util::sync::CancellationToken;
 
 /// Between two looks at what is waited for. Its health is a value of the monitor, and looking at it costs a look-up.
 const LOOK_EVERY: Duration = Duration::from_millis(50);
+/// The same of what was not started yet: who waits for it is told when it runs, and behind a long chain many wait.
+const LOOK_EVERY_UNBEGUN: Duration = Duration::from_millis(250);
 
 impl Core {
     /// Starts what never ran, once what it depends on is there.
@@ -42,16 +44,35 @@ impl Core {
     pub(super) async fn wait_for_dependencies(&self, target: &TargetName) {
         let mut is_told = false;
         loop {
-            let waits_for = self.unready_dependency(target);
-            let Some(dependency) = waits_for.filter(|_| !self.is_closing()) else {
+            let Some(dependency) = self.waits_for(target) else {
                 return;
             };
             if !is_told {
                 tracing::info!(target_name = %target, %dependency, "waits for what it depends on");
                 is_told = true;
             }
-            tokio::time::sleep(LOOK_EVERY).await;
+            let Some(supervised) = self.get(&dependency) else {
+                tokio::time::sleep(LOOK_EVERY).await;
+                continue;
+            };
+            let runs = supervised.runs_now.notified();
+            tokio::pin!(runs);
+            runs.as_mut().enable();
+            // It may have been started since it was looked at.
+            if self.waits_for(target).as_ref() == Some(&dependency) {
+                let length = match supervised.began() {
+                    Some(_) => LOOK_EVERY,
+                    None => LOOK_EVERY_UNBEGUN,
+                };
+                let _ = tokio::time::timeout(length, runs).await;
+            }
         }
+    }
+
+    /// What its start waits for now; nothing where the daemon stops.
+    fn waits_for(&self, target: &TargetName) -> Option<TargetName> {
+        let waits_for = self.unready_dependency(target);
+        waits_for.filter(|_| !self.is_closing())
     }
 
     /// The first of its dependencies that is still on its way.

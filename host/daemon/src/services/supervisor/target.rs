@@ -27,7 +27,7 @@ use mainstay_domain::{
 use parking_lot::Mutex;
 use std::{sync::Arc, time::Duration};
 use stop::Stop;
-use tokio::time::Instant;
+use tokio::{sync::Notify, time::Instant};
 
 pub(super) use lifecycle::{After, Intent};
 
@@ -44,6 +44,8 @@ pub(super) struct SupervisedTarget {
     pub(super) name: TargetName,
     /// Held by who works on it.
     pub(super) turn: Arc<tokio::sync::Mutex<()>>,
+    /// Notified when it has a process.
+    pub(super) runs_now: Notify,
     state: Mutex<State>,
 }
 
@@ -87,6 +89,7 @@ impl SupervisedTarget {
         Arc::new(Self {
             name: name.clone(),
             turn: Arc::default(),
+            runs_now: Notify::new(),
             state: Mutex::new(State {
                 listing: Listing::Unlisted,
                 commands: ForeignCommands::default(),
@@ -224,6 +227,7 @@ impl Core {
             _ => (ProcessUpdate::Runs(Some(identity.pid)), Began::Adopted),
         };
         self.ports.watch.process_changed(&supervised.name, news);
+        supervised.runs_now.notify_waiters();
         let (core, supervised) = (Arc::clone(self), Arc::clone(supervised));
         self.background
             .spawn(async move { core.watch_end(supervised, identity, began).await });
