@@ -58,7 +58,7 @@ fn on_a_read_only_disk_no_daemon_starts_and_it_is_said_what_to_do() {
     assert!(daemon.stop());
     disk.make_read_only();
     let output = daemon.cli(&["run"]);
-    assert_eq!(output.status.code(), Some(1), "{output:?}");
+    assert!(!output.status.success(), "{output:?}");
     let said = String::from_utf8_lossy(&output.stderr).into_owned();
     for words in ["state/lock", "Read-only file system", "mount it writable"] {
         assert!(said.contains(words), "{words}: {said}");

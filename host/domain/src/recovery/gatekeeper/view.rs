@@ -192,12 +192,28 @@ impl View<'_> {
         self.cases.get(key)?.work()
     }
 
+    /// Until when this surely holds, where that is known without a look: only the time makes room in the hour of one target,
+    /// whatever else begins and ends. There may be one for each of very many targets.
+    fn lasts_until(&self, why: &Why) -> Option<Monotonic> {
+        match why {
+            Why::PerHour {
+                scope: Scope::Target(_),
+                until,
+                ..
+            } => Some(*until).filter(|until| *until > self.keeper.monotonic),
+            _ => None,
+        }
+    }
+
     /// How many of those that this has held back it lets go by now; none where it still holds.
     pub(super) fn room<'b>(
         &self,
         why: &Why,
         busy: impl Iterator<Item = (&'b TargetName, &'b OperationId)>,
     ) -> usize {
+        if self.lasts_until(why).is_some() {
+            return 0;
+        }
         let holds = match why {
             Why::Charter => self.keeper.breach.is_some(),
             Why::Phase { phase, least } => {
@@ -232,6 +248,9 @@ impl View<'_> {
         why: &Why,
         busy: impl Iterator<Item = (&'b TargetName, &'b OperationId)>,
     ) -> Option<Monotonic> {
+        if let Some(until) = self.lasts_until(why) {
+            return Some(until);
+        }
         let Why::PerHour { scope, .. } = why else {
             return None;
         };

@@ -314,6 +314,28 @@ fn of_a_group_no_more_run_at_one_time_than_its_budget_says() {
     assert_eq!(world.called(), ["c down"]);
 }
 
+#[test]
+fn above_the_hour_of_its_target_what_waits_begins_when_there_is_room_in_that() {
+    let mut spec = usual();
+    let own = TargetPolicySpec {
+        budget: budget(0, 1, OverBudget::Wait),
+        ..TargetPolicySpec::default()
+    };
+    spec.policy.targets.insert(name("api"), own);
+    let mut world = World::new(spec);
+    world.raise("api down", High);
+    world.recover_it();
+    world.pass(1_000);
+    world.raise("api slow", High);
+    world.wait(HOUR - 1_001);
+    assert_eq!(world.stage("api slow"), "scheduled");
+    let due = world.machine.wakes_at().unwrap();
+    assert_eq!(due.elapsed(), Duration::from_millis(HOUR));
+    world.wait(1);
+    world.see(LookResult::Failing);
+    assert_eq!(world.called(), ["api slow"]);
+}
+
 /// So many are looked at as have room when one ends, and not all that wait.
 #[test]
 fn each_of_many_that_wait_for_the_budget_of_their_group_is_held_back_once() {
