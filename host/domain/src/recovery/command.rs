@@ -260,7 +260,10 @@ impl Recovery {
         self.timed_pauses.remove(&target);
         match paused {
             true => drop(self.paused_by.insert(target.clone(), by.clone())),
-            false => drop(self.paused_by.remove(&target)),
+            false => {
+                self.paused_by.remove(&target);
+                self.windows.resume(target.clone(), at.now);
+            }
         }
         self.set_paused(target.clone(), paused);
         if let Some(target) = target.filter(|_| !paused) {

@@ -32,7 +32,7 @@ pub(super) fn is_of_window(pause: &TimedPause) -> bool {
 pub(super) struct Windows {
     /// When each that was taken up began, by its place in the config.
     begun: BTreeMap<usize, Timestamp>,
-    /// When a person resumed each last, under the daemons before: what began before that is not taken up again.
+    /// When a person resumed each last: what began before that is not taken up again.
     resumed: BTreeMap<Option<TargetName>, Timestamp>,
     /// When they are looked at; never where there are none.
     look: Option<Monotonic>,
@@ -57,6 +57,11 @@ impl Windows {
             .collect();
     }
 
+    /// A person ends what a window may have begun.
+    pub(super) fn resume(&mut self, target: Option<TargetName>, now: Timestamp) {
+        self.resumed.insert(target, now);
+    }
+
     pub(super) fn next_look(&self) -> Option<Monotonic> {
         self.look
     }
@@ -68,7 +73,11 @@ impl Recovery {
         if self.settings.spec().maintenance == spec.maintenance {
             return;
         }
-        self.windows = Windows::new(spec);
+        let resumed = std::mem::take(&mut self.windows.resumed);
+        self.windows = Windows {
+            resumed,
+            ..Windows::new(spec)
+        };
         self.end_pauses_of_windows(at);
     }
 

@@ -250,3 +250,23 @@ fn what_a_person_resumed_in_a_window_stays_so_over_restarts_until_the_next_windo
     world.restart(60_000);
     assert!(is_paused(&world));
 }
+
+#[test]
+fn what_a_person_resumed_in_a_window_stays_so_where_the_config_gets_other_windows() {
+    let mut world = World::new(in_maintenance(3));
+    world.wait(1);
+    assert!(is_paused(&world));
+    world.pause(Some("api"), false);
+    let mut more = in_maintenance(3);
+    let mut of_db = more.maintenance[0].clone();
+    of_db.targets = vec![TargetName::parse("db").unwrap()];
+    more.maintenance.push(of_db);
+    world.configure(more);
+    world.wait(1);
+    assert!(!is_paused(&world));
+    let mut later = in_maintenance(3);
+    later.maintenance[0].begins = MaintenanceBegin::At(BEGIN + Duration::from_secs(60));
+    world.configure(later);
+    world.wait(60_000);
+    assert!(is_paused(&world), "it is another window");
+}
