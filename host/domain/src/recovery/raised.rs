@@ -152,7 +152,7 @@ impl Recovery {
         detected_at: Timestamp,
         at: InputTime,
     ) -> Incident {
-        let recurrence = self.recurrence(key, at.now);
+        let recurrence = self.recurrence(key);
         let severity = assessed(severity, &evidence, recurrence);
         let id = IncidentId::new(self.ids.next(at.now));
         let (target, failure) = (key.target.clone(), key.failure.clone());
@@ -167,12 +167,13 @@ impl Recovery {
         )
     }
 
-    fn recurrence(&mut self, key: &CaseKey, now: Timestamp) -> u32 {
-        let Some(opened) = self.opened.get_mut(key) else {
+    /// How often it was opened of late, by the time that was lived: a clock that is set back makes none count for longer.
+    fn recurrence(&mut self, key: &CaseKey) -> u32 {
+        let (timeline, opened) = (&self.timeline, self.opened.get_mut(key));
+        let Some(opened) = opened else {
             return 0;
         };
-        let since = now - RECURRENCE_WINDOW;
-        opened.retain(|opened| *opened >= since);
+        opened.retain(|opened| timeline.lived_since(*opened) <= RECURRENCE_WINDOW);
         u32::try_from(opened.len()).unwrap_or(u32::MAX)
     }
 

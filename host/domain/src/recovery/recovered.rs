@@ -106,7 +106,8 @@ impl Recovery {
         }
         openings.sort();
         for (when, key) in openings {
-            self.remember_opening(&key, when);
+            // How long ago that was which is to come nobody knows.
+            self.remember_opening(&key, when.min(at.now));
             self.flap(&key.target, when, at);
         }
     }

@@ -186,6 +186,28 @@ fn a_failure_that_comes_back_after_its_window_is_another_incident() {
 }
 
 #[test]
+fn how_often_it_came_back_is_counted_over_the_time_that_was_lived_whatever_the_clock_does() {
+    for restarts in [false, true] {
+        for (pause, expected) in [(1_800_000, 1), (7_200_000, 0)] {
+            let mut world = World::new(usual());
+            world.set_ahead(Duration::from_secs(86_400));
+            world.raise("api down", High);
+            world.recover_it();
+            world.wait(60_000);
+            assert_eq!(world.stage("api down"), "none");
+            world.set_ahead(Duration::ZERO);
+            if restarts {
+                world.restart(1_000);
+            }
+            world.wait(pause);
+            world.raise("api down", High);
+            let incident = &world.case("api down").unwrap().incident;
+            assert_eq!(incident.recurrence, expected, "{restarts} {pause}");
+        }
+    }
+}
+
+#[test]
 fn the_window_ends_with_its_time_also_where_no_tick_came_before() {
     let mut world = World::new(usual());
     world.raise("api down", High);

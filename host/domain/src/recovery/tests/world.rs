@@ -37,6 +37,8 @@ pub(super) struct World {
     /// Since [`BEGIN`]; the monotonic clock counts from the last restart.
     clock: Duration,
     started: Duration,
+    /// So much the wall clock is ahead of that.
+    ahead: Duration,
     pub(super) incidents: BTreeMap<IncidentId, Incident>,
     pub(super) operations: BTreeMap<OperationId, Operation>,
     cooldowns: BTreeMap<(TargetName, FailureType), Timestamp>,
@@ -72,6 +74,7 @@ impl World {
             spec,
             clock: Duration::ZERO,
             started: Duration::ZERO,
+            ahead: Duration::ZERO,
             incidents: BTreeMap::new(),
             operations: BTreeMap::new(),
             cooldowns: BTreeMap::new(),
@@ -95,7 +98,7 @@ impl World {
 
     pub(super) fn at(&self) -> InputTime {
         InputTime {
-            now: BEGIN + self.clock,
+            now: BEGIN + self.clock + self.ahead,
             monotonic: Monotonic::from_start(self.clock - self.started),
         }
     }
@@ -168,6 +171,11 @@ impl World {
     /// Time passes, and the machine is not told.
     pub(super) fn pass(&mut self, millis: u64) {
         self.clock += Duration::from_millis(millis);
+    }
+
+    /// The wall clock is set.
+    pub(super) fn set_ahead(&mut self, ahead: Duration) {
+        self.ahead = ahead;
     }
 
     /// Time passes, and then it is told.
