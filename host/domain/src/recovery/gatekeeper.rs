@@ -191,7 +191,8 @@ impl Recovery {
         }
         for ((target, handler), when) in history.recovered() {
             let of_target = self.keeper.recovered.entry(target.clone()).or_default();
-            of_target.insert(handler.clone(), when);
+            // How long ago that was which is to come nobody knows.
+            of_target.insert(handler.clone(), when.min(at.now));
         }
         let spec = self.settings.spec();
         for (began, target) in history.begun() {

@@ -47,8 +47,8 @@ impl Recovery {
         }
     }
 
-    /// Until when a handler rests for a target; none where it does not. A clock that went back makes it no longer than it is
-    /// configured.
+    /// Until when a handler rests for a target; none where it does not. It rests for the time that is lived, so a clock that
+    /// went back makes it no longer than it is configured.
     pub(in crate::recovery) fn rests_until(
         &self,
         target: &TargetName,
@@ -57,7 +57,8 @@ impl Recovery {
     ) -> Option<Timestamp> {
         let length = *self.settings.spec().policy.cooldowns.get(handler)?;
         let when = *self.keeper.recovered.get(target)?.get(handler)?;
-        Some(when.min(now) + length).filter(|until| *until > now)
+        let left = length.saturating_sub(self.timeline.lived_since(when));
+        Some(now + left).filter(|until| *until > now)
     }
 
     /// How long every handler of a route rests for a target: until then nothing could be called.

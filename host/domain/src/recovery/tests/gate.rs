@@ -736,6 +736,30 @@ fn a_handler_that_rests_for_a_target_is_passed_over_and_the_next_is_called() {
     );
 }
 
+#[test]
+fn a_handler_rests_no_longer_than_it_is_to_where_the_clock_is_set_back() {
+    for restarts in [false, true] {
+        let mut spec = usual();
+        let rest = Duration::from_secs(120);
+        spec.policy.cooldowns.insert(plugin("fix"), rest);
+        let mut world = World::new(spec);
+        world.set_ahead(Duration::from_secs(86_400));
+        world.raise("api down", High);
+        world.recover_it();
+        world.wait(60_000);
+        world.set_ahead(Duration::ZERO);
+        if restarts {
+            world.restart(1_000);
+            world.wait(1_000);
+        }
+        world.raise("api slow", High);
+        assert_eq!(world.stage("api slow"), "scheduled", "{restarts}");
+        world.wait(120_000);
+        world.see(LookResult::Failing);
+        assert_eq!(world.called(), ["api slow"], "{restarts}");
+    }
+}
+
 /// Until when `api down` cools down, and which of its handlers rest.
 fn shown(world: &mut World) -> (Option<Timestamp>, Vec<(PluginName, Timestamp)>) {
     let policy = match world.command(Command::ShowPolicy(name("api"))) {
