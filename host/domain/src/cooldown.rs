@@ -26,9 +26,14 @@ struct Cooling {
 
 impl Cooling {
     /// Until when it does so, if it does so for this long.
-    fn until(&self, length: Duration, now: Timestamp) -> Timestamp {
+    fn until(
+        &self,
+        length: Duration,
+        now: Timestamp,
+        lived: impl Fn(Timestamp) -> Duration,
+    ) -> Timestamp {
         match self.since {
-            Some(since) => since.min(now) + length,
+            Some(since) => now + length.saturating_sub(lived(since)),
             None => self.until.min(now + length),
         }
     }
@@ -53,13 +58,20 @@ impl Cooldowns {
         }
     }
 
-    /// When the last recovery of a failure was, which its record does not say; nothing where it does not cool down.
-    pub fn learn(&mut self, target: &TargetName, failure: &FailureType, recovered: Timestamp) {
+    /// When the last recovery of a failure was, which its record does not say; nothing where it does not cool down. Of one
+    /// that is to come it is `now`: how long ago it was nobody knows.
+    pub fn learn(
+        &mut self,
+        target: &TargetName,
+        failure: &FailureType,
+        recovered: Timestamp,
+        now: Timestamp,
+    ) {
         let key = (target.clone(), failure.clone());
         if let Some(cooling) = self.cooling.get_mut(&key)
             && recovered < cooling.until
         {
-            cooling.since = cooling.since.max(Some(recovered));
+            cooling.since = cooling.since.max(Some(recovered.min(now)));
         }
     }
 
@@ -121,19 +133,20 @@ impl Cooldowns {
     }
 
     /// Until when this failure cools down; `None` where an operation may start now. `length` is what the route says
-    /// today, counted from the recovery: neither a longer one of yesterday nor a clock that went back makes it longer
-    /// than that.
+    /// today, counted from the recovery by the time that was lived since a time, as `lived` says: neither a longer one of
+    /// yesterday nor a clock that went back makes it longer than that.
     pub fn until(
         &self,
         target: &TargetName,
         failure: &FailureType,
         length: Duration,
         now: Timestamp,
+        lived: impl Fn(Timestamp) -> Duration,
     ) -> Option<Timestamp> {
         let cooling = self.cooling.get(&(target.clone(), failure.clone()))?;
         // What is over does not begin again with a longer one.
         let cooling = Some(cooling).filter(|cooling| cooling.until > now)?;
-        Some(cooling.until(length, now)).filter(|until| *until > now)
+        Some(cooling.until(length, now, lived)).filter(|until| *until > now)
     }
 }
 
@@ -145,6 +158,11 @@ mod tests {
         Timestamp::from_millis(seconds * 1_000)
     }
 
+    /// How long ago that is then.
+    fn lived(now: u64) -> impl Fn(Timestamp) -> Duration {
+        move |since| at(now).since(since)
+    }
+
     /// A success of `api` from `down` at 1,000 s; what the cooldown is at `now`, by what the route says then.
     fn check(target: &str, failure: &str, length: u64, now: u64, expected: Option<u64>) {
         let name = |text| TargetName::parse(text).unwrap();
@@ -154,13 +172,14 @@ mod tests {
         let until = cooldowns.start(&name("api"), &failure_type("down"), five_minutes, at(1_000));
         let recorded = until.map(|until| (name("api"), failure_type("down"), until));
         let mut recovered = Cooldowns::new(recorded, at(1_000));
-        recovered.learn(&name("api"), &failure_type("down"), at(1_000));
+        recovered.learn(&name("api"), &failure_type("down"), at(1_000), at(1_000));
         for cooldowns in [cooldowns, recovered] {
             let found = cooldowns.until(
                 &name(target),
                 &failure_type(failure),
                 Duration::from_secs(length),
                 at(now),
+                lived(now),
             );
             assert_eq!(
                 found,
@@ -195,7 +214,7 @@ mod tests {
         let recorded = [(target.clone(), failure.clone(), at(1_300))];
         let cooldowns = Cooldowns::new(recorded, at(1_000));
         let ten = Duration::from_secs(10);
-        let until = cooldowns.until(&target, &failure, ten, at(1_001));
+        let until = cooldowns.until(&target, &failure, ten, at(1_001), lived(1_001));
         assert_eq!(until, Some(at(1_011)));
     }
 
@@ -214,11 +233,12 @@ mod tests {
             [(target.clone(), failure.clone(), at(1_300))]
         );
         assert_eq!(
-            cooldowns.until(&target, &failure, long, at(1_100)),
+            cooldowns.until(&target, &failure, long, at(1_100), lived(1_100)),
             Some(at(1_300))
         );
         assert!(late.follow(at(1_011), |_, _| Some(long)).is_empty());
-        assert_eq!(late.until(&target, &failure, long, at(1_011)), None);
+        let until = late.until(&target, &failure, long, at(1_011), lived(1_011));
+        assert_eq!(until, None);
     }
 
     #[test]

@@ -9,13 +9,13 @@ use crate::{
 
 impl Recovery {
     /// When the failures were recovered that cool down: their records do not say it.
-    pub(super) fn learn_recoveries(&mut self, incidents: &[Incident]) {
+    pub(super) fn learn_recoveries(&mut self, incidents: &[Incident], at: InputTime) {
         for incident in incidents {
             // That of any other is no recovery.
             let is_recovered = incident.state == IncidentState::Recovered;
             if let Some(tried_at) = incident.tried_at.filter(|_| is_recovered) {
                 self.cooldowns
-                    .learn(&incident.target, &incident.failure, tried_at);
+                    .learn(&incident.target, &incident.failure, tried_at, at.now);
             }
         }
     }

@@ -101,9 +101,11 @@ impl Recovery {
         route: &RouteSpec,
         at: InputTime,
     ) -> Duration {
-        let cooldown = self
-            .cooldowns
-            .until(&key.target, &key.failure, route.cooldown, at.now);
+        let cooldown =
+            self.cooldowns
+                .until(&key.target, &key.failure, route.cooldown, at.now, |since| {
+                    self.timeline.lived_since(since)
+                });
         let after_success = cooldown.map_or(Duration::ZERO, |until| until.since(at.now));
         let next = incident.attempts.saturating_add(1);
         let relapse = spacing::delay_before(route, incident, next).unwrap_or_default();

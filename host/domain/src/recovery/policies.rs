@@ -39,7 +39,9 @@ impl Recovery {
             let cooling_until = route.as_ref().and_then(|route| {
                 let CaseKey { target, failure } = &key;
                 self.cooldowns
-                    .until(target, failure, route.cooldown, at.now)
+                    .until(target, failure, route.cooldown, at.now, |since| {
+                        self.timeline.lived_since(since)
+                    })
             });
             let steps = route.iter().flat_map(|route| &route.chain);
             let resting = steps.filter_map(|step| {

@@ -40,7 +40,7 @@ impl Recovery {
         self.pauses_recovered(&recovered.pauses, at);
         self.gate_recovered(&recovered.policy, at, out);
         self.cooldowns = Cooldowns::new(recovered.cooldowns, at.now);
-        self.learn_recoveries(&recovered.incidents);
+        self.learn_recoveries(&recovered.incidents, at);
         self.remember(&recovered.incidents, at);
         let open = recovered.incidents.iter();
         let open: BTreeSet<IncidentId> = open

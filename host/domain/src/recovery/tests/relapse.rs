@@ -208,6 +208,31 @@ fn how_often_it_came_back_is_counted_over_the_time_that_was_lived_whatever_the_c
 }
 
 #[test]
+fn a_failure_cools_down_for_the_time_that_is_lived_whatever_the_clock_does() {
+    for restarts in [false, true] {
+        for (pause, expected) in [(10_000, "scheduled"), (400_000, "calling")] {
+            let mut world = World::new(with_route(RouteSpec {
+                cooldown: Duration::from_secs(300),
+                ..route()
+            }));
+            world.set_ahead(Duration::from_secs(86_400));
+            world.raise("api down", High);
+            world.recover_it();
+            world.wait(60_000);
+            world.set_ahead(Duration::ZERO);
+            if restarts {
+                world.restart(1_000);
+            }
+            world.wait(pause);
+            // It is over by then, where the window went on over the restart.
+            world.wait(60_000);
+            world.raise("api down", High);
+            assert_eq!(world.stage("api down"), expected, "{restarts} {pause}");
+        }
+    }
+}
+
+#[test]
 fn the_window_ends_with_its_time_also_where_no_tick_came_before() {
     let mut world = World::new(usual());
     world.raise("api down", High);
