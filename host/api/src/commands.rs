@@ -20,11 +20,14 @@ pub struct Commanded {
     pub dependents: Vec<String>,
 }
 
-/// What `backup cancel --json` prints: the restore ends soon, and nothing of it is put in place.
+/// What `backup cancel --json` prints: what was under way is cancelled, and nothing of it stays or is put in place.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct CancelledRestore {
     /// The job.
     pub job: String,
+    /// Whether it has ended; else it is told to end, and the events tell what comes of it.
+    #[serde(default)]
+    pub ended: bool,
 }
 
 /// What `report --json` prints: the report that holds, or that was cleared.

@@ -286,6 +286,9 @@ pub struct CreateBody {
     /// What kind; default: a full one.
     #[serde(rename = "type", default = "full")]
     pub backup_type: BackupType,
+    /// A name for this request, by which `POST /v1/restore/cancel` ends what was asked for and nothing else of the job.
+    #[serde(default)]
+    pub asked: Option<String>,
 }
 
 fn full() -> BackupType {
@@ -321,6 +324,9 @@ pub struct RestoreBody {
     /// What is there and not in the backup stays.
     #[serde(default)]
     pub merge: bool,
+    /// A name for this request, by which `POST /v1/restore/cancel` ends what was asked for and nothing else of the job.
+    #[serde(default)]
+    pub asked: Option<String>,
 }
 
 /// The body of `POST /v1/restore/cancel`.
@@ -329,6 +335,9 @@ pub struct RestoreBody {
 pub struct CancelRestoreBody {
     /// The job.
     pub job: String,
+    /// Only what was asked for under this name, also while it waits for its turn; absent: what is under way, whoever asked for it.
+    #[serde(default)]
+    pub asked: Option<String>,
 }
 
 /// The body of `POST /v1/backups/{id}/hold`.

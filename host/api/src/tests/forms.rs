@@ -925,7 +925,7 @@ fn a_request_may_leave_out_what_it_could_before() {
     );
     check_request::<CreateBody>(
         json!({ "job": "state" }),
-        json!({ "job": "state", "type": "full" }),
+        json!({ "job": "state", "type": "full", "asked": null }),
     );
     check_request::<CheckpointBody>(
         json!({ "job": "state" }),
@@ -951,10 +951,14 @@ fn a_request_may_leave_out_what_it_could_before() {
     check_request::<RestoreBody>(
         json!({ "job": "state" }),
         json!({
-            "job": "state", "id": null, "type": null, "at": null, "paths": [], "into": null, "replace": false, "merge": false
+            "job": "state", "id": null, "type": null, "at": null, "paths": [], "into": null, "replace": false, "merge": false,
+            "asked": null
         }),
     );
-    check_request::<CancelRestoreBody>(json!({ "job": "state" }), json!({ "job": "state" }));
+    check_request::<CancelRestoreBody>(
+        json!({ "job": "state" }),
+        json!({ "job": "state", "asked": null }),
+    );
     check_request::<DocumentsBody>(json!({}), json!({ "path": null, "pattern": null }));
     check_request::<DiffBody>(json!({}), json!({ "to": null }));
     check_request::<ContentBody>(json!({ "key": "a" }), json!({ "key": "a" }));

@@ -1246,8 +1246,9 @@ pub enum BackupCommand {
     Restore(RestoreArguments),
     /// Cancel the backup, the restore or the drill of a job that is under way
     ///
-    /// As Ctrl-C in the terminal of a backup or a restore does. Nothing is put in place, and what was written for it is removed.
-    /// What is being put in place already ends, whole. A backup that was due is tried again after its pause.
+    /// Whoever asked for it; Ctrl-C in the terminal of a backup or a restore ends that alone. Nothing is put in place, and what was
+    /// written for it is removed. What is being put in place already ends, whole, and a backup that is being committed stays, and
+    /// is named. A backup that was due is tried again after its pause.
     #[command(after_long_help = examples!("
   mainstay backup cancel state"))]
     Cancel {

@@ -14,9 +14,9 @@ use super::{
     output::{Block, Cell, Output, Table, Times, Tone, cell, length, maybe, size},
     progress::ProgressDisplay,
     rekey::{list, rekey},
-    restore::{cancel, restore, unless_cancelled},
+    restore::{cancel, create, restore},
 };
-use mainstay_api::{Backup, BackupReport, CreateBody, DrillBody, PruneBody, Verdict, WorkLine};
+use mainstay_api::{Backup, BackupReport, DrillBody, PruneBody, Verdict, WorkLine};
 use mainstay_domain::{id::BackupId, text::counted};
 use serde::Serialize;
 use std::{collections::HashMap, time::Duration};
@@ -37,17 +37,7 @@ pub(super) async fn run(
             done(present(out, &answer, show_backup))
         }
         BackupCommand::Stats { job } => done(backup_statistics::stats(client, out, job).await),
-        BackupCommand::Create { job, backup_type } => {
-            let what = format!("backing up {job}");
-            let of_job = job.to_string();
-            let body = CreateBody {
-                job: of_job,
-                backup_type,
-            };
-            let lines = client.post_lines("/v1/backups", &body).await?;
-            let result = unless_cancelled(client, &job, result_of(out, lines, &what)).await?;
-            finish(out, result, false, true)
-        }
+        BackupCommand::Create { job, backup_type } => create(client, out, &job, backup_type).await,
         BackupCommand::Verify { id, with } => {
             let id: BackupId = id.resolve(client).await?;
             let path = format!("/v1/backups/{id}/verify");

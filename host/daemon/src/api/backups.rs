@@ -14,7 +14,9 @@ use super::{
     lines::long_lines,
     names, requests,
 };
-use crate::ports::{HoldRequest, NotPutBack, OnProgress, Refused, Restored};
+use crate::ports::{
+    BackupOperator, Cancelled, HoldRequest, NotPutBack, OnProgress, Refused, Restored,
+};
 use axum::{Json, extract::State, http::StatusCode, response::Response};
 use mainstay_api::{
     AcceptBody, Backup, BackupQuery, BackupReport, BackupStats, CancelRestoreBody,
@@ -75,7 +77,7 @@ pub(super) async fn create(
     let job = requests::job(&body.job)?;
     names::must_be_job(&served, &job)?;
     let backup_type = BackupType::from(body.backup_type);
-    let backups = served.ports.backups.clone();
+    let backups = asked_as(served.ports.backups.clone(), body.asked.as_deref())?;
     long_work(&served, |progress| async move {
         let taken = backups.create(job, backup_type, progress).await?;
         Ok(Done::of(vec![taken]))
@@ -168,9 +170,10 @@ pub(super) async fn restore(
     given: Given,
     Body(body): Body<RestoreBody>,
 ) -> Result<Response, ApiError> {
+    let asked = body.asked.clone();
     let request = requests::restore(body)?;
     names::must_be_job(&served, &request.job)?;
-    let backups = given.open(&served.ports.backups);
+    let backups = asked_as(given.open(&served.ports.backups), asked.as_deref())?;
     long_work(&served, |progress| async move {
         Ok(Done::restored(backups.restore(request, progress).await?))
     })
@@ -183,9 +186,24 @@ pub(super) async fn cancel_restore(
 ) -> Result<(StatusCode, Json<CancelledRestore>), ApiError> {
     let job = requests::job(&body.job)?;
     names::must_be_job(&served, &job)?;
-    served.ports.backups.cancel_restore(&job)?;
-    let job = job.to_string();
-    Ok((StatusCode::ACCEPTED, Json(CancelledRestore { job })))
+    let backups = &served.ports.backups;
+    let cancelled = backups.cancel_restore(job.clone(), body.asked).await?;
+    let answer = CancelledRestore {
+        job: job.to_string(),
+        ended: cancelled == Cancelled::Ended,
+    };
+    Ok((StatusCode::ACCEPTED, Json(answer)))
+}
+
+/// The backups, as the work is asked for, where it has a name.
+fn asked_as(
+    backups: Arc<dyn BackupOperator>,
+    name: Option<&str>,
+) -> Result<Arc<dyn BackupOperator>, ApiError> {
+    Ok(match name {
+        Some(name) => backups.asked_as(short("asked", name)?),
+        None => backups,
+    })
 }
 
 pub(super) async fn drill(

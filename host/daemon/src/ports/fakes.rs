@@ -943,9 +943,16 @@ impl BackupOperator for FakeWorld {
         self.command(format!("restore {request:?}"));
         BackupOperator::drill(self, request.job, progress)
     }
-    fn cancel_restore(&self, job: &JobName) -> Result<(), Refused> {
+    fn asked_as(self: Arc<Self>, _: String) -> Arc<dyn BackupOperator> {
+        self
+    }
+    fn cancel_restore(
+        &self,
+        job: JobName,
+        _: Option<String>,
+    ) -> Boxed<'_, Result<Cancelled, Refused>> {
         self.command(format!("cancel the restore of {job}"));
-        Ok(())
+        ready(Ok(Cancelled::Ended))
     }
     fn rebuild(&self) -> Boxed<'_, Result<Rebuilt, Refused>> {
         self.command("rebuild".to_owned());

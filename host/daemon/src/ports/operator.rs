@@ -385,6 +385,15 @@ pub struct Undeleted {
     pub notes: Vec<String>,
 }
 
+/// What became of work on backups that somebody wanted to end.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Cancelled {
+    /// It has ended, and nothing of it stays.
+    Ended,
+    /// It is told to end, and has not yet; whoever asked for it, and the events, tell what comes of it.
+    Ending,
+}
+
 /// What one run of retention judged.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Pruned {
@@ -423,6 +432,8 @@ pub struct JobStatus {
 pub trait BackupOperator: BackupViews {
     /// The same for one piece of work, which opens what is encrypted with these identities too.
     fn with_identities(self: Arc<Self>, given: GivenIdentities) -> Arc<dyn BackupOperator>;
+    /// The same for one piece of work, which [`Self::cancel_restore`] finds under this name: a backup that is taken, or a restore.
+    fn asked_as(self: Arc<Self>, name: String) -> Arc<dyn BackupOperator>;
     /// The tiers that did not take the last backup that was brought to them, by name.
     fn unwell_tiers(&self) -> Vec<UnwellTier>;
     /// Takes a backup, verifies it, and answers with its record.
@@ -443,8 +454,14 @@ pub trait BackupOperator: BackupViews {
         request: RestoreRequest,
         progress: OnProgress,
     ) -> Boxed<'_, Result<Restored, Refused>>;
-    /// Ends the restore of a job that is under way; what is being put in place is put there whole.
-    fn cancel_restore(&self, job: &JobName) -> Result<(), Refused>;
+    /// Ends the backup, the restore or the drill of a job that is under way, or, with a name, only what was asked for so, also while it
+    /// waits for its turn; what is being put in place is put there whole. Refused where there is none, and where it came to its end
+    /// all the same; without a name the end is waited for, but for some seconds alone.
+    fn cancel_restore(
+        &self,
+        job: JobName,
+        asked: Option<String>,
+    ) -> Boxed<'_, Result<Cancelled, Refused>>;
     /// Records whatever is stored and not in the catalog: for when the journal was lost. Reads every stored byte.
     fn rebuild(&self) -> Boxed<'_, Result<Rebuilt, Refused>>;
     /// Encrypts what is stored of a job to its present recipients, and takes a full backup where some of it is not opened

@@ -101,6 +101,9 @@ pub enum BackupError {
         "the restore of job {0} was cancelled: nothing was put in place, and what was written for it is removed"
     )]
     Cancelled(JobName),
+    /// Who had asked for something of this job wanted no more of it while it waited for its turn.
+    #[error("it was cancelled while it waited for its turn: nothing of job {0} was begun for it")]
+    CalledOff(JobName),
     /// Somebody wanted the drill of this job to end.
     #[error(
         "the drill of job {0} was cancelled: what it had started is ended, and what it wrote is removed"
@@ -165,6 +168,8 @@ pub struct BackupService {
     core: Arc<Core>,
     /// The store as it opens with what was given for one piece of work; absent: with what is the host's.
     opened: Option<Arc<dyn BackupStore>>,
+    /// As what the work is known to who asks for it; none where it has no name.
+    asked: Option<Arc<cancel::Asked>>,
 }
 
 struct Core {
@@ -246,6 +251,7 @@ impl BackupService {
         let service = Self {
             core: Arc::new(core),
             opened: None,
+            asked: None,
         };
         for job in told_missed {
             service.job_state(&job, |state| state.objective = RpoWatch::told());

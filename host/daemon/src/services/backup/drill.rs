@@ -74,6 +74,7 @@ impl BackupService {
         };
         let tree = match on_blocking_thread(store, restore).await {
             Err(BackupStoreError::Interrupted) if running.is_cancelled() => {
+                running.end();
                 return Err(BackupError::DrillCancelled(job.clone()));
             }
             tree => self.mark_if_corrupted(tree).await?,
@@ -97,7 +98,12 @@ impl BackupService {
             Ok(())
         });
         removed.await?;
-        let was_cancelled = running.end();
+        let was_cancelled = match &tried {
+            Err(TrialError::Stopped) => running.end(),
+            _ => running.end_by_itself(format!(
+                "it came too late: the drill of job {job} had come to its end before it could be cancelled, and what it found is told"
+            )),
+        };
         let outcome = match tried {
             Err(TrialError::Stopped) if was_cancelled => {
                 return Err(BackupError::DrillCancelled(job.clone()));

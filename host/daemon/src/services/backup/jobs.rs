@@ -5,7 +5,10 @@
 //! Invariant: no backoff is longer than [`LONGEST_BACKOFF`], also where the clock goes back.
 
 use super::{
-    BackupService, LONGEST_BACKOFF, cancel::Cancellable, moves::Moving, proofs::Proven,
+    BackupService, LONGEST_BACKOFF,
+    cancel::{Asked, Cancellable},
+    moves::Moving,
+    proofs::Proven,
     waiting::Waiting,
 };
 use mainstay_domain::{name::JobName, rpo::RpoWatch, time::Timestamp};
@@ -26,6 +29,8 @@ pub(super) struct JobState {
     pub(super) waiting: Waiting,
     /// The restore that is under way and not yet being put in place.
     pub(super) cancellable: Option<Cancellable>,
+    /// What was asked for under a name, and was not begun.
+    pub(super) asked: Vec<Arc<Asked>>,
 }
 
 /// Backups that were due and failed.

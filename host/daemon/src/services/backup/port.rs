@@ -1,10 +1,12 @@
 //! What the service offers to operators and to effects.
+//!
+//! Length: a few lines for each of all that they may ask.
 
-use super::{BackupError, BackupService};
+use super::{BackupError, BackupService, cancel::Asked};
 use crate::ports::{
-    BackupControl, BackupOperator, Boxed, CheckpointRequest, GivenIdentities, HoldRequest,
-    JobStatus, OnProgress, Pruned, ReadBack, Rebuilt, Refused, Rekeyed, RestoreRequest,
-    RestoreRules, Restored, TrashRequest, Undeleted, UnwellTier,
+    BackupControl, BackupOperator, Boxed, Cancelled, CheckpointRequest, GivenIdentities,
+    HoldRequest, JobStatus, OnProgress, Pruned, ReadBack, Rebuilt, Refused, Rekeyed,
+    RestoreRequest, RestoreRules, Restored, TrashRequest, Undeleted, UnwellTier,
 };
 use mainstay_domain::{
     actor::Actor,
@@ -28,6 +30,15 @@ impl BackupOperator for BackupService {
         Arc::new(Self {
             core: Arc::clone(&self.core),
             opened: Some(store.with_identities(given)),
+            asked: self.asked.clone(),
+        })
+    }
+
+    fn asked_as(self: Arc<Self>, name: String) -> Arc<dyn BackupOperator> {
+        Arc::new(Self {
+            core: Arc::clone(&self.core),
+            opened: self.opened.clone(),
+            asked: Some(Asked::new(name)),
         })
     }
 
@@ -39,7 +50,7 @@ impl BackupOperator for BackupService {
     ) -> Boxed<'_, Result<BackupRecord, Refused>> {
         let asked = (backup_type, None);
         let work = self.clone().create_now(job.clone(), asked, progress);
-        Box::pin(async move { self.in_turn_of(&job, work).await.map_err(refused) })
+        Box::pin(async move { self.in_turn_as_asked(&job, work).await.map_err(refused) })
     }
 
     fn list(&self, job: Option<JobName>) -> Vec<BackupRecord> {
@@ -64,14 +75,21 @@ impl BackupOperator for BackupService {
         let job = request.job.clone();
         let work = self.clone().restore_now(request, progress);
         Box::pin(async move {
-            let restored = self.in_turn_of(&job, work).await.map_err(refused)?;
+            let restored = self.in_turn_as_asked(&job, work).await.map_err(refused)?;
             self.job_state(&job, |state| state.waiting.goes_on());
             Ok(restored)
         })
     }
 
-    fn cancel_restore(&self, job: &JobName) -> Result<(), Refused> {
-        self.cancel_now(job).map_err(refused)
+    fn cancel_restore(
+        &self,
+        job: JobName,
+        asked: Option<String>,
+    ) -> Boxed<'_, Result<Cancelled, Refused>> {
+        Box::pin(async move {
+            let cancelled = self.cancel_now(&job, asked.as_deref()).await;
+            cancelled.map_err(refused)
+        })
     }
 
     fn rebuild(&self) -> Boxed<'_, Result<Rebuilt, Refused>> {

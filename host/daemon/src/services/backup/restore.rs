@@ -135,6 +135,7 @@ impl BackupService {
             move |store: &dyn BackupStore| store.stage(&of_job, &chain, &place, &rules, &progress);
         let staged = match on_blocking_thread(store, stage).await {
             Err(BackupStoreError::Interrupted) if running.is_cancelled() => {
+                running.end();
                 return Err(BackupError::Cancelled(job));
             }
             staged => self.mark_if_corrupted(staged).await?,

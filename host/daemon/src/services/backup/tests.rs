@@ -12,7 +12,9 @@ mod taken_up;
 
 use super::{due::FIRST_BACKOFF, *};
 use crate::{
-    ports::{BackupControl, BackupOperator, RestoreRequest, RestoreRules, Unreadable},
+    ports::{
+        BackupControl, BackupOperator, Cancelled, Refused, RestoreRequest, RestoreRules, Unreadable,
+    },
     services::testing::{
         ManualClock, MemoryJournal, MemorySettled, ScriptedProbe, wait_until, within,
     },
@@ -749,7 +751,7 @@ async fn a_restore_that_is_cancelled_puts_nothing_in_place_and_says_so() {
     let fixture = Fixture::new().await;
     fixture.create(BackupType::Full).await.unwrap();
     let name = job(None).name;
-    let error = fixture.service.cancel_restore(&name).unwrap_err();
+    let error = cancel(&fixture).await.unwrap_err();
     assert!(error.0.contains("none is under way"), "{error}");
     fixture.store.stage_until_cancelled();
     let request = RestoreRequest {
@@ -767,25 +769,21 @@ async fn a_restore_that_is_cancelled_puts_nothing_in_place_and_says_so() {
             async move { BackupOperator::restore(&service, request, no_progress()).await },
         );
     wait_until("the restore", || fixture.store.hanging()).await;
-    fixture.service.cancel_restore(&name).unwrap();
+    assert_eq!(cancel(&fixture).await, Ok(Cancelled::Ended));
     let error = within(restore).await.unwrap().unwrap_err();
     assert!(error.0.contains("was cancelled"), "{error}");
     // Not even what was there was saved for it.
     assert_eq!((fixture.store.taken(), fixture.store.restores()), (1, 0));
-    assert!(fixture.service.cancel_restore(&name).is_err());
+    assert!(cancel(&fixture).await.is_err());
 }
 
 #[tokio::test]
 async fn a_backup_that_is_cancelled_is_not_taken_and_the_next_one_is() {
     let fixture = Fixture::new().await;
     fixture.store.take_until_cancelled(true);
-    let (service, name) = (fixture.service.clone(), job(None).name);
-    let of_job = name.clone();
-    let create = tokio::spawn(async move {
-        BackupOperator::create(&service, of_job, BackupType::Full, no_progress()).await
-    });
+    let create = create_as(&fixture, None);
     wait_until("the backup", || fixture.store.hanging()).await;
-    fixture.service.cancel_restore(&name).unwrap();
+    assert_eq!(cancel(&fixture).await, Ok(Cancelled::Ended));
     let error = within(create).await.unwrap().unwrap_err();
     assert!(error.0.contains("it was cancelled"), "{error}");
     let records = fixture.service.list(None);
@@ -793,7 +791,119 @@ async fn a_backup_that_is_cancelled_is_not_taken_and_the_next_one_is() {
     assert_eq!(stands, [BackupStatus::Failed]);
     fixture.store.take_until_cancelled(false);
     fixture.create(BackupType::Full).await.unwrap();
-    assert!(fixture.service.cancel_restore(&name).is_err());
+    assert!(cancel(&fixture).await.is_err());
+}
+
+#[tokio::test]
+async fn who_cancels_what_waits_for_its_turn_ends_that_and_not_what_runs() {
+    let fixture = Fixture::new().await;
+    fixture.create(BackupType::Full).await.unwrap();
+    fixture.store.hang();
+    let due = create_as(&fixture, None);
+    wait_until("the backup that runs", || fixture.store.hanging()).await;
+    let request = RestoreRequest {
+        job: job(None).name,
+        id: None,
+        backup_type: None,
+        at: None,
+        rules: RestoreRules::default(),
+        into: None,
+        replace: true,
+    };
+    let service = Arc::new(fixture.service.clone()).asked_as("restore".to_owned());
+    let restore = tokio::spawn(async move {
+        let restored = service.restore(request, no_progress()).await;
+        restored.map(drop)
+    });
+    let create = create_as(&fixture, Some("create"));
+    let create = tokio::spawn(async move { create.await.unwrap().map(drop) });
+    let job = job(None).name;
+    let waiting = || fixture.service.job_state(&job, |state| state.asked.len());
+    wait_until("both that wait", || waiting() == 2).await;
+    for (name, asked) in [("restore", restore), ("create", create)] {
+        let cancelled = cancel_asked(&fixture, name).await;
+        assert_eq!(cancelled, Ok(Cancelled::Ending), "{name}");
+        let error = within(asked).await.unwrap().unwrap_err();
+        assert!(error.0.contains("waited for its turn"), "{error}");
+        let again = cancel_asked(&fixture, name).await;
+        assert!(again.is_err(), "{name} has ended");
+    }
+    assert!(!fixture.store.is_told_to_end());
+    fixture.store.go_on();
+    within(due).await.unwrap().unwrap();
+    assert_eq!((fixture.store.taken(), fixture.store.restores()), (2, 0));
+}
+
+#[tokio::test]
+async fn what_runs_is_cancelled_by_the_name_that_it_was_asked_for_under_and_by_no_other() {
+    let fixture = Fixture::new().await;
+    fixture.store.take_until_cancelled(true);
+    let create = create_as(&fixture, Some("own"));
+    wait_until("the backup", || fixture.store.hanging()).await;
+    let error = cancel_asked(&fixture, "other").await.unwrap_err();
+    assert!(error.0.contains("nothing that was asked for so"), "{error}");
+    assert!(!fixture.store.is_told_to_end());
+    let cancelled = cancel_asked(&fixture, "own").await;
+    assert_eq!(cancelled, Ok(Cancelled::Ending));
+    let error = within(create).await.unwrap().unwrap_err();
+    assert!(error.0.contains("it was cancelled"), "{error}");
+}
+
+#[tokio::test]
+async fn a_backup_that_was_stored_before_it_could_be_cancelled_is_told_to_stay() {
+    let fixture = Fixture::new().await;
+    // It is committed, and looks at no token any more.
+    fixture.store.hang();
+    let create = create_as(&fixture, None);
+    wait_until("the backup", || fixture.store.hanging()).await;
+    let service = fixture.service.clone();
+    let cancelled = tokio::spawn(async move { service.cancel_restore(job(None).name, None).await });
+    wait_until("who cancels it", || fixture.store.is_told_to_end()).await;
+    fixture.store.go_on();
+    let taken = within(create).await.unwrap().unwrap();
+    assert_eq!(taken.status, BackupStatus::Verified);
+    let error = within(cancelled).await.unwrap().unwrap_err();
+    assert!(error.0.contains("it came too late"), "{error}");
+    assert!(error.0.contains(taken.id.as_str()), "{error}");
+}
+
+#[tokio::test]
+async fn a_backup_that_failed_before_it_could_be_cancelled_is_told_so() {
+    let fixture = Fixture::new().await;
+    fixture.store.hang();
+    fixture
+        .store
+        .fail_next(BackupStoreError::NoRoom("it is full".to_owned()));
+    let create = create_as(&fixture, None);
+    wait_until("the backup", || fixture.store.hanging()).await;
+    let service = fixture.service.clone();
+    let cancelled = tokio::spawn(async move { service.cancel_restore(job(None).name, None).await });
+    wait_until("who cancels it", || fixture.store.is_told_to_end()).await;
+    fixture.store.go_on();
+    within(create).await.unwrap().unwrap_err();
+    let error = within(cancelled).await.unwrap().unwrap_err();
+    assert!(error.0.contains("it is full"), "{error}");
+}
+
+async fn cancel(fixture: &Fixture) -> Result<Cancelled, Refused> {
+    let cancelled = fixture.service.cancel_restore(job(None).name, None);
+    within(cancelled).await
+}
+
+async fn cancel_asked(fixture: &Fixture, name: &str) -> Result<Cancelled, Refused> {
+    let (job, name) = (job(None).name, Some(name.to_owned()));
+    within(fixture.service.cancel_restore(job, name)).await
+}
+
+/// A full backup, asked for under a name or under none.
+fn create_as(fixture: &Fixture, name: Option<&str>) -> JoinHandle<Result<BackupRecord, Refused>> {
+    let service = Arc::new(fixture.service.clone());
+    let service: Arc<dyn BackupOperator> = match name {
+        Some(name) => service.asked_as(name.to_owned()),
+        None => service,
+    };
+    let job = job(None).name;
+    tokio::spawn(async move { service.create(job, BackupType::Full, no_progress()).await })
 }
 
 #[tokio::test]

@@ -146,6 +146,14 @@ impl FakeStore {
         self.with(|it| it.takes_until_cancelled = until);
     }
 
+    /// Whether what may be cancelled was told to end.
+    pub(super) fn is_told_to_end(&self) -> bool {
+        let it = self.behaviour.lock();
+        it.stop
+            .as_ref()
+            .is_some_and(CancellationToken::is_cancelled)
+    }
+
     pub(super) fn hanging(&self) -> bool {
         self.with(|it| it.hanging)
     }
