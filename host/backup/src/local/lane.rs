@@ -2,13 +2,16 @@
 //! its own, and is waited for up to a bound.
 //!
 //! What hangs in the kernel cannot be called back. It holds that thread, and what it was asked for is not there; nobody else
-//! waits for it.
+//! waits for it. What hangs in a file system that was unmounted all the same hangs for good, and says nothing of what is mounted in
+//! its place.
 //!
 //! Invariant: nobody waits for a tier that is known not to answer. That it does again shows where something that was given up
 //! ends, or a look that nobody waits for.
+//! Invariant: however often a tier does not answer, and however often something else is mounted there, so many threads hang at most.
 //! Invariant: nothing is changed in a tier as long as a change that was given up is not over: it may still come.
 
 mod file;
+mod hung;
 mod lanes;
 
 pub(super) use {
@@ -16,13 +19,15 @@ pub(super) use {
     lanes::{Lanes, Patience},
 };
 
-use super::durable;
+use super::{
+    durable,
+    mounts::{Mount, mount_of},
+};
 use crate::bucket::Trouble;
+use hung::{Kind, State};
 use parking_lot::Mutex;
 use std::{
-    fmt,
-    fs::{self, File},
-    io,
+    fmt, fs, io,
     path::PathBuf,
     sync::{
         Arc,
@@ -36,9 +41,6 @@ use tokio_util::sync::CancellationToken;
 
 /// Who waits looks so often whether the host stops.
 const LOOK: Duration = Duration::from_millis(100);
-/// With so many threads that hang in one tier no more are tried.
-const MOST_HUNG: usize = 16;
-
 /// That of one tier; clones are the same.
 #[derive(Clone)]
 pub(super) struct Lane(Arc<Inner>);
@@ -53,33 +55,25 @@ struct Inner {
     root: PathBuf,
     patience: Patience,
     stop: CancellationToken,
+    /// Where the root is with no links before it; none before it answered for the first time.
+    place: Mutex<Option<PathBuf>>,
     state: Mutex<State>,
 }
 
-#[derive(Default)]
-struct State {
-    /// What was given up and is not over.
-    looks: usize,
-    /// The same of changes.
-    changes: usize,
-    /// Where it does not answer: when it was last tried.
-    silent: Option<Instant>,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Kind {
-    Look,
-    /// A look that may take as long as a change.
-    Read,
-    Change,
-}
-
-impl State {
-    fn hung(&mut self, kind: Kind) -> &mut usize {
-        match kind {
-            Kind::Look | Kind::Read => &mut self.looks,
-            Kind::Change => &mut self.changes,
+impl Inner {
+    /// Follows the links before the root, on a thread that may hang.
+    fn find_place(&self) {
+        if self.place.lock().is_none() {
+            // Where it is not there yet, the next who asks follows them.
+            let found = fs::canonicalize(&self.root).ok();
+            *self.place.lock() = found;
         }
+    }
+
+    /// What is mounted where the root is, which is not asked.
+    fn mounted(&self) -> Option<Mount> {
+        let place = self.place.lock().clone();
+        mount_of(&place.unwrap_or_else(|| self.root.clone()))
     }
 }
 
@@ -87,6 +81,7 @@ impl State {
 struct Asked {
     lane: Arc<Inner>,
     kind: Kind,
+    round: u64,
     is_given_up: Arc<AtomicBool>,
     is_over: bool,
 }
@@ -95,9 +90,9 @@ impl Drop for Asked {
     fn drop(&mut self) {
         let mut state = self.lane.state.lock();
         if self.is_given_up.load(Relaxed) {
-            let hung = state.hung(self.kind);
+            let hung = state.hung(self.kind, self.round);
             *hung = hung.saturating_sub(1);
-            if self.is_over {
+            if self.is_over && self.round == state.round {
                 state.silent = None;
             }
         }
@@ -138,40 +133,49 @@ impl Lane {
         }
         let (sender, answer) = sync_channel(1);
         let is_given_up = Arc::new(AtomicBool::new(false));
+        let round = self.0.state.lock().round;
         let mut asked = Asked {
             lane: Arc::clone(&self.0),
             kind,
+            round,
             is_given_up: Arc::clone(&is_given_up),
             is_over: false,
         };
         let handed_on = durable::handed_on();
         spawn(move || {
             handed_on();
+            asked.lane.find_place();
             // Nobody may wait for it any more; what it gave is dropped here then.
             drop(sender.send(work()));
             asked.is_over = true;
             drop(asked);
         })?;
-        self.wait(kind, &answer, &is_given_up)
+        self.wait((kind, round), &answer, &is_given_up)
     }
 
     /// Whether it makes sense to ask.
     fn check(&self, kind: Kind) -> io::Result<()> {
-        let (is_silent, has_changes, is_due) = {
+        let (is_silent, has_changes, is_due, is_used_up) = {
             let mut state = self.0.state.lock();
             let now = Instant::now();
-            let is_due = state.silent.is_some_and(|tried| {
-                now.saturating_duration_since(tried) >= self.0.patience.rest
-                    && state.looks + state.changes < MOST_HUNG
-            });
+            let is_due = state
+                .silent
+                .is_some_and(|tried| now.saturating_duration_since(tried) >= self.0.patience.rest);
             if is_due {
                 state.silent = Some(now);
-                state.looks += 1;
             }
-            (state.silent.is_some(), state.changes > 0, is_due)
+            let is_silent = state.silent.is_some();
+            (is_silent, state.changes > 0, is_due, state.is_used_up())
         };
-        if is_due {
+        if is_due && !is_used_up {
             self.try_again();
+        }
+        if is_silent && is_used_up {
+            return Err(said(format!(
+                "its file system did not answer so often that it is asked no more; look at what is mounted at {}, and start the daemon \
+                 again",
+                self.0.root.display()
+            )));
         }
         if is_silent {
             return Err(said(format!(
@@ -202,11 +206,22 @@ impl Lane {
         ))
     }
 
-    /// A look that nobody waits for; it counts as one that hangs already.
+    /// A look that nobody waits for; it counts as one that hangs already. None where enough of them hang in what is mounted there.
     fn try_again(&self) {
+        let mounted = self.0.mounted();
+        let round = {
+            let mut state = self.0.state.lock();
+            state.mounted(mounted);
+            if !state.may_be_tried() {
+                return;
+            }
+            state.looks += 1;
+            state.round
+        };
         let mut asked = Asked {
             lane: Arc::clone(&self.0),
             kind: Kind::Look,
+            round,
             is_given_up: Arc::new(AtomicBool::new(true)),
             is_over: false,
         };
@@ -220,7 +235,12 @@ impl Lane {
         });
     }
 
-    fn wait<T>(&self, kind: Kind, answer: &Receiver<T>, is_given_up: &AtomicBool) -> io::Result<T> {
+    fn wait<T>(
+        &self,
+        (kind, round): (Kind, u64),
+        answer: &Receiver<T>,
+        is_given_up: &AtomicBool,
+    ) -> io::Result<T> {
         let patience = match kind {
             Kind::Look => self.0.patience.look,
             Kind::Read | Kind::Change => self.0.patience.change,
@@ -246,12 +266,14 @@ impl Lane {
                 Err(RecvTimeoutError::Timeout) => {}
             }
         }
+        let mounted = self.0.mounted();
         let mut state = self.0.state.lock();
         if let Ok(answer) = answer.try_recv() {
             return Ok(answer);
         }
         is_given_up.store(true, Relaxed);
-        *state.hung(kind) += 1;
+        state.mounted(mounted);
+        *state.hung(kind, round) += 1;
         state.silent = Some(Instant::now());
         Err(match stopped {
             Some(_) => io::Error::other(Trouble::Interrupted),
@@ -268,12 +290,6 @@ fn said(what: String) -> io::Error {
     io::Error::other(Trouble::Said(what))
 }
 
-/// Closes a file, which may take as long as anything; nobody waits for it.
-fn close(file: File) {
-    // Where there is no thread for it, it is closed here.
-    let _ = spawn(move || drop(file));
-}
-
 fn spawn(work: impl FnOnce() + Send + 'static) -> io::Result<()> {
     let thread = thread::Builder::new().name("tier".to_owned());
     thread.spawn(work).map(drop)
@@ -283,6 +299,7 @@ fn spawn(work: impl FnOnce() + Send + 'static) -> io::Result<()> {
 mod tests {
     use super::*;
     use std::{
+        fs::File,
         io::Read,
         os::{fd::OwnedFd, unix::net::UnixStream},
         sync::mpsc::{Sender, channel},

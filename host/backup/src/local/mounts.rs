@@ -13,6 +13,20 @@ use std::{
 /// The kernel's list of what this process sees mounted (proc_pid_mountinfo(5)).
 const MOUNTS: &str = "/proc/self/mountinfo";
 
+/// What is mounted somewhere. As long as anybody waits for it nothing else is the same.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Mount {
+    id: Vec<u8>,
+    device: Vec<u8>,
+    point: PathBuf,
+}
+
+/// What a path lies in, which has no links in it: the kernel tells it, and what is mounted there is not asked. None where nobody can
+/// tell.
+pub(super) fn mount_of(path: &Path) -> Option<Mount> {
+    mount_in(&fs::read(MOUNTS).ok()?, path)
+}
+
 /// Whether a directory, whose path has no links in it, is a mount point.
 pub(super) fn is_mount_point(directory: &Path) -> Result<bool, BackupStoreError> {
     Ok(mount_points(&list()?).any(|point| point == directory))
@@ -53,6 +67,24 @@ fn mounted_within(list: &[u8], directory: &Path) -> Option<PathBuf> {
 /// The first mount point of the list below a directory.
 fn mounted_below(list: &[u8], directory: &Path) -> Option<PathBuf> {
     mount_points(list).find(|point| point.starts_with(directory) && point != directory)
+}
+
+fn mount_in(list: &[u8], path: &Path) -> Option<Mount> {
+    let lines = list.split(|byte| *byte == b'\n');
+    let mounts = lines.filter_map(|line| {
+        let mut fields = line.split(|byte| *byte == b' ');
+        let id = fields.next()?;
+        let device = fields.nth(1)?;
+        let point = unescape(fields.nth(1)?);
+        let point = PathBuf::from(OsStr::from_bytes(&point));
+        path.starts_with(&point).then(|| Mount {
+            id: id.to_vec(),
+            device: device.to_vec(),
+            point,
+        })
+    });
+    // Of two in one place the later one is above the other.
+    mounts.max_by_key(|mount| mount.point.components().count())
 }
 
 fn mount_points(list: &[u8]) -> impl Iterator<Item = PathBuf> {
@@ -101,5 +133,27 @@ mod tests {
             let found = found.filter(|found| *found != directory);
             assert_eq!(below.as_deref(), found.map(Path::new), "{directory}");
         }
+    }
+
+    #[test]
+    fn what_a_path_lies_in_is_the_deepest_mount_and_of_two_in_one_place_the_upper_one() {
+        let before = "27 1 254:0 / / rw - ext4 /dev/vda rw\n\
+            31 27 0:41 / /mnt/nas rw shared:5 - nfs4 nas:/ rw\n";
+        let over = "44 31 0:52 / /mnt/nas rw shared:5 - nfs4 nas:/ rw\n";
+        let mount = |list: &str, path: &str| mount_in(list.as_bytes(), Path::new(path)).unwrap();
+        let (root, nas) = (mount(before, "/mnt"), mount(before, "/mnt/nas/backups"));
+        assert_eq!(
+            (root.point.as_path(), root.id.as_slice()),
+            (Path::new("/"), &b"27"[..])
+        );
+        assert_eq!(
+            (nas.device.as_slice(), nas.id.as_slice()),
+            (&b"0:41"[..], &b"31"[..])
+        );
+        assert_eq!(mount(before, "/mnt/nas-2"), root);
+        let both = [before, over].concat();
+        assert_eq!(mount(&both, "/mnt/nas").id, b"44");
+        assert_ne!(mount(&both, "/mnt/nas"), nas);
+        assert_eq!(mount_in(b"", Path::new("/mnt")), None);
     }
 }

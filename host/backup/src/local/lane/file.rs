@@ -1,6 +1,6 @@
 //! A file in a tier that may not answer.
 
-use super::{Lane, close, said};
+use super::{Lane, said, spawn};
 use std::{
     fs::File,
     io::{self, Read, Write},
@@ -92,4 +92,10 @@ impl Drop for LaneFile {
             close(file);
         }
     }
+}
+
+/// Closes a file, which may take as long as anything; nobody waits for it.
+fn close(file: File) {
+    // Where there is no thread for it, it is closed here.
+    let _ = spawn(move || drop(file));
 }

@@ -60,6 +60,7 @@ impl Lanes {
                 root: root.to_owned(),
                 patience: self.patience,
                 stop: self.stop.clone(),
+                place: Mutex::default(),
                 state: Mutex::default(),
             }))
         });

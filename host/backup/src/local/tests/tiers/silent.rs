@@ -12,6 +12,7 @@ use std::{
 struct Silent {
     at: PathBuf,
     server: Child,
+    is_mounted: bool,
 }
 
 impl Silent {
@@ -35,7 +36,18 @@ impl Silent {
             return None;
         }
         let at = at.to_owned();
-        Some(Self { at, server })
+        Some(Self {
+            at,
+            server,
+            is_mounted: true,
+        })
+    }
+
+    /// Takes it away; who waits for it does so all the same.
+    fn unmount(&mut self) {
+        let unmounted = Command::new("umount").arg("-l").arg(&self.at).status();
+        assert!(unmounted.unwrap().success(), "{}", self.at.display());
+        self.is_mounted = false;
     }
 }
 
@@ -43,17 +55,23 @@ impl Drop for Silent {
     fn drop(&mut self) {
         self.server.kill().unwrap();
         self.server.wait().unwrap();
-        let unmounted = Command::new("umount").arg("-l").arg(&self.at).status();
-        assert!(unmounted.unwrap().success(), "{}", self.at.display());
+        if self.is_mounted {
+            self.unmount();
+        }
     }
 }
 
 /// The same store, which waits for a tier no longer than that.
 fn waiting(fixture: Fixture, look: Duration) -> Fixture {
+    trying_after(fixture, look, Duration::from_secs(86_400))
+}
+
+/// The same, which tries it again after so long.
+fn trying_after(fixture: Fixture, look: Duration, rest: Duration) -> Fixture {
     let patience = Patience {
         look,
         change: look,
-        rest: Duration::from_secs(86_400),
+        rest,
         ..Patience::default()
     };
     let lanes = Lanes::new(patience, CancellationToken::new());
@@ -130,4 +148,31 @@ fn what_lies_in_a_tier_that_does_not_answer_is_not_wrong_and_is_read_once_it_doe
         thread::yield_now();
     }
     fixture.restore_into(&chain, "restored").unwrap();
+}
+
+#[test]
+fn a_tier_that_was_unmounted_while_it_did_not_answer_is_asked_again_by_itself() {
+    if !may_mount(
+        "tiers::silent::a_tier_that_was_unmounted_while_it_did_not_answer_is_asked_again_by_itself",
+    ) {
+        return;
+    }
+    let fixture = Fixture::new();
+    let (nas, chain) = over_two_tiers(&fixture);
+    let fixture = trying_after(fixture, Duration::from_millis(50), Duration::ZERO);
+    let Some(mut silent) = Silent::mount(&nas) else {
+        return;
+    };
+    let verify = || fixture.store.verify(&job(), &chain, &no_progress());
+    // Each who asks has it tried once more, until so many hang that nobody does.
+    for _ in 0..100 {
+        unavailable(verify());
+    }
+    silent.unmount();
+    // They go on hanging, and the tier is there.
+    while verify() != Ok(vec![]) {
+        thread::yield_now();
+    }
+    fixture.restore_into(&chain, "restored").unwrap();
+    drop(silent);
 }
