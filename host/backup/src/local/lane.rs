@@ -266,15 +266,17 @@ impl Lane {
                 Err(RecvTimeoutError::Timeout) => {}
             }
         }
-        let mounted = self.0.mounted();
-        let mut state = self.0.state.lock();
-        if let Ok(answer) = answer.try_recv() {
-            return Ok(answer);
+        {
+            let mut state = self.0.state.lock();
+            if let Ok(answer) = answer.try_recv() {
+                return Ok(answer);
+            }
+            is_given_up.store(true, Relaxed);
+            *state.hung(kind, round) += 1;
+            state.silent = Some(Instant::now());
         }
-        is_given_up.store(true, Relaxed);
-        state.mounted(mounted);
-        *state.hung(kind, round) += 1;
-        state.silent = Some(Instant::now());
+        let mounted = self.0.mounted();
+        self.0.state.lock().mounted(mounted);
         Err(match stopped {
             Some(_) => io::Error::other(Trouble::Interrupted),
             None => said(format!(

@@ -29,14 +29,14 @@ const MOST_UNSETTLED: usize = 16 << 20;
 const SETTLES_SOON: Duration = Duration::from_secs(1);
 
 /// When what was written is made durable: the slower that is the sooner, so that a slow tier is none that does not answer.
-struct Settling {
+pub(super) struct Settling {
     unsettled: usize,
     /// After so many bytes.
     after: usize,
 }
 
 impl Settling {
-    fn new() -> Self {
+    pub(super) fn new() -> Self {
         Self {
             unsettled: 0,
             after: PIECE,
@@ -44,12 +44,12 @@ impl Settling {
     }
 
     /// So much was written; whether it is time.
-    fn is_due(&mut self, count: usize) -> bool {
+    pub(super) fn is_due(&mut self, count: usize) -> bool {
         self.unsettled += count;
         self.unsettled >= self.after
     }
 
-    fn settled(&mut self, took: Duration) {
+    pub(super) fn settled(&mut self, took: Duration) {
         self.unsettled = 0;
         if took < SETTLES_SOON {
             self.after = (2 * self.after).min(MOST_UNSETTLED);

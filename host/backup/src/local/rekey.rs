@@ -7,9 +7,11 @@
 //!
 //! Invariant: before the note all is as it was, and after it nothing of the job is read or changed before all is as it is to be.
 //! Invariant: a manifest is signed anew only where it counts, and was that of its place in the chain.
+//! Invariant: what lies in a tier that may not answer is looked at and changed in its lane alone.
 //! Invariant: nothing of what is built on one full backup changes where any of it is in a bucket: objects are not renamed.
 
 mod anew;
+mod output;
 mod place;
 
 pub(super) use place::finish;
@@ -18,14 +20,15 @@ use super::{
     durable,
     error::unavailable,
     files::{Layout, create_private, remove_file, sync_dir},
+    lane::Lane,
     no_manifest,
     read::{known_manifest, opening},
     seal::Opening,
-    spot::Spot,
+    spot::{Spot, change},
     tier,
 };
 use crate::port::{BackupStoreError, OnProgress, Progress, RekeyedBackups};
-use anew::seal_anew;
+use anew::{is_same, seal_anew};
 use mainstay_domain::{
     archive::{ContentHash, Encryption, Manifest, ParentLink},
     id::BackupId,
@@ -33,7 +36,7 @@ use mainstay_domain::{
 };
 use place::{left_for_a_bucket, left_where_fixed, make_ready, note, note_of, staged_at};
 use std::{
-    collections::{BTreeSet, HashMap},
+    collections::{BTreeMap, HashMap},
     io::Write,
     path::{Path, PathBuf},
 };
@@ -54,8 +57,9 @@ struct Link {
 #[derive(Default)]
 struct Staged {
     ids: Vec<String>,
-    files: Vec<PathBuf>,
-    directories: BTreeSet<PathBuf>,
+    /// Each with the lane that it is changed in.
+    files: Vec<(PathBuf, Option<Lane>)>,
+    directories: BTreeMap<PathBuf, Option<Lane>>,
 }
 
 /// Encrypts those of these backups, which are all of one full one, that are not encrypted so.
@@ -107,8 +111,8 @@ pub(super) fn rekey(
     if let Err(error) = noted {
         // Where it may be noted, what was written is needed.
         if !note_of(layout, job).try_exists().unwrap_or(true) {
-            for path in &staged.files {
-                if let Err(error) = remove_file(path) {
+            for (path, lane) in &staged.files {
+                if let Err(error) = change(lane.as_ref(), path, remove_file) {
                     tracing::warn!(%job, %error, "what is left of it is removed at the next start");
                 }
             }
@@ -153,18 +157,6 @@ fn link_of(
 fn hash_of(manifest: &Manifest) -> Result<ContentHash, BackupStoreError> {
     let hash = manifest.hash();
     hash.map_err(|error| BackupStoreError::Unavailable(error.to_string()))
-}
-
-/// Whether the same keys open both.
-fn is_same(one: &Encryption, other: &Encryption) -> bool {
-    match (one, other) {
-        (Encryption::None, Encryption::None) => true,
-        (Encryption::Age { recipients: one }, Encryption::Age { recipients: other }) => {
-            let set = |all: &[String]| all.iter().cloned().collect::<BTreeSet<String>>();
-            set(one) == set(other)
-        }
-        _ => false,
-    }
 }
 
 fn parents_first(links: Vec<Link>) -> Vec<Link> {
@@ -221,6 +213,7 @@ fn stage(
         let Some(directory) = &link.directory else {
             continue;
         };
+        let lane = link.archive.lane();
         let parent = match &old.parent {
             Some(parent) => match before.get(&parent.id) {
                 Some(hash) if *hash != parent.manifest_hash => {
@@ -249,7 +242,7 @@ fn stage(
             let name = layout.archive(&old.job, id, to);
             let target = directory.join(name.file_name().unwrap_or_default());
             let path = staged_at(&target, id);
-            staged.files.push(path.clone());
+            staged.files.push((path.clone(), lane.cloned()));
             let was = done;
             let sealed = seal_anew((link, opening), &path, to, stop, &mut |bytes| {
                 done.bytes += bytes;
@@ -265,7 +258,7 @@ fn stage(
                 // It is as wrong as before, and keeps nobody from the others.
                 Err(error @ BackupStoreError::Corrupted { .. }) => {
                     found.left.push(error.to_string());
-                    remove_file(&path)?;
+                    change(lane, &path, remove_file)?;
                     done = was;
                 }
                 Err(error) => return Err(error),
@@ -281,13 +274,15 @@ fn stage(
             .to_bytes()
             .map_err(|error| BackupStoreError::Unavailable(error.to_string()))?;
         let path = staged_at(&directory.join(format!("{id}.json")), id);
-        staged.files.push(path.clone());
-        let mut file = create_private(&path)?;
-        file.write_all(&bytes)
-            .and_then(|()| durable::sync_file(&file, &path))
-            .map_err(unavailable("cannot write", &path))?;
+        staged.files.push((path.clone(), lane.cloned()));
+        change(lane, &path, move |path| {
+            let mut file = create_private(path)?;
+            file.write_all(&bytes)
+                .and_then(|()| durable::sync_file(&file, path))
+                .map_err(unavailable("cannot write", path))
+        })?;
         staged.ids.push(id.to_string());
-        staged.directories.insert(directory.clone());
+        staged.directories.insert(directory.clone(), lane.cloned());
         if is_sealed {
             found.sealed.push(manifest);
         }
@@ -295,5 +290,5 @@ fn stage(
     staged
         .directories
         .iter()
-        .try_for_each(|path| sync_dir(path))
+        .try_for_each(|(path, lane)| change(lane.as_ref(), path, sync_dir))
 }

@@ -36,6 +36,14 @@ impl Spot {
         pace
     }
 
+    /// The lane that it is asked in; none where it is asked in none.
+    pub(super) fn lane(&self) -> Option<&Lane> {
+        match self {
+            Self::File(_, _, lane) => lane.as_ref(),
+            Self::Object(..) => None,
+        }
+    }
+
     /// As people are told. Of an object it is no path of this machine.
     pub(super) fn shown(&self) -> PathBuf {
         match self {
@@ -209,7 +217,7 @@ pub(super) fn is_of_the_way(error: &io::Error) -> bool {
 }
 
 /// Looks at a file, in the lane of its tier where that has one.
-fn look<T: Send + 'static>(
+pub(super) fn look<T: Send + 'static>(
     lane: Option<&Lane>,
     path: &Path,
     work: impl FnOnce(&Path) -> io::Result<T> + Send + 'static,
@@ -222,7 +230,7 @@ fn look<T: Send + 'static>(
 }
 
 /// Changes a file so.
-fn change(
+pub(super) fn change(
     lane: Option<&Lane>,
     path: &Path,
     work: impl FnOnce(&Path) -> Result<(), BackupStoreError> + Send + 'static,

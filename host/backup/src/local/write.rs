@@ -50,10 +50,6 @@ impl<T> Hashing<T> {
         }
     }
 
-    pub(super) fn inner(&self) -> &T {
-        &self.inner
-    }
-
     pub(super) fn stored(&self) -> Stored {
         Stored {
             bytes: self.bytes,

@@ -2,19 +2,20 @@
 
 use super::{
     super::{
-        check_stop, durable,
+        check_stop,
         error::unavailable,
-        files::create_private,
         read::is_stored_at,
         seal::{OpenedReader, Opening, SealWriter},
         spot::{Spot, is_of_the_way},
         write::{Hashing, Stored},
     },
     Link,
+    output::Output,
 };
 use crate::port::BackupStoreError;
 use mainstay_domain::archive::Encryption;
 use std::{
+    collections::BTreeSet,
     io::{self, BufRead, BufReader, BufWriter, ErrorKind, Write},
     path::Path,
 };
@@ -43,8 +44,9 @@ pub(super) fn seal_anew(
     let cannot = unavailable("cannot write", to);
     let file = from.open(stop).map_err(failed)?;
     let mut raw = BufReader::with_capacity(1 << 18, Hashing::new(file));
-    let output = Hashing::new(BufWriter::with_capacity(1 << 18, create_private(to)?));
-    let mut sealed = SealWriter::new(output, encryption).map_err(&cannot)?;
+    let mut output = Output::create(to, from.lane())?;
+    let buffered = BufWriter::with_capacity(1 << 18, &mut output);
+    let mut sealed = SealWriter::new(Hashing::new(buffered), encryption).map_err(&cannot)?;
     {
         let mut opened = OpenedReader::new(&mut raw, opening).map_err(failed)?;
         loop {
@@ -68,14 +70,27 @@ pub(super) fn seal_anew(
     }
     let mut file = sealed.finish().map_err(&cannot)?;
     file.flush().map_err(&cannot)?;
-    durable::sync_file(file.inner().get_ref(), to).map_err(&cannot)?;
     let stored = file.stored();
-    let written = Spot::File(to.to_owned(), pace.clone(), None);
+    drop(file);
+    output.finish(to)?;
+    let written = Spot::File(to.to_owned(), pace.clone(), from.lane().cloned());
     match is_stored_at(&written, stored, stop)? {
         true => Ok(stored),
         false => Err(BackupStoreError::Unavailable(format!(
             "what was written to {} is not what lies there; look at the disk",
             to.display()
         ))),
+    }
+}
+
+/// Whether the same keys open both.
+pub(super) fn is_same(one: &Encryption, other: &Encryption) -> bool {
+    match (one, other) {
+        (Encryption::None, Encryption::None) => true,
+        (Encryption::Age { recipients: one }, Encryption::Age { recipients: other }) => {
+            let set = |all: &[String]| all.iter().cloned().collect::<BTreeSet<String>>();
+            set(one) == set(other)
+        }
+        _ => false,
     }
 }

@@ -10,7 +10,9 @@ use super::{
             ARCHIVES, Layout, ignore_not_found, names_in, remove_file, sync_dir, write_create_only,
         },
         judge::is_fixed,
+        lane::Lane,
         regular::read_manifest,
+        spot::{change, look},
         tier::{check_there, noted as noted_tiers},
     },
     Link,
@@ -70,7 +72,11 @@ pub(super) fn left_where_fixed(links: &[Link]) -> Option<Vec<String>> {
         let directory = link.directory.as_ref()?;
         let manifest = directory.join(format!("{}.json", link.manifest.id));
         let files = [directory.clone(), link.archive.shown(), manifest];
-        files.into_iter().find(|path| is_fixed(path))
+        files.into_iter().find(|path| {
+            let fixed = look(link.archive.lane(), path, |path| Ok(is_fixed(path)));
+            // Who does not answer is told of by who changes something there.
+            fixed.unwrap_or(false)
+        })
     })?;
     let anew = links.iter().filter(|link| link.opening.is_some());
     let left = anew.map(|link| {
@@ -104,19 +110,31 @@ pub(super) fn make_ready(layout: &Layout, job: &JobName) -> Result<(), BackupSto
         let target = target_of(name);
         target.is_some_and(|(id, _)| BackupId::parse(id).is_ok())
     };
-    for directory in directories(layout, job)? {
-        let mut names = names_in(&directory)?;
+    for (directory, lane) in directories(layout, job)? {
+        let mut names = listed(&directory, lane.as_ref())?;
         names.retain(is_left);
-        for name in names {
-            remove_file(&directory.join(name))?;
+        if !names.is_empty() {
+            change(lane.as_ref(), &directory, move |directory| {
+                let mut left = names.iter().map(|name| directory.join(name));
+                left.try_for_each(|path| remove_file(&path))
+            })?;
         }
     }
     Ok(())
 }
 
-/// The directories that may hold something of a job, where each tier is there in which backups of it were stored. What one holds
-/// that is away has to wait for it. A bucket holds nothing of it.
-fn directories(layout: &Layout, job: &JobName) -> Result<Vec<PathBuf>, BackupStoreError> {
+/// The names in a directory of a tier.
+fn listed(directory: &Path, lane: Option<&Lane>) -> Result<Vec<String>, BackupStoreError> {
+    let listed = look(lane, directory, |directory| Ok(names_in(directory)));
+    listed.map_err(unavailable("cannot list", directory))?
+}
+
+/// The directories that may hold something of a job, each with the lane that it is asked in, where each tier is there in which
+/// backups of it were stored. What one holds that is away has to wait for it. A bucket holds nothing of it.
+fn directories(
+    layout: &Layout,
+    job: &JobName,
+) -> Result<Vec<(PathBuf, Option<Lane>)>, BackupStoreError> {
     let buckets: Vec<TierName> = layout
         .others()
         .into_iter()
@@ -133,12 +151,14 @@ fn directories(layout: &Layout, job: &JobName) -> Result<Vec<PathBuf>, BackupSto
     let others = others.filter_map(|(tier, lane)| {
         let root = tier.root().to_owned();
         let answered = lane.look(move || drop(fs::read_dir(root)));
-        answered.is_ok().then_some(tier)
+        answered.is_ok().then_some((tier, Some(lane)))
     });
-    let places = iter::once(layout.clone()).chain(others);
-    Ok(places
-        .flat_map(|place| [place.job(job), place.trash_of(job)])
-        .collect())
+    let places = iter::once((layout.clone(), None)).chain(others);
+    let directories = places.flat_map(|(place, lane)| {
+        let both = [place.job(job), place.trash_of(job)];
+        both.map(|directory| (directory, lane.clone()))
+    });
+    Ok(directories.collect())
 }
 
 /// Puts what is noted in its place. It may be done twice, and at once.
@@ -150,20 +170,23 @@ pub(in crate::local) fn finish(layout: &Layout, job: &JobName) -> Result<(), Bac
         }
         noted => noted.map_err(unavailable("cannot read", &note))?,
     };
-    let noted = String::from_utf8_lossy(&noted);
-    let ids: Vec<&str> = noted.lines().collect();
-    for directory in directories(layout, job)? {
-        put_in_place(&directory, &ids)?;
+    let noted = String::from_utf8_lossy(&noted).into_owned();
+    for (directory, lane) in directories(layout, job)? {
+        let names = listed(&directory, lane.as_ref())?;
+        if names.is_empty() {
+            continue;
+        }
+        let noted = noted.clone();
+        change(lane.as_ref(), &directory, move |directory| {
+            let ids: Vec<&str> = noted.lines().collect();
+            put_in_place(directory, &names, &ids)
+        })?;
     }
     remove_file(&note)?;
     sync_dir(&layout.job(job))
 }
 
-fn put_in_place(directory: &Path, ids: &[&str]) -> Result<(), BackupStoreError> {
-    let names = names_in(directory)?;
-    if names.is_empty() {
-        return Ok(());
-    }
+fn put_in_place(directory: &Path, names: &[String], ids: &[&str]) -> Result<(), BackupStoreError> {
     let staged = names
         .iter()
         .filter_map(|name| Some((name, target_of(name)?)))

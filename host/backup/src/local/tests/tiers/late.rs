@@ -170,19 +170,63 @@ fn nothing_is_restored_over_a_tier_that_does_not_answer_for_a_while() {
     drop(release);
 }
 
-#[test]
-fn nothing_is_encrypted_anew_where_it_may_still_be_taken_away() {
-    let fixture = Fixture::new();
-    let (nas, chain) = over_two_tiers(&fixture);
+/// To somebody new, who opens it here.
+fn to_another(fixture: &Fixture) -> SealingSpec {
     let key = fixture.directory.path().join("key.txt");
     write_new_identity(&key).unwrap();
     let recipient = read_identities(&key).unwrap()[0].to_public().to_string();
-    let sealing = SealingSpec {
+    SealingSpec {
         encryption: Encryption::Age {
             recipients: vec![recipient],
         },
         ..SealingSpec::default()
+    }
+}
+
+#[test]
+fn what_is_encrypted_anew_is_written_in_the_lane_of_its_tier() {
+    let fixture = Fixture::new();
+    let (nas, chain) = over_two_tiers(&fixture);
+    let archive = nas.join(format!("state/{}.jsonl.zst", chain[0]));
+    let before = fs::read(&archive).unwrap();
+    let sealing = to_another(&fixture);
+    let patience = Patience {
+        change: Duration::from_secs(2),
+        rest: Duration::ZERO,
+        ..Patience::default()
     };
+    let lanes = Lanes::new(patience, CancellationToken::new());
+    let store = asking(&fixture.store, lanes);
+    // In the middle of it a change of the tier is given up, and may still come.
+    let lane = lane_of(&store);
+    let held = Arc::new(Mutex::new(None));
+    let (asked, hold) = (lane.clone(), Arc::clone(&held));
+    let progress: OnProgress = Arc::new(move |_| {
+        let mut held = hold.lock();
+        if held.is_none() {
+            *held = Some(give_up(&asked));
+        }
+    });
+    let why = unavailable(store.rekey(&job(), &chain, &sealing, false, &progress));
+    assert!(why.contains("is not over"), "{why}");
+    assert!(held.lock().take().is_some());
+    while lane.check_over().is_err() {
+        thread::yield_now();
+    }
+    assert!(fs::read(&archive).unwrap() == before, "all is as it was");
+    let store = &fixture.store;
+    assert_eq!(store.verify(&job(), &chain, &no_progress()), Ok(vec![]));
+    let rekeyed = store.rekey(&job(), &chain, &sealing, false, &no_progress());
+    assert_eq!(rekeyed.unwrap().sealed.len(), 2);
+    let left = files_of(&nas.join("state"), &chain[0]);
+    assert_eq!(left.len(), 2, "{left:?}");
+}
+
+#[test]
+fn nothing_is_encrypted_anew_where_it_may_still_be_taken_away() {
+    let fixture = Fixture::new();
+    let (nas, chain) = over_two_tiers(&fixture);
+    let sealing = to_another(&fixture);
     let rekey = |store: &LocalBackups| store.rekey(&job(), &chain, &sealing, false, &no_progress());
     let store = impatient(&fixture.store);
     let release = give_up(&lane_of(&store));
