@@ -347,7 +347,9 @@ impl BackupStore for LocalBackups {
     fn untrash(&self, job: &JobName, id: &BackupId) -> Result<(), BackupStoreError> {
         store::check_there(&self.layout, job)?;
         let mut is_in_place = false;
-        for place in tier::holders(&self.layout, job, id)? {
+        let holders = tier::holders(&self.layout, job, id)?;
+        deletions::forget(&self.layout, job, id, &holders)?;
+        for place in holders {
             place.take_from_trash(job, id)?;
             is_in_place |= place.manifest_at(job, id).try_exists()?;
         }

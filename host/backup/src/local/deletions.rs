@@ -4,10 +4,12 @@
 //! `ID.deleted` beside the backups of the job names the tiers that are still to be asked, one a line.
 //!
 //! Invariant: what was deleted does not come back with a tier.
+//! Invariant: what a person takes out of the trash is deleted nowhere for having been noted before.
 
 use super::{
     error::unavailable,
-    files::{Layout, names_in, remove_file, write_create_only},
+    files::{Layout, names_in, remove_file, sync_dir, write_create_only},
+    place::Place,
     regular::read_manifest,
     tier::{check_there, noted},
 };
@@ -16,7 +18,7 @@ use mainstay_domain::{
     id::BackupId,
     name::{JobName, TierName},
 };
-use std::{collections::BTreeSet, io::ErrorKind, path::PathBuf};
+use std::{collections::BTreeSet, io::ErrorKind, path::PathBuf, sync::Arc};
 
 const SUFFIX: &str = ".deleted";
 
@@ -83,6 +85,27 @@ pub(super) fn delete(
     // Those of before, of tiers that are there again. What cannot be asked now is asked by the next.
     if let Err(error) = settle(layout, job) {
         tracing::warn!(%job, %error, "what was deleted while a tier was away cannot be looked for now");
+    }
+    Ok(())
+}
+
+/// Asks nobody any more for a backup that is to come out of the trash, where one of these holds more of it than a deletion leaves.
+pub(super) fn forget(
+    layout: &Layout,
+    job: &JobName,
+    id: &BackupId,
+    holders: &[Arc<dyn Place>],
+) -> Result<(), BackupStoreError> {
+    let note = note(layout, job, id);
+    if !note.try_exists().unwrap_or(true) {
+        return Ok(());
+    }
+    for holder in holders {
+        // A deletion begins with the manifest.
+        if holder.find_here(job, id)?.is_some() {
+            remove_file(&note)?;
+            return sync_dir(&layout.job(job));
+        }
     }
     Ok(())
 }

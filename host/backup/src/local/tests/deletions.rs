@@ -50,6 +50,47 @@ fn the_next_deletion_asks_the_tier_that_is_back() {
 }
 
 #[test]
+fn what_came_out_of_the_trash_is_deleted_by_no_note_of_before() {
+    let fixture = Fixture::new();
+    let (nas, away, id) = in_two_tiers(&fixture);
+    let (place, note) = (
+        fixture.job_dir(),
+        fixture.job_dir().join(format!("{id}.deleted")),
+    );
+    // The deletion is noted for the tier that is away, and fails at home before anything is gone.
+    let blocked = place.join(format!("trash/{id}.json"));
+    fs::create_dir_all(&blocked).unwrap();
+    fixture.store.delete(&job(), &id).unwrap_err();
+    assert!(note.exists());
+    fs::remove_dir(&blocked).unwrap();
+    // A person wants it back.
+    fixture.store.untrash(&job(), &id).unwrap();
+    assert!(!note.exists());
+    fs::rename(&away, &nas).unwrap();
+    let left = crate::local::deletions::settle(&fixture.store.layout, &job());
+    assert_eq!(left, Ok(BTreeSet::new()));
+    assert_eq!(files_of(&nas.join("state"), &id).len(), 2);
+    let chain = [id];
+    fixture.restore_into(&chain, "restored").unwrap();
+}
+
+#[test]
+fn what_is_half_deleted_and_does_not_come_out_of_the_trash_is_still_noted() {
+    let fixture = Fixture::new();
+    let (nas, away, id) = in_two_tiers(&fixture);
+    fixture.store.delete(&job(), &id).unwrap();
+    // As of a deletion that a crash cut off.
+    let archive = fixture.job_dir().join(format!("{id}.jsonl.zst"));
+    fs::write(&archive, "half").unwrap();
+    fixture.store.untrash(&job(), &id).unwrap_err();
+    assert!(fixture.job_dir().join(format!("{id}.deleted")).exists());
+    fs::rename(&away, &nas).unwrap();
+    let left = crate::local::deletions::settle(&fixture.store.layout, &job());
+    assert_eq!(left, Ok(BTreeSet::new()));
+    assert_eq!(files_of(&nas.join("state"), &id), Vec::<String>::new());
+}
+
+#[test]
 fn a_tier_that_is_lost_for_good_is_asked_no_more() {
     let fixture = Fixture::new();
     let (_, _, id) = in_two_tiers(&fixture);
