@@ -3,10 +3,12 @@
 //! Invariant: a document of any size is read with the memory of one part.
 //! Invariant: what is recorded is what was read: size and hash are those of the bytes that went into the archive.
 //! Invariant: no file is stored whose end could not be read. Where its beginning is in the archive by then, which takes nothing
-//! back, the backup begins anew without it.
+//! back, the backup begins anew without it; but after some of them each large file is copied before, so that of any number one
+//! more is only missed.
 //!
 //! Length: a document's way from its source to its line in the archive is one story, told in order.
 
+mod ahead;
 mod kept;
 mod selected;
 mod streamed;
@@ -37,6 +39,7 @@ use super::{
 use crate::port::{
     BackupStoreError, OnProgress, Progress, SourceProgram, SourcePrograms, TakeBackup, Unreadable,
 };
+use ahead::{Copied, MOST_ANEW};
 use mainstay_domain::{
     archive::{
         ContentHash, DocumentKey, DocumentKind, Entry, KeyPrefix, Mode, XattrName, Xattrs,
@@ -601,11 +604,36 @@ impl<'a> SourceReader<'a> {
         };
         let old = old.filter(|old| file.is_like(old));
         // Where one broke off, it is known of the others first that they do not.
-        if old.is_some() || !self.broken_off.borrow().is_empty() {
-            let (size, hash, ended) = self.for_each_part(file, &mut |_, _| Ok(()))?;
+        let broken_off = self.broken_off.borrow().len();
+        if old.is_some() || broken_off > 0 {
+            let mut copied = match broken_off >= MOST_ANEW {
+                true => Some(Copied::begin(self.layout, self.request)?),
+                false => None,
+            };
+            let read = self.for_each_part(file, &mut |_, piece| match &mut copied {
+                Some(copied) => copied.write(piece),
+                None => Ok(()),
+            });
+            let (size, hash, ended) = match read {
+                Err(BackupStoreError::NoRoom(why)) if is_tolerant => {
+                    return Err(BackupStoreError::Source(format!(
+                        "cannot read {} twice, as other files break off, nor copy it before: {why}",
+                        path.display()
+                    )));
+                }
+                read => read?,
+            };
             ended.map_err(unreadable)?;
             if old.is_some_and(|old| hash == old.hash) {
                 return Ok((size, hash, Content::Unchanged));
+            }
+            if let Some(mut copied) = copied {
+                copied.rewind()?;
+                self.writer.begin();
+                let (size, hash, ended) =
+                    self.for_each_part(&mut copied, &mut |writer, piece| writer.part(key, piece))?;
+                ended.map_err(|error| copied.unreadable(error))?;
+                return Ok((size, hash, self.writer.end().into()));
             }
             file.rewind().map_err(unreadable)?;
         }
@@ -626,7 +654,7 @@ impl<'a> SourceReader<'a> {
     /// Reads to the end, or to an error of the file, and answers with size and hash of what was read.
     fn for_each_part(
         &mut self,
-        file: &mut FileData,
+        file: &mut impl Read,
         on_part: &mut OnPart<'_>,
     ) -> Result<(u64, ContentHash, std::io::Result<()>), BackupStoreError> {
         let mut hasher = blake3::Hasher::new();

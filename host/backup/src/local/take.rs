@@ -39,9 +39,6 @@ use tokio_util::sync::CancellationToken;
 
 /// How often a backup begins anew at most where a source changes while it is read.
 const RUNS: usize = 3;
-/// So many files may break off in the middle, each of which has it begin anew. After the first none is begun that was not read
-/// to its end before.
-const MOST_BROKEN_OFF: usize = 8;
 
 /// Takes a backup. Whatever fails, nothing is left of it; but where its manifest is there all the same, so is its archive.
 pub(super) fn take(
@@ -74,11 +71,12 @@ pub(super) fn take(
         let Err(BackupStoreError::SourceChanged(what)) = &taken else {
             return taken;
         };
+        // Of those there is a bound, above which a file that breaks off is only missed.
         let has_broken_off = broken_off.borrow().len() > known;
         if !has_broken_off {
             changes += 1;
         }
-        if changes == RUNS || (has_broken_off && known == MOST_BROKEN_OFF) {
+        if changes == RUNS {
             return taken;
         }
         tracing::info!(backup = %request.id, "it begins anew: {what}");
@@ -87,7 +85,7 @@ pub(super) fn take(
 
 /// Removes what there is of a backup that was not taken.
 fn remove_pieces(layout: &Layout, request: &TakeBackup) -> Result<(), BackupStoreError> {
-    for what in ["archive", "index", "spool"] {
+    for what in ["archive", "index", "spool", "copy"] {
         remove_file(&layout.partial(&request.job, &request.id, what))?;
     }
     let manifest = layout.manifest(&request.job, &request.id);

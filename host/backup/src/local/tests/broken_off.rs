@@ -11,6 +11,8 @@ use std::{
 thread_local! {
     /// The files that break off on this thread: those of this size or more, and from where on.
     static BREAKS: Cell<Option<(u64, u64)>> = const { Cell::new(None) };
+    /// Of them only each other time that one of them is read, from the first on: how often they were.
+    static TIMES: Cell<Option<u32>> = const { Cell::new(None) };
 }
 
 /// Something is about to be read of a file.
@@ -19,8 +21,12 @@ pub(in crate::local) fn reads(file: &fs::File) -> io::Result<()> {
         return Ok(());
     };
     let mut here = file;
-    let is_behind = file.metadata()?.size() >= size && here.stream_position()? >= from;
-    match is_behind {
+    let (is_one, at) = (file.metadata()?.size() >= size, here.stream_position()?);
+    if is_one && at == 0 {
+        TIMES.set(TIMES.get().map(|times| times + 1));
+    }
+    let is_time = TIMES.get().is_none_or(|times| times % 2 == 1);
+    match is_one && is_time && at >= from {
         true => Err(Errno::IO.into()),
         false => Ok(()),
     }
@@ -123,4 +129,38 @@ fn of_many_files_that_break_off_each_is_told_and_the_rest_is_stored() {
     assert_eq!(taken.manifest.documents, 2, "the directory and `a`");
     let last = taken.warnings.last().unwrap();
     assert!(last.contains("10 more cannot be read"), "{last}");
+}
+
+#[test]
+fn of_any_number_of_files_that_are_read_once_and_break_off_then_each_is_told_and_the_rest_is_stored()
+ {
+    let fixture = Fixture::new();
+    fixture.put("a", "one");
+    for number in 0..20_u8 {
+        fixture.put(&format!("large{number:02}"), noise(&[number], 2 << 20));
+    }
+    BREAKS.set(Some((2 << 20, 3 << 19)));
+    TIMES.set(Some(0));
+    let taken = fixture.try_miss(Unreadable::IsMissed, BackupType::Full, &[]);
+    BREAKS.set(None);
+    TIMES.set(None);
+    let taken = taken.unwrap();
+    // Eight have it begin anew; of the others each other one can be read once, and is copied.
+    let stored = [
+        "large08", "large10", "large12", "large14", "large16", "large18",
+    ];
+    assert!(taken.manifest.incomplete);
+    assert_eq!(taken.manifest.documents, 2 + stored.len() as u64);
+    let last = taken.warnings.last().unwrap();
+    assert!(last.contains("4 more cannot be read"), "{last}");
+    let chain = [taken.manifest.id];
+    let into = fixture.restore_into(&chain, "restored").unwrap();
+    for name in stored {
+        let number = name.trim_start_matches("large").parse::<u8>().unwrap();
+        let content = fs::read(into.join(name)).unwrap();
+        assert!(content == noise(&[number], 2 << 20), "{name}");
+    }
+    let left = files::names_in(&fixture.job_dir()).unwrap();
+    let left = left.iter().filter(|name| name.ends_with(".partial"));
+    assert_eq!(left.count(), 0);
 }
