@@ -104,7 +104,7 @@ fn live(
     progress: &OnProgress,
 ) -> Result<LiveState, BackupStoreError> {
     let mut live = LiveState::default();
-    let (mut done, mut links) = (Progress::default(), HardLinks::default());
+    let (mut done, mut links) = (Progress::default(), HardLinks::held());
     for source in sources {
         match source {
             BackupSource::Directory { path, prefix } => {

@@ -31,7 +31,7 @@ use super::{
     source::{Found, Got, WalkRules, single, tolerate, walk},
     source_mounts::SourceMounts,
     sqlite,
-    table::Aside,
+    table::{Aside, unreadable},
     tree::target,
     unread::{Gaps, Unread, Unseen},
     xattrs::read_xattrs,
@@ -170,7 +170,7 @@ impl<'a> SourceReader<'a> {
             incomplete: false,
             mounts: SourceMounts::expected(&request.mounts),
             unread: Unread::default(),
-            hard_links: HardLinks::default(),
+            hard_links: HardLinks::new(&aside_of(layout, request)),
             selected: Selected::default(),
             given: Vec::new(),
             done,
@@ -427,7 +427,8 @@ impl<'a> SourceReader<'a> {
             let entry = entry.with_xattrs(xattrs_of(&found.place, &found.path, rules, warnings));
             return self.record(key, entry, Content::Here(target), None);
         }
-        match self.hard_links.look(&found.metadata) {
+        let looked = self.hard_links.look(&found.metadata);
+        match looked.map_err(unreadable)? {
             Name::First => {}
             Name::Another(entry) => return self.record(key, entry, Content::Linked, None),
             Name::Changed(first) => {
@@ -448,7 +449,8 @@ impl<'a> SourceReader<'a> {
             None => self.read_file(key, found, rules, warnings)?,
         }
         if let Some(entry) = self.last.take() {
-            self.hard_links.note(&found.metadata, &name, &entry);
+            let noted = self.hard_links.note(&found.metadata, &name, &entry);
+            noted.map_err(unreadable)?;
         }
         // After it was read: what is written by then was begun before, or makes another stamp.
         database::look(found, rules, warnings);

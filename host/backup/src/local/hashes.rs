@@ -22,7 +22,8 @@ const FILTER_BITS: usize = 1 << 25;
 
 /// Values by hash.
 pub(super) struct HashMapped {
-    aside: Aside,
+    /// None where all are held.
+    aside: Option<Aside>,
     recent: HashMap<ContentHash, Box<[u8]>>,
     /// What the recent ones come to.
     bytes: usize,
@@ -34,7 +35,15 @@ pub(super) struct HashMapped {
 impl HashMapped {
     pub(super) fn new(aside: &Aside) -> Self {
         Self {
-            aside: aside.clone(),
+            aside: Some(aside.clone()),
+            ..Self::held()
+        }
+    }
+
+    /// Of which none is set aside.
+    pub(super) fn held() -> Self {
+        Self {
+            aside: None,
             recent: HashMap::new(),
             bytes: 0,
             older: Layers::default(),
@@ -60,10 +69,17 @@ impl HashMapped {
     pub(super) fn put(&mut self, hash: ContentHash, value: &[u8]) -> io::Result<()> {
         self.bytes += BYTES_OF_ONE + value.len();
         self.recent.insert(hash, value.into());
-        match self.bytes >= self.aside.most() {
-            true => self.set_aside(),
-            false => Ok(()),
+        let is_full = |aside: &&Aside| self.bytes >= aside.most();
+        match self.aside.as_ref().filter(is_full).cloned() {
+            Some(aside) => self.set_aside(&aside),
+            None => Ok(()),
         }
+    }
+
+    /// How many are held.
+    #[cfg(test)]
+    pub(super) fn recent(&self) -> usize {
+        self.recent.len()
     }
 
     /// What was put last by each hash, sorted: the recent ones beside the older ones.
@@ -92,7 +108,7 @@ impl HashMapped {
         })
     }
 
-    fn set_aside(&mut self) -> io::Result<()> {
+    fn set_aside(&mut self, aside: &Aside) -> io::Result<()> {
         self.filter.resize(FILTER_BITS / 64, 0);
         for (word, bit) in self.recent.keys().flat_map(bits_of) {
             if let Some(word) = self.filter.get_mut(word) {
@@ -105,10 +121,10 @@ impl HashMapped {
             .into_iter()
             .map(|(hash, value)| (hash.as_bytes().as_slice(), &**value));
         let mut table = Table::default();
-        table.add_run(records, &self.aside);
+        table.add_run(records, aside);
         self.recent.clear();
         self.bytes = 0;
-        self.older.lay(table, &self.aside)
+        self.older.lay(table, aside)
     }
 }
 

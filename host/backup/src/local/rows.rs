@@ -45,7 +45,7 @@ pub(super) fn push(
 }
 
 /// What is written of a document, in a record with these flags and those that follow from it.
-fn bytes_of(entry: &Entry, stamp: Option<&Stamp>, flags: u8) -> io::Result<Vec<u8>> {
+pub(super) fn bytes_of(entry: &Entry, stamp: Option<&Stamp>, flags: u8) -> io::Result<Vec<u8>> {
     let mut value = Vec::with_capacity(128);
     let flag = |is: bool, flag: u8| if is { flag } else { 0 };
     let flags = flags
@@ -145,7 +145,7 @@ pub(super) fn row_of(value: &[u8]) -> io::Result<Option<Known>> {
     }
 }
 
-fn broken() -> io::Error {
+pub(super) fn broken() -> io::Error {
     io::Error::new(ErrorKind::InvalidData, "it is not what was written")
 }
 

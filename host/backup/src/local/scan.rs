@@ -100,9 +100,10 @@ fn restore_and_compare(
             "there is no backup to drill with".to_owned(),
         ));
     };
-    let mut found = Sorter::new(&Aside::new(layout, job, newest));
+    let aside = Aside::new(layout, job, newest);
+    let (mut found, links) = (Sorter::new(&aside), HardLinks::new(&aside));
     let like = |key: &DocumentKey| expected.get(key);
-    scan_each(scratch, stop, &like, &mut |key, entry| {
+    scan_each(scratch, stop, &like, links, &mut |key, entry| {
         rows::push(&mut found, &key, (&entry, None), false).map_err(unreadable)
     })?;
     let unset = compare(&expected, &Listing::of(found.finish()), newest)?;
@@ -192,7 +193,8 @@ pub(super) fn scan(
     stop: &CancellationToken,
 ) -> Result<mainstay_domain::archive::State, BackupStoreError> {
     let mut state = mainstay_domain::archive::State::default();
-    scan_each(root, stop, &|_| Ok(None), &mut |key, entry| {
+    let links = HardLinks::held();
+    scan_each(root, stop, &|_| Ok(None), links, &mut |key, entry| {
         let taken = state.insert(key, entry);
         taken.map_err(|error| BackupStoreError::Source(error.to_string()))
     })?;
@@ -205,9 +207,9 @@ fn scan_each(
     root: &Path,
     stop: &CancellationToken,
     like: &dyn Fn(&DocumentKey) -> Result<Option<Entry>, BackupStoreError>,
+    mut links: HardLinks,
     on_document: &mut dyn FnMut(DocumentKey, Entry) -> Result<(), BackupStoreError>,
 ) -> Result<(), BackupStoreError> {
-    let mut links = HardLinks::default();
     let rules = WalkRules {
         except: &OwnPlaces::default(),
         tolerant: false,
@@ -234,12 +236,12 @@ pub(super) fn read_found(
     links: &mut HardLinks,
     like: Option<&Entry>,
 ) -> io::Result<Entry> {
-    if let Name::Another(entry) = links.look(&found.metadata) {
+    if let Name::Another(entry) = links.look(&found.metadata)? {
         return Ok(entry);
     }
     let (xattrs, _) = read_xattrs(&found.place)?;
     let entry = read_content(found, like)?.with_xattrs(xattrs);
-    links.note(&found.metadata, key, &entry);
+    links.note(&found.metadata, key, &entry)?;
     Ok(entry)
 }
 

@@ -9,6 +9,7 @@ use super::{Content, SourceReader, check_stop};
 use crate::{
     local::{
         reading::Reading,
+        rows,
         table::{Sorter, Table, unreadable},
         unread::{NOT_FOUND, Unseen},
     },
@@ -18,7 +19,6 @@ use mainstay_domain::{
     archive::{DocumentKey, DocumentKind, Entry, KeyPrefix},
     spec::BackupSource,
 };
-use std::mem;
 
 /// What of a source was not seen.
 struct Hidden<'a> {
@@ -110,20 +110,15 @@ impl SourceReader<'_> {
             others: self.other_keys(prefix),
             unseen: keys.finish(),
         };
-        let (baseline, hard_links) = (self.baseline, mem::take(&mut self.hard_links));
-        let files = hard_links.files();
+        let baseline = self.baseline;
+        let files = self.hard_links.files(&self.aside()).map_err(unreadable)?;
         for document in baseline.listing.iter() {
             check_stop(self.stop)?;
             let (key, entry) = document?;
             if !hidden.has(&key)? {
                 continue;
             }
-            let of_found = entry.link().and_then(|file| {
-                let found = files.get(file)?;
-                let is_same = found.same_content(&entry);
-                is_same.then(|| Entry::clone(found).linked_to(file.clone()))
-            });
-            if let Some(entry) = of_found {
+            if let Some(entry) = name_of_found(&files, &entry)? {
                 // A restore sets metadata by each name, and the last one counts.
                 self.record(key, entry, Content::Linked, None)?;
                 continue;
@@ -137,7 +132,6 @@ impl SourceReader<'_> {
                 self.unread.add(&what, false);
             }
         }
-        self.hard_links = hard_links;
         Ok(())
     }
 
@@ -176,6 +170,18 @@ impl SourceReader<'_> {
         let is_below = |key: &DocumentKey| prefix.strip(key).is_some_and(|key| !key.is_root());
         keys.filter(is_below).collect()
     }
+}
+
+/// As what another name of a file is kept that was found by its first one with the same content; none where it was not.
+fn name_of_found(files: &Table, name: &Entry) -> Result<Option<Entry>, BackupStoreError> {
+    let Some(file) = name.link() else {
+        return Ok(None);
+    };
+    let row = files.get(file.as_str().as_bytes()).map_err(unreadable)?;
+    let found = row.map_or(Ok(None), |row| rows::row_of(&row));
+    let found = found.map_err(unreadable)?.map(|known| known.entry);
+    let found = found.filter(|found| found.same_content(name));
+    Ok(found.map(|found| found.linked_to(file.clone())))
 }
 
 /// The key below its source of what has this path there.
