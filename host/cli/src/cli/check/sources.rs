@@ -2,7 +2,7 @@
 //!
 //! What is not there is no problem: whoever makes it may not have run yet.
 
-use super::directories::resolved;
+use super::{directories::resolved, state::is_of_the_kernel};
 use mainstay_daemon::config::{EntityKind, Loaded, Problem};
 use mainstay_domain::{
     archive::faulty_sources,
@@ -10,7 +10,11 @@ use mainstay_domain::{
 };
 use std::{fs, path::Path};
 
-/// An error for each source of which no backup could be taken, or none be restored.
+/// What shows the kernel, and is mounted in the root of every machine.
+const OF_THE_KERNEL: [&str; 2] = ["/proc", "/sys"];
+
+/// An error for each source of which no backup could be taken, or none be restored, and a warning for each that holds what no
+/// restore brings back.
 pub(super) fn problems(loaded: &Loaded) -> Vec<Problem> {
     let store = resolved(&loaded.spec.backups());
     let mut problems = Vec::new();
@@ -19,8 +23,62 @@ pub(super) fn problems(loaded: &Loaded) -> Vec<Problem> {
             let problem = Problem::error(message, help);
             problems.push(loaded.problem_about(EntityKind::Job, job.name.as_str(), problem));
         }
+        for (message, help) in doubts(job) {
+            let problem = Problem::warning(message, help);
+            problems.push(loaded.problem_about(EntityKind::Job, job.name.as_str(), problem));
+        }
     }
     problems
+}
+
+/// What is in the sources of a job that no restore brings back, and what to do.
+fn doubts(job: &JobSpec) -> Vec<(String, &'static str)> {
+    let mut doubts = Vec::new();
+    for source in &job.sources {
+        match source {
+            BackupSource::File { path, .. } if is_of_the_kernel(path) => doubts.push((
+                format!(
+                    "the source {} of job {} is no file on a disk but what the kernel tells at the time, with no size of its own",
+                    path.display(),
+                    job.name
+                ),
+                "let a source of kind \"command\" print it, as run = [\"cat\", FILE]; it is put back by nobody",
+            )),
+            // Everything else there is another file system.
+            BackupSource::Directory { path, .. } if !job.reading.one_filesystem => {
+                let real = resolved(path);
+                let below = OF_THE_KERNEL.iter().map(Path::new).filter(|place| {
+                    let relative = place.strip_prefix(&real);
+                    let is_read = relative.is_ok_and(|relative| {
+                        !relative.as_os_str().is_empty() && !is_excluded(job, relative)
+                    });
+                    is_read && is_of_the_kernel(place)
+                });
+                doubts.extend(below.map(|place| {
+                    (
+                        format!(
+                            "the source {} of job {} holds {}, in which there are no files but what the kernel tells: some of it has no \
+                             end, and nothing of it can be restored",
+                            path.display(),
+                            job.name,
+                            place.display()
+                        ),
+                        "name it in `exclude`, or let `one_filesystem` be true",
+                    )
+                }));
+            }
+            _ => {}
+        }
+    }
+    doubts
+}
+
+/// Whether a job leaves a directory out by its very name.
+fn is_excluded(job: &JobSpec, relative: &Path) -> bool {
+    job.reading.exclude.iter().any(|pattern| {
+        let pattern = pattern.strip_suffix("/**").unwrap_or(pattern);
+        Path::new(pattern.trim_start_matches('/')) == relative
+    })
 }
 
 /// What is wrong with the sources of a job, and what to do.
@@ -65,6 +123,17 @@ fn faults(job: &JobSpec, store: &Path) -> Vec<(String, &'static str)> {
                     job.name
                 ),
                 "write kind = \"file\" for it, or name the directory that holds it",
+            ));
+        }
+        if is_of_the_kernel(path) {
+            faults.push((
+                format!(
+                    "the source {} of job {} shows what the kernel tells, and holds no files: some of it has no end, and nothing of it \
+                     can be restored",
+                    path.display(),
+                    job.name
+                ),
+                "name the files that set it up, as those in /etc/sysctl.d; to keep what it shows, let a source of kind \"command\" print it",
             ));
         }
         if real.starts_with(store) {
@@ -179,5 +248,41 @@ mod tests {
         check(&["data", "inner"], &["data/below lies in"]);
         check(&["other", "store"], &["where backups are stored"]);
         check(&["store/state"], &["where backups are stored"]);
+    }
+
+    #[test]
+    fn what_shows_the_kernel_is_no_source_and_is_left_out_of_others() {
+        let store = Path::new("/nonexistent/backups");
+        let directory = |path: &str| BackupSource::Directory {
+            path: path.into(),
+            prefix: String::new(),
+        };
+        for path in ["/proc", "/proc/self", "/sys", "/proc/../sys/kernel"] {
+            let found = faults(&job(vec![directory(path)]), store);
+            assert_eq!(found.len(), 1, "{path}: {found:?}");
+            assert!(found[0].0.contains("what the kernel tells"), "{found:?}");
+        }
+        let file = |path: &str| BackupSource::File {
+            path: path.into(),
+            key: "k".to_owned(),
+        };
+        for (path, count) in [("/proc/uptime", 1), ("/etc/passwd", 0), ("/nonexistent", 0)] {
+            let job = job(vec![file(path)]);
+            assert_eq!(doubts(&job).len(), count, "{path}");
+            assert!(faults(&job, store).is_empty(), "{path}");
+        }
+
+        let mut root = job(vec![directory("/")]);
+        assert!(doubts(&root).is_empty(), "another file system is left out");
+        root.reading.one_filesystem = false;
+        let found = doubts(&root);
+        let of: Vec<bool> = ["holds /proc,", "holds /sys,"]
+            .iter()
+            .map(|text| found.iter().any(|(message, _)| message.contains(text)))
+            .collect();
+        assert_eq!((of, found.len()), (vec![true, true], 2), "{found:?}");
+        root.reading.exclude = vec!["/proc".to_owned(), "sys/**".to_owned()];
+        assert!(doubts(&root).is_empty());
+        assert!(faults(&root, store).is_empty());
     }
 }

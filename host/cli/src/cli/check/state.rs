@@ -88,7 +88,7 @@ fn nearest(path: &Path) -> io::Result<PathBuf> {
 }
 
 /// File systems that show the kernel: proc, sysfs, both kinds of control groups, devpts, debugfs, tracefs, securityfs.
-fn is_of_the_kernel(path: &Path) -> bool {
+pub(super) fn is_of_the_kernel(path: &Path) -> bool {
     statfs(path).is_ok_and(|found| {
         matches!(
             found.f_type,
