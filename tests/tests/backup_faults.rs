@@ -73,6 +73,9 @@ fn a_restore_goes_nowhere_into_the_store_and_its_backups_stay() {
         "link/state",
         "missing/../state/backups/state",
         "state",
+        "state/new",
+        "plugins",
+        "plugins/new",
     ] {
         let into = daemon.path(into);
         let into = into.to_str().unwrap();

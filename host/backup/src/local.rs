@@ -42,6 +42,7 @@ mod hard_links;
 mod hashes;
 mod holds;
 mod holes;
+mod hosts_own;
 mod index;
 mod inside;
 mod judge;
@@ -100,10 +101,10 @@ mod write;
 mod xattrs;
 
 use crate::port::{
-    BackupKeys, BackupStore, BackupStoreError, DrilledTree, GivenIdentities, OnProgress,
-    OrphanedArchive, RekeyedBackups, RestorePlace, RestoreRules, SourcePrograms, StagedRestore,
-    StoredBackups, StoredLook, TakeBackup, TakenBackup, TierPace, TierPlaces, UnwellTier,
-    WallClock,
+    BackupKeys, BackupStore, BackupStoreError, DrilledTree, GivenIdentities, HostPlaces,
+    OnProgress, OrphanedArchive, RekeyedBackups, RestorePlace, RestoreRules, SourcePrograms,
+    StagedRestore, StoredBackups, StoredLook, TakeBackup, TakenBackup, TierPace, TierPlaces,
+    UnwellTier, WallClock,
 };
 use chunks::ChunkSizes;
 use files::{Layout, remove_file};
@@ -165,6 +166,14 @@ impl LocalBackups {
     pub fn with_pace(self, pace: Arc<dyn TierPace>) -> Self {
         Self {
             layout: self.layout.with_pace(pace),
+            ..self
+        }
+    }
+
+    /// The same store, which restores over none of these places.
+    pub fn with_host_places(self, host: HostPlaces) -> Self {
+        Self {
+            layout: self.layout.with_host_places(host),
             ..self
         }
     }

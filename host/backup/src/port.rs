@@ -60,6 +60,18 @@ pub enum TierPlace {
 /// The tiers of the config beside the one in the state directory, each with its place, as they are now.
 pub type TierPlaces = Arc<dyn Fn() -> Vec<(TierName, TierPlace)> + Send + Sync>;
 
+/// A file or a directory of the host's own, beside its backups.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct HostPlace {
+    /// What it is, as people are told, e.g. `the plugin directory`.
+    pub what: String,
+    /// Where it is, or is to be.
+    pub path: PathBuf,
+}
+
+/// What no restore into a directory takes away, nor puts anything into where it is a directory; as it is now.
+pub type HostPlaces = Arc<dyn Fn() -> Vec<HostPlace> + Send + Sync>;
+
 /// Holds back what goes to a tier and comes from it, so that it is no faster than the host wants.
 pub trait TierPace: Send + Sync {
     /// So many bytes have come from a tier, or are to go to it. Blocks for as long as that takes; ends soon after `stop`.

@@ -6,6 +6,7 @@ pub mod clock;
 pub mod commands;
 pub mod compiler;
 pub mod environment;
+pub mod host_places;
 pub mod http;
 pub mod limits;
 pub mod local_coordinator;

@@ -33,6 +33,7 @@ use crate::{
         commands::LocalCommands,
         compiler::ChildCompiler,
         finish_remains,
+        host_places::host_places,
         http::EgressClient,
         limits,
         local_coordinator::LocalCoordinator,
@@ -359,6 +360,7 @@ pub async fn run(options: RunOptions) -> anyhow::Result<()> {
         work.stopping(),
     )
     .with_root(spec.borrow().backups())
+    .with_host_places(host_places(spec.clone(), config.clone()))
     .with_pace(Arc::new(ConfiguredPace::new(spec.clone(), clock.clone())))
     .with_keys(Arc::new(ConfiguredKeys::new(spec.clone())));
     // Made before the first backup, so that none is taken for one of before there was a key.

@@ -40,7 +40,7 @@ impl Identity {
     }
 
     /// That of what a path leads to, links followed; none where nothing is there.
-    fn at(path: &Path) -> Result<Option<Self>, BackupStoreError> {
+    pub(super) fn at(path: &Path) -> Result<Option<Self>, BackupStoreError> {
         match fs::metadata(path) {
             Ok(found) => Ok(Some(Self::of(&found))),
             Err(error)

@@ -14,7 +14,10 @@ use super::{
     removal::remove_tree,
     spot::Spot,
 };
-use crate::port::{BackupKeys, BackupStoreError, GivenIdentities, TierPace, TierPlace, TierPlaces};
+use crate::port::{
+    BackupKeys, BackupStoreError, GivenIdentities, HostPlace, HostPlaces, TierPace, TierPlace,
+    TierPlaces,
+};
 use mainstay_domain::{
     archive::Encryption,
     id::BackupId,
@@ -55,6 +58,9 @@ pub(super) struct Layout {
     /// That of this one, where it is one of those.
     lane: Option<Lane>,
     keys: Keys,
+    state_dir: PathBuf,
+    /// What else is the host's own.
+    host: HostPlaces,
     /// What this tier is called.
     name: TierName,
     pace: Arc<dyn TierPace>,
@@ -73,6 +79,8 @@ impl Layout {
             lane: None,
             keys: Keys::new(state_dir, &root),
             root,
+            state_dir: state_dir.to_owned(),
+            host: Arc::new(Vec::<HostPlace>::new),
             name: TierName::local(),
             pace: Arc::new(AtOnce),
         }
@@ -92,6 +100,8 @@ impl Layout {
             lanes: self.lanes.clone(),
             lane,
             keys: self.keys.clone(),
+            state_dir: self.state_dir.clone(),
+            host: Arc::clone(&self.host),
             name,
             pace: Arc::clone(&self.pace),
         }
@@ -223,6 +233,21 @@ impl Layout {
     /// A file of this tier.
     pub(super) fn spot(&self, path: PathBuf) -> Spot {
         Spot::File(path, self.own_pace(), self.lane.clone())
+    }
+
+    /// The same store of a host that has these places too.
+    pub(super) fn with_host_places(self, host: HostPlaces) -> Self {
+        Self { host, ..self }
+    }
+
+    /// What is the host's own beside its state.
+    pub(super) fn host_places(&self) -> Vec<HostPlace> {
+        (self.host)()
+    }
+
+    /// The state directory of the host, wherever its backups are.
+    pub(super) fn state_dir(&self) -> &Path {
+        &self.state_dir
     }
 
     /// The same store in another place.

@@ -4,6 +4,7 @@ use super::{
     apart::check_apart,
     error::unavailable,
     files::Layout,
+    hosts_own::check_not_state,
     index::Index,
     listing::Listing,
     mounts::{check_none_below, is_mount_point},
@@ -32,6 +33,7 @@ pub(super) fn judge_in_place(
             continue;
         };
         check_apart(layout, path)?;
+        check_not_state(layout, path)?;
         let target = resolve(path);
         check_none_below(&target)?;
         let is_inside = target.is_dir() && is_mount_point(&target)?;

@@ -9,6 +9,7 @@ use super::{
     check_stop,
     coverage::covered_places,
     files::Layout,
+    hosts_own::{check_not_own, check_not_state},
     listing::Listing,
     reading::Reading,
     swap::Swap,
@@ -88,6 +89,10 @@ pub(super) fn stage(
     let mut places = Vec::new();
     for (prefix, path, replace) in targets {
         check_apart(layout, path)?;
+        check_not_state(layout, path)?;
+        if let RestorePlace::Into { .. } = place {
+            check_not_own(layout, path, *merge)?;
+        }
         let prefix = KeyPrefix::parse(prefix)
             .map_err(|error| BackupStoreError::Unavailable(error.to_string()))?;
         let swap = match merge {

@@ -4,6 +4,7 @@ use super::{
     mounted::{Mounted, may_mount},
     *,
 };
+use crate::port::HostPlace;
 
 /// Refuses it with and without leave to replace, and has touched nothing.
 #[track_caller]
@@ -69,6 +70,84 @@ fn nothing_is_restored_into_or_over_the_store_by_any_path() {
     assert!(!root.join("missing").exists(), "nothing was made either");
     fixture.restore_into(&chain, "missing/../beside").unwrap();
     assert!(!root.join("missing").exists() && root.join("beside/a").exists());
+}
+
+#[test]
+fn nothing_is_restored_over_what_else_is_the_hosts_own_by_any_path() {
+    let mut fixture = Fixture::new();
+    let root = fixture.directory.path().to_owned();
+    for directory in ["state", "plugins", "keys", "links", "real"] {
+        fs::create_dir(root.join(directory)).unwrap();
+    }
+    for file in ["state/journal.db", "plugins/a.wasm", "keys/drill.txt"] {
+        fs::write(root.join(file), "own").unwrap();
+    }
+    // What is configured may be a link itself.
+    symlink("../real", root.join("links/configured")).unwrap();
+    for (link, to) in [
+        ("state", "../state"),
+        ("plugins", "../plugins"),
+        ("dangling", "../plugins/new"),
+        ("keys", "../keys"),
+    ] {
+        symlink(to, root.join("links").join(link)).unwrap();
+    }
+    let place = |what: &str, path: &str| HostPlace {
+        what: what.to_owned(),
+        path: root.join(path),
+    };
+    let places = vec![
+        place("the plugin directory", "plugins"),
+        place("the identity", "keys/drill.txt"),
+        place("the linked one", "links/configured"),
+        place("what is not there", "missing/later"),
+    ];
+    fixture.store = fixture
+        .store
+        .with_root(root.join("disk/backups"))
+        .with_host_places(Arc::new(move || places.clone()));
+    fixture.put("a", "one");
+    let chain = [fixture.take(BackupType::Full, &[]).manifest.id];
+    for (path, says) in [
+        ("state", "the state directory"),
+        ("state/new", "the state directory"),
+        ("links/state", "the state directory"),
+        ("data/../state", "the state directory"),
+        ("plugins", "the plugin directory"),
+        ("plugins/new/below", "the plugin directory"),
+        ("links/plugins", "the plugin directory"),
+        ("links/dangling", "the plugin directory"),
+        ("none/../plugins", "the plugin directory"),
+        ("keys", "it holds the identity"),
+        ("links/keys", "it holds the identity"),
+        ("real", "the linked one"),
+        ("links", "it holds the linked one"),
+        ("missing/later/still", "what is not there"),
+        ("disk", ABOVE),
+        ("disk/backups/state", WITHIN),
+        ("", ABOVE),
+    ] {
+        refuses(&fixture, &chain, &root.join(path), says);
+    }
+    for file in ["state/journal.db", "plugins/a.wasm", "keys/drill.txt"] {
+        assert_eq!(fs::read_to_string(root.join(file)).unwrap(), "own");
+    }
+    // In place neither.
+    fixture.sources = vec![BackupSource::Directory {
+        path: root.join("state"),
+        prefix: String::new(),
+    }];
+    let judged = fixture.judge_in_place(&chain).unwrap_err().to_string();
+    assert!(judged.contains("the state directory"), "{judged}");
+    let place = RestorePlace::InPlace(fixture.sources.clone());
+    let restored = fixture
+        .store
+        .restore(&job(), &chain, &place, &no_progress());
+    let error = restored.unwrap_err().to_string();
+    assert!(error.contains("the state directory"), "{error}");
+    // Beside them, and beside a file, there is room.
+    fixture.restore_into(&chain, "keys/new").unwrap();
+    fixture.restore_into(&chain, "beside").unwrap();
 }
 
 #[test]
