@@ -236,6 +236,12 @@ pub(super) fn sweep(target: &Path) -> Result<(), BackupStoreError> {
     aside::sweep(&target)
 }
 
+/// Whether anything of a restore lies beside a directory.
+pub(super) fn has_left(target: &Path) -> bool {
+    let names = beside(target).map(|(_, staging, old)| [staging, old]);
+    names.is_ok_and(|names| names.iter().any(|name| fs::symlink_metadata(name).is_ok()))
+}
+
 fn make_staging(parent: &Path, staging: PathBuf) -> Result<PathBuf, BackupStoreError> {
     fs::create_dir_all(parent).map_err(unavailable("cannot make", parent))?;
     let made = DirBuilder::new().mode(0o700).create(&staging);

@@ -59,3 +59,62 @@ fn a_restore_that_has_ended_is_noted_no_more() {
     fs::create_dir(&note).unwrap();
     fixture.restore_into(&chain, "again").unwrap();
 }
+
+#[test]
+fn what_is_on_a_disk_that_is_not_mounted_at_a_start_is_removed_at_a_later_one() {
+    let fixture = Fixture::new();
+    fixture.put("a", "one");
+    let mut chain = vec![];
+    fixture.extend(BackupType::Full, &mut chain);
+    let [disk, away] = ["disk", "away"].map(|name| fixture.directory.path().join(name));
+    fs::create_dir(&disk).unwrap();
+    let into = RestorePlace::Into {
+        path: disk.join("new/where"),
+        replace: false,
+    };
+    crash_in_a_restore(&fixture, &chain, &into);
+    assert_eq!(names(&disk.join("new")), 1);
+    // An empty mount point.
+    fs::rename(&disk, &away).unwrap();
+    fs::create_dir(&disk).unwrap();
+    let start = || fixture.store.end_restores(&fixture.sources);
+    assert_eq!(start(), []);
+    // Another one of the same job ends meanwhile.
+    fixture.restore_into(&chain, "restored").unwrap();
+    assert_eq!(start(), []);
+    let note = fixture.job_dir().join("restoring");
+    assert!(note.exists());
+
+    fs::remove_dir(&disk).unwrap();
+    fs::rename(&away, &disk).unwrap();
+    assert_eq!(start(), []);
+    assert_eq!(names(&disk.join("new")), 0);
+    assert!(!note.exists());
+}
+
+#[test]
+fn what_a_version_before_has_noted_is_looked_at_and_a_place_that_cannot_be_keeps_none_of_the_others()
+ {
+    let fixture = Fixture::new();
+    fixture.put("a", "one");
+    fixture.take(BackupType::Full, &[]);
+    let root = fixture.directory.path();
+    let [odd, other] = ["x:1:y", "other"].map(|name| root.join(name));
+    for target in [&odd, &other] {
+        let name = target.file_name().unwrap().to_str().unwrap();
+        fs::create_dir(root.join(format!(".{name}.mainstay-restore"))).unwrap();
+    }
+    // Of the first both the old tree and another one are there, and neither is removed.
+    fs::create_dir_all(root.join(".x:1:y.mainstay-old/a")).unwrap();
+    fs::create_dir_all(odd.join("b")).unwrap();
+    let paths = [&odd, &other].map(|path| path.to_str().unwrap());
+    let note = fixture.job_dir().join("restoring");
+    fs::write(&note, paths.join("\0")).unwrap();
+    let problems = fixture.store.end_restores(&fixture.sources);
+    assert_eq!(problems.len(), 1, "{problems:?}");
+    assert!(!root.join(".other.mainstay-restore").exists());
+    assert_eq!(fs::read_to_string(&note).unwrap(), paths[0]);
+    fs::remove_dir_all(odd.join("b")).unwrap();
+    assert_eq!(fixture.store.end_restores(&fixture.sources), []);
+    assert!(odd.join("a").exists() && !note.exists());
+}
