@@ -12,8 +12,9 @@ mod ahead;
 mod kept;
 mod selected;
 mod streamed;
+mod together;
 
-pub(super) use streamed::check_given;
+pub(super) use {streamed::check_given, together::check_together};
 
 use super::{
     apart::own_places,

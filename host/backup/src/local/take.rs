@@ -5,7 +5,7 @@
 use super::{
     apart::{Whereabouts, whereabouts},
     chunks::ChunkSizes,
-    documents::{BrokenOff, SourceReader, check_given},
+    documents::{BrokenOff, SourceReader, check_given, check_together},
     files::{Layout, create_private_dir, remove_file},
     hashes::Hashes,
     index::{Index, Over},
@@ -171,6 +171,7 @@ fn write_and_verify(
     let (mut writer, held, added) = writer.finish();
     let found = found.finish(held, baseline.can_be_referred_to)?;
     check_given(&given, &found)?;
+    check_together(&request.sources, &found)?;
     baseline.for_each_gone_in(&found, &mut |key| writer.tombstone(key))?;
     let (end, stored) = writer.finish(found.listing.root_hash()?)?;
 

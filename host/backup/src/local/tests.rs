@@ -32,6 +32,7 @@ mod sqlite;
 mod swapped;
 mod swaps;
 mod tiers;
+mod together;
 mod undeleted;
 mod unread;
 mod unrestorable;
