@@ -5,7 +5,7 @@ use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
 use std::{
     fs,
-    process::{Command, Stdio},
+    process::{Child, Command, Output, Stdio},
 };
 
 fn prepare(source: &str) -> Daemon {
@@ -142,14 +142,51 @@ fn ctrl_c_in_the_terminal_of_a_backup_ends_it_in_the_daemon_too() {
     let (daemon, due) = never_ending();
     cancel(&daemon);
     wait_for_cancelled(&daemon, &due["backup"]);
-    let mut command = Command::new(program());
-    command.args(["backup", "create", "state", "--config"]);
-    command.arg(daemon.path("mainstay.toml"));
-    command.stdin(Stdio::null()).stderr(Stdio::piped());
-    let child = command.stdout(Stdio::null()).spawn().unwrap();
+    let child = begin(&daemon, &["create", "state"]);
     let started = daemon.wait_for_event("a second backup", |event| {
         event["kind"] == "backup.started" && event["backup"] != due["backup"]
     });
+    let ended = interrupt(child);
+    assert_eq!(ended.status.code(), Some(1), "{}", said(&ended));
+    assert!(
+        said(&ended).contains("it was cancelled"),
+        "{}",
+        said(&ended)
+    );
+    wait_for_cancelled(&daemon, &started["backup"]);
+}
+
+#[test]
+fn ctrl_c_in_the_terminal_of_what_waits_for_its_turn_ends_that_and_not_what_runs() {
+    let (daemon, due) = never_ending();
+    let into = daemon.path("restored");
+    let into = into.to_str().unwrap();
+    for waits in [
+        &["create", "state"][..],
+        &["restore", "state", "--into", into],
+    ] {
+        let ended = interrupt(begin(&daemon, waits));
+        let said = said(&ended);
+        assert_eq!(ended.status.code(), Some(1), "{waits:?}: {said}");
+        assert!(said.contains("waited for its turn"), "{waits:?}: {said}");
+    }
+    let shown = shown(&daemon, due["backup"].as_str().unwrap());
+    assert_eq!(shown["status"], "in-progress", "{shown}");
+    cancel(&daemon);
+    wait_for_cancelled(&daemon, &due["backup"]);
+}
+
+/// A command on backups, as it runs in a terminal.
+fn begin(daemon: &Daemon, arguments: &[&str]) -> Child {
+    let mut command = Command::new(program());
+    command.arg("backup").args(arguments).arg("--config");
+    command.arg(daemon.path("mainstay.toml"));
+    command.stdin(Stdio::null()).stderr(Stdio::piped());
+    command.stdout(Stdio::null()).spawn().unwrap()
+}
+
+/// Ctrl-C, as soon as it is heard, and what comes of that.
+fn interrupt(child: Child) -> Output {
     let pid = Pid::from_child(&child);
     // Until then it would end by the signal.
     wait_for("who hears of Ctrl-C", || {
@@ -162,12 +199,5 @@ fn ctrl_c_in_the_terminal_of_a_backup_ends_it_in_the_daemon_too() {
         }
     });
     kill_process(pid, Signal::INT).unwrap();
-    let ended = child.wait_with_output().unwrap();
-    assert_eq!(ended.status.code(), Some(1), "{}", said(&ended));
-    assert!(
-        said(&ended).contains("it was cancelled"),
-        "{}",
-        said(&ended)
-    );
-    wait_for_cancelled(&daemon, &started["backup"]);
+    child.wait_with_output().unwrap()
 }
