@@ -12,8 +12,8 @@
 //!
 //! Invariant: an index is a cache; it must say that it is of the backup, and its root hash be that of the manifest, else it is
 //! composed from the chain: another backup may have the same state, and a chain that holds other content.
-//! Invariant: of any number of documents no more is held than tables and sets of hashes hold, and of files with several names
-//! their names.
+//! Invariant: of any number of documents no more is held than tables and sets of hashes hold, and of files with several names two, where
+//! the first of them is not the one that holds the content.
 //!
 //! Length: what is written here and how it is read again are one format.
 

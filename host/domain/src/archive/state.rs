@@ -310,18 +310,20 @@ impl State {
     }
 }
 
-/// Of documents with several names the first one in the order of the keys.
+/// Of documents with several names the first one in the order of the keys. Nothing is held of those that hold their content by it,
+/// as nearly all do that were found in about this order.
 #[derive(Debug, Default)]
 pub struct FirstNames {
+    /// Where it is another one.
     by_holder: HashMap<DocumentKey, DocumentKey>,
 }
 
 impl FirstNames {
     /// Takes up a document of the state.
     pub fn note(&mut self, key: &DocumentKey, entry: &Entry) {
-        if let Some(holder) = entry.link() {
+        if let Some(holder) = entry.link().filter(|holder| key < *holder) {
             let name = self.by_holder.entry(holder.clone());
-            let name = name.or_insert_with(|| holder.clone());
+            let name = name.or_insert_with(|| key.clone());
             if key < &*name {
                 name.clone_from(key);
             }
@@ -329,9 +331,9 @@ impl FirstNames {
     }
 
     /// The first name of what a document is, once all documents of its state were noted.
-    pub fn of<'a>(&'a self, key: &'a DocumentKey, entry: &Entry) -> &'a DocumentKey {
-        let first = self.by_holder.get(entry.link().unwrap_or(key));
-        first.unwrap_or(key)
+    pub fn of<'a>(&'a self, key: &'a DocumentKey, entry: &'a Entry) -> &'a DocumentKey {
+        let holder = entry.link().unwrap_or(key);
+        self.by_holder.get(holder).unwrap_or(holder)
     }
 }
 
@@ -415,6 +417,34 @@ mod tests {
 
     fn key(text: &str) -> DocumentKey {
         DocumentKey::parse(text).unwrap()
+    }
+
+    #[test]
+    fn of_names_of_one_file_the_first_is_known_and_none_is_held_where_that_holds_the_content() {
+        let names_of = |holder: &str, others: &[&str]| {
+            let mut names = FirstNames::default();
+            names.note(&key(holder), &file());
+            for other in others {
+                names.note(&key(other), &file().linked_to(key(holder)));
+            }
+            names
+        };
+        for (holder, others, first, held) in [
+            ("a", ["b", "c"], "a", 0),
+            ("b", ["c", "a"], "a", 1),
+            ("c", ["b", "a"], "a", 1),
+            ("c", ["a", "b"], "a", 1),
+        ] {
+            let names = names_of(holder, &others);
+            assert_eq!(names.by_holder.len(), held, "{holder}");
+            assert_eq!(names.of(&key(holder), &file()), &key(first), "{holder}");
+            for other in others {
+                let entry = file().linked_to(key(holder));
+                assert_eq!(names.of(&key(other), &entry), &key(first), "{other}");
+            }
+        }
+        let none = FirstNames::default();
+        assert_eq!(none.of(&key("z"), &file()), &key("z"));
     }
 
     fn file() -> Entry {
