@@ -6,7 +6,7 @@ use super::{error::unavailable, files::Layout, resolve::resolve, store};
 use crate::port::BackupStoreError;
 use mainstay_domain::code::ErrorCode;
 use std::{
-    collections::BTreeSet,
+    collections::{BTreeMap, BTreeSet},
     fs::{self, Metadata},
     io::ErrorKind,
     os::unix::fs::MetadataExt,
@@ -74,6 +74,26 @@ pub(super) fn check_apart(layout: &Layout, target: &Path) -> Result<(), BackupSt
     Err(BackupStoreError::Unavailable(
         ErrorCode::RestoreRefused.mark(why),
     ))
+}
+
+/// Two of these directories, without links in their paths, of which the first is the second, or its path leads through that: where
+/// their paths do not say so, by a mount.
+pub(super) fn one_in_another<'a>(directories: &[&'a Path]) -> Option<(&'a Path, &'a Path)> {
+    let mut known = BTreeMap::new();
+    for directory in directories {
+        let Ok(Some(found)) = Identity::at(directory) else {
+            continue;
+        };
+        if let Some(same) = known.insert(found, *directory) {
+            return Some((*directory, same));
+        }
+    }
+    directories.iter().find_map(|inner| {
+        let above = inner.ancestors().skip(1);
+        let mut found = above.filter_map(|above| Identity::at(above).ok().flatten());
+        let outer = found.find_map(|found| known.get(&found))?;
+        Some((*inner, *outer))
+    })
 }
 
 /// The directories of the store in the state directory, and in it those of the jobs, which may be links or mounts themselves.

@@ -3,7 +3,7 @@
 //! Length: all that is known of a backup by its manifest comes together here.
 
 use super::{
-    apart::{Whereabouts, whereabouts},
+    apart::{Whereabouts, one_in_another, whereabouts},
     chunks::ChunkSizes,
     documents::{BrokenOff, SourceReader, check_given, check_together},
     files::{Layout, create_private_dir, remove_file},
@@ -34,7 +34,7 @@ use mainstay_domain::{
     spec::BackupSource,
     time::millis,
 };
-use std::{mem, sync::Arc, time::Instant};
+use std::{mem, path::Path, sync::Arc, time::Instant};
 use tokio_util::sync::CancellationToken;
 
 /// How often a backup begins anew at most where a source changes while it is read.
@@ -277,6 +277,19 @@ fn check_sources(layout: &Layout, sources: &[BackupSource]) -> Result<(), Backup
         return Err(BackupStoreError::Source(format!(
             "a backup of these sources could not be restored: {}",
             faulty.fault
+        )));
+    }
+    let directories = resolved.iter().filter_map(|source| match source {
+        BackupSource::Directory { path, .. } => Some(path.as_path()),
+        _ => None,
+    });
+    let directories: Vec<&Path> = directories.collect();
+    if let Some((inner, outer)) = one_in_another(&directories) {
+        return Err(BackupStoreError::Source(format!(
+            "a backup of these sources could not be restored: {} is {}, or lies in it, by a mount, so that it would be stored twice and each \
+             restored over the other; name one of them",
+            inner.display(),
+            outer.display()
         )));
     }
     for source in &resolved {

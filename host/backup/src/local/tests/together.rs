@@ -1,6 +1,9 @@
 //! Sources of one job whose documents meet.
 
-use super::*;
+use super::{
+    mounted::{Mounted, may_mount},
+    *,
+};
 
 #[test]
 fn what_would_lie_below_a_file_or_a_link_of_another_source_is_refused_and_below_a_directory_restored()
@@ -49,4 +52,32 @@ fn what_would_lie_below_a_file_or_a_link_of_another_source_is_refused_and_below_
         assert_eq!(of_other, "of the other");
         fs::remove_dir_all(&app).unwrap();
     }
+}
+
+#[test]
+fn a_directory_that_is_mounted_elsewhere_too_is_no_two_sources() {
+    if !may_mount("together::a_directory_that_is_mounted_elsewhere_too_is_no_two_sources") {
+        return;
+    }
+    let mut fixture = Fixture::new();
+    fixture.put("sub/a", "one");
+    let bound = Mounted::bind(&fixture.data(), fixture.directory.path().join("bound"));
+    let directory = |path: PathBuf, prefix: &str| BackupSource::Directory {
+        path,
+        prefix: prefix.to_owned(),
+    };
+    for other in [bound.0.clone(), bound.0.join("sub")] {
+        fixture.sources = vec![directory(fixture.data(), "data"), directory(other, "other")];
+        let request = fixture.request(BackupType::Full, &[]);
+        let refused = fixture.store.take(&request, &no_progress()).unwrap_err();
+        let refused = refused.to_string();
+        assert!(refused.contains("by a mount"), "{refused}");
+    }
+    drop(bound);
+    let beside = fixture.directory.path().join("bound");
+    fixture.sources = vec![
+        directory(fixture.data(), "data"),
+        directory(beside, "other"),
+    ];
+    fixture.take(BackupType::Full, &[]);
 }

@@ -8,7 +8,7 @@ use mainstay_domain::{
     archive::faulty_sources,
     spec::{BackupSource, JobSpec},
 };
-use std::{fs, path::Path};
+use std::{collections::HashMap, fs, os::unix::fs::MetadataExt, path::Path};
 
 /// What shows the kernel, and is mounted in the root of every machine.
 const OF_THE_KERNEL: [&str; 2] = ["/proc", "/sys"];
@@ -159,7 +159,40 @@ fn faults(job: &JobSpec, store: &Path) -> Vec<(String, &'static str)> {
         )
     });
     faults.extend(together);
+    let found = real.iter().filter_map(|source| match source {
+        BackupSource::Directory { path, .. } => {
+            let found = fs::metadata(path).ok()?;
+            Some((path.as_path(), (found.dev(), found.ino())))
+        }
+        _ => None,
+    });
+    let found: Vec<Directory<'_>> = found.collect();
+    faults.extend(mounted_twice(&found).map(|(one, other)| {
+        (
+            format!(
+                "the sources {} and {} of job {} are one directory, by a mount: it would be stored twice, and each restored over the other",
+                one.display(),
+                other.display(),
+                job.name
+            ),
+            "name one of the two",
+        )
+    }));
     faults
+}
+
+/// A directory with no links in its path, and the numbers that tell it from every other.
+type Directory<'a> = (&'a Path, (u64, u64));
+
+/// Two paths of one directory that tell nothing of each other.
+fn mounted_twice<'a>(found: &[Directory<'a>]) -> Option<(&'a Path, &'a Path)> {
+    let mut known = HashMap::new();
+    found.iter().find_map(|(path, numbers)| {
+        let before: Option<&Path> = known.insert(*numbers, *path);
+        before
+            .filter(|before| before != path)
+            .map(|before| (before, *path))
+    })
 }
 
 #[cfg(test)]
@@ -248,6 +281,20 @@ mod tests {
         check(&["data", "inner"], &["data/below lies in"]);
         check(&["other", "store"], &["where backups are stored"]);
         check(&["store/state"], &["where backups are stored"]);
+    }
+
+    #[test]
+    fn one_directory_by_two_paths_is_told() {
+        let [data, bound, other] = ["/data", "/bound", "/other"].map(Path::new);
+        let twice = mounted_twice(&[(data, (1, 2)), (other, (1, 3)), (bound, (1, 2))]);
+        assert_eq!(twice, Some((data, bound)));
+        // The same path is told as such.
+        for found in [
+            [(data, (1, 2)), (other, (2, 2))],
+            [(data, (1, 2)), (data, (1, 2))],
+        ] {
+            assert_eq!(mounted_twice(&found), None);
+        }
     }
 
     #[test]
