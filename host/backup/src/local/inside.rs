@@ -17,6 +17,7 @@ use super::{
     files::{create_private, remove_file, sync_dir},
     metadata::{mode_of, owner_of, times_of},
     removal::remove_tree,
+    swap::free_among,
     tree::names,
     xattrs::{read_xattrs, set_xattrs},
 };
@@ -189,8 +190,7 @@ impl Inside {
         if LEFT.contains(&directory) {
             return Ok(());
         }
-        let mut places = LEFT.iter().map(|left| self.work.join(left));
-        let free = places.find(|place| matches!(is_there(place), Ok(false)));
+        let free = free_among(LEFT.iter().map(|left| self.work.join(left)));
         let free = free.filter(|free| rename(&self.work.join(directory), free).is_ok());
         free.map(drop).ok_or(error)
     }

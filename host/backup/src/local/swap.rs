@@ -28,6 +28,7 @@ use super::{
 };
 use crate::port::BackupStoreError;
 use aside::clear;
+pub(super) use aside::free_among;
 use claim::Claim;
 use merge::Move;
 use rustix::fs::{CWD, RenameFlags, renameat_with};

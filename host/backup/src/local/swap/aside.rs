@@ -1,7 +1,7 @@
 //! What is left of a restore and cannot be removed, as where somebody made a file of it immutable.
 //!
-//! Invariant: it keeps nobody from the next restore: it is moved aside, as `.NAME.mainstay-left-1` and so on, and told at each
-//! start until it can be removed.
+//! Invariant: it keeps nobody from the next restore, however often that happens: it is moved aside, as `.NAME.mainstay-left-1` and so
+//! on, and told at each start until it can be removed.
 
 use super::is_there;
 use crate::{
@@ -15,6 +15,8 @@ use std::{
 
 /// So many are looked after.
 const MOST: u32 = 9;
+/// So many more are in the last of them, and looked after with that.
+const MOST_WITHIN: u32 = 10_000;
 
 /// Removes a tree beside a target, or moves aside what of it cannot be removed.
 pub(super) fn clear(tree: &Path, target: &Path) -> Result<(), BackupStoreError> {
@@ -26,7 +28,7 @@ pub(super) fn clear(tree: &Path, target: &Path) -> Result<(), BackupStoreError> 
     let Err(error) = remove_tree(tree) else {
         return Ok(());
     };
-    let free = asides(target).find(|aside| matches!(is_there(aside), Ok(false)));
+    let free = free_among(asides(target));
     let Some(aside) = free.filter(|aside| fs::rename(tree, aside).is_ok()) else {
         return Err(error);
     };
@@ -35,6 +37,21 @@ pub(super) fn clear(tree: &Path, target: &Path) -> Result<(), BackupStoreError> 
         "what a restore left cannot be removed, and is moved aside; the next start removes it once it can be"
     );
     Ok(())
+}
+
+/// Where something can be moved aside: the first of these places that is free, or else a name in the last, with which it is removed.
+pub(in crate::local) fn free_among(places: impl IntoIterator<Item = PathBuf>) -> Option<PathBuf> {
+    let is_free = |place: &PathBuf| matches!(is_there(place), Ok(false));
+    let mut last = None;
+    for place in places {
+        if is_free(&place) {
+            return Some(place);
+        }
+        last = Some(place);
+    }
+    let last = last?;
+    let mut within = (1..=MOST_WITHIN).map(|number| last.join(format!(".mainstay-left-{number}")));
+    within.find(is_free)
 }
 
 /// Removes what was moved aside; the error is the first.

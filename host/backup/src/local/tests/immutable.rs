@@ -112,3 +112,67 @@ fn what_is_immutable_is_judged_to_be_in_the_way_of_a_restore_in_place() {
     }
     assert_eq!(fs::read_to_string(data.join("a")).unwrap(), "good");
 }
+
+/// What is immutable there is no more.
+fn let_go(below: &Path) {
+    let ran = Command::new("chattr")
+        .args(["-R", "-i"])
+        .arg(below)
+        .status();
+    assert!(ran.unwrap().success());
+}
+
+#[test]
+fn however_often_something_immutable_is_left_nobody_is_kept_from_the_next_restore() {
+    let fixture = Fixture::new();
+    fixture.put("a", "good");
+    let chain = [fixture.take(BackupType::Full, &[]).manifest.id];
+    let place = RestorePlace::InPlace(fixture.sources.clone());
+    let mut restored = Vec::new();
+    for number in 0..12 {
+        fixture.put("fixed", "old");
+        if !chattr("+i", &fixture.data().join("fixed")) {
+            assert_eq!(number, 0, "it could be before");
+            println!("SKIPPED, nothing was tested: nothing can be made immutable here");
+            return;
+        }
+        let store = &fixture.store;
+        let done = store.restore(&job(), &chain, &place, &no_progress());
+        restored.push(done.map(drop));
+    }
+    // Before anything is asserted, for what is immutable would stay for good.
+    let_go(fixture.directory.path());
+    assert!(restored.iter().all(Result::is_ok), "{restored:?}");
+    assert!(!fixture.data().join("fixed").exists());
+    assert_eq!(fixture.sweep(&chain), []);
+    let left = fs::read_dir(fixture.directory.path()).unwrap().count();
+    assert_eq!(left, 2, "the source and the state");
+}
+
+/// As where the source is a mount point.
+#[test]
+fn however_often_something_immutable_is_left_nobody_is_kept_from_the_next_exchange() {
+    let fixture = Fixture::new();
+    let inside = Inside::of(&fixture.data());
+    let exchange = || {
+        inside.recover()?;
+        let new = inside.begin()?;
+        fs::write(new.join("a"), "new").unwrap();
+        inside.place()?;
+        inside.finish()
+    };
+    let mut exchanged: Vec<Result<(), BackupStoreError>> = Vec::new();
+    for number in 0..7 {
+        fixture.put("d/fixed", "old");
+        if !chattr("+i", &fixture.data().join("d/fixed")) {
+            assert_eq!(number, 0, "it could be before");
+            println!("SKIPPED, nothing was tested: nothing can be made immutable here");
+            return;
+        }
+        exchanged.push(exchange());
+    }
+    let_go(&fixture.data());
+    assert!(exchanged.iter().all(Result::is_ok), "{exchanged:?}");
+    inside.recover().unwrap();
+    assert_eq!(files::names_in(&fixture.data()).unwrap(), ["a"]);
+}
