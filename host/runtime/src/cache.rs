@@ -390,6 +390,7 @@ mod tests {
 
     #[test]
     fn what_lies_in_the_place_of_the_cache_or_its_key_is_put_aside() {
+        type Lay<'a> = &'a dyn Fn(&Path);
         let engine = Engine::with_ticking(Ticking::Manual).unwrap();
         let component = compile(&wat::parse_str("(component)").unwrap(), false).unwrap();
         let digest = blake3::hash(b"one");
@@ -398,7 +399,7 @@ mod tests {
         let fifo = |path: &Path| mkfifoat(CWD, path, Mode::RUSR).unwrap();
         let dangling = |path: &Path| symlink("nowhere", path).unwrap();
         let circle = |path: &Path| symlink(path, path).unwrap();
-        let odd: [(&str, &dyn Fn(&Path)); 7] = [
+        let odd: [(&str, Lay<'_>); 7] = [
             ("compiled", &file),
             ("compiled", &fifo),
             ("compiled", &dangling),

@@ -174,7 +174,7 @@ impl Supervisor {
                 _ = rotation.tick() => {
                     core.oom.lock().look(core.ports.processes.oom_kills());
                     core.rotate();
-                    core.look_at_foreign();
+                    core.name_foreign();
                     core.forget_gone();
                 }
             }

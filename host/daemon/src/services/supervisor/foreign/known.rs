@@ -61,7 +61,7 @@ impl Core {
     }
 
     /// Looks which processes foreign services have now, one after the other; not while the look before lasts.
-    pub(in super::super) fn look_at_foreign(self: &Arc<Self>) {
+    pub(in super::super) fn name_foreign(self: &Arc<Self>) {
         let Ok(turn) = Arc::clone(&self.naming).try_lock_owned() else {
             return;
         };
