@@ -94,8 +94,8 @@ pub struct Batch {
 pub enum Haste {
     /// At once: somebody waits until it is on the disk.
     Now,
-    /// At once: somebody waits until it outlives the daemon, and goes on while it is put on the disk. For what is forgotten
-    /// only with the machine, which ends all that would have followed.
+    /// At once: somebody waits until it outlives the daemon, and goes on while it is put on the disk, as is what was before
+    /// it. For what is forgotten only with the machine, which ends all that would have followed.
     Written,
     /// Within a few milliseconds, together with the next that somebody waits for, so that both cost one fsync.
     Soon,
@@ -195,9 +195,9 @@ pub trait Journal: Send + Sync {
 pub struct JournalNumbers {
     /// What it takes on disk, its write-ahead log included.
     pub size_bytes: u64,
-    /// Transactions, and so fsyncs, since it was opened.
+    /// Transactions since it was opened.
     pub writes: u64,
-    /// Changes that wait to be written.
+    /// Changes that are not yet on the disk.
     pub waiting: u64,
 }
 

@@ -1,8 +1,10 @@
 //! The journal: what must survive a crash, in one SQLite file of the state directory.
 //!
-//! Invariant: a change is acknowledged, and its events are told, only after an fsync that covers it.
+//! Invariant: a change is acknowledged as durable, and its events are told, only after an fsync that covers it.
 //! Invariant: one thread writes, in the order of the calls of [`Journal::commit`]; whatever waits when it is ready
-//! shares one transaction and one fsync, and a submission that is refused fails alone.
+//! shares one transaction, and a submission that is refused fails alone.
+//! Invariant: another one syncs what is written, and answers in that order (`syncer`); the writer waits for no fsync of it,
+//! and whatever is written when the last fsync has ended shares the next.
 //! Invariant: a journal that does not hold all that was acknowledged, or a row that is not what was written, is an
 //! error with the file's name (`mark`, `sums`); nothing is taken for the whole that is not.
 //! Invariant: readers have connections of their own and never hold up the writer. Those who show what is in the journal have
@@ -52,7 +54,10 @@ mod statistics;
 mod store;
 mod sums;
 mod swap;
+mod syncer;
+mod thread;
 mod unread;
+mod unsynced;
 mod value_write;
 mod values;
 mod wal;
@@ -79,7 +84,6 @@ use queue::{Ack, BOUND, Queue, Work};
 use readers::Readers;
 use reserve::Reserve;
 use std::{
-    panic::{AssertUnwindSafe, catch_unwind},
     path::PathBuf,
     sync::{
         Arc,
@@ -88,7 +92,10 @@ use std::{
     thread::JoinHandle,
 };
 use store::Store;
+use syncer::Syncer;
+use thread::Threads;
 use tokio::sync::{SetOnce, broadcast, oneshot, watch};
+use unsynced::Unsynced;
 use writer::Writer;
 
 /// The file's name.
@@ -111,8 +118,11 @@ pub struct SqliteJournal {
     room: watch::Receiver<DiskState>,
     #[cfg(test)]
     faults: Arc<store::Faults>,
-    writer: Mutex<Option<JoinHandle<()>>>,
-    /// Set where the writer has panicked.
+    #[cfg(test)]
+    unsynced: Arc<Unsynced>,
+    /// The writer, and who syncs what it writes.
+    threads: Mutex<Vec<JoinHandle<()>>>,
+    /// Set where one of them has panicked.
     broken: Arc<SetOnce<String>>,
     /// Set where the check of a large journal has found something.
     damage: Arc<SetOnce<JournalDamage>>,
@@ -170,47 +180,49 @@ impl SqliteJournal {
         #[cfg(test)]
         let faults = Arc::<store::Faults>::default();
         // What the daemon before wrote last may not be on the disk, and is about to be acknowledged.
-        store::sync_log(&path).map_err(|error| {
+        let log = store::synced_log(&path).map_err(|error| {
             let what = format!("cannot be put on the disk: {error}; look at the disk");
             error::sentence(&path, StoreErrorKind::Unavailable, what)
         })?;
+        let mut mark = Mark::new(mark::path(&path));
+        mark.set(&opened.head);
+        let unsynced = Arc::<Unsynced>::default();
+        let syncer = Syncer {
+            path: path.clone(),
+            unsynced: Arc::clone(&unsynced),
+            queue: Arc::clone(&queue),
+            log,
+            synced: opened.head.clone(),
+            mark,
+            events: events.clone(),
+            room: room.clone(),
+            #[cfg(test)]
+            faults: Arc::clone(&faults),
+        };
         let writer = Writer {
             path: path.clone(),
             store: Store {
                 path: path.clone(),
                 connection: opened.connection,
-                mark: {
-                    let mut mark = Mark::new(mark::path(&path));
-                    mark.set(&opened.head);
-                    mark
-                },
-                log: None,
-                synced: opened.head.number,
                 head: opened.head,
                 transactions: Arc::clone(&transactions),
                 #[cfg(test)]
                 faults: Arc::clone(&faults),
             },
             queue: Arc::clone(&queue),
-            events: events.clone(),
+            unsynced: Arc::clone(&unsynced),
             reserve,
             room: room_sender,
+            late_since: None,
         };
-        let broken = Arc::new(SetOnce::new());
-        let (told, at, line) = (Arc::clone(&broken), path.clone(), Arc::clone(&queue));
-        let writer = std::thread::Builder::new()
-            .name("journal".to_owned())
-            .spawn(move || {
-                let ended = catch_unwind(AssertUnwindSafe(move || writer.run()));
-                if let Err(panic) = ended {
-                    line.end();
-                    let _ = told.set(error::writer_panicked(&at, &*panic));
-                }
-            })
-            .map_err(|error| {
-                let what = format!("cannot be written to: no thread ({error})");
-                error::sentence(&path, StoreErrorKind::Unavailable, what)
-            })?;
+        let threads = Threads {
+            path: path.clone(),
+            queue: Arc::clone(&queue),
+            broken: Arc::new(SetOnce::new()),
+        };
+        // Where there is no second one the first ends with it.
+        let syncing = threads.start("journal-sync", move || syncer.run())?;
+        let writing = threads.start("journal", move || writer.run())?;
         let damage = Arc::new(SetOnce::new());
         let checking = match opened.is_checked {
             true => None,
@@ -226,16 +238,18 @@ impl SqliteJournal {
             room,
             #[cfg(test)]
             faults,
-            writer: Mutex::new(Some(writer)),
-            broken,
+            #[cfg(test)]
+            unsynced,
+            threads: Mutex::new(vec![writing, syncing]),
+            broken: threads.broken,
             damage,
             checking,
             _directory: directory,
         })
     }
 
-    /// Resolves with what happened where the writer breaks off. From then on nothing is written any more, so whoever
-    /// opened the journal has to end and to open it anew.
+    /// Resolves with what happened where the writer breaks off, or who syncs what it writes. From then on nothing is
+    /// written any more, so whoever opened the journal has to end and to open it anew.
     pub fn broken(&self) -> impl Future<Output = String> + Send + use<> {
         let broken = Arc::clone(&self.broken);
         async move { broken.wait().await.clone() }
@@ -248,8 +262,8 @@ impl SqliteJournal {
         async move { damage.wait().await.clone() }
     }
 
-    /// Writes what waits, then moves everything into the one file; blocks until that is done, on a full disk for some
-    /// seconds. Whatever is asked of it afterwards is refused as closed.
+    /// Writes what waits, puts it on the disk, then moves everything into the one file; blocks until that is done, on a
+    /// full disk for some seconds. Whatever is asked of it afterwards is refused as closed.
     pub fn close(&self) {
         // Readers first: the connection that closes last empties the write-ahead log, and they cannot.
         self.readers.close();
@@ -258,13 +272,13 @@ impl SqliteJournal {
             checking.stop();
         }
         self.queue.close();
-        if let Some(writer) = self.writer.lock().take() {
+        for thread in self.threads.lock().drain(..) {
             // Where it has panicked that was told.
-            let _ = writer.join();
+            let _ = thread.join();
         }
     }
 
-    /// How many transactions, and so fsyncs, were committed since the journal was opened.
+    /// How many transactions were committed since the journal was opened.
     pub fn transactions(&self) -> u64 {
         self.transactions.load(Ordering::Relaxed)
     }

@@ -61,7 +61,7 @@ pub(super) fn is_of_the_disk(error: &Error) -> bool {
     )
 }
 
-/// The writer has ended by a defect of the program.
+/// The writer, or who syncs what it writes, has ended by a defect of the program.
 pub(super) fn writer_panicked(path: &Path, panic: &(dyn Any + Send)) -> String {
     let text = panic.downcast_ref::<&str>().copied();
     let text = text.or_else(|| panic.downcast_ref::<String>().map(String::as_str));

@@ -2,9 +2,10 @@
 //!
 //! Invariant: what was taken stays in its place until it is written, so that no newer value is overtaken by an older
 //! one and nothing is dropped, however long the disk takes nothing.
-//! Invariant: the line is bounded. Above [`BOUND`] what is nothing but events is refused, above twice that everything;
-//! who submitted it keeps it. Whole values are not merged: each was submitted together with the events that tell of it,
-//! and readers of the events rely on finding it as they say.
+//! Invariant: the line is bounded, and what is written and not yet on the disk counts as if it was in it. Above [`BOUND`]
+//! what is nothing but events is refused, above twice that everything; who submitted it keeps it. Whole values are not
+//! merged: each was submitted together with the events that tell of it, and readers of the events rely on finding it as they
+//! say.
 //! Invariant: while the disk takes nothing nobody waits for it: changes are answered as held, values of plugins, which
 //! must be durable, are refused.
 //! Invariant: what nobody waits for stays in the line for [`LINGER`] at most before the writer takes it, and not at all
@@ -66,6 +67,8 @@ pub(super) enum Taken {
     Batch(VecDeque<Waiting>),
     /// There was none for a while.
     Quiet,
+    /// There is none, and [`Queue::wake`] was called.
+    Woken,
     /// There is none, and none will come.
     Closed,
 }
@@ -84,13 +87,15 @@ pub(super) struct Queue {
 #[derive(Debug, Default)]
 struct State {
     waiting: VecDeque<Waiting>,
-    /// Of all that is not written, what the writer has in its hands included.
+    /// Of all that is not on the disk, what the writer and the syncer have in their hands included.
     load: Load,
     /// Why nothing can be written now.
     held: Option<StoreError>,
     /// The writer waits for what somebody waits for, or until there is so much. What is neither does not wake it: a recovery
     /// that begins would lose its turn on the processor to it at each of its first events.
     lingers: Option<usize>,
+    /// The writer is to look at what has happened besides.
+    is_woken: bool,
     intake: Intake,
 }
 
@@ -168,21 +173,25 @@ impl Queue {
     /// The oldest submissions; waits for one, at most for so long.
     pub(super) fn take(&self, most: usize, patience: Option<Duration>) -> Taken {
         let mut state = self.state.lock();
-        let is_idle = |state: &mut State| state.waiting.is_empty() && !state.intake.is_closed();
+        let is_idle = |state: &mut State| {
+            state.waiting.is_empty() && !state.intake.is_closed() && !state.is_woken
+        };
         match patience {
             None => self.changed.wait_while(&mut state, is_idle),
             Some(patience) => {
                 self.changed.wait_while_for(&mut state, is_idle, patience);
             }
         }
+        let was_woken = std::mem::take(&mut state.is_woken);
         if !state.waiting.is_empty() {
             self.linger(&mut state, most);
             let taken = most.min(state.waiting.len());
             return Taken::Batch(state.waiting.drain(..taken).collect());
         }
-        match state.intake.is_closed() {
-            true => Taken::Closed,
-            false => Taken::Quiet,
+        match (state.intake.is_closed(), was_woken) {
+            (true, _) => Taken::Closed,
+            (false, true) => Taken::Woken,
+            (false, false) => Taken::Quiet,
         }
     }
 
@@ -201,11 +210,21 @@ impl Queue {
         state.lingers = None;
     }
 
-    /// This is written, or refused for good: it waits no more, and the disk takes something.
-    pub(super) fn written(&self, work: Load) {
+    /// Something is written, or refused for good: the disk takes something.
+    pub(super) fn written(&self) {
+        self.state.lock().held = None;
+    }
+
+    /// So much is on the disk, or refused for good: it waits no more.
+    pub(super) fn release(&self, load: Load) {
         let mut state = self.state.lock();
-        state.load = state.load.minus(work);
-        state.held = None;
+        state.load = state.load.minus(load);
+    }
+
+    /// Has the writer look at what has happened besides, also where nothing waits for it.
+    pub(super) fn wake(&self) {
+        self.state.lock().is_woken = true;
+        self.changed.notify_all();
     }
 
     /// The disk takes nothing now: what waits is answered, and so is what comes. `at_hand` is what the writer took.
@@ -234,6 +253,11 @@ impl Queue {
     }
 
     #[cfg(test)]
+    pub(super) fn is_closed(&self) -> bool {
+        self.state.lock().intake.is_closed()
+    }
+
+    #[cfg(test)]
     pub(super) fn is_refusing(&self) -> bool {
         self.state.lock().intake == Intake::Refusing
     }
@@ -254,11 +278,14 @@ impl Queue {
         self.changed.notify_all();
     }
 
-    /// Nobody writes any more: what waits is answered with that.
+    /// Nobody writes or syncs any more: what waits is answered with that.
     pub(super) fn end(&self) {
         let mut state = self.state.lock();
         state.intake = Intake::Closed;
-        state.waiting.clear();
+        let waiting = std::mem::take(&mut state.waiting);
+        drop(state);
+        self.changed.notify_all();
+        drop(waiting);
     }
 }
 
@@ -377,7 +404,7 @@ mod tests {
     fn taken(queue: &Queue) -> usize {
         match queue.take(1_024, None) {
             Taken::Batch(batch) => batch.len(),
-            Taken::Quiet | Taken::Closed => 0,
+            Taken::Quiet | Taken::Woken | Taken::Closed => 0,
         }
     }
 
@@ -410,6 +437,19 @@ mod tests {
         };
         assert_eq!(batch.len(), 3);
         submitting.join().unwrap();
+    }
+
+    #[test]
+    fn a_writer_that_is_woken_looks_once_and_takes_first_what_is_in_the_line() {
+        let queue = line(LONG);
+        queue.wake();
+        assert!(matches!(queue.take(1, None), Taken::Woken));
+        queue.wake();
+        let answer = submit(&queue, Haste::Now);
+        assert_eq!(taken(&queue), 1);
+        drop(answer);
+        let idle = queue.take(1, Some(Duration::ZERO));
+        assert!(matches!(idle, Taken::Quiet), "{idle:?}");
     }
 
     #[test]

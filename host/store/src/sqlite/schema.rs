@@ -258,7 +258,8 @@ pub(super) fn configure(connection: &Connection) -> rusqlite::Result<()> {
     connection.set_prepared_statement_cache_capacity(64);
     sums::register(connection)?;
     connection.pragma_update(None, "journal_mode", "WAL")?;
-    // Each commit is on disk before it is acknowledged; NORMAL would lose the last ones with the power.
+    // Each commit is on disk before it is acknowledged; NORMAL would lose the last ones with the power. Only the writer
+    // leaves that to `syncer`, once the journal is open.
     connection.pragma_update(None, "synchronous", "FULL")?;
     // The writer empties the write-ahead log when it has nothing better to do.
     connection.pragma_update(None, "wal_autocheckpoint", 0)?;

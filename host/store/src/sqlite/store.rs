@@ -1,6 +1,6 @@
-//! The writer's connection: one batch, one transaction, and one fsync after it.
+//! The writer's connection: one batch, one transaction, which is put on the disk by `syncer`.
 //!
-//! The fsync is done here and not by SQLite, so that who needs only that it outlives the daemon does not wait for it.
+//! The fsync is not done by SQLite, so that who needs only that it outlives the daemon does not wait for it.
 //!
 //! Invariant: a submission that is refused leaves its neighbours in place; what fails because of the disk fails the whole
 //! batch, of which then nothing is written. A savepoint for each submission would cost half as much again as what is written,
@@ -10,7 +10,7 @@ use super::{
     changes,
     error::{explain, may_pass},
     files::beside,
-    mark::{Head, Mark},
+    mark::Head,
     queue::Work,
     schema,
 };
@@ -32,19 +32,15 @@ use std::{
 pub(super) struct Store {
     pub(super) path: PathBuf,
     pub(super) connection: Connection,
-    /// The write-ahead log, which SQLite keeps as long as it has it open.
-    pub(super) log: Option<File>,
     /// Of the last commit.
     pub(super) head: Head,
-    /// The number of the last commit that is on the disk.
-    pub(super) synced: u64,
-    pub(super) mark: Mark,
     pub(super) transactions: Arc<AtomicU64>,
     #[cfg(test)]
     pub(super) faults: Arc<Faults>,
 }
 
 /// What became of one submission of a batch that was written.
+#[derive(Debug)]
 pub(super) enum Done {
     Changes(Result<Vec<Arc<Event>>, StoreError>),
     Value(Result<Result<bool, EffectError>, StoreError>),
@@ -63,7 +59,7 @@ enum TakesBack {
 }
 
 impl Store {
-    /// From now on nothing that is committed is on the disk before [`Store::sync`].
+    /// From now on nothing that is committed is on the disk before the log is synced, or [`Store::save`].
     ///
     /// # Errors
     /// Each commit is on the disk before it returns, as before.
@@ -93,42 +89,22 @@ impl Store {
         Ok(done)
     }
 
-    /// Puts what is committed on the disk, and marks it as acknowledged.
-    ///
-    /// # Errors
-    /// Nobody knows how much of it is there, nor would after another try, see [`Store::save`].
-    pub(super) fn sync(&mut self) -> io::Result<()> {
-        if self.synced == self.head.number {
-            return Ok(());
-        }
-        #[cfg(test)]
-        self.faults.strike_sync()?;
-        let log = match &mut self.log {
-            Some(log) => log,
-            none => none.insert(File::open(beside(&self.path, "-wal"))?),
-        };
-        log.sync_data()?;
-        self.is_synced();
-        Ok(())
-    }
-
-    fn is_synced(&mut self) {
-        self.synced = self.head.number;
-        self.mark.set(&self.head);
-    }
-
     /// After a sync that failed, writes what is committed into the database itself, and syncs that: a system may give up
-    /// what it could not write, and say that the next sync of the same file is well. Whether that worked.
-    pub(super) fn save(&mut self) -> rusqlite::Result<bool> {
-        let sql = "PRAGMA wal_checkpoint(PASSIVE)";
-        let mut pragma = self.connection.prepare_cached(sql)?;
+    /// what it could not write, and say that the next sync of the same file is well. The log begins anew then, for a later
+    /// commit is worth nothing behind one that is not on the disk. Whether that worked.
+    ///
+    /// Sound only where nobody commits meanwhile: the database is synced when the log holds nothing else.
+    pub(super) fn save(&self) -> rusqlite::Result<bool> {
+        Ok(self.moves("PRAGMA wal_checkpoint(PASSIVE)")?
+            && self.moves("PRAGMA wal_checkpoint(TRUNCATE)")?)
+    }
+
+    /// Whether such a checkpoint moves all of the log, and nobody is in its way.
+    fn moves(&self, checkpoint: &str) -> rusqlite::Result<bool> {
+        let mut pragma = self.connection.prepare_cached(checkpoint)?;
         let left = pragma.query_row([], |row| {
             Ok(row.get::<_, i64>(0)? + row.get::<_, i64>(1)? - row.get::<_, i64>(2)?)
         })?;
-        drop(pragma);
-        if left == 0 {
-            self.is_synced();
-        }
         Ok(left == 0)
     }
 
@@ -236,11 +212,11 @@ impl Store {
     }
 }
 
-/// Puts what the log of the database at this path holds on the disk; there may be none.
-pub(super) fn sync_log(path: &Path) -> io::Result<()> {
+/// Opens the log of the database at this path, with what it holds on the disk; there may be none.
+pub(super) fn synced_log(path: &Path) -> io::Result<Option<File>> {
     match File::open(beside(path, "-wal")) {
-        Ok(log) => log.sync_data(),
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+        Ok(log) => log.sync_data().map(|()| Some(log)),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
         Err(error) => Err(error),
     }
 }
@@ -255,13 +231,43 @@ pub(super) struct Faults {
     pub(super) syncs: std::sync::atomic::AtomicU32,
     /// So many of the next writes, after these, find that the disk fails.
     pub(super) breaks: std::sync::atomic::AtomicU32,
+    /// Syncs that have begun.
+    pub(super) begun: std::sync::atomic::AtomicU32,
+    /// What each sync has to pass.
+    pub(super) gate: Gate,
+    /// The next sync panics.
+    pub(super) panics: std::sync::atomic::AtomicBool,
     /// Pages that the file may have from the next write on; 0: as it is.
     pub(super) max_pages: std::sync::atomic::AtomicU32,
 }
 
+/// A disk that hangs for as long as a test wants.
+#[cfg(test)]
+#[derive(Debug, Default)]
+pub(super) struct Gate {
+    is_shut: parking_lot::Mutex<bool>,
+    changed: parking_lot::Condvar,
+}
+
+#[cfg(test)]
+impl Gate {
+    pub(super) fn set_shut(&self, is_shut: bool) {
+        *self.is_shut.lock() = is_shut;
+        self.changed.notify_all();
+    }
+
+    fn pass(&self) {
+        let mut is_shut = self.is_shut.lock();
+        self.changed.wait_while(&mut is_shut, |is_shut| *is_shut);
+    }
+}
+
 #[cfg(test)]
 impl Faults {
-    fn strike_sync(&self) -> io::Result<()> {
+    pub(super) fn strike_sync(&self) -> io::Result<()> {
+        self.begun.fetch_add(1, Ordering::SeqCst);
+        self.gate.pass();
+        assert!(!self.panics.load(Ordering::SeqCst), "the sync is torn");
         let one_less = |left: u32| left.checked_sub(1);
         match self
             .syncs

@@ -16,6 +16,7 @@ mod opening;
 mod salvaging;
 mod speed;
 mod swapping;
+mod syncing;
 mod values;
 
 use super::{SqliteJournal, StateDirectory, load::Load};

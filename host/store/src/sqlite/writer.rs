@@ -1,27 +1,30 @@
-//! The one thread that writes: takes the oldest of what waits, writes it in one transaction, puts it on the disk, then
-//! answers.
+//! The one thread that writes: takes the oldest of what waits, writes it in one transaction, answers who needs no more
+//! than that, and hands it over to be put on the disk.
 //!
-//! Invariant: nothing is answered as durable, and no event is told, before it is on the disk.
 //! Invariant: what cannot be written for now stays first in the line and is tried again until it is written.
+//! Invariant: what is written is handed over before anything else is done, in the order of the commits.
+//! Invariant: once a sync has failed nothing is committed before what was committed is saved.
+//! Invariant: it ends after everything that it has committed is on the disk and answered, or cannot be in time.
 
 use super::{
-    error::{explain, explain_refused, is_of_the_disk, may_pass, sentence},
-    queue::{Queue, Taken, Waiting, Work},
+    error::{explain, explain_refused, is_of_the_disk, may_pass},
+    queue::{Queue, Taken, Waiting},
     reserve::Reserve,
     store::{Done, Store},
+    unsynced::{Unsynced, Written},
     wal::PAGE,
 };
-use crate::port::{Committed, DiskState, StoreError, StoreErrorKind};
-use mainstay_domain::{backoff::Backoff, event::Event};
+use crate::port::{DiskState, StoreError};
+use mainstay_domain::backoff::Backoff;
 use std::{
     cell::OnceCell,
     collections::VecDeque,
     io,
-    path::{Path, PathBuf},
+    path::PathBuf,
     sync::Arc,
     time::{Duration, Instant},
 };
-use tokio::sync::{broadcast, watch};
+use tokio::sync::watch;
 
 /// Submissions of one transaction.
 const MAX_BATCH: usize = 1_024;
@@ -52,26 +55,41 @@ pub(super) struct Writer {
     pub(super) path: PathBuf,
     pub(super) store: Store,
     pub(super) queue: Arc<Queue>,
-    pub(super) events: broadcast::Sender<Arc<Event>>,
+    pub(super) unsynced: Arc<Unsynced>,
     pub(super) reserve: Reserve,
     pub(super) room: watch::Sender<DiskState>,
+    /// When a try was first in vain since the daemon ends, or since something was written.
+    pub(super) late_since: Option<Instant>,
 }
 
 impl Drop for Writer {
     /// However the thread ends, nobody waits for it for ever.
     fn drop(&mut self) {
         self.queue.end();
+        self.unsynced.close();
     }
 }
 
 impl Writer {
-    /// Writes until the queue is closed and everything in it is written, or cannot be.
+    /// Writes until the queue is closed and everything in it is written and on the disk, or cannot be.
     pub(super) fn run(mut self) {
-        let mut backlog = 0;
         if let Err(error) = self.store.sync_apart() {
             // Slower, and no less safe.
             tracing::warn!(error = %explain(&self.path, &error), "the journal is synced by each commit");
         }
+        self.serve();
+        while let Some(why) = self.unsynced.settle() {
+            if !self.save(&why) {
+                return;
+            }
+        }
+        // All of it in one file, where nothing reads: a copy of that file is a copy of the journal.
+        self.store.checkpoint("TRUNCATE");
+    }
+
+    /// Writes until the queue is closed and everything in it is written, or cannot be.
+    fn serve(&mut self) {
+        let mut backlog = 0;
         let max_backlog = max_wal_pages(self.reserve.disk());
         self.make_reserve();
         loop {
@@ -91,11 +109,12 @@ impl Writer {
                     }
                 }
                 Taken::Quiet => backlog = self.store.checkpoint("PASSIVE"),
-                Taken::Closed => {
-                    // All of it in one file, where nothing reads: a copy of that file is a copy of the journal.
-                    self.store.checkpoint("TRUNCATE");
-                    return;
+                Taken::Woken => {
+                    if !self.is_sound() {
+                        return;
+                    }
                 }
+                Taken::Closed => return,
             }
             self.make_reserve();
         }
@@ -104,37 +123,27 @@ impl Writer {
     /// Writes a batch, in order, however long that takes. False where the daemon ends before it can be.
     fn write(&mut self, mut batch: VecDeque<Waiting>) -> bool {
         let mut size = batch.len();
-        let mut retries = Retries::default();
+        let mut tries = Tries::default();
         while !batch.is_empty() {
+            if !self.is_sound() {
+                return false;
+            }
             let now = size.min(batch.len());
             let work = batch.iter().take(now).map(|waiting| &waiting.work);
             match self.store.write(work) {
                 Ok(done) => {
-                    for (waiting, done) in batch.iter_mut().zip(&done) {
-                        // One of them may be refused by itself.
-                        if !matches!(done, Done::Changes(Err(_))) {
-                            waiting.work.is_written();
-                        }
-                    }
-                    if !self.sync(&mut retries) {
-                        return false;
-                    }
-                    let mut told = Vec::new();
-                    for (waiting, done) in batch.drain(..now).zip(done) {
-                        self.queue.written(waiting.load());
-                        answer(waiting.work, done, &mut told);
-                    }
-                    // Who waits comes first: each event wakes those who follow them, and they are many.
-                    for event in told {
-                        let _ = self.events.send(event);
-                    }
+                    self.hand_over(batch.drain(..now), done);
                     size = size.saturating_mul(2);
-                    retries.end(&self.path);
+                    if tries.count > 0 {
+                        tracing::warn!(path = %self.path.display(), tries = tries.count, "what was held is being written");
+                    }
+                    tries = Tries::default();
+                    self.late_since = None;
                 }
                 Err(error) if may_pass(&error) => {
                     // Where there is little room, some of it may fit.
                     size = now.div_ceil(2);
-                    if !self.wait_for_room(&mut batch, &error, &mut retries) {
+                    if !self.wait_for_room(&mut batch, &error, &mut tries) {
                         return false;
                     }
                 }
@@ -142,8 +151,7 @@ impl Writer {
                 Err(_) if now > 1 => size = 1,
                 Err(error) => {
                     if let Some(waiting) = batch.pop_front() {
-                        self.queue.written(waiting.load());
-                        waiting.work.refuse(explain(&self.path, &error));
+                        self.refuse(waiting, explain(&self.path, &error));
                     }
                 }
             }
@@ -151,19 +159,47 @@ impl Writer {
         true
     }
 
-    /// Puts what is committed on the disk, however long that takes. False where the daemon ends before it is.
-    fn sync(&mut self, retries: &mut Retries) -> bool {
-        let Err(error) = self.store.sync() else {
-            return true;
-        };
-        let what = format!("cannot be put on the disk: {error}; look at the disk");
-        let why = sentence(&self.path, StoreErrorKind::Unavailable, what);
+    /// This is committed: answers who needs no more than that, and leaves the others to who puts it on the disk.
+    fn hand_over(&self, taken: impl Iterator<Item = Waiting>, done: Vec<Done>) {
+        self.queue.written();
+        let mut written: Vec<Written> = taken.zip(done).collect();
+        for (waiting, done) in &mut written {
+            // One of them may be refused by itself.
+            if !matches!(done, Done::Changes(Err(_))) {
+                waiting.work.is_written();
+            }
+        }
+        self.unsynced.push(written, self.store.head.number);
+    }
+
+    /// This will never be written.
+    fn refuse(&self, waiting: Waiting, why: StoreError) {
+        self.queue.written();
+        self.queue.release(waiting.load());
+        waiting.work.refuse(why);
+    }
+
+    /// Whether what is committed is on the disk or on its way there, after it was saved where it had to be. False where
+    /// the daemon ends before it is.
+    fn is_sound(&mut self) -> bool {
+        match self.unsynced.failed() {
+            Some(why) => self.save(&why),
+            None => true,
+        }
+    }
+
+    /// A sync has failed: puts what is committed on the disk in another way, however long that takes. False where the
+    /// daemon ends before it is.
+    fn save(&mut self, why: &StoreError) -> bool {
         tracing::error!(error = %why, "what is written waits, and so does who waits for it");
         self.room.send_replace(DiskState::Full(why.to_string()));
+        let mut tries: u32 = 0;
         loop {
             match self.store.save() {
                 Ok(true) => {
                     tracing::warn!(path = %self.path.display(), "what could not be put on the disk is there");
+                    self.late_since = None;
+                    self.unsynced.saved();
                     return true;
                 }
                 // Somebody reads; it goes on when they are done.
@@ -172,15 +208,18 @@ impl Writer {
                     tracing::debug!(error = %explain(&self.path, &error), "the database takes it neither");
                 }
             }
-            retries.count = retries.count.saturating_add(1);
-            if self.queue.pause(WAITS.after(retries.count)) {
-                let since = *retries.closed_at.get_or_insert_with(Instant::now);
-                if since.elapsed() > LAST_TRIES {
-                    tracing::error!(error = %why, "the daemon ends with changes that may not be on the disk");
-                    return false;
-                }
+            tries = tries.saturating_add(1);
+            if self.queue.pause(WAITS.after(tries)) && self.is_late() {
+                tracing::error!(error = %why, "the daemon ends with changes that may not be on the disk");
+                return false;
             }
         }
+    }
+
+    /// Whether the daemon, which ends, has tried in vain for long enough.
+    fn is_late(&mut self) -> bool {
+        let since = self.late_since.get_or_insert_with(Instant::now);
+        since.elapsed() > LAST_TRIES
     }
 
     /// A write failed, and may work later. Waits until it is worth another try; false where the daemon ends.
@@ -188,9 +227,9 @@ impl Writer {
         &mut self,
         batch: &mut VecDeque<Waiting>,
         error: &rusqlite::Error,
-        retries: &mut Retries,
+        tries: &mut Tries,
     ) -> bool {
-        let why = self.why(error, retries);
+        let why = self.why(error, tries);
         if is_of_the_disk(error) {
             let released = self.reserve.is_whole() && self.reserve.release();
             self.room.send_if_modified(|room| {
@@ -208,16 +247,15 @@ impl Writer {
             }
         }
         self.queue.hold(&why, batch);
-        if retries.count == 0 {
+        if tries.count == 0 {
             tracing::error!(error = %why, "nothing can be written; what is submitted is held in memory, in order");
         }
-        retries.count = retries.count.saturating_add(1);
-        let wait = WAITS.after(retries.count);
+        tries.count = tries.count.saturating_add(1);
+        let wait = WAITS.after(tries.count);
         let (start, free) = (Instant::now(), self.reserve.free());
         while start.elapsed() < wait {
             if self.queue.pause(FIRST_WAIT) {
-                let since = *retries.closed_at.get_or_insert_with(Instant::now);
-                if since.elapsed() > LAST_TRIES {
+                if self.is_late() {
                     let held = self.queue.changes();
                     tracing::error!(error = %why, held, "the daemon ends with changes that are not written; they are lost");
                     return false;
@@ -234,10 +272,10 @@ impl Writer {
     }
 
     /// Why a write failed. That a disk has no room SQLite says; of the rest only that it is an error, and the system more.
-    fn why(&self, error: &rusqlite::Error, retries: &Retries) -> StoreError {
+    fn why(&self, error: &rusqlite::Error, tries: &Tries) -> StoreError {
         let is_full = error.sqlite_error_code() == Some(rusqlite::ErrorCode::DiskFull);
         let said = match is_of_the_disk(error) && !is_full {
-            true => retries.said.get_or_init(|| self.reserve.refusal()).as_ref(),
+            true => tries.said.get_or_init(|| self.reserve.refusal()).as_ref(),
             false => None,
         };
         said.map_or_else(
@@ -266,40 +304,10 @@ impl Writer {
 
 /// The tries of one batch.
 #[derive(Default)]
-struct Retries {
+struct Tries {
     count: u32,
-    closed_at: Option<Instant>,
     /// Why the directory takes nothing, as the system said it at the first that failed.
     said: OnceCell<Option<io::Error>>,
-}
-
-/// Tells the submitter, who may have gone; the events are left for those who subscribed.
-fn answer(work: Work, done: Done, told: &mut Vec<Arc<Event>>) {
-    match (work, done) {
-        (Work::Changes(_, _, ack), Done::Changes(Ok(events))) => {
-            told.extend(events.iter().cloned());
-            if let Some(ack) = ack {
-                let _ = ack.send(Ok(Committed::Durable(events)));
-            }
-        }
-        (Work::Value(_, ack), Done::Value(result)) => drop(ack.send(result)),
-        (Work::SetAside(_, ack), Done::SetAside(result)) => drop(ack.send(result)),
-        #[cfg(test)]
-        (Work::Connection(_, ack), Done::Connection(result)) => drop(ack.send(result)),
-        (work, Done::Changes(Err(why)) | Done::Value(Err(why))) => work.refuse(why),
-        // The answers of a batch are of the kinds of its submissions.
-        _ => {}
-    }
-}
-
-impl Retries {
-    /// Something was written.
-    fn end(&mut self, path: &Path) {
-        if self.count > 0 {
-            tracing::warn!(path = %path.display(), tries = self.count, "what was held is being written");
-        }
-        *self = Self::default();
-    }
 }
 
 /// Pages in the write-ahead log from which it is emptied without waiting, on a disk of so many bytes.

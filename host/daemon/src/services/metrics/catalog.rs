@@ -181,7 +181,7 @@ pub(super) const CATALOG: &[Described] = &[
     counter(
         "mainstay_journal_writes_total",
         &[],
-        "Transactions of the journal, each with one fsync.",
+        "Transactions of the journal.",
     ),
     gauge(
         "mainstay_journal_waiting_changes",

@@ -1,7 +1,7 @@
 //! Domain values to write, made from a number.
 
 use super::super::{SqliteJournal, StateDirectory, queue::Work};
-use crate::port::{HistoryFilter, IncidentFilter, StoreError};
+use crate::port::{DiskState, HistoryFilter, IncidentFilter, StoreError};
 use mainstay_domain::{
     alert::{Alert, AlertStatus, OutboxEntry},
     backup::{BackupRecord, BackupStatus, BackupType},
@@ -43,6 +43,11 @@ pub(super) async fn within<T>(work: impl Future<Output = T>) -> T {
     tokio::time::timeout(DEADLINE, work)
         .await
         .expect("should end within the deadline")
+}
+
+/// Waits until the room is as wanted.
+pub(super) async fn room(journal: &SqliteJournal, wanted: fn(&DiskState) -> bool) {
+    within(journal.room().wait_for(wanted)).await.unwrap();
 }
 
 pub(super) fn at(n: u64) -> Timestamp {

@@ -3,7 +3,7 @@
 use super::fixtures::*;
 use crate::{
     port::{Batch, Browse, Committed, DiskState, Journal, StoreErrorKind, Values},
-    sqlite::{SqliteJournal, reserve::LAST},
+    sqlite::reserve::LAST,
 };
 use mainstay_domain::{event::Event, operation::OperationState, record::Change};
 use proptest::prelude::*;
@@ -16,15 +16,6 @@ fn reserve(directory: &Path) -> u64 {
         .join("reserve")
         .metadata()
         .map_or(0, |found| found.len())
-}
-
-/// Waits until the room is as wanted.
-async fn room(journal: &SqliteJournal, wanted: fn(&DiskState) -> bool) {
-    let mut room = journal.room();
-    timeout(DEADLINE, room.wait_for(wanted))
-        .await
-        .expect("in time")
-        .unwrap();
 }
 
 /// Waits until the reserve is whole.
@@ -243,6 +234,8 @@ enum Step {
     Submit(u8, u8),
     /// So many of the next writes fail.
     Fail(u8),
+    /// So many of the next syncs fail.
+    FailSync(u8),
     /// Waits for an answer, durable or held.
     Wait,
     /// Another daemon takes over after this one has ended in order.
@@ -253,6 +246,7 @@ fn step() -> impl Strategy<Value = Step> {
     prop_oneof![
         6 => (1..20_u8, 0..4_u8).prop_map(|(count, events)| Step::Submit(count, events)),
         3 => (1..6_u8).prop_map(Step::Fail),
+        2 => (1..4_u8).prop_map(Step::FailSync),
         2 => Just(Step::Wait),
         1 => Just(Step::Restart),
     ]
@@ -282,6 +276,7 @@ proptest! {
                         drop(journal.commit(changes.into()));
                     },
                     Step::Fail(count) => journal.faults.failures.store(count.into(), SeqCst),
+                    Step::FailSync(count) => journal.faults.syncs.store(count.into(), SeqCst),
                     Step::Wait => drop(journal.written().await.unwrap()),
                     Step::Restart => {
                         drop(journal);
