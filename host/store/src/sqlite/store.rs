@@ -5,6 +5,8 @@
 //! Invariant: a submission that is refused leaves its neighbours in place; what fails because of the disk fails the whole
 //! batch, of which then nothing is written. A savepoint for each submission would cost half as much again as what is written,
 //! so a batch has them only when it is written once more because one of it was refused.
+//!
+//! Length: with the faults that tests give it.
 
 use super::{
     changes,

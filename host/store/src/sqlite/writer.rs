@@ -5,6 +5,8 @@
 //! Invariant: what is written is handed over before anything else is done, in the order of the commits.
 //! Invariant: once a sync has failed nothing is committed before what was committed is saved.
 //! Invariant: it ends after everything that it has committed is on the disk and answered, or cannot be in time.
+//!
+//! Length: what is done where the disk takes nothing belongs to each step of it.
 
 use super::{
     error::{explain, explain_refused, is_of_the_disk, may_pass},
