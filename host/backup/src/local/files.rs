@@ -159,6 +159,11 @@ impl Layout {
         (self.alone(name, root, Some(lane.clone())), lane)
     }
 
+    /// What this tier is called.
+    pub(super) fn name(&self) -> &TierName {
+        &self.name
+    }
+
     /// This tier alone.
     fn here(&self) -> Self {
         self.alone(self.name.clone(), self.root.clone(), self.lane.clone())

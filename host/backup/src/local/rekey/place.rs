@@ -141,17 +141,20 @@ fn directories(
         .filter(|(_, place)| place.directory().is_none())
         .map(|(tier, _)| tier)
         .collect();
-    for tier in noted_tiers(layout, job)? {
-        if !buckets.contains(&tier) {
-            check_there(layout, job, &tier)?;
+    let known = noted_tiers(layout, job)?;
+    for tier in &known {
+        if !buckets.contains(tier) {
+            check_there(layout, job, tier)?;
         }
     }
-    // One that does not answer, and no backup of the job was stored in, holds nothing of it.
+    // One that does not answer, and no backup of the job was stored in, holds nothing of it. Any other one is asked, and fails: what is
+    // noted would not be put in place there, and be noted no more.
     let others = layout.other_directories().into_iter();
     let others = others.filter_map(|(tier, lane)| {
         let root = tier.root().to_owned();
-        let answered = lane.look(move || drop(fs::read_dir(root)));
-        answered.is_ok().then_some((tier, Some(lane)))
+        let may_hold =
+            known.contains(tier.name()) || lane.look(move || drop(fs::read_dir(root))).is_ok();
+        may_hold.then_some((tier, Some(lane)))
     });
     let places = iter::once((layout.clone(), None)).chain(others);
     let directories = places.flat_map(|(place, lane)| {

@@ -11,7 +11,10 @@ use crate::{
 };
 use mainstay_domain::archive::Encryption;
 use std::{
-    sync::mpsc::{Sender, channel},
+    sync::{
+        atomic::{AtomicUsize, Ordering::Relaxed},
+        mpsc::{Sender, channel},
+    },
     thread,
 };
 
@@ -236,6 +239,58 @@ fn nothing_is_encrypted_anew_where_it_may_still_be_taken_away() {
     assert_eq!(files_of(&nas.join("state"), &chain[0]), before);
     drop(release);
     assert_eq!(rekey(&fixture.store).unwrap().sealed.len(), 2);
+}
+
+/// What holds a tier as long as something is in it.
+type Held = Arc<Mutex<Option<Sender<()>>>>;
+
+/// The same store, whose tier answers no more as soon as the tiers are asked for so often after a rekey was noted.
+fn silent_while_put_in_place(fixture: &Fixture, nas: &Path, time: usize) -> (LocalBackups, Held) {
+    let patience = Patience {
+        look: Duration::from_millis(100),
+        rest: Duration::from_secs(86_400),
+        ..Patience::default()
+    };
+    let lanes = Lanes::new(patience, CancellationToken::new());
+    let held = Held::default();
+    let (asked, root, hold) = (lanes.clone(), nas.to_owned(), Arc::clone(&held));
+    let (configured, note) = (
+        Arc::clone(&fixture.tiers),
+        fixture.job_dir().join("rekeying"),
+    );
+    let times = AtomicUsize::new(0);
+    let tiers = Arc::new(move || {
+        if note.exists() && times.fetch_add(1, Relaxed) + 1 == time {
+            *hold.lock() = Some(look_in_vain(&asked.of(&root)));
+        }
+        configured.lock().clone()
+    });
+    let state = fixture.directory.path().join("state");
+    let store = LocalBackups {
+        layout: Layout::new(&state, tiers).asking(lanes.clone()),
+        ..asking(&fixture.store, lanes)
+    };
+    (store, held)
+}
+
+#[test]
+fn what_is_encrypted_anew_is_put_in_place_in_all_tiers_whenever_one_of_them_does_not_answer() {
+    for time in 1..=4 {
+        let fixture = Fixture::new();
+        let (nas, chain) = over_two_tiers(&fixture);
+        let sealing = to_another(&fixture);
+        let (store, held) = silent_while_put_in_place(&fixture, &nas, time);
+        let rekeyed = store.rekey(&job(), &chain, &sealing, false, &no_progress());
+        drop(held.lock().take());
+        rekey::finish(&fixture.store.layout, &job()).unwrap();
+        let is_sealed = |directory: &Path, id: &BackupId| {
+            let names = files_of(directory, id);
+            names.iter().any(|name| name.ends_with(".age"))
+        };
+        let of_tier = is_sealed(&nas.join("state"), &chain[0]);
+        let at_home = is_sealed(&fixture.job_dir(), &chain[1]);
+        assert_eq!(of_tier, at_home, "{time}, {:?}", rekeyed.map(drop));
+    }
 }
 
 #[test]
