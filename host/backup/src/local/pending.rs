@@ -107,9 +107,12 @@ impl Pending {
         };
         let targets: Vec<Target> = paths.into_iter().map(Target::of).collect();
         let note = note_of(layout, job);
-        // Who restores to the same place looks at it.
+        // Who restores to the same place looks at it, unless that is another one now, as where a disk is not mounted.
         let mut before = noted(&note).unwrap_or_default();
-        before.retain(|known| targets.iter().all(|target| target.path != known.path));
+        before.retain(|known| {
+            let is_other = |target: &Target| target.path != known.path;
+            !known.can_be_looked_at() || targets.iter().all(is_other)
+        });
         if let Err(error) = write(&note, before.iter().chain(&targets)) {
             tracing::warn!(%job, %error, "where a restore is under way is not noted; what a crash leaves there stays");
         }

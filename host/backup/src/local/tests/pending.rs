@@ -93,6 +93,38 @@ fn what_is_on_a_disk_that_is_not_mounted_at_a_start_is_removed_at_a_later_one() 
 }
 
 #[test]
+fn what_is_on_a_disk_that_is_not_mounted_is_still_looked_for_after_a_restore_to_its_mount_point() {
+    let fixture = Fixture::new();
+    fixture.put("a", "one");
+    let chain = [fixture.take(BackupType::Full, &[]).manifest.id];
+    let root = fixture.directory.path();
+    let [disk, like, away] = ["disk", "like", "away"].map(|name| root.join(name));
+    let into = |disk: &Path| RestorePlace::Into {
+        path: disk.join("new/where"),
+        replace: false,
+    };
+    // The restore that is cut off here goes on holding its place, so that it is to another one.
+    fs::create_dir(&like).unwrap();
+    crash_in_a_restore(&fixture, &chain, &into(&like));
+    let note = fixture.job_dir().join("restoring");
+    let noted = fs::read_to_string(&note).unwrap();
+    fs::write(&note, noted.replace("/like", "/disk")).unwrap();
+    fs::rename(&like, &away).unwrap();
+    fs::create_dir(&disk).unwrap();
+    let store = &fixture.store;
+    store
+        .restore(&job(), &chain, &into(&disk), &no_progress())
+        .unwrap();
+    assert!(disk.join("new/where/a").exists());
+
+    fs::remove_dir_all(&disk).unwrap();
+    fs::rename(&away, &disk).unwrap();
+    assert_eq!(store.end_restores(&fixture.sources), []);
+    assert_eq!(names(&disk.join("new")), 0);
+    assert!(!note.exists());
+}
+
+#[test]
 fn what_a_version_before_has_noted_is_looked_at_and_a_place_that_cannot_be_keeps_none_of_the_others()
  {
     let fixture = Fixture::new();
