@@ -119,13 +119,21 @@ impl ErrorCode {
     /// ```
     pub fn mark(self, text: impl Into<String>) -> String {
         let text = text.into();
-        match Self::ALL
-            .iter()
-            .any(|code| text.ends_with(&format!("[{code}]")))
-        {
+        match Self::ALL.iter().any(|code| code.is_of(&text)) {
             true => text,
             false => format!("{text} [{self}]"),
         }
+    }
+
+    /// Whether a text was marked with this code, and with no other before.
+    ///
+    /// ```
+    /// use mainstay_domain::code::ErrorCode;
+    /// let why = ErrorCode::RestoreRefused.mark("/srv/data is immutable");
+    /// assert!(ErrorCode::RestoreRefused.is_of(&why) && !ErrorCode::DiskFull.is_of(&why));
+    /// ```
+    pub fn is_of(self, text: &str) -> bool {
+        text.ends_with(&format!("[{self}]"))
     }
 }
 

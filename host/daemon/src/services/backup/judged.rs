@@ -38,8 +38,10 @@ impl BackupService {
             .await;
         match self.mark_if_corrupted(judged).await {
             Ok(()) => Ok(Some(BackupSummary::from(newest))),
-            // What is mounted, and who may write where, does not change by itself.
-            Err(BackupError::Store(BackupStoreError::Unavailable(why))) => {
+            // What is mounted, and who may write where, does not change by itself. A tier that is away, or does not answer, comes back.
+            Err(BackupError::Store(BackupStoreError::Unavailable(why)))
+                if ErrorCode::RestoreRefused.is_of(&why) =>
+            {
                 Err(BackupError::Refused(why))
             }
             Err(error) => Err(error),

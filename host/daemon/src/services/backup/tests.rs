@@ -23,6 +23,7 @@ use fakes::{FakeCommands, FakeJudge, FakeStore, FakeWatch, job, record_of, spec_
 use mainstay_domain::{
     backup::{BackupStatus, BackupType},
     backup_chain::by_age,
+    code::ErrorCode,
     health::Health,
     id::BackupId,
     name::{TargetName, TierName},
@@ -1625,11 +1626,14 @@ async fn what_cannot_be_put_in_place_is_told_to_who_asks_for_a_backup_before_any
         ))
     };
     let in_the_way = |why| fixture.store.be_in_the_way(why);
-    in_the_way(BackupStoreError::Unavailable("it is mounted".to_owned()));
+    let is_mounted = ErrorCode::RestoreRefused.mark("it is mounted");
+    in_the_way(BackupStoreError::Unavailable(is_mounted.clone()));
     assert_eq!(newest().await, Ok(None), "there is none to be put there");
     let full = fixture.create(BackupType::Full).await.unwrap();
-    let failed = Err(EffectError::Failed("it is mounted".to_owned()));
-    assert_eq!(newest().await, failed);
+    assert_eq!(newest().await, Err(EffectError::Failed(is_mounted)));
+    in_the_way(BackupStoreError::Unavailable("its tier is away".to_owned()));
+    let passes = Err(EffectError::Unavailable("its tier is away".to_owned()));
+    assert_eq!(newest().await, passes);
     in_the_way(BackupStoreError::NoRoom("it is full".to_owned()));
     let passes = Err(EffectError::Unavailable("it is full".to_owned()));
     assert_eq!(newest().await, passes);
