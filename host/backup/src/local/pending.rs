@@ -32,17 +32,18 @@ pub(super) struct Pending {
     before: Vec<Target>,
 }
 
-/// Where a restore is to.
+/// Where a restore is to, or a drill.
 #[derive(Debug, PartialEq, Eq)]
-struct Target {
+pub(super) struct Target {
     /// Without links and `..`.
-    path: PathBuf,
-    /// A directory that it is in, or that it is itself, and the number of its inode; none in a note of a version before.
-    on: Option<(PathBuf, u64)>,
+    pub(super) path: PathBuf,
+    /// A directory that it is in, or that it is itself, and the number of its inode; none where that does not matter, and in a note
+    /// of a version before.
+    pub(super) on: Option<(PathBuf, u64)>,
 }
 
 impl Target {
-    fn of(path: &Path) -> Self {
+    pub(super) fn of(path: &Path) -> Self {
         let path = resolve(path);
         // Of a mount point the content is exchanged. Anything else is another directory after it was.
         let is_fixed = is_mount_point(&path).unwrap_or(false);
@@ -55,7 +56,7 @@ impl Target {
     }
 
     /// Whether what it was on is there.
-    fn can_be_looked_at(&self) -> bool {
+    pub(super) fn can_be_looked_at(&self) -> bool {
         self.on.as_ref().is_none_or(|(on, inode)| {
             let found = fs::metadata(on);
             found.is_ok_and(|found| found.ino() == *inode)
@@ -63,7 +64,7 @@ impl Target {
     }
 
     /// The number of the inode, how many bytes of the path lead to it, and the path.
-    fn to_bytes(&self) -> Vec<u8> {
+    pub(super) fn to_bytes(&self) -> Vec<u8> {
         let path = self.path.as_os_str().as_bytes();
         match &self.on {
             None => path.to_vec(),
@@ -74,7 +75,7 @@ impl Target {
         }
     }
 
-    fn from_bytes(bytes: &[u8]) -> Self {
+    pub(super) fn from_bytes(bytes: &[u8]) -> Self {
         let path = |bytes: &[u8]| PathBuf::from(OsStr::from_bytes(bytes));
         let parts = || {
             let mut parts = bytes.splitn(3, |byte| *byte == b':');
@@ -145,7 +146,7 @@ fn note_of(layout: &Layout, job: &JobName) -> PathBuf {
 }
 
 /// What a note says; nothing where there is none.
-fn noted(note: &Path) -> Result<Vec<Target>, BackupStoreError> {
+pub(super) fn noted(note: &Path) -> Result<Vec<Target>, BackupStoreError> {
     let targets = match read_manifest(note) {
         Err(error) if error.kind() == ErrorKind::NotFound => return Ok(Vec::new()),
         targets => targets.map_err(unavailable("cannot read", note))?,
@@ -155,7 +156,7 @@ fn noted(note: &Path) -> Result<Vec<Target>, BackupStoreError> {
 }
 
 /// Notes these and no others.
-fn write<'a>(
+pub(super) fn write<'a>(
     note: &Path,
     targets: impl Iterator<Item = &'a Target>,
 ) -> Result<(), BackupStoreError> {

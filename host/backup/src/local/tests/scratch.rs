@@ -65,6 +65,34 @@ fn what_a_crash_left_of_a_drill_is_swept_and_nothing_that_is_not_of_one() {
 }
 
 #[test]
+fn what_a_drill_left_on_a_disk_that_is_not_mounted_is_removed_once_it_is_whatever_is_drilled_then()
+{
+    let (fixture, chain, scratch) = drilled();
+    let drill = || {
+        let drilled = fixture
+            .store
+            .drill(&job(), &chain, Some(&scratch), &no_progress());
+        drilled.unwrap()
+    };
+    // As of a crash.
+    std::mem::forget(drill());
+    assert_eq!(names(&scratch).len(), 1);
+    let away = scratch.with_file_name("away");
+    fs::rename(&scratch, &away).unwrap();
+    fs::create_dir(&scratch).unwrap();
+    assert_eq!(fixture.sweep(&chain), []);
+    assert_eq!(fixture.store.left_drills(), [], "it was told once");
+    drop(drill());
+    assert_eq!(fixture.sweep(&chain), []);
+
+    fs::remove_dir(&scratch).unwrap();
+    fs::rename(&away, &scratch).unwrap();
+    assert_eq!(fixture.sweep(&chain), []);
+    assert_eq!(names(&scratch), [""; 0]);
+    assert!(!fixture.job_dir().join("drilled").exists());
+}
+
+#[test]
 fn a_place_that_is_none_or_the_stores_own_is_refused_before_anything_is_written() {
     let (fixture, chain, scratch) = drilled();
     let link = fixture.directory.path().join("link");
