@@ -609,15 +609,18 @@ impl<'a> SourceReader<'a> {
         // Where one broke off, it is known of the others first that they do not.
         let broken_off = self.broken_off.borrow().len();
         if old.is_some() || broken_off > 0 {
-            let mut copied = match broken_off >= MOST_ANEW {
-                true => Some(Copied::begin(self.layout, self.request)?),
-                false => None,
+            let copied = match broken_off >= MOST_ANEW {
+                true => Copied::begin(self.layout, self.request, expected).map(Some),
+                false => Ok(None),
             };
-            let read = self.for_each_part(file, &mut |_, piece| match &mut copied {
-                Some(copied) => copied.write(piece),
-                None => Ok(()),
+            let read = copied.and_then(|mut copied| {
+                let read = self.for_each_part(file, &mut |_, piece| match &mut copied {
+                    Some(copied) => copied.write(piece),
+                    None => Ok(()),
+                })?;
+                Ok((copied, read))
             });
-            let (size, hash, ended) = match read {
+            let (copied, (size, hash, ended)) = match read {
                 Err(BackupStoreError::NoRoom(why)) if is_tolerant => {
                     return Err(BackupStoreError::Source(format!(
                         "cannot read {} twice, as other files break off, nor copy it before: {why}",

@@ -1,18 +1,20 @@
 //! A large file that is copied before any of it goes into the archive: what breaks off then does so in time.
 //!
 //! Invariant: a copy is there only while its file is read.
+//! Invariant: none is begun that has no room, as far as that can be known before: the disk is that of the host's state too.
 
 use crate::{
     local::{
         error::unavailable,
         files::{Layout, create_private, remove_file},
+        room::free,
     },
     port::{BackupStoreError, TakeBackup},
 };
 use std::{
     fs::File,
     io::{self, Read, Seek, Write},
-    path::PathBuf,
+    path::{Path, PathBuf},
 };
 
 /// So many files may break off in the middle, each of which has the backup begin anew. After the first none goes into the archive
@@ -26,9 +28,14 @@ pub(super) struct Copied {
 }
 
 impl Copied {
-    /// Of nothing yet.
-    pub(super) fn begin(layout: &Layout, request: &TakeBackup) -> Result<Self, BackupStoreError> {
+    /// Of nothing yet, of a file that is expected to have so many bytes.
+    pub(super) fn begin(
+        layout: &Layout,
+        request: &TakeBackup,
+        expected: u64,
+    ) -> Result<Self, BackupStoreError> {
         let path = layout.partial(&request.job, &request.id, "copy");
+        check_room(&layout.job(&request.job), expected)?;
         let file = create_private(&path)?;
         Ok(Self { file, path })
     }
@@ -51,6 +58,16 @@ impl Copied {
     }
 }
 
+fn check_room(directory: &Path, wanted: u64) -> Result<(), BackupStoreError> {
+    match free(directory) {
+        Some(free) if free < wanted => Err(BackupStoreError::NoRoom(format!(
+            "its copy would have {wanted} bytes in {}, and {free} are free; make room",
+            directory.display()
+        ))),
+        _ => Ok(()),
+    }
+}
+
 impl Read for Copied {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         self.file.read(buffer)
@@ -62,5 +79,22 @@ impl Drop for Copied {
         if let Err(error) = remove_file(&self.path) {
             tracing::warn!(%error, "the copy of a file that was read for a backup stays until the next start");
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_has_no_room_is_not_begun_to_be_copied() {
+        let directory = tempfile::tempdir().unwrap();
+        let check = |wanted| check_room(directory.path(), wanted);
+        assert_eq!(check(0), Ok(()));
+        let refused = check(u64::MAX);
+        assert!(
+            matches!(refused, Err(BackupStoreError::NoRoom(_))),
+            "{refused:?}"
+        );
     }
 }
