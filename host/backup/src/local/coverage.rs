@@ -8,7 +8,9 @@ use mainstay_domain::{
     code::ErrorCode,
     id::BackupId,
     name::JobName,
+    spec::BackupSource,
 };
+use std::path::Path;
 
 /// The places to restore: only sources that the backup contains. A source that it does not contain would be emptied,
 /// so that is refused; one that an emergency backup found absent is left alone.
@@ -33,17 +35,37 @@ pub(super) fn covered_places(
                 "the source {} was not there when the backup was taken, and stays as it is",
                 swap.target().display()
             ),
-            SourceCoverage::Nothing => {
-                return Err(BackupStoreError::Unavailable(ErrorCode::RestoreRefused.mark(format!(
-                    "backup {} holds nothing of the source {} with prefix \"{}\", for its sources were others; restore it with --into a new directory, or take a new backup",
-                    backup.id,
-                    swap.target().display(),
-                    prefix.as_str()
-                ))));
-            }
+            SourceCoverage::Nothing => return Err(nothing_of(backup, swap.target(), &prefix)),
         }
     }
     Ok(covered)
+}
+
+/// An error where a backup was taken of other sources than these, as far as that is known before it is read.
+pub(super) fn check_sources(
+    backup: &Manifest,
+    sources: &[BackupSource],
+) -> Result<(), BackupStoreError> {
+    for source in sources {
+        let BackupSource::Directory { path, prefix } = source else {
+            continue;
+        };
+        let prefix = KeyPrefix::parse(prefix)
+            .map_err(|error| BackupStoreError::Unavailable(error.to_string()))?;
+        if !was_source(backup, &prefix) {
+            return Err(nothing_of(backup, path, &prefix));
+        }
+    }
+    Ok(())
+}
+
+fn nothing_of(backup: &Manifest, source: &Path, prefix: &KeyPrefix) -> BackupStoreError {
+    BackupStoreError::Unavailable(ErrorCode::RestoreRefused.mark(format!(
+        "backup {} holds nothing of the source {} with prefix \"{}\", for its sources were others; restore it with --into a new directory, or take a new backup",
+        backup.id,
+        source.display(),
+        prefix.as_str()
+    )))
 }
 
 /// What a backup says of a directory source.
@@ -59,12 +81,7 @@ enum SourceCoverage {
 
 /// A walk always records the directory that it begins at, so what has none was not read.
 fn coverage(backup: &Manifest, root: Option<&Entry>, prefix: &KeyPrefix) -> SourceCoverage {
-    let was_source = backup.sources.iter().any(|source| match source {
-        SourceNote::Directory { prefix: noted, .. } => {
-            KeyPrefix::parse(noted).is_ok_and(|noted| &noted == prefix)
-        }
-        SourceNote::Command { .. } => false,
-    });
+    let was_source = was_source(backup, prefix);
     match root.map(|entry| entry.kind) {
         Some(DocumentKind::Directory) if was_source => SourceCoverage::Directory,
         None if was_source && backup.backup_type == BackupType::Emergency => {
@@ -72,4 +89,13 @@ fn coverage(backup: &Manifest, root: Option<&Entry>, prefix: &KeyPrefix) -> Sour
         }
         _ => SourceCoverage::Nothing,
     }
+}
+
+fn was_source(backup: &Manifest, prefix: &KeyPrefix) -> bool {
+    backup.sources.iter().any(|source| match source {
+        SourceNote::Directory { prefix: noted, .. } => {
+            KeyPrefix::parse(noted).is_ok_and(|noted| &noted == prefix)
+        }
+        SourceNote::Command { .. } => false,
+    })
 }

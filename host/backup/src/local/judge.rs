@@ -2,6 +2,7 @@
 
 use super::{
     apart::check_apart,
+    coverage::check_sources,
     error::unavailable,
     files::Layout,
     hosts_own::check_not_state,
@@ -49,6 +50,9 @@ pub(super) fn judge_in_place(
         check_writable(&target, home)?;
         check_movable(&target, home, is_inside)?;
         homes.insert(home.to_owned(), target);
+    }
+    if let Some(newest) = read_manifests(layout, job, chain)?.last() {
+        check_sources(newest, sources)?;
     }
     let Some(wanted) = size_of(layout, job, chain)? else {
         return Ok(());

@@ -44,11 +44,15 @@ fn a_source_that_the_backup_does_not_hold_is_not_emptied() {
         vec![directory(&data, "data")],
     ] {
         fixture.sources = sources;
-        let error = fixture.restore_in_place(&backup).unwrap_err().to_string();
-        assert!(
-            error.contains("holds nothing of the source") && error.contains("--into"),
-            "{error}"
-        );
+        // Nothing is stopped for it either.
+        let judged = fixture.judge_in_place(std::slice::from_ref(&backup));
+        for refused in [judged, fixture.restore_in_place(&backup).map(drop)] {
+            let error = refused.unwrap_err().to_string();
+            assert!(
+                error.contains("holds nothing of the source") && error.contains("--into"),
+                "{error}"
+            );
+        }
         assert_eq!(
             (read(&data, "a"), read(&other, "b")),
             ("two".into(), "new".into())
