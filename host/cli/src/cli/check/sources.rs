@@ -17,13 +17,14 @@ const OF_THE_KERNEL: [&str; 2] = ["/proc", "/sys"];
 /// restore brings back.
 pub(super) fn problems(loaded: &Loaded) -> Vec<Problem> {
     let store = resolved(&loaded.spec.backups());
+    let state = resolved(&loaded.spec.host.state_dir);
     let mut problems = Vec::new();
     for job in &loaded.spec.jobs {
         for (message, help) in faults(job, &store) {
             let problem = Problem::error(message, help);
             problems.push(loaded.problem_about(EntityKind::Job, job.name.as_str(), problem));
         }
-        for (message, help) in doubts(job) {
+        for (message, help) in doubts(job).into_iter().chain(of_state(job, &state, &store)) {
             let problem = Problem::warning(message, help);
             problems.push(loaded.problem_about(EntityKind::Job, job.name.as_str(), problem));
         }
@@ -71,6 +72,31 @@ fn doubts(job: &JobSpec) -> Vec<(String, &'static str)> {
         }
     }
     doubts
+}
+
+/// The directories among the sources of a job that lie in the state directory: no restore in place goes there.
+fn of_state(job: &JobSpec, state: &Path, store: &Path) -> Vec<(String, &'static str)> {
+    let directories = job.sources.iter().filter_map(|source| match source {
+        BackupSource::Directory { path, .. } => Some(path),
+        _ => None,
+    });
+    // What lies where the backups are is an error.
+    let within = directories.filter(|path| {
+        let real = resolved(path);
+        real.starts_with(state) && !real.starts_with(store)
+    });
+    let told = within.map(|path| {
+        (
+            format!(
+                "the source {} of job {} lies in the state directory {}, into which nothing is restored in place",
+                path.display(),
+                job.name,
+                state.display()
+            ),
+            "let it lie elsewhere, or `state_dir`; else restore it with --into, and put it back while no daemon runs",
+        )
+    });
+    told.collect()
 }
 
 /// Whether a job leaves a directory out by its very name.
@@ -281,6 +307,30 @@ mod tests {
         check(&["data", "inner"], &["data/below lies in"]);
         check(&["other", "store"], &["where backups are stored"]);
         check(&["store/state"], &["where backups are stored"]);
+    }
+
+    #[test]
+    fn a_source_in_the_state_directory_is_told_to_be_restored_nowhere_in_place() {
+        let root = tempfile::tempdir().unwrap();
+        let at = |name: &str| root.path().canonicalize().unwrap().join(name);
+        fs::create_dir_all(at("state/backups")).unwrap();
+        symlink("state", at("link")).unwrap();
+        let count = |path: &str| {
+            let path = at(path);
+            let prefix = String::new();
+            let job = job(vec![BackupSource::Directory { path, prefix }]);
+            of_state(&job, &at("state"), &at("state/backups")).len()
+        };
+        for (path, expected) in [
+            ("state", 1),
+            ("state/data", 1),
+            ("link/data", 1),
+            ("state/backups/state", 0),
+            ("state-2/data", 0),
+            ("data", 0),
+        ] {
+            assert_eq!(count(path), expected, "{path}");
+        }
     }
 
     #[test]
