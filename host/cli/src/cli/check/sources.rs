@@ -99,11 +99,11 @@ fn of_state(job: &JobSpec, state: &Path, store: &Path) -> Vec<(String, &'static 
     told.collect()
 }
 
-/// Whether a job leaves a directory out by its very name.
+/// Whether a job leaves a directory out, or all that it holds, by its very name.
 fn is_excluded(job: &JobSpec, relative: &Path) -> bool {
     job.reading.exclude.iter().any(|pattern| {
-        let pattern = pattern.strip_suffix("/**").unwrap_or(pattern);
-        Path::new(pattern.trim_start_matches('/')) == relative
+        let name = pattern.trim_start_matches('/').trim_end_matches(['*', '/']);
+        Path::new(name) == relative
     })
 }
 
@@ -378,8 +378,10 @@ mod tests {
             .map(|text| found.iter().any(|(message, _)| message.contains(text)))
             .collect();
         assert_eq!((of, found.len()), (vec![true, true], 2), "{found:?}");
-        root.reading.exclude = vec!["/proc".to_owned(), "sys/**".to_owned()];
-        assert!(doubts(&root).is_empty());
+        for exclude in [["/proc", "sys/**"], ["/proc/*", "/sys/"]] {
+            root.reading.exclude = exclude.map(str::to_owned).to_vec();
+            assert!(doubts(&root).is_empty(), "{exclude:?}");
+        }
         assert!(faults(&root, store).is_empty());
     }
 }
