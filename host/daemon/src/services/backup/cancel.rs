@@ -171,7 +171,8 @@ impl BackupService {
         }
     }
 
-    /// Takes a backup, which may be cancelled. One that a restore takes on its way ends with that, and not by itself.
+    /// Takes a backup, which may be cancelled. One that a restore takes on its way ends with that, and not by itself. Who asked for it
+    /// under a name waits for it by [`Self::in_turn_as_asked`].
     pub(super) async fn take_unless_cancelled(
         &self,
         request: TakeBackup,
@@ -200,6 +201,10 @@ impl BackupService {
                 running.end_by_itself(format!(
                     "it came too late: backup {id} of job {job} had ended by itself before it could be cancelled: {error}"
                 ));
+                // It may be taken once more, as a full backup, and be called off until that is begun.
+                if let Some(asked) = &self.asked {
+                    self.job_state(&job, |state| state.asked.push(Arc::clone(asked)));
+                }
                 Err(error)
             }
         }

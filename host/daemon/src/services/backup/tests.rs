@@ -851,6 +851,27 @@ async fn what_runs_is_cancelled_by_the_name_that_it_was_asked_for_under_and_by_n
 }
 
 #[tokio::test]
+async fn what_failed_may_be_called_off_before_it_is_tried_once_more() {
+    let fixture = Fixture::new().await;
+    let service = BackupService {
+        asked: Some(cancel::Asked::new("own".to_owned())),
+        ..fixture.service.clone()
+    };
+    let take = || {
+        let (name, asked) = (job(None).name, (BackupType::Full, None));
+        service.clone().create_now(name, asked, no_progress())
+    };
+    fixture
+        .store
+        .fail_next(BackupStoreError::NoRoom("it is full".to_owned()));
+    within(take()).await.unwrap_err();
+    assert_eq!(cancel_asked(&fixture, "own").await, Ok(Cancelled::Ending));
+    fixture.store.take_until_cancelled(true);
+    let error = within(take()).await.unwrap_err().to_string();
+    assert!(error.contains("it was cancelled"), "{error}");
+}
+
+#[tokio::test]
 async fn a_backup_that_was_stored_before_it_could_be_cancelled_is_told_to_stay() {
     let fixture = Fixture::new().await;
     // It is committed, and looks at no token any more.
