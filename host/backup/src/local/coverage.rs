@@ -42,7 +42,7 @@ pub(super) fn covered_places(
 }
 
 /// An error where a backup was taken of other sources than these, as far as that is known before it is read.
-pub(super) fn check_sources(
+pub(super) fn check_noted(
     backup: &Manifest,
     sources: &[BackupSource],
 ) -> Result<(), BackupStoreError> {

@@ -2,7 +2,7 @@
 
 use super::{
     apart::check_apart,
-    coverage::check_sources,
+    coverage::check_noted,
     error::unavailable,
     files::Layout,
     hosts_own::check_not_state,
@@ -12,6 +12,7 @@ use super::{
     read::read_manifests,
     resolve::resolve,
     room::free,
+    take::check_sources,
 };
 use crate::port::BackupStoreError;
 use mainstay_domain::{code::ErrorCode, id::BackupId, name::JobName, spec::BackupSource};
@@ -28,6 +29,8 @@ pub(super) fn judge_in_place(
     chain: &[BackupId],
     sources: &[BackupSource],
 ) -> Result<(), BackupStoreError> {
+    // What is there now is saved before it is replaced.
+    check_sources(layout, sources)?;
     let mut homes = BTreeMap::new();
     for source in sources {
         let BackupSource::Directory { path, .. } = source else {
@@ -52,7 +55,7 @@ pub(super) fn judge_in_place(
         homes.insert(home.to_owned(), target);
     }
     if let Some(newest) = read_manifests(layout, job, chain)?.last() {
-        check_sources(newest, sources)?;
+        check_noted(newest, sources)?;
     }
     let Some(wanted) = size_of(layout, job, chain)? else {
         return Ok(());

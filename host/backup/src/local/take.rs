@@ -264,7 +264,10 @@ fn opening(
 
 /// What could be verified and never be put back is not taken. The config is refused for it too; but only here it is known
 /// where links lead.
-fn check_sources(layout: &Layout, sources: &[BackupSource]) -> Result<(), BackupStoreError> {
+pub(super) fn check_sources(
+    layout: &Layout,
+    sources: &[BackupSource],
+) -> Result<(), BackupStoreError> {
     let resolved = sources.iter().cloned().map(|source| match source {
         BackupSource::Directory { path, prefix } => BackupSource::Directory {
             path: path.canonicalize().unwrap_or(path),
