@@ -5,6 +5,7 @@ use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
 use std::{
     fs,
+    io::{BufRead, BufReader},
     process::{Child, Command, Output, Stdio},
 };
 
@@ -176,6 +177,42 @@ fn ctrl_c_in_the_terminal_of_what_waits_for_its_turn_ends_that_and_not_what_runs
     wait_for_cancelled(&daemon, &due["backup"]);
 }
 
+#[test]
+fn ctrl_c_that_comes_too_late_is_told_and_makes_no_failure_of_what_is_done() {
+    let source = r#"{ kind = "directory", path = "data" }"#;
+    let job = format!(
+        "\n[[job]]\nname = \"state\"\nencryption = \"none\"\nsource = [{source}]\nafter_success = \"held\"\n"
+    );
+    let run = "test ! -e hold || { touch after; cat held; }";
+    let command = format!("[command.held]\nrun = [\"/bin/sh\", \"-c\", \"{run}\"]\n");
+    let mut daemon = Daemon::prepare(&[HOST, &job, &command].concat());
+    fs::create_dir(daemon.path("data")).unwrap();
+    let held = daemon.path("held");
+    assert!(
+        Command::new("mkfifo")
+            .arg(&held)
+            .status()
+            .unwrap()
+            .success()
+    );
+    daemon.run();
+    daemon.wait_for_first_backup();
+    fs::write(daemon.path("hold"), "").unwrap();
+    let mut child = begin(&daemon, &["create", "state"]);
+    wait_for("what runs after it", || {
+        match daemon.path("after").exists() {
+            true => Ok(()),
+            false => Err(daemon.log()),
+        }
+    });
+    press_ctrl_c(&child);
+    let mut lines = BufReader::new(child.stderr.take().unwrap()).lines();
+    let told = lines.find(|line| line.as_ref().unwrap().contains("can be cancelled"));
+    fs::write(&held, "").unwrap();
+    let ended = child.wait().unwrap();
+    assert!(told.is_some() && ended.success(), "{ended}, {told:?}");
+}
+
 /// A command on backups, as it runs in a terminal.
 fn begin(daemon: &Daemon, arguments: &[&str]) -> Child {
     let mut command = Command::new(program());
@@ -187,7 +224,12 @@ fn begin(daemon: &Daemon, arguments: &[&str]) -> Child {
 
 /// Ctrl-C, as soon as it is heard, and what comes of that.
 fn interrupt(child: Child) -> Output {
-    let pid = Pid::from_child(&child);
+    press_ctrl_c(&child);
+    child.wait_with_output().unwrap()
+}
+
+fn press_ctrl_c(child: &Child) {
+    let pid = Pid::from_child(child);
     // Until then it would end by the signal.
     wait_for("who hears of Ctrl-C", || {
         let status = fs::read_to_string(format!("/proc/{}/status", pid.as_raw_pid())).unwrap();
@@ -199,5 +241,4 @@ fn interrupt(child: Child) -> Output {
         }
     });
     kill_process(pid, Signal::INT).unwrap();
-    child.wait_with_output().unwrap()
 }

@@ -135,20 +135,23 @@ async fn unless_cancelled(
     result: impl Future<Output = anyhow::Result<BackupReport>>,
 ) -> anyhow::Result<BackupReport> {
     tokio::pin!(result);
-    let mut is_cancelled = false;
+    let mut came = None;
     loop {
         tokio::select! { biased;
             result = &mut result => return result,
             Ok(()) = ctrl_c() => {}
         }
-        if is_cancelled {
-            anyhow::bail!(
-                "what was under way for {job} was cancelled, and its end was not waited for"
-            );
+        if let Some(came) = came {
+            anyhow::bail!("what was under way for {job} {came}, and its end was not waited for");
         }
-        parse::<CancelledRestore>(&ask_to_cancel(client, job, Some(asked)).await?)?;
-        is_cancelled = true;
-        console::note("cancelling; at another Ctrl-C it is not waited for");
+        let answer = ask_to_cancel(client, job, Some(asked)).await;
+        let (now, told) = match answer.and_then(|answer| parse::<CancelledRestore>(&answer)) {
+            Ok(_) => ("was cancelled", "cancelling".to_owned()),
+            // As where it is being put in place: what comes of it is no failure for that.
+            Err(error) => ("could not be cancelled", format!("{error:#}")),
+        };
+        came = Some(now);
+        console::note(format!("{told}; at another Ctrl-C it is not waited for"));
     }
 }
 
