@@ -247,6 +247,13 @@ impl Queue {
         state.waiting = waiting;
     }
 
+    /// What is committed cannot be put on the disk now, and nothing is written before it is: what waits is answered, and so is
+    /// what comes, until [`Queue::written`].
+    pub(super) fn hold_behind(&self, why: &StoreError) {
+        self.hold(why, &mut VecDeque::new());
+        self.state.lock().held = Some(why.clone());
+    }
+
     /// How many changes wait.
     pub(super) fn changes(&self) -> usize {
         self.state.lock().load.changes
@@ -349,6 +356,15 @@ impl Work {
             Work::SetAside(_, ack) => drop(ack.send(Err(why))),
             #[cfg(test)]
             Work::Connection(_, ack) => drop(ack.send(Err(why))),
+        }
+    }
+
+    /// It is committed, and the disk does not take it now: answers who waits for it, as [`Queue::hold`].
+    pub(super) fn is_held(&mut self, why: &StoreError) {
+        let answered = Work::Changes(Vec::new(), Haste::Soon, None);
+        let work = std::mem::replace(self, answered);
+        if let Some(work) = work.into_held(Some(why)) {
+            *self = work;
         }
     }
 

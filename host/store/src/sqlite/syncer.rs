@@ -27,7 +27,7 @@ use super::{
     unsynced::{Group, Unsynced},
 };
 use crate::port::{Committed, DiskState, StoreErrorKind};
-use mainstay_domain::event::Event;
+use mainstay_domain::{code::ErrorCode, event::Event};
 use std::{fs::File, io, path::PathBuf, sync::Arc};
 use tokio::sync::{broadcast, watch};
 
@@ -62,11 +62,10 @@ impl Syncer {
             if group.number > self.synced.number
                 && let Err(error) = self.sync()
             {
-                let Some(others) = self.rescue(&error) else {
+                let Some(saved) = self.rescue(&error, group) else {
                     return;
                 };
-                group.written.extend(others.written);
-                group.number = others.number;
+                group = saved;
             }
             if group.number > self.synced.number {
                 self.synced.number = group.number;
@@ -90,11 +89,13 @@ impl Syncer {
         log.sync_data()
     }
 
-    /// A sync has failed: has the writer save what is committed. What it saved besides; none where it has ended.
-    fn rescue(&self, error: &io::Error) -> Option<Group> {
-        let what = format!("cannot be put on the disk: {error}; look at the disk");
-        self.unsynced
-            .fail(sentence(&self.path, StoreErrorKind::Unavailable, what));
+    /// A sync of this has failed: has the writer save what is committed, and gives what it saved; none where it has ended.
+    fn rescue(&self, error: &io::Error, group: Group) -> Option<Group> {
+        let what =
+            format!("cannot be put on the disk: {error}; look at its health, as with `dmesg`");
+        let what = ErrorCode::DiskFull.mark(what);
+        let why = sentence(&self.path, StoreErrorKind::Unavailable, what);
+        self.unsynced.fail(group, why);
         self.queue.wake();
         self.unsynced.wait_until_saved()
     }

@@ -44,7 +44,7 @@ enum Disk {
     Well,
     /// The last sync has failed, and what is committed is not saved.
     Fails(StoreError),
-    /// It is saved, and with it this, which was in the line.
+    /// This, which was in the line, is saved.
     Saved(Group),
 }
 
@@ -89,14 +89,19 @@ impl Unsynced {
         Some(state.take_line())
     }
 
-    /// For the syncer: what it has taken could not be synced. It is to wait for the writer then.
-    pub(super) fn fail(&self, why: StoreError) {
-        self.state.lock().disk = Disk::Fails(why);
+    /// For the syncer: this, which it has taken, could not be synced and is first in the line again. It is to wait for the
+    /// writer then.
+    pub(super) fn fail(&self, group: Group, why: StoreError) {
+        let mut state = self.state.lock();
+        let later = std::mem::replace(&mut state.line.written, group.written);
+        state.line.written.extend(later);
+        state.disk = Disk::Fails(why);
+        drop(state);
         self.changed.notify_all();
     }
 
-    /// For the syncer: waits until the writer has saved what it has taken. What it saved besides; none where the writer
-    /// has ended and nobody does.
+    /// For the syncer: waits until the writer has saved what is committed. What it saved; none where the writer has ended and
+    /// nobody does.
     pub(super) fn wait_until_saved(&self) -> Option<Group> {
         let mut state = self.state.lock();
         self.changed.wait_while(&mut state, |state| {
@@ -111,6 +116,13 @@ impl Unsynced {
     /// For the writer: why it has to save what is committed before it commits more, where it has to.
     pub(super) fn failed(&self) -> Option<StoreError> {
         self.state.lock().disk.fails().cloned()
+    }
+
+    /// For the writer: what is in the line is not on the disk for now, and nobody waits for that.
+    pub(super) fn hold(&self, why: &StoreError) {
+        for (waiting, _) in &mut self.state.lock().line.written {
+            waiting.work.is_held(why);
+        }
     }
 
     /// For the writer: everything committed is on the disk, in another way than by a sync. What it commits from now on
@@ -204,8 +216,12 @@ mod tests {
         line.push(written.collect(), number);
     }
 
-    fn torn(line: &Unsynced) {
-        line.fail(StoreError::new(StoreErrorKind::Unavailable, "torn"));
+    /// A sync of all that is in the line fails; how many submissions that were.
+    fn torn(line: &Unsynced) -> usize {
+        let group = line.take().expect("something is in the line");
+        let taken = group.written.len();
+        line.fail(group, StoreError::new(StoreErrorKind::Unavailable, "torn"));
+        taken
     }
 
     /// How many submissions a group has, and up to which commit.
@@ -229,28 +245,25 @@ mod tests {
     fn what_is_committed_after_a_save_is_not_of_what_was_saved() {
         let line = Unsynced::default();
         commit(&line, 1);
-        assert_eq!(of(line.take()), Some((1, 1)));
+        assert_eq!(torn(&line), 1);
         commit(&line, 2);
-        torn(&line);
         let why = line.failed().expect("it is told");
         assert_eq!(line.settle().map(|why| why.text), Some(why.text));
         line.saved();
         assert!(line.failed().is_none());
         // The writer goes on before the syncer looks.
         commit(&line, 3);
-        assert_eq!(of(line.wait_until_saved()), Some((1, 2)));
-        assert_eq!(of(line.take()), Some((1, 3)));
-        torn(&line);
+        assert_eq!(of(line.wait_until_saved()), Some((2, 2)));
+        assert_eq!(torn(&line), 1);
         line.saved();
-        assert_eq!(of(line.wait_until_saved()), Some((0, 3)), "nothing besides");
+        assert_eq!(of(line.wait_until_saved()), Some((1, 3)));
     }
 
     #[test]
     fn who_has_ended_is_not_waited_for() {
         let line = Unsynced::default();
         commit(&line, 1);
-        assert_eq!(of(line.take()), Some((1, 1)));
-        torn(&line);
+        assert_eq!(torn(&line), 1);
         line.close();
         assert_eq!(of(line.wait_until_saved()), None);
         let line = Unsynced::default();

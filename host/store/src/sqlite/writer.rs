@@ -193,7 +193,7 @@ impl Writer {
     /// A sync has failed: puts what is committed on the disk in another way, however long that takes. False where the
     /// daemon ends before it is.
     fn save(&mut self, why: &StoreError) -> bool {
-        tracing::error!(error = %why, "what is written waits, and so does who waits for it");
+        tracing::error!(error = %why, "what is written is not yet on the disk");
         self.room.send_replace(DiskState::Full(why.to_string()));
         let mut tries: u32 = 0;
         loop {
@@ -202,6 +202,7 @@ impl Writer {
                     tracing::warn!(path = %self.path.display(), "what could not be put on the disk is there");
                     self.late_since = None;
                     self.unsynced.saved();
+                    self.queue.written();
                     return true;
                 }
                 // Somebody reads; it goes on when they are done.
@@ -210,6 +211,8 @@ impl Writer {
                     tracing::debug!(error = %explain(&self.path, &error), "the database takes it neither");
                 }
             }
+            self.unsynced.hold(why);
+            self.queue.hold_behind(why);
             tries = tries.saturating_add(1);
             if self.queue.pause(WAITS.after(tries)) && self.is_late() {
                 tracing::error!(error = %why, "the daemon ends with changes that may not be on the disk");
