@@ -5,12 +5,13 @@ use super::{
 };
 use crate::{
     event::IncidentEnd,
+    id::OperationId,
     name::{PluginName, TargetName},
     operation::{Mode, OperationEvent},
     spec::{RouteSpec, Spec},
 };
 use semver::VersionReq;
-use std::sync::Arc;
+use std::{collections::BTreeMap, sync::Arc};
 
 impl Recovery {
     /// Waiting operations follow the new config: priorities, dependencies, pauses, routes. Cases of removed targets
@@ -37,8 +38,12 @@ impl Recovery {
         // The same inputs give the same outcomes.
         keys.sort();
         self.removed.clear();
+        let mut freed = BTreeMap::new();
         for key in keys {
             self.follow_at(&key, at, out)?;
+            if !is_same_policy {
+                self.follow_gate(&key, &mut freed, at, out)?;
+            }
             self.remember_removed(&key);
         }
         self.release_where_others_are_wanted(&wanted, at, out);
@@ -175,6 +180,33 @@ impl Recovery {
         Ok(())
     }
 
+    /// What a person was asked about by the gate of the config before begins where this one has room for it, beside what was
+    /// freed so before.
+    fn follow_gate(
+        &mut self,
+        key: &CaseKey,
+        freed: &mut BTreeMap<TargetName, OperationId>,
+        at: InputTime,
+        out: &mut Outcome,
+    ) -> Result<(), IllegalMove> {
+        self.try_with(key, out, |machine, case, out| {
+            let Stage::AwaitingApproval(work) = &case.stage else {
+                return Ok(());
+            };
+            if !is_asked_by_gate(work) || machine.still_asks(&work.operation, freed) {
+                return Ok(());
+            }
+            let mut work = work.clone();
+            let why = "by the present config nobody has to be asked";
+            machine.cancel_operation(&mut work, OperationEvent::Cancelled, why, at, out)?;
+            machine.schedule(case, at, out)?;
+            if let Stage::Queued(work) = &case.stage {
+                freed.insert(key.target.clone(), work.operation.id.clone());
+            }
+            Ok(())
+        })
+    }
+
     fn follow_route(
         &mut self,
         case: &mut Case,
@@ -246,4 +278,11 @@ impl Recovery {
 fn is_asked_by_route(work: &Work) -> bool {
     let operation = &work.operation;
     operation.mode == Mode::Automatic && operation.steps.is_empty() && operation.error.is_none()
+}
+
+/// Whether the gate had a person asked about it, before its first attempt.
+fn is_asked_by_gate(work: &Work) -> bool {
+    let operation = &work.operation;
+    let is_untried = operation.started_at.is_none() && operation.steps.is_empty();
+    operation.mode == Mode::Automatic && is_untried && operation.error.is_some()
 }

@@ -14,6 +14,7 @@ use crate::{
     actor::Actor,
     audit::AuditContext,
     code::ErrorCode,
+    id::OperationId,
     name::{PluginName, TargetName},
     operation::{Mode, Operation},
     policy::{
@@ -78,6 +79,14 @@ fn context_of(spec: &Spec, phase: Phase) -> AuditContext {
     AuditContext {
         phase: phase.as_str().to_owned(),
         charter: charter.map_or_else(String::new, |charter| charter.sha256.clone()),
+    }
+}
+
+fn ask_of(operation: &Operation) -> Ask {
+    Ask {
+        severity: operation.severity,
+        is_manual: operation.mode != Mode::Automatic,
+        is_counted: operation.started_at.is_some(),
     }
 }
 
@@ -216,8 +225,10 @@ impl Recovery {
     pub(super) fn release_gated(&mut self) -> bool {
         let view = self.view();
         let gated = self.queue.gated().iter();
-        let rooms = gated.map(|why| (why.clone(), view.room(why, self.queue.busy())));
-        let rooms: Vec<(Why, usize)> = rooms.filter(|(_, room)| *room > 0).collect();
+        let rooms = gated.map(|why| (why, view.room(why, self.queue.busy())));
+        let rooms = rooms.filter(|(_, room)| *room > 0);
+        // They may be very many that hold on.
+        let rooms: Vec<(Why, usize)> = rooms.map(|(why, room)| (why.clone(), room)).collect();
         for (why, room) in &rooms {
             self.queue.release_gated(why, *room);
         }
@@ -234,16 +245,25 @@ impl Recovery {
 
     /// What a person has to be asked about before this operation goes on, which the queue has let begin.
     pub(super) fn must_ask(&self, operation: &Operation) -> Option<Why> {
-        let ask = Ask {
-            severity: operation.severity,
-            is_manual: operation.mode != Mode::Automatic,
-            is_counted: operation.started_at.is_some(),
-        };
-        match self.view().gate(&operation.target, &ask, self.queue.busy()) {
+        let (ask, busy) = (ask_of(operation), self.queue.busy());
+        match self.view().gate(&operation.target, &ask, busy) {
             Gate::Ask(why) => Some(why),
             // In the same turn the queue was told that it need not wait; what is forbidden is not in it.
             Gate::Go | Gate::Wait(_) | Gate::Forbid(_) => None,
         }
+    }
+
+    /// Whether a person still has to be asked about an operation of which the gate had them asked, beside what runs and these,
+    /// which are about to: it may neither begin nor wait for room.
+    pub(super) fn still_asks(
+        &self,
+        operation: &Operation,
+        coming: &BTreeMap<TargetName, OperationId>,
+    ) -> bool {
+        let (ask, busy) = (ask_of(operation), self.queue.busy().chain(coming));
+        let answer = self.view().gate(&operation.target, &ask, busy);
+        let has_room = matches!(answer, Gate::Wait(Why::AtOnce { .. } | Why::PerHour { .. }));
+        answer != Gate::Go && !has_room
     }
 
     /// The gate has a person asked: the operation awaits them.

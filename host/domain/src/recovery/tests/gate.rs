@@ -259,6 +259,26 @@ fn above_the_hour_a_person_is_asked_and_told_why_and_their_approval_is_enough() 
 }
 
 #[test]
+fn what_a_person_is_asked_about_for_a_budget_begins_where_another_config_has_room_for_it() {
+    let mut world = World::new(grouped(budget(0, 1, OverBudget::Ask), 0));
+    for failure in ["a down", "b down", "c down"] {
+        world.raise(failure, High);
+    }
+    assert_eq!(world.called(), ["a down"]);
+    world.pass(10);
+    world.configure(grouped(budget(3, 1, OverBudget::Ask), 0));
+    assert_eq!(world.stage("b down"), "asking", "it has no more room");
+    world.configure(grouped(budget(3, 2, OverBudget::Ask), 0));
+    assert_eq!(world.stage("b down"), "looking");
+    assert_eq!(world.stage("c down"), "asking", "there is room for one");
+    assert_eq!(world.count(EventKind::OperationAwaitingManual), 2);
+    world.see(LookResult::Failing);
+    assert_eq!(world.called(), ["a down", "b down"]);
+    world.configure(grouped(budget(3, 2, OverBudget::Wait), 0));
+    assert_eq!(world.stage("c down"), "scheduled", "it waits by itself");
+}
+
+#[test]
 fn above_the_hour_what_waits_begins_when_there_is_room_and_says_when_that_is() {
     let mut world = World::new(with_host(budget(0, 1, OverBudget::Wait)));
     world.raise("api down", High);
