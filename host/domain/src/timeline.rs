@@ -54,21 +54,27 @@ impl Timeline {
     }
 
     /// What was lived since then, up to the newest look. Where a wall clock that was set back has shown a time twice, the
-    /// newer one is meant.
+    /// newer one is meant; a time that it skipped was when it was set.
     pub fn lived_since(&self, then: Timestamp) -> Duration {
         let mut ends = self.now;
+        let mut skipped = None;
         for stretch in self.stretches.iter().rev() {
-            if then >= stretch.wall && then <= stretch.wall_at(ends) + SLACK {
+            let end = stretch.wall_at(ends) + SLACK;
+            if then >= stretch.wall && then <= end {
                 return self.now.since(stretch.began + then.since(stretch.wall));
+            }
+            if then > end {
+                skipped.get_or_insert(ends);
             }
             ends = stretch.began;
         }
-        match self.stretches.front() {
-            Some(first) if then < first.wall => first
+        match (skipped, self.stretches.front()) {
+            (Some(set), _) => self.now.since(set),
+            (None, Some(first)) => first
                 .wall
                 .since(then)
                 .saturating_add(self.now.since(first.began)),
-            _ => Duration::ZERO,
+            (None, None) => Duration::ZERO,
         }
     }
 }
@@ -116,6 +122,26 @@ mod tests {
             // And back again.
             timeline.pass(BEGIN + 6 * MINUTE, at(6 * MINUTE));
             assert_eq!(timeline.lived_since(BEGIN + MINUTE), 5 * MINUTE);
+        }
+    }
+
+    #[test]
+    fn a_time_that_the_clock_skipped_was_when_it_was_set() {
+        let mut timeline = Timeline::default();
+        timeline.pass(BEGIN, at(Duration::ZERO));
+        timeline.pass(BEGIN + DAY, at(MINUTE));
+        // It is set back by so little that this is no jump.
+        let second = Duration::from_secs(1);
+        timeline.pass(BEGIN + DAY - second, at(MINUTE));
+        timeline.pass(BEGIN + DAY + 4 * MINUTE, at(5 * MINUTE));
+        for (then, lived) in [
+            (BEGIN + DAY - second, 4 * MINUTE),
+            (BEGIN + DAY - MINUTE, 4 * MINUTE),
+            (BEGIN + 10 * MINUTE, 4 * MINUTE),
+            (BEGIN + 2 * DAY, Duration::ZERO),
+            (BEGIN - MINUTE, 6 * MINUTE),
+        ] {
+            assert_eq!(timeline.lived_since(then), lived, "{then}");
         }
     }
 
