@@ -134,7 +134,7 @@ impl Cooldowns {
 
     /// Until when this failure cools down; `None` where an operation may start now. `length` is what the route says
     /// today, counted from the recovery by the time that was lived since a time, as `lived` says: neither a longer one of
-    /// yesterday nor a clock that went back makes it longer than that.
+    /// yesterday nor a clock that went back makes it longer than that, and no clock that went ahead makes it shorter.
     pub fn until(
         &self,
         target: &TargetName,
@@ -145,8 +145,12 @@ impl Cooldowns {
     ) -> Option<Timestamp> {
         let cooling = self.cooling.get(&(target.clone(), failure.clone()))?;
         // What is over does not begin again with a longer one.
-        let cooling = Some(cooling).filter(|cooling| cooling.until > now)?;
-        Some(cooling.until(length, now, lived)).filter(|until| *until > now)
+        let is_over = match cooling.since {
+            Some(since) => lived(since) >= cooling.until.since(since),
+            None => cooling.until <= now,
+        };
+        let until = (!is_over).then(|| cooling.until(length, now, lived));
+        until.filter(|until| *until > now)
     }
 }
 

@@ -233,6 +233,26 @@ fn a_failure_cools_down_for_the_time_that_is_lived_whatever_the_clock_does() {
 }
 
 #[test]
+fn a_cooldown_ends_no_sooner_where_the_clock_is_set_ahead() {
+    let mut world = World::new(with_route(RouteSpec {
+        cooldown: Duration::from_secs(300),
+        ..route()
+    }));
+    world.raise("api down", High);
+    world.recover_it();
+    world.wait(60_000);
+    world.set_ahead(Duration::from_secs(86_400));
+    world.wait(10_000);
+    world.raise("api down", High);
+    assert_eq!(world.stage("api down"), "scheduled");
+    world.wait(229_000);
+    assert_eq!(world.stage("api down"), "scheduled");
+    world.wait(1_000);
+    world.see(LookResult::Failing);
+    assert_eq!(world.called(), ["api down"]);
+}
+
+#[test]
 fn the_window_ends_with_its_time_also_where_no_tick_came_before() {
     let mut world = World::new(usual());
     world.raise("api down", High);
