@@ -25,7 +25,7 @@ mod trial;
 
 pub use delivery::{after_failure, retry_after};
 pub use groups::{AlertGroups, GroupPart, GroupRule, GroupStep, Telling, Together, can_be_grouped};
-pub use held::{Arrived, HeldAlerts, failing_dependency};
+pub use held::{Arrived, FailingDependencies, HeldAlerts};
 pub use open::OpenAlerts;
 pub use outbox::Outbox;
 pub use receiving::{AlerterState, Receiving};

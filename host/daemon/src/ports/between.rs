@@ -323,6 +323,10 @@ pub trait Alerters: Send + Sync {
 pub trait AlertHolds: Send + Sync {
     /// Why an alert that something is wrong is not delivered now, for people; none where it is. Answers from memory.
     fn why(&self, alert: &Alert) -> Option<String>;
+    /// The same of many at one time: what is found out for one is known for the others.
+    fn look(&self) -> Box<dyn FnMut(&Alert) -> Option<String> + '_> {
+        Box::new(|alert: &Alert| self.why(alert))
+    }
     /// Lets go of what holds alerts back no longer, for its time is over; how long until the next of it is.
     fn pass(&self) -> Option<Duration> {
         None

@@ -3,7 +3,7 @@
 use super::{shared::Shared, silences::SilenceService};
 use crate::ports::{AlertHolds, RecoveryControl};
 use mainstay_domain::{
-    alert::{Alert, failing_dependency},
+    alert::{Alert, FailingDependencies},
     maintenance::open_now,
     name::TargetName,
     spec::Spec,
@@ -93,20 +93,27 @@ impl Holds {
 
 impl AlertHolds for Holds {
     fn why(&self, alert: &Alert) -> Option<String> {
-        if let Some(why) = self.silences.why(alert) {
-            return Some(why);
-        }
-        if let Some(until) = self.in_maintenance(alert) {
-            return Some(format!("in maintenance until {until}"));
-        }
-        let target = alert.target.as_ref()?;
+        self.look()(alert)
+    }
+
+    fn look(&self) -> Box<dyn FnMut(&Alert) -> Option<String> + '_> {
         let spec = Arc::clone(&self.shared.spec.borrow());
-        let is_failing = |name: &TargetName| {
-            let active = self.recovery.active(name);
-            active.is_some_and(|active| active.is_failing)
-        };
-        let failing = failing_dependency(&spec, target, is_failing)?;
-        Some(format!("{failing} is failing"))
+        let mut dependencies = FailingDependencies::default();
+        Box::new(move |alert: &Alert| {
+            if let Some(why) = self.silences.why(alert) {
+                return Some(why);
+            }
+            if let Some(until) = self.in_maintenance(alert) {
+                return Some(format!("in maintenance until {until}"));
+            }
+            let is_failing = |name: &TargetName| {
+                let active = self.recovery.active(name);
+                active.is_some_and(|active| active.is_failing)
+            };
+            let failing =
+                dependencies.nearest(&spec.targets, alert.target.as_ref()?, is_failing)?;
+            Some(format!("{failing} is failing"))
+        })
     }
 
     fn pass(&self) -> Option<Duration> {

@@ -167,6 +167,7 @@ impl DeliveryContext {
         let now = self.shared.clock.now();
         let mut accepted = Vec::new();
         let mut changes = Vec::new();
+        let mut why_held = self.holds.look();
         let mut held = self.held.lock();
         for entry in entries {
             if entry.part_of.is_some() {
@@ -175,7 +176,7 @@ impl DeliveryContext {
                 continue;
             }
             let why = match entry.alert.status == AlertStatus::Firing {
-                true => self.holds.why(&entry.alert),
+                true => why_held(&entry.alert),
                 false => None,
             };
             match held.arrive(entry, why) {
@@ -204,10 +205,8 @@ impl DeliveryContext {
 
     /// Lets go of what nothing holds back any more.
     fn release(&self) {
-        let released = self
-            .held
-            .lock()
-            .release(|alert| self.holds.why(alert).is_some());
+        let mut why_held = self.holds.look();
+        let released = self.held.lock().release(|alert| why_held(alert).is_some());
         self.accept(released);
     }
 

@@ -10,8 +10,8 @@ use super::{
     Alert, AlertStatus, Outbox, OutboxEntry,
     outbox::lane::{LaneKey, delivery_lane},
 };
-use crate::{name::TargetName, spec::Spec};
-use std::collections::{BTreeMap, BTreeSet};
+use crate::{name::TargetName, spec::Targets};
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 /// The alerts that are held back, by alerter and key.
 #[derive(Debug, Clone, Default)]
@@ -76,7 +76,7 @@ impl HeldAlerts {
     }
 
     /// Takes out those that nothing holds back any more, the oldest first.
-    pub fn release(&mut self, is_held: impl Fn(&Alert) -> bool) -> Vec<OutboxEntry> {
+    pub fn release(&mut self, mut is_held: impl FnMut(&Alert) -> bool) -> Vec<OutboxEntry> {
         let mut released = Vec::new();
         self.lanes.retain(|_, lane| {
             let free = lane.iter().take_while(|entry| !is_held(&entry.alert));
@@ -90,28 +90,52 @@ impl HeldAlerts {
     }
 }
 
-/// What is failing of all that a target depends on, directly or not; the nearest.
-pub fn failing_dependency(
-    spec: &Spec,
-    target: &TargetName,
-    is_failing: impl Fn(&TargetName) -> bool,
-) -> Option<TargetName> {
-    let mut seen = BTreeSet::from([target]);
-    let mut next = vec![target];
-    while !next.is_empty() {
-        let needs = next.iter().filter_map(|name| spec.target(name));
-        let needs: Vec<&TargetName> = needs.flat_map(|target| &target.depends_on).collect();
-        next.clear();
-        for need in needs {
-            if seen.insert(need) {
-                if is_failing(need) {
-                    return Some(need.clone());
-                }
-                next.push(need);
+/// What is failing of all that targets depend on. Each of them is looked at once, however many depend on it.
+#[derive(Debug, Default)]
+pub struct FailingDependencies {
+    /// Of which the nearest is so many steps away; none where none is failing.
+    known: HashMap<TargetName, Option<(u32, TargetName)>>,
+}
+
+impl FailingDependencies {
+    /// What is failing of all that a target depends on, directly or not; the nearest.
+    pub fn nearest(
+        &mut self,
+        targets: &Targets,
+        target: &TargetName,
+        is_failing: impl Fn(&TargetName) -> bool,
+    ) -> Option<TargetName> {
+        let needs = |name: &TargetName| {
+            let found = targets.named(name).into_iter();
+            found.flat_map(|found| &found.depends_on)
+        };
+        let (mut open, mut entered) = (vec![target], HashSet::new());
+        while let Some(name) = open.last().copied() {
+            if !self.known.contains_key(name) && entered.insert(name) {
+                // Those first; where they go in a circle, each but once.
+                let unknown = |need: &&TargetName| {
+                    !is_failing(need) && !self.known.contains_key(*need) && !entered.contains(*need)
+                };
+                open.extend(needs(name).filter(unknown));
+                continue;
             }
+            open.pop();
+            if self.known.contains_key(name) {
+                continue;
+            }
+            let failing = needs(name).filter_map(|need| {
+                if is_failing(need) {
+                    return Some((0, need.clone()));
+                }
+                let (steps, failing) = self.known.get(need)?.clone()?;
+                Some((steps.saturating_add(1), failing))
+            });
+            let nearest = failing.min_by_key(|(steps, _)| *steps);
+            self.known.insert(name.clone(), nearest);
         }
+        let (_, failing) = self.known.get(target)?.clone()?;
+        Some(failing)
     }
-    None
 }
 
 #[cfg(test)]
@@ -121,8 +145,10 @@ mod tests {
         id::{AlertId, IdSource},
         name::PluginName,
         severity::Severity,
+        spec::{BreakerSpec, DrillSpec, ForeignCommands, TargetSpec},
         time::Timestamp,
     };
+    use std::{cell::Cell, time::Duration};
 
     fn entry(number: u64, key: &str, status: AlertStatus, follows: bool) -> OutboxEntry {
         let at = Timestamp::from_millis(number);
@@ -233,5 +259,83 @@ mod tests {
         assert_eq!(released, [all[0].clone(), all[2].clone()]);
         assert_eq!(held.release(|_| false), [all[1].clone()]);
         assert!(held.release(|_| false).is_empty());
+    }
+
+    fn name(text: &str) -> TargetName {
+        TargetName::parse(text).unwrap()
+    }
+
+    fn needing(target: &str, depends_on: &[&str]) -> TargetSpec {
+        TargetSpec {
+            name: name(target),
+            priority: 5,
+            depends_on: depends_on.iter().map(|need| name(need)).collect(),
+            rto: Duration::from_secs(300),
+            process: None,
+            commands: ForeignCommands::default(),
+            checks: Vec::new(),
+            breaker: BreakerSpec {
+                open_for: Duration::from_secs(30),
+            },
+            validation_timeout: Duration::from_secs(60),
+            start_period: Duration::ZERO,
+            drill: DrillSpec::default(),
+        }
+    }
+
+    #[test]
+    fn the_nearest_that_is_failing_is_told_whoever_was_asked_about_before() {
+        let targets = Targets::from(vec![
+            needing("far", &[]),
+            needing("mid", &["far"]),
+            needing("near", &[]),
+            needing("well", &[]),
+            needing("a", &["well", "mid", "near"]),
+            needing("b", &["a"]),
+            needing("c", &["well"]),
+        ]);
+        let expected = [
+            ("a", "far near", Some("near")),
+            ("b", "far near", Some("near")),
+            ("b", "far", Some("far")),
+            ("b", "far near a", Some("a")),
+            ("mid", "far", Some("far")),
+            ("c", "far near a b mid c", None),
+            ("gone", "far", None),
+        ];
+        for (of, failing, expected) in expected {
+            let is_failing = |name: &TargetName| failing.split(' ').any(|one| one == name.as_str());
+            for others in [&[][..], &["a", "b", "mid"]] {
+                let mut dependencies = FailingDependencies::default();
+                for other in others {
+                    dependencies.nearest(&targets, &name(other), is_failing);
+                }
+                let found = dependencies.nearest(&targets, &name(of), is_failing);
+                assert_eq!(found, expected.map(name), "{of} {failing} {others:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn of_many_behind_one_chain_the_chain_is_gone_through_once() {
+        const MANY: usize = 300;
+        let mut all = vec![needing("c0", &[])];
+        for place in 1..MANY {
+            all.push(needing(&format!("c{place}"), &[&format!("c{}", place - 1)]));
+        }
+        let last = format!("c{}", MANY - 1);
+        let leaves: Vec<String> = (0..MANY).map(|place| format!("l{place}")).collect();
+        all.extend(leaves.iter().map(|leaf| needing(leaf, &[&last])));
+        let targets = Targets::from(all);
+        let (looks, mut dependencies) = (Cell::new(0), FailingDependencies::default());
+        for leaf in &leaves {
+            let is_failing = |name: &TargetName| {
+                looks.set(looks.get() + 1);
+                name.as_str() == "c0"
+            };
+            let found = dependencies.nearest(&targets, &name(leaf), is_failing);
+            assert_eq!(found, Some(name("c0")));
+        }
+        assert!(looks.get() <= 4 * MANY, "{}", looks.get());
     }
 }
