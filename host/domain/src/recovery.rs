@@ -89,7 +89,7 @@ use crate::{
 use dry_run::DryRun;
 use gatekeeper::{Gatekeeper, View};
 use index::IndexEntry;
-use pausing::RunningPause;
+use pausing::RunningPauses;
 use settings::Settings;
 use std::{
     cell::RefCell,
@@ -139,7 +139,7 @@ pub struct Recovery {
     removed: BTreeSet<TargetName>,
     paused_host: bool,
     /// The pauses that end by themselves; that of the host has no target.
-    timed_pauses: BTreeMap<Option<TargetName>, RunningPause>,
+    timed_pauses: RunningPauses,
     /// Who asked for the pauses without an end, where that is known.
     paused_by: BTreeMap<Option<TargetName>, Actor>,
     windows: Windows,
@@ -179,7 +179,7 @@ impl Recovery {
             paused_targets: BTreeSet::new(),
             removed: BTreeSet::new(),
             paused_host: false,
-            timed_pauses: BTreeMap::new(),
+            timed_pauses: RunningPauses::default(),
             paused_by: BTreeMap::new(),
             stopping: false,
             fencing: 1,

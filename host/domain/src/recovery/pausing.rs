@@ -15,7 +15,10 @@ use crate::{
     record::Change,
     time::{Monotonic, Timestamp},
 };
-use std::{collections::BTreeMap, time::Duration};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    time::Duration,
+};
 
 /// A pause whose end is known.
 #[derive(Debug)]
@@ -27,6 +30,41 @@ pub(super) struct RunningPause {
     until: Timestamp,
     /// The shorter one that a person had asked for before, where this is one of a maintenance window.
     asked_before: Option<Box<RunningPause>>,
+}
+
+/// The pauses whose end is known; that of the host has no target.
+#[derive(Debug, Default)]
+pub(super) struct RunningPauses {
+    all: BTreeMap<Option<TargetName>, RunningPause>,
+    /// The same by when they end, for each input asks for the next: a window may pause very many.
+    ends: BTreeSet<(Monotonic, Option<TargetName>)>,
+}
+
+impl RunningPauses {
+    fn insert(&mut self, target: Option<TargetName>, running: RunningPause) {
+        self.remove(&target);
+        self.ends.insert((running.ends, target.clone()));
+        self.all.insert(target, running);
+    }
+
+    pub(super) fn remove(&mut self, target: &Option<TargetName>) -> Option<RunningPause> {
+        let (target, running) = self.all.remove_entry(target)?;
+        self.ends.remove(&(running.ends, target));
+        Some(running)
+    }
+
+    /// Whose are over, in the order of their names.
+    fn over(&self, now: Monotonic) -> BTreeSet<Option<TargetName>> {
+        let over = self.ends.iter().take_while(|(ends, _)| *ends <= now);
+        over.map(|(_, target)| target.clone()).collect()
+    }
+
+    /// Whose a window began.
+    fn of_windows(&self) -> Vec<Option<TargetName>> {
+        let of_windows = self.all.iter();
+        let of_windows = of_windows.filter(|(_, running)| is_of_window(&running.pause));
+        of_windows.map(|(target, _)| target.clone()).collect()
+    }
 }
 
 impl Recovery {
@@ -92,17 +130,21 @@ impl Recovery {
 
     /// Until when a pause lasts that has an end.
     pub(super) fn pause_ends(&self, target: &Option<TargetName>) -> Option<Timestamp> {
-        self.timed_pauses.get(target).map(|running| running.until)
+        let running = self.timed_pauses.all.get(target);
+        running.map(|running| running.until)
     }
 
     /// The pauses of windows end with the next tick, but where a person had asked for one before.
     pub(super) fn end_pauses_of_windows(&mut self, at: InputTime) {
-        let of_windows = self.timed_pauses.values_mut();
-        for running in of_windows.filter(|running| is_of_window(&running.pause)) {
+        for target in self.timed_pauses.of_windows() {
+            let Some(mut running) = self.timed_pauses.remove(&target) else {
+                continue;
+            };
             match running.asked_before.take() {
-                Some(before) => *running = *before,
+                Some(before) => running = *before,
                 None => running.ends = at.monotonic,
             }
+            self.timed_pauses.insert(target, running);
         }
         self.changed.extend(self.failures.keys().cloned());
     }
@@ -142,10 +184,7 @@ impl Recovery {
     }
 
     fn end_pauses(&mut self, at: InputTime, out: &mut Outcome) {
-        let over = self.timed_pauses.iter();
-        let over = over.filter(|(_, running)| running.ends <= at.monotonic);
-        let over: Vec<Option<TargetName>> = over.map(|(target, _)| target.clone()).collect();
-        for target in over {
+        for target in self.timed_pauses.over(at.monotonic) {
             if let Some(running) = self.timed_pauses.remove(&target) {
                 out.writes.push(Change::Paused(target.clone(), false));
                 let over = words::pause_over(target.as_ref(), &running.pause, at.now);
@@ -157,14 +196,14 @@ impl Recovery {
 
     /// When the next pause ends by itself, or a window may begin one.
     pub(super) fn next_pause(&self) -> Option<Monotonic> {
-        let end = self.timed_pauses.values().map(|running| running.ends).min();
+        let end = self.timed_pauses.ends.first().map(|(ends, _)| *ends);
         let window = self.windows.next_look();
         end.into_iter().chain(window).min()
     }
 
     /// Until when which pauses last that have an end; that of the host has no target.
     pub fn paused_until(&self) -> BTreeMap<Option<TargetName>, Timestamp> {
-        let pauses = self.timed_pauses.iter();
+        let pauses = self.timed_pauses.all.iter();
         pauses
             .map(|(target, running)| (target.clone(), running.until))
             .collect()
@@ -176,7 +215,7 @@ impl Recovery {
             true => None,
             false => Some(self.paused_targets.get(target)?.clone()),
         };
-        let timed = self.timed_pauses.get(&whose);
+        let timed = self.timed_pauses.all.get(&whose);
         let by = timed.map(|running| &running.pause.by);
         Some(PauseSummary {
             of_host: whose.is_none(),
@@ -203,5 +242,35 @@ impl Recovery {
         if !self.paused_host {
             self.queue.release_block(&StartBlock::HostPaused);
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_next_to_end_is_known_whatever_takes_the_place_of_which() {
+        let at = |seconds| Monotonic::from_start(Duration::from_secs(seconds));
+        let running = |seconds| RunningPause {
+            pause: TimedPause {
+                since: Timestamp::from_millis(0),
+                length: Duration::from_secs(seconds),
+                by: Actor::from("ann"),
+            },
+            ends: at(seconds),
+            until: Timestamp::from_millis(seconds * 1_000),
+            asked_before: None,
+        };
+        let api = Some(TargetName::parse("api").unwrap());
+        let mut pauses = RunningPauses::default();
+        for (target, seconds) in [(&api, 5), (&None, 7), (&api, 9)] {
+            pauses.insert(target.clone(), running(seconds));
+        }
+        assert!(pauses.over(at(6)).is_empty(), "it was prolonged");
+        assert_eq!(pauses.over(at(7)), [None].into());
+        assert_eq!(pauses.over(at(9)), [None, api.clone()].into());
+        assert!(pauses.remove(&None).is_some() && pauses.remove(&None).is_none());
+        assert_eq!(pauses.over(at(9)), [api].into());
     }
 }
