@@ -9,8 +9,10 @@ use crate::{
     name::{FailureType, TargetName},
     severity::Severity,
     time::Timestamp,
+    timeline::Timeline,
 };
 use serde::{Deserialize, Serialize};
+use std::time::Duration;
 
 /// Every order that holds. Serialised as it is stored.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
@@ -83,6 +85,13 @@ impl Reported {
     /// Whether it is of this failure of this target.
     pub fn is_of(&self, target: &TargetName, failure: &FailureType) -> bool {
         self.target == *target && self.failure == *failure
+    }
+
+    /// How much longer it holds, by the time that was lived since it was made, whatever the wall clock does; none where no
+    /// time ends it.
+    pub fn left(&self, timeline: &Timeline) -> Option<Duration> {
+        let lasts = self.until?.since(self.at);
+        Some(lasts.saturating_sub(timeline.lived_since(self.at)))
     }
 
     /// For people, without the target.
@@ -224,6 +233,7 @@ impl Orders {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::time::Monotonic;
 
     fn order(target: &str, reason: &str) -> StopOrder {
         StopOrder {
@@ -232,6 +242,43 @@ mod tests {
             note: None,
             reason: reason.to_owned(),
             at: Timestamp::from_millis(0),
+        }
+    }
+
+    #[test]
+    fn a_report_holds_for_its_time_whatever_the_wall_clock_does() {
+        let (begin, hour) = (
+            Timestamp::from_millis(1_700_000_000_000),
+            Duration::from_secs(3_600),
+        );
+        let (day, minute) = (24 * hour, hour / 60);
+        for (ahead, back) in [(day, Duration::ZERO), (Duration::ZERO, day)] {
+            let mut timeline = Timeline::default();
+            let mut pass = |length, ahead, back| {
+                let wall = begin + length + ahead - back;
+                timeline.pass(wall, Monotonic::from_start(length));
+                timeline.clone()
+            };
+            let report = |until| Reported {
+                target: TargetName::parse("api").unwrap(),
+                failure: FailureType::parse("down").unwrap(),
+                severity: Severity::High,
+                confidence: None,
+                score: None,
+                message: String::new(),
+                by: "root".to_owned(),
+                note: None,
+                at: begin,
+                until,
+            };
+            let (lasting, for_good) = (report(Some(begin + hour)), report(None));
+            let now = pass(Duration::ZERO, Duration::ZERO, Duration::ZERO);
+            assert_eq!(lasting.left(&now), Some(hour));
+            let set = pass(minute, ahead, back);
+            assert_eq!(lasting.left(&set), Some(59 * minute));
+            let over = pass(hour, ahead, back);
+            assert_eq!(lasting.left(&over), Some(Duration::ZERO));
+            assert_eq!(for_good.left(&over), None);
         }
     }
 

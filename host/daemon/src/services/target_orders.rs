@@ -25,6 +25,7 @@ use mainstay_domain::{
     orders::{DrillOrder, Orders, Reported, StopOrder},
     record::Change,
     spec::Spec,
+    timeline::Timeline,
 };
 use parking_lot::Mutex;
 use std::{
@@ -73,6 +74,8 @@ pub struct TargetOrders {
 struct Inner {
     ports: OrderPorts,
     orders: Mutex<Orders>,
+    /// What was lived since reports were made. Locked before the orders.
+    timeline: Mutex<Timeline>,
     /// Held while orders are changed and written down.
     turn: tokio::sync::Mutex<()>,
     /// What holds is another than what is written down.
@@ -93,6 +96,7 @@ impl TargetOrders {
                 ports,
                 cut_off: orders.drills.clone(),
                 orders: Mutex::new(orders),
+                timeline: Mutex::default(),
                 turn: tokio::sync::Mutex::default(),
                 is_unwritten: AtomicBool::new(false),
                 reported: Notify::new(),

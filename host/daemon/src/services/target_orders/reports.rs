@@ -11,7 +11,9 @@ use mainstay_domain::{
     severity::Severity,
     spec::{Spec, TargetSpec},
     text::list,
+    timeline::Timeline,
 };
+use parking_lot::MutexGuard;
 use std::{collections::BTreeSet, sync::Arc, time::Duration};
 
 impl Inner {
@@ -36,6 +38,8 @@ impl Inner {
             return Err(Self::refused_as_held(name, &held));
         }
         must_be_known(&spec, target, failure)?;
+        // Should the clock have been set since the last look, or be before the next.
+        drop(self.look_at_clocks());
         let now = self.ports.shared.clock.now();
         let report = Reported {
             target: name.clone(),
@@ -154,12 +158,12 @@ impl Inner {
 
     /// Takes back what has lasted as long as it was to.
     pub(super) async fn end_overdue(&self) {
-        let now = self.ports.shared.clock.now();
         let overdue: Vec<Reported> = {
+            let timeline = self.look_at_clocks();
             let orders = self.orders.lock();
             let reported = orders.reported.iter();
-            let overdue = reported.filter(|report| report.until.is_some_and(|until| until <= now));
-            overdue.cloned().collect()
+            let is_over = |report: &&Reported| report.left(&timeline) == Some(Duration::ZERO);
+            reported.filter(is_over).cloned().collect()
         };
         for report in &overdue {
             self.take_back(report, None).await;
@@ -168,12 +172,20 @@ impl Inner {
 
     /// How long nothing is overdue.
     pub(super) fn rest(&self) -> Duration {
-        let now = self.ports.shared.clock.now();
+        let timeline = self.look_at_clocks();
         let orders = self.orders.lock();
-        let ends = orders.reported.iter().filter_map(|report| report.until);
-        let rests = ends.map(|until| until.since(now));
+        let rests = orders.reported.iter();
+        let rests = rests.filter_map(|report| report.left(&timeline));
         let shortest = rests.min().unwrap_or(LOOK_EVERY);
         shortest.clamp(Duration::from_millis(50), LOOK_EVERY)
+    }
+
+    /// What was lived, up to now.
+    fn look_at_clocks(&self) -> MutexGuard<'_, Timeline> {
+        let clock = &self.ports.shared.clock;
+        let mut timeline = self.timeline.lock();
+        timeline.pass(clock.now(), clock.monotonic());
+        timeline
     }
 }
 
