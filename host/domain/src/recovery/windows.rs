@@ -8,7 +8,7 @@ use crate::{
     maintenance::{began, next_begin},
     name::TargetName,
     pause::{MAINTENANCE, TimedPause, TimedPauses},
-    spec::Spec,
+    spec::{MaintenanceSpec, Spec},
     time::{Monotonic, Timestamp},
 };
 use std::{
@@ -34,6 +34,8 @@ pub(super) struct Windows {
     begun: BTreeMap<usize, Timestamp>,
     /// When a person resumed each last: what began before that is not taken up again.
     resumed: BTreeMap<Option<TargetName>, Timestamp>,
+    /// When the config got those that the one before had not, by their place: nobody had resumed anything in them before.
+    added: BTreeMap<usize, Timestamp>,
     /// When they are looked at; never where there are none.
     look: Option<Monotonic>,
 }
@@ -45,6 +47,7 @@ impl Windows {
         Self {
             begun: BTreeMap::new(),
             resumed: BTreeMap::new(),
+            added: BTreeMap::new(),
             look: any.then(|| Monotonic::from_start(Duration::ZERO)),
         }
     }
@@ -73,9 +76,22 @@ impl Recovery {
         if self.settings.spec().maintenance == spec.maintenance {
             return;
         }
-        let resumed = std::mem::take(&mut self.windows.resumed);
+        let before = &self.settings.spec().maintenance;
+        let is_same = |one: &MaintenanceSpec, other: &MaintenanceSpec| {
+            one.pauses_recovery && one.targets == other.targets && one.begins == other.begins
+        };
+        let windows = spec.maintenance.iter().enumerate();
+        let added = windows.filter_map(|(number, window)| {
+            let place = before.iter().position(|other| is_same(other, window));
+            let when = place.map_or(Some(at.now), |place| {
+                self.windows.added.get(&place).copied()
+            });
+            Some((number, when?))
+        });
+        let added = added.collect();
         self.windows = Windows {
-            resumed,
+            added,
+            resumed: std::mem::take(&mut self.windows.resumed),
             ..Windows::new(spec)
         };
         self.end_pauses_of_windows(at);
@@ -119,11 +135,13 @@ impl Recovery {
                 continue;
             }
             let length = window.length.saturating_sub(at.now.since(since));
+            let added = self.windows.added.get(&number).copied();
+            let resumable = since.max(added.unwrap_or(since));
             match window.targets.as_slice() {
-                [] => self.pause_in_window(None, since, length, at, out),
+                [] => self.pause_in_window(None, resumable, length, at, out),
                 targets => {
                     for target in targets {
-                        self.pause_in_window(Some(target.clone()), since, length, at, out);
+                        self.pause_in_window(Some(target.clone()), resumable, length, at, out);
                     }
                 }
             }
@@ -131,6 +149,7 @@ impl Recovery {
         self.windows.look = Some(at.monotonic + rest.max(Duration::from_millis(1)));
     }
 
+    /// Pauses what no person resumed since then.
     fn pause_in_window(
         &mut self,
         target: Option<TargetName>,
@@ -140,7 +159,8 @@ impl Recovery {
         out: &mut Outcome,
     ) {
         let resumed = self.windows.resumed.get(&target);
-        if resumed.is_some_and(|resumed| *resumed >= since) {
+        // One that is to come was before the clock was set back, and in no window that is open.
+        if resumed.is_some_and(|resumed| (since..=at.now).contains(resumed)) {
             return;
         }
         let is_kept = match self.pause_ends(&target) {

@@ -270,3 +270,21 @@ fn what_a_person_resumed_in_a_window_stays_so_where_the_config_gets_other_window
     world.wait(60_000);
     assert!(is_paused(&world), "it is another window");
 }
+
+#[test]
+fn a_window_that_the_config_gets_pauses_also_what_a_person_had_resumed_since_its_begin() {
+    let mut world = World::new(usual());
+    world.pause(Some("api"), true);
+    world.wait(1_000);
+    world.pause(Some("api"), false);
+    world.wait(1_000);
+    world.configure(in_maintenance(3));
+    world.wait(1);
+    assert!(is_paused(&world));
+    world.wait(1_000);
+    world.pause(Some("api"), false);
+    // It is the same window, and ends later.
+    world.configure(in_maintenance(4));
+    world.wait(60_000);
+    assert!(!is_paused(&world));
+}
