@@ -204,6 +204,13 @@ impl Orders {
             .retain(|report| !report.is_of(target, failure));
     }
 
+    /// The time of this report is over; whether it held still, for the failure may have been reported anew.
+    pub fn end(&mut self, report: &Reported) -> bool {
+        let before = self.reported.len();
+        self.reported.retain(|other| other != report);
+        self.reported.len() < before
+    }
+
     /// A drill begins; false where one of this target is under way.
     pub fn drill(&mut self, order: DrillOrder) -> bool {
         let is_new = !self.is_drilled(&order.target);
@@ -254,7 +261,7 @@ mod tests {
         let (day, minute) = (24 * hour, hour / 60);
         for (ahead, back) in [(day, Duration::ZERO), (Duration::ZERO, day)] {
             let mut timeline = Timeline::default();
-            let mut pass = |length, ahead, back| {
+            let mut pass = |length: Duration, ahead: Duration, back: Duration| {
                 let wall = begin + length + ahead - back;
                 timeline.pass(wall, Monotonic::from_start(length));
                 timeline.clone()
@@ -359,6 +366,17 @@ mod tests {
         assert!(!orders.report(report("more", None)));
         assert!(orders.report(report("slow-0", Some(0.5))));
         assert_eq!(orders.reported.len(), Orders::MOST_REPORTS);
+    }
+
+    #[test]
+    fn the_end_of_a_report_is_not_that_of_the_one_that_took_its_place() {
+        let mut orders = Orders::default();
+        let (first, anew) = (report("down", None), report("down", Some(0.5)));
+        assert!(orders.report(first.clone()) && orders.report(anew.clone()));
+        assert!(!orders.end(&first));
+        assert_eq!(orders.reported, [anew.clone()]);
+        assert!(orders.end(&anew));
+        assert!(orders.reported.is_empty());
     }
 
     #[test]

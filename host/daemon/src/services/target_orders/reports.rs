@@ -117,7 +117,15 @@ impl Inner {
         let Reported {
             target, failure, ..
         } = report;
-        self.change(|orders| orders.clear(target, failure)).await;
+        let mut is_over = true;
+        let take_back = |orders: &mut Orders| match by {
+            Some(_) => orders.clear(target, failure),
+            None => is_over = orders.end(report),
+        };
+        self.change(take_back).await;
+        if !is_over {
+            return;
+        }
         let message = match by {
             Some(by) => format!("{target}: {by} says that {failure} is over"),
             None => format!("{target}: the time of the report of {failure} is over"),
