@@ -21,6 +21,8 @@ use std::{
 
 /// So many run at one time: a plan costs a call, and nobody reads hundreds at once.
 const CONCURRENT_DRY_RUNS: usize = 16;
+/// So many of them while others wait for the end of these: what a person asks for has room.
+const WITH_OTHERS_WAITING: usize = CONCURRENT_DRY_RUNS - 1;
 
 /// A dry run, in the middle of its chain.
 #[derive(Debug)]
@@ -139,7 +141,7 @@ impl Recovery {
         if !is_news || self.stopping {
             return Ok(());
         }
-        if self.dry_runs.len() >= CONCURRENT_DRY_RUNS {
+        if self.dry_runs.len() >= CONCURRENT_DRY_RUNS || !self.unplanned.is_empty() {
             self.unplanned.insert(case.key());
             return Ok(());
         }
@@ -148,7 +150,7 @@ impl Recovery {
 
     /// Begins the plans that have waited for room, where they are wanted still.
     fn plan_waiting(&mut self, at: InputTime, out: &mut Outcome) -> Result<(), IllegalMove> {
-        while self.dry_runs.len() < CONCURRENT_DRY_RUNS && !self.stopping {
+        while self.dry_runs.len() < WITH_OTHERS_WAITING && !self.stopping {
             let Some(key) = self.unplanned.pop_first() else {
                 return Ok(());
             };

@@ -256,6 +256,32 @@ fn what_only_simulates_is_planned_for_each_failure_however_many_come_at_once() {
 }
 
 #[test]
+fn a_person_gets_a_dry_run_while_those_of_many_failures_wait() {
+    let names: Vec<String> = (0..40).map(|number| format!("t{number}")).collect();
+    let targets = names.iter().map(|name| target(name)).collect();
+    let simulating = RouteSpec {
+        simulate: true,
+        ..route()
+    };
+    let mut world = World::new(spec(targets, vec![simulating]));
+    for name in &names {
+        world.raise(&format!("{name} down"), High);
+    }
+    let reply = world.ask_for("t0 down", true);
+    assert!(matches!(reply, Reply::Refused(_)), "{reply:?}");
+    world.answer(done());
+    let reply = world.ask_for("t0 down", true);
+    assert!(matches!(reply, Reply::Operation(_)), "{reply:?}");
+    while !world.calls.is_empty() {
+        assert!(world.calls.len() <= 16);
+        world.answer(done());
+    }
+    let planned = world.operations.values();
+    let planned = planned.filter(|one| one.dry_run && one.state == OperationState::Succeeded);
+    assert_eq!(planned.count(), 41);
+}
+
+#[test]
 fn what_is_recovered_when_its_route_begins_to_simulate_is_left_to_people() {
     let mut world = World::new(usual());
     world.raise("api down", High);
