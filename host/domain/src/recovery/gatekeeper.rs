@@ -3,24 +3,20 @@
 //! Invariant: what is about to begin counts from when it looks whether it is needed, so that no two take the same room.
 //! Invariant: what the gate holds back is released with the first input after its reason is over.
 
+mod asking;
 mod handlers;
 mod numbers;
 mod view;
 
 pub(super) use view::View;
 
-use super::{Case, IllegalMove, InputTime, Outcome, Recovery, Refusal, Reply, Work, words};
+use super::{InputTime, Outcome, Recovery, Refusal, Reply, words};
 use crate::{
     actor::Actor,
     audit::AuditContext,
     code::ErrorCode,
-    id::OperationId,
     name::{PluginName, TargetName},
-    operation::{Mode, Operation},
-    policy::{
-        Ask, Breach, CharterBreach, Gate, GateReason, Ledger, Phase, PhaseChange, PolicyHistory,
-        Why,
-    },
+    policy::{Breach, CharterBreach, GateReason, Ledger, Phase, PhaseChange, PolicyHistory, Why},
     queue::StartBlock,
     record::Change,
     spec::{PhaseSpec, Spec},
@@ -79,14 +75,6 @@ fn context_of(spec: &Spec, phase: Phase) -> AuditContext {
     AuditContext {
         phase: phase.as_str().to_owned(),
         charter: charter.map_or_else(String::new, |charter| charter.sha256.clone()),
-    }
-}
-
-fn ask_of(operation: &Operation) -> Ask {
-    Ask {
-        severity: operation.severity,
-        is_manual: operation.mode != Mode::Automatic,
-        is_counted: operation.started_at.is_some(),
     }
 }
 
@@ -241,45 +229,6 @@ impl Recovery {
         let held = self.queue.gated().iter();
         held.filter_map(|why| view.ends_at(why, self.queue.busy()))
             .min()
-    }
-
-    /// What a person has to be asked about before this operation goes on, which the queue has let begin.
-    pub(super) fn must_ask(&self, operation: &Operation) -> Option<Why> {
-        let (ask, busy) = (ask_of(operation), self.queue.busy());
-        match self.view().gate(&operation.target, &ask, busy) {
-            Gate::Ask(why) => Some(why),
-            // In the same turn the queue was told that it need not wait; what is forbidden is not in it.
-            Gate::Go | Gate::Wait(_) | Gate::Forbid(_) => None,
-        }
-    }
-
-    /// Whether a person still has to be asked about an operation of which the gate had them asked, beside what runs and these,
-    /// which are about to: it may neither begin nor wait for room.
-    pub(super) fn still_asks(
-        &self,
-        operation: &Operation,
-        coming: &BTreeMap<TargetName, OperationId>,
-    ) -> bool {
-        let (ask, busy) = (ask_of(operation), self.queue.busy().chain(coming));
-        let answer = self.view().gate(&operation.target, &ask, busy);
-        let has_room = matches!(answer, Gate::Wait(Why::AtOnce { .. } | Why::PerHour { .. }));
-        answer != Gate::Go && !has_room
-    }
-
-    /// The gate has a person asked: the operation awaits them.
-    pub(super) fn ask_about(
-        &mut self,
-        case: &mut Case,
-        mut work: Work,
-        why: &Why,
-        at: InputTime,
-        out: &mut Outcome,
-    ) -> Result<(), IllegalMove> {
-        self.count_refusal(GateReason::from(why));
-        self.queue
-            .finished(&work.operation.target, &work.operation.id);
-        work.operation.error = Some(why.to_string());
-        self.await_operator(case, work, at, out)
     }
 
     /// The first attempt of an operation begins.
