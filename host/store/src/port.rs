@@ -1,4 +1,6 @@
 //! The journal: what is written, what is read of it, and the values of plugins.
+//!
+//! Length: all that others know of the journal.
 
 mod filters;
 mod statistics;
