@@ -374,7 +374,7 @@ mod tests {
         let (first, anew) = (report("down", None), report("down", Some(0.5)));
         assert!(orders.report(first.clone()) && orders.report(anew.clone()));
         assert!(!orders.end(&first));
-        assert_eq!(orders.reported, [anew.clone()]);
+        assert_eq!(orders.reported, std::slice::from_ref(&anew));
         assert!(orders.end(&anew));
         assert!(orders.reported.is_empty());
     }

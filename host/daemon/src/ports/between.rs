@@ -319,12 +319,15 @@ pub trait Alerters: Send + Sync {
     ) -> Boxed<'_, Delivery>;
 }
 
+/// Says of one alert after the other why it is held back.
+pub type HoldsLook<'a> = Box<dyn FnMut(&Alert) -> Option<String> + 'a>;
+
 /// Says which alerts are held back.
 pub trait AlertHolds: Send + Sync {
     /// Why an alert that something is wrong is not delivered now, for people; none where it is. Answers from memory.
     fn why(&self, alert: &Alert) -> Option<String>;
     /// The same of many at one time: what is found out for one is known for the others.
-    fn look(&self) -> Box<dyn FnMut(&Alert) -> Option<String> + '_> {
+    fn look(&self) -> HoldsLook<'_> {
         Box::new(|alert: &Alert| self.why(alert))
     }
     /// Lets go of what holds alerts back no longer, for its time is over; how long until the next of it is.

@@ -1,7 +1,7 @@
 //! What holds alerts back: a silence, a maintenance window, or what their target depends on while that fails.
 
 use super::{shared::Shared, silences::SilenceService};
-use crate::ports::{AlertHolds, RecoveryControl};
+use crate::ports::{AlertHolds, HoldsLook, RecoveryControl};
 use mainstay_domain::{
     alert::{Alert, FailingDependencies},
     maintenance::open_now,
@@ -96,7 +96,7 @@ impl AlertHolds for Holds {
         self.look()(alert)
     }
 
-    fn look(&self) -> Box<dyn FnMut(&Alert) -> Option<String> + '_> {
+    fn look(&self) -> HoldsLook<'_> {
         let spec = Arc::clone(&self.shared.spec.borrow());
         let mut dependencies = FailingDependencies::default();
         Box::new(move |alert: &Alert| {
