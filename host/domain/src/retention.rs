@@ -139,6 +139,10 @@ pub fn is_immutable(record: &BackupRecord, immutable_for: Duration, now: Timesta
     record.created_at + immutable_for > now
 }
 
+/// Why a checkpoint stays.
+const NO_MATTER_OF_A_POLICY: &str =
+    "it is a checkpoint, which goes by the job's `checkpoints` alone";
+
 /// Why a backup stays whatever the others do; empty where the policy keeps it.
 fn inherent_reason(
     record: &BackupRecord,
@@ -147,14 +151,18 @@ fn inherent_reason(
     now: Timestamp,
 ) -> Option<String> {
     let Some(policy_verdict) = policy_verdict else {
-        return Some("the policy gave no verdict".to_owned());
+        let why = match record.checkpoint {
+            Some(_) => NO_MATTER_OF_A_POLICY,
+            None => "the policy gave no verdict",
+        };
+        return Some(why.to_owned());
     };
     if policy_verdict.keep {
         Some(String::new())
     } else if record.is_held_at(now) {
         Some(held_reason(record))
     } else if record.checkpoint.is_some() {
-        Some("it is a checkpoint, which goes by the job's `checkpoints` alone".to_owned())
+        Some(NO_MATTER_OF_A_POLICY.to_owned())
     } else if matches!(
         record.status,
         BackupStatus::Pending | BackupStatus::InProgress

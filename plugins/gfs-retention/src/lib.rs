@@ -1,5 +1,5 @@
 //! Keeps the last backups and one for each of a number of hours, days, weeks, months and years
-//! ("grandfather, father, son").
+//! ("grandfather, father, son"). Emergency backups and snapshots stand for none of these; the newest of each stay.
 
 mod decide;
 
@@ -56,6 +56,9 @@ mod tests {
             r#"{"last": 0, "hourly": 0, "daily": 0, "weekly": 0, "monthly": 0, "yearly": 0}"#;
         let message = GfsRetention::configure(nothing).unwrap_err();
         assert!(message.contains("at least one count above 0"), "{message}");
+        // An emergency backup is none that a plain restore takes.
+        let none_on_schedule = nothing.replace('}', r#", "emergency": 3}"#);
+        assert!(GfsRetention::configure(&none_on_schedule).is_err());
         assert!(GfsRetention::configure("{}").is_ok());
         let message = GfsRetention::configure(r#"{"dayly": 3}"#).unwrap_err();
         assert!(

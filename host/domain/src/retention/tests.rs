@@ -410,12 +410,17 @@ fn a_checkpoint_is_no_matter_of_the_policy() {
     let snapshot = records.last_mut().unwrap();
     let id = snapshot.id.clone();
     snapshot.checkpoint = Some(Checkpoint::new(CheckpointKind::Automatic, None));
-    let wishes: Vec<Verdict> = records.iter().map(|it| verdict(it, false)).collect();
+    let mut wishes: Vec<Verdict> = records.iter().map(|it| verdict(it, false)).collect();
     let now = Timestamp::from_millis(1_000_000);
-    let verdicts = guard(&records, &wishes, limits(1), now);
-    let judged = verdicts.iter().find(|it| it.id == id.as_str()).unwrap();
-    assert!(
-        judged.keep && judged.reason.contains("checkpoint"),
-        "{judged:?}"
-    );
+    for is_asked in [true, false] {
+        if !is_asked {
+            wishes.retain(|it| it.id != id.as_str());
+        }
+        let verdicts = guard(&records, &wishes, limits(1), now);
+        let judged = verdicts.iter().find(|it| it.id == id.as_str()).unwrap();
+        assert!(
+            judged.keep && judged.reason.contains("checkpoint"),
+            "{judged:?}"
+        );
+    }
 }

@@ -126,3 +126,27 @@ fn sizes_beyond_all_measure_and_no_backups_are_judged() {
     check(u64::MAX - 1, &backups, &[1]);
     check(5, &[], &[]);
 }
+
+#[test]
+fn an_emergency_backup_is_no_newest_chain_and_does_not_displace_that_of_a_full_one() {
+    let mut backups = chain(1, 1);
+    backups.push(backup("eme-0", BackupType::Emergency, NOW - 1));
+    backups.extend(chain(2, 0));
+    let kept = |bytes: u64| -> Vec<(String, String)> {
+        let verdicts = budget(bytes).verdicts(&backups, NOW);
+        let kept = verdicts.into_iter().filter(|verdict| verdict.keep);
+        kept.map(|verdict| (verdict.id, verdict.reason)).collect()
+    };
+    let ids = |bytes| -> Vec<String> { kept(bytes).into_iter().map(|(id, _)| id).collect() };
+    assert_eq!(ids(1_000), ["ful-1", "inc-1-1"]);
+    assert_eq!(ids(2_999), ["ful-1", "inc-1-1"]);
+    assert_eq!(ids(3_000), ["eme-0", "ful-1", "inc-1-1"]);
+    assert_eq!(ids(4_000), ["eme-0", "ful-1", "inc-1-1", "ful-2"]);
+    assert_eq!(
+        kept(3_000)[0].1,
+        "3000 of 3000 bytes, with the newest full backup and what is newer or held"
+    );
+    // Where there is no other, it is the newest.
+    let verdicts = budget(1).verdicts(&backups[2..3], NOW);
+    assert!(verdicts[0].keep, "{verdicts:?}");
+}

@@ -16,6 +16,7 @@ fn counts(last: u32, hourly: u32, daily: u32, weekly: u32, monthly: u32, yearly:
         weekly,
         monthly,
         yearly,
+        ..RawCounts::default()
     })
 }
 
@@ -139,6 +140,52 @@ fn whatever_is_counted_the_newest_verified_backup_is_kept() {
         assert!(
             kept(&counts, &given)[0].starts_with("newest: "),
             "{counts:?}"
+        );
+    }
+}
+
+#[test]
+fn what_is_taken_beside_the_schedule_takes_no_place_of_a_period() {
+    // A file was broken, and restored an hour ago: the emergency backup holds what was broken.
+    let mut given = backups(&[("ful-night", 9), ("ful-before", 33)]);
+    given.push(backup("eme-broken", BackupType::Emergency, NOW - HOUR));
+    given.push(backup("sna-asked", BackupType::Snapshot, NOW - 2 * HOUR));
+    let expected = [
+        "eme-broken: emergency 1 of 3",
+        "sna-asked: snapshot 1 of 3",
+        "ful-night: last 1 of 1, daily 1 of 7",
+        "ful-before: daily 2 of 7",
+    ];
+    assert_eq!(kept(&counts(1, 0, 7, 0, 0, 0), &given), expected);
+}
+
+#[test]
+fn of_emergency_backups_and_snapshots_the_newest_are_kept_whatever_their_periods() {
+    for (kind, name) in [
+        (BackupType::Emergency, "emergency"),
+        (BackupType::Snapshot, "snapshot"),
+    ] {
+        let taken = |(place, id): (u64, &&str)| backup(id, kind, NOW - place * HOUR);
+        let mut given: Vec<Backup> = (0..).zip(&["a", "b", "c", "d", "e"]).map(taken).collect();
+        // What is not known to be good takes no place, and a person may hold one for longer.
+        given[1].verified_at = None;
+        given[4].held = true;
+        let counts = Counts(RawCounts {
+            emergency: 2,
+            snapshot: 2,
+            ..RawCounts::default()
+        });
+        let expected = [
+            format!("a: {name} 1 of 2"),
+            "b: not verified yet".to_owned(),
+            format!("c: {name} 2 of 2"),
+            "e: held by the operator".to_owned(),
+        ];
+        assert_eq!(kept(&counts, &given), expected);
+        let verdicts = counts.verdicts(&given, NOW);
+        assert_eq!(
+            verdicts[3].reason,
+            format!("{name}, not among the newest 2 of these, and stands for no period")
         );
     }
 }

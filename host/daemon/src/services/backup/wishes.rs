@@ -2,6 +2,7 @@
 //!
 //! Invariant: a backup that cannot be restored takes no place from one that can: what is kept is judged as if it were not
 //! there. It stays itself for as long as the policy would keep it if it were right, for what it needs may be put back.
+//! Invariant: nor does a checkpoint, of which no policy is asked: it goes by the job's `checkpoints`.
 
 use super::BackupService;
 use crate::ports::JudgeError;
@@ -59,7 +60,8 @@ impl BackupService {
             }
             summary
         };
-        let all: Vec<BackupSummary> = judged.iter().map(summary).collect();
+        let of_policy = judged.iter().filter(|record| record.checkpoint.is_none());
+        let all: Vec<BackupSummary> = of_policy.map(summary).collect();
         if useless.is_empty() {
             return self.ask_policy(retention, job, all, now).await;
         }

@@ -121,6 +121,45 @@ async fn checkpoints_are_taken_when_they_are_due_and_go_when_they_are_too_many()
 }
 
 #[tokio::test]
+async fn no_policy_is_asked_about_checkpoints_as_long_as_the_job_keeps_any() {
+    let fixture = Fixture::new().await;
+    let judged_job = JobSpec {
+        retention: Some(super::retention::policy(1)),
+        ..checked_job()
+    };
+    fixture
+        .spec
+        .send_replace(spec_of(judged_job.clone(), false));
+    let full = fixture.create(BackupType::Full).await.unwrap();
+    let checkpoint = take(&fixture, CheckpointKind::Automatic).await;
+    let verdicts = super::retention::prune(&fixture, true).await.unwrap();
+    assert_eq!(
+        fixture.judge.asked_about().pop(),
+        Some(vec![full.id.to_string()])
+    );
+    let of_checkpoint = verdicts.verdicts.iter();
+    let of_checkpoint = of_checkpoint
+        .filter(|verdict| verdict.id == checkpoint.as_str())
+        .map(|verdict| (verdict.keep, verdict.reason.as_str()));
+    assert_eq!(
+        of_checkpoint.collect::<Vec<_>>(),
+        [(
+            true,
+            "kept by the host: it is a checkpoint, which goes by the job's `checkpoints` alone"
+        )]
+    );
+    // Nothing else lets go of it then.
+    let without = JobSpec {
+        checkpoints: None,
+        ..judged_job
+    };
+    fixture.spec.send_replace(spec_of(without, false));
+    super::retention::prune(&fixture, true).await.unwrap();
+    let asked = fixture.judge.asked_about().pop().unwrap();
+    assert!(asked.contains(&checkpoint.to_string()), "{asked:?}");
+}
+
+#[tokio::test]
 async fn an_upgraded_program_takes_one_before_all_else_and_only_once() {
     let mut fixture = fixture().await;
     take(&fixture, CheckpointKind::Manual).await;
