@@ -359,6 +359,9 @@ pub struct JobRow {
     /// Whether its newest backup is incomplete. Absent where that is not so.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub last_incomplete: bool,
+    /// Why its newest backup is failed or corrupted, for people. Absent where that is not so, or nothing says why.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub last_error: Option<String>,
     /// When the next one is due.
     #[schemars(extend("format" = "date-time"))]
     pub next_due: Option<String>,

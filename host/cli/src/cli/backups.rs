@@ -213,6 +213,7 @@ pub(super) fn backup_table(backups: &[Backup], times: &Times) -> Table {
         "SIZE",
         "STORED",
         "EXPIRES",
+        "WHY",
     ];
     Table::new(&headings, rows, "no backups").led_by(&[0, 1, 3])
 }
@@ -233,7 +234,15 @@ fn row(backup: &Backup, times: &Times) -> Vec<Cell> {
             true => cell("held", Tone::Plain),
             false => maybe(backup.expires.as_ref().map(|time| times.both(time))),
         },
+        maybe(why_no_good(backup)),
     ]
+}
+
+/// Why a backup is no good, or may be none; none where it is, and `reason` says why it is kept.
+fn why_no_good(backup: &Backup) -> Option<&str> {
+    let failed = backup.reason.as_deref();
+    let failed = failed.filter(|_| tone(backup.status) == Tone::Bad);
+    failed.or(backup.suspicious.as_deref())
 }
 
 fn show_backup(out: &Output, backup: Backup) -> anyhow::Result<()> {
@@ -293,9 +302,8 @@ fn show_backup(out: &Output, backup: Backup) -> anyhow::Result<()> {
 mod tests {
     use super::*;
 
-    #[test]
-    fn a_dry_run_of_a_policy_is_not_said_to_have_let_anything_go() {
-        let backup = |number: u8| Backup {
+    fn backup(number: u8) -> Backup {
+        Backup {
             id: format!("ful-01K000000000000000000000{number:02}"),
             job: "state".to_owned(),
             backup_type: mainstay_api::BackupType::Full,
@@ -322,7 +330,11 @@ mod tests {
             suspicious: None,
             drilled: None,
             origin: None,
-        };
+        }
+    }
+
+    #[test]
+    fn a_dry_run_of_a_policy_is_not_said_to_have_let_anything_go() {
         let two = [backup(1), backup(2)];
         assert_eq!(
             expired_words(&two, false),
@@ -334,5 +346,40 @@ mod tests {
         );
         assert_eq!(expired_words(&[], false), "0 expired");
         assert_eq!(expired_words(&[], true), "0 would expire");
+    }
+
+    #[test]
+    fn the_list_says_of_a_backup_that_is_no_good_why_and_not_why_another_is_kept() {
+        use mainstay_api::BackupStatus::{Corrupted, Failed, Verified};
+
+        let with = |status, reason: &str, suspicious: Option<&str>| Backup {
+            status,
+            reason: Some(reason.to_owned()),
+            suspicious: suspicious.map(str::to_owned),
+            ..backup(1)
+        };
+        let none = None::<&str>;
+        for (backup, expected) in [
+            (
+                with(Failed, "/nope is not there", none),
+                Some("/nope is not there"),
+            ),
+            (
+                with(Corrupted, "a byte is wrong", none),
+                Some("a byte is wrong"),
+            ),
+            (with(Verified, "full, 0 d old, kept 90 d", none), None),
+            (
+                with(Verified, "kept", Some("it is much too small")),
+                Some("it is much too small"),
+            ),
+        ] {
+            assert_eq!(why_no_good(&backup), expected);
+            let table = format!(
+                "{:?}",
+                backup_table(std::slice::from_ref(&backup), &Times::new(true))
+            );
+            assert!(table.contains(expected.unwrap_or("WHY")), "{table}");
+        }
     }
 }

@@ -1097,6 +1097,7 @@ impl BackupOperator for FakeWorld {
             last_verified: Some(NOW),
             last_status: Some(BackupStatus::Verified),
             last_incomplete: false,
+            last_error: None,
             next_due: Some(NOW + Duration::from_secs(3_600)),
             rpo_met: Some(true),
             waits: None,

@@ -414,6 +414,8 @@ pub struct JobStatus {
     pub last_status: Option<BackupStatus>,
     /// Whether that one is incomplete.
     pub last_incomplete: bool,
+    /// Why that one is no good, for people; absent where it is not failed or corrupted, or nothing says why.
+    pub last_error: Option<String>,
     /// When the next one is due.
     pub next_due: Option<Timestamp>,
     /// Whether the newest verified and complete backup is within the recovery point objective; absent where there is none.

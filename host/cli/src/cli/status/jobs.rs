@@ -54,7 +54,14 @@ pub(super) fn job_blocks(jobs: &[JobRow], times: &Times, all: bool) -> Vec<Block
     let rest = jobs.len() - rows.len() - not_yet.len();
     let mut blocks = Vec::new();
     if !rows.is_empty() {
-        let headings = ["JOB", "LAST STATUS", "RPO", "LAST VERIFIED", "NEXT DUE"];
+        let headings = [
+            "JOB",
+            "LAST STATUS",
+            "RPO",
+            "LAST VERIFIED",
+            "NEXT DUE",
+            "WHY",
+        ];
         blocks.push(Block::Table(
             Table::new(&headings, rows, "").led_by(&[0, 1]),
         ));
@@ -118,6 +125,7 @@ fn job_row(job: &JobRow, times: &Times) -> Vec<Cell> {
         rpo,
         maybe(job.last_verified.as_ref().map(|time| times.both(time))),
         maybe(job.waits.clone().or(due)),
+        maybe(job.last_error.as_deref()),
     ]
 }
 
@@ -132,6 +140,7 @@ mod tests {
             last_verified: last_verified.map(str::to_owned),
             last_status,
             last_incomplete: false,
+            last_error: None,
             next_due: None,
             rpo_met: None,
             waits: None,
@@ -196,6 +205,20 @@ mod tests {
         assert_eq!(is_told(&passed, false), (false, false));
         assert_eq!(is_told(&passed, true), (true, false));
         assert_eq!(is_told(&failed, false), (true, true));
+    }
+
+    #[test]
+    fn a_job_whose_last_backup_failed_is_shown_with_why() {
+        let why = "the source /nope is not there";
+        let failed = JobRow {
+            last_error: Some(why.to_owned()),
+            ..job(Some(BackupStatus::Failed), None)
+        };
+        for all in [true, false] {
+            let shown = job_blocks(std::slice::from_ref(&failed), &Times::new(true), all);
+            let shown = format!("{shown:?}");
+            assert!(shown.contains("WHY") && shown.contains(why), "{shown}");
+        }
     }
 
     #[test]

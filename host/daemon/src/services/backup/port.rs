@@ -227,6 +227,9 @@ impl BackupOperator for BackupService {
                 last_verified,
                 last_status: newest.map(|record| record.status),
                 last_incomplete: newest.is_some_and(|record| record.incomplete),
+                last_error: newest
+                    .filter(|record| record.status.is_bad())
+                    .and_then(|record| record.reason.clone()),
                 next_due: self.next_due(job, now),
                 rpo_met: job.rpo.map(|rpo| {
                     complete.is_some_and(|taken| taken <= now && now.since(taken) <= rpo)

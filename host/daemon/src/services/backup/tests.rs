@@ -1130,11 +1130,16 @@ async fn an_emergency_backup_is_not_how_a_job_stands() {
     fixture.create(BackupType::Full).await.unwrap_err();
     fixture.clock.advance(Duration::from_secs(1));
     fixture.create(BackupType::Emergency).await.unwrap();
-    let state = || fixture.service.jobs()[0].last_status;
-    assert_eq!(state(), Some(BackupStatus::Failed));
+    let state = || {
+        let job = fixture.service.jobs()[0].clone();
+        (job.last_status, job.last_error)
+    };
+    let (status, why) = state();
+    assert_eq!(status, Some(BackupStatus::Failed));
+    assert!(why.unwrap().contains("the source /data is not there"));
     fixture.clock.advance(Duration::from_secs(1));
     fixture.create(BackupType::Full).await.unwrap();
-    assert_eq!(state(), Some(BackupStatus::Verified));
+    assert_eq!(state(), (Some(BackupStatus::Verified), None));
 }
 
 #[tokio::test]

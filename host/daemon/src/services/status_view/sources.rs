@@ -103,6 +103,7 @@ impl StatusSources {
             last_verified: job.last_verified.map(String::from),
             last_status: job.last_status.map(Into::into),
             last_incomplete: job.last_incomplete,
+            last_error: job.last_error,
             next_due: job.next_due.map(String::from),
             rpo_met: job.rpo_met,
             waits: job.waits,
