@@ -52,8 +52,8 @@ use crate::{
     },
     api::{Api, ApiState, TcpAccess},
     ports::{
-        Browse, Clock, Committed, ConfigError, HostView, LastReload, Recover, Recovered,
-        RecoveryControl, Reports, Secrets, ServiceManager, StatusFacts, WallClock,
+        AlertTests, Browse, Clock, Committed, ConfigError, HostView, LastReload, Recover,
+        Recovered, RecoveryControl, Reports, Secrets, ServiceManager, StatusFacts, WallClock,
     },
     services::{
         alert_holds::Holds,
@@ -502,8 +502,15 @@ pub async fn run(options: RunOptions) -> anyhow::Result<()> {
         alerters: alerters.clone(),
         listed: Mutex::default(),
     });
+    let alert_tests: Arc<dyn AlertTests> = Arc::new(AlertTestService::new(
+        shared.clone(),
+        plugins.clone(),
+        ids(),
+        alerters,
+    ));
     let counts = sqlite.clone();
     let metrics_ports = MetricsPorts {
+        alerters: alert_tests.clone(),
         backups: Arc::new(backups.clone()),
         plugins: plugins.clone(),
         host: host.clone(),
@@ -555,12 +562,7 @@ pub async fn run(options: RunOptions) -> anyhow::Result<()> {
         records: records.clone(),
         recovery: operators.clone(),
         silences,
-        alert_tests: Arc::new(AlertTestService::new(
-            shared.clone(),
-            plugins.clone(),
-            ids(),
-            alerters,
-        )),
+        alert_tests,
         notes: Arc::new(NoteService {
             shared: shared.clone(),
             secrets: secrets.clone(),

@@ -73,6 +73,7 @@ impl Drop for OwnDirectory {
 pub(crate) fn state(world: &Arc<FakeWorld>) -> ApiState {
     let numbers = Numbers::new().unwrap();
     let ports = MetricsPorts {
+        alerters: world.clone(),
         backups: world.clone(),
         plugins: world.clone(),
         host: world.clone(),

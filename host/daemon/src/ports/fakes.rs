@@ -1102,7 +1102,7 @@ impl BackupOperator for FakeWorld {
             rpo_met: Some(true),
             waits: None,
             last_checkpoint: None,
-            next_checkpoint: None,
+            next_checkpoint: Some(NOW + Duration::from_secs(900)),
             last_drill: None,
         }]
     }

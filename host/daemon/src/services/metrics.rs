@@ -21,11 +21,12 @@ pub use statsd::StatsdService;
 
 use super::feed::EventFeed;
 use crate::ports::{
-    BackupOperator, Clock, ConditionView, HostView, JournalNumbers, PluginView, SilenceControl,
+    AlertTests, BackupOperator, Clock, ConditionView, HostView, JournalNumbers, PluginView,
+    SilenceControl,
 };
 use mainstay_domain::{
-    event::Event, fallback_mode::FallbackMode, id::IncidentId, name::FailureType,
-    policy::GateNumbers, severity::Severity, time::Timestamp,
+    checkpoint::CheckpointKind, event::Event, fallback_mode::FallbackMode, id::IncidentId,
+    name::FailureType, policy::GateNumbers, severity::Severity, time::Timestamp,
 };
 use metrics::{Label, counter, gauge, histogram};
 use parking_lot::Mutex;
@@ -46,6 +47,8 @@ const RETRY: Duration = if cfg!(test) {
 
 /// What is looked up when the numbers are asked for.
 pub struct MetricsPorts {
+    /// The alerters of the config.
+    pub alerters: Arc<dyn AlertTests>,
     /// The jobs and their backups.
     pub backups: Arc<dyn BackupOperator>,
     /// The plugins and their calls.
@@ -136,8 +139,38 @@ impl Metrics {
         for outcome in ["applied", "rejected"] {
             counter!("mainstay_config_reloads_total", "outcome" => outcome).increment(0);
         }
-        for job in self.ports.backups.jobs() {
-            let job = || vec![Label::new("backup_job", job.name.to_string())];
+        for outcome in ["compiled", "failed"] {
+            counter!("plugin_compiles_total", "outcome" => outcome).increment(0);
+        }
+        for alerter in self.ports.alerters.alerters() {
+            for name in [
+                "mainstay_alerts_queued_total",
+                "mainstay_alerts_held_total",
+                "mainstay_alerts_lapsed_total",
+                "mainstay_alerts_grouped_total",
+                "mainstay_alerts_delivered_total",
+                "mainstay_alerts_delayed_total",
+                "mainstay_alerts_abandoned_total",
+            ] {
+                counter!(name, "alerter" => alerter.to_string()).increment(0);
+            }
+        }
+        for status in self.ports.backups.jobs() {
+            let job = || vec![Label::new("backup_job", status.name.to_string())];
+            let with = |label: &'static str, value: &'static str| {
+                let mut labels = job();
+                labels.push(Label::new(label, value));
+                labels
+            };
+            // Where it keeps any.
+            if status.next_checkpoint.is_some() {
+                for kind in CheckpointKind::ALL {
+                    counter!("backup_checkpoints_total", with("kind", kind.as_str())).increment(0);
+                }
+                for outcome in ["failed", "succeeded"] {
+                    counter!("backup_rollbacks_total", with("outcome", outcome)).increment(0);
+                }
+            }
             for name in [
                 "backup_operations_created_total",
                 "backup_operations_created_success_total",

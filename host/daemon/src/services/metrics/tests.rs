@@ -49,6 +49,7 @@ use tokio::sync::{mpsc, watch};
 
 fn metrics(world: &Arc<FakeWorld>, numbers: &Numbers) -> Arc<Metrics> {
     let ports = MetricsPorts {
+        alerters: world.clone(),
         backups: world.clone(),
         plugins: world.clone(),
         host: world.clone(),
@@ -496,6 +497,36 @@ fn rollbacks_happen(world: &FakeWorld) {
     ] {
         world.happen(kind, |event| event.with_job(&job("state")));
     }
+}
+
+/// The first time that something happens is else no growth, and no query over growth finds it.
+#[tokio::test]
+async fn what_has_not_happened_yet_is_zero_for_all_that_the_config_has() {
+    let text = metrics(&FakeWorld::new(16), &Numbers::new().unwrap()).render(None);
+    for alerter in ["pager", "mail"] {
+        let of_alerters = |described: &&super::catalog::Described| {
+            described.kind == Kind::Counter && described.labels == ["alerter"]
+        };
+        let mut count = 0;
+        for described in CATALOG.iter().filter(of_alerters) {
+            check(
+                &text,
+                &[&format!("{}{{alerter=\"{alerter}\"}} 0\n", described.name)],
+            );
+            count += 1;
+        }
+        assert_eq!(count, 7);
+    }
+    let kind = CheckpointKind::PreUpgrade.as_str();
+    check(
+        &text,
+        &[
+            "backup_operations_created_failed_total{backup_job=\"state\"} 0\n",
+            &format!("backup_checkpoints_total{{backup_job=\"state\",kind=\"{kind}\"}} 0\n"),
+            "backup_rollbacks_total{backup_job=\"state\",outcome=\"failed\"} 0\n",
+            "plugin_compiles_total{outcome=\"failed\"} 0\n",
+        ],
+    );
 }
 
 #[tokio::test]
