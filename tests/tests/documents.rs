@@ -445,6 +445,20 @@ fn the_list_of_commands_names_each_once() {
 }
 
 #[test]
+fn the_readme_counts_the_stop_signals_that_a_target_may_have() {
+    let source = read("host/daemon/src/config/validate/target.rs");
+    let (_, table) = source
+        .split_once("const STOP_SIGNALS: [(&str, Signal); ")
+        .unwrap();
+    let count: usize = table.split(']').next().unwrap().parse().unwrap();
+    let words = [
+        "none", "one", "two", "three", "four", "five", "six", "seven",
+    ];
+    let row = format!("| stop signals | {} | **seven** |", words[count]);
+    assert!(read("README.md").contains(&row), "{row}");
+}
+
+#[test]
 fn every_recipe_is_a_config_that_check_takes() {
     let recipes = blocks(&read("docs/recipes.md"), "toml");
     assert_eq!(recipes.len(), 3);
