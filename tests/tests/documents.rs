@@ -459,6 +459,39 @@ fn the_readme_counts_the_stop_signals_that_a_target_may_have() {
 }
 
 #[test]
+fn a_page_shows_the_tables_that_operators_write_by_hand() {
+    let tables = |page: &str| -> Vec<toml::Table> {
+        let blocks = blocks(&read(page), "toml");
+        blocks.iter().map(|block| block.parse().unwrap()).collect()
+    };
+    let keys = |table: &toml::Value| -> BTreeSet<String> {
+        let table = table.as_table().unwrap();
+        table.keys().cloned().collect()
+    };
+    let example: toml::Table = read("examples/mainstay.toml").parse().unwrap();
+    let shown = tables("docs/api.md");
+    let api = shown.iter().find_map(|table| table.get("host")?.get("api"));
+    assert_eq!(keys(api.unwrap()), keys(&example["host"]["api"]));
+    let shown = tables("docs/recovery.md");
+    let budget = shown.iter().find_map(|table| table.get("budget"));
+    assert_eq!(keys(budget.unwrap()), keys(&example["budget"]));
+    let depends = |table: &toml::Table| {
+        let targets = table.get("target").and_then(|targets| targets.as_array());
+        let mut targets = targets.into_iter().flatten();
+        targets.any(|target| target.get("depends_on").is_some())
+    };
+    assert!(shown.iter().any(depends), "no page shows `depends_on`");
+    // Prometheus is let in by what the page says, and asks where the daemon listens.
+    let page = read("docs/metrics.md");
+    let shown = tables("docs/metrics.md");
+    let api = shown.iter().find_map(|table| table.get("host")?.get("api"));
+    let listen = api.unwrap()["listen"].as_str().unwrap().to_owned();
+    let scrapes = blocks(&page, "yaml");
+    let scrapes = scrapes.iter().find(|it| it.contains("scrape_configs:"));
+    assert!(scrapes.unwrap().contains(&listen), "{scrapes:?}");
+}
+
+#[test]
 fn every_recipe_is_a_config_that_check_takes() {
     let recipes = blocks(&read("docs/recipes.md"), "toml");
     assert_eq!(recipes.len(), 3);
