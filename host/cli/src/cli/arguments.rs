@@ -11,7 +11,7 @@ use mainstay_domain::{
     archive::{DocumentKey, InvalidKey, Selection},
     code::ErrorCode,
     drill::DrillMethod,
-    id::{IncidentId, OperationId},
+    id::{BackupId, IncidentId, OperationId, SilenceId},
     name::{CheckpointName, FailureType, JobName, PluginName, SignalName, TargetName, TierName},
     operation::Mode,
     pause::LONGEST_PAUSE,
@@ -588,7 +588,7 @@ pub enum Command {
   mainstay unsilence sil-01K0000000000000000000000A"))]
     Unsilence {
         /// Which one; its beginning or end will do where no other has it
-        #[arg(value_parser = IdText::parse)]
+        #[arg(value_parser = IdText::of::<SilenceId>)]
         id: IdText,
         #[command(flatten)]
         #[allow(missing_docs, reason = "its own docs are the help")]
@@ -875,7 +875,7 @@ pub enum IncidentCommand {
   mainstay incident show inc-01K0000000000000000000000A"))]
     Show {
         /// Which one; its beginning or end will do where no other has it
-        #[arg(value_parser = IdText::parse)]
+        #[arg(value_parser = IdText::of::<IncidentId>)]
         id: IdText,
     },
 }
@@ -888,7 +888,7 @@ pub enum OperationCommand {
   mainstay operation show op-01K0000000000000000000000A"))]
     Show {
         /// Which one; its beginning or end will do where no other has it
-        #[arg(value_parser = IdText::parse)]
+        #[arg(value_parser = IdText::of::<OperationId>)]
         id: IdText,
     },
     /// Say whether an effect happened that is in doubt, so that its operation goes on
@@ -916,7 +916,7 @@ pub enum OperationCommand {
   mainstay operation export op-01K0000000000000000000000A --redact > op.json"))]
     Export {
         /// Which one; its beginning or end will do where no other has it
-        #[arg(value_parser = IdText::parse)]
+        #[arg(value_parser = IdText::of::<OperationId>)]
         id: IdText,
         /// Leave out what programs, services and stores said and were told; a rehearsal on it differs where that matters
         #[arg(long)]
@@ -952,7 +952,7 @@ pub struct ReplayArguments {
 #[derive(Debug, Args)]
 pub struct ResolveArguments {
     /// Which operation; its beginning or end will do where no other has it
-    #[arg(value_parser = IdText::parse)]
+    #[arg(value_parser = IdText::of::<OperationId>)]
     pub id: IdText,
     /// The number of the effect, as `operation show` has it
     pub number: u32,
@@ -974,7 +974,7 @@ pub struct ResolveArguments {
 #[derive(Debug, Args)]
 pub struct SignalArguments {
     /// To which operation; its beginning or end will do where no other has it
-    #[arg(value_parser = IdText::parse)]
+    #[arg(value_parser = IdText::of::<OperationId>)]
     pub id: IdText,
     /// What the signal is called, as the handler does
     #[arg(value_parser = SignalName::parse)]
@@ -1009,7 +1009,7 @@ pub struct By {
 #[derive(Debug, Args)]
 pub struct Decision {
     /// Which operation; the beginning or end of its identifier will do where no other has it
-    #[arg(value_parser = IdText::parse)]
+    #[arg(value_parser = IdText::of::<OperationId>)]
     pub id: IdText,
     /// The revision that you looked at; refused where the operation has moved on since
     #[arg(long, value_name = "NUMBER")]
@@ -1194,7 +1194,7 @@ pub enum BackupCommand {
   mainstay backup show ful-01K0000000000000000000000A"))]
     Show {
         /// Which one; its beginning or end will do where no other has it
-        #[arg(value_parser = IdText::parse)]
+        #[arg(value_parser = IdText::of::<BackupId>)]
         id: IdText,
     },
     /// Make a key that backups can be encrypted to
@@ -1225,7 +1225,7 @@ pub enum BackupCommand {
   mainstay backup verify ful-01K0000000000000000000000A"))]
     Verify {
         /// Which one; its beginning or end will do where no other has it
-        #[arg(value_parser = IdText::parse)]
+        #[arg(value_parser = IdText::of::<BackupId>)]
         id: IdText,
         #[command(flatten)]
         #[allow(missing_docs, reason = "its own docs are the help")]
@@ -1265,7 +1265,7 @@ pub enum BackupCommand {
   mainstay backup ls ful-01K0000000000000000000000A data --json | jq .key"))]
     Ls {
         /// Which backup; its beginning or end will do where no other has it
-        #[arg(value_parser = IdText::parse)]
+        #[arg(value_parser = IdText::of::<BackupId>)]
         id: IdText,
         /// Only what lies at or under it
         #[arg(value_parser = DocumentKey::of_person)]
@@ -1290,7 +1290,7 @@ pub enum BackupCommand {
         #[arg(long, value_parser = JobName::parse, conflicts_with = "id")]
         job: Option<JobName>,
         /// Only in this backup; its beginning or end will do where no other has it
-        #[arg(long, value_parser = IdText::parse)]
+        #[arg(long, value_parser = IdText::of::<BackupId>)]
         id: Option<IdText>,
     },
     /// Show what differs between two backups, or a backup and what is there now
@@ -1303,10 +1303,10 @@ pub enum BackupCommand {
   mainstay backup diff ful-01K0000000000000000000000A add-01K000000 --json"))]
     Diff {
         /// Which backup; its beginning or end will do where no other has it
-        #[arg(value_parser = IdText::parse)]
+        #[arg(value_parser = IdText::of::<BackupId>)]
         from: IdText,
         /// Which other one; absent: what the job's directories hold now
-        #[arg(value_parser = IdText::parse)]
+        #[arg(value_parser = IdText::of::<BackupId>)]
         to: Option<IdText>,
     },
     /// Print one file of a backup
@@ -1317,7 +1317,7 @@ pub enum BackupCommand {
   mainstay backup dump ful-01K0000000000000000000000A data/a.db > a.db"))]
     Dump {
         /// Which backup; its beginning or end will do where no other has it
-        #[arg(value_parser = IdText::parse)]
+        #[arg(value_parser = IdText::of::<BackupId>)]
         id: IdText,
         /// Which file, named as `backup ls` shows it
         #[arg(value_parser = DocumentKey::of_person)]
@@ -1338,7 +1338,7 @@ pub enum BackupCommand {
   mainstay backup release ful-01K0000000000000000000000A"))]
     Release {
         /// Which backup; its beginning or end will do where no other has it
-        #[arg(value_parser = IdText::parse)]
+        #[arg(value_parser = IdText::of::<BackupId>)]
         id: IdText,
         #[command(flatten)]
         #[allow(missing_docs, reason = "its own docs are the help")]
@@ -1352,7 +1352,7 @@ pub enum BackupCommand {
   mainstay backup accept ful-01K0000000000000000000000A"))]
     Accept {
         /// Which backup; its beginning or end will do where no other has it
-        #[arg(value_parser = IdText::parse)]
+        #[arg(value_parser = IdText::of::<BackupId>)]
         id: IdText,
         #[command(flatten)]
         #[allow(missing_docs, reason = "its own docs are the help")]
@@ -1366,7 +1366,7 @@ pub enum BackupCommand {
   mainstay backup move ful-01K0000000000000000000000A cold"))]
     Move {
         /// Which backup; its beginning or end will do where no other has it
-        #[arg(value_parser = IdText::parse)]
+        #[arg(value_parser = IdText::of::<BackupId>)]
         id: IdText,
         /// Where to: a tier of the config, or local
         #[arg(value_parser = TierName::parse)]
@@ -1385,7 +1385,7 @@ pub enum BackupCommand {
   mainstay backup delete ful-01K0000000000000000000000A"))]
     Delete {
         /// Which backup; its beginning or end will do where no other has it
-        #[arg(value_parser = IdText::parse)]
+        #[arg(value_parser = IdText::of::<BackupId>)]
         id: IdText,
         /// Look whether it may go, and change nothing
         #[arg(long)]
@@ -1402,7 +1402,7 @@ pub enum BackupCommand {
   mainstay backup undelete ful-01K0000000000000000000000A"))]
     Undelete {
         /// Which backup; its beginning or end will do where no other has it
-        #[arg(value_parser = IdText::parse)]
+        #[arg(value_parser = IdText::of::<BackupId>)]
         id: IdText,
         /// Look what would come back, and change nothing
         #[arg(long)]
@@ -1465,7 +1465,7 @@ pub enum BackupCommand {
 #[derive(Debug, Args)]
 pub struct HoldArguments {
     /// Which backup; its beginning or end will do where no other has it
-    #[arg(value_parser = IdText::parse)]
+    #[arg(value_parser = IdText::of::<BackupId>)]
     pub id: IdText,
     /// Until this time, as 2027-01-31T12:00:00Z; absent: until it is released
     #[arg(long, value_name = "TIME", value_parser = Timestamp::parse)]
@@ -1519,7 +1519,7 @@ pub enum CheckpointCommand {
   mainstay checkpoint rollback sna-01K0000000000000000000000A"))]
     Rollback {
         /// To which one; its beginning or end will do where no other has it
-        #[arg(value_parser = IdText::parse)]
+        #[arg(value_parser = IdText::of::<BackupId>)]
         id: IdText,
         #[command(flatten)]
         #[allow(missing_docs, reason = "its own docs are the help")]
@@ -1553,7 +1553,7 @@ pub struct RestoreArguments {
     #[arg(value_parser = JobName::parse)]
     pub job: JobName,
     /// Which backup; absent: the newest verified
-    #[arg(long, value_parser = IdText::parse, conflicts_with = "at")]
+    #[arg(long, value_parser = IdText::of::<BackupId>, conflicts_with = "at")]
     pub id: Option<IdText>,
     /// The newest verified of this type: full, incremental, differential, snapshot or emergency; absent: of any but emergency
     #[arg(long = "type", value_name = "TYPE", value_parser = parse_type, conflicts_with = "id")]

@@ -27,11 +27,21 @@ const NAMED: usize = 8;
 pub struct IdText(String);
 
 impl IdText {
-    /// Checks a text: it may be the beginning or the end of an identifier.
+    /// Checks a text: it may be the beginning or the end of the identifier of an operation or of an incident.
     ///
     /// # Errors
     /// It is too short, or has characters that none has.
     pub fn parse(text: &str) -> Result<Self, String> {
+        let examples = [OperationId::EXAMPLE, IncidentId::EXAMPLE].join(" or ");
+        Self::like(text, &examples)
+    }
+
+    /// The same of one kind of record.
+    pub(super) fn of<I: Listed>(text: &str) -> Result<Self, String> {
+        Self::like(text, I::EXAMPLE)
+    }
+
+    fn like(text: &str, examples: &str) -> Result<Self, String> {
         let is_good = text
             .chars()
             .all(|letter| letter.is_ascii_alphanumeric() || letter == '-');
@@ -39,8 +49,8 @@ impl IdText {
             return Ok(Self(text.to_owned()));
         }
         Err(format!(
-            "`{}` is no identifier: it looks like op-01K0000000000000000000000A or inc-01K0000000000000000000000A, and its \
-             beginning or its end will do, from {LEAST} letters on, where no other has it",
+            "`{}` is no identifier: it looks like {examples}, and its beginning or its end will do, from {LEAST} letters on, \
+             where no other has it",
             excerpt(text)
         ))
     }
@@ -54,6 +64,8 @@ impl std::fmt::Display for IdText {
 
 /// Kinds of records that have identifiers and are listed.
 pub(super) trait Listed: Sized + std::fmt::Display {
+    /// One of them.
+    const EXAMPLE: &'static str;
     /// What it identifies.
     const NOUN: &'static str;
     /// Where they are listed.
@@ -67,8 +79,9 @@ pub(super) trait Listed: Sized + std::fmt::Display {
 }
 
 macro_rules! listed {
-    ($id:ident, $noun:literal, $path:literal, $limited:literal, $command:literal) => {
+    ($id:ident, $example:literal, $noun:literal, $path:literal, $limited:literal, $command:literal) => {
         impl Listed for $id {
+            const EXAMPLE: &'static str = $example;
             const NOUN: &'static str = $noun;
             const PATH: &'static str = $path;
             const LIMITED: bool = $limited;
@@ -82,6 +95,7 @@ macro_rules! listed {
 
 listed!(
     OperationId,
+    "op-01K0000000000000000000000A",
     "operation",
     "/v1/operations",
     true,
@@ -89,6 +103,7 @@ listed!(
 );
 listed!(
     IncidentId,
+    "inc-01K0000000000000000000000A",
     "incident",
     "/v1/incidents",
     true,
@@ -96,6 +111,7 @@ listed!(
 );
 listed!(
     SilenceId,
+    "sil-01K0000000000000000000000A",
     "silence",
     "/v1/silences",
     false,
@@ -103,6 +119,7 @@ listed!(
 );
 listed!(
     BackupId,
+    "ful-01K0000000000000000000000A",
     "backup",
     "/v1/backups",
     false,
@@ -221,6 +238,26 @@ mod tests {
         ] {
             assert_eq!(meant(text).as_ref(), Ok(expected), "{text}");
         }
+    }
+
+    #[test]
+    fn what_is_none_is_told_with_one_of_the_kind_that_is_asked_for() {
+        fn check<I: Listed>(prefix: &str) {
+            assert!(I::EXAMPLE.starts_with(prefix) && I::whole(I::EXAMPLE).is_some());
+            let error = IdText::of::<I>("ful").unwrap_err();
+            let looks = format!("looks like {}, and", I::EXAMPLE);
+            assert!(error.contains(&looks), "{error}");
+            assert_eq!(IdText::of::<I>("01K0"), IdText::parse("01K0"));
+        }
+        check::<BackupId>("ful-");
+        check::<IncidentId>("inc-");
+        check::<OperationId>("op-");
+        check::<SilenceId>("sil-");
+        let error = IdText::parse("ful").unwrap_err();
+        assert!(
+            error.contains("like op-01K0000000000000000000000A or inc-"),
+            "{error}"
+        );
     }
 
     #[test]
