@@ -144,10 +144,20 @@ impl Recovery {
     ) -> Result<Reply, Refusal> {
         let id = taken.incident;
         let found = self.case(taken.key);
-        let Some(case) = found.filter(|case| case.incident.id == *id && case.is_failing()) else {
-            return Err(Refusal::Conflict(format!(
-                "{id} does not last any more, so nobody has to take it on; see mainstay incident show {id}"
-            )));
+        let found = found.filter(|case| case.incident.id == *id);
+        let Some(case) = found.filter(|case| case.is_failing()) else {
+            // One that is open is listed so.
+            let open = found.filter(|case| case.incident.state.is_open());
+            let why = match open.and_then(|case| case.incident.relapse_until) {
+                Some(until) => format!(
+                    "{id} is healthy again, and over at {until} if it stays so: there is nothing to take on as long as it does not come \
+                     back; `mainstay note {id}` writes down what you found"
+                ),
+                None => format!(
+                    "{id} does not last any more, so nobody has to take it on; see mainstay incident show {id}"
+                ),
+            };
+            return Err(Refusal::Conflict(why));
         };
         if let Some(before) = &case.incident.escalation.acknowledged {
             return Err(Refusal::Conflict(format!(

@@ -259,6 +259,26 @@ fn who_takes_it_on_is_on_record_and_nobody_else_is_told() {
 }
 
 #[test]
+fn who_takes_on_what_is_open_and_healthy_again_is_told_when_it_is_over() {
+    let mut world = World::new(usual());
+    world.raise("api down", High);
+    world.recover_it();
+    world.pass(100);
+    world.raise("api down", High);
+    world.attempt_again();
+    world.recover_it();
+    let incident = world.incident("api down");
+    assert!(incident.state.is_open());
+    let (id, until) = (incident.id.clone(), incident.relapse_until.unwrap());
+    let refused = take_on(&mut world, &id);
+    let expected = format!("healthy again, and over at {until} if it stays so");
+    assert!(
+        matches!(&refused, Reply::Refused(Refusal::Conflict(why)) if why.contains(&expected)),
+        "{refused:?}"
+    );
+}
+
+#[test]
 fn what_comes_back_after_it_was_over_is_not_taken_on_any_more() {
     let mut world = usual_with(after_three_minutes());
     world.raise("api down", High);
