@@ -225,6 +225,10 @@ fn each_carried_plugin_is_listed_installed_and_says_what_the_list_says() {
         said.contains("no plugin `web-hook`") && said.contains("webhook"),
         "{said}"
     );
+    let near = mainstay(directory, &["plugin", "install", "webhok"]);
+    let said = String::from_utf8(near.stderr).unwrap();
+    assert!(said.contains("did you mean `webhook`?"), "{said}");
+    assert!(!said.contains("log-file"), "{said}");
 }
 
 #[test]

@@ -22,7 +22,7 @@ mod work;
 pub use context::EntityKind;
 pub use problem::{ConfigErrors, Problem, ProblemSeverity, render, report};
 pub use state_dir::{NoStateDir, state_dir};
-pub(crate) use suggest::nearest;
+pub use suggest::nearest;
 
 use context::Context;
 use document::{Place, Source};

@@ -303,11 +303,8 @@ impl Wanted<'_> {
         let name = plugin_behind(&loaded.spec.plugins, self.name);
         let of_this_name = served.get(name);
         let of_this_name = of_this_name.map(Vec::as_slice).unwrap_or_default();
-        let fits = |found: &Serving| {
-            found.kind.serves_as() == self.kind && satisfies(self.version, &found.identity.version)
-        };
         let is_at_fault = of_this_name.is_empty() && at_fault.contains(name);
-        if is_at_fault || of_this_name.iter().any(fits) {
+        if is_at_fault || of_this_name.iter().any(|found| self.fits(found)) {
             return None;
         }
         let found: Vec<String> = of_this_name
@@ -323,28 +320,56 @@ impl Wanted<'_> {
             "{} names the {} {} {}, and the plugin directory has {found}",
             self.by, self.kind, self.name, self.version
         );
-        let problem = Problem::warning(message, self.remedy(name, of_this_name.is_empty()));
+        let problem = Problem::warning(message, self.remedy(name, of_this_name.is_empty(), served));
         Some(self.at.place(loaded, problem))
     }
 
+    /// Whether this one, which is there, is what is wanted.
+    fn fits(&self, found: &Serving) -> bool {
+        found.kind.serves_as() == self.kind && satisfies(self.version, &found.identity.version)
+    }
+
+    /// Whether this one, which comes with the program, would be.
+    fn would_fit(&self, carried: &Carried) -> bool {
+        let version = carried.about.version.parse::<semver::Version>();
+        // What serves as a handler is one, whatever world it is of.
+        let mut kinds = PluginKind::ALL.into_iter();
+        let serves = kinds.any(|kind| {
+            kind.serves_as() == self.kind
+                && carried.about.kind == mainstay_api::PluginKind::from(kind)
+        });
+        serves && version.is_ok_and(|version| satisfies(self.version, &version))
+    }
+
     /// How this plugin comes into the directory; `is_absent`: none of its name is there.
-    fn remedy(&self, name: &PluginName, is_absent: bool) -> String {
-        let is_it = |carried: &Carried| {
-            let version = carried.about.version.parse::<semver::Version>();
-            // What serves as a handler is one, whatever world it is of.
-            let mut kinds = PluginKind::ALL.into_iter();
-            let serves = kinds.any(|kind| {
-                kind.serves_as() == self.kind
-                    && carried.about.kind == mainstay_api::PluginKind::from(kind)
-            });
-            serves && version.is_ok_and(|version| satisfies(self.version, &version))
+    fn remedy(&self, name: &PluginName, is_absent: bool, served: &Served) -> String {
+        let known = match carried::named(name.as_str()) {
+            Ok(carried) if is_absent && self.would_fit(&carried) => Some(format!(
+                "`mainstay plugin install {name}` puts it there: it comes with the program"
+            )),
+            Err(_) if is_absent => self.meant(name, served),
+            _ => None,
         };
-        match carried::named(name.as_str()) {
-            Ok(carried) if is_absent && is_it(&carried) => {
-                format!("`mainstay plugin install {name}` puts it there: it comes with the program")
-            }
-            _ => "drop it into the plugin directory, or correct the name or version".to_owned(),
-        }
+        known.unwrap_or_else(|| {
+            "drop it into the plugin directory, or correct the name or version".to_owned()
+        })
+    }
+
+    /// What a name was meant to be that nothing has.
+    fn meant(&self, name: &PluginName, served: &Served) -> Option<String> {
+        let fitting = served.iter();
+        let fitting = fitting.filter(|(_, found)| found.iter().any(|one| self.fits(one)));
+        let there: Vec<&str> = fitting.map(|(name, _)| name.as_str()).collect();
+        let carried = carried::all().unwrap_or_default();
+        let carried = carried.iter().filter(|carried| self.would_fit(carried));
+        let carried = carried.map(|carried| carried.about.name.as_str());
+        let meant = config::nearest(name.as_str(), there.iter().copied().chain(carried))?;
+        Some(match there.contains(&meant) {
+            true => format!("did you mean `{meant}`, which is there?"),
+            false => format!(
+                "did you mean `{meant}`? It comes with the program: `mainstay plugin install {meant}` puts it there"
+            ),
+        })
     }
 }
 
@@ -380,7 +405,7 @@ mod tests {
                 by: String::new(),
                 at: NamedBy::Route(0),
             };
-            wanted.remedy(&name, is_absent)
+            wanted.remedy(&name, is_absent, &Served::new())
         };
         let (handler, alerter) = (PluginKind::RecoveryHandler, PluginKind::Alerter);
         let install = "`mainstay plugin install restart-service`";
@@ -395,5 +420,42 @@ mod tests {
             let said = remedy(kind, name, version, is_absent);
             assert!(said.starts_with("drop it"), "{said}");
         }
+        let meant = remedy(alerter, "webhok", "*", true);
+        assert!(
+            meant.starts_with("did you mean `webhook`? ")
+                && meant.contains("`mainstay plugin install webhook`"),
+            "{meant}"
+        );
+        // What does not fit is not meant.
+        for (kind, version) in [(handler, "*"), (alerter, "^99")] {
+            let said = remedy(kind, "webhok", version, true);
+            assert!(!said.contains("webhook"), "{said}");
+        }
+    }
+
+    #[test]
+    fn a_misspelt_name_of_a_plugin_that_is_there_is_told_with_it() {
+        let identity = PluginIdentity {
+            name: PluginName::parse("my-own").unwrap(),
+            version: "1.0.0".parse().unwrap(),
+            digest: "ab".repeat(32),
+        };
+        let serving = Serving {
+            kind: PluginKind::Alerter,
+            identity: identity.clone(),
+            capabilities: Vec::new(),
+            handles: Vec::new(),
+        };
+        let served = Served::from([(identity.name, vec![serving])]);
+        let name = PluginName::parse("my-onw").unwrap();
+        let wanted = Wanted {
+            kind: PluginKind::Alerter,
+            name: &name,
+            version: &VersionReq::STAR,
+            by: String::new(),
+            at: NamedBy::Route(0),
+        };
+        let said = wanted.remedy(&name, true, &served);
+        assert_eq!(said, "did you mean `my-own`, which is there?");
     }
 }

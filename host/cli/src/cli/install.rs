@@ -6,10 +6,11 @@ mod examples;
 
 use super::{
     arguments::Global,
+    failure::WithHelp,
     output::{Block, Output, Tone, cell},
     plugins,
 };
-use crate::carried::{self, Carried};
+use crate::carried::{self, Carried, CarriedError};
 use anyhow::{Context, bail};
 use examples::{example_of, grant_of, least_of};
 use mainstay_api::{PluginKind, WrittenPlugin};
@@ -69,6 +70,21 @@ pub(super) fn tell(out: &Output, indent: usize, text: &str) -> anyhow::Result<()
     }])
 }
 
+/// Why one does not come with the program, with the name that it was meant to be where one is near.
+fn with_meant(name: &PluginName, error: CarriedError) -> anyhow::Error {
+    let all = carried::all().unwrap_or_default();
+    let names = all.iter().map(|plugin| plugin.about.name.as_str());
+    let meant = config::nearest(name.as_str(), names);
+    if let (CarriedError::Unknown { .. }, Some(meant)) = (&error, meant) {
+        return WithHelp {
+            error: format!("no plugin `{name}` comes with this program"),
+            help: Some(format!("did you mean `{meant}`?")),
+        }
+        .into();
+    }
+    error.into()
+}
+
 /// `mainstay plugin install`.
 pub(super) fn install(
     global: &Global,
@@ -79,8 +95,8 @@ pub(super) fn install(
     // All names are known before anything is written.
     let plugins: Vec<Carried> = names
         .iter()
-        .map(|name| carried::named(name.as_str()))
-        .collect::<Result<_, _>>()?;
+        .map(|name| carried::named(name.as_str()).map_err(|error| with_meant(name, error)))
+        .collect::<anyhow::Result<_>>()?;
     let (directory, configured) = match into {
         Some(directory) => {
             let directory = std::path::absolute(&directory);

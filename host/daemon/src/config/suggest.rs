@@ -5,7 +5,7 @@
 use super::work;
 
 /// The candidate that is so near that a slip of the finger explains it.
-pub(crate) fn nearest<'a>(
+pub fn nearest<'a>(
     word: &str,
     candidates: impl IntoIterator<Item = &'a str>,
 ) -> Option<&'a str> {
