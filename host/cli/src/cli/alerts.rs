@@ -26,7 +26,10 @@ pub(super) async fn history(
             arguments.alerter.map(|alerter| alerter.to_string()),
         ),
         ("abandoned", arguments.abandoned.then(|| "true".to_owned())),
-        ("since", arguments.since.map(time_of)),
+        (
+            "since",
+            arguments.since.map(|since| time_of(since, &out.times)),
+        ),
         ("limit", Some(arguments.limit.to_string())),
     ];
     let answer = client.get(&path_with("/v1/alerts/history", &query)).await?;

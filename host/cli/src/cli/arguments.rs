@@ -2,7 +2,11 @@
 //!
 //! Length: it is the manual of every command in one place, so that the commands keep one tone.
 
-use super::{help::examples, identifiers::IdText};
+use super::{
+    help::examples,
+    identifiers::IdText,
+    times::{ShownTime, Times},
+};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use mainstay_api::{
     BackupType, CheckpointKind, OperationState, PolicyBody, PolicyChange, Severity,
@@ -662,7 +666,7 @@ pub struct LogsArguments {
     /// Go on with the lines to come
     #[arg(short, long)]
     pub follow: bool,
-    /// Only lines written since: a time (2026-01-31T12:00:00Z) or a length back from now (90s, 15m, 24h, 7d)
+    /// Only lines written since: a time (2026-01-31T12:00:00Z, 14:41, yesterday) or a length back from now (90s, 15m, 24h, 7d)
     #[arg(long, value_name = "TIME", value_parser = parse_since)]
     pub since: Option<Since>,
     /// So many of the last lines; by default 100, with --since all
@@ -679,7 +683,7 @@ pub struct IncidentArguments {
     /// Only of this target
     #[arg(long, value_name = "NAME", value_parser = TargetName::parse)]
     pub target: Option<TargetName>,
-    /// Only opened since: a time (2026-01-31T12:00:00Z) or a length back from now (90s, 15m, 24h, 7d)
+    /// Only opened since: a time (2026-01-31T12:00:00Z, 14:41, yesterday) or a length back from now (90s, 15m, 24h, 7d)
     #[arg(long, value_name = "TIME", value_parser = parse_since)]
     pub since: Option<Since>,
     /// At most so many
@@ -699,7 +703,7 @@ pub struct EventArguments {
     /// Only about this target
     #[arg(long, value_name = "NAME", value_parser = TargetName::parse)]
     pub target: Option<TargetName>,
-    /// Every event after this number (1200), since a time (2026-01-31T12:00:00Z) or a length back from now (90s, 24h)
+    /// Every event after this number (1200), since a time (2026-01-31T12:00:00Z, 14:41, yesterday) or a length back from now (90s, 24h)
     #[arg(long, value_name = "SEQ|TIME", value_parser = parse_since_event)]
     pub since: Option<SinceEvent>,
     /// So many of the newest, by default 50; with --since at most so many, by default all
@@ -716,7 +720,7 @@ pub struct SimulateArguments {
     /// Play what the daemon has recorded
     #[arg(long, conflicts_with = "file")]
     pub from_journal: bool,
-    /// Of the journal only what was since: a time (2026-01-31T12:00:00Z) or a length back from now; by default 24h
+    /// Of the journal only what was since: a time (2026-01-31T12:00:00Z, 14:41, yesterday) or a length back from now; by default 24h
     #[arg(long, value_name = "TIME", requires = "from_journal", value_parser = parse_since)]
     pub since: Option<Since>,
     /// How long it lasts, e.g. 90s, 2h or 1d; else as the scenario says, or until nothing is left to be done, at most a day
@@ -743,7 +747,7 @@ pub struct HistoryArguments {
     /// Only in this state
     #[arg(long, value_parser = parse_state)]
     pub state: Option<OperationState>,
-    /// Only detected since: a time (2026-01-31T12:00:00Z) or a length back from now (90s, 15m, 24h, 7d)
+    /// Only detected since: a time (2026-01-31T12:00:00Z, 14:41, yesterday) or a length back from now (90s, 15m, 24h, 7d)
     #[arg(long, value_name = "TIME", value_parser = parse_since)]
     pub since: Option<Since>,
     /// At most so many
@@ -773,7 +777,7 @@ pub struct AlertHistoryArguments {
     /// Only those that were given up
     #[arg(long)]
     pub abandoned: bool,
-    /// Only since: a time (2026-01-31T12:00:00Z) or a length back from now (90s, 15m, 24h, 7d)
+    /// Only since: a time (2026-01-31T12:00:00Z, 14:41, yesterday) or a length back from now (90s, 15m, 24h, 7d)
     #[arg(long, value_name = "TIME", value_parser = parse_since)]
     pub since: Option<Since>,
     /// So many of the newest, at most 1000
@@ -787,7 +791,7 @@ pub struct AuditArguments {
     /// Only about this target
     #[arg(long, value_name = "NAME", value_parser = TargetName::parse)]
     pub target: Option<TargetName>,
-    /// Only since: a time (2026-01-31T12:00:00Z) or a length back from now (90s, 15m, 24h, 7d)
+    /// Only since: a time (2026-01-31T12:00:00Z, 14:41, yesterday) or a length back from now (90s, 15m, 24h, 7d)
     #[arg(long, value_name = "TIME", value_parser = parse_since)]
     pub since: Option<Since>,
     /// At most so many
@@ -805,6 +809,19 @@ pub enum Since {
     Time(Timestamp),
     /// So long before now.
     Ago(Duration),
+    /// When a clock of the zone in which times are told shows this.
+    Shown(ShownTime),
+}
+
+impl Since {
+    /// The time that it is.
+    pub(super) fn at(self, times: &Times) -> Timestamp {
+        match self {
+            Since::Time(time) => time,
+            Since::Ago(length) => times.now() - length,
+            Since::Shown(shown) => times.at_clock(shown),
+        }
+    }
 }
 
 /// Of which failures numbers are shown.
@@ -813,7 +830,7 @@ pub struct StatsArguments {
     /// Only of this target
     #[arg(long, value_name = "NAME", value_parser = TargetName::parse)]
     pub target: Option<TargetName>,
-    /// Only detected since: a time (2026-01-31T12:00:00Z) or a length back from now (24h, 7d); by default 30d
+    /// Only detected since: a time (2026-01-31T12:00:00Z, 14:41, yesterday) or a length back from now (24h, 7d); by default 30d
     #[arg(long, value_name = "TIME", value_parser = parse_since)]
     pub since: Option<Since>,
 }
@@ -1558,7 +1575,7 @@ pub struct RestoreArguments {
     /// The newest verified of this type: full, incremental, differential, snapshot or emergency; absent: of any but emergency
     #[arg(long = "type", value_name = "TYPE", value_parser = parse_type, conflicts_with = "id")]
     pub backup_type: Option<BackupType>,
-    /// The newest verified of this time or before: a time (2026-01-31T12:00:00Z) or a length back from now (90s, 15m, 24h, 7d)
+    /// The newest verified of this time or before: a time (2026-01-31T12:00:00Z, 14:41, yesterday) or a length back from now (90s, 15m, 24h, 7d)
     #[arg(long, value_name = "TIME", value_parser = parse_since)]
     pub at: Option<Since>,
     /// Only what lies at or under it, named as `backup ls` shows it, or by a pattern as of `backup find`; may be said several times
@@ -1855,8 +1872,13 @@ fn parse_since(text: &str) -> Result<Since, String> {
     if let Some(length) = length_of(text) {
         return Ok(Since::Ago(length));
     }
-    let help = "a length back from now like 90s, 15m, 24h or 7d is allowed too";
-    Timestamp::parse(text)
-        .map(Since::Time)
-        .map_err(|error| format!("{error}; {help}"))
+    // What says how far it is from UTC is told by no clock of this zone.
+    match (Timestamp::parse(text), ShownTime::parse(text)) {
+        (Ok(time), _) => Ok(Since::Time(time)),
+        (Err(_), Some(shown)) => Ok(Since::Shown(shown)),
+        (Err(error), None) => Err(format!(
+            "{error}; a time as it is shown, like 14:41:00, 2026-01-31, \"2026-01-31 14:41:00\" or yesterday, and a length back from \
+             now like 90s, 15m, 24h or 7d are allowed too"
+        )),
+    }
 }

@@ -20,7 +20,10 @@ pub(super) async fn list(
     let limit = arguments.limit;
     let query = [
         ("target", arguments.target.map(|target| target.to_string())),
-        ("since", arguments.since.map(time_of)),
+        (
+            "since",
+            arguments.since.map(|since| time_of(since, &out.times)),
+        ),
         ("limit", Some(limit.to_string())),
         ("before", arguments.before.map(|number| number.to_string())),
     ];

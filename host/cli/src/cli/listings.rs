@@ -4,7 +4,7 @@ use super::{
     arguments::{EventArguments, HistoryArguments, IncidentArguments, Since, SinceEvent},
     client::{Client, path_with, refused},
     failure::Ending,
-    output::{Block, Output, Tone, now, printable, relative},
+    output::{Block, Output, Times, Tone, now, printable, relative},
     records::{event_block, incident_table, operation_table, waiting_blocks},
 };
 use crate::console;
@@ -40,7 +40,10 @@ pub(super) async fn incidents(
     let query = [
         ("open", arguments.open.then(|| "true".to_owned())),
         ("target", arguments.target.map(|target| target.to_string())),
-        ("since", arguments.since.map(time_of)),
+        (
+            "since",
+            arguments.since.map(|since| time_of(since, &out.times)),
+        ),
         ("limit", Some(limit.to_string())),
         ("before", arguments.before.map(|id| id.to_string())),
     ];
@@ -54,12 +57,8 @@ pub(super) async fn incidents(
 }
 
 /// The time from which on something is asked for, as the API takes it.
-pub(super) fn time_of(since: Since) -> String {
-    let time = match since {
-        Since::Time(time) => time,
-        Since::Ago(length) => now() - length,
-    };
-    time.to_string()
+pub(super) fn time_of(since: Since, times: &Times) -> String {
+    since.at(times).to_string()
 }
 
 pub(super) async fn history(
@@ -75,7 +74,10 @@ pub(super) async fn history(
             arguments.failure.map(|failure| failure.to_string()),
         ),
         ("state", arguments.state.map(|state| state.to_string())),
-        ("since", arguments.since.map(time_of)),
+        (
+            "since",
+            arguments.since.map(|since| time_of(since, &out.times)),
+        ),
         ("limit", Some(limit.to_string())),
         ("before", arguments.before.map(|id| id.to_string())),
     ];
@@ -148,7 +150,7 @@ pub(super) async fn events(
     } = arguments;
     let (seq, from) = match since {
         Some(SinceEvent::Seq(seq)) => (Some(seq), None),
-        Some(SinceEvent::Time(time)) => (None, Some(time_of(time))),
+        Some(SinceEvent::Time(time)) => (None, Some(time_of(time, &out.times))),
         None => (None, None),
     };
     let limit = limit.or_else(|| since.is_none().then_some(NEWEST_EVENTS));

@@ -55,7 +55,7 @@ pub(super) async fn restore(
         job: job.to_string(),
         id,
         backup_type,
-        at: at.map(time_of),
+        at: at.map(|at| time_of(at, &out.times)),
         paths,
         into: into.map(text_of).transpose()?,
         replace,

@@ -26,7 +26,10 @@ pub(super) async fn run(
     let spec = Arc::new(config::load(&config::find(global.config.as_deref())?)?.spec);
     let (mut draft, notes) = match &arguments.file {
         Some(file) => read::file(file, &spec)?,
-        None => read::journal(&connect::connect(global).await?, arguments.since, &spec).await?,
+        None => {
+            let client = connect::connect(global).await?;
+            read::journal(&client, (arguments.since, &out.times), &spec).await?
+        }
     };
     for note in &notes {
         console::note(out.shown(&format!("mainstay: {note}")));

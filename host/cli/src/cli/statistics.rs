@@ -17,7 +17,10 @@ pub(super) async fn show(
 ) -> anyhow::Result<()> {
     let query = [
         ("target", arguments.target.map(|target| target.to_string())),
-        ("since", arguments.since.map(time_of)),
+        (
+            "since",
+            arguments.since.map(|since| time_of(since, &out.times)),
+        ),
     ];
     let answer = client.get(&path_with("/v1/stats", &query)).await?;
     present(out, &answer, |out, stats: Stats| {

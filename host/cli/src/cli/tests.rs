@@ -509,13 +509,11 @@ fn bad_usage_is_refused_with_what_is_allowed() {
     check("mainstay history --state done", "awaiting-manual");
     check("mainstay history --before 7", "op-01K");
     check("mainstay incidents --before op-1", "inc-01K");
-    check("mainstay history --since yesterday", "90s, 15m, 24h or 7d");
+    check("mainstay history --since lately", "90s, 15m, 24h or 7d");
     check("mainstay history --since 5x", "RFC 3339");
-    check("mainstay events --since yesterday", "like 1200");
-    check(
-        "mainstay incidents --since yesterday",
-        "90s, 15m, 24h or 7d",
-    );
+    check("mainstay history --since 5x", "14:41:00, 2026-01-31");
+    check("mainstay events --since lately", "like 1200");
+    check("mainstay incidents --since lately", "90s, 15m, 24h or 7d");
     check("mainstay status --timeout 5", "500ms, 10s or 2m");
     check("mainstay status --timeout 0s", "from 1ms");
     check("mainstay backup create state --type half", "differential");
@@ -541,6 +539,11 @@ fn lengths_and_times_are_both_taken_for_since() {
     assert_eq!(since("90s"), Since::Ago(Duration::from_secs(90)));
     assert_eq!(since("7d"), Since::Ago(Duration::from_secs(7 * 86_400)));
     assert!(matches!(since("2026-01-31T12:00:00Z"), Since::Time(_)));
+    let east = since("2026-01-31T14:00:00+02:00");
+    assert_eq!(east, since("2026-01-31T12:00:00Z"));
+    for shown in ["14:41:00", "2030-01-01", "2026-01-31 14:41:00", "yesterday"] {
+        assert!(matches!(since(shown), Since::Shown(_)), "{shown}");
+    }
     let since_event = |text: &str| {
         let cli = Cli::try_parse_from(["mainstay", "events", "--since", text]).unwrap();
         let Command::Events(arguments) = cli.command else {

@@ -3,7 +3,11 @@
 //! Invariant: only [`now`] looks at a clock, and only [`Times::new`] at the zone of this machine.
 
 use super::layout::printable;
-use jiff::{Zoned, civil::DateTime, tz::TimeZone};
+use jiff::{
+    Zoned,
+    civil::{Date, DateTime, Time},
+    tz::TimeZone,
+};
 use mainstay_domain::time::{Timestamp, millis};
 use std::time::{Duration, SystemTime};
 
@@ -109,10 +113,76 @@ impl Times {
         Some(Timestamp::from_millis(millis))
     }
 
+    /// The time that a clock of the zone shows then; the beginning of time where none shows it.
+    pub(super) fn at_clock(&self, shown: ShownTime) -> Timestamp {
+        let of_day = || {
+            let today = self.zoned(self.now())?.date();
+            let day = match shown.day {
+                Day::Today => today,
+                Day::Yesterday => today.yesterday().ok()?,
+                Day::Of(day) => day,
+            };
+            let time = self.zone.to_timestamp(day.to_datetime(shown.clock)).ok()?;
+            u64::try_from(time.as_millisecond()).ok()
+        };
+        of_day().map(Timestamp::from_millis).unwrap_or_default()
+    }
+
     fn zoned(&self, time: Timestamp) -> Option<Zoned> {
         let millis = i64::try_from(time.as_millis()).ok()?;
         let time = jiff::Timestamp::from_millisecond(millis).ok()?;
         Some(time.to_zoned(self.zone.clone()))
+    }
+}
+
+/// A time as it is shown: of the zone in which times are told, without its date where that is today's.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ShownTime {
+    day: Day,
+    clock: Time,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Day {
+    Today,
+    Yesterday,
+    Of(Date),
+}
+
+impl ShownTime {
+    /// Reads `14:41`, `14:41:00`, `2026-01-31`, `2026-01-31 14:41:00`, `today`, `yesterday` and `yesterday 14:41`; a day alone is its
+    /// beginning.
+    pub(super) fn parse(text: &str) -> Option<Self> {
+        // An offset from UTC would be read, and count for nothing.
+        let is_clock = |text: &str| {
+            let mut letters = text.chars();
+            text.contains(':') && letters.all(|letter| matches!(letter, '0'..='9' | ':' | '.'))
+        };
+        let clock_of = |text: &str| text.parse::<Time>().ok().filter(|_| is_clock(text));
+        let midnight = Time::midnight();
+        let (day, clock) = match text.split_once([' ', 'T']) {
+            Some((day, clock)) => (Day::parse(day)?, clock_of(clock)?),
+            None => match Day::parse(text) {
+                Some(day) => (day, midnight),
+                None => (Day::Today, clock_of(text)?),
+            },
+        };
+        Some(Self { day, clock })
+    }
+}
+
+impl Day {
+    fn parse(text: &str) -> Option<Self> {
+        match text {
+            "today" => Some(Self::Today),
+            "yesterday" => Some(Self::Yesterday),
+            _ if text.len() == "2026-01-31".len() => {
+                let day: Date = text.parse().ok()?;
+                // Others are told by no clock of a computer.
+                (1970..=9998).contains(&day.year()).then_some(Self::Of(day))
+            }
+            _ => None,
+        }
     }
 }
 
@@ -202,5 +272,51 @@ mod tests {
             ("+02".to_owned(), "UTC".to_owned())
         );
         assert_eq!(east.moment("2026-03-04T22:25:00.120Z"), "00:25:00.120");
+    }
+
+    #[test]
+    fn a_time_is_read_as_it_is_shown_in_the_zone_in_which_it_is() {
+        // Half past midnight of the fifth, two hours east.
+        let now = Timestamp::parse("2026-03-04T22:30:00Z").unwrap();
+        let east = Times::at(now, TimeZone::fixed(jiff::tz::offset(2)));
+        for (text, expected) in [
+            ("00:25:00", "2026-03-04T22:25:00Z"),
+            ("14:41", "2026-03-05T12:41:00Z"),
+            ("today", "2026-03-04T22:00:00Z"),
+            ("yesterday", "2026-03-03T22:00:00Z"),
+            ("yesterday 23:00", "2026-03-04T21:00:00Z"),
+            ("2026-03-04 23:00:00", "2026-03-04T21:00:00Z"),
+            ("2026-03-04T23:00", "2026-03-04T21:00:00Z"),
+            ("2030-01-01", "2029-12-31T22:00:00Z"),
+            ("1970-01-01", "1970-01-01T00:00:00Z"),
+        ] {
+            let read = ShownTime::parse(text).unwrap();
+            let expected = Timestamp::parse(expected).unwrap();
+            assert_eq!(east.at_clock(read), expected, "{text}");
+        }
+        // What is shown is read as what it was.
+        for time in [
+            "2026-03-04T22:25:00Z",
+            "2026-03-04T21:00:00Z",
+            "2019-05-06T07:08:09Z",
+        ] {
+            let read = ShownTime::parse(&east.clock(time).unwrap()).unwrap();
+            assert_eq!(east.at_clock(read), Timestamp::parse(time).unwrap());
+        }
+        for none in [
+            "",
+            "lately",
+            "7",
+            "1441",
+            "25:00",
+            "2026-02-30",
+            "today 7",
+            "9999-12-31",
+            "14:41:00Z",
+            "2026-03-04 14:41+02",
+            "today ",
+        ] {
+            assert_eq!(ShownTime::parse(none), None, "{none}");
+        }
     }
 }

@@ -4,10 +4,7 @@ use crate::cli::{arguments::Since, failure::Usage, output::Times};
 
 /// The first line that was written then or later; what has no time belongs to the line before it.
 pub(super) fn begin_of(lines: &[&str], since: Since, times: &Times) -> anyhow::Result<usize> {
-    let since = match since {
-        Since::Time(time) => time,
-        Since::Ago(length) => times.now() - length,
-    };
+    let since = since.at(times);
     let told = lines
         .iter()
         .enumerate()

@@ -5,6 +5,7 @@ use super::super::{
     client::{Client, path_with},
     failure::WithHelp,
     listings::{parse, time_of},
+    output::Times,
 };
 use anyhow::Context;
 use mainstay_api::HostPhase;
@@ -67,11 +68,11 @@ fn unreadable(file: &Path, why: &str) -> anyhow::Error {
 /// Asks the daemon for its events.
 pub(super) async fn journal(
     client: &Client,
-    since: Option<Since>,
+    (since, times): (Option<Since>, &Times),
     spec: &Spec,
 ) -> anyhow::Result<Read> {
     let since = since.unwrap_or(Since::Ago(DAY));
-    let query = [("from", Some(time_of(since)))];
+    let query = [("from", Some(time_of(since, times)))];
     let mut lines = client.get_lines(&path_with("/v1/events", &query)).await?;
     let (mut events, mut unknown) = (Vec::new(), 0);
     while let Some(line) = lines.next().await? {
