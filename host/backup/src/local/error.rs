@@ -33,3 +33,14 @@ pub(super) fn unavailable(what: &str, path: &Path) -> impl Fn(io::Error) -> Back
         BackupStoreError::Unavailable(format!("{text}: {error}{help}"))
     }
 }
+
+/// The same of a directory that a restore needs, and could have elsewhere.
+pub(super) fn cannot_begin(what: &str, path: &Path) -> impl Fn(io::Error) -> BackupStoreError {
+    let plain = unavailable(what, path);
+    move |error| match plain(error) {
+        BackupStoreError::Unavailable(why) => BackupStoreError::Unavailable(format!(
+            "{why}; where none can be made, restore into another directory"
+        )),
+        other => other,
+    }
+}

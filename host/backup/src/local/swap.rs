@@ -18,7 +18,7 @@ mod merge;
 
 use super::{
     durable,
-    error::unavailable,
+    error::{cannot_begin, unavailable},
     files::{ignore_not_found, sync_dir},
     inside::Inside,
     mounts::{check_none_below, check_none_within, is_mount_point},
@@ -244,9 +244,10 @@ pub(super) fn has_left(target: &Path) -> bool {
 }
 
 fn make_staging(parent: &Path, staging: PathBuf) -> Result<PathBuf, BackupStoreError> {
-    fs::create_dir_all(parent).map_err(unavailable("cannot make", parent))?;
+    fs::create_dir_all(parent).map_err(cannot_begin("cannot make", parent))?;
     let made = DirBuilder::new().mode(0o700).create(&staging);
-    made.map_err(unavailable("cannot make", &staging))?;
+    // Its name says nothing to people.
+    made.map_err(cannot_begin("cannot make a new directory in", parent))?;
     Ok(staging)
 }
 

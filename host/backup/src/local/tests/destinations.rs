@@ -32,6 +32,20 @@ fn two_jobs(fixture: &Fixture) -> BackupId {
     fixture.take(BackupType::Full, &[]).manifest.id
 }
 
+#[test]
+fn where_no_directory_can_be_made_that_is_told_of_the_place_that_was_named() {
+    let fixture = Fixture::new();
+    let chain = [two_jobs(&fixture)];
+    for (path, says) in [
+        ("/proc/x", "cannot make a new directory in /proc: "),
+        ("/proc/x/y", "cannot make /proc/x: "),
+    ] {
+        refuses(&fixture, &chain, Path::new(path), says);
+        let help = "where none can be made, restore into another directory";
+        refuses(&fixture, &chain, Path::new(path), help);
+    }
+}
+
 const WITHIN: &str = "it is where the backups are";
 const ABOVE: &str = "it holds the backups";
 
