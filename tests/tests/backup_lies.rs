@@ -287,6 +287,34 @@ fn on_a_new_machine_the_good_backup_does_not_expire_for_an_empty_one() {
     assert_eq!(fs::read_to_string(daemon.path("data/a")).unwrap(), "one");
 }
 
+/// What it saves was broken, or nobody would restore; and no restore takes it by itself.
+#[test]
+fn what_a_restore_saves_does_not_displace_the_backup_of_the_day() {
+    let policy = "retention = { policy = \"gfs-retention\" }\n\
+        [plugin.gfs-retention]\n\
+        settings = { last = 1, hourly = 0, daily = 7, weekly = 0, monthly = 0, yearly = 0 }\n";
+    let mut daemon = Daemon::prepare(&(job("{ kind = \"directory\", path = \"data\" }") + policy));
+    fs::create_dir(daemon.path("data")).unwrap();
+    fs::write(daemon.path("data/a"), "one").unwrap();
+    daemon.drop_plugin(&plugin("gfs-retention"));
+    daemon.run();
+    daemon.wait_for_plugins(1);
+    daemon.wait_for_first_backup();
+    fs::write(daemon.path("data/a"), "broken").unwrap();
+    daemon.json(&["backup", "restore", "state", "--replace"]);
+    assert_eq!(fs::read_to_string(daemon.path("data/a")).unwrap(), "one");
+    let judged = daemon.json(&["backup", "prune", "--dry-run"]);
+    let reason_of = |prefix: &str| -> String {
+        let mut verdicts = judged["verdicts"].as_array().unwrap().iter();
+        let is_it = |verdict: &&Value| verdict["id"].as_str().unwrap().starts_with(prefix);
+        let verdict = verdicts.find(is_it).unwrap();
+        assert_eq!(verdict["keep"], true, "{judged}");
+        verdict["reason"].as_str().unwrap().to_owned()
+    };
+    assert_eq!(reason_of("ful-"), "last 1 of 1, daily 1 of 7");
+    assert_eq!(reason_of("eme-"), "emergency 1 of 3");
+}
+
 #[test]
 fn who_holds_a_backup_is_known_where_the_journal_is_lost() {
     let mut daemon = Daemon::prepare(&job("{ kind = \"directory\", path = \"data\" }"));
