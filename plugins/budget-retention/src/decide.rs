@@ -15,7 +15,8 @@ use std::collections::BTreeMap;
 use std::num::NonZeroU64;
 
 /// What the backups of a job may take. The newest chains that fit are kept: a full backup and all that is taken since, or
-/// one that stands alone, but for the newest full one with its chain, which stays before any other. What lies in the trash, and what the host keeps beside, is not counted.
+/// one that stands alone. The newest full backup stays with its chain before any other. What lies in the trash, and what the
+/// host keeps beside, is not counted.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Budget {
