@@ -802,7 +802,7 @@ pub struct AuditArguments {
     pub before: Option<u64>,
 }
 
-/// From when on.
+/// From when on, or until when.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Since {
     /// This time.
@@ -1485,8 +1485,8 @@ pub struct HoldArguments {
     #[arg(value_parser = IdText::of::<BackupId>)]
     pub id: IdText,
     /// Until this time, as 2027-01-31T12:00:00Z; absent: until it is released
-    #[arg(long, value_name = "TIME", value_parser = Timestamp::parse)]
-    pub until: Option<Timestamp>,
+    #[arg(long, value_name = "TIME", value_parser = parse_moment)]
+    pub until: Option<Since>,
     /// Why, for the record
     #[arg(long)]
     pub reason: Option<String>,
@@ -1872,13 +1872,17 @@ fn parse_since(text: &str) -> Result<Since, String> {
     if let Some(length) = length_of(text) {
         return Ok(Since::Ago(length));
     }
+    parse_moment(text)
+        .map_err(|error| format!("{error}, and a length back from now like 90s, 15m, 24h or 7d"))
+}
+
+fn parse_moment(text: &str) -> Result<Since, String> {
     // What says how far it is from UTC is told by no clock of this zone.
     match (Timestamp::parse(text), ShownTime::parse(text)) {
         (Ok(time), _) => Ok(Since::Time(time)),
         (Err(_), Some(shown)) => Ok(Since::Shown(shown)),
         (Err(error), None) => Err(format!(
-            "{error}; a time as it is shown, like 14:41:00, 2026-01-31, \"2026-01-31 14:41:00\" or yesterday, and a length back from \
-             now like 90s, 15m, 24h or 7d are allowed too"
+            "{error}; allowed too is a time as it is shown, like 14:41:00, 2026-01-31, \"2026-01-31 14:41:00\" or yesterday"
         )),
     }
 }

@@ -7,6 +7,7 @@ use super::{
     client::Client,
     failure::Ending,
     identifiers::IdText,
+    listings::time_of,
     output::{Output, Times},
 };
 use mainstay_api::{AcceptBody, DeleteBody, Hold, HoldBody, MoveBody, ReleaseBody, UndeleteBody};
@@ -25,7 +26,7 @@ pub(super) async fn hold(
         by,
     } = arguments;
     let body = HoldBody {
-        until: until.map(String::from),
+        until: until.map(|until| time_of(until, &out.times)),
         reason,
         by: by.by,
     };

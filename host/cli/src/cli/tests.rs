@@ -512,6 +512,9 @@ fn bad_usage_is_refused_with_what_is_allowed() {
     check("mainstay history --since lately", "90s, 15m, 24h or 7d");
     check("mainstay history --since 5x", "RFC 3339");
     check("mainstay history --since 5x", "14:41:00, 2026-01-31");
+    let hold = "mainstay backup hold ful-01K0 --until";
+    check(&format!("{hold} soon"), "14:41:00, 2026-01-31");
+    check(&format!("{hold} 7d"), "RFC 3339");
     check("mainstay events --since lately", "like 1200");
     check("mainstay incidents --since lately", "90s, 15m, 24h or 7d");
     check("mainstay status --timeout 5", "500ms, 10s or 2m");
