@@ -29,10 +29,21 @@ fn a_target_starts_when_what_it_depends_on_is_ready_and_stops_before_it() {
         row(status, "store")["health"] == "starting"
     });
     assert_eq!(daemon.pids().get("app"), None, "it waits");
+    daemon.wait_for_status("both to say why", |status| {
+        let (app, store) = (row(status, "app"), row(status, "store"));
+        let not_yet = store["not_yet"].as_str().unwrap_or_default();
+        app["unstarted"]["why"] == "it waits for store, on which it depends"
+            && app["unstarted"]["since"].is_string()
+            && !not_yet.is_empty()
+    });
     fs::write(daemon.path("go"), "").unwrap();
     wait_for("the app", || {
         let is_ready = daemon.path("app.ready").exists();
         is_ready.then_some(()).ok_or_else(|| daemon.log())
+    });
+    daemon.wait_for_status("the app to run", |status| {
+        let app = row(status, "app");
+        app["pid"].is_u64() && app.get("unstarted").is_none()
     });
     assert_eq!(daemon.json(&["incidents"]), json!([]));
     assert!(daemon.stop(), "{}", daemon.log());

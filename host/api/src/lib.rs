@@ -109,7 +109,7 @@ pub use statistics::{Stats, StatsQuery, StatsTotal, TargetStats};
 pub use status::{
     CircuitState, Health, HostStatus, JobRow, LastLook, NotStarted, OpenWindow, ProbeReport,
     ProbedCheck, RecoveryPause, ReloadRow, Rest, ServiceProcess, Status, TargetDetail, TargetLog,
-    TargetRow, TierRow, Unseen,
+    TargetRow, TierRow, Unseen, Unstarted,
 };
 
 #[cfg(test)]

@@ -203,6 +203,14 @@ pub struct TargetRow {
     /// healthy.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub not_started: Option<NotStarted>,
+    /// Why its process does not run yet, where it is on the way to its start: what it depends on, or its `before_start`; absent
+    /// where it runs, or is not on the way.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub unstarted: Option<Unstarted>,
+    /// While it is starting: which of its checks have not passed, and what they saw, for people; absent otherwise, and where
+    /// none has looked.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub not_yet: Option<String>,
     /// Whether its process has ended with an exit code that its config expects, and none runs.
     #[serde(default)]
     pub completed: bool,
@@ -343,6 +351,16 @@ pub struct Unseen {
     #[schemars(extend("format" = "date-time"))]
     pub since: String,
     /// Why, for people.
+    pub why: String,
+}
+
+/// Why a process that is on the way to its start does not run yet.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Unstarted {
+    /// Since when.
+    #[schemars(extend("format" = "date-time"))]
+    pub since: String,
+    /// What it waits for, or what runs before it, for people.
     pub why: String,
 }
 

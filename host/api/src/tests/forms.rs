@@ -295,6 +295,11 @@ fn the_status_says_null_where_there_is_nothing() {
             at: samples::NOW.to_string(),
             why: "`svc start api` exited with code 5: no such unit".to_owned(),
         }),
+        unstarted: Some(Unstarted {
+            since: samples::NOW.to_string(),
+            why: "it waits for db, on which it depends".to_owned(),
+        }),
+        not_yet: Some("http: connection refused".to_owned()),
         completed: true,
         stopped: Some("stopped by root".to_owned()),
     };
@@ -394,6 +399,8 @@ fn the_status_says_null_where_there_is_nothing() {
             "service_pid": 4242,
             "restarts": 2,
             "not_started": { "at": at, "why": "`svc start api` exited with code 5: no such unit" },
+            "unstarted": { "since": at, "why": "it waits for db, on which it depends" },
+            "not_yet": "http: connection refused",
             "completed": true,
             "stopped": "stopped by root",
         }],

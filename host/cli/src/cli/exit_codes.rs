@@ -120,6 +120,8 @@ mod tests {
             service_pid: None,
             restarts: 0,
             not_started: None,
+            unstarted: None,
+            not_yet: None,
             completed: false,
             stopped: None,
         }

@@ -52,6 +52,10 @@ pub trait TargetControl: Send + Sync {
     fn not_started(&self, _target: &TargetName) -> Option<NotStarted> {
         None
     }
+    /// Why its process does not run yet, where it is on the way to its start; none where it runs, or is not.
+    fn unstarted(&self, _target: &TargetName) -> Option<Unstarted> {
+        None
+    }
     /// Whether its process has ended as its config expects, and none runs.
     fn has_completed(&self, _target: &TargetName) -> bool {
         false
@@ -242,6 +246,15 @@ pub trait ProcessWatch: Watch {
     fn has_ended(&self, target: &TargetName) -> Boxed<'_, ()>;
     /// Something that `status` shows of its process has changed, and is no news for its checks.
     fn row_changed(&self, target: &TargetName);
+}
+
+/// Why a process that is on the way to its start does not run yet.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Unstarted {
+    /// Since when.
+    pub since: Timestamp,
+    /// What it waits for, or what runs before it, for people.
+    pub why: String,
 }
 
 /// What recovery does about a target.

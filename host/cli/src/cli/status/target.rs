@@ -74,6 +74,7 @@ pub(super) fn process_words(detail: &TargetDetail) -> String {
     let process = match (&detail.service, detail.target.pid) {
         (Some(service), None) => service_words(service),
         (_, Some(pid)) => format!("pid {pid}"),
+        (None, None) if detail.target.unstarted.is_some() => "none runs yet".to_owned(),
         (None, None) => "no process is supervised now".to_owned(),
     };
     let restarts = counted(detail.target.restarts, "restart");

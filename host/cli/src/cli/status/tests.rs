@@ -306,3 +306,28 @@ fn a_half_open_circuit_is_not_said_to_be_tried() {
     let said = circuit_words(CircuitState::HalfOpen);
     assert_eq!(said, "half-open: any failure opens, and successes close it");
 }
+
+#[test]
+fn what_is_on_the_way_to_its_start_says_what_keeps_it_and_since_when() {
+    let nothing = json!({"incident": null, "operation": null, "pid": null});
+    let with = |health: &str, key: &str, value: Value| {
+        let mut other = nothing.clone();
+        other[key] = value;
+        web(health, other)
+    };
+    let since = "2026-03-04T11:21:00Z";
+    for words in [
+        "it waits for db, on which it depends",
+        "its `before_start` runs",
+    ] {
+        let row = with(
+            "unknown",
+            "unstarted",
+            json!({"since": since, "why": words}),
+        );
+        let why = why(&row, &[], &times()).join("; ");
+        assert_eq!(why, format!("{words}, since {}", times().both(since)));
+    }
+    let row = with("starting", "not_yet", json!("http: connection refused"));
+    assert_eq!(why(&row, &[], &times()), ["http: connection refused"]);
+}

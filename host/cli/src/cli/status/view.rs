@@ -196,6 +196,11 @@ pub(super) fn why(target: &TargetRow, open: &[&Incident], times: &Times) -> Vec<
         let (at, why) = (times.both(&not_started.at), printable(&not_started.why));
         format!("it was not started, {at}: {why}")
     }));
+    why.extend(target.unstarted.as_ref().map(|unstarted| {
+        let (why, since) = (printable(&unstarted.why), times.both(&unstarted.since));
+        format!("{why}, since {since}")
+    }));
+    why.extend(target.not_yet.as_deref().map(printable));
     why.extend(target.degraded.as_deref().map(printable));
     why.extend(target.stopped.as_deref().map(printable));
     why.extend(target.completed.then(|| "completed".to_owned()));

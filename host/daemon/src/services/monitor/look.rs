@@ -92,6 +92,10 @@ impl Core {
         if state.epoch == epoch {
             run.saw(&seen, end.since(start));
             self.has_looked(&seen.target, run);
+            if is_excused_by_start {
+                // It changes no health, and `status` shows what was seen.
+                self.changed.note(&seen.target);
+            }
             state.health.set_multiplier(*self.multiplier.lock());
             let changes = state.health.observe(&seen, end);
             self.publish(monitored, &mut state, &changes, Some(&seen));

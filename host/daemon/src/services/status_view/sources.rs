@@ -7,7 +7,7 @@ use crate::ports::{
 };
 use mainstay_api::{
     AlerterRow, HostStatus, JobRow, NotStarted, OpenWindow, PluginRow, RecoveryPause, ReloadRow,
-    Rest, Silence, Status, TargetRow, TierRow, Unseen,
+    Rest, Silence, Status, TargetRow, TierRow, Unseen, Unstarted,
 };
 use mainstay_domain::{
     health::{Health, Outcome},
@@ -15,6 +15,9 @@ use mainstay_domain::{
     name::TargetName,
 };
 use std::{collections::BTreeMap, sync::Arc};
+
+/// What the monitor puts before what a check saw that the start excuses; the health says that too.
+const STARTING: &str = "starting: ";
 
 /// Where the status is gathered from.
 #[derive(Clone)]
@@ -92,6 +95,13 @@ impl StatusSources {
                     at: not_started.at.to_string(),
                     why: not_started.why,
                 }),
+            unstarted: self.targets.unstarted(name).map(|unstarted| Unstarted {
+                since: unstarted.since.to_string(),
+                why: unstarted.why,
+            }),
+            not_yet: (health == Health::Starting)
+                .then(|| not_passed(self.watch.last_looks(name)))
+                .flatten(),
             completed: self.targets.has_completed(name),
             stopped: self.targets.held(name),
         }
@@ -163,6 +173,20 @@ pub(super) fn degraded_by(looks: Vec<Looked>) -> String {
         true => "a check warned or failed a moment ago".to_owned(),
         false => amiss.join("; "),
     }
+}
+
+/// What keeps a target from being healthy that starts: the checks that have not passed, and what they saw.
+pub(super) fn not_passed(looks: Vec<Looked>) -> Option<String> {
+    let seen = looks.into_iter().filter_map(|look| look.seen);
+    let amiss = seen.filter(|seen| seen.outcome != Outcome::Healthy);
+    let amiss: Vec<String> = amiss
+        .map(|seen| {
+            let message = &seen.evidence.message;
+            let message = message.strip_prefix(STARTING).unwrap_or(message);
+            format!("{}: {message}", seen.check)
+        })
+        .collect();
+    (!amiss.is_empty()).then(|| amiss.join("; "))
 }
 
 /// All that waits for a person, in the order of its incidents.

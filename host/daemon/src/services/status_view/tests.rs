@@ -1,6 +1,9 @@
 //! When the status is gathered, and what it says.
 
-use super::{sources::degraded_by, *};
+use super::{
+    sources::{degraded_by, not_passed},
+    *,
+};
 use crate::ports::{Watch, fakes::FakeWorld};
 use mainstay_api::{Health, Status};
 use mainstay_domain::{event::EventKind, health::Outcome, name::TargetName};
@@ -34,6 +37,27 @@ fn what_is_degraded_says_which_check_made_it_so_and_what_that_saw() {
     }
     let expected = "a check warned or failed a moment ago";
     assert_eq!(degraded_by(looks), expected);
+}
+
+#[test]
+fn what_starts_says_which_check_has_not_passed_and_what_that_saw() {
+    let world = FakeWorld::new(16);
+    let mut looks = world.last_looks(&TargetName::parse("api").unwrap());
+    for look in &mut looks {
+        let seen = look.seen.as_mut().unwrap();
+        let message = &seen.evidence.message;
+        seen.evidence.message = format!("starting: {message}");
+    }
+    let expected = "http: connection refused";
+    assert_eq!(not_passed(looks.clone()).as_deref(), Some(expected));
+    for look in &mut looks {
+        look.seen.as_mut().unwrap().outcome = Outcome::Healthy;
+    }
+    assert_eq!(not_passed(looks.clone()), None);
+    for look in &mut looks {
+        look.seen = None;
+    }
+    assert_eq!(not_passed(looks), None);
 }
 
 #[test]

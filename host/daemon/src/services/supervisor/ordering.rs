@@ -32,7 +32,7 @@ impl Core {
             let ended = core.endings.wait();
             let _ = tokio::time::timeout(DEFAULT_GRACE + AFTER_GRACE, ended).await;
             // Without the turn: an operator who starts it meanwhile need not wait.
-            core.wait_for_dependencies(&supervised.name).await;
+            core.wait_for_dependencies(&supervised).await;
             let _turn = supervised.turn.lock().await;
             if supervised.wants_process() && !core.is_closing() {
                 core.launch_or_report(&supervised).await;
@@ -41,10 +41,15 @@ impl Core {
     }
 
     /// Resolves when the target may be started as far as its dependencies go, and when the daemon stops.
-    pub(super) async fn wait_for_dependencies(&self, target: &TargetName) {
+    pub(super) async fn wait_for_dependencies(&self, waiting: &SupervisedTarget) {
+        let target = &waiting.name;
         let mut is_told = false;
         loop {
-            let Some(dependency) = self.waits_for(target) else {
+            let waits_for = self.waits_for(target);
+            if waiting.set_waits_for(waits_for.as_ref(), self.ports.shared.clock.now()) {
+                self.ports.watch.row_changed(target);
+            }
+            let Some(dependency) = waits_for else {
                 return;
             };
             if !is_told {

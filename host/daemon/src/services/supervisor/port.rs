@@ -4,7 +4,7 @@ use super::{
     Core, Supervisor,
     target::{After, Intent, SupervisedTarget},
 };
-use crate::ports::{Boxed, ForeignProcess, NotStarted, ProcessUpdate, TargetControl};
+use crate::ports::{Boxed, ForeignProcess, NotStarted, ProcessUpdate, TargetControl, Unstarted};
 use mainstay_domain::{
     effect::{EffectError, Signal, TargetStatus},
     health::Health,
@@ -156,6 +156,10 @@ impl TargetControl for Supervisor {
 
     fn not_started(&self, target: &TargetName) -> Option<NotStarted> {
         self.core.get(target)?.not_started()
+    }
+
+    fn unstarted(&self, target: &TargetName) -> Option<Unstarted> {
+        self.core.get(target)?.unstarted()
     }
 
     fn has_completed(&self, target: &TargetName) -> bool {

@@ -76,7 +76,7 @@ impl Core {
         // What cannot even be killed must not keep all others down.
         let _ = tokio::time::timeout(patience, endings.wait()).await;
         if supervised.began().is_none() {
-            self.wait_for_dependencies(&supervised.name).await;
+            self.wait_for_dependencies(supervised).await;
         }
         let _turn = supervised.turn.lock().await;
         self.apply_config(supervised).await;

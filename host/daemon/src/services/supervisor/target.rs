@@ -5,19 +5,17 @@
 //! Length: what a target is, beside what is done with it in its modules.
 
 mod config;
+mod launch;
 mod lifecycle;
 mod state;
 mod stop;
 mod unended;
 mod watch;
 
-use super::{
-    Core,
-    decide::{self, Adopted},
-    ending::end_of,
-};
-use crate::ports::{Exit, NotStarted, ProcessError, ProcessUpdate};
+use super::{Core, decide::Adopted, ending::end_of};
+use crate::ports::{Exit, NotStarted, ProcessUpdate};
 use config::Listing;
+use launch::Way;
 use lifecycle::Lifecycle;
 use mainstay_domain::{
     event::EventKind,
@@ -83,6 +81,8 @@ struct State {
     bad_ends: (u64, String),
     /// The bounds of its last process do not hold.
     unbounded: bool,
+    /// What keeps its process from running, on the way to its start.
+    way: Way,
 }
 
 impl SupervisedTarget {
@@ -108,58 +108,13 @@ impl SupervisedTarget {
                 completed: false,
                 bad_ends: (0, String::new()),
                 unbounded: false,
+                way: Way::default(),
             }),
         })
     }
 }
 
 impl Core {
-    /// Starts the process of a target that has none. The error is a sentence for people.
-    pub(super) async fn launch(
-        self: &Arc<Self>,
-        supervised: &Arc<SupervisedTarget>,
-    ) -> Result<(), String> {
-        let Some(process) = supervised.process_spec() else {
-            return Err(format!("{} has no `run` in its config", supervised.name));
-        };
-        let restarts = {
-            let mut state = supervised.state.lock();
-            state.applied = Some(Arc::clone(&process));
-            state.stop = Stop::of(&process);
-            state.restarts.map_or(0, |before| before.saturating_add(1))
-        };
-        // Before it: what depends on the target waits no longer than it would for one that has started.
-        let is_first = supervised.begin();
-        let started = self
-            .ports
-            .processes
-            .spawn(&supervised.name, &process, restarts)
-            .await;
-        if is_first {
-            supervised.begin_anew();
-        }
-        if matches!(started, Err(ProcessError::StartHangs)) {
-            self.await_start(supervised);
-        }
-        let identity = ProcessIdentity {
-            config: decide::digest(&process),
-            ..started.map_err(|why| format!("{}: {why}", supervised.name))?
-        };
-        let message = format!("{}: started process {}", supervised.name, identity.pid);
-        let (kind, none) = (EventKind::ProcessStarted, Vec::new());
-        self.record_running(supervised, identity, kind, message, none);
-        self.tell_unbounded(supervised, &process);
-        Ok(())
-    }
-
-    /// Starts it where nobody waits for the answer: a failure is reported to the monitor, and recovery handles it.
-    pub(super) async fn launch_or_report(self: &Arc<Self>, supervised: &Arc<SupervisedTarget>) {
-        if let Err(why) = self.launch(supervised).await {
-            let news = ProcessUpdate::Down(why);
-            self.ports.watch.process_changed(&supervised.name, news);
-        }
-    }
-
     /// Stops it, and starts it with the present config.
     pub(super) async fn relaunch(
         self: &Arc<Self>,

@@ -5,6 +5,7 @@ use super::{
     *,
 };
 use crate::ports::{Boxed, ProcessError};
+use mainstay_domain::spec::BeforeStart;
 
 /// Whose starts hang while this holds: those of `db` are given up, those of `slow` never end.
 struct Hanging(watch::Sender<bool>);
@@ -57,4 +58,32 @@ async fn what_depends_on_a_target_whose_start_does_not_end_starts_after_the_star
     let started = supervise(Hanging::new(), spec(vec![slow, web]));
     wait_until("it runs", || started.pid("web").is_some()).await;
     assert_eq!(started.pid("slow"), None);
+}
+
+#[tokio::test]
+async fn what_is_on_the_way_to_its_start_says_what_keeps_it() {
+    let mut slow = child("slow", &SLEEP);
+    slow.start_period = Duration::from_secs(3600);
+    let before = BeforeStart {
+        run: vec!["/bin/true".to_owned()],
+        timeout: Duration::from_secs(3600),
+    };
+    slow.process.as_mut().unwrap().before_start = Some(before);
+    let mut web = child("web", &SLEEP);
+    web.depends_on = vec![name("slow")];
+    let started = supervise(Hanging::new(), spec(vec![slow, web]));
+    let why = |target: &str| {
+        let unstarted = started.supervisor.unstarted(&name(target));
+        unstarted.map(|unstarted| unstarted.why)
+    };
+    wait_until("both are on the way", || {
+        why("slow").is_some() && why("web").is_some()
+    })
+    .await;
+    assert_eq!(why("slow").unwrap(), "its `before_start` runs");
+    let expected = "it waits for slow, on which it depends";
+    assert_eq!(why("web").unwrap(), expected);
+    // A person who keeps it stopped ends the wait, as far as anybody is told.
+    within(started.supervisor.stop(name("web"))).await.unwrap();
+    assert_eq!(why("web"), None);
 }
