@@ -307,7 +307,10 @@ fn resumed_words(target: Option<&str>, before: Option<&Status>) -> String {
         return format!("resumed automatic recovery of {what}");
     };
     let mut rows = before.targets.iter();
-    let waits = rows.any(|row| Some(row.name.as_str()) == target && row.waits.is_some());
+    let is_taken_up = |waits: &String| waits.contains("mainstay resume");
+    let waits = rows.any(|row| {
+        Some(row.name.as_str()) == target && row.waits.as_ref().is_some_and(is_taken_up)
+    });
     if waits || pause_before(target, before).0 {
         return format!("resumed automatic recovery of {what}");
     }

@@ -44,10 +44,7 @@ impl Recovery {
         if let Some(breach) = self.breach_by(&key.target) {
             self.count_refusal(GateReason::Forbidden);
             case.stage = Stage::Unrouted;
-            let message = format!(
-                "{breach} from {}: `mainstay recover {} --failure {}` recovers it",
-                key.failure, key.target, key.failure
-            );
+            let message = words::forbidden(&key, &breach);
             self.escalate(case, None, (message, AfterEscalation::People), at, out);
             return Ok(());
         }

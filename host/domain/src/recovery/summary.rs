@@ -1,6 +1,8 @@
 //! The summary of a target, for status.
 
-use super::{Case, CaseKey, PauseSummary, Recovery, Stage, TargetSummary, looked::CANNOT_LOOK};
+use super::{
+    Case, CaseKey, PauseSummary, Recovery, Stage, TargetSummary, looked::CANNOT_LOOK, words,
+};
 use crate::{
     name::TargetName,
     operation::{Approval, Mode, Operation},
@@ -67,7 +69,7 @@ impl Recovery {
                 summary.incident = summary.incident.take().max(Some(case.incident.id.clone()));
             }
             summary.is_failing |= case.is_failing();
-            let asks = waits_for(&key, case);
+            let asks = waits_for(&key, case).or_else(|| self.left_undone(&key, case));
             if let Some(waits) = &asks {
                 let incident = case.incident.id.clone();
                 summary.waits.insert(incident, waits.clone());
@@ -91,6 +93,30 @@ impl Recovery {
             wait.show_in(&mut summary);
         }
         summary
+    }
+
+    /// What a person can do about a failure that holds and for which the host does nothing, with the reason.
+    fn left_undone(&self, key: &CaseKey, case: &Case) -> Option<String> {
+        if !matches!(case.stage, Stage::Unrouted) || !case.incident.state.is_open() {
+            return None;
+        }
+        let CaseKey { target, failure } = key;
+        if self.is_left_to_people(key) {
+            return Some(words::left_to_people(key));
+        }
+        if let Some(breach) = self.breach_by(target) {
+            return Some(words::forbidden(key, &breach));
+        }
+        match self.settings.route(key, case.incident.severity) {
+            Some(route) => route.simulate.then(|| words::only_simulated(key)),
+            None => {
+                let known = self.settings.target(target);
+                let starts = known.is_some_and(|target| {
+                    target.process.is_some() || target.commands.start.is_some()
+                });
+                Some(words::unrouted(key, case.incident.severity, starts))
+            }
+        }
     }
 
     /// What an operation waits for that has not begun, or not its next attempt. A time that has passed is nothing that

@@ -15,8 +15,8 @@ mod tests;
 pub(super) use approvals::{approved, awaits};
 pub(super) use calls::{diverged, in_doubt, resolved, signalled, suspended};
 pub(super) use escalations::{
-    acknowledged, did_not_help, left_to_people, no_route_fits, only_simulated, overdue,
-    round_did_not_help, unacknowledged,
+    acknowledged, did_not_help, forbidden, left_to_people, no_route_fits, only_simulated, overdue,
+    round_did_not_help, unacknowledged, unrouted,
 };
 pub(super) use incidents::{
     closed, escalated, flapping, let_go, opened, reopened, rto_exceeded, steady, unwatched,

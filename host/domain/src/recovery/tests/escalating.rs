@@ -2,7 +2,7 @@
 
 use super::{
     super::{Command, Refusal, Reply, Verb},
-    fixtures::{key, needs_operator, retryable, spec, target, usual},
+    fixtures::{key, needs_operator, retryable, route, spec, target, usual, with_route},
     world::World,
 };
 use crate::{
@@ -12,7 +12,7 @@ use crate::{
     incident::Escalation,
     name::FailureType,
     severity::Severity::High,
-    spec::{EscalationSpec, Spec},
+    spec::{EscalationSpec, RouteSpec, Spec},
 };
 use std::{collections::BTreeMap, time::Duration};
 
@@ -293,4 +293,37 @@ fn what_comes_back_after_it_was_over_is_not_taken_on_any_more() {
     assert_eq!(world.count(EventKind::IncidentOverdue), 1);
     let escalation = world.incident("api down").escalation.clone();
     assert!(escalation != Escalation::default() && escalation.acknowledged.is_none());
+}
+
+#[test]
+fn what_nothing_is_done_about_says_why_and_what_a_person_can_do() {
+    let said = |spec: Spec| {
+        let mut world = World::new(spec);
+        world.raise("api down", High);
+        assert_eq!(world.stage("api down"), "unrouted");
+        let waits = world.machine.summary_of(&key("api down").target).waits;
+        waits.into_values().collect::<Vec<_>>().join("; ")
+    };
+    let unrouted = || spec(vec![target("api")], Vec::new());
+    let of_child = said(unrouted());
+    assert!(of_child.contains("for no route fits"), "{of_child}");
+    assert!(
+        of_child.contains("[[route]] with failure = \"down\""),
+        "{of_child}"
+    );
+    assert!(of_child.contains("`mainstay restart api`"), "{of_child}");
+    let mut foreign = target("api");
+    foreign.process = None;
+    let of_foreign = said(spec(vec![foreign], Vec::new()));
+    assert!(!of_foreign.contains("mainstay restart"), "{of_foreign}");
+    let simulated = RouteSpec {
+        simulate: true,
+        ..route()
+    };
+    let planned = said(with_route(simulated));
+    assert!(planned.contains("only simulates"), "{planned}");
+    assert!(
+        planned.contains("`mainstay recover api --failure down`"),
+        "{planned}"
+    );
 }

@@ -10,6 +10,7 @@ use crate::{
     id::OperationId,
     incident::Incident,
     operation::Operation,
+    policy::Breach,
     record::Change,
     recovery::CaseKey,
     severity::Severity,
@@ -69,6 +70,26 @@ pub(in crate::recovery) fn no_route_fits(key: &CaseKey) -> String {
     format!(
         "no route fits {} of {}: nothing is done about it",
         key.failure, key.target
+    )
+}
+
+/// The charter forbids its automatic recovery.
+pub(in crate::recovery) fn forbidden(key: &CaseKey, breach: &Breach) -> String {
+    let CaseKey { target, failure } = key;
+    format!("{breach} from {failure}: `mainstay recover {target} --failure {failure}` recovers it")
+}
+
+/// What a person can do where the config has nothing that would recover it. Whether it `starts` by a command is up to its
+/// config.
+pub(in crate::recovery) fn unrouted(key: &CaseKey, severity: Severity, starts: bool) -> String {
+    let CaseKey { target, failure } = key;
+    let by_hand = match starts {
+        true => format!(", or `mainstay restart {target}` by hand"),
+        false => String::new(),
+    };
+    format!(
+        "nothing is done about {failure}, which is {severity}, for no route fits: add a [[route]] with failure = \"{failure}\"\
+         {by_hand}"
     )
 }
 

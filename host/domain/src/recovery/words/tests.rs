@@ -487,6 +487,14 @@ fn why_people_have_to_act_is_said() {
         no_route_fits(&key),
         "no route fits down of api: nothing is done about it"
     );
+    for (starts, by_hand) in [(true, ", or `mainstay restart api` by hand"), (false, "")] {
+        assert_eq!(
+            unrouted(&key, Severity::High, starts),
+            format!(
+                "nothing is done about down, which is high, for no route fits: add a [[route]] with failure = \"down\"{by_hand}"
+            )
+        );
+    }
     check(
         flapping(&target(), BEGIN),
         "api fails again and again: its recoveries are spaced out as their strategy says",
