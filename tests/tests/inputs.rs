@@ -183,7 +183,7 @@ chain = [{ handler = "restart-service" }]
     // Each is one problem: its first line, and the line of the config below it.
     let problems: Vec<&str> = said.split("\n\n").collect();
     for (severity, place, says) in [
-        ("warning", "missing = {", "is not there"),
+        ("error", "missing = {", "is not there"),
         (
             "error",
             "open = {",
@@ -536,5 +536,63 @@ fn orders_that_cannot_be_read_are_told_and_hold_no_start_up() {
             1 => Ok(()),
             other => Err(other.to_string()),
         });
+    }
+}
+
+/// What is wrong in one part of a config hides nothing that is wrong elsewhere in it, or in the same target.
+#[test]
+fn what_is_wrong_in_one_place_hides_nothing_of_the_others() {
+    let config = r#"
+[host]
+state_dir = "state"
+plugin_dir = "plugins"
+
+[secrets]
+token = { file = "no-token" }
+
+[[target]]
+name = "web"
+run = ["no-such-program-anywhere"]
+stop_signal = "SIGWINCH"
+user = "no-such-user-here"
+
+[[target]]
+name = "homeless"
+run = ["sh"]
+cwd = "nowhere"
+
+[[route]]
+chain = [{ handler = "restart-servce" }]
+
+[[alert]]
+min_severity = "hi"
+alerter = "webhok"
+
+[[job]]
+name = "state"
+full = { cron = "0 3 *", zone = "Europe/Berln" }
+encryption = "none"
+source = [{ kind = "directory", path = "nope" }]
+"#;
+    let daemon = Daemon::prepare(config);
+    let (code, problems) = check(&daemon);
+    assert_eq!(code, 2, "{problems:?}");
+    for (severity, says) in [
+        ("error", "SIGWINCH"),
+        ("error", "`min_severity` is \"hi\""),
+        ("error", "is not a cron expression"),
+        ("error", "there is no time zone `Europe/Berln`"),
+        ("error", "no-token is not there"),
+        ("warning", "no-such-program-anywhere"),
+        ("warning", "the user `no-such-user-here`"),
+        ("warning", "the directory of target `homeless` is not there"),
+        ("warning", "recovery-handler restart-servce"),
+        ("warning", "alerter webhok"),
+        ("warning", "nope of job state is not there"),
+    ] {
+        let told = problems.iter().any(|problem| {
+            problem["severity"] == severity && problem["message"].as_str().unwrap().contains(says)
+        });
+        assert!(told, "{says}: {problems:#?}");
     }
 }

@@ -1,6 +1,7 @@
 //! The config: found, read, validated, and every problem of it told at once.
 //!
-//! Invariant: a [`Spec`] comes from here or not at all; what this module accepts, everything else may rely on.
+//! Invariant: a [`Spec`] comes from here or not at all; what this module accepts, everything else may rely on. What it read of a
+//! config that it refuses is [`Examined`], and nobody runs it.
 //! Invariant: nothing here looks at the world beside the config's own files. Whether a secret's file is readable by
 //! others or a plugin exists is for those who ask, and they report it with [`Loaded::problem_about`].
 
@@ -8,6 +9,7 @@ mod addresses;
 mod charter;
 mod context;
 mod document;
+mod examined;
 mod group;
 mod problem;
 mod reader;
@@ -20,6 +22,7 @@ mod values;
 mod work;
 
 pub use context::EntityKind;
+pub use examined::Examined;
 pub use problem::{ConfigErrors, Problem, ProblemSeverity, render, report};
 pub use state_dir::{NoStateDir, state_dir};
 pub use suggest::nearest;
@@ -91,6 +94,11 @@ pub struct Loaded {
 }
 
 impl Loaded {
+    /// Whether the config defines a thing of this name, whatever is wrong with it.
+    pub fn defines(&self, thing: EntityKind, name: &str) -> bool {
+        self.defined.contains_key(&(thing, name.to_owned()))
+    }
+
     /// The problem, placed where the config defines a thing; unplaced where it does not.
     #[must_use]
     pub fn problem_about(&self, thing: EntityKind, name: &str, problem: Problem) -> Problem {
@@ -130,11 +138,17 @@ pub fn summarize(problems: Vec<Problem>) -> Vec<Problem> {
 /// Reads the file, and the files `conf.d/*.toml` beside it in the order of their names. Relative paths in all of them
 /// are relative to the directory of the first.
 pub fn load(path: &Path) -> Result<Loaded, ConfigErrors> {
-    let sources = read_all(path).map_err(|problems| ConfigErrors {
-        problems: summarize(problems),
-    })?;
+    examine(path).accepted()
+}
+
+/// The same, as far as it can be read.
+pub fn examine(path: &Path) -> Examined {
+    let sources = match read_all(path) {
+        Ok(sources) => sources,
+        Err(problems) => return Examined::refused(summarize(problems)),
+    };
     let base = std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
-    parse(&sources, base.parent().unwrap_or(Path::new("/")))
+    examined(&sources, base.parent().unwrap_or(Path::new("/")))
 }
 
 /// What a config's [`Spec::digest`] would be, without looking at what it says; `None` where it cannot be read.
@@ -231,15 +245,16 @@ fn read(path: &Path, room: &mut Room) -> Result<Source, Problem> {
 }
 
 /// Reads texts that were already read from their files.
-fn parse(sources: &[Source], base: &Path) -> Result<Loaded, ConfigErrors> {
+fn examined(sources: &[Source], base: &Path) -> Examined {
     let placed = |problems: Vec<(Place, Problem)>| {
         grouped(problems, |place, problem: Problem| {
             problem.at_some(document::locate(sources, place))
         })
     };
-    let table = document::parse(sources).map_err(|problems| ConfigErrors {
-        problems: placed(problems),
-    })?;
+    let table = match document::parse(sources) {
+        Ok(table) => table,
+        Err(problems) => return Examined::refused(placed(problems)),
+    };
     if table.is_empty() {
         let problem = Problem::error(
             "the config is empty",
@@ -249,19 +264,15 @@ fn parse(sources: &[Source], base: &Path) -> Result<Loaded, ConfigErrors> {
             Some(source) => problem.in_file(&source.path),
             None => problem,
         };
-        return Err(ConfigErrors {
-            problems: vec![problem],
-        });
+        return Examined::refused(vec![problem]);
     }
     let digest = digest_of(sources);
     let context = Context::new(sources, base);
     let (spec, problems, facts) = validate::validate(context, table, digest);
-    let problems = placed(problems);
-    let has_error = problems.iter().any(Problem::is_error);
-    match spec {
-        Some(spec) if !has_error => Ok(Loaded {
+    Examined {
+        loaded: spec.map(|spec| Loaded {
             spec,
-            warnings: problems,
+            warnings: Vec::new(),
             files: sources.iter().map(|source| source.path.clone()).collect(),
             sources: sources.to_vec(),
             defined: facts.defined,
@@ -269,7 +280,7 @@ fn parse(sources: &[Source], base: &Path) -> Result<Loaded, ConfigErrors> {
             routes: facts.routes,
             alerts: facts.alerts,
         }),
-        _ => Err(ConfigErrors { problems }),
+        problems: placed(problems),
     }
 }
 

@@ -1,6 +1,7 @@
 //! `check`: the config, every plugin in its directory, and whether the two fit.
 //!
-//! Invariant: nothing is changed, no daemon is asked, and every problem is reported at once.
+//! Invariant: nothing is changed, no daemon is asked, and every problem is reported at once: where a part of the config is wrong,
+//! all that does not depend on it is judged all the same.
 //!
 //! Length: what a config may name a plugin for is one list, each kind of it short.
 
@@ -39,11 +40,12 @@ use std::{
 
 /// Every problem of the config in this file.
 pub(super) async fn check(file: &Path) -> anyhow::Result<Vec<Problem>> {
-    let mut loaded = match config::load(file) {
-        Ok(loaded) => loaded,
-        Err(errors) => return Ok(errors.problems),
+    let examined = config::examine(file);
+    let is_whole = examined.is_usable();
+    let mut problems = examined.problems;
+    let Some(loaded) = examined.loaded else {
+        return Ok(problems);
     };
-    let mut problems = std::mem::take(&mut loaded.warnings);
     let loader = component::loader()?;
     let mut found = state::problems(&loaded);
     found.extend(accounts::problems(&loaded));
@@ -53,11 +55,11 @@ pub(super) async fn check(file: &Path) -> anyhow::Result<Vec<Problem>> {
     found.extend(bounds::problems(&loaded));
     found.extend(programs::problems(&loaded));
     found.extend(files::problems(&loaded));
-    found.extend(waits::problems(&loaded));
     found.extend(windows::problems(&loaded));
     found.extend(writable::problems(&loaded));
     let named = loaded.spec.plugin_specs();
     let (mut served, mut refusing) = (Served::new(), Vec::new());
+    let mut unused: HashSet<PluginName> = HashSet::new();
     for component in components(&loaded, &mut found) {
         match serve(&loader, &named, &component).await {
             Ok(Judged::Serves(serving)) => {
@@ -65,11 +67,28 @@ pub(super) async fn check(file: &Path) -> anyhow::Result<Vec<Problem>> {
                 versions.push(serving);
             }
             Ok(Judged::Refuses(name, why)) => refusing.push((component, name, why)),
-            Ok(Judged::Unused) => {}
+            Ok(Judged::Unused(name)) => {
+                unused.insert(name);
+            }
             Err(problem) => found.push(*problem),
         }
     }
-    let at_fault: HashSet<PluginName> = refusing.iter().map(|(_, name, _)| name.clone()).collect();
+    let mut at_fault: HashSet<PluginName> =
+        refusing.iter().map(|(_, name, _)| name.clone()).collect();
+    if !is_whole {
+        // What is wrong with the config may be what would say otherwise: settings, whoever names it, a route, a check.
+        at_fault.extend(unused);
+        let is_read = |wanted: &&Wanted<'_>| {
+            let is_defined = loaded.defines(EntityKind::Plugin, wanted.name.as_str());
+            !is_defined || loaded.spec.plugins.contains_key(wanted.name)
+        };
+        let wanted = wanted(&loaded);
+        let missing = wanted.iter().filter(is_read);
+        found.extend(missing.filter_map(|wanted| wanted.missing(&loaded, &served, &at_fault)));
+        problems.extend(config::summarize(found));
+        return Ok(problems);
+    }
+    found.extend(waits::problems(&loaded));
     found.extend(refusing.into_iter().map(|(component, name, why)| {
         let is_missed = named.contains_key(&name) && !served.contains_key(&name);
         refusal(&loaded, &component, &name, why, is_missed)
@@ -121,7 +140,7 @@ enum Judged {
     /// It does not, for this reason.
     Refuses(PluginName, String),
     /// It asks for settings, and nothing names it: it lies there until something does.
-    Unused,
+    Unused(PluginName),
 }
 
 /// Does with a component what the daemon does before it serves.
@@ -148,7 +167,7 @@ async fn serve(
         Err(LoadError::Settings { .. } | LoadError::SettingsSchema { .. })
             if !named.contains_key(&identity.name) =>
         {
-            Judged::Unused
+            Judged::Unused(identity.name)
         }
         Err(error) => Judged::Refuses(identity.name, error.to_string()),
     })

@@ -8,7 +8,7 @@ mod refused;
 mod scale;
 mod seeds;
 
-use super::{ConfigErrors, Loaded, Source, parse};
+use super::{ConfigErrors, Loaded, Source, examined};
 use std::path::Path;
 
 /// A config that is read without files; relative paths are below `/etc/mainstay`.
@@ -17,7 +17,7 @@ fn load_text(text: &str) -> Result<Loaded, ConfigErrors> {
         path: "mainstay.toml".into(),
         text: text.to_owned().into(),
     };
-    parse(&[source], Path::new("/etc/mainstay"))
+    examined(&[source], Path::new("/etc/mainstay")).accepted()
 }
 
 /// What every config needs.

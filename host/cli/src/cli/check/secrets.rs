@@ -7,7 +7,7 @@ use mainstay_domain::spec::{MAX_SECRET_BYTES, SecretSource};
 use mainstay_runtime::regular_file;
 use std::{fs, io, os::unix::fs::PermissionsExt, path::Path};
 
-/// Every file that the daemon would refuse, and those that are not there yet.
+/// Every file that the daemon would refuse, as one that is not there.
 pub(super) fn problems(loaded: &Loaded) -> Vec<Problem> {
     let files = loaded.spec.secrets.iter();
     let files = files.filter_map(|(name, source)| match source {
@@ -33,10 +33,10 @@ fn problem(path: &Path) -> Option<Problem> {
     let found = match fs::metadata(path) {
         Ok(found) => found,
         Err(error) if error.kind() == io::ErrorKind::NotFound => {
-            return Some(Problem::warning(
-                format!("{shown} is not there"),
+            return wrong(
+                "is not there",
                 "write it, with mode 600: without it the daemon does not start, and refuses the config",
-            ));
+            );
         }
         Err(error) => return unreadable(&error),
     };
@@ -110,8 +110,8 @@ mod tests {
             ("binary", Some((true, "is not UTF-8"))),
             ("directory", Some((true, "is no regular file"))),
             ("fifo", Some((true, "is no regular file"))),
-            ("link", Some((false, "is not there"))),
-            ("missing", Some((false, "is not there"))),
+            ("link", Some((true, "is not there"))),
+            ("missing", Some((true, "is not there"))),
         ] {
             let found = problem(&at(name));
             match (&found, expected) {

@@ -1,6 +1,6 @@
 //! What backup jobs read, as it lies on this machine: whether a directory is one, and where links lead.
 //!
-//! What is not there is no problem: whoever makes it may not have run yet.
+//! What is not there is a warning: whoever makes it may not have run yet.
 
 use super::{directories::resolved, state::is_of_the_kernel};
 use mainstay_daemon::config::{EntityKind, Loaded, Problem};
@@ -8,7 +8,7 @@ use mainstay_domain::{
     archive::faulty_sources,
     spec::{BackupSource, JobSpec},
 };
-use std::{collections::HashMap, fs, os::unix::fs::MetadataExt, path::Path};
+use std::{collections::HashMap, fs, io::ErrorKind, os::unix::fs::MetadataExt, path::Path};
 
 /// What shows the kernel, and is mounted in the root of every machine.
 const OF_THE_KERNEL: [&str; 2] = ["/proc", "/sys"];
@@ -36,6 +36,7 @@ pub(super) fn problems(loaded: &Loaded) -> Vec<Problem> {
 fn doubts(job: &JobSpec) -> Vec<(String, &'static str)> {
     let mut doubts = Vec::new();
     for source in &job.sources {
+        doubts.extend(missing(source, job));
         match source {
             BackupSource::File { path, .. } if is_of_the_kernel(path) => doubts.push((
                 format!(
@@ -97,6 +98,27 @@ fn of_state(job: &JobSpec, state: &Path, store: &Path) -> Vec<(String, &'static 
         )
     });
     told.collect()
+}
+
+/// That there is nothing where a source is to be.
+fn missing(source: &BackupSource, job: &JobSpec) -> Option<(String, &'static str)> {
+    let (path, what) = match source {
+        BackupSource::Directory { path, .. } => (path, "directory"),
+        BackupSource::File { path, .. } => (path, "file"),
+        BackupSource::Sqlite { path, .. } => (path, "database"),
+        BackupSource::Command { .. }
+        | BackupSource::Http(_)
+        | BackupSource::Plugin(_)
+        | BackupSource::Redis(_) => return None,
+    };
+    let is_missing = fs::metadata(path).is_err_and(|error| error.kind() == ErrorKind::NotFound);
+    is_missing.then(|| {
+        let (path, job) = (path.display(), &job.name);
+        (
+            format!("the source {path} of job {job} is not there: no {what}, and until there is one, each backup fails"),
+            "correct the path, or see that what makes it has run before the first backup",
+        )
+    })
 }
 
 /// Whether a job leaves a directory out, or all that it holds, by its very name.
@@ -251,6 +273,34 @@ mod tests {
         }
     }
 
+    #[test]
+    fn a_source_that_is_not_there_is_a_warning_and_one_that_is_none() {
+        let root = tempfile::tempdir().unwrap();
+        fs::write(root.path().join("file"), "").unwrap();
+        let directory = |name: &str| BackupSource::Directory {
+            path: root.path().join(name),
+            prefix: String::new(),
+        };
+        let file = |name: &str| BackupSource::File {
+            path: root.path().join(name),
+            key: "k".to_owned(),
+        };
+        let told = |source: BackupSource| {
+            let doubts = doubts(&job(vec![source])).into_iter();
+            doubts.map(|(message, _)| message).collect::<Vec<_>>()
+        };
+        for there in [directory("."), file("file")] {
+            assert_eq!(told(there), [""; 0]);
+        }
+        for (source, says) in [
+            (directory("nope"), "is not there: no directory"),
+            (file("nope"), "is not there: no file"),
+        ] {
+            let told = told(source).join("; ");
+            assert!(told.contains(says), "{told}");
+        }
+    }
+
     fn job(sources: Vec<BackupSource>) -> JobSpec {
         JobSpec {
             name: JobName::parse("state").unwrap(),
@@ -363,7 +413,7 @@ mod tests {
             path: path.into(),
             key: "k".to_owned(),
         };
-        for (path, count) in [("/proc/uptime", 1), ("/etc/passwd", 0), ("/nonexistent", 0)] {
+        for (path, count) in [("/proc/uptime", 1), ("/etc/passwd", 0), ("/nonexistent", 1)] {
             let job = job(vec![file(path)]);
             assert_eq!(doubts(&job).len(), count, "{path}");
             assert!(faults(&job, store).is_empty(), "{path}");

@@ -12,7 +12,7 @@ fn load_files(texts: Vec<String>) -> Result<Loaded, ConfigErrors> {
         text: text.into(),
     };
     let sources: Vec<Source> = texts.into_iter().enumerate().map(source).collect();
-    parse(&sources, Path::new("/etc/mainstay"))
+    examined(&sources, Path::new("/etc/mainstay")).accepted()
 }
 
 fn problems(texts: Vec<String>) -> Vec<Problem> {

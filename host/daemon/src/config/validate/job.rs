@@ -3,6 +3,7 @@
 mod archive;
 mod checkpoints;
 mod drill;
+mod expression;
 mod reading;
 mod sealing;
 mod source;
@@ -11,6 +12,7 @@ mod verify;
 
 pub(super) use checkpoints::hooks;
 pub(super) use drill::drills;
+pub(super) use expression::cron;
 pub(super) use sealing::identities;
 
 use super::super::{
@@ -19,11 +21,12 @@ use super::super::{
     reader::ValueAt,
     values::{
         as_written, count, defined, duration, existing, interval, name, one_of, percent,
-        positive_duration, text, version, whole,
+        positive_duration, version, whole,
     },
 };
+use expression::judge_rhythm;
 use mainstay_domain::{
-    backup_schedule::{self, SCHEDULED, ScheduleError},
+    backup_schedule::{self, SCHEDULED},
     jitter::part,
     name::{JobName, PluginName, TargetName},
     spec::{
@@ -232,46 +235,6 @@ fn when_or_never(at: ValueAt<'_>) -> Option<Option<Schedule>> {
     match at.as_text() {
         Some("never") => Some(None),
         _ => when(at).map(Some),
-    }
-}
-
-/// A cron expression, in a zone that may be written beside it.
-pub(super) fn cron<'a>(at: ValueAt<'a>, zone: Option<ValueAt<'a>>) -> Option<Schedule> {
-    let schedule = Schedule::Cron {
-        expression: text(at)?,
-        zone: zone.and_then(text).unwrap_or_else(|| "UTC".to_owned()),
-    };
-    match backup_schedule::next_slot(&schedule, SOME_DAY) {
-        Ok(_) => Some(schedule),
-        Err(error @ ScheduleError::Zone(_)) => zone.unwrap_or(at).refuse(
-            error.to_string(),
-            "write zone = \"UTC\" or e.g. zone = \"Europe/Berlin\"",
-        ),
-        Err(error @ ScheduleError::Never(_)) => {
-            at.refuse(error.to_string(), "name a day that exists in some month")
-        }
-        Err(error) => at.refuse(
-            error.to_string(),
-            "write e.g. \"0 3 * * *\" for three o'clock each day",
-        ),
-    }
-}
-
-/// Warns where a cron expression comes round very often.
-fn judge_rhythm(schedule: &Schedule, at: ValueAt<'_>) {
-    let next = |after| backup_schedule::next_slot(schedule, after).ok();
-    let Some(slot) = next(SOME_DAY) else { return };
-    let wait = next(slot).map(|after| after.since(slot));
-    if let Some(wait) = wait.filter(|wait| *wait < FEW_EVERY) {
-        at.context.warn(
-            at.node.place,
-            format!(
-                "`{}` comes round every {}, which is very often: each run costs, and is written down",
-                at.key,
-                as_written(wait)
-            ),
-            "write five fields for once in a minute at most, unless it is meant",
-        );
     }
 }
 

@@ -56,6 +56,8 @@ pub(super) fn route(at: ValueAt<'_>) -> Option<RouteSpec> {
             }
             Some(steps)
         });
+        // One that is left out has no number.
+        let chain = chain?;
         at.context.facts.borrow_mut().routes.push(at.node.place);
         Some(RouteSpec {
             failure,
@@ -74,7 +76,7 @@ pub(super) fn route(at: ValueAt<'_>) -> Option<RouteSpec> {
             relapse_window,
             workflow,
             simulate,
-            chain: chain?,
+            chain,
         })
     })
 }
@@ -275,16 +277,19 @@ pub(super) fn alert(at: ValueAt<'_>) -> Option<AlertRoute> {
                 "remove it for those that are alerts by themselves, or name some: events = [\"operation.failed\"]",
             );
         }
-        at.context.facts.borrow_mut().alerts.push(at.node.place);
         let target = fields.optional("target", existing(EntityKind::Target, TargetName::parse));
         let alerter = fields.required("alerter", "alerter = \"webhook\"", name(PluginName::parse));
         let grouping = grouping(fields, min_severity, &events);
+        let version = fields.or("version", VersionReq::STAR, version);
+        // One that is left out has no number.
+        let alerter = alerter?;
+        at.context.facts.borrow_mut().alerts.push(at.node.place);
         Some(AlertRoute {
             min_severity,
             events,
             target,
-            version: fields.or("version", VersionReq::STAR, version),
-            alerter: alerter?,
+            version,
+            alerter,
             grouping,
         })
     })

@@ -191,12 +191,14 @@ fn process<'a>(
         RestartPolicy::OnFailure => fields.get("expected_exit").is_some(),
         RestartPolicy::Never => true,
     };
+    // What is looked for by them is not looked for elsewhere in their place.
+    let base = || Some(context.base.to_owned());
+    let cwd = fields.get("cwd").map_or_else(base, path);
+    let env = fields.get("env").map_or(Some(BTreeMap::new()), environment);
     Some(ProcessSpec {
         restart,
         expected_exit,
         runs_once,
-        cwd: fields.or("cwd", context.base.to_owned(), path),
-        env: fields.or("env", BTreeMap::new(), environment),
         user: fields.optional("user", word),
         umask: fields.optional("umask", umask),
         nice: fields.optional("nice", whole(-20..=19)),
@@ -215,6 +217,8 @@ fn process<'a>(
         log_max_bytes,
         log_keep,
         run: run(arguments)?,
+        cwd: cwd?,
+        env: env?,
     })
 }
 
