@@ -67,7 +67,7 @@ pub enum ToolchainError {
         "cannot ask rustc for its {TARGET} library: {0}; install Rust from https://rustup.rs [{code}]",
         code = ErrorCode::NoToolchain
     )]
-    NoRustc(#[source] RunError),
+    NoRustc(RunError),
     /// The variable names no route.
     #[error("{ROUTE_VARIABLE} is `{0}`; allowed are active, rustup and debian")]
     UnknownRoute(String),
@@ -263,6 +263,15 @@ mod tests {
         check_routes(false, false, true, None, &[Route::Debian]);
         check_routes(false, true, false, None, &[Route::Rustup]);
         check_routes(false, false, false, None, &[]);
+    }
+
+    #[test]
+    fn that_there_is_no_rustc_is_told_with_its_cause_once() {
+        let error = std::io::Error::from(std::io::ErrorKind::NotFound);
+        let tool = "rustc".to_owned();
+        let error = ToolchainError::NoRustc(RunError::NotStarted { tool, error });
+        let told = format!("{:#}", anyhow::Error::from(error));
+        assert_eq!(told.matches("cannot start rustc").count(), 1, "{told}");
     }
 
     #[test]

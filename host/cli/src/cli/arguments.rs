@@ -44,7 +44,7 @@ use std::{path::PathBuf, time::Duration};
     max_term_width = 80
 )]
 #[command(after_long_help = examples!("
-  mainstay demo                          see the whole of it in some seconds
+  mainstay demo                          see the whole of it; needs Rust and the repository
   mainstay --config mainstay.toml run    the daemon, in the foreground
   mainstay status                        what it sees now
   mainstay events --follow               what happens"))]
@@ -135,7 +135,8 @@ pub enum Command {
     ///
     /// In a temporary directory: starts a service, drops a plugin, kills the service, shows how the plugin recovers
     /// it, replaces the plugin under load, takes encrypted backups, destroys the data, restores it, drills a restore.
-    /// Needs no config.
+    /// Needs no config, but the repository that this program was built from, where it was then, and Rust: it builds its
+    /// plugins from there first.
     #[command(after_long_help = examples!("
   mainstay demo
   mainstay demo --keep      look at the directory afterwards"))]
