@@ -318,6 +318,10 @@ pub enum Command {
     /// Incidents, recoveries and operations that failed, how long recoveries took from the first detection, how many were
     /// within the objective, and the share of the time in which no incident of the target was open. Of the last 30 days where
     /// --since says nothing, and of what the journal has kept (`keep_history`).
+    ///
+    /// SUCCESS is the share of what ended, recovered or failed, that recovered for good: a recovery after which the
+    /// failure came back within the `relapse_window` is among RECOVERED, and not in this share. The times are from
+    /// the first detection of an incident, over all that came back of it, as RECOVERY of `history`.
     #[command(after_long_help = examples!("
   mainstay stats
   mainstay stats --target api --since 7d --json"))]

@@ -53,15 +53,20 @@ pub(super) async fn show(
 
 /// What became of all failures.
 fn sentence(total: &StatsTotal) -> String {
+    let back = match total.relapses {
+        0 => String::new(),
+        back => format!(" ({back} came back)"),
+    };
+    let (recovered, failed) = (total.recoveries, total.failed);
     let mut parts = vec![
         counted(total.incidents, "incident"),
-        format!("{} recovered, {} failed", total.recoveries, total.failed),
+        format!("{recovered} recovered{back}, {failed} failed"),
     ];
     let share =
         |share: Option<f64>, what: &str| share.map(|share| format!("{} {what}", percent(share)));
-    parts.extend(share(total.success_rate, "successful"));
+    parts.extend(share(total.success_rate, "for good"));
     let mean = total.mean_recovery_ms.map(Duration::from_millis);
-    parts.extend(mean.map(|mean| format!("{} on average", length(mean))));
+    parts.extend(mean.map(|mean| format!("{} on average from the first detection", length(mean))));
     parts.extend(share(total.rto_met, "within the objective"));
     format!("in all: {}", parts.join(", "))
 }

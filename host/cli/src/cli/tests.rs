@@ -218,7 +218,8 @@ async fn the_numbers_of_each_target_are_shown() {
         "api 2 1 3 1 50% 2.5 s 2.0 s 4.0 s 66.6% 50% 12 h"
     );
     assert_eq!(row("redis"), "redis 0 0 0 0 - - - - - 100% 24 h");
-    let total = "in all: 2 incidents, 3 recovered, 1 failed, 50% successful, 2.5 s on average, 66.6% within the objective";
+    let total = "in all: 2 incidents, 3 recovered (1 came back), 1 failed, 50% for good, 2.5 s on average from the first \
+                 detection, 66.6% within the objective";
     assert!(written.contains(total), "{written}");
     let (ending, _) = run(&served, false, "stats --since 2999-01-01T00:00:00Z").await;
     let error = format!("{:#}", ending.unwrap_err());
