@@ -98,15 +98,22 @@ impl ErrorCode {
         }
     }
 
-    /// Reads a code, in letters of either case.
+    /// Reads a code, in letters of either case, or its number alone: `MS-0105`, `ms0105`, `105`.
     ///
     /// # Errors
     /// There is no such code.
     pub fn parse(text: &str) -> Result<Self, UnknownCode> {
-        Self::ALL
-            .into_iter()
-            .find(|code| code.as_str().eq_ignore_ascii_case(text))
-            .ok_or_else(|| UnknownCode(text.to_owned()))
+        let upper = text.to_ascii_uppercase();
+        let behind = upper.strip_prefix("MS").unwrap_or(&upper);
+        let digits = behind.strip_prefix('-').unwrap_or(behind);
+        let is_number = !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit());
+        let number = digits.trim_start_matches('0');
+        let is_it = |code: &Self| {
+            let digits = code.as_str().trim_start_matches("MS-");
+            is_number && digits.trim_start_matches('0') == number
+        };
+        let found = Self::ALL.into_iter().find(is_it);
+        found.ok_or_else(|| UnknownCode(text.to_owned()))
     }
 
     /// The text with this code at its end; one that ends with a code already stays as it is.
@@ -153,6 +160,12 @@ mod tests {
         for code in ErrorCode::ALL {
             assert_eq!(ErrorCode::parse(code.as_str()), Ok(code));
             assert_eq!(ErrorCode::parse(&code.as_str().to_lowercase()), Ok(code));
+        }
+        for text in ["MS-0105", "MS-105", "ms0105", "0105", "105"] {
+            assert_eq!(ErrorCode::parse(text), Ok(ErrorCode::DiskFull), "{text}");
+        }
+        for text in ["", "MS-", "0", "1050", "+105", "105x", "MS-MS-0105"] {
+            assert!(ErrorCode::parse(text).is_err(), "{text}");
         }
         let error = ErrorCode::parse("MS-9999").unwrap_err().to_string();
         assert!(error.contains("`MS-9999`"), "{error}");

@@ -93,6 +93,7 @@ pub mod secret;
 pub mod settled_clock;
 pub mod severity;
 pub mod shrink;
+pub mod signal_words;
 pub mod signature;
 pub mod silence;
 pub mod simulation;

@@ -280,7 +280,8 @@ fn why(status: ExitStatus, said: &str) -> CompileError {
         ),
         (None, signal) => {
             let signal = signal.unwrap_or_default();
-            let sentence = format!("its compiler broke off (signal {signal}): {said}");
+            let words = mainstay_domain::signal_words::signal_words(signal);
+            let sentence = format!("its compiler broke off ({words}): {said}");
             match OF_ITSELF.contains(&signal) {
                 true => fatal(sentence),
                 false => CompileError::Ended(sentence),

@@ -18,7 +18,10 @@ use crate::ports::{
     BackupStoreError, Collecting, Collectors, OnContent, OnSourcePart, Secrets, SourceProgram,
     SourcePrograms,
 };
-use mainstay_domain::spec::{HttpSource, RedisSource, RunAs};
+use mainstay_domain::{
+    signal_words::signal_words,
+    spec::{HttpSource, RedisSource, RunAs},
+};
 use printed::Printed;
 use std::{
     fs::File,
@@ -155,7 +158,7 @@ impl SourcePrograms for LocalSources {
         };
         let how = match (status.code(), status.signal()) {
             (Some(code), _) => format!("ended with exit code {code}"),
-            (None, signal) => format!("was ended by signal {}", signal.unwrap_or_default()),
+            (None, signal) => format!("was ended by {}", signal_words(signal.unwrap_or_default())),
         };
         let tail = concealed_end(tail, TAIL, &*self.secrets);
         Err(failed(match String::from_utf8_lossy(&tail).trim() {

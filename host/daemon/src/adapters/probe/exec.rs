@@ -14,6 +14,7 @@ use crate::{
 };
 use mainstay_domain::{
     health::Outcome,
+    signal_words::signal_words,
     spec::{CheckSpec, ExecCheck, TargetSpec},
 };
 use rustix::process::Signal;
@@ -169,8 +170,8 @@ fn judge(check: &ExecCheck, status: ExitStatus, output: &[u8]) -> Seen {
         .take(400)
         .collect();
     let Some(code) = status.code() else {
-        let signal = status.signal().unwrap_or_default();
-        let why = format!("`{words}` was ended by signal {signal}{said}");
+        let signal = signal_words(status.signal().unwrap_or_default());
+        let why = format!("`{words}` was ended by {signal}{said}");
         return Seen::failed(why).with_output(text);
     };
     let by_code = match code {

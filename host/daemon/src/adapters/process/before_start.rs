@@ -10,7 +10,7 @@ use crate::{
     adapters::program::{Program, Remains, Starts, concealed_end, read_end},
     ports::{ProcessError, Secrets},
 };
-use mainstay_domain::spec::BeforeStart;
+use mainstay_domain::{signal_words::signal_words, spec::BeforeStart};
 use std::{
     io::{self, PipeWriter},
     os::{fd::OwnedFd, unix::process::ExitStatusExt},
@@ -145,7 +145,7 @@ fn pipe() -> io::Result<(Receiver, PipeWriter)> {
 fn how(status: ExitStatus) -> String {
     match (status.code(), status.signal()) {
         (Some(code), _) => format!("exited with code {code}"),
-        (None, Some(signal)) => format!("was ended by signal {signal}"),
+        (None, Some(signal)) => format!("was ended by {}", signal_words(signal)),
         (None, None) => "ended".to_owned(),
     }
 }

@@ -152,7 +152,7 @@ async fn one_that_fails_says_why_with_the_end_of_what_it_said() {
     );
     assert_eq!(
         error_of("kill -9 $$", LONG).await,
-        "the source command `sh` was ended by signal 9"
+        "the source command `sh` was ended by signal 9 (SIGKILL)"
     );
     let long = error_of("seq 100000 >&2; echo end >&2; exit 1", LONG).await;
     assert!(

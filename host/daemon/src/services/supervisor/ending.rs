@@ -3,7 +3,8 @@
 use super::Core;
 use crate::ports::{Exit, unended};
 use mainstay_domain::{
-    name::TargetName, record::ProcessIdentity, spec::TargetSpec, time::Timestamp,
+    name::TargetName, record::ProcessIdentity, signal_words::signal_words, spec::TargetSpec,
+    time::Timestamp,
 };
 
 /// What is said of one that is done as far as anybody knows.
@@ -28,7 +29,10 @@ pub(super) fn end_of(identity: &ProcessIdentity, exit: Exit, now: Timestamp) -> 
     };
     match exit {
         Exit::Code(code) => format!("process {pid} exited with code {code} after {age}"),
-        Exit::Signal(signal) => format!("process {pid} was ended by signal {signal} after {age}"),
+        Exit::Signal(signal) => {
+            let signal = signal_words(signal);
+            format!("process {pid} was ended by {signal} after {age}")
+        }
         Exit::Unknown => format!("process {pid}, adopted, ended after {age}"),
         Exit::Unended { state } => unended(pid, state),
     }

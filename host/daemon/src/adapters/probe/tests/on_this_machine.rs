@@ -205,7 +205,7 @@ async fn the_output_of_a_program_is_judged_as_far_as_the_check_asks() {
         (
             judged("echo slow; kill -9 $$", None, Some("slow")),
             Outcome::Failed,
-            "ended by signal 9: slow",
+            "ended by signal 9 (SIGKILL): slow",
         ),
     ] {
         check(kind, outcome, message).await;
