@@ -23,6 +23,19 @@ pub(super) struct Entry {
 }
 
 impl Entry {
+    /// Why it says nothing, where it is neither a key nor a section; none where it is a key.
+    pub(super) fn why_nothing(&self) -> Option<&'static str> {
+        if !self.key.is_empty() {
+            return None;
+        }
+        Some(match self.value.starts_with('[') {
+            true => {
+                "the head of this section is not closed, so nobody knows what the lines below it are: write `]` behind its name"
+            }
+            false => "it is neither a key nor a section",
+        })
+    }
+
     /// The line, for people.
     pub(super) fn text(&self) -> String {
         match self.key.is_empty() {
@@ -71,11 +84,17 @@ pub(super) fn entries(text: &str, syntax: Syntax) -> Vec<Entry> {
             continue;
         }
         indent = Some(here);
+        if line.starts_with('[') {
+            // What is below belongs to none that is known, and not to the one before.
+            line.clone_into(&mut section);
+        }
         let parted = match syntax {
             Syntax::Supervisord => line.split_once(['=', ':']),
             Syntax::Systemd => line.split_once('='),
         };
         let (key, value) = match parted {
+            // The name of a section has a colon of its own.
+            Some(_) if line.starts_with('[') => ("", line),
             Some((key, value)) if !key.trim().is_empty() => (key.trim(), value.trim()),
             _ => ("", line),
         };
@@ -131,6 +150,25 @@ mod tests {
 
     fn row(line: usize, section: &str, key: &str, value: &str) -> (usize, String, String, String) {
         (line, section.into(), key.into(), value.into())
+    }
+
+    #[test]
+    fn what_is_below_a_head_that_is_not_closed_belongs_to_no_section_that_is_known() {
+        let text =
+            "[program:web]\ncommand=web\n[program:bad\ncommand=bad\n[program:db]\ncommand=db\n";
+        assert_eq!(
+            read(text, Syntax::Supervisord),
+            [
+                row(2, "program:web", "command", "web"),
+                row(3, "[program:bad", "", "[program:bad"),
+                row(4, "[program:bad", "command", "bad"),
+                row(6, "program:db", "command", "db"),
+            ]
+        );
+        let why = entries(text, Syntax::Supervisord)[1].why_nothing();
+        assert!(why.unwrap().contains("not closed"), "{why:?}");
+        let stray = &entries("stray\n", Syntax::Systemd)[0];
+        assert!(stray.why_nothing().unwrap().contains("neither"));
     }
 
     #[test]

@@ -6,7 +6,7 @@ use super::{
     Source,
     draft::{self, Draft, Fate, Imported, Note, name_of},
     entries::{Entry, Syntax, entries},
-    words::{LONGEST, bytes, umask, variables, words},
+    words::{LONGEST, bytes, shortest, umask, variables, words},
 };
 use mainstay_domain::spec::TargetSpec;
 use std::{
@@ -52,7 +52,7 @@ pub(super) fn import(sources: &[Source]) -> Imported {
                     imported.targets.extend(targets);
                     fates
                 }
-                None => rows.iter().map(|row| outside(section, &row.key)).collect(),
+                None => rows.iter().map(|row| outside(section, row)).collect(),
             };
             notes.extend(rows.iter().zip(fates).map(|(row, fate)| Note {
                 file: source.file.clone(),
@@ -98,7 +98,11 @@ fn priority_of(target: &Draft, priorities: &BTreeMap<String, u32>) -> Option<u32
 }
 
 /// A line that belongs to no program.
-fn outside(section: &str, key: &str) -> Fate {
+fn outside(section: &str, row: &Entry) -> Fate {
+    if let Some(why) = row.why_nothing() {
+        return Fate::left(why);
+    }
+    let key = row.key.as_str();
     let kind = section.split(':').next().unwrap_or_default();
     Fate::left(match kind {
         "include" => "name the included files beside this one",
@@ -350,7 +354,7 @@ impl Program<'_> {
                         "a log is rotated at a size from 1KiB to 1024GiB; 10MiB by default",
                     );
                 };
-                set_log(draft, "max_bytes", Value::from(format!("{size}B")));
+                set_log(draft, "max_bytes", Value::from(shortest(size)));
             }
             "stdout_logfile_backups" => match seconds.filter(|count| *count <= 1_000) {
                 Some(count) => set_log(draft, "keep", Value::from(i64::from(count))),
@@ -545,7 +549,7 @@ mod tests {
             (
                 "stdout_logfile_maxbytes=50MB",
                 "log",
-                "{ max_bytes = \"52428800B\" }",
+                "{ max_bytes = \"50MiB\" }",
                 "carried",
             ),
             ("stdout_logfile_backups=7", "log", "{ keep = 7 }", "carried"),

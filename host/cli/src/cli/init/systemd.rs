@@ -187,7 +187,7 @@ impl Unit<'_> {
             },
         };
         match (row.section.as_str(), row.key.as_str()) {
-            (_, "") => Fate::left("it is neither a key nor a section"),
+            (_, "") => Fate::left(row.why_nothing().unwrap_or_default()),
             ("Service", key) => self.service(draft, key, &value),
             ("Unit", "After" | "Requires" | "BindsTo" | "Wants" | "Requisite") => {
                 self.depends(draft, &value)

@@ -133,6 +133,16 @@ pub(super) fn bytes(text: &str) -> Option<u64> {
     number.parse::<u64>().ok()?.checked_mul(factor)
 }
 
+/// A number of bytes as the config takes one, in the largest unit of which it is a whole number.
+pub(super) fn shortest(size: u64) -> String {
+    let units = [(1 << 30, "GiB"), (1 << 20, "MiB"), (1 << 10, "KiB")];
+    let whole = units
+        .into_iter()
+        .find(|(unit, _)| size >= *unit && size % unit == 0);
+    let (unit, word) = whole.unwrap_or((1, "B"));
+    format!("{}{word}", size / unit)
+}
+
 /// A mask of file modes as the config takes one; none where it is none, or has more than the bits of a mask.
 pub(super) fn umask(text: &str) -> Option<&str> {
     let is_octal = text.bytes().all(|byte| byte.is_ascii_digit());
@@ -230,6 +240,19 @@ mod tests {
             ("infinity", None),
         ] {
             assert_eq!(bytes(text), expected, "{text}");
+        }
+    }
+
+    #[test]
+    fn a_size_is_written_in_its_largest_unit() {
+        for (size, expected) in [
+            (10_485_760, "10MiB"),
+            (1_024, "1KiB"),
+            (1_025, "1025B"),
+            (3 << 30, "3GiB"),
+            (1_536, "1536B"),
+        ] {
+            assert_eq!(shortest(size), expected);
         }
     }
 }
