@@ -166,6 +166,11 @@ pub(super) fn event_block(event: &Event, times: &Times, is_terminal: bool) -> Bl
     let message = event.message.strip_prefix(&about);
     let message = message.and_then(|message| message.strip_prefix(": "));
     let message = message.unwrap_or(&event.message);
+    // Else the first word of the message would be taken for it.
+    let shown = match about.as_str() {
+        "" => "-",
+        about => about,
+    };
     Block::Text {
         hang: 8,
         pieces: vec![
@@ -174,7 +179,7 @@ pub(super) fn event_block(event: &Event, times: &Times, is_terminal: bool) -> Bl
                 format!("{:<26}", event.kind.to_string()),
                 tone_of(event.severity),
             ),
-            cell(format!("  {about}  "), Tone::Plain),
+            cell(format!("  {shown}  "), Tone::Plain),
             cell(message, Tone::Plain),
         ],
     }
@@ -204,6 +209,20 @@ mod tests {
             let shown = out.written();
             assert!(shown.ends_with(&format!("  {expected}")), "{shown}");
         }
+    }
+
+    #[test]
+    fn an_event_about_nothing_named_says_so_where_that_would_stand() {
+        let event: Event = serde_json::from_value(serde_json::json!({
+            "seq": 7, "at": "2026-03-04T12:00:00.000Z", "kind": "config.rejected", "severity": "low", "target": null,
+            "plugin": null, "operation": null, "backup": null, "job": null, "message": "config refused", "data": {}
+        }))
+        .unwrap();
+        let out = Output::in_memory(false, false);
+        out.show(&[event_block(&event, &Times::new(true), false)])
+            .unwrap();
+        let shown = out.written();
+        assert!(shown.ends_with("  -  config refused\n"), "{shown}");
     }
 
     /// Of a failure that was detected at 11:20.

@@ -67,7 +67,7 @@ impl StateDirectory {
         let state_dir = path.to_owned();
         let path = path.join(FILE_NAME);
         let locked = lock::take(&path).map_err(|error| {
-            let remedy = disk_remedy(&error);
+            let remedy = lock_remedy(&error);
             failed(format!(
                 "cannot be locked: {}: {error}{remedy}",
                 path.display()
@@ -100,6 +100,16 @@ impl StateDirectory {
     /// Where it is.
     pub fn path(&self) -> &Path {
         &self.path
+    }
+}
+
+/// What to do where the lock cannot be taken. Who may not even open it is mostly another user than the daemon's.
+fn lock_remedy(error: &io::Error) -> &'static str {
+    match error.kind() {
+        io::ErrorKind::PermissionDenied => {
+            "; run it as the user that owns the directory, as with `sudo -u`, or name another `state_dir`"
+        }
+        _ => disk_remedy(error),
     }
 }
 
@@ -153,4 +163,20 @@ fn make_anew(path: &Path) -> io::Result<()> {
     }
     private::directories().recursive(true).create(path)?;
     parents.iter().try_for_each(|parent| sync_directory(parent))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn who_may_not_take_the_lock_is_told_as_whom_to_run() {
+        let remedy = lock_remedy(&io::ErrorKind::PermissionDenied.into());
+        assert!(
+            remedy.contains("as the user that owns the directory"),
+            "{remedy}"
+        );
+        let other = lock_remedy(&io::ErrorKind::ReadOnlyFilesystem.into());
+        assert!(other.contains("mount it writable"), "{other}");
+    }
 }
