@@ -3,7 +3,7 @@
 use crate::cli::{
     client::Client,
     listings::present,
-    output::{Block, Cell, Output, Table, Tone, cell, maybe},
+    output::{Block, Cell, Output, Table, Tone, cell, maybe, printable},
 };
 use mainstay_api::{PluginInstance, PluginKind, PluginRow, PluginState};
 use mainstay_domain::{plugin::contested, text::list};
@@ -57,6 +57,7 @@ pub(in crate::cli) fn plugins_view(rows: &[PluginRow], all: bool) -> Vec<Block> 
     shown.sort_by_key(|row| !is_troubled(row));
     let retired = rows.len() - shown.len();
     let mut blocks = vec![Block::Table(plugin_table(&shown))];
+    blocks.extend(shown.iter().filter_map(|row| why_unused(row)));
     if retired > 0 {
         let text = format!("{retired} retired; `mainstay plugin list --all` lists them");
         blocks.push(Block::text(text, Tone::Plain));
@@ -140,8 +141,23 @@ fn plugin_row(row: &PluginRow) -> Vec<Cell> {
         cell(row.calls, Tone::Plain),
         failures_cell(row.failures),
         maybe((!row.serves.is_empty()).then(|| row.serves.join(" "))),
-        maybe(row.last_error.as_ref()),
+        // That nothing names it is no error.
+        maybe(
+            row.last_error
+                .as_ref()
+                .filter(|_| row.state != PluginState::Unused),
+        ),
     ]
+}
+
+/// Why a plugin lies there and serves nothing, and what would have it serve.
+fn why_unused(row: &PluginRow) -> Option<Block> {
+    let is_unused = row.state == PluginState::Unused;
+    let why = row.last_error.as_deref().filter(|_| is_unused)?;
+    let name = row.name.as_ref().or(row.file.as_ref());
+    let name = name.map(String::as_str).unwrap_or_default();
+    let text = format!("{}: {}", printable(name), printable(why));
+    Some(Block::text(text, Tone::Plain))
 }
 
 /// A plugin by another name, below its own row.
@@ -200,6 +216,26 @@ mod tests {
             };
             assert_eq!(rivals(&[one(), other.clone()]), expected, "{other:?}");
         }
+    }
+
+    #[test]
+    fn that_nothing_names_a_plugin_is_no_error_and_stands_below_the_table() {
+        use crate::cli::layout::{Style, lay_out};
+        let why = "not in use: add [plugin.log-file]";
+        let row: PluginRow = serde_json::from_value(serde_json::json!({
+            "name": "log-file", "version": "1.0.0", "kind": "alerter", "state": "unused", "contract": "1.0.0",
+            "file": null, "digest": "ab", "serves": [], "calls": 0, "failures": 0, "last_error": why,
+            "quarantined": false, "instances": []
+        }))
+        .unwrap();
+        let style = Style {
+            width: None,
+            colour: false,
+        };
+        let table = lay_out(&plugin_blocks(std::slice::from_ref(&row), true), style).join("\n");
+        assert!(table.contains("unused") && !table.contains(why), "{table}");
+        let list = lay_out(&plugins_view(&[row], false), style);
+        assert_eq!(list.last().unwrap(), &format!("log-file: {why}"));
     }
 
     #[test]
