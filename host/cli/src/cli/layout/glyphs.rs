@@ -21,6 +21,16 @@ impl Glyph {
         }
     }
 
+    fn shown(self) -> Self {
+        match self.character {
+            STUCK => Self {
+                character: ' ',
+                ..self
+            },
+            _ => self,
+        }
+    }
+
     pub(super) fn is_space(&self) -> bool {
         self.character == ' '
     }
@@ -54,8 +64,64 @@ pub(super) fn longest_word(text: &[Glyph]) -> usize {
     words.map(width_of).max().unwrap_or(0)
 }
 
+/// A space at which no line breaks, until it is shown.
+const STUCK: char = '\u{a0}';
+
+/// What stands behind a number and says nothing without it.
+const UNITS: [&str; 15] = [
+    "ms", "s", "min", "h", "d", "day", "days", "byte", "bytes", "B", "KiB", "MiB", "GiB", "TiB",
+    "%",
+];
+
+/// The same, but that no line breaks between a number and its unit.
+fn with_units(text: &[Glyph]) -> Vec<Glyph> {
+    let mut stuck = text.to_vec();
+    let mut begin = 0;
+    for (place, glyph) in text.iter().enumerate() {
+        if !glyph.is_space() {
+            continue;
+        }
+        let number = text.get(begin..place).unwrap_or_default();
+        begin = place + 1;
+        if !is_number(number) {
+            continue;
+        }
+        let behind = text.get(begin..).unwrap_or_default();
+        let behind = behind.split(Glyph::is_space).next();
+        if is_unit(behind.unwrap_or_default())
+            && let Some(space) = stuck.get_mut(place)
+        {
+            space.character = STUCK;
+        }
+    }
+    stuck
+}
+
+fn is_number(word: &[Glyph]) -> bool {
+    let is_last_digit = word
+        .last()
+        .is_some_and(|last| last.character.is_ascii_digit());
+    let is_part = |glyph: &Glyph| matches!(glyph.character, '0'..='9' | '.' | ',' | '(');
+    is_last_digit && word.iter().all(is_part)
+}
+
+fn is_unit(word: &[Glyph]) -> bool {
+    let word: String = word.iter().map(|glyph| glyph.character).collect();
+    UNITS.contains(&word.trim_end_matches([',', '.', ';', ':', ')']))
+}
+
+/// Where a word that no line holds is cut: behind a part of an address or a path, where the line is at least half full by
+/// then.
+fn cut_of(line: &[Glyph], begin: usize) -> usize {
+    let parts = |glyph: &Glyph| matches!(glyph.character, '/' | '?' | '&');
+    let last = line.iter().rposition(parts).map(|last| last + 1);
+    let last = last.filter(|last| *last > begin && 2 * *last >= line.len());
+    last.unwrap_or(line.len())
+}
+
 /// Breaks a text into lines: the first of `first` columns, all others of `rest`. At least one.
 pub(super) fn wrap(text: &[Glyph], first: usize, rest: usize) -> Vec<Vec<Glyph>> {
+    let text = &with_units(text);
     let mut lines = Vec::new();
     let mut line: Vec<Glyph> = Vec::new();
     let (mut used, mut room) = (0, first);
@@ -76,13 +142,16 @@ pub(super) fn wrap(text: &[Glyph], first: usize, rest: usize) -> Vec<Vec<Glyph>>
         line.extend_from_slice(gap);
         used += gap.len();
         gap = &[];
+        let mut begin = line.len();
         for glyph in run {
             if used + glyph.width > room && !line.is_empty() {
-                lines.push(std::mem::take(&mut line));
+                let over = line.split_off(cut_of(&line, begin));
+                lines.push(std::mem::replace(&mut line, over));
                 room = rest;
-                used = 0;
+                used = width_of(&line);
+                begin = 0;
             }
-            line.push(*glyph);
+            line.push(glyph.shown());
             used += glyph.width;
         }
     }

@@ -38,6 +38,32 @@ fn lines_break_between_words_and_only_a_word_that_no_line_holds_is_cut() {
 }
 
 #[test]
+fn no_line_breaks_between_a_number_and_its_unit() {
+    for value in ["3.1 s", "(88 s)", "1,024 MiB,", "5 min;"] {
+        let lines = text(&format!("{} {value} on", "x".repeat(36)), 40);
+        assert_eq!(lines, ["x".repeat(36), format!("  {value} on")]);
+    }
+    // Any other word is none.
+    let lines = text(&format!("{} 3 servers", "x".repeat(36)), 40);
+    assert_eq!(
+        lines,
+        [format!("{} 3", "x".repeat(36)), "  servers".to_owned()]
+    );
+}
+
+#[test]
+fn an_address_that_no_line_holds_is_cut_behind_one_of_its_parts() {
+    let address = "https://monitoring.example.net/alerts/of-the-second-data-centre/today?of=db1";
+    assert_eq!(
+        text(address, 40),
+        [
+            "https://monitoring.example.net/alerts/",
+            "  of-the-second-data-centre/today?of=db1",
+        ]
+    );
+}
+
+#[test]
 fn wide_characters_take_the_columns_that_they_take() {
     // Two columns each: twenty fill the line.
     let lines = text(&format!("{} {}", "日".repeat(20), "日".repeat(20)), 40);
