@@ -36,7 +36,12 @@ pub(in crate::cli) fn target_view(
     ));
     if let Some(log) = &detail.log {
         blocks.push(Block::Gap);
-        blocks.push(Block::text("the last lines of its log:", Tone::Plain));
+        // Until it runs, it has written nothing.
+        let whose = match target.unstarted {
+            Some(_) => "the last lines of its log, of its process before:",
+            None => "the last lines of its log:",
+        };
+        blocks.push(Block::text(whose, Tone::Plain));
         blocks.extend(log.lines().map(|line| Block::indented(2, line)));
     }
     blocks

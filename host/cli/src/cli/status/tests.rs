@@ -2,7 +2,7 @@
 
 use super::{
     headline::{headline, tier_line},
-    target::{circuit_words, process_words},
+    target::{circuit_words, process_words, target_view},
     urgency::urgency_of,
     view::{Wanted, next, view, why},
 };
@@ -328,6 +328,22 @@ fn what_is_on_the_way_to_its_start_says_what_keeps_it_and_since_when() {
         let why = why(&row, &[], &times()).join("; ");
         assert_eq!(why, format!("{words}, since {}", times().both(since)));
     }
+    let row = with(
+        "unknown",
+        "unstarted",
+        json!({"since": since, "why": "it waits"}),
+    );
+    let mut detail = serde_json::to_value(&row).unwrap();
+    detail["checks"] = json!([]);
+    detail["log"] = json!("bye");
+    let detail: TargetDetail = serde_json::from_value(detail).unwrap();
+    let style = Style {
+        width: None,
+        colour: false,
+    };
+    let shown = lay_out(&target_view(&detail, &[], &times()), style).join("\n");
+    assert!(shown.contains("none runs yet"), "{shown}");
+    assert!(shown.contains("of its process before:"), "{shown}");
     let row = with("starting", "not_yet", json!("http: connection refused"));
     assert_eq!(why(&row, &[], &times()), ["http: connection refused"]);
 }
