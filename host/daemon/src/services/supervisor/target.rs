@@ -1,8 +1,6 @@
 //! One target and the work on it.
 //!
 //! Invariant: the functions of [`Core`] here are called with the target's `turn` held.
-//!
-//! Length: what a target is, beside what is done with it in its modules.
 
 mod config;
 mod launch;
