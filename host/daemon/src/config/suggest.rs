@@ -5,10 +5,7 @@
 use super::work;
 
 /// The candidate that is so near that a slip of the finger explains it.
-pub fn nearest<'a>(
-    word: &str,
-    candidates: impl IntoIterator<Item = &'a str>,
-) -> Option<&'a str> {
+pub fn nearest<'a>(word: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     let mut misspelt = Misspelt::new(word);
     // A candidate that is further away is never suggested, however long it is.
     let mut most = (misspelt.letters.len() / 2).max(1);

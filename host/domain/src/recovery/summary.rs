@@ -100,7 +100,7 @@ impl Recovery {
         if !matches!(case.stage, Stage::Unrouted) || !case.incident.state.is_open() {
             return None;
         }
-        let CaseKey { target, failure } = key;
+        let target = &key.target;
         if self.is_left_to_people(key) {
             return Some(words::left_to_people(key));
         }

@@ -138,7 +138,7 @@ pub(super) fn shortest(size: u64) -> String {
     let units = [(1 << 30, "GiB"), (1 << 20, "MiB"), (1 << 10, "KiB")];
     let whole = units
         .into_iter()
-        .find(|(unit, _)| size >= *unit && size % unit == 0);
+        .find(|(unit, _)| size >= *unit && size.is_multiple_of(*unit));
     let (unit, word) = whole.unwrap_or((1, "B"));
     format!("{}{word}", size / unit)
 }

@@ -6,8 +6,7 @@ use super::{
 };
 use crate::ports::{ProcessError, ProcessUpdate, Unstarted};
 use mainstay_domain::{
-    event::EventKind, name::TargetName, record::ProcessIdentity, severity::Severity,
-    time::Timestamp,
+    event::EventKind, name::TargetName, record::ProcessIdentity, time::Timestamp,
 };
 use std::sync::Arc;
 
