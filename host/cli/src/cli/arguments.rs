@@ -44,7 +44,7 @@ use std::{path::PathBuf, time::Duration};
     max_term_width = 80
 )]
 #[command(after_long_help = examples!("
-  mainstay demo                          see the whole of it; needs Rust and the repository
+  mainstay demo                          see it all; needs Rust and the source
   mainstay --config mainstay.toml run    the daemon, in the foreground
   mainstay status                        what it sees now
   mainstay events --follow               what happens"))]

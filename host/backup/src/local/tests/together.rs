@@ -66,6 +66,8 @@ fn a_directory_that_is_mounted_elsewhere_too_is_no_two_sources() {
         path,
         prefix: prefix.to_owned(),
     };
+    fixture.sources = vec![directory(fixture.data(), "data")];
+    fixture.take(BackupType::Full, &[]);
     for other in [bound.0.clone(), bound.0.join("sub")] {
         fixture.sources = vec![directory(fixture.data(), "data"), directory(other, "other")];
         let request = fixture.request(BackupType::Full, &[]);
