@@ -248,9 +248,9 @@ impl Queue {
     }
 
     /// What is committed cannot be put on the disk now, and nothing is written before it is: what waits is answered, and so is
-    /// what comes, until [`Queue::written`].
-    pub(super) fn hold_behind(&self, why: &StoreError) {
-        self.hold(why, &mut VecDeque::new());
+    /// what comes, until [`Queue::written`]. `at_hand` as in [`Queue::hold`].
+    pub(super) fn hold_behind(&self, why: &StoreError, at_hand: &mut VecDeque<Waiting>) {
+        self.hold(why, at_hand);
         self.state.lock().held = Some(why.clone());
     }
 

@@ -81,7 +81,7 @@ impl Writer {
         }
         self.serve();
         while let Some(why) = self.unsynced.settle() {
-            if !self.save(&why) {
+            if !self.save(&why, &mut VecDeque::new()) {
                 return;
             }
         }
@@ -112,7 +112,7 @@ impl Writer {
                 }
                 Taken::Quiet => backlog = self.store.checkpoint("PASSIVE"),
                 Taken::Woken => {
-                    if !self.is_sound() {
+                    if !self.is_sound(&mut VecDeque::new()) {
                         return;
                     }
                 }
@@ -127,10 +127,14 @@ impl Writer {
         let mut size = batch.len();
         let mut tries = Tries::default();
         while !batch.is_empty() {
-            if !self.is_sound() {
+            if !self.is_sound(&mut batch) {
                 return false;
             }
             let now = size.min(batch.len());
+            if now == 0 {
+                // All of it was answered meanwhile.
+                break;
+            }
             let work = batch.iter().take(now).map(|waiting| &waiting.work);
             match self.store.write(work) {
                 Ok(done) => {
@@ -181,18 +185,18 @@ impl Writer {
         waiting.work.refuse(why);
     }
 
-    /// Whether what is committed is on the disk or on its way there, after it was saved where it had to be. False where
-    /// the daemon ends before it is.
-    fn is_sound(&mut self) -> bool {
+    /// Whether what is committed is on the disk or on its way there, after it was saved where it had to be; the batch at
+    /// hand waits behind it. False where the daemon ends before it is.
+    fn is_sound(&mut self, batch: &mut VecDeque<Waiting>) -> bool {
         match self.unsynced.failed() {
-            Some(why) => self.save(&why),
+            Some(why) => self.save(&why, batch),
             None => true,
         }
     }
 
-    /// A sync has failed: puts what is committed on the disk in another way, however long that takes. False where the
-    /// daemon ends before it is.
-    fn save(&mut self, why: &StoreError) -> bool {
+    /// A sync has failed: puts what is committed on the disk in another way, however long that takes. Nobody waits for that
+    /// longer than for one try, nor does who submitted the batch at hand. False where the daemon ends before it is.
+    fn save(&mut self, why: &StoreError, batch: &mut VecDeque<Waiting>) -> bool {
         tracing::error!(error = %why, "what is written is not yet on the disk");
         self.room.send_replace(DiskState::Full(why.to_string()));
         let mut tries: u32 = 0;
@@ -212,7 +216,7 @@ impl Writer {
                 }
             }
             self.unsynced.hold(why);
-            self.queue.hold_behind(why);
+            self.queue.hold_behind(why, batch);
             tries = tries.saturating_add(1);
             if self.queue.pause(WAITS.after(tries)) && self.is_late() {
                 tracing::error!(error = %why, "the daemon ends with changes that may not be on the disk");

@@ -6,8 +6,13 @@ use crate::{
     sqlite::SqliteJournal,
 };
 use mainstay_domain::{event::Event, record::Change};
+use rusqlite::Connection;
 use std::{
-    sync::{Arc, atomic::Ordering::SeqCst},
+    path::Path,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering::SeqCst},
+    },
     time::Duration,
 };
 use tokio::{
@@ -29,6 +34,42 @@ impl Drop for Hanging<'_> {
     fn drop(&mut self) {
         self.0.faults.gate.set_shut(false);
     }
+}
+
+/// The writer is in a transaction until this is dropped.
+struct Busy;
+
+static IS_BUSY: AtomicBool = AtomicBool::new(false);
+static HAS_BEGUN: AtomicBool = AtomicBool::new(false);
+
+impl Busy {
+    fn begin() -> Self {
+        IS_BUSY.store(true, SeqCst);
+        Self
+    }
+
+    fn run(_: &Connection) -> rusqlite::Result<()> {
+        HAS_BEGUN.store(true, SeqCst);
+        while IS_BUSY.load(SeqCst) {
+            std::thread::yield_now();
+        }
+        Ok(())
+    }
+}
+
+impl Drop for Busy {
+    fn drop(&mut self) {
+        IS_BUSY.store(false, SeqCst);
+    }
+}
+
+/// As long as this reads, the database does not take what is written from now on.
+fn reading(directory: &Path) -> Connection {
+    let reader = Connection::open(directory.join("journal.db")).unwrap();
+    reader.execute_batch("BEGIN").unwrap();
+    let count = "SELECT count(*) FROM events";
+    let _: i64 = reader.query_row(count, [], |row| row.get(0)).unwrap();
+    reader
 }
 
 /// How many syncs have begun.
@@ -183,6 +224,31 @@ async fn what_was_committed_behind_a_sync_that_fails_is_saved_with_it_and_syncs_
     drop(journal);
     let journal = open(directory.path()).unwrap();
     assert_eq!(journal.events(0, 10).await.unwrap().len(), 4);
+}
+
+#[tokio::test]
+async fn what_the_writer_has_at_hand_is_held_too_while_what_was_before_it_cannot_be_saved() {
+    let directory = tempfile::tempdir().unwrap();
+    let journal = open(directory.path()).unwrap();
+    let reader = reading(directory.path());
+    journal.faults.syncs.store(1, SeqCst);
+    let hanging = Hanging::of(&journal);
+    let first = hung(&journal, 1).await;
+    let busy = Busy::begin();
+    let mut work = Box::pin(journal.on_connection(Busy::run));
+    assert!(is_pending(&mut work).await);
+    until(|| HAS_BEGUN.load(SeqCst)).await;
+    let next = journal.commit(changes(2).into());
+    drop(hanging);
+    until(|| journal.unsynced.failed().is_some()).await;
+    drop(busy);
+    assert_eq!(within(first).await.unwrap(), Committed::Held);
+    assert_eq!(within(next).await.unwrap(), Committed::Held);
+    reader.execute_batch("COMMIT").unwrap();
+    within(work).await.unwrap();
+    room(&journal, |room| *room == DiskState::Recovered).await;
+    assert_eq!(journal.events(0, 10).await.unwrap().len(), 2);
+    assert_eq!(journal.numbers().waiting, 0);
 }
 
 #[tokio::test]
