@@ -7,7 +7,7 @@
 //! merged: each was submitted together with the events that tell of it, and readers of the events rely on finding it as they
 //! say.
 //! Invariant: while the disk takes nothing nobody waits for it: changes are answered as held, values of plugins, which
-//! must be durable, are refused.
+//! must be durable, are refused, and those that are committed already are answered as what may have happened.
 //! Invariant: what nobody waits for stays in the line for [`LINGER`] at most before the writer takes it, and not at all
 //! once somebody waits for anything in the line: a recovery begins with a handful of the first kind, and a moment later its
 //! first effect waits for its intent, so that all of them cost one fsync and not two.
@@ -359,13 +359,25 @@ impl Work {
         }
     }
 
-    /// It is committed, and the disk does not take it now: answers who waits for it, as [`Queue::hold`].
+    /// It is committed, and the disk does not take it now: answers who waits for it, as [`Queue::hold`]; of a value nobody
+    /// knows whether it stays.
     pub(super) fn is_held(&mut self, why: &StoreError) {
-        let answered = Work::Changes(Vec::new(), Haste::Soon, None);
-        let work = std::mem::replace(self, answered);
-        if let Some(work) = work.into_held(Some(why)) {
-            *self = work;
+        match self.take() {
+            Work::Value(_, ack) => {
+                let late = EffectError::TimedOut(format!("kv: it may be set or not: {why}"));
+                let _ = ack.send(Ok(Err(late)));
+            }
+            work => {
+                if let Some(work) = work.into_held(Some(why)) {
+                    *self = work;
+                }
+            }
         }
+    }
+
+    /// Takes it, and leaves one that is answered.
+    pub(super) fn take(&mut self) -> Self {
+        std::mem::replace(self, Work::Changes(Vec::new(), Haste::Soon, None))
     }
 
     /// As it waits while the disk takes nothing; none where it is done with. Unchanged where the disk takes something.

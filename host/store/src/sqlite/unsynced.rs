@@ -118,10 +118,17 @@ impl Unsynced {
         self.state.lock().disk.fails().cloned()
     }
 
-    /// For the writer: what is in the line is not on the disk for now, and nobody waits for that.
+    /// For the writer: what is in the line is not on the disk for now, and nobody waits for that. What was refused is
+    /// answered with that.
     pub(super) fn hold(&self, why: &StoreError) {
-        for (waiting, _) in &mut self.state.lock().line.written {
-            waiting.work.is_held(why);
+        for (waiting, done) in &mut self.state.lock().line.written {
+            if let Done::Changes(Err(refused)) | Done::Value(Err(refused)) = done {
+                let refused = refused.clone();
+                waiting.work.take().refuse(refused);
+                *done = Done::Changes(Ok(Vec::new()));
+            } else {
+                waiting.work.is_held(why);
+            }
         }
     }
 

@@ -5,7 +5,9 @@ use crate::{
     port::{Batch, Browse, Commit, Committed, DiskState, Journal, StoreErrorKind, Values},
     sqlite::SqliteJournal,
 };
-use mainstay_domain::{event::Event, record::Change};
+use mainstay_domain::{
+    effect::EffectError, event::Event, operation::OperationState, record::Change,
+};
 use rusqlite::Connection;
 use std::{
     path::Path,
@@ -248,6 +250,46 @@ async fn what_the_writer_has_at_hand_is_held_too_while_what_was_before_it_cannot
     within(work).await.unwrap();
     room(&journal, |room| *room == DiskState::Recovered).await;
     assert_eq!(journal.events(0, 10).await.unwrap().len(), 2);
+    assert_eq!(journal.numbers().waiting, 0);
+}
+
+#[tokio::test]
+async fn what_is_committed_and_cannot_be_saved_is_not_told_to_plugins_as_what_did_not_happen() {
+    let directory = tempfile::tempdir().unwrap();
+    let journal = open(directory.path()).unwrap();
+    let reader = reading(directory.path());
+    journal.faults.syncs.store(1, SeqCst);
+    let swap = journal.compare_and_set(plugin("a"), "k".to_owned(), None, vec![1], 1 << 20);
+    let told = within(swap).await;
+    assert!(matches!(told, Err(EffectError::TimedOut(_))), "{told:?}");
+    reader.execute_batch("COMMIT").unwrap();
+    room(&journal, |room| *room == DiskState::Recovered).await;
+    let found = journal.get(plugin("a"), "k".to_owned()).await.unwrap();
+    assert_eq!(found, Some(vec![1]));
+    assert_eq!(journal.numbers().waiting, 0);
+}
+
+#[tokio::test]
+async fn what_is_refused_is_not_held_where_the_disk_does_not_sync_what_is_written() {
+    let directory = tempfile::tempdir().unwrap();
+    let journal = open(directory.path()).unwrap();
+    journal
+        .on_connection(|connection| {
+            connection.execute_batch(
+                "CREATE TEMP TRIGGER refuse BEFORE INSERT ON operations
+                 BEGIN SELECT RAISE(ABORT, 'refused by the test'); END",
+            )
+        })
+        .await
+        .unwrap();
+    let reader = reading(directory.path());
+    journal.faults.syncs.store(1, SeqCst);
+    let operation = operation(1, "api", OperationState::Scheduled);
+    let refused = journal.commit(vec![Change::Operation(operation)].into());
+    let refused = within(refused).await.unwrap_err();
+    assert_eq!(refused.kind, StoreErrorKind::Unreadable);
+    reader.execute_batch("COMMIT").unwrap();
+    room(&journal, |room| *room == DiskState::Recovered).await;
     assert_eq!(journal.numbers().waiting, 0);
 }
 
