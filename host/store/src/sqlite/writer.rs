@@ -218,7 +218,12 @@ impl Writer {
             self.unsynced.hold(why);
             self.queue.hold_behind(why, batch);
             tries = tries.saturating_add(1);
-            if self.queue.pause(WAITS.after(tries)) && self.is_late() {
+            // A daemon that ends has little time, and looks often.
+            let wait = match self.late_since {
+                Some(_) => FIRST_WAIT,
+                None => WAITS.after(tries),
+            };
+            if self.queue.pause(wait) && self.is_late() {
                 tracing::error!(error = %why, "the daemon ends with changes that may not be on the disk");
                 return false;
             }
@@ -262,7 +267,8 @@ impl Writer {
         tries.count = tries.count.saturating_add(1);
         let wait = WAITS.after(tries.count);
         let (start, free) = (Instant::now(), self.reserve.free());
-        while start.elapsed() < wait {
+        // Who waits for what was written before is answered by then too.
+        while start.elapsed() < wait && self.unsynced.failed().is_none() {
             if self.queue.pause(FIRST_WAIT) {
                 if self.is_late() {
                     let held = self.queue.changes();
