@@ -445,6 +445,17 @@ fn the_list_of_commands_names_each_once() {
 }
 
 #[test]
+fn the_api_page_has_one_row_for_each_command() {
+    let page = read("docs/api.md");
+    let rows = page.lines().filter(|line| line.starts_with("| `"));
+    let commands: Vec<&str> = rows.filter_map(|row| row.split(" | ").next()).collect();
+    assert!(commands.len() > 20, "{commands:?}");
+    let mut seen = BTreeSet::new();
+    let again = commands.iter().filter(|command| !seen.insert(**command));
+    assert_eq!(again.collect::<Vec<_>>(), [&""; 0]);
+}
+
+#[test]
 fn the_readme_counts_the_stop_signals_that_a_target_may_have() {
     let source = read("host/daemon/src/config/validate/target.rs");
     let (_, table) = source
