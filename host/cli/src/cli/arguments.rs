@@ -827,6 +827,14 @@ impl Since {
             Since::Shown(shown) => times.at_clock(shown),
         }
     }
+
+    /// The same of what is asked for up to it: a backup is shown with the second in which it was taken, and no less.
+    pub(super) fn up_to(self, times: &Times) -> Timestamp {
+        match self {
+            Since::Shown(shown) => times.end_of_clock(shown),
+            Since::Time(_) | Since::Ago(_) => self.at(times),
+        }
+    }
 }
 
 /// Of which failures numbers are shown.

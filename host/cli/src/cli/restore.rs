@@ -5,7 +5,7 @@ use super::{
     backups::{finish, result_of},
     client::Client,
     failure::Ending,
-    listings::{parse, present, time_of},
+    listings::{parse, present},
     output::Output,
 };
 use crate::console;
@@ -55,7 +55,7 @@ pub(super) async fn restore(
         job: job.to_string(),
         id,
         backup_type,
-        at: at.map(|at| time_of(at, &out.times)),
+        at: at.map(|at| at.up_to(&out.times).to_string()),
         paths,
         into: into.map(text_of).transpose()?,
         replace,

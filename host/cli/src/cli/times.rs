@@ -11,6 +11,9 @@ use jiff::{
 use mainstay_domain::time::{Timestamp, millis};
 use std::time::{Duration, SystemTime};
 
+/// From the first moment of a second to its last.
+const LAST_OF_SECOND: Duration = Duration::from_millis(999);
+
 /// When it is, and where.
 #[derive(Debug, Clone)]
 pub(super) struct Times {
@@ -126,6 +129,15 @@ impl Times {
             u64::try_from(time.as_millisecond()).ok()
         };
         of_day().map(Timestamp::from_millis).unwrap_or_default()
+    }
+
+    /// The last moment at which a clock of the zone shows that: a clock without parts of a second shows it for all of one.
+    pub(super) fn end_of_clock(&self, shown: ShownTime) -> Timestamp {
+        let rest = match shown.clock.subsec_nanosecond() {
+            0 => LAST_OF_SECOND,
+            _ => Duration::ZERO,
+        };
+        self.at_clock(shown) + rest
     }
 
     fn zoned(&self, time: Timestamp) -> Option<Zoned> {
@@ -302,6 +314,16 @@ mod tests {
         ] {
             let read = ShownTime::parse(&east.clock(time).unwrap()).unwrap();
             assert_eq!(east.at_clock(read), Timestamp::parse(time).unwrap());
+        }
+        // What is asked for up to a time that was shown is what was shown with it.
+        for (text, expected) in [
+            ("00:25:00", "2026-03-04T22:25:00.999Z"),
+            ("00:25:00.120", "2026-03-04T22:25:00.120Z"),
+            ("14:41", "2026-03-05T12:41:00.999Z"),
+        ] {
+            let read = ShownTime::parse(text).unwrap();
+            let expected = Timestamp::parse(expected).unwrap();
+            assert_eq!(east.end_of_clock(read), expected, "{text}");
         }
         for none in [
             "",
