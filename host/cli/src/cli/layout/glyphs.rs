@@ -68,13 +68,13 @@ pub(super) fn longest_word(text: &[Glyph]) -> usize {
 const STUCK: char = '\u{a0}';
 
 /// What stands behind a number and says nothing without it.
-const UNITS: [&str; 15] = [
-    "ms", "s", "min", "h", "d", "day", "days", "byte", "bytes", "B", "KiB", "MiB", "GiB", "TiB",
-    "%",
+const UNITS: [&str; 19] = [
+    "ms", "s", "min", "h", "d", "day", "days", "byte", "bytes", "B", "kB", "MB", "GB", "TB", "KiB",
+    "MiB", "GiB", "TiB", "%",
 ];
 
-/// The same, but that no line breaks between a number and its unit.
-fn with_units(text: &[Glyph]) -> Vec<Glyph> {
+/// The same, but that no line breaks between a number and its unit, where a line of so many columns holds both.
+fn with_units(text: &[Glyph], room: usize) -> Vec<Glyph> {
     let mut stuck = text.to_vec();
     let mut begin = 0;
     for (place, glyph) in text.iter().enumerate() {
@@ -87,8 +87,10 @@ fn with_units(text: &[Glyph]) -> Vec<Glyph> {
             continue;
         }
         let behind = text.get(begin..).unwrap_or_default();
-        let behind = behind.split(Glyph::is_space).next();
-        if is_unit(behind.unwrap_or_default())
+        let unit = behind.split(Glyph::is_space).next().unwrap_or_default();
+        let both = width_of(number) + glyph.width + width_of(unit);
+        if is_unit(unit)
+            && both <= room
             && let Some(space) = stuck.get_mut(place)
         {
             space.character = STUCK;
@@ -111,17 +113,19 @@ fn is_unit(word: &[Glyph]) -> bool {
 }
 
 /// Where a word that no line holds is cut: behind a part of an address or a path, where the line is at least half full by
-/// then.
-fn cut_of(line: &[Glyph], begin: usize) -> usize {
+/// then, and the next one, of so many columns, holds what is left of it.
+fn cut_of(line: &[Glyph], begin: usize, rest: usize) -> usize {
     let parts = |glyph: &Glyph| matches!(glyph.character, '/' | '?' | '&');
     let last = line.iter().rposition(parts).map(|last| last + 1);
     let last = last.filter(|last| *last > begin && 2 * *last >= line.len());
-    last.unwrap_or(line.len())
+    // What is behind it has to go into the next line, with more.
+    let goes_on = |last: &usize| width_of(line.get(*last..).unwrap_or_default()) + 2 <= rest;
+    last.filter(goes_on).unwrap_or(line.len())
 }
 
 /// Breaks a text into lines: the first of `first` columns, all others of `rest`. At least one.
 pub(super) fn wrap(text: &[Glyph], first: usize, rest: usize) -> Vec<Vec<Glyph>> {
-    let text = &with_units(text);
+    let text = &with_units(text, first.min(rest));
     let mut lines = Vec::new();
     let mut line: Vec<Glyph> = Vec::new();
     let (mut used, mut room) = (0, first);
@@ -145,7 +149,7 @@ pub(super) fn wrap(text: &[Glyph], first: usize, rest: usize) -> Vec<Vec<Glyph>>
         let mut begin = line.len();
         for glyph in run {
             if used + glyph.width > room && !line.is_empty() {
-                let over = line.split_off(cut_of(&line, begin));
+                let over = line.split_off(cut_of(&line, begin, rest));
                 lines.push(std::mem::replace(&mut line, over));
                 room = rest;
                 used = width_of(&line);

@@ -39,7 +39,7 @@ fn lines_break_between_words_and_only_a_word_that_no_line_holds_is_cut() {
 
 #[test]
 fn no_line_breaks_between_a_number_and_its_unit() {
-    for value in ["3.1 s", "(88 s)", "1,024 MiB,", "5 min;"] {
+    for value in ["3.1 s", "(88 s)", "1,024 MiB,", "12 kB", "5 min;"] {
         let lines = text(&format!("{} {value} on", "x".repeat(36)), 40);
         assert_eq!(lines, ["x".repeat(36), format!("  {value} on")]);
     }
@@ -61,6 +61,23 @@ fn an_address_that_no_line_holds_is_cut_behind_one_of_its_parts() {
             "  of-the-second-data-centre/today?of=db1",
         ]
     );
+}
+
+#[test]
+fn no_line_is_wider_than_its_room_for_what_it_keeps_together() {
+    let wrapped = |text: &str, first: usize, rest: usize| -> Vec<String> {
+        let lines = wrap(&glyphs(&[plain(text)]), first, rest);
+        let shown = |line: &Vec<Glyph>| -> String {
+            let characters = line.iter().map(|glyph| glyph.character);
+            characters.collect()
+        };
+        lines.iter().map(shown).collect()
+    };
+    assert_eq!(wrapped("1,024 KiB", 5, 5), ["1,024", "KiB"]);
+    let (head, tail) = ("x".repeat(19), "y".repeat(30));
+    let lines = wrapped(&format!("{head}/{tail}"), 40, 10);
+    let expected = [format!("{head}/{}", "y".repeat(20)), "y".repeat(10)];
+    assert_eq!(lines, expected);
 }
 
 #[test]
