@@ -596,3 +596,37 @@ source = [{ kind = "directory", path = "nope" }]
         assert!(told, "{says}: {problems:#?}");
     }
 }
+
+#[test]
+fn what_the_config_has_told_is_not_told_again_of_this_machine() {
+    let config = r#"
+[host]
+state_dir = "state"
+plugin_dir = "state/plugins"
+
+[[job]]
+name = "nested"
+encryption = "none"
+source = [
+    { kind = "directory", path = "data", prefix = "data" },
+    { kind = "directory", path = "data/inner", prefix = "inner" },
+]
+
+[[job]]
+name = "own"
+encryption = "none"
+source = [{ kind = "directory", path = "state/backups/own" }]
+"#;
+    let daemon = Daemon::prepare(config);
+    let (code, problems) = check(&daemon);
+    assert_eq!(code, 2, "{problems:?}");
+    for says in [
+        "would take its own files for plugins",
+        "cannot be in one backup",
+        "where backups are stored",
+    ] {
+        let messages = problems.iter().map(|problem| &problem["message"]);
+        let told = messages.filter(|message| message.as_str().unwrap().contains(says));
+        assert_eq!(told.count(), 1, "{says}: {problems:#?}");
+    }
+}

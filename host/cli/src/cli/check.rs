@@ -47,11 +47,11 @@ pub(super) async fn check(file: &Path) -> anyhow::Result<Vec<Problem>> {
         return Ok(problems);
     };
     let loader = component::loader()?;
-    let mut found = state::problems(&loaded);
+    let mut found = state::problems(&loaded, is_whole);
     found.extend(accounts::problems(&loaded));
     found.extend(directories::problems(&loaded));
     found.extend(secrets::problems(&loaded));
-    found.extend(sources::problems(&loaded));
+    found.extend(sources::problems(&loaded, is_whole));
     found.extend(bounds::problems(&loaded));
     found.extend(programs::problems(&loaded));
     found.extend(files::problems(&loaded));

@@ -15,11 +15,21 @@ const OF_THE_KERNEL: [&str; 2] = ["/proc", "/sys"];
 
 /// An error for each source of which no backup could be taken, or none be restored, and a warning for each that holds what no
 /// restore brings back.
-pub(super) fn problems(loaded: &Loaded) -> Vec<Problem> {
-    let store = resolved(&loaded.spec.backups());
+/// Where the config is not whole, it has told already of what lies among the backups as it is written.
+pub(super) fn problems(loaded: &Loaded, is_whole: bool) -> Vec<Problem> {
+    let written = loaded.spec.backups();
+    let store = resolved(&written);
     let state = resolved(&loaded.spec.host.state_dir);
+    let is_told = |source: &BackupSource| match source {
+        BackupSource::Directory { path, .. } => !is_whole && path.starts_with(&written),
+        _ => false,
+    };
     let mut problems = Vec::new();
-    for job in &loaded.spec.jobs {
+    let mut jobs = loaded.spec.jobs.clone();
+    for job in &mut jobs {
+        job.sources.retain(|source| !is_told(source));
+    }
+    for job in &jobs {
         for (message, help) in faults(job, &store) {
             let problem = Problem::error(message, help);
             problems.push(loaded.problem_about(EntityKind::Job, job.name.as_str(), problem));
@@ -196,8 +206,10 @@ fn faults(job: &JobSpec, store: &Path) -> Vec<(String, &'static str)> {
             ));
         }
     }
-    // As they are written they are right, or the config would not have been read: it is links that lead together.
-    let together = faulty_sources(&real).into_iter().map(|faulty| {
+    // Where they are right as they are written, it is links that lead together; else the config has told of it already.
+    let is_right = faulty_sources(&job.sources).is_empty();
+    let together = faulty_sources(&real).into_iter().filter(|_| is_right);
+    let together = together.map(|faulty| {
         (
             format!(
                 "the sources of job {} cannot be in one backup, for links lead them together: {}",

@@ -9,16 +9,18 @@ use std::{
     path::{Path, PathBuf},
 };
 
-/// What keeps the daemon from having its state there.
-pub(super) fn problems(loaded: &Loaded) -> Vec<Problem> {
+/// What keeps the daemon from having its state there. Where the config is not whole, it has told already of directories that lie
+/// in one another as they are written.
+pub(super) fn problems(loaded: &Loaded, is_whole: bool) -> Vec<Problem> {
     let host = &loaded.spec.host;
     let mut found = Vec::new();
     if let Some(problem) = problem(&host.state_dir) {
         found.push(loaded.problem_about_directory("state_dir", problem));
     }
-    // As they are written they lie apart, or the config would be refused.
+    let lie_together = |one: &Path, other: &Path| one.starts_with(other) || other.starts_with(one);
+    let is_told = !is_whole && lie_together(&host.state_dir, &host.plugin_dir);
     let (state, plugins) = (resolved(&host.state_dir), resolved(&host.plugin_dir));
-    if state.starts_with(&plugins) || plugins.starts_with(&state) {
+    if lie_together(&state, &plugins) && !is_told {
         let problem = Problem::error(
             format!(
                 "`plugin_dir` is {}, and `state_dir` {}: the host would take its own files for plugins",
