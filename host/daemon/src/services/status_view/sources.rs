@@ -175,15 +175,15 @@ pub(super) fn degraded_by(looks: Vec<Looked>) -> String {
     }
 }
 
-/// What keeps a target from being healthy that starts: the checks that have not passed, and what they saw.
+/// What keeps a target from being healthy that starts: the checks that have not passed, and what they saw. What was seen before
+/// the start says nothing of it.
 pub(super) fn not_passed(looks: Vec<Looked>) -> Option<String> {
     let seen = looks.into_iter().filter_map(|look| look.seen);
-    let amiss = seen.filter(|seen| seen.outcome != Outcome::Healthy);
-    let amiss: Vec<String> = amiss
-        .map(|seen| {
-            let message = &seen.evidence.message;
-            let message = message.strip_prefix(STARTING).unwrap_or(message);
-            format!("{}: {message}", seen.check)
+    let failed = seen.filter(|seen| seen.outcome == Outcome::Failed);
+    let amiss: Vec<String> = failed
+        .filter_map(|seen| {
+            let message = seen.evidence.message.strip_prefix(STARTING)?;
+            Some(format!("{}: {message}", seen.check))
         })
         .collect();
     (!amiss.is_empty()).then(|| amiss.join("; "))

@@ -43,6 +43,7 @@ fn what_is_degraded_says_which_check_made_it_so_and_what_that_saw() {
 fn what_starts_says_which_check_has_not_passed_and_what_that_saw() {
     let world = FakeWorld::new(16);
     let mut looks = world.last_looks(&TargetName::parse("api").unwrap());
+    assert_eq!(not_passed(looks.clone()), None, "of the process before");
     for look in &mut looks {
         let seen = look.seen.as_mut().unwrap();
         let message = &seen.evidence.message;
