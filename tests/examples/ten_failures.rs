@@ -12,10 +12,10 @@
 //! is at, and all that a test printed that failed.
 
 use mainstay_tests::{
-    TABLE_HEAD, TEN_FAILURES, WellKnown, has_recovered, repository, row_of, table_row,
+    TABLE_HEAD, TEN_FAILURES, WellKnown, cargo, has_recovered, row_of, table_row,
 };
 use serde_json::{Value, json};
-use std::process::{Command, ExitCode};
+use std::process::ExitCode;
 
 fn main() -> ExitCode {
     let (mut as_json, mut wanted) = (false, Vec::new());
@@ -59,27 +59,20 @@ fn main() -> ExitCode {
 /// Runs its test; what became of it.
 fn caused(one: &WellKnown) -> Value {
     eprintln!("{}: {}", one.failure, one.cause);
-    let mut command = Command::new(env!("CARGO"));
-    command.current_dir(repository());
-    command.args([
-        "test",
-        "--quiet",
-        "-p",
-        "mainstay-tests",
-        "--test",
-        one.target,
-    ]);
+    let mut command = cargo();
+    command.args(["test", "--quiet", "-p", "mainstay-tests", "--test", "whole"]);
     if !cfg!(debug_assertions) {
         command.arg("--release");
     }
-    command.args(["--", "--exact", one.test, "--nocapture"]);
+    let name = format!("{}::{}", one.topic, one.test);
+    command.args(["--", "--exact", &name, "--nocapture"]);
     let output = command.output().unwrap();
     let printed = String::from_utf8_lossy(&output.stdout);
     let row = row_of(one, &printed, output.status.success());
     if row["error"].is_string() {
         let errors = String::from_utf8_lossy(&output.stderr);
-        let (target, test) = (one.target, one.test);
-        eprintln!("{target}, {test}: {}\n{printed}{errors}", output.status);
+        let (topic, test) = (one.topic, one.test);
+        eprintln!("{topic}, {test}: {}\n{printed}{errors}", output.status);
     }
     row
 }

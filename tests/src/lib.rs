@@ -97,6 +97,20 @@ pub fn build_directory() -> PathBuf {
     build_directories().0
 }
 
+/// Cargo in this repository, without what it says of this package to its tests: `ring` is built anew where that is another than
+/// at the build before, and with it most of the program.
+pub fn cargo() -> Command {
+    let mut cargo = Command::new(env!("CARGO"));
+    cargo.current_dir(repository());
+    for (name, _) in std::env::vars_os() {
+        let name = name.to_string_lossy();
+        if name.starts_with("CARGO_PKG_") || name.starts_with("CARGO_MANIFEST_") {
+            cargo.env_remove(&*name);
+        }
+    }
+    cargo
+}
+
 /// The built `mainstay`, of the same profile as the test, built on first use; or the one that `MAINSTAY_PROGRAM` names, so
 /// that a campaign can go on for an hour with a copy while another one is built.
 pub fn program() -> &'static Path {
@@ -106,8 +120,8 @@ pub fn program() -> &'static Path {
             return PathBuf::from(program);
         }
         let (target, profile) = build_directories();
-        let mut cargo = Command::new(env!("CARGO"));
-        cargo.current_dir(repository()).args([
+        let mut cargo = cargo();
+        cargo.args([
             "build", "--quiet", "--locked", "-p", "mainstay", "--bin", "mainstay",
         ]);
         cargo.arg("--target-dir").arg(&target);

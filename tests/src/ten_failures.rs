@@ -16,8 +16,8 @@ pub struct WellKnown {
     pub cause: &'static str,
     /// What becomes of it by what is usually scripted against it.
     pub usually: &'static str,
-    /// The target of tests.
-    pub target: &'static str,
+    /// The topic of the whole-program tests, a module of `tests/tests/main.rs`.
+    pub topic: &'static str,
     /// The test in it that causes it.
     pub test: &'static str,
 }
@@ -28,70 +28,70 @@ pub const TEN_FAILURES: [WellKnown; 10] = [
         failure: "redis-down",
         cause: "a Redis is killed",
         usually: "recovered where a row was written, whether Redis answers or not",
-        target: "services",
+        topic: "services",
         test: "handlers::a_redis_that_died_is_warm_again_with_the_rows_that_were_accessed_lately",
     },
     WellKnown {
         failure: "postgres-down",
         cause: "a PostgreSQL is killed",
         usually: "a checkpoint is restored at once, and what came after it is lost",
-        target: "services",
+        topic: "services",
         test: "handlers::a_postgres_that_died_is_restarted_and_nothing_is_restored",
     },
     WellKnown {
         failure: "s3-unavailable",
         cause: "an S3 server answers 503, and the daemon is killed meanwhile",
         usually: "a switch to local storage is noted, and none is made",
-        target: "handlers",
+        topic: "handlers",
         test: "object_store::things_are_stored_locally_while_a_store_is_away_and_go_back_over_a_kill_of_the_daemon",
     },
     WellKnown {
         failure: "network-partition",
         cause: "a link is cut",
         usually: "not detected",
-        target: "counterparts",
+        topic: "counterparts",
         test: "network::a_link_that_is_cut_is_left_for_the_other_and_taken_again_when_that_is_cut",
     },
     WellKnown {
         failure: "data-corruption",
         cause: "a page that nginx serves is cut off",
         usually: "the last checkpoint is restored, and what came after it is lost",
-        target: "example_nginx",
+        topic: "example_nginx",
         test: "a_page_that_is_cut_off_is_put_back_out_of_the_backup",
     },
     WellKnown {
         failure: "trading-engine-crash",
         cause: "an engine with an order and a broken position is killed",
         usually: "orders are marked as cancelled and are not, positions deleted without a backup",
-        target: "example_trading",
+        topic: "example_trading",
         test: "the_stream_falls_back_to_rest_the_engine_comes_back_and_a_loss_stops_the_trading",
     },
     WellKnown {
         failure: "ml-model-failure",
         cause: "a model that predicts wrong is loaded",
         usually: "not detected",
-        target: "counterparts",
+        topic: "counterparts",
         test: "model::a_model_that_fails_its_validation_goes_back_to_the_last_stable_one_which_is_loaded",
     },
     WellKnown {
         failure: "api-gateway-down",
         cause: "a gateway is stopped in the middle of its work, and hangs",
         usually: "not detected",
-        target: "counterparts",
+        topic: "counterparts",
         test: "a_gateway_that_hangs_is_restarted_and_its_rate_limits_are_cleared_where_it_keeps_them",
     },
     WellKnown {
         failure: "memory-overflow",
         cause: "a process takes 64 MiB, and may have 48",
         usually: "recovered, whatever its memory is",
-        target: "counterparts",
+        topic: "counterparts",
         test: "a_process_that_hoards_gives_memory_back_at_a_signal_or_is_restarted",
     },
     WellKnown {
         failure: "disk-full",
         cause: "the disk of the logs of nginx is filled",
         usually: "old checkpoints and a temporary directory are deleted, and no logs",
-        target: "example_nginx",
+        topic: "example_nginx",
         test: "a_full_disk_of_logs_is_freed_of_old_ones_while_it_serves",
     },
 ];
@@ -148,7 +148,7 @@ pub fn row_of(one: &WellKnown, printed: &str, passed: bool) -> Value {
         "failure": one.failure,
         "cause": one.cause,
         "usually": one.usually,
-        "test": format!("{}::{}", one.target, one.test),
+        "test": format!("{}::{}", one.topic, one.test),
     });
     match noted_recovery(printed, one.failure).filter(|_| passed) {
         Some(noted) => {
@@ -226,10 +226,10 @@ mod tests {
             let tests = repository().join("tests/tests");
             let (file, name) = match one.test.split_once("::") {
                 Some((module, name)) => {
-                    let file = tests.join(one.target).join(format!("{module}.rs"));
+                    let file = tests.join(one.topic).join(format!("{module}.rs"));
                     (file, name)
                 }
-                None => (tests.join(format!("{}.rs", one.target)), one.test),
+                None => (tests.join(format!("{}.rs", one.topic)), one.test),
             };
             let text = fs::read_to_string(&file).unwrap();
             let begin = text.find(&format!("fn {name}()"));
