@@ -130,7 +130,11 @@ async fn events_and_incidents_are_those_of_a_target_and_since_a_time() {
     assert_eq!(lines("events --target api").await, 1);
     assert_eq!(lines("events --target api --since 0").await, 1);
     assert_eq!(lines("events --target redis").await, 0);
-    assert_eq!(lines("events --since 1h").await, 2, "by the clock of the command");
+    assert_eq!(
+        lines("events --since 1h").await,
+        2,
+        "by the clock of the command"
+    );
     assert_eq!(lines("events --since 2025-01-01").await, 0);
     for (line, expected) in [
         ("incidents --target api", 1),

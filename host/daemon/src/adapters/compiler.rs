@@ -314,7 +314,12 @@ mod tests {
         for (signal, said, words, is_fatal) in [
             (24, "", "120s of CPU time", true),
             (6, "memory allocation of 9 bytes failed", "2048 MiB", true),
-            (6, "thread panicked", "signal 6 (SIGABRT)): thread panicked", true),
+            (
+                6,
+                "thread panicked",
+                "signal 6 (SIGABRT)): thread panicked",
+                true,
+            ),
             (15, "", "signal 15", false),
             (11, "", "signal 11", true),
         ] {
