@@ -179,11 +179,6 @@ impl SqliteJournal {
         let transactions = Arc::new(AtomicU64::new(0));
         #[cfg(test)]
         let faults = Arc::<store::Faults>::default();
-        // What the daemon before wrote last may not be on the disk, and is about to be acknowledged.
-        let log = store::synced_log(&path).map_err(|error| {
-            let what = format!("cannot be put on the disk: {error}; look at the disk");
-            error::sentence(&path, StoreErrorKind::Unavailable, what)
-        })?;
         let mut mark = Mark::new(mark::path(&path));
         mark.set(&opened.head);
         let unsynced = Arc::<Unsynced>::default();
@@ -191,7 +186,7 @@ impl SqliteJournal {
             path: path.clone(),
             unsynced: Arc::clone(&unsynced),
             queue: Arc::clone(&queue),
-            log,
+            log: opened.log,
             synced: opened.head.clone(),
             mark,
             events: events.clone(),

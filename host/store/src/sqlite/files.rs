@@ -25,11 +25,11 @@ pub(super) fn length(path: &Path) -> u64 {
     path.metadata().map_or(0, |metadata| metadata.len())
 }
 
-/// Has what is in a file survive a loss of power; where it is not there, nothing is to be done.
-pub(super) fn sync(path: &Path) -> io::Result<()> {
+/// Has what is in a file survive a loss of power, and gives it; where it is not there, nothing is to be done.
+pub(super) fn sync(path: &Path) -> io::Result<Option<File>> {
     match File::open(path) {
-        Ok(file) => file.sync_all(),
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+        Ok(file) => file.sync_all().map(|()| Some(file)),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
         Err(error) => Err(error),
     }
 }

@@ -14,7 +14,7 @@ use super::{
 use crate::port::{StoreError, StoreErrorKind as Kind};
 use mainstay_domain::code::ErrorCode;
 use rusqlite::{Connection, OpenFlags};
-use std::path::Path;
+use std::{fs::File, path::Path};
 
 /// Files up to this size are checked as a whole before they are opened, which takes a quarter of a second at most;
 /// larger ones while the daemon runs, and each row of them as it is read.
@@ -23,6 +23,8 @@ pub(super) const CHECKED_BYTES: u64 = 64 << 20;
 /// A journal that is open to be written.
 pub(super) struct Opened {
     pub(super) connection: Connection,
+    /// Its write-ahead log, of which all is on the disk; none where there is none yet.
+    pub(super) log: Option<File>,
     /// How far it is.
     pub(super) head: Head,
     /// Whether all of it was read and found right.
@@ -63,7 +65,7 @@ pub(super) fn open(path: &Path, checked_bytes: u64) -> Result<Opened, StoreError
     schema::migrate(&mut connection, version).map_err(explained)?;
     let head = schema::head(&connection).map_err(explained)?;
     // A daemon that was killed may have left commits in it that were never synced, and the mark will name them.
-    sync(&beside(path, "-wal")).map_err(|error| {
+    let log = sync(&beside(path, "-wal")).map_err(|error| {
         let remedy = disk_remedy(&error);
         let what =
             format!("cannot be opened: its write-ahead log cannot be synced: {error}{remedy}");
@@ -71,6 +73,7 @@ pub(super) fn open(path: &Path, checked_bytes: u64) -> Result<Opened, StoreError
     })?;
     Ok(Opened {
         connection,
+        log,
         head,
         is_checked,
     })

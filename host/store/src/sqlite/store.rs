@@ -5,13 +5,10 @@
 //! Invariant: a submission that is refused leaves its neighbours in place; what fails because of the disk fails the whole
 //! batch, of which then nothing is written. A savepoint for each submission would cost half as much again as what is written,
 //! so a batch has them only when it is written once more because one of it was refused.
-//!
-//! Length: with the faults that tests give it.
 
 use super::{
     changes,
     error::{explain, may_pass},
-    files::beside,
     mark::Head,
     queue::Work,
     schema,
@@ -20,9 +17,7 @@ use crate::port::{SetAside, StoreError};
 use mainstay_domain::{effect::EffectError, event::Event};
 use rusqlite::Connection;
 use std::{
-    fs::File,
-    io,
-    path::{Path, PathBuf},
+    path::PathBuf,
     sync::{
         Arc,
         atomic::{AtomicU64, Ordering},
@@ -214,15 +209,6 @@ impl Store {
     }
 }
 
-/// Opens the log of the database at this path, with what it holds on the disk; there may be none.
-pub(super) fn synced_log(path: &Path) -> io::Result<Option<File>> {
-    match File::open(beside(path, "-wal")) {
-        Ok(log) => log.sync_data().map(|()| Some(log)),
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
-        Err(error) => Err(error),
-    }
-}
-
 /// A disk that fails as a test wants.
 #[cfg(test)]
 #[derive(Debug, Default)]
@@ -266,7 +252,7 @@ impl Gate {
 
 #[cfg(test)]
 impl Faults {
-    pub(super) fn strike_sync(&self) -> io::Result<()> {
+    pub(super) fn strike_sync(&self) -> std::io::Result<()> {
         self.begun.fetch_add(1, Ordering::SeqCst);
         self.gate.pass();
         assert!(!self.panics.load(Ordering::SeqCst), "the sync is torn");
@@ -275,7 +261,7 @@ impl Faults {
             .syncs
             .fetch_update(Ordering::SeqCst, Ordering::SeqCst, one_less)
         {
-            Ok(_) => Err(io::Error::from_raw_os_error(5)),
+            Ok(_) => Err(std::io::Error::from_raw_os_error(5)),
             Err(_) => Ok(()),
         }
     }
