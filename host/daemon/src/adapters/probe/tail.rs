@@ -288,7 +288,7 @@ mod tests {
     use crate::ports::SecretError;
     use mainstay_domain::name::SecretName;
 
-    struct OneSecret;
+    pub(super) struct OneSecret;
 
     impl Secrets for OneSecret {
         fn value(&self, name: &SecretName) -> Result<String, SecretError> {

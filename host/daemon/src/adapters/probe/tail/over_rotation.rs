@@ -123,22 +123,8 @@ fn which(path: &Path) -> Option<(u64, u64)> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{adapters::probe::tail::end, ports::SecretError};
-    use mainstay_domain::name::SecretName;
+    use crate::adapters::probe::tail::{end, tests::OneSecret};
     use rustix::fs::mkfifoat;
-
-    struct OneSecret;
-
-    impl Secrets for OneSecret {
-        fn value(&self, name: &SecretName) -> Result<String, SecretError> {
-            Err(SecretError::Unknown(name.clone()))
-        }
-
-        fn conceal(&self, bytes: Vec<u8>) -> Vec<u8> {
-            let text = String::from_utf8_lossy(&bytes);
-            text.replace("hunter22", "[secret:token]").into_bytes()
-        }
-    }
 
     /// What is shown of a log of which this was rotated, the newest first, and how long it is told to be.
     fn shown(log: &str, rotated: &[&str]) -> (String, u64) {
