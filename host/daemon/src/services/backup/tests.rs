@@ -582,15 +582,7 @@ async fn people_hear_of_a_backup_that_is_in_another_tier_than_it_should_be() {
 async fn an_incomplete_backup_is_shown_as_one_and_a_restore_of_the_newest_takes_a_complete_one() {
     let fixture = Fixture::new().await;
     let restored = || {
-        let request = RestoreRequest {
-            job: job(None).name,
-            id: None,
-            backup_type: None,
-            at: None,
-            rules: RestoreRules::default(),
-            into: Some("/restored".into()),
-            replace: false,
-        };
+        let request = restore_of(job(None).name, Some("/restored"));
         within(BackupOperator::restore(
             &fixture.service,
             request,
@@ -755,15 +747,7 @@ async fn a_restore_that_is_cancelled_puts_nothing_in_place_and_says_so() {
     let error = cancel(&fixture).await.unwrap_err();
     assert!(error.0.contains("none is under way"), "{error}");
     fixture.store.stage_until_cancelled();
-    let request = RestoreRequest {
-        job: name.clone(),
-        id: None,
-        backup_type: None,
-        at: None,
-        rules: RestoreRules::default(),
-        into: None,
-        replace: true,
-    };
+    let request = restore_of(name.clone(), None);
     let service = fixture.service.clone();
     let restore =
         tokio::spawn(
@@ -802,15 +786,7 @@ async fn who_cancels_what_waits_for_its_turn_ends_that_and_not_what_runs() {
     fixture.store.hang();
     let due = create_as(&fixture, None);
     wait_until("the backup that runs", || fixture.store.hanging()).await;
-    let request = RestoreRequest {
-        job: job(None).name,
-        id: None,
-        backup_type: None,
-        at: None,
-        rules: RestoreRules::default(),
-        into: None,
-        replace: true,
-    };
+    let request = restore_of(job(None).name, None);
     let service = Arc::new(fixture.service.clone()).asked_as("restore".to_owned());
     let restore = tokio::spawn(async move {
         let restored = service.restore(request, no_progress()).await;
@@ -907,6 +883,19 @@ async fn a_backup_that_failed_before_it_could_be_cancelled_is_told_so() {
     assert!(error.0.contains("it is full"), "{error}");
 }
 
+/// The newest of a job, into this place or else over what is there.
+fn restore_of(job: JobName, into: Option<&str>) -> RestoreRequest {
+    RestoreRequest {
+        job,
+        id: None,
+        backup_type: None,
+        at: None,
+        rules: RestoreRules::default(),
+        into: into.map(Into::into),
+        replace: into.is_none(),
+    }
+}
+
 async fn cancel(fixture: &Fixture) -> Result<Cancelled, Refused> {
     let cancelled = fixture.service.cancel_restore(job(None).name, None);
     within(cancelled).await
@@ -934,13 +923,8 @@ async fn a_restore_in_place_takes_an_emergency_backup_just_before_it_replaces_an
     let fixture = Fixture::new().await;
     let full = fixture.create(BackupType::Full).await.unwrap();
     let request = |replace| RestoreRequest {
-        job: job(None).name,
-        id: None,
-        backup_type: None,
-        at: None,
-        rules: RestoreRules::default(),
-        into: None,
         replace,
+        ..restore_of(job(None).name, None)
     };
     let error = within(BackupOperator::restore(
         &fixture.service,
@@ -1022,15 +1006,7 @@ async fn a_restore_tells_what_it_did_not_put_back() {
     let fixture = Fixture::new().await;
     let full = fixture.create(BackupType::Full).await.unwrap();
     fixture.store.have_no_place_for("app.sql");
-    let request = RestoreRequest {
-        job: job(None).name,
-        id: None,
-        backup_type: None,
-        at: None,
-        rules: RestoreRules::default(),
-        into: None,
-        replace: true,
-    };
+    let request = restore_of(job(None).name, None);
     let restore = BackupOperator::restore(&fixture.service, request, no_progress());
     let restored = within(restore).await.unwrap();
     assert_eq!(restored.not_put_back.first, ["app.sql"]);
@@ -1096,15 +1072,7 @@ async fn what_needs_a_corrupted_backup_is_corrupted_wherever_it_is_shown_and_ski
         (state.last_status, state.last_verified),
         (Some(BackupStatus::Corrupted), Some(old.created_at))
     );
-    let request = RestoreRequest {
-        job: job(None).name,
-        id: None,
-        backup_type: None,
-        at: None,
-        rules: RestoreRules::default(),
-        into: Some("/restored".into()),
-        replace: false,
-    };
+    let request = restore_of(job(None).name, Some("/restored"));
     let restore = BackupOperator::restore(&fixture.service, request, no_progress());
     let restored = within(restore).await.unwrap();
     assert_eq!(restored.chain[0].id, old.id);
@@ -1216,15 +1184,7 @@ async fn a_job_that_is_not_in_the_config_is_refused_with_those_that_are() {
         error.0.contains("no backup job `other`") && error.0.contains("state"),
         "{error}"
     );
-    let request = RestoreRequest {
-        job: other.clone(),
-        id: None,
-        backup_type: None,
-        at: None,
-        rules: RestoreRules::default(),
-        into: Some("/restored".into()),
-        replace: false,
-    };
+    let request = restore_of(other.clone(), Some("/restored"));
     let restored = BackupOperator::restore(&fixture.service, request, no_progress());
     let drilled = BackupOperator::drill(&fixture.service, other.clone(), no_progress());
     for error in [
@@ -1308,15 +1268,7 @@ async fn a_lost_catalog_is_made_anew_before_anything_is_scheduled() {
     let asked = BackupControl::create(&fresh.service, name, BackupType::Full, key);
     within(asked).await.unwrap_err();
     assert!(!may_be_taken(), "a handler that asks is no person");
-    let request = RestoreRequest {
-        job: job(None).name,
-        id: None,
-        backup_type: None,
-        at: None,
-        rules: RestoreRules::default(),
-        into: Some("/restored".into()),
-        replace: false,
-    };
+    let request = restore_of(job(None).name, Some("/restored"));
     let restored = BackupOperator::restore(&fresh.service, request, no_progress());
     assert_eq!(within(restored).await.unwrap().chain[0].id, known[1].id);
     assert!(may_be_taken());

@@ -564,13 +564,8 @@ async fn what_was_read_back_and_restored_is_so_where_the_journal_takes_nothing()
     let verified = fixture.service.verify(id.clone(), no_progress());
     assert_eq!(within(verified).await.unwrap().backup.id, id);
     let request = RestoreRequest {
-        job: job(None).name,
         id: Some(id),
-        backup_type: None,
-        at: None,
-        rules: RestoreRules::default(),
-        into: Some("/elsewhere".into()),
-        replace: false,
+        ..restore_of(job(None).name, Some("/elsewhere"))
     };
     let restored = BackupOperator::restore(&fixture.service, request, no_progress());
     within(restored).await.unwrap();
