@@ -53,8 +53,9 @@ struct KeyFile {
 struct Loaded {
     pair: Ed25519KeyPair,
     public: String,
-    /// The manifests that nobody signed and that lay there when it was made.
-    before: HashSet<ContentHash>,
+    /// The manifests that nobody signed and that lay there when it was made, or why that cannot be told: those that are
+    /// signed do not wait for it.
+    before: Result<HashSet<ContentHash>, BackupStoreError>,
 }
 
 /// The host's key. Clones share what was read.
@@ -117,9 +118,12 @@ impl HostKey {
         let key = self.get()?;
         let id = manifest.id.clone();
         let Some(signature) = &manifest.signature else {
-            let is_of_before = || manifest.hash().is_ok_and(|hash| key.before.contains(&hash));
-            let counts = trusted.iter().any(|key| key == UNSIGNED) || (is_known && is_of_before());
-            return match counts {
+            let is_of_before = || {
+                let before = key.before.as_ref().map_err(BackupStoreError::clone)?;
+                Ok::<_, BackupStoreError>(manifest.hash().is_ok_and(|hash| before.contains(&hash)))
+            };
+            let is_trusted = trusted.iter().any(|key| key == UNSIGNED);
+            return match is_trusted || (is_known && is_of_before()?) {
                 true => Ok(()),
                 false => Err(BackupStoreError::Untrusted {
                     id,
@@ -164,13 +168,14 @@ impl HostKey {
         let file = self.read()?;
         let meant = Meant::older_than(file.as_ref().and_then(|file| file.since));
         let again = meant.before_key(&self.path);
-        let before = match (
-            &file,
-            unsigned::noted(&self.state_dir, &self.backups, again)?,
-        ) {
-            (_, Some(noted)) => noted,
-            (Some(file), None) if file.since.is_none() => HashSet::new(),
-            (_, None) => unsigned::note(&self.state_dir, &self.backups, meant)?,
+        let noted = unsigned::noted(&self.state_dir, &self.backups, again);
+        let before = match (&file, noted) {
+            (_, Ok(Some(noted))) => Ok(noted),
+            (Some(file), Ok(None)) if file.since.is_none() => Ok(HashSet::new()),
+            (_, Ok(None)) => Ok(unsigned::note(&self.state_dir, &self.backups, meant)?),
+            (Some(_), Err(why)) => Err(why),
+            // What is signed by a key that is made now must not be older than what is noted.
+            (None, Err(why)) => return Err(why),
         };
         // Only when that is durable: what comes from here on is signed.
         let file = match file {
@@ -189,7 +194,10 @@ impl HostKey {
             public,
             before,
         });
-        *loaded = Some(Arc::clone(&key));
+        // What cannot be told is asked again the next time.
+        if key.before.is_ok() {
+            *loaded = Some(Arc::clone(&key));
+        }
         Ok(key)
     }
 

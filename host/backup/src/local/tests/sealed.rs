@@ -576,6 +576,41 @@ fn what_cannot_be_read_keeps_nobody_from_what_lies_beside_it() {
 }
 
 #[test]
+fn a_note_of_what_nobody_signed_that_cannot_be_read_holds_up_nothing_that_is_signed() {
+    let mut fixture = Fixture::new();
+    fixture.put("a", "one");
+    let old = fixture.take_at(Timestamp::from_millis(1));
+    fixture.strip(&old);
+    let state = fixture.directory.path().join("state");
+    for name in ["backup-signing.key", "backup-signing.before"] {
+        fs::remove_file(state.join(name)).unwrap();
+    }
+    fixture.reopen();
+    let signed = fixture.take_at(Timestamp::from_millis(2));
+    let note = state.join("backup-signing.before");
+    let away = state.join("away");
+    fs::rename(&note, &away).unwrap();
+    let spoils: [fn(&Path); 2] = [
+        |note| fs::create_dir(note).unwrap(),
+        |note| fs::write(note, "{\"format\":").unwrap(),
+    ];
+    for (at, spoil) in (3..).zip(spoils) {
+        spoil(&note);
+        fixture.reopen();
+        assert_eq!(fixture.verified_alone(&signed), Ok(vec![]));
+        let later = fixture.take_at(Timestamp::from_millis(at));
+        assert_eq!(fixture.verified_alone(&later), Ok(vec![]));
+        let why = fixture.verified_alone(&old).unwrap_err().to_string();
+        assert!(why.contains("backup-signing.before"), "{why}");
+        let _ = fs::remove_dir(&note);
+        let _ = fs::remove_file(&note);
+    }
+    // It counts again as soon as the note is back.
+    fs::rename(&away, &note).unwrap();
+    assert_eq!(fixture.verified_alone(&old), Ok(vec![]));
+}
+
+#[test]
 fn what_nobody_signed_counts_where_the_config_puts_the_tier_local_too() {
     let mut fixture = Fixture::new();
     fixture.put("a", "one");
