@@ -1,8 +1,12 @@
 //! `examples/nginx`, broken as reality breaks it.
 
-use mainstay_tests::{Example, Stranger, actions, note_recovery, now, repository};
+use mainstay_tests::{
+    DEADLINE, Example, Stranger, actions, note_recovery, now, repository, wait_for,
+};
 use std::{
     fs,
+    io::{Read, Write},
+    net::TcpStream,
     os::unix::fs::PermissionsExt,
     time::{Duration, SystemTime},
 };
@@ -47,6 +51,44 @@ fn it_serves_again_after_a_kill_and_after_a_hang() {
     example.daemon.wait_for_successes("nginx", 2);
     example.wait_until_healthy();
     assert_ne!(example.daemon.pids()["nginx"], second);
+}
+
+#[test]
+fn who_is_served_while_it_is_restarted_gets_the_rest() {
+    // More than is on its way at once.
+    const LENGTH: usize = 64 << 20;
+    let example = example()
+        .fill("grace = \"1s\"", "grace = \"50s\"")
+        .started();
+    let large = fs::File::create(example.daemon.path("site/large")).unwrap();
+    large.set_len(LENGTH as u64).unwrap();
+    let before = example.daemon.pids()["nginx"];
+    let mut visitor = TcpStream::connect(("127.0.0.1", example.port)).unwrap();
+    visitor.set_read_timeout(Some(DEADLINE)).unwrap();
+    visitor.write_all(b"GET /large HTTP/1.0\r\n\r\n").unwrap();
+    let mut answer = vec![0; 4096];
+    visitor.read_exact(&mut answer).unwrap();
+    assert!(answer.starts_with(b"HTTP/1.1 200 OK\r\n"));
+
+    let restarted = example.daemon.cli(&["restart", "nginx"]);
+    assert!(restarted.status.success(), "{restarted:?}");
+    wait_for("it to let nobody else in", || {
+        match TcpStream::connect(("127.0.0.1", example.port)) {
+            Err(_) => Ok(()),
+            Ok(_) => Err("it lets them in".to_owned()),
+        }
+    });
+    visitor.read_to_end(&mut answer).unwrap();
+    let head = answer.windows(4).position(|part| part == b"\r\n\r\n");
+    assert_eq!(answer.len() - head.unwrap() - 4, LENGTH);
+
+    wait_for("another one to run", || {
+        match example.daemon.pids().get("nginx") {
+            Some(pid) if *pid != before => Ok(()),
+            seen => Err(format!("{seen:?}")),
+        }
+    });
+    example.wait_until_healthy();
 }
 
 #[test]
