@@ -18,9 +18,16 @@ listener = socket.create_server(("127.0.0.1", 0))
 print(listener.getsockname()[1], flush=True)
 def serve(peer):
     try:
-        with context.wrap_socket(peer, server_side=True) as stream:
-            if stream.recv(65536):
-                stream.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 4\r\nConnection: close\r\n\r\nwell")
+        with context.wrap_socket(peer, server_side=True) as stream, stream.makefile("rb") as lines:
+            request, length = lines.readline(), 0
+            while (line := lines.readline()) not in (b"", b"\r\n"):
+                name, _, value = line.partition(b":")
+                if name.lower() == b"content-length":
+                    length = int(value)
+            lines.read(length)
+            status = b"202 Accepted" if request.startswith(b"POST /v2/enqueue ") else b"200 OK"
+            if request:
+                stream.sendall(b"HTTP/1.1 " + status + b"\r\nContent-Length: 4\r\nConnection: close\r\n\r\nwell")
     except OSError:
         pass
 while True:
@@ -34,7 +41,7 @@ pub fn tls_file(name: &str) -> PathBuf {
     repository().join("tests/fixtures/tls").join(name)
 }
 
-/// Answers `well` to every request; ends with this.
+/// Answers `well` to every request, with 202 where it is an event of PagerDuty; ends with this.
 pub struct TlsServer(ChildServer);
 
 impl TlsServer {

@@ -2,14 +2,15 @@
 
 use mainstay_tests::{
     Daemon, HOST, Received, Receiver, TlsServer, message_of, plugin, repository, response, sleeper,
+    tls_file,
 };
 use serde_json::Value;
 use std::{fs, os::unix::fs::PermissionsExt, process::Command};
 
 const SECRET: &str = "s3cr3tZq7OfTheReceiver";
 
-/// A supervised service that is restarted, and an alerter that has a secret; `more` is a part of the config.
-fn start(alerter: &str, settings: &str, origin: &str, more: &str) -> Daemon {
+/// A supervised service that is restarted, and an alerter that has a secret; `more` is a part of the config. None of it runs.
+fn prepare(alerter: &str, settings: &str, origin: &str, more: &str) -> Daemon {
     let rest = format!(
         r#"
 [secrets]
@@ -31,12 +32,18 @@ grants = {{ http = ["{origin}"] }}
 settings = {{ {settings} }}
 {more}"#
     );
-    let mut daemon = Daemon::prepare(&[HOST, &sleeper("job"), &rest].concat());
+    let daemon = Daemon::prepare(&[HOST, &sleeper("job"), &rest].concat());
     let token = daemon.path("token");
     fs::write(&token, format!("{SECRET}\n")).unwrap();
     fs::set_permissions(&token, fs::Permissions::from_mode(0o600)).unwrap();
     daemon.drop_plugin(&plugin("restart-service"));
     daemon.drop_plugin(&plugin(alerter));
+    daemon
+}
+
+/// The same, when it serves.
+fn start(alerter: &str, settings: &str, origin: &str, more: &str) -> Daemon {
+    let mut daemon = prepare(alerter, settings, origin, more);
     daemon.run();
     daemon.wait_for_plugins(2);
     daemon
@@ -339,11 +346,9 @@ fn a_key_that_pagerduty_does_not_know_is_told_with_where_to_look() {
     must_not_tell_the_secret(&daemon);
 }
 
-#[test]
-fn a_receiver_whose_certificate_does_not_verify_is_told_nothing_and_asked_again() {
-    let server = TlsServer::start("server.pem");
-    let origin = format!("https://localhost:{}", server.port());
-    for (alerter, settings) in [
+/// Each alerter, with settings for this origin.
+fn alerters(origin: &str) -> [(&'static str, String); 3] {
+    [
         (
             "slack",
             format!("url = \"{origin}/services/${{secret:token}}\""),
@@ -356,7 +361,39 @@ fn a_receiver_whose_certificate_does_not_verify_is_told_nothing_and_asked_again(
             "webhook",
             format!("url = \"{origin}/hook\", hmac_secret = \"${{secret:token}}\""),
         ),
-    ] {
+    ]
+}
+
+#[test]
+fn a_receiver_whose_certificate_verifies_is_told_over_tls() {
+    let server = TlsServer::start("server.pem");
+    let origin = format!("https://localhost:{}", server.port());
+    let authority = tls_file("authority.pem");
+    for (alerter, settings) in alerters(&origin) {
+        let mut daemon = prepare(alerter, &settings, &origin, "");
+        daemon.set_env("SSL_CERT_FILE", authority.to_str().unwrap());
+        daemon.run();
+        daemon.wait_for_plugins(2);
+        daemon.kill_child("job");
+        let first = daemon.wait_for_event("how the first attempt went", |event| {
+            let kind = event["kind"].as_str();
+            matches!(
+                kind,
+                Some("alert.delivered" | "alert.delayed" | "alert.abandoned")
+            )
+        });
+        assert_eq!(first["kind"], "alert.delivered", "{alerter}: {first}");
+        assert_eq!(first["data"]["alerter"], alerter, "{first}");
+        must_not_tell_the_secret(&daemon);
+    }
+}
+
+#[test]
+fn a_receiver_whose_certificate_does_not_verify_is_told_nothing_and_asked_again() {
+    let server = TlsServer::start("server.pem");
+    let origin = format!("https://localhost:{}", server.port());
+    // The system knows nothing of who signed it.
+    for (alerter, settings) in alerters(&origin) {
         let daemon = start(alerter, &settings, &origin, "");
         daemon.kill_child("job");
         let delayed = daemon.wait_for_event("the delay", |event| event["kind"] == "alert.delayed");
