@@ -5,7 +5,19 @@ use std::{collections::BTreeMap, fs, process::Command};
 
 /// The example, with all that it asks for, when its subsystems are healthy.
 fn start() -> Daemon {
+    start_with(&[])
+}
+
+/// The same, with parts of its config, which has each once, in the place of others.
+fn start_with(parts: &[(&str, &str)]) -> Daemon {
     let mut daemon = Daemon::prepare_example("satellite", "mainstay.toml", &BTreeMap::new());
+    let file = daemon.path("mainstay.toml");
+    let mut config = fs::read_to_string(&file).unwrap();
+    for (part, with) in parts {
+        assert_eq!(config.matches(part).count(), 1, "{part}");
+        config = config.replace(part, with);
+    }
+    fs::write(&file, config).unwrap();
     let plugins = ["log-file", "restart-service", "run-command"];
     for name in plugins {
         daemon.drop_plugin(&plugin(name));
@@ -21,6 +33,10 @@ fn break_it(daemon: &Daemon, subsystem: &str, score: &str) {
     let line = format!("python3 craft.py break {subsystem} {score}");
     let text = fs::read_to_string(repository().join("examples/satellite/README.md")).unwrap();
     assert!(text.lines().any(|one| one == line), "no such line: {line}");
+    set_anomaly(daemon, subsystem, score);
+}
+
+fn set_anomaly(daemon: &Daemon, subsystem: &str, score: &str) {
     let mut craft = Command::new("python3");
     craft.args(["craft.py", "break", subsystem, score]);
     let status = craft.current_dir(daemon.directory.path()).status();
@@ -118,6 +134,29 @@ fn a_phase_forbids_an_action_and_the_rest_of_the_chain_has_to_do() {
     );
     let skipped = "stabilize-attitude was not called: it is forbidden in the phase deployment [skipped-phase]";
     assert!(actions(&operation).contains(skipped), "{operation}");
+}
+
+/// Where nothing rests in between.
+#[test]
+fn the_ground_is_told_the_second_time_and_the_third_time_ends_in_safe_mode() {
+    let daemon = start_with(&[
+        (
+            "failure = \"power-anomaly\"\nstrategy",
+            "failure = \"power-anomaly\"\nrelapse_window = \"0s\"\nstrategy",
+        ),
+        ("reduce-power-load = \"180s\"\n", ""),
+        ("enter-safe-mode = \"600s\"\n", ""),
+        ("alert-ground = \"60s\"\n", ""),
+    ]);
+    let chain = ["reduce-power-load", "alert-ground", "enter-safe-mode"];
+    let mut expected = Vec::new();
+    // By its score alone each of them is one for the first step.
+    for (times, score) in [(1, "0.75"), (2, "0.76"), (3, "0.77")] {
+        set_anomaly(&daemon, "power", score);
+        let operations = daemon.wait_for_successes("power", times);
+        expected.extend_from_slice(&chain[..times]);
+        assert_eq!(done(&daemon, "power"), expected, "{operations:?}");
+    }
 }
 
 #[test]
