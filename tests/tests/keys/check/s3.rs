@@ -1,4 +1,5 @@
-//! Checks of kind `s3`, of a server that verifies signatures by itself: no package of the system has one.
+//! Checks of kind `s3`, of a server that verifies signatures by itself and has a bucket for each answer. With one out of a
+//! package they are in `handlers/object_store.rs`.
 
 use super::{DEAF, case, judge_with};
 use crate::keys::target::{HOST, row_of};
