@@ -152,6 +152,8 @@ fn failures_in_a_row_open_the_circuit_once_and_successes_between_them_do_not() {
     check(only_a(), "a-", "");
     check(only_a(), "a- a+ a- a~ a-", "");
     check(only_a(), "a- a-", "open raise:down");
+    // [seed 001] A success lowers no count that is at nothing already.
+    check(only_a(), "a+ a+ a- a+ a+ a- a-", "open raise:down");
     check(only_a(), "a- a- a- a- a-", "open raise:down");
 }
 
