@@ -461,6 +461,33 @@ fn a_signed_request_is_verified_by_its_receiver_and_one_that_was_changed_or_kept
 }
 
 #[test]
+fn what_is_posted_again_is_the_same_alert_and_is_signed_anew() {
+    let receiver = Receiver::start();
+    receiver.answer_with("503 Service Unavailable", "retry-after: 1\r\n", "");
+    let url = &receiver.url;
+    let settings = format!("url = \"{url}/hook\", hmac_secret = \"${{secret:token}}\"");
+    let daemon = start("webhook", &settings, url, "");
+    daemon.kill_child("job");
+    daemon.wait_for_event("the delay", |event| event["kind"] == "alert.delayed");
+    receiver.answer_with("200 OK", "", "");
+    daemon.wait_for_event("the delivery", |event| event["kind"] == "alert.delivered");
+    let mut attempts = receiver.received();
+    let id = attempts[0].json()["id"].clone();
+    attempts.retain(|one| one.json()["id"] == id);
+    assert!(attempts.len() >= 2, "{attempts:?}");
+    for (before, again) in attempts.iter().zip(&attempts[1..]) {
+        assert_eq!(again.body, before.body);
+        assert_eq!(
+            again.header("idempotency-key"),
+            before.header("idempotency-key")
+        );
+        // There was at least a second in between, and an old signature would be refused one day.
+        assert!(signed_at(again) > signed_at(before), "{attempts:?}");
+        assert!(verifies(SECRET, again, &again.body, signed_at(again)));
+    }
+}
+
+#[test]
 fn a_receiver_that_does_not_take_the_signature_is_asked_once_and_takes_what_its_own_secret_signs() {
     const ITS_OWN: &str = "0therS3cretOfTheReceiver";
     let receiver = Receiver::start();
