@@ -160,6 +160,22 @@ fn the_ground_is_told_the_second_time_and_the_third_time_ends_in_safe_mode() {
 }
 
 #[test]
+fn what_helped_rests_and_the_others_of_its_chain_have_to_do() {
+    let daemon = start();
+    for (times, score) in [(1, "0.85"), (2, "0.95")] {
+        set_anomaly(&daemon, "power", score);
+        daemon.wait_for_successes("power", times);
+    }
+    let again = &daemon.wait_for_successes("power", 2)[1];
+    let skipped = "reduce-power-load was not called: it rests after a recovery [skipped-cooldown]";
+    assert!(actions(again).contains(skipped), "{again}");
+    let done = done(&daemon, "power");
+    let reduced = done.iter().filter(|action| *action == "reduce-power-load");
+    assert_eq!(reduced.count(), 1, "{done:?}");
+    assert_eq!(done.last().unwrap(), "enter-safe-mode", "{done:?}");
+}
+
+#[test]
 fn what_the_watch_does_not_report_the_checks_see() {
     let daemon = start();
     let output = daemon.cli(&["stop", "watch"]);
