@@ -45,6 +45,9 @@ pub(crate) fn bytes_below(directory: &Path, counts: &dyn Fn(&str) -> bool) -> f6
     bytes
 }
 
+/// The daemon takes nothing by itself: the first backup of a job is due at once, and what is measured would wait for it.
+const ONLY_WHEN_TOLD: &str = r#"window = { cron = "0 0 1 1 *", zone = "UTC", duration = "1ms" }"#;
+
 /// A daemon of its own, and a job for each tree.
 pub(crate) struct Mainstay {
     daemon: Daemon,
@@ -98,7 +101,7 @@ impl Tool for Mainstay {
             None => ("\"none\"".to_owned(), String::new()),
         };
         self.config += &format!(
-            "\n[[job]]\nname = \"{name}\"\nfull = \"3650d\"\nverify = \"never\"\ndrill = \"never\"\n\
+            "\n[[job]]\nname = \"{name}\"\n{ONLY_WHEN_TOLD}\nverify = \"never\"\ndrill = \"never\"\n\
              encryption = {encryption}\n{identity}source = [{{ kind = \"directory\", path = \"{}\" }}]\n",
             tree.display()
         );
