@@ -101,6 +101,17 @@ fn script() -> &'static str {
     script.split_once("```").unwrap().0
 }
 
+/// The command in README.md that prints a small file, here that of `a`.
+fn command_of_readme() -> String {
+    let text = include_str!("../../README.md");
+    let (_, command) = text.split_once("\n`age -d ").unwrap();
+    let (command, _) = command.split_once("`\n").unwrap();
+    let command = format!("age -d {command}");
+    command
+        .replace("-i KEY ful-….jsonl.zst.age ", "-i \"$2\" \"$1\" ")
+        .replace("\"index.html\"", "\"a\"")
+}
+
 /// What a directory holds, by the names below it: of a link where it leads, of a file its mode and content.
 fn tree(directory: &Path) -> BTreeMap<PathBuf, (u32, Vec<u8>)> {
     let mut found = BTreeMap::new();
@@ -167,6 +178,8 @@ fn a_whole_sealed_tree_is_restored_by_hand_where_there_is_no_mainstay() {
     };
     let mainstay = run("command -v mainstay");
     assert!(!mainstay.status.success(), "{}", said(&mainstay));
+    let printed = run(&command_of_readme());
+    assert_eq!(printed.stdout, b"what is in a\n\n", "{}", said(&printed));
     let restored = run(script());
     assert!(restored.status.success(), "{}", said(&restored));
     assert!(tree(&place.join("out")) == tree(&data));
