@@ -75,6 +75,8 @@ enum Step {
     Rename(usize, usize, usize),
     /// By its number; only root may give it.
     Capability(usize, u32),
+    /// What is called so is called like this, beside it.
+    Named(usize, Vec<u8>),
 }
 
 /// What becomes of the keys before a backup.
@@ -140,6 +142,22 @@ fn ways() -> impl Strategy<Value = Ways> {
     })
 }
 
+/// Any name that a file can have, most of them short.
+fn any_name() -> impl Strategy<Value = Vec<u8>> {
+    let bytes = prop_oneof![
+        3 => prop::collection::vec(any::<u8>(), 1..12),
+        1 => prop::collection::vec(any::<u8>(), 200..256),
+    ];
+    bytes.prop_map(|mut bytes| {
+        let forbidden = bytes.iter_mut().filter(|byte| matches!(**byte, 0 | b'/'));
+        forbidden.for_each(|byte| *byte = b'_');
+        if bytes == b"." || bytes == b".." {
+            bytes.push(b'_');
+        }
+        bytes
+    })
+}
+
 fn step() -> impl Strategy<Value = Step> {
     let name = 0..NAMES.len();
     prop_oneof![
@@ -157,6 +175,7 @@ fn step() -> impl Strategy<Value = Step> {
         1 => (name.clone(), prop::collection::vec((0..40_u64, any::<u8>()), 0..4), 0..50_000_u64).prop_map(|(name, blocks, tail)| Step::Sparse(name, blocks, tail)),
         2 => (name.clone(), prop::sample::select(vec![0_usize, 1, 2, 30]), name.clone()).prop_map(|(of, above, to)| Step::Rename(of, above, to)),
         1 => (name.clone(), 0..32_u32).prop_map(|(name, number)| Step::Capability(name, number)),
+        1 => (name.clone(), any_name()).prop_map(|(name, bytes)| Step::Named(name, bytes)),
         1 => name.prop_map(Step::Directory),
     ]
 }
@@ -289,6 +308,12 @@ fn apply(root: &Path, step: &Step) {
                 value.resize(20, 0);
                 let _ = setxattr(&path, "security.capability", &value, XattrFlags::empty());
             }
+        }
+        Step::Named(name, bytes) => {
+            let path = at(root, *name);
+            let to = path.with_file_name(OsStr::from_bytes(bytes));
+            // Nothing may be there, or something in its way.
+            drop(fs::rename(path, to));
         }
     }
 }
