@@ -133,6 +133,55 @@ fn a_wrong_index_is_named_by_verifying_and_made_anew() {
     assert!(verify().is_empty(), "one that is not there is none");
 }
 
+/// A full and an incremental backup have one, the second of them only what differs.
+#[test]
+fn no_backup_is_wrong_whatever_byte_of_an_index_is_flipped_and_wherever_it_is_cut() {
+    let fixture = Fixture::new();
+    let mut chain = vec![];
+    // Longer than a reference.
+    let content = |number: u8| format!("the content of {number}").repeat(9);
+    for number in 0..8 {
+        fixture.put(&number.to_string(), content(number));
+    }
+    fixture.extend(BackupType::Full, &mut chain);
+    fixture.put("0", "another");
+    fixture.extend(BackupType::Incremental, &mut chain);
+    // Of what the chain has, and of what it has not.
+    fs::remove_file(fixture.data().join("1")).unwrap();
+    fixture.put("2", content(3));
+    fixture.put("new", "new");
+    let expected = fixture.tree(&fixture.data());
+    let path = |id: &BackupId| fixture.job_dir().join(format!("{id}.index.zst"));
+    let good: Vec<Vec<u8>> = chain.iter().map(|id| fs::read(path(id)).unwrap()).collect();
+    for (damaged, id) in chain.iter().enumerate() {
+        let length = good[damaged].len();
+        // A backup makes what it stores durable, which takes its time.
+        for (at, is_cut) in (0..length)
+            .step_by(11)
+            .zip([false, false, true].into_iter().cycle())
+        {
+            let mut bad = good.clone();
+            match is_cut {
+                true => bad[damaged].truncate(at),
+                false => bad[damaged][at] ^= 1 << (at % 8),
+            }
+            // What was named by reading back was made anew.
+            for (id, bytes) in chain.iter().zip(&bad) {
+                fs::write(path(id), bytes).unwrap();
+            }
+            let case = format!("{id}: {at} of {length}, cut: {is_cut}");
+            let taken = fixture.take(BackupType::Incremental, &chain).manifest;
+            assert_eq!(taken.root_hash, expected.root_hash(), "{case}");
+            let all = [&chain[..], std::slice::from_ref(&taken.id)].concat();
+            let verified = fixture.store.verify(&job(), &all, &no_progress());
+            assert!(verified.is_ok(), "{case}: {verified:?}");
+        }
+    }
+    let restored = fixture.restore_into(&chain[..1], "restored").unwrap();
+    let read = fs::read_to_string(restored.join("1")).unwrap();
+    assert_eq!(read, content(1));
+}
+
 #[test]
 fn of_an_index_that_cannot_be_put_in_its_place_nothing_is_left() {
     let directory = tempfile::tempdir().unwrap();
