@@ -447,9 +447,12 @@ fn a_full_or_read_only_tier_keeps_nothing_of_what_the_next_takes() {
     assert_eq!(in_nas(), before, "nothing half is left");
     fixture.restore_into(&next, "large").unwrap();
 
-    let mut remount = Command::new("mount");
-    let remounted = remount.args(["-o", "remount,ro"]).arg(&disk.0).status();
-    assert!(remounted.unwrap().success());
+    let remount = |how: &str| {
+        let mut mount = Command::new("mount");
+        let mounted = mount.args(["-o", how]).arg(&disk.0).status();
+        assert!(mounted.unwrap().success());
+    };
+    remount("remount,ro");
     fixture.put("large", "small");
     let taken = fixture.extend_in(&["nas", "local"], BackupType::Full, &mut vec![]);
     assert_eq!(taken.manifest.tier, "local");
@@ -457,4 +460,10 @@ fn a_full_or_read_only_tier_keeps_nothing_of_what_the_next_takes() {
     assert!(why.contains("mount it writable"), "{why}");
     assert_eq!(in_nas(), before);
     fixture.restore_into(&chain, "small").unwrap();
+
+    remount("remount,rw");
+    let mut next = vec![];
+    let taken = fixture.extend_in(&["nas", "local"], BackupType::Full, &mut next);
+    assert_eq!(taken.manifest.tier, "nas", "{:?}", taken.refused);
+    fixture.restore_into(&next, "again").unwrap();
 }
