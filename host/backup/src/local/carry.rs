@@ -4,6 +4,7 @@
 //! Invariant: what the backup holds counts: what was left out never takes its place.
 
 use super::{
+    durable,
     error::unavailable,
     holes::{FileData, spread},
     inside::is_work,
@@ -15,7 +16,7 @@ use super::{
 use crate::port::BackupStoreError;
 use mainstay_domain::{archive::Xattrs, code::ErrorCode};
 use rustix::{
-    fs::{AtFlags, Mode, chmodat, chownat, linkat, syncfs, utimensat},
+    fs::{AtFlags, Mode, chmodat, chownat, linkat, utimensat},
     io::Errno,
 };
 use std::{
@@ -64,7 +65,7 @@ pub(super) fn carry_over(
     if carrier.made.is_empty() {
         return Ok(());
     }
-    let finished = carrier.finish().and_then(|()| Ok(syncfs(File::open(to)?)?));
+    let finished = carrier.finish().and_then(|()| durable::sync_tree(to));
     finished.map_err(unavailable("cannot fsync", to))
 }
 

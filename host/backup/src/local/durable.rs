@@ -5,7 +5,7 @@
 //! it back, and what asks a bucket to change, says so here before.
 
 use rustix::{
-    fs::{CWD, RenameFlags, renameat_with},
+    fs::{CWD, RenameFlags, renameat_with, syncfs},
     io::Errno,
 };
 use std::{
@@ -33,6 +33,10 @@ pub(super) enum Change<'a> {
     FileSynced(&'a Path),
     /// So are the names in a directory.
     DirectorySynced(&'a Path),
+    /// So is all that lies in a directory.
+    TreeSynced(&'a Path),
+    /// A restored tree is put in place, or what it holds is.
+    Placed(&'a Path),
     /// Something else, which is one change by itself.
     Other,
 }
@@ -61,6 +65,11 @@ pub(super) fn makes(path: &Path) {
 /// Something is about to be changed that is one change by itself.
 pub(super) fn changes() {
     let _ = tell(Change::Other);
+}
+
+/// A restored tree is about to be put in place, or what it holds.
+pub(super) fn places(tree: &Path) {
+    let _ = tell(Change::Placed(tree));
 }
 
 pub(super) fn rename(from: &Path, to: &Path) -> io::Result<()> {
@@ -108,4 +117,10 @@ pub(super) fn sync_file(file: &File, path: &Path) -> io::Result<()> {
 pub(super) fn sync_directory(path: &Path) -> io::Result<()> {
     tell(Change::DirectorySynced(path))?;
     File::open(path)?.sync_all()
+}
+
+/// Makes durable all that lies in a directory, and all else on its file system.
+pub(super) fn sync_tree(path: &Path) -> io::Result<()> {
+    tell(Change::TreeSynced(path))?;
+    Ok(syncfs(File::open(path)?)?)
 }

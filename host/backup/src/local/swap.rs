@@ -134,14 +134,14 @@ impl Swap {
             if !self.replace && inside.is_occupied()? {
                 return Err(self.filled());
             }
-            durable::changes();
+            durable::places(&self.staging);
             inside.place()?;
             self.state = SwapState::Placed;
             return Ok(());
         }
         check_none_within(&self.target)?;
         let cannot = unavailable("cannot put the restored tree in place at", &self.target);
-        durable::changes();
+        durable::places(&self.staging);
         if !self.replace || !self.target.exists() {
             // Over nothing, or over an empty directory: what came there since is not replaced.
             fs::rename(&self.staging, &self.target).map_err(|error| match error.kind() {

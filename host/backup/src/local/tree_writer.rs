@@ -8,7 +8,7 @@
 //! Length: where a document goes decides what is written, copied and read back of it, and what is made of it after that.
 
 use super::{
-    check_stop,
+    check_stop, durable,
     error::unavailable,
     files::Layout,
     holes::{FileData, spread},
@@ -27,7 +27,6 @@ use mainstay_domain::{
     id::BackupId,
     name::JobName,
 };
-use rustix::fs::syncfs;
 use std::{
     collections::{HashMap, HashSet},
     ffi::OsStr,
@@ -340,8 +339,7 @@ impl TreeWriter {
         }
         restored.notes.extend(unset.note());
         for Root { path, .. } in &self.roots {
-            let synced = File::open(path).and_then(|directory| Ok(syncfs(&directory)?));
-            synced.map_err(unavailable("cannot fsync", path))?;
+            durable::sync_tree(path).map_err(unavailable("cannot fsync", path))?;
         }
         Ok(restored)
     }

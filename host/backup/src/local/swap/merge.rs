@@ -21,12 +21,12 @@ use crate::{
 };
 use mainstay_domain::code::ErrorCode;
 use rustix::{
-    fs::{RenameFlags, renameat, renameat_with, syncfs},
+    fs::{RenameFlags, renameat, renameat_with},
     io::Errno,
 };
 use std::{
     ffi::OsStr,
-    fs::{self, File, Metadata},
+    fs::{self, Metadata},
     io::{self, ErrorKind},
     os::unix::{ffi::OsStrExt, fs::MetadataExt},
     path::Path,
@@ -103,6 +103,7 @@ impl Swap {
         let (from, to) = self.trees()?;
         let moves = self.moves(&from, &to)?;
         self.state = SwapState::Merged;
+        durable::places(&self.staging);
         for step in moves {
             let made = step.make(&from, &to);
             let place = self.target.join(OsStr::from_bytes(&step.relative));
@@ -111,8 +112,7 @@ impl Swap {
                 self.merged.push(step);
             }
         }
-        let synced = File::open(&self.target).and_then(|target| Ok(syncfs(&target)?));
-        synced.map_err(unavailable("cannot fsync", &self.target))
+        durable::sync_tree(&self.target).map_err(unavailable("cannot fsync", &self.target))
     }
 
     /// Takes back what was put into the target.

@@ -74,6 +74,8 @@ struct Armed {
     names: Vec<Undone>,
     /// Files whose content was not fsynced.
     contents: Vec<PathBuf>,
+    /// Trees that were made durable with all that they hold.
+    trees: BTreeSet<PathBuf>,
     /// And what a bucket has, which stays, and where.
     bucket: (Bucket, PathBuf),
 }
@@ -163,6 +165,15 @@ impl Armed {
             Change::DirectorySynced(path) => {
                 self.names.retain(|it| !it.directories().contains(&path));
             }
+            Change::TreeSynced(path) => {
+                self.trees.insert(path.to_owned());
+            }
+            // One that is made anew there is another one.
+            Change::Placed(path) => assert!(
+                self.trees.remove(path),
+                "what is restored at {} is put in place before it is durable",
+                path.display()
+            ),
             Change::Renamed(..) | Change::Removed(_) | Change::Other => {}
         }
     }
@@ -337,6 +348,7 @@ fn lives_until_it_is_cut_off() {
         removed: 0,
         names: Vec::new(),
         contents: Vec::new(),
+        trees: BTreeSet::new(),
         bucket,
     });
     let mut ids = IdSource::new(seed);

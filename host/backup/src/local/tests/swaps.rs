@@ -1,6 +1,8 @@
 //! Trees that take each other's place.
 
-use super::*;
+use super::{doubt::Refused, *};
+use crate::local::durable::Change;
+use rustix::io::Errno;
 use swap::Swap;
 
 #[test]
@@ -21,6 +23,43 @@ fn what_came_into_an_empty_directory_meanwhile_is_not_replaced() {
     assert!(error.contains("while the backup was read"), "{error}");
     assert_eq!(fs::read_to_string(into.join("new")).unwrap(), "mine");
     assert_eq!(fs::read_dir(&into).unwrap().count(), 1);
+}
+
+#[test]
+fn what_cannot_be_made_durable_is_not_put_in_place() {
+    let fixture = Fixture::new();
+    fixture.put("a", "good");
+    let chain = [fixture.take(BackupType::Full, &[]).manifest.id];
+    fixture.put("a", "newer");
+    let into = fixture.directory.path().join("into");
+    for place in [
+        RestorePlace::InPlace(fixture.sources.clone()),
+        RestorePlace::Into {
+            path: into.clone(),
+            replace: false,
+        },
+    ] {
+        let refused = Refused::by(|change| {
+            let is_one = matches!(change, Change::TreeSynced(_));
+            is_one.then_some(Errno::IO)
+        });
+        let restored = fixture
+            .store
+            .restore(&job(), &chain, &place, &no_progress());
+        drop(refused);
+        let error = restored.unwrap_err().to_string();
+        assert!(error.contains("cannot fsync"), "{error}");
+        let held = fs::read_to_string(fixture.data().join("a")).unwrap();
+        assert_eq!(held, "newer");
+        assert!(!into.exists());
+    }
+    let place = RestorePlace::InPlace(fixture.sources.clone());
+    let restored = fixture
+        .store
+        .restore(&job(), &chain, &place, &no_progress());
+    restored.unwrap();
+    let held = fs::read_to_string(fixture.data().join("a")).unwrap();
+    assert_eq!(held, "good");
 }
 
 #[test]
