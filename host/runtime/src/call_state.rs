@@ -2,7 +2,8 @@
 //!
 //! Invariant: a store with this state lives for one call; nothing in it but the session outlives the call, and nothing is
 //! seen by another.
-//! Invariant: CPU time is counted in ticks that find the guest computing; a tick during an effect is not charged.
+//! Invariant: CPU time is counted in ticks that find the guest computing; a tick during an effect is not charged. Where the
+//! record of a call that is made again is used up, the guest has all of it again.
 
 use crate::{
     call_context::CallContext,
@@ -17,7 +18,7 @@ use mainstay_domain::{
     grant,
     time::Timestamp,
 };
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 use wasmtime::{ResourceLimiter, Store, StoreContextMut, UpdateDeadline};
 use wasmtime_wasi::{WasiCtxView, WasiView};
 
@@ -53,7 +54,6 @@ impl CallState {
     ) -> Store<CallState> {
         let limits = context.call.limits;
         let ticks = engine.ticks().clone();
-        let deadline = limits.deadline.as_millis().div_ceil(TICK_MILLIS).max(1);
         let state = CallState {
             random: Random::new(context.call.seed),
             wasi: Wasi::new(context.clone()),
@@ -61,7 +61,7 @@ impl CallState {
             session,
             resumed_at: ticks.now(),
             ticks,
-            ticks_left: u64::try_from(deadline).unwrap_or(u64::MAX),
+            ticks_left: ticks_within(limits.deadline),
             effects: 0,
             acted: false,
             memory: 0,
@@ -95,6 +95,7 @@ impl CallState {
         };
         // Where the call ends meanwhile nobody knows what it comes to.
         self.acted |= !effect.only_reads();
+        let was_replaying = self.session.is_replaying();
         let result = self.session.perform(effect).await;
         let did_not = matches!(
             result,
@@ -103,7 +104,7 @@ impl CallState {
         if did_not {
             self.acted = before;
         }
-        self.resumed_at = self.ticks.now();
+        self.compute_on(was_replaying);
         if let Some(halt) = self.session.halted() {
             return Err(wasmtime::Error::new(halt));
         }
@@ -132,8 +133,9 @@ impl CallState {
         if let Err(failed) = durable::check_signal(&name) {
             return Ok(Err(failed));
         }
+        let was_replaying = self.session.is_replaying();
         let signal = self.session.await_signal(name, until).await;
-        self.resumed_at = self.ticks.now();
+        self.compute_on(was_replaying);
         if let Some(halt) = self.session.halted() {
             return Err(wasmtime::Error::new(halt));
         }
@@ -167,6 +169,14 @@ impl CallState {
         Ok(())
     }
 
+    /// The guest has its answer. What it computed again until its record was used up, it is not charged for.
+    fn compute_on(&mut self, was_replaying: bool) {
+        self.resumed_at = self.ticks.now();
+        if was_replaying && !self.session.is_replaying() {
+            self.ticks_left = ticks_within(self.context.call.limits.deadline);
+        }
+    }
+
     /// Charges the ticks that passed since the guest began to compute, one at most: where more passed, others ran.
     fn charge(&mut self) -> Result<(), Exceeded> {
         let now = self.ticks.now();
@@ -181,6 +191,12 @@ impl CallState {
             _ => Ok(()),
         }
     }
+}
+
+/// How many ticks a guest may compute that has so much time.
+fn ticks_within(deadline: Duration) -> u64 {
+    let ticks = deadline.as_millis().div_ceil(TICK_MILLIS).max(1);
+    u64::try_from(ticks).unwrap_or(u64::MAX)
 }
 
 /// A tick found the guest computing: it is charged, and others run before it goes on.

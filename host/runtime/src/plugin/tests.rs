@@ -2,6 +2,7 @@
 //!
 //! Length: one table of limits is easier to check for gaps than several.
 
+mod replaying;
 mod settling;
 
 use crate::{
