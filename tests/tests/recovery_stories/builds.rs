@@ -1,5 +1,5 @@
-//! What a call is gone on with by the next daemon: the very build that began it, and the grants of today. With a directory among
-//! these it is called anew.
+//! What a call is gone on with by the next daemon: the very build and the settings that it began with, and the grants of today.
+//! With a directory among these it is called anew.
 
 use super::{ask, prepare, route_of, shown, wait_until};
 use mainstay_tests::{Daemon, Gate, Held, guest, sleeper};
@@ -8,8 +8,13 @@ use std::{fs, path::Path};
 
 /// A handler that counts between two requests to the gate, with more grants than it needs for that.
 fn start_at(gate: &Gate, build: &Path, more: &str) -> Daemon {
+    start_with(gate, build, "word = \"count\", ", more)
+}
+
+/// The same, of which the settings say what it does where its parameters do not.
+fn start_with(gate: &Gate, build: &Path, word: &str, more: &str) -> Daemon {
     let url = &gate.url;
-    let params = format!("do = \"between\", word = \"count\", name = \"{url}\"");
+    let params = format!("do = \"between\", {word}name = \"{url}\"");
     let lines = format!(
         "relapse_window = \"0s\"\nstrategy = {{ kind = \"immediate\", max_attempts = 1 }}\n\
          chain = [{{ handler = \"probe\", timeout = \"50s\", params = {{ {params} }} }}]"
@@ -72,6 +77,33 @@ fn a_call_is_gone_on_with_by_its_own_build_whatever_took_its_place_meanwhile() {
     let ended = wait_until(&daemon, &next, "succeeded");
     assert_eq!(ended["handler_version"], "1.1.0", "{ended}");
     assert_eq!(ended["actions"][1], "run 2", "{ended}");
+}
+
+/// Whatever the config says by now: that is for the next call.
+#[test]
+fn a_call_is_gone_on_with_by_the_settings_that_it_began_with() {
+    let gate = Gate::start();
+    let build = guest("probe", &[]);
+    let settings = "\n[plugin.probe.settings]\nword = \"count\"\n";
+    let mut daemon = start_with(&gate, &build, "", settings);
+    let id = killed_at(&mut daemon, &gate, "/after");
+    let file = daemon.path("mainstay.toml");
+    let config = fs::read_to_string(&file).unwrap();
+    assert!(config.contains(settings), "{config}");
+    let other = settings.replace("count", "set");
+    fs::write(&file, config.replace(settings, &other)).unwrap();
+    daemon.run();
+    asked(&gate, "/after").answer();
+    let ended = wait_until(&daemon, &id, "succeeded");
+    assert_eq!(ended["attempts"], 1, "{ended}");
+    assert_eq!(ended["actions"][1], "run 1", "{ended}");
+
+    daemon.wait_for_plugins(1);
+    let next = ask(&daemon, "job", "miscounted", false);
+    asked(&gate, "/before").answer();
+    asked(&gate, "/after").answer();
+    let ended = wait_until(&daemon, &next, "succeeded");
+    assert_eq!(ended["actions"][1], "there", "{ended}");
 }
 
 #[test]
