@@ -160,6 +160,46 @@ fn a_request_of_which_a_person_says_that_it_happened_is_not_sent_again() {
     assert_eq!(entries(&handled, "http.send", "result"), 1, "{handled}");
 }
 
+#[test]
+fn what_a_person_says_that_a_request_was_answered_is_what_its_handler_hears() {
+    let gate = Gate::start();
+    let granted = format!("\"{}\"", gate.url);
+    let (daemon, _, operation) = killed_in_a_request(&gate, &granted, "");
+    wait_until(&daemon, &operation, "awaiting-manual");
+    let (id, file) = (operation.as_str().unwrap(), daemon.path("answer.json"));
+    let resolve = |answer: &str| {
+        fs::write(&file, answer).unwrap();
+        let file = file.to_str().unwrap();
+        let resolved = daemon.cli(&[
+            "operation",
+            "resolve",
+            id,
+            "1",
+            "--happened",
+            "--answer",
+            file,
+        ]);
+        let stderr = String::from_utf8_lossy(&resolved.stderr).into_owned();
+        (resolved.status.success(), stderr)
+    };
+    // What no request is answered is refused, and it is asked on.
+    let (is_taken, error) = resolve("\"done\"");
+    assert!(!is_taken && error.contains("this is no answer"), "{error}");
+    assert_eq!(shown(&daemon, &operation)["state"], "awaiting-manual");
+    let answer = r#"{"response":{"status":202,"headers":[],"body":"on its way"}}"#;
+    let (is_taken, error) = resolve(answer);
+    assert!(is_taken, "{error}");
+    let handled = wait_for("the report of the handler", || {
+        let operation = shown(&daemon, &operation);
+        match operation["actions"].as_array().unwrap().len() {
+            0 => Err(operation.to_string()),
+            _ => Ok(operation),
+        }
+    });
+    assert_eq!(handled["actions"][1], "status 202: on its way", "{handled}");
+    assert_eq!(entries(&handled, "http.send", "intent"), 1, "{handled}");
+}
+
 /// A daemon that was killed while a request of its handler was not answered, and the next one; the key of the request, and
 /// the operation. `granted` is the grant.
 fn killed_in_a_request(gate: &Gate, granted: &str, more: &str) -> (Daemon, String, Value) {
