@@ -15,7 +15,7 @@ use crate::{
     record::EntryKind,
     replay::Halt,
     severity::Severity::High,
-    spec::{RouteSpec, StepSpec},
+    spec::{EscalationSpec, RouteSpec, Spec, StepSpec},
 };
 use std::time::Duration;
 
@@ -34,7 +34,11 @@ fn doubt(world: &World) -> Doubt {
 
 /// The daemon was killed in a call, and the next one halts at an effect in doubt.
 fn in_doubt() -> (World, OperationId) {
-    let mut world = World::new(usual());
+    in_doubt_by(usual())
+}
+
+fn in_doubt_by(config: Spec) -> (World, OperationId) {
+    let mut world = World::new(config);
     world.raise("api down", High);
     world.keep_on_record();
     world.restart(10);
@@ -152,6 +156,42 @@ fn a_doubt_is_asked_about_also_where_its_failure_is_over() {
     resolve(&mut world, &id, 3, FoundOut::Happened(None));
     world.recover_it();
     assert_eq!(world.operations[&id].state, OperationState::Succeeded);
+}
+
+#[test]
+fn a_doubt_that_lasts_is_told_once_more_also_where_its_failure_is_over() {
+    let after = Duration::from_secs(180);
+    for is_over in [false, true] {
+        let (mut world, id) = in_doubt_by(Spec {
+            escalation: EscalationSpec {
+                after: Some(after),
+                ..EscalationSpec::default()
+            },
+            ..usual()
+        });
+        if is_over {
+            world.clear("api down");
+        }
+        let opened = world.incident("api down").opened_at;
+        let left = after - world.at().now.since(opened);
+        let left = u64::try_from(left.as_millis()).unwrap();
+        world.wait(left - 1_000);
+        // Whichever daemon is there by then.
+        world.restart(500);
+        assert_eq!(world.count(EventKind::IncidentOverdue), 0);
+        world.wait(500);
+        assert_eq!(world.count(EventKind::IncidentOverdue), 1);
+        assert_eq!(world.stage("api down"), "asking", "over: {is_over}");
+        let mut events = world.events.iter();
+        let told = events.find(|event| event.kind == EventKind::IncidentOverdue);
+        let told = told.unwrap();
+        assert_eq!(told.operation.as_ref(), Some(&id));
+        assert!(
+            told.message.ends_with("it waits for a person"),
+            "{}",
+            told.message
+        );
+    }
 }
 
 #[test]
