@@ -1,5 +1,6 @@
 //! A call that is made again asks for the same as before, whatever its handler makes of chance and of clocks: a real guest
-//! that orders by a `HashMap`, draws random numbers and reads every clock, run by the runtime itself; and one in Python.
+//! that orders by a `HashMap`, draws random numbers, reads every clock and waits for a timer, which passes at once, run by the
+//! runtime itself; and one in Python.
 
 use mainstay_domain::{
     call::RecoverRequest,

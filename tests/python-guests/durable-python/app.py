@@ -176,6 +176,8 @@ def look(target: str, name: str) -> str:
 def chance(operation: recovery.Operation, params: dict) -> str:
     """What is drawn here comes from WASI, and so does what the clocks say."""
     del operation, params
+    # By its own clock, and longer than any call may last by that of the host.
+    time.sleep(3_600)
     told = [durable.key("chance"), str(host_random.number())]
     drawn = random.SystemRandom()
     for text in {f"value {number}" for number in range(8)}:

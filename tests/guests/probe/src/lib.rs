@@ -359,6 +359,8 @@ fn restore(host: &mut impl Host, job: &str) -> Result<String> {
 /// Sets values in the order of a `HashMap`, of random numbers and of what the clocks say; gives all of it in words.
 fn chance(host: &mut impl Host) -> Result<String, EffectError> {
     let began = Instant::now();
+    // By its own clock, and longer than any call may last by that of the host.
+    std::thread::sleep(std::time::Duration::from_secs(3_600));
     let drawn = RandomState::new().build_hasher().finish();
     let words: HashMap<u32, u64> = (0..8)
         .map(|turns| (turns, drawn.rotate_left(turns)))
