@@ -9,5 +9,7 @@ fn main() {
     let report = mainstay_tests::campaign::budget(targets, seed, restarts);
     println!("{report:?}");
     let begun = mainstay_tests::campaign::budget_day(targets, seed);
-    println!("{begun} recoveries begin at the same times in a simulation of the day");
+    println!(
+        "{begun} recoveries are decided alike and at the same times in a simulation of the day"
+    );
 }

@@ -10,6 +10,6 @@ fn a_thousand_failures_in_one_second_stay_within_the_budget_over_twenty_restarts
 }
 
 #[test]
-fn a_simulation_of_the_same_day_begins_the_same_recoveries_at_the_same_times() {
+fn a_simulation_of_the_same_day_decides_the_same_at_the_same_times() {
     assert_eq!(budget_day(1_000, fresh_seed()), 1_000);
 }
