@@ -547,7 +547,7 @@ fn what_the_charter_forbids_is_done_by_people_only() {
     );
 }
 
-/// [seed 002] The digest is looked at when something is scheduled, when it is executed, and when a policy is changed.
+/// [seed 002] The digest is looked at at the start, when something is scheduled, when it is executed, and when a policy is changed.
 ///
 /// Acts: `charter.sha256`
 #[test]
@@ -558,10 +558,15 @@ fn while_the_charter_is_another_one_than_the_config_is_pinned_to_nothing_is_begu
     daemon.kill_child("a");
     let broken = daemon.wait_for_event("the breach", |event| event["kind"] == "charter.broken");
     assert_eq!(broken["severity"], "critical");
+    let audit = daemon.json(&["audit"]);
+    let mut rows = audit.as_array().unwrap().iter();
+    let row = rows.find(|row| row["kind"] == "charter.broken").unwrap();
+    assert_eq!(row["charter"], sha256_hex(charter.as_bytes()), "{row}");
     wait_for_held(&daemon, "a", "[MS-0405]");
     for command in [
         &["recover", "b", "--failure", "service-down"] as &[&str],
         &["phase", "safe"],
+        &["policy", "set", "b", "--max-attempts", "2"],
     ] {
         let output = daemon.cli(command);
         let stderr = String::from_utf8_lossy(&output.stderr);
@@ -577,13 +582,15 @@ fn while_the_charter_is_another_one_than_the_config_is_pinned_to_nothing_is_begu
     // A daemon does not start with another one.
     assert!(daemon.stop());
     fs::write(daemon.path("charter.toml"), "handlers = []\n").unwrap();
-    let output = daemon.cli(&["check"]);
-    let said = [output.stdout, output.stderr].concat();
-    let said = String::from_utf8_lossy(&said);
-    assert!(
-        !output.status.success() && said.contains("[MS-0405]"),
-        "{said}"
-    );
+    for command in ["check", "run"] {
+        let output = daemon.cli(&[command]);
+        let said = [output.stdout, output.stderr].concat();
+        let said = String::from_utf8_lossy(&said);
+        assert!(
+            !output.status.success() && said.contains("[MS-0405]"),
+            "{command}: {said}"
+        );
+    }
 }
 
 /// [seed 002] In the seed's system a policy that was set was ignored when a recovery was scheduled.
