@@ -1,6 +1,6 @@
 //! `kill -9` of the daemon inside a handler: the next one goes on with the same call, where it stood.
 
-use super::{alerts, decide, shown, start, wait_until};
+use super::{alerts, ask, decide, route_of, shown, start, wait_until};
 use mainstay_tests::{Daemon, Gate, Receiver, guest, plugin, sleeper, wait_for};
 use serde_json::Value;
 use std::fs;
@@ -504,4 +504,47 @@ fn a_build_is_rehearsed_on_what_was_recorded_and_its_first_difference_is_named()
     assert_eq!(first["number"], 1, "{report}");
     assert_eq!(first["recorded"], "kv.get of `count`", "{report}");
     assert_eq!(first["asked"], "targets.restart of job", "{report}");
+}
+
+/// What is in them is in no record: it is read as it is now, and stays so.
+#[test]
+fn a_build_that_is_rehearsed_reads_the_directories_that_it_is_granted_and_changes_none() {
+    let route = |failure: &str, more: &str| {
+        let params = format!("do = \"copy\", name = \"files/it\"{more}");
+        let lines = format!(
+            "relapse_window = \"0s\"\nstrategy = {{ kind = \"immediate\", max_attempts = 1 }}\n\
+             chain = [{{ handler = \"probe\", params = {{ {params} }} }}]"
+        );
+        route_of(failure, &lines)
+    };
+    let routes = [route("copied", ""), route("replaced", ", word = \"after\"")];
+    let grants = "\n[plugin.probe]\n\
+                  grants = { kv = \"1KiB\", dir = [{ path = \"files\", write = true }] }\n";
+    let config = [sleeper("job"), routes.concat(), grants.to_owned()].concat();
+    let probe = guest("probe", &[]);
+    let daemon = start(&[&config], std::slice::from_ref(&probe));
+    let file = daemon.path("files/it");
+    let rehearsed = |id: &Value| {
+        let (id, probe) = (id.as_str().unwrap(), probe.to_str().unwrap());
+        let output = daemon.cli(&["operation", "replay", id, "--plugin", probe, "--json"]);
+        let stderr = String::from_utf8_lossy(&output.stderr);
+        serde_json::from_slice::<Value>(&output.stdout).unwrap_or_else(|_| panic!("{stderr}"))
+    };
+    for (failure, class) in [("copied", "identical"), ("replaced", "outcome-differs")] {
+        fs::write(&file, "before").unwrap();
+        let id = ask(&daemon, "job", failure, false);
+        let ended = wait_until(&daemon, &id, "succeeded");
+        assert_eq!(ended["actions"][1], "before", "{ended}");
+        fs::write(&file, "before").unwrap();
+        let told = rehearsed(&id);
+        assert_eq!(told["class"], class, "{told}");
+        assert!(told["first_difference"].is_null(), "{told}");
+        assert_eq!(fs::read_to_string(&file).unwrap(), "before", "{failure}");
+    }
+    // It holds something else by now, and that is what is asked for.
+    fs::write(&file, "other").unwrap();
+    let history = daemon.json(&["history", "--limit", "1"]);
+    let told = rehearsed(&history[0]["id"]);
+    assert_eq!(told["first_difference"]["number"], 1, "{told}");
+    assert_eq!(told["effects"][0]["request"]["value"], "other", "{told}");
 }

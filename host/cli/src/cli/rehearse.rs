@@ -172,7 +172,7 @@ fn the_call(
     Ok((found.ok_or_else(missing)?, journal))
 }
 
-/// What the config of today grants the plugin; nothing where there is no config.
+/// What the config of today grants the plugin, of directories to read alone; nothing where there is no config.
 fn grants_of(file: Option<&Path>, plugin: &PluginName) -> anyhow::Result<Grants> {
     let Ok(file) = config::find(file) else {
         return Ok(Grants::default());
@@ -183,12 +183,12 @@ fn grants_of(file: Option<&Path>, plugin: &PluginName) -> anyhow::Result<Grants>
         all.find_map(|spec| spec.instances.get(plugin))
     };
     let spec = specs.get(plugin).or_else(instance);
-    let grants = spec.map(|spec| spec.grants.clone()).unwrap_or_default();
-    Ok(Grants {
-        // What is in them is in no record.
-        dir: Vec::new(),
-        ..grants
-    })
+    let mut grants = spec.map(|spec| spec.grants.clone()).unwrap_or_default();
+    for directory in &mut grants.dir {
+        // What is in it is in no record: it is read as it is now, and stays so.
+        directory.write = false;
+    }
+    Ok(grants)
 }
 
 fn show(out: &Output, report: &RehearsalReport) -> anyhow::Result<()> {

@@ -92,6 +92,8 @@ enum Deed {
     Read,
     /// Writes the word of the step or of the settings to the file `name`.
     Write,
+    /// Keeps what the file `name` holds, and writes the word of the step over it where there is one.
+    Copy,
     /// Sleeps.
     Sleep,
     /// Counts, sleeps and restarts: three effects to crash between.
@@ -214,6 +216,14 @@ impl RecoveryHandler for Probe {
             Deed::Write => {
                 std::fs::write(name, params.word.unwrap_or(settings.word)).map_err(permanent)?;
                 report.and("written")
+            }
+            Deed::Copy => {
+                let text = std::fs::read_to_string(name).map_err(permanent)?;
+                host.kv().set("copy", text.as_str())?;
+                if let Some(word) = params.word {
+                    std::fs::write(name, word).map_err(permanent)?;
+                }
+                report.and(text)
             }
             Deed::Sleep => {
                 let before = host.now();
