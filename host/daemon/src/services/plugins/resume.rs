@@ -12,6 +12,7 @@ use mainstay_domain::{
     recovery::{Call, Handled, NotHandled},
     replay::{Divergence, Halt, MAX_REPLAYS, Recorded, next_try},
     spec::PluginSpec,
+    time::Timestamp,
 };
 use mainstay_runtime::{CallError, CallFailure, Plugin, PluginHost};
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
@@ -77,8 +78,7 @@ impl PluginCalls {
             // What it sees of its directories is in no record, so it is called anew.
             return Ok(call_anew(&plugin, call, last, &record).await);
         }
-        let spent = recorded.spent(record.began_at);
-        let left = record.timeout().saturating_sub(spent).max(LEAST_LEFT);
+        let left = time_left(record.timeout(), record.began_at, &recorded);
         let last_asked = recorded.get(last).cloned();
         // What does not end the daemon is not counted.
         let before = CallRecord {
@@ -127,6 +127,12 @@ impl PluginCalls {
             acted: settled.acted,
         })
     }
+}
+
+/// How long a call may last that is made again: what it had left when the last of it was written, and a little at least.
+fn time_left(timeout: Duration, began_at: Timestamp, recorded: &Recorded) -> Duration {
+    let spent = recorded.spent(began_at);
+    timeout.saturating_sub(spent).max(LEAST_LEFT)
 }
 
 /// Whether a call that was made again ended, by no halt of its session, before all of its record was fed: another attempt
@@ -201,7 +207,37 @@ async fn call_anew(plugin: &Plugin, call: &Call, last: u32, record: &CallRecord)
 #[cfg(test)]
 mod tests {
     use super::*;
-    use mainstay_domain::plugin::PluginIdentity;
+    use mainstay_domain::{
+        effect::{Answer, Effect},
+        id::OperationId,
+        plugin::PluginIdentity,
+        record::{EffectEntry, EntryKind},
+    };
+
+    #[test]
+    fn a_call_has_what_it_had_left_when_the_last_of_it_was_written_and_a_little_at_least() {
+        let began_at = Timestamp::from_millis(1_700_000_000_000);
+        let left_after = |seconds| {
+            let entry = EffectEntry {
+                operation: OperationId::parse("op-01K0000000000000000000000A").unwrap(),
+                number: 1,
+                at: began_at + Duration::from_secs(seconds),
+                kind: EntryKind::Result,
+                effect: Effect::ClockNow,
+                result: Some(Ok(Answer::Now(began_at))),
+                call: Some(1),
+                request_hash: None,
+                fencing: 1,
+                before: None,
+                until: None,
+            };
+            let recorded = Recorded::of(&[entry], 1, 1);
+            time_left(Duration::from_secs(60), began_at, &recorded)
+        };
+        for (seconds, left) in [(0, 60), (20, 40), (49, 11), (55, 10), (3_600, 10)] {
+            assert_eq!(left_after(seconds), Duration::from_secs(left), "{seconds}");
+        }
+    }
 
     #[test]
     fn a_build_is_configured_as_the_plugin_that_it_is_an_instance_of() {
