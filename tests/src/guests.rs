@@ -58,8 +58,9 @@ pub fn guest(name: &str, features: &[&str]) -> PathBuf {
         .clone()
 }
 
-/// A durable recovery handler in Python, of `tests/python-guests`, built on first use. Its toolchain is put below the target
-/// directory, which needs `python3` and PyPI once.
+/// A recovery handler in Python, of `tests/python-guests`, built on first use: one of contract 1.0.0 by the name of
+/// `conformance-python`, and a durable one of 1.1.0 by any other. Its toolchain is put below the target directory, which needs
+/// `python3` and PyPI once.
 pub fn python_guest(name: &str) -> PathBuf {
     static BUILT: Mutex<Option<HashMap<String, PathBuf>>> = Mutex::new(None);
     let mut built = BUILT
@@ -82,18 +83,15 @@ pub fn python_guest(name: &str) -> PathBuf {
             let kept = target.join("kept");
             fs::create_dir_all(&kept).unwrap();
             let kept = kept.join(format!("{name}-{}.wasm", std::process::id()));
-            let contract = repository().join("plugin-sdk/wit/1.1.0");
+            let (contract, world) = match name {
+                "conformance-python" => ("plugin-sdk/wit/1.0.0", "recovery-handler"),
+                _ => ("plugin-sdk/wit/1.1.0", "durable-recovery-handler"),
+            };
             let mut build = Command::new(program);
             build.current_dir(repository().join("tests/python-guests").join(name));
             build.env("PYTHONDONTWRITEBYTECODE", "1");
-            build.arg("-d").arg(contract);
-            build.args([
-                "-w",
-                "durable-recovery-handler",
-                "componentize",
-                "app",
-                "-o",
-            ]);
+            build.arg("-d").arg(repository().join(contract));
+            build.args(["-w", world, "componentize", "app", "-o"]);
             must(build.arg(&kept));
             kept
         })

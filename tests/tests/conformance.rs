@@ -1,8 +1,11 @@
 //! Every sentence of the contract is kept by the host: one case for each, named after it, looked at by a guest that any
-//! host of the contract could run (`tests/guests/conformance`). Of the sentences that no guest can look at,
-//! `host/runtime` has tests: what `configure` sees, what is refused before it serves, and how calls end at their limits.
+//! host of the contract could run (`tests/guests/conformance`, and in Python `tests/python-guests/conformance-python`). Of
+//! the sentences that no guest can look at, `host/runtime` has tests: what `configure` sees, what is refused before it
+//! serves, and how calls end at their limits.
 
-use mainstay_tests::{Daemon, HOST, MAIL_PASSWORD, MailServer, guest, tls_file, wait_for};
+use mainstay_tests::{
+    Daemon, HOST, MAIL_PASSWORD, MailServer, guest, python_guest, tls_file, wait_for,
+};
 use serde_json::Value;
 use std::{fmt::Write, fs, os::unix::fs::PermissionsExt};
 
@@ -33,7 +36,7 @@ const KEPT: [&str; 23] = [
     "operation-is-whole",
 ];
 
-/// What the guest needs, below the usual host.
+/// What the guest needs, below the usual host; the one in Python the same, by its own name.
 const CONFIG: &str = r#"
 [[target]]
 name = "well"
@@ -82,7 +85,7 @@ backup = ["state", "slow"]
 "#;
 
 /// A route for a failure that is named after its case; its chain makes the cases one after the other.
-fn route(failure: &str, cases: &[&str]) -> String {
+fn route(handler: &str, failure: &str, cases: &[&str]) -> String {
     let mut route = format!(
         "\n[[route]]\nfailure = \"{failure}\"\nrelapse_window = \"0s\"\n\
          strategy = {{ kind = \"immediate\", max_attempts = 1 }}\n"
@@ -90,29 +93,50 @@ fn route(failure: &str, cases: &[&str]) -> String {
     for case in cases {
         let _ = write!(
             route,
-            "[[route.chain]]\nhandler = \"conformance\"\nparams = {{ case = \"{case}\" }}\n"
+            "[[route.chain]]\nhandler = \"{handler}\"\nparams = {{ case = \"{case}\" }}\n"
         );
     }
     route
 }
 
-fn config() -> String {
-    let mut config = [HOST, CONFIG].concat();
+fn config(handler: &str) -> String {
+    let grants = CONFIG.replace("[plugin.conformance.", &format!("[plugin.{handler}."));
+    let mut config = [HOST, &grants].concat();
     for case in KEPT {
-        config.push_str(&route(case, &[case]));
+        config.push_str(&route(handler, case, &[case]));
     }
-    config.push_str(&route("retryable", &["answer-retryable"]));
-    config.push_str(&route("permanent", &["answer-permanent", "does-nothing"]));
-    config.push_str(&route("needs-operator", &["answer-needs-operator"]));
+    config.push_str(&route(handler, "retryable", &["answer-retryable"]));
+    let chain = ["answer-permanent", "does-nothing"];
+    config.push_str(&route(handler, "permanent", &chain));
+    config.push_str(&route(
+        handler,
+        "needs-operator",
+        &["answer-needs-operator"],
+    ));
     config
 }
 
 #[test]
 fn the_host_keeps_every_sentence_of_the_contract() {
-    let mut daemon = Daemon::prepare(&config());
+    every_sentence_is_kept("conformance", |daemon| {
+        daemon.drop_plugin(&guest("conformance", &[]));
+    });
+}
+
+/// What another toolchain makes of the contract calls the host in its own way: a snapshot of an interpreter, with texts and
+/// lists that it lays out itself.
+#[test]
+fn the_host_keeps_every_sentence_of_the_contract_for_a_guest_in_python() {
+    every_sentence_is_kept("conformance-python", |daemon| {
+        daemon.drop_large_plugin(&python_guest("conformance-python"));
+    });
+}
+
+fn every_sentence_is_kept(handler: &str, drop_it: impl Fn(&Daemon)) {
+    let mut daemon = Daemon::prepare(&config(handler));
     fs::create_dir(daemon.path("data")).unwrap();
     fs::write(daemon.path("data/a"), "a").unwrap();
-    daemon.drop_plugin(&guest("conformance", &[]));
+    drop_it(&daemon);
     daemon.run();
     daemon.wait_for_plugins(1);
     let mut broken = Vec::new();
@@ -176,7 +200,7 @@ fn the_host_keeps_what_the_newer_contract_says_of_durable_handlers() {
              chain = [{{ handler = \"conformance-durable\", params = {{ case = \"{case}\" }} }}]\n"
         );
     }
-    config.push_str(&route("old", &["does-nothing"]));
+    config.push_str(&route("conformance", "old", &["does-nothing"]));
     let plugins = [guest("conformance-durable", &[]), guest("conformance", &[])];
     let daemon = Daemon::start(&config, &[&plugins[0], &plugins[1]]);
     daemon.wait_for_plugins(2);
