@@ -25,6 +25,7 @@ use std::{
     collections::{BTreeMap, BTreeSet, HashSet, VecDeque},
     path::Path,
 };
+use tokio::sync::Semaphore;
 
 #[derive(Default)]
 struct Behaviour {
@@ -766,6 +767,7 @@ impl BackupStore for FakeStore {
 pub(in crate::services::backup) struct FakeJudge {
     answer: Mutex<Option<Result<Vec<Verdict>, JudgeError>>>,
     asked: Mutex<Vec<Vec<BackupSummary>>>,
+    gate: Mutex<Option<Arc<Semaphore>>>,
 }
 
 impl FakeJudge {
@@ -775,6 +777,13 @@ impl FakeJudge {
 
     pub(super) fn answer(&self, answer: Result<Vec<Verdict>, JudgeError>) {
         *self.answer.lock() = Some(answer);
+    }
+
+    /// From now on it thinks until the semaphore has a permit.
+    pub(super) fn think(&self) -> Arc<Semaphore> {
+        let gate = Arc::new(Semaphore::new(0));
+        *self.gate.lock() = Some(Arc::clone(&gate));
+        gate
     }
 
     pub(super) fn times_asked(&self) -> usize {
@@ -814,7 +823,13 @@ impl RetentionJudge for FakeJudge {
         let everything = Ok(backups.iter().map(expire).collect());
         self.asked.lock().push(backups);
         let answer = self.answer.lock().clone().unwrap_or(everything);
-        Box::pin(std::future::ready(answer))
+        let gate = self.gate.lock().clone();
+        Box::pin(async move {
+            if let Some(gate) = gate {
+                drop(gate.acquire().await);
+            }
+            answer
+        })
     }
 }
 

@@ -70,6 +70,25 @@ async fn what_is_kept_says_when_its_policy_expects_to_let_it_go() {
     }
 }
 
+/// It was refused.
+#[tokio::test]
+async fn a_rebuild_beside_a_prune_waits_for_its_turn() {
+    let (fixture, _) = two_chains().await;
+    let gate = fixture.judge.think();
+    let pruning = prune(&fixture, false);
+    let beside = async {
+        wait_until("the judgement", || fixture.judge.times_asked() == 1).await;
+        let mut rebuilding = fixture.service.rebuild();
+        let early = tokio::time::timeout(Duration::from_millis(50), &mut rebuilding).await;
+        assert!(early.is_err(), "it did not wait: {early:?}");
+        gate.add_permits(1);
+        within(rebuilding).await
+    };
+    let (pruned, rebuilt) = tokio::join!(pruning, beside);
+    assert_eq!(pruned.unwrap().expired.len(), 2);
+    rebuilt.unwrap();
+}
+
 #[tokio::test]
 async fn what_expires_goes_to_the_trash_and_later_away() {
     let (fixture, records) = two_chains().await;
