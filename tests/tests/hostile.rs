@@ -172,6 +172,13 @@ fn log_lines_above_the_limit_are_dropped_and_counted() {
             false => Err(log),
         }
     });
+    daemon.wait_for_event("what is said of the others, in the journal", |event| {
+        let message = event["message"].as_str().unwrap_or_default();
+        event["kind"] == "plugin.logged" && message.contains("980 log lines")
+    });
+    let told = daemon.events_of("plugin.logged");
+    assert_eq!(told.len(), 21, "{told:?}");
+    assert!(told.iter().all(|event| event["target"] == "job"));
     let log = daemon.log();
     let is_flood = |line: &&str| line.contains("flood") && line.contains("line=");
     assert_eq!(log.lines().filter(is_flood).count(), 20, "{log}");

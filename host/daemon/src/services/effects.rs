@@ -33,13 +33,23 @@ use clocks::OperationClocks;
 use delivering::AlertSession;
 use live::LiveSession;
 use looking::LookSession;
-use mainstay_domain::text::visible;
-use mainstay_runtime::{Call, EffectPort, EffectSession, LogLine, Purpose, effects::LogLevel};
+use mainstay_domain::{
+    event::{Event, EventKind},
+    severity::Severity,
+    text::visible,
+};
+use mainstay_runtime::{
+    Call, EffectPort, EffectSession, LogLine, Purpose,
+    effects::{LogLevel, LogSource},
+};
 use nothing::NoEffectsSession;
 use operation::OperationCall;
 use planned::DryRunSession;
 use sizes::JournalSizes;
 use std::sync::Arc;
+
+/// Characters of a logged line that are in its event; the daemon's own log has the rest.
+const SAID: usize = 400;
 
 /// What effects are made of.
 pub struct Effects {
@@ -72,6 +82,34 @@ impl EffectSessions {
     /// Sessions over these effects.
     pub fn new(effects: Effects) -> Self {
         Self(Arc::new(effects), Arc::default(), Arc::default())
+    }
+
+    /// The event of a line that a handler logs at warn or above while it recovers. What looks at targets logs in every look, and
+    /// an alert about what an alerter logs would have it log again: theirs are in the daemon's log alone.
+    fn logged(&self, call: &Call, line: &LogLine, said: [&str; 2]) -> Option<Event> {
+        let severity = match line.level {
+            _ if line.source != LogSource::Log => return None,
+            LogLevel::Warn => Severity::Medium,
+            LogLevel::Error => Severity::High,
+            LogLevel::Trace | LogLevel::Debug | LogLevel::Info => return None,
+        };
+        let Purpose::Recover {
+            operation,
+            target,
+            dry_run: false,
+            ..
+        } = &call.purpose
+        else {
+            return None;
+        };
+        let said: String = said.join(" ").trim_end().chars().take(SAID).collect();
+        let message = format!("{}: {said}", call.plugin);
+        let now = self.0.shared.clock.now();
+        let event = Event::new(EventKind::PluginLogged, severity, now, message)
+            .with_plugin(&call.plugin)
+            .with_target(target)
+            .with_operation(operation);
+        Some(event)
     }
 }
 
@@ -120,6 +158,9 @@ impl EffectPort for EffectSessions {
             .map(|(key, value)| format!("{}={}", clean(key), clean(value)))
             .collect();
         let fields = fields.join(" ");
+        if let Some(event) = self.logged(call, &line, [&message, &fields]) {
+            self.0.shared.submit_event(event);
+        }
         match line.level {
             LogLevel::Trace => tracing::trace!(plugin, fields, "{message}"),
             LogLevel::Debug => tracing::debug!(plugin, fields, "{message}"),

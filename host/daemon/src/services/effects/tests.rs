@@ -287,7 +287,12 @@ impl Bench {
     }
 
     fn session_over(&self, journal: Arc<dyn Journal>) -> Box<dyn EffectSession> {
-        let sessions = EffectSessions::new(Effects {
+        self.sessions_over(journal)
+            .begin(&Arc::new(self.call.clone()))
+    }
+
+    fn sessions_over(&self, journal: Arc<dyn Journal>) -> EffectSessions {
+        EffectSessions::new(Effects {
             shared: Shared {
                 journal,
                 clock: ManualClock::new(),
@@ -302,8 +307,7 @@ impl Bench {
             backups: self.world.clone(),
             secrets: self.world.clone(),
             inbox: self.inbox.clone(),
-        });
-        sessions.begin(&Arc::new(self.call.clone()))
+        })
     }
 
     /// The first effect of a call.
@@ -745,6 +749,49 @@ fn bench_with_secret() -> (Bench, String) {
 }
 
 const SHOWN: &str = "Bearer ${secret:hook-token}";
+
+#[test]
+fn what_a_handler_logs_at_warn_or_above_while_it_recovers_is_an_event() {
+    let mut bench = bench();
+    let line = |level, source| LogLine {
+        level,
+        source,
+        message: "slow".to_owned(),
+        fields: vec![("ms".to_owned(), "7".to_owned())],
+    };
+    for purpose in [recovers(false, 0), recovers(true, 0), Purpose::Configure] {
+        bench.call.purpose = purpose;
+        let sessions = bench.sessions_over(bench.journal.clone());
+        for level in [
+            LogLevel::Trace,
+            LogLevel::Debug,
+            LogLevel::Info,
+            LogLevel::Warn,
+            LogLevel::Error,
+        ] {
+            sessions.log(&bench.call, line(level, LogSource::Log));
+        }
+        sessions.log(&bench.call, line(LogLevel::Warn, LogSource::Stderr));
+    }
+    let events = bench.journal.events();
+    let told: Vec<_> = events
+        .iter()
+        .map(|event| (event.kind, event.severity, event.message.as_str()))
+        .collect();
+    let message = "caller@1.0.0: slow ms=7";
+    assert_eq!(
+        told,
+        [
+            (EventKind::PluginLogged, Severity::Medium, message),
+            (EventKind::PluginLogged, Severity::High, message)
+        ]
+    );
+    for event in events {
+        assert_eq!(event.operation, Some(operation()));
+        assert_eq!(event.target, Some(name("api")));
+        assert_eq!(event.plugin.as_deref(), Some("caller@1.0.0"));
+    }
+}
 
 #[tokio::test]
 async fn the_journal_shows_the_name_where_the_request_has_a_handle() {
