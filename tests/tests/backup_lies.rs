@@ -303,6 +303,10 @@ fn what_a_restore_saves_does_not_displace_the_backup_of_the_day() {
     fs::write(daemon.path("data/a"), "broken").unwrap();
     daemon.json(&["backup", "restore", "state", "--replace"]);
     assert_eq!(fs::read_to_string(daemon.path("data/a")).unwrap(), "one");
+    daemon.wait_for_event("what the restore did", |event| {
+        let backup = event["backup"].as_str().unwrap_or_default();
+        event["kind"] == "backup.restored" && backup.starts_with("ful-")
+    });
     let judged = daemon.json(&["backup", "prune", "--dry-run"]);
     let reason_of = |prefix: &str| -> String {
         let mut verdicts = judged["verdicts"].as_array().unwrap().iter();
@@ -313,6 +317,37 @@ fn what_a_restore_saves_does_not_displace_the_backup_of_the_day() {
     };
     assert_eq!(reason_of("ful-"), "last 1 of 1, daily 1 of 7");
     assert_eq!(reason_of("eme-"), "emergency 1 of 3");
+}
+
+#[test]
+fn a_policy_that_is_not_there_lets_nothing_go_and_is_told_until_it_judges() {
+    let policy = "retention = { policy = \"gfs-retention\" }\n\
+        [plugin.gfs-retention]\n\
+        settings = { last = 1, hourly = 0, daily = 0, weekly = 0, monthly = 0, yearly = 0 }\n";
+    let mut daemon = Daemon::prepare(&(job("{ kind = \"directory\", path = \"data\" }") + policy));
+    fs::create_dir(daemon.path("data")).unwrap();
+    fs::write(daemon.path("data/a"), "one").unwrap();
+    daemon.run();
+    daemon.wait_for_first_backup();
+    daemon.json(&["backup", "create", "state", "--type", "full"]);
+    let pruned = daemon.cli(&["backup", "prune"]);
+    assert!(!pruned.status.success(), "{}", said(&pruned));
+    let failed = daemon.wait_for_event("that it failed", |event| {
+        event["kind"] == "retention.failed"
+    });
+    let message = failed["message"].as_str().unwrap();
+    assert!(message.contains("so everything is kept"), "{message}");
+    assert!(daemon.events_of("retention.judged").is_empty());
+    assert!(daemon.events_of("backup.expired").is_empty());
+
+    daemon.drop_plugin(&plugin("gfs-retention"));
+    daemon.wait_for_plugins(1);
+    let pruned = daemon.cli(&["backup", "prune"]);
+    assert!(pruned.status.success(), "{}", said(&pruned));
+    daemon.wait_for_event("what it judged", |event| {
+        let message = event["message"].as_str().unwrap_or_default();
+        event["kind"] == "retention.judged" && message.ends_with("1 expired")
+    });
 }
 
 #[test]
@@ -329,6 +364,9 @@ fn who_holds_a_backup_is_known_where_the_journal_is_lost() {
         daemon.json(&["backup", "hold", id, "--reason", "the audit"]);
     }
     daemon.json(&["backup", "release", released]);
+    for (kind, id) in [("backup.held", held), ("backup.released", released)] {
+        daemon.wait_for_event(kind, |event| event["kind"] == kind && event["backup"] == id);
+    }
     assert!(daemon.stop());
     lose_journal(&daemon);
     daemon.run();

@@ -250,6 +250,11 @@ fn the_backups_of_another_host_are_taken_up_only_where_its_key_is_trusted() {
         second.run();
         let listed = second.json(&["backup", "list"]).to_string();
         assert_eq!(listed.contains(&id), is_taken_up, "{listed}");
+        if is_taken_up {
+            second.wait_for_event("that it was recorded", |event| {
+                event["kind"] == "backup.recorded" && event["backup"] == id.as_str()
+            });
+        }
         let rebuilt = second.cli(&["backup", "list", "--rebuild"]);
         let expected = if is_taken_up { 0 } else { 3 };
         assert_eq!(rebuilt.status.code(), Some(expected), "{}", said(&rebuilt));

@@ -137,7 +137,11 @@ fn a_rollback_that_succeeds_restores_the_checkpoint_and_resumes_trading() {
     assert_eq!(read(&daemon, "trading"), "trades\n");
     let went = rollback(&daemon, &id);
     assert_eq!(went["step"], "succeeded", "{went}");
-    assert_eq!(daemon.events_of("rollback.succeeded").len(), 1);
+    for kind in ["rollback.started", "rollback.succeeded"] {
+        let events = daemon.events_of(kind);
+        assert_eq!(events.len(), 1, "{events:?}");
+        assert_eq!(events[0]["backup"], id.as_str());
+    }
     assert!(daemon.events_of("rollback.failed").is_empty());
 
     // What was there before is in the emergency checkpoint, and can be had again.

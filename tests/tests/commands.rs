@@ -114,6 +114,11 @@ fn what_a_person_stops_stays_stopped_over_restarts_and_fails_nobody() {
     fs::write(daemon.path("there"), "").unwrap();
     for target in ["job", "foreign"] {
         done(&daemon, &["start", target, "--wait"]);
+        let event = daemon.wait_for_event("the start", |event| {
+            event["kind"] == "target.started" && event["target"] == target
+        });
+        assert_eq!(event["data"]["by"], user_name());
+        assert_eq!(event["data"]["outcome"], "done");
         let row = wait_for_row(&daemon, target, "it to be healthy", |row| {
             row["health"] == "healthy"
         });

@@ -97,6 +97,18 @@ fn a_file_that_stays_cut_is_refused_once_however_it_grows() {
     fs::write(&path, &whole).unwrap();
     daemon.wait_for_plugins(1);
     assert_eq!(refusals(&daemon, "cut.wasm").len(), 1);
+
+    // One that is taken away is refused no more.
+    let torn = daemon.path("plugins/torn.wasm");
+    fs::write(&torn, "torn").unwrap();
+    let is_told = |kind: &str| {
+        daemon.wait_for_event(kind, |event| {
+            event["kind"] == kind && event["data"]["file"] == "torn.wasm"
+        });
+    };
+    is_told("plugin.rejected");
+    fs::remove_file(&torn).unwrap();
+    is_told("plugin.withdrawn");
 }
 
 /// What `check` says, and whether the config is good.
@@ -211,6 +223,12 @@ settings = {{ url = "{url}/alerts" }}
     let message = told["message"].as_str().unwrap().to_owned();
     for words in ["process-exited", "restart-service ^1"] {
         assert!(message.contains(words), "{message}");
+    }
+    for kind in ["plugin.draining", "plugin.retired"] {
+        daemon.wait_for_event(kind, |event| {
+            let plugin = event["plugin"].as_str().unwrap_or_default();
+            event["kind"] == kind && plugin.starts_with("restart-service@")
+        });
     }
     let fired = receiver.wait_for("the alert", |one| one.json()["kind"] == "route.unhandled");
     assert_eq!(fired.json()["status"], "firing");

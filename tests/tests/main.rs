@@ -38,6 +38,7 @@ mod doors;
 mod drill;
 mod dropped;
 mod durable;
+mod events;
 mod example_nginx;
 mod example_postgres;
 mod example_redis;

@@ -186,6 +186,8 @@ fn what_is_silenced_is_recorded_and_what_still_fires_at_the_end_is_delivered_the
     let key = format!("{}/incident/db/db-down", host.as_str().unwrap());
     let by_key = silence(&daemon, &["--alert", &key], "2h");
     let short = silence(&daemon, &["other"], "15s");
+    let began = wait_for_kind(&daemon, "silence.began", "other");
+    assert_eq!(began["data"]["silence"], short["id"]);
     assert_eq!(long["target"], "web");
     assert_eq!(by_key["alert"], key.as_str());
     // First the one whose silence is short.

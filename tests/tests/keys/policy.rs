@@ -222,6 +222,12 @@ fn a_phase_holds_recovery_back_over_restarts_until_another_is_set() {
         "{stderr}"
     );
     assert!(set(&daemon, "payload").0);
+    let changed = daemon.wait_for_event("the change", |event| event["kind"] == "phase.changed");
+    let facts = &changed["data"];
+    assert_eq!(
+        [&facts["from"], &facts["to"], &facts["note"]],
+        ["normal", "payload", "anna"]
+    );
     daemon.kill_child("a");
     wait_for_held(&daemon, "a", "in the phase payload only what is critical");
     daemon.kill();

@@ -53,6 +53,44 @@ fn what_waited_looks_afresh_and_calls_nobody_where_it_healed_meanwhile() {
     assert_eq!(incident["state"], "self-healed", "{incident}");
 }
 
+/// Two checks of one failure, of which the worse fails later.
+#[test]
+fn an_incident_that_gets_worse_stays_one_and_says_how_bad_it_was() {
+    let check = |(name, severity): (&str, &str)| {
+        format!(
+            "[[target.check]]\nname = \"{name}\"\nkind = \"file\"\npath = \"files/{name}\"\nevery = \"1s\"\n\
+             fail_after = 1\nfailure = \"odd\"\nseverity = \"{severity}\"\n"
+        )
+    };
+    let checks = [("little", "low"), ("much", "critical")].map(check);
+    let target = format!("\n[[target]]\nname = \"job\"\n{}", checks.concat());
+    let asks = "strategy = { kind = \"manual\" }\nchain = [{ handler = \"probe\", params = { do = \"count\" } }]";
+    let route = route_of("odd", asks);
+    let mut daemon = prepare(&[&target, &route, GRANTS], &[guest("probe", &[])]);
+    for name in ["little", "much"] {
+        fs::write(daemon.path("files").join(name), "").unwrap();
+    }
+    daemon.run();
+    daemon.wait_for_status("it to be healthy", |status| {
+        status["targets"][0]["health"] == "healthy"
+    });
+    fs::remove_file(daemon.path("files/little")).unwrap();
+    let opened = daemon.wait_for_event("the incident", |event| event["kind"] == "incident.opened");
+    assert_eq!(opened["severity"], "low", "{opened}");
+    fs::remove_file(daemon.path("files/much")).unwrap();
+    let worse = daemon.wait_for_event("that it is worse", |event| {
+        event["kind"] == "incident.worsened"
+    });
+    assert_eq!(
+        (&worse["severity"], &worse["data"]["was"]),
+        (&"critical".into(), &"low".into()),
+        "{worse}"
+    );
+    let incidents = daemon.json(&["incidents"]);
+    assert_eq!(incidents.as_array().unwrap().len(), 1, "{incidents}");
+    assert_eq!(incidents[0]["severity"], "critical", "{incidents}");
+}
+
 #[test]
 fn the_more_severe_failure_of_a_target_goes_between_the_attempts_of_the_lesser() {
     let target = files(
