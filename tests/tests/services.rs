@@ -106,6 +106,75 @@ fn a_redis_whose_port_a_stranger_took_is_never_said_to_be_recovered_and_is_when_
     assert!(redis_answers(port));
 }
 
+/// No restart helps where what it starts from is torn. What mends that does not wait for the last of them.
+#[test]
+fn a_redis_whose_dump_is_torn_is_mended_between_the_restarts_that_cannot_help() {
+    let port = free_port();
+    let mut daemon = Daemon::prepare("");
+    let directory = daemon.path("rdb");
+    fs::create_dir(&directory).unwrap();
+    let with_directory = format!("\"--dir\", \"{}\", \"--appendonly\"", directory.display());
+    let target = redis("redis", port).replace("\"--appendonly\"", &with_directory);
+    let rest = r#"
+[[target.check]]
+kind = "file"
+path = "verdict"
+contains = "sound"
+every = "500ms"
+fail_after = 1
+recover_after = 1
+failure = "data-corruption"
+
+[command.put-aside]
+run = ["sh", "-c", "mv rdb/dump.rdb rdb/torn.rdb && echo sound > verdict"]
+
+[[route]]
+failure = "redis-down"
+strategy = { kind = "linear", max_attempts = 10, initial_delay = "3s", max_delay = "3s" }
+chain = [{ handler = "restart-service" }]
+
+[[route]]
+failure = "data-corruption"
+strategy = { kind = "immediate", max_attempts = 1 }
+chain = [{ handler = "run-command", params = { steps = [{ command = "put-aside" }] } }]
+
+[plugin.restart-service]
+grants = { target = ["status", "restart", "stop", "start"] }
+
+[plugin.run-command]
+grants = { command = ["put-aside"] }
+"#;
+    fs::write(daemon.path("mainstay.toml"), [HOST, &target, rest].concat()).unwrap();
+    fs::write(daemon.path("verdict"), "sound").unwrap();
+    for handler in ["restart-service", "run-command"] {
+        daemon.drop_plugin(&plugin(handler));
+    }
+    daemon.run();
+    daemon.wait_for_plugins(2);
+    wait_for_health(&daemon, "redis", "healthy");
+
+    fs::write(directory.join("dump.rdb"), "torn").unwrap();
+    daemon.kill_child("redis");
+    daemon.wait_for_event("a restart that does not help", |event| {
+        event["kind"] == "operation.retrying" && event["data"]["failure"] == "redis-down"
+    });
+    fs::write(daemon.path("verdict"), "torn").unwrap();
+    let recovered = wait_for("both to be recovered", || {
+        let succeeded = daemon.events_of("operation.succeeded");
+        let failures = succeeded
+            .iter()
+            .map(|event| event["data"]["failure"].clone());
+        let failures: Vec<Value> = failures.collect();
+        match failures.len() {
+            2 => Ok(failures),
+            _ => Err(daemon.json(&["history"]).to_string()),
+        }
+    });
+    assert_eq!(recovered, ["data-corruption", "redis-down"]);
+    assert!(redis_answers(port));
+    assert!(directory.join("torn.rdb").exists());
+}
+
 /// A configuration of nginx in a directory: each worker answers with its own number.
 fn nginx_config(directory: &Path, port: u16, daemon: &str) {
     fs::create_dir_all(directory.join("temp")).unwrap();
@@ -376,6 +445,49 @@ fn a_postgres_with_a_stop_signal_of_its_own_is_restarted_under_its_clients_witho
     let log = fs::read_to_string(daemon.path("state/logs/pg.log")).unwrap();
     assert!(log.contains("database system was shut down at"), "{log}");
     assert!(!log.contains("was not properly shut down"), "{log}");
+    let _ = client.kill();
+    let _ = client.wait();
+}
+
+/// SIGTERM waits for the client until the grace is over. What is killed then has gone, backends and all, before the next one is
+/// started, which else finds memory that is in use, and ends.
+#[test]
+fn an_adopted_postgres_that_is_killed_at_its_grace_has_gone_before_the_next_one_starts() {
+    let mut daemon = Daemon::prepare("");
+    let directory = daemon.path("pg");
+    let postgres = Postgres::make(&directory);
+    let target = postgres.target(&directory, "grace = \"1s\"");
+    fs::write(
+        daemon.path("mainstay.toml"),
+        [HOST, &target, RESTART].concat(),
+    )
+    .unwrap();
+    daemon.drop_plugin(&plugin("restart-service"));
+    daemon.run();
+    wait_for_health(&daemon, "pg", "healthy");
+    let mut client = postgres.ask("SELECT pg_sleep(1000)");
+    let serving = "SELECT pid FROM pg_stat_activity WHERE query LIKE '%pg_sleep(1000)%' AND pid <> pg_backend_pid()";
+    let backend: u32 = wait_for("the client", || {
+        let answer = postgres.answer(serving);
+        answer.parse().map_err(|_| answer)
+    });
+    let before = daemon.pids()["pg"];
+
+    daemon.kill();
+    daemon.run();
+    daemon.wait_for_plugins(1);
+    daemon.wait_for_event_of("process.adopted", "pg");
+    assert_eq!(daemon.pids()["pg"], before);
+    let operation = daemon.recover("pg", "postgres-down");
+    assert_eq!(operation["state"], "succeeded", "{operation}");
+    assert_eq!(operation["attempts"], 1, "{operation}");
+    assert_ne!(daemon.pids()["pg"], before);
+    assert!(!lives(before) && !lives(backend));
+    let log = fs::read_to_string(daemon.path("state/logs/pg.log")).unwrap();
+    assert!(log.contains("was not properly shut down"), "{log}");
+    for words in ["lock file", "pre-existing shared memory", "could not bind"] {
+        assert!(!log.contains(words), "{words}: {log}");
+    }
     let _ = client.kill();
     let _ = client.wait();
 }
