@@ -97,6 +97,28 @@ fn events_and_incidents_are_listed_of_one_target_and_since_a_time() {
             .all(|event| event["at"].as_str().unwrap() >= since)
     );
     assert!(found.contains(opened), "{since} itself is in it");
+    // Page by page, each from where the last one ended.
+    let mut paged: Vec<Value> = Vec::new();
+    loop {
+        let since = paged
+            .last()
+            .map_or(Value::from(0), |event| event["seq"].clone());
+        let page = [
+            "events",
+            "--since",
+            &since.to_string(),
+            "--limit",
+            "7",
+            "--json",
+        ];
+        let page = lines(&daemon, &page);
+        assert!(page.len() <= 7, "{page:?}");
+        if page.is_empty() {
+            break;
+        }
+        paged.extend(page);
+    }
+    assert_eq!(paged[..all.len()], all);
     let newest = lines(
         &daemon,
         &["events", "--target", "web", "--limit", "1", "--json"],
