@@ -1,7 +1,8 @@
 //! Pid files of services, and the processes that they name.
 //!
 //! Invariant: a number in a file is a claim, and may be stale. Only a living process gets a signal that is one, in the
-//! daemon's own pid namespace, neither the first one nor the daemon, older than the file, and the file's owner may end it.
+//! daemon's own pid namespace, neither the first one nor the daemon, older than the file, and the file's owner may end it; with
+//! SIGKILL alone the rest of the group too that it leads.
 //! Invariant: the age of a file is by a clock that is set at times. So what it said once counts for as long as the file is the
 //! same, and what it does not allow is told as a process that may be meant.
 //! Invariant: signals go through a pidfd that was opened before the process was compared with what was seen, so a later

@@ -2,16 +2,16 @@
 
 use super::KILL_GRACE;
 use crate::{
-    adapters::process::stat::ProcessStat,
+    adapters::process::{kill_exactly, stat::ProcessStat},
     ports::{NamedEnd, NamedProcess},
 };
 use rustix::{
     event::{PollFd, PollFlags, Timespec, poll},
     io::Errno,
-    process::{Pid, PidfdFlags, Signal, pidfd_open, pidfd_send_signal},
+    process::{Pid, PidfdFlags, Signal, getpgrp, pidfd_open, pidfd_send_signal},
 };
 use std::{
-    io,
+    fs, io,
     os::fd::OwnedFd,
     time::{Duration, Instant},
 };
@@ -36,8 +36,48 @@ pub(super) fn end(
             false => NamedEnd::Terminated,
         }));
     }
+    // It ends none of them when it is killed, and they hold its ports and its files.
+    let group = group_of(process)?;
     send(&pidfd, Signal::KILL)?;
-    Ok(ends_within(&pidfd, KILL_GRACE)?.then_some(NamedEnd::Killed))
+    for member in &group {
+        // Where one may not be ended from here, the start of the next service says what is in its way.
+        let _ = kill_exactly(member.pid, member.start_ticks);
+    }
+    if !ends_within(&pidfd, KILL_GRACE)? {
+        return Ok(None);
+    }
+    for member in group {
+        ended(member, KILL_GRACE)?;
+    }
+    Ok(Some(NamedEnd::Killed))
+}
+
+/// The others of the group that it leads. None where it leads none, for that is the group of whoever started it, nor where the
+/// daemon is one of them.
+fn group_of(process: NamedProcess) -> io::Result<Vec<NamedProcess>> {
+    let own = getpgrp().as_raw_pid().unsigned_abs();
+    let is_leader =
+        |stat: ProcessStat| (stat.group, stat.start_ticks) == (process.pid, process.start_ticks);
+    let leads = ProcessStat::read(process.pid)?.is_some_and(is_leader);
+    if !leads || own == process.pid {
+        return Ok(Vec::new());
+    }
+    let mut others = Vec::new();
+    for entry in fs::read_dir("/proc")? {
+        let name = entry?.file_name();
+        let pid: Option<u32> = name.to_str().and_then(|name| name.parse().ok());
+        let Some(pid) = pid.filter(|pid| *pid != process.pid) else {
+            continue;
+        };
+        // What ends meanwhile is not in the way.
+        let stat = ProcessStat::read(pid).ok().flatten();
+        let stat = stat.filter(|stat| stat.group == process.pid && !stat.has_ended());
+        others.extend(stat.map(|stat| NamedProcess {
+            pid,
+            start_ticks: stat.start_ticks,
+        }));
+    }
+    Ok(others)
 }
 
 /// Blocks; whether this very process has ended, or does within this time.

@@ -3,6 +3,8 @@
 use super::*;
 use std::{
     fs::File,
+    io::BufRead,
+    os::unix::process::CommandExt,
     process::{Child, Command},
 };
 
@@ -118,6 +120,38 @@ fn a_process_ends_by_the_signal_that_it_needs_and_a_later_one_with_its_number_by
         assert_eq!(end(process, false, grace).unwrap(), Some(expected));
         child.wait().unwrap();
     }
+}
+
+/// The workers of a master that hangs hold its port; a session of its own is somebody else's, as that of a login is.
+#[test]
+fn a_process_that_has_to_be_killed_takes_the_group_along_that_it_leads_and_no_other_session() {
+    let script = "trap '' TERM; sleep 1000 & echo $!; setsid sleep 1000 & echo $!; while :; do sleep 0.1; done";
+    let mut child = Command::new("/bin/sh")
+        .args(["-c", script])
+        .process_group(0)
+        .stdout(std::process::Stdio::piped())
+        .spawn()
+        .unwrap();
+    let lines = io::BufReader::new(child.stdout.take().unwrap()).lines();
+    let pids: Vec<u32> = lines
+        .take(2)
+        .map(|line| line.unwrap().parse().unwrap())
+        .collect();
+    let stat = |pid: u32| ProcessStat::read(pid).unwrap().unwrap();
+    while stat(pids[1]).group != pids[1] {
+        std::thread::yield_now();
+    }
+    let named = |pid: u32| NamedProcess {
+        pid,
+        start_ticks: stat(pid).start_ticks,
+    };
+    let (process, worker, other) = (named(child.id()), named(pids[0]), named(pids[1]));
+    let grace = Duration::from_millis(50);
+    assert_eq!(end(process, false, grace).unwrap(), Some(NamedEnd::Killed));
+    child.wait().unwrap();
+    assert!(ended(worker, Duration::ZERO).unwrap());
+    assert!(!ended(other, Duration::ZERO).unwrap());
+    end(other, false, Duration::from_secs(20)).unwrap();
 }
 
 #[test]
