@@ -270,13 +270,13 @@ fn an_orphaned_worker_of_nginx_ends_before_the_next_daemon_starts_a_master() {
 }
 
 /// A foreign nginx, started by its own command, which puts itself into the background.
-fn foreign_nginx() -> (Daemon, u16) {
+fn foreign_nginx(more: &str) -> (Daemon, u16) {
     let port = free_port();
     let mut daemon = Daemon::prepare("");
     let directory = daemon.path("web");
     nginx_config(&directory, port, "on");
     let mut config = format!(
-        "{HOST}\n[[target]]\nname = \"web\"\ncommands.start = {}\ncommands.stop = {}\nvalidation_timeout = \"5s\"\n",
+        "{HOST}\n[[target]]\nname = \"web\"\ncommands.start = {}\ncommands.stop = {}\nvalidation_timeout = \"5s\"\n{more}",
         nginx(&directory, &[]),
         nginx(&directory, &["-s", "stop"]),
     );
@@ -292,7 +292,7 @@ fn foreign_nginx() -> (Daemon, u16) {
 
 #[test]
 fn a_foreign_nginx_that_is_down_is_started_though_its_stop_fails() {
-    let (daemon, port) = foreign_nginx();
+    let (daemon, port) = foreign_nginx("");
     let worker_before = worker(port).unwrap();
     let master = parent(worker_before).unwrap();
     signal(master, Signal::KILL);
@@ -305,6 +305,24 @@ fn a_foreign_nginx_that_is_down_is_started_though_its_stop_fails() {
     daemon.wait_for_event("the recovery", |_| {
         daemon.events_of("operation.succeeded").len() > count
     });
+}
+
+/// Its stop command only asks, and says that all is well, while neither its master nor its worker does anything.
+#[test]
+fn a_foreign_nginx_that_hangs_has_ended_before_the_next_one_is_started() {
+    let (daemon, port) = foreign_nginx("pid_file = \"web/nginx.pid\"\n");
+    let hung = worker(port).unwrap();
+    let master = parent(hung).unwrap();
+    let count = daemon.events_of("operation.succeeded").len();
+    for pid in [master, hung] {
+        signal(pid, Signal::STOP);
+    }
+    daemon.wait_for_event("the recovery", |_| {
+        daemon.events_of("operation.succeeded").len() > count
+    });
+    assert!(!lives(master) && !lives(hung));
+    let next = worker(port).unwrap();
+    assert_ne!(parent(next), Some(master));
 }
 
 /// A PostgreSQL in a directory of its own, of a user who may run one.
