@@ -52,6 +52,12 @@ pub(super) enum Block {
     Gap,
     /// Pieces, one after the other as they are; further lines begin `hang` columns to the right.
     Text { hang: usize, pieces: Vec<Cell> },
+    /// A head, and what is said: beside it where one line holds both, else below it, `hang` columns to the right.
+    Entry {
+        hang: usize,
+        head: Vec<Cell>,
+        said: Vec<Cell>,
+    },
     /// Names, each with what is known, one below the other.
     Facts(Vec<(String, Cell)>),
     /// Records.
@@ -108,6 +114,17 @@ impl Style {
         }
         shown
     }
+
+    /// What is said beside its head, or all of it below.
+    fn entry(self, hang: usize, head: &[Glyph], said: &[Glyph]) -> Vec<String> {
+        let both = [head, said].concat();
+        if self.width().is_none_or(|width| width_of(&both) <= width) {
+            return vec![self.line(&both)];
+        }
+        let mut lines = self.wrapped(&[], hang, head);
+        lines.extend(self.wrapped(&spaces(hang), hang, said));
+        lines
+    }
 }
 
 impl Cell {
@@ -146,6 +163,9 @@ pub(super) fn lay_out(blocks: &[Block], style: Style) -> Vec<String> {
             Block::Gap => lines.push(String::new()),
             Block::Text { hang, pieces } => {
                 lines.extend(style.wrapped(&[], *hang, &glyphs(pieces)));
+            }
+            Block::Entry { hang, head, said } => {
+                lines.extend(style.entry(*hang, &glyphs(head), &glyphs(said)));
             }
             Block::Facts(facts) => lines.extend(facts_lines(facts, style)),
             Block::Table(table) => lines.extend(table.lines(style)),

@@ -171,15 +171,18 @@ pub(super) fn event_block(event: &Event, times: &Times, is_terminal: bool) -> Bl
         "" => "-",
         about => about,
     };
-    Block::Text {
+    Block::Entry {
         hang: 8,
-        pieces: vec![
+        head: vec![
             cell(format!("{:>6}  {at}  ", event.seq), Tone::Plain),
             cell(
                 format!("{:<26}", event.kind.to_string()),
                 tone_of(event.severity),
             ),
-            cell(format!("  {shown}  "), Tone::Plain),
+            cell("  ", Tone::Plain),
+        ],
+        said: vec![
+            cell(format!("{shown}  "), Tone::Plain),
             cell(message, Tone::Plain),
         ],
     }

@@ -143,6 +143,42 @@ fn records_are_columns_where_they_fit_and_cards_where_they_do_not() {
     );
 }
 
+/// Not now beside the one and now before the other: what is said begins in one place at each width.
+#[test]
+fn what_is_said_stands_beside_its_head_where_all_of_it_fits_and_else_below() {
+    let entry = |said: &str, width| {
+        let entry = Block::Entry {
+            hang: 8,
+            head: vec![
+                plain("    19  2026-03-04 11:55:00  "),
+                plain("alert.delivered  "),
+            ],
+            said: vec![plain("web webhook  "), plain(said)],
+        };
+        lay_out(&[entry], style(width))
+    };
+    let line = "    19  2026-03-04 11:55:00  alert.delivered  web webhook  delivered: it is over";
+    assert_eq!(line.len(), 80);
+    assert_eq!(entry("delivered: it is over", Some(80)), [line]);
+    assert_eq!(entry("delivered: it is over", None), [line]);
+    assert_eq!(
+        entry("delivered: it is failing", Some(80)),
+        [
+            "    19  2026-03-04 11:55:00  alert.delivered",
+            "        web webhook  delivered: it is failing",
+        ]
+    );
+    for said in ["sent", "delivered: it is failing"] {
+        let lines = entry(said, Some(40));
+        let (head, below) = lines.split_at(2);
+        assert_eq!(
+            head,
+            ["    19  2026-03-04 11:55:00", "        alert.delivered"]
+        );
+        assert!(below[0].starts_with("        web webhook  "), "{lines:#?}");
+    }
+}
+
 #[test]
 fn facts_go_on_below_themselves() {
     let facts = vec![
