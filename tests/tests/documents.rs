@@ -604,10 +604,9 @@ fn the_unit_runs_what_the_steps_of_the_readme_put_into_place() {
     let steps = steps("As a service of the machine");
     for step in [
         format!("install -m 755 ~/.cargo/bin/mainstay {installed}"),
-        format!("mainstay init {directory}"),
+        format!("mainstay init {directory} --service /var/lib/mainstay"),
         format!("mainstay check --config {config}"),
-        "install -m 644 examples/mainstay.service /etc/systemd/system/mainstay.service".to_owned(),
-        "systemctl enable --now mainstay".to_owned(),
+        format!("systemctl enable --now {directory}/mainstay.service"),
     ] {
         assert!(steps.contains(&step), "`{step}` is none of {steps:#?}");
     }
@@ -641,7 +640,7 @@ fn what_the_steps_of_the_readme_put_into_the_machine_its_last_ones_take_away() {
     let put = put.join("\n");
     let ends = |character: char| character.is_whitespace() || "\"'|;".contains(character);
     let put: BTreeSet<&str> = put.split(ends).filter(of_the_machine).collect();
-    assert!(put.contains("/var/lib/mainstay/state"), "{put:?}");
+    assert!(put.contains("/var/lib/mainstay"), "{put:?}");
     let last = steps("Uninstall");
     let removals = last.iter().filter(|step| step.starts_with("rm "));
     let removed: Vec<&str> = removals

@@ -254,6 +254,52 @@ fn a_unit_is_read_with_its_drop_ins_and_its_config_is_no_more_readable_than_it()
 }
 
 #[test]
+fn a_service_of_the_machine_has_its_unit_beside_the_config_and_its_state_elsewhere() {
+    let daemon = nothing();
+    let (etc, var) = (daemon.path("etc"), daemon.path("var"));
+    let arguments = ["etc", "--service", "var"];
+    let said = done(init(&daemon, &arguments));
+    let unit = etc.join("mainstay.service");
+    let next = format!("systemctl enable --now {}", unit.display());
+    assert!(said.contains(&next), "{said}");
+    assert!(!etc.join("alerts").exists());
+    let mode = fs::metadata(var.join("alerts"))
+        .unwrap()
+        .permissions()
+        .mode();
+    assert_eq!(mode & 0o777, 0o700);
+    // What the unit starts is this program with that config.
+    let text = fs::read_to_string(&unit).unwrap();
+    let start = text
+        .lines()
+        .find_map(|line| line.strip_prefix("ExecStart="));
+    let (started, rest) = start.unwrap().split_once(' ').unwrap();
+    assert_eq!(
+        fs::canonicalize(started).unwrap(),
+        fs::canonicalize(program()).unwrap()
+    );
+    let config = etc.join("mainstay.toml");
+    assert_eq!(rest, format!("run --config {}", config.display()));
+    let config = fs::read_to_string(&config).unwrap();
+    let config: toml::Table = config.parse().unwrap();
+    let state = var.join("state").display().to_string();
+    assert_eq!(config["host"]["state_dir"].as_str(), Some(state.as_str()));
+    // Nothing of it is overwritten, and what would need quotes in a unit is refused before anything is written.
+    fs::remove_file(etc.join("mainstay.toml")).unwrap();
+    for (arguments, says) in [
+        (arguments, "mainstay.service is there already"),
+        (["new", "--service", "my state"], "cannot stand in a unit"),
+    ] {
+        let refused = init(&daemon, &arguments);
+        let said = String::from_utf8(refused.stderr).unwrap();
+        assert_eq!(refused.status.code(), Some(1), "{said}");
+        assert!(said.contains(says), "{said}");
+    }
+    assert!(!etc.join("mainstay.toml").exists());
+    assert!(!daemon.path("new").exists());
+}
+
+#[test]
 fn what_is_no_format_and_no_file_is_refused_before_anything_is_written() {
     let daemon = nothing();
     fs::write(daemon.path("empty.conf"), "; nothing\n").unwrap();

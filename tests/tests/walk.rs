@@ -55,7 +55,7 @@ told() {
 lies() { test -f "$ROOT/var/lib/mainstay/state/journal.db" && ! test -e "$ROOT/etc/mainstay/state"; }
 serve() {
     local start
-    start=$(sed -n "s|^ExecStart=| |p" "$ROOT/etc/systemd/system/mainstay.service" | sed "s| /| $ROOT/|g")
+    start=$(sed -n "s|^ExecStart=||p" "$ROOT/etc/mainstay/mainstay.service")
     $start > "$ROOT/daemon.log" 2>&1 < /dev/null &
     echo $! > "$ROOT/pid"
     within answers
@@ -66,8 +66,7 @@ cease() {
 }
 systemctl() {
     case "$*" in
-        daemon-reload) test -f "$ROOT/etc/systemd/system/mainstay.service" ;;
-        "enable --now mainstay") serve ;;
+        "enable --now $ROOT/etc/mainstay/mainstay.service") serve ;;
         "restart mainstay") cease; serve ;;
         "disable --now mainstay") within told; within lies; cease ;;
         *) echo "no such command of systemctl: $*" >&2; return 1 ;;
@@ -129,12 +128,7 @@ impl Walk {
         let place = Daemon::prepare("");
         fs::remove_file(place.path("mainstay.toml")).unwrap();
         fs::remove_dir(place.path("plugins")).unwrap();
-        for made in [
-            "bin",
-            "root/etc/systemd/system",
-            "root/var/lib",
-            "root/usr/local/bin",
-        ] {
+        for made in ["bin", "root/etc", "root/var/lib", "root/usr/local/bin"] {
             fs::create_dir_all(place.path(made)).unwrap();
         }
         symlink(program(), place.path("bin/mainstay")).unwrap();
@@ -171,9 +165,14 @@ impl Walk {
             .arg(lines)
             .current_dir(directory)
             .stdin(Stdio::null());
+        // What is installed goes first, as on a machine.
+        let (installed, bin) = (
+            self.place.path("root/usr/local/bin"),
+            self.place.path("bin"),
+        );
         bash.env(
             "PATH",
-            format!("{}:{path}", self.place.path("bin").display()),
+            format!("{}:{}:{path}", installed.display(), bin.display()),
         );
         bash.env("ROOT", self.place.path("root"))
             .env_remove("MAINSTAY_CONFIG");

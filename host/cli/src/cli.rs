@@ -94,7 +94,11 @@ async fn dispatch(cli: Cli, out: &Output) -> anyhow::Result<Ending> {
         Command::DemoService { listen, data, .. } => wiring::demo_service(listen, &data).await,
         Command::CompileComponent { component, daemon } => Ok(compile::compile(&component, daemon)),
         Command::Demo { keep } => wiring::demo(out, keep).await,
-        Command::Init { directory, from } => init::init(out, directory, &from),
+        Command::Init {
+            directory,
+            from,
+            service,
+        } => init::init(out, directory, &from, service.as_deref()),
         Command::Check {
             target: Some(target),
             exit_code,

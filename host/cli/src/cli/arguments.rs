@@ -185,7 +185,8 @@ pub enum Command {
   mainstay init first && cd first && mainstay run
   mainstay init --from supervisord /etc/supervisor/conf.d/*.conf
   mainstay init app --from procfile Procfile
-  mainstay init --from systemd /etc/systemd/system/app.service"))]
+  mainstay init --from systemd /etc/systemd/system/app.service
+  mainstay init /etc/mainstay --service /var/lib/mainstay"))]
     Init {
         /// Where to; made where it is not there. Default: here
         #[arg(value_name = "DIR")]
@@ -193,6 +194,9 @@ pub enum Command {
         /// Take the targets from these files; the format is supervisord, procfile or systemd
         #[arg(long, num_args = 2.., value_names = ["FORMAT", "FILE"])]
         from: Vec<PathBuf>,
+        /// State and alerts go below this directory, and a unit of systemd beside the config
+        #[arg(long, value_name = "STATE")]
+        service: Option<PathBuf>,
     },
     /// Validate the config and the plugins, and print every problem at once
     ///

@@ -10,6 +10,7 @@ mod draft;
 mod drop_ins;
 mod entries;
 mod procfile;
+mod service;
 mod supervisord;
 mod systemd;
 mod told;
@@ -24,10 +25,11 @@ use super::{
 use crate::carried::{self, Carried};
 use anyhow::{Context, bail, ensure};
 use draft::Imported;
+use service::Service;
 use std::{
-    fs::{self, OpenOptions},
+    fs::{self, DirBuilder, OpenOptions},
     io::Write,
-    os::unix::fs::{MetadataExt, OpenOptionsExt},
+    os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt},
     path::{Path, PathBuf},
 };
 use told::Written;
@@ -92,23 +94,30 @@ pub(super) fn init(
     out: &Output,
     directory: Option<PathBuf>,
     from: &[PathBuf],
+    service: Option<&Path>,
 ) -> anyhow::Result<Ending> {
     let named = directory.unwrap_or_else(|| PathBuf::from("."));
     let directory = std::path::absolute(&named).context("cannot tell the present directory")?;
     let file = directory.join("mainstay.toml");
-    ensure!(
-        fs::symlink_metadata(&file).is_err(),
-        "{} is there already, and nothing was written; name another directory, or move it away",
-        file.display()
-    );
+    let service = service.map(|state| Service::new(&file, state));
+    let service = service.transpose()?;
+    let unit = service.as_ref().map(|service| &service.file);
+    for file in [Some(&file), unit].into_iter().flatten() {
+        ensure!(
+            fs::symlink_metadata(file).is_err(),
+            "{} is there already, and nothing was written; name another directory, or move it away",
+            file.display()
+        );
+    }
     let imported = from
         .split_first()
         .map(|(format, files)| import(format, files));
     let (imported, closed) = imported.transpose()?.unzip();
     let closed: Option<String> = closed.flatten();
+    let below = service.as_ref().map(|service| service.state.as_str());
     let text = match &imported {
-        None => config::first(),
-        Some(imported) => config::imported(&imported.targets, &imported.notes),
+        None => config::first(below),
+        Some(imported) => config::imported(&imported.targets, &imported.notes, below),
     };
     let plugins = carried::all()?;
     let is_put = |plugin: &&Carried| PLUGINS.contains(&plugin.about.name.as_str());
@@ -120,21 +129,22 @@ pub(super) fn init(
     for plugin in &put {
         install::put(plugin, &directory.join("plugins"))?;
     }
-    let alerts = directory.join(ALERTS);
-    fs::create_dir_all(&alerts).with_context(|| format!("cannot make {}", alerts.display()))?;
+    match &service {
+        None => make(&directory.join(ALERTS), 0o777)?,
+        Some(service) => {
+            make(Path::new(&service.state), 0o777)?;
+            make(&Path::new(&service.state).join(ALERTS), 0o700)?;
+            write(&service.file, 0o666, &service.unit)?;
+        }
+    }
     let mode = match closed {
         Some(_) => 0o600,
         None => 0o666,
     };
-    OpenOptions::new()
-        .write(true)
-        .create_new(true)
-        .mode(mode)
-        .open(&file)
-        .and_then(|mut config| config.write_all(text.as_bytes()))
-        .with_context(|| format!("cannot write {}", file.display()))?;
+    write(&file, mode, &text)?;
     let written = Written {
         file: &file,
+        unit: unit.map(PathBuf::as_path),
         closed: closed.as_deref(),
         plugins: &put,
         others: &others,
@@ -147,9 +157,30 @@ pub(super) fn init(
     mainstay_daemon::config::load(&file)?;
     match out.json {
         true => written.tell_programs(out)?,
-        false => told::next(out, &named, imported.is_none())?,
+        false => match unit {
+            None => told::next(out, &named, imported.is_none())?,
+            Some(unit) => told::next_of_service(out, &file, unit)?,
+        },
     }
     Ok(Ending::Done)
+}
+
+/// Makes a directory, and those above it, where it is not there.
+fn make(directory: &Path, mode: u32) -> anyhow::Result<()> {
+    let mut builder = DirBuilder::new();
+    builder.recursive(true).mode(mode);
+    let made = builder.create(directory);
+    made.with_context(|| format!("cannot make {}", directory.display()))
+}
+
+/// Writes a file that is not there.
+fn write(file: &Path, mode: u32, text: &str) -> anyhow::Result<()> {
+    let mut options = OpenOptions::new();
+    options.write(true).create_new(true).mode(mode);
+    let written = options
+        .open(file)
+        .and_then(|mut opened| opened.write_all(text.as_bytes()));
+    written.with_context(|| format!("cannot write {}", file.display()))
 }
 
 /// The targets of these files, and the first of them that not everybody may read.

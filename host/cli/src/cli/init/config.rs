@@ -44,22 +44,39 @@ grants = { dir = [{ path = "alerts", write = true }] }
 settings = { path = "alerts/alerts.jsonl" }
 "#;
 
-/// A config with one target that runs at once.
-pub(super) fn first() -> String {
+/// A config with one target that runs at once; state and alerts are below a directory, or else beside it.
+pub(super) fn first(below: Option<&str>) -> String {
     let head = "# A first config, by `mainstay init`. `mainstay check` looks at it, `mainstay run` runs it.\n";
-    [head, HOST, FIRST, CHAIN].concat()
+    let (host, chain) = (host(below), chain(below));
+    [head, &host, FIRST, &chain].concat()
+}
+
+/// Its head, with where the state is.
+fn host(below: Option<&str>) -> String {
+    match below {
+        None => HOST.to_owned(),
+        Some(below) => HOST.replace("\"state\"", &format!("\"{below}/state\"")),
+    }
+}
+
+/// Its end, with where the alerts are.
+fn chain(below: Option<&str>) -> String {
+    match below {
+        None => CHAIN.to_owned(),
+        Some(below) => CHAIN.replace("\"alerts", &format!("\"{below}/alerts")),
+    }
 }
 
 /// A config with these targets, and with what became of each line that is not said the same in it.
-pub(super) fn imported(targets: &[Draft], notes: &[Note]) -> String {
+pub(super) fn imported(targets: &[Draft], notes: &[Note], below: Option<&str>) -> String {
     let head = "# Targets of another supervisor, by `mainstay init --from`. What is said in another way, or not at all, stands at \
                 the end.\n# `mainstay check` looks at it, `mainstay run` runs it.\n";
-    let mut text = [head, HOST].concat();
+    let mut text = [head, &host(below)].concat();
     for draft in targets {
         text.push_str(&target(draft));
     }
     text.push_str(EVERYTHING);
-    text.push_str(CHAIN);
+    text.push_str(&chain(below));
     let told: Vec<String> = notes.iter().filter_map(told).collect();
     if !told.is_empty() {
         text.push_str("\n# What is carried differently, or not:\n");
@@ -172,7 +189,7 @@ mod tests {
                 text: format!("[program:web]\ncommand=/bin/web\n{line}\n"),
                 ..Source::default()
             }]);
-            let text = super::imported(&found.targets, &found.notes);
+            let text = super::imported(&found.targets, &found.notes, None);
             assert_eq!(
                 text.matches("kind = \"process\"").count(),
                 1,
@@ -191,7 +208,7 @@ mod tests {
                 text: format!("[Service]\nType={kind}\nExecStart=/bin/app\n"),
                 ..Source::default()
             }]);
-            let text = super::imported(&found.targets, &found.notes);
+            let text = super::imported(&found.targets, &found.notes, None);
             assert_eq!(
                 text.matches("kind = \"process\"").count(),
                 expected,
@@ -207,7 +224,7 @@ mod tests {
                 .to_owned(),
             ..Source::default()
         }]);
-        let text = super::imported(&found.targets, &found.notes);
+        let text = super::imported(&found.targets, &found.notes, None);
         assert_eq!(text.matches("hunter2").count(), 1, "{text}");
         let hints = secrets(&found.targets);
         let [hint] = hints.as_slice() else {
@@ -226,15 +243,32 @@ mod tests {
 
     #[test]
     fn the_first_config_is_good() {
-        let (problems, names) = read(&first());
+        let (problems, names) = read(&first(None));
         assert_eq!(problems, Vec::<String>::new());
         assert_eq!(names, ["hello"]);
     }
 
     #[test]
+    fn a_service_of_the_machine_has_its_state_and_its_alerts_elsewhere() {
+        let config: toml::Table = first(Some("/var/lib/x")).parse().unwrap();
+        assert_eq!(
+            config["host"]["state_dir"].as_str(),
+            Some("/var/lib/x/state")
+        );
+        let log_file = &config["plugin"]["log-file"];
+        let granted = &log_file["grants"]["dir"][0]["path"];
+        assert_eq!(granted.as_str(), Some("/var/lib/x/alerts"));
+        let path = &log_file["settings"]["path"];
+        assert_eq!(path.as_str(), Some("/var/lib/x/alerts/alerts.jsonl"));
+        // Nothing else of it is another one.
+        let moved = first(Some("/var/lib/x")).replace("/var/lib/x/", "");
+        assert_eq!(moved, first(None));
+    }
+
+    #[test]
     fn what_the_config_names_is_put_beside_it_and_comes_with_the_program() {
         let put = super::super::PLUGINS;
-        let config: toml::Table = first().parse().unwrap();
+        let config: toml::Table = first(None).parse().unwrap();
         for name in config["plugin"].as_table().unwrap().keys() {
             assert!(put.contains(&name.as_str()), "{name}");
         }
@@ -274,7 +308,7 @@ mod tests {
         ] {
             super::super::draft::tell_apart(&mut imported.targets);
             super::super::draft::untangle(&mut imported.targets);
-            let text = super::imported(&imported.targets, &imported.notes);
+            let text = super::imported(&imported.targets, &imported.notes, None);
             let (problems, names) = read(&text);
             assert_eq!(names, expected, "{text}");
             assert_eq!(problems, Vec::<String>::new(), "{text}");

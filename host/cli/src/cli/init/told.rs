@@ -17,6 +17,8 @@ use std::path::Path;
 pub(super) struct Written<'a> {
     /// The config.
     pub(super) file: &'a Path,
+    /// A unit of systemd, where one was asked for.
+    pub(super) unit: Option<&'a Path>,
     /// Why only its owner may read it: the first file that not everybody may read.
     pub(super) closed: Option<&'a str>,
     /// The plugins that were put there.
@@ -31,6 +33,9 @@ impl Written<'_> {
     /// To people.
     pub(super) fn tell(&self, out: &Output) -> anyhow::Result<()> {
         out.line(&format!("wrote {}", self.file.display()))?;
+        if let Some(unit) = self.unit {
+            out.line(&format!("wrote {}", unit.display()))?;
+        }
         if let Some(closed) = self.closed {
             out.line(&format!(
                 "only its owner may read it, for not everybody may read {closed}"
@@ -72,6 +77,7 @@ impl Written<'_> {
         }
         json!({
             "config": self.file.display().to_string(),
+            "unit": self.unit.map(|unit| unit.display().to_string()),
             "private": self.closed.is_some(),
             "plugins": plugins.collect::<Vec<_>>(),
             "targets": targets,
@@ -125,6 +131,14 @@ pub(super) fn next(out: &Output, directory: &Path, is_first: bool) -> anyhow::Re
     out.line("  mainstay plugin list --available    # what else comes with the program")
 }
 
+/// The commands that come next for a service of the machine.
+pub(super) fn next_of_service(out: &Output, file: &Path, unit: &Path) -> anyhow::Result<()> {
+    out.line("next:")?;
+    out.line(&format!("  mainstay check --config {}", file.display()))?;
+    out.line(&format!("  systemctl enable --now {}", unit.display()))?;
+    out.line(&format!("  mainstay status --config {}", file.display()))
+}
+
 #[cfg(test)]
 mod tests {
     use super::{super::Source, super::supervisord, *};
@@ -139,6 +153,7 @@ mod tests {
         }]);
         let written = Written {
             file: Path::new("/srv/mainstay.toml"),
+            unit: None,
             closed: None,
             plugins: &[],
             others: &[],

@@ -1,0 +1,83 @@
+//! What `init` writes for a service of the machine: a unit of systemd, and where state and alerts are.
+//!
+//! Invariant: a unit names plain paths alone, which need no quotes there and none in the config.
+
+use anyhow::{Context, ensure};
+use std::{
+    env,
+    path::{Path, PathBuf, absolute},
+};
+
+/// The unit of the repository, for the usual paths.
+const UNIT: &str = include_str!("../../../../../examples/mainstay.service");
+/// What it starts.
+const START: &str = "/usr/local/bin/mainstay run --config /etc/mainstay/mainstay.toml";
+
+/// A service of the machine.
+pub(super) struct Service {
+    /// Below it are state and alerts.
+    pub(super) state: String,
+    /// The unit's file, beside the config.
+    pub(super) file: PathBuf,
+    /// The unit.
+    pub(super) unit: String,
+}
+
+impl Service {
+    /// One that runs this program by the config, with its state below a directory.
+    ///
+    /// # Errors
+    ///
+    /// A path that a unit could name in quotes alone, or a program that cannot be told.
+    pub(super) fn new(config: &Path, state: &Path) -> anyhow::Result<Self> {
+        let program = env::current_exe().context("cannot tell which program this is")?;
+        let state = absolute(state).context("cannot tell the present directory")?;
+        Ok(Self {
+            state: plain(&state)?,
+            file: config.with_extension("service"),
+            unit: unit(&plain(&program)?, &plain(config)?),
+        })
+    }
+}
+
+fn unit(program: &str, config: &str) -> String {
+    let (_, below) = UNIT.split_once('\n').unwrap_or_default();
+    let head = "# By `mainstay init --service`; `systemctl enable --now` takes this file by its whole path.";
+    format!("{head}\n{below}").replace(START, &format!("{program} run --config {config}"))
+}
+
+fn plain(path: &Path) -> anyhow::Result<String> {
+    let shown = path.display().to_string();
+    let is_plain = |letter: char| letter.is_ascii_alphanumeric() || "/._+-".contains(letter);
+    ensure!(
+        shown.chars().all(is_plain),
+        "{shown} cannot stand in a unit, and nothing was written; name a path of a-z, A-Z, 0-9 and /._+- alone"
+    );
+    Ok(shown)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_unit_is_that_of_the_repository_but_for_what_it_starts() {
+        assert_eq!(UNIT.matches(START).count(), 1);
+        let unit = unit("/opt/mainstay", "/srv/host/mainstay.toml");
+        let start = "ExecStart=/opt/mainstay run --config /srv/host/mainstay.toml";
+        assert!(unit.lines().any(|line| line == start), "{unit}");
+        assert!(!unit.contains("copy it to"), "{unit}");
+        assert_eq!(unit.lines().count(), UNIT.lines().count());
+    }
+
+    #[test]
+    fn a_path_that_would_need_quotes_is_refused() {
+        assert_eq!(
+            plain(Path::new("/var/lib/x_1.d")).unwrap(),
+            "/var/lib/x_1.d"
+        );
+        for path in ["/var/my state", "/var/50%", "/var/$x", "/var/\"x\""] {
+            assert!(plain(Path::new(path)).is_err(), "{path}");
+        }
+    }
+}
