@@ -114,7 +114,9 @@ impl OpenKey {
             return Some(format!("the config does not name target {name} any more"));
         };
         let check = self.check.as_ref()?;
-        let is_there = target.checks.iter().any(|one| one.name == *check);
+        // A supervised process is looked at without a check of it.
+        let is_looked_at = *check == CheckName::process() && target.process.is_some();
+        let is_there = is_looked_at || target.checks.iter().any(|one| one.name == *check);
         (!is_there).then(|| format!("target {name} has no check {check} any more"))
     }
 }

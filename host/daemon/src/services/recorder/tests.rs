@@ -6,7 +6,7 @@ use crate::services::{
 use mainstay_domain::{
     alert::AlertStatus,
     event::{CheckFailed, CircuitOpened},
-    name::{JobName, PluginName},
+    name::{CheckName, JobName, PluginName},
     severity::Severity,
     spec::{AlertRoute, JobSpec, RetentionSpec},
     time::Timestamp,
@@ -255,6 +255,41 @@ async fn what_the_config_does_not_name_any_more_is_told_to_be_over_once() {
     for event in of_subjects() {
         assert!(!open.has(event.kind), "{}", event.kind);
     }
+}
+
+/// A supervised process is looked at without a check of it, and its end is told as that of one.
+#[tokio::test]
+async fn that_a_process_ended_is_not_over_for_want_of_a_check_of_it() {
+    let journal = MemoryJournal::new();
+    let mut config = (*paging()).clone();
+    config.alerts[0].events = vec![EventKind::CheckFailed];
+    config.targets = vec![specs::child("web", &["true"])].into();
+    let (_sender, spec) = watch::channel(Arc::new(config));
+    let (arriving, _arrivals) = arrivals();
+    let recorder = recorder(journal.clone(), spec, arriving);
+    let at = Timestamp::from_millis(1_700_000_000_000);
+    let of = |kind| Event::new(kind, Severity::Low, at, "x");
+    let failed = CheckFailed {
+        check: CheckName::process(),
+        in_a_row: 1,
+        value: None,
+    };
+    let ended = of(EventKind::CheckFailed).with_target(&specs::name("web"));
+    for event in [
+        ended.with_data(failed),
+        of(EventKind::ConfigApplied),
+        of(EventKind::HostStarted),
+    ] {
+        within(recorder.commit(vec![Change::Event(event)].into()))
+            .await
+            .unwrap();
+    }
+    let changes = journal.changes().into_iter();
+    let told = changes.filter_map(|change| match change {
+        Change::Alert(entry) => Some(entry.alert.status),
+        _ => None,
+    });
+    assert_eq!(told.collect::<Vec<_>>(), [AlertStatus::Firing]);
 }
 
 #[tokio::test]
