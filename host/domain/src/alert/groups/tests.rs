@@ -325,7 +325,17 @@ fn what_is_over_within_the_wait_is_told_even_so() {
     }
     world.pass(WAIT);
     world.deliver_all();
-    assert!(world.received[0].body.contains("a#1; (over again)"));
+    let told = &world.received[0];
+    assert!(told.body.contains("a#1; (over again)"));
+    assert_eq!(
+        told.title,
+        "[db1] 2 alerts, over again, the most severe: a#1;"
+    );
+    assert!(
+        told.body.contains("\nWhat to do next: nothing; "),
+        "{}",
+        told.body
+    );
     let both = ["firing", "resolved"].map(|status| format!("{status} high {GROUP}"));
     assert_eq!(world.take_received(), both);
 }

@@ -32,6 +32,7 @@ impl<'a, 'b> Words<'a, 'b> {
         passed: &[&Alert],
         is_update: bool,
     ) -> OutboxEntry {
+        let are_over = open.is_empty();
         let open = open.iter().map(|alert| (*alert, ""));
         let passed = passed.iter().map(|alert| (*alert, " (over again)"));
         let mut all: Vec<(&Alert, &str)> = open.chain(passed).collect();
@@ -45,10 +46,11 @@ impl<'a, 'b> Words<'a, 'b> {
         };
         let worst = all.first().map(|(alert, _)| *alert);
         let title = worst.map_or("", |alert| self.short(alert)).to_owned();
+        let again = if are_over { ", over again" } else { "" };
         let (headline, order) = match all.len() {
-            1 => (format!("{count}: {title}"), ""),
+            1 => (format!("{count}{again}: {title}"), ""),
             _ => (
-                format!("{count}, the most severe: {title}"),
+                format!("{count}{again}, the most severe: {title}"),
                 ", the most severe first",
             ),
         };
@@ -69,7 +71,10 @@ impl<'a, 'b> Words<'a, 'b> {
         body.push_str(
             "What the host did: it gathered them; `mainstay status` shows what it does about each\n",
         );
-        body.push_str("What to do next: begin with the first, of which is said:\n");
+        body.push_str(match are_over {
+            true => "What to do next: nothing; of the first was said:\n",
+            false => "What to do next: begin with the first, of which is said:\n",
+        });
         for line in worst.map_or("", |alert| alert.body.as_str()).lines() {
             let _ = writeln!(body, "  {line}");
         }

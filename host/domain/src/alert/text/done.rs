@@ -62,7 +62,7 @@ pub(super) fn actions_taken(event: &Event) -> String {
                 "nothing, for no handler of its route serves; it tries when one does, unless it is paused"
             }
             _ => {
-                "it tried what the route says, and tries again unless it is paused: in rounds, with waits between them that grow"
+                "it goes on in rounds, with waits between them that grow, unless it is paused; it tried what the route says"
             }
         },
         K::PluginRejected => {

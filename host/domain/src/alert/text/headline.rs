@@ -62,12 +62,12 @@ pub(super) fn headline(event: &Event) -> &'static str {
         K::RollbackResumed => "what its rollback had paused is resumed",
         K::JournalFull => "the state directory cannot be written",
         K::JournalWritable => "the state directory is written again",
-        K::JournalDamaged => "its journal is damaged",
+        K::JournalDamaged => "the journal is damaged",
         K::RecordSetAside if event.data.are_orders_lost() => {
             "what people had ordered cannot be read"
         }
-        K::RecordSetAside => "a record of its journal was set aside",
-        K::MonitorBlind => "its checks cannot look",
+        K::RecordSetAside => "a record of the journal was set aside",
+        K::MonitorBlind => "some checks cannot look",
         K::OperationCancelling => "its recovery is to be cancelled",
         K::OperationCancelled => "its recovery was cancelled",
         K::TargetStarted => "a person commanded its start",
@@ -78,7 +78,7 @@ pub(super) fn headline(event: &Event) -> &'static str {
         K::TargetDrilled => "the drill of it is over",
         K::FailureReported => "a failure of it is reported",
         K::FailureCleared => "its failure is not reported any more",
-        K::MonitorSees => "its checks look again",
+        K::MonitorSees => "all checks look again",
         K::HostStopping => "the daemon was asked to stop",
         K::HostPaused => "automatic recovery is paused",
         K::HostResumed => "automatic recovery is resumed",

@@ -42,6 +42,8 @@ pub(super) fn next_step(event: &Event) -> String {
             | K::BackupTrashed
             | K::RetentionJudged
             | K::DrillPassed
+            | K::RollbackSucceeded
+            | K::RollbackResumed
             | K::CircuitSteady
             | K::MonitorSees,
             _,
@@ -62,7 +64,7 @@ pub(super) fn next_step(event: &Event) -> String {
             "look at what the check saw before it becomes a failure".to_owned()
         }
         (K::MonitorBlind, _) => {
-            "see why: `unseen` in `mainstay status --json` says it of each target; a service starts up for long, or refuses what the check asks it with, or the host itself lacks something: open files, memory, processes, name servers or file systems".to_owned()
+            "`mainstay status` says why of each target; a service starts up for long, or refuses what the check asks it with, or the host itself lacks something: open files, memory, processes, name servers or file systems".to_owned()
         }
         (K::CircuitFlapping, _) => {
             "find what makes it fail: `mainstay history` lists its recoveries".to_owned()
@@ -180,7 +182,7 @@ pub(super) fn next_step(event: &Event) -> String {
         }
         (K::DrillFailed, _) => {
             format!(
-                "do not rely on these backups: `mainstay backup list --job {job}` and `mainstay backup verify ID` for each, then `mainstay backup drill {job}`"
+                "where a command or a check of the drill itself failed, mend that; else do not rely on these backups: `mainstay backup list --job {job}` and `mainstay backup verify ID` for each; then `mainstay backup drill {job}`"
             )
         }
         _ => "`mainstay events` shows what was before and after".to_owned(),

@@ -233,8 +233,7 @@ fn what_is_said_of_a_recovery_is_true_whatever_its_handlers_did() {
     for (then, did) in [
         (
             AfterEscalation::Round,
-            "it tried what the route says, and tries again unless it is paused: in rounds, with waits between them that \
-             grow",
+            "it goes on in rounds, with waits between them that grow, unless it is paused; it tried what the route says",
         ),
         (
             AfterEscalation::People,
@@ -487,17 +486,17 @@ fn what_is_said_of_everything_else() {
         ),
         (
             K::JournalDamaged,
-            "its journal is damaged",
+            "the journal is damaged",
             "it goes on with what it could read, and has changed nothing of it",
         ),
         (
             K::RecordSetAside,
-            "a record of its journal was set aside",
+            "a record of the journal was set aside",
             "it keeps the record as it was found, and goes on without it",
         ),
         (
             K::MonitorBlind,
-            "its checks cannot look",
+            "some checks cannot look",
             "it goes on trying to look; what it cannot see counts neither as a failure nor as a success",
         ),
         (
@@ -512,7 +511,7 @@ fn what_is_said_of_everything_else() {
         ),
         (
             K::MonitorSees,
-            "its checks look again",
+            "all checks look again",
             "it judges what it sees again",
         ),
     ] {
