@@ -6,8 +6,8 @@
 //! Exceptions for a target that starts are in `start`; for a process that runs only for a moment, in `moment`; for one that
 //! is not the supervised child, in `stranger`; for a check that could not look, in `sight`.
 //!
-//! Invariant: a failure is raised when it begins, when it reopens a half-open circuit, and at each exit of the child;
-//! not at each failing run.
+//! Invariant: a failure is raised when it begins, when it reopens a half-open circuit, when a check of a higher severity than
+//! those that raised it begins to see it, and at each exit of the child; not at each failing run.
 //! Invariant: an open circuit has at least one failure that is raised; a closed one has none.
 //! Invariant: what could not be seen counts as nothing: it is neither a failure nor a success, and ends no row of them.
 //! Invariant: a failure of another type neither delays nor hides the end of this one: each clears by its own checks.
@@ -251,6 +251,13 @@ impl TargetHealth {
     /// Whether this failure holds.
     pub fn is_failing(&self, failure: &FailureType) -> bool {
         self.failing().any(|f| f == failure)
+    }
+
+    /// How bad the worst of the checks that raised a failure says that it is; none where it does not hold.
+    fn severity_of(&self, failure: &FailureType) -> Option<Severity> {
+        let raised = self.checks.iter().filter(|check| check.state.holds());
+        let of_it = raised.filter(|check| check.failure == *failure);
+        of_it.map(|check| check.severity).max()
     }
 
     /// The failures that hold, in the order of the checks; twice where two checks raise the same.

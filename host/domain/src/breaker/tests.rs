@@ -234,6 +234,29 @@ fn two_checks_that_raise_the_same_failure_raise_it_once_and_clear_it_together() 
 }
 
 #[test]
+fn a_worse_check_of_a_failure_that_holds_raises_it_again_once_and_a_lesser_one_does_not() {
+    let with = |name, severity| CheckSpec {
+        severity,
+        ..check_spec(name, "down", 1, 1)
+    };
+    let checks = [
+        with("a", Severity::Medium),
+        with("b", Severity::Critical),
+        with("c", Severity::High),
+    ];
+    let health = || TargetHealth::new(&checks, None, BREAKER);
+    check(health(), "a- b- b- a- c-", "open raise:down raise:down");
+    check(health(), "b- a- c-", "open raise:down");
+    let changes = play(&mut health(), "a- c- b-").into_iter();
+    let raised = changes.filter_map(|change| match change {
+        HealthChange::FailureRaised { severity, .. } => Some(severity),
+        _ => None,
+    });
+    let worse = [Severity::Medium, Severity::High, Severity::Critical];
+    assert_eq!(raised.collect::<Vec<_>>(), worse);
+}
+
+#[test]
 fn a_circuit_closes_only_when_every_check_has_passed_afresh() {
     check(
         three_checks(),

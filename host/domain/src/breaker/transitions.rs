@@ -22,7 +22,8 @@ impl TargetHealth {
         let Some(failure) = self.find(seen, by).map(|check| check.failure.clone()) else {
             return;
         };
-        let already_holds = self.is_failing(&failure);
+        let held = self.severity_of(&failure);
+        let already_holds = held.is_some();
         let multiplier = self.multiplier;
         let Some(check) = self.find(seen, by) else {
             return;
@@ -53,7 +54,8 @@ impl TargetHealth {
             self.opened_at = now;
             changes.push(HealthChange::CircuitOpened);
         }
-        if counts && (half_open || has_ended || !already_holds) {
+        let is_worse = held.is_some_and(|held| severity > held);
+        if counts && (half_open || has_ended || !already_holds || is_worse) {
             changes.push(HealthChange::FailureRaised {
                 check: name,
                 failure,
