@@ -178,8 +178,10 @@ impl Round<'_> {
             let shown = Shown::of(self.daemon);
             assert!(sample.shown.is_in(&shown), "{self}: something is missing");
             let is_backup = self.spoilt.name.starts_with("backups");
+            // Without its key no backup can be judged, which its name says.
+            let is_key = self.spoilt.name.ends_with("backup-signing.key");
             if is_backup || looks_at_backups {
-                self.look_at_backups(is_backup);
+                self.look_at_backups(is_backup || is_key);
             }
             self.must_be_bounded();
             // Before that SIGTERM ends it as any program.
