@@ -50,9 +50,13 @@ fn one_target_is_shown_with_what_its_checks_saw_its_process_and_the_end_of_its_l
     assert_eq!(detail["log"], "hello from web");
 
     // Of all only what is amiss is told, and here nothing is.
-    let status = said(&daemon, &["status"]);
-    let first = status.lines().next().unwrap();
-    assert_eq!(first, "nothing needs a person; 1 target, nothing amiss");
+    let status = wait_for("that nothing is amiss", || {
+        let status = said(&daemon, &["status"]);
+        match status.lines().next() {
+            Some("nothing needs a person; 1 target, nothing amiss") => Ok(status),
+            _ => Err(status),
+        }
+    });
     assert!(status.contains("targets: 1 healthy"), "{status}");
     let all = said(&daemon, &["status", "--all"]);
     assert!(all.lines().any(|line| line.starts_with("web ")), "{all}");
