@@ -575,9 +575,9 @@ fn what_cannot_be_read_keeps_nobody_from_what_lies_beside_it() {
     assert!(noted.contains("unread"), "{noted}");
 }
 
-#[test]
-fn a_note_of_what_nobody_signed_that_cannot_be_read_holds_up_nothing_that_is_signed() {
-    let mut fixture = Fixture::new();
+/// A store as a version before signatures left it, with one backup; that, and the directory of the state.
+fn with_an_unsigned_one() -> (Fixture, Manifest, PathBuf) {
+    let fixture = Fixture::new();
     fixture.put("a", "one");
     let old = fixture.take_at(Timestamp::from_millis(1));
     fixture.strip(&old);
@@ -585,6 +585,12 @@ fn a_note_of_what_nobody_signed_that_cannot_be_read_holds_up_nothing_that_is_sig
     for name in ["backup-signing.key", "backup-signing.before"] {
         fs::remove_file(state.join(name)).unwrap();
     }
+    (fixture, old, state)
+}
+
+#[test]
+fn a_note_of_what_nobody_signed_that_cannot_be_read_holds_up_nothing_that_is_signed() {
+    let (mut fixture, old, state) = with_an_unsigned_one();
     fixture.reopen();
     let signed = fixture.take_at(Timestamp::from_millis(2));
     let note = state.join("backup-signing.before");
@@ -612,14 +618,7 @@ fn a_note_of_what_nobody_signed_that_cannot_be_read_holds_up_nothing_that_is_sig
 
 #[test]
 fn what_nobody_signed_counts_where_the_config_puts_the_tier_local_too() {
-    let mut fixture = Fixture::new();
-    fixture.put("a", "one");
-    let old = fixture.take_at(Timestamp::from_millis(1));
-    fixture.strip(&old);
-    let state = fixture.directory.path().join("state");
-    for name in ["backup-signing.key", "backup-signing.before"] {
-        fs::remove_file(state.join(name)).unwrap();
-    }
+    let (mut fixture, old, state) = with_an_unsigned_one();
     let elsewhere = fixture.directory.path().join("elsewhere");
     fs::rename(state.join("backups"), &elsewhere).unwrap();
     fixture.reopen();
