@@ -2,7 +2,10 @@
 
 use super::KILL_GRACE;
 use crate::{
-    adapters::process::{kill_exactly, stat::ProcessStat},
+    adapters::process::{
+        kill_exactly,
+        stat::{ProcessStat, all},
+    },
     ports::{NamedEnd, NamedProcess},
 };
 use rustix::{
@@ -11,7 +14,7 @@ use rustix::{
     process::{Pid, PidfdFlags, Signal, getpgrp, pidfd_open, pidfd_send_signal},
 };
 use std::{
-    fs, io,
+    io,
     os::fd::OwnedFd,
     time::{Duration, Instant},
 };
@@ -63,12 +66,7 @@ fn group_of(process: NamedProcess) -> io::Result<Vec<NamedProcess>> {
         return Ok(Vec::new());
     }
     let mut others = Vec::new();
-    for entry in fs::read_dir("/proc")? {
-        let name = entry?.file_name();
-        let pid: Option<u32> = name.to_str().and_then(|name| name.parse().ok());
-        let Some(pid) = pid.filter(|pid| *pid != process.pid) else {
-            continue;
-        };
+    for pid in all()?.into_iter().filter(|pid| *pid != process.pid) {
         // What ends meanwhile is not in the way.
         let stat = ProcessStat::read(pid).ok().flatten();
         let stat = stat.filter(|stat| stat.group == process.pid && !stat.has_ended());
