@@ -1,11 +1,17 @@
 //! Built components: the first-party plugins and the tests' own guests.
 
-use crate::repository;
-use mainstay::toolchain::{Build, Toolchain};
+use crate::{
+    repository,
+    sources::{carried, digest_of_guest, digest_of_plugins, packed},
+};
+use mainstay::toolchain::{Build, ROUTE_VARIABLE, Toolchain};
+use serde_json::Value;
 use std::{
     collections::HashMap,
     fs,
-    path::PathBuf,
+    io::Write,
+    os::unix::fs::PermissionsExt,
+    path::{Path, PathBuf},
     process::Command,
     sync::{Mutex, OnceLock},
 };
@@ -22,40 +28,71 @@ fn report(line: &str) {
     eprintln!("{line}");
 }
 
-/// A first-party plugin of this repository, built on first use.
+/// A first-party plugin of this repository: the one that comes with the program where that is made of these sources; else
+/// built on first use.
 pub fn plugin(name: &str) -> PathBuf {
-    guest(name, &[])
+    static IS_CARRIED: OnceLock<bool> = OnceLock::new();
+    let is_carried = IS_CARRIED.get_or_init(|| {
+        let record = fs::read(carried().join("carried.json")).unwrap();
+        let record: Value = serde_json::from_slice(&record).unwrap();
+        record["sources"] == digest_of_plugins()
+    });
+    if !is_carried {
+        return guest(name, &[]);
+    }
+    let kept = kept_as(name, &digest_of_guest(name));
+    if !kept.exists() {
+        let component = zstd::decode_all(fs::File::open(packed(name)).unwrap()).unwrap();
+        keep(&component, &kept);
+    }
+    kept
 }
 
-/// A guest with cargo features, e.g. another version of itself. Built on first use, and kept under a name of its own.
+/// A guest with cargo features, e.g. another version of itself. Built on first use of these sources, and kept.
 pub fn guest(name: &str, features: &[&str]) -> PathBuf {
-    static BUILT: Mutex<Option<HashMap<String, PathBuf>>> = Mutex::new(None);
-    let mut built = BUILT
+    static BUILDING: Mutex<()> = Mutex::new(());
+    let key = [&[name], features].concat().join("+");
+    let kept = kept_as(&key, &digest_of_guest(name));
+    let _building = BUILDING
         .lock()
         .unwrap_or_else(std::sync::PoisonError::into_inner);
-    let key = [&[name], features].concat().join("+");
-    let known = built.get_or_insert_default();
-    known
-        .entry(key.clone())
-        .or_insert_with(|| {
-            let target = crate::build_directories().0.join("guests");
-            report(&format!("building guest {key}"));
-            let build = Build {
-                manifest_dir: repository(),
-                package: Some(name),
-                features,
-                target_dir: Some(&target),
-                locked: true,
-            };
-            let component = toolchain().build(&build, &report).unwrap();
-            // The next build with other features writes to the same place, so this one is kept elsewhere.
-            let kept = target.join("kept");
-            fs::create_dir_all(&kept).unwrap();
-            let kept = kept.join(format!("{key}-{}.wasm", std::process::id()));
-            fs::copy(component, &kept).unwrap();
-            kept
-        })
-        .clone()
+    if !kept.exists() {
+        report(&format!("building guest {key}"));
+        let build = Build {
+            manifest_dir: repository(),
+            package: Some(name),
+            features,
+            target_dir: Some(&directory()),
+            locked: true,
+        };
+        let component = toolchain().build(&build, &report).unwrap();
+        // The next build with other features writes to the same place, so this one is kept elsewhere.
+        keep(&fs::read(component).unwrap(), &kept);
+    }
+    kept
+}
+
+fn directory() -> PathBuf {
+    crate::build_directories().0.join("guests")
+}
+
+/// Where a component of these sources is kept, from one run of the tests to the next. Another route is another compiler.
+fn kept_as(key: &str, digest: &str) -> PathBuf {
+    let route = std::env::var(ROUTE_VARIABLE).unwrap_or_default();
+    let name = format!("{key}-{digest:.16}{route}.wasm");
+    directory().join("kept").join(name)
+}
+
+/// Keeps it, whole or not at all: another run may look for it.
+fn keep(component: &[u8], kept: &Path) {
+    let directory = kept.parent().unwrap();
+    fs::create_dir_all(directory).unwrap();
+    let mut unfinished = tempfile::Builder::new()
+        .permissions(fs::Permissions::from_mode(0o644))
+        .tempfile_in(directory)
+        .unwrap();
+    unfinished.write_all(component).unwrap();
+    unfinished.persist(kept).unwrap();
 }
 
 /// A recovery handler in Python, of `tests/python-guests`, built on first use: one of contract 1.0.0 by the name of

@@ -30,6 +30,7 @@ mod s3_server;
 pub mod scale;
 mod shorthand;
 mod small_disk;
+mod sources;
 mod stand_ins;
 mod stranger;
 mod ten_failures;
@@ -56,6 +57,7 @@ pub use shorthand::{
     user_name, wait_until_taken_up,
 };
 pub use small_disk::SmallDisk;
+pub use sources::{carried, digest_of_plugins, packed, plugin_names};
 pub use stand_ins::{free_ports, get_json};
 pub use stranger::Stranger;
 pub use ten_failures::{

@@ -1,12 +1,15 @@
 //! The plugins that come with the program: they are those of the sources, say of themselves what the program says of them,
 //! and are put where a daemon takes them from.
 
-use mainstay_tests::{Daemon, HOST, plugin, program, repository, sleeper};
+use mainstay_tests::{
+    Daemon, HOST, carried, digest_of_plugins, guest, packed, plugin_names, program, repository,
+    sleeper,
+};
 use serde_json::{Value, json};
 use std::{
-    collections::{BTreeMap, BTreeSet},
+    collections::BTreeSet,
     fs,
-    path::{Path, PathBuf},
+    path::Path,
     process::{Command, Output},
 };
 
@@ -15,15 +18,6 @@ const RENEW: &str = "MAINSTAY_RENEW=1 cargo test -p mainstay-tests carried::the_
 
 /// They are packed once and unpacked in milliseconds.
 const LEVEL: i32 = 19;
-
-fn carried() -> PathBuf {
-    repository().join("host/cli/carried")
-}
-
-/// A component there.
-fn packed(name: &str) -> PathBuf {
-    carried().join(format!("{name}.wasm.zst"))
-}
 
 fn mainstay(directory: &Path, arguments: &[&str]) -> Output {
     let mut command = Command::new(program());
@@ -38,83 +32,6 @@ fn json_of(directory: &Path, arguments: &[&str]) -> Value {
     serde_json::from_slice(&output.stdout).unwrap()
 }
 
-/// The first-party plugins.
-fn names() -> BTreeSet<String> {
-    let entries = fs::read_dir(repository().join("plugins")).unwrap();
-    let paths = entries.map(|entry| entry.unwrap().path());
-    let packages = paths.filter(|path| path.join("Cargo.toml").is_file());
-    packages
-        .map(|path| path.file_name().unwrap().to_str().unwrap().to_owned())
-        .collect()
-}
-
-/// The files of a directory that a component is made of.
-fn sources(directory: &Path, found: &mut BTreeMap<PathBuf, Vec<u8>>) {
-    for entry in fs::read_dir(directory).unwrap() {
-        let path = entry.unwrap().path();
-        let name = path.file_name().unwrap().to_str().unwrap();
-        let is_for_tests = ["tests", "tests.rs", "testing", "testing.rs", "target"].contains(&name);
-        if is_for_tests || name.starts_with('.') {
-            continue;
-        }
-        if path.is_dir() {
-            sources(&path, found);
-        } else if ["rs", "toml", "wit"]
-            .iter()
-            .any(|kind| name.ends_with(kind))
-        {
-            let below = path.strip_prefix(repository()).unwrap().to_owned();
-            found.insert(below, fs::read(&path).unwrap());
-        }
-    }
-}
-
-/// The packages that the plugins are made of, with their versions, as `Cargo.lock` has them.
-fn packages() -> BTreeSet<String> {
-    let lock = fs::read_to_string(repository().join("Cargo.lock")).unwrap();
-    let lock: toml::Table = lock.parse().unwrap();
-    let rows = lock["package"].as_array().unwrap();
-    let mut open: Vec<String> = names().into_iter().collect();
-    let mut found = BTreeSet::new();
-    while let Some(wanted) = open.pop() {
-        // A name, and its version where there are several.
-        let mut words = wanted.split(' ');
-        let (name, version) = (words.next().unwrap(), words.next());
-        for row in rows {
-            let of = |key: &str| row.get(key).and_then(|value| value.as_str());
-            let is_wanted = of("name") == Some(name)
-                && version.is_none_or(|version| of("version") == Some(version));
-            let package = format!("{name} {}", of("version").unwrap());
-            if is_wanted && found.insert(package) {
-                let needs = row.get("dependencies").and_then(|list| list.as_array());
-                let needs = needs.into_iter().flatten();
-                open.extend(needs.map(|one| one.as_str().unwrap().to_owned()));
-            }
-        }
-    }
-    found
-}
-
-/// The hash of all that the components are made of.
-fn digest() -> String {
-    let mut files = BTreeMap::new();
-    for directory in ["plugins", "plugin-sdk"] {
-        sources(&repository().join(directory), &mut files);
-    }
-    let manifest = fs::read_to_string(repository().join("Cargo.toml")).unwrap();
-    let manifest: toml::Table = manifest.parse().unwrap();
-    let mut hasher = blake3::Hasher::new();
-    for (path, bytes) in files {
-        let head = format!("{} {}\n", path.display(), bytes.len());
-        hasher.update(head.as_bytes()).update(&bytes);
-    }
-    hasher.update(manifest["profile"]["guest"].to_string().as_bytes());
-    for package in packages() {
-        hasher.update(package.as_bytes()).update(b"\n");
-    }
-    hasher.finalize().to_hex().to_string()
-}
-
 fn renew() {
     for entry in fs::read_dir(carried()).unwrap() {
         let path = entry.unwrap().path();
@@ -123,8 +40,8 @@ fn renew() {
         }
     }
     let mut plugins = Vec::new();
-    for name in names() {
-        let component = plugin(&name);
+    for name in plugin_names() {
+        let component = guest(&name, &[]);
         let compressed = zstd::encode_all(fs::File::open(&component).unwrap(), LEVEL).unwrap();
         fs::write(packed(&name), compressed).unwrap();
         let file = component.to_str().unwrap();
@@ -133,7 +50,7 @@ fn renew() {
             &["plugin", "inspect", file, "--json"],
         ));
     }
-    let record = json!({ "sources": digest(), "plugins": plugins });
+    let record = json!({ "sources": digest_of_plugins(), "plugins": plugins });
     let text = serde_json::to_string_pretty(&record).unwrap();
     fs::write(carried().join("carried.json"), text + "\n").unwrap();
 }
@@ -147,7 +64,7 @@ fn the_carried_plugins_are_those_of_the_sources() {
     let record: Value = serde_json::from_slice(&record).unwrap();
     assert_eq!(
         record["sources"],
-        digest(),
+        digest_of_plugins(),
         "the sources have changed since: `{RENEW}` builds the carried plugins anew"
     );
     let rows = record["plugins"].as_array().unwrap();
@@ -155,7 +72,7 @@ fn the_carried_plugins_are_those_of_the_sources() {
         rows.iter()
             .map(move |row| row[key].as_str().unwrap().to_owned())
     };
-    assert_eq!(of("name").collect::<BTreeSet<_>>(), names());
+    assert_eq!(of("name").collect::<BTreeSet<_>>(), plugin_names());
     for (name, digest) in of("name").zip(of("digest")) {
         let component = zstd::decode_all(fs::File::open(packed(&name)).unwrap()).unwrap();
         let found = blake3::hash(&component).to_hex().to_string();
@@ -180,7 +97,7 @@ fn each_carried_plugin_is_listed_installed_and_says_what_the_list_says() {
     let directory = daemon.directory.path();
     let listed = json_of(directory, &["plugin", "list", "--available", "--json"]);
     let rows = listed.as_array().unwrap();
-    assert_eq!(rows.len(), names().len(), "{RENEW}: {listed}");
+    assert_eq!(rows.len(), plugin_names().len(), "{RENEW}: {listed}");
     for row in rows {
         let name = row["name"].as_str().unwrap();
         let wrote = json_of(directory, &["plugin", "install", name, "--json"]);
