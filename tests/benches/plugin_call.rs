@@ -1,4 +1,4 @@
-//! `cargo bench -p mainstay-tests --bench plugin_call`: one handler call with one effect in a fresh store and instance,
+//! `cargo bench -p mainstay-benches --bench plugin_call`: one handler call with one effect in a fresh store and instance,
 //! beside what a call costs in an instance that is kept, and what starting a process costs, in one run.
 //!
 //! Mainstay keeps no instance: every call has a fresh one. The warm call is the floor that this is measured against.

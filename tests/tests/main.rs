@@ -28,7 +28,6 @@ mod child_environment;
 mod commands;
 mod compiling;
 mod conformance;
-mod contract;
 mod counterparts;
 mod crash;
 mod damage;

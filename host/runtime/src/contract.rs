@@ -214,4 +214,6 @@ fn kind_of<'a>(exports: &'a [Item<'_>]) -> Result<(PluginKind, &'a Version), Con
 }
 
 #[cfg(test)]
+mod published;
+#[cfg(test)]
 mod tests;

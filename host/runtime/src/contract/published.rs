@@ -1,8 +1,10 @@
 //! The published contract cannot be changed by accident: the bytes of each version are pinned, and a newer one of the same
 //! major version takes what was built against an older one.
 
-use mainstay_tests::repository;
-use std::{fs, path::Path};
+use std::{
+    fs,
+    path::{Path, PathBuf},
+};
 use wit_component::semver_check;
 use wit_parser::{Resolve, WorldId};
 
@@ -27,10 +29,15 @@ const PINNED: [(&str, &str); 3] = [
 /// The worlds that have been there from the first version on.
 const WORLDS: [&str; 3] = ["recovery-handler", "alerter", "retention-policy"];
 
+/// Where the versions are.
+fn contracts() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../../plugin-sdk/wit")
+}
+
 #[test]
 fn the_published_contract_is_frozen() {
     for (version, pinned) in PINNED {
-        let directory = repository().join("plugin-sdk/wit").join(version);
+        let directory = contracts().join(version);
         let mut files: Vec<_> = fs::read_dir(directory)
             .unwrap()
             .map(|entry| entry.unwrap().path())
@@ -73,9 +80,8 @@ fn takes(old: &Path, new: &Path, name: &str) -> Result<(), String> {
 
 #[test]
 fn a_newer_contract_takes_what_was_built_against_an_older_one() {
-    let contracts = repository().join("plugin-sdk/wit");
     for versions in PINNED.windows(2) {
-        let [old, new] = [versions[0], versions[1]].map(|(version, _)| contracts.join(version));
+        let [old, new] = [versions[0], versions[1]].map(|(version, _)| contracts().join(version));
         for name in WORLDS {
             takes(&old, &new, name).unwrap();
         }
@@ -84,7 +90,7 @@ fn a_newer_contract_takes_what_was_built_against_an_older_one() {
 
 #[test]
 fn a_field_or_an_exported_function_more_is_another_contract() {
-    let old = repository().join("plugin-sdk/wit/1.0.0");
+    let old = contracts().join("1.0.0");
     for (file, had, has) in [
         (
             "recovery.wit",
@@ -99,7 +105,7 @@ fn a_field_or_an_exported_function_more_is_another_contract() {
         ("types.wit", "critical,", "critical, hopeless,"),
     ] {
         let changed = tempfile::tempdir().unwrap();
-        for entry in fs::read_dir(repository().join("plugin-sdk/wit/1.1.0")).unwrap() {
+        for entry in fs::read_dir(contracts().join("1.1.0")).unwrap() {
             let path = entry.unwrap().path();
             let name = path.file_name().unwrap();
             let mut text = fs::read_to_string(&path).unwrap();
@@ -116,7 +122,7 @@ fn a_field_or_an_exported_function_more_is_another_contract() {
 #[test]
 fn every_item_of_the_newest_contract_says_what_it_is() {
     let (version, _) = PINNED[PINNED.len() - 1];
-    let directory = repository().join("plugin-sdk/wit").join(version);
+    let directory = contracts().join(version);
     let mut resolve = Resolve::default();
     let (package, _) = resolve.push_dir(&directory).unwrap();
     let package = &resolve.packages[package];
