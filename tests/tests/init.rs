@@ -127,6 +127,9 @@ fn nothing_that_is_there_is_overwritten() {
         fs::read(daemon.path("new/plugins/log-file.wasm")).unwrap(),
         b"mine"
     );
+    // Nor is anything beside it, which no config would name.
+    let put = fs::read_dir(daemon.path("new/plugins")).unwrap();
+    assert_eq!(put.count(), 1);
 }
 
 #[test]

@@ -180,7 +180,8 @@ pub enum Command {
     /// A config with comments and one target that runs at once, the plugin directory with the plugins that it names and
     /// those that configs come to first, and a directory for the alerts; what else comes with the program is listed. With
     /// --from the targets are those of another supervisor's files: what is carried differently, and what is not, is listed
-    /// with the reason, and stands at the end of the config. Nothing that is there is overwritten.
+    /// with the reason, and stands at the end of the config. Nothing that is there is overwritten; where not all can be
+    /// written, what was is taken away again.
     #[command(after_long_help = examples!("
   mainstay init first && cd first && mainstay run
   mainstay init --from supervisord /etc/supervisor/conf.d/*.conf

@@ -1,6 +1,7 @@
 //! `mainstay init`: a directory with a config, ready to run; its targets may come from another supervisor's files.
 //!
-//! Invariant: nothing that is there is overwritten; the config is written last, when all that it needs is in place.
+//! Invariant: nothing that is there is overwritten; the config is written last, when all that it needs is in place. Where not
+//! all can be written, nothing of it is left.
 //! Invariant: the config is read by its owner alone where one of the files that it is made of is not for everybody.
 //! Invariant: each line of a file that says something is carried, carried differently, or listed with the reason.
 
@@ -9,6 +10,7 @@ mod config;
 mod draft;
 mod drop_ins;
 mod entries;
+mod made;
 mod procfile;
 mod service;
 mod supervisord;
@@ -19,17 +21,16 @@ mod words;
 
 use super::{
     failure::{Ending, Usage},
-    install,
     output::Output,
 };
 use crate::carried::{self, Carried};
 use anyhow::{Context, bail, ensure};
 use draft::Imported;
+use made::Made;
 use service::Service;
 use std::{
-    fs::{self, DirBuilder, OpenOptions},
-    io::Write,
-    os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt},
+    fs,
+    os::unix::fs::MetadataExt,
     path::{Path, PathBuf},
 };
 use told::Written;
@@ -126,22 +127,26 @@ pub(super) fn init(
         put.len() == PLUGINS.len(),
         "this program was built without its plugins; see CONTRIBUTING.md, \"A first-party plugin\""
     );
+    let mut made = Made::default();
+    let plugin_directory = directory.join("plugins");
+    made.directory(&plugin_directory, 0o777)?;
     for plugin in &put {
-        install::put(plugin, &directory.join("plugins"))?;
+        made.plugin(plugin, &plugin_directory)?;
     }
     match &service {
-        None => make(&directory.join(ALERTS), 0o777)?,
+        None => made.directory(&directory.join(ALERTS), 0o777)?,
         Some(service) => {
-            make(Path::new(&service.state), 0o777)?;
-            make(&Path::new(&service.state).join(ALERTS), 0o700)?;
-            write(&service.file, 0o666, &service.unit)?;
+            made.directory(Path::new(&service.state), 0o777)?;
+            made.directory(&Path::new(&service.state).join(ALERTS), 0o700)?;
+            made.file(&service.file, 0o666, &service.unit)?;
         }
     }
     let mode = match closed {
         Some(_) => 0o600,
         None => 0o666,
     };
-    write(&file, mode, &text)?;
+    made.file(&file, mode, &text)?;
+    made.keep();
     let written = Written {
         file: &file,
         unit: unit.map(PathBuf::as_path),
@@ -163,24 +168,6 @@ pub(super) fn init(
         },
     }
     Ok(Ending::Done)
-}
-
-/// Makes a directory, and those above it, where it is not there.
-fn make(directory: &Path, mode: u32) -> anyhow::Result<()> {
-    let mut builder = DirBuilder::new();
-    builder.recursive(true).mode(mode);
-    let made = builder.create(directory);
-    made.with_context(|| format!("cannot make {}", directory.display()))
-}
-
-/// Writes a file that is not there.
-fn write(file: &Path, mode: u32, text: &str) -> anyhow::Result<()> {
-    let mut options = OpenOptions::new();
-    options.write(true).create_new(true).mode(mode);
-    let written = options
-        .open(file)
-        .and_then(|mut opened| opened.write_all(text.as_bytes()));
-    written.with_context(|| format!("cannot write {}", file.display()))
 }
 
 /// The targets of these files, and the first of them that not everybody may read.

@@ -221,7 +221,7 @@ pub(super) enum Put {
     WasThere,
 }
 
-fn path_in(directory: &Path, plugin: &Carried) -> PathBuf {
+pub(super) fn path_in(directory: &Path, plugin: &Carried) -> PathBuf {
     directory.join(format!("{}.wasm", plugin.about.name))
 }
 
@@ -251,10 +251,14 @@ pub(super) fn put(plugin: &Carried, directory: &Path) -> anyhow::Result<Put> {
         }
     }
     let partial = directory.join(format!(".{}.wasm.partial", plugin.about.name));
-    fs::create_dir_all(directory)
+    let written = fs::create_dir_all(directory)
         .and_then(|()| fs::write(&partial, component))
-        .and_then(|()| fs::rename(&partial, &path))
-        .with_context(|| format!("cannot write {shown}"))?;
+        .and_then(|()| fs::rename(&partial, &path));
+    if written.is_err() {
+        // A full disk is why there may be half of it.
+        let _ = fs::remove_file(&partial);
+    }
+    written.with_context(|| format!("cannot write {shown}"))?;
     Ok(Put::New)
 }
 
