@@ -302,6 +302,103 @@ fn a_service_of_the_machine_has_its_unit_beside_the_config_and_its_state_elsewhe
     assert!(!daemon.path("new").exists());
 }
 
+/// `mainstay init` on a machine whose `systemctl` notes in `asked` what it is told, and refuses what begins with a word.
+fn init_beside_systemd(daemon: &Daemon, refused: &str, arguments: &[&str]) -> Output {
+    let tools = daemon.path("tools");
+    fs::create_dir_all(&tools).unwrap();
+    let systemctl = tools.join("systemctl");
+    let asked = daemon.path("asked");
+    let script = format!(
+        "#!/bin/sh\nshift\necho \"$*\" >> '{}'\ncase \"$1\" in {refused}) echo not today >&2; exit 1 ;; esac\n",
+        asked.display()
+    );
+    fs::write(&systemctl, script).unwrap();
+    fs::set_permissions(&systemctl, Permissions::from_mode(0o755)).unwrap();
+    let mut command = Command::new(program());
+    command.arg("init").args(arguments).env("PATH", &tools);
+    command
+        .current_dir(daemon.directory.path())
+        .output()
+        .unwrap()
+}
+
+#[test]
+fn systemd_starts_a_service_at_once_or_nothing_of_it_is_left() {
+    let daemon = nothing();
+    let [etc, var, asked] = ["etc", "var", "asked"].map(|name| daemon.path(name));
+    fs::create_dir(&var).unwrap();
+    fs::write(var.join("mine"), "mine").unwrap();
+    let arguments = ["etc", "--service", "var", "--with", "email", "--now"];
+    let enable = format!("enable {}", etc.join("mainstay.service").display());
+    let start = "start mainstay.service";
+    let disable = "disable --now mainstay.service";
+    for (refused, expected, says) in [
+        ("enable", &[enable.as_str()][..], "does not take the unit"),
+        (
+            "start",
+            &[enable.as_str(), start, disable][..],
+            "journalctl -u mainstay",
+        ),
+    ] {
+        let output = init_beside_systemd(&daemon, refused, &arguments);
+        let said = String::from_utf8(output.stderr).unwrap();
+        assert_eq!(output.status.code(), Some(1), "{said}");
+        assert_eq!(output.stdout, b"", "{refused}");
+        assert!(said.contains(says) && said.contains("not today"), "{said}");
+        let told = fs::read_to_string(&asked).unwrap();
+        assert_eq!(told.lines().collect::<Vec<_>>(), expected);
+        fs::remove_file(&asked).unwrap();
+        assert!(!etc.exists(), "{refused}");
+        assert_eq!(fs::read_dir(&var).unwrap().count(), 1, "{refused}");
+    }
+    // What lies in `conf.d` already is read before anything is started.
+    fs::create_dir_all(etc.join("conf.d")).unwrap();
+    fs::write(etc.join("conf.d/mine.toml"), "[[target]]\n").unwrap();
+    let output = init_beside_systemd(&daemon, "none", &arguments);
+    let said = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(output.status.code(), Some(2), "{said}");
+    assert!(said.contains("mine.toml"), "{said}");
+    assert!(!asked.exists(), "{said}");
+    assert_eq!(fs::read_dir(&etc).unwrap().count(), 1, "{said}");
+    fs::remove_dir_all(&etc).unwrap();
+
+    let arguments = [&arguments[..], &["--json"]].concat();
+    let told = done(init_beside_systemd(&daemon, "none", &arguments));
+    let told: Value = serde_json::from_str(&told).unwrap();
+    assert_eq!(told["started"], true, "{told}");
+    let plugins = told["plugins"].as_array().unwrap();
+    assert!(plugins.contains(&json!("email")), "{told}");
+    let told = fs::read_to_string(&asked).unwrap();
+    assert_eq!(told.lines().collect::<Vec<_>>(), [enable.as_str(), start]);
+    for made in [etc.join("plugins/email.wasm"), var.join("alerts")] {
+        assert!(made.exists(), "{}", made.display());
+    }
+}
+
+#[test]
+fn plugins_that_are_named_are_put_beside_the_others_and_what_they_need_is_said() {
+    let daemon = nothing();
+    for (names, says) in [
+        // One that is known is not put where another one is not.
+        ("webhook,emails", "did you mean `email`?"),
+        ("zzz", "age-retention"),
+    ] {
+        let refused = init(&daemon, &["new", "--with", names]);
+        let said = String::from_utf8(refused.stderr).unwrap();
+        assert_eq!(refused.status.code(), Some(1), "{said}");
+        assert!(said.contains(says), "{said}");
+        assert!(!daemon.path("new").exists());
+    }
+    let said = done(init(&daemon, &["new", "--with", "email,log-file,webhook"]));
+    for told in ["alerter = \"email\"", "[plugin.webhook]"] {
+        assert_eq!(said.matches(told).count(), 1, "{told}: {said}");
+    }
+    // The config has that of `log-file` already.
+    assert!(!said.contains("[plugin.log-file]"), "{said}");
+    let put = fs::read_dir(daemon.path("new/plugins")).unwrap();
+    assert_eq!(put.count(), 6, "{said}");
+}
+
 #[test]
 fn what_is_no_format_and_no_file_is_refused_before_anything_is_written() {
     let daemon = nothing();

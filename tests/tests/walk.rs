@@ -21,7 +21,7 @@ use std::{
     fs::{self, OpenOptions},
     io::Write,
     net::TcpStream,
-    os::unix::fs::symlink,
+    os::unix::fs::{PermissionsExt, symlink},
     path::{Path, PathBuf},
     process::{Child, Command, Stdio},
 };
@@ -66,7 +66,8 @@ cease() {
 }
 systemctl() {
     case "$*" in
-        "enable --now $ROOT/etc/mainstay/mainstay.service") serve ;;
+        "--no-ask-password enable $ROOT/etc/mainstay/mainstay.service") ;;
+        "--no-ask-password start mainstay.service") serve ;;
         "restart mainstay") cease; serve ;;
         "disable --now mainstay") within told; within lies; cease ;;
         *) echo "no such command of systemctl: $*" >&2; return 1 ;;
@@ -132,6 +133,11 @@ impl Walk {
             fs::create_dir_all(place.path(made)).unwrap();
         }
         symlink(program(), place.path("bin/mainstay")).unwrap();
+        // The program calls it too, and not only the shell.
+        let systemctl = place.path("bin/systemctl");
+        let script = format!("#!/usr/bin/env bash\n{PRELUDE}\nsystemctl \"$@\"\n");
+        fs::write(&systemctl, script).unwrap();
+        fs::set_permissions(&systemctl, fs::Permissions::from_mode(0o755)).unwrap();
         let ports = PORTS.map(|port| (port.to_owned(), free_port().to_string()));
         Self {
             directory: place.directory.path().to_owned(),

@@ -94,11 +94,7 @@ async fn dispatch(cli: Cli, out: &Output) -> anyhow::Result<Ending> {
         Command::DemoService { listen, data, .. } => wiring::demo_service(listen, &data).await,
         Command::CompileComponent { component, daemon } => Ok(compile::compile(&component, daemon)),
         Command::Demo { keep } => wiring::demo(out, keep).await,
-        Command::Init {
-            directory,
-            from,
-            service,
-        } => init::init(out, directory, &from, service.as_deref()),
+        Command::Init(arguments) => init::init(out, arguments),
         Command::Check {
             target: Some(target),
             exit_code,

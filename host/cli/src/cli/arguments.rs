@@ -178,27 +178,20 @@ pub enum Command {
     /// Write a first config and what it needs, ready to run
     ///
     /// A config with comments and one target that runs at once, the plugin directory with the plugins that it names and
-    /// those that configs come to first, and a directory for the alerts; what else comes with the program is listed. With
-    /// --from the targets are those of another supervisor's files: what is carried differently, and what is not, is listed
-    /// with the reason, and stands at the end of the config. Nothing that is there is overwritten; where not all can be
-    /// written, what was is taken away again.
+    /// those that configs come to first, and a directory for the alerts; what else comes with the program is listed, and put
+    /// beside them where --with names it. With --from the targets are those of another supervisor's files: what is carried
+    /// differently, and what is not, is listed with the reason, and stands at the end of the config.
+    ///
+    /// With --service and --now it is a service of the machine when this ends: systemd has started it, and does at each boot.
+    /// Not with --from, whose programs the other supervisor may still run. Nothing that is there is overwritten; where not all
+    /// can be written, or systemd does not start it, what was written is taken away again.
     #[command(after_long_help = examples!("
   mainstay init first && cd first && mainstay run
   mainstay init --from supervisord /etc/supervisor/conf.d/*.conf
   mainstay init app --from procfile Procfile
   mainstay init --from systemd /etc/systemd/system/app.service
-  mainstay init /etc/mainstay --service /var/lib/mainstay"))]
-    Init {
-        /// Where to; made where it is not there. Default: here
-        #[arg(value_name = "DIR")]
-        directory: Option<PathBuf>,
-        /// Take the targets from these files; the format is supervisord, procfile or systemd
-        #[arg(long, num_args = 2.., value_names = ["FORMAT", "FILE"])]
-        from: Vec<PathBuf>,
-        /// State and alerts go below this directory, and a unit of systemd beside the config
-        #[arg(long, value_name = "STATE")]
-        service: Option<PathBuf>,
-    },
+  mainstay init /etc/mainstay --service /var/lib/mainstay --with email --now"))]
+    Init(InitArguments),
     /// Validate the config and the plugins, and print every problem at once
     ///
     /// Needs no daemon. Exit code 0 where there is no error (warnings are allowed), 2 where there is one. With a target it
@@ -665,6 +658,26 @@ pub enum Command {
         /// Which shell
         shell: clap_complete::Shell,
     },
+}
+
+/// What `init` writes, and where.
+#[derive(Debug, Args)]
+pub struct InitArguments {
+    /// Where to; made where it is not there. Default: here
+    #[arg(value_name = "DIR")]
+    pub directory: Option<PathBuf>,
+    /// Take the targets from these files; the format is supervisord, procfile or systemd
+    #[arg(long, num_args = 2.., value_names = ["FORMAT", "FILE"])]
+    pub from: Vec<PathBuf>,
+    /// State and alerts go below this directory, and a unit of systemd beside the config
+    #[arg(long, value_name = "STATE")]
+    pub service: Option<PathBuf>,
+    /// Put this plugin of `mainstay plugin list --available` too; several with commas
+    #[arg(long, value_name = "NAME", value_delimiter = ',', value_parser = PluginName::parse)]
+    pub with: Vec<PluginName>,
+    /// With --service: have systemd start it, now and at each boot
+    #[arg(long, requires = "service", conflicts_with = "from")]
+    pub now: bool,
 }
 
 /// What `logs` shows.

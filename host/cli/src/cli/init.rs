@@ -1,7 +1,7 @@
 //! `mainstay init`: a directory with a config, ready to run; its targets may come from another supervisor's files.
 //!
 //! Invariant: nothing that is there is overwritten; the config is written last, when all that it needs is in place. Where not
-//! all can be written, nothing of it is left.
+//! all can be written, or it is not started as it was asked for, nothing of it is left.
 //! Invariant: the config is read by its owner alone where one of the files that it is made of is not for everybody.
 //! Invariant: each line of a file that says something is carried, carried differently, or listed with the reason.
 
@@ -20,15 +20,19 @@ mod unit_words;
 mod words;
 
 use super::{
+    arguments::InitArguments,
     failure::{Ending, Usage},
+    install,
     output::Output,
 };
 use crate::carried::{self, Carried};
 use anyhow::{Context, bail, ensure};
 use draft::Imported;
 use made::Made;
+use mainstay_domain::name::PluginName;
 use service::Service;
 use std::{
+    collections::BTreeSet,
     fs,
     os::unix::fs::MetadataExt,
     path::{Path, PathBuf},
@@ -91,16 +95,18 @@ const FORMATS: [(&str, Import); 3] = [
 ];
 
 /// `mainstay init`.
-pub(super) fn init(
-    out: &Output,
-    directory: Option<PathBuf>,
-    from: &[PathBuf],
-    service: Option<&Path>,
-) -> anyhow::Result<Ending> {
+pub(super) fn init(out: &Output, arguments: InitArguments) -> anyhow::Result<Ending> {
+    let InitArguments {
+        directory,
+        from,
+        service,
+        with,
+        now,
+    } = arguments;
     let named = directory.unwrap_or_else(|| PathBuf::from("."));
     let directory = std::path::absolute(&named).context("cannot tell the present directory")?;
     let file = directory.join("mainstay.toml");
-    let service = service.map(|state| Service::new(&file, state));
+    let service = service.map(|state| Service::new(&file, &state));
     let service = service.transpose()?;
     let unit = service.as_ref().map(|service| &service.file);
     for file in [Some(&file), unit].into_iter().flatten() {
@@ -109,6 +115,10 @@ pub(super) fn init(
             "{} is there already, and nothing was written; name another directory, or move it away",
             file.display()
         );
+    }
+    // All names are known before anything is written.
+    for name in &with {
+        install::named(name)?;
     }
     let imported = from
         .split_first()
@@ -121,10 +131,12 @@ pub(super) fn init(
         Some(imported) => config::imported(&imported.targets, &imported.notes, below),
     };
     let plugins = carried::all()?;
-    let is_put = |plugin: &&Carried| PLUGINS.contains(&plugin.about.name.as_str());
+    let mut wanted = BTreeSet::from(PLUGINS);
+    wanted.extend(with.iter().map(PluginName::as_str));
+    let is_put = |plugin: &&Carried| wanted.contains(plugin.about.name.as_str());
     let (put, others): (Vec<&Carried>, Vec<&Carried>) = plugins.iter().partition(is_put);
     ensure!(
-        put.len() == PLUGINS.len(),
+        put.len() == wanted.len(),
         "this program was built without its plugins; see CONTRIBUTING.md, \"A first-party plugin\""
     );
     let mut made = Made::default();
@@ -146,6 +158,11 @@ pub(super) fn init(
         None => 0o666,
     };
     made.file(&file, mode, &text)?;
+    if let (true, Some(service)) = (now, &service) {
+        // A `conf.d` that was there before may hold what the daemon refuses.
+        mainstay_daemon::config::load(&file)?;
+        service.start()?;
+    }
     made.keep();
     let written = Written {
         file: &file,
@@ -154,6 +171,7 @@ pub(super) fn init(
         plugins: &put,
         others: &others,
         imported: imported.as_ref(),
+        is_started: now,
     };
     if !out.json {
         written.tell(out)?;
@@ -164,7 +182,7 @@ pub(super) fn init(
         true => written.tell_programs(out)?,
         false => match unit {
             None => told::next(out, &named, imported.is_none())?,
-            Some(unit) => told::next_of_service(out, &file, unit)?,
+            Some(unit) => told::next_of_service(out, &file, unit, now)?,
         },
     }
     Ok(Ending::Done)

@@ -36,7 +36,7 @@ pub(super) fn list(out: &Output) -> anyhow::Result<()> {
     }
     for plugin in &all {
         let about = &plugin.about;
-        out.line(&format!("{} {}, {}", about.name, about.version, about.kind))?;
+        out.line(&heading_of(plugin))?;
         tell(out, 2, &about.summary)?;
         if !about.handles.is_empty() {
             tell(out, 2, &format!("handles {}", about.handles.join(", ")))?;
@@ -44,6 +44,12 @@ pub(super) fn list(out: &Output) -> anyhow::Result<()> {
         needs(out, plugin)?;
     }
     out.line("mainstay plugin install NAME puts one into the plugin directory")
+}
+
+/// What stands above what is told of a plugin.
+pub(super) fn heading_of(plugin: &Carried) -> String {
+    let about = &plugin.about;
+    format!("{} {}, {}", about.name, about.version, about.kind)
 }
 
 /// What a plugin needs of the config: what it asks for, and its settings.
@@ -70,6 +76,11 @@ pub(super) fn tell(out: &Output, indent: usize, text: &str) -> anyhow::Result<()
     }])
 }
 
+/// The one of this name; where none comes with the program, the error has those that do.
+pub(super) fn named(name: &PluginName) -> anyhow::Result<Carried> {
+    carried::named(name.as_str()).map_err(|error| with_meant(name, error))
+}
+
 /// Why one does not come with the program, with the name that it was meant to be where one is near.
 fn with_meant(name: &PluginName, error: CarriedError) -> anyhow::Error {
     let all = carried::all().unwrap_or_default();
@@ -93,10 +104,7 @@ pub(super) fn install(
     into: Option<PathBuf>,
 ) -> anyhow::Result<()> {
     // All names are known before anything is written.
-    let plugins: Vec<Carried> = names
-        .iter()
-        .map(|name| carried::named(name.as_str()).map_err(|error| with_meant(name, error)))
-        .collect::<anyhow::Result<_>>()?;
+    let plugins: Vec<Carried> = names.iter().map(named).collect::<anyhow::Result<_>>()?;
     let (directory, configured) = match into {
         Some(directory) => {
             let directory = std::path::absolute(&directory);
@@ -134,13 +142,19 @@ fn install_one(
         Put::New => format!("wrote {}", shown.display()),
         Put::WasThere => format!("{} is there already", shown.display()),
     })?;
-    needs(out, plugin)?;
-    let name = &plugin.about.name;
     if is_configured {
+        needs(out, plugin)?;
         return out.line(&format!(
-            "[plugin.{name}] is in the config; `mainstay check` says what is missing"
+            "[plugin.{}] is in the config; `mainstay check` says what is missing",
+            plugin.about.name
         ));
     }
+    tell_config(out, plugin)
+}
+
+/// What to add to the config for a plugin that it does not name.
+pub(super) fn tell_config(out: &Output, plugin: &Carried) -> anyhow::Result<()> {
+    needs(out, plugin)?;
     out.line("add to the config, with values of your own; `mainstay check` says what is missing:")?;
     out.verbatim(&config_of(plugin).join("\n"))
 }

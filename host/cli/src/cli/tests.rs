@@ -498,6 +498,10 @@ fn bad_usage_is_refused_with_what_is_allowed() {
     check("mainstay backup restore state", "--into");
     check("mainstay backup restore state", "--replace");
     check("mainstay stop", "<TARGET>");
+    check("mainstay init --now", "--service");
+    let taken = "mainstay init --service s --from procfile Procfile --now";
+    check(taken, "cannot be used with");
+    check("mainstay init --with email,Page", "a-z, 0-9");
     check("mainstay operation show 7", "op-01K");
     check("mainstay note 7 text", "inc-01K");
     let doubt = "mainstay operation resolve op-01K0000000000000000000000A 3";

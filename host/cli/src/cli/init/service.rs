@@ -1,17 +1,21 @@
-//! What `init` writes for a service of the machine: a unit of systemd, and where state and alerts are.
+//! What `init` writes for a service of the machine: a unit of systemd, and where state and alerts are; and its first start.
 //!
 //! Invariant: a unit names plain paths alone, which need no quotes there and none in the config.
+//! Invariant: what does not start is not started at the next boot either, and a unit of this name that is there stays as it is.
 
 use anyhow::{Context, ensure};
 use std::{
     env,
     path::{Path, PathBuf, absolute},
+    process::{Command, Stdio},
 };
 
 /// The unit of the repository, for the usual paths.
 const UNIT: &str = include_str!("../../../../../examples/mainstay.service");
 /// What it starts.
 const START: &str = "/usr/local/bin/mainstay run --config /etc/mainstay/mainstay.toml";
+/// What systemd calls it: by the file that stands beside `mainstay.toml`.
+const NAME: &str = "mainstay.service";
 
 /// A service of the machine.
 pub(super) struct Service {
@@ -38,6 +42,43 @@ impl Service {
             unit: unit(&plain(&program)?, &plain(config)?),
         })
     }
+
+    /// Has systemd start it, now and at each boot; it has when the daemon says that it is ready.
+    ///
+    /// # Errors
+    ///
+    /// Systemd does not take the unit, as where it has another one of this name, or the daemon does not start.
+    pub(super) fn start(&self) -> anyhow::Result<()> {
+        let file = self.file.display().to_string();
+        systemctl(&["enable", &file])
+            .context("systemd does not take the unit, and what was written is taken away again")?;
+        let started = systemctl(&["start", NAME]);
+        if started.is_err() {
+            // It goes on trying, and would at the next boot. Of two errors the first one is told.
+            let _ = systemctl(&["disable", "--now", NAME]);
+        }
+        started.context(
+            "the service does not start, and what was written is taken away again; `journalctl -u mainstay` says why",
+        )
+    }
+}
+
+/// Asks systemd for something; what it says against it is in the error.
+fn systemctl(arguments: &[&str]) -> anyhow::Result<()> {
+    let mut command = Command::new("systemctl");
+    // A prompt would go unseen: what it prints is kept for the error.
+    command.arg("--no-ask-password").args(arguments);
+    let output = command.stdin(Stdio::null()).output();
+    let output = output.context("cannot run systemctl")?;
+    let told = String::from_utf8_lossy(&output.stderr);
+    ensure!(
+        output.status.success(),
+        "systemctl {} ended with {}: {}",
+        arguments.join(" "),
+        output.status,
+        told.trim()
+    );
+    Ok(())
 }
 
 fn unit(program: &str, config: &str) -> String {

@@ -1,7 +1,7 @@
 //! What `init` says of what it wrote: to people, and with `--json` as one object.
 
 use super::{
-    config,
+    PLUGINS, config,
     draft::{Fate, Imported},
     words,
 };
@@ -27,6 +27,8 @@ pub(super) struct Written<'a> {
     pub(super) others: &'a [&'a Carried],
     /// What other files gave, where some were named.
     pub(super) imported: Option<&'a Imported>,
+    /// Whether systemd has started it.
+    pub(super) is_started: bool,
 }
 
 impl Written<'_> {
@@ -47,6 +49,11 @@ impl Written<'_> {
         let others = names(self.others);
         let told = format!("mainstay plugin install NAME puts another one there: {others}");
         install::tell(out, 0, &told)?;
+        let is_asked_for = |plugin: &&&Carried| !PLUGINS.contains(&plugin.about.name.as_str());
+        for plugin in self.plugins.iter().filter(is_asked_for) {
+            out.line(&install::heading_of(plugin))?;
+            install::tell_config(out, plugin)?;
+        }
         match self.imported {
             Some(imported) => report(out, imported),
             None => Ok(()),
@@ -82,6 +89,7 @@ impl Written<'_> {
             "plugins": plugins.collect::<Vec<_>>(),
             "targets": targets,
             "lines": lines,
+            "started": self.is_started,
         })
     }
 }
@@ -132,16 +140,42 @@ pub(super) fn next(out: &Output, directory: &Path, is_first: bool) -> anyhow::Re
 }
 
 /// The commands that come next for a service of the machine.
-pub(super) fn next_of_service(out: &Output, file: &Path, unit: &Path) -> anyhow::Result<()> {
+pub(super) fn next_of_service(
+    out: &Output,
+    file: &Path,
+    unit: &Path,
+    is_started: bool,
+) -> anyhow::Result<()> {
+    let file = file.display();
+    if is_started {
+        out.line(
+            "it runs, and starts at each boot; a change of the config is applied when it is saved",
+        )?;
+    }
     out.line("next:")?;
-    out.line(&format!("  mainstay check --config {}", file.display()))?;
-    out.line(&format!("  systemctl enable --now {}", unit.display()))?;
-    out.line(&format!("  mainstay status --config {}", file.display()))
+    out.line(&format!("  mainstay check --config {file}"))?;
+    if !is_started {
+        out.line(&format!("  systemctl enable --now {}", unit.display()))?;
+    }
+    out.line(&format!("  mainstay status --config {file}"))
 }
 
 #[cfg(test)]
 mod tests {
     use super::{super::Source, super::supervisord, *};
+
+    #[test]
+    fn what_systemd_has_started_is_not_to_be_started_once_more() {
+        for is_started in [true, false] {
+            let out = Output::in_memory(false, false);
+            let [file, unit] = ["/e/mainstay.toml", "/e/mainstay.service"].map(Path::new);
+            next_of_service(&out, file, unit, is_started).unwrap();
+            let written = out.written();
+            assert_eq!(written.contains("it runs"), is_started, "{written}");
+            let is_asked_for = written.contains("systemctl enable --now /e/mainstay.service");
+            assert_eq!(is_asked_for, !is_started, "{written}");
+        }
+    }
 
     #[test]
     fn what_became_of_each_line_is_told_to_programs_without_its_secrets() {
@@ -158,6 +192,7 @@ mod tests {
             plugins: &[],
             others: &[],
             imported: Some(&imported),
+            is_started: false,
         };
         let told = written.as_json();
         assert_eq!(told["config"], "/srv/mainstay.toml");
