@@ -8,8 +8,9 @@ use crate::{
     backup::{BackupRecord, BackupStatus, BackupType},
     backup_chain::by_age,
     id::BackupId,
+    measure::size,
     retention::is_judged,
-    text::visible,
+    text::{counted, visible},
 };
 
 /// So many mount points are named in a reason.
@@ -137,8 +138,12 @@ fn shrunk(trusted: &[&BackupRecord], new: &BackupRecord, least_percent: f64) -> 
         of_bytes_alone,
         before: before.id.clone(),
         why: format!(
-            "it has {} documents of {} bytes, and {} before it had {} of {} (shrink_guard = {least_percent})",
-            new.documents, new.size_bytes, before.id, before.documents, before.size_bytes
+            "it has {} of {}, and {} before it had {} of {} (shrink_guard = {least_percent})",
+            counted(new.documents, "document"),
+            size(new.size_bytes),
+            before.id,
+            before.documents,
+            size(before.size_bytes)
         ),
     })
 }

@@ -10,6 +10,7 @@ use crate::{
 };
 use mainstay_domain::{
     code::ErrorCode,
+    measure::length,
     name::{InvalidName, PluginName},
     plugin::{PluginIdentity, PluginKind},
     replay::Halt,
@@ -44,7 +45,8 @@ pub enum CallFailure {
     TimedOut(Duration),
     /// It failed too often and rests.
     #[error(
-        "was not called: the plugin failed again and again and rests for another {0:?}; last error: {1} [{code}]",
+        "was not called: the plugin failed again and again and rests for another {rest}; last error: {1} [{code}]",
+        rest = length(*.0),
         code = ErrorCode::Quarantined
     )]
     Resting(Duration, String),

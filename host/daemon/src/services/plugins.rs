@@ -24,6 +24,7 @@ use mainstay_domain::{
     call::{DeliverRequest, DeliveryFailure, JudgeRequest, NextStep, RecoveryFailure, Report},
     code::ErrorCode,
     event::{Event, EventKind, PluginRejected, PluginServing, PluginWithdrawn},
+    measure::length,
     name::{JobName, PluginName},
     plugin::{PluginKind, PluginRow},
     recovery::{Call, Decide, Handled, NotHandled},
@@ -404,11 +405,11 @@ impl Observer for PluginEvents {
                 plugin,
                 rest,
                 reason,
-            } => high(
-                EventKind::PluginQuarantined,
-                ErrorCode::Quarantined.mark(format!("{plugin} rests for {rest:?}: {reason}")),
-            )
-            .with_plugin(&plugin),
+            } => {
+                let message = format!("{plugin} rests for {}: {reason}", length(rest));
+                let message = ErrorCode::Quarantined.mark(message);
+                high(EventKind::PluginQuarantined, message).with_plugin(&plugin)
+            }
             PluginEvent::Released { plugin } => {
                 low(EventKind::PluginReleased, format!("{plugin} answers again"))
                     .with_plugin(&plugin)
@@ -527,7 +528,7 @@ mod tests {
             ),
             (
                 quarantined,
-                "fixer@1.0.0 rests for 30s: it trapped [MS-0303]",
+                "fixer@1.0.0 rests for 30 s: it trapped [MS-0303]",
             ),
             (
                 PluginEvent::Released {

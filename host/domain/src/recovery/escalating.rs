@@ -9,6 +9,7 @@ use crate::{
     actor::Actor,
     id::IncidentId,
     incident::{Acknowledgement, IncidentState},
+    measure::length,
     text::counted,
     time::Monotonic,
 };
@@ -60,10 +61,10 @@ impl Recovery {
                 _ => "",
             };
             let message = format!(
-                "{} is not recovered from {} after {} s{waits}",
+                "{} is not recovered from {} after {}{waits}",
                 case.incident.target,
                 case.incident.failure,
-                lasts.as_secs()
+                length(lasts)
             );
             self.tell_overdue(case, message, at, out);
             return;

@@ -6,6 +6,7 @@ use mainstay_domain::{
     archive::Manifest,
     backup_chain::newest_complete,
     event::EventKind,
+    measure::length,
     record::Change,
     severity::Severity,
     spec::{JobSpec, Spec},
@@ -40,12 +41,13 @@ impl BackupService {
             format!("the newest is of {at}")
         });
         let than = match job.rpo {
-            Some(rpo) => format!("its rpo of {rpo:?}"),
-            None => format!("{rpo:?}, twice what its schedules leave between two"),
+            Some(_) => "its recovery point objective",
+            None => "twice what its schedules leave between two",
         };
         let message = format!(
-            "job {} has no verified and complete backup that is newer than {than}: {newest}",
-            job.name
+            "job {} has no verified and complete backup that is newer than {}, {than}: {newest}",
+            job.name,
+            length(rpo)
         );
         let event = self
             .event(EventKind::BackupRpoMissed, Severity::High, message)

@@ -17,13 +17,13 @@ use mainstay_domain::{
     backup_chain::{BackupChainError, plan_restore},
     event::{BackupRestored, Event, EventKind},
     id::BackupId,
+    measure::{length, size},
     name::JobName,
     record::Change,
     severity::Severity,
     text::counted,
     time::millis,
 };
-use std::time::Duration;
 
 /// Who hears that a backup is right.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -216,10 +216,10 @@ impl BackupService {
             .last()
             .map_or_else(String::new, |record| record.id.to_string());
         let message = format!(
-            "backup {id} of job {job} {what}: {}, {}, {:?}{}{}{}{}",
+            "backup {id} of job {job} {what}: {}, {}, {}{}{}{}{}",
             counted(*documents, "document"),
-            counted(*bytes, "byte"),
-            Duration::from_millis(elapsed_ms),
+            size(*bytes),
+            length(*elapsed),
             words::incomplete(chain.last()),
             words::not_put_back(not_put_back, job, &id),
             words::skipped(skipped),

@@ -7,10 +7,12 @@ use mainstay_domain::{
     backup::{BackupRecord, BackupStatus, BackupType},
     code::ErrorCode,
     id::BackupId,
+    measure::{length, size},
     name::JobName,
     text::counted,
     time::Timestamp,
 };
+use std::time::Duration;
 
 /// It began; one that was `asked` for may have nothing to build on.
 pub(super) fn began(
@@ -42,12 +44,13 @@ pub(super) fn verified(record: &BackupRecord, elapsed_ms: u64, warnings: &[Strin
         false => "",
     };
     format!(
-        "backup {} of job {} is verified{and_what}: {}, {}, {} stored in {elapsed_ms} ms{more}",
+        "backup {} of job {} is verified{and_what}: {}, {}, {} stored in {}{more}",
         record.id,
         record.job,
         counted(record.documents, "document"),
         counted(record.tombstones, "deletion"),
-        counted(record.stored_bytes, "byte"),
+        size(record.stored_bytes),
+        length(Duration::from_millis(elapsed_ms)),
     )
 }
 
@@ -375,6 +378,11 @@ mod tests {
                 verified(&record(1, 0, 900), 41, &[]),
                 "backup ful-01K0000000000000000000000A of job state is verified: 1 document, 0 deletions, 900 bytes stored \
                  in 41 ms",
+            ),
+            (
+                verified(&record(2, 1, 5 << 30), 73_000, &[]),
+                "backup ful-01K0000000000000000000000A of job state is verified: 2 documents, 1 deletion, 5 GiB stored in \
+                 1 min 13 s",
             ),
             (
                 verified(

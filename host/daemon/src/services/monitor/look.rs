@@ -8,6 +8,7 @@ use super::{
 use crate::ports::ProcessUpdate;
 use mainstay_domain::{
     health::{Evidence, Observation, Outcome},
+    measure::length,
     name::{CheckName, TargetName},
     pulse::{Heard, Heartbeat},
     spec::{CheckKind, CheckSpec},
@@ -110,14 +111,14 @@ impl Core {
         last_beat: Heard,
     ) -> Observation {
         let silence = self.clock.monotonic().since(last_beat.at);
-        let (millis, every) = (silence.as_millis(), check.every.as_millis());
-        let late = || format!("no heartbeat for {millis} ms, one is due every {every} ms");
+        let (passed, every) = (length(silence), length(check.every));
+        let late = || format!("no heartbeat for {passed}, one is due every {every}");
         let (outcome, message) = match self.heartbeat(last_beat, check.every) {
             // None may have come so far: it is counted from the start.
             Heartbeat::InTime => (
                 Outcome::Healthy,
                 format!(
-                    "in time: {millis} ms have passed of the {every} ms within which a heartbeat is due"
+                    "in time: {passed} have passed of the {every} within which a heartbeat is due"
                 ),
             ),
             Heartbeat::Excused(gap) => (

@@ -3,6 +3,7 @@
 use super::Core;
 use mainstay_domain::{
     health::{Observation, Outcome},
+    measure::length,
     pulse::{Heard, Heartbeat, Moment},
     time::Monotonic,
 };
@@ -72,5 +73,5 @@ impl Core {
 }
 
 pub(super) fn held_up(gap: Duration) -> String {
-    format!("the daemon itself was held up for {} ms", gap.as_millis())
+    format!("the daemon itself was held up for {}", length(gap))
 }

@@ -491,14 +491,14 @@ async fn a_heartbeat_that_stays_away_is_a_failure_and_one_that_comes_ends_it() {
     let seen = within(bench.monitor.check_now(name("cron"))).await.unwrap();
     assert_eq!(
         seen[0].evidence.message,
-        "in time: 10000 ms have passed of the 10000 ms within which a heartbeat is due"
+        "in time: 10 s have passed of the 10 s within which a heartbeat is due"
     );
     assert!(healthy(&bench));
     bench.clock.advance(Duration::from_secs(1));
     let seen = within(bench.monitor.check_now(name("cron"))).await.unwrap();
     assert_eq!(
         seen[0].evidence.message,
-        "no heartbeat for 11000 ms, one is due every 10000 ms"
+        "no heartbeat for 11 s, one is due every 10 s"
     );
     assert_eq!(seen[0].evidence.value, Some(11.0));
     assert_eq!(bench.finding().await, "cron raised beat-down");

@@ -14,6 +14,7 @@ use mainstay_domain::{
     drill_rules::{DrillState, may_drill},
     event::{Event, EventData, EventKind, NoteAdded, TargetDrilled},
     id::IncidentId,
+    measure::length,
     orders::DrillOrder,
     severity::Severity,
     time::{Timestamp, millis},
@@ -238,9 +239,9 @@ impl Inner {
         let is_met = end.is_some_and(|(end, rto)| end.is_met(rto)) && outcome == DONE;
         let how = match recovered.filter(|_| is_met) {
             Some(took) => format!(
-                "it was healthy again from {failure} after {} ms, within its objective of {} ms",
-                millis(took),
-                millis(rto)
+                "it was healthy again from {failure} after {}, within its objective of {}",
+                length(took),
+                length(rto)
             ),
             None => outcome.clone(),
         };

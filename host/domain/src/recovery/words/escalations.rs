@@ -9,6 +9,7 @@ use crate::{
     },
     id::OperationId,
     incident::Incident,
+    measure::length,
     operation::Operation,
     policy::Breach,
     record::Change,
@@ -123,8 +124,8 @@ pub(in crate::recovery) fn unacknowledged(
 ) -> Change {
     let (target, failure) = (&incident.target, &incident.failure);
     let message = format!(
-        "nobody has taken on {failure} of {target}, {} s after people were told: mainstay ack {}",
-        told.as_secs(),
+        "nobody has taken on {failure} of {target}, {} after people were told: `mainstay ack {}`",
+        length(told),
         incident.id
     );
     let data = IncidentUnacknowledged {
