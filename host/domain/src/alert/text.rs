@@ -12,7 +12,7 @@ mod next;
 #[cfg(test)]
 mod tests;
 
-use crate::event::Event;
+use crate::event::{Event, EventKind};
 use done::actions_taken;
 use headline::headline;
 use next::next_step;
@@ -44,7 +44,7 @@ pub(super) fn cut(line: &str) -> String {
 /// Some lines.
 pub(super) fn body(event: &Event, host_name: &str) -> String {
     let mut body = String::new();
-    let (what, why) = apart(&event.message, event.data.error());
+    let (what, why) = apart(&without_orders(event), event.data.error());
     add(&mut body, "What happened", &what);
     if let Some(why) = why {
         add(&mut body, "Why", why);
@@ -61,14 +61,33 @@ pub(super) fn body(event: &Event, host_name: &str) -> String {
     let to_what = format!("{about} on {host_name}, {severity}, at {}", event.at);
     add(&mut body, "To what", &to_what);
     add(&mut body, "What the host did", &actions_taken(event));
-    for step in event.data.steps() {
-        add(&mut body, "To be done first", step);
+    for (number, step) in (1..).zip(event.data.steps()) {
+        add(&mut body, &format!("To be done first, step {number}"), step);
     }
     for (number, step) in (1..).zip(event.data.runbook()) {
         add(&mut body, &format!("Runbook, step {number}"), step);
     }
     add(&mut body, "What to do next", &next_step(event));
     body
+}
+
+/// The message without what has a line of its own below: the steps, and the command that it ends in, which is what to do next.
+fn without_orders(event: &Event) -> String {
+    let mut message = event.message.clone();
+    let steps = event.data.steps();
+    if !steps.is_empty() {
+        message = message.replace(&format!("; first: {}", steps.join("; ")), "");
+    }
+    let ends_in_a_command = match event.kind {
+        EventKind::OperationAwaitingManual | EventKind::IncidentUnacknowledged => true,
+        // Nothing was begun: it says how a person begins it.
+        EventKind::OperationEscalated => event.operation.is_none(),
+        _ => false,
+    };
+    match message.rsplit_once(": `mainstay ") {
+        Some((what, _)) if ends_in_a_command => what.to_owned(),
+        _ => message,
+    }
 }
 
 /// What happened without its reason, and the reason, so that it is said once: a message ends in it, and what says several

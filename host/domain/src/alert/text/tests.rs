@@ -315,6 +315,59 @@ fn a_reason_is_said_once_however_often_the_messages_have_it() {
 }
 
 #[test]
+fn what_has_a_line_of_its_own_is_not_said_in_what_happened() {
+    let said = |kind, message: String, change: fn(&mut EventData)| {
+        let mut event = event(kind, change);
+        event.message = message;
+        body(&event, "db1")
+    };
+    let asks = "`mainstay approve op-1`, or `mainstay reject op-1` [MS-0401]";
+    let waits = said(
+        EventKind::OperationAwaitingManual,
+        format!(
+            "recovery of web from down waits for a person; first: look at the disk; free some of it: {asks}"
+        ),
+        |data| match data {
+            EventData::OperationAwaitingManual(facts) => {
+                facts.error = None;
+                facts.steps = vec!["look at the disk".to_owned(), "free some of it".to_owned()];
+            }
+            other => panic!("{other:?}"),
+        },
+    );
+    let what = "What happened: recovery of web from down waits for a person\nTo what: ";
+    assert!(waits.starts_with(what), "{waits}");
+    for step in ["1: look at the disk", "2: free some of it"] {
+        let line = format!("\nTo be done first, step {step}\n");
+        assert!(waits.contains(&line), "{waits}");
+    }
+    let doubtful = said(
+        EventKind::OperationAwaitingManual,
+        "recovery of web from down waits for a person: an effect is in doubt: `mainstay operation resolve op-1 3 --happened`, \
+         or `--did-not`, or `mainstay reject op-1`"
+            .to_owned(),
+        |data| match data {
+            EventData::OperationAwaitingManual(facts) => {
+                facts.error = Some("an effect is in doubt".to_owned());
+            }
+            other => panic!("{other:?}"),
+        },
+    );
+    let what = "What happened: recovery of web from down waits for a person\nWhy: an effect";
+    assert!(doubtful.starts_with(what), "{doubtful}");
+    let what = "nobody has taken on down of web, 15 min after people were told";
+    let alone = said(
+        EventKind::IncidentUnacknowledged,
+        format!("{what}: `mainstay ack inc-1`"),
+        as_it_is,
+    );
+    assert!(
+        alone.starts_with(&format!("What happened: {what}\n")),
+        "{alone}"
+    );
+}
+
+#[test]
 fn what_waits_for_a_person_says_how_far_it_came() {
     for (attempts, did) in [
         (0, "nothing yet; it does not go on without you"),

@@ -29,15 +29,15 @@ pub(in crate::recovery) fn awaits(operation: &Operation, now: Timestamp) -> Chan
         }
     };
     let then = match operation.doubt.as_deref() {
-        None => format!("mainstay approve {id}"),
+        None => format!("`mainstay approve {id}`"),
         Some(Doubt { number, .. }) => {
             let why = operation.error.as_deref();
             let why = why.unwrap_or("an effect is in doubt");
-            format!("{why}: mainstay operation resolve {id} {number} --happened, or --did-not")
+            format!("{why}: `mainstay operation resolve {id} {number} --happened`, or `--did-not`")
         }
     };
     let message = ErrorCode::AwaitsOperator.mark(format!(
-        "recovery of {} from {} waits for {who}{until}{steps}: {then}, or mainstay reject {id}",
+        "recovery of {} from {} waits for {who}{until}{steps}: {then}, or `mainstay reject {id}`",
         operation.target, operation.failure
     ));
     let data = OperationAwaitingManual {

@@ -115,7 +115,7 @@ fn what_is_said_of_a_recovery_that_begins_holds_whatever_it_waits_for() {
 #[test]
 fn what_waits_for_a_person_is_said_with_and_without_steps_and_what_they_decide_with_and_without_a_reason()
  {
-    let asks = format!("mainstay approve {ID}, or mainstay reject {ID} [MS-0401]");
+    let asks = format!("`mainstay approve {ID}`, or `mainstay reject {ID}` [MS-0401]");
     check(
         awaits(&operation(as_it_is), BEGIN),
         &format!("recovery of api from down waits for a person: {asks}"),
