@@ -33,7 +33,7 @@ use std::collections::BTreeMap;
 const MOST: usize = 10_000;
 
 /// What is said of a fault whose end nothing else can say.
-const GONE: &str = "the config does not name it any more";
+const GONE: &str = "the config does not ask for it any more";
 
 /// Who was told of what.
 #[derive(Debug, Clone, Default)]

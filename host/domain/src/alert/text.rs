@@ -56,10 +56,14 @@ pub(super) fn body(event: &Event, host_name: &str) -> String {
             let _ = writeln!(body, "  {line}");
         }
     }
-    let about = subject(event).unwrap_or("the host itself");
-    let severity = event.severity;
-    let to_what = format!("{about} on {host_name}, {severity}, at {}", event.at);
-    add(&mut body, "To what", &to_what);
+    let to_what = match (&event.target, &event.job, &event.plugin) {
+        (Some(target), ..) => format!("{target} on {host_name}"),
+        (None, Some(job), _) => format!("job {job} on {host_name}"),
+        (None, None, Some(plugin)) => format!("plugin {plugin} on {host_name}"),
+        (None, None, None) => format!("the host {host_name}"),
+    };
+    let (severity, at) = (event.severity, event.at);
+    add(&mut body, "To what", &format!("{to_what}, {severity}, at {at}"));
     add(&mut body, "What the host did", &actions_taken(event));
     for (number, step) in (1..).zip(event.data.steps()) {
         add(&mut body, &format!("To be done first, step {number}"), step);

@@ -34,10 +34,10 @@ pub fn test_alert(host_name: &str, by: &str, now: Timestamp, ids: &mut IdSource)
         severity: Severity::Low,
         at: now,
         kind: "alert.test".to_owned(),
-        title: format!("{host_name}: test alert, nothing is wrong"),
+        title: format!("[{host_name}] test alert: nothing is wrong"),
         body: format!(
             "{by} asked for it with `mainstay alert test`, to see whether alerts of {host_name} arrive here.\nNothing has to be \
-             done; that it is over follows at once."
+             done; a message that it is over follows at once."
         ),
         target: None,
         operation: None,
@@ -54,7 +54,7 @@ pub fn test_alert_over(test: &Alert, host_name: &str, now: Timestamp, ids: &mut 
         id: AlertId::new(ids.next(now)),
         status: AlertStatus::Resolved,
         at: now,
-        title: format!("{host_name}: the test alert is over"),
+        title: format!("[{host_name}] the test alert is over"),
         body: "The test alert arrived, and is over.\nNothing has to be done, and nothing follows."
             .to_owned(),
         ..test.clone()
@@ -93,7 +93,7 @@ mod tests {
         let now = Timestamp::from_millis(1_706_702_400_000);
         let [one, other] = [(), ()].map(|()| test_alert("db1", "anna", now, &mut ids));
         assert_ne!(one.dedup_key, other.dedup_key);
-        assert!(one.title.contains("nothing is wrong"), "{}", one.title);
+        assert_eq!(one.title, "[db1] test alert: nothing is wrong");
         assert!(one.body.contains("anna"), "{}", one.body);
         let over = test_alert_over(&one, "db1", now, &mut ids);
         assert_eq!(over.dedup_key, one.dedup_key);

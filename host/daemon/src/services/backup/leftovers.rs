@@ -144,8 +144,8 @@ impl BackupService {
         manifest: &Manifest,
     ) -> Result<(), BackupError> {
         let message = format!(
-            "backup {} was stored and verified, which is known only now",
-            record.id
+            "backup {} of job {} was stored and verified, which is known only now",
+            record.id, record.job
         );
         let event = self
             .event(EventKind::BackupVerified, Severity::Low, message)
@@ -168,7 +168,7 @@ impl BackupService {
             .event(
                 EventKind::BackupFailed,
                 Severity::Medium,
-                format!("backup {}: {reason}", record.id),
+                format!("backup {} of job {}: {reason}", record.id, record.job),
             )
             .with_backup(&record.job, &record.id);
         record.reason = Some(reason);

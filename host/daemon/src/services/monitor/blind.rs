@@ -90,7 +90,7 @@ impl Core {
     fn sees_again(&self, ends: bool) {
         if ends {
             let message =
-                "every check that could not look has looked again, or is not looked at any more";
+                "every check that could not look has looked again, or looks no more";
             self.tell(self.of_the_host(EventKind::MonitorSees, message.to_owned()));
         }
     }
@@ -110,12 +110,37 @@ fn words(report: &MonitorBlind) -> String {
     if u64::try_from(names.len()).is_ok_and(|named| named < targets) {
         names.push("...");
     }
+    let have = if report.checks == 1 { "has" } else { "have" };
     format!(
-        "{} of {} ({}) cannot look since {}: {}",
+        "{} of {} ({}) {have} not been able to look since {}: {}",
         counted(report.checks, "check"),
         counted(targets, "target"),
         names.join(", "),
         report.since,
         report.why
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use mainstay_domain::time::Timestamp;
+
+    #[test]
+    fn how_many_checks_cannot_look_is_said_of_one_and_of_several() {
+        for (checks, targets, expected) in [
+            (1, 1, "1 check of 1 target (api) has not been able to look since"),
+            (3, 2, "3 checks of 2 targets (api, ...) have not been able to look since"),
+        ] {
+            let said = words(&MonitorBlind {
+                checks,
+                targets,
+                names: vec![TargetName::parse("api").unwrap()],
+                since: Timestamp::from_millis(1),
+                why: "no descriptor is free".to_owned(),
+            });
+            assert!(said.starts_with(expected), "{said}");
+            assert!(said.ends_with("001Z: no descriptor is free"), "{said}");
+        }
+    }
 }

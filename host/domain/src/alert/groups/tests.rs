@@ -326,10 +326,10 @@ fn what_is_over_within_the_wait_is_told_even_so() {
     world.pass(WAIT);
     world.deliver_all();
     let told = &world.received[0];
-    assert!(told.body.contains("a#1; (over again)"));
+    assert!(told.body.contains("a#1; (already over)"));
     assert_eq!(
         told.title,
-        "[db1] 2 alerts, over again, the most severe: a#1;"
+        "[db1] 2 alerts, already over, the most severe: a#1;"
     );
     assert!(
         told.body.contains("\nWhat to do next: nothing; "),
@@ -354,6 +354,10 @@ fn a_member_of_which_nothing_will_say_that_it_is_over_does_not_keep_its_group_op
         let together = world.ask(|groups, telling| groups.forget(&page, key, telling));
         world.take(together.map(GroupStep::Together).into_iter().collect());
     }
+    world.deliver_all();
+    let over = &world.received[0].body;
+    let what = "told in this group is over, or nothing will be said of it any more\n";
+    assert!(over.contains(what), "{over}");
     assert_eq!(world.take_received(), [format!("resolved high {GROUP}")]);
     assert!(world.rows.is_empty(), "{:?}", world.rows);
 }

@@ -34,7 +34,7 @@ impl<'a, 'b> Words<'a, 'b> {
     ) -> OutboxEntry {
         let are_over = open.is_empty();
         let open = open.iter().map(|alert| (*alert, ""));
-        let passed = passed.iter().map(|alert| (*alert, " (over again)"));
+        let passed = passed.iter().map(|alert| (*alert, " (already over)"));
         let mut all: Vec<(&Alert, &str)> = open.chain(passed).collect();
         all.sort_by(|(a, _), (b, _)| {
             let by_age = || (a.at, &a.dedup_key).cmp(&(b.at, &b.dedup_key));
@@ -46,11 +46,11 @@ impl<'a, 'b> Words<'a, 'b> {
         };
         let worst = all.first().map(|(alert, _)| *alert);
         let title = worst.map_or("", |alert| self.short(alert)).to_owned();
-        let again = if are_over { ", over again" } else { "" };
+        let already = if are_over { ", already over" } else { "" };
         let (headline, order) = match all.len() {
-            1 => (format!("{count}{again}: {title}"), ""),
+            1 => (format!("{count}{already}: {title}"), ""),
             _ => (
-                format!("{count}{again}, the most severe: {title}"),
+                format!("{count}{already}, the most severe: {title}"),
                 ", the most severe first",
             ),
         };
@@ -67,7 +67,7 @@ impl<'a, 'b> Words<'a, 'b> {
             body.push_str("It stands in the place of what was told of this group before.\n");
         }
         let host_name = self.telling.host_name;
-        let _ = writeln!(body, "To what: {host_name}");
+        let _ = writeln!(body, "To what: the host {host_name}");
         body.push_str(
             "What the host did: it gathered them; `mainstay status` shows what it does about each\n",
         );
@@ -95,11 +95,11 @@ impl<'a, 'b> Words<'a, 'b> {
     pub(super) fn resolved(&mut self, last: Option<&Alert>, severity: Severity) -> OutboxEntry {
         let last = last.filter(|alert| alert.status == AlertStatus::Resolved);
         let last = match last {
-            Some(alert) => format!("the last: {}", self.short(alert)),
-            None => "of the last nothing will say so any more".to_owned(),
+            Some(alert) => format!("; the last: {}", self.short(alert)),
+            None => ", or nothing will be said of it any more".to_owned(),
         };
         let body = format!(
-            "What happened: all that was told in this group is over; {last}\nTo what: {}\nWhat to do next: nothing\n",
+            "What happened: all that was told in this group is over{last}\nTo what: the host {}\nWhat to do next: nothing\n",
             self.telling.host_name
         );
         let headline = "all alerts of a group are over";

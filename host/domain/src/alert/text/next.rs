@@ -115,10 +115,10 @@ pub(super) fn next_step(event: &Event) -> String {
                 .to_owned()
         }
         (K::PluginQuarantined, _) => format!(
-            "look at `last_error` of {plugin} in `mainstay plugin list`, and drop a version that is right"
+            "`mainstay plugin list` shows the last error of {plugin}; put a version that works into the plugin directory"
         ),
         (K::RouteUnhandled, _) => format!(
-            "drop a component of {plugin} that fits into the plugin directory, or change the routes; `mainstay plugin list` shows what serves"
+            "put a version of {plugin} that fits the routes into the plugin directory, or change the routes; `mainstay plugin list` shows what serves"
         ),
         (K::AlerterFailing, _) => format!(
             "see that {plugin} serves, with `mainstay plugin list`, and that its receiver takes what it sends, with `mainstay alert test`"

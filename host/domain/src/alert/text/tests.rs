@@ -368,6 +368,20 @@ fn what_has_a_line_of_its_own_is_not_said_in_what_happened() {
 }
 
 #[test]
+fn what_an_alert_is_about_is_named_with_what_it_is() {
+    for (kind, expected) in [
+        (EventKind::IncidentOpened, "cache on db1"),
+        (EventKind::BackupRpoMissed, "job state on db1"),
+        (EventKind::AlerterFailing, "plugin webhook on db1"),
+        (EventKind::JournalFull, "the host db1"),
+    ] {
+        let body = body(&event(kind, as_it_is), "db1");
+        let line = format!("\nTo what: {expected}, ");
+        assert!(body.contains(&line), "{body}");
+    }
+}
+
+#[test]
 fn what_waits_for_a_person_says_how_far_it_came() {
     for (attempts, did) in [
         (0, "nothing yet; it does not go on without you"),
