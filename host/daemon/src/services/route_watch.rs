@@ -71,7 +71,7 @@ impl RouteWatch {
             }
             GapNews::Closed { handler } => {
                 let message = format!(
-                    "no route lacks {handler} any more: each that named it has a handler that serves, or is gone"
+                    "no route that names {handler} lacks a handler any more: each has one that serves, or is gone"
                 );
                 Event::new(EventKind::RouteHandled, Severity::Low, at, message).with_plugin(handler)
             }

@@ -216,10 +216,14 @@ pub(super) fn cancelled(
 /// Its end. `unproved`: the end is reported only if it lasts. `again`: people were told before that recovery does not
 /// help.
 pub(super) fn ended(operation: &Operation, unproved: bool, again: bool, now: Timestamp) -> Change {
-    let (kind, what) = match operation.state {
-        OperationState::Succeeded => (EventKind::OperationSucceeded, "succeeded"),
-        OperationState::Partial => (EventKind::OperationPartial, "is partial"),
-        _ => (EventKind::OperationFailed, "failed"),
+    let (target, failure) = (&operation.target, &operation.failure);
+    let (kind, what, but) = match operation.state {
+        OperationState::Succeeded => (EventKind::OperationSucceeded, "succeeded", String::new()),
+        OperationState::Partial => {
+            let but = format!(", and {target} is not seen to be healthy");
+            (EventKind::OperationPartial, "ended", but)
+        }
+        _ => (EventKind::OperationFailed, "failed", String::new()),
     };
     let dry = dry_words(operation);
     let took = operation
@@ -236,12 +240,13 @@ pub(super) fn ended(operation: &Operation, unproved: bool, again: bool, now: Tim
         .map_or(String::new(), |asked| {
             format!("; during its last call it was to be {asked}")
         });
-    let (target, failure) = (&operation.target, &operation.failure);
     let message = match idle_handler(operation) {
         Some(handler) => {
             format!("{failure} of {target} is over{took}; {handler} did nothing{asked}")
         }
-        None => format!("{dry}recovery of {target} from {failure} {what}{took}{error}{asked}"),
+        None => {
+            format!("{dry}recovery of {target} from {failure} {what}{took}{but}{error}{asked}")
+        }
     };
     let data = OperationEnded::of(operation, unproved, again);
     // A success resolves what was fired with the failure's severity, so it is routed like it.

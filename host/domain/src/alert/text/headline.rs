@@ -57,7 +57,7 @@ pub(super) fn headline(event: &Event) -> &'static str {
         K::BackupCorrupted => "a stored backup is corrupted",
         K::RetentionFailed => "its retention policy failed",
         K::DrillFailed => "its restore drill failed",
-        K::RollbackFailed => "its rollback failed, and needs a person",
+        K::RollbackFailed => "its rollback did not end as it should, and needs a person",
         K::RollbackSucceeded => "it was rolled back",
         K::RollbackResumed => "what its rollback had paused is resumed",
         K::JournalFull => "the state directory cannot be written",

@@ -523,7 +523,7 @@ fn what_is_said_of_everything_else() {
         ),
         (
             K::RollbackFailed,
-            "its rollback failed, and needs a person",
+            "its rollback did not end as it should, and needs a person",
             "it left what it paused as it is; the message says which state is in place",
         ),
         (

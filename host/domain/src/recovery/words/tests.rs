@@ -243,7 +243,7 @@ fn the_end_of_a_recovery_says_what_it_came_to() {
         (
             S::Partial,
             wrong,
-            "recovery of api from down is partial after 90 ms: no",
+            "recovery of api from down ended after 90 ms, and api is not seen to be healthy: no",
         ),
         (
             S::Failed,
