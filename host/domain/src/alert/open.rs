@@ -596,6 +596,30 @@ mod tests {
     }
 
     #[test]
+    fn a_start_is_news_to_who_asks_for_it_and_an_end_to_who_was_told_of_a_fault() {
+        let routes = [
+            route("page", Severity::Low, &[]),
+            route("log", Severity::Low, &[EventKind::HostStarted]),
+        ];
+        let of_host = |kind| Event::new(kind, Severity::High, AT, "x");
+        let mut open = replayed(&[of_host(EventKind::ConfigRejected)], &routes, "db1");
+        let started = of_host(EventKind::HostStarted);
+        let told = open.alerts_for(&started, &routes, "db1", &mut IdSource::new(1));
+        let found: Vec<(&str, AlertStatus, bool)> = told
+            .iter()
+            .map(|OutboxEntry { alert, alerter, .. }| {
+                let is_news = alert.labels.iter().any(|(name, _)| name == "news");
+                (alerter.as_str(), alert.status, is_news)
+            })
+            .collect();
+        let expected = [
+            ("log", AlertStatus::Firing, true),
+            ("page", AlertStatus::Resolved, false),
+        ];
+        assert_eq!(found, expected);
+    }
+
+    #[test]
     fn an_end_that_a_route_asks_for_itself_is_sent_once() {
         let routes = [
             route("page", Severity::Low, &[]),

@@ -77,9 +77,17 @@ pub fn alerts_for(
     if alerters.is_empty() {
         return Vec::new();
     }
-    let alert = alert_of(event, host_name, ids);
+    let mut alert = alert_of(event, host_name, ids);
+    if concern(event.kind) == Concern::Tells {
+        alert.labels.push(news_label());
+    }
     let to = |alerter: &PluginName| OutboxEntry::new(alert.clone(), alerter.clone());
     alerters.into_iter().map(to).collect()
+}
+
+/// Says that nothing is wrong by a message, so that none will say that it is over.
+fn news_label() -> (String, String) {
+    ("news".to_owned(), "true".to_owned())
 }
 
 /// Whether an event says of an alerter itself that it cannot deliver: it is nobody to tell of that.

@@ -356,6 +356,21 @@ fn every_kind_has_words_and_no_data_makes_it_panic() {
 }
 
 #[test]
+fn only_what_nothing_ends_is_marked_as_news() {
+    let routes = [AlertRoute {
+        events: EventKind::ALL.to_vec(),
+        ..route("log", Severity::Low)
+    }];
+    for event in examples() {
+        for entry in sent(&event, &routes) {
+            let is_news = entry.alert.labels.contains(&news_label());
+            let expected = concern(event.kind) == Concern::Tells;
+            assert_eq!(is_news, expected, "{}", event.kind);
+        }
+    }
+}
+
+#[test]
 fn one_incident_fires_once_and_is_resolved_when_it_is_over() {
     let is_alert = |kind: EventKind, unproved: bool, again: bool| {
         let data = OperationEnded::of(&operation(), unproved, again);
