@@ -7,7 +7,7 @@ use crate::{
 };
 
 impl Recovery {
-    /// A validation of this target has its answer: nothing more can be seen of a process that is gone.
+    /// A validation of this target has its answer, where it asks the process: nothing more can be seen of one that is gone.
     pub(super) fn exited(
         &mut self,
         target: &TargetName,
@@ -20,6 +20,9 @@ impl Recovery {
         let exit_failure = process.map(|process| process.exit_failure.clone());
         let is_exit_failure = |failure: &FailureType| exit_failure.as_ref() == Some(failure);
         for key in self.keys_of(target) {
+            let spec = self.settings.target(target);
+            let is_seen_anyway =
+                spec.is_some_and(|spec| spec.is_seen_without_process(&key.failure));
             self.try_with(&key, out, |machine, case, out| {
                 if is_exit_failure(&key.failure) {
                     // Checks that passed while it ran say nothing now.
@@ -29,7 +32,7 @@ impl Recovery {
                     case.see();
                 }
                 let is_validating = matches!(&case.stage, Stage::Running(running) if matches!(running.attempt, Attempt::Validating(_)));
-                if !is_validating {
+                if !is_validating || is_seen_anyway {
                     return Ok(());
                 }
                 let Some(mut running) = case.take_running() else {

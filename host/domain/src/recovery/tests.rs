@@ -7,6 +7,7 @@ mod chain;
 mod config;
 mod deciding;
 mod doubtful;
+mod down;
 mod escalating;
 mod fixtures;
 mod gate;

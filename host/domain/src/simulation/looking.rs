@@ -163,10 +163,11 @@ impl Run<'_> {
             return nothing;
         };
         let judged = Judged::by(Some(watched.spec), failure, &seen);
+        let is_down = watched.is_down() && !watched.spec.is_seen_without_process(failure);
         Look {
             number,
             seen: match judged.result() {
-                _ if watched.is_down() => LookResult::Down,
+                _ if is_down => LookResult::Down,
                 _ if watched.reported.contains(failure) => LookResult::Failing,
                 LookResult::Healthy if watched.health.is_settling(now) => LookResult::Settling,
                 result => result,

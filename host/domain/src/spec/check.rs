@@ -171,10 +171,11 @@ impl CheckKind {
         )
     }
 
-    /// Whether its success means that the target itself works. The other kinds look at the machine that it runs on.
+    /// Whether its success means that the target itself works. The other kinds look at the machine that it runs on, or
+    /// at the data that it keeps there.
     pub fn asks_the_service(&self) -> bool {
         match self {
-            CheckKind::Disk { .. } => false,
+            CheckKind::Disk { .. } | CheckKind::Checksum { .. } => false,
             CheckKind::Memory { max_bytes, .. } => max_bytes.is_some(),
             CheckKind::Http(_)
             | CheckKind::Tcp { .. }
@@ -189,7 +190,6 @@ impl CheckKind {
             | CheckKind::Plugin(_)
             | CheckKind::Redis(_)
             | CheckKind::Postgres(_)
-            | CheckKind::Checksum { .. }
             | CheckKind::Engine(_)
             | CheckKind::S3(_) => true,
         }

@@ -54,6 +54,15 @@ impl TargetSpec {
             || (*check == CheckName::process() && exit == Some(failure))
     }
 
+    /// Whether all that sees this failure looks at the machine or at data: it may be over while the child does not run.
+    pub fn is_seen_without_process(&self, failure: &FailureType) -> bool {
+        let process = self.process.as_ref();
+        let is_of_exit = process.is_some_and(|process| process.exit_failure == *failure);
+        let own = self.checks.iter().filter(|check| check.failure == *failure);
+        let mut own = own.peekable();
+        !is_of_exit && own.peek().is_some() && own.all(|check| !check.kind.asks_the_service())
+    }
+
     /// Whether only a person recovers this failure: it is that of the child's end, and `restart` is "never".
     pub fn leaves_to_people(&self, failure: &FailureType) -> bool {
         let process = self.process.as_ref();

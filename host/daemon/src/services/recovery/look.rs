@@ -2,7 +2,8 @@
 //!
 //! Invariant: a failure is not gone before every check that raises it has seen something, nor before the process of a
 //! supervised target has run for a moment. Nothing is done about it because a check
-//! says that it is too soon: it is looked at again.
+//! says that it is too soon: it is looked at again. That the process does not run says nothing of a failure that is seen
+//! without it.
 
 use crate::ports::Watch;
 use mainstay_domain::{
@@ -44,7 +45,10 @@ pub(super) async fn look(watch: Arc<dyn Watch>, spec: Arc<Spec>, asked: Asked) -
             (LookResult::NotYet, Vec::new())
         }
     };
-    let is_down = !is_unborn && watch.is_down(&asked.target);
+    let target = spec.target(&asked.target);
+    let is_seen_anyway =
+        target.is_some_and(|target| target.is_seen_without_process(&asked.failure));
+    let is_down = !is_unborn && !is_seen_anyway && watch.is_down(&asked.target);
     let look = Look {
         number: asked.number,
         seen: match seen {
@@ -68,6 +72,7 @@ mod tests {
         breaker::CircuitState,
         health::{Evidence, Health, Observation, Outcome},
         name::CheckName,
+        spec::{CheckKind, CheckSpec},
         time::Timestamp,
     };
 
@@ -125,6 +130,60 @@ mod tests {
             panic!("{input:?}");
         };
         assert_eq!((look.seen, look.is_present), (LookResult::NotYet, true));
+    }
+
+    /// Its process does not run, and its disk has room.
+    struct Down;
+
+    impl Watch for Down {
+        fn check_now(&self, _: TargetName) -> Boxed<'_, Result<Vec<Observation>, EffectError>> {
+            let seen = vec![observation("disk", Outcome::Healthy)];
+            Box::pin(std::future::ready(Ok(seen)))
+        }
+        fn handler_acted(&self, _: &TargetName) {}
+        fn is_down(&self, _: &TargetName) -> bool {
+            true
+        }
+        fn is_failing(&self, _: &TargetName, failure: &FailureType) -> bool {
+            *failure != specs::failure("disk-down")
+        }
+        fn health(&self, _: &TargetName) -> Option<(Health, CircuitState)> {
+            None
+        }
+        fn heartbeat(&self, _: &TargetName) -> bool {
+            false
+        }
+    }
+
+    #[tokio::test]
+    async fn a_failure_that_is_seen_without_the_process_is_over_though_that_does_not_run() {
+        let disk = CheckSpec {
+            kind: CheckKind::Disk {
+                path: "/".into(),
+                max_percent: 95.0,
+                warn_percent: None,
+            },
+            ..specs::check("disk")
+        };
+        let target = specs::target("api", vec![disk, specs::check("tcp")]);
+        let spec = specs::spec(vec![target]);
+        for (failure, expected) in [
+            ("disk-down", (LookResult::Healthy, false)),
+            ("tcp-down", (LookResult::Down, true)),
+        ] {
+            let asked = Asked {
+                operation: OperationId::parse("op-01K0000000000000000000000A").unwrap(),
+                number: 1,
+                target: specs::name("api"),
+                failure: specs::failure(failure),
+                acted: true,
+            };
+            let input = look(Arc::new(Down), Arc::clone(&spec), asked).await;
+            let Input::Looked(_, look) = input else {
+                panic!("{input:?}");
+            };
+            assert_eq!((look.seen, look.is_present), expected, "{failure}");
+        }
     }
 
     #[test]

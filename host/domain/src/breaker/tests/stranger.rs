@@ -26,20 +26,28 @@ fn a_success_of_a_stranger_does_not_interrupt_failures_in_a_row() {
 }
 
 #[test]
-fn what_looks_at_the_machine_needs_no_child() {
+fn what_looks_at_the_machine_or_at_data_needs_no_child() {
     let failure = FailureType::parse("exited").unwrap();
-    let disk = CheckSpec {
-        kind: CheckKind::Disk {
-            path: "/".into(),
-            max_percent: 95.0,
-            warn_percent: None,
-        },
-        ..check_spec("a", "full", 2, 2)
+    let disk = CheckKind::Disk {
+        path: "/".into(),
+        max_percent: 95.0,
+        warn_percent: None,
     };
-    let health = TargetHealth::new(&[disk], Some((&failure, Severity::High)), BREAKER);
-    check(
-        health,
-        "a- a- exit- acted a+ a+",
-        "open raise:full raise:exited half clear:full",
-    );
+    let checksum = CheckKind::Checksum {
+        paths: vec!["/state.json".into()],
+        required: true,
+        members: Vec::new(),
+    };
+    for kind in [disk, checksum] {
+        let own = CheckSpec {
+            kind,
+            ..check_spec("a", "bad", 2, 2)
+        };
+        let health = TargetHealth::new(&[own], Some((&failure, Severity::High)), BREAKER);
+        check(
+            health,
+            "a- a- exit- acted a+ a+",
+            "open raise:bad raise:exited half clear:bad",
+        );
+    }
 }
