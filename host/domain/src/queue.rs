@@ -3,9 +3,9 @@
 //! Order: due first, then priority (lower first), severity (higher first), age (older first). An operation that may
 //! not start (target busy or paused, dependency failing) is set aside until that ends, and blocks no other.
 //!
-//! Invariant: one operation per target at a time. An operation between two attempts stays in the queue: only a more
+//! Invariant: one operation acts on a target at a time. An operation between two attempts stays in the queue: only a more
 //! severe one of the same target may start meanwhile, and it takes no slot of the running ones. Nor does one that has
-//! lent its own: its target stays busy.
+//! lent its own: its target stays busy. That of one which only looks on, until another has started its process, does not.
 //! Invariant: a manual operation ignores pauses, dependencies and resting operations; it waits only while its target
 //! is busy, and where the gate says so.
 //! Invariant: a call costs O(log n), plus one visit to each operation that a block set aside when that block is
@@ -220,7 +220,7 @@ impl RecoveryQueue {
         self.push(entry);
     }
 
-    /// This operation of the target has ended, or awaits a person: another may start.
+    /// This operation of the target has ended, or awaits a person or another one: that may start.
     pub fn finished(&mut self, target: &TargetName, operation: &OperationId) {
         if self.busy.get(target) == Some(operation) {
             self.busy.remove(target);

@@ -1,6 +1,8 @@
 //! Whether everything that the machine keeps beside its cases agrees with them.
 
 use super::{Attempt, Recovery, Stage};
+use crate::id::OperationId;
+use std::collections::BTreeSet;
 
 impl Recovery {
     /// Checks the machine against its own invariants; looks at every case. For campaigns and tests.
@@ -11,6 +13,7 @@ impl Recovery {
         let mut running = 0_usize;
         let (mut timers, mut operations, mut queued) = (0_usize, 0_usize, 0_usize);
         let mut objectives = 0_usize;
+        let busy: BTreeSet<&OperationId> = self.queue.busy().map(|(_, id)| id).collect();
         for (key, case) in &self.cases {
             let broken = |what: &str| Err(format!("{key:?}: {what}: {case:?}"));
             if let Some(due) = case.wakes_at() {
@@ -44,9 +47,13 @@ impl Recovery {
                     }
                 }
                 Stage::Running(one) => {
-                    running += 1;
+                    let has_turn = busy.contains(&one.work.operation.id);
+                    running += usize::from(has_turn);
                     if entry.is_some() {
                         return broken("it runs and waits");
+                    }
+                    if !has_turn && !matches!(one.attempt, Attempt::Validating(_)) {
+                        return broken("it acts, and it is not its turn");
                     }
                     let is_calling = matches!(one.attempt, Attempt::Calling { .. });
                     if is_calling && case.wakes_at().is_some() {

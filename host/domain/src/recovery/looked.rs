@@ -1,10 +1,10 @@
 //! The checks of an operation's target were run.
 
 use super::{
-    Attempt, Case, IllegalMove, InputTime, Look, LookResult, Outcome, Polling, Recovery, Running,
-    Stage,
+    Attempt, Case, CaseKey, IllegalMove, InputTime, Look, LookResult, Outcome, Polling, Recovery,
+    Running, Stage,
 };
-use crate::{id::OperationId, operation::OperationEvent};
+use crate::{id::OperationId, operation::OperationEvent, time::Monotonic};
 use std::time::Duration;
 
 /// What is said of an attempt whose handlers were done while the checks did not pass.
@@ -15,6 +15,8 @@ const NOT_SEEN: &str =
 /// What is said of one whose process was started anew again and again, whoever did that.
 const NOT_SETTLED: &str =
     "the handler was done, but its process was started anew before it had run for a moment";
+/// What is said of one whose process did not run when it was done, and that nobody else was to start.
+const NOT_RUNNING: &str = "the handler was done, but the process does not run";
 /// What an operation says that has done nothing, because it could not see whether there is something to do.
 pub(super) const CANNOT_LOOK: &str = "its checks cannot look, so nothing is done";
 /// So long it gives way to others before it tries to look again.
@@ -130,9 +132,16 @@ impl Recovery {
             }
             Attempt::Validating(looks) => {
                 if look.seen == LookResult::Down {
+                    let is_started = self.is_started_by_another(&case.key(), looks.until);
+                    if is_started && looks.again(at.monotonic) {
+                        // That one has its turn now: the handlers of this one are done.
+                        let operation = &running.work.operation;
+                        self.queue.finished(&operation.target, &operation.id);
+                        case.stage = Stage::Running(Box::new(running));
+                        return Ok(());
+                    }
                     running.work.operation.validation_results = look.results;
-                    let why = "the process ended after the handler was done".to_owned();
-                    return self.attempt_failed(case, running, why, at, out);
+                    return self.attempt_failed(case, running, NOT_RUNNING.to_owned(), at, out);
                 }
                 if again(looks) {
                     case.stage = Stage::Running(Box::new(running));
@@ -159,6 +168,27 @@ impl Recovery {
                 case.stage = Stage::Running(Box::new(running));
                 Ok(())
             }
+        }
+    }
+
+    /// Whether the failure that the process of its target ended is another one, whose operation runs or begins by then: that
+    /// starts the process, and only then can be seen whether this one is over.
+    fn is_started_by_another(&self, key: &CaseKey, by: Monotonic) -> bool {
+        let target = self.settings.target(&key.target);
+        let process = target.and_then(|target| target.process.as_ref());
+        let exit = process.map(|process| CaseKey {
+            target: key.target.clone(),
+            failure: process.exit_failure.clone(),
+        });
+        let other = exit.filter(|exit| exit != key);
+        let other = other.and_then(|exit| self.case(&exit));
+        match other.map(|case| &case.stage) {
+            Some(Stage::Running(_)) => true,
+            Some(Stage::Queued(work)) => {
+                let entry = self.queue.get(&work.operation.id);
+                entry.is_some_and(|entry| entry.due <= by)
+            }
+            _ => false,
         }
     }
 

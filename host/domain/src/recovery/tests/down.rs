@@ -2,14 +2,16 @@
 
 use super::{
     super::LookResult,
-    fixtures::{done, route, spec, target},
+    fixtures::{done, retryable, route, spec, target, usual, with_route},
     world::World,
 };
 use crate::{
+    event::EventKind,
+    jitter::Jitter,
     name::{CheckName, FailureType},
     operation::OperationState,
-    severity::Severity::{self, Critical},
-    spec::{CheckKind, CheckSpec},
+    severity::Severity::{self, Critical, High},
+    spec::{CheckKind, CheckSpec, RouteSpec, Strategy},
 };
 use std::time::Duration;
 
@@ -45,4 +47,89 @@ fn an_exit_says_nothing_of_a_failure_that_is_seen_without_the_process() {
     world.see(LookResult::Healthy);
     let states = world.operations.values().map(|one| one.state);
     assert_eq!(states.collect::<Vec<_>>(), [OperationState::Succeeded]);
+}
+
+/// So many attempts, ten seconds apart.
+fn attempts(max_attempts: u32) -> RouteSpec {
+    let apart = Duration::from_secs(10);
+    RouteSpec {
+        strategy: Strategy::Exponential {
+            max_attempts,
+            initial_delay: apart,
+            multiplier: 1.0,
+            max_delay: apart,
+            delay_first: false,
+            jitter: Jitter::None,
+        },
+        ..route()
+    }
+}
+
+/// The only attempt at `api corrupt` is done, and its process waits to be started by the operation of `api down`.
+fn mended_while_down() -> World {
+    let mut world = World::new(with_route(attempts(1)));
+    world.raise("api corrupt", Critical);
+    world.raise("api down", High);
+    assert_eq!(world.stage("api down"), "scheduled");
+    world.answer(done());
+    world.see(LookResult::Down);
+    let stages = (world.stage("api corrupt"), world.stage("api down"));
+    assert_eq!(stages, ("validating", "calling"));
+    world
+}
+
+#[test]
+fn what_is_mended_while_the_process_is_down_is_judged_when_another_operation_has_started_it() {
+    let mut world = mended_while_down();
+    world.answer(done());
+    world.see(LookResult::Healthy);
+    assert_eq!(world.stage("api down"), "watched");
+    world.wait(1_000);
+    world.see(LookResult::Healthy);
+    assert_eq!(world.stage("api corrupt"), "watched");
+    let ended = world.operations.values();
+    let ended: Vec<_> = ended.map(|one| (one.state, one.attempts)).collect();
+    assert_eq!(ended, [(OperationState::Succeeded, 1); 2]);
+    assert_eq!(world.count(EventKind::OperationEscalated), 0);
+}
+
+#[test]
+fn what_is_mended_did_not_help_where_the_process_ends_again_or_the_time_is_over() {
+    let mut world = mended_while_down();
+    world.answer(done());
+    world.exit("api");
+    assert_eq!(world.count(EventKind::OperationPartial), 2);
+
+    let mut world = mended_while_down();
+    world.wait(5_000);
+    world.see(LookResult::Down);
+    assert_eq!(world.count(EventKind::OperationPartial), 1);
+    assert_eq!(world.stage("api down"), "calling");
+}
+
+#[test]
+fn the_next_daemon_looks_on_and_lets_the_other_operation_begin() {
+    let mut world = mended_while_down();
+    world.restart(1_000);
+    assert_eq!(world.stage("api corrupt"), "validating");
+    world.see(LookResult::Down);
+    assert_eq!(world.stage("api down"), "looking");
+}
+
+#[test]
+fn a_process_that_nobody_else_starts_in_time_ends_the_attempt_at_once() {
+    let mut world = World::new(usual());
+    world.raise("api corrupt", Critical);
+    world.answer(done());
+    world.see(LookResult::Down);
+    assert_eq!(world.stage("api corrupt"), "resting");
+
+    // The other one begins its next attempt when the five seconds of this one are over.
+    let mut world = World::new(with_route(attempts(3)));
+    world.raise("api down", High);
+    world.answer(retryable());
+    world.raise("api corrupt", Critical);
+    world.answer(done());
+    world.see(LookResult::Down);
+    assert_eq!(world.stage("api corrupt"), "resting");
 }
