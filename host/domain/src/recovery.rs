@@ -46,6 +46,7 @@ mod nearest;
 mod objective;
 mod operator_decision;
 mod pausing;
+mod planning;
 mod policies;
 mod polling;
 mod raised;
@@ -117,8 +118,8 @@ pub struct Recovery {
     operations: HashMap<OperationId, CaseKey>,
     /// Dry runs that have not ended.
     dry_runs: BTreeMap<OperationId, DryRun>,
-    /// Failures of routes that only simulate, whose dry run waits for the end of others.
-    unplanned: BTreeSet<CaseKey>,
+    /// The dry runs of failures of routes that only simulate, which wait for the end of others.
+    unplanned: BTreeMap<CaseKey, Work>,
     queue: RecoveryQueue,
     /// When which case has to be looked at again.
     timers: BTreeSet<(Monotonic, CaseKey)>,
@@ -166,7 +167,7 @@ impl Recovery {
             failing: HashMap::new(),
             operations: HashMap::new(),
             dry_runs: BTreeMap::new(),
-            unplanned: BTreeSet::new(),
+            unplanned: BTreeMap::new(),
             queue: RecoveryQueue::default(),
             timers: BTreeSet::new(),
             objectives: BTreeSet::new(),
@@ -249,10 +250,11 @@ impl Recovery {
         self.wake_due(at, out)?;
         self.exceed_due(at, out);
         self.close_removed(at, out)?;
-        match begins {
-            true => self.start_due(at, out),
-            false => Ok(()),
+        if !begins {
+            return Ok(());
         }
+        self.plan_waiting(at, out)?;
+        self.start_due(at, out)
     }
 
     fn start_ready(&mut self, now: Monotonic) -> NextStart {

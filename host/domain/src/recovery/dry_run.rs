@@ -2,13 +2,12 @@
 
 use super::{
     Action, AttemptProgress, Case, CaseKey, Failed, Handled, IllegalMove, InputTime, Outcome,
-    Recovery, Refusal, Reply, Stage, Ticket, Work, called::record_answer, turn, words,
+    Recovery, Refusal, Reply, Ticket, Work, called::record_answer, turn, words,
 };
 use crate::{
     actor::Actor,
-    event::AfterEscalation,
     id::OperationId,
-    incident::{Incident, IncidentState},
+    incident::Incident,
     operation::{Mode, Operation, OperationEvent},
     record::Change,
     severity::Severity,
@@ -20,9 +19,7 @@ use std::{
 };
 
 /// So many run at one time: a plan costs a call, and nobody reads hundreds at once.
-const CONCURRENT_DRY_RUNS: usize = 16;
-/// So many of them while others wait for the end of these: what a person asks for has room.
-const WITH_OTHERS_WAITING: usize = CONCURRENT_DRY_RUNS - 1;
+pub(super) const CONCURRENT_DRY_RUNS: usize = 16;
 
 /// A dry run, in the middle of its chain.
 #[derive(Debug)]
@@ -107,7 +104,7 @@ impl Recovery {
     }
 
     /// The attempt whose effects are planned begins.
-    fn begin_planning(
+    pub(super) fn begin_planning(
         &mut self,
         mut work: Work,
         route: Arc<RouteSpec>,
@@ -126,67 +123,8 @@ impl Recovery {
         })
     }
 
-    /// The route of a failure only simulates: it is left to people, who are told once, and see what would be done.
-    pub(super) fn plan_only(
-        &mut self,
-        case: &mut Case,
-        route: Arc<RouteSpec>,
-        at: InputTime,
-        out: &mut Outcome,
-    ) -> Result<(), IllegalMove> {
-        let is_news = case.incident.state == IncidentState::Open;
-        case.stage = Stage::Unrouted;
-        let told = (words::only_simulated(&case.key()), AfterEscalation::People);
-        self.escalate(case, None, told, at, out);
-        if !is_news || self.stopping {
-            return Ok(());
-        }
-        if self.dry_runs.len() >= CONCURRENT_DRY_RUNS || !self.unplanned.is_empty() {
-            self.unplanned.insert(case.key());
-            return Ok(());
-        }
-        self.plan(&case.incident, route, at, out)
-    }
-
-    /// Begins the plans that have waited for room, where they are wanted still.
-    fn plan_waiting(&mut self, at: InputTime, out: &mut Outcome) -> Result<(), IllegalMove> {
-        while self.dry_runs.len() < WITH_OTHERS_WAITING && !self.stopping {
-            let Some(key) = self.unplanned.pop_first() else {
-                return Ok(());
-            };
-            let holds = |case: &&Case| {
-                matches!(case.stage, Stage::Unrouted) && case.incident.state.is_open()
-            };
-            let case = self.case(&key).filter(holds);
-            let Some(incident) = case.map(|case| Incident::clone(&case.incident)) else {
-                continue;
-            };
-            let route = self.settings.route(&key, incident.severity).cloned();
-            if let Some(route) = route.filter(|route| route.simulate) {
-                self.plan(&incident, route, at, out)?;
-            }
-        }
-        Ok(())
-    }
-
-    fn plan(
-        &mut self,
-        incident: &Incident,
-        route: Arc<RouteSpec>,
-        at: InputTime,
-        out: &mut Outcome,
-    ) -> Result<(), IllegalMove> {
-        let mut operation = self.new_operation(incident, Mode::Automatic, at.now);
-        operation.incident = None;
-        operation.dry_run = true;
-        let work = Work::new(operation);
-        out.writes.push(words::scheduled(&work.operation, at.now));
-        let dry_run = self.begin_planning(work, route, at, out)?;
-        self.dry_run_step(dry_run, 0, Some(incident), at, out)
-    }
-
     /// `of`: its incident, where that is in no case yet.
-    fn dry_run_step(
+    pub(super) fn dry_run_step(
         &mut self,
         mut dry_run: DryRun,
         from: usize,
@@ -197,10 +135,6 @@ impl Recovery {
         if from > 0 {
             out.writes
                 .push(Change::Operation(dry_run.work.operation.clone()));
-        }
-        if self.stopping {
-            let why = "the daemon ended between two of its steps".to_owned();
-            dry_run.cancelled.get_or_insert(why);
         }
         let known = self.case(&CaseKey::from(&dry_run.work.operation));
         let incident = of.or_else(|| known.map(|case| &*case.incident));
@@ -219,6 +153,13 @@ impl Recovery {
         let next = turn
             .place
             .and_then(|place| Some((place, chain.get(place)?)));
+        if next.is_some() && self.stopping && dry_run.cancelled.is_none() {
+            if dry_run.work.operation.mode == Mode::Automatic {
+                // Nobody asked for it who could ask again: the next daemon makes it.
+                return Ok(());
+            }
+            dry_run.cancelled = Some("the daemon ended between two of its steps".to_owned());
+        }
         if let Some((place, step)) = next
             && dry_run.cancelled.is_none()
         {
@@ -291,7 +232,6 @@ impl Recovery {
             turn::note(&mut dry_run.work.operation, vec![planned]);
         }
         let from = dry_run.step.saturating_add(1);
-        self.dry_run_step(dry_run, from, None, at, out)?;
-        self.plan_waiting(at, out)
+        self.dry_run_step(dry_run, from, None, at, out)
     }
 }

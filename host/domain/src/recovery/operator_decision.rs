@@ -182,6 +182,9 @@ impl Recovery {
         if let Some(dry_run) = self.dry_runs.get_mut(decision.id) {
             return Ok(dry_run.cancel(decision, said, at, out));
         }
+        if let Some(reply) = self.cancel_plan(decision, &said, at, out)? {
+            return Ok(reply);
+        }
         let key = match self.decidable(decision) {
             Ok((key, _)) => key,
             Err(refusal) => return Ok(Err(refusal)),
@@ -273,18 +276,18 @@ fn ask_to_cancel(
 }
 
 /// Refuses a decision about what has moved on.
-fn at_revision(decision: &OperatorDecision<'_>, operation: &Operation) -> Result<(), Refusal> {
+pub(super) fn at_revision(decision: &OperatorDecision<'_>, of: &Operation) -> Result<(), Refusal> {
     let id = decision.id;
     match decision.revision {
-        Some(revision) if revision != operation.revision => Err(Refusal::Conflict(format!(
+        Some(revision) if revision != of.revision => Err(Refusal::Conflict(format!(
             "{id} has moved on: you decided about revision {revision}, and it is at {}; see mainstay operation show {id}",
-            operation.revision
+            of.revision
         ))),
         _ => Ok(()),
     }
 }
 
-fn answer(id: &OperationId, operation: Option<Operation>) -> Result<Reply, Refusal> {
+pub(super) fn answer(id: &OperationId, operation: Option<Operation>) -> Result<Reply, Refusal> {
     operation
         .map(|operation| Reply::Operation(Box::new(operation)))
         .ok_or_else(|| {

@@ -14,7 +14,7 @@ use crate::{
     id::IncidentId,
     incident::Incident,
     name::TargetName,
-    operation::{Operation, OperationEvent, OperationState},
+    operation::{Mode, Operation, OperationEvent, OperationState},
     record::Change,
     time::{Monotonic, Timestamp},
 };
@@ -48,7 +48,12 @@ impl Recovery {
             .map(|incident| incident.id.clone())
             .collect();
         let mut operations: BTreeMap<CaseKey, Operation> = BTreeMap::new();
+        let mut plans = Vec::new();
         for operation in recovered.operations {
+            if operation.dry_run && operation.mode == Mode::Automatic {
+                plans.push(operation);
+                continue;
+            }
             let key = CaseKey::from(&operation);
             let is_orphan = operation.dry_run
                 || operations.contains_key(&key)
@@ -93,6 +98,9 @@ impl Recovery {
             self.put(key.clone(), Box::new(case), &before, out);
             self.remember_removed(&key);
             resumed?;
+        }
+        for plan in plans {
+            self.plan_recovered(plan, at, out)?;
         }
         Ok(())
     }
@@ -190,16 +198,17 @@ impl Recovery {
     }
 
     /// Ends an operation that is not resumed: a dry run, or one whose incident is not open.
-    fn interrupted(
+    pub(super) fn interrupted(
         &mut self,
         operation: Operation,
         at: InputTime,
         out: &mut Outcome,
     ) -> Result<(), IllegalMove> {
         let mut work = Work::new(operation);
-        let why = match work.operation.dry_run {
-            true => "the daemon ended while it ran; ask for it again",
-            false => "the daemon ended, and its incident is not open any more",
+        let why = match (work.operation.dry_run, work.operation.mode) {
+            (true, Mode::Automatic) => "the daemon ended while it ran; what holds is planned again",
+            (true, _) => "the daemon ended while it ran; ask for it again",
+            (false, _) => "the daemon ended, and its incident is not open any more",
         };
         self.cancel_operation(&mut work, OperationEvent::Cancelled, why, at, out)
     }

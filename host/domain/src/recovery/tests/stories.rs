@@ -1,7 +1,7 @@
 //! What an operation does from a detection to its end.
 
 use super::{
-    super::{Input, LookResult, Reply},
+    super::{Input, LookResult, Reply, Verb},
     fixtures::{
         BEGIN, done, missing, needs_operator, permanent, plugin, retryable, route, spec, step,
         target, usual, with_route,
@@ -233,16 +233,7 @@ fn a_route_that_only_simulates_plans_once_and_leaves_the_failure_to_people() {
 
 #[test]
 fn what_only_simulates_is_planned_for_each_failure_however_many_come_at_once() {
-    let names: Vec<String> = (0..40).map(|number| format!("t{number}")).collect();
-    let targets = names.iter().map(|name| target(name)).collect();
-    let simulating = RouteSpec {
-        simulate: true,
-        ..route()
-    };
-    let mut world = World::new(spec(targets, vec![simulating]));
-    for name in &names {
-        world.raise(&format!("{name} down"), High);
-    }
+    let mut world = forty_plans();
     assert_eq!(world.calls.len(), 16, "as many as may be under way");
     // What is over before its turn is not planned for.
     world.clear("t39 down");
@@ -250,13 +241,11 @@ fn what_only_simulates_is_planned_for_each_failure_however_many_come_at_once() {
         assert!(world.calls.len() <= 16);
         world.answer(done());
     }
-    let planned = world.operations.values();
-    let planned = planned.filter(|one| one.dry_run && one.state == OperationState::Succeeded);
-    assert_eq!(planned.count(), 39);
+    assert_eq!(ended(&world, OperationState::Succeeded), 39);
 }
 
-#[test]
-fn a_person_gets_a_dry_run_while_those_of_many_failures_wait() {
+/// Forty failures, of `t0 down` to `t39 down`, for which it is only planned.
+fn forty_plans() -> World {
     let names: Vec<String> = (0..40).map(|number| format!("t{number}")).collect();
     let targets = names.iter().map(|name| target(name)).collect();
     let simulating = RouteSpec {
@@ -267,6 +256,70 @@ fn a_person_gets_a_dry_run_while_those_of_many_failures_wait() {
     for name in &names {
         world.raise(&format!("{name} down"), High);
     }
+    world
+}
+
+/// How many dry runs have ended so.
+fn ended(world: &World, state: OperationState) -> usize {
+    let planned = world.operations.values();
+    let planned = planned.filter(|one| one.dry_run && one.state == state);
+    planned.count()
+}
+
+#[test]
+fn what_one_daemon_has_not_planned_the_next_one_does_and_only_that() {
+    let mut world = forty_plans();
+    world.answer(done());
+    world.clear("t39 down");
+    world.restart(1_000);
+    while !world.calls.is_empty() {
+        assert!(world.calls.len() <= 16);
+        world.answer(done());
+    }
+    // One of them was planned before, and of one the failure is over.
+    assert_eq!(ended(&world, OperationState::Succeeded), 39);
+    assert_eq!(ended(&world, OperationState::Cancelled), 15 + 1);
+    world.restart(1_000);
+    assert!(world.calls.is_empty());
+    assert!(world.operations.values().all(|one| one.state.is_final()));
+}
+
+#[test]
+fn a_plan_that_the_end_of_the_daemon_cuts_off_between_two_steps_is_made_by_the_next() {
+    let mut world = World::new(with_route(RouteSpec {
+        simulate: true,
+        ..two_steps()
+    }));
+    world.raise("api down", High);
+    world.input(Input::Stop);
+    world.raise("db down", High);
+    world.answer(done());
+    assert_eq!((world.calls.len(), world.machine.calls()), (0, 0));
+    world.restart(10);
+    assert_eq!(world.called(), ["api down", "db down"]);
+    assert_eq!(world.calls[0].handler, plugin("first"));
+}
+
+#[test]
+fn a_person_cancels_a_plan_that_waits() {
+    let mut world = forty_plans();
+    let waiting = world.operations.values();
+    let mut waiting = waiting.filter(|one| one.state == OperationState::Scheduled);
+    let id = waiting.next().unwrap().id.clone();
+    let reply = world.decide(Verb::Cancel, &id);
+    let Reply::Operation(cancelled) = reply else {
+        panic!("{reply:?}");
+    };
+    assert_eq!(cancelled.state, OperationState::Cancelled);
+    while !world.calls.is_empty() {
+        world.answer(done());
+    }
+    assert_eq!(ended(&world, OperationState::Succeeded), 39);
+}
+
+#[test]
+fn a_person_gets_a_dry_run_while_those_of_many_failures_wait() {
+    let mut world = forty_plans();
     let reply = world.ask_for("t0 down", true);
     assert!(matches!(reply, Reply::Refused(_)), "{reply:?}");
     world.answer(done());
@@ -276,9 +329,7 @@ fn a_person_gets_a_dry_run_while_those_of_many_failures_wait() {
         assert!(world.calls.len() <= 16);
         world.answer(done());
     }
-    let planned = world.operations.values();
-    let planned = planned.filter(|one| one.dry_run && one.state == OperationState::Succeeded);
-    assert_eq!(planned.count(), 41);
+    assert_eq!(ended(&world, OperationState::Succeeded), 41);
 }
 
 #[test]
