@@ -24,6 +24,7 @@ mod audit;
 mod changes;
 mod check;
 mod checking;
+mod checkpoint;
 mod columns;
 mod copy;
 mod directory;

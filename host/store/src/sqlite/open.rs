@@ -4,6 +4,7 @@
 //! connection that cannot write before one that can is opened.
 
 use super::{
+    checkpoint::empty_log,
     error::{damaged, disk_remedy, explain, may_pass, sentence, what_to_do},
     files::{beside, length, refuse_odd, sync},
     mark::{self, Head, Marked},
@@ -64,7 +65,12 @@ pub(super) fn open(path: &Path, checked_bytes: u64) -> Result<Opened, StoreError
     schema::configure(&connection).map_err(explained)?;
     schema::migrate(&mut connection, version).map_err(explained)?;
     let head = schema::head(&connection).map_err(explained)?;
-    // A daemon that was killed may have left commits in it that were never synced, and the mark will name them.
+    // A daemon that was killed may have left commits in it that were never synced, and the mark will name them. Where a sync
+    // of them had failed none says so again, and what is committed next would lie behind them.
+    if let Err(error) = empty_log(&connection) {
+        let error = explained(error);
+        tracing::warn!(%error, "what an earlier daemon left in the journal's write-ahead log stays there for now");
+    }
     let log = sync(&beside(path, "-wal")).map_err(|error| {
         let remedy = disk_remedy(&error);
         let what =

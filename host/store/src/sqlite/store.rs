@@ -8,6 +8,7 @@
 
 use super::{
     changes,
+    checkpoint::empty_log,
     error::{explain, may_pass},
     mark::Head,
     queue::Work,
@@ -92,17 +93,7 @@ impl Store {
     ///
     /// Sound only where nobody commits meanwhile: the database is synced when the log holds nothing else.
     pub(super) fn save(&self) -> rusqlite::Result<bool> {
-        Ok(self.moves("PRAGMA wal_checkpoint(PASSIVE)")?
-            && self.moves("PRAGMA wal_checkpoint(TRUNCATE)")?)
-    }
-
-    /// Whether such a checkpoint moves all of the log, and nobody is in its way.
-    fn moves(&self, checkpoint: &str) -> rusqlite::Result<bool> {
-        let mut pragma = self.connection.prepare_cached(checkpoint)?;
-        let left = pragma.query_row([], |row| {
-            Ok(row.get::<_, i64>(0)? + row.get::<_, i64>(1)? - row.get::<_, i64>(2)?)
-        })?;
-        Ok(left == 0)
+        empty_log(&self.connection)
     }
 
     /// One try of a batch as this commit.
@@ -188,24 +179,6 @@ impl Store {
                 Ok(Err(explain(&self.path, &error)))
             }
         }
-    }
-
-    /// Moves the write-ahead log into the file, as far as readers allow; answers how many of its pages are left.
-    /// With `NOOP` it only counts. With `TRUNCATE` the log is empty afterwards, for the end.
-    pub(super) fn checkpoint(&self, mode: &str) -> i64 {
-        let sql = match mode {
-            "NOOP" => "PRAGMA wal_checkpoint(NOOP)",
-            "TRUNCATE" => "PRAGMA wal_checkpoint(TRUNCATE)",
-            _ => "PRAGMA wal_checkpoint(PASSIVE)",
-        };
-        let counted = self.connection.prepare_cached(sql).and_then(|mut pragma| {
-            pragma.query_row([], |row| Ok(row.get::<_, i64>(1)? - row.get::<_, i64>(2)?))
-        });
-        counted.unwrap_or_else(|error| {
-            // What is in the log is safe there; a disk without space for the file is no reason to stop.
-            tracing::debug!(error = %explain(&self.path, &error), "the journal's write-ahead log stays");
-            0
-        })
     }
 }
 

@@ -259,6 +259,17 @@ async fn a_journal_of_before_the_mark_is_taken_and_marked() {
     assert!(sample.directory.path().join(mark::FILE_NAME).exists());
 }
 
+/// A sync of it may have failed, which no later one says again.
+#[tokio::test]
+async fn what_a_killed_daemon_left_in_the_log_is_in_the_database_once_the_next_has_opened_it() {
+    let sample = sample(true).await;
+    let log = sample.directory.path().join("journal.db-wal");
+    assert!(log.metadata().unwrap().len() > 0);
+    let journal = open(sample.directory.path()).unwrap();
+    assert_eq!(log.metadata().unwrap().len(), 0);
+    assert!(content(&journal).await.unwrap() == sample.content);
+}
+
 /// One flipped bit in its header, and SQLite takes the whole log for none.
 #[tokio::test]
 async fn a_log_whose_header_lost_a_bit_is_refused_and_salvaged_whole() {
