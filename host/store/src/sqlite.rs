@@ -202,6 +202,7 @@ impl SqliteJournal {
                 connection: opened.connection,
                 head: opened.head,
                 transactions: Arc::clone(&transactions),
+                keeps_log: false,
                 #[cfg(test)]
                 faults: Arc::clone(&faults),
             },

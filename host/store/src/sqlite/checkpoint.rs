@@ -1,4 +1,6 @@
 //! Moves the write-ahead log into the database.
+//!
+//! Invariant: that it cannot be moved is told when that begins, and when it is over, and not at each try.
 
 use super::{error::explain, store::Store};
 use rusqlite::Connection;
@@ -6,7 +8,7 @@ use rusqlite::Connection;
 impl Store {
     /// Moves the write-ahead log into the file, as far as readers allow; answers how many of its pages are left.
     /// With `NOOP` it only counts. With `TRUNCATE` the log is empty afterwards, for the end.
-    pub(super) fn checkpoint(&self, mode: &str) -> i64 {
+    pub(super) fn checkpoint(&mut self, mode: &str) -> i64 {
         let sql = match mode {
             "NOOP" => "PRAGMA wal_checkpoint(NOOP)",
             "TRUNCATE" => "PRAGMA wal_checkpoint(TRUNCATE)",
@@ -15,11 +17,26 @@ impl Store {
         let counted = self.connection.prepare_cached(sql).and_then(|mut pragma| {
             pragma.query_row([], |row| Ok(row.get::<_, i64>(1)? - row.get::<_, i64>(2)?))
         });
-        counted.unwrap_or_else(|error| {
-            // What is in the log is safe there; a disk without space for the file is no reason to stop.
-            tracing::debug!(error = %explain(&self.path, &error), "the journal's write-ahead log stays");
-            0
-        })
+        match counted {
+            Ok(left) => {
+                if mode != "NOOP" && std::mem::take(&mut self.keeps_log) {
+                    tracing::warn!(path = %self.path.display(), "the journal's write-ahead log is moved into the database again");
+                }
+                left
+            }
+            Err(error) => {
+                // What is in the log is safe there; a disk without space for the file is no reason to stop.
+                if mode != "NOOP" && !std::mem::replace(&mut self.keeps_log, true) {
+                    let error = explain(&self.path, &error);
+                    tracing::warn!(
+                        %error,
+                        "the journal's write-ahead log cannot be moved into the database, and grows until it can; nothing \
+                         in it is lost"
+                    );
+                }
+                0
+            }
+        }
     }
 }
 
@@ -37,4 +54,36 @@ fn moves(connection: &Connection, checkpoint: &str) -> rusqlite::Result<bool> {
         Ok(row.get::<_, i64>(0)? + row.get::<_, i64>(1)? - row.get::<_, i64>(2)?)
     })?;
     Ok(left == 0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::{FILE_NAME, SqliteJournal, StateDirectory, open};
+    use super::*;
+    use std::sync::Arc;
+
+    #[test]
+    fn a_log_that_stays_is_known_until_it_is_moved() {
+        let directory = tempfile::tempdir().unwrap();
+        drop(SqliteJournal::open(StateDirectory::take(directory.path()).unwrap()).unwrap());
+        let path = directory.path().join(FILE_NAME);
+        let opened = open::open(&path, u64::MAX).unwrap();
+        let mut store = Store {
+            path,
+            connection: opened.connection,
+            head: opened.head,
+            transactions: Arc::default(),
+            keeps_log: false,
+            faults: Arc::default(),
+        };
+        // SQLite refuses it within a transaction.
+        store.connection.execute_batch("BEGIN IMMEDIATE").unwrap();
+        store.checkpoint("PASSIVE");
+        assert!(store.keeps_log);
+        store.connection.execute_batch("COMMIT").unwrap();
+        store.checkpoint("NOOP");
+        assert!(store.keeps_log, "that was counted only");
+        store.checkpoint("PASSIVE");
+        assert!(!store.keeps_log);
+    }
 }

@@ -33,6 +33,8 @@ pub(super) struct Store {
     /// Of the last commit.
     pub(super) head: Head,
     pub(super) transactions: Arc<AtomicU64>,
+    /// The log could not be moved into the database when that was tried last.
+    pub(super) keeps_log: bool,
     #[cfg(test)]
     pub(super) faults: Arc<Faults>,
 }
