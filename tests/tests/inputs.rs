@@ -377,6 +377,26 @@ fn a_plugin_that_refuses_its_settings_is_judged_the_same_by_check_and_reload() {
 }
 
 #[test]
+fn a_plugin_that_refuses_its_settings_is_told_beside_what_else_is_wrong_with_the_config() {
+    let daemon = Daemon::prepare(HOST);
+    daemon.drop_plugin(&plugin("webhook"));
+    let alert = "\n[[alert]]\nalerter = \"webhook\"\n";
+    let settings = "\n[plugin.webhook]\nsettings = { url = \"ftp://x\" }\n";
+    for (wrong, is_told) in [("\n[budget]\nnope = 1\n", true), ("nope = 1\n", false)] {
+        let config = [HOST, &sleeper("web"), alert, settings, wrong].concat();
+        fs::write(daemon.path("mainstay.toml"), config).unwrap();
+        let (code, problems) = check(&daemon);
+        assert_eq!(code, 2, "{problems:?}");
+        let says = |words: &str| {
+            let mut messages = problems.iter().map(|problem| &problem["message"]);
+            messages.any(|message| message.as_str().unwrap().contains(words))
+        };
+        assert!(says("unknown key `nope`"), "{problems:?}");
+        assert_eq!(says("[plugin.webhook] settings"), is_told, "{problems:?}");
+    }
+}
+
+#[test]
 fn what_is_no_file_among_the_plugins_is_refused_by_check_and_told_by_the_daemon() {
     let daemon = Daemon::start(&[HOST, &sleeper("web")].concat(), &[]);
     let at = |name: &str| daemon.path("plugins").join(name);

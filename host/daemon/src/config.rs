@@ -30,11 +30,11 @@ pub use suggest::nearest;
 use context::Context;
 use document::{Place, Source};
 use group::grouped;
-use mainstay_domain::{spec::Spec, text::list};
+use mainstay_domain::{name::PluginName, spec::Spec, text::list};
 use problem::Location;
 use room::Room;
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     ffi::OsString,
     fs, io,
     path::{Path, PathBuf},
@@ -91,12 +91,18 @@ pub struct Loaded {
     directories: BTreeMap<&'static str, Place>,
     routes: Vec<Place>,
     alerts: Vec<Place>,
+    misread: BTreeSet<PluginName>,
 }
 
 impl Loaded {
     /// Whether the config defines a thing of this name, whatever is wrong with it.
     pub fn defines(&self, thing: EntityKind, name: &str) -> bool {
         self.defined.contains_key(&(thing, name.to_owned()))
+    }
+
+    /// Whether something is wrong in the table of this plugin itself, so that its settings may be others than are meant.
+    pub fn misreads(&self, plugin: &PluginName) -> bool {
+        self.misread.contains(plugin)
     }
 
     /// The problem, placed where the config defines a thing; unplaced where it does not.
@@ -279,6 +285,7 @@ fn examined(sources: &[Source], base: &Path) -> Examined {
             directories: facts.directories,
             routes: facts.routes,
             alerts: facts.alerts,
+            misread: facts.misread,
         }),
         problems: placed(problems),
     }

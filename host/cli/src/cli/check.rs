@@ -75,6 +75,23 @@ pub(super) async fn check(file: &Path) -> anyhow::Result<Vec<Problem>> {
     }
     let mut at_fault: HashSet<PluginName> =
         refusing.iter().map(|(_, name, _)| name.clone()).collect();
+    if is_whole {
+        found.extend(waits::problems(&loaded));
+    }
+    // Where the rest is wrong, only of what is certainly meant so: nobody may name the others but what could not be read.
+    let is_meant = |name: &PluginName| {
+        named.get(name).is_some_and(|spec| {
+            let mut tables = spec.instances.keys().chain([name]);
+            tables.all(|table| !loaded.misreads(table))
+        })
+    };
+    let told = refusing
+        .into_iter()
+        .filter(|(_, name, _)| is_whole || is_meant(name));
+    found.extend(told.map(|(component, name, why)| {
+        let is_missed = named.contains_key(&name) && !served.contains_key(&name);
+        refusal(&loaded, &component, &name, why, is_missed)
+    }));
     if !is_whole {
         // What is wrong with the config may be what would say otherwise: settings, whoever names it, a route, a check.
         at_fault.extend(unused);
@@ -88,11 +105,6 @@ pub(super) async fn check(file: &Path) -> anyhow::Result<Vec<Problem>> {
         problems.extend(config::summarize(found));
         return Ok(problems);
     }
-    found.extend(waits::problems(&loaded));
-    found.extend(refusing.into_iter().map(|(component, name, why)| {
-        let is_missed = named.contains_key(&name) && !served.contains_key(&name);
-        refusal(&loaded, &component, &name, why, is_missed)
-    }));
     let wanted = wanted(&loaded);
     let missing = wanted.iter();
     found.extend(missing.filter_map(|wanted| wanted.missing(&loaded, &served, &at_fault)));

@@ -122,6 +122,8 @@ pub(crate) struct Facts {
     pub(crate) ruled: Vec<(PluginName, Place)>,
     /// Of which plugins there are instances, and where they say so.
     pub(crate) instances: Vec<(PluginName, Place)>,
+    /// The plugins in whose own tables something is wrong.
+    pub(crate) misread: BTreeSet<PluginName>,
 }
 
 /// A failure that a check or an exit can raise.
@@ -162,6 +164,11 @@ impl<'a> Context<'a> {
 
     fn report(&self, place: Place, problem: Problem) {
         self.problems.borrow_mut().push((place, problem));
+    }
+
+    /// How much was reported so far.
+    pub(crate) fn reported(&self) -> usize {
+        self.problems.borrow().len()
     }
 
     /// Whether nothing keeps the config from being used.

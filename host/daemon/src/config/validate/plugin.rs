@@ -25,7 +25,8 @@ use std::{collections::BTreeMap, path::PathBuf};
 
 pub(super) fn plugins(at: ValueAt<'_>) -> Option<BTreeMap<PluginName, PluginSpec>> {
     named(at, EntityKind::Plugin, PluginName::parse, |at, what| {
-        at.fields(what, |fields| {
+        let before = at.context.reported();
+        let spec = at.fields(what, |fields| {
             let default = PluginSpec::default();
             Some(PluginSpec {
                 grants: fields.or("grants", default.grants, grants),
@@ -36,7 +37,12 @@ pub(super) fn plugins(at: ValueAt<'_>) -> Option<BTreeMap<PluginName, PluginSpec
                 instances: default.instances,
                 only_instances: default.only_instances,
             })
-        })
+        });
+        if at.context.reported() > before {
+            let misread = PluginName::parse(at.key).ok();
+            at.context.facts.borrow_mut().misread.extend(misread);
+        }
+        spec
     })
     .map(with_instances)
 }
