@@ -234,7 +234,7 @@ pub struct Recovered {
     pub fencing: u64,
     /// Open incidents.
     pub incidents: Vec<Incident>,
-    /// Incidents that closed not long ago.
+    /// Incidents that closed not long ago, in the order in which they were opened, whatever the clock said then.
     pub closed: Vec<Incident>,
     /// Alerts not yet delivered, oldest first.
     pub outbox: Vec<OutboxEntry>,

@@ -258,7 +258,7 @@ pub struct PauseSummary {
 /// What the journal holds of recovery.
 #[derive(Debug, Clone, Default)]
 pub struct Recovered {
-    /// Open incidents, and those that closed within the last hour.
+    /// Open incidents, and those that closed within the last hour, of each kind in the order in which they were opened.
     pub incidents: Vec<Incident>,
     /// Operations without an end.
     pub operations: Vec<Operation>,

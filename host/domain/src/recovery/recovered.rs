@@ -214,15 +214,15 @@ impl Recovery {
     }
 }
 
-/// Of each failure the incident that is open, else the one that closed last.
+/// Of each failure the incident that is open, else the last of those that closed. Their times and identifiers are what the
+/// clock said then, which may have been set back since.
 fn newest(incidents: Vec<Incident>) -> BTreeMap<CaseKey, Incident> {
-    let rank = |incident: &Incident| (incident.state.is_open(), incident.id.clone());
     let mut newest: BTreeMap<CaseKey, Incident> = BTreeMap::new();
     for incident in incidents {
         let key = CaseKey::from(&incident);
         let is_newer = newest
             .get(&key)
-            .is_none_or(|known| rank(known) < rank(&incident));
+            .is_none_or(|known| incident.state.is_open() || !known.state.is_open());
         if is_newer {
             newest.insert(key, incident);
         }

@@ -165,12 +165,12 @@ fn recovered(
         open_calls,
         lost,
         fencing: u64::try_from(fencing).unwrap_or_default(),
-        // The text of a time sorts as the time does.
+        // The text of a time sorts as the time does. Numbers are in the order of what was lived; the
+        // sign keeps SQLite to the index of the first condition.
         closed: reader.rows(
             "incidents",
             checked!(incidents),
-            "WHERE NOT open AND json_extract(record, '$.closed_at') >= ?1
-             ORDER BY json_extract(record, '$.closed_at')",
+            "WHERE NOT open AND json_extract(record, '$.closed_at') >= ?1 ORDER BY +number",
             params![closed_since.to_string()],
             |row| record(row, 1),
         )?,

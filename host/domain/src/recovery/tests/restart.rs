@@ -1,7 +1,7 @@
 //! What survives the end of a daemon.
 
 use super::{
-    super::{Input, LookResult, NotHandled, Verb},
+    super::{Input, LookResult, NotHandled, Recovered, Recovery, Verb},
     fixtures::{
         done, key, missing, needs_operator, permanent, plugin, retryable, route, spec, step,
         target, usual, with_route,
@@ -11,12 +11,15 @@ use super::{
 };
 use crate::{
     event::EventKind,
+    id::{IdSource, IncidentId},
+    incident::Incident,
     operation::OperationState,
     replay::{Divergence, Halt},
     severity::Severity::High,
     spec::{RouteSpec, StepSpec},
+    time::Timestamp,
 };
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 fn without_relapse(cooldown: u64) -> World {
     World::new(with_route(RouteSpec {
@@ -567,4 +570,27 @@ fn what_is_watched_of_a_target_that_left_the_config_meanwhile_is_over_at_the_sta
         assert_eq!(world.stage("api down"), "none", "{relapses}");
         assert!(!world.incident("api down").state.is_open());
     }
+}
+
+#[test]
+fn the_incident_that_was_opened_last_is_watched_on_though_the_clock_was_set_back_before_it() {
+    let mut world = World::new(usual());
+    world.raise("api down", High);
+    world.recover_it();
+    let older = world.incident("api down").clone();
+    let newer = Incident {
+        id: IncidentId::new(IdSource::new(7).next(Timestamp::from_millis(1))),
+        ..older.clone()
+    };
+    assert!(newer.id < older.id);
+    let recovered = Recovered {
+        incidents: vec![older, newer.clone()],
+        ..Recovered::default()
+    };
+    let mut machine = Recovery::new(Arc::new(usual()), IdSource::new(2));
+    machine
+        .apply(Input::Recovered(recovered), world.at())
+        .unwrap();
+    let watched: Vec<_> = machine.cases().map(|(_, case)| &case.incident.id).collect();
+    assert_eq!(watched, [&newer.id]);
 }

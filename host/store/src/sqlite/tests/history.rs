@@ -332,6 +332,15 @@ async fn what_is_open_and_what_closed_not_long_ago_is_gone_on_with() {
     assert_eq!(open_only, [open]);
     let newest = journal.incidents(incidents(2)).await.unwrap();
     assert_eq!(newest[1], closed(8));
+    // The clock was set back before this one.
+    let last = mainstay_domain::incident::Incident {
+        closed_at: Some(at(8)),
+        ..incident(20, "api", IncidentState::Recovered)
+    };
+    let recorded = vec![Change::Incident(last.clone().into())];
+    journal.commit(recorded.into()).await.unwrap();
+    let recovered = journal.recovered(at(8)).await.unwrap();
+    assert_eq!(recovered.closed, [closed(7), closed(8), last]);
 }
 
 #[tokio::test]
