@@ -63,7 +63,11 @@ pub(super) fn body(event: &Event, host_name: &str) -> String {
         (None, None, None) => format!("the host {host_name}"),
     };
     let (severity, at) = (event.severity, event.at);
-    add(&mut body, "To what", &format!("{to_what}, {severity}, at {at}"));
+    add(
+        &mut body,
+        "To what",
+        &format!("{to_what}, {severity}, at {at}"),
+    );
     add(&mut body, "What the host did", &actions_taken(event));
     for (number, step) in (1..).zip(event.data.steps()) {
         add(&mut body, &format!("To be done first, step {number}"), step);

@@ -89,8 +89,7 @@ impl Core {
 
     fn sees_again(&self, ends: bool) {
         if ends {
-            let message =
-                "every check that could not look has looked again, or looks no more";
+            let message = "every check that could not look has looked again, or looks no more";
             self.tell(self.of_the_host(EventKind::MonitorSees, message.to_owned()));
         }
     }
@@ -129,8 +128,16 @@ mod tests {
     #[test]
     fn how_many_checks_cannot_look_is_said_of_one_and_of_several() {
         for (checks, targets, expected) in [
-            (1, 1, "1 check of 1 target (api) has not been able to look since"),
-            (3, 2, "3 checks of 2 targets (api, ...) have not been able to look since"),
+            (
+                1,
+                1,
+                "1 check of 1 target (api) has not been able to look since",
+            ),
+            (
+                3,
+                2,
+                "3 checks of 2 targets (api, ...) have not been able to look since",
+            ),
         ] {
             let said = words(&MonitorBlind {
                 checks,
