@@ -157,7 +157,8 @@ impl HostProbe {
                 let seen = within(check, Box::pin(look)).await;
                 Ok(self.own_answer(target, check, pid, to, seen).await)
             }
-            CheckKind::Exec(exec) => self.run_program(target, check, exec).await,
+            // Apart, as that of a URL.
+            CheckKind::Exec(exec) => Box::pin(self.run_program(target, check, exec)).await,
             CheckKind::Process { .. }
             | CheckKind::File { .. }
             | CheckKind::Disk { .. }
@@ -212,7 +213,7 @@ impl HostProbe {
                 let now = self.clock.now();
                 Ok(detector::look(self.detectors.as_deref(), target, check, now).await)
             }
-            // Apart, as that of a URL.
+            // Apart too.
             _ => Box::pin(self.ask(target, check, pid)).await,
         }
     }
@@ -228,12 +229,16 @@ impl Probe for HostProbe {
         Box::pin(async move {
             let observed_at = self.clock.now();
             self.steps.look(&*self.clock);
-            let mut seen = self.look(&target, &check, pid).await;
-            if seen.as_ref().is_ok_and(|seen| seen.is_late) {
-                // Once more, for that the daemon was held up says nothing about the target; if that is so again, then
-                // neither does this.
-                seen = self.look(&target, &check, pid).await;
-            }
+            // Once more where the daemon was held up, for that says nothing about the target; if that is so again, then
+            // neither does this.
+            let mut is_last = false;
+            let seen = loop {
+                let seen = self.look(&target, &check, pid).await;
+                if is_last || !seen.as_ref().is_ok_and(|seen| seen.is_late) {
+                    break seen;
+                }
+                is_last = true;
+            };
             let mut seen = self
                 .steps
                 .judge(&*self.clock, seen.unwrap_or_else(|seen| seen));

@@ -128,7 +128,8 @@ async fn end_of<T>(
 pub(super) async fn read_end(pipe: Option<impl AsyncRead + Unpin>, kept: usize, end: &mut Vec<u8>) {
     let kept = kept.saturating_add(MAX_CONCEALED_BYTES);
     let Some(mut pipe) = pipe else { return };
-    let mut chunk = [0; 4096];
+    // On the heap, for what waits here is part of what waits for it.
+    let mut chunk = vec![0; 4096];
     while let Ok(count @ 1..) = pipe.read(&mut chunk).await {
         end.extend_from_slice(chunk.get(..count).unwrap_or_default());
         // Not for every chunk: what is kept is moved each time.

@@ -95,6 +95,15 @@ async fn check(kind: CheckKind, outcome: Outcome, message: &str) {
     assert_eq!((seen.target.as_str(), seen.check.as_str()), ("web", "it"));
 }
 
+#[tokio::test]
+async fn a_look_takes_no_memory_for_what_looks_of_another_kind_need() {
+    let probe = probe();
+    let look = probe.observe(target(), check_of(CheckKind::Heartbeat, SECOND), None);
+    // Each check of each period makes one, so it is kept far below what a program's output takes.
+    let bytes = size_of_val(&*look);
+    assert!(bytes < 8 << 10, "{bytes} bytes");
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_time_out_that_comes_too_late_is_known_as_the_daemons_own() {
     let check = check_of(CheckKind::Heartbeat, SECOND);
