@@ -1,27 +1,19 @@
 //! Processes, files, file systems and memory. Blocking.
 
 use super::{
-    Seen,
+    Seen, file,
     groups::{Groups, Kin},
-    length, pid_numbers,
+    pid_numbers,
 };
 use crate::adapters::{limits, process::stat::ProcessStat};
-use mainstay_domain::{
-    health::Outcome,
-    measure::size,
-    spec::CheckKind,
-    time::{Timestamp, millis},
-};
-use mainstay_runtime::regular_file::{self, read_start};
+use mainstay_domain::{health::Outcome, measure::size, spec::CheckKind, time::Timestamp};
+use mainstay_runtime::regular_file;
 use std::{
     fs::Metadata,
     io::{self, Read},
     path::Path,
-    time::{Duration, UNIX_EPOCH},
 };
 
-/// So much of a file is looked through.
-const MAX_READ: u64 = 1 << 20;
 /// So much of a pid file is read: a number with space around it.
 const MAX_PID_FILE: u64 = 64;
 
@@ -33,7 +25,7 @@ pub(super) fn look(kind: &CheckKind, pid: Option<u32>, now: Timestamp, groups: &
             max_age,
             min_bytes,
             contains,
-        } => file(path, *max_age, *min_bytes, contains.as_deref(), now)
+        } => file::look(path, *max_age, *min_bytes, contains.as_deref(), now)
             .unwrap_or_else(|error| Seen::of_error(path.display(), &error)),
         CheckKind::Disk {
             path,
@@ -65,52 +57,6 @@ pub(super) fn look(kind: &CheckKind, pid: Option<u32>, now: Timestamp, groups: &
         },
         other => Seen::failed(format!("{} is not looked at here", other.as_str())),
     }
-}
-
-fn file(
-    path: &Path,
-    max_age: Option<Duration>,
-    min_bytes: Option<u64>,
-    contains: Option<&str>,
-    now: Timestamp,
-) -> io::Result<Seen> {
-    let shown = path.display();
-    let metadata = std::fs::metadata(path)?;
-    if let Some(max_age) = max_age {
-        let modified = metadata
-            .modified()?
-            .duration_since(UNIX_EPOCH)
-            .unwrap_or_default();
-        let age = now.since(Timestamp::from_millis(millis(modified)));
-        if age > max_age {
-            let message = format!(
-                "{shown} is {} old, at most {} is allowed",
-                length(age),
-                length(max_age)
-            );
-            return Ok(Seen::failed(message)
-                .by_wall_clock()
-                .with_value(age.as_secs_f64()));
-        }
-    }
-    let bytes = metadata.len();
-    if let Some(min_bytes) = min_bytes
-        && bytes < min_bytes
-    {
-        let message = format!(
-            "{shown} has {}, at least {} are needed",
-            size(bytes),
-            size(min_bytes)
-        );
-        return Ok(Seen::failed(message).with_value(as_f64(bytes)));
-    }
-    if let Some(wanted) = contains {
-        let content = read_start(path, MAX_READ)?;
-        if !String::from_utf8_lossy(&content).contains(wanted) {
-            return Ok(Seen::failed(format!("{shown} does not hold `{wanted}`")));
-        }
-    }
-    Ok(Seen::healthy(format!("{shown} is there, {}", size(bytes))).with_value(as_f64(bytes)))
 }
 
 /// Which process is measured, and what counts as one with it. The error is what is seen where there is none: that a
@@ -216,7 +162,7 @@ fn judge_bytes(pid: u32, kin: Kin, resident: u64, max: u64) -> Seen {
     } else {
         Seen::healthy(held)
     };
-    seen.with_value(as_f64(resident))
+    seen.with_count(resident)
 }
 
 /// As df(1) counts: of what can be had without being root, and never less than what is used.

@@ -103,6 +103,15 @@ impl Seen {
         self.value = Some(value);
         self
     }
+
+    /// As [`Seen::with_value`], of what is counted.
+    #[allow(
+        clippy::cast_precision_loss,
+        reason = "for people; 52 bits are enough for bytes"
+    )]
+    pub(super) fn with_count(self, count: u64) -> Self {
+        self.with_value(count as f64)
+    }
 }
 
 /// The cause at the end of an error's chain, in the words of the operating system where it has some.
