@@ -43,7 +43,7 @@ use std::{
     collections::HashMap,
     path::PathBuf,
     sync::{
-        Arc, OnceLock,
+        Arc, OnceLock, Weak,
         atomic::{AtomicBool, Ordering},
     },
     time::Duration,
@@ -110,8 +110,9 @@ struct Core {
     closing: AtomicBool,
     /// Held while the output files are gone through; with a disk that is slow the next turn comes before that ends.
     rotating: Arc<tokio::sync::Mutex<()>>,
-    /// Held while it is looked which processes foreign services have.
-    naming: Arc<tokio::sync::Mutex<()>>,
+    /// Held while it is looked which processes foreign services have; of which config it has the services that name a pid
+    /// file.
+    naming: Arc<tokio::sync::Mutex<(Weak<Spec>, Vec<TargetName>)>>,
     oom: Mutex<OomWindow>,
     /// What a person keeps stopped: who, and why.
     held: Mutex<HashMap<TargetName, String>>,
@@ -162,6 +163,7 @@ impl Supervisor {
     pub async fn run(self, stop: CancellationToken) -> Result<(), Stragglers> {
         let core = self.core;
         let mut spec = core.spec.clone();
+        let mut applied = Arc::clone(&core.spec.borrow());
         core.reconcile_at_start().await;
         let mut rotation = tokio::time::interval(ROTATE_EVERY);
         rotation.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
@@ -170,11 +172,14 @@ impl Supervisor {
                 () = stop.cancelled() => break,
                 // The end of a process would be missed, or a target never be worked on again.
                 panic = core.background.first_panic() => std::panic::resume_unwind(panic),
-                present = next_spec(&mut spec) => core.reconfigure(&present),
+                present = next_spec(&mut spec) => {
+                    core.reconfigure(&present);
+                    applied = present;
+                }
                 _ = rotation.tick() => {
                     core.oom.lock().look(core.ports.processes.oom_kills());
                     core.rotate();
-                    core.name_foreign();
+                    core.name_foreign(&applied);
                     core.forget_gone();
                 }
             }
