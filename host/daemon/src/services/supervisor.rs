@@ -213,10 +213,21 @@ impl Core {
         targets.values().cloned().collect()
     }
 
+    fn running(&self) -> Vec<Arc<SupervisedTarget>> {
+        let targets = self.targets.read();
+        let running = targets.values().filter(|supervised| supervised.runs());
+        running.cloned().collect()
+    }
+
     /// Forgets targets that the config has no more and of which nothing lives, where nobody works on them or waits to. One
     /// that returns later is a new one.
     fn forget_gone(&self) {
+        let listed = self.spec.borrow().targets.len();
         let mut targets = self.targets.write();
+        // Each of the config is here: where there are no more of them none is gone.
+        if targets.len() <= listed {
+            return;
+        }
         // Who has one got it from here, so with one owner it stays the only one.
         let is_gone = |supervised: &mut Arc<SupervisedTarget>| {
             Arc::strong_count(supervised) == 1 && supervised.is_gone()
@@ -238,7 +249,7 @@ impl Core {
         let core = Arc::clone(self);
         self.background.spawn(async move {
             let _turn = turn;
-            for supervised in core.all() {
+            for supervised in core.running() {
                 if core.is_closing() {
                     return;
                 }
