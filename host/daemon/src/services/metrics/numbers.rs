@@ -6,11 +6,12 @@ use super::catalog::{CATALOG, Kind};
 use mainstay_domain::statsd::Series;
 use metrics::{
     Counter, Gauge, Histogram, HistogramFn, Key, KeyName, Label, Metadata, Recorder, SharedString,
-    Unit, describe_counter, describe_gauge, describe_histogram, with_local_recorder,
+    Unit, describe_counter, describe_gauge, describe_histogram, histogram, with_local_recorder,
 };
 use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusRecorder};
 use parking_lot::Mutex;
 use std::{
+    collections::HashMap,
     sync::{
         Arc,
         atomic::{AtomicU32, Ordering},
@@ -25,6 +26,9 @@ const UPKEEP_AFTER: u32 = 1_000;
 /// the next is due after this many `t`, which keeps it at some percent of one core.
 const UPKEEP_SHARE: u32 = 50;
 
+/// The name of a number, and its label where it has one, with that one's value.
+type OneLabel = (&'static str, Option<(&'static str, &'static str)>);
+
 /// All numbers of the daemon; clones are the same ones.
 #[derive(Clone)]
 pub struct Numbers {
@@ -33,6 +37,8 @@ pub struct Numbers {
     samples: Arc<AtomicU32>,
     /// When the next upkeep that nobody asked for may be; none before the first. Held during it.
     rested: Arc<Mutex<Option<Instant>>>,
+    /// Histograms that many hold.
+    shared: Arc<Mutex<HashMap<OneLabel, Histogram>>>,
     /// Who wants each sample of a histogram; nobody by default.
     each: Option<mpsc::Sender<Sample>>,
 }
@@ -68,6 +74,7 @@ impl Numbers {
             recorder: Arc::new(builder.build_recorder()),
             samples: Arc::default(),
             rested: Arc::default(),
+            shared: Arc::default(),
             each: None,
         };
         numbers.write(describe);
@@ -87,6 +94,21 @@ impl Numbers {
             None => with_local_recorder(recorder, count),
             Some(each) => with_local_recorder(&EachSample { recorder, each }, count),
         }
+    }
+
+    /// A histogram that as many hold as ask for it: a handle of its own for each would be memory for each.
+    pub(crate) fn shared_histogram(
+        &self,
+        name: &'static str,
+        label: Option<(&'static str, &'static str)>,
+    ) -> Histogram {
+        let create = || {
+            let label = label.map(|(name, value)| Label::new(name, value));
+            let labels: Vec<Label> = label.into_iter().collect();
+            self.write(|| histogram!(name, labels))
+        };
+        let mut shared = self.shared.lock();
+        shared.entry((name, label)).or_insert_with(create).clone()
     }
 
     /// Samples were put into histograms.

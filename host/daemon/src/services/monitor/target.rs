@@ -224,8 +224,9 @@ impl Meter {
             counter.get_or_init(|| self.counter(word)).increment(1);
         }
         let duration = self.duration.get_or_init(|| {
-            let create = || metrics::histogram!("check_duration_seconds", "kind" => self.kind);
-            self.numbers.write(create)
+            let kind = Some(("kind", self.kind));
+            self.numbers
+                .shared_histogram("check_duration_seconds", kind)
         });
         duration.record(length);
         self.numbers.sampled(1);
@@ -234,8 +235,8 @@ impl Meter {
     /// It began so much later than it was due.
     pub(super) fn began(&self, late: Duration) {
         let lateness = self.lateness.get_or_init(|| {
-            let create = || metrics::histogram!("check_lateness_seconds");
-            self.numbers.write(create)
+            self.numbers
+                .shared_histogram("check_lateness_seconds", None)
         });
         lateness.record(late);
         self.numbers.sampled(1);
