@@ -20,7 +20,7 @@ use std::{
     collections::HashMap,
     sync::{
         Arc,
-        atomic::{AtomicBool, Ordering::SeqCst},
+        atomic::{AtomicBool, AtomicUsize, Ordering::SeqCst},
     },
     time::{Duration, Instant},
 };
@@ -64,6 +64,8 @@ pub(crate) struct MemoryJournal {
     events: broadcast::Sender<Arc<Event>>,
     is_full: AtomicBool,
     is_held: AtomicBool,
+    /// More changes are not taken at once.
+    most: AtomicUsize,
 }
 
 impl MemoryJournal {
@@ -73,6 +75,7 @@ impl MemoryJournal {
             events: broadcast::channel(1_024).0,
             is_full: AtomicBool::new(false),
             is_held: AtomicBool::new(false),
+            most: AtomicUsize::new(usize::MAX),
         })
     }
 
@@ -84,6 +87,11 @@ impl MemoryJournal {
     /// From now on nothing is taken, or again.
     pub(crate) fn fill(&self, is_full: bool) {
         self.is_full.store(is_full, SeqCst);
+    }
+
+    /// From now on a batch of more changes is not taken.
+    pub(crate) fn take_at_most(&self, changes: usize) {
+        self.most.store(changes, SeqCst);
     }
 
     /// Everything that was submitted, in order.
@@ -109,7 +117,7 @@ impl MemoryJournal {
 
 impl Journal for MemoryJournal {
     fn commit(&self, batch: Batch) -> Commit {
-        if self.is_full.load(SeqCst) {
+        if self.is_full.load(SeqCst) || batch.changes.len() > self.most.load(SeqCst) {
             return Box::pin(std::future::ready(Err(StoreError::new(
                 StoreErrorKind::Full,
                 "the journal in memory cannot be written: it is full",

@@ -593,3 +593,22 @@ async fn what_was_read_back_and_restored_is_so_where_the_journal_takes_nothing()
         .unwrap();
     assert_eq!(fixture.store.restores(), 1);
 }
+
+#[tokio::test]
+async fn what_the_journal_does_not_take_in_one_batch_it_gets_one_by_one() {
+    let (fixture, records) = two_chains().await;
+    prune(&fixture, false).await.unwrap();
+    let expired = fixture.service.core.catalog.lock().expired();
+    assert_eq!(expired.len(), 2);
+    // Of each that goes that it is removed, and the event that says so.
+    fixture.journal.take_at_most(2);
+    let gone = within(fixture.service.delete_for_good(expired)).await;
+    assert_eq!(gone.unwrap(), 2);
+    assert_eq!(told_of_deletions(&fixture).len(), 2);
+    let removed = fixture.journal.changes().into_iter();
+    let removed = removed.filter(|change| matches!(change, Change::BackupRemoved(_)));
+    assert_eq!(removed.count(), 2);
+    let left = fixture.service.list(None);
+    let left: Vec<&BackupId> = left.iter().map(|record| &record.id).collect();
+    assert_eq!(left, [&records[2].id]);
+}
