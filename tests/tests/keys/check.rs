@@ -164,6 +164,8 @@ fn a_child_is_judged_by_its_life_and_by_the_memory_of_its_group() {
     };
     let sleep = r#"["sleep", "1000"]"#;
     let group = r#"["sh", "-c", "python3 -c 'import time; kept = bytes([1]) * (64 << 20); time.sleep(1000)' & wait"]"#;
+    // What it started in a session of its own counts as well.
+    let far = group.replace("python3", "setsid python3");
     let memory =
         "kind = \"memory\"\nmax_bytes = \"32MiB\"\nfail_after = 2\nfailure = \"memory-overflow\"";
     let process = "kind = \"process\"\nfail_after = 8\nfailure = \"ledger-gone\"";
@@ -171,13 +173,16 @@ fn a_child_is_judged_by_its_life_and_by_the_memory_of_its_group() {
         target("child", sleep, process),
         target("small", sleep, memory),
         target("large", group, memory),
+        target("far", &far, memory),
     ];
     let daemon = Daemon::start(&format!("{HOST}{}", targets.concat()), &[]);
     daemon.wait_for_status("healthy children", |status| {
         row_of(status, "child")["health"] == "healthy"
             && row_of(status, "small")["health"] == "healthy"
     });
-    assert_eq!(incident_of(&daemon, "large")["failure"], "memory-overflow");
+    for target in ["large", "far"] {
+        assert_eq!(incident_of(&daemon, target)["failure"], "memory-overflow");
+    }
     for target in ["small", "child"] {
         crash(&daemon, target);
     }
@@ -197,6 +202,7 @@ fn a_child_is_judged_by_its_life_and_by_the_memory_of_its_group() {
     assert_eq!(of("small"), ["crashed"]);
     assert_eq!(of("child"), ["ledger-gone", "crashed"]);
     assert_eq!(of("large"), ["memory-overflow"]);
+    assert_eq!(of("far"), ["memory-overflow"]);
 }
 
 /// Acts: `target.check(cpu)`, `target.check(cpu).max_percent`, `target.check(cpu).degraded_percent`
