@@ -291,7 +291,11 @@ fn a_state_directory_that_cannot_be_one_is_an_error_of_check() {
 fn status_shows_why_a_config_was_refused_in_a_few_lines() {
     let daemon = Daemon::start(&[HOST, &sleeper("web")].concat(), &[]);
     let wrong: String = (0..9).map(|n| format!("wrong-{n} = {n}\n")).collect();
-    let broken = [wrong.as_str(), HOST, &sleeper("web")].concat();
+    let before = wait_for("web to run", || match daemon.pids() {
+        pids if pids.contains_key("web") => Ok(pids),
+        pids => Err(format!("{pids:?}")),
+    });
+    let broken = [wrong.as_str(), HOST, &sleeper("web"), &sleeper("late")].concat();
     fs::write(daemon.path("mainstay.toml"), broken).unwrap();
     let rejected = daemon.wait_for_event("the refusal", |event| event["kind"] == "config.rejected");
     let message = rejected["message"].as_str().unwrap();
@@ -310,6 +314,8 @@ fn status_shows_why_a_config_was_refused_in_a_few_lines() {
         assert!(line.len() < 300, "{said}");
     }
     assert_eq!(lines[4], "  … and 6 more", "{said}");
+    // Nothing of it is applied, and nothing of the one before is let go of.
+    assert_eq!(daemon.pids(), before);
 }
 
 #[test]
