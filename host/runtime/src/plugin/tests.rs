@@ -400,6 +400,21 @@ async fn a_call_waits_its_turn_and_says_which_limit_it_waited_for() {
 }
 
 #[tokio::test]
+async fn each_call_has_a_memory_of_its_own() {
+    const TRAPS_IN_THE_MEMORY_OF_ANOTHER: &str = r#"
+        (if (i32.load (i32.const 1000)) (then unreachable))
+        (i32.store (i32.const 1000) (i32.const 1))
+    "#;
+    let recorder = Arc::new(Recorder::default());
+    let guest = recovering(TRAPS_IN_THE_MEMORY_OF_ANOTHER);
+    let plugin = plugin(&recorder, &guest, &PluginSpec::default()).await;
+    for _ in 0..3 {
+        let called = plugin.recover(&request(), 0, LONG).await.called;
+        assert_eq!(called.unwrap(), Ok(Report::default()));
+    }
+}
+
+#[tokio::test]
 async fn a_trap_is_named_and_five_in_a_row_let_the_plugin_rest() {
     let recorder = Arc::new(Recorder::default());
     let plugin = plugin(
