@@ -244,6 +244,40 @@ fn a_stream_that_ends_is_left_for_rest_by_the_last_attempt_too_and_the_next_fail
     assert!(actions(&again).contains("took `use-rest`"), "{again}");
 }
 
+/// Its check looks every 10 s; here that is more often once all is healthy, for an engine that starts does not answer yet.
+#[test]
+fn a_permission_that_the_key_lost_stops_the_trading_and_a_person_is_asked() {
+    let mut daemon = prepare("dev");
+    for name in PLUGINS {
+        daemon.drop_plugin(&plugin(name));
+    }
+    daemon.run();
+    daemon.wait_for_plugins(PLUGINS.len());
+    daemon.wait_until_all_are_healthy();
+    let file = daemon.path("conf.d/account.toml");
+    let config = fs::read_to_string(&file).unwrap();
+    let seldom = "every = \"10s\"";
+    assert_eq!(config.matches(seldom).count(), 1);
+    fs::write(&file, config.replace(seldom, "every = \"500ms\"")).unwrap();
+    daemon.hang_up();
+    daemon.wait_for_event("the reload", |event| event["kind"] == "config.applied");
+
+    let mut held = book(&daemon);
+    assert_eq!(held["stopped"], false, "{held}");
+    held["can_view"] = json!(false);
+    // At one stroke: the engine reads it all the time.
+    fs::write(daemon.path("next.json"), held.to_string()).unwrap();
+    fs::rename(daemon.path("next.json"), daemon.path("book/book.json")).unwrap();
+    let asking = daemon.wait_for_operation("account", "awaiting-manual");
+    assert_eq!(asking["failure"], "account-changed", "{asking}");
+    let steps = json!([
+        "ask the exchange who changed the key",
+        "approve this operation"
+    ]);
+    assert_eq!(asking["steps"], steps, "{asking}");
+    assert_eq!(book(&daemon)["stopped"], true);
+}
+
 #[test]
 fn each_profile_is_a_config_that_check_takes() {
     for profile in PROFILES {
