@@ -654,3 +654,37 @@ fn what_the_steps_of_the_readme_put_into_the_machine_its_last_ones_take_away() {
     let left: Vec<&str> = put.into_iter().filter(|path| !is_removed(path)).collect();
     assert_eq!(left, Vec::<&str>::new());
 }
+
+/// The tests that a page of promises names: files, and the names of tests in them.
+fn named_tests(text: &str) -> Vec<(&str, Option<&str>)> {
+    let code = text.split('`').skip(1).step_by(2);
+    let named = code.map(|code| match code.split_once("::") {
+        Some((file, test)) => (file, Some(test)),
+        None => (code, None),
+    });
+    named
+        .filter(|(file, _)| file.contains('/') && file.ends_with(".rs"))
+        .collect()
+}
+
+#[test]
+fn each_promise_names_tests_that_there_are() {
+    let pages = documents();
+    let pages = pages
+        .iter()
+        .filter(|page| page.starts_with("docs/promises/"));
+    let mut count = 0;
+    for page in pages {
+        let text = read(page);
+        for (file, test) in named_tests(&text) {
+            let source = read(file);
+            let is_there = test.is_none_or(|test| source.contains(&format!("fn {test}(")));
+            assert!(
+                is_there,
+                "{page} names {test:?} of {file}, which is not there"
+            );
+            count += 1;
+        }
+    }
+    assert!(count > 0, "no page of promises names a test");
+}
