@@ -5,7 +5,8 @@
 //!
 //! Invariant: one operation acts on a target at a time. An operation between two attempts stays in the queue: only a more
 //! severe one of the same target may start meanwhile, and it takes no slot of the running ones. Nor does one that has
-//! lent its own: its target stays busy. That of one which only looks on, until another has started its process, does not.
+//! lent its own: its target stays busy. That of one which gives way, until another has started its process, does not; it has
+//! the turn again when that one has ended or rests, before any other.
 //! Invariant: a manual operation ignores pauses, dependencies and resting operations; it waits only while its target
 //! is busy, and where the gate says so.
 //! Invariant: a call costs O(log n), plus one visit to each operation that a block set aside when that block is
@@ -22,6 +23,7 @@ use std::{
 mod start_block;
 #[cfg(test)]
 mod tests;
+mod turn;
 
 pub use start_block::StartBlock;
 use start_block::{Rank, Resting, rank, start_block_of};
@@ -102,6 +104,8 @@ pub struct RecoveryQueue {
     busy: BTreeMap<TargetName, OperationId>,
     /// The targets among these whose operation has lent its slot.
     lent: BTreeSet<TargetName>,
+    /// What runs and has given way to another of its target.
+    onlooking: BTreeMap<TargetName, BTreeSet<OperationId>>,
     /// What rests between two attempts, and keeps the less severe out.
     resting: BTreeMap<TargetName, Resting>,
 }
@@ -198,35 +202,11 @@ impl RecoveryQueue {
         self.busy.len()
     }
 
-    /// This operation runs already, for it ran when the host ended: its target is busy.
-    pub fn occupy(&mut self, operation: OperationId, target: TargetName) {
-        self.busy.insert(target, operation);
-    }
-
-    /// An operation that runs lends its slot to another, or wants it back, also where all are taken by then.
-    pub fn lend(&mut self, target: &TargetName, operation: &OperationId, lends: bool) {
-        let runs = self.busy.get(target) == Some(operation);
-        match lends && runs {
-            true => drop(self.lent.insert(target.clone())),
-            false if runs => drop(self.lent.remove(target)),
-            false => {}
-        }
-    }
-
     /// An operation rests until its next attempt, which is due as the entry says.
     pub fn rest(&mut self, entry: QueueEntry) {
         self.finished(&entry.target, &entry.operation);
         self.mark_resting(&entry);
         self.push(entry);
-    }
-
-    /// This operation of the target has ended, or awaits a person or another one: that may start.
-    pub fn finished(&mut self, target: &TargetName, operation: &OperationId) {
-        if self.busy.get(target) == Some(operation) {
-            self.busy.remove(target);
-            self.lent.remove(target);
-            self.release_block(&StartBlock::TargetBusy(target.clone()));
-        }
     }
 
     /// A block may have ended: what it set aside is ready again, and is checked when it is next.

@@ -136,7 +136,7 @@ impl Recovery {
                     if is_started && looks.again(at.monotonic) {
                         // That one has its turn now: the handlers of this one are done.
                         let operation = &running.work.operation;
-                        self.queue.finished(&operation.target, &operation.id);
+                        self.queue.give_way(&operation.target, &operation.id);
                         case.stage = Stage::Running(Box::new(running));
                         return Ok(());
                     }

@@ -11,9 +11,9 @@ use crate::{
     name::{CheckName, FailureType},
     operation::OperationState,
     severity::Severity::{self, Critical, High},
-    spec::{CheckKind, CheckSpec, RouteSpec, Strategy},
+    spec::{CheckKind, CheckSpec, RouteSpec, Spec, Strategy},
 };
-use std::time::Duration;
+use std::{num::NonZeroU32, time::Duration};
 
 /// Whether the disk has room, which no process says.
 fn disk_check() -> CheckSpec {
@@ -67,7 +67,11 @@ fn attempts(max_attempts: u32) -> RouteSpec {
 
 /// The only attempt at `api corrupt` is done, and its process waits to be started by the operation of `api down`.
 fn mended_while_down() -> World {
-    let mut world = World::new(with_route(attempts(1)));
+    mended_while_down_of(with_route(attempts(1)))
+}
+
+fn mended_while_down_of(spec: Spec) -> World {
+    let mut world = World::new(spec);
     world.raise("api corrupt", Critical);
     world.raise("api down", High);
     assert_eq!(world.stage("api down"), "scheduled");
@@ -105,6 +109,36 @@ fn what_is_mended_did_not_help_where_the_process_ends_again_or_the_time_is_over(
     world.see(LookResult::Down);
     assert_eq!(world.count(EventKind::OperationPartial), 1);
     assert_eq!(world.stage("api down"), "calling");
+}
+
+#[test]
+fn who_gave_way_has_the_turn_again_before_others_of_its_target_and_of_the_host() {
+    let mut spec = with_route(attempts(1));
+    spec.policy.host.concurrent = NonZeroU32::new(1);
+    let mut world = mended_while_down_of(spec);
+    let others = |world: &World| [world.stage("api stuck"), world.stage("db down")];
+    world.raise("api stuck", High);
+    world.raise("db down", High);
+    world.answer(done());
+    world.see(LookResult::Healthy);
+    assert_eq!(world.stage("api down"), "watched");
+    assert_eq!(world.stage("api corrupt"), "validating");
+    assert_eq!(others(&world), ["scheduled"; 2]);
+    world.wait(1_000);
+    world.see(LookResult::Healthy);
+    assert_eq!(world.stage("api corrupt"), "watched");
+    assert_ne!(others(&world), ["scheduled"; 2]);
+}
+
+#[test]
+fn who_gave_way_and_ended_has_no_turn_any_more() {
+    let mut world = mended_while_down();
+    world.exit("api");
+    assert_ne!(world.stage("api corrupt"), "validating");
+    // Else the target would be busy for ever, which the audit sees.
+    world.answer(done());
+    world.see(LookResult::Healthy);
+    assert_eq!(world.stage("api down"), "watched");
 }
 
 #[test]
