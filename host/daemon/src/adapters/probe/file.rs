@@ -13,7 +13,9 @@ use mainstay_domain::{
     time::{Timestamp, millis},
 };
 use mainstay_runtime::regular_file::read_start;
-use rustix::fs::{AtFlags, CWD, Mode, OFlags, ResolveFlags, StatxFlags, openat2, statx};
+use rustix::fs::{
+    AtFlags, CWD, Mode, OFlags, ResolveFlags, StatxAttributes, StatxFlags, openat2, statx,
+};
 use std::{
     io,
     path::Path,
@@ -79,11 +81,15 @@ impl Known {
         let flags = OFlags::PATH | OFlags::CLOEXEC;
         let file = openat2(CWD, path, flags, Mode::empty(), ResolveFlags::CACHED).ok()?;
         let flags = AtFlags::EMPTY_PATH | AtFlags::STATX_DONT_SYNC;
-        let stat = statx(&file, "", flags, StatxFlags::MTIME | StatxFlags::SIZE).ok()?;
-        // Without a device it is another machine, or a program, that knows what the file is now.
-        if stat.stx_dev_major == 0 {
+        // What is asked for nothing waits for nobody.
+        let nature = statx(&file, "", flags, StatxFlags::empty()).ok()?;
+        // Without a device it is another machine, or a program, that knows what the file is now. A program may have a device
+        // too (`fuseblk`), but does not say whether a file can be changed.
+        let said = nature.stx_attributes_mask;
+        if nature.stx_dev_major == 0 || !said.contains(StatxAttributes::IMMUTABLE) {
             return None;
         }
+        let stat = statx(&file, "", flags, StatxFlags::MTIME | StatxFlags::SIZE).ok()?;
         let modified = stat.stx_mtime;
         let seconds = u64::try_from(modified.tv_sec).unwrap_or_default();
         Some(Self {
