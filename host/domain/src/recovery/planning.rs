@@ -8,6 +8,7 @@ use super::{
     Case, CaseKey, IllegalMove, InputTime, Outcome, Recovery, Refusal, Reply, Stage, Work,
     dry_run::CONCURRENT_DRY_RUNS,
     operator_decision::{OperatorDecision, answer, at_revision},
+    recovered::INTERRUPTIONS,
     words,
 };
 use crate::{
@@ -40,11 +41,11 @@ impl Recovery {
         if !is_news {
             return Ok(());
         }
+        let work = self.new_plan(&case.incident, at);
         let has_room = self.dry_runs.len() < CONCURRENT_DRY_RUNS && self.unplanned.is_empty();
         if !has_room || self.stopping {
-            return self.plan_later(&case.incident, at, out);
+            return self.plan_later(work, at, out);
         }
-        let work = self.new_plan(&case.incident, at);
         out.writes.push(words::scheduled(&work.operation, at.now));
         self.plan(work, &case.incident, route, at, out)
     }
@@ -96,11 +97,10 @@ impl Recovery {
     /// Puts on record that it is to be planned.
     fn plan_later(
         &mut self,
-        incident: &Incident,
+        work: Work,
         at: InputTime,
         out: &mut Outcome,
     ) -> Result<(), IllegalMove> {
-        let work = self.new_plan(incident, at);
         out.writes.push(Change::Operation(work.operation.clone()));
         out.writes.push(words::scheduled(&work.operation, at.now));
         self.await_room(work, at, out)
@@ -123,7 +123,7 @@ impl Recovery {
         }
     }
 
-    /// The daemon before has not ended this plan: it is made where its failure is left to people still.
+    /// The daemon before has not ended this plan: it is made where its failure is left to people still, but not for ever.
     pub(super) fn plan_recovered(
         &mut self,
         operation: Operation,
@@ -133,13 +133,29 @@ impl Recovery {
         if operation.state == OperationState::Scheduled {
             return self.await_room(Work::new(operation), at, out);
         }
-        let wanted = operation.cancel_asked.is_none();
+        let interruptions = operation.interruptions.saturating_add(1);
+        let goes_on = interruptions < INTERRUPTIONS;
+        let wanted = goes_on && operation.cancel_asked.is_none();
         let incident = self.planned_for(&CaseKey::from(&operation));
-        self.interrupted(operation, at, out)?;
-        match incident.filter(|_| wanted) {
-            Some(incident) => self.plan_later(&incident, at, out),
-            None => Ok(()),
-        }
+        let why = match operation.cancel_asked.clone() {
+            Some(asked) => asked,
+            None if goes_on => {
+                "the daemon ended while it ran; what holds is planned again".to_owned()
+            }
+            None => format!(
+                "the daemon ended {INTERRUPTIONS} times while it ran; ask for it: \
+                 `mainstay recover {} --failure {} --dry-run`",
+                operation.target, operation.failure
+            ),
+        };
+        let mut before = Work::new(operation);
+        self.cancel_operation(&mut before, OperationEvent::Cancelled, &why, at, out)?;
+        let Some(incident) = incident.filter(|_| wanted) else {
+            return Ok(());
+        };
+        let mut work = self.new_plan(&incident, at);
+        work.operation.interruptions = interruptions;
+        self.plan_later(work, at, out)
     }
 
     /// The incident of this failure, where it holds and nothing is done by itself.

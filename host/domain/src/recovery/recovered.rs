@@ -2,6 +2,8 @@
 
 mod operation;
 
+pub(super) use operation::INTERRUPTIONS;
+
 use super::{
     Case, CaseKey, HandOverReason, IllegalMove, IndexEntry, InputTime, OpenCall, Outcome,
     Recovered, Recovery, Stage, Tracked, Work,
@@ -197,18 +199,17 @@ impl Recovery {
         Ok(())
     }
 
-    /// Ends an operation that is not resumed: a dry run, or one whose incident is not open.
-    pub(super) fn interrupted(
+    /// Ends an operation that is not resumed: a dry run that a person asked for, or one whose incident is not open.
+    fn interrupted(
         &mut self,
         operation: Operation,
         at: InputTime,
         out: &mut Outcome,
     ) -> Result<(), IllegalMove> {
         let mut work = Work::new(operation);
-        let why = match (work.operation.dry_run, work.operation.mode) {
-            (true, Mode::Automatic) => "the daemon ended while it ran; what holds is planned again",
-            (true, _) => "the daemon ended while it ran; ask for it again",
-            (false, _) => "the daemon ended, and its incident is not open any more",
+        let why = match work.operation.dry_run {
+            true => "the daemon ended while it ran; ask for it again",
+            false => "the daemon ended, and its incident is not open any more",
         };
         self.cancel_operation(&mut work, OperationEvent::Cancelled, why, at, out)
     }

@@ -16,7 +16,7 @@ use std::time::Duration;
 
 /// After so many interrupted calls of one operation a person is asked: a guest that crashes the daemon must not do so
 /// for ever.
-const INTERRUPTIONS: u32 = 3;
+pub(in crate::recovery) const INTERRUPTIONS: u32 = 3;
 
 /// Why a call is not gone on with of which the journal lacks something.
 const LOST: &str =

@@ -301,6 +301,22 @@ fn a_plan_that_the_end_of_the_daemon_cuts_off_between_two_steps_is_made_by_the_n
 }
 
 #[test]
+fn a_plan_that_ends_the_daemon_again_and_again_is_not_made_for_ever() {
+    let mut world = World::new(with_route(RouteSpec {
+        simulate: true,
+        ..route()
+    }));
+    world.raise("api down", High);
+    for _ in 0..2 {
+        world.restart(10);
+        assert_eq!(world.called(), ["api down"]);
+    }
+    world.restart(10);
+    assert!(world.calls.is_empty());
+    assert_eq!(ended(&world, OperationState::Cancelled), 3);
+}
+
+#[test]
 fn a_person_cancels_a_plan_that_waits() {
     let mut world = forty_plans();
     let waiting = world.operations.values();
