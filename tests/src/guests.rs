@@ -76,10 +76,13 @@ fn directory() -> PathBuf {
     crate::build_directories().0.join("guests")
 }
 
-/// Where a component of these sources is kept, from one run of the tests to the next. Another route is another compiler.
+/// Where a component of these sources is kept, from one run of the tests to the next. Another route is another compiler, and so
+/// is that of another `rust-toolchain.toml`.
 fn kept_as(key: &str, digest: &str) -> PathBuf {
     let route = std::env::var(ROUTE_VARIABLE).unwrap_or_default();
-    let name = format!("{key}-{digest:.16}{route}.wasm");
+    let toolchain = fs::read(repository().join("rust-toolchain.toml")).unwrap();
+    let compiler = blake3::hash(&toolchain).to_hex().to_string();
+    let name = format!("{key}-{digest:.16}-{compiler:.8}{route}.wasm");
     directory().join("kept").join(name)
 }
 
