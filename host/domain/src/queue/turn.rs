@@ -15,7 +15,7 @@ impl RecoveryQueue {
         }
     }
 
-    /// This operation of the target only looks on until another has started its process: that may start.
+    /// This operation of the target only looks on while another starts its process: that may start.
     pub fn give_way(&mut self, target: &TargetName, operation: &OperationId) {
         if self.busy.get(target) == Some(operation) {
             self.leave(target);

@@ -131,12 +131,19 @@ impl Recovery {
                 self.succeeded(case, running, at, out)
             }
             Attempt::Validating(looks) => {
-                if look.seen == LookResult::Down {
-                    let is_started = self.is_started_by_another(&case.key(), looks.until);
+                let key = case.key();
+                let is_down = look.seen == LookResult::Down;
+                let spec = self.settings.target(&key.target);
+                let is_seen_anyway =
+                    spec.is_some_and(|spec| spec.is_seen_without_process(&key.failure));
+                let is_started = self.is_started_by_another(&key, looks.until);
+                if is_started && (is_down || is_seen_anyway) {
+                    // That one has its turn now: the handlers of this one are done.
+                    let id = &running.work.operation.id;
+                    self.queue.give_way(&key.target, id);
+                }
+                if is_down {
                     if is_started && looks.again(at.monotonic) {
-                        // That one has its turn now: the handlers of this one are done.
-                        let operation = &running.work.operation;
-                        self.queue.give_way(&operation.target, &operation.id);
                         case.stage = Stage::Running(Box::new(running));
                         return Ok(());
                     }

@@ -49,6 +49,26 @@ fn an_exit_says_nothing_of_a_failure_that_is_seen_without_the_process() {
     assert_eq!(states.collect::<Vec<_>>(), [OperationState::Succeeded]);
 }
 
+#[test]
+fn what_is_seen_without_the_process_holds_up_nobody_who_starts_it() {
+    let mut api = target("api");
+    api.checks = vec![disk_check()];
+    let mut world = World::new(spec(vec![api], vec![route()]));
+    world.raise("api disk-full", High);
+    world.answer(done());
+    world.exit("api");
+    world.raise("api down", High);
+    assert_eq!(world.stage("api down"), "scheduled");
+    world.see(LookResult::Failing);
+    let stages = (world.stage("api disk-full"), world.stage("api down"));
+    assert_eq!(stages, ("validating", "calling"));
+    world.answer(done());
+    world.see(LookResult::Healthy);
+    world.wait(1_000);
+    world.see(LookResult::Healthy);
+    assert_eq!(world.stage("api disk-full"), "watched");
+}
+
 /// So many attempts, ten seconds apart.
 fn attempts(max_attempts: u32) -> RouteSpec {
     let apart = Duration::from_secs(10);
