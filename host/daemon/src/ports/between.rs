@@ -27,6 +27,7 @@ use mainstay_domain::{
     record::ProcessIdentity,
     recovery::{Call, Decide, Handled, PauseSummary},
     severity::Severity,
+    spec::Spec,
     time::Timestamp,
 };
 use semver::VersionReq;
@@ -204,6 +205,12 @@ pub trait Watch: Send + Sync {
     }
     /// Health and circuit; `None` for an unknown target.
     fn health(&self, target: &TargetName) -> Option<(Health, CircuitState)>;
+    /// Those of each target of a config, in no order, for who counts them every few seconds.
+    fn health_of_all(&self, spec: &Spec) -> Vec<(Health, CircuitState)> {
+        let targets = spec.targets.iter();
+        let known = targets.map(|target| self.health(&target.name));
+        known.map(Option::unwrap_or_default).collect()
+    }
     /// Since when one of its checks could not look, for the host's own reasons, and why; none where all look.
     fn unseen(&self, _: &TargetName) -> Option<Unseen> {
         None

@@ -131,11 +131,7 @@ impl HostMode {
         } = &*self.0;
         let failed = kept.lock().failed.count(shared.clock.now());
         let spec = Arc::clone(&shared.spec.borrow());
-        let targets = spec.targets.iter().map(|target| {
-            let known = watch.health(&target.name);
-            known.unwrap_or_default()
-        });
-        HostHealth::of(targets, failed)
+        HostHealth::of(watch.health_of_all(&spec), failed)
     }
 }
 

@@ -53,12 +53,11 @@ impl StatusLineService {
 
     fn line(&self) -> String {
         let spec = Arc::clone(&self.shared.spec.borrow());
-        let targets = spec.targets.iter();
-        let health = targets.map(|target| {
-            let known = self.watch.health(&target.name);
-            known.map_or(Health::Unknown, |(health, _)| health)
-        });
-        line_of(health, self.recovery.is_paused(None))
+        let all = self.watch.health_of_all(&spec).into_iter();
+        line_of(
+            all.map(|(health, _)| health),
+            self.recovery.is_paused(None),
+        )
     }
 }
 

@@ -9,7 +9,7 @@ use mainstay_domain::{
     health::{Health, Observation},
     name::{FailureType, TargetName},
     policy::Multiplier,
-    spec::CheckKind,
+    spec::{CheckKind, Spec},
 };
 use std::{sync::Arc, time::Duration};
 use tokio::task::JoinSet;
@@ -164,6 +164,29 @@ impl Watch for Monitor {
             false => state.health.health(),
         };
         Some((health, state.health.circuit()))
+    }
+
+    fn health_of_all(&self, spec: &Spec) -> Vec<(Health, CircuitState)> {
+        // Not while the state of a target is locked, under which this is locked elsewhere.
+        let reported = self.core.all_reported();
+        {
+            let targets = self.core.targets.read();
+            if targets.len() == spec.targets.len() {
+                // To find each by its name costs as much as to look at a file.
+                let each = targets.values().map(|monitored| {
+                    let state = monitored.lock();
+                    let health = match reported.contains(&state.spec.name) {
+                        true => Health::Failed,
+                        false => state.health.health(),
+                    };
+                    (health, state.health.circuit())
+                });
+                return each.collect();
+            }
+        }
+        // Another config is being applied.
+        let known = spec.targets.iter().map(|target| self.health(&target.name));
+        known.map(Option::unwrap_or_default).collect()
     }
 
     fn unseen(&self, target: &TargetName) -> Option<Unseen> {

@@ -10,6 +10,7 @@ use mainstay_domain::{
     name::{FailureType, TargetName},
     severity::Severity,
 };
+use std::collections::HashSet;
 
 impl Reports for Monitor {
     fn reported(
@@ -85,6 +86,13 @@ impl Core {
         let reported = self.reported.lock();
         let of_target = reported.get(target);
         of_target.is_some_and(|of_target| !of_target.is_empty())
+    }
+
+    /// The targets of which [`Core::has_report`] is true.
+    pub(super) fn all_reported(&self) -> HashSet<TargetName> {
+        let reported = self.reported.lock();
+        let held = reported.iter().filter(|(_, held)| !held.is_empty());
+        held.map(|(target, _)| target.clone()).collect()
     }
 
     /// Whether it says that a failure has ended that is reported to hold.

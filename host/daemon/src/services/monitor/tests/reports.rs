@@ -44,6 +44,31 @@ async fn what_is_reported_holds_until_it_is_taken_back_and_is_over_only_where_so
 }
 
 #[tokio::test]
+async fn all_targets_are_counted_as_each_is_by_its_name() {
+    let mut bench = Bench::new(vec![quick()]);
+    bench.probe.show("tcp", Outcome::Healthy);
+    bench.run();
+    let (db, slow) = (name("db"), failure("slow"));
+    let monitor = bench.monitor.clone();
+    wait_until("its check to pass", || {
+        monitor.health(&db).map(|(health, _)| health) == Some(Health::Healthy)
+    })
+    .await;
+    // The second one is not known yet.
+    let of = |targets| monitor.health_of_all(&spec(targets));
+    let all = || of(vec![quick()]);
+    let with_a_new_one = || of(vec![quick(), target("new", Vec::new())]);
+    assert_eq!(all(), [monitor.health(&db).unwrap()]);
+    monitor.reported(&db, &slow, Severity::High, evidence());
+    assert_eq!(bench.finding().await, "db raised slow");
+    let failed = monitor.health(&db).unwrap();
+    assert_eq!(failed.0, Health::Failed);
+    assert_eq!(all(), [failed]);
+    let unknown = (Health::Unknown, CircuitState::default());
+    assert_eq!(with_a_new_one(), [failed, unknown]);
+}
+
+#[tokio::test]
 async fn what_is_reported_and_seen_is_over_when_both_say_so() {
     let mut bench = Bench::new(vec![quick()]);
     bench.probe.show("tcp", Outcome::Failed);
