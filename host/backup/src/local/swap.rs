@@ -96,7 +96,7 @@ impl Swap {
         }
         if is_occupied && !replace {
             return Err(BackupStoreError::Unavailable(format!(
-                "{} exists and is not empty; restore into a new directory, or say --replace to lose what it holds",
+                "{} exists and is not empty; restore into a new directory, or say --merge to keep what the backup does not have, or --replace to lose what it holds",
                 target.display()
             )));
         }
@@ -164,7 +164,7 @@ impl Swap {
 
     fn filled(&self) -> BackupStoreError {
         BackupStoreError::Unavailable(format!(
-            "something was put into {} while the backup was read, and nothing was restored; restore into a new directory, or say --replace to lose what it holds",
+            "something was put into {} while the backup was read, and nothing was restored; restore into a new directory, or say --merge to keep what the backup does not have, or --replace to lose what it holds",
             self.target.display()
         ))
     }

@@ -483,10 +483,13 @@ fn a_restore_in_place_swaps_the_trees_and_replaces_only_when_told() {
         .restore_into(&chain, "data")
         .unwrap_err()
         .to_string();
-    assert!(
-        error.contains("exists and is not empty") && error.contains("--replace"),
-        "{error}"
-    );
+    for told in [
+        "exists and is not empty",
+        "--merge to keep",
+        "--replace to lose",
+    ] {
+        assert!(error.contains(told), "{told}: {error}");
+    }
     assert_eq!(fs::read_to_string(fixture.data().join("a")).unwrap(), "bad");
 
     let place = RestorePlace::InPlace(fixture.sources.clone());

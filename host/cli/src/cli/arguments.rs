@@ -1282,11 +1282,16 @@ pub enum BackupCommand {
     /// Restore a job's state, or a part of it
     ///
     /// Composes the backup with those that it needs and checks every hash on the way. Into a directory, which must be
-    /// empty or not exist; or in place, over the job's directories. Nothing is lost without --replace: with --merge what is
-    /// there and not in the backup stays, and the files that are in both are exchanged one by one. What a command printed has no
-    /// place among directories, is named, and makes the exit code 3, as does a backup that is incomplete.
+    /// empty or not exist where neither --merge nor --replace is said; or in place, over the job's directories. Nothing is
+    /// lost without --replace: with --merge what is there and not in the backup stays, and the files that are in both are
+    /// exchanged one by one. What a command printed has no place among directories, is named, and makes the exit code 3, as
+    /// does a backup that is incomplete.
+    // The options of a group read as if each excluded the others.
+    #[command(override_usage = "mainstay backup restore [OPTIONS] <JOB> --into <DIRECTORY> [--merge|--replace]
+       mainstay backup restore [OPTIONS] <JOB> <--merge|--replace>")]
     #[command(after_long_help = examples!(partly, "
   mainstay backup restore state --into /tmp/state
+  mainstay backup restore state --path data/conf --into /srv/conf --merge
   mainstay backup restore state --at 24h --path data/conf --into /tmp/state
   mainstay backup restore state --type snapshot --into /tmp/state
   mainstay backup restore state --at 2026-01-31T12:00:00Z --path data --merge
