@@ -169,7 +169,7 @@ fn the_stream_falls_back_to_rest_the_engine_comes_back_and_a_loss_stops_the_trad
     walk.line(r"printf '[budget]\nconcurrent = 4\n' > conf.d/local.toml");
     let refused = walk.refused("mainstay check --config canary.toml");
     assert!(
-        refused.contains("`concurrent` is already set at"),
+        refused.contains("`budget.concurrent` is already set at"),
         "{refused}"
     );
     walk.line("rm conf.d/local.toml");
@@ -301,7 +301,7 @@ fn what_a_profile_says_is_locked_for_the_files_behind_it() {
     for (later, said) in [
         (
             "[budget]\nconcurrent = 4\n",
-            "`concurrent` is already set at",
+            "`budget.concurrent` is already set at",
         ),
         (
             "[[target]]\nname = \"engine\"\nrun = [\"python3\", \"engine.py\", \"serve\"]\n",

@@ -123,6 +123,7 @@ pub(crate) fn parse(sources: &[Source]) -> Result<Table, Vec<(Place, Problem)>> 
             sources,
             growing: &mut growing,
             problems: &mut problems,
+            path: Vec::new(),
         };
         joint.merge(&mut whole, table);
     }
@@ -208,6 +209,8 @@ struct Joint<'a> {
     /// each of them again for every further file would cost the square of the files.
     growing: &'a mut HashSet<Place>,
     problems: &'a mut Vec<(Place, Problem)>,
+    /// The keys above what is joined, from the top.
+    path: Vec<String>,
 }
 
 impl Joint<'_> {
@@ -224,7 +227,11 @@ impl Joint<'_> {
             let first = present.get_mut();
             let is_growing = self.growing.contains(&first.key);
             match (&mut first.node.value, entry.node.value) {
-                (Value::Table(into), Value::Table(from)) => self.merge(into, from),
+                (Value::Table(into), Value::Table(from)) => {
+                    self.path.push(name);
+                    self.merge(into, from);
+                    self.path.pop();
+                }
                 (Value::Array(into), Value::Array(from))
                     if (is_growing || all_tables(into)) && all_tables(&from) =>
                 {
@@ -233,8 +240,9 @@ impl Joint<'_> {
                 }
                 _ => {
                     let before = locate(self.sources, first.key).map(|at| at.to_string());
+                    let path = [self.path.as_slice(), &[name]].concat().join(".");
                     let problem = Problem::error(
-                        format!("`{name}` is already set at {}", before.unwrap_or_default()),
+                        format!("`{path}` is already set at {}", before.unwrap_or_default()),
                         "remove one of the two; over several files, only tables and arrays of tables add up",
                     );
                     self.problems.push((entry.key, problem));
