@@ -304,15 +304,21 @@ fn a_service_of_the_machine_has_its_unit_beside_the_config_and_its_state_elsewhe
 
 /// `mainstay init` on a machine whose `systemctl` notes in `asked` what it is told, and refuses what begins with a word.
 fn init_beside_systemd(daemon: &Daemon, refused: &str, arguments: &[&str]) -> Output {
+    let asked = daemon.path("asked");
+    let script = format!(
+        "case \"$1\" in is-system-running) echo running; exit ;; show) exit ;; esac\necho \"$*\" >> '{}'\n\
+         case \"$1\" in {refused}) echo not today >&2; exit 1 ;; esac\n",
+        asked.display()
+    );
+    init_with_systemctl(daemon, &script, arguments)
+}
+
+/// `mainstay init` on a machine whose `systemctl` is this script, which sees what comes after the first argument.
+fn init_with_systemctl(daemon: &Daemon, script: &str, arguments: &[&str]) -> Output {
     let tools = daemon.path("tools");
     fs::create_dir_all(&tools).unwrap();
     let systemctl = tools.join("systemctl");
-    let asked = daemon.path("asked");
-    let script = format!(
-        "#!/bin/sh\nshift\necho \"$*\" >> '{}'\ncase \"$1\" in {refused}) echo not today >&2; exit 1 ;; esac\n",
-        asked.display()
-    );
-    fs::write(&systemctl, script).unwrap();
+    fs::write(&systemctl, format!("#!/bin/sh\nshift\n{script}")).unwrap();
     fs::set_permissions(&systemctl, Permissions::from_mode(0o755)).unwrap();
     let mut command = Command::new(program());
     command.arg("init").args(arguments).env("PATH", &tools);
@@ -373,6 +379,38 @@ fn systemd_starts_a_service_at_once_or_nothing_of_it_is_left() {
     for made in [etc.join("plugins/email.wasm"), var.join("alerts")] {
         assert!(made.exists(), "{}", made.display());
     }
+}
+
+#[test]
+fn nothing_is_written_where_systemd_cannot_start_the_service() {
+    let daemon = nothing();
+    let arguments = ["etc", "--service", "var", "--now"];
+    let config = daemon.path("etc/mainstay.toml");
+    let by_hand = format!("mainstay run --config {}", config.display());
+    let other = "/usr/lib/systemd/system/mainstay.service";
+    let has_other = format!("case $1 in show) echo {other} ;; *) echo degraded; exit 1 ;; esac\n");
+    for (script, says) in [
+        ("echo offline\nexit 1\n", by_hand.as_str()),
+        (has_other.as_str(), other),
+    ] {
+        let output = init_with_systemctl(&daemon, script, &arguments);
+        let said = String::from_utf8(output.stderr).unwrap();
+        assert_eq!(output.status.code(), Some(1), "{said}");
+        for told in [says, "nothing was written"] {
+            assert!(said.contains(told), "{told}: {said}");
+        }
+        for made in ["etc", "var"] {
+            assert!(!daemon.path(made).exists(), "{said}");
+        }
+    }
+    // Nor is it where there is no `systemctl` at all.
+    let mut command = Command::new(program());
+    command.arg("init").args(arguments).env("PATH", "/nowhere");
+    command.current_dir(daemon.directory.path());
+    let output = command.output().unwrap();
+    let said = String::from_utf8(output.stderr).unwrap();
+    assert!(!output.status.success() && said.contains(&by_hand), "{said}");
+    assert!(!daemon.path("etc").exists());
 }
 
 #[test]

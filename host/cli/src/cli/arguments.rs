@@ -184,7 +184,8 @@ pub enum Command {
     ///
     /// With --service and --now it is a service of the machine when this ends: systemd has started it, and does at each boot.
     /// Not with --from, whose programs the other supervisor may still run. Nothing that is there is overwritten; where not all
-    /// can be written, or systemd does not start it, what was written is taken away again.
+    /// can be written, or systemd does not start it, what was written is taken away again; where systemd does not run, or has a
+    /// mainstay.service already, nothing is written.
     #[command(after_long_help = examples!("
   mainstay init first && cd first && mainstay run
   mainstay init --from supervisord /etc/supervisor/conf.d/*.conf

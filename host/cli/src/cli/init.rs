@@ -116,6 +116,9 @@ pub(super) fn init(out: &Output, arguments: InitArguments) -> anyhow::Result<End
             file.display()
         );
     }
+    if now {
+        Service::check_startable(&file)?;
+    }
     // All names are known before anything is written.
     for name in &with {
         install::named(name)?;

@@ -5,9 +5,9 @@
 
 use anyhow::{Context, ensure};
 use std::{
-    env,
+    env, io,
     path::{Path, PathBuf, absolute},
-    process::{Command, Stdio},
+    process::{Command, Output, Stdio},
 };
 
 /// The unit of the repository, for the usual paths.
@@ -43,6 +43,33 @@ impl Service {
         })
     }
 
+    /// Whether systemd could start it, before anything is written.
+    ///
+    /// # Errors
+    ///
+    /// Systemd does not run, or has a unit of this name, which this one would stand before.
+    pub(super) fn check_startable(config: &Path) -> anyhow::Result<()> {
+        let without = || {
+            format!(
+                "systemd does not run on this machine, and nothing was written; leave --now out, and then \
+                 `mainstay run --config {}` runs it in the foreground",
+                config.display()
+            )
+        };
+        // It ends well in the state `running` alone.
+        let state = ask(&["is-system-running"]).with_context(without)?;
+        ensure!(printed(&state) != "offline", without());
+        let found = ask(&["show", "--property=FragmentPath", "--value", NAME]);
+        let found = found.context("cannot run systemctl")?;
+        let other = printed(&found);
+        ensure!(
+            other.is_empty(),
+            "systemd has {NAME} already, by {other}, and nothing was written; is Mainstay installed here? Remove that one, or \
+             leave --now out and give the new one another name"
+        );
+        Ok(())
+    }
+
     /// Has systemd start it, now and at each boot; it has when the daemon says that it is ready.
     ///
     /// # Errors
@@ -63,13 +90,21 @@ impl Service {
     }
 }
 
+fn ask(arguments: &[&str]) -> io::Result<Output> {
+    let mut command = Command::new("systemctl");
+    // A prompt would go unseen: what it prints is kept.
+    command.arg("--no-ask-password").args(arguments);
+    command.stdin(Stdio::null()).output()
+}
+
+fn printed(output: &Output) -> String {
+    let text = String::from_utf8_lossy(&output.stdout);
+    text.trim().to_owned()
+}
+
 /// Asks systemd for something; what it says against it is in the error.
 fn systemctl(arguments: &[&str]) -> anyhow::Result<()> {
-    let mut command = Command::new("systemctl");
-    // A prompt would go unseen: what it prints is kept for the error.
-    command.arg("--no-ask-password").args(arguments);
-    let output = command.stdin(Stdio::null()).output();
-    let output = output.context("cannot run systemctl")?;
+    let output = ask(arguments).context("cannot run systemctl")?;
     let told = String::from_utf8_lossy(&output.stderr);
     ensure!(
         output.status.success(),
