@@ -419,6 +419,7 @@ fn plugins_that_are_named_are_put_beside_the_others_and_what_they_need_is_said()
     for (names, says) in [
         // One that is known is not put where another one is not.
         ("webhook,emails", "did you mean `email`?"),
+        ("webhook,gfs", "did you mean `gfs-retention`?"),
         ("zzz", "age-retention"),
     ] {
         let refused = init(&daemon, &["new", "--with", names]);
@@ -426,6 +427,19 @@ fn plugins_that_are_named_are_put_beside_the_others_and_what_they_need_is_said()
         assert_eq!(refused.status.code(), Some(1), "{said}");
         assert!(said.contains(says), "{said}");
         assert!(!daemon.path("new").exists());
+    }
+    // The second one would be the directory, or nothing.
+    for arguments in [
+        &["--with", "email", "slack"][..],
+        &["new", "--with", "email", "slack"][..],
+    ] {
+        let refused = init(&daemon, arguments);
+        let said = String::from_utf8(refused.stderr).unwrap();
+        assert_eq!(refused.status.code(), Some(2), "{said}");
+        assert!(said.contains("--with email,slack"), "{said}");
+        for made in ["new", "slack"] {
+            assert!(!daemon.path(made).exists(), "{said}");
+        }
     }
     let said = done(init(&daemon, &["new", "--with", "email,log-file,webhook"]));
     for told in ["alerter = \"email\"", "[plugin.webhook]"] {
@@ -435,6 +449,11 @@ fn plugins_that_are_named_are_put_beside_the_others_and_what_they_need_is_said()
     assert!(!said.contains("[plugin.log-file]"), "{said}");
     let put = fs::read_dir(daemon.path("new/plugins")).unwrap();
     assert_eq!(put.count(), 6, "{said}");
+    // Where there is a config, others are put beside it in another way.
+    let again = init(&daemon, &["new", "--with", "slack,gfs-retention"]);
+    let said = String::from_utf8(again.stderr).unwrap();
+    let install = "`mainstay plugin install slack gfs-retention`";
+    assert!(!again.status.success() && said.contains(install), "{said}");
 }
 
 #[test]

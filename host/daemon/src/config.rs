@@ -26,6 +26,7 @@ pub use examined::Examined;
 pub use problem::{ConfigErrors, Problem, ProblemSeverity, render, report};
 pub use state_dir::{NoStateDir, state_dir};
 pub use suggest::nearest;
+pub use values::name_help;
 
 use context::Context;
 use document::{Place, Source};

@@ -11,12 +11,16 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use mainstay_api::{
     BackupType, CheckpointKind, OperationState, PolicyBody, PolicyChange, Severity,
 };
+use mainstay_daemon::config::name_help;
 use mainstay_domain::{
     archive::{DocumentKey, InvalidKey, Selection},
     code::ErrorCode,
     drill::DrillMethod,
     id::{BackupId, IncidentId, OperationId, SilenceId},
-    name::{CheckpointName, FailureType, JobName, PluginName, SignalName, TargetName, TierName},
+    name::{
+        CheckpointName, FailureType, InvalidName, JobName, PluginName, SignalName, TargetName,
+        TierName,
+    },
     operation::Mode,
     pause::LONGEST_PAUSE,
     plugin::{PluginKind, parse_version},
@@ -202,7 +206,7 @@ pub enum Command {
   mainstay --config new.toml check && mv new.toml mainstay.toml"))]
     Check {
         /// Run the checks of this target now, as `probe` does, and leave the config alone
-        #[arg(value_parser = TargetName::parse)]
+        #[arg(value_parser = named(TargetName::parse))]
         target: Option<TargetName>,
         /// With a target: exit as a monitoring plugin does: 0 ok, 1 warning, 2 critical, 3 unknown
         #[arg(long, requires = "target")]
@@ -221,7 +225,7 @@ pub enum Command {
   mainstay probe api --json | jq '.checks[] | {check, outcome, elapsed_ms}'"))]
     Probe {
         /// Which target
-        #[arg(value_parser = TargetName::parse)]
+        #[arg(value_parser = named(TargetName::parse))]
         target: TargetName,
         /// Exit as a monitoring plugin does: 0 ok, 1 warning, 2 critical, 3 unknown
         #[arg(long)]
@@ -249,7 +253,7 @@ pub enum Command {
   mainstay status --json | jq '.targets[] | select(.health != \"healthy\")'"))]
     Status {
         /// Only this target, in full
-        #[arg(value_parser = TargetName::parse, conflicts_with = "all")]
+        #[arg(value_parser = named(TargetName::parse), conflicts_with = "all")]
         target: Option<TargetName>,
         /// List what is as it should be too
         #[arg(long)]
@@ -393,10 +397,10 @@ pub enum Command {
   mainstay recover api --failure api-gateway-down --wait"))]
     Recover {
         /// What is to be recovered
-        #[arg(value_parser = TargetName::parse)]
+        #[arg(value_parser = named(TargetName::parse))]
         target: TargetName,
         /// From what
-        #[arg(long, value_name = "TYPE", value_parser = FailureType::parse)]
+        #[arg(long, value_name = "TYPE", value_parser = named(FailureType::parse))]
         failure: FailureType,
         /// Plan the effects, and perform none
         #[arg(long)]
@@ -482,10 +486,10 @@ pub enum Command {
   mainstay drill api --failure service-down --method stop --yes --json"))]
     Drill {
         /// Which target
-        #[arg(value_parser = TargetName::parse)]
+        #[arg(value_parser = named(TargetName::parse))]
         target: TargetName,
         /// The failure that is to come of it: one that a check, or the end of its process, raises
-        #[arg(long, value_name = "TYPE", value_parser = FailureType::parse)]
+        #[arg(long, value_name = "TYPE", value_parser = named(FailureType::parse))]
         failure: FailureType,
         /// How: kill its process; stop it, as somebody who does not tell the host; or block, fill or command, by the commands that
         /// `drill` of the target names in the config, of which the second undoes it in the end
@@ -571,7 +575,7 @@ pub enum Command {
   mainstay silence --alert db1/backup/state --for 7d --reason 'see the ticket'"))]
     Silence {
         /// The target
-        #[arg(value_parser = TargetName::parse, required_unless_present = "alert", conflicts_with = "alert")]
+        #[arg(value_parser = named(TargetName::parse), required_unless_present = "alert", conflicts_with = "alert")]
         target: Option<TargetName>,
         /// The key of the alerts, as `dedup_key` has it
         #[arg(long, value_name = "KEY")]
@@ -610,7 +614,7 @@ pub enum Command {
   nightly-job && mainstay heartbeat nightly-job"))]
     Heartbeat {
         /// Which one
-        #[arg(value_parser = TargetName::parse)]
+        #[arg(value_parser = named(TargetName::parse))]
         target: TargetName,
     },
     /// Take, list, look into, verify, restore, prune and drill backups
@@ -674,7 +678,7 @@ pub struct InitArguments {
     #[arg(long, value_name = "STATE")]
     pub service: Option<PathBuf>,
     /// Put this plugin of `mainstay plugin list --available` too; several with commas
-    #[arg(long, value_name = "NAME", value_delimiter = ',', value_parser = PluginName::parse)]
+    #[arg(long, value_name = "NAME", value_delimiter = ',', value_parser = named(PluginName::parse))]
     pub with: Vec<PluginName>,
     /// With --service: have systemd start it, now and at each boot
     #[arg(long, requires = "service", conflicts_with = "from")]
@@ -685,7 +689,7 @@ pub struct InitArguments {
 #[derive(Debug, Args)]
 pub struct LogsArguments {
     /// Which target
-    #[arg(value_parser = TargetName::parse)]
+    #[arg(value_parser = named(TargetName::parse))]
     pub target: TargetName,
     /// Go on with the lines to come
     #[arg(short, long)]
@@ -705,7 +709,7 @@ pub struct IncidentArguments {
     #[arg(long)]
     pub open: bool,
     /// Only of this target
-    #[arg(long, value_name = "NAME", value_parser = TargetName::parse)]
+    #[arg(long, value_name = "NAME", value_parser = named(TargetName::parse))]
     pub target: Option<TargetName>,
     /// Only opened since: a time (2026-01-31T12:00:00Z, 14:41, yesterday) or a length back from now (90s, 15m, 24h, 7d)
     #[arg(long, value_name = "TIME", value_parser = parse_since)]
@@ -725,7 +729,7 @@ pub struct EventArguments {
     #[arg(short, long)]
     pub follow: bool,
     /// Only about this target
-    #[arg(long, value_name = "NAME", value_parser = TargetName::parse)]
+    #[arg(long, value_name = "NAME", value_parser = named(TargetName::parse))]
     pub target: Option<TargetName>,
     /// Every event after this number (1200), since a time (2026-01-31T12:00:00Z, 14:41, yesterday) or a length back from now (90s, 24h)
     #[arg(long, value_name = "SEQ|TIME", value_parser = parse_since_event)]
@@ -763,10 +767,10 @@ pub struct SimulateArguments {
 #[derive(Debug, Args)]
 pub struct HistoryArguments {
     /// Only of this target
-    #[arg(long, value_name = "NAME", value_parser = TargetName::parse)]
+    #[arg(long, value_name = "NAME", value_parser = named(TargetName::parse))]
     pub target: Option<TargetName>,
     /// Only with this failure
-    #[arg(long, value_name = "TYPE", value_parser = FailureType::parse)]
+    #[arg(long, value_name = "TYPE", value_parser = named(FailureType::parse))]
     pub failure: Option<FailureType>,
     /// Only in this state
     #[arg(long, value_parser = parse_state)]
@@ -793,10 +797,10 @@ pub struct HistoryArguments {
 #[derive(Debug, Args)]
 pub struct AlertHistoryArguments {
     /// Only about this target
-    #[arg(long, value_name = "NAME", value_parser = TargetName::parse)]
+    #[arg(long, value_name = "NAME", value_parser = named(TargetName::parse))]
     pub target: Option<TargetName>,
     /// Only those of this alerter
-    #[arg(long, value_name = "NAME", value_parser = PluginName::parse)]
+    #[arg(long, value_name = "NAME", value_parser = named(PluginName::parse))]
     pub alerter: Option<PluginName>,
     /// Only those that were given up
     #[arg(long)]
@@ -813,7 +817,7 @@ pub struct AlertHistoryArguments {
 #[derive(Debug, Args)]
 pub struct AuditArguments {
     /// Only about this target
-    #[arg(long, value_name = "NAME", value_parser = TargetName::parse)]
+    #[arg(long, value_name = "NAME", value_parser = named(TargetName::parse))]
     pub target: Option<TargetName>,
     /// Only since: a time (2026-01-31T12:00:00Z, 14:41, yesterday) or a length back from now (90s, 15m, 24h, 7d)
     #[arg(long, value_name = "TIME", value_parser = parse_since)]
@@ -860,7 +864,7 @@ impl Since {
 #[derive(Debug, Args)]
 pub struct StatsArguments {
     /// Only of this target
-    #[arg(long, value_name = "NAME", value_parser = TargetName::parse)]
+    #[arg(long, value_name = "NAME", value_parser = named(TargetName::parse))]
     pub target: Option<TargetName>,
     /// Only detected since: a time (2026-01-31T12:00:00Z, 14:41, yesterday) or a length back from now (24h, 7d); by default 30d
     #[arg(long, value_name = "TIME", value_parser = parse_since)]
@@ -889,7 +893,7 @@ pub enum AlertCommand {
   mainstay alert test --alerter webhook"))]
     Test {
         /// Only to this alerter
-        #[arg(long, value_name = "NAME", value_parser = PluginName::parse)]
+        #[arg(long, value_name = "NAME", value_parser = named(PluginName::parse))]
         alerter: Option<PluginName>,
         #[command(flatten)]
         #[allow(missing_docs, reason = "its own docs are the help")]
@@ -1026,7 +1030,7 @@ pub struct SignalArguments {
     #[arg(value_parser = IdText::of::<OperationId>)]
     pub id: IdText,
     /// What the signal is called, as the handler does
-    #[arg(value_parser = SignalName::parse)]
+    #[arg(value_parser = named(SignalName::parse))]
     pub name: SignalName,
     /// What comes with it, as JSON; the handler gets its text
     #[arg(value_name = "JSON", value_parser = parse_json)]
@@ -1075,7 +1079,7 @@ pub struct Decision {
 #[derive(Debug, Args)]
 pub struct TargetArguments {
     /// Which targets, in the order in which it is done to them
-    #[arg(required = true, value_name = "TARGET", value_parser = TargetName::parse)]
+    #[arg(required = true, value_name = "TARGET", value_parser = named(TargetName::parse))]
     pub targets: Vec<TargetName>,
     /// Wait until it is done, however long that takes, and say what came of it
     #[arg(long)]
@@ -1092,10 +1096,10 @@ pub struct TargetArguments {
 #[derive(Debug, Args)]
 pub struct ReportArguments {
     /// Which target
-    #[arg(value_parser = TargetName::parse)]
+    #[arg(value_parser = named(TargetName::parse))]
     pub target: TargetName,
     /// What it has
-    #[arg(long, value_name = "TYPE", value_parser = FailureType::parse)]
+    #[arg(long, value_name = "TYPE", value_parser = named(FailureType::parse))]
     pub failure: FailureType,
     /// How bad it is: low, medium, high or critical; else as its check says, or its kind
     #[arg(long, value_name = "SEVERITY", value_parser = parse_severity)]
@@ -1128,7 +1132,7 @@ pub enum PolicyCommand {
   mainstay policy show api"))]
     Show {
         /// Which target
-        #[arg(value_parser = TargetName::parse)]
+        #[arg(value_parser = named(TargetName::parse))]
         target: TargetName,
     },
     /// Set what holds over the routes of a target, until it is cleared
@@ -1145,7 +1149,7 @@ pub enum PolicyCommand {
 #[derive(Debug, Args)]
 pub struct PolicySet {
     /// Of which target
-    #[arg(value_parser = TargetName::parse)]
+    #[arg(value_parser = named(TargetName::parse))]
     pub target: TargetName,
     /// Whether a person has to approve each recovery
     #[arg(long)]
@@ -1200,7 +1204,7 @@ impl PolicySet {
 #[derive(Debug, Args)]
 pub struct Paused {
     /// Which target; absent: the whole host
-    #[arg(value_parser = TargetName::parse)]
+    #[arg(value_parser = named(TargetName::parse))]
     pub target: Option<TargetName>,
     #[command(flatten)]
     #[allow(missing_docs, reason = "its own docs are the help")]
@@ -1218,7 +1222,7 @@ pub enum BackupCommand {
   mainstay backup create state --type snapshot"))]
     Create {
         /// The job
-        #[arg(value_parser = JobName::parse)]
+        #[arg(value_parser = named(JobName::parse))]
         job: JobName,
         /// What kind: full, incremental, differential, snapshot or emergency
         #[arg(long = "type", value_name = "TYPE", default_value = "full", value_parser = parse_type)]
@@ -1232,7 +1236,7 @@ pub enum BackupCommand {
   mainstay backup list --rebuild         after the journal was lost"))]
     List {
         /// Only of this job
-        #[arg(long, value_parser = JobName::parse)]
+        #[arg(long, value_parser = named(JobName::parse))]
         job: Option<JobName>,
         /// First record whatever is stored and not in the catalog; reads every stored byte
         #[arg(long)]
@@ -1266,7 +1270,7 @@ pub enum BackupCommand {
   mainstay backup stats --job state --json | jq .total.compression_ratio"))]
     Stats {
         /// Only of this job
-        #[arg(long, value_parser = JobName::parse)]
+        #[arg(long, value_parser = named(JobName::parse))]
         job: Option<JobName>,
     },
     /// Read a backup, and those that it needs, back from where they are stored
@@ -1307,7 +1311,7 @@ pub enum BackupCommand {
   mainstay backup cancel state"))]
     Cancel {
         /// The job
-        #[arg(value_parser = JobName::parse)]
+        #[arg(value_parser = named(JobName::parse))]
         job: JobName,
     },
     /// List what a backup holds
@@ -1341,7 +1345,7 @@ pub enum BackupCommand {
         /// Which names
         pattern: String,
         /// Only in backups of this job
-        #[arg(long, value_parser = JobName::parse, conflicts_with = "id")]
+        #[arg(long, value_parser = named(JobName::parse), conflicts_with = "id")]
         job: Option<JobName>,
         /// Only in this backup; its beginning or end will do where no other has it
         #[arg(long, value_parser = IdText::of::<BackupId>)]
@@ -1423,7 +1427,7 @@ pub enum BackupCommand {
         #[arg(value_parser = IdText::of::<BackupId>)]
         id: IdText,
         /// Where to: a tier of the config, or local
-        #[arg(value_parser = TierName::parse)]
+        #[arg(value_parser = named(TierName::parse))]
         tier: TierName,
         #[command(flatten)]
         #[allow(missing_docs, reason = "its own docs are the help")]
@@ -1472,7 +1476,7 @@ pub enum BackupCommand {
   mainstay backup prune --dry-run"))]
     Prune {
         /// Only this job
-        #[arg(long, value_parser = JobName::parse)]
+        #[arg(long, value_parser = named(JobName::parse))]
         job: Option<JobName>,
         /// Judge, and expire nothing
         #[arg(long)]
@@ -1489,7 +1493,7 @@ pub enum BackupCommand {
   mainstay backup rekey state --identity /media/usb/backup.txt"))]
     Rekey {
         /// The job
-        #[arg(value_parser = JobName::parse)]
+        #[arg(value_parser = named(JobName::parse))]
         job: JobName,
         /// Show which, and change nothing
         #[arg(long)]
@@ -1507,7 +1511,7 @@ pub enum BackupCommand {
   mainstay backup drill state --identity /media/usb/backup.txt"))]
     Drill {
         /// The job
-        #[arg(value_parser = JobName::parse)]
+        #[arg(value_parser = named(JobName::parse))]
         job: JobName,
         #[command(flatten)]
         #[allow(missing_docs, reason = "its own docs are the help")]
@@ -1544,13 +1548,13 @@ pub enum CheckpointCommand {
   mainstay checkpoint take trading --kind pre-upgrade"))]
     Take {
         /// The job
-        #[arg(value_parser = JobName::parse)]
+        #[arg(value_parser = named(JobName::parse))]
         job: JobName,
         /// Why: manual, pre-upgrade or emergency; of what cannot be read an emergency one leaves out what it must
         #[arg(long, value_name = "KIND", default_value = "manual", value_parser = parse_checkpoint_kind)]
         kind: CheckpointKind,
         /// What to call it
-        #[arg(long, value_parser = CheckpointName::parse)]
+        #[arg(long, value_parser = named(CheckpointName::parse))]
         name: Option<CheckpointName>,
         #[command(flatten)]
         #[allow(missing_docs, reason = "its own docs are the help")]
@@ -1561,7 +1565,7 @@ pub enum CheckpointCommand {
   mainstay checkpoint list --job trading"))]
     List {
         /// Only of this job
-        #[arg(long, value_parser = JobName::parse)]
+        #[arg(long, value_parser = named(JobName::parse))]
         job: Option<JobName>,
     },
     /// Roll a job back to a checkpoint
@@ -1586,7 +1590,7 @@ pub enum CheckpointCommand {
   mainstay checkpoint resume trading"))]
     Resume {
         /// The job
-        #[arg(value_parser = JobName::parse)]
+        #[arg(value_parser = named(JobName::parse))]
         job: JobName,
         #[command(flatten)]
         #[allow(missing_docs, reason = "its own docs are the help")]
@@ -1604,7 +1608,7 @@ pub enum CheckpointCommand {
 ))]
 pub struct RestoreArguments {
     /// The job
-    #[arg(value_parser = JobName::parse)]
+    #[arg(value_parser = named(JobName::parse))]
     pub job: JobName,
     /// Which backup; absent: the newest verified
     #[arg(long, value_parser = IdText::of::<BackupId>, conflicts_with = "at")]
@@ -1698,7 +1702,7 @@ pub enum PluginCommand {
   mainstay plugin install webhook --into /etc/mainstay/plugins"))]
     Install {
         /// Which: of `mainstay plugin list --available`
-        #[arg(required = true, value_name = "NAME", value_parser = PluginName::parse)]
+        #[arg(required = true, value_name = "NAME", value_parser = named(PluginName::parse))]
         names: Vec<PluginName>,
         /// Where to. Default: `host.plugin_dir` of the config
         #[arg(long, value_name = "DIRECTORY")]
@@ -1740,7 +1744,7 @@ pub enum PluginCommand {
   mainstay plugin new fix-api --kind alerter --directory plugins/fix-api"))]
     New {
         /// The plugin's name
-        #[arg(value_parser = PluginName::parse)]
+        #[arg(value_parser = named(PluginName::parse))]
         name: PluginName,
         /// What it does: recovery-handler, alerter, retention-policy, detector, recovery-strategy, backup-source or
         /// durable-recovery-handler
@@ -1789,6 +1793,13 @@ pub enum PluginCommand {
         #[arg(short, long)]
         yes: bool,
     },
+}
+
+/// A name; of what is none is said, as for the config, which it may have been meant to be.
+fn named<T: 'static>(
+    parse: fn(&str) -> Result<T, InvalidName>,
+) -> impl Fn(&str) -> Result<T, String> + Clone + Send + Sync + 'static {
+    move |text: &str| parse(text).map_err(|error| format!("{error}; {}", name_help(text)))
 }
 
 fn parse_word<T: serde::de::DeserializeOwned>(text: &str, allowed: &str) -> Result<T, String> {
@@ -1845,8 +1856,7 @@ pub(super) fn parse_plugin(text: &str) -> Result<(PluginName, Version), String> 
     let Some((name, version)) = text.split_once('@') else {
         return Err("write its name and its version, e.g. restart-service@1.0.0".to_owned());
     };
-    let name = PluginName::parse(name).map_err(|error| error.to_string())?;
-    Ok((name, parse_version(version)?))
+    Ok((named(PluginName::parse)(name)?, parse_version(version)?))
 }
 
 fn parse_kind(text: &str) -> Result<PluginKind, String> {

@@ -4,11 +4,12 @@
 
 use super::output::for_standard_error;
 use crate::console;
+use clap::error::{ContextKind, ContextValue, ErrorKind};
 use mainstay_api::ErrorBody;
 use mainstay_daemon::config::{ConfigErrors, NoConfig, NoStateDir};
 use mainstay_domain::text::{visible_json, visible_lines};
 use std::{
-    ffi::OsStr,
+    ffi::{OsStr, OsString},
     io::{self, IsTerminal},
     process::ExitCode,
 };
@@ -143,23 +144,47 @@ pub fn report_usage(error: &clap::Error) -> ExitCode {
         return ExitCode::SUCCESS;
     }
     let styled = error.render();
+    let words: Vec<OsString> = std::env::args_os().collect();
+    let help = beside_a_list(error, &words);
     // What could not be read cannot say what it asks for.
-    let mut words = std::env::args_os().take_while(|word| word != OsStr::new("--"));
-    if words.any(|word| word == OsStr::new("--json")) {
+    let mut options = words.iter().take_while(|word| *word != OsStr::new("--"));
+    if options.any(|word| word == OsStr::new("--json")) {
         let said = styled.to_string();
         let said = said.strip_prefix("error: ").unwrap_or(&said);
         write_json(&ErrorBody {
             error: said.trim_end().to_owned(),
-            help: None,
+            help,
         });
         return ExitCode::from(2);
     }
     let no_color = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
-    match io::stderr().is_terminal() && !no_color {
-        true => write_wrapped(&styled.ansi().to_string()),
-        false => write_wrapped(&styled.to_string()),
+    let text = match io::stderr().is_terminal() && !no_color {
+        true => styled.ansi().to_string(),
+        false => styled.to_string(),
+    };
+    match help {
+        Some(help) => write_wrapped(&format!("{text}help: {}\n", visible_lines(&help))),
+        None => write_wrapped(&text),
     }
     ExitCode::from(2)
+}
+
+/// What to do where the word that is one too many is the second of a list: it follows the value of `--with`.
+fn beside_a_list(error: &clap::Error, words: &[OsString]) -> Option<String> {
+    if error.kind() != ErrorKind::UnknownArgument {
+        return None;
+    }
+    let Some(ContextValue::String(unknown)) = error.get(ContextKind::InvalidArg) else {
+        return None;
+    };
+    let first = words.windows(3).find_map(|three| match three {
+        [option, first, second] if option == "--with" && second == unknown.as_str() => {
+            first.to_str()
+        }
+        _ => None,
+    })?;
+    let help = format!("several stand with commas, as in --with {first},{unknown}");
+    Some(help)
 }
 
 #[cfg(test)]

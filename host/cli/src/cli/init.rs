@@ -11,6 +11,7 @@ mod draft;
 mod drop_ins;
 mod entries;
 mod made;
+mod place;
 mod procfile;
 mod service;
 mod supervisord;
@@ -109,13 +110,7 @@ pub(super) fn init(out: &Output, arguments: InitArguments) -> anyhow::Result<End
     let service = service.map(|state| Service::new(&file, &state));
     let service = service.transpose()?;
     let unit = service.as_ref().map(|service| &service.file);
-    for file in [Some(&file), unit].into_iter().flatten() {
-        ensure!(
-            fs::symlink_metadata(file).is_err(),
-            "{} is there already, and nothing was written; name another directory, or move it away",
-            file.display()
-        );
-    }
+    place::check(&named, [Some(&file), unit], &with)?;
     if now {
         Service::check_startable(&file)?;
     }

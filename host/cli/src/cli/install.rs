@@ -85,7 +85,13 @@ pub(super) fn named(name: &PluginName) -> anyhow::Result<Carried> {
 fn with_meant(name: &PluginName, error: CarriedError) -> anyhow::Error {
     let all = carried::all().unwrap_or_default();
     let names = all.iter().map(|plugin| plugin.about.name.as_str());
-    let meant = config::nearest(name.as_str(), names);
+    let meant = config::nearest(name.as_str(), names.clone());
+    let meant = meant.or_else(|| {
+        // As `gfs` of `gfs-retention`.
+        let has_word = |whole: &&str| whole.split('-').any(|word| word == name.as_str());
+        let mut found = names.filter(has_word);
+        found.next().filter(|_| found.next().is_none())
+    });
     if let (CarriedError::Unknown { .. }, Some(meant)) = (&error, meant) {
         return WithHelp {
             error: format!("no plugin `{name}` comes with this program"),

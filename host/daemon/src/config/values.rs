@@ -11,7 +11,8 @@ pub(crate) use quantity::{
     as_written, core_percent, count, duration, interval, number, percent, positive_duration, size,
     whole,
 };
-pub(crate) use word::{defined, existing, name, name_help, one_of, severity, version};
+pub use word::name_help;
+pub(crate) use word::{defined, existing, name, one_of, severity, version};
 
 use super::{
     context::EntityKind,

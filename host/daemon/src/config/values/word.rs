@@ -54,7 +54,7 @@ pub(crate) fn name<'a, T>(
 }
 
 /// A name that the text may have been meant to be.
-pub(crate) fn name_help(found: &str) -> String {
+pub fn name_help(found: &str) -> String {
     let lower = found.to_ascii_lowercase();
     let pieces = lower.split(|letter: char| !letter.is_ascii_alphanumeric());
     let pieces: Vec<&str> = pieces.filter(|piece| !piece.is_empty()).collect();
