@@ -81,6 +81,35 @@ fn what_a_backup_holds_is_listed_found_compared_and_printed() {
     let none = daemon.cli(&["backup", "ls", &second, "data/old"]);
     assert_eq!(none.status.code(), Some(1), "{}", said(&none));
     assert!(said(&none).contains("holds nothing at or under `data/old`"));
+    // A key without its beginning, a path of the disk, and the job in place of a backup.
+    let path = daemon.path("data/etc/site");
+    let path = path.to_str().unwrap();
+    let into = daemon.path("nowhere");
+    let into = into.to_str().unwrap();
+    let newest = format!("its newest backup is {second}");
+    for (arguments, says) in [
+        (
+            &["ls", second.as_str(), "etc"][..],
+            "did you mean `data/etc`?",
+        ),
+        (
+            &["dump", second.as_str(), "site"][..],
+            "did you mean `data/etc/site`?",
+        ),
+        (
+            &["restore", "state", "--path", "etc/site", "--into", into][..],
+            "did you mean `data/etc/site`?",
+        ),
+        (
+            &["ls", second.as_str(), path][..],
+            "it is a path of the disk",
+        ),
+        (&["ls", "state"][..], newest.as_str()),
+    ] {
+        let refused = daemon.cli(&[&["backup"][..], arguments].concat());
+        let told = said(&refused);
+        assert!(!refused.status.success() && told.contains(says), "{told}");
+    }
 
     // Each version once, the newest first.
     let found = daemon.cli(&["backup", "find", "sit?", "--json"]);

@@ -68,7 +68,7 @@ pub use manifest::{
     Compression, Manifest, ManifestError, ManifestSignature, ParentLink, SourceNote,
 };
 pub use parser::{ArchiveItem, ArchiveParser, DocumentContent};
-pub use selection::{KeyPattern, Selection};
+pub use selection::{KeyPattern, Selection, missing_words};
 pub use sources::{FaultySource, SourceFault, faulty_sources};
 pub use state::{
     ContentHash, DocumentKind, Entry, FirstNames, LinkError, Mode, RootHasher, State, TreeError,

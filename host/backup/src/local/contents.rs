@@ -20,7 +20,7 @@ use super::{
 };
 use crate::port::{BackupContents, BackupStoreError, LiveState, OnContent, OnProgress, Progress};
 use mainstay_domain::{
-    archive::{DocumentKey, DocumentKind, Entry, KeyPrefix, State},
+    archive::{DocumentKey, DocumentKind, Entry, KeyPrefix, Selection, State},
     id::BackupId,
     name::JobName,
     spec::{BackupSource, HttpSource, PluginSource, ReadingSpec, RedisSource},
@@ -89,7 +89,13 @@ impl BackupContents for LocalBackups {
                     "`{key}` is a directory; name a file, as `mainstay backup ls {id} {key}` lists them, or restore it with --path"
                 )));
             }
-            None => return Err(nothing_under(key.as_str(), chain.last())),
+            None => {
+                let only = Selection::under(vec![key.clone()]);
+                let documents = composed.listing.iter();
+                let keys = documents.map(|document| document.map(|(key, _)| key));
+                let longer = only.missing_among(keys)?.and_then(|(_, longer)| longer);
+                return Err(nothing_under(key.as_str(), longer.as_ref(), chain.last()));
+            }
         }
         let holes = entry.map(Entry::holes).unwrap_or_default();
         document.hand_on(holes, &self.stop, on_content)

@@ -22,7 +22,9 @@ use super::{
 };
 use crate::port::{BackupStoreError, NotPutBack, OnProgress, RestoredTree};
 use mainstay_domain::{
-    archive::{ContentHash, DocumentKey, DocumentKind, Entry, KeyPrefix, Selection},
+    archive::{
+        ContentHash, DocumentKey, DocumentKind, Entry, KeyPrefix, Selection, missing_words,
+    },
     backup_chain::Place as Piece,
     id::BackupId,
     name::JobName,
@@ -85,8 +87,8 @@ pub(super) fn write_tree(
     };
     let listing = read_chain(layout, stop, job, chain, progress, &mut tree)?.listing;
     let keys = listing.iter().map(|document| document.map(|(key, _)| key));
-    if let Some(missing) = tree.only.missing_among(keys)? {
-        return Err(nothing_under(missing, chain.last()));
+    if let Some((missing, longer)) = tree.only.missing_among(keys)? {
+        return Err(nothing_under(missing, longer.as_ref(), chain.last()));
     }
     let instead = tree.names_instead(&listing)?;
     if !instead.is_empty() {
@@ -97,12 +99,14 @@ pub(super) fn write_tree(
     Ok((restored, listing))
 }
 
-/// A backup has nothing by this name.
-pub(super) fn nothing_under(key: &str, backup: Option<&BackupId>) -> BackupStoreError {
+/// A backup has nothing by this name; it may have a longer key that ends with it.
+pub(super) fn nothing_under(
+    key: &str,
+    longer: Option<&DocumentKey>,
+    backup: Option<&BackupId>,
+) -> BackupStoreError {
     let id = backup.map_or_else(String::new, ToString::to_string);
-    BackupStoreError::Unavailable(format!(
-        "backup {id} holds nothing at or under `{key}`; `mainstay backup ls {id}` lists what it holds"
-    ))
+    BackupStoreError::Unavailable(missing_words(&id, key, longer))
 }
 
 struct TreeWriter {

@@ -130,6 +130,9 @@ listed!(
 #[derive(Deserialize)]
 struct WithId {
     id: String,
+    /// Of a backup.
+    #[serde(default)]
+    job: Option<String>,
 }
 
 impl IdText {
@@ -140,9 +143,27 @@ impl IdText {
         }
         let limit = I::LIMITED.then(|| MOST.to_string());
         let answer = client.get(&path_with(I::PATH, &[("limit", limit)])).await?;
-        let ids = parse::<Vec<WithId>>(&answer)?.into_iter();
-        let ids: Vec<String> = ids.map(|record| record.id).collect();
-        self.among(&ids)
+        let records: Vec<WithId> = parse(&answer)?;
+        let ids: Vec<String> = records.iter().map(|record| record.id.clone()).collect();
+        self.among(&ids).map_err(|error| {
+            let is_none = I::NOUN == BackupId::NOUN && !error.is::<Usage>();
+            let of_job = is_none.then(|| self.as_job(&records)).flatten();
+            of_job.unwrap_or(error)
+        })
+    }
+
+    /// That it is a job, of which the newest backup is named.
+    fn as_job(&self, records: &[WithId]) -> Option<anyhow::Error> {
+        let name = Some(self.0.as_str());
+        let newest = records.iter().find(|it| it.job.as_deref() == name)?;
+        let error = WithHelp {
+            error: format!("`{self}` is a job, and the identifier of a backup is asked for"),
+            help: Some(format!(
+                "its newest backup is {}; `mainstay backup list --job {self}` lists all of them",
+                newest.id
+            )),
+        };
+        Some(error.into())
     }
 
     /// The incident or the operation that it is, or stands for.

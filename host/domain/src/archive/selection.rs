@@ -1,6 +1,7 @@
 //! Which documents of a backup are meant: what lies under some keys, or what a pattern names.
 
 use super::{DocumentKey, InvalidKey, State};
+use crate::text::excerpt;
 use std::{borrow::Borrow, collections::BTreeSet, convert::Infallible};
 
 /// What lies at and under some keys, and at and under what some patterns name; everything where there are none.
@@ -59,32 +60,40 @@ impl Selection {
         !self.patterns.is_empty()
     }
 
-    /// The first of its keys and patterns, as it is written, of which a state holds nothing.
-    pub fn missing_in(&self, state: &State) -> Option<&str> {
+    /// The first of its keys and patterns, as it is written, of which a state holds nothing, and a key that it may be the end of.
+    pub fn missing_in(&self, state: &State) -> Option<(&str, Option<DocumentKey>)> {
         let keys = state.iter().map(|(key, _)| Ok::<_, Infallible>(key));
         let Ok(missing) = self.missing_among(keys);
         missing
     }
 
-    /// The first of its keys and patterns, as it is written, of which there is nothing among these, which are read one by one.
+    /// The first of its keys and patterns, as it is written, of which there is nothing among these, which are read one by one;
+    /// and the first of these that ends with it, where it is a key.
     pub fn missing_among<K: Borrow<DocumentKey>, E>(
         &self,
         keys: impl Iterator<Item = Result<K, E>>,
-    ) -> Result<Option<&str>, E> {
+    ) -> Result<Option<(&str, Option<DocumentKey>)>, E> {
         let tops = self.keys.iter().filter(|top| !top.is_root());
-        let mut missing: Vec<&DocumentKey> = tops.collect();
+        let mut missing: Vec<(&DocumentKey, Option<DocumentKey>)> =
+            tops.map(|top| (top, None)).collect();
         let mut unmet: Vec<&(String, KeyPattern)> = self.patterns.iter().collect();
         for key in keys {
             let key = key?;
             let key: &DocumentKey = key.borrow();
-            missing.retain(|top| !is_under(key, top));
+            missing.retain_mut(|(top, longer)| {
+                if longer.is_none() && ends_with(key, top) {
+                    *longer = Some(key.clone());
+                }
+                !is_under(key, top)
+            });
             unmet.retain(|(_, pattern)| !pattern.names(key));
             if missing.is_empty() && unmet.is_empty() {
                 break;
             }
         }
-        let missing = missing.into_iter().map(DocumentKey::as_str);
-        let unmet = unmet.into_iter().map(|(text, _)| text.as_str());
+        let missing = missing.into_iter();
+        let missing = missing.map(|(top, longer)| (top.as_str(), longer));
+        let unmet = unmet.into_iter().map(|(text, _)| (text.as_str(), None));
         Ok(missing.chain(unmet).next())
     }
 
@@ -107,12 +116,34 @@ fn is_under(key: &DocumentKey, top: &DocumentKey) -> bool {
     rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
 }
 
+/// Whether these are the last names of a key, with others before them.
+fn ends_with(key: &DocumentKey, names: &DocumentKey) -> bool {
+    let before = key.as_str().strip_suffix(names.as_str());
+    before.is_some_and(|before| before.ends_with('/'))
+}
+
+/// That a backup holds nothing of what is meant, with the key that was meant where one ends so; for people.
+pub fn missing_words(id: &str, missing: &str, longer: Option<&DocumentKey>) -> String {
+    let meant = longer.map(|key| format!("did you mean `{key}`? "));
+    format!(
+        "backup {id} holds nothing at or under `{missing}`; {}`mainstay backup ls {id}` lists what it holds",
+        meant.unwrap_or_default()
+    )
+}
+
 impl DocumentKey {
     /// The key that a person means: `./` before it and slashes after it do not count.
     ///
     /// # Errors
     /// It is none, as where it begins with a slash.
     pub fn of_person(text: &str) -> Result<Self, InvalidKey> {
+        if text.starts_with('/') {
+            return Err(InvalidKey {
+                found: excerpt(text),
+                why: "it is a path of the disk, and a key has what its source puts before it in place of the directory, as \
+                      `mainstay backup ls` shows",
+            });
+        }
         match text
             .strip_prefix("./")
             .unwrap_or(text)
@@ -269,7 +300,10 @@ mod tests {
         }
         assert!(!selection.is_everything() && selection.has_patterns());
         assert!(selection.leads_through(&key("etc")) && !selection.leads_through(&key("srv")));
-        let missing = |keys: &[&str]| selection.missing_in(&state(keys)).map(ToString::to_string);
+        let missing = |keys: &[&str]| {
+            let missing = selection.missing_in(&state(keys));
+            missing.map(|(name, _)| name.to_owned())
+        };
         assert_eq!(missing(&["etc/web", "a.conf", "srv/ab"]), None);
         assert_eq!(missing(&["etc/web", "a.conf"]), Some("srv/a?".to_owned()));
         assert!(Selection::of_person(&["/etc"]).is_err());
@@ -280,10 +314,32 @@ mod tests {
     #[test]
     fn a_selection_tells_which_of_its_keys_a_state_has_nothing_of() {
         let selection = Selection::under(vec![key("etc"), key("srv/a"), key(".")]);
-        let missing = |keys: &[&str]| selection.missing_in(&state(keys)).map(ToString::to_string);
+        let missing = |keys: &[&str]| {
+            let missing = selection.missing_in(&state(keys));
+            missing.map(|(name, longer)| (name.to_owned(), longer.map(String::from)))
+        };
+        let told =
+            |name: &str, longer: Option<&str>| Some((name.to_owned(), longer.map(str::to_owned)));
         assert_eq!(missing(&["etc/x", "srv/a"]), None);
-        assert_eq!(missing(&["etc/x", "srv/ab"]), Some("srv/a".to_owned()));
-        assert_eq!(missing(&[]), Some("etc".to_owned()));
+        assert_eq!(missing(&["etc/x", "srv/ab"]), told("srv/a", None));
+        assert_eq!(missing(&[]), told("etc", None));
+        let longer = ["data/etc", "x/srv/a", "data/srv/a"];
+        assert_eq!(missing(&longer), told("etc", Some("data/etc")));
+        let longer = ["etc", "x/srv/a/b", "xsrv/a", "x/srv/a"];
+        assert_eq!(missing(&longer), told("srv/a", Some("x/srv/a")));
+    }
+
+    #[test]
+    fn a_key_that_a_backup_does_not_hold_is_told_with_the_one_that_was_meant() {
+        let told = missing_words("ful-1", "note", Some(&key("data/note")));
+        assert_eq!(
+            told,
+            "backup ful-1 holds nothing at or under `note`; did you mean `data/note`? `mainstay backup ls ful-1` lists what it \
+             holds"
+        );
+        assert!(!missing_words("ful-1", "note", None).contains("mean"));
+        let error = DocumentKey::of_person("/srv/note").unwrap_err();
+        assert!(error.why.starts_with("it is a path of the disk"), "{error}");
     }
 
     #[test]

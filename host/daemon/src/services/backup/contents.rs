@@ -9,7 +9,7 @@ use crate::ports::{
     Refused, TakeContent,
 };
 use mainstay_domain::{
-    archive::{DocumentKey, Entry, State, compare},
+    archive::{DocumentKey, Entry, State, compare, missing_words},
     backup_chain::{BackupChainError, plan_restore},
     id::BackupId,
     name::JobName,
@@ -59,10 +59,9 @@ impl BackupService {
     ) -> Result<Vec<(DocumentKey, Entry)>, BackupError> {
         let DocumentFilter { only, pattern } = filter;
         let state = self.state_of(&id, progress).await?;
-        if let Some(missing) = only.missing_in(&state) {
-            return Err(BackupError::Refused(format!(
-                "backup {id} holds nothing at or under `{missing}`; `mainstay backup ls {id}` lists what it holds"
-            )));
+        if let Some((missing, longer)) = only.missing_in(&state) {
+            let why = missing_words(&id.to_string(), missing, longer.as_ref());
+            return Err(BackupError::Refused(why));
         }
         let is_meant = |key: &DocumentKey| {
             only.holds(key) && pattern.as_ref().is_none_or(|pattern| pattern.names(key))
