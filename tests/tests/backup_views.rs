@@ -316,7 +316,9 @@ fn attributes_other_names_and_holes_are_compared_listed_and_restored() {
     let into = daemon.path("restored");
     let (into, name) = (into.as_path(), into.to_str().unwrap());
     let restored = daemon.cli(&["backup", "restore", "state", "--into", name]);
-    assert_eq!(restored.status.code(), Some(0), "{}", said(&restored));
+    let told = said(&restored);
+    assert_eq!(restored.status.code(), Some(0), "{told}");
+    assert!(told.contains(" documents (directories count), "), "{told}");
     let found = |name: &str| fs::metadata(into.join(name)).unwrap();
     assert_eq!(found("data/etc/site").ino(), found("data/etc/zone").ino());
     assert!(found("data/sparse").blocks() < 64);
@@ -324,5 +326,8 @@ fn attributes_other_names_and_holes_are_compared_listed_and_restored() {
     let length = getxattr(into.join("data/etc/zone"), "user.origin", &mut value).unwrap();
     assert_eq!(value[..length], *b"here");
     let drilled = daemon.cli(&["backup", "drill", "state"]);
-    assert_eq!(drilled.status.code(), Some(0), "{}", said(&drilled));
+    let told = said(&drilled);
+    assert_eq!(drilled.status.code(), Some(0), "{told}");
+    let passed = "passed: what was restored into a scratch directory is what was read";
+    assert!(told.contains(passed), "{told}");
 }

@@ -82,7 +82,12 @@ pub(super) async fn run(
             let job = job.to_string();
             let body = DrillBody { job };
             let client = &client.opened_with(with.identity.as_deref())?;
-            work(client, out, ("/v1/drill", &body), &what, false).await
+            let ending = work(client, out, ("/v1/drill", &body), &what, false).await?;
+            if !out.json {
+                // One that does not pass is an error.
+                out.line("passed: what was restored into a scratch directory is what was read")?;
+            }
+            Ok(ending)
         }
     }
 }
@@ -148,7 +153,9 @@ fn show_report(out: &Output, report: BackupReport, dry_run: bool) -> anyhow::Res
     if let Some(documents) = report.restored_documents {
         let bytes = size(report.restored_bytes.unwrap_or(0));
         let documents = counted(documents, "document");
-        return out.line(&format!("restored {documents}, {bytes}, in {took}"));
+        return out.line(&format!(
+            "restored {documents} (directories count), {bytes}, in {took}"
+        ));
     }
     out.line(&format!("done in {took}"))
 }
