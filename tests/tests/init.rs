@@ -489,6 +489,20 @@ fn what_is_no_format_and_no_file_is_refused_before_anything_is_written() {
 }
 
 #[test]
+fn a_file_in_the_place_of_the_directory_is_told_with_what_to_do() {
+    let daemon = nothing();
+    fs::write(daemon.path("file"), "mine").unwrap();
+    for arguments in [&["file"][..], &["new", "--service", "file"][..]] {
+        let refused = init(&daemon, arguments);
+        let said = String::from_utf8(refused.stderr).unwrap();
+        assert_eq!(refused.status.code(), Some(1), "{said}");
+        assert!(said.contains("help: a file is in the way"), "{said}");
+        assert_eq!(fs::read(daemon.path("file")).unwrap(), b"mine");
+        assert!(!daemon.path("new").exists(), "{said}");
+    }
+}
+
+#[test]
 fn init_run_kill_and_logs_take_less_than_a_minute_from_nothing() {
     // Built first: what is timed is what a newcomer waits for.
     program();

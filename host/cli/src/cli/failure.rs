@@ -11,6 +11,7 @@ use mainstay_domain::text::{visible_json, visible_lines};
 use std::{
     ffi::{OsStr, OsString},
     io::{self, IsTerminal},
+    path::Path,
     process::ExitCode,
 };
 
@@ -71,6 +72,27 @@ pub(super) struct WithHelp {
     pub(super) error: String,
     /// What to do.
     pub(super) help: Option<String>,
+}
+
+/// That something cannot be made or written, with what to do where that is known.
+pub(super) fn cannot(what: &str, path: &Path, error: &io::Error) -> anyhow::Error {
+    let help = match error.kind() {
+        io::ErrorKind::NotADirectory | io::ErrorKind::AlreadyExists => {
+            Some("a file is in the way: move it away, or name another directory")
+        }
+        io::ErrorKind::PermissionDenied => {
+            Some("name a directory that you may write to, or run this as its owner, e.g. with sudo")
+        }
+        io::ErrorKind::ReadOnlyFilesystem => {
+            Some("nothing can be written there: name a directory of another disk")
+        }
+        _ => None,
+    };
+    WithHelp {
+        error: format!("{what} {}: {error}", path.display()),
+        help: help.map(str::to_owned),
+    }
+    .into()
 }
 
 /// Tells the error, once, and gives the exit code.
@@ -208,5 +230,24 @@ mod tests {
         );
         let plain = body_of(&anyhow::anyhow!("it broke"));
         assert_eq!(text_of("error: ", &plain), "error: it broke\n");
+    }
+
+    #[test]
+    fn what_cannot_be_written_is_told_with_what_to_do() {
+        let told = |kind: io::ErrorKind| {
+            let error = cannot("cannot make", Path::new("/d/plugins"), &kind.into());
+            text_of("", &body_of(&error))
+        };
+        for (kind, help) in [
+            (io::ErrorKind::NotADirectory, "a file is in the way"),
+            (io::ErrorKind::PermissionDenied, "that you may write to"),
+            (io::ErrorKind::ReadOnlyFilesystem, "of another disk"),
+        ] {
+            let told = told(kind);
+            assert!(told.starts_with("cannot make /d/plugins: "), "{told}");
+            assert!(told.contains(help), "{told}");
+        }
+        let plain = told(io::ErrorKind::StorageFull);
+        assert!(!plain.contains("help"), "{plain}");
     }
 }

@@ -6,7 +6,7 @@ mod examples;
 
 use super::{
     arguments::Global,
-    failure::WithHelp,
+    failure::{WithHelp, cannot},
     output::{Block, Output, Tone, cell},
     plugins,
 };
@@ -253,7 +253,7 @@ pub(super) fn put(plugin: &Carried, directory: &Path) -> anyhow::Result<Put> {
     // What is no regular file is not read: a FIFO would hold this for ever.
     match fs::symlink_metadata(&path) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => {}
-        Err(error) => return Err(error).with_context(|| format!("cannot look at {shown}")),
+        Err(error) => return Err(cannot("cannot look at", &path, &error)),
         Ok(found) => {
             let length = u64::try_from(component.len()).ok();
             let is_same = found.is_file()
@@ -278,7 +278,7 @@ pub(super) fn put(plugin: &Carried, directory: &Path) -> anyhow::Result<Put> {
         // A full disk is why there may be half of it.
         let _ = fs::remove_file(&partial);
     }
-    written.with_context(|| format!("cannot write {shown}"))?;
+    written.map_err(|error| cannot("cannot write", &path, &error))?;
     Ok(Put::New)
 }
 

@@ -2,7 +2,7 @@
 
 use super::{
     component,
-    failure::Ending,
+    failure::{Ending, cannot},
     output::{Block, Output, Tone, cell, printable, size},
     wiring,
 };
@@ -108,7 +108,7 @@ pub(super) async fn build(
     let mut written = vec![format!("wrote {}", file.display())];
     if let Some(plugin_dir) = drop {
         fs::create_dir_all(&plugin_dir)
-            .with_context(|| format!("cannot make {}", plugin_dir.display()))?;
+            .map_err(|error| cannot("cannot make", &plugin_dir, &error))?;
         let dropped = plugin_dir.join(format!("{name}.wasm"));
         put(&built, &dropped)?;
         // What it takes is the daemon's to say.
@@ -129,7 +129,7 @@ fn put(from: &Path, to: &Path) -> anyhow::Result<()> {
     let partial = to.with_file_name(format!(".{name}.partial"));
     fs::copy(from, &partial)
         .and_then(|_| fs::rename(&partial, to))
-        .with_context(|| format!("cannot write {}", to.display()))
+        .map_err(|error| cannot("cannot write", to, &error))
 }
 
 pub(super) async fn test(out: &Output, directory: &Path, yes: bool) -> anyhow::Result<Ending> {

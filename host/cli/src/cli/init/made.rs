@@ -4,9 +4,11 @@
 
 use crate::{
     carried::Carried,
-    cli::install::{self, Put},
+    cli::{
+        failure::cannot,
+        install::{self, Put},
+    },
 };
-use anyhow::Context;
 use std::{
     fs::{self, DirBuilder, OpenOptions},
     io::{self, Write},
@@ -30,7 +32,7 @@ impl Made {
         let mut builder = DirBuilder::new();
         builder.recursive(true).mode(mode);
         let made = builder.create(directory);
-        made.with_context(|| format!("cannot make {}", directory.display()))
+        made.map_err(|error| cannot("cannot make", directory, &error))
     }
 
     /// Writes a file that is not there.
@@ -41,7 +43,7 @@ impl Made {
             self.0.push(file.to_owned());
             opened.write_all(text.as_bytes())
         });
-        written.with_context(|| format!("cannot write {}", file.display()))
+        written.map_err(|error| cannot("cannot write", file, &error))
     }
 
     /// Puts a plugin into a directory.
