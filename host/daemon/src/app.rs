@@ -48,7 +48,8 @@ use crate::{
         sources::LocalSources,
         tier_pace::ConfiguredPace,
         tiers::tier_places,
-        version_file, watcher,
+        version_file,
+        watcher::ConfigWatch,
     },
     api::{Api, ApiState, TcpAccess},
     ports::{
@@ -477,9 +478,9 @@ pub async fn run(options: RunOptions) -> anyhow::Result<()> {
         watch: GapWatch::resume(told_unhandled),
     };
     let last_reload = LastReloadCell::default();
-    let source = FileConfig::new(config.clone(), secrets.clone());
     let (hints_sender, hints) = mpsc::channel(16);
-    let _watching = watcher::watch(&config, hints_sender)?;
+    let watch = ConfigWatch::new(&config, hints_sender);
+    let source = FileConfig::new(config.clone(), secrets.clone(), watch);
     let reload_asked = Arc::new(Notify::new());
     let reload = ReloadService {
         source: Arc::new(source),

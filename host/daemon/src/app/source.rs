@@ -1,11 +1,12 @@
 //! The config files as the reload service sees them.
 
 use crate::{
-    adapters::{limits, secrets::ConfiguredSecrets},
+    adapters::{limits, secrets::ConfiguredSecrets, watcher::ConfigWatch},
     config,
     ports::{Boxed, ConfigError, ConfigSource},
 };
 use mainstay_domain::spec::Spec;
+use parking_lot::Mutex;
 use std::{path::PathBuf, sync::Arc, time::Duration};
 
 /// A file system that takes longer does not answer.
@@ -15,12 +16,18 @@ const LONGEST_READ: Duration = Duration::from_secs(30);
 pub struct FileConfig {
     path: PathBuf,
     secrets: Arc<ConfiguredSecrets>,
+    watch: Arc<Mutex<ConfigWatch>>,
 }
 
 impl FileConfig {
-    /// Reads this file.
-    pub fn new(path: PathBuf, secrets: Arc<ConfiguredSecrets>) -> Self {
-        Self { path, secrets }
+    /// Reads this file, which this watches.
+    pub fn new(path: PathBuf, secrets: Arc<ConfiguredSecrets>, watch: ConfigWatch) -> Self {
+        let watch = Arc::new(Mutex::new(watch));
+        Self {
+            path,
+            secrets,
+            watch,
+        }
     }
 }
 
@@ -73,11 +80,12 @@ impl ConfigSource for FileConfig {
 
     fn digest(&self) -> Boxed<'_, Option<String>> {
         Box::pin(async {
-            let path = self.path.clone();
-            tokio::task::spawn_blocking(move || config::digest(&path))
-                .await
-                .ok()
-                .flatten()
+            let (path, watch) = (self.path.clone(), Arc::clone(&self.watch));
+            let reading = tokio::task::spawn_blocking(move || {
+                watch.lock().renew();
+                config::digest(&path)
+            });
+            reading.await.ok().flatten()
         })
     }
 

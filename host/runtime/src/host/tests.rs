@@ -289,6 +289,38 @@ async fn a_renamed_file_goes_on_serving_the_very_build() {
     );
 }
 
+#[tokio::test]
+async fn a_directory_that_is_gone_and_made_again_is_followed_without_a_rescan() {
+    let root = tempfile::tempdir().unwrap();
+    let drop_directory = root.path().join("drop");
+    let recorder = Arc::new(Recorder::default());
+    let options = HostOptions {
+        rest: REST,
+        rescan: LONG * 10,
+        ..HostOptions::new(&drop_directory)
+    };
+    let host = PluginHost::start(options, recorder.clone(), recorder.clone());
+    let setup = Setup {
+        host: host.await.unwrap(),
+        recorder,
+        root,
+    };
+    for version in ["1.0.0", "1.1.0", "1.2.0"] {
+        setup.drop_in("a.wasm", &build(version));
+        setup
+            .until("what lies there should serve", |setup| {
+                setup.version("*").as_deref() == Some(version)
+            })
+            .await;
+        let away = setup.root.path().join(format!("before-{version}"));
+        fs::rename(&drop_directory, away).unwrap();
+        // The host sees that it is gone; what serves goes on.
+        setup.host.rescan().await;
+        assert_eq!(setup.version("*").as_deref(), Some(version));
+        fs::create_dir(&drop_directory).unwrap();
+    }
+}
+
 /// A directory that is listed while a file is renamed may show it under neither name.
 #[tokio::test]
 async fn a_file_that_is_renamed_while_the_directory_is_listed_goes_on_serving() {

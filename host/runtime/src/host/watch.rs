@@ -15,8 +15,11 @@ use std::{
     ffi::OsString,
     fs, io,
     os::unix::fs::MetadataExt,
-    path::{Path, PathBuf},
-    sync::Arc,
+    path::{self, Path, PathBuf},
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
     time::{Duration, SystemTime},
 };
 use tokio::sync::Notify;
@@ -28,6 +31,8 @@ const MAX_NAMES: usize = 4_096;
 #[derive(Default)]
 pub(crate) struct Hints {
     closed: Mutex<BTreeSet<OsString>>,
+    /// The directory came, went or was replaced: its inode may be the one of before.
+    is_replaced: AtomicBool,
     wakeup: Notify,
 }
 
@@ -44,10 +49,25 @@ impl Hints {
         self.wakeup.notified().await;
     }
 
-    fn on_event(&self, event: notify::Result<Event>) {
+    /// Of an event in the plugin directory, or in the one that it would be in.
+    fn on_event(&self, event: notify::Result<Event>, directory: &Path) {
         let Ok(event) = event else {
             return self.wakeup.notify_one();
         };
+        let mut paths = event.paths.iter();
+        // One without paths means that events were lost.
+        if !event.paths.is_empty() && !paths.any(|path| path.starts_with(directory)) {
+            return;
+        }
+        let is_of_names = matches!(
+            event.kind,
+            EventKind::Create(_) | EventKind::Remove(_) | EventKind::Modify(ModifyKind::Name(_))
+        );
+        if event.paths.is_empty()
+            || (is_of_names && event.paths.iter().any(|path| path == directory))
+        {
+            self.is_replaced.store(true, Ordering::Release);
+        }
         let closed = match event.kind {
             EventKind::Access(AccessKind::Close(AccessMode::Write))
             | EventKind::Modify(ModifyKind::Name(RenameMode::To | RenameMode::Both)) => true,
@@ -70,12 +90,14 @@ impl Hints {
     }
 }
 
+/// What is watched, by path and inode: the plugin directory, or where that is not there, what it would be in.
+type Watched = (PathBuf, u64);
+
 /// Watches one directory, and goes on when it is replaced by another of the same name.
 pub(crate) struct DirectoryWatch {
     directory: PathBuf,
     hints: Arc<Hints>,
-    /// The watcher, and the inode that it watches.
-    watcher: Option<(RecommendedWatcher, u64)>,
+    watcher: Option<(RecommendedWatcher, Watched)>,
 }
 
 impl DirectoryWatch {
@@ -112,26 +134,41 @@ impl DirectoryWatch {
 
     /// Watches the directory that is there now. If that fails, changes are found by the next rescan.
     pub(crate) fn rewatch(&mut self) {
-        let inode = fs::metadata(&self.directory)
-            .map(|metadata| metadata.ino())
-            .ok();
-        if self.watcher.as_ref().map(|(_, watched)| *watched) == inode {
-            return;
-        }
-        self.watcher = None;
-        let Some(inode) = inode else { return };
-        let hints = self.hints.clone();
-        let watcher = notify::recommended_watcher(move |event| hints.on_event(event));
-        let watching = watcher.and_then(|mut watcher| {
-            watcher.watch(&self.directory, RecursiveMode::NonRecursive)?;
-            Ok(watcher)
-        });
-        match watching {
-            Ok(watcher) => self.watcher = Some((watcher, inode)),
-            Err(error) => tracing::warn!(
-                directory = %self.directory.display(), %error,
-                "cannot watch the plugin directory; changes are found at the next rescan"
-            ),
+        let directory = path::absolute(&self.directory).unwrap_or_else(|_| self.directory.clone());
+        loop {
+            let found = there(&directory);
+            let is_replaced = self.hints.is_replaced.swap(false, Ordering::AcqRel);
+            let watched = self.watcher.as_ref().map(|(_, watched)| watched);
+            if !is_replaced && watched == found.as_ref() {
+                return;
+            }
+            self.watcher = None;
+            let Some(found) = found else { return };
+            match self.watch(&directory, &found.0) {
+                // It may have come meanwhile.
+                Ok(watcher) => self.watcher = Some((watcher, found)),
+                Err(error) => {
+                    tracing::warn!(
+                        directory = %self.directory.display(), %error,
+                        "cannot watch the plugin directory; changes are found at the next rescan"
+                    );
+                    return;
+                }
+            }
         }
     }
+
+    fn watch(&self, directory: &Path, watched: &Path) -> notify::Result<RecommendedWatcher> {
+        let (hints, directory) = (self.hints.clone(), directory.to_owned());
+        let mut watcher =
+            notify::recommended_watcher(move |event| hints.on_event(event, &directory))?;
+        watcher.watch(watched, RecursiveMode::NonRecursive)?;
+        Ok(watcher)
+    }
+}
+
+fn there(directory: &Path) -> Option<Watched> {
+    let inode = |path: &Path| fs::metadata(path).ok().map(|found| found.ino());
+    let mut places = [Some(directory), directory.parent()].into_iter().flatten();
+    places.find_map(|path| Some((path.to_owned(), inode(path)?)))
 }
