@@ -81,6 +81,26 @@ fn what_is_no_file_in_conf_d_stops_no_reload_and_no_check() {
 }
 
 #[test]
+fn check_says_how_many_files_of_conf_d_it_read_and_which_it_passes_over() {
+    let daemon = Daemon::prepare(HOST);
+    let said = || {
+        let output = daemon.cli(&["check"]);
+        assert_eq!(output.status.code(), Some(0), "{output:?}");
+        String::from_utf8(output.stdout).unwrap()
+    };
+    assert!(said().ends_with("mainstay.toml is good\n"), "{}", said());
+    fs::create_dir(daemon.path("conf.d")).unwrap();
+    fs::write(daemon.path("conf.d/a.toml"), "[host]\nname = \"a\"\n").unwrap();
+    let both = "mainstay.toml and 1 file of its conf.d are good\n";
+    assert!(said().ends_with(both), "{}", said());
+    fs::write(daemon.path("conf.d/b.conf"), "[[target]]\n").unwrap();
+    let (code, problems) = check(&daemon);
+    assert_eq!((code, problems.len()), (0, 1), "{problems:?}");
+    let file = problems[0]["file"].as_str().unwrap();
+    assert!(file.ends_with("conf.d/b.conf"), "{problems:?}");
+}
+
+#[test]
 fn check_finds_what_the_machine_does_not_have() {
     let config = r#"
 [host]

@@ -9,6 +9,7 @@ mod accounts;
 mod asks;
 mod bounds;
 mod directories;
+mod drop_ins;
 mod files;
 mod gaps;
 mod idle;
@@ -38,14 +39,16 @@ use std::{
     path::{Path, PathBuf},
 };
 
-/// Every problem of the config in this file.
-pub(super) async fn check(file: &Path) -> anyhow::Result<Vec<Problem>> {
+/// Every problem of the config in this file, and how many files of its `conf.d` were read.
+pub(super) async fn check(file: &Path) -> anyhow::Result<(Vec<Problem>, usize)> {
     let examined = config::examine(file);
     let is_whole = examined.is_usable();
     let mut problems = examined.problems;
+    problems.extend(config::summarize(drop_ins::problems(file)));
     let Some(loaded) = examined.loaded else {
-        return Ok(problems);
+        return Ok((problems, 0));
     };
+    let drop_ins = loaded.files.len().saturating_sub(1);
     let loader = component::loader()?;
     let mut found = state::problems(&loaded, is_whole);
     found.extend(accounts::problems(&loaded));
@@ -103,7 +106,7 @@ pub(super) async fn check(file: &Path) -> anyhow::Result<Vec<Problem>> {
         let missing = wanted.iter().filter(is_read);
         found.extend(missing.filter_map(|wanted| wanted.missing(&loaded, &served, &at_fault)));
         problems.extend(config::summarize(found));
-        return Ok(problems);
+        return Ok((problems, drop_ins));
     }
     let wanted = wanted(&loaded);
     let missing = wanted.iter();
@@ -114,7 +117,7 @@ pub(super) async fn check(file: &Path) -> anyhow::Result<Vec<Problem>> {
     found.extend(rivals::problems(&loaded, &served));
     found.extend(gaps::untold(&loaded));
     problems.extend(config::summarize(found));
-    Ok(problems)
+    Ok((problems, drop_ins))
 }
 
 /// The plugins that would serve, by name.

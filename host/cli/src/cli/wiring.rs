@@ -16,6 +16,7 @@ use mainstay_daemon::{
     app::{self, RunOptions},
     config,
 };
+use mainstay_domain::text::counted;
 use std::{
     net::SocketAddr,
     path::{Path, PathBuf},
@@ -73,12 +74,16 @@ pub(super) async fn demo_service(
 /// `mainstay check`.
 pub(super) async fn check(global: &Global, out: &Output) -> anyhow::Result<Ending> {
     let file = config::find(global.config.as_deref())?;
-    let problems = check::check(&file).await?;
+    let (problems, drop_ins) = check::check(&file).await?;
     let report = config::report(&problems);
     if out.json {
         out.json_line(&report)?;
     } else if problems.is_empty() {
-        out.line(&format!("{} is good", file.display()))?;
+        let file = file.display();
+        out.line(&match drop_ins {
+            0 => format!("{file} is good"),
+            some => format!("{file} and {} of its conf.d are good", counted(some, "file")),
+        })?;
     } else {
         // Its marks point into lines of the config, which stay as they are.
         out.report(&config::render(&problems, out.colour))?;
