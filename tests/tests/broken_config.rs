@@ -51,6 +51,26 @@ fn the_command_line_works_while_the_config_is_broken() {
     assert!(output.status.success(), "{}", stderr(&output));
 }
 
+#[test]
+fn a_daemon_whose_state_directory_was_changed_in_the_config_is_not_said_to_be_down() {
+    let daemon = Daemon::start(&config(), &[]);
+    let moved = config().replace("state_dir = \"state\"", "state_dir = \"moved\"");
+    fs::write(daemon.path("mainstay.toml"), moved).unwrap();
+    let output = daemon.cli(&["status"]);
+    assert!(!output.status.success(), "{output:?}");
+    let said = stderr(&output);
+    let moved = daemon.path("moved").display().to_string();
+    assert!(
+        said.contains(&moved) && said.contains("`host.state_dir` was changed"),
+        "{said}"
+    );
+    assert!(!said.contains("the daemon is not running"), "{said}");
+    // As the help says.
+    let socket = daemon.path("state/mainstay.sock");
+    let output = daemon.cli(&["status", "--socket", socket.to_str().unwrap()]);
+    assert!(output.status.success(), "{}", stderr(&output));
+}
+
 fn works(daemon: &Daemon, what: &str) {
     for command in [
         &["status"][..],

@@ -3,11 +3,15 @@
 //! Invariant: a command costs the same however many targets the config has, where its beginning leads to a daemon that
 //! listens.
 
-use super::{arguments::Global, client::Client};
+use super::{arguments::Global, client::Client, failure::WithHelp};
 use anyhow::Context;
 use mainstay_daemon::{api::SOCKET_NAME, config};
 use mainstay_runtime::regular_file;
-use std::path::{Path, PathBuf};
+use mainstay_store::sqlite;
+use std::{
+    io,
+    path::{Path, PathBuf},
+};
 
 /// The lines of `[host]` are looked for in so many bytes.
 const BEGINNING: u64 = 64 << 10;
@@ -26,8 +30,24 @@ pub(super) async fn connect(global: &Global) -> anyhow::Result<Client> {
         return Ok(client);
     }
     // It stands elsewhere, or nobody listens.
-    let socket = config::state_dir(&file)?.join(SOCKET_NAME);
-    Client::connect(&socket, global.timeout).await
+    let state_dir = config::state_dir(&file)?;
+    let connected = Client::connect(&state_dir.join(SOCKET_NAME), global.timeout).await;
+    connected.map_err(|error| never_ran(&state_dir).map_or(error, anyhow::Error::new))
+}
+
+/// What is said where no daemon has ever been: one may run all the same, which was started with another `state_dir` and does
+/// not take a new one.
+fn never_ran(state_dir: &Path) -> Option<WithHelp> {
+    let journal = std::fs::symlink_metadata(state_dir.join(sqlite::FILE_NAME));
+    let is_missing = journal.is_err_and(|error| error.kind() == io::ErrorKind::NotFound);
+    is_missing.then(|| WithHelp {
+        error: format!("no daemon has ever run with the state directory {}", state_dir.display()),
+        help: Some(
+            "start it with `mainstay run`; a daemon that was started before `host.state_dir` was changed serves on from \
+             the directory of before until it is restarted: name its socket there, mainstay.sock, with --socket"
+                .to_owned(),
+        ),
+    })
 }
 
 /// Where the beginning of a config says that its daemon listens.
@@ -79,6 +99,19 @@ mod tests {
         check("[[target]]\nname = \"host\"\n", None);
         check(&format!("a = '''\n{HOST}'''\n"), None);
         check(&format!("a = \"\"\"\n{HOST}\"\"\"\n"), None);
+    }
+
+    #[test]
+    fn a_state_directory_without_a_journal_is_one_where_no_daemon_was() {
+        let dir = tempfile::tempdir().unwrap();
+        let state = dir.path().join("state");
+        let said = never_ran(&state).unwrap();
+        assert!(said.error.ends_with("/state"), "{said}");
+        assert!(said.help.is_some_and(|help| help.contains("--socket")));
+        std::fs::create_dir(&state).unwrap();
+        assert!(never_ran(&state).is_some());
+        std::fs::write(state.join(sqlite::FILE_NAME), "").unwrap();
+        assert!(never_ran(&state).is_none());
     }
 
     #[test]
