@@ -70,8 +70,8 @@ pub(super) enum AtConfig {
     Keep,
     /// It is supervised from now on.
     Start,
-    /// It is not supervised any more; why.
-    Stop(String),
+    /// It is not supervised any more.
+    Stop,
     /// It must run otherwise; why.
     Restart(String),
 }
@@ -81,7 +81,7 @@ pub(super) fn at_config(old: Option<&ProcessSpec>, new: Option<&ProcessSpec>) ->
     let (old, new) = match (old, new) {
         (None, None) => return AtConfig::Keep,
         (None, Some(_)) => return AtConfig::Start,
-        (Some(_), None) => return AtConfig::Stop("its config has no `run` any more".to_owned()),
+        (Some(_), None) => return AtConfig::Stop,
         (Some(old), Some(new)) => (old, new),
     };
     let differences = [

@@ -111,10 +111,14 @@ impl Core {
         let (old, new) = supervised.take_applied();
         match decide::at_config(old.as_deref(), new.as_deref()) {
             AtConfig::Keep => {}
-            AtConfig::Stop(why) => {
+            AtConfig::Stop => {
+                let why = match supervised.is_listed() {
+                    true => "its config has no `run` any more",
+                    false => "the config has no such target any more",
+                };
                 // What cannot be ended was told, and is waited for.
                 let _ = self
-                    .stop_process(supervised, Some(why), After::StaysDown)
+                    .stop_process(supervised, Some(why.to_owned()), After::StaysDown)
                     .await;
                 let is_held = self.held(&supervised.name).is_some();
                 if supervised.is_listed() && supervised.process_spec().is_none() && !is_held {

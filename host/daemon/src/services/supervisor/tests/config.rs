@@ -70,7 +70,7 @@ async fn targets_come_and_go_and_come_back_without_a_double() {
     assert!(!lives(pid), "the old one ended before the new one began");
     let messages = daemon.messages(EventKind::ProcessStopped);
     assert!(
-        messages[0].contains("its config has no `run` any more"),
+        messages[0].contains("the config has no such target any more"),
         "{messages:?}"
     );
     assert!(daemon.findings.try_recv().is_err(), "nothing failed");
@@ -126,6 +126,8 @@ async fn a_target_that_loses_its_run_is_ended_and_watched_as_a_foreign_service()
     daemon.runs("web", None).await;
     daemon.config.send_replace(spec(vec![foreign.clone()]));
     wait_until("it has ended", || stops() == 1).await;
+    let why = daemon.messages(EventKind::ProcessStopped).remove(0);
+    assert!(why.contains("its config has no `run` any more"), "{why}");
     is_looked_at(&daemon, "web").await;
 
     daemon.config.send_replace(spec(vec![web]));
