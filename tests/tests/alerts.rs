@@ -347,7 +347,7 @@ settings = {{ url = "{url}/alerts" }}
     let text = String::from_utf8(shown.stdout).unwrap();
     let first = text.lines().next().unwrap_or_default();
     assert!(
-        first.starts_with("needs a person: alerter log-file does not serve; 1 alert undelivered"),
+        first.starts_with("needs a person: alerter log-file does not serve (1 alert undelivered)"),
         "{text}"
     );
     assert_eq!(shown.status.code(), Some(1), "{text}");

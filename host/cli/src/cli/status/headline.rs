@@ -70,7 +70,7 @@ fn fault_of(row: &AlerterRow) -> Option<String> {
         false => "does not serve",
     };
     let undelivered = counted(row.undelivered, "alert");
-    Some(format!("alerter {name} {fault}; {undelivered} undelivered"))
+    Some(format!("alerter {name} {fault} ({undelivered} undelivered)"))
 }
 
 /// Since when an alerter does not serve, or its deliveries fail, and what the last one said.
@@ -171,11 +171,11 @@ mod tests {
             (row(true, 0, None), Vec::new()),
             (
                 row(false, 2, at),
-                vec!["alerter webhook does not serve; 2 alerts undelivered"],
+                vec!["alerter webhook does not serve (2 alerts undelivered)"],
             ),
             (
                 row(true, 1, at),
-                vec!["alerter webhook cannot deliver; 1 alert undelivered"],
+                vec!["alerter webhook cannot deliver (1 alert undelivered)"],
             ),
         ] {
             assert_eq!(needs(&status(alerters), &[]), expected);

@@ -69,21 +69,27 @@ fn facts(detail: &TargetDetail, open: &[&Incident], times: &Times) -> Vec<(Strin
     }
     let circuit = circuit_words(target.circuit).to_owned();
     add("circuit", circuit, Tone::Plain);
-    add("process", process_words(detail), Tone::Plain);
+    if let Some(process) = process_words(detail) {
+        add("process", process, Tone::Plain);
+    }
     add("priority", target.priority.to_string(), Tone::Plain);
     facts
 }
 
-/// Its process, as far as it is known, and how often the daemon has started it again.
-pub(super) fn process_words(detail: &TargetDetail) -> String {
+/// Its process, as far as it is known, and how often the daemon has started it again. Nothing of what has none that anyone
+/// named or started: it may be no process at all, as a disk.
+pub(super) fn process_words(detail: &TargetDetail) -> Option<String> {
     let process = match (&detail.service, detail.target.pid) {
+        (Some(service), None) if service.pid_file.is_none() && detail.target.restarts == 0 => {
+            return None;
+        }
         (Some(service), None) => service_words(service),
         (_, Some(pid)) => format!("pid {pid}"),
         (None, None) if detail.target.unstarted.is_some() => "none runs yet".to_owned(),
         (None, None) => "no process is supervised now".to_owned(),
     };
     let restarts = counted(detail.target.restarts, "restart");
-    format!("{process}, {restarts}")
+    Some(format!("{process}, {restarts}"))
 }
 
 /// The process of a foreign service, by its pid file.

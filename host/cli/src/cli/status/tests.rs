@@ -296,8 +296,16 @@ fn what_is_said_of_its_process_is_true_of_each_kind_of_target() {
             log: None,
             service: serde_json::from_value(service).unwrap(),
         };
-        assert_eq!(process_words(&detail), expected);
+        assert_eq!(process_words(&detail).as_deref(), Some(expected));
     }
+    // A disk has none, and no `pid_file` would help.
+    let disk = TargetDetail {
+        target: web("healthy", json!({"pid": null, "restarts": 0})),
+        checks: Vec::new(),
+        log: None,
+        service: serde_json::from_value(service(json!(null), json!(null), json!(null))).unwrap(),
+    };
+    assert_eq!(process_words(&disk), None);
 }
 
 /// It may be half-open by the time alone, with nobody who tries anything.
