@@ -16,6 +16,9 @@ use tempfile::TempDir;
 /// runit waits this long before it starts a process again that did not run as long.
 const RUNIT_MINIMUM: Duration = Duration::from_millis(1100);
 
+/// Who watches without a rest takes one of two processors from who is watched.
+const BETWEEN_LOOKS: Duration = Duration::from_micros(50);
+
 pub(crate) fn death_to_serving(kills: usize) {
     let (name, arguments) = if has_httpd() {
         ("busybox httpd", "busybox httpd -f -p 127.0.0.1:{port}")
@@ -114,8 +117,12 @@ fn kill_and_wait(port: u16, pid: impl Fn() -> u32) -> Duration {
     while Path::new(&format!("/proc/{pid}/fd"))
         .read_dir()
         .is_ok_and(|mut files| files.next().is_some())
-    {}
-    while !answers(port) {}
+    {
+        thread::sleep(BETWEEN_LOOKS);
+    }
+    while !answers(port) {
+        thread::sleep(BETWEEN_LOOKS);
+    }
     begin.elapsed()
 }
 
