@@ -286,6 +286,62 @@ fn collect_keys(path: &str, value: &toml::Value, into: &mut BTreeSet<String>) {
     }
 }
 
+/// What is read of a table does not hang on whether another key of it has a value that can be read, and a key that is there is
+/// not asked for.
+#[test]
+fn a_value_that_is_refused_makes_no_other_key_unknown() {
+    let text = std::fs::read_to_string(example("mainstay.toml")).unwrap();
+    let table: toml::Table = text.parse().unwrap();
+    for turn in 0.. {
+        let mut spoilt = toml::Value::Table(table.clone());
+        if !spoil(&mut spoilt, turn) {
+            assert!(turn > 20, "{turn}");
+            break;
+        }
+        let errors = load_text(&toml::to_string(&spoilt).unwrap()).unwrap_err();
+        let unknown = errors.problems.iter().filter(|problem| {
+            let message = &problem.message;
+            let wrong = ["unknown key", "has no meaning", " needs ", "belong together"];
+            wrong.iter().any(|wrong| message.contains(wrong))
+        });
+        let unknown: Vec<&str> = unknown.map(|problem| problem.message.as_str()).collect();
+        assert!(unknown.is_empty(), "{turn}: {unknown:?}");
+    }
+}
+
+/// Empties the value of one key of each table, another one at each turn; false where no table has so many.
+fn spoil(value: &mut toml::Value, turn: usize) -> bool {
+    let is_leaf = |value: &toml::Value| match value {
+        toml::Value::Table(_) => false,
+        toml::Value::Array(items) => !items.iter().any(toml::Value::is_table),
+        _ => true,
+    };
+    let mut has_spoilt = false;
+    match value {
+        toml::Value::Table(table) => {
+            let mut leaves = 0;
+            for (_, value) in table.iter_mut() {
+                if !is_leaf(value) {
+                    has_spoilt |= spoil(value, turn);
+                    continue;
+                }
+                if leaves == turn {
+                    *value = toml::Value::String(String::new());
+                    has_spoilt = true;
+                }
+                leaves += 1;
+            }
+        }
+        toml::Value::Array(items) => {
+            for item in items {
+                has_spoilt |= spoil(item, turn);
+            }
+        }
+        _ => {}
+    }
+    has_spoilt
+}
+
 fn host_keys(keys: &mut Keys) {
     keys.host(
         "host.name",

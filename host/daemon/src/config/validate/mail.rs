@@ -48,21 +48,22 @@ fn account<'a>(at: ValueAt<'a>, fields: &mut Fields<'a>) -> Option<MailAccount> 
     let user = fields.optional("user", word);
     let secret = existing(EntityKind::Secret, SecretName::parse);
     let password = fields.optional("password", secret);
-    let login = match written {
-        [true, true] => Some((user?, password?)),
-        [false, false] => None,
-        [true, false] => {
-            let help = "add password = \"NAME\", a secret of [secrets], or remove `user`";
-            return at.refuse("the mail account has a `user` and no `password`", help);
-        }
-        [false, true] => {
-            let help = "add the `user` that the password is of, or remove `password`";
-            return at.refuse("the mail account has a `password` and no `user`", help);
-        }
-    };
     let from = fields.required("from", "from = \"mainstay@example.com\"", sender);
     let example = "to = [\"oncall@example.com\"] or to = [\"*@example.com\"]";
     let to = fields.list("to", example, recipients);
+    let timeout = fields.or("timeout", TIMEOUT, timeout);
+    let login = match written {
+        [true, true] => user.zip(password).map(Some),
+        [false, false] => Some(None),
+        [true, false] => {
+            let help = "add password = \"NAME\", a secret of [secrets], or remove `user`";
+            at.refuse("the mail account has a `user` and no `password`", help)
+        }
+        [false, true] => {
+            let help = "add the `user` that the password is of, or remove `password`";
+            at.refuse("the mail account has a `password` and no `user`", help)
+        }
+    };
     // Where something of it is no address, that is told already.
     let says_nobody = match fields.get("to").map(|at| &at.node.value) {
         Some(Value::Array(items)) => items.is_empty(),
@@ -77,11 +78,11 @@ fn account<'a>(at: ValueAt<'a>, fields: &mut Fields<'a>) -> Option<MailAccount> 
         );
     }
     Some(MailAccount {
-        timeout: fields.or("timeout", TIMEOUT, timeout),
+        timeout,
         host: host?,
         port,
         tls,
-        login,
+        login: login?,
         from: from?,
         to,
     })

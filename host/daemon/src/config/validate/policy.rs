@@ -99,7 +99,7 @@ fn budget(fields: &mut Fields<'_>, is_of_many: bool) -> BudgetSpec {
         false => None,
     };
     let per_hour = fields.optional("per_hour", whole(1..=1_000_000_u32));
-    if per_hour.is_none() {
+    if fields.get("per_hour").is_none() {
         let help = "add e.g. per_hour = 60, or remove it";
         fields.reject_key("over", "there is no `per_hour` to be above", help);
     }

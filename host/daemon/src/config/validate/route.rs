@@ -197,12 +197,12 @@ fn strategy(at: ValueAt<'_>) -> Option<(Strategy, Option<DeciderSpec>)> {
 }
 
 fn decider(fields: &mut Fields<'_>) -> Option<DeciderSpec> {
-    let plugin = fields.optional("plugin", name(PluginName::parse))?;
+    let plugin = fields.get("plugin")?;
     let version = fields.or("version", VersionReq::STAR, version);
     let params_at = fields.get("params");
     let no_params = || serde_json::Value::Object(serde_json::Map::new());
     let decider = DeciderSpec {
-        plugin,
+        plugin: name(PluginName::parse)(plugin)?,
         version,
         params: params_at.and_then(json_object).unwrap_or_else(no_params),
     };

@@ -7,9 +7,14 @@ use super::super::super::{
 };
 use mainstay_domain::spec::{CheckKind, LogPattern};
 
+/// Whether one is written: what is wrong with it is told already.
+fn has_pid_file(fields: &mut Fields<'_>) -> bool {
+    fields.get("pid_file").is_some()
+}
+
 pub(super) fn process(fields: &mut Fields<'_>, is_child: bool) -> Option<CheckKind> {
     let pid_file = fields.optional("pid_file", path);
-    if pid_file.is_none() && !is_child {
+    if !has_pid_file(fields) && !is_child {
         fields.needs(
             "a process check needs a target with `run`, or a `pid_file`",
             "add run = [\"program\"] to the target, or pid_file = \"/run/service.pid\" to the check",
@@ -71,14 +76,14 @@ pub(super) fn memory(fields: &mut Fields<'_>, is_child: bool) -> Option<CheckKin
     let max_percent = fields.optional("max_percent", percent);
     let max_bytes = fields.optional("max_bytes", size(1..=1 << 50));
     let pid_file = fields.optional("pid_file", path);
-    if max_bytes.is_some() && !is_child && pid_file.is_none() {
+    if max_bytes.is_some() && !is_child && !has_pid_file(fields) {
         fields.needs(
             "a memory check with `max_bytes` needs a target with `run`, or a `pid_file`",
             "add run = [\"program\"] to the target or pid_file = \"/run/service.pid\" to the check, or write `max_percent` \
              for the whole host",
         );
     }
-    if pid_file.is_some() && max_bytes.is_none() {
+    if pid_file.is_some() && fields.get("max_bytes").is_none() {
         fields.needs(
             "a memory check with `pid_file` needs `max_bytes`",
             "add e.g. max_bytes = \"1GiB\"; `max_percent` is of the whole host",
@@ -107,7 +112,7 @@ pub(super) fn cpu(fields: &mut Fields<'_>, is_child: bool) -> Option<CheckKind> 
         ),
     });
     let pid_file = fields.optional("pid_file", path);
-    if !is_child && pid_file.is_none() {
+    if !is_child && !has_pid_file(fields) {
         fields.needs(
             "a cpu check needs a target with `run`, or a `pid_file`",
             "add run = [\"program\"] to the target, or pid_file = \"/run/service.pid\" to the check",
@@ -127,7 +132,7 @@ pub(super) fn log(fields: &mut Fields<'_>, is_child: bool) -> Option<CheckKind> 
     let file = fields.optional("path", path);
     let contains = fields.optional("contains", word);
     let matches = fields.optional("matches", regex);
-    if file.is_none() && !is_child {
+    if fields.get("path").is_none() && !is_child {
         fields.needs(
             "a log check needs a target with `run`, or a `path`",
             "add run = [\"program\"] to the target, or path = \"/var/log/service.log\" to the check",

@@ -29,7 +29,7 @@ pub(super) fn checkpoints(at: ValueAt<'_>) -> Option<CheckpointSpec> {
             command(fields, "check"),
             command(fields, "resume"),
         );
-        if pause.is_some() != resume.is_some() {
+        if fields.get("pause").is_some() != fields.get("resume").is_some() {
             fields.needs(
                 "`pause` and `resume` of checkpoints belong together, and one of them is not here",
                 "name the command that pauses and the one that resumes, or neither",

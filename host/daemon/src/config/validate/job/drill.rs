@@ -27,7 +27,8 @@ pub(super) fn drill(at: ValueAt<'_>) -> Option<(Option<Schedule>, RestoreDrillSp
         let check = command(fields, "check");
         let target = existing(EntityKind::Target, TargetName::parse);
         let target = fields.optional("target", target);
-        if start.is_some() && check.is_none() && target.is_none() {
+        let says_healthy = ["check", "target"].map(|key| fields.get(key).is_some());
+        if start.is_some() && says_healthy == [false, false] {
             fields.needs(
                 "`start` of a drill needs `target` or `check`: nothing says whether what it starts is healthy",
                 "name the target whose checks are to look at it, or a command that looks",
