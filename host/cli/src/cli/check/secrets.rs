@@ -1,24 +1,46 @@
-//! The files of secrets: whether the daemon, which reads them at its start and at a reload, could have their values.
+//! The files and variables of secrets: whether the daemon, which reads them at its start and at a reload, could have their values.
 //!
 //! Invariant: no value is in a problem; what never begins or never ends is not waited for.
 
 use mainstay_daemon::config::{EntityKind, Loaded, Problem};
 use mainstay_domain::spec::{MAX_SECRET_BYTES, SecretSource};
 use mainstay_runtime::regular_file;
-use std::{fs, io, os::unix::fs::PermissionsExt, path::Path};
+use std::{
+    env,
+    ffi::{OsStr, OsString},
+    fs, io,
+    os::unix::fs::PermissionsExt,
+    path::Path,
+};
 
-/// Every file that the daemon would refuse, as one that is not there.
+/// Every file that the daemon would refuse, as one that is not there; and a warning for each variable that it would refuse if its
+/// environment were that of this check, which it need not be.
 pub(super) fn problems(loaded: &Loaded) -> Vec<Problem> {
-    let files = loaded.spec.secrets.iter();
-    let files = files.filter_map(|(name, source)| match source {
-        SecretSource::File(path) => Some((name, path)),
-        SecretSource::Env(_) => None,
-    });
-    let found = files.filter_map(|(name, path)| {
-        let problem = problem(path)?;
+    let found = loaded.spec.secrets.iter().filter_map(|(name, source)| {
+        let problem = match source {
+            SecretSource::File(path) => problem(path),
+            SecretSource::Env(variable) => problem_of_variable(variable, env::var_os(variable)),
+        }?;
         Some(loaded.problem_about(EntityKind::Secret, name.as_str(), problem))
     });
     found.collect()
+}
+
+fn problem_of_variable(variable: &str, value: Option<OsString>) -> Option<Problem> {
+    let what = match value.as_deref().map(OsStr::to_str) {
+        None => "is not set".to_owned(),
+        Some(None) => "is not UTF-8 text".to_owned(),
+        Some(Some("")) => "is empty".to_owned(),
+        Some(Some(value)) if value.len() as u64 > MAX_SECRET_BYTES => {
+            format!("is longer than the {MAX_SECRET_BYTES} bytes of a secret")
+        }
+        Some(Some(_)) => return None,
+    };
+    Some(Problem::warning(
+        format!("the environment variable {variable} {what} where this check runs"),
+        "see that it is set where the daemon is started, which may have another environment: without it the daemon does not \
+         start, and refuses the config",
+    ))
 }
 
 fn problem(path: &Path) -> Option<Problem> {
@@ -77,7 +99,8 @@ fn read(path: &Path) -> io::Result<Vec<u8>> {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use super::{super::testing, *};
+    use std::os::unix::ffi::OsStringExt;
 
     #[test]
     fn a_file_is_judged_as_the_daemon_will_judge_it() {
@@ -126,5 +149,42 @@ mod tests {
         }
         let zero = problem(Path::new("/dev/zero")).unwrap();
         assert!(zero.is_error(), "{zero:?}");
+    }
+
+    #[test]
+    fn a_variable_is_warned_of_for_the_daemon_may_have_another_environment() {
+        let long = "x".repeat((16 << 10) + 1);
+        for (value, expected) in [
+            (Some("value".into()), None),
+            (None, Some("HOOK is not set where this check runs")),
+            (Some("".into()), Some("HOOK is empty")),
+            (Some(long.into()), Some("HOOK is longer than")),
+            (
+                Some(OsString::from_vec(vec![0xff])),
+                Some("HOOK is not UTF-8"),
+            ),
+        ] {
+            let found = problem_of_variable("HOOK", value);
+            match (&found, expected) {
+                (None, None) => {}
+                (Some(found), Some(says)) => {
+                    assert!(!found.is_error(), "{found:?}");
+                    assert!(found.message.contains(says), "{found:?}");
+                    assert!(found.help.contains("another environment"), "{found:?}");
+                }
+                _ => panic!("{found:?}, not {expected:?}"),
+            }
+        }
+    }
+
+    #[test]
+    fn a_variable_that_is_not_set_is_told_with_the_line_of_its_secret() {
+        let variable = "MAINSTAY_TEST_OF_CHECK_NOT_SET";
+        let config = format!("[secrets]\nhook = {{ env = \"{variable}\" }}\n");
+        let (_directory, loaded) = testing::loaded(&config);
+        let found = problems(&loaded);
+        assert_eq!(found.len(), 1, "{found:?}");
+        assert_eq!(found[0].line, Some(5));
+        assert!(found[0].message.contains(variable), "{found:?}");
     }
 }
