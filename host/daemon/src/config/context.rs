@@ -171,6 +171,14 @@ impl<'a> Context<'a> {
         self.problems.borrow().len()
     }
 
+    /// Does this, and forgets what it reports.
+    pub(crate) fn unreported<T>(&self, work: impl FnOnce() -> T) -> T {
+        let before = self.reported();
+        let done = work();
+        self.problems.borrow_mut().truncate(before);
+        done
+    }
+
     /// Whether nothing keeps the config from being used.
     pub(crate) fn is_usable(&self) -> bool {
         let problems = self.problems.borrow();

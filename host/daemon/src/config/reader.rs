@@ -11,6 +11,8 @@ use super::{
     suggest::{allowed, nearest},
 };
 
+static NO_KEYS: Table = Table::new();
+
 /// A value, the key that it is set under, and where to report what is wrong with it.
 #[derive(Clone, Copy)]
 pub(crate) struct ValueAt<'a> {
@@ -68,17 +70,25 @@ impl<'a> ValueAt<'a> {
         what: &str,
         read: impl FnOnce(&mut Fields<'a>) -> Option<T>,
     ) -> Option<T> {
-        let Value::Table(table) = &self.node.value else {
-            return self.not("a table", format!("write {}", table_example(self.key)));
+        let table = match &self.node.value {
+            Value::Table(table) => Some(table),
+            _ => None,
         };
         let mut fields = Fields {
             context: self.context,
-            table,
+            table: table.unwrap_or(&NO_KEYS),
             place: self.node.place,
-            what: labelled(what, table),
+            what: table.map_or_else(|| what.to_owned(), |table| labelled(what, table)),
             asked: Vec::new(),
             all_pass: false,
         };
+        if table.is_none() {
+            // Which keys it could have is wanted, not that they are missing; and not where few problems are shown of many.
+            if self.context.reported() < MOST_ERRORS {
+                self.context.unreported(|| read(&mut fields));
+            }
+            return self.not("a table", fields.as_written());
+        }
         let value = read(&mut fields);
         fields.refuse_unknown();
         value
@@ -87,7 +97,7 @@ impl<'a> ValueAt<'a> {
     /// Reads a table whose keys are the operator's own: each key, its place and its value.
     pub(crate) fn entries(self) -> Vec<(&'a str, Place, ValueAt<'a>)> {
         let Value::Table(table) = &self.node.value else {
-            self.not::<()>("a table", format!("write {}", table_example(self.key)));
+            self.not::<()>("a table", format!("write {} = {{ NAME = … }}", self.key));
             return Vec::new();
         };
         let entries = table.iter().map(|(key, entry)| {
@@ -216,6 +226,24 @@ impl<'a> Fields<'a> {
         self.all_pass = true;
     }
 
+    /// How such a table is written.
+    fn as_written(&self) -> String {
+        let asked = self.asked.iter().copied();
+        match self.asked.first() {
+            None => "write it as { … }".to_owned(),
+            Some(kind) if self.all_pass => {
+                format!("write it as {{ {kind} = …, … }}: `{kind}` says which keys it has")
+            }
+            // It has a header of its own, wherever its text stands.
+            _ if self.what.starts_with('[') => format!(
+                "write {} with its keys on the lines below; {}",
+                self.what,
+                allowed(asked, '`')
+            ),
+            _ => format!("write it as {{ … }}; {}", allowed(asked, '`')),
+        }
+    }
+
     fn refuse_unknown(&self) {
         if self.all_pass {
             return;
@@ -247,10 +275,6 @@ fn labelled(what: &str, table: &Table) -> String {
         }
         _ => what.to_owned(),
     }
-}
-
-fn table_example(key: &str) -> String {
-    format!("{key} = {{ … }}, or [{key}] with its keys on the lines below")
 }
 
 /// A value as messages show it.
