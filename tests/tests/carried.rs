@@ -124,6 +124,28 @@ fn each_carried_plugin_is_listed_installed_and_says_what_the_list_says() {
         again.contains("url = \"https://hooks.example/alerts\""),
         "{again}"
     );
+    // What else is wrong with the config does not matter, but for what says where plugins lie.
+    let config = fs::read_to_string(daemon.path("mainstay.toml")).unwrap();
+    let lacking = "\n[plugin.webhook]\ngrants = { mail = [\"opps\"] }\n";
+    for (text, code, says) in [
+        (
+            format!("{config}{lacking}"),
+            0,
+            "[plugin.webhook] is in the config",
+        ),
+        (
+            config.replace("plugin_dir", "plugins_dir"),
+            2,
+            "[host] has no `plugin_dir`",
+        ),
+    ] {
+        fs::write(daemon.path("mainstay.toml"), text).unwrap();
+        let output = mainstay(directory, &["plugin", "install", "webhook"]);
+        let said = String::from_utf8([output.stdout, output.stderr].concat()).unwrap();
+        assert_eq!(output.status.code(), Some(code), "{said}");
+        assert!(said.contains(says), "{said}");
+    }
+    fs::write(daemon.path("mainstay.toml"), config).unwrap();
     let two = mainstay(directory, &["plugin", "install", "webhook", "log-file"]);
     assert!(two.status.success(), "{two:?}");
     let two = String::from_utf8(two.stdout).unwrap();

@@ -1704,7 +1704,7 @@ pub enum PluginCommand {
         /// Which: of `mainstay plugin list --available`
         #[arg(required = true, value_name = "NAME", value_parser = named(PluginName::parse))]
         names: Vec<PluginName>,
-        /// Where to. Default: `host.plugin_dir` of the config
+        /// Where to. Default: `host.plugin_dir` of the config, of which only `[host]` has to be right
         #[arg(long, value_name = "DIRECTORY")]
         into: Option<PathBuf>,
     },

@@ -14,7 +14,7 @@ use crate::carried::{self, Carried, CarriedError};
 use anyhow::{Context, bail};
 use examples::{example_of, grant_of, least_of};
 use mainstay_api::{PluginKind, WrittenPlugin};
-use mainstay_daemon::config;
+use mainstay_daemon::config::{self, ConfigErrors, EntityKind, Examined};
 use mainstay_domain::name::PluginName;
 use std::{
     borrow::Borrow,
@@ -119,8 +119,12 @@ pub(super) fn install(
         }
         None => {
             let file = config::find(global.config.as_deref())?;
-            let spec = config::load(&file)?.spec;
-            (spec.host.plugin_dir, spec.plugins.into_keys().collect())
+            // What is wrong with the rest keeps nobody from putting there what the config names.
+            let Examined { loaded, problems } = config::examine(&file);
+            let loaded = loaded.ok_or(ConfigErrors { problems })?;
+            let is_named = |name: &&PluginName| loaded.defines(EntityKind::Plugin, name.as_str());
+            let configured = names.iter().filter(is_named).cloned().collect();
+            (loaded.spec.host.plugin_dir, configured)
         }
     };
     for (name, plugin) in names.iter().zip(&plugins) {
