@@ -3,7 +3,7 @@
 use super::ScheduleError;
 use crate::{
     spec::Schedule,
-    text::excerpt,
+    text::{counted, excerpt},
     time::{Timestamp, millis},
 };
 use croner::{
@@ -91,9 +91,10 @@ fn cron_of(expression: &str) -> Result<Cron, ScheduleError> {
         .seconds(Seconds::Optional)
         .year(Year::Disallowed)
         .build();
-    let cron = parser
-        .parse(expression)
-        .map_err(|error| refused(error.to_string()))?;
+    let cron = parser.parse(expression).map_err(|error| {
+        let why = || error.to_string().trim_end_matches('.').to_owned();
+        refused(fault(&parser, expression).unwrap_or_else(why))
+    })?;
     let fields = expression.split_whitespace();
     if fields.flat_map(|field| field.split(',')).any(str::is_empty) {
         return Err(refused("a comma stands between two values".to_owned()));
@@ -117,6 +118,33 @@ fn cron_of(expression: &str) -> Result<Cron, ScheduleError> {
         return Err(refused("its day is none".to_owned()));
     }
     Ok(cron)
+}
+
+/// The fields of an expression, and what each may be.
+const FIELDS: [(&str, &str); 6] = [
+    ("second", "0 to 59"),
+    ("minute", "0 to 59"),
+    ("hour", "0 to 23"),
+    ("day", "1 to 31"),
+    ("month", "1 to 12, or JAN to DEC"),
+    ("weekday", "0 to 7, or SUN to SAT"),
+];
+
+/// Which field of an expression that cannot be read is why: the first that cannot be read alone.
+fn fault(parser: &CronParser, expression: &str) -> Option<String> {
+    let written: Vec<&str> = expression.split_whitespace().collect();
+    let count = written.len();
+    let left_out = FIELDS.len().checked_sub(count).filter(|fields| *fields < 2);
+    let Some(left_out) = left_out else {
+        return Some(format!("it has {}", counted(count, "field")));
+    };
+    let mut fields = written.iter().zip(FIELDS.iter().skip(left_out)).enumerate();
+    fields.find_map(|(number, (field, (name, range)))| {
+        let alone = (0..count).map(|other| if other == number { *field } else { "*" });
+        let alone: Vec<&str> = alone.collect();
+        let is_fault = parser.parse(&alone.join(" ")).is_err();
+        is_fault.then(|| format!("its {name} is `{}`, and may be {range}", excerpt(field)))
+    })
 }
 
 fn zone_of(zone: &str) -> Result<TimeZone, ScheduleError> {

@@ -204,6 +204,16 @@ fn a_field_that_names_nothing_is_refused_and_never_looked_for() {
         ("", "is not a cron expression"),
         ("* * * *", "is not a cron expression"),
         ("60-50 * * * *", "is not a cron expression"),
+        ("", "it has 0 fields"),
+        ("@evry", "it has 1 field;"),
+        ("0 0 3 * * * 2026", "it has 7 fields"),
+        ("61 3 * * *", "its minute is `61`, and may be 0 to 59"),
+        ("0 25 * * *", "its hour is `25`, and may be 0 to 23"),
+        ("60 0 3 * * *", "its second is `60`, and may be 0 to 59"),
+        ("0 3 0 * *", "its day is `0`, and may be 1 to 31"),
+        ("0 3 * 1-13 *", "its month is `1-13`, and may be 1 to 12"),
+        ("0 3 * * 8", "its weekday is `8`, and may be 0 to 7"),
+        ("0 3 * * often", "its weekday is `often`"),
     ] {
         let error = next_slot(&cron(expression, "UTC"), time("2026-01-01T00:00:00Z"));
         let error = error.unwrap_err().to_string();

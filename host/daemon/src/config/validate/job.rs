@@ -201,6 +201,7 @@ fn when(at: ValueAt<'_>) -> Option<Schedule> {
     const HELP: &str =
         "write an interval, e.g. \"24h\", or { cron = \"0 3 * * *\", zone = \"Europe/Berlin\" }";
     match &at.node.value {
+        Value::Text(text) if is_meant_as_cron(text) => at.not("an interval", HELP),
         Value::Text(_) => interval(LEAST_EVERY, FEW_EVERY, at).map(Schedule::Every),
         Value::Table(_) => at.fields("the schedule", |fields| {
             let zone = fields.get("zone");
@@ -212,6 +213,11 @@ fn when(at: ValueAt<'_>) -> Option<Schedule> {
         }),
         _ => at.not("a schedule", HELP),
     }
+}
+
+/// Several words, or one as `@daily`: no interval is meant.
+fn is_meant_as_cron(text: &str) -> bool {
+    text.split_whitespace().count() > 2 || text.starts_with('@')
 }
 
 fn window(at: ValueAt<'_>) -> Option<WindowSpec> {
