@@ -4,6 +4,8 @@
 //! Invariant: files add up without one silently winning: tables merge, arrays of tables append, and everything else
 //! that stands in two files is a problem that names both places.
 
+mod duplicate;
+
 use super::{
     problem::{Location, Problem},
     text::Text,
@@ -21,6 +23,11 @@ use toml::{
 
 /// So many errors of the TOML parser are kept of each file.
 const MOST_PER_FILE: usize = 10_000;
+
+/// Of so many keys that stand twice in a file it is told where they stand first: for each the file is read once more.
+const MOST_DUPLICATES: usize = 10;
+/// What the parser says of one.
+const DUPLICATE: &str = "duplicate key";
 
 /// One file of the config.
 #[derive(Debug, Clone)]
@@ -109,9 +116,16 @@ pub(crate) fn parse(sources: &[Source]) -> Result<Table, Vec<(Place, Problem)>> 
     for (file, source) in sources.iter().enumerate() {
         let (table, errors) = DeTable::parse_recoverable(&source.text);
         // A file that is no config at all has one in each line; no more are shown than the first ones.
+        let mut duplicates = 0;
         problems.extend(errors.iter().take(MOST_PER_FILE).map(|error| {
             let range = error.span().unwrap_or(source.text.len()..source.text.len());
-            let problem = Problem::error(error.message(), advice(error.message()));
+            let mut message = error.message().to_owned();
+            if message.contains(DUPLICATE) && duplicates < MOST_DUPLICATES {
+                duplicates += 1;
+                let first = duplicate::first_of(file, &source.text, &range);
+                message = first.map_or(message, |(name, place)| already_set(sources, &name, place));
+            }
+            let problem = Problem::error(message, advice(error.message()));
             (Place::new(file, range), problem)
         }));
         let mut reader = FileReader {
@@ -134,9 +148,15 @@ pub(crate) fn parse(sources: &[Source]) -> Result<Table, Vec<(Place, Problem)>> 
     }
 }
 
+/// That a key is set before, and where.
+fn already_set(sources: &[Source], name: &str, first: Place) -> String {
+    let first = locate(sources, first).map(|at| at.to_string());
+    format!("`{name}` is already set at {}", first.unwrap_or_default())
+}
+
 /// What to do about an error of the TOML parser.
 fn advice(message: &str) -> &'static str {
-    if message.contains("duplicate key") {
+    if message.contains(DUPLICATE) {
         "a key stands once in a table: remove one of the two"
     } else if message.contains("unquoted key") {
         "keys are made of a-z, A-Z, 0-9, - and _; any other stands in double quotes"
@@ -239,10 +259,9 @@ impl Joint<'_> {
                     self.growing.insert(first.key);
                 }
                 _ => {
-                    let before = locate(self.sources, first.key).map(|at| at.to_string());
                     let path = [self.path.as_slice(), &[name]].concat().join(".");
                     let problem = Problem::error(
-                        format!("`{path}` is already set at {}", before.unwrap_or_default()),
+                        already_set(self.sources, &path, first.key),
                         "remove one of the two; over several files, only tables and arrays of tables add up",
                     );
                     self.problems.push((entry.key, problem));
