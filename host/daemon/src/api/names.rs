@@ -7,10 +7,16 @@ use crate::{
     config::nearest,
     ports::{EventFilter, HistoryFilter},
 };
-use mainstay_domain::name::{JobName, PluginName, TargetName};
+use mainstay_domain::{
+    name::{JobName, PluginName, TargetName},
+    text::list,
+};
 use std::fmt::Display;
 
-/// There is no thing of this name; the nearest of those that there are is what was meant, perhaps.
+/// Where there are more of a kind, they are not told one by one.
+const MOST_TOLD: usize = 10;
+
+/// There is no thing of this name; the nearest of those that there are is what was meant, perhaps, and a few are told.
 pub(super) fn unknown<'a>(
     thing: &str,
     name: &impl Display,
@@ -18,11 +24,16 @@ pub(super) fn unknown<'a>(
     lists: &str,
 ) -> ApiError {
     let name = name.to_string();
-    let error = match nearest(&name, there_are) {
+    let there_are: Vec<&str> = there_are.into_iter().collect();
+    let error = match nearest(&name, there_are.iter().copied()) {
         Some(meant) => format!("there is no {thing} `{name}`; did you mean `{meant}`?"),
         None => format!("there is no {thing} `{name}`"),
     };
-    ApiError::not_found(error, format!("`{lists}` lists {thing}s"))
+    let mut help = format!("`{lists}` lists {thing}s");
+    if (1..=MOST_TOLD).contains(&there_are.len()) {
+        help = format!("there are: {}; {help}", list(&there_are, ""));
+    }
+    ApiError::not_found(error, help)
 }
 
 /// There is no such target.
@@ -93,5 +104,29 @@ pub(super) async fn known(served: &Served, target: Option<&TargetName>) -> Resul
     match is_past {
         true => Ok(()),
         false => Err(no_such_target(served, target)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_few_that_there_are_are_told_and_many_are_not() {
+        let lists = "`mainstay status --all` lists jobs";
+        for (there_are, expected) in [
+            (vec![], lists.to_owned()),
+            (vec!["shop"], format!("there are: shop; {lists}")),
+            (
+                vec!["shop", "state"],
+                format!("there are: shop, state; {lists}"),
+            ),
+            (vec!["shop"; MOST_TOLD + 1], lists.to_owned()),
+        ] {
+            let names = there_are.iter().copied();
+            let found = unknown("job", &"nope", names, "mainstay status --all");
+            let expected = ApiError::not_found("there is no job `nope`", expected);
+            assert_eq!(format!("{found:?}"), format!("{expected:?}"));
+        }
     }
 }
