@@ -3,12 +3,15 @@
 //! Invariant: linear in the length of the config. Work beyond that (suggestions, whole cycles) is done only for the
 //! problems that are shown.
 
-use super::super::{
-    context::{Context, EntityKind, Raised},
-    document::Place,
-    group::MOST_ERRORS,
-    suggest::nearest,
-    values::plain,
+use super::{
+    super::{
+        context::{Context, EntityKind, Raised},
+        document::Place,
+        group::{MOST_ERRORS, MOST_WARNINGS},
+        suggest::nearest,
+        values::plain,
+    },
+    route::help_of_idle,
 };
 use mainstay_domain::{
     dependency::{self, Closing},
@@ -224,6 +227,9 @@ pub(super) fn routes(context: &Context<'_>, routes: &[RouteSpec]) {
         .map(|hidden| (hidden.route, hidden.behind))
         .collect();
     let worst = worst_of(&facts.raised);
+    let failures = facts.raised.iter().map(|raised| raised.failure.as_str());
+    let mut failures: BTreeSet<&str> = failures.collect();
+    let mut idle = 0;
     for (number, (route, place)) in routes.iter().zip(&facts.routes).enumerate() {
         let winner = hidden
             .get(&number)
@@ -240,10 +246,14 @@ pub(super) fn routes(context: &Context<'_>, routes: &[RouteSpec]) {
         let is_reached =
             worst.is_some_and(|worst| route.severity.is_none_or(|least| least <= *worst));
         if !is_reached {
+            idle += 1;
+            if idle > MOST_WARNINGS {
+                failures.clear();
+            }
             context.warn(
                 *place,
                 "this route never matches by itself: no check and no exit of a target raises what it asks for",
-                "compare its `failure`, `target` and `severity` with those of the checks; `mainstay recover` can still use it",
+                help_of_idle(route, &failures),
             );
         }
     }

@@ -8,6 +8,7 @@ use super::super::{
     context::EntityKind,
     document::Value,
     reader::{Fields, ValueAt},
+    suggest::nearest,
     values::{
         as_written, boolean, count, duration, existing, json_object, name, number, one_of,
         positive_duration, severity, version,
@@ -25,7 +26,7 @@ use mainstay_domain::{
     },
 };
 use semver::VersionReq;
-use std::time::Duration;
+use std::{collections::BTreeSet, time::Duration};
 use when::{When, when};
 
 /// Nobody waits for longer to be told of anything.
@@ -79,6 +80,20 @@ pub(super) fn route(at: ValueAt<'_>) -> Option<RouteSpec> {
             chain,
         })
     })
+}
+
+/// What to do about a route that nothing reaches; `failures`: what can be raised.
+pub(super) fn help_of_idle(route: &RouteSpec, failures: &BTreeSet<&str>) -> String {
+    let asked = route.failure.as_ref().map(FailureType::as_str);
+    let unknown = asked.filter(|asked| !failures.contains(asked));
+    let meant = unknown.and_then(|asked| nearest(asked, failures.iter().copied()));
+    match meant {
+        Some(meant) => {
+            format!("did you mean failure = \"{meant}\"? As it is, `mainstay recover` can use it")
+        }
+        None => "compare its `failure`, `target` and `severity` with those of the checks; `mainstay recover` can still use it"
+            .to_owned(),
+    }
 }
 
 fn workflow(at: ValueAt<'_>) -> Option<Workflow> {
