@@ -13,6 +13,7 @@ mod drop_ins;
 mod files;
 mod gaps;
 mod idle;
+mod mail;
 mod programs;
 mod rivals;
 mod secrets;
@@ -80,6 +81,7 @@ pub(super) async fn check(file: &Path) -> anyhow::Result<(Vec<Problem>, usize)> 
         refusing.iter().map(|(_, name, _)| name.clone()).collect();
     if is_whole {
         found.extend(waits::problems(&loaded));
+        found.extend(mail::problems(&loaded));
     }
     // Where the rest is wrong, only of what is certainly meant so: nobody may name the others but what could not be read.
     let is_meant = |name: &PluginName| {
