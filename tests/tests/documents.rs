@@ -511,11 +511,8 @@ fn every_recipe_is_a_config_that_check_takes_alone_and_beside_what_init_writes()
         "there is no [[alert]]",
         "no route fits `disk-full`",
     ];
-    let warned: [(&[&str], &[&str]); 3] = [
-        (&[exits, untold], &[exits]),
-        (&[disk], &[disk]),
-        (&[], &[]),
-    ];
+    let warned: [(&[&str], &[&str]); 3] =
+        [(&[exits, untold], &[exits]), (&[disk], &[disk]), (&[], &[])];
     assert_eq!(recipes.len(), warned.len());
     for (recipe, (alone, beside)) in recipes.iter().zip(warned) {
         let daemon = Daemon::prepare("");

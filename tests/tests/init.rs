@@ -409,7 +409,10 @@ fn nothing_is_written_where_systemd_cannot_start_the_service() {
     command.current_dir(daemon.directory.path());
     let output = command.output().unwrap();
     let said = String::from_utf8(output.stderr).unwrap();
-    assert!(!output.status.success() && said.contains(&by_hand), "{said}");
+    assert!(
+        !output.status.success() && said.contains(&by_hand),
+        "{said}"
+    );
     assert!(!daemon.path("etc").exists());
 }
 

@@ -22,9 +22,7 @@ use super::{
 };
 use crate::port::{BackupStoreError, NotPutBack, OnProgress, RestoredTree};
 use mainstay_domain::{
-    archive::{
-        ContentHash, DocumentKey, DocumentKind, Entry, KeyPrefix, Selection, missing_words,
-    },
+    archive::{ContentHash, DocumentKey, DocumentKind, Entry, KeyPrefix, Selection, missing_words},
     backup_chain::Place as Piece,
     id::BackupId,
     name::JobName,

@@ -1292,8 +1292,10 @@ pub enum BackupCommand {
     /// exchanged one by one. What a command printed has no place among directories, is named, and makes the exit code 3, as
     /// does a backup that is incomplete.
     // The options of a group read as if each excluded the others.
-    #[command(override_usage = "mainstay backup restore [OPTIONS] <JOB> --into <DIRECTORY> [--merge|--replace]
-       mainstay backup restore [OPTIONS] <JOB> <--merge|--replace>")]
+    #[command(
+        override_usage = "mainstay backup restore [OPTIONS] <JOB> --into <DIRECTORY> [--merge|--replace]
+       mainstay backup restore [OPTIONS] <JOB> <--merge|--replace>"
+    )]
     #[command(after_long_help = examples!(partly, "
   mainstay backup restore state --into /tmp/state
   mainstay backup restore state --path data/conf --into /srv/conf --merge

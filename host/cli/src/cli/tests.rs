@@ -504,7 +504,10 @@ fn bad_usage_is_refused_with_what_is_allowed() {
     check("mainstay init --with email,Page", "a-z, 0-9");
     check("mainstay init --with email,Page", "write \"page\"");
     check("mainstay restart Web_1", "write \"web-1\"");
-    check("mainstay plugin forget Log-File@1.0.0", "write \"log-file\"");
+    check(
+        "mainstay plugin forget Log-File@1.0.0",
+        "write \"log-file\"",
+    );
     check("mainstay operation show 7", "op-01K");
     check("mainstay note 7 text", "inc-01K");
     let doubt = "mainstay operation resolve op-01K0000000000000000000000A 3";

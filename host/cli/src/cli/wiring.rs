@@ -82,7 +82,10 @@ pub(super) async fn check(global: &Global, out: &Output) -> anyhow::Result<Endin
         let file = file.display();
         out.line(&match drop_ins {
             0 => format!("{file} is good"),
-            some => format!("{file} and {} of its conf.d are good", counted(some, "file")),
+            some => format!(
+                "{file} and {} of its conf.d are good",
+                counted(some, "file")
+            ),
         })?;
     } else {
         // Its marks point into lines of the config, which stay as they are.

@@ -54,10 +54,7 @@ impl StatusLineService {
     fn line(&self) -> String {
         let spec = Arc::clone(&self.shared.spec.borrow());
         let all = self.watch.health_of_all(&spec).into_iter();
-        line_of(
-            all.map(|(health, _)| health),
-            self.recovery.is_paused(None),
-        )
+        line_of(all.map(|(health, _)| health), self.recovery.is_paused(None))
     }
 }
 

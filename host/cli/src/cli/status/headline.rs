@@ -70,7 +70,9 @@ fn fault_of(row: &AlerterRow) -> Option<String> {
         false => "does not serve",
     };
     let undelivered = counted(row.undelivered, "alert");
-    Some(format!("alerter {name} {fault} ({undelivered} undelivered)"))
+    Some(format!(
+        "alerter {name} {fault} ({undelivered} undelivered)"
+    ))
 }
 
 /// Since when an alerter does not serve, or its deliveries fail, and what the last one said.

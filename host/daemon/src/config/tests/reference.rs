@@ -301,7 +301,12 @@ fn a_value_that_is_refused_makes_no_other_key_unknown() {
         let errors = load_text(&toml::to_string(&spoilt).unwrap()).unwrap_err();
         let unknown = errors.problems.iter().filter(|problem| {
             let message = &problem.message;
-            let wrong = ["unknown key", "has no meaning", " needs ", "belong together"];
+            let wrong = [
+                "unknown key",
+                "has no meaning",
+                " needs ",
+                "belong together",
+            ];
             wrong.iter().any(|wrong| message.contains(wrong))
         });
         let unknown: Vec<&str> = unknown.map(|problem| problem.message.as_str()).collect();
