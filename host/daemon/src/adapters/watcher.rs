@@ -64,7 +64,8 @@ impl ConfigWatch {
                 // The files are looked at every few seconds anyway.
                 Err(error) => {
                     if !std::mem::replace(&mut self.is_blind, true) {
-                        let directory = self.directories[0].display();
+                        let [directory, _] = &*self.directories;
+                        let directory = directory.display();
                         tracing::warn!(
                             %directory, %error,
                             "cannot watch the config; changes are found within seconds"
