@@ -9,6 +9,7 @@
 mod alerts;
 mod arguments;
 mod audit;
+mod backup_facts;
 mod backup_notes;
 mod backup_statistics;
 mod backups;

@@ -331,7 +331,7 @@ async fn an_unknown_name_is_refused_with_the_nearest_one() {
         let help = error.downcast_ref::<failure::WithHelp>().unwrap();
         let help = help.help.as_deref().unwrap();
         assert!(
-            help.starts_with("`mainstay status --all` lists "),
+            help.contains("`mainstay status --all` lists "),
             "{line}: {help}"
         );
         assert_eq!(written, "", "{line}");
