@@ -101,9 +101,13 @@ impl Daemon {
         })
     }
 
-    /// Kills the child of a target.
+    /// Kills the child of a target, which may not be there yet.
     pub fn kill_child(&self, target: &str) {
-        let pid = i32::try_from(self.pids()[target]).unwrap();
+        let pid = wait_for("a child", || {
+            let pids = self.pids();
+            pids.get(target).copied().ok_or(format!("{pids:?}"))
+        });
+        let pid = i32::try_from(pid).unwrap();
         kill_process(Pid::from_raw(pid).unwrap(), Signal::KILL).unwrap();
     }
 
