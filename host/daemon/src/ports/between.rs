@@ -207,6 +207,10 @@ pub trait Watch: Send + Sync {
     fn health(&self, target: &TargetName) -> Option<(Health, CircuitState)>;
     /// Those of each target of a config, in no order, for who counts them every few seconds.
     fn health_of_all(&self, spec: &Spec) -> Vec<(Health, CircuitState)> {
+        self.health_by_name(spec)
+    }
+    /// The same, each found by its name.
+    fn health_by_name(&self, spec: &Spec) -> Vec<(Health, CircuitState)> {
         let targets = spec.targets.iter();
         let known = targets.map(|target| self.health(&target.name));
         known.map(Option::unwrap_or_default).collect()

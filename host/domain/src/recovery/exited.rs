@@ -20,9 +20,7 @@ impl Recovery {
         let exit_failure = process.map(|process| process.exit_failure.clone());
         let is_exit_failure = |failure: &FailureType| exit_failure.as_ref() == Some(failure);
         for key in self.keys_of(target) {
-            let spec = self.settings.target(target);
-            let is_seen_anyway =
-                spec.is_some_and(|spec| spec.is_seen_without_process(&key.failure));
+            let is_seen_anyway = self.is_seen_without_process(&key);
             self.try_with(&key, out, |machine, case, out| {
                 if is_exit_failure(&key.failure) {
                     // Checks that passed while it ran say nothing now.

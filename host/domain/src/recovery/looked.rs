@@ -133,9 +133,7 @@ impl Recovery {
             Attempt::Validating(looks) => {
                 let key = case.key();
                 let is_down = look.seen == LookResult::Down;
-                let spec = self.settings.target(&key.target);
-                let is_seen_anyway =
-                    spec.is_some_and(|spec| spec.is_seen_without_process(&key.failure));
+                let is_seen_anyway = self.is_seen_without_process(&key);
                 let is_started = self.is_started_by_another(&key, looks.until);
                 if is_started && (is_down || is_seen_anyway) {
                     // That one has its turn now: the handlers of this one are done.
@@ -176,6 +174,12 @@ impl Recovery {
                 Ok(())
             }
         }
+    }
+
+    /// See [`TargetSpec::is_seen_without_process`](crate::spec::TargetSpec::is_seen_without_process).
+    pub(super) fn is_seen_without_process(&self, key: &CaseKey) -> bool {
+        let target = self.settings.target(&key.target);
+        target.is_some_and(|target| target.is_seen_without_process(&key.failure))
     }
 
     /// Whether the failure that the process of its target ended is another one, whose operation runs or begins by then: that

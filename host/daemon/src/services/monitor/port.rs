@@ -185,8 +185,7 @@ impl Watch for Monitor {
             }
         }
         // Another config is being applied.
-        let known = spec.targets.iter().map(|target| self.health(&target.name));
-        known.map(Option::unwrap_or_default).collect()
+        self.health_by_name(spec)
     }
 
     fn unseen(&self, target: &TargetName) -> Option<Unseen> {
