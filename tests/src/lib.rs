@@ -165,11 +165,24 @@ pub fn wait_within<T>(
     }
 }
 
-/// A TCP port that is free now.
+/// A TCP port that is free now, and that the kernel gives to no connection: who takes one of its own range finds it taken by
+/// another test's connection when its server starts.
 pub fn free_port() -> u16 {
-    std::net::TcpListener::bind("127.0.0.1:0")
-        .unwrap()
-        .local_addr()
-        .unwrap()
-        .port()
+    use std::{
+        fs,
+        net::TcpListener,
+        sync::atomic::{AtomicU32, Ordering},
+    };
+    const FIRST: u32 = 10_000;
+    static GIVEN: AtomicU32 = AtomicU32::new(0);
+    let range = fs::read_to_string("/proc/sys/net/ipv4/ip_local_port_range").unwrap();
+    let of_kernel: u32 = range.split_whitespace().next().unwrap().parse().unwrap();
+    let ports = of_kernel.saturating_sub(FIRST);
+    // Each process begins elsewhere, and gives none of them twice before all were given.
+    let begin = std::process::id().wrapping_mul(997);
+    (0..ports)
+        .map(|_| FIRST + begin.wrapping_add(GIVEN.fetch_add(1, Ordering::Relaxed)) % ports)
+        .filter_map(|port| u16::try_from(port).ok())
+        .find(|port| TcpListener::bind(("127.0.0.1", *port)).is_ok())
+        .expect("a free port below those of the kernel")
 }
