@@ -47,7 +47,11 @@ within() {
     return 1
 }
 answers() { mainstay status > /dev/null 2>&1; }
-gone() { ! test -d "/proc/$1" || grep -q "^State:.Z" "/proc/$1/status"; }
+# One whose first thread has ended is there, and holds its files, until its last one has.
+gone() {
+    ! test -d "/proc/$1" ||
+        { grep -q "^State:.Z" "/proc/$1/status" && test "$(ls "/proc/$1/task" | wc -l)" = 1; }
+}
 told() {
     mainstay alert test > "$ROOT/told.log" 2>&1
     test -s "$ROOT/var/lib/mainstay/alerts/alerts.jsonl" && ! test -e "$ROOT/etc/mainstay/alerts"
