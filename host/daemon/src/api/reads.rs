@@ -179,9 +179,11 @@ pub(super) async fn export(
     Ok(Json(OperationExport::of(id.to_string(), &calls, &journal)))
 }
 
-pub(super) async fn metrics(State(served): State<Arc<Served>>) -> Response {
+pub(super) async fn metrics(State(served): State<Arc<Served>>) -> Result<Response, ApiError> {
     let gate = served.ports.recovery.gate().await;
-    let text = served.ports.metrics.render(gate.as_ref());
+    // Of many checks the text takes a second: not on a thread that others' work waits for.
+    let rendering = tokio::task::spawn_blocking(move || served.ports.metrics.render(gate.as_ref()));
+    let text = rendering.await.map_err(|_| ApiError::ended())?;
     let content_type = "text/plain; version=0.0.4; charset=utf-8";
-    ([(CONTENT_TYPE, content_type)], text).into_response()
+    Ok(([(CONTENT_TYPE, content_type)], text).into_response())
 }
