@@ -206,6 +206,10 @@ impl Commands for LocalCommands {
         serving::free_port()
     }
 
+    fn is_port_taken(&self, port: u16) -> bool {
+        serving::is_taken(port)
+    }
+
     /// With what a supervised process inherits too.
     fn run_foreign(
         &self,

@@ -229,6 +229,10 @@ pub trait Commands: Send + Sync {
     fn free_port(&self) -> Result<u16, String> {
         Err("nobody here knows of a free port".to_owned())
     }
+    /// Whether somebody has such a port by now.
+    fn is_port_taken(&self, _port: u16) -> bool {
+        false
+    }
     /// Starts, stops or restarts a foreign service; `argv` and how it runs come from its config.
     fn run_foreign(
         &self,

@@ -7,6 +7,7 @@ use crate::{
 };
 use mainstay_domain::{effect::EffectError, text::last_lines};
 use std::{
+    io::ErrorKind,
     net::{Ipv4Addr, TcpListener},
     process::Command,
 };
@@ -52,4 +53,26 @@ pub(super) fn free_port() -> Result<u16, String> {
     let port = listener.and_then(|listener| listener.local_addr());
     port.map(|address| address.port())
         .map_err(|error| format!("no free port can be had: {error}"))
+}
+
+/// It is the kernel's to give: a connection to elsewhere may have got it.
+pub(super) fn is_taken(port: u16) -> bool {
+    TcpListener::bind((Ipv4Addr::LOCALHOST, port))
+        .is_err_and(|error| error.kind() == ErrorKind::AddrInUse)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::net::TcpStream;
+
+    #[test]
+    fn a_port_is_taken_by_who_listens_there_and_by_a_connection_that_got_it() {
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+        let there = listener.local_addr().unwrap();
+        let connection = TcpStream::connect(there).unwrap();
+        let of_connection = connection.local_addr().unwrap().port();
+        assert!(is_taken(there.port()) && is_taken(of_connection));
+        assert!(!is_taken(free_port().unwrap()));
+    }
 }

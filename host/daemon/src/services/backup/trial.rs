@@ -206,6 +206,13 @@ impl BackupService {
                     // What it left running may serve.
                     Ok(served) if served.exit_code == Some(0) => ended = Some(served),
                     Ok(served) => {
+                        let taken = place.port.filter(|port| self.core.commands.is_port_taken(*port));
+                        if let Some(port) = taken {
+                            // It could not serve there, which says nothing of what was restored.
+                            return Err(TrialError::Host(format!(
+                                "the command `{name}` was given port {port}, which somebody else has taken meanwhile"
+                            )));
+                        }
                         let code = served.exit_code.unwrap_or(-1);
                         return Err(TrialError::Failed(format!(
                             "the command `{name}`, which serves what was restored, ended with exit code {code}{}",

@@ -100,6 +100,25 @@ async fn a_service_that_ends_on_what_was_restored_fails_the_drill_with_its_last_
     );
 }
 
+#[tokio::test]
+async fn a_service_whose_port_somebody_took_meanwhile_says_nothing_of_what_was_restored() {
+    let (fixture, full) = tried(Duration::from_secs(5)).await;
+    fixture.commands.fail("serve");
+    fixture.commands.lose_port();
+    fixture.probe.show("tcp", Outcome::Failed);
+    let told = drill(&fixture).await.unwrap_err();
+    assert!(
+        told.contains("port 4321, which somebody else has taken"),
+        "{told}"
+    );
+    assert!(record_of(&fixture.service, &full.id).drilled.is_none());
+    let failed = fixture.journal.events().pop().unwrap();
+    assert_eq!(
+        (failed.kind, failed.severity),
+        (EventKind::DrillFailed, Severity::Medium)
+    );
+}
+
 #[tokio::test(start_paused = true)]
 async fn what_never_gets_healthy_fails_the_drill_with_what_was_seen_and_what_the_host_could_not_see_is_not_held_against_it()
  {
@@ -139,7 +158,7 @@ async fn a_host_that_can_start_nothing_says_nothing_of_the_backup() {
     assert!(told.contains("which says nothing of the backup"), "{told}");
     let failed = fixture.journal.events().pop().unwrap();
     assert_eq!(failed.severity, Severity::Medium);
-    assert_eq!(record_of(&fixture.service, &full.id).drilled, None);
+    assert!(record_of(&fixture.service, &full.id).drilled.is_none());
 }
 
 #[tokio::test]

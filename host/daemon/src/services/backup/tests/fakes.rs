@@ -880,6 +880,7 @@ pub(in crate::services::backup) struct FakeCommands {
     /// With their values.
     served: Mutex<Vec<Vec<(String, String)>>>,
     has_no_room: Mutex<bool>,
+    has_no_port: Mutex<bool>,
     ended: Mutex<Vec<String>>,
 }
 
@@ -910,6 +911,11 @@ impl FakeCommands {
     /// The host can start none from now on.
     pub(super) fn cannot_start(&self) {
         *self.has_no_room.lock() = true;
+    }
+
+    /// Somebody takes the port that was given, from now on.
+    pub(super) fn lose_port(&self) {
+        *self.has_no_port.lock() = true;
     }
 
     /// What was to end, by its key.
@@ -948,6 +954,10 @@ impl Commands for FakeCommands {
 
     fn free_port(&self) -> Result<u16, String> {
         Ok(4321)
+    }
+
+    fn is_port_taken(&self, port: u16) -> bool {
+        port == 4321 && *self.has_no_port.lock()
     }
 
     fn end(&self, key: String) -> Boxed<'_, ()> {
