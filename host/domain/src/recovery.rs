@@ -231,7 +231,7 @@ impl Recovery {
             } => self.raised(key, severity, evidence, detected_at, at, out)?,
             Input::Cleared(key) => self.cleared(&key, at, out)?,
             Input::Unseen(key) => self.unseen(&key, at, out)?,
-            Input::LetGo(key, by) => self.let_go(&key, by, at, out)?,
+            Input::KeptStopped(key, by) => self.kept_stopped(&key, by, at, out)?,
             Input::Exited(target, evidence) => self.exited(&target, &evidence, at, out)?,
             Input::Called(id, handled) => self.called(&id, handled, at, out)?,
             Input::Decided(id, attempt, next) => self.decided(&id, attempt, next, at, out)?,

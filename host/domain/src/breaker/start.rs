@@ -60,7 +60,7 @@ impl TargetHealth {
 
     /// A person keeps it stopped, so nobody looks at it: what was raised nobody sees any more, and what was seen says
     /// nothing of what is started next.
-    pub fn let_go(&mut self) -> Vec<HealthChange> {
+    pub fn kept_stopped(&mut self) -> Vec<HealthChange> {
         let mut changes: Vec<HealthChange> = Vec::new();
         for failure in self.failing() {
             let change = HealthChange::FailureUnseen {

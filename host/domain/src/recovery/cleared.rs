@@ -33,7 +33,7 @@ impl Recovery {
     }
 
     /// A person keeps its target stopped: that ends it.
-    pub(super) fn let_go(
+    pub(super) fn kept_stopped(
         &mut self,
         key: &CaseKey,
         by: String,

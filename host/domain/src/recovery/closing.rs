@@ -83,7 +83,7 @@ impl Recovery {
             let open = self.timeline.lived_since(case.incident.opened_at);
             let closed = match (&case.stopped, how) {
                 (Some(stopped), IncidentEnd::Unseen) => {
-                    words::let_go(&case.incident, stopped, open, now)
+                    words::kept_stopped(&case.incident, stopped, open, now)
                 }
                 _ => words::closed(&case.incident, by, how, open, now),
             };

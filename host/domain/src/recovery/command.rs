@@ -269,7 +269,7 @@ impl Recovery {
         if let Some(target) = target.filter(|_| !paused) {
             for key in self.keys_of(&target) {
                 self.try_with(&key, out, |machine, case, out| {
-                    machine.take_up(case, at, out)
+                    machine.resume_handed_over(case, at, out)
                 })?;
             }
         }

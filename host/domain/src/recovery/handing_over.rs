@@ -75,7 +75,7 @@ impl Recovery {
     }
 
     /// A person lets the host go on with what a person had stopped: it gets an automatic operation again.
-    pub(super) fn take_up(
+    pub(super) fn resume_handed_over(
         &mut self,
         case: &mut Case,
         at: InputTime,

@@ -59,7 +59,7 @@ pub enum Input {
     /// By another config no check sees this failure any more.
     Unseen(CaseKey),
     /// A person keeps its target stopped, so that nobody looks at it; by whom, and why, for people: `stopped by ann`.
-    LetGo(CaseKey, String),
+    KeptStopped(CaseKey, String),
     /// The supervised process of a target ended by itself.
     Exited(TargetName, Evidence),
     /// A handler answered.

@@ -87,7 +87,7 @@ impl Recovery {
                 return Ok(());
             }
             if !is_over {
-                looks.let_go();
+                looks.release();
             }
         }
         match &mut running.attempt {

@@ -52,7 +52,7 @@ impl Polling {
     }
 
     /// The end is not seen any more.
-    pub(super) fn let_go(&mut self) {
+    pub(super) fn release(&mut self) {
         self.held_since = None;
     }
 

@@ -19,7 +19,7 @@ pub(super) use escalations::{
     round_did_not_help, unacknowledged, unrouted,
 };
 pub(super) use incidents::{
-    closed, escalated, flapping, let_go, opened, reopened, rto_exceeded, steady, unwatched,
+    closed, escalated, flapping, kept_stopped, opened, reopened, rto_exceeded, steady, unwatched,
     worsened,
 };
 pub(super) use pauses::{pause_over, paused, paused_for};

@@ -81,7 +81,7 @@ pub(super) fn felt(
         }
         ProcessUpdate::Forks(_, within) => health.forks(*within, now),
         ProcessUpdate::Completed => health.completed(),
-        ProcessUpdate::Held(_) => health.let_go(),
+        ProcessUpdate::Held(_) => health.kept_stopped(),
         ProcessUpdate::Exited(_) | ProcessUpdate::Down(_) | ProcessUpdate::Stopped => {
             health.ended()
         }

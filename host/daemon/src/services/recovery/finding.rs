@@ -27,7 +27,7 @@ pub(super) fn input_of(finding: Finding) -> Input {
         } => {
             let key = CaseKey { target, failure };
             match stopped {
-                Some(by) => Input::LetGo(key, by),
+                Some(by) => Input::KeptStopped(key, by),
                 None => Input::Unseen(key),
             }
         }

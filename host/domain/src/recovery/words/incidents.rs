@@ -168,7 +168,7 @@ pub(in crate::recovery) fn closed(
 }
 
 /// Its target is kept stopped, as `stopped` says: `stopped by ann`. It was open for so long.
-pub(in crate::recovery) fn let_go(
+pub(in crate::recovery) fn kept_stopped(
     incident: &Incident,
     stopped: &str,
     open: Duration,

@@ -410,7 +410,7 @@ fn a_page_has_the_last_lines_that_were_printed_at_all() {
 fn an_incident_that_a_stop_ends_says_who_stopped_its_target() {
     let open = Duration::from_millis(500);
     check(
-        let_go(
+        kept_stopped(
             &incident(as_it_is),
             "stopped by ann: new disks",
             open,
