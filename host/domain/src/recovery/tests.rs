@@ -11,6 +11,7 @@ mod down;
 mod escalating;
 mod fixtures;
 mod gate;
+mod inputs;
 mod moment;
 mod objective;
 mod pausing;

@@ -15,6 +15,16 @@ fn without_a_case() {
         pause -> = | P.true +paused | answer-done
         resume -> = | P.false +resumed | answer-done
         serves same-spec without-target another-route tick stop -> =
+        unseen kept-stopped -> =
+        halted sleeping -> illegal
+        decided settling blind charter-whole -> =
+        charter-broken -> = | +broken
+        acknowledge -> = | | conflict
+        signal resolve -> = | | conflict
+        pause-for -> = | P.true +paused | answer-done
+        show-policy -> = | | answer-policy
+        clear-policy -> = | +changed | answer-policy
+        safe-phase -> = | +changed A.safe | answer-done
     ");
 }
 
@@ -37,6 +47,16 @@ fn unrouted() {
         without-target -> none | I.removed +closed
         another-route -> looking | O.scheduled +scheduled | look
         tick stop -> =
+        unseen kept-stopped -> none | I.unseen +closed
+        halted sleeping -> illegal
+        decided settling blind charter-whole -> =
+        charter-broken -> = | +broken
+        acknowledge -> = | I.escalated +acknowledged | answer-done
+        signal resolve -> = | | conflict
+        pause-for -> = | P.true +paused | answer-done
+        show-policy -> = | | answer-policy
+        clear-policy -> = | +changed | answer-policy
+        safe-phase -> = | +changed A.safe | answer-done
     ",
     );
 }
@@ -58,6 +78,16 @@ fn with_people() {
         serves same-spec -> =
         without-target -> none | I.removed +closed
         another-route tick stop -> =
+        unseen kept-stopped -> none | I.unseen +closed
+        halted sleeping -> illegal
+        decided settling blind charter-whole -> =
+        charter-broken -> = | +broken
+        acknowledge -> = | I.open +acknowledged | answer-done
+        signal resolve -> = | | conflict
+        pause-for -> = | P.true +paused | answer-done
+        show-policy -> = | | answer-policy
+        clear-policy -> = | +changed | answer-policy
+        safe-phase -> = | +changed A.safe | answer-done
     ");
 }
 
@@ -80,6 +110,17 @@ fn scheduled() {
         serves same-spec -> =
         without-target -> none | I.removed O.cancelled +cancelled +closed
         another-route tick stop -> =
+        unseen kept-stopped -> none | I.unseen O.cancelled +cancelled +closed
+        halted sleeping -> illegal
+        decided settling blind charter-whole -> =
+        charter-broken -> = | +broken
+        acknowledge -> = | I.open +acknowledged | answer-done
+        signal -> = | O.scheduled +signalled | answer-scheduled
+        resolve -> = | | conflict
+        pause-for -> = | P.true +paused | answer-done
+        show-policy -> = | | answer-policy
+        clear-policy -> = | +changed | answer-policy
+        safe-phase -> = | +changed A.safe | answer-done
     ");
 }
 
@@ -103,6 +144,17 @@ fn resting() {
         serves same-spec -> =
         without-target -> none | I.removed O.cancelled +cancelled +closed
         another-route tick stop -> =
+        unseen kept-stopped -> none | I.unseen O.cancelled +cancelled +closed
+        halted sleeping -> illegal
+        decided settling blind charter-whole -> =
+        charter-broken -> = | +broken
+        acknowledge -> = | I.open +acknowledged | answer-done
+        signal -> = | O.in-progress +signalled | answer-in-progress
+        resolve -> = | | conflict
+        pause-for -> = | P.true +paused | answer-done
+        show-policy -> = | | answer-policy
+        clear-policy -> = | +changed | answer-policy
+        safe-phase -> = | +changed A.safe | answer-done
     ",
     );
 }
@@ -128,6 +180,17 @@ fn asking() {
         serves same-spec -> =
         without-target -> none | I.removed O.cancelled +cancelled +closed
         another-route tick stop -> =
+        unseen kept-stopped -> none | I.unseen O.cancelled +cancelled +closed
+        halted sleeping -> illegal
+        decided settling blind charter-whole -> =
+        charter-broken -> = | +broken
+        acknowledge -> = | I.open +acknowledged | answer-done
+        signal -> = | O.awaiting-manual +signalled | answer-awaiting-manual
+        resolve -> = | | conflict
+        pause-for -> = | P.true +paused | answer-done
+        show-policy -> = | | answer-policy
+        clear-policy -> = | +changed | answer-policy
+        safe-phase -> = | +changed A.safe | answer-done
     ",
     );
 }
@@ -151,6 +214,17 @@ fn looking() {
         resume -> = | P.false +resumed | answer-done
         serves same-spec another-route tick stop -> =
         without-target -> none | I.removed O.cancelled +cancelled +closed
+        unseen kept-stopped -> =
+        halted sleeping -> illegal
+        decided settling blind charter-whole -> =
+        charter-broken -> = | +broken
+        acknowledge -> = | I.open +acknowledged | answer-done
+        signal -> = | O.scheduled +signalled | answer-scheduled
+        resolve -> = | | conflict
+        pause-for -> = | P.true +paused | answer-done
+        show-policy -> = | | answer-policy
+        clear-policy -> = | +changed | answer-policy
+        safe-phase -> = | +changed A.safe | answer-done
     ",
     );
 }
@@ -164,7 +238,7 @@ fn calling() {
         done -> validating | C O.validating +validating | look-acted
         retryable -> resting | C O.in-progress +retrying
         permanent missing -> scheduled | I.escalated C O.failed +failed +escalated O.scheduled +scheduled
-        needs-operator -> asking | C O.awaiting-manual +awaiting-manual
+        needs-operator halted -> asking | C O.awaiting-manual +awaiting-manual
         healthy passing failing down not-yet stale -> =
         recover approve reject -> = | | conflict
         dry-run -> = | +scheduled O.in-progress +started | answer-in-progress call-fix
@@ -172,6 +246,48 @@ fn calling() {
         pause -> = | P.true +paused | answer-done
         resume -> = | P.false +resumed | answer-done
         serves same-spec without-target another-route tick stop -> =
+        unseen kept-stopped -> =
+        sleeping -> resting | O.in-progress +suspended
+        decided settling blind charter-whole -> =
+        charter-broken -> = | +broken
+        acknowledge -> = | I.open +acknowledged | answer-done
+        signal -> = | O.in-progress +signalled | answer-in-progress
+        resolve -> = | | conflict
+        pause-for -> = | P.true +paused | answer-done
+        show-policy -> = | | answer-policy
+        clear-policy -> = | +changed | answer-policy
+        safe-phase -> = | +changed A.safe | answer-done
+    ");
+}
+
+/// Between two steps of its chain.
+#[test]
+fn pausing() {
+    check("pausing", "
+        raised -> = | I.open
+        worse -> = | I.open +worsened O.in-progress
+        cleared exited -> =
+        done retryable permanent needs-operator missing -> illegal
+        healthy passing failing down not-yet stale -> =
+        recover approve reject -> = | | conflict
+        dry-run -> = | +scheduled O.in-progress +started | answer-in-progress call-fix
+        cancel -> validating | I.open O.in-progress +cancelling O.validating +validating | answer-validating look-acted
+        pause -> = | P.true +paused | answer-done
+        resume -> = | P.false +resumed | answer-done
+        serves same-spec another-route tick -> =
+        without-target -> none | I.removed O.cancelled +cancelled +closed
+        stop -> resting | O.in-progress
+        unseen kept-stopped -> =
+        halted sleeping -> illegal
+        decided settling blind charter-whole -> =
+        charter-broken -> = | +broken
+        acknowledge -> = | I.open +acknowledged | answer-done
+        signal -> = | O.in-progress +signalled | answer-in-progress
+        resolve -> = | | conflict
+        pause-for -> = | P.true +paused | answer-done
+        show-policy -> = | | answer-policy
+        clear-policy -> = | +changed | answer-policy
+        safe-phase -> = | +changed A.safe | answer-done
     ");
 }
 
@@ -194,6 +310,17 @@ fn validating() {
         resume -> = | P.false +resumed | answer-done
         serves same-spec another-route tick stop -> =
         without-target -> none | I.removed O.cancelled +cancelled +closed
+        unseen kept-stopped -> =
+        halted sleeping -> illegal
+        decided settling blind charter-whole -> =
+        charter-broken -> = | +broken
+        acknowledge -> = | I.open +acknowledged | answer-done
+        signal -> = | O.validating +signalled | answer-validating
+        resolve -> = | | conflict
+        pause-for -> = | P.true +paused | answer-done
+        show-policy -> = | | answer-policy
+        clear-policy -> = | +changed | answer-policy
+        safe-phase -> = | +changed A.safe | answer-done
     ",
     );
 }
@@ -213,5 +340,15 @@ fn watched() {
         serves same-spec -> =
         without-target -> none
         another-route tick stop -> =
+        unseen kept-stopped -> =
+        halted sleeping -> illegal
+        decided settling blind charter-whole -> =
+        charter-broken -> = | +broken
+        acknowledge -> = | | conflict
+        signal resolve -> = | | conflict
+        pause-for -> = | P.true +paused | answer-done
+        show-policy -> = | | answer-policy
+        clear-policy -> = | +changed | answer-policy
+        safe-phase -> = | +changed A.safe | answer-done
     ");
 }

@@ -13,11 +13,18 @@ use super::{
         decision, done, evidence, key, missing, needs_operator, permanent, plugin, retryable,
         route, spec, step, target, usual, with_route,
     },
+    inputs::{FURTHER, further, rows_of},
     world::World,
 };
-use crate::{call::Report, id::OperationId, record::Change, severity::Severity, spec::RouteSpec};
+use crate::{
+    call::Report,
+    id::OperationId,
+    record::Change,
+    severity::Severity,
+    spec::{RouteSpec, StepSpec},
+};
 use serde_json::Value;
-use std::{collections::BTreeSet, sync::Arc};
+use std::{collections::BTreeSet, sync::Arc, time::Duration};
 
 pub(super) const INPUTS: &str = "raised worse cleared exited done retryable permanent needs-operator missing \
     healthy passing failing down not-yet stale recover dry-run approve reject cancel pause resume serves same-spec \
@@ -31,10 +38,23 @@ fn for_critical() -> RouteSpec {
     }
 }
 
+/// A second step, a minute behind the first.
+fn with_a_pause() -> RouteSpec {
+    let second = StepSpec {
+        pause: Duration::from_secs(60),
+        ..step("second")
+    };
+    RouteSpec {
+        chain: vec![step("fix"), second],
+        ..route()
+    }
+}
+
 /// A world in which `api down` stands at a stage.
 pub(super) fn begin(stage: &str) -> World {
     let mut world = match stage {
         "unrouted" => World::new(with_route(for_critical())),
+        "pausing" => World::new(with_route(with_a_pause())),
         _ => World::new(usual()),
     };
     if matches!(stage, "scheduled" | "looking") {
@@ -55,7 +75,7 @@ pub(super) fn begin(stage: &str) -> World {
             world.pass(10);
             world.pause(Some("api"), false);
         }
-        "validating" => drop(world.answer(done())),
+        "pausing" | "validating" => drop(world.answer(done())),
         "watched" => world.recover_it(),
         _ => {}
     }
@@ -146,8 +166,10 @@ pub(super) fn apply(world: &mut World, name: &str) -> Result<Outcome, IllegalMov
         "another-route" => Input::Spec(Arc::new(with_route(other))),
         "tick" => Input::Tick,
         "stop" => Input::Stop,
-        _ => panic!("{name} is no input"),
+        _ => further(world, name, &id),
     };
+    let mut rows = rows_of(&input).split_whitespace();
+    assert!(rows.any(|row| row == name), "{name} is no row of {input:?}");
     world.try_input(input)
 }
 
@@ -227,7 +249,8 @@ pub(super) fn check(stage: &str, rows: &str) {
             }
         }
     }
-    let all: BTreeSet<&str> = INPUTS.split_whitespace().collect();
+    let all = [INPUTS, FURTHER].map(str::split_whitespace);
+    let all: BTreeSet<&str> = all.into_iter().flatten().collect();
     assert_eq!(seen, all, "{stage}");
     assert!(wrong.is_empty(), "{stage}:\n{}", wrong.join("\n"));
 }
