@@ -42,9 +42,13 @@ enum Entrance {
     FileName,
     /// A handler keeps it as a value, and reports it.
     KeptValue,
+    /// Somebody reports a failure in these words.
+    Report,
+    /// It is in the last lines of a process that ended.
+    Log,
 }
 
-const ENTRANCES: [Entrance; 9] = [
+const ENTRANCES: [Entrance; 11] = [
     Entrance::Check,
     Entrance::Answer,
     Entrance::AnswerToPost,
@@ -54,12 +58,14 @@ const ENTRANCES: [Entrance; 9] = [
     Entrance::Source,
     Entrance::FileName,
     Entrance::KeptValue,
+    Entrance::Report,
+    Entrance::Log,
 ];
 
 impl Entrance {
-    /// Whether somebody who has the value by accident could say it there.
+    /// Whether somebody who has the value by accident could say it there. A process writes its log itself, as it is.
     fn takes_values(self) -> bool {
-        !matches!(self, Self::FileName | Self::KeptValue)
+        !matches!(self, Self::FileName | Self::KeptValue | Self::Log)
     }
 }
 
@@ -304,7 +310,7 @@ impl World {
         let own_log: Vec<String> = (0..20).map(|_| name_of_a_secret(random)).collect();
         fs::write(daemon.path("said/loud"), own_log.join("\n")).unwrap();
         for tainted in texts {
-            if tainted.entrance == Entrance::Check {
+            if matches!(tainted.entrance, Entrance::Check | Entrance::Log) {
                 fs::write(
                     daemon.path(&format!("said/{}", tainted.mark)),
                     &tainted.text,
@@ -332,7 +338,7 @@ impl World {
         let Tainted { mark, text, .. } = tainted;
         let daemon = &self.daemon;
         match tainted.entrance {
-            Entrance::Check => {}
+            Entrance::Check | Entrance::Log => {}
             Entrance::Answer => {
                 self.echo
                     .answer_with("200 OK", &format!("x-said: {text}\r\n"), text);
@@ -378,6 +384,9 @@ impl World {
                 let operation = daemon.recover("job", mark);
                 assert_eq!(operation["state"], "succeeded", "{operation}");
             }
+            Entrance::Report => {
+                self.command(&["report", mark, "--failure", "odd", "--message", text]);
+            }
         }
     }
 
@@ -392,7 +401,7 @@ impl World {
         let mark = &tainted.mark;
         let has = |text: &str, request: &Received| words(&request.json()).contains(text);
         let kinds: &[&str] = match tainted.entrance {
-            Entrance::Check => &["incident.opened"],
+            Entrance::Check | Entrance::Report | Entrance::Log => &["incident.opened"],
             Entrance::Answer | Entrance::AnswerToPost => &["operation.succeeded"],
             Entrance::Command | Entrance::KeptValue => &["operation.succeeded"],
             Entrance::Name => &["host.paused", "host.resumed"],
@@ -615,6 +624,11 @@ fn config_of(tainted: &Tainted) -> String {
             "kind = \"exec\"\nrun = [\"/bin/sh\", \"-c\", \"cat said/{mark}; exit 1\"]"
         )),
         Entrance::Reason => check("kind = \"tcp\"\naddress = \"127.0.0.1:1\""),
+        Entrance::Report => check("kind = \"exec\"\nrun = [\"/bin/true\"]"),
+        Entrance::Log => format!(
+            "\n[[target]]\nname = \"{mark}\"\nexit_failure = \"odd\"\n\
+             run = [\"/bin/sh\", \"-c\", \"cat said/{mark}; exit 1\"]\n"
+        ),
         Entrance::KeptValue => {
             // As the guest makes names of secrets by itself.
             let word = tainted.text.replace("${", "$[").replace('}', "]");
