@@ -678,16 +678,21 @@ pub async fn run(options: RunOptions) -> anyhow::Result<()> {
             "the journal does not close; the next daemon goes on with its write-ahead log"
         );
     }
-    if !stragglers.is_empty() {
-        let why = why.map_or_else(String::new, |why| format!("{why}; "));
-        let stragglers = stragglers.join(", ");
-        anyhow::bail!("{why}did not stop within {deadline:?}: {stragglers}");
-    }
-    if let Some(why) = why {
-        anyhow::bail!("{why}; the daemon has stopped");
-    }
+    ending(why, &stragglers, deadline)?;
     tracing::info!("stopped");
     Ok(())
+}
+
+/// An error, and so another exit code than 0, where something ended though nobody asked it to, or did not stop.
+fn ending(why: Option<String>, stragglers: &[&str], deadline: Duration) -> anyhow::Result<()> {
+    let names = stragglers.join(", ");
+    let deaf = format!("did not stop within {deadline:?}: {names}");
+    match (why, stragglers.is_empty()) {
+        (None, true) => Ok(()),
+        (None, false) => anyhow::bail!("{deaf}"),
+        (Some(why), true) => anyhow::bail!("{why}; the daemon has stopped"),
+        (Some(why), false) => anyhow::bail!("{why}; {deaf}"),
+    }
 }
 
 /// Each supervised process takes a descriptor while it lives; where they run out, looks and starts fail.
@@ -791,6 +796,29 @@ mod tests {
             let checked = check_apart(&at(state), &at(plugins));
             assert_eq!(checked.is_ok(), is_good, "{state} {plugins}: {checked:?}");
         }
+    }
+
+    #[test]
+    fn a_daemon_of_which_something_ended_or_does_not_stop_ends_with_that_as_an_error() {
+        let end = |why: Option<&str>, stragglers: &[&str]| {
+            let ended = ending(why.map(str::to_owned), stragglers, Duration::from_secs(30));
+            ended.map_err(|error| error.to_string())
+        };
+        let failed = |words: &str| Err(words.to_owned());
+        let why = Some("the service weak failed: the listener broke");
+        assert_eq!(end(None, &[]), Ok(()));
+        assert_eq!(
+            end(why, &[]),
+            failed("the service weak failed: the listener broke; the daemon has stopped")
+        );
+        assert_eq!(
+            end(None, &["alerts", "backup"]),
+            failed("did not stop within 30s: alerts, backup")
+        );
+        assert_eq!(
+            end(why, &["alerts"]),
+            failed("the service weak failed: the listener broke; did not stop within 30s: alerts")
+        );
     }
 
     #[test]

@@ -232,6 +232,13 @@ mod tests {
         assert_eq!(text_of("error: ", &plain), "error: it broke\n");
     }
 
+    /// The daemon ends so too, where one of its services ended though nobody asked it to.
+    #[test]
+    fn an_error_ends_with_exit_code_one() {
+        let ended = report_ending(Err(anyhow::anyhow!("the service weak failed")), false);
+        assert_eq!(format!("{ended:?}"), format!("{:?}", ExitCode::from(1)));
+    }
+
     #[test]
     fn what_cannot_be_written_is_told_with_what_to_do() {
         let told = |kind: io::ErrorKind| {
