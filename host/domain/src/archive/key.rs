@@ -10,6 +10,9 @@
 use crate::text::excerpt;
 use serde::{Deserialize, Serialize};
 
+/// The longest name that a file can have, in bytes.
+const LONGEST_NAME: usize = 255;
+
 /// Why a text or a path is no key.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error(
@@ -63,6 +66,22 @@ impl DocumentKey {
             return Err(refused("it escapes what must not be escaped"));
         }
         Self::from_bytes(&bytes)
+    }
+
+    /// The key, where files can have its names: what people write and plugins give was never the path of one.
+    ///
+    /// # Errors
+    /// One of its names is longer than that of a file can be, so that it could never be put back.
+    pub fn restorable(self) -> Result<Self, InvalidKey> {
+        let path = self.to_bytes();
+        let mut names = path.split(|byte| *byte == b'/');
+        if names.any(|name| name.len() > LONGEST_NAME) {
+            return Err(InvalidKey {
+                found: excerpt(&self.0),
+                why: "it has a name of more than 255 bytes, and no file has one",
+            });
+        }
+        Ok(self)
     }
 
     /// The key as it is written.
@@ -246,6 +265,24 @@ mod tests {
             "a", ".", "a/b", "...", "a b/ö", ".hidden", "100%25", "caf%E9",
         ] {
             assert!(DocumentKey::parse(good).is_ok(), "{good:?} should be a key");
+        }
+    }
+
+    #[test]
+    fn a_name_that_no_file_can_have_is_not_restorable() {
+        let longest = "a".repeat(255);
+        for (text, is_restorable) in [
+            (".".to_owned(), true),
+            (longest.clone(), true),
+            (format!("{longest}/{longest}"), true),
+            (format!("{longest}a"), false),
+            (format!("x/{longest}a/y"), false),
+            // Bytes count, and neither letters nor how a key writes them.
+            ("ö".repeat(128), false),
+            ("%25".repeat(255), true),
+        ] {
+            let key = DocumentKey::parse(&text).unwrap();
+            assert_eq!(key.restorable().is_ok(), is_restorable, "{text}");
         }
     }
 

@@ -181,9 +181,11 @@ fn is_below(key: &DocumentKey, above: &DocumentKey) -> bool {
 /// The key of what a source stores at its top.
 fn key_of(source: &BackupSource) -> Result<DocumentKey, SourceFault> {
     if let BackupSource::Directory { prefix, .. } = source {
-        return Ok(KeyPrefix::parse(prefix)?.join(&DocumentKey::root()));
+        let prefix = KeyPrefix::parse(prefix)?;
+        return Ok(prefix.join(&DocumentKey::root()).restorable()?);
     }
-    match DocumentKey::parse(source.document().unwrap_or_default())? {
+    let key = DocumentKey::parse(source.document().unwrap_or_default())?;
+    match key.restorable()? {
         key if key.is_root() => Err(SourceFault::RootKey),
         key => Ok(key),
     }
@@ -286,6 +288,25 @@ mod tests {
             let text = fault.fault.to_string();
             assert!(text.contains(says), "{bad}: {text}");
         }
+    }
+
+    #[test]
+    fn what_has_a_name_that_no_file_can_have_could_never_be_put_back() {
+        let long = "a".repeat(256);
+        for bad in [
+            format!("!{long}"),
+            format!("?x/{long}"),
+            format!("+{long}"),
+            format!("/data={long}/x"),
+        ] {
+            let found = faults(&bad);
+            let [fault] = found.as_slice() else {
+                panic!("{bad}: {found:?}");
+            };
+            let text = fault.fault.to_string();
+            assert!(text.contains("more than 255 bytes"), "{bad}: {text}");
+        }
+        assert_eq!(faults(&format!("!{}", "a".repeat(255))), []);
     }
 
     #[test]

@@ -262,7 +262,8 @@ fn key_of(prefix: &KeyPrefix, given: &str) -> Result<DocumentKey, BackupStoreErr
             prefix.as_str()
         ))
     };
-    let key = DocumentKey::parse(given).map_err(|error| refused(error.to_string()))?;
+    let key = DocumentKey::parse(given).and_then(DocumentKey::restorable);
+    let key = key.map_err(|error| refused(error.to_string()))?;
     match key.is_root() {
         false => Ok(prefix.join(&key)),
         true => Err(refused("a document has the key `.`".to_owned())),

@@ -68,6 +68,7 @@ pub(super) fn give(
             part("a/b", b"two", true)
         }
         "leaves" => part("../a", b"one", true),
+        "long-name" => part("a".repeat(256).as_str(), b"one", true),
         "root" => part(".", b"one", true),
         other => panic!("{other}"),
     }
@@ -195,6 +196,7 @@ fn what_could_not_be_put_back_is_no_backup() {
         ),
         ("below-a-file", "could not be restored"),
         ("leaves", "is not a document key"),
+        ("long-name", "a name of more than 255 bytes"),
         ("root", "a document has the key `.`"),
     ] {
         let fixture = fixture_of(plugin);

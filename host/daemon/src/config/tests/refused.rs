@@ -488,6 +488,11 @@ fn sources_that_could_never_be_restored_are_refused() {
     for (one, other, says) in [
         (printed("a"), printed("."), "the key `.` is the directory"),
         (printed("a"), printed("b//c"), "is not a document key"),
+        (
+            printed("a"),
+            printed(&"k".repeat(256)),
+            "a name of more than 255 bytes",
+        ),
         (printed("k"), printed("k/x"), "lies below it"),
         (printed("k"), directory("d", "k/x"), "lies below it"),
         (directory("d", "k"), printed("k"), "two documents have it"),
