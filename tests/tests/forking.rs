@@ -84,6 +84,8 @@ fn a_program_that_should_fork_and_leaves_nothing_is_a_failure_that_says_so() {
         message.contains("exited with code 0") && message.contains("names no process that it left"),
         "{message}"
     );
+    // For so long the pid file was waited for, and the program did not run.
+    assert!(!message.contains("after 5 s"), "{message}");
 }
 
 #[test]
