@@ -4,7 +4,7 @@ use mainstay_domain::{
     settled_clock::SettledState,
     time::{Timestamp, millis},
 };
-use mainstay_tests::{Daemon, campaign::WallClock, wait_for};
+use mainstay_tests::{Daemon, campaign::WallClock, sleeper, wait_for};
 use std::{
     fs,
     os::unix::fs::{MetadataExt, PermissionsExt},
@@ -79,4 +79,24 @@ fn another_version_runs_since_a_time_that_is_believed_whatever_the_clock_says() 
         since < Timestamp::from_millis(millis(right)) + DAY,
         "{runs}"
     );
+}
+
+#[test]
+fn how_long_a_process_ran_is_told_by_the_time_that_was_lived() {
+    let mut daemon = Daemon::prepare(&[CONFIG, &sleeper("web"), &sleeper("api")].concat());
+    let clock = WallClock::install(&mut daemon);
+    daemon.run();
+    daemon.wait_for_event_of("process.started", "web");
+    daemon.wait_for_event_of("process.started", "api");
+    clock.set(400 * 86_400);
+    daemon.kill_child("web");
+    let restarted = daemon.cli(&["restart", "api", "--wait"]);
+    assert!(restarted.status.success(), "{restarted:?}");
+    for (kind, target) in [("process.exited", "web"), ("process.stopped", "api")] {
+        let ended = daemon.wait_for_event_of(kind, target);
+        let message = ended["message"].as_str().unwrap();
+        assert!(message.contains(" after "), "{message}");
+        // 400 days are 34,560,000 seconds.
+        assert!(!message.contains("after 3456"), "{message}");
+    }
 }

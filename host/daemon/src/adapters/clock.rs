@@ -44,7 +44,8 @@ impl Clock for SystemClock {
     }
 }
 
-fn since_boot() -> Duration {
+/// Since the boot, suspensions included, by a clock that nobody sets.
+pub(super) fn since_boot() -> Duration {
     let time = clock_gettime(ClockId::Boottime);
     // The clock is never before the boot.
     let seconds = u64::try_from(time.tv_sec).unwrap_or_default();

@@ -145,6 +145,10 @@ impl Processes for HostProcesses {
         &self.boot_id
     }
 
+    fn age(&self, identity: &ProcessIdentity) -> Option<Duration> {
+        (identity.boot_id == self.boot_id).then(|| stat::age_of(identity.start_ticks))
+    }
+
     fn is_alive(&self, identity: &ProcessIdentity) -> bool {
         match self.children.stat(identity) {
             Ok(stat) => stat.is_some_and(|stat| !stat.has_ended()),

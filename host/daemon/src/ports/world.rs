@@ -107,6 +107,10 @@ pub trait Processes: Send + Sync {
     }
     /// What tells this boot from others, as in [`ProcessIdentity::boot_id`].
     fn boot_id(&self) -> &str;
+    /// How long ago it was started, also where the wall clock was set since; none where nobody knows.
+    fn age(&self, _: &ProcessIdentity) -> Option<Duration> {
+        None
+    }
     /// Whether this very process lives.
     fn is_alive(&self, identity: &ProcessIdentity) -> bool;
     /// Resolves when it has ended, at once where it does not live. May be dropped and called again.

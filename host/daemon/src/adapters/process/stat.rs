@@ -2,11 +2,13 @@
 //!
 //! Invariant: the command name, which may hold spaces, parentheses and bytes that are no text, is never looked into.
 
+use crate::adapters::clock::since_boot;
 use std::{
     fs::File,
     io::{self, Read},
     os::unix::fs::DirEntryExt,
     path::Path,
+    time::Duration,
 };
 
 /// More than the kernel tells of a process in one of its small files.
@@ -16,6 +18,15 @@ const LARGE: usize = 8 << 10;
 
 /// `PF_KTHREAD` of the kernel's `include/linux/sched.h`.
 const KERNEL_THREAD: u32 = 0x0020_0000;
+
+/// How long a clock tick of the kernel's files is: it counts 100 a second for programs, whatever its own are.
+const TICK_MILLIS: u64 = 10;
+
+/// How long ago what has these start ticks was started, by a clock that nobody sets.
+pub(super) fn age_of(start_ticks: u64) -> Duration {
+    let started = Duration::from_millis(start_ticks.saturating_mul(TICK_MILLIS));
+    since_boot().saturating_sub(started)
+}
 
 /// Part of one line of `/proc/PID/stat`; see proc_pid_stat(5).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -4,8 +4,8 @@ use super::Core;
 use crate::ports::{Exit, unended};
 use mainstay_domain::{
     name::TargetName, record::ProcessIdentity, signal_words::signal_words, spec::TargetSpec,
-    time::Timestamp,
 };
+use std::time::Duration;
 
 /// What is said of one that is done as far as anybody knows.
 pub(super) const NOBODY_KNOWS: &str =
@@ -17,12 +17,18 @@ impl Core {
         let spec = self.ports.shared.spec.borrow();
         spec.target(name).is_some_and(TargetSpec::is_one_shot)
     }
+
+    /// How long ago a process was started.
+    pub(super) fn age_of(&self, identity: &ProcessIdentity) -> Duration {
+        let by_the_wall_clock = || self.ports.shared.clock.now().since(identity.started_at);
+        let age = self.ports.processes.age(identity);
+        age.unwrap_or_else(by_the_wall_clock)
+    }
 }
 
-/// How a process ended, as a sentence.
-pub(super) fn end_of(identity: &ProcessIdentity, exit: Exit, now: Timestamp) -> String {
+/// How a process ended that had run for so long, as a sentence.
+pub(super) fn end_of(identity: &ProcessIdentity, exit: Exit, age: Duration) -> String {
     let pid = identity.pid;
-    let age = now.since(identity.started_at);
     let age = match age.as_secs() {
         0 => format!("{} ms", age.as_millis()),
         seconds => format!("{seconds} s"),

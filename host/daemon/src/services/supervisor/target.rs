@@ -234,7 +234,7 @@ impl Core {
         supervised.state.lock().lifecycle.end_stop();
         self.ports.watch.row_changed(&supervised.name);
         if let Some((identity, exit)) = ended {
-            let end = end_of(&identity, exit, self.ports.shared.clock.now());
+            let end = end_of(&identity, exit, self.age_of(&identity));
             let because = why.map(|why| format!("; {why}")).unwrap_or_default();
             let message = format!("{}: stopped: {end}{because}", supervised.name);
             self.submit(vec![self.process_event(

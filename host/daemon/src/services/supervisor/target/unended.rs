@@ -139,7 +139,7 @@ impl Core {
             state.lifecycle.end_stop();
         }
         self.ports.watch.row_changed(&supervised.name);
-        let end = end_of(identity, exit, self.ports.shared.clock.now());
+        let end = end_of(identity, exit, self.age_of(identity));
         let message = format!("{}: stopped at last: {end}", supervised.name);
         let kind = EventKind::ProcessStopped;
         let event = self.process_event(supervised, kind, Severity::Low, message, identity);

@@ -85,10 +85,10 @@ impl Core {
         mut began: Began,
     ) {
         let mut identity = first;
-        let (exit, ended_at, lost) = loop {
+        let (exit, age, lost) = loop {
             let exit = self.ports.processes.wait(identity.clone()).await;
             // Before what it has left is waited for, for seconds.
-            let ended_at = self.ports.shared.clock.now();
+            let age = self.age_of(&identity);
             let left = match supervised.process_spec() {
                 Some(process) => {
                     self.left_by(&supervised, &process, &identity, exit, began)
@@ -97,8 +97,8 @@ impl Core {
                 None => Left::Nothing,
             };
             match left {
-                Left::Nothing => break (exit, ended_at, None),
-                Left::Lost(why) => break (exit, ended_at, Some(why)),
+                Left::Nothing => break (exit, age, None),
+                Left::Lost(why) => break (exit, age, Some(why)),
                 Left::Main(main) => {
                     if !self.follow(&supervised, &identity, &main) {
                         // Who stops the first one ends this one too, where that was not given up.
@@ -145,7 +145,7 @@ impl Core {
             false => process.map_or(Severity::Medium, |process| process.exit_severity),
         };
         state.completed = completed;
-        let mut why = end_of(&identity, exit, ended_at);
+        let mut why = end_of(&identity, exit, age);
         why.push_str(&killer);
         why.push_str(match exit {
             Exit::Unknown if completed => NOBODY_KNOWS,
