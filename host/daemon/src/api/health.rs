@@ -64,9 +64,9 @@ fn why_not_ready(condition: &HostCondition) -> Option<String> {
     (!is_ready).then(|| format!("mode {mode}, {}", counted(failed, "failed target")))
 }
 
+/// By no clock that is set.
 fn uptime(served: &Served) -> Duration {
-    let started_at = served.ports.host.facts().started_at;
-    served.ports.clock.now().since(started_at)
+    served.ports.clock.with_suspension().elapsed()
 }
 
 fn no_coordination(error: CoordinationError) -> ApiError {
