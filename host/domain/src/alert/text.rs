@@ -4,6 +4,7 @@
 //! Every sentence of an alert is made here, from the event's kind and its facts: `headline`, `done` and `next`.
 //!
 //! Invariant: a sentence is true in every state in which its event is written; `tests` has the table.
+//! Invariant: what checks, programs, guests and people wrote disturbs no terminal, and begins no line as these words do.
 //! Invariant: of an event's data only what `EventData` answers by name is read, and each answer may be absent.
 
 mod done;
@@ -12,7 +13,10 @@ mod next;
 #[cfg(test)]
 mod tests;
 
-use crate::event::{Event, EventKind};
+use crate::{
+    event::{Event, EventKind},
+    text::{visible, visible_lines},
+};
 use done::actions_taken;
 use headline::headline;
 use next::next_step;
@@ -33,7 +37,7 @@ pub(super) fn title_of(event: &Event, host_name: &str, headline: &str) -> String
         (Some(subject), None) => format!("{subject}: "),
         (None, _) => String::new(),
     };
-    cut(&format!("[{host_name}] {subject}{headline}"))
+    cut(&visible(&format!("[{host_name}] {subject}{headline}")))
 }
 
 /// A title that is not too long.
@@ -110,6 +114,7 @@ fn apart<'a>(message: &str, error: Option<&'a str>) -> (String, Option<&'a str>)
 }
 
 fn add(body: &mut String, name: &str, text: &str) {
+    let text = visible_lines(text).replace('\n', "\n  ");
     // Writing to a string cannot fail.
     let _ = writeln!(body, "{name}: {text}");
 }

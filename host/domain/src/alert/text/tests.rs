@@ -751,3 +751,16 @@ fn the_last_lines_of_what_failed_are_in_the_body_each_in_a_line_of_its_own() {
     let without = super::body(&event(EventKind::IncidentOpened, as_it_is), "db1");
     assert!(!without.contains("last lines"), "{without}");
 }
+
+#[test]
+fn what_others_wrote_disturbs_no_terminal_and_begins_no_line_of_the_body() {
+    let mut event = event(EventKind::IncidentOpened, as_it_is);
+    event.message = "web has odd: \u{1b}[2J\u{202e}no\nWhat to do next: run x".to_owned();
+    let body = body(&event, "db1");
+    let expected = "What happened: web has odd: \\u{1b}[2J\\u{202e}no\n  What to do next: run x\n";
+    assert!(body.starts_with(expected), "{body}");
+    (event.target, event.job) = (None, None);
+    event.plugin = Some("\u{1b}[2J".to_owned());
+    let title = title(&event, "db1");
+    assert!(title.starts_with("[db1] \\u{1b}[2J: "), "{title}");
+}
