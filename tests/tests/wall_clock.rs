@@ -4,7 +4,7 @@ use mainstay_domain::{
     settled_clock::SettledState,
     time::{Timestamp, millis},
 };
-use mainstay_tests::{Daemon, campaign::WallClock, sleeper, wait_for};
+use mainstay_tests::{Daemon, campaign::WallClock, plugin, sleeper, wait_for};
 use std::{
     fs,
     os::unix::fs::{MetadataExt, PermissionsExt},
@@ -99,4 +99,40 @@ fn how_long_a_process_ran_is_told_by_the_time_that_was_lived() {
         // 400 days are 34,560,000 seconds.
         assert!(!message.contains("after 3456"), "{message}");
     }
+}
+
+#[test]
+fn a_drill_is_timed_by_the_time_that_was_lived() {
+    // When it is started again the clock is set by 400 days, in its place: the daemon has it mapped.
+    let target = r#"
+[[target]]
+name = "web"
+run = ["/bin/sh", "-c", '''[ -e begun ] && printf '\000\130\017\002\000\000\000\000' 1<>clock; : > begun; exec sleep 1000''']
+
+[[route]]
+chain = [{ handler = "restart-service" }]
+
+[plugin.restart-service]
+grants = { target = ["restart"] }
+"#;
+    let mut daemon = Daemon::prepare(&[CONFIG, target].concat());
+    daemon.drop_plugin(&plugin("restart-service"));
+    WallClock::install(&mut daemon);
+    daemon.run();
+    daemon.wait_for_plugins(1);
+    daemon.wait_for_event_of("process.started", "web");
+    daemon.wait_until_all_are_healthy();
+    let told = daemon.json(&[
+        "drill",
+        "web",
+        "--failure",
+        "service-down",
+        "--method",
+        "kill",
+        "--yes",
+    ]);
+    assert_eq!(told["data"]["outcome"], "done", "{told}");
+    let recovered = told["data"]["recovered_ms"].as_u64().unwrap();
+    assert!(recovered < 34_560_000_000, "{told}");
+    assert_ne!(fs::read(daemon.path("clock")).unwrap(), [0; 8]);
 }

@@ -17,7 +17,7 @@ use mainstay_domain::{
     measure::length,
     orders::DrillOrder,
     severity::Severity,
-    time::{Timestamp, millis},
+    time::millis,
 };
 use std::{sync::Arc, time::Duration};
 use tokio::{
@@ -60,7 +60,8 @@ impl Inner {
         })
         .await?;
         let events = self.ports.shared.journal.subscribe();
-        let broken_at = self.ports.shared.clock.now();
+        // By no clock that is set.
+        let broken_at = Instant::now();
         if let Err(why) = self.break_it(&order).await {
             let end = self
                 .undone(&order, format!("it could not be broken: {why}"))
@@ -105,7 +106,7 @@ impl Inner {
         &self,
         order: DrillOrder,
         mut events: Receiver<Arc<Event>>,
-        broken_at: Timestamp,
+        broken_at: Instant,
     ) {
         let rto = {
             let spec = Arc::clone(&self.ports.shared.spec.borrow());
@@ -133,7 +134,7 @@ impl Inner {
                 Err(RecvError::Lagged(_)) => {
                     let is_over = self.ports.recovery.active(&order.target).is_none();
                     if is_over && seen.incident.is_some() {
-                        break DrillEnd::Healthy(self.ports.shared.clock.now().since(broken_at));
+                        break DrillEnd::Healthy(broken_at.elapsed());
                     }
                 }
                 Err(RecvError::Closed) => break DrillEnd::CutOff,
@@ -151,7 +152,7 @@ impl Inner {
         order: &DrillOrder,
         event: &Event,
         seen: &mut Seen,
-        broken_at: Timestamp,
+        broken_at: Instant,
     ) -> Option<Duration> {
         if event.target.as_ref() != Some(&order.target) {
             return None;
@@ -165,17 +166,17 @@ impl Inner {
                 let is_own =
                     facts.outcome.incident.is_some() && facts.outcome.incident == seen.incident;
                 let is_healthy = event.kind == EventKind::OperationSucceeded && is_own;
-                return is_healthy.then(|| event.at.since(broken_at));
+                return is_healthy.then(|| broken_at.elapsed());
             }
             EventData::IncidentClosed(facts) => {
                 let is_own = seen.incident.as_ref() == Some(&facts.about.incident);
-                return is_own.then(|| event.at.since(broken_at));
+                return is_own.then(|| broken_at.elapsed());
             }
             _ => return None,
         };
         if about.failure == order.failure && seen.incident.is_none() {
             seen.incident = Some(about.incident.clone());
-            seen.noticed = Some(event.at.since(broken_at));
+            seen.noticed = Some(broken_at.elapsed());
             self.mark(order, &about.incident).await;
         }
         None
