@@ -15,6 +15,7 @@ mod gaps;
 mod idle;
 mod mail;
 mod programs;
+mod restarts;
 mod rivals;
 mod secrets;
 mod sources;
@@ -116,6 +117,7 @@ pub(super) async fn check(file: &Path) -> anyhow::Result<(Vec<Problem>, usize)> 
     found.extend(idle::problems(&loaded, &served, &at_fault, &wanted));
     found.extend(asks::problems(&loaded, &named, &served));
     found.extend(gaps::problems(&loaded, &served));
+    found.extend(restarts::problems(&loaded));
     found.extend(rivals::problems(&loaded, &served));
     found.extend(gaps::untold(&loaded));
     problems.extend(config::summarize(found));
