@@ -11,16 +11,14 @@ use mainstay_domain::{
     id::{IdSource, IncidentId, OperationId},
     incident::Incident,
     jitter::Jitter,
-    name::{CheckName, FailureType, PluginName, SignalName, TargetName},
+    name::{CheckName, FailureType, PluginName, TargetName},
     operation::{Mode, Operation, OperationState, ValidationResult},
     pause::TimedPauses,
-    policy::{CharterBreach, Phase},
     record::Change,
     recovery::{
-        Action, Case, CaseKey, Command, Handled, Input, InputTime, Look, LookResult, NewSignal,
-        NotHandled, Outcome, Recovered, Recovery, Reply, Ticket, Verb,
+        Action, Case, CaseKey, Command, Handled, Input, InputTime, Look, LookResult, NotHandled,
+        Outcome, Recovered, Recovery, Reply, Ticket, Verb,
     },
-    replay::Halt,
     severity::Severity,
     spec::{
         BreakerSpec, CheckKind, CheckSpec, DrillSpec, ForeignCommands, HostSpec, OnFailure,
@@ -191,7 +189,7 @@ impl<'a> World<'a> {
         match what {
             0..=24 => self.fail(&key(which)),
             25..=28 => self.heal(&key(which)),
-            29 => self.lose_sight(&key(which), (which >> 8).is_multiple_of(2)),
+            29 => self.lose_sight(&key(which)),
             30..=54 => self.answer_call(which),
             55..=69 => self.answer_look(which),
             70..=79 => self.pass(Duration::from_millis(1 << (which % 18))),
@@ -221,17 +219,7 @@ impl<'a> World<'a> {
                     self.input(Input::Cleared(key));
                 }
             }
-            95 => {
-                if (which >> 8).is_multiple_of(2) {
-                    self.input(Input::Stop);
-                }
-                self.crash();
-            }
-            96 => {
-                let gone = || CharterBreach::Unreadable("gone".to_owned());
-                let is_broken = (which >> 8).is_multiple_of(2);
-                self.input(Input::Charter(is_broken.then(gone)));
-            }
+            95 => self.crash(),
             _ => self.input(Input::Tick),
         }
     }
@@ -272,14 +260,10 @@ impl<'a> World<'a> {
         }
     }
 
-    /// No check sees it any more, perhaps for a person keeps its target stopped, and it is gone.
-    fn lose_sight(&mut self, key: &CaseKey, is_stopped: bool) {
+    /// No check sees it any more, and it is gone.
+    fn lose_sight(&mut self, key: &CaseKey) {
         if self.failing.remove(key) {
-            let key = key.clone();
-            self.input(match is_stopped {
-                true => Input::KeptStopped(key, "stopped by ann".to_owned()),
-                false => Input::Unseen(key),
-            });
+            self.input(Input::Unseen(key.clone()));
         }
     }
 
@@ -301,10 +285,6 @@ impl<'a> World<'a> {
                 "plug it in".to_owned(),
             ])),
             18 if self.trace.busy => Err(NotHandled::Missing("nobody serves".to_owned())),
-            19 if self.trace.busy => {
-                let halt = Halt::GivenUp("nobody knows what it did".to_owned());
-                Err(NotHandled::Halted(halt))
-            }
             _ => failed(RecoveryFailure::Retryable("not yet".to_owned())),
         };
         let heals = result.is_ok() && (fate < 7 || is_last);
@@ -331,7 +311,6 @@ impl<'a> World<'a> {
         let is_present = self.failing.contains(&key);
         let seen = match (is_present, self.trace.busy, which % 7) {
             (false, true, 4) => LookResult::Settling,
-            (_, true, 5) => LookResult::Unseen,
             (false, _, _) => LookResult::Healthy,
             (true, true, 0) => LookResult::Down,
             (true, true, 1) => LookResult::NotYet,
@@ -371,7 +350,7 @@ impl<'a> World<'a> {
             open.get((which >> 8) as usize % open.len().max(1))
                 .map(|one| (one.id.clone(), one.revision))
         };
-        let command = match which % 12 {
+        let command = match which % 8 {
             0 | 1 => Command::Recover {
                 key: key(which >> 8),
                 dry_run: which % 16 < 8,
@@ -390,44 +369,6 @@ impl<'a> World<'a> {
             3 => Command::Pause {
                 target: Some(key(which >> 9).target),
                 paused: (which >> 8).is_multiple_of(3),
-                by: by(),
-            },
-            8 => {
-                let Some((id, _)) = some_operation() else {
-                    return;
-                };
-                Command::Signal(NewSignal {
-                    id,
-                    name: SignalName::parse("go").unwrap(),
-                    text: String::new(),
-                    by: by(),
-                })
-            }
-            9 => {
-                let incidents = self.journal.incidents.values();
-                let open: Vec<&Incident> = incidents.filter(|one| one.state.is_open()).collect();
-                let Some(one) = open.get((which >> 8) as usize % open.len().max(1)) else {
-                    return;
-                };
-                Command::Acknowledge {
-                    key: CaseKey::from(*one),
-                    incident: one.id.clone(),
-                    by: by(),
-                    reason: "so".to_owned(),
-                }
-            }
-            10 => Command::PauseFor {
-                target: Some(key(which >> 9).target),
-                length: Duration::from_secs(1 + (which >> 16) % 60),
-                reason: "so".to_owned(),
-                by: by(),
-            },
-            11 => Command::SetPhase {
-                to: match (which >> 8).is_multiple_of(3) {
-                    true => Phase::Safe,
-                    false => Phase::Normal,
-                },
-                reason: "so".to_owned(),
                 by: by(),
             },
             verb => {
@@ -582,16 +523,6 @@ impl<'a> World<'a> {
 
     /// From now on everything works, and a person says yes to whatever waits for one.
     fn make_well(&mut self) {
-        if self.trace.busy {
-            self.input(Input::Charter(None));
-            self.tickets += 1;
-            let command = Command::SetPhase {
-                to: Phase::Normal,
-                reason: "so".to_owned(),
-                by: "ann".into(),
-            };
-            self.input(Input::Command(command, Ticket(self.tickets)));
-        }
         for paused in [None, Some("api"), Some("db"), Some("web")] {
             let target = paused.map(|name| TargetName::parse(name).unwrap());
             self.tickets += 1;
