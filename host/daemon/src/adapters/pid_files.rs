@@ -12,7 +12,10 @@ mod ending;
 mod facts;
 mod looks;
 
-use super::process::stat::ProcessStat;
+use super::{
+    clock::since_boot,
+    process::stat::{self, ProcessStat},
+};
 use crate::ports::{Boxed, NamedEnd, NamedProcess, PidFileError, PidFiles};
 use ending::{end, ended};
 use facts::Facts;
@@ -22,7 +25,6 @@ use parking_lot::Mutex;
 use rustix::{
     io::Errno,
     process::{Pid, PidfdFlags, pidfd_open},
-    time::{ClockId, clock_gettime},
 };
 use std::{
     collections::HashMap,
@@ -39,8 +41,6 @@ const MAX_BYTES: u64 = 64;
 const LOOK: Duration = Duration::from_secs(5);
 /// How long the end of a killed process is awaited: one in uninterruptible sleep may never end.
 const KILL_GRACE: Duration = Duration::from_secs(5);
-/// `USER_HZ`, in which `/proc` counts, on every machine that the daemon is built for.
-const TICKS_PER_SECOND: u64 = 100;
 /// Clocks of files and of processes differ by so much.
 const SLACK: Duration = Duration::from_secs(2);
 
@@ -207,17 +207,16 @@ fn named(file: &Path, known: &Known) -> Result<Option<NamedProcess>, Refused> {
 /// Whether a file can mean a process, by when it was written.
 fn compare(written: &Written, found: NamedProcess) -> Result<(), Refused> {
     let pid = found.pid;
-    let since_boot = since_boot();
     let why = match written.age {
         Err(ahead) if ahead > SLACK => format!(
             "it was written {ahead:?} ahead of the clock, so nobody knows whether process {pid} is meant"
         ),
-        Ok(age) if age > age_of(found, since_boot).saturating_add(SLACK) => {
+        Ok(age) if age > stat::age_of(found.start_ticks).saturating_add(SLACK) => {
             let why = format!(
                 "process {pid} is younger than the file, so it only has the number of the one that was meant"
             );
             // Of an earlier boot, so that it cannot be meant.
-            if age > since_boot.saturating_add(SLACK) {
+            if age > since_boot().saturating_add(SLACK) {
                 return Err(why.into());
             }
             why
@@ -262,22 +261,6 @@ fn read(path: &Path) -> io::Result<(String, Written)> {
     let mut content = Vec::new();
     file.take(MAX_BYTES).read_to_end(&mut content)?;
     Ok((String::from_utf8_lossy(&content).into_owned(), written))
-}
-
-/// How long the machine has been up, by a clock that nobody sets.
-fn since_boot() -> Duration {
-    let now = clock_gettime(ClockId::Boottime);
-    Duration::new(
-        u64::try_from(now.tv_sec).unwrap_or(0),
-        u32::try_from(now.tv_nsec).unwrap_or(0),
-    )
-}
-
-/// How long ago a process was started.
-fn age_of(process: NamedProcess, since_boot: Duration) -> Duration {
-    since_boot.saturating_sub(Duration::from_millis(
-        (process.start_ticks).saturating_mul(1000 / TICKS_PER_SECOND),
-    ))
 }
 
 #[cfg(test)]

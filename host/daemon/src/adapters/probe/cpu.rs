@@ -6,7 +6,10 @@ use super::{
     Seen,
     groups::{Groups, Kin},
 };
-use crate::{adapters::process::stat::ProcessStat, ports::Clock};
+use crate::{
+    adapters::process::stat::{self, ProcessStat},
+    ports::Clock,
+};
 use mainstay_domain::{
     cpu::{self, CpuReading, CpuReadings},
     health::Outcome,
@@ -17,11 +20,8 @@ use parking_lot::Mutex;
 use std::{
     collections::HashMap,
     sync::{Arc, Weak},
-    time::Duration,
 };
 
-/// The length of a clock tick in `/proc/PID/stat`: `USER_HZ` is 100 wherever Rust has a Linux.
-const TICK_MILLIS: u64 = 10;
 /// So many checks are kept without a look at which of them are gone.
 const FEW: usize = 64;
 
@@ -62,7 +62,7 @@ pub(super) fn read(pid: u32, kin: Kin, groups: &Groups, clock: &dyn Clock) -> Op
     Some(CpuReading {
         pid,
         start_ticks: leader.start_ticks,
-        used: Duration::from_millis(ticks.saturating_mul(TICK_MILLIS)),
+        used: stat::length_of(ticks),
         at,
     })
 }
@@ -119,6 +119,7 @@ mod tests {
     use super::*;
     use crate::services::testing::specs;
     use mainstay_domain::time::Monotonic;
+    use std::time::Duration;
 
     fn reading(used_ms: u64, at_ms: u64) -> Option<CpuReading> {
         Some(CpuReading {

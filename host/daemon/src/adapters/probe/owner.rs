@@ -20,7 +20,6 @@ use crate::adapters::process::{
 };
 use mainstay_domain::{health::Outcome, name::TargetName, spec::CheckSpec};
 use parking_lot::Mutex;
-use rustix::time::{ClockId, clock_gettime};
 use std::{
     collections::{HashMap, HashSet},
     fs,
@@ -31,8 +30,6 @@ use std::{
 
 /// So long a process has to have run where nobody can tell who answered.
 const MOMENT: Duration = Duration::from_secs(1);
-/// The length of a clock tick in `/proc/PID/stat`.
-const TICK_MILLIS: u64 = 10;
 /// So many checks are kept without a look at which of them are gone.
 const FEW: usize = 64;
 /// Programs that listen for others, of whom nothing can be told.
@@ -61,10 +58,9 @@ pub(super) struct Found {
 
 impl Found {
     fn of(owner: Owner, child: &ProcessStat) -> Self {
-        let started = Duration::from_millis(child.start_ticks.saturating_mul(TICK_MILLIS));
         Self {
             owner,
-            age: since_boot().saturating_sub(started),
+            age: stat::age_of(child.start_ticks),
         }
     }
 }
@@ -252,12 +248,6 @@ fn marked(
         Some(of) if depends_on.contains(&of) => Some(Owner::Unknown),
         _ => None,
     }
-}
-
-fn since_boot() -> Duration {
-    let time = clock_gettime(ClockId::Boottime);
-    Duration::from_secs(u64::try_from(time.tv_sec).unwrap_or_default())
-        + Duration::from_nanos(u64::try_from(time.tv_nsec).unwrap_or_default())
 }
 
 /// What a process is called.

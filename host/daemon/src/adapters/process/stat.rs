@@ -19,13 +19,17 @@ const LARGE: usize = 8 << 10;
 /// `PF_KTHREAD` of the kernel's `include/linux/sched.h`.
 const KERNEL_THREAD: u32 = 0x0020_0000;
 
-/// How long a clock tick of the kernel's files is: it counts 100 a second for programs, whatever its own are.
+/// The length of a clock tick of `/proc`: `USER_HZ` is 100 wherever Rust has a Linux.
 const TICK_MILLIS: u64 = 10;
 
+/// How long so many clock ticks of `/proc` are.
+pub(crate) fn length_of(ticks: u64) -> Duration {
+    Duration::from_millis(ticks.saturating_mul(TICK_MILLIS))
+}
+
 /// How long ago what has these start ticks was started, by a clock that nobody sets.
-pub(super) fn age_of(start_ticks: u64) -> Duration {
-    let started = Duration::from_millis(start_ticks.saturating_mul(TICK_MILLIS));
-    since_boot().saturating_sub(started)
+pub(crate) fn age_of(start_ticks: u64) -> Duration {
+    since_boot().saturating_sub(length_of(start_ticks))
 }
 
 /// Part of one line of `/proc/PID/stat`; see proc_pid_stat(5).
