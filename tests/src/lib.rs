@@ -66,9 +66,14 @@ pub use ten_failures::{
 pub use tls::{TlsServer, tls_file};
 
 use std::{
+    fs,
+    net::TcpListener,
     path::{Path, PathBuf},
     process::Command,
-    sync::OnceLock,
+    sync::{
+        OnceLock,
+        atomic::{AtomicU32, Ordering},
+    },
     time::{Duration, Instant},
 };
 
@@ -168,11 +173,6 @@ pub fn wait_within<T>(
 /// A TCP port that is free now, and that the kernel gives to no connection: who takes one of its own range finds it taken by
 /// another test's connection when its server starts.
 pub fn free_port() -> u16 {
-    use std::{
-        fs,
-        net::TcpListener,
-        sync::atomic::{AtomicU32, Ordering},
-    };
     const FIRST: u32 = 10_000;
     static GIVEN: AtomicU32 = AtomicU32::new(0);
     let range = fs::read_to_string("/proc/sys/net/ipv4/ip_local_port_range").unwrap();
