@@ -111,7 +111,7 @@ async fn a_service_whose_port_somebody_took_meanwhile_says_nothing_of_what_was_r
         told.contains("port 4321, which somebody else has taken"),
         "{told}"
     );
-    assert!(record_of(&fixture.service, &full.id).drilled.is_none());
+    assert_eq!(record_of(&fixture.service, &full.id).drilled, None);
     let failed = fixture.journal.events().pop().unwrap();
     assert_eq!(
         (failed.kind, failed.severity),
@@ -158,7 +158,7 @@ async fn a_host_that_can_start_nothing_says_nothing_of_the_backup() {
     assert!(told.contains("which says nothing of the backup"), "{told}");
     let failed = fixture.journal.events().pop().unwrap();
     assert_eq!(failed.severity, Severity::Medium);
-    assert!(record_of(&fixture.service, &full.id).drilled.is_none());
+    assert_eq!(record_of(&fixture.service, &full.id).drilled, None);
 }
 
 #[tokio::test]
